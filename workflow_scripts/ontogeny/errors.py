@@ -1,0 +1,35 @@
+"""The one exception that people are meant to see, and the sentence-building that goes with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OntogenyError(Exception):
+    """A mistake that its reader can mend.
+
+    The message is one sentence: what is wrong, where (file, key, line), and what would be right.
+    Scripts and the command line print it without a traceback.
+    """
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The entry of `known` most like `word` (case ignored), or None when nothing is close."""
+    by_lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(str(word).lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[found[0]] if found else None
+
+
+def unknown(what: str, word: str, known: Iterable[str], where: str = "") -> OntogenyError:
+    """The error for a name that is not one of `known`, with the nearest known name.
+
+    >>> str(unknown("model", "mlp_shalow", ["mlp_shallow", "vit"]))
+    "unknown model 'mlp_shalow': did you mean 'mlp_shallow'? Known: mlp_shallow, vit"
+    """
+    known = sorted(map(str, known))
+    guess = nearest(word, known)
+    hint = f"did you mean '{guess}'? " if guess else ""
+    listed = ", ".join(known[:40]) + (f", and {len(known) - 40} more" if len(known) > 40 else "")
+    place = f" in {where}" if where else ""
+    return OntogenyError(f"unknown {what} '{word}'{place}: {hint}Known: {listed}")

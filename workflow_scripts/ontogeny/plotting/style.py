@@ -1,0 +1,121 @@
+"""The one style of every figure: fonts, sizes, colours that colour-blind readers can tell apart, and saving.
+
+Figures are made with `figure`, coloured with `COLOURS` or `colour_map`, and written with `save_figure`, which
+fixes all metadata, so that the same data give the same file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg", force=False)
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ontogeny.files import atomic, write_csv
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5C99", "#5F5F5F", "#B8A400", "#000000")
+"""Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), in the order of use, with three additions."""
+
+INK = "#222222"
+MUTED = "#8A8A8A"
+GRID = "#E6E6E6"
+JUMP = "#D55E00"
+SEQUENTIAL = "viridis"
+DIVERGING = "RdBu_r"
+
+_STYLE = {
+    "figure.dpi": 120,
+    "savefig.dpi": 200,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "text.color": INK,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "image.cmap": SEQUENTIAL,
+    "image.interpolation": "nearest",
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ontogeny",
+    "text.usetex": False,
+    "text.parse_math": False,
+}
+
+
+def use_style() -> None:
+    """Apply the project's Matplotlib settings to this process (`figure` does it by itself)."""
+    plt.rcParams.update(_STYLE)
+
+
+def figure(
+    rows: int = 1, columns: int = 1, width: float = 7.0, height: float = 3.5, **settings: Any
+) -> tuple[Figure, Any]:
+    """A figure of `width` x `height` inches and its axes, in the project's style.
+
+    `settings` go to `matplotlib.pyplot.subplots`. Axes come as there: one, or an array (`squeeze=False` for always).
+    """
+    use_style()
+    return plt.subplots(rows, columns, figsize=(width, height), **settings)
+
+
+def colour_map(keys: Iterable[Hashable]) -> dict[Hashable, str]:
+    """One colour a key, in the order in which keys first appear; the palette repeats when it runs out."""
+    return {key: COLOURS[i % len(COLOURS)] for i, key in enumerate(dict.fromkeys(keys))}
+
+
+def save_figure(
+    fig: Figure, path: str | os.PathLike, data: Any = None, formats: Iterable[str] = ("png", "pdf")
+) -> list[Path]:
+    """Write `fig` in every one of `formats` and close it; return the paths.
+
+    `path` may end in one of the formats; the others are written beside it. `data`, a pandas DataFrame, is the
+    table that the figure shows, written beside it as CSV. Metadata holds no time and no version.
+    """
+    stem = Path(path).with_suffix("") if Path(path).suffix.lstrip(".") in {"png", "pdf", "svg"} else Path(path)
+    written = []
+    for ending in formats:
+        metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
+        target = stem.with_name(f"{stem.name}.{ending}")
+        with atomic(target) as part:
+            fig.savefig(part, format=ending, metadata=metadata.get(ending, {"Date": None, "Creator": None}))
+        written.append(target)
+    if data is not None:
+        target = stem.with_name(f"{stem.name}.csv")
+        write_csv(target, data)
+        written.append(target)
+    plt.close(fig)
+    return written
+
+
+def panel_letter(axes: Axes, letter: str) -> None:
+    """Put a bold panel letter at the upper left, outside the axes."""
+    axes.annotate(
+        letter, (0, 1), (-28, 8), xycoords="axes fraction", textcoords="offset points", weight="bold", size=11
+    )
