@@ -1,0 +1,284 @@
+"""From the YAML that a person wrote to a validated `Config`, or to one sentence that says what is wrong and where."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ontogeny.config.models import IDENTITY, Analyses, Config, RunSettings
+from ontogeny.errors import OntogenyError, nearest
+from ontogeny.files import read_text
+
+Path_ = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trajectory to be: a run of the configuration with one seed.
+
+    `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` where there are several seeds), `key`
+    its key in the configuration.
+    """
+
+    name: str
+    key: str
+    study: str
+    seed: int
+    settings: RunSettings
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that decide what this run computes, as plain JSON types, with its seed."""
+        return {**self.settings.model_dump(mode="json", include=set(IDENTITY)), "seed": self.seed}
+
+
+def identity_hash(identity: dict[str, Any]) -> str:
+    """Hexadecimal digest of a run's identity: equal settings, equal digest, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def runs_of(config: Config) -> dict[str, Run]:
+    """Every run of every study, by name, in the order of the configuration.
+
+    Raises OntogenyError if two studies give the same name to different runs.
+    """
+    runs: dict[str, Run] = {}
+    for study, settings in config.studies.items():
+        for key, run in settings.runs.items():
+            for seed in run.seeds:
+                name = key if len(run.seeds) == 1 else f"{key}/s{seed}"
+                if name in runs:
+                    raise OntogenyError(
+                        f"studies.{study}.runs.{key}: the study '{runs[name].study}' has a run of that name too; "
+                        "results are kept by name, so give one of them another"
+                    )
+                runs[name] = Run(name, key, study, seed, run)
+    return runs
+
+
+def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) -> Config:
+    """Validate `raw`, the configuration as Snakemake merged it from `files` and the command line.
+
+    Strings from the command line become what the key wants (`"3"` is 3, `"[0, 1]"` a list).
+    Raises OntogenyError with one sentence: file and line, key, what was given, what is allowed.
+    """
+    files = [Path(file) for file in files]
+    for file in files:
+        _refuse_duplicate_keys(file)
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as first:
+        try:
+            config = Config.model_validate(_parse_strings(raw, first))
+        except ValidationError as error:
+            raise OntogenyError(_sentence(error, raw, files)) from None
+    for study in config.studies:
+        try:
+            config.analyses_of(study)
+        except ValidationError as error:
+            raise OntogenyError(_sentence(error, raw, files, Analyses, ("studies", study, "analyses"))) from None
+    runs_of(config)
+    return config
+
+
+def read_config(path: str | os.PathLike) -> Config:
+    """Read and validate one YAML file. Raises OntogenyError as `load_config` does, and if it is not YAML."""
+    raw = _parse_yaml(Path(path))
+    if not isinstance(raw, dict):
+        raise OntogenyError(f"{path} holds {type(raw).__name__}, not the keys of a configuration (studies, analyses)")
+    return load_config(raw, [path])
+
+
+def _parse_strings(raw: Any, error: ValidationError) -> Any:
+    """`raw` with every refused string replaced by what it says as YAML."""
+    raw = json.loads(json.dumps(raw, default=str))
+    for item in error.errors(include_url=False):
+        if not isinstance(item["input"], str):
+            continue
+        parent, key = _parent(raw, tuple(item["loc"]))
+        if parent is not None and isinstance(parent[key], str):
+            try:
+                parent[key] = yaml.safe_load(parent[key])
+            except yaml.YAMLError:
+                continue
+    return raw
+
+
+def _parent(raw: Any, loc: Path_) -> tuple[Any, Any]:
+    """The container and key in `raw` at which the pydantic location `loc` ends (tags of unions are stepped over)."""
+    parent, key = None, None
+    for part in loc:
+        here = raw if parent is None else parent[key]
+        if _holds(here, part):
+            parent, key = here, part
+    return parent, key
+
+
+def _holds(container: Any, part: Any) -> bool:
+    if isinstance(container, dict):
+        return part in container
+    return isinstance(container, list) and isinstance(part, int) and part < len(container)
+
+
+def _parse_yaml(file: Path) -> Any:
+    try:
+        return yaml.safe_load(read_text(file))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise OntogenyError(f"{file}{place} is not YAML: {getattr(error, 'problem', None) or error}") from None
+
+
+def _nodes(file: Path) -> yaml.Node | None:
+    try:
+        return yaml.compose(read_text(file), Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        _parse_yaml(file)
+        raise
+
+
+def _refuse_duplicate_keys(file: Path) -> None:
+    def walk(node: yaml.Node | None, path: str) -> Iterator[tuple[str, int, int]]:
+        if isinstance(node, yaml.MappingNode):
+            seen: dict[str, int] = {}
+            for key, value in node.value:
+                line = key.start_mark.line + 1
+                if key.value in seen and key.value != "<<":
+                    yield f"{path}{key.value}", seen[key.value], line
+                seen[key.value] = line
+                yield from walk(value, f"{path}{key.value}.")
+        elif isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                yield from walk(item, path)
+
+    for key, first, second in walk(_nodes(file), ""):
+        raise OntogenyError(f"{file}, line {second}: {key} is given twice, first in line {first}; keep one of them")
+
+
+def _where(loc: Path_, files: list[Path]) -> str:
+    """`config.yaml, line 12: ` for the deepest part of `loc` that a file holds; files given later win."""
+    best = ("", -1)
+    for file in files:
+        node, depth, line = _nodes(file), 0, None
+        for part in loc:
+            if isinstance(node, yaml.MappingNode):
+                hit = [(key, value) for key, value in node.value if key.value == str(part)]
+                if not hit:
+                    break
+                line, node = hit[0][0].start_mark.line + 1, hit[0][1]
+                depth += 1
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.start_mark.line + 1
+                depth += 1
+            else:
+                break
+        if line is not None and depth >= best[1]:
+            best = (f"{file}, line {line}: ", depth)
+    return best[0]
+
+
+def _dotted(loc: Path_) -> str:
+    return re.sub(r"\.\[", "[", ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc))
+
+
+def _without_tags(loc: Path_, raw: Any) -> Path_:
+    """`loc` less the union tags that pydantic puts into it, which are no keys of the file."""
+    cleaned: list[Any] = []
+    here: Any = raw
+    for i, part in enumerate(loc):
+        if _holds(here, part):
+            here = here[part]
+        elif i < len(loc) - 1 and isinstance(here, dict) and part in ("dynamics", "circuits", "connectome", "judge"):
+            continue
+        else:
+            here = None
+        cleaned.append(part)
+    return tuple(cleaned)
+
+
+def _sentence(
+    error: ValidationError, raw: Any, files: list[Path], root: type[BaseModel] = Config, prefix: Path_ = ()
+) -> str:
+    items = error.errors(include_url=False)
+    item = ([item for item in items if item["type"] == "extra_forbidden"] or items)[0]
+    loc = _without_tags(prefix + tuple(item["loc"]), raw)
+    if loc and loc[-1] == "[key]":
+        loc = loc[:-1]
+    known = known_keys(root, tuple(item["loc"][:-1])) if item["type"] == "extra_forbidden" else []
+    text = _where(loc, files) + _reason(item, loc, known)
+    more = len(items) - 1
+    return text + (f" ({more} more {'mistake' if more == 1 else 'mistakes'} after this one)" if more else "")
+
+
+def _reason(item: dict[str, Any], loc: Path_, known: list[str]) -> str:
+    key, given, context = _dotted(loc), item["input"], item.get("ctx", {})
+    if item["type"] == "extra_forbidden":
+        guess = nearest(str(loc[-1]), known)
+        hint = f"did you mean '{guess}'? " if guess else ""
+        return f"unknown key '{key}': {hint}Known here: {', '.join(known)}"
+    if item["type"] == "missing":
+        return f"{key} is missing; it is required"
+    if item["type"] in ("union_tag_invalid", "literal_error"):
+        allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags") or ""))
+        guess = nearest(str(given), allowed)
+        hint = f"did you mean '{guess}'? " if guess else ""
+        return f"{key} is {_shown(given)}: {hint}Allowed: {', '.join(allowed)}"
+    if item["type"] == "value_error":
+        return f"{key}: {context['error']}" if key else str(context["error"])
+    if item["type"] == "string_pattern_mismatch":
+        rule = "use letters, digits and _ . + -, at most 80, starting with a letter or digit"
+        return f"{key}: {_shown(given)} cannot be a name; {rule}"
+    message = item["msg"][0].lower() + item["msg"][1:]
+    message = message.removeprefix("input should ").removeprefix("be ")
+    return (
+        f"{key} is {_shown(given)}; it should be {message}"
+        if not message.startswith("value")
+        else f"{key} is {_shown(given)}: {message}"
+    )
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def known_keys(root: type[BaseModel], loc: Path_) -> list[str]:
+    """The keys that the model `root` knows at the pydantic location `loc`."""
+    kind: Any = root
+    for part in loc:
+        kind = _step(kind, part)
+    return sorted({key for model in _models(kind) for key in model.model_fields})
+
+
+def _models(kind: Any) -> list[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    if typing.get_origin(kind) is typing.Annotated:
+        return _models(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return [model for arg in typing.get_args(kind) for model in _models(arg)]
+    return []
+
+
+def _step(kind: Any, part: Any) -> Any:
+    if typing.get_origin(kind) is typing.Annotated:
+        return _step(typing.get_args(kind)[0], part)
+    if typing.get_origin(kind) in (dict, list):
+        return typing.get_args(kind)[-1]
+    for model in _models(kind):
+        if part in model.model_fields:
+            return model.model_fields[part].annotation
+        if "kind" in model.model_fields and model.model_fields["kind"].default == part:
+            return model
+    return type(None)

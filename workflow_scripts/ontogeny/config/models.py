@@ -1,0 +1,287 @@
+"""What `config.yaml` may say: every key with its type, range, default and meaning.
+
+These models are the one place where settings are declared. The JSON schema and the reference page are made from
+them (`ontogeny config`), and `load_config` turns what they refuse into one sentence.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}$")]
+"""A name that is safe as a folder: letters, digits, `_ . + -`, not starting with a sign, at most 80 characters."""
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+ImageTask = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
+ModelName = Literal[
+    "mlp",
+    "mlp_shallow_2",
+    "mlp_medium_5",
+    "mlp_deep_10",
+    "mlp_verydeep_15",
+    "mlp_narrow",
+    "mlp_medium",
+    "mlp_wide",
+    "mlp_verywide",
+    "cnn_shallow",
+    "cnn_medium",
+    "cnn_deep",
+    "resnet_small",
+    "transformer_shallow",
+    "transformer_medium",
+    "transformer_deep",
+    "transformer_narrow",
+    "vit",
+    "vit_tiny",
+]
+Metric = Literal[
+    "stable_rank", "participation_ratio", "participation_ratio_covariance", "cumulative_90", "nuclear_norm_ratio"
+]
+
+
+class Settings(BaseModel):
+    """A block of settings that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class TaskSettings(Settings):
+    """What is learned. A bare name stands for `{name: ...}`."""
+
+    name: ImageTask = Field(
+        "digits", description="Data set. `digits` ships with scikit-learn; the others are fetched once and cached."
+    )
+    path: str | None = Field(None, description="A local `.npz` with `x` and `y`, read instead of fetching.")
+    n_train: Positive | None = Field(
+        None, description="Training images; all that the other splits leave, if not given."
+    )
+    n_validation: Positive = Field(360, description="Validation images, never trained on.")
+    n_probe: Positive = Field(256, description="Held-out images on which every measurement of a run is made.")
+    standardise: bool = Field(
+        True, description="Subtract the mean and divide by the standard deviation of the training images."
+    )
+
+
+class ModelSettings(Settings):
+    """The network. A bare name stands for `{name: ...}`; the other keys replace that model's own defaults."""
+
+    name: ModelName = Field("mlp", description="One of the networks of `ontogeny.models`.")
+    hidden: list[Positive] | None = Field(None, description="Widths of the hidden layers (MLP).")
+    channels: list[Positive] | None = Field(None, description="Channels of the convolutions (CNN).")
+    width: Positive | None = Field(None, description="Model width (Transformer, ViT).")
+    depth: Positive | None = Field(None, description="Number of blocks (Transformer, ViT).")
+    heads: Positive | None = Field(None, description="Attention heads a block (Transformer, ViT).")
+    feedforward: Positive | None = Field(None, description="Width of the feed-forward layers (Transformer, ViT).")
+    patch: Positive | None = Field(None, description="Side of a patch in pixels (ViT).")
+    dropout: float | None = Field(None, ge=0, lt=1, description="Dropout probability.")
+    activation: Literal["relu", "gelu", "tanh", "leaky_relu"] | None = Field(None, description="Nonlinearity.")
+
+    def overrides(self) -> dict[str, Any]:
+        """The keys that were given, besides the name."""
+        return {key: value for key, value in self.model_dump(exclude={"name"}).items() if value is not None}
+
+
+class TrainingSettings(Settings):
+    """How the network is trained."""
+
+    steps: Positive = Field(400, description="Optimisation steps.")
+    batch_size: Positive = Field(64, description="Images a step.")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="Optimiser.")
+    learning_rate: float = Field(1e-3, gt=0, le=100, description="Learning rate after warm-up.")
+    weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled weight decay (AdamW), L2 for the others.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum (SGD only).")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="Learning rate over the run, after warm-up."
+    )
+    warmup_steps: int = Field(0, ge=0, description="Steps of linear warm-up.")
+    gradient_clip: float | None = Field(
+        None, gt=0, description="Largest gradient norm; longer gradients are scaled down."
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing of the cross-entropy.")
+    checkpoint_every: Positive = Field(
+        100, description="Steps between checkpoints; steps in between are replayed when asked for."
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="Where it runs. Replay is exact, bit for bit, on the CPU."
+    )
+
+
+class TrackingSettings(Settings):
+    """What is measured while the network trains, and how often."""
+
+    every: Positive = Field(1, description="Steps between measurements.")
+    metrics: list[Metric] = Field(
+        ["stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_ratio"],
+        min_length=1,
+        description="Dimensionality metrics of every monitored layer's activations.",
+    )
+    source: Literal["probe", "batch"] = Field(
+        "probe", description="Measured on the fixed probe batch in eval mode, or on the live batch."
+    )
+    rows: Literal["samples", "positions", "pooled"] = Field(
+        "samples",
+        description="What a row of a layer's activation matrix is, where a layer has positions (pixels, tokens).",
+    )
+    centre: bool = Field(False, description="Subtract each column's mean first.")
+    layers: list[str] | None = Field(
+        None, min_length=1, description="Layers to monitor, by display name or module path; all, if not given."
+    )
+
+
+class RunSettings(Settings):
+    """One network trained on one task, for one or several seeds."""
+
+    task: TaskSettings = Field(default_factory=TaskSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
+        [0], min_length=1, description="Seeds; a number N stands for 0 to N-1."
+    )
+    label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
+    capture_steps: list[Annotated[int, Field(ge=0)]] = Field(
+        [], description="Steps whose activations are kept besides those at jumps."
+    )
+
+    @field_validator("task", "model", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_of_seeds(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.strip().isdigit():
+            value = int(value)
+        return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunSettings:
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds holds the same seed twice; give every seed once")
+        late = [step for step in self.capture_steps if step > self.training.steps]
+        if late:
+            raise ValueError(f"capture_steps asks for step {late[0]}, after the last step, {self.training.steps}")
+        return self
+
+
+IDENTITY = ("task", "model", "training", "tracking")
+"""The blocks of a run's settings that, with its seed, decide what it computes. Labels and captures do not."""
+
+
+class JumpSettings(Settings):
+    """When a change in a metric counts as a jump."""
+
+    detector: Literal["step", "z_score", "gradient", "pelt", "likelihood_ratio"] = Field(
+        "step", description="Detector (see `ontogeny validity`)."
+    )
+    threshold: float | None = Field(
+        None, gt=0, description="Score above which the detector fires; its calibrated default, if not given."
+    )
+    noise_floor: float = Field(1e-6, ge=1e-6, lt=1, description="Relative change below which nothing is a jump.")
+    metrics: list[str] | None = Field(
+        None, min_length=1, description="Metrics to search; all that were measured, if not given."
+    )
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="Among the jumps of a run called believable, the share that may be false."
+    )
+
+
+class CaptureSettings(Settings):
+    """Which moments are looked at closely."""
+
+    strongest: int = Field(3, ge=0, le=1000, description="Jumps of a run that are captured, strongest first.")
+    controls: int = Field(2, ge=0, le=1000, description="Quiet moments captured for comparison.")
+    window: Positive = Field(10, description="Steps from `before` to the jump and from the jump to `after`.")
+    dtype: Literal["float16", "float32"] = Field("float32", description="Precision of the activations on disk.")
+
+
+class GeometrySettings(Settings):
+    """PCA and clustering of the captured activations."""
+
+    components: Positive = Field(10, description="Principal components kept.")
+    clusters: list[Annotated[int, Field(ge=2, le=100)]] = Field(
+        [2, 3, 4, 5, 6, 8, 10], min_length=1, description="Numbers of clusters tried; the most stable one is taken."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the clustering and of its resampling.")
+
+
+class NeuronSettings(Settings):
+    """Comparison of single neurons before and after a jump."""
+
+    threshold: float = Field(1e-6, ge=0, description="Activation at or below which a neuron counts as silent.")
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="Share of the neurons called changed that may be false."
+    )
+
+
+class Analyses(Settings):
+    """Everything that reads a trajectory. Changing a key here never trains anything again."""
+
+    jumps: JumpSettings = Field(default_factory=JumpSettings)
+    captures: CaptureSettings = Field(default_factory=CaptureSettings)
+    geometry: GeometrySettings = Field(default_factory=GeometrySettings)
+    neurons: NeuronSettings = Field(default_factory=NeuronSettings)
+
+
+class DynamicsStudy(Settings):
+    """Networks whose representations are measured at every step."""
+
+    kind: Literal["dynamics"] = "dynamics"
+    title: str | None = Field(None, description="Title in figures and report; the study's key, if not given.")
+    defaults: dict[str, Any] = Field({}, description="Settings that every run of this study starts from.")
+    runs: dict[Name, RunSettings] = Field(
+        min_length=1, description="The runs, by name. Names are unique over all studies."
+    )
+    analyses: dict[str, Any] = Field({}, description="Analysis settings of this study, over those at the top.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_defaults(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("runs"), dict) and isinstance(data.get("defaults"), dict):
+            runs = {
+                name: merge(data["defaults"], run or {})
+                for name, run in data["runs"].items()
+                if isinstance(run, dict | None)
+            }
+            data = {**data, "runs": {**data["runs"], **runs}}
+        return data
+
+
+class Config(Settings):
+    """The whole of `config.yaml`."""
+
+    studies: dict[Name, DynamicsStudy] = Field({}, description="The studies, by name.")
+    analyses: Analyses = Field(default_factory=Analyses)
+    cache: str = Field("cache", description="Folder in which fetched data sets are kept.")
+
+    def analyses_of(self, study: str) -> Analyses:
+        """The analysis settings of one study: those at the top, with the study's own over them."""
+        return Analyses.model_validate(merge(self.analyses.model_dump(), self.studies[study].analyses))
+
+
+def merge(base: Any, over: Any) -> Any:
+    """`over` laid over `base`, mapping by mapping.
+
+    A bare model or task name is its mapping. Another model or task than the one below replaces it whole, since
+    the settings of one network make no sense for another.
+    """
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    merged = dict(base)
+    for key, value in over.items():
+        under = merged.get(key)
+        if key in ("task", "model"):
+            value, under = ({"name": item} if isinstance(item, str) else item for item in (value, under))
+            if (
+                isinstance(value, dict)
+                and isinstance(under, dict)
+                and value.get("name", under.get("name")) != under.get("name")
+            ):
+                under = None
+        merged[key] = merge(under, value)
+    return merged

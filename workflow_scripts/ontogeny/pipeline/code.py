@@ -1,0 +1,100 @@
+"""A digest of what a script does, so that an edit that changes meaning reruns its jobs, and nothing else does.
+
+The digest covers the syntax tree of the script and of every module of this package that it reaches by imports,
+name by name: `from ontogeny.jumps import detect_jumps` reaches the module that defines `detect_jumps`, not all
+that the package offers. Comments, docstrings, layout and time stamps do not count.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+_QUIET = {"ontogeny.errors", "ontogeny.files", "ontogeny.pipeline"}
+"""Modules that shape messages and plumbing, not results."""
+
+
+@cache
+def code_digest(script: str | Path) -> str:
+    """Hexadecimal digest of the meaning of `script` and of the package's modules that it uses."""
+    pending, seen = [(Path(script), "")], {}
+    while pending:
+        file, module = pending.pop()
+        if file in seen:
+            continue
+        tree = _tree(file)
+        seen[file] = _fingerprint(file)
+        for name in _imports(tree, module):
+            if not any(name == quiet or name.startswith(quiet + ".") for quiet in _QUIET):
+                target = _file(name)
+                if target is not None:
+                    pending.append((target, name))
+    parts = sorted(f"{_label(file, script)} {digest}" for file, digest in seen.items())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _label(file: Path, script: str | Path) -> str:
+    return "script" if file == Path(script) else file.relative_to(PACKAGE).as_posix()
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
+def _fingerprint(file: Path) -> str:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [item for item in body if not _is_text(item)]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _imports(tree: ast.Module, module: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "ontogeny")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ontogeny":
+            for alias in node.names:
+                yield from _homes(node.module, alias.name)
+
+
+@cache
+def _homes(module: str, name: str) -> tuple[str, ...]:
+    """The modules that define `name` as imported from `module`, through the re-exports of packages."""
+    if _file(f"{module}.{name}") is not None:
+        return (f"{module}.{name}",)
+    file = _file(module)
+    if file is None or file.name != "__init__.py":
+        return (module,)
+    tree = _tree(file)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ontogeny"):
+            for alias in node.names:
+                if name == (alias.asname or alias.name):
+                    return _homes(node.module, alias.name)
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values):
+                if isinstance(key, ast.Constant) and key.value == name and isinstance(value, ast.Constant):
+                    home = str(value.value)
+                    if home.startswith("ontogeny.") and _file(home) is not None:
+                        return _homes(home, name)
+    return (module,)
+
+
+def _file(module: str) -> Path | None:
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if module != "ontogeny" and candidate.is_file():
+            return candidate
+    return PACKAGE / "__init__.py" if module == "ontogeny" else None

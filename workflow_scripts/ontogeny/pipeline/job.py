@@ -1,0 +1,70 @@
+"""What surrounds every script: its log file, its threads, and how its errors reach a person."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ontogeny.errors import OntogenyError
+
+logger = logging.getLogger("ontogeny")
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Run a script's work: yield `snakemake.input`, `.output` and `.params`.
+
+    Messages and tracebacks go to the rule's log file. A person sees one sentence on the terminal, and the path of
+    the log. Numerical libraries are held to the rule's threads.
+    """
+    log = Path(snakemake.log[0]) if snakemake.log else None
+    handler = _open_log(log)
+    _limit_threads(int(snakemake.threads))
+    try:
+        yield snakemake.input, snakemake.output, snakemake.params
+    except OntogenyError as error:
+        logger.error("%s", error)
+        _tell(snakemake, str(error))
+        sys.exit(1)
+    except Exception as error:
+        logger.error("%s", traceback.format_exc())
+        _tell(snakemake, f"unexpected {type(error).__name__}: {error}; the traceback is in {log}")
+        sys.exit(1)
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _open_log(log: Path | None) -> logging.Handler:
+    if log is None:
+        handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    else:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(log, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    return handler
+
+
+def _limit_threads(threads: int) -> None:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    if "numpy" in sys.modules:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads)
+
+
+def _tell(snakemake: Any, sentence: str) -> None:
+    wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
+    print(f"\n{snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {sentence}\n", file=sys.stderr, flush=True)

@@ -1,0 +1,47 @@
+"""Progress of long work: one moving line on a terminal, a plain line now and then in a log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TextIO
+
+logger = logging.getLogger("ontogeny")
+
+
+class Progress:
+    """Report how far work of `total` units has come, how fast it goes and what is left.
+
+    On a terminal one line is rewritten, at most five times a second. Elsewhere a line is logged at every tenth
+    of the way, and at least every 30 seconds.
+    """
+
+    def __init__(self, total: int, label: str, done: int = 0, stream: TextIO | None = None) -> None:
+        self.total, self.label, self.start_at = max(total, 1), label, done
+        self.stream = sys.stderr if stream is None else stream
+        self.live = self.stream.isatty()
+        self.began = self.last = time.monotonic()
+        self.tenth = 10 * done // self.total
+
+    def update(self, done: int, note: str = "") -> None:
+        """State that `done` units are finished; `note` is added to the line."""
+        now = time.monotonic()
+        finished = done >= self.total
+        if self.live and (finished or now - self.last > 0.2):
+            self.stream.write("\r\x1b[K" + self._line(done, now, note) + ("\n" if finished else ""))
+            self.stream.flush()
+            self.last = now
+        tenth = 10 * done // self.total
+        if tenth > self.tenth or (not self.live and now - self.last > 30):
+            logger.info("%s", self._line(done, now, note))
+            self.tenth, self.last = tenth, now
+
+    def _line(self, done: int, now: float, note: str) -> str:
+        rate = (done - self.start_at) / max(now - self.began, 1e-9)
+        left = (self.total - done) / rate if rate > 0 else float("inf")
+        time_left = (
+            f"{left:.0f} s left" if left < 120 else f"{left / 60:.0f} min left" if left < float("inf") else "? left"
+        )
+        share = f"{done}/{self.total} ({100 * done / self.total:.0f}%)"
+        return f"{self.label}: {share}, {rate:.1f}/s, {time_left}{f', {note}' if note else ''}"
