@@ -1,0 +1,428 @@
+"""Labelled images: loading, splitting, and the order in which training sees them.
+
+Everything random here is a pure function of a seed, so that a run can be replayed from any position.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import atomic
+
+Arrays = tuple[np.ndarray, np.ndarray]
+Fetcher = Callable[..., Arrays]
+
+SPLITS = ("train", "validation", "probe")
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One entry of `IMAGE_SETS`: where a named data set comes from.
+
+    `load(fetch)` returns `(x, y)`: x of shape (n, *shape) or (n, pixels), integers from 0 to 255 or floats from
+    0 to 1 (other ranges must be scaled by `load`); y the labels 0 to classes - 1. `fetch` is called like
+    `sklearn.datasets.fetch_openml`; a set that needs no network ignores it.
+    """
+
+    load: Callable[[Fetcher], Arrays]
+    shape: tuple[int, int, int]
+    classes: int
+    source: str
+    remote: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """Labelled images.
+
+    x: float32, (n, channels, height, width), from 0 to 1. y: int64, (n,), from 0 to classes - 1.
+    source: where they came from, in words. fingerprint: SHA-256 of shape, pixels and labels.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    name: str
+    classes: int
+    source: str
+    fingerprint: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of one image."""
+        return tuple(self.x.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+# ---------------------------------------------------------------------------------------------------- data sets
+
+
+def _digits(fetch: Fetcher) -> Arrays:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return (bunch.images / 16.0).astype(np.float32)[:, None], bunch.target
+
+
+def openml_images(data_id: int) -> Callable[[Fetcher], Arrays]:
+    """The `load` function of a data set on OpenML whose columns are the pixels, channel planes first."""
+
+    def load(fetch: Fetcher) -> Arrays:
+        return fetch(data_id=data_id, as_frame=False, return_X_y=True, parser="pandas", cache=False)
+
+    return load
+
+
+IMAGE_SETS: dict[str, ImageSet] = {
+    "digits": ImageSet(_digits, (1, 8, 8), 10, "scikit-learn's bundled digits", remote=False),
+    "mnist": ImageSet(openml_images(554), (1, 28, 28), 10, "OpenML data set 554 (mnist_784)"),
+    "fashion_mnist": ImageSet(openml_images(40996), (1, 28, 28), 10, "OpenML data set 40996 (Fashion-MNIST)"),
+    "cifar10": ImageSet(openml_images(40927), (3, 32, 32), 10, "OpenML data set 40927 (CIFAR_10)"),
+}
+"""The data sets known by name. To add one: a function that returns (x, y), and an entry here."""
+
+
+# ------------------------------------------------------------------------------------------------------ loading
+
+
+def load_images(
+    name: str = "digits",
+    path: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike | None = None,
+    *,
+    fetch: Fetcher | None = None,
+) -> ImageData:
+    """Load a data set by name, or from a local `.npz`.
+
+    name: a key of `IMAGE_SETS`; with `path`, it may also be a name of your own.
+    path: an `.npz` with arrays `x` and `y` (also images/labels, data/target, or x_train/y_train with
+        x_test/y_test, which are joined); read instead of fetching.
+    cache_dir: folder that keeps fetched sets as `{name}.npz`; None fetches every time.
+    fetch: called in place of `sklearn.datasets.fetch_openml`, with the same arguments.
+
+    Raises OntogenyError for an unknown name, an unreachable network, and a file that is not such a data set.
+    """
+    entry = IMAGE_SETS.get(name)
+    if path is not None:
+        path = Path(path)
+        x, y = _read_npz(path)
+        return _image_data(name, x, y, entry, source=f"local file {path.name}", where=str(path))
+    if entry is None:
+        raise unknown("data set", name, IMAGE_SETS)
+    if not entry.remote:
+        return _image_data(name, *entry.load(_no_network), entry, source=entry.source, where=name)
+
+    cached = Path(cache_dir) / f"{name}.npz" if cache_dir is not None else None
+    if cached is not None and cached.exists():
+        try:
+            return _image_data(name, *_read_npz(cached), entry, source=entry.source, where=str(cached))
+        except OntogenyError as error:
+            raise OntogenyError(f"{error} (this is the cached copy of {name}: delete it to fetch it again)") from None
+    data = _image_data(name, *_fetched(name, entry, fetch), entry, source=entry.source, where=entry.source)
+    if cached is not None:
+        _write_npz(cached, data)
+    return data
+
+
+def _no_network(**_: Any) -> Arrays:
+    raise OntogenyError("a data set marked remote=False asked for the network: mark it remote=True in IMAGE_SETS")
+
+
+def _fetched(name: str, entry: ImageSet, fetch: Fetcher | None) -> Arrays:
+    if fetch is None:
+        from sklearn.datasets import fetch_openml as fetch
+    try:
+        x, y = entry.load(fetch)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+        raise OntogenyError(
+            f"{name} could not be fetched from {entry.source} ({reason[:200]}): without a network, give a local .npz "
+            f"with arrays x (n, {', '.join(map(str, entry.shape))}) and y (n,) as the task's path"
+        ) from error
+    return x, y
+
+
+def _write_npz(path: Path, data: ImageData) -> None:
+    levels = np.rint(data.x * 255)
+    exact = np.array_equal((levels / np.float32(255)).astype(np.float32), data.x)
+    with atomic(path) as part:
+        np.savez_compressed(part, x=levels.astype(np.uint8) if exact else data.x, y=data.y)
+
+
+_PAIRS = (
+    ("x", "y"),
+    ("images", "labels"),
+    ("data", "target"),
+    ("data", "labels"),
+    ("arr_0", "arr_1"),
+)
+_TRAIN_TEST = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("train_images", "train_labels", "test_images", "test_labels"),
+)
+
+
+def _read_npz(path: Path) -> Arrays:
+    if not path.exists():
+        raise OntogenyError(f"{path} does not exist: the task's path must be an .npz with arrays x and y")
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if not hasattr(archive, "files"):
+            raise OntogenyError(f"{path} is a single array: an .npz with arrays x and y is wanted")
+        with archive:
+            names = {key.lower(): key for key in archive.files}
+            for pair in _PAIRS:
+                if all(key in names for key in pair):
+                    return tuple(archive[names[key]] for key in pair)
+            for x1, y1, x2, y2 in _TRAIN_TEST:
+                if x1 in names and y1 in names:
+                    parts = [(archive[names[x1]], archive[names[y1]])]
+                    if x2 in names and y2 in names:
+                        parts.append((archive[names[x2]], archive[names[y2]]))
+                    return _joined(parts, path)
+            found = ", ".join(archive.files) or "no arrays"
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        detail = "it holds Python objects" if "pickle" in str(error).lower() else str(error).splitlines()[0]
+        raise OntogenyError(f"{path} is not an .npz that can be read ({detail})") from None
+    raise OntogenyError(f"{path} holds {found}: arrays x and y (or x_train, y_train, x_test, y_test) are wanted")
+
+
+def _joined(parts: list[Arrays], path: Path) -> Arrays:
+    shapes = {x.shape[1:] for x, _ in parts}
+    if len(shapes) > 1:
+        raise OntogenyError(
+            f"{path}: training images are {parts[0][0].shape[1:]} and test images {parts[1][0].shape[1:]}"
+        )
+    return np.concatenate([x for x, _ in parts]), np.concatenate([np.ravel(y) for _, y in parts])
+
+
+def _image_data(name: str, x: Any, y: Any, entry: ImageSet | None, source: str, where: str) -> ImageData:
+    y = _labels(np.asarray(y), entry, where)
+    x = _pixels(np.asarray(x), entry, name, where)
+    if len(x) != len(y):
+        raise OntogenyError(f"{where} holds {len(x)} images and {len(y)} labels: one label an image is wanted")
+    if len(x) == 0:
+        raise OntogenyError(f"{where} holds no images")
+    classes = entry.classes if entry is not None else int(y.max()) + 1
+    digest = hashlib.sha256(repr(x.shape).encode())
+    digest.update(x.data)
+    digest.update(y.data)
+    return ImageData(x, y, name, classes, source, digest.hexdigest())
+
+
+def _labels(y: np.ndarray, entry: ImageSet | None, where: str) -> np.ndarray:
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise OntogenyError(f"{where}: labels have shape {y.shape}; one whole number an image, shape (n,), is wanted")
+    try:
+        numbers = y.astype(np.float64)
+    except (TypeError, ValueError):
+        raise OntogenyError(f"{where}: label {y[0]!r} is not a number; labels are whole numbers from 0") from None
+    bad = ~np.isfinite(numbers) | (numbers != np.rint(numbers)) | (numbers < 0)
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise OntogenyError(f"{where}: label {y[at]} of image {at} is not a whole number from 0")
+    labels = np.ascontiguousarray(numbers.astype(np.int64))
+    if not len(labels):
+        return labels
+    if entry is not None and labels.max() >= entry.classes:
+        raise OntogenyError(f"{where}: label {labels.max()} is beyond {entry.classes - 1}, the last class of this set")
+    if entry is None:
+        present = np.unique(labels)
+        if len(present) != present[-1] + 1:
+            gap = int(np.argmax(present != np.arange(len(present))))
+            raise OntogenyError(
+                f"{where}: labels go up to {present[-1]} but no image has label {gap}; number the classes 0, 1, 2, ..."
+            )
+    return labels
+
+
+def _pixels(x: np.ndarray, entry: ImageSet | None, name: str, where: str) -> np.ndarray:
+    if not (np.issubdtype(x.dtype, np.integer) or np.issubdtype(x.dtype, np.floating) or x.dtype == bool):
+        raise OntogenyError(f"{where}: images have type {x.dtype}; numbers are wanted")
+    x = _channels_first(x, entry.shape if entry is not None else None, name, where)
+    if x.size == 0:
+        return x.astype(np.float32)
+    low, high = float(x.min()), float(x.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+        raise OntogenyError(f"{where}: image {int(np.argmin(finite))} holds NaN or an infinity")
+    if low < 0 or high > 255:
+        raise OntogenyError(f"{where}: pixels go from {low:g} to {high:g}; 0 to 1, or 0 to 255, is wanted")
+    scaled = x.astype(np.float32) / np.float32(255) if high > 1 else x.astype(np.float32)
+    return np.ascontiguousarray(scaled)
+
+
+def _channels_first(x: np.ndarray, shape: tuple[int, int, int] | None, name: str, where: str) -> np.ndarray:
+    """`x` as (n, channels, height, width), from rows of pixels, grey images, or channels last."""
+    channel_counts = (1, 2, 3, 4)
+    if x.ndim == 2:
+        pixels = x.shape[1]
+        side = math.isqrt(pixels)
+        if shape is not None and pixels == math.prod(shape):
+            x = x.reshape(len(x), *shape)
+        elif shape is None and side * side == pixels:
+            x = x.reshape(len(x), 1, side, side)
+        else:
+            wanted = f"{math.prod(shape)} ({'x'.join(map(str, shape))})" if shape else "a square number"
+            raise OntogenyError(f"{where}: an image has {pixels} pixels; {wanted} is wanted")
+    elif x.ndim == 3:
+        x = x[:, None]
+    elif x.ndim == 4:
+        looks_last = x.shape[1] not in channel_counts and x.shape[3] in channel_counts
+        last = looks_last if shape is None else x.shape[1:] == (*shape[1:], shape[0]) != shape
+        if last:
+            x = x.transpose(0, 3, 1, 2)
+        elif shape is None and x.shape[1] not in channel_counts:
+            raise OntogenyError(f"{where}: images have shape {x.shape[1:]}, in which no axis looks like channels")
+    else:
+        raise OntogenyError(f"{where}: images have shape {x.shape}; (n, channels, height, width) is wanted")
+    if shape is not None and x.shape[1:] != shape:
+        raise OntogenyError(
+            f"{where}: images are {'x'.join(map(str, x.shape[1:]))}, but {name} is {'x'.join(map(str, shape))}; "
+            "give them a name of their own"
+        )
+    return x
+
+
+# ----------------------------------------------------------------------------------------------------- splitting
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSplits:
+    """Disjoint train, validation and probe images of one data set.
+
+    train, validation, probe: int64 indices into `data`. mean, std: float64, one a channel, of the training images
+    (0 and 1 when `standardise` is off).
+    """
+
+    data: ImageData
+    train: np.ndarray
+    validation: np.ndarray
+    probe: np.ndarray
+    seed: int
+    standardise: bool
+    mean: np.ndarray
+    std: np.ndarray
+
+    def indices(self, split: str) -> np.ndarray:
+        """The indices of `split`: "train", "validation" or "probe"."""
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        return getattr(self, split)
+
+    def arrays(self, split: str) -> Arrays:
+        """(x, y) of `split`: x float32 (n, channels, height, width), standardised if so asked; y int64 (n,).
+
+        A channel that is constant over the training images is centred and not scaled.
+        """
+        at = self.indices(split)
+        x = self.data.x[at]
+        if self.standardise:
+            scale = np.where(self.std > 0, self.std, 1.0)
+            x = (x - self.mean.astype(np.float32)[:, None, None]) / scale.astype(np.float32)[:, None, None]
+        return np.ascontiguousarray(x, dtype=np.float32), self.data.y[at]
+
+    def record(self) -> dict[str, Any]:
+        """What is needed to know these splits again, as JSON types."""
+        return {
+            "data": self.data.name,
+            "source": self.data.source,
+            "fingerprint": self.data.fingerprint,
+            "shape": list(self.data.shape),
+            "classes": self.data.classes,
+            "seed": self.seed,
+            "sizes": {split: len(self.indices(split)) for split in SPLITS},
+            "indices": {split: hashlib.sha256(self.indices(split).data).hexdigest() for split in SPLITS},
+            "standardise": self.standardise,
+            "mean": self.mean.tolist(),
+            "std": self.std.tolist(),
+        }
+
+
+def split_images(
+    data: ImageData,
+    n_train: int | None,
+    n_validation: int,
+    n_probe: int,
+    seed: int,
+    standardise: bool = True,
+) -> ImageSplits:
+    """Draw disjoint splits, each with the classes in their proportions, fixed by `seed`.
+
+    n_train: None takes all that validation and probe leave. The probe is drawn first, then validation, then
+    training, so that the probe stays the same when another size changes.
+
+    Raises OntogenyError when the sizes do not fit the data.
+    """
+    seed = _count("seed", seed, least=0)
+    n_validation, n_probe = _count("n_validation", n_validation), _count("n_probe", n_probe)
+    held_out = n_validation + n_probe
+    if n_train is None:
+        wanted, asked = held_out + 1, f"{n_validation} validation + {n_probe} probe images, and some to train on"
+    else:
+        n_train = _count("n_train", n_train)
+        wanted = n_train + held_out
+        asked = f"{n_train} training + {n_validation} validation + {n_probe} probe = {wanted} images"
+    if wanted > len(data):
+        raise OntogenyError(f"{asked}, are asked of {data.name}, which has {len(data)}: ask for fewer")
+    n_train = len(data) - held_out if n_train is None else n_train
+
+    left = np.arange(len(data), dtype=np.int64)
+    drawn: dict[str, np.ndarray] = {}
+    for position, (split, size) in enumerate((("probe", n_probe), ("validation", n_validation), ("train", n_train))):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(position,)))
+        drawn[split] = _stratified(left, data.y, size, rng)
+        left = np.setdiff1d(left, drawn[split], assume_unique=True)
+
+    channels = data.x.shape[1]
+    mean, std = np.zeros(channels), np.ones(channels)
+    if standardise:
+        images = data.x[drawn["train"]]
+        mean = images.mean(axis=(0, 2, 3), dtype=np.float64)
+        std = images.std(axis=(0, 2, 3), dtype=np.float64)
+    return ImageSplits(data, drawn["train"], drawn["validation"], drawn["probe"], seed, standardise, mean, std)
+
+
+def _stratified(pool: np.ndarray, labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """`size` entries of `pool`, each class in its proportion (largest remainder), in random order."""
+    of_class = labels[pool]
+    counts = np.bincount(of_class)
+    share = counts * (size / len(pool))
+    quota = np.floor(share).astype(np.int64)
+    by_remainder = np.argsort(quota - share, kind="stable")
+    quota[by_remainder[: size - quota.sum()]] += 1
+    chosen = [
+        rng.choice(pool[of_class == label], size=number, replace=False) for label, number in enumerate(quota) if number
+    ]
+    return rng.permutation(np.concatenate(chosen)).astype(np.int64)
+
+
+def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
+    """The order in which epoch `epoch` visits `n` training images: int64 (n,), a pure function of its arguments."""
+    n, seed, epoch = _count("n", n), _count("seed", seed, least=0), _count("epoch", epoch, least=0)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_EPOCH_STREAM, epoch)))
+    return rng.permutation(n).astype(np.int64)
+
+
+_EPOCH_STREAM = 100
+
+
+def _count(what: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise OntogenyError(f"{what} is {value!r}: a whole number of at least {least} is wanted")
+    return int(value)
