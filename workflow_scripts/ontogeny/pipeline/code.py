@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-_QUIET = {"ontogeny.errors", "ontogeny.files", "ontogeny.pipeline"}
+_QUIET = {"ontogeny.errors", "ontogeny.files", "ontogeny.pipeline", "ontogeny.progress", "ontogeny.provenance"}
 """Modules that shape messages and plumbing, not results."""
 
 

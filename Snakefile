@@ -1,0 +1,43 @@
+# Ontogeny: how mechanisms form inside a network while it trains.
+#
+#   snakemake --cores 2                 everything in config.yaml
+#   snakemake --cores 2 jumps figures   only some stages (see the targets at the end)
+#   snakemake --configfile FILE ...     another configuration instead of config.yaml
+
+import os
+import sys
+
+sys.path.insert(0, workflow.basedir + "/workflow_scripts")
+
+from ontogeny.pipeline.workflow import Workflow, default_config, fail
+
+if not workflow.overwrite_configfiles:
+
+    configfile: default_config(workflow.basedir)
+
+
+try:
+    plan = Workflow(config, workflow.configfiles, workflow.basedir)
+except Exception as error:
+    fail(error)
+
+
+include: "rules/common.smk"
+include: "rules/train.smk"
+include: "rules/jumps.smk"
+include: "rules/activations.smk"
+include: "rules/geometry.smk"
+include: "rules/neurons.smk"
+include: "rules/figures.smk"
+include: "rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.phase1.input,
+        rules.jumps.input,
+        rules.activations.input,
+        rules.geometry.input,
+        rules.figures.input,
+        rules.tables.input,

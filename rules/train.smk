@@ -1,0 +1,29 @@
+# Train networks and keep their trajectories.
+
+
+rule train_run:
+    output:
+        config="results/runs/{run}/config.json",
+        phase1="results/runs/{run}/phase1.json",
+        checkpoints=directory("results/runs/{run}/checkpoints"),
+    params:
+        identity=plan.identity,
+        cache=plan.config.cache,
+        code=plan.code("train_run"),
+    log:
+        "results/logs/train_run/{run}.log",
+    benchmark:
+        "results/benchmarks/train_run/{run}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=240,
+    conda:
+        "../envs/cpu.yaml"
+    script:
+        "../workflow_scripts/train_run.py"
+
+
+rule phase1:
+    input:
+        plan.files("results/runs/{run}/phase1.json"),

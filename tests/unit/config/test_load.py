@@ -1,0 +1,134 @@
+"""What a person may write in a configuration, and the sentence that answers what they may not."""
+
+import pytest
+
+from ontogeny.config import identity_hash, load_config, read_config, runs_of
+from ontogeny.errors import OntogenyError
+
+TEMPLATE = """\
+studies:
+  digits:
+    defaults:
+      model: {name: mlp, hidden: [32]}
+      training: {steps: 100, batch_size: 32}
+    runs:
+      one: {seeds: 2}
+      two:
+        __RUN__
+    analyses: __STUDY__
+analyses: __TOP__
+"""
+
+
+def write(tmp_path, run="{}", study="{}", top="{}"):
+    path = tmp_path / "config.yaml"
+    path.write_text(TEMPLATE.replace("__RUN__", run).replace("__STUDY__", study).replace("__TOP__", top))
+    return path
+
+
+def refused(tmp_path, **parts):
+    with pytest.raises(OntogenyError) as caught:
+        read_config(write(tmp_path, **parts))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_runs_are_named_by_key_and_seed(tmp_path):
+    runs = runs_of(read_config(write(tmp_path)))
+    assert list(runs) == ["one/s0", "one/s1", "two"]
+    assert runs["one/s1"].seed == 1
+    assert runs["two"].study == "digits"
+
+
+def test_defaults_reach_every_run_and_a_run_wins(tmp_path):
+    config = read_config(write(tmp_path, run="training: {steps: 7}"))
+    run = config.studies["digits"].runs["two"]
+    assert (run.training.steps, run.training.batch_size, run.model.hidden) == (7, 32, [32])
+
+
+def test_another_model_does_not_inherit_the_settings_of_the_default_one(tmp_path):
+    config = read_config(write(tmp_path, run="model: cnn_shallow"))
+    assert config.studies["digits"].runs["two"].model.overrides() == {}
+
+
+@pytest.mark.parametrize(
+    ("run", "parts"),
+    [
+        ("training: {stepz: 5}", ["line 9", "studies.digits.runs.two.training.stepz", "did you mean 'steps'"]),
+        ("training: {steps: -5}", ["line 9", "training.steps is -5", "greater than or equal to 1"]),
+        ("training: {checkpoint_every: 0}", ["checkpoint_every is 0", "greater than or equal to 1"]),
+        ("training: {steps: many}", ['training.steps is "many"', "integer"]),
+        ("training: {learning_rate: .nan}", ["learning_rate"]),
+        ("model: mlp_shalow_2", ["model.name", "did you mean 'mlp_shallow_2'", "vit"]),
+        ("task: fashion_minst", ["task.name", "did you mean 'fashion_mnist'"]),
+        ("seeds: [3, 3]", ["two", "same seed twice"]),
+        ("seeds: []", ["seeds"]),
+        ("capture_steps: [101]", ["step 101", "last step, 100"]),
+        ("modle: mlp", ["did you mean 'model'"]),
+    ],
+)
+def test_a_wrong_run_is_one_sentence_with_file_key_and_cure(tmp_path, run, parts):
+    sentence = refused(tmp_path, run=run)
+    assert "config.yaml" in sentence
+    for part in parts:
+        assert part in sentence
+
+
+def test_wrong_analyses_are_found_at_the_top_and_in_a_study(tmp_path):
+    assert "did you mean 'jumps'" in refused(tmp_path, top="{jumpz: {}}")
+    sentence = refused(tmp_path, study="{jumps: {threshold: -1}}")
+    assert "studies.digits.analyses.jumps.threshold is -1" in sentence
+    assert "line 10" in sentence
+
+
+def test_a_study_overrides_the_analyses_at_the_top(tmp_path):
+    config = read_config(write(tmp_path, top="{jumps: {threshold: 9, noise_floor: 0.01}}", study="{jumps: {threshold: 4}}"))
+    jumps = config.analyses_of("digits").jumps
+    assert (jumps.threshold, jumps.noise_floor) == (4, 0.01)
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path):
+    sentence = refused(tmp_path, run="seeds: 1\n        seeds: 2")
+    assert "line 10" in sentence
+    assert "line 9" in sentence
+
+
+def test_broken_yaml_and_missing_files_are_told(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("studies: {")
+    with pytest.raises(OntogenyError, match="line 1 is not YAML"):
+        read_config(path)
+    path.write_text("[1, 2]")
+    with pytest.raises(OntogenyError, match="holds list"):
+        read_config(path)
+    with pytest.raises(OntogenyError, match="does not exist"):
+        read_config(tmp_path / "absent.yaml")
+
+
+def test_strings_of_the_command_line_become_what_the_key_wants():
+    raw = {"studies": {"s": {"runs": {"r": {"seeds": "[0, 3]", "tracking": "{every: 3}", "training": {"steps": "4"}}}}}}
+    run = load_config(raw).studies["s"].runs["r"]
+    assert (run.seeds, run.tracking.every, run.training.steps) == ([0, 3], 3, 4)
+
+
+def test_two_studies_cannot_hold_a_run_of_the_same_name():
+    raw = {"studies": {"a": {"runs": {"r": {}}}, "b": {"runs": {"r": {}}}}}
+    with pytest.raises(OntogenyError, match="give one of them another"):
+        load_config(raw)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "<script>", "", "-x", "x" * 200])
+def test_names_that_would_leave_the_results_folder_are_refused(name):
+    with pytest.raises(OntogenyError, match="cannot be a name"):
+        load_config({"studies": {"s": {"runs": {name: {}}}}})
+
+
+def test_identity_counts_what_is_computed_and_not_what_it_is_called():
+    def identity(**run):
+        config = load_config({"studies": {"s": {"runs": {"r": run}}}})
+        return identity_hash(runs_of(config)["r"].identity())
+
+    assert identity() == identity(label="A name", capture_steps=[3])
+    assert identity() != identity(training={"learning_rate": 0.002})
+    assert identity() != identity(seeds=[1])

@@ -1,0 +1,87 @@
+"""Taking activations out of a finished training, by replay."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ontogeny.activations.store import FORMAT
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import atomic
+from ontogeny.models import without_fast_path
+from ontogeny.progress import Progress
+from ontogeny.tracking.capture import ActivationCapture
+from ontogeny.trajectory.checkpoints import weights_digest
+from ontogeny.trajectory.replay import Trajectory
+
+
+def extract_activations(
+    trajectory: Trajectory,
+    steps: Iterable[int],
+    path: str | os.PathLike,
+    dtype: str = "float32",
+    layers: Iterable[str] | None = None,
+    chunk: int = 256,
+) -> None:
+    """Write the activations of `layers` (all that were monitored) at `steps` to `path`, on the run's probe batch.
+
+    The network of each step is replayed exactly, and run in eval mode without gradients, `chunk` samples at a time;
+    every layer's output goes to the file inside the forward pass, so that memory holds one layer of one chunk.
+    `dtype` is `float16` or `float32`; values beyond float16 are refused.
+
+    Raises OntogenyError for a step or layer that the run does not have, and as `Trajectory.walk` does.
+    """
+    chosen = trajectory.layers
+    if layers is not None:
+        for name in layers:
+            if name not in chosen:
+                raise unknown("layer", name, chosen, f"run {trajectory.run}")
+        chosen = {name: chosen[name] for name in layers}
+    inputs, labels = trajectory.probe
+    steps = sorted(set(steps))
+    progress = Progress(len(steps), f"activations of {trajectory.run}")
+    with atomic(path) as part, h5py.File(part, "w", track_order=False) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["run"] = trajectory.run
+        file.attrs["identity"] = trajectory.config["identity"]
+        file.attrs["layers"] = json.dumps(chosen)
+        file.create_dataset("probe/inputs", data=inputs.cpu().numpy(), **_STORAGE)
+        file.create_dataset("probe/labels", data=labels.cpu().numpy())
+        for done, (step, learner) in enumerate(trajectory.walk(steps), start=1):
+            group = file.create_group(f"step_{step}")
+            group.attrs["step"] = step
+            group.attrs["digest"] = weights_digest(learner.model)
+            _write_step(group, learner.model, inputs, chosen, np.dtype(dtype), chunk)
+            progress.update(done, f"step {step}")
+
+
+_STORAGE = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
+
+
+def _write_step(
+    group: h5py.Group, model: nn.Module, inputs: Tensor, layers: dict[str, str], dtype: np.dtype, chunk: int
+) -> None:
+    offset = 0
+
+    def write(name: str, activation: Tensor) -> None:
+        values = activation.cpu().numpy()
+        if dtype == np.float16 and np.abs(values).max(initial=0) > np.finfo(np.float16).max:
+            raise OntogenyError(f"activations of {name} are too large for float16; set captures.dtype to float32")
+        if name not in group:
+            shape = (len(inputs), *values.shape[1:])
+            group.create_dataset(name, shape, dtype, chunks=(min(chunk, len(inputs)), *values.shape[1:]), **_STORAGE)
+            group[name].attrs["path"] = layers[name]
+        group[name][offset : offset + len(values)] = values.astype(dtype)
+
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), without_fast_path(), ActivationCapture(model, layers, transform=write):
+        for offset in range(0, len(inputs), chunk):
+            model(inputs[offset : offset + chunk])
+    model.train(was_training)

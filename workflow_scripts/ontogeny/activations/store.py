@@ -1,0 +1,124 @@
+"""The file of activations: how it is laid out, and how it is read.
+
+/probe/inputs, /probe/labels        the fixed probe batch
+/step_{step}/{layer}                 samples x features..., gzip, with checksums
+attributes of the file               format, run, identity, layers (JSON: name to module path)
+attributes of a step                 step, digest of the weights
+attributes of a dataset              path of the module
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ontogeny.errors import OntogenyError, unknown
+
+FORMAT = "ontogeny-activations/1"
+
+
+def _told(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn what h5py says of a damaged file into one sentence."""
+
+    @wraps(method)
+    def checked(self: ActivationFile, *arguments: Any) -> Any:
+        try:
+            return method(self, *arguments)
+        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise OntogenyError(f"{self.path} is damaged or cut off ({_first_line(error)}); make it again") from None
+
+    return checked
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].strip("'\"")
+
+
+class ActivationFile:
+    """An open file of activations; use it in a `with` statement. Made by `read_activations`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open()
+
+    @_told
+    def _open(self) -> None:
+        self._file = h5py.File(self.path, "r")
+        attributes = self._file.attrs
+        self.format = str(attributes.get("format"))
+        self.run = str(attributes.get("run"))
+        self.identity = str(attributes.get("identity"))
+        self.layers: dict[str, str] = json.loads(attributes.get("layers", "{}"))
+        self.steps = sorted(int(name[5:]) for name in self._file if name.startswith("step_"))
+
+    @property
+    @_told
+    def labels(self) -> np.ndarray:
+        """Labels of the probe batch, int64 (samples,)."""
+        return self._file["probe/labels"][()]
+
+    @property
+    @_told
+    def inputs(self) -> np.ndarray:
+        """Inputs of the probe batch, float32 (samples, ...)."""
+        return self._file["probe/inputs"][()]
+
+    def digest(self, step: int) -> str:
+        """Digest of the weights that made the activations of `step`."""
+        return str(self._group(step).attrs["digest"])
+
+    @_told
+    def array(self, step: int, layer: str) -> np.ndarray:
+        """Activations of `layer` at `step`, float32 (samples, features...). Raises OntogenyError for unknown names."""
+        group = self._group(step)
+        if layer not in group:
+            raise unknown("layer", layer, self.layers, str(self.path))
+        return group[layer][()].astype(np.float32)
+
+    def matrix(self, step: int, layer: str) -> np.ndarray:
+        """Activations of `layer` at `step` as float32 (samples, features), positions flattened into features."""
+        values = self.array(step, layer)
+        return values.reshape(len(values), -1)
+
+    def _group(self, step: int) -> h5py.Group:
+        if step not in self.steps:
+            raise unknown("step", str(step), self.steps, str(self.path))
+        return self._file[f"step_{step}"]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> ActivationFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def read_activations(path: str | os.PathLike, identity: str | None = None) -> ActivationFile:
+    """Open a file of activations.
+
+    With `identity` (of config.json) a file that another run made is refused. Raises OntogenyError for a file that is
+    missing, damaged, of another format or of another run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise OntogenyError(f"{path} does not exist")
+    file = ActivationFile(path)
+    problem = None
+    if file.format != FORMAT:
+        problem = f"{path} has format {file.format!r}; this version reads {FORMAT!r}"
+    elif identity is not None and file.identity != identity:
+        problem = f"{path} was made by another run ('{file.run}', or the same under other settings); make it again"
+    if problem:
+        file.close()
+        raise OntogenyError(problem)
+    return file

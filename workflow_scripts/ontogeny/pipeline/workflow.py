@@ -1,0 +1,83 @@
+"""What the Snakefile knows: the runs of the configuration, their settings as rules want them, and their files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ontogeny.config import Config, Run, load_config, runs_of
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.pipeline.code import code_digest
+
+
+def default_config(basedir: str) -> str:
+    """The configuration used when none is named: `config.yaml` of the working folder, or the project's own."""
+    return "config.yaml" if os.path.exists("config.yaml") else os.path.join(basedir, "config.yaml")
+
+
+def fail(error: Exception) -> NoReturn:
+    """End the planning with one sentence, if the error is one that its reader can mend; pass others on."""
+    if isinstance(error, OntogenyError):
+        raise SystemExit(f"Configuration error: {error}")
+    raise error
+
+
+class Workflow:
+    """The configuration as the rules see it.
+
+    `raw` is the mapping that Snakemake merged from `files` and the command line. Raises OntogenyError as
+    `load_config` does.
+    """
+
+    def __init__(self, raw: dict[str, Any], files: Iterable[str | os.PathLike], basedir: str) -> None:
+        self.config: Config = load_config(raw, [_short(file) for file in files])
+        self.runs: dict[str, Run] = runs_of(self.config)
+        self.scripts = Path(basedir) / "workflow_scripts"
+
+    def run(self, wildcards: Any) -> Run:
+        """The run that the wildcard `run` names. Raises OntogenyError with the nearest name if there is none."""
+        if wildcards.run not in self.runs:
+            raise unknown("run", wildcards.run, self.runs)
+        return self.runs[wildcards.run]
+
+    def identity(self, wildcards: Any) -> dict[str, Any]:
+        """The settings that decide what the run of `wildcards` computes."""
+        return self.run(wildcards).identity()
+
+    def analysis(self, block: str) -> Callable[[Any], dict[str, Any]]:
+        """A params function: the settings of the analysis `block` for the study of the run of `wildcards`."""
+
+        def settings(wildcards: Any) -> dict[str, Any]:
+            return getattr(self.config.analyses_of(self.run(wildcards).study), block).model_dump(mode="json")
+
+        return settings
+
+    def code(self, script: str) -> str:
+        """The digest of what a script does (see `ontogeny.pipeline.code`)."""
+        return code_digest(self.scripts / f"{script}.py")
+
+    def studies(self, kind: str | None = None) -> list[str]:
+        """The names of the studies (of one kind)."""
+        return [name for name, study in self.config.studies.items() if kind is None or study.kind == kind]
+
+    def runs_of_study(self, study: str) -> list[Run]:
+        """The runs of a study, in the order of the configuration."""
+        return [run for run in self.runs.values() if run.study == study]
+
+    def files(self, pattern: str, kind: str | None = None) -> list[str]:
+        """`pattern` filled in with `run` and `study` for every run (of the studies of one kind)."""
+        studies = set(self.studies(kind))
+        return [pattern.format(run=run.name, study=run.study) for run in self.runs.values() if run.study in studies]
+
+    def label(self, run: Run) -> str:
+        """How figures name a run."""
+        name = run.settings.label or run.key
+        return name if len(run.settings.seeds) == 1 else f"{name}, seed {run.seed}"
+
+
+def _short(file: str | os.PathLike) -> str:
+    """`file` relative to the working folder where that is shorter."""
+    relative = os.path.relpath(file)
+    return relative if len(relative) < len(os.fspath(file)) else os.fspath(file)

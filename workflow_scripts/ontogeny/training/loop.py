@@ -1,0 +1,242 @@
+"""The one training loop: advance a learner, measure it, keep its trajectory, survive being killed.
+
+While it runs, `metrics.jsonl` grows by a line at every logged step, and `.resume` holds the checkpoints so far. A
+killed run that is started again goes on from its last checkpoint, and its files end up the same, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ontogeny.errors import OntogenyError
+from ontogeny.files import disk_errors, json_text, plain, write_json
+from ontogeny.models import count_parameters, monitored_layers, without_fast_path
+from ontogeny.progress import Progress
+from ontogeny.provenance import revision, versions
+from ontogeny.tracking.capture import ActivationCapture
+from ontogeny.tracking.estimators import measure, to_rows
+from ontogeny.trajectory.checkpoints import (
+    checkpoint_path,
+    checkpoint_steps,
+    load_checkpoint,
+    save_checkpoint,
+    weights_digest,
+)
+from ontogeny.trajectory.learner import Learner
+from ontogeny.trajectory.replay import RUN_FORMAT
+from ontogeny.trajectory.setup import Setup, set_up
+
+logger = logging.getLogger("ontogeny")
+
+PHASE1_FORMAT = "ontogeny-phase1/1"
+
+
+def train(
+    identity: dict[str, Any],
+    identity_hash: str,
+    folder: str | os.PathLike,
+    run: str,
+    cache_dir: str | os.PathLike = "cache",
+    threads: int = 1,
+) -> None:
+    """Train one run and leave its trajectory in `folder`: config.json, phase1.json, metrics.jsonl, checkpoints/.
+
+    `identity` holds the blocks task, model, training, tracking and the seed (see `ontogeny.config`). If an earlier
+    attempt at the same identity was killed, it is continued.
+
+    Raises OntogenyError if the settings do not fit the data, the disk is full, or the loss stops being finite; what
+    was measured until then stays in metrics.jsonl.
+    """
+    torch.set_num_threads(threads)
+    folder = Path(folder)
+    setup = set_up(identity, cache_dir)
+    attempt = _Attempt(folder, identity_hash, setup.learner)
+    layers = monitored_layers(setup.learner.model, identity["tracking"]["layers"])
+    meter = _make_meter(setup.learner.model, {layer.name: layer.path for layer in layers}, identity["tracking"])
+    last, every = identity["training"]["steps"], identity["tracking"]["every"]
+    checkpoint_every = identity["training"]["checkpoint_every"]
+    learner = setup.learner
+    progress = Progress(last, f"train {run}", done=learner.step)
+    while True:
+        step = learner.step
+        if step % checkpoint_every == 0 or step == last:
+            attempt.checkpoint(learner, setup)
+        if step % every == 0 or step == last:
+            row = _measure(learner, setup, meter, identity["tracking"]["source"])
+            attempt.log(row)
+            progress.update(step, f"loss {row['loss']:.4g}")
+            if not math.isfinite(row["loss"]):
+                raise _diverged(step, row["loss"], attempt.metrics)
+        elif step < last:
+            loss, _ = learner.gradient()
+            if not math.isfinite(loss):
+                raise _diverged(step, loss, attempt.metrics)
+        if step == last:
+            break
+        learner.update()
+    config = {
+        "format": RUN_FORMAT,
+        "run": run,
+        "identity": identity_hash,
+        "settings": identity,
+        "seed": identity["seed"],
+        "threads": threads,
+        "layers": {layer.name: layer.path for layer in layers},
+        "parameters": count_parameters(learner.model),
+        "data": setup.record,
+        "versions": versions(),
+        "revision": revision(),
+    }
+    attempt.finish(config)
+
+
+def _make_meter(model: nn.Module, layers: dict[str, str], tracking: dict[str, Any]) -> ActivationCapture:
+    """Hooks that measure the layers' activations inside a forward pass, while they are enabled."""
+
+    def measured(_: str, activation: Tensor) -> dict[str, float]:
+        return measure(to_rows(activation, tracking["rows"]), tracking["metrics"], tracking["centre"])
+
+    meter = ActivationCapture(model, layers, transform=measured)
+    meter.enabled = False
+    return meter
+
+
+def _measure(learner: Learner, setup: Setup, meter: ActivationCapture, source: str) -> dict[str, Any]:
+    """One line of the record: this step's weights, measured; leaves this step's gradient in the learner."""
+    digest = weights_digest(learner.model)
+    meter.clear_activations()
+    learner.model.eval()
+    with torch.no_grad(), without_fast_path():
+        meter.enabled = source == "probe"
+        outputs = learner.model(setup.probe[0])
+        meter.enabled = source == "batch"
+        with torch.enable_grad():
+            loss, norm = learner.gradient()
+        meter.enabled = False
+    return {
+        "step": learner.step,
+        "loss": loss,
+        "grad_norm": norm,
+        "probe_loss": float(functional.cross_entropy(outputs, setup.probe[1])),
+        "probe_accuracy": float((outputs.argmax(1) == setup.probe[1]).double().mean()),
+        "layers": meter.get_all_activations(),
+        "digest": digest,
+    }
+
+
+def _diverged(step: int, loss: float, metrics: Path) -> OntogenyError:
+    return OntogenyError(
+        f"training diverged: the loss is {loss} at step {step}; lower training.learning_rate or set "
+        f"training.gradient_clip (what was measured until then is in {metrics})"
+    )
+
+
+class _Attempt:
+    """The unfinished state of a run on disk: checkpoints in `.resume`, rows in metrics.jsonl."""
+
+    def __init__(self, folder: Path, identity: str, learner: Learner) -> None:
+        self.folder, self.identity = folder, identity
+        self.state, self.metrics = folder / ".resume", folder / "metrics.jsonl"
+        self.rows: list[dict[str, Any]] = []
+        with disk_errors(folder):
+            if not self._continue(learner):
+                shutil.rmtree(self.state, ignore_errors=True)
+                self.state.mkdir(parents=True)
+                write_json(self.state / "identity.json", identity)
+            self._rewrite_metrics()
+
+    def _continue(self, learner: Learner) -> bool:
+        """Put the learner where the last attempt's newest whole checkpoint was; False if there is none to trust."""
+        try:
+            if json.loads((self.state / "identity.json").read_text()) != self.identity:
+                return False
+            lines = self.metrics.read_text().split("\n")[:-1]
+            rows = [json.loads(line) for line in lines]
+            by_step = {row["step"]: row for row in rows}
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        for step in reversed(checkpoint_steps(self.state)):
+            try:
+                tensors, meta = load_checkpoint(checkpoint_path(self.state, step), self.identity)
+            except OntogenyError as error:
+                logger.warning("%s", error)
+                continue
+            logged = [row for row in by_step.values() if row["step"] < step]
+            if len(logged) != meta["rows"]:
+                continue
+            learner.restore(tensors, step)
+            self.rows = logged
+            logger.info("continuing at step %d", step)
+            return True
+        return False
+
+    def _rewrite_metrics(self) -> None:
+        part = self.metrics.with_name(".metrics.part.jsonl")
+        part.write_text("".join(json_text(row, indent=None) for row in self.rows), encoding="utf-8")
+        os.replace(part, self.metrics)
+        self._stream = open(self.metrics, "a", encoding="utf-8")  # noqa: SIM115
+
+    def log(self, row: dict[str, Any]) -> None:
+        with disk_errors(self.metrics):
+            self._stream.write(json_text(row, indent=None))
+            self._stream.flush()
+        self.rows.append(plain(row))
+
+    def checkpoint(self, learner: Learner, setup: Setup) -> None:
+        """Keep the learner; the rows before it reach the disk first, so that a checkpoint never outruns them."""
+        with disk_errors(self.metrics):
+            os.fsync(self._stream.fileno())
+        epoch, batch = divmod(learner.step, setup.record["steps_per_epoch"])
+        meta = {"identity": self.identity, "step": learner.step, "epoch": epoch, "batch": batch, "rows": len(self.rows)}
+        save_checkpoint(checkpoint_path(self.state, learner.step), learner.state(), meta)
+
+    def finish(self, config: dict[str, Any]) -> None:
+        """Put the finished files in place and drop the state that only resuming needs."""
+        self._stream.close()
+        kept = self.folder / "checkpoints"
+        with disk_errors(kept):
+            shutil.rmtree(kept, ignore_errors=True)
+            kept.mkdir()
+            for step in checkpoint_steps(self.state):
+                _link(checkpoint_path(self.state, step), checkpoint_path(kept, step))
+        write_json(self.folder / "config.json", config)
+        write_json(self.folder / "phase1.json", _columns(self.rows, config), indent=None)
+        shutil.rmtree(self.state)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _columns(rows: list[dict[str, Any]], config: dict[str, Any]) -> dict[str, Any]:
+    """The Phase 1 record, columns by layer; what belongs to the whole run stands in every layer."""
+    steps = [row["step"] for row in rows]
+    whole = {key: [row[key] for row in rows] for key in ("loss", "grad_norm", "probe_loss", "probe_accuracy")}
+    record: dict[str, Any] = {}
+    for layer in config["layers"]:
+        metrics = {
+            metric: [row["layers"][layer][metric] for row in rows]
+            for metric in config["settings"]["tracking"]["metrics"]
+        }
+        record[layer] = {"step": steps, **metrics, **whole}
+    record["metadata"] = {
+        "format": PHASE1_FORMAT,
+        "run": config["run"],
+        "layers": config["layers"],
+        "train": config["settings"],
+        "digests": {"step": steps, "sha256": [row["digest"] for row in rows]},
+    }
+    return record

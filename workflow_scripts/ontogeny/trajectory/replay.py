@@ -1,0 +1,157 @@
+"""Going back into a finished training, to any step, exactly."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ontogeny.errors import OntogenyError
+from ontogeny.files import read_json
+from ontogeny.trajectory.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint, weights_digest
+from ontogeny.trajectory.learner import Batch, Learner
+from ontogeny.trajectory.setup import Setup, set_up
+
+logger = logging.getLogger("ontogeny")
+
+RUN_FORMAT = "ontogeny-run/1"
+
+
+class Trajectory:
+    """A finished run on disk, and the way back to every step of it.
+
+    >>> trajectory = Trajectory("results/runs/digits_mlp/s0")    # doctest: +SKIP
+    >>> model = trajectory.at(137)                               # doctest: +SKIP
+
+    A step's network is the one after that many optimisation steps. It is made by loading the nearest earlier
+    checkpoint and training on from there; where the step was logged, the digest of the weights proves that it is the
+    same network. On the CPU a difference is an error, unless `exact` is false; on a GPU, whose arithmetic may vary, it
+    is a warning with the distance.
+
+    Raises OntogenyError if `folder` holds no run, or one that another version of the format wrote.
+    """
+
+    def __init__(self, folder: str | os.PathLike, cache_dir: str | os.PathLike = "cache", exact: bool = True) -> None:
+        self.folder, self.cache_dir, self.exact = Path(folder), cache_dir, exact
+        self.config: dict[str, Any] = read_json(self.folder / "config.json")
+        found = self.config.get("format") if isinstance(self.config, dict) else None
+        if found != RUN_FORMAT:
+            raise OntogenyError(
+                f"{self.folder / 'config.json'} has format {found!r}; this version reads {RUN_FORMAT!r}: "
+                "train the run again, or use the version that made it"
+            )
+        self.run: str = self.config["run"]
+        self.last_step: int = self.config["settings"]["training"]["steps"]
+        self.checkpoints = checkpoint_steps(self.folder / "checkpoints")
+        if not self.checkpoints:
+            raise OntogenyError(f"{self.folder / 'checkpoints'} holds no checkpoint; train the run again")
+        self._digests: dict[int, str] | None = None
+        self._setup: Setup | None = None
+
+    @property
+    def digests(self) -> dict[int, str]:
+        """Digest of the weights at every logged step."""
+        if self._digests is None:
+            metadata = read_json(self.folder / "phase1.json").get("metadata", {})
+            logged = metadata.get("digests", {"step": [], "sha256": []})
+            self._digests = dict(zip(logged["step"], logged["sha256"]))
+        return self._digests
+
+    @property
+    def layers(self) -> dict[str, str]:
+        """Display name to module path of every layer that was monitored."""
+        return self.config["layers"]
+
+    @property
+    def probe(self) -> Batch:
+        """The fixed probe batch of the run: inputs and labels."""
+        return self._first_setup().probe
+
+    @property
+    def validation(self) -> Batch:
+        """All held-out samples of the run: inputs and labels."""
+        return self._first_setup().validation
+
+    def at(self, step: int) -> nn.Module:
+        """The network after `step` optimisation steps, in eval mode.
+
+        Raises OntogenyError if there is no such step, a checkpoint is damaged, or replay ends in another network.
+        """
+        return self.learner_at(step).model.eval()
+
+    def learner_at(self, step: int) -> Learner:
+        """The learner at `step`: as `at`, with optimiser and random state, ready to be trained on."""
+        return next(self.walk([step]))[1]
+
+    def walk(self, steps: Iterable[int]) -> Iterator[tuple[int, Learner]]:
+        """Yield `(step, learner)` for every one of `steps`, ascending, in one pass.
+
+        It is one learner that moves on, so look at it, or copy from it, before asking for the next.
+        """
+        learner: Learner | None = None
+        for step in sorted(set(steps)):
+            start = self._start(step)
+            if learner is None or learner.step < start:
+                learner = self._load(start)
+            learner.advance_to(step)
+            self._prove(learner)
+            yield step, learner
+
+    def _start(self, step: int) -> int:
+        earlier = [checkpoint for checkpoint in self.checkpoints if checkpoint <= step]
+        if not 0 <= step <= self.last_step or not earlier:
+            raise OntogenyError(
+                f"{self.folder} has no step {step}: it goes from {self.checkpoints[0]} to {self.last_step}"
+            )
+        return earlier[-1]
+
+    def _load(self, step: int) -> Learner:
+        tensors, _ = load_checkpoint(checkpoint_path(self.folder / "checkpoints", step), self.config["identity"])
+        torch.set_num_threads(self.config["threads"])
+        learner = set_up(self.config["settings"], self.cache_dir).learner
+        learner.restore(tensors, step)
+        return learner
+
+    def _prove(self, learner: Learner) -> None:
+        expected = self.digests.get(learner.step)
+        if expected is None or weights_digest(learner.model) == expected:
+            return
+        distance = self._distance(learner)
+        text = (
+            f"replay of {self.folder} to step {learner.step} does not give the network that was trained "
+            f"(relative distance of the weights at the next checkpoint: {distance})"
+        )
+        if self.exact and learner.device.type == "cpu":
+            raise OntogenyError(
+                f"{text}; it was trained with {self._trained_with()}: replay it there, "
+                "or accept the distance with exact=False"
+            )
+        logger.warning("%s", text)
+
+    def _distance(self, learner: Learner) -> str:
+        later = [step for step in self.checkpoints if step >= learner.step]
+        if not later:
+            return "unknown, there is no later checkpoint"
+        replayed = self._load(max(step for step in self.checkpoints if step <= learner.step))
+        replayed.advance_to(later[0])
+        stored, _ = load_checkpoint(checkpoint_path(self.folder / "checkpoints", later[0]))
+        weights = {name: value.double() for name, value in replayed.model.state_dict().items()}
+        difference = sum(
+            float(((value - stored[f"model.{name}"].double()) ** 2).sum()) for name, value in weights.items()
+        )
+        size = sum(float((stored[f"model.{name}"].double() ** 2).sum()) for name in weights)
+        return f"{(difference / max(size, 1e-300)) ** 0.5:.2g}"
+
+    def _trained_with(self) -> str:
+        versions = self.config.get("versions", {})
+        return ", ".join(f"{name} {version}" for name, version in versions.items()) or "unknown versions"
+
+    def _first_setup(self) -> Setup:
+        if self._setup is None:
+            self._setup = set_up(self.config["settings"], self.cache_dir)
+        return self._setup

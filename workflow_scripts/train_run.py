@@ -1,0 +1,7 @@
+"""Train one run and keep its trajectory."""
+
+from ontogeny.pipeline import job
+from ontogeny.training.loop import train
+
+with job(snakemake) as (_, output, params):
+    train(params.identity, output.config, snakemake.wildcards.run, cache_dir=params.cache, threads=snakemake.threads)
