@@ -1,0 +1,794 @@
+"""Many seeds of one small network on logic gates, trained as one ensemble, with every epoch's weights.
+
+The training loop is compiled (numba): float32 parameters, mean squared error, AdamW, as `torch.optim.AdamW` and
+`torch.nn.MSELoss` compute them. Each seed is trained on its own inside the compiled loop, so a seed of an ensemble
+equals that seed trained alone, bit for bit, whatever the other seeds, their order, chunks and threads.
+
+All that is random is a function of the seed, and is drawn from the streams that PyTorch and NumPy use: the default
+initialisation of `torch.nn.Linear` after `torch.manual_seed(seed)`, the order of a shuffling
+`torch.utils.data.DataLoader` (both from a Mersenne twister), and the data from `numpy.random.RandomState(seed)`.
+So an ordinary PyTorch loop with that seed follows the same path up to rounding. Only dropout masks have a stream of
+their own, because PyTorch's depend on the device.
+
+Without input noise there are only 2^n different rows. A batch is then its counts of each, 4 weighted rows in place
+of 100; with dropout, rows that lose a neuron are taken singly and the others are counted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numba import njit
+from numpy.typing import NDArray
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import atomic
+from ontogeny.tasks.gates import GateData, GateSample, get_gates, sample_gates, separate_output, truth_table
+from ontogeny.tracking.estimators import choose_metrics, measure_singular_values
+
+ACTIVATIONS = ("leaky_relu", "relu", "tanh", "sigmoid")
+FORMAT = "ontogeny-ensemble/1"
+STOP_REASONS = ("loss_target", "early_stopping", "epochs")
+LEAK = np.float32(0.01)
+
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class EnsembleSettings:
+    """What an ensemble learns and how; the defaults are the published XOR baseline.
+
+    A seed stops after the first epoch whose mean training loss, penalties included, is below `loss_target`, after
+    `early_stopping` epochs in a row without a new lowest loss, or after `epochs`. It has converged if that loss is
+    at most `loss_target` and at least `accuracy_target` of the validation rows are right in every output after
+    rounding. `l1_lambda` and `l2_lambda` multiply the sum of magnitudes and of squares of all weights and biases;
+    `weight_decay` is AdamW's own. Dropout acts on hidden neurons, before the activation.
+
+    `published_streams` draws as the published program did with circuit tracking on: the data of seed s come from
+    seed s - 1 (of 0 for the first), and after each epoch the tracker builds a network for each output, which
+    advances the random state. The published losses are then met to about 1e-7 for as long as rounding lets them.
+    """
+
+    gates: tuple[str, ...] = ("XOR",)
+    hidden: tuple[int, ...] = (3, 3)
+    activation: str = "leaky_relu"
+    n_samples_train: int = 1000
+    n_samples_val: int = 20
+    n_repeats: int = 1
+    noise_std: float = 0.0
+    noise_copies: int = 1
+    weights: str | tuple[float, ...] | None = None
+    batch_size: int = 100
+    learning_rate: float = 0.001
+    weight_decay: float = 0.01
+    epochs: int = 1000
+    loss_target: float = 0.01
+    accuracy_target: float = 0.99
+    early_stopping: int = 200
+    l1_lambda: float = 0.0
+    l2_lambda: float = 0.0
+    dropout_rate: float = 0.0
+    published_streams: bool = False
+
+    def __post_init__(self) -> None:
+        gates = get_gates(self.gates)
+        object.__setattr__(self, "gates", tuple(gate.name for gate in gates))
+        if isinstance(self.hidden, int):
+            raise OntogenyError(f"hidden is {self.hidden}: a list of layer sizes is wanted, such as [3, 3]")
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if self.weights is not None and not isinstance(self.weights, str):
+            object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
+        if not self.hidden:
+            raise OntogenyError("hidden is empty: name at least one hidden layer, such as [3, 3]")
+        for size in self.hidden:
+            _whole("hidden", size, 1)
+        if self.activation not in ACTIVATIONS:
+            raise unknown("activation", self.activation, ACTIVATIONS)
+        for key in ("n_samples_train", "n_samples_val", "n_repeats", "noise_copies", "batch_size", "epochs"):
+            _whole(key, getattr(self, key), 1)
+        _whole("early_stopping", self.early_stopping, 1)
+        for key in ("noise_std", "weight_decay", "loss_target", "l1_lambda", "l2_lambda"):
+            _number(key, getattr(self, key), 0.0, math.inf)
+        _number("learning_rate", self.learning_rate, 0.0, math.inf)
+        _number("accuracy_target", self.accuracy_target, 0.0, 1.0)
+        _number("dropout_rate", self.dropout_rate, 0.0, 1.0)
+        if self.dropout_rate == 1.0:
+            raise OntogenyError("dropout_rate is 1: every neuron would be silent; a rate below 1 is wanted")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Neurons of each layer, inputs and outputs included."""
+        return (get_gates(self.gates)[0].n_inputs, *self.hidden, len(self.gates))
+
+
+def _whole(key: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise OntogenyError(f"{key} is {value!r}: a whole number of at least {least} is wanted")
+
+
+def _number(key: str, value: object, least: float, most: float) -> None:
+    good = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not good or not math.isfinite(value) or not least <= value <= most:
+        upper = "" if most == math.inf else f" to {most:g}"
+        raise OntogenyError(f"{key} is {value!r}: a number from {least:g}{upper} is wanted")
+
+
+@dataclass(frozen=True)
+class EnsembleResult:
+    """Every epoch of every seed: a table of rows, seed by seed, epoch 0 (the initial weights) to the last.
+
+    `weights[l]` is (rows, out, in) and `biases[l]` (rows, out), float32; `offsets` (seeds + 1) says which rows are
+    whose. `train_loss` (mean over batches, penalties and dropout included; NaN at epoch 0), `val_loss` and
+    `val_accuracy` (after the epoch, nothing dropped) are (rows,), float64.
+    """
+
+    settings: EnsembleSettings
+    seeds: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    weights: tuple[NDArray[np.float32], ...]
+    biases: tuple[NDArray[np.float32], ...]
+    train_loss: NDArray[np.float64]
+    val_loss: NDArray[np.float64]
+    val_accuracy: NDArray[np.float64]
+
+    @property
+    def n_epochs(self) -> NDArray[np.int64]:
+        """Epochs trained, for each seed."""
+        return np.diff(self.offsets) - 1
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Whether each seed reached the loss target with the accuracy wanted."""
+        last = self.offsets[1:] - 1
+        settings = self.settings
+        return (self.train_loss[last] <= settings.loss_target) & (self.val_accuracy[last] >= settings.accuracy_target)
+
+    @property
+    def stop_reason(self) -> list[str]:
+        """Why each seed stopped: one of STOP_REASONS."""
+        reached = self.train_loss[self.offsets[1:] - 1] < self.settings.loss_target
+        early = self.n_epochs < self.settings.epochs
+        return [STOP_REASONS[0 if hit else 1 if short else 2] for hit, short in zip(reached, early)]
+
+    @cached_property
+    def row_seed(self) -> NDArray[np.int64]:
+        """The seed of every row."""
+        return np.repeat(self.seeds, np.diff(self.offsets))
+
+    @cached_property
+    def row_epoch(self) -> NDArray[np.int64]:
+        """The epoch of every row."""
+        return np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
+
+    def rows(self, seed: int) -> slice:
+        """The rows of one seed. Raises OntogenyError for a seed that was not trained."""
+        found = np.flatnonzero(self.seeds == seed)
+        if not len(found):
+            raise OntogenyError(f"seed {seed} is not in this ensemble of {len(self.seeds)} seeds")
+        return slice(int(self.offsets[found[0]]), int(self.offsets[found[0] + 1]))
+
+    def network(
+        self, seed: int, epoch: int | None = None, output: int | None = None
+    ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """Weights (out, in) and biases (out,) of one seed after `epoch` (the last, if None), layer by layer.
+
+        `output` cuts a network of several outputs to that one. Raises OntogenyError for an epoch it never reached.
+        """
+        rows = self.rows(seed)
+        last = rows.stop - rows.start - 1
+        epoch = last if epoch is None else epoch
+        if not 0 <= epoch <= last:
+            raise OntogenyError(f"seed {seed} has epochs 0 to {last}, not {epoch}")
+        weights = [layer[rows.start + epoch] for layer in self.weights]
+        biases = [layer[rows.start + epoch] for layer in self.biases]
+        return (weights, biases) if output is None else separate_output(weights, biases, output)
+
+    def dense(self, values: NDArray) -> NDArray:
+        """`values` (rows, ...) as (epochs, seeds, ...): a seed that has stopped keeps its last value."""
+        epochs = np.minimum(np.arange(self.n_epochs.max() + 1)[:, None], self.n_epochs[None, :])
+        return values[self.offsets[:-1][None, :] + epochs]
+
+    def data(self, seed: int) -> GateData:
+        """The samples that this seed was trained and validated on."""
+        return gate_data(self.settings, seed)
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each seed and epoch: seed, epoch, train_loss, val_loss, val_accuracy."""
+        return pd.DataFrame(
+            {
+                "seed": self.row_seed,
+                "epoch": self.row_epoch,
+                "train_loss": self.train_loss,
+                "val_loss": self.val_loss,
+                "val_accuracy": self.val_accuracy,
+            }
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """One row for each seed: seed, epochs, converged, stop_reason and the last losses and accuracy."""
+        last = self.offsets[1:] - 1
+        return pd.DataFrame(
+            {
+                "seed": self.seeds,
+                "epochs": self.n_epochs,
+                "converged": self.converged,
+                "stop_reason": self.stop_reason,
+                "train_loss": self.train_loss[last],
+                "val_loss": self.val_loss[last],
+                "val_accuracy": self.val_accuracy[last],
+            }
+        )
+
+    def select(self, seeds: Iterable[int]) -> EnsembleResult:
+        """The same for some of the seeds, in the order given."""
+        seeds = [int(seed) for seed in seeds]
+        parts = [self.rows(seed) for seed in seeds]
+        index = np.concatenate([np.arange(part.start, part.stop) for part in parts] or [np.zeros(0, np.int64)])
+        lengths = [part.stop - part.start for part in parts]
+        return EnsembleResult(
+            settings=self.settings,
+            seeds=np.array(seeds, dtype=np.int64),
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            weights=tuple(layer[index] for layer in self.weights),
+            biases=tuple(layer[index] for layer in self.biases),
+            train_loss=self.train_loss[index],
+            val_loss=self.val_loss[index],
+            val_accuracy=self.val_accuracy[index],
+        )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write all of it as one safetensors file, whole or not at all; the same result, the same bytes.
+
+        Tensors are `layer{l}.weight` (rows, out, in), `layer{l}.bias` (rows, out), `train_loss`, `val_loss`,
+        `val_accuracy`, `seeds` and `offsets`; the settings are JSON under the metadata key `ontogeny`.
+        """
+        from safetensors.numpy import save
+
+        tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _TABLES}
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            tensors[f"layer{layer}.weight"] = np.ascontiguousarray(weight)
+            tensors[f"layer{layer}.bias"] = np.ascontiguousarray(bias)
+        text = json.dumps({"format": FORMAT, "settings": asdict(self.settings)}, sort_keys=True)
+        with atomic(path) as part:
+            part.write_bytes(save(tensors, metadata={"ontogeny": text}))
+
+
+_TABLES = ("seeds", "offsets", "train_loss", "val_loss", "val_accuracy")
+
+
+def load_ensemble(path: str | os.PathLike) -> EnsembleResult:
+    """Read what `EnsembleResult.save` wrote. Raises OntogenyError if it is missing, cut, or something else."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), "np") as handle:
+            text = (handle.metadata() or {}).get("ontogeny")
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise OntogenyError(f"{path} does not exist") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise OntogenyError(f"{path} is not a whole safetensors file: {error}") from None
+    try:
+        header = json.loads(text or "")
+        if header["format"] != FORMAT:
+            raise OntogenyError(f"{path} has the format '{header['format']}': {FORMAT} is wanted")
+        known = {field.name for field in fields(EnsembleSettings)}
+        given = {key: tuple(v) if isinstance(v, list) else v for key, v in header["settings"].items() if key in known}
+        settings = EnsembleSettings(**given)
+        layers = range(len(settings.sizes) - 1)
+        return EnsembleResult(
+            settings=settings,
+            weights=tuple(tensors[f"layer{layer}.weight"] for layer in layers),
+            biases=tuple(tensors[f"layer{layer}.bias"] for layer in layers),
+            **{name: tensors[name] for name in _TABLES},
+        )
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise OntogenyError(f"{path} is not the record of an ensemble: its settings or tensors are missing") from None
+
+
+def gate_data(settings: EnsembleSettings, seed: int) -> GateData:
+    """The samples of one seed under `settings`."""
+    return sample_gates(
+        settings.gates,
+        max(int(seed) - 1, 0) if settings.published_streams else seed,
+        n_samples_train=settings.n_samples_train,
+        n_samples_val=settings.n_samples_val,
+        n_repeats=settings.n_repeats,
+        noise_std=settings.noise_std,
+        noise_copies=settings.noise_copies,
+        weights=settings.weights,
+    )
+
+
+def train_ensemble(
+    settings: EnsembleSettings,
+    seeds: Iterable[int],
+    *,
+    done: EnsembleResult | None = None,
+    checkpoint: Callable[[EnsembleResult], None] | None = None,
+    chunk: int = 100,
+    threads: int = 1,
+) -> EnsembleResult:
+    """Train one network for each of `seeds`.
+
+    `checkpoint` is called with all that is finished after every `chunk` seeds; give that result back as `done` and
+    only the other seeds are trained: the end result is the same, bit for bit. `threads` trains so many seeds at a
+    time. Raises OntogenyError for repeated or impossible seeds, and where `done` has other settings.
+    """
+    wanted = [int(seed) for seed in seeds]
+    if len(set(wanted)) != len(wanted):
+        twice = next(seed for seed in wanted if wanted.count(seed) > 1)
+        raise OntogenyError(f"seed {twice} is listed twice: give every seed once")
+    if not wanted:
+        raise OntogenyError("seeds is empty: give at least one seed")
+    for seed in wanted:
+        if not 0 <= seed < 2**32:
+            raise OntogenyError(f"seed is {seed}: a whole number from 0 to 4294967295 is wanted")
+    _whole("chunk", chunk, 1)
+    _whole("threads", threads, 1)
+    finished: dict[int, tuple[NDArray, ...]] = {}
+    if done is not None:
+        if done.settings != settings:
+            raise OntogenyError("done was trained with other settings: resume with its own settings, or start afresh")
+        finished = {int(seed): _unpack(done, int(seed)) for seed in done.seeds if int(seed) in set(wanted)}
+    missing = [seed for seed in wanted if seed not in finished]
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(missing), chunk):
+            part = missing[start : start + chunk]
+            run = map if threads == 1 else pool.map
+            finished.update(zip(part, run(lambda seed: _train_one(settings, seed), part)))
+            if checkpoint is not None:
+                checkpoint(_pack(settings, {seed: finished[seed] for seed in wanted if seed in finished}))
+    return _pack(settings, {seed: finished[seed] for seed in wanted})
+
+
+def _pack(settings: EnsembleSettings, finished: dict[int, tuple[NDArray, ...]]) -> EnsembleResult:
+    lengths = [len(parts[0]) for parts in finished.values()]
+    parameters, train_loss, val_loss, val_accuracy = (
+        np.concatenate([parts[k] for parts in finished.values()]) for k in range(4)
+    )
+    weights, biases, position = [], [], 0
+    for n_in, n_out in zip(settings.sizes, settings.sizes[1:]):
+        middle, end = position + n_in * n_out, position + (n_in + 1) * n_out
+        weights.append(parameters[:, position:middle].reshape(-1, n_out, n_in))
+        biases.append(parameters[:, middle:end])
+        position = end
+    return EnsembleResult(
+        settings=settings,
+        seeds=np.array(list(finished), dtype=np.int64),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        weights=tuple(map(np.ascontiguousarray, weights)),
+        biases=tuple(map(np.ascontiguousarray, biases)),
+        train_loss=train_loss,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+    )
+
+
+def _unpack(result: EnsembleResult, seed: int) -> tuple[NDArray, ...]:
+    rows = result.rows(seed)
+    blocks = []
+    for weight, bias in zip(result.weights, result.biases):
+        blocks += [weight[rows].reshape(rows.stop - rows.start, -1), bias[rows]]
+    return np.concatenate(blocks, axis=1), result.train_loss[rows], result.val_loss[rows], result.val_accuracy[rows]
+
+
+def _distinct(sample: GateSample, settings: EnsembleSettings) -> tuple[NDArray, NDArray, NDArray]:
+    """Different rows, their targets, and which of them each sample is."""
+    if settings.noise_std > 0:
+        return sample.x, sample.y, np.arange(len(sample.x), dtype=np.int64)
+    x, y = truth_table(settings.gates)
+    return x, y, sample.combination.astype(np.int64)
+
+
+def _train_one(settings: EnsembleSettings, seed: int) -> tuple[NDArray, ...]:
+    data = gate_data(settings, seed)
+    x, y, which = _distinct(data.train, settings)
+    val_x, val_y, val_which = _distinct(data.validation, settings)
+    val_count = np.bincount(val_which, minlength=len(val_x))
+    kept = val_count > 0
+    sizes = np.array(settings.sizes, dtype=np.int64)
+    n_parameters = int(((sizes[:-1] + 1) * sizes[1:]).sum())
+    redraws = 0
+    if settings.published_streams:
+        redraws = int(sizes[-1]) * (n_parameters + int(sizes[-2]) + 1)
+    return _train_seed(
+        np.uint32(seed),
+        sizes,
+        ACTIVATIONS.index(settings.activation),
+        x,
+        y,
+        which,
+        val_x[kept],
+        val_y[kept],
+        val_count[kept].astype(np.float64),
+        settings.noise_std == 0,
+        int(settings.batch_size),
+        float(settings.learning_rate),
+        float(settings.weight_decay),
+        int(settings.epochs),
+        float(settings.loss_target),
+        int(settings.early_stopping),
+        float(settings.l1_lambda),
+        float(settings.l2_lambda),
+        float(settings.dropout_rate),
+        redraws,
+    )
+
+
+_U = np.uint32
+
+
+@njit(cache=True, nogil=True)
+def _twister_seed(state, seed):
+    """Start the Mersenne twister MT19937 (Matsumoto and Nishimura 1998); state[624] is the position."""
+    state[0] = seed
+    for i in range(1, 624):
+        previous = state[i - 1]
+        state[i] = _U(_U(1812433253) * (previous ^ (previous >> _U(30))) + _U(i))
+    state[624] = _U(624)
+
+
+@njit(cache=True, nogil=True)
+def _twister_next(state):
+    """The next 32 random bits."""
+    position = state[624]
+    if position >= 624:
+        for k in range(624):
+            mixed = (state[k] & _U(0x80000000)) | (state[(k + 1) % 624] & _U(0x7FFFFFFF))
+            value = state[(k + 397) % 624] ^ (mixed >> _U(1))
+            if mixed & _U(1):
+                value ^= _U(0x9908B0DF)
+            state[k] = value
+        position = _U(0)
+    bits = state[position]
+    state[624] = position + _U(1)
+    bits ^= bits >> _U(11)
+    bits ^= (bits << _U(7)) & _U(0x9D2C5680)
+    bits ^= (bits << _U(15)) & _U(0xEFC60000)
+    bits ^= bits >> _U(18)
+    return _U(bits)
+
+
+@njit(cache=True, nogil=True)
+def _uniform(state, bound):
+    """A float32 uniform on [-bound, bound) as PyTorch draws it on a CPU: 24 bits, one fused multiply and add."""
+    low = np.float32(-bound)
+    width = np.float32(np.float32(bound) - low)
+    fraction = np.float64(_twister_next(state) & _U(0xFFFFFF)) * 2.0**-24
+    return np.float32(fraction * np.float64(width) + np.float64(low))
+
+
+@njit(cache=True, nogil=True)
+def _initialise(state, sizes, parameters):
+    """The default of torch.nn.Linear: weights and biases uniform within 1 / sqrt(inputs)."""
+    position = 0
+    gain = math.sqrt(2.0 / (1.0 + math.sqrt(5.0) ** 2))
+    for layer in range(len(sizes) - 1):
+        n_in, n_out = sizes[layer], sizes[layer + 1]
+        bound = math.sqrt(3.0) * (gain / math.sqrt(n_in))
+        for _ in range(n_in * n_out):
+            parameters[position] = _uniform(state, bound)
+            position += 1
+        bound = 1.0 / math.sqrt(n_in)
+        for _ in range(n_out):
+            parameters[position] = _uniform(state, bound)
+            position += 1
+
+
+@njit(cache=True, nogil=True)
+def _shuffle(state, order_state, order):
+    """The order in which a shuffling DataLoader visits the rows, drawn as it draws it from the global stream."""
+    for _ in range(3):  # its worker seed (two words), then the high word of the sampler's seed
+        _twister_next(state)
+    _twister_seed(order_state, _twister_next(state))
+    n = len(order)
+    for i in range(n):
+        order[i] = i
+    for i in range(n - 1):
+        other = i + np.int64(_twister_next(order_state)) % (n - i)
+        order[i], order[other] = order[other], order[i]
+
+
+@njit(cache=True, nogil=True)
+def _kept_run(mask_state, log_keep):
+    """How many neurons are kept before the next one is dropped: geometric, from a SplitMix64 stream."""
+    mask_state[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = mask_state[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    uniform = (np.float64(z >> np.uint64(11)) + 0.5) * 2.0**-53
+    return np.int64(min(math.log(uniform) / log_keep, 1e15))
+
+
+@njit(cache=True, nogil=True)
+def _activate(kind, z):
+    if kind == 0:
+        return z if z > 0 else z * LEAK
+    if kind == 1:
+        return z if z > 0 else np.float32(0.0)
+    if kind == 2:
+        return np.float32(math.tanh(z))
+    return np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-z)))
+
+
+@njit(cache=True, nogil=True)
+def _slope(kind, z, a):
+    if kind == 0:
+        return np.float32(1.0) if z > 0 else LEAK
+    if kind == 1:
+        return np.float32(1.0) if z > 0 else np.float32(0.0)
+    if kind == 2:
+        return np.float32(1.0) - a * a
+    return a * (np.float32(1.0) - a)
+
+
+@njit(cache=True, nogil=True)
+def _forward(sizes, kind, parameters, row, scale, before, after):
+    """Pre-activations and activations of one row; `scale` multiplies hidden neurons before their activation."""
+    for i in range(sizes[0]):
+        after[0, i] = row[i]
+    position, hidden, last = 0, 0, len(sizes) - 2
+    for layer in range(last + 1):
+        n_in, n_out = sizes[layer], sizes[layer + 1]
+        biases = position + n_in * n_out
+        for o in range(n_out):
+            z = np.float32(0.0)
+            for i in range(n_in):
+                z += parameters[position + o * n_in + i] * after[layer, i]
+            z += parameters[biases + o]
+            if layer < last:
+                z *= scale[hidden + o]
+                before[layer + 1, o] = z
+                after[layer + 1, o] = _activate(kind, z)
+            else:
+                after[layer + 1, o] = z
+        hidden += n_out
+        position = biases + n_out
+
+
+@njit(cache=True, nogil=True)
+def _backward(sizes, kind, parameters, target, weight, scale, before, after, delta, gradient):
+    """Add weight * d(sum of squared errors) to `gradient`; return the sum of squared errors."""
+    last = len(sizes) - 2
+    squared = np.float64(0.0)
+    for o in range(sizes[last + 1]):
+        error = after[last + 1, o] - target[o]
+        squared += np.float64(error) * np.float64(error)
+        delta[last + 1, o] = np.float32(2.0) * weight * error
+    position, hidden = len(parameters), 0
+    for layer in range(1, last + 1):
+        hidden += sizes[layer]
+    for layer in range(last, -1, -1):
+        n_in, n_out = sizes[layer], sizes[layer + 1]
+        position -= (n_in + 1) * n_out
+        biases = position + n_in * n_out
+        for o in range(n_out):
+            d = delta[layer + 1, o]
+            gradient[biases + o] += d
+            for i in range(n_in):
+                gradient[position + o * n_in + i] += d * after[layer, i]
+        if layer > 0:
+            hidden -= n_in
+            for i in range(n_in):
+                total = np.float32(0.0)
+                for o in range(n_out):
+                    total += delta[layer + 1, o] * parameters[position + o * n_in + i]
+                total *= _slope(kind, before[layer, i], after[layer, i])
+                delta[layer, i] = total * scale[hidden + i]
+    return squared
+
+
+@njit(cache=True, nogil=True)
+def _validate(sizes, kind, parameters, x, y, count, ones, before, after):
+    """Mean squared error, and the share of rows that are right in every output after rounding to even."""
+    squared, right, total = 0.0, 0.0, 0.0
+    n_outputs = sizes[len(sizes) - 1]
+    for row in range(len(x)):
+        _forward(sizes, kind, parameters, x[row], ones, before, after)
+        good = True
+        for o in range(n_outputs):
+            value = after[len(sizes) - 1, o]
+            error = np.float64(value - y[row, o])
+            squared += count[row] * error * error
+            good = good and np.rint(value) == y[row, o]
+        total += count[row]
+        if good:
+            right += count[row]
+    return squared / (total * n_outputs), right / total
+
+
+@njit(cache=True, nogil=True)
+def _train_seed(
+    seed, sizes, kind, x, y, which, val_x, val_y, val_count, counted, batch_size, learning_rate, weight_decay,
+    max_epochs, loss_target, patience, l1, l2, dropout, redraws,
+):  # fmt: skip
+    n, n_layers, widest = len(which), len(sizes) - 1, sizes.max()
+    n_parameters, n_hidden = 0, 0
+    for layer in range(n_layers):
+        n_parameters += (sizes[layer] + 1) * sizes[layer + 1]
+        if layer < n_layers - 1:
+            n_hidden += sizes[layer + 1]
+    n_outputs = sizes[n_layers]
+
+    state, order_state = np.empty(625, np.uint32), np.empty(625, np.uint32)
+    _twister_seed(state, seed)
+    mask_state = np.array([np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(1)], dtype=np.uint64)
+    parameters = np.empty(n_parameters, np.float32)
+    _initialise(state, sizes, parameters)
+
+    first, second = np.zeros(n_parameters, np.float32), np.zeros(n_parameters, np.float32)
+    gradient = np.empty(n_parameters, np.float32)
+    before, after = np.zeros((n_layers + 1, widest), np.float32), np.zeros((n_layers + 1, widest), np.float32)
+    delta = np.zeros((n_layers + 1, widest), np.float32)
+    ones = np.ones(max(n_hidden, 1), np.float32)
+    kept_scale = np.float32(1.0 / (1.0 - dropout))
+    scale = np.full(max(n_hidden, 1), kept_scale, np.float32)
+    order = np.empty(n, np.int64)
+    count = np.zeros(len(x), np.int64)
+    log_keep = math.log(1.0 - dropout) if dropout > 0 else -1.0
+    kept_left = _kept_run(mask_state, log_keep) if dropout > 0 else np.int64(0)
+
+    path = np.empty((max_epochs + 1, n_parameters), np.float32)
+    train_loss = np.full(max_epochs + 1, np.nan)
+    val_loss, val_accuracy = np.empty(max_epochs + 1), np.empty(max_epochs + 1)
+    path[0] = parameters
+    val_loss[0], val_accuracy[0] = _validate(sizes, kind, parameters, val_x, val_y, val_count, ones, before, after)
+
+    decay = np.float32(1.0 - learning_rate * weight_decay)
+    grow, beta2, rest2 = np.float32(1.0 - _BETA1), np.float32(_BETA2), np.float32(1.0 - _BETA2)
+    small = np.float32(_EPSILON)
+    l1_single, l2_single = np.float32(l1), np.float32(2.0 * l2)
+    power1, power2 = 1.0, 1.0
+    best, bad, epoch = np.inf, 0, 0
+    while epoch < max_epochs:
+        epoch += 1
+        _shuffle(state, order_state, order)
+        losses, batches = 0.0, 0
+        for start in range(0, n, batch_size):
+            stop = min(start + batch_size, n)
+            share = 1.0 / ((stop - start) * n_outputs)
+            one = np.float32(share)
+            gradient[:] = np.float32(0.0)
+            squared = 0.0
+            for k in range(start, stop):
+                row = which[order[k]]
+                single = not counted
+                if dropout > 0:
+                    if kept_left >= n_hidden:
+                        kept_left -= n_hidden
+                    else:
+                        single = True
+                        scale[:] = kept_scale
+                        unit = kept_left
+                        while unit < n_hidden:
+                            scale[unit] = np.float32(0.0)
+                            unit += 1 + _kept_run(mask_state, log_keep)
+                        kept_left = unit - n_hidden
+                if single:
+                    _forward(sizes, kind, parameters, x[row], scale, before, after)
+                    squared += _backward(
+                        sizes, kind, parameters, y[row], one, scale, before, after, delta, gradient
+                    )  # fmt: skip
+                    if dropout > 0:
+                        scale[:] = kept_scale
+                else:
+                    count[row] += 1
+            if counted:
+                for row in range(len(x)):
+                    if count[row] > 0:
+                        _forward(sizes, kind, parameters, x[row], scale, before, after)
+                        weight = np.float32(count[row] * share)
+                        squared += count[row] * _backward(
+                            sizes, kind, parameters, y[row], weight, scale, before, after, delta, gradient
+                        )  # fmt: skip
+                        count[row] = 0
+            loss = squared * share
+            if l1 > 0:
+                total = 0.0
+                for p in range(n_parameters):
+                    value = parameters[p]
+                    total += abs(np.float64(value))
+                    if value > 0:
+                        gradient[p] += l1_single
+                    elif value < 0:
+                        gradient[p] -= l1_single
+                loss += l1 * total
+            if l2 > 0:
+                total = 0.0
+                for p in range(n_parameters):
+                    value = parameters[p]
+                    total += np.float64(value) * np.float64(value)
+                    gradient[p] += l2_single * value
+                loss += l2 * total
+            losses += loss
+            batches += 1
+
+            power1 *= _BETA1
+            power2 *= _BETA2
+            step = np.float32(-learning_rate / (1.0 - power1))
+            root = np.float32(math.sqrt(1.0 - power2))
+            for p in range(n_parameters):
+                g = gradient[p]
+                first[p] += grow * (g - first[p])
+                second[p] = second[p] * beta2 + rest2 * g * g
+                parameters[p] = parameters[p] * decay + step * (first[p] / (np.sqrt(second[p]) / root + small))
+
+        mean = losses / batches
+        path[epoch] = parameters
+        train_loss[epoch] = mean
+        val_loss[epoch], val_accuracy[epoch] = _validate(
+            sizes, kind, parameters, val_x, val_y, val_count, ones, before, after
+        )  # fmt: skip
+        if mean < best:
+            best, bad = mean, 0
+        else:
+            bad += 1
+        if mean < loss_target or bad >= patience:
+            break
+        for _ in range(redraws):
+            _twister_next(state)
+    end = epoch + 1
+    return path[:end].copy(), train_loss[:end].copy(), val_loss[:end].copy(), val_accuracy[:end].copy()
+
+
+def layer_activations(
+    weights: Sequence[NDArray], biases: Sequence[NDArray], x: NDArray, activation: str = "leaky_relu"
+) -> list[NDArray[np.float64]]:
+    """Activations of every layer, outputs last, for many networks at once: each (networks, rows, neurons), float64.
+
+    `weights[l]` is (networks, out, in), `biases[l]` is (networks, out), `x` is (rows, inputs).
+    Raises OntogenyError for an unknown activation.
+    """
+    if activation not in ACTIVATIONS:
+        raise unknown("activation", activation, ACTIVATIONS)
+    values = np.broadcast_to(np.asarray(x, dtype=np.float64), (len(weights[0]), *np.shape(x)))
+    layers = []
+    for layer, (weight, bias) in enumerate(zip(weights, biases)):
+        values = values @ np.asarray(weight, dtype=np.float64).swapaxes(1, 2) + bias[:, None, :]
+        if layer < len(weights) - 1:
+            if activation == "leaky_relu":
+                values = np.where(values > 0, values, 0.01 * values)
+            elif activation == "relu":
+                values = np.maximum(values, 0.0)
+            elif activation == "tanh":
+                values = np.tanh(values)
+            else:
+                values = 1.0 / (1.0 + np.exp(-values))
+        layers.append(values)
+    return layers
+
+
+def ensemble_phase1(
+    result: EnsembleResult, metrics: Iterable[str] | None = None, centre: bool = False
+) -> dict[str, pd.DataFrame]:
+    """Dimensionality of each hidden layer on all 2^n inputs, for every seed and epoch.
+
+    Keys are `Linear_0`, `Linear_1`, ... from the input on; columns are seed, step (the epoch), the metrics (those of
+    `ontogeny.tracking.estimators`; all, if None) and loss (training). `centre` subtracts each neuron's mean first.
+    One seed of one frame is a Phase 1 record of that layer.
+    """
+    chosen = choose_metrics(metrics)
+    x, _ = truth_table(result.settings.gates)
+    frames = {}
+    hidden = layer_activations(result.weights, result.biases, x, result.settings.activation)[:-1]
+    for layer, values in enumerate(hidden):
+        if centre:
+            values = values - values.mean(axis=1, keepdims=True)
+        sigma = np.linalg.svd(np.ascontiguousarray(values), compute_uv=False)
+        measured = [measure_singular_values(row, chosen) for row in sigma]
+        frame = pd.DataFrame(measured, columns=list(chosen))
+        frame.insert(0, "seed", result.row_seed)
+        frame.insert(1, "step", result.row_epoch)
+        frame["loss"] = result.train_loss
+        frames[f"Linear_{layer}"] = frame
+    return frames
