@@ -1,0 +1,328 @@
+"""The layouts in which Phase 1 records come, told apart by shape, and turned into raw tables.
+
+A raw table is a list of steps and, for each (layer, metric), the values as the file has them. Nothing is converted
+or judged here; `ontogeny.phase1.clean` does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from ontogeny.errors import OntogenyError
+from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
+
+FORMAT = "ontogeny-phase1/1"
+STEP_NAMES = ("step", "steps", "global_step", "iteration")
+KNOWN_LAYOUTS = (
+    "rows per step (`measurements` with `layer_metrics`), columns per layer (`{layer: {step: [...], metric: [...]}}`), "
+    "records per layer (`{layer: [{step, metric, ...}]}`), a list of runs, `{experiments: [runs]}`"
+)
+_DIMENSIONALITY = {*DIMENSIONALITY_METRICS, *(alias for alias, name in ALIASES.items() if name.endswith("_90"))}
+_LIST_OF_RUNS = ("experiments", "runs")
+_LAYER_MAPS = ("layer_metrics", "layers")
+
+
+@dataclass
+class RawTable:
+    """Steps, and for every (layer, metric) the row numbers (None: all rows in order) and the values there."""
+
+    steps: list[Any]
+    series: dict[tuple[str, str], tuple[list[int] | None, list[Any]]] = field(default_factory=dict)
+    layer: str | None = None
+
+    def add(self, layer: str, metric: str, row: int, value: Any) -> None:
+        """Append one value."""
+        found = self.series.get((layer, metric))
+        if found is None:
+            found = self.series[layer, metric] = ([], [])
+        found[0].append(row)
+        found[1].append(value)
+
+
+@dataclass
+class RawRun:
+    """One run as a file has it: its name if it tells one, its metadata, its tables."""
+
+    name: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    tables: list[RawTable] = field(default_factory=list)
+    empty_layers: list[str] = field(default_factory=list)
+    remarks: list[tuple[str | None, str]] = field(default_factory=list)
+    derived: list[tuple[str, str]] = field(default_factory=list)
+    per_layer: list[str] = field(default_factory=list)
+
+
+def runs_of(data: Any, where: str) -> list[RawRun]:
+    """The runs in parsed JSON, whatever their layout.
+
+    Raises OntogenyError, with the keys that are there and the layouts that are known, if there is none.
+    """
+    if isinstance(data, dict):
+        if not _is_ours(data):
+            for key in _LIST_OF_RUNS:
+                if key in data and _holds_runs(data[key]):
+                    return _several(data[key], where, key)
+            if data and all(isinstance(item, dict) and "measurements" in item for item in data.values()):
+                return _several(data, where, "")
+        return [_one_run(data, where)]
+    if isinstance(data, list):
+        if not data:
+            raise OntogenyError(f"{where} is an empty list; a Phase 1 record is wanted")
+        if all(isinstance(item, dict) and step_key(item) for item in data):
+            return _long_rows(data) if any("layer" in item for item in data) else [_rows(data, {})]
+        if _holds_runs(data):
+            return _several(data, where, "")
+        kinds = sorted({type(item).__name__ for item in data})
+        raise OntogenyError(f"{where} is a list of {', '.join(kinds)}, not of runs; known layouts are {KNOWN_LAYOUTS}")
+    raise OntogenyError(f"{where} holds one {type(data).__name__}, not a record; known layouts are {KNOWN_LAYOUTS}")
+
+
+def _is_ours(data: dict) -> bool:
+    metadata = data.get("metadata")
+    stamp = metadata.get("format") if isinstance(metadata, dict) else None
+    if isinstance(stamp, str) and stamp.startswith("ontogeny-phase1/") and stamp != FORMAT:
+        raise OntogenyError(f"the record is of format {quote(stamp)}, and this version reads {FORMAT}: update ontogeny")
+    return stamp == FORMAT
+
+
+def _holds_runs(items: Any) -> bool:
+    values = items.values() if isinstance(items, dict) else items if isinstance(items, list) else ()
+    return bool(values) and all(isinstance(item, dict) for item in values)
+
+
+def _several(items: Any, where: str, key: str) -> list[RawRun]:
+    named = items.items() if isinstance(items, dict) else enumerate(items)
+    found = []
+    for label, item in named:
+        place = f"{where}, {key or 'item'}[{quote(label) if isinstance(label, str) else label}]"
+        run = _one_run(item, place)
+        if isinstance(label, str):
+            run.name = run.name or label
+        found.append(run)
+    return found
+
+
+def _one_run(data: dict, where: str) -> RawRun:
+    if _is_ours(data):
+        return _columns(data, ours=True)
+    measurements = data.get("measurements")
+    if isinstance(measurements, list) and all(isinstance(row, dict) for row in measurements):
+        if not measurements:
+            raise OntogenyError(f"{where} has an empty list of measurements; there is nothing to read")
+        return _rows(measurements, {key: value for key, value in data.items() if key != "measurements"})
+    if isinstance(measurements, dict):
+        data = {**{key: value for key, value in data.items() if key != "measurements"}, **measurements}
+    if any(_is_layer(value) for value in data.values()) or _step_list(data) is not None:
+        return _columns(data, ours=False)
+    raise OntogenyError(
+        f"{where} holds no Phase 1 record: its keys are {listed(data)}, and the known layouts are {KNOWN_LAYOUTS}"
+    )
+
+
+def step_key(row: Collection[str]) -> str | None:
+    """The name under which the steps stand among these names; epochs serve where there is nothing better."""
+    for name in STEP_NAMES:
+        if name in row:
+            return name
+    return "epoch" if "epoch" in row else None
+
+
+def _step_list(data: dict) -> tuple[str, list] | None:
+    key = step_key(data)
+    return (key, data[key]) if key is not None and isinstance(data[key], list) else None
+
+
+def _is_layer(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(row, dict) and step_key(row) for row in value)
+    return isinstance(value, dict) and _step_list(value) is not None
+
+
+def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
+    """One dict a step: run-level numbers, and layers below `layer_metrics` or flat on the measurement."""
+    run = RawRun(name=_name(metadata), metadata=metadata)
+    keys = {step_key(row) for row in rows}
+    if keys == {"epoch"}:
+        run.remarks.append((None, "there are no steps: epochs are taken for steps"))
+    table = RawTable(steps=[row.get(key) if (key := step_key(row)) is not None else None for row in rows])
+    add, series = table.add, table.series
+    by_steps = keys != {"epoch"}
+    for number, row in enumerate(rows):
+        for key, value in row.items():
+            if key in _LAYER_MAPS and isinstance(value, dict):
+                for layer, metrics in value.items():
+                    if not isinstance(metrics, dict):
+                        add(layer, "(metrics)", number, metrics)
+                        continue
+                    for metric, found in metrics.items():
+                        place = series.get((layer, metric))
+                        if place is None:
+                            place = series[layer, metric] = ([], [])
+                        place[0].append(number)
+                        place[1].append(found)
+            elif key in STEP_NAMES or (key == "epoch" and not by_steps):
+                continue
+            elif isinstance(value, dict):
+                _nested(table, number, key, value)
+            elif isinstance(value, list):
+                continue
+            else:
+                layer, metric = flat_place(key)
+                add(layer, metric, number, value)
+    run.tables.append(table)
+    seen = dict.fromkeys(layer for layer, _ in series)
+    for row in rows[:1]:
+        for key in _LAYER_MAPS:
+            layers = row.get(key)
+            if isinstance(layers, dict):
+                run.empty_layers += [layer for layer in layers if layer not in seen]
+    return run
+
+
+def flat_place(key: str) -> tuple[str, str]:
+    """Layer and metric of a number that stands flat on a measurement."""
+    if key in _DIMENSIONALITY:
+        return MODEL_LEVEL, key
+    for sign in "/.:":
+        layer, _, metric = key.rpartition(sign)
+        if layer and metric in _DIMENSIONALITY:
+            return layer, metric
+    return RUN_LEVEL, key
+
+
+def _nested(table: RawTable, number: int, key: str, value: dict) -> None:
+    if key in _DIMENSIONALITY:
+        for layer, found in value.items():
+            table.add(layer, key, number, found)
+    elif any(name in _DIMENSIONALITY for name in value):
+        for metric, found in value.items():
+            table.add(key, metric, number, found)
+
+
+def _columns(data: dict, ours: bool) -> RawRun:
+    """One dict of lists a layer, or one list of dicts a layer; what is neither is metadata."""
+    run = RawRun()
+    shared = None if ours else _step_list(data)
+    metadata: dict[str, Any] = {}
+    top = RawTable(steps=shared[1]) if shared else None
+    for key, value in data.items():
+        if key == "metadata" and isinstance(value, dict) and (ours or not _is_layer(value)):
+            metadata |= value
+        elif isinstance(value, dict) and (ours or _is_layer(value)):
+            run.tables.append(_layer_columns(run, key, value))
+        elif isinstance(value, dict) and shared and value and all(isinstance(item, list) for item in value.values()):
+            run.tables.append(_layer_columns(run, key, {shared[0]: shared[1], **value}))
+        elif _is_layer(value):
+            run.tables.append(_layer_rows(run, key, value))
+        elif value in ([], {}) and not metadata_like(key):
+            run.empty_layers.append(key)
+        elif top is not None and isinstance(value, list):
+            if key != shared[0]:
+                layer, metric = flat_place(key)
+                top.series[layer, metric] = (None, value)
+        else:
+            metadata[key] = value
+    if top is not None and top.series:
+        run.tables.insert(0, top)
+    if ours:
+        metadata = dict(metadata)
+        metadata.pop("format", None)
+        _ours(run, metadata)
+    run.name = _name(metadata)
+    metadata.pop("run", None)
+    run.metadata = metadata
+    return run
+
+
+def metadata_like(key: str) -> bool:
+    """Whether an empty entry of this name is metadata rather than an empty layer."""
+    return key in ("metadata", "config", "settings", "notes", "errors", "architecture_params", "jumps")
+
+
+def _ours(run: RawRun, metadata: dict[str, Any]) -> None:
+    extra = metadata.pop("run_level", None)
+    if isinstance(extra, dict) and extra:
+        run.tables.insert(0, _layer_columns(run, RUN_LEVEL, extra))
+    derived = metadata.pop("derived", None)
+    if isinstance(derived, dict):
+        run.derived = [
+            (layer, str(metric)) for metric, layers in derived.items() if isinstance(layers, list) for layer in layers
+        ]
+    per_layer = metadata.pop("per_layer", None)
+    run.per_layer = [str(name) for name in per_layer] if isinstance(per_layer, list) else []
+
+
+def _layer_columns(run: RawRun, layer: str, columns: dict) -> RawTable:
+    found = _step_list(columns)
+    if found is None:
+        run.remarks.append((layer, "it has no list of steps, so its values have no place in time and are left out"))
+        return RawTable(steps=[], layer=layer)
+    key, steps = found
+    if key == "epoch":
+        run.remarks.append((layer, "there are no steps: epochs are taken for steps"))
+    table = RawTable(steps=steps, layer=layer)
+    for metric, values in columns.items():
+        if metric != key and isinstance(values, list):
+            table.series[layer, metric] = (None, values)
+    if not table.series or not steps:
+        run.empty_layers.append(layer)
+    return table
+
+
+def _layer_rows(run: RawRun, layer: str, rows: list[dict]) -> RawTable:
+    keys = {step_key(row) for row in rows}
+    if keys == {"epoch"}:
+        run.remarks.append((layer, "there are no steps: epochs are taken for steps"))
+    table = RawTable(steps=[row[step_key(row)] for row in rows], layer=layer)
+    skip = {*STEP_NAMES, "layer"} | ({"epoch"} if keys == {"epoch"} else set())
+    for number, row in enumerate(rows):
+        for metric, value in row.items():
+            if metric not in skip and not isinstance(value, dict | list):
+                table.add(layer, metric, number, value)
+    if not table.series:
+        run.empty_layers.append(layer)
+    return table
+
+
+def _long_rows(rows: list[dict]) -> list[RawRun]:
+    """One dict a (step, layer): the rows of a tidy or a wide table."""
+    by_run: dict[str | None, dict[str | None, list[dict]]] = {}
+    for row in rows:
+        name, layer = (None if row.get(key) is None else str(row[key]) for key in ("run", "layer"))
+        by_run.setdefault(name, {}).setdefault(layer, []).append(row)
+    found = []
+    for name, layers in by_run.items():
+        run = RawRun(name=name)
+        for layer, items in layers.items():
+            label = RUN_LEVEL if layer is None else layer
+            if all("metric" in item and "value" in item for item in items):
+                by_metric: dict[str, list[dict]] = {}
+                for item in items:
+                    by_metric.setdefault(str(item["metric"]), []).append(item)
+                for metric, part in by_metric.items():
+                    table = RawTable(steps=[item[step_key(item)] for item in part], layer=label)
+                    table.series[label, metric] = (None, [item["value"] for item in part])
+                    run.tables.append(table)
+                run.per_layer = list(RUN_METRICS)
+            else:
+                rest = [{key: value for key, value in item.items() if key != "run"} for item in items]
+                run.tables.append(_layer_rows(run, label, rest))
+        found.append(run)
+    return found
+
+
+def _name(metadata: dict[str, Any]) -> str | None:
+    """A run's name from its own fields: `run`, or architecture and data set, or an experiment's name."""
+
+    def text(key: str) -> str | None:
+        value = metadata.get(key)
+        return value if isinstance(value, str) and value.strip() else None
+
+    if text("run"):
+        return text("run")
+    architecture, data_set = text("arch_name"), text("dataset_name")
+    if architecture and data_set:
+        return f"{architecture}_{data_set}"
+    return text("experiment_name") or text("experiment") or text("name") or architecture

@@ -1,0 +1,432 @@
+"""Reading Phase 1 records: JSON in every known layout, CSV, HDF5 and Parquet."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ontogeny.errors import OntogenyError
+from ontogeny.files import read_json, read_text
+from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
+from ontogeny.phase1.layouts import FORMAT, RawRun, RawTable, flat_place, runs_of, step_key
+from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, listed, quote, tidy, unique_name
+from ontogeny.phase1.repair import repair_stable_rank
+
+SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet")
+MOST_BYTES = 1 << 29
+MOST_VALUES = 100_000_000
+
+OnProblem = Literal["drop", "stop"]
+
+
+def read_phase1(
+    path: str | os.PathLike, on_problem: OnProblem = "drop", run: str | None = None, repair: bool = True
+) -> Phase1:
+    """Read a Phase 1 record, whatever its layout, into one tidy table.
+
+    The format follows the suffix (.json, .csv, .tsv, .h5, .hdf5, .parquet); the layout inside follows the shape of
+    what is there, never a name. Numbers that are not finite, text in their place, steps that repeat, are out of
+    order or are missing in some layers are told in `notes`, each with its layer, metric and step; `on_problem="stop"`
+    raises at the first of them. A null is a gap, not a problem. `run` names the run; left out, the record's own
+    fields do (`run`, or `arch_name` and `dataset_name`), or else the file's stem. `repair` rebuilds stable ranks that
+    are the known artifact (see `repair_stable_rank`); otherwise they are only flagged.
+
+    Raises OntogenyError if the file is missing, broken, of no known layout, or too large to be one record.
+    """
+    path = Path(path)
+    judge = _judge(path, on_problem)
+    runs = _raw_runs(path)
+    record = phase1_of(runs, judge, path.name.split(".")[0] or "run", run)
+    return repair_stable_rank(record, judge, rebuild=repair)
+
+
+def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop", repair: bool = True) -> Phase1:
+    """Read several records into one. Runs of the same name are told apart by `_2`, `_3`, ... in the order of `paths`.
+
+    Raises OntogenyError as `read_phase1` does, and if `paths` is empty.
+    """
+    return combine(read_phase1(path, on_problem, repair=repair) for path in paths)
+
+
+def combine(records: Iterable[Phase1]) -> Phase1:
+    """One record that holds the runs of all `records`; names that repeat get `_2`, `_3`, ..."""
+    blocks, notes, metadata, derived = [], [], {}, set()
+    taken: set[str] = set()
+    for record in records:
+        names: dict[str | None, str | None] = {None: None}
+        for run in record.runs:
+            names[run] = unique_name(run, taken)
+            taken.add(names[run])
+            metadata[names[run]] = record.metadata_of(run)
+        blocks += [(names[run], *rest) for run, *rest in record.each_series()]
+        notes += [note if names.get(note.run) == note.run else _renamed(note, names) for note in record.notes]
+        derived |= {(names[run], layer, metric) for run, layer, metric in record.derived}
+    if not taken:
+        raise OntogenyError("there is no Phase 1 record to read: name at least one file")
+    return Phase1(
+        tidy(blocks),
+        notes,
+        next(iter(metadata.values())) if len(metadata) == 1 else {"runs": metadata},
+        frozenset(derived),
+    )
+
+
+def _renamed(note: Any, names: dict) -> Any:
+    return replace(note, run=names.get(note.run, note.run))
+
+
+def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
+    """Files that may hold Phase 1 records, from files, folders and globs (`**` for all depths), sorted, each once.
+
+    A folder stands for the files right inside it that have a known suffix. Raises OntogenyError for a pattern that
+    finds nothing. Whether a file is a record is seen when it is read.
+    """
+    if isinstance(patterns, str | os.PathLike):
+        patterns = [patterns]
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        text = os.path.expanduser(os.fspath(pattern))
+        if os.path.isdir(text):
+            here = sorted(
+                entry for entry in Path(text).iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file()
+            )
+        elif os.path.isfile(text):
+            here = [Path(text)]
+        else:
+            here = sorted(Path(name) for name in glob.glob(text, recursive=True) if os.path.isfile(name))
+            here = [name for name in here if name.suffix.lower() in SUFFIXES]
+        if not here:
+            raise OntogenyError(
+                f"{quote(text, 200)} finds no Phase 1 record: name a file, a folder or a glob of {', '.join(SUFFIXES)}"
+            )
+        found |= dict.fromkeys(here)
+    return list(found)
+
+
+def phase1_from_frame(
+    frame: pd.DataFrame, metadata: dict[str, Any] | None = None, on_problem: OnProblem = "drop"
+) -> Phase1:
+    """A record from a tidy or wide table in any order; it is checked as a file is. Without a run column: one run.
+
+    Columns: step, and metric and value (tidy) or one column a metric (wide); layer and run where there are several.
+    """
+    judge = _judge("the table", on_problem)
+    runs = _table_runs(frame, "the table")
+    record = phase1_of(runs, judge, "run")
+    return Phase1(record.frame, record.notes, dict(metadata or {}) or record.metadata, record.derived)
+
+
+def phase1_from_results(
+    results: dict[str, pd.DataFrame], metadata: dict[str, Any] | None = None, on_problem: OnProblem = "drop"
+) -> Phase1:
+    """A record from a tracker's results: for each layer a table with the column step and one column a metric.
+
+    `metadata["run"]` names the run. Loss, gradient norm and the like are taken out of the layers, once for the run.
+    """
+    metadata = dict(metadata or {})
+    judge = _judge("the results", on_problem)
+    run = RawRun(name=str(metadata.pop("run", None) or "run"), metadata=metadata)
+    metadata.pop("format", None)
+    for layer, table in results.items():
+        if table.empty:
+            run.empty_layers.append(layer)
+            continue
+        run.tables.append(_wide_raw(table, layer, f"layer {quote(layer)} of the results"))
+    return phase1_of([run], judge, "run")
+
+
+def _judge(where: Any, on_problem: str) -> Judge:
+    if on_problem not in ("drop", "stop"):
+        raise OntogenyError(f"on_problem is {quote(on_problem)}: it must be 'drop' or 'stop'")
+    return Judge(str(where), on_problem == "stop")
+
+
+def _raw_runs(path: Path) -> list[RawRun]:
+    suffix = path.suffix.lower()
+    if path.exists() and not path.is_dir() and path.stat().st_size > MOST_BYTES and suffix not in (".h5", ".hdf5"):
+        raise OntogenyError(
+            f"{path} has {path.stat().st_size >> 20} MiB, and a record may have {MOST_BYTES >> 20}: split it by run"
+        )
+    if suffix == ".json":
+        return runs_of(read_json(path), str(path))
+    if suffix in (".csv", ".tsv"):
+        return _table_runs(_read_text_table(path), str(path))
+    if suffix == ".parquet":
+        return _parquet_runs(path)
+    if suffix in (".h5", ".hdf5"):
+        return _hdf5_runs(path)
+    raise OntogenyError(f"{path} has the suffix {quote(suffix)}: a Phase 1 record is one of {', '.join(SUFFIXES)}")
+
+
+def _read_text_table(path: Path) -> pd.DataFrame:
+    text = read_text(path).removeprefix("\ufeff")
+    head = text[:10_000].split("\n", 1)[0]
+    separator = max(",\t;", key=head.count)
+    if head.count(separator) > 10_000:
+        raise OntogenyError(f"{path} has more than 10000 columns, so it is no Phase 1 table")
+    try:
+        return pd.read_csv(
+            StringIO(text), sep=separator, dtype=object, keep_default_na=False, na_filter=False, low_memory=False
+        )
+    except Exception as error:
+        raise OntogenyError(f"{path} is no table that can be read: {_one_line(error)}") from None
+
+
+def _parquet_runs(path: Path) -> list[RawRun]:
+    import pyarrow.parquet as parquet
+
+    _must_hold_bytes(path)
+    with _foreign_errors(path, "Parquet"):
+        file = parquet.ParquetFile(path)
+        cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
+        if cells > MOST_VALUES:
+            raise OntogenyError(f"{path} tells of {cells} values, and a record may have {MOST_VALUES}")
+        table = file.read()
+        stamp = (table.schema.metadata or {}).get(b"ontogeny")
+        frame = table.replace_schema_metadata(None).to_pandas()
+    return _with_metadata(_table_runs(frame, str(path)), stamp, path)
+
+
+def _with_metadata(runs: list[RawRun], stamp: bytes | str | None, path: Path) -> list[RawRun]:
+    """Give the runs the metadata that was written beside the table."""
+    if stamp is None:
+        return runs
+    try:
+        written = json.loads(stamp)
+        by_run = {item["run"]: item for item in written["runs"]}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise OntogenyError(f"{path} has broken metadata: the entry 'ontogeny' is not what was written") from None
+    for run in runs:
+        item = by_run.get(run.name)
+        if isinstance(item, dict):
+            run.metadata = item["metadata"] if isinstance(item.get("metadata"), dict) else {}
+            derived = item.get("derived")
+            run.derived = (
+                [tuple(map(str, pair)) for pair in derived if len(pair) == 2] if isinstance(derived, list) else []
+            )
+    return runs
+
+
+def _must_hold_bytes(path: Path) -> None:
+    """Raise the usual sentences for a file that is missing, a folder or empty."""
+    if path.is_dir():
+        raise OntogenyError(f"{path} is a folder; a file is wanted")
+    if not path.exists():
+        raise OntogenyError(f"{path} does not exist")
+    if path.stat().st_size == 0:
+        raise OntogenyError(f"{path} is empty")
+
+
+@contextmanager
+def _foreign_errors(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever a binary format's library raises on a broken file into one sentence."""
+    try:
+        yield
+    except OntogenyError:
+        raise
+    except Exception as error:
+        raise OntogenyError(f"{path} is not {kind} that can be read: {_one_line(error)}") from None
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) < 160 else text[:157] + "..."
+
+
+def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
+    """Runs from a tidy table (step, metric, value) or a wide one (step, one column a metric)."""
+    columns = [str(name) for name in frame.columns]
+    if len(set(columns)) < len(columns):
+        again = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+        raise OntogenyError(f"{where} has several columns of the name {listed(again)}")
+    frame = frame.set_axis(columns, axis=1)
+    step = step_key(columns)
+    if step is None or len(columns) < 2:
+        raise OntogenyError(
+            f"{where} holds no Phase 1 table: its columns are {listed(columns)}, and wanted are step, metric and value "
+            "(tidy), or step and one column a metric (wide), with layer and run where there are several"
+        )
+    if frame.empty:
+        raise OntogenyError(f"{where} holds no Phase 1 table: it has columns and no rows")
+    tidy_shape = {"metric", "value"} <= set(columns)
+    keys = [name for name in ("run", "layer") if name in columns] + (["metric"] if tidy_shape else [])
+    text = {name: _names(frame[name]) for name in keys}
+    runs: dict[str | None, RawRun] = {}
+    groups = _groups([codes for codes, _ in text.values()], len(frame))
+    cells = {name: _cells(frame[name]) for name in columns if name not in keys and name != "derived"}
+    for rows in groups:
+        spot = {name: names[codes[rows[0]]] for name, (codes, names) in text.items()}
+        name = spot.get("run")
+        run = runs.setdefault(name, RawRun(name=name or None, per_layer=list(RUN_METRICS) if tidy_shape else []))
+        layer = spot.get("layer") or RUN_LEVEL
+        table = RawTable(steps=_part(cells[step], rows), layer=layer)
+        for metric in [spot["metric"]] if tidy_shape else [c for c in cells if c != step]:
+            source = cells["value" if tidy_shape else metric]
+            at = _layer_of(metric) if layer == RUN_LEVEL and "layer" not in columns else layer
+            table.series[at, metric] = (None, _part(source, rows))
+            if "derived" in columns and tidy_shape and str(frame["derived"].iloc[rows[0]]).lower() in ("true", "1"):
+                run.derived.append((at, metric))
+        run.tables.append(table)
+    return list(runs.values())
+
+
+def _layer_of(metric: str) -> str:
+    return flat_place(metric)[0]
+
+
+def _names(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    codes, names = pd.factorize(column.astype(object).where(column.notna(), ""))
+    return codes, [str(name) for name in names]
+
+
+def _groups(codes: list[np.ndarray], length: int) -> list[np.ndarray]:
+    """Row numbers of every combination of codes, in order of first appearance."""
+    if not codes:
+        return [np.arange(length)]
+    combined = np.zeros(length, np.int64)
+    for part in codes:
+        combined = pd.factorize(combined * (int(part.max()) + 1) + part)[0]
+    order = np.argsort(combined, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(combined[order])) + 1)
+
+
+def _cells(column: pd.Series) -> np.ndarray | list[Any]:
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return column.astype(object).to_numpy()
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        if column.isna().any() and not isinstance(column.dtype, np.dtype):
+            return column.astype(object).where(column.notna(), None).to_numpy()
+        return column.to_numpy()
+    cells = column.astype(object).to_numpy()
+    if all(isinstance(cell, str) for cell in cells):
+        return np.array([*parsed_text(cells), None], dtype=object)[:-1]
+    return np.array([*(None if cell is None or cell is pd.NA else cell for cell in cells), None], dtype=object)[:-1]
+
+
+def _part(cells: np.ndarray, rows: np.ndarray) -> Any:
+    part = cells[rows]
+    return part if part.dtype.kind in "fiu" else part.tolist()
+
+
+def _wide_raw(frame: pd.DataFrame, layer: str, where: str) -> RawTable:
+    columns = [str(name) for name in frame.columns]
+    step = step_key(columns)
+    if step is None:
+        raise OntogenyError(f"{where} has no column step: its columns are {listed(columns)}")
+    frame = frame.set_axis(columns, axis=1)
+    rows = np.arange(len(frame))
+    table = RawTable(steps=_part(_cells(frame[step]), rows), layer=layer)
+    for metric in columns:
+        if metric not in (step, "layer", "run"):
+            values = _part(_cells(frame[metric]), rows)
+            table.series[layer, metric] = (None, values)
+    return table
+
+
+def _hdf5_runs(path: Path) -> list[RawRun]:
+    import h5py
+
+    _must_hold_bytes(path)
+    with _foreign_errors(path, "HDF5"), h5py.File(path, "r") as file:
+        total = 0
+        groups: dict[str, dict[str, Any]] = {}
+
+        def visit(name: str, item: Any) -> None:
+            nonlocal total
+            if isinstance(item, h5py.Dataset):
+                if item.is_virtual or item.external:
+                    raise OntogenyError(f"{path} keeps the data of {quote(name)} in other files, which are not read")
+                total += max(1, item.size or 0)
+                if total > MOST_VALUES:
+                    raise OntogenyError(f"{path} tells of more than {MOST_VALUES} values, too many for a record")
+                parent, _, leaf = name.rpartition("/")
+                groups.setdefault(parent, {})[leaf] = item
+
+        file.visititems(visit)
+        stamp = groups.get("", {}).pop("ontogeny", None)
+        if stamp is not None and stamp.shape == ():
+            return _own_hdf5(json.loads(stamp.asstr()[()]), groups, path)
+        metadata = {str(key): _attribute(value) for key, value in file.attrs.items()}
+        tables = {
+            name: {leaf: _dataset(item) for leaf, item in items.items() if item.ndim == 1}
+            for name, items in groups.items()
+        }
+        compound = {
+            name: {leaf: item for leaf, item in items.items() if item.dtype.names} for name, items in groups.items()
+        }
+        found = next((item for items in compound.values() for item in items.values()), None)
+        if found is not None:
+            rows = found[()]
+            return _table_runs(pd.DataFrame({name: rows[name].tolist() for name in found.dtype.names}), str(path))
+        if "" in tables and {"metric", "value"} <= set(tables[""]):
+            frame = pd.DataFrame({name: pd.Series(values) for name, values in tables[""].items()})
+            return _table_runs(frame, str(path))
+    layers = {name: columns for name, columns in tables.items() if step_key(columns)}
+    if not layers:
+        names = [f"{group}/{leaf}".strip("/") for group, items in tables.items() for leaf in items]
+        raise OntogenyError(
+            f"{path} holds no Phase 1 record: its data sets are {listed(names)}, and wanted is a group a layer with "
+            "the data set step and one data set a metric"
+        )
+    lists = {
+        name or RUN_LEVEL: {
+            key: values.tolist() if isinstance(values, np.ndarray) else values for key, values in columns.items()
+        }
+        for name, columns in layers.items()
+    }
+    return runs_of({**lists, "metadata": metadata}, str(path))
+
+
+def _own_hdf5(stamp: dict, groups: dict[str, dict[str, Any]], path: Path) -> list[RawRun]:
+    """Runs from the layout that `write_phase1` makes: one group a layer, described by the data set 'ontogeny'."""
+    if not isinstance(stamp, dict) or stamp.get("format") != FORMAT:
+        raise OntogenyError(f"{path} is not of the format {FORMAT} that this version reads")
+    runs = []
+    for item in stamp["runs"]:
+        run = RawRun(name=str(item["run"]), metadata=dict(item["metadata"]), per_layer=list(RUN_METRICS))
+        run.derived = [tuple(map(str, pair)) for pair in item["derived"]]
+        for group, layer in item["groups"].items():
+            columns = {leaf: _dataset(data) for leaf, data in groups[group].items()}
+            names = item["metrics"]
+            steps = columns.pop("step")
+            table = RawTable(steps=steps, layer=str(layer))
+            for leaf, values in columns.items():
+                values = values.tolist()
+                gap = [value != value for value in values]
+                table.series[str(layer), names[leaf]] = (
+                    ([i for i, lost in enumerate(gap) if not lost], [v for v, lost in zip(values, gap) if not lost])
+                    if any(gap)
+                    else (None, values)
+                )
+            run.tables.append(table)
+        runs.append(run)
+    return runs
+
+
+def _dataset(item: Any) -> Any:
+    values = item[()]
+    if item.dtype.kind in "fiu":
+        return values
+    if item.dtype.kind in "SO":
+        return [cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell for cell in values.tolist()]
+    return values.tolist()
+
+
+def _attribute(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.ndarray | np.generic):
+        return _attribute(value.tolist())
+    if isinstance(value, list):
+        return [_attribute(item) for item in value]
+    return value if isinstance(value, str | int | float | bool) else str(value)
