@@ -83,7 +83,9 @@ def test_wrong_analyses_are_found_at_the_top_and_in_a_study(tmp_path):
 
 
 def test_a_study_overrides_the_analyses_at_the_top(tmp_path):
-    config = read_config(write(tmp_path, top="{jumps: {threshold: 9, noise_floor: 0.01}}", study="{jumps: {threshold: 4}}"))
+    config = read_config(
+        write(tmp_path, top="{jumps: {threshold: 9, noise_floor: 0.01}}", study="{jumps: {threshold: 4}}")
+    )
     jumps = config.analyses_of("digits").jumps
     assert (jumps.threshold, jumps.noise_floor) == (4, 0.01)
 

@@ -61,6 +61,9 @@ class TaskSettings(Settings):
     )
     n_validation: Positive = Field(360, description="Validation images, never trained on.")
     n_probe: Positive = Field(256, description="Held-out images on which every measurement of a run is made.")
+    split_seed: int = Field(
+        0, ge=0, lt=2**31, description="Seed of the splits; the same for all runs that are to be compared."
+    )
     standardise: bool = Field(
         True, description="Subtract the mean and divide by the standard deviation of the training images."
     )
@@ -122,8 +125,8 @@ class TrackingSettings(Settings):
     source: Literal["probe", "batch"] = Field(
         "probe", description="Measured on the fixed probe batch in eval mode, or on the live batch."
     )
-    rows: Literal["samples", "positions", "pooled"] = Field(
-        "samples",
+    rows: Literal["auto", "samples", "positions", "pooled"] = Field(
+        "auto",
         description="What a row of a layer's activation matrix is, where a layer has positions (pixels, tokens).",
     )
     centre: bool = Field(False, description="Subtract each column's mean first.")

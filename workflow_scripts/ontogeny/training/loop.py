@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, json_text, plain, write_json
-from ontogeny.models import count_parameters, monitored_layers, without_fast_path
+from ontogeny.models import MonitoredLayer, count_parameters, monitored_layers, without_fast_path
 from ontogeny.progress import Progress
 from ontogeny.provenance import revision, versions
 from ontogeny.tracking.capture import ActivationCapture
@@ -58,46 +58,56 @@ def train(
     was measured until then stays in metrics.jsonl.
     """
     torch.set_num_threads(threads)
-    folder = Path(folder)
     setup = set_up(identity, cache_dir)
-    attempt = _Attempt(folder, identity_hash, setup.learner)
-    layers = monitored_layers(setup.learner.model, identity["tracking"]["layers"])
-    meter = _make_meter(setup.learner.model, {layer.name: layer.path for layer in layers}, identity["tracking"])
-    last, every = identity["training"]["steps"], identity["tracking"]["every"]
-    checkpoint_every = identity["training"]["checkpoint_every"]
     learner = setup.learner
-    progress = Progress(last, f"train {run}", done=learner.step)
+    layers = monitored_layers(learner.model, identity["tracking"]["layers"])
+    with _Attempt(Path(folder), identity_hash, learner) as attempt:
+        _run(
+            setup, identity, attempt, Progress(identity["training"]["steps"], f"train {run}", done=learner.step), layers
+        )
+        config = {
+            "format": RUN_FORMAT,
+            "run": run,
+            "identity": identity_hash,
+            "settings": identity,
+            "seed": identity["seed"],
+            "threads": threads,
+            "layers": {layer.name: layer.path for layer in layers},
+            "parameters": count_parameters(learner.model),
+            "data": setup.record,
+            "versions": versions(),
+            "revision": revision(),
+        }
+        attempt.finish(config)
+
+
+def _run(
+    setup: Setup, identity: dict[str, Any], attempt: _Attempt, progress: Progress, layers: list[MonitoredLayer]
+) -> None:
+    """Train to the last step, with a checkpoint and a row wherever one is due."""
+    learner = setup.learner
+    training, tracking = identity["training"], identity["tracking"]
+    meter = _make_meter(learner.model, {layer.name: layer.path for layer in layers}, tracking)
+    last = training["steps"]
     while True:
         step = learner.step
-        if step % checkpoint_every == 0 or step == last:
+        if step % training["checkpoint_every"] == 0 or step == last:
             attempt.checkpoint(learner, setup)
-        if step % every == 0 or step == last:
-            row = _measure(learner, setup, meter, identity["tracking"]["source"])
+        if step % tracking["every"] == 0 or step == last:
+            row = _measure(learner, setup, meter, tracking["source"])
+            loss = row["loss"]
             attempt.log(row)
-            progress.update(step, f"loss {row['loss']:.4g}")
-            if not math.isfinite(row["loss"]):
-                raise _diverged(step, row["loss"], attempt.metrics)
-        elif step < last:
+            progress.update(step, f"loss {loss:.4g}")
+        else:
             loss, _ = learner.gradient()
-            if not math.isfinite(loss):
-                raise _diverged(step, loss, attempt.metrics)
+        if not math.isfinite(loss):
+            raise OntogenyError(
+                f"training diverged: the loss is {loss} at step {step}; lower training.learning_rate or set "
+                f"training.gradient_clip (what was measured until then is in {attempt.metrics})"
+            )
         if step == last:
-            break
+            return
         learner.update()
-    config = {
-        "format": RUN_FORMAT,
-        "run": run,
-        "identity": identity_hash,
-        "settings": identity,
-        "seed": identity["seed"],
-        "threads": threads,
-        "layers": {layer.name: layer.path for layer in layers},
-        "parameters": count_parameters(learner.model),
-        "data": setup.record,
-        "versions": versions(),
-        "revision": revision(),
-    }
-    attempt.finish(config)
 
 
 def _make_meter(model: nn.Module, layers: dict[str, str], tracking: dict[str, Any]) -> ActivationCapture:
@@ -134,13 +144,6 @@ def _measure(learner: Learner, setup: Setup, meter: ActivationCapture, source: s
     }
 
 
-def _diverged(step: int, loss: float, metrics: Path) -> OntogenyError:
-    return OntogenyError(
-        f"training diverged: the loss is {loss} at step {step}; lower training.learning_rate or set "
-        f"training.gradient_clip (what was measured until then is in {metrics})"
-    )
-
-
 class _Attempt:
     """The unfinished state of a run on disk: checkpoints in `.resume`, rows in metrics.jsonl."""
 
@@ -154,6 +157,12 @@ class _Attempt:
                 self.state.mkdir(parents=True)
                 write_json(self.state / "identity.json", identity)
             self._rewrite_metrics()
+
+    def __enter__(self) -> _Attempt:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
 
     def _continue(self, learner: Learner) -> bool:
         """Put the learner where the last attempt's newest whole checkpoint was; False if there is none to trust."""
@@ -202,7 +211,6 @@ class _Attempt:
 
     def finish(self, config: dict[str, Any]) -> None:
         """Put the finished files in place and drop the state that only resuming needs."""
-        self._stream.close()
         kept = self.folder / "checkpoints"
         with disk_errors(kept):
             shutil.rmtree(kept, ignore_errors=True)

@@ -1,0 +1,54 @@
+# The shape of the captured activations: principal components and clusters.
+
+
+rule project_pca:
+    input:
+        activations="results/runs/{run}/activations.h5",
+    output:
+        variance="results/runs/{run}/geometry/pca_variance.csv",
+        projections="results/runs/{run}/geometry/pca_projections.csv",
+    params:
+        settings=plan.analysis("geometry"),
+        code=plan.code("project_pca"),
+    log:
+        "results/logs/project_pca/{run}.log",
+    benchmark:
+        "results/benchmarks/project_pca/{run}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    conda:
+        "../envs/cpu.yaml"
+    script:
+        "../workflow_scripts/project_pca.py"
+
+
+rule cluster_activations:
+    input:
+        activations="results/runs/{run}/activations.h5",
+    output:
+        choice="results/runs/{run}/geometry/cluster_choice.csv",
+        by_step="results/runs/{run}/geometry/cluster_by_step.csv",
+        assignments="results/runs/{run}/geometry/clusters.csv",
+    params:
+        settings=plan.analysis("geometry"),
+        code=plan.code("cluster_activations"),
+    log:
+        "results/logs/cluster_activations/{run}.log",
+    benchmark:
+        "results/benchmarks/cluster_activations/{run}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=60,
+    conda:
+        "../envs/cpu.yaml"
+    script:
+        "../workflow_scripts/cluster_activations.py"
+
+
+rule geometry:
+    input:
+        plan.files("results/runs/{run}/geometry/pca_variance.csv"),
+        plan.files("results/runs/{run}/geometry/cluster_by_step.csv"),
