@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import mannwhitneyu
+
 from ontogeny.errors import OntogenyError
 from ontogeny.tasks.gates import truth_table
 from ontogeny.tracking.estimators import measure
@@ -18,7 +20,6 @@ from ontogeny.training.ensemble import (
     load_ensemble,
     train_ensemble,
 )
-from scipy.stats import mannwhitneyu
 
 DATA = Path(__file__).parents[2] / "data" / "circuits"
 
@@ -97,10 +98,19 @@ def test_fresh_seeds_are_distributed_as_published(settings, table, converged):
 
 
 def test_l1_makes_more_circuits_and_fewer_converge():
-    result = train_ensemble(EnsembleSettings(l1_lambda=1e-3), range(100))
+    result = train_ensemble(EnsembleSettings(l1_lambda=1e-3, published_streams=True), range(100))
     counts = np.array(list(circuit_counts(result).values()))
-    assert 65 <= result.converged.sum() <= 88
-    assert abs(counts.mean() - 68.3) < 4 * counts.std() / np.sqrt(len(counts))
+    assert abs(result.converged.sum() - 77) <= 3
+    assert abs(counts.mean() - 68.3) < 3
+    published = pd.read_csv(DATA / "published_l1_seed32.csv")
+    rows = result.rows(32)
+    assert result.n_epochs[32] == len(published)
+    np.testing.assert_allclose(result.train_loss[rows][1:], published.train_loss, atol=1e-6)
+    np.testing.assert_allclose(result.val_loss[rows][1:], published.val_loss, atol=1e-6)
+    rows_of = np.bincount(result.data(32).validation.combination, minlength=4)
+    masks = candidates_3_3()
+    counted = [perfect_circuits(*result.network(32, epoch), rows_of, masks) for epoch in published.epoch]
+    assert counted == published.total_circuits.tolist()
 
 
 def torch_path(settings, seed, epochs):
