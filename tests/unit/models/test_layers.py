@@ -4,6 +4,8 @@ import re
 
 import pytest
 import torch
+from torch import nn
+
 from ontogeny.errors import OntogenyError
 from ontogeny.models import (
     MODELS,
@@ -14,7 +16,6 @@ from ontogeny.models import (
     monitored_layers,
     without_fast_path,
 )
-from torch import nn
 
 
 def named(model):
