@@ -343,6 +343,29 @@ def test_hugging_face_vit(transformers):
     assert "vit.embeddings" in dict(handler.skipped)
 
 
+def test_swin(transformers):
+    config = transformers.SwinConfig(
+        image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4
+    )
+    handler = fires(transformers.SwinForImageClassification(config), torch.rand(1, 3, 32, 32))
+    assert handler.architecture == "vit"
+    assert {layer.kind for layer in handler.layers} == {"conv", "linear"}
+
+
+def test_mixture_of_experts(transformers):
+    config = transformers.MixtralConfig(
+        vocab_size=11,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=16,
+        num_local_experts=2,
+    )
+    handler = fires(transformers.MixtralForCausalLM(config), TOKENS)
+    assert any("experts" in layer.path for layer in handler.layers)
+
+
 def test_llama(transformers):
     config = transformers.LlamaConfig(
         vocab_size=11,

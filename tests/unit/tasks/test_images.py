@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 import urllib.error
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ontogeny.errors import OntogenyError
 from ontogeny.tasks import IMAGE_SETS, ImageSet, epoch_order, load_images, split_images
 
@@ -192,6 +194,11 @@ def test_add_a_data_set(monkeypatch):
 
     monkeypatch.setitem(IMAGE_SETS, "stripes", ImageSet(stripes, (1, 4, 4), 2, "made here", remote=False))
     assert load_images("stripes").x.shape == (10, 1, 4, 4)
+
+
+def test_configuration_knows_the_same_names():
+    models = pytest.importorskip("ontogeny.config.models")
+    assert set(get_args(models.ImageTask)) == set(IMAGE_SETS)
 
 
 def test_splits(digits):

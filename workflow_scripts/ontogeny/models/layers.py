@@ -172,8 +172,8 @@ def monitored_layers(model: nn.Module, names: Iterable[str] | None = None) -> li
         raise OntogenyError("no layer is named: give at least one, or leave the names out to monitor every layer")
     everything = _directory(model)
     by_name = {layer.name: layer for layer in everything}
-    for path, module in model.named_modules(remove_duplicate=False):
-        by_name[path] = next(layer for layer in everything if layer.module is module)
+    by_id = {id(layer.module): layer for layer in everything}
+    by_name |= {path: by_id[id(module)] for path, module in model.named_modules(remove_duplicate=False)}
     chosen: list[MonitoredLayer] = []
     for name in names:
         if name not in by_name:
@@ -195,7 +195,7 @@ def monitored_layers(model: nn.Module, names: Iterable[str] | None = None) -> li
 # ---------------------------------------------------------------------------------------------------- the walk
 
 _NORM = re.compile(r"Norm(alization)?(\dd)?$")
-_EMBEDDING = re.compile(r"embed|positionalencoding", re.IGNORECASE)
+_EMBEDDING = re.compile(r"embed|position(al)?(encoding|bias)", re.IGNORECASE)
 _ATTENTION = re.compile(r"attention|attn", re.IGNORECASE)
 _VALUES = (nn.ParameterList, nn.ParameterDict, ParametrizationList)
 _CONTAINERS = (nn.ModuleList, nn.ModuleDict, *_VALUES)
@@ -242,7 +242,7 @@ def _walk(model: nn.Module) -> tuple[list[MonitoredLayer], list[SkippedModule]]:
         name = f"{label}_{counts[label]}"
         counts[label] += 1
         layers.append(MonitoredLayer(name, path, module, kind, following.get(id(module))))
-        if parts:
+        if parts and next(module.children(), None) is not None:
             inside[f"{path}." if path else ""] = parts.format(name=name)
 
     def skip(path: str, reason: str) -> None:
