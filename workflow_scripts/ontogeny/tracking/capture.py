@@ -1,0 +1,290 @@
+"""Taking the activations of chosen layers out of a model, without changing what the model does."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ontogeny.errors import OntogenyError, unknown
+
+WHEN = ("always", "training")
+
+
+class ActivationCapture:
+    """The latest output of each chosen layer, kept by forward hooks.
+
+    `register_hooks` takes the layers; given a model here, they are registered at once. As a context manager it
+    removes its hooks at the end, whatever happens inside; contexts may be nested. Deleting the object removes
+    them too, and a copy or pickle of the model does not carry them.
+
+    A layer that gives a tuple, list or mapping is represented by its first tensor of two or more axes (for
+    `nn.MultiheadAttention` the attention output, for `nn.LSTM` the output sequence, for a Hugging Face output its
+    first field). A layer called several times in one forward pass is represented by the last call.
+
+    What is kept is what the layer put out, even if a later layer (an in-place ReLU, an in-place addition)
+    overwrites that memory: whether this happens is learned from each layer's first output, and a layer whose
+    output is overwritten is copied from then on. Other outputs are kept by reference, so a hook costs
+    microseconds; they stay in memory until the next forward pass or `clear_activations`.
+
+    Arguments:
+        model, layers, layer_names: see `register_hooks`.
+        when: "always", or "training": then only a forward pass with the model in training mode and gradients
+            enabled is kept, so that an evaluation between two training steps leaves no trace.
+        max_rows: keep only the first so many samples of each output.
+        transform: called with the layer's name and its output inside the forward pass; its result is kept in
+            place of the tensor. It must not change the tensor, nor keep it.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | None = None,
+        layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None = None,
+        layer_names: Sequence[str] | None = None,
+        *,
+        when: str = "always",
+        max_rows: int | None = None,
+        transform: Callable[[str, torch.Tensor], Any] | None = None,
+    ) -> None:
+        self.hooks: list[torch.utils.hooks.RemovableHandle] = []
+        if when not in WHEN:
+            raise unknown("capture condition", when, WHEN)
+        if max_rows is not None and max_rows < 1:
+            raise OntogenyError(f"max_rows is {max_rows}: keep at least one row, or give None to keep all")
+        self.when = when
+        self.max_rows = max_rows
+        self.transform = transform
+        self.layers: dict[str, nn.Module] = {}
+        self.enabled = True
+        self._model: weakref.ref[nn.Module] | None = None
+        self._kept: dict[str, _Kept | Any] = {}
+        self._overwritten: dict[str, bool | None] = {}
+        self._depth = 0
+        self._wanted = (model, layers, layer_names)
+        if model is not None:
+            self.register_hooks(model, layers, layer_names)
+        elif layers is not None:
+            raise OntogenyError("layers were given without their model: ActivationCapture(model, layers)")
+
+    def register_hooks(
+        self,
+        model: nn.Module,
+        layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None = None,
+        layer_names: Sequence[str] | None = None,
+    ) -> None:
+        """Watch `layers` of `model`. Layers watched before are let go, so that no output is kept twice.
+
+        `layers` holds modules of the model or their dotted paths, or maps names to them; if None, the layers that
+        `ontogeny.models.monitored_layers` finds. They are called `layer_names`, or by class and position
+        ("Linear_0"). Raises OntogenyError for a layer that the model does not have, naming the nearest, for
+        names that do not match the layers, and for a name or layer given twice.
+        """
+        chosen = resolve_layers(model, layers, layer_names)
+        self.remove_hooks()
+        self._model = weakref.ref(model)
+        self._wanted = (model, layers, layer_names)
+        self.layers = chosen
+        self._overwritten = dict.fromkeys(chosen)
+        try:
+            for name, module in chosen.items():
+                self.hooks.append(module.register_forward_hook(_Hook(self, name, module)))
+        except BaseException:
+            self.remove_hooks()
+            raise
+
+    def get_activation(self, layer_name: str) -> Any:
+        """The latest output of a layer (detached, or what `transform` made of it); None if there is none.
+
+        None, too, in the rare case that an output was overwritten in place although the layer's first was not.
+        Raises OntogenyError for a name that is not watched.
+        """
+        if self.layers and layer_name not in self.layers:
+            raise unknown("layer", layer_name, self.layers)
+        kept = self._kept.get(layer_name)
+        if not isinstance(kept, _Kept):
+            return kept
+        return self._intact(layer_name, kept)
+
+    def get_all_activations(self) -> dict[str, Any]:
+        """The latest output of every layer that has one, by name, in the order of the layers."""
+        found = {name: self.get_activation(name) for name in self.layers}
+        return {name: activation for name, activation in found.items() if activation is not None}
+
+    @property
+    def activations(self) -> dict[str, Any]:
+        """The same as `get_all_activations`."""
+        return self.get_all_activations()
+
+    def clear_activations(self) -> None:
+        """Forget the outputs; go on watching."""
+        self._kept.clear()
+
+    def remove_hooks(self) -> None:
+        """Stop watching, and forget the outputs. Safe to call at any time, any number of times."""
+        for hook in self.hooks:
+            hook.remove()
+        self.hooks.clear()
+        self.layers = {}
+        self._kept.clear()
+
+    def __enter__(self) -> ActivationCapture:
+        if not self.hooks and self._wanted[0] is not None:
+            self.register_hooks(*self._wanted)
+        self._depth += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._depth -= 1
+        if self._depth <= 0:
+            self._depth = 0
+            self.remove_hooks()
+
+    def __del__(self) -> None:
+        for hook in getattr(self, "hooks", ()):
+            hook.remove()
+
+    def _receive(self, name: str, output: Any) -> None:
+        if not self.enabled:
+            return
+        if self.when == "training":
+            model = self._model() if self._model is not None else None
+            if model is None or not model.training or not torch.is_grad_enabled():
+                return
+        tensor = output if type(output) is torch.Tensor and output.ndim > 1 else first_tensor(output)
+        if tensor is None:
+            raise OntogenyError(
+                f"layer '{name}' puts out {type(output).__name__} without a tensor of two or more axes: watch another"
+            )
+        tensor = tensor.detach()
+        if self.max_rows is not None:
+            tensor = tensor[: self.max_rows]
+        if self.transform is not None:
+            self._kept[name] = self.transform(name, tensor)
+            return
+        overwritten = self._overwritten[name]
+        if overwritten is True or tensor.is_inference():
+            self._kept[name] = _Kept(None, 0, tensor.clone())
+        else:
+            self._kept[name] = _Kept(tensor, tensor._version, tensor.clone() if overwritten is None else None)
+
+    def _intact(self, name: str, kept: _Kept) -> torch.Tensor | None:
+        if kept.reference is None:
+            return kept.copy
+        changed = kept.reference._version != kept.version
+        self._overwritten[name] = bool(self._overwritten[name]) or changed
+        if not changed:
+            kept.copy = None
+            return kept.reference
+        kept.reference = None
+        return kept.copy
+
+
+class _Kept:
+    """An output by reference (with the version counter it had) and, where needed, a copy of it."""
+
+    __slots__ = ("copy", "reference", "version")
+
+    def __init__(self, reference: torch.Tensor | None, version: int, copy: torch.Tensor | None) -> None:
+        self.reference = reference
+        self.version = version
+        self.copy = copy
+
+
+class _Hook:
+    """A forward hook that holds its owner weakly, serves one module only, and is inert when copied or pickled."""
+
+    def __init__(self, owner: ActivationCapture, name: str, module: nn.Module) -> None:
+        self._owner = weakref.ref(owner)
+        self._module = weakref.ref(module)
+        self._name = name
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        owner = self._owner()
+        if owner is not None and self._module() is module:
+            owner._receive(self._name, output)
+
+    def __deepcopy__(self, memo: dict) -> Callable[..., None]:
+        return _no_hook
+
+    def __reduce__(self) -> tuple:
+        return _inert, ()
+
+
+def _inert() -> Callable[..., None]:
+    return _no_hook
+
+
+def _no_hook(*arguments: Any) -> None:
+    """A hook that does nothing."""
+
+
+def first_tensor(output: Any) -> torch.Tensor | None:
+    """The first tensor of two or more axes in a layer's output, searched depth first; None if there is none."""
+    if isinstance(output, torch.Tensor):
+        return output if output.ndim >= 2 else None
+    for part in _parts(output):
+        found = first_tensor(part)
+        if found is not None:
+            return found
+    return None
+
+
+def _parts(output: Any) -> Iterator[Any]:
+    if isinstance(output, Mapping):
+        yield from output.values()
+    elif isinstance(output, list | tuple):
+        yield from output
+
+
+def resolve_layers(
+    model: nn.Module,
+    layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None,
+    layer_names: Iterable[str] | None = None,
+) -> dict[str, nn.Module]:
+    """The modules to watch, by name, in order (see `ActivationCapture.register_hooks`)."""
+    if not isinstance(model, nn.Module):
+        raise OntogenyError(f"a torch.nn.Module is wanted as the model, not {type(model).__name__}")
+    from ontogeny.models import monitored_layers
+
+    if layers is None:
+        found = monitored_layers(model, names=None if layer_names is None else list(layer_names))
+        return {layer.name: layer.module for layer in found}
+    if isinstance(layers, str | nn.Module):
+        raise OntogenyError(f"layers is one {type(layers).__name__}: give a list of layers")
+    if isinstance(layers, Mapping):
+        layer_names, layers = (list(layers) if layer_names is None else layer_names), list(layers.values())
+    members = {id(module) for module in model.modules()}
+    modules = []
+    for layer in layers:
+        if isinstance(layer, str):
+            layer = monitored_layers(model, names=[layer])[0].module
+        modules.append(_member(model, layer, members))
+    if not modules:
+        raise OntogenyError("no layers to watch: name at least one")
+    if layer_names is None:
+        layer_names = [f"{type(module).__name__}_{index}" for index, module in enumerate(modules)]
+    names = list(layer_names)
+    if len(names) != len(modules):
+        raise OntogenyError(f"{len(names)} layer names for {len(modules)} layers: give one name a layer")
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise OntogenyError(f"the layer name '{name}' is given twice: every layer needs its own")
+        if any(modules[index] is other for other in modules[:index]):
+            raise OntogenyError(f"the layer '{name}' is the same module as another in the list: give each once")
+    return dict(zip(names, modules, strict=True))
+
+
+def _member(model: nn.Module, layer: Any, members: set[int]) -> nn.Module:
+    if not isinstance(layer, nn.Module):
+        raise OntogenyError(f"a layer is a module or its name, not {type(layer).__name__}")
+    if id(layer) not in members:
+        raise OntogenyError(f"a {type(layer).__name__} among the layers is not part of this {type(model).__name__}")
+    return layer
+
+
+def module_path(model: nn.Module, module: nn.Module) -> str:
+    """The dotted path of `module` in `model` ("" for the model itself)."""
+    return next(path for path, candidate in model.named_modules() if candidate is module)

@@ -1,0 +1,402 @@
+"""Measuring a network's layers from inside a training loop."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.tracking.capture import ActivationCapture, module_path, resolve_layers
+from ontogeny.tracking.estimators import (
+    LAYOUTS,
+    choose_metrics,
+    measure_singular_values,
+    resolve_layout,
+    singular_values,
+    to_rows,
+)
+
+PENDING_STEPS = 16
+PENDING_BYTES = 32 * 2**20
+
+
+class HighFrequencyTracker:
+    """Dimensionality of a model's layers, every `sampling_frequency` steps of any training loop.
+
+        tracker = HighFrequencyTracker(model)
+        for step, (x, y) in enumerate(batches):
+            ...                                   # forward, backward, optimizer.step()
+            tracker.log(step, loss)
+        results = tracker.get_results()           # layer name -> DataFrame
+
+    Without a `probe`, what is measured is the live batch: each layer's output in the latest forward pass in
+    training mode with gradients enabled before `log` (an evaluation in between changes nothing). The number of
+    rows changes every metric, so it is recorded with each measurement, and `max_rows` fixes it. With a `probe`,
+    the model runs it at each sampled step in evaluation mode, without gradients, and is left exactly as it was:
+    the training flag of each module, batch-norm statistics, gradients and random number generators.
+
+    Arguments:
+        model: any PyTorch module.
+        layers: modules of the model or their dotted paths, in a list or a mapping from names; if None, those
+            that `ontogeny.models.monitored_layers` finds.
+        layer_names: names for `layers`; if None, class and position ("Linear_0"). Without `layers`, which of
+            the layers that were found to watch.
+        sampling_frequency: steps between measurements; steps that it does not divide cost next to nothing.
+        capture_on_cpu: measure on the CPU; if False, the Gram matrix is formed on the model's device.
+        enable_jump_detection, jump_z_threshold, jump_window_size: for `detect_jumps`.
+        metrics: names in `ontogeny.tracking.METRICS`; all, if None.
+        centre: subtract each feature's mean first (published records: no).
+        layout: what a row is: "samples", "positions", "pooled" or "auto" (see `to_rows`); recorded by layer.
+        feature_axis: the axis of an output with more than two axes that holds the features (see `to_rows`).
+        max_rows: use only the first so many samples of a batch.
+        probe: a fixed input: a tensor, a tuple of positional or a dict of keyword arguments for the model.
+
+    Raises OntogenyError for a setting out of its range and for layers that cannot be found.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None = None,
+        layer_names: Sequence[str] | None = None,
+        sampling_frequency: int = 1,
+        capture_on_cpu: bool = True,
+        enable_jump_detection: bool = True,
+        jump_z_threshold: float = 3.0,
+        jump_window_size: int = 50,
+        *,
+        metrics: Iterable[str] | None = None,
+        centre: bool = False,
+        layout: str = "auto",
+        feature_axis: int | None = None,
+        max_rows: int | None = None,
+        probe: Any = None,
+    ) -> None:
+        if isinstance(sampling_frequency, bool) or not isinstance(sampling_frequency, int) or sampling_frequency < 1:
+            raise OntogenyError(
+                f"sampling_frequency is {sampling_frequency!r}: give the steps between measurements, a number from 1 up"
+            )
+        if layout not in LAYOUTS:
+            raise unknown("layout", layout, LAYOUTS)
+        self.model = model
+        self.sampling_frequency = sampling_frequency
+        self.capture_on_cpu = capture_on_cpu
+        self.enable_jump_detection = enable_jump_detection
+        self.jump_z_threshold = jump_z_threshold
+        self.jump_window_size = jump_window_size
+        self.centre = centre
+        self.layout = layout
+        self.feature_axis = feature_axis
+        self.probe = probe
+        self.step_counter = 0
+        self._metrics = choose_metrics(metrics)
+        self._layers = resolve_layers(model, layers, layer_names)
+        self.layer_names = list(self._layers)
+        self.layer_paths = {name: module_path(model, module) for name, module in self._layers.items()}
+        self._columns: dict[str, dict[str, list]] = {
+            name: {column: [] for column in ("step", *self._metrics, "loss", "grad_norm", "rows")}
+            for name in self._layers
+        }
+        self._shapes: dict[str, tuple[str, int]] = {}
+        self._warned: set[str] = set()
+        self._pending: list[dict[str, Any]] = []
+        self._pending_bytes = 0
+        self._closed = False
+        if probe is None:
+            self.activation_capture = ActivationCapture(model, self._layers, when="training", max_rows=max_rows)
+        else:
+            self.activation_capture = ActivationCapture(
+                max_rows=max_rows, transform=lambda name, output: self._take_probe(name, output)
+            )
+        self.max_rows = max_rows
+
+    def log(self, step: int, loss: float, grad_norm: float | None = None, force: bool = False) -> None:
+        """Measure every layer, if `sampling_frequency` divides `step` (or `force`); call it once each step.
+
+        `loss` and `grad_norm` are recorded as they are; zero-dimensional tensors are read only when the step is
+        sampled. A layer without an output to measure is recorded as NaN with a warning. Of a live batch the rows
+        are set aside and worked through a few steps at a time, or when results are asked for, because that
+        costs half as much. Raises OntogenyError if no forward pass was seen at all, if steps do not increase, or
+        after `close`.
+        """
+        if self._closed:
+            raise OntogenyError("the tracker is closed: log before close(), or make a new tracker")
+        if not force and step % self.sampling_frequency:
+            self.activation_capture.clear_activations()
+            return
+        step, loss, grad_norm = int(step), _number(loss), _number(grad_norm)
+        first = self._columns[self.layer_names[0]]["step"]
+        if first and step <= first[-1]:
+            raise OntogenyError(f"step {step} was logged after step {first[-1]}: log each step once, in order")
+        if self.probe is None:
+            taken = self._take_batch(step)
+        else:
+            taken = run_probe(self.model, self._layers, self.activation_capture, self.probe)
+        for name in self.layer_names:
+            rows = self._count_rows(name, taken.get(name), step)
+            columns = self._columns[name]
+            columns["step"].append(step)
+            columns["loss"].append(loss)
+            columns["grad_norm"].append(grad_norm)
+            columns["rows"].append(rows)
+        self._pending.append(taken)
+        self._pending_bytes += sum(getattr(matrix, "nbytes", 0) for matrix in taken.values())
+        if len(self._pending) >= PENDING_STEPS or self._pending_bytes > PENDING_BYTES:
+            self._work_off()
+        self.step_counter = step
+
+    @property
+    def latest(self) -> dict[str, dict[str, float]]:
+        """The metrics of the last measured step, by layer; empty before the first."""
+        self._work_off()
+        return {
+            name: {metric: columns[metric][-1] for metric in self._metrics}
+            for name, columns in self._columns.items()
+            if columns["step"]
+        }
+
+    def get_results(self, layer_name: str | None = None) -> Any:
+        """Everything measured so far: layer -> pandas DataFrame, or the one DataFrame of `layer_name`.
+
+        Columns: step; the metrics; loss; grad_norm (NaN where none was given); rows, the number of rows of the
+        matrix that was measured (0 where there was none). Raises OntogenyError for an unknown layer.
+        """
+        import pandas as pd
+
+        self._work_off()
+        if layer_name is not None:
+            self._known(layer_name)
+            return pd.DataFrame(self._columns[layer_name])
+        return {name: pd.DataFrame(columns) for name, columns in self._columns.items()}
+
+    def detect_jumps(
+        self,
+        layer_name: str | None = None,
+        metric: str = "stable_rank",
+        detector: str = "z_score",
+        **settings: Any,
+    ) -> dict[str, Any]:
+        """Jumps of a metric by layer, found by `ontogeny.jumps.detect_jumps` (which names detectors and settings).
+
+        The detector "z_score" takes `jump_window_size` and `jump_z_threshold` unless `settings` say otherwise;
+        "step" is the one with a known rate of false alarms. Raises OntogenyError for an unknown layer or metric,
+        and if jump detection was disabled.
+        """
+        from ontogeny.jumps import detect_jumps
+
+        if not self.enable_jump_detection:
+            raise OntogenyError("jump detection is disabled: make the tracker with enable_jump_detection=True")
+        if metric not in self._metrics:
+            raise unknown("metric", metric, self._metrics)
+        if layer_name is not None:
+            self._known(layer_name)
+        self._work_off()
+        if detector == "z_score":
+            settings = {"window": self.jump_window_size, "threshold": self.jump_z_threshold} | settings
+        return {
+            name: detect_jumps(self._columns[name][metric], self._columns[name]["step"], detector, **settings)
+            for name in ([layer_name] if layer_name is not None else self.layer_names)
+        }
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """How the numbers were made: paths, layouts, rows and features by layer, and the settings."""
+        rows = {}
+        for name, columns in self._columns.items():
+            counts = columns["rows"]
+            rows[name] = counts[0] if counts and len(set(counts)) == 1 else list(counts)
+        return {
+            "layers": dict(self.layer_paths),
+            "measurement": {
+                "source": "training batch" if self.probe is None else "probe",
+                "mode": "training" if self.probe is None else "evaluation",
+                "sampling_frequency": self.sampling_frequency,
+                "centre": self.centre,
+                "max_rows": self.max_rows,
+                "metrics": list(self._metrics),
+                "layout": {name: layout for name, (layout, _) in self._shapes.items()},
+                "features": {name: features for name, (_, features) in self._shapes.items()},
+                "rows": rows,
+            },
+        }
+
+    def save(self, path: str | os.PathLike, metadata: Mapping[str, Any] | None = None) -> None:
+        """Write everything measured as a Phase 1 record, with how it was made and `metadata` ("run" names the run).
+
+        The suffix decides the form: .json (columns by layer), .csv, .tsv, .parquet or .h5.
+        """
+        from ontogeny.phase1 import phase1_from_results, write_phase1
+
+        tables = {name: table.drop(columns="rows") for name, table in self.get_results().items()}
+        write_phase1(path, phase1_from_results(tables, {**self.metadata, **(metadata or {})}))
+
+    export = save
+
+    def close(self) -> None:
+        """Take the hooks out of the model. Results stay available. Safe to call again."""
+        self._work_off()
+        self.activation_capture.remove_hooks()
+        self._closed = True
+
+    def __enter__(self) -> HighFrequencyTracker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _take_batch(self, step: int) -> dict[str, torch.Tensor]:
+        """The rows of each layer's latest output, copied out of the way of whatever happens next."""
+        taken = {}
+        for name in self.layer_names:
+            output = self.activation_capture.get_activation(name)
+            if output is not None:
+                matrix = self._matrix(name, output)
+                taken[name] = matrix.clone() if matrix._is_view() or matrix is output else matrix
+        self.activation_capture.clear_activations()
+        if not taken and not self._shapes:
+            raise OntogenyError(
+                f"no forward pass in training mode came before log({step}, ...): call log after the forward pass, "
+                "put the model in training mode with model.train(), or give a probe"
+            )
+        return taken
+
+    def _take_probe(self, name: str, output: torch.Tensor) -> _Measured:
+        matrix = self._matrix(name, output)
+        return _Measured(self._measure(matrix), matrix.shape[0])
+
+    def _matrix(self, name: str, output: torch.Tensor) -> torch.Tensor:
+        layout, axis = self._rows_of(self._layers[name], output.ndim)
+        matrix = to_rows(output.cpu() if self.capture_on_cpu else output, layout, axis)
+        if name not in self._shapes:
+            self._shapes[name] = (layout, matrix.shape[1])
+        return matrix
+
+    def _measure(self, matrix: torch.Tensor) -> dict[str, float]:
+        return measure_singular_values(singular_values(matrix, self.centre), self._metrics)
+
+    def _work_off(self) -> None:
+        pending, self._pending, self._pending_bytes = self._pending, [], 0
+        for name, columns in self._columns.items():
+            for taken in pending:
+                found = taken.get(name)
+                if isinstance(found, _Measured):
+                    values = found.values
+                elif found is None:
+                    values = dict.fromkeys(self._metrics, math.nan)
+                else:
+                    values = self._measure(found)
+                for metric, value in values.items():
+                    columns[metric].append(value)
+
+    def _count_rows(self, name: str, found: torch.Tensor | _Measured | None, step: int) -> int:
+        if found is None:
+            self._warn_once(
+                name,
+                f"layer '{name}' put out nothing to measure at step {step}: NaN is recorded, here and wherever it "
+                "happens again",
+            )
+            return 0
+        rows = found.shape[0]
+        before = self._columns[name]["rows"]
+        if before and before[-1] not in (0, rows):
+            self._warn_once(
+                "rows",
+                f"layer '{name}' has {rows} rows at step {step} and had {before[-1]} before, which changes every "
+                "metric: set max_rows, drop the last incomplete batch, or give a probe",
+            )
+        return rows
+
+    def _rows_of(self, module: nn.Module, axes: int) -> tuple[str, int | None]:
+        """Layout and feature axis for an output with so many axes: a 1-d convolution's channels come second."""
+        if axes == 2:
+            return "samples", None
+        if axes == 3 and isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+            return resolve_layout(self.layout, 4), 1 if self.feature_axis is None else self.feature_axis
+        return resolve_layout(self.layout, axes), self.feature_axis
+
+    def _warn_once(self, key: str, message: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            warnings.warn(message, stacklevel=5)
+
+    def _known(self, layer_name: str) -> None:
+        if layer_name not in self._columns:
+            raise unknown("layer", layer_name, self._columns)
+
+
+class _Measured:
+    """The metrics of a layer that were measured inside the forward pass, and of how many rows."""
+
+    __slots__ = ("shape", "values")
+
+    def __init__(self, values: dict[str, float], rows: int) -> None:
+        self.values = values
+        self.shape = (rows,)
+
+
+def _number(value: Any) -> float:
+    if value is None:
+        return math.nan
+    return float(value.detach() if isinstance(value, torch.Tensor) else value)
+
+
+def run_probe(
+    model: nn.Module, layers: Mapping[str, nn.Module], capture: ActivationCapture, probe: Any
+) -> dict[str, Any]:
+    """Run `probe` through `model` undisturbed (`undisturbed`); what `capture` keeps of `layers`, by name."""
+    from ontogeny.models import without_fast_path
+
+    capture.register_hooks(model, layers)
+    try:
+        with undisturbed(model), without_fast_path():
+            if isinstance(probe, Mapping):
+                model(**probe)
+            else:
+                model(*(probe if isinstance(probe, tuple) else (probe,)))
+        return capture.get_all_activations()
+    finally:
+        capture.remove_hooks()
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """A block in which `model` is in evaluation mode without gradients, and after which nothing of it has changed.
+
+    The training flag of each module is set and put back directly, so that a `train()` of the user's with other
+    effects is not called. The random number generators of the CPU and of the model's devices are put back.
+    """
+    flags = {module: module.training for module in model.modules()}
+    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers()) if tensor.device.type == "cuda"}
+    try:
+        for module in flags:
+            module.training = False
+        with torch.random.fork_rng(devices=sorted(device.index or 0 for device in devices)), torch.no_grad():
+            yield
+    finally:
+        for module, training in flags.items():
+            module.training = training
+
+
+def measure_probe(
+    model: nn.Module,
+    probe: Any,
+    layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None = None,
+    *,
+    metrics: Iterable[str] | None = None,
+    centre: bool = False,
+    layout: str = "auto",
+    feature_axis: int | None = None,
+) -> dict[str, dict[str, float]]:
+    """Metrics of each layer on a fixed input, once; arguments as for `HighFrequencyTracker`. The model is unchanged."""
+    with HighFrequencyTracker(
+        model, layers, metrics=metrics, centre=centre, layout=layout, feature_axis=feature_axis, probe=probe
+    ) as tracker:
+        tracker.log(0, math.nan)
+        return tracker.latest
