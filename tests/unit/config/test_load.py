@@ -1,6 +1,7 @@
 """What a person may write in a configuration, and the sentence that answers what they may not."""
 
 import pytest
+import yaml
 
 from ontogeny.config import identity_hash, load_config, read_config, runs_of
 from ontogeny.errors import OntogenyError
@@ -73,6 +74,21 @@ def test_a_wrong_run_is_one_sentence_with_file_key_and_cure(tmp_path, run, parts
     assert "config.yaml" in sentence
     for part in parts:
         assert part in sentence
+
+
+def test_a_mistake_in_the_defaults_is_found_where_it_was_written(tmp_path):
+    path = write(tmp_path)
+    path.write_text(path.read_text().replace("batch_size: 32", "batch_sise: 32"))
+    with pytest.raises(OntogenyError, match=r"line 5: unknown key 'studies.digits.defaults.training.batch_sise'"):
+        read_config(path)
+
+
+def test_a_mistake_on_the_command_line_is_said_to_be_there(tmp_path):
+    path = write(tmp_path)
+    raw = yaml.safe_load(path.read_text())
+    raw["analyses"] = {"jumps": {"threshold": "high"}}
+    with pytest.raises(OntogenyError, match=r"^--config: analyses.jumps.threshold is \"high\"; it should be"):
+        load_config(raw, [path])
 
 
 def test_wrong_analyses_are_found_at_the_top_and_in_a_study(tmp_path):

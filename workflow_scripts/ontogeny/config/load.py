@@ -165,27 +165,40 @@ def _refuse_duplicate_keys(file: Path) -> None:
         raise OntogenyError(f"{file}, line {second}: {key} is given twice, first in line {first}; keep one of them")
 
 
-def _where(loc: Path_, files: list[Path]) -> str:
-    """`config.yaml, line 12: ` for the deepest part of `loc` that a file holds; files given later win."""
-    best = ("", -1)
-    for file in files:
-        node, depth, line = _nodes(file), 0, None
-        for part in loc:
-            if isinstance(node, yaml.MappingNode):
-                hit = [(key, value) for key, value in node.value if key.value == str(part)]
-                if not hit:
-                    break
-                line, node = hit[0][0].start_mark.line + 1, hit[0][1]
-                depth += 1
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                line = node.start_mark.line + 1
-                depth += 1
-            else:
-                break
-        if line is not None and depth >= best[1]:
-            best = (f"{file}, line {line}: ", depth)
-    return best[0]
+def _where(loc: Path_, files: list[Path]) -> tuple[str, Path_]:
+    """Where a person wrote `loc`, as `config.yaml, line 12: `, and the key as they wrote it.
+
+    A setting of a run may stand in its study's defaults. Files given later win. What no file holds came from the
+    command line.
+    """
+    places = [loc]
+    if len(loc) > 4 and loc[0] == "studies" and loc[2] == "runs":
+        places.append((*loc[:2], "defaults", *loc[4:]))
+    for place in places:
+        for file in reversed(files):
+            line, depth = _line(place, file)
+            if line is not None and depth == len(place):
+                return f"{file}, line {line}: ", place
+    return ("--config: " if files else ""), loc
+
+
+def _line(loc: Path_, file: Path) -> tuple[int | None, int]:
+    """The line in `file` of the deepest part of `loc` that it holds, and how deep that is."""
+    node, line, depth = _nodes(file), None, 0
+    for depth, part in enumerate(loc):
+        if isinstance(node, yaml.MappingNode):
+            hit = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not hit:
+                return line, depth
+            line, node = hit[0][0].start_mark.line + 1, hit[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        elif isinstance(node, yaml.ScalarNode) and part == "name":
+            return line, len(loc)
+        else:
+            return line, depth
+    return line, len(loc)
 
 
 def _dotted(loc: Path_) -> str:
@@ -216,7 +229,11 @@ def _sentence(
     if loc and loc[-1] == "[key]":
         loc = loc[:-1]
     known = known_keys(root, tuple(item["loc"][:-1])) if item["type"] == "extra_forbidden" else []
-    text = _where(loc, files) + _reason(item, loc, known)
+    if item["type"] == "missing":
+        place = _where(loc[:-1], files)[0]
+    else:
+        place, loc = _where(loc, files)
+    text = place + _reason(item, loc, known)
     more = len(items) - 1
     return text + (f" ({more} more {'mistake' if more == 1 else 'mistakes'} after this one)" if more else "")
 

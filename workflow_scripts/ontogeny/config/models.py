@@ -80,6 +80,10 @@ class ModelSettings(Settings):
     heads: Positive | None = Field(None, description="Attention heads a block (Transformer, ViT).")
     feedforward: Positive | None = Field(None, description="Width of the feed-forward layers (Transformer, ViT).")
     patch: Positive | None = Field(None, description="Side of a patch in pixels (ViT).")
+    tokens: Positive | None = Field(
+        None,
+        description="Pieces that the flattened image is cut into (Transformer; 16 as published); rows, if not given.",
+    )
     dropout: float | None = Field(None, ge=0, lt=1, description="Dropout probability.")
     activation: Literal["relu", "gelu", "tanh", "leaky_relu"] | None = Field(None, description="Nonlinearity.")
 

@@ -46,6 +46,14 @@ class Workflow:
         """The settings that decide what the run of `wildcards` computes."""
         return self.run(wildcards).identity()
 
+    def capture_steps(self, wildcards: Any) -> list[int]:
+        """The steps of the run of `wildcards` that the user wants captured."""
+        return self.run(wildcards).settings.capture_steps
+
+    def title(self, wildcards: Any) -> str:
+        """How figures name the run of `wildcards`."""
+        return self.label(self.run(wildcards))
+
     def analysis(self, block: str) -> Callable[[Any], dict[str, Any]]:
         """A params function: the settings of the analysis `block` for the study of the run of `wildcards`."""
 

@@ -1,0 +1,62 @@
+# The tables of record.
+
+
+rule list_experiments:
+    input:
+        configs=plan.files("results/runs/{run}/config.json"),
+        records=plan.files("results/runs/{run}/phase1.json"),
+        jumps=plan.files("results/runs/{run}/jumps.csv"),
+    output:
+        table=report(
+            "results/tables/experiments.tsv",
+            category="Tables",
+            caption="captions/experiments.rst",
+            labels={"table": "experiments"},
+        ),
+    params:
+        code=plan.code("list_experiments"),
+    log:
+        "results/logs/list_experiments.log",
+    benchmark:
+        "results/benchmarks/list_experiments/all.tsv"
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    conda:
+        "../envs/cpu.yaml"
+    script:
+        "../workflow_scripts/list_experiments.py"
+
+
+rule merge_benchmarks:
+    input:
+        rules.jumps.input,
+        rules.geometry.input,
+        rules.neurons.input,
+    output:
+        table=report(
+            "results/tables/cost.tsv",
+            category="Tables",
+            caption="captions/cost.rst",
+            labels={"table": "cost of every job"},
+        ),
+    params:
+        benchmarks="results/benchmarks",
+        code=plan.code("merge_benchmarks"),
+    log:
+        "results/logs/merge_benchmarks.log",
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    conda:
+        "../envs/cpu.yaml"
+    script:
+        "../workflow_scripts/merge_benchmarks.py"
+
+
+rule tables:
+    input:
+        rules.list_experiments.output,
+        rules.merge_benchmarks.output,
