@@ -4,4 +4,5 @@ from ontogeny.pipeline import job
 from ontogeny.training.loop import train
 
 with job(snakemake) as (_, output, params):
-    train(params.identity, output.config, snakemake.wildcards.run, cache_dir=params.cache, threads=snakemake.threads)
+    folder = output.config.removesuffix("/config.json")
+    train(params.identity, folder, snakemake.wildcards.run, cache_dir=params.cache, threads=snakemake.threads)

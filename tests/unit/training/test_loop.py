@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ontogeny.config import identity_hash, load_config, runs_of
+from ontogeny.config import load_config, runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.training.loop import train
 
@@ -29,7 +29,7 @@ def identity(**changes):
 
 def run(folder, **changes):
     settings = identity(**changes)
-    train(settings, identity_hash(settings), folder, "run")
+    train(settings, folder, "run")
     return folder
 
 
@@ -70,10 +70,9 @@ def test_metrics_jsonl_and_phase1_say_the_same(undisturbed):
 
 CHILD = """
 import json, sys
-from ontogeny.config import identity_hash
 from ontogeny.training.loop import train
 identity = json.loads(sys.argv[1])
-train(identity, identity_hash(identity), sys.argv[2], "run")
+train(identity, sys.argv[2], "run")
 """
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ontogeny.config import identity_hash, load_config, runs_of
+from ontogeny.config import load_config, runs_of
 from ontogeny.training.loop import train
 
 MODELS = {
@@ -34,7 +34,7 @@ def trained(tmp_path_factory):
         if key not in done:
             identity = identity_of(model, **training)
             done[key] = tmp_path_factory.mktemp(model)
-            train(identity, identity_hash(identity), done[key], "run")
+            train(identity, done[key], "run")
         return done[key]
 
     return run

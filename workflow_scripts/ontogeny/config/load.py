@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -40,11 +39,6 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """The settings that decide what this run computes, as plain JSON types, with its seed."""
         return {**self.settings.model_dump(mode="json", include=set(IDENTITY)), "seed": self.seed}
-
-
-def identity_hash(identity: dict[str, Any]) -> str:
-    """Hexadecimal digest of a run's identity: equal settings, equal digest, whatever the order of keys."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def runs_of(config: Config) -> dict[str, Run]:

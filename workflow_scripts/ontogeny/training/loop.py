@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ontogeny.config.identity import identity_hash
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, json_text, plain, write_json
 from ontogeny.models import MonitoredLayer, count_parameters, monitored_layers, without_fast_path
@@ -43,7 +44,6 @@ PHASE1_FORMAT = "ontogeny-phase1/1"
 
 def train(
     identity: dict[str, Any],
-    identity_hash: str,
     folder: str | os.PathLike,
     run: str,
     cache_dir: str | os.PathLike = "cache",
@@ -61,14 +61,14 @@ def train(
     setup = set_up(identity, cache_dir)
     learner = setup.learner
     layers = monitored_layers(learner.model, identity["tracking"]["layers"])
-    with _Attempt(Path(folder), identity_hash, learner) as attempt:
+    with _Attempt(Path(folder), identity_hash(identity), learner) as attempt:
         _run(
             setup, identity, attempt, Progress(identity["training"]["steps"], f"train {run}", done=learner.step), layers
         )
         config = {
             "format": RUN_FORMAT,
             "run": run,
-            "identity": identity_hash,
+            "identity": attempt.identity,
             "settings": identity,
             "seed": identity["seed"],
             "threads": threads,
