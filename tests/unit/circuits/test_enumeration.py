@@ -1,0 +1,237 @@
+"""The exact enumeration against a plain one that runs every candidate as a masked network."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from brute_force import FUNCTIONS, candidates, perfect
+from nets import random_net, trained_nets, truth_table
+
+from ontogeny.circuits import (
+    Circuit,
+    CircuitSet,
+    Layout,
+    count_candidates,
+    count_circuits,
+    enumerate_circuits,
+    estimate_cost,
+    sample_circuits,
+)
+from ontogeny.errors import OntogenyError
+
+XOR = truth_table(2, copies=20)
+
+
+def both(net, x, y, **settings):
+    """Codes found by the enumeration and by the brute force, each in its own order."""
+    weights, biases = net
+    found = enumerate_circuits(weights, biases, x, y, **settings)
+    published = settings.get("candidates") == "published"
+    index = perfect(
+        weights,
+        biases,
+        x,
+        y,
+        settings.get("activation", "leaky_relu"),
+        settings.get("accuracy_threshold", 0.99),
+        published,
+    )
+    sizes = (weights[0].shape[1], *(len(b) for b in biases))
+    edges, _ = candidates(sizes, published)
+    expected = Layout(sizes).encode([e[index] for e in edges])
+    return found, expected
+
+
+@pytest.mark.parametrize("activation", list(FUNCTIONS))
+@pytest.mark.parametrize("published", [False, True])
+def test_same_circuits_in_the_same_order_as_brute_force(activation, published):
+    nets = trained_nets((2, 3, 3, 1), 12, activation) + [random_net((2, 3, 3, 1), s, 1.5) for s in range(6)]
+    total = 0
+    for net in nets:
+        found, expected = both(net, *XOR, activation=activation, candidates="published" if published else "all")
+        assert np.array_equal(found.codes, expected)
+        total += len(found)
+    assert len(nets) > 8
+    assert total > 100
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3])
+@pytest.mark.parametrize("threshold", [0.99, 0.9, 0.5])
+def test_noisy_rows_and_error_budgets(noise, threshold):
+    x, y = truth_table(2, copies=12, noise=noise, seed=3)
+    for net in trained_nets((2, 3, 3, 1), 12)[:4]:
+        found, expected = both(net, x, y, accuracy_threshold=threshold)
+        assert np.array_equal(found.codes, expected)
+
+
+@pytest.mark.parametrize("sizes", [(3, 3, 3, 1), (2, 4, 2, 1), (2, 2, 4, 1), (2, 3, 2, 3, 1), (4, 3, 1), (1, 3, 3, 1)])
+def test_other_shapes(sizes):
+    x, y = truth_table(sizes[0], copies=2)
+    nets = trained_nets(sizes, 4)[:2] + [random_net(sizes, s) for s in range(2)]
+    for net in nets:
+        found, expected = both(net, x, y)
+        assert np.array_equal(found.codes, expected)
+
+
+def test_other_gates_have_circuits_too():
+    for gate, bits in {"and": (0, 0, 0, 1), "imp": (1, 1, 0, 1), "constant": (0, 0, 0, 0)}.items():
+        x, y = truth_table(2, copies=3, gate=bits)
+        for net in trained_nets((2, 3, 3, 1), 3, gate=bits):
+            found, expected = both(net, x, y)
+            assert len(found) > 0, gate
+            assert np.array_equal(found.codes, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [(2, 4, 4, 1), (2, 3, 3, 3, 1)])
+def test_larger_networks(sizes):
+    for net in [*trained_nets(sizes, 4)[:1], random_net(sizes, 1)]:
+        found, expected = both(net, *truth_table(2))
+        assert np.array_equal(found.codes, expected)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "relu"])
+def test_outputs_exactly_on_a_boundary(activation):
+    """Weights of quarters put many outputs on -0.5, 0.5 and 1.5 exactly, where rounding to even decides."""
+    rng = np.random.default_rng(0)
+    seen = 0
+    for _ in range(25):
+        weights = [rng.integers(-4, 5, (b, a)) / 4 for a, b in itertools.pairwise((2, 3, 3, 1))]
+        biases = [rng.integers(-2, 3, b) / 4 for b in (3, 3, 1)]
+        x, y = truth_table(2, gate=rng.integers(0, 2, 4))
+        found, expected = both((weights, biases), x, y, activation=activation)
+        assert np.array_equal(found.codes, expected)
+        seen += count_circuits(weights, biases, x, y, activation=activation).decided_in_float32
+    assert seen > 100
+
+
+@pytest.mark.parametrize("min_sparsity", [0.2, 1 / 3, 0.5, 0.7])
+def test_min_sparsity_is_strict(min_sparsity):
+    for net in trained_nets((2, 3, 3, 1), 12)[:3]:
+        full = enumerate_circuits(*net, *XOR)
+        kept = enumerate_circuits(*net, *XOR, min_sparsity=min_sparsity)
+        wanted = full.codes[full.sparsity[:, 0] > min_sparsity]
+        assert np.array_equal(kept.codes, wanted)
+        assert count_circuits(*net, *XOR, min_sparsity=min_sparsity).count == len(kept)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "plain"])
+@pytest.mark.parametrize("sizes", [(2, 3, 3, 1), (3, 3, 2, 1), (2, 2, 3, 2, 1)])
+def test_count_agrees_with_the_list(engine, sizes):
+    x, y = truth_table(sizes[0], copies=2)
+    for net in trained_nets(sizes, 8)[:3]:
+        listed = enumerate_circuits(*net, x, y)
+        counted = count_circuits(*net, x, y, engine=engine)
+        assert counted.count == len(listed)
+        assert counted.candidates == count_candidates(sizes)
+        for share, mask in zip(counted.edge_participation, listed.edge_masks):
+            np.testing.assert_allclose(share, mask.mean(axis=0) if len(listed) else 0, atol=1e-12)
+        for share, mask in zip(counted.node_participation, listed.node_masks):
+            np.testing.assert_allclose(share, mask.mean(axis=0) if len(listed) else 0, atol=1e-12)
+        if len(listed):
+            np.testing.assert_allclose(counted.mean_sparsity, listed.sparsity.mean(axis=0))
+
+
+def test_both_engines_find_the_same():
+    x, y = truth_table(2, copies=6, noise=0.2)
+    for activation in FUNCTIONS:
+        for net in trained_nets((2, 3, 3, 1), 12, activation)[:2]:
+            for settings in ({}, {"candidates": "published", "accuracy_threshold": 0.8}):
+                a = enumerate_circuits(*net, x, y, activation=activation, **settings)
+                b = enumerate_circuits(*net, x, y, activation=activation, engine="plain", **settings)
+                assert a == b
+
+
+@pytest.mark.parametrize("engine", ["compiled", "plain"])
+def test_sample_is_a_uniform_subset(engine):
+    net = trained_nets((2, 3, 3, 1), 12)[0]
+    full = enumerate_circuits(*net, *XOR)
+    assert sample_circuits(*net, *XOR, n=10**6, seed=0, engine=engine) == full
+    hits = np.zeros(len(full))
+    draws = 200 if engine == "compiled" else 20
+    for seed in range(draws):
+        drawn = sample_circuits(*net, *XOR, n=5, seed=seed, engine=engine)
+        assert len(drawn) == len(set(drawn)) == 5
+        hits += np.isin(full.codes, drawn.codes)
+    expected = 5 * draws / len(full)
+    assert hits.sum() == 5 * draws
+    assert ((hits - expected) ** 2 / expected).sum() < 2 * len(full) + 60
+    again = sample_circuits(*net, *XOR, n=5, seed=draws - 1, engine=engine)
+    assert again == drawn
+
+
+def test_masks_decode_to_valid_circuits():
+    net = trained_nets((2, 3, 3, 1), 12)[1]
+    found = enumerate_circuits(*net, *XOR)
+    for circuit in found:
+        edges, nodes = circuit.edge_masks, circuit.node_masks
+        assert [m.shape for m in edges] == [(3, 2), (3, 3), (1, 3)]
+        assert [m.shape for m in nodes] == [(2,), (3,), (3,), (1,)]
+        for layer, mask in enumerate(edges):
+            assert np.array_equal(mask.any(axis=1), nodes[layer + 1] == 1)
+            assert np.array_equal(mask.any(axis=0), nodes[layer] == 1)
+        hidden = np.concatenate(nodes[1:-1])
+        flat = np.concatenate([m.ravel() for m in edges])
+        both_ = np.concatenate([hidden, flat])
+        assert circuit.sparsity == (np.mean(hidden == 0), np.mean(flat == 0), np.mean(both_ == 0))
+        assert Layout((2, 3, 3, 1)).encode([m[None] for m in edges])[0] == circuit.code
+    assert found[0] in found
+    assert isinstance(found[:3], CircuitSet)
+    assert found[0] <= found[0]
+    assert not any(a <= b for a, b in [(Circuit(1, (2, 3, 3, 1)), Circuit(2, (2, 3, 3, 1)))])
+    assert "Circuit(2-3-3-1" in repr(found[0])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "everything", "published"),
+    [((2, 3, 3, 1), 9625, 3000), ((3, 3, 3, 1), 94591, 24366), ((2, 5, 5, 1), 7271931361, 1247432400)],
+)
+def test_number_of_candidates(sizes, everything, published):
+    assert count_candidates(sizes) == everything
+    assert count_candidates(sizes, "published") == published
+    if everything < 10**6:
+        assert len(candidates(sizes)[0][0]) == everything
+        assert len(candidates(sizes, True)[0][0]) == published
+        nodes = np.concatenate(candidates(sizes)[1], axis=1)
+        assert count_candidates(sizes, min_sparsity=0.4) == ((nodes == 0).mean(axis=1) > 0.4).sum()
+
+
+def test_accepts_tensors_and_leaves_them_alone():
+    weights, biases = random_net((2, 3, 3, 1), 0)
+    tensors = [torch.tensor(w, requires_grad=True) for w in weights], [torch.tensor(b) for b in biases]
+    x, y = map(torch.tensor, XOR)
+    state = torch.random.get_rng_state()
+    assert enumerate_circuits(*tensors, x, y) == enumerate_circuits(weights, biases, *XOR)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def refused(match, *args, **settings):
+    with pytest.raises(OntogenyError, match=match) as caught:
+        enumerate_circuits(*args, **settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_input_is_told_in_a_sentence():
+    weights, biases = random_net((2, 3, 3, 1), 0)
+    x, y = XOR
+    refused("did you mean 'leaky_relu'", weights, biases, x, y, activation="leaky")
+    refused("did you mean 'published'", weights, biases, x, y, candidates="publish")
+    refused("NaN", [weights[0] * np.nan, *weights[1:]], biases, x, y)
+    refused("0 or 1", weights, biases, x, y * 2)
+    refused("one output at a time", weights, biases, x, np.hstack([y, y]))
+    refused("rows", weights, biases, x[:5], y)
+    refused(r"x has shape \(80, 3\)", weights, biases, np.hstack([x, y]), y)
+    refused("weights of shape", weights, [biases[0][:2], *biases[1:]], x, y)
+    refused("accuracy_threshold", weights, biases, x, y, accuracy_threshold=1.0)
+    refused("min_sparsity", weights, biases, x, y, min_sparsity=-0.1)
+    refused("too many to list", *trained_nets((2, 3, 3, 1), 12)[0], x, y, limit=3)
+    wide = random_net((2, 7, 7, 1), 0)
+    refused(r"candidate circuits, about .* (hours|days|years)", *wide, x, y)
+    refused("cannot be enumerated", *random_net((2, 8, 8, 1), 0), x, y)
+
+
+def test_cost_grows_with_size():
+    costs = [estimate_cost(s) for s in ((2, 3, 3, 1), (2, 4, 4, 1), (2, 5, 5, 1), (2, 6, 6, 1), (2, 7, 7, 1))]
+    assert costs == sorted(costs)
+    assert costs[0] < 1e-3

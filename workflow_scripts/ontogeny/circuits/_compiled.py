@@ -1,0 +1,671 @@
+"""The search for perfect circuits, compiled.
+
+A circuit is a choice of one input set for every hidden neuron. The neurons of all hidden layers but the last
+are chosen by an odometer, with a table of every neuron's activations for each of its input sets. What remains
+is to pick the input sets of the last hidden layer, whose contributions to the output add up: there the neurons
+are split in two. All sums of the right half are tabulated and put into buckets by the sample on which they vary
+most; the left half is walked depth first and cut as soon as interval bounds show, on some sample or on some
+half-difference of two samples, that no completion can bring every output within 1/2 of its target. What is left
+is one bucket window, compared in vector form in float32 with a slack that covers its rounding; everything close
+to a boundary is decided again in float64, and what is close even there by `reference`, which repeats the
+float32 arithmetic of a masked forward pass.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+COUNT, LIST, SAMPLE = 0, 1, 2
+_RIGHT = 4096
+_BUCKETS = 256
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _activate(value, kind, slope):
+    if kind == 0:
+        return value if value > 0.0 else value * slope
+    if kind == 1:
+        return value if value > 0.0 else 0.0
+    if kind == 2:
+        return np.tanh(value)
+    if kind == 3:
+        return 1.0 / (1.0 + np.exp(-value))
+    return value
+
+
+@njit(cache=True, nogil=True)
+def reference(sets, sizes, weights, biases, samples, targets, rows_of, budget, kind, slope):
+    """Whether a circuit is perfect in float32: products and sums rounded one by one, in order, the bias last.
+
+    `sets[l, j]` is the input set of neuron j of hidden layer l as bits. Half-even rounding of the output.
+    """
+    depth = len(sizes) - 2
+    now = np.zeros(sizes.max(), np.float32)
+    then = np.zeros(sizes.max(), np.float32)
+    bad = 0
+    for s in range(samples.shape[1]):
+        for i in range(sizes[0]):
+            now[i] = np.float32(samples[i, s])
+        for layer in range(depth):
+            for j in range(sizes[layer + 1]):
+                then[j] = np.float32(0.0)
+                if sets[layer, j]:
+                    total = np.float32(0.0)
+                    for i in range(sizes[layer]):
+                        if (sets[layer, j] >> i) & 1:
+                            total = total + np.float32(weights[layer, j, i]) * now[i]
+                    total = total + np.float32(biases[layer, j])
+                    if kind == 0:
+                        then[j] = total if total > 0 else total * np.float32(slope)
+                    else:
+                        then[j] = np.float32(_activate(np.float64(total), kind, slope))
+            for j in range(sizes[layer + 1]):
+                now[j] = then[j]
+        total = np.float32(0.0)
+        for j in range(sizes[depth]):
+            if sets[depth - 1, j]:
+                total = total + np.float32(weights[depth, 0, j]) * now[j]
+        out = np.float64(total + np.float32(biases[depth, 0]))
+        if targets[s] == 0:
+            good = -0.5 <= out <= 0.5
+        else:
+            good = 0.5 < out < 1.5
+        if not good:
+            bad += rows_of[s]
+    return bad <= budget
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, matched):
+    """Mark the right halves in first..stop whose errors on samples at..at+3 are <= top; count them, and the close ones.
+
+    All integers stay 32 bits wide, so that the loop is compiled to vector instructions.
+    """
+    a0 = offsets[at]
+    a1 = offsets[at + 1]
+    a2 = offsets[at + 2]
+    a3 = offsets[at + 3]
+    v0 = values[at, first:stop]
+    v1 = values[at + 1, first:stop]
+    v2 = values[at + 2, first:stop]
+    v3 = values[at + 3, first:stop]
+    lacks = lacking[first:stop]
+    marks = matched[first:stop]
+    zero = np.int32(0)
+    tally = zero
+    doubt = zero
+    for r in range(v0.shape[0]):
+        e0 = abs(v0[r] + a0)
+        e1 = abs(v1[r] + a1)
+        e2 = abs(v2[r] + a2)
+        e3 = abs(v3[r] + a3)
+        e0 = e0 if e0 > e1 else e1
+        e2 = e2 if e2 > e3 else e3
+        e0 = e0 if e0 > e2 else e2
+        m = np.int32(1) if e0 <= top else zero
+        m = m if np.int32(lacks[r] & missing) == zero else zero
+        marks[r] = m
+        tally = np.int32(tally + m)
+        doubt = np.int32(doubt + (m if e0 > sure else zero))
+    return tally, doubt
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _scan_again(values, offsets, first, stop, top, sure, matched):
+    """As `_scan` on samples 4 to 7, among the right halves already marked."""
+    a0 = offsets[4]
+    a1 = offsets[5]
+    a2 = offsets[6]
+    a3 = offsets[7]
+    v0 = values[4, first:stop]
+    v1 = values[5, first:stop]
+    v2 = values[6, first:stop]
+    v3 = values[7, first:stop]
+    marks = matched[first:stop]
+    zero = np.int32(0)
+    tally = zero
+    doubt = zero
+    for r in range(v0.shape[0]):
+        e0 = abs(v0[r] + a0)
+        e1 = abs(v1[r] + a1)
+        e2 = abs(v2[r] + a2)
+        e3 = abs(v3[r] + a3)
+        e0 = e0 if e0 > e1 else e1
+        e2 = e2 if e2 > e3 else e3
+        e0 = e0 if e0 > e2 else e2
+        m = marks[r] if e0 <= top else zero
+        marks[r] = m
+        tally = np.int32(tally + m)
+        doubt = np.int32(doubt + (m if e0 > sure else zero))
+    return tally, doubt
+
+
+@njit(cache=True, nogil=True)
+def _tally_hits(hits, matched, first, stop):
+    mine = hits[first:stop]
+    marks = matched[first:stop]
+    for r in range(mine.shape[0]):
+        mine[r] = np.int32(mine[r] + marks[r])
+
+
+@njit(cache=True, nogil=True)
+def search(
+    sizes,
+    weights,
+    biases,
+    samples,
+    targets,
+    rows_of,
+    budget,
+    margin,
+    kind,
+    slope,
+    max_active,
+    pairs,
+    mode,
+    limit,
+    ranks,
+):
+    """Walk all circuits with at most `max_active` hidden neurons and keep the perfect ones.
+
+    weights (layers, n, n), biases (layers, n): padded with zeros, float64 copies of float32 numbers; samples
+    (inputs, S): distinct inputs, the most telling first; targets (S,) 0 or 1; rows_of (S,): rows per sample;
+    `budget`: rows that may be wrong; pairs (X, 2): samples whose half-differences sharpen the bounds (only valid
+    when no sample may be wrong); mode COUNT, LIST (stop beyond `limit`) or SAMPLE (circuits number `ranks`, sorted).
+
+    Returns (number found, codes, marginals, number decided by `reference`, leaves, visited):
+    marginals[l, j, T] is the number of perfect circuits in which neuron j of hidden layer l has input set T.
+    """
+    depth = len(sizes) - 2
+    n_inputs = sizes[0]
+    n_samples = samples.shape[1]
+    n_pairs = pairs.shape[0] if budget < rows_of.min() else 0
+    strict = budget < rows_of.min()
+    rows = n_samples + n_pairs
+    widest = sizes[:-1].max()
+    options = 1 << sizes[:depth].max()
+    last = sizes[depth]
+    screen = min(n_samples, 8)
+    offsets = np.zeros(8, np.float32)
+
+    # shift of neuron (l, j)'s reversed input set inside a code: the first edge is the highest bit
+    total_edges = 0
+    for layer in range(depth):
+        total_edges += sizes[layer] * sizes[layer + 1]
+    shifts = np.zeros((depth, widest), np.int64)
+    used = 0
+    for layer in range(depth):
+        for j in range(sizes[layer + 1]):
+            used += sizes[layer]
+            shifts[layer, j] = total_edges - used
+    reversed_bits = np.zeros((depth, options), np.uint64)
+    for layer in range(depth):
+        for t in range(1 << sizes[layer]):
+            back = 0
+            for i in range(sizes[layer]):
+                if (t >> i) & 1:
+                    back |= 1 << (sizes[layer] - 1 - i)
+            reversed_bits[layer, t] = np.uint64(back)
+
+    # state of the odometer over the hidden layers before the last
+    table = np.zeros((depth, widest, options, n_samples))
+    hidden = np.zeros((depth + 1, widest, n_samples))
+    active = np.zeros((depth + 1, widest), np.int64)
+    count_active = np.zeros(depth + 1, np.int64)
+    choice = np.zeros((depth, widest), np.int64)
+    union = np.zeros((depth, widest + 1), np.int64)
+    filled = np.zeros((depth, widest + 1), np.int64)
+    codes_up = np.zeros((depth, widest + 1), np.uint64)
+    actives_up = np.zeros(depth + 1, np.int64)
+    expand = np.zeros((depth, options), np.int64)
+    sums = np.zeros((options, n_samples))
+
+    # the last hidden layer
+    gains = np.zeros((last, options, rows))
+    low = np.zeros((last + 1, rows))
+    high = np.zeros((last + 1, rows))
+    spread = np.zeros(last)
+    order = np.zeros(last, np.int64)
+    partial = np.zeros((last + 1, rows))
+    picked = np.zeros(last, np.int64)
+    left_union = np.zeros(last + 1, np.int64)
+    left_active = np.zeros(last + 1, np.int64)
+    last_codes = np.zeros((last, options), np.uint64)
+    left_code = np.zeros(last + 1, np.uint64)
+    right_values = np.zeros((8, _RIGHT), np.float32)
+    right_raw = np.zeros((8, _RIGHT), np.float32)
+    right_union = np.zeros(_RIGHT, np.int32)
+    right_active = np.zeros(_RIGHT, np.int32)
+    lacking = np.zeros(_RIGHT, np.int32)
+    right_index = np.zeros(_RIGHT, np.int32)
+    bucket_of = np.zeros(_RIGHT, np.int32)
+    bucket_start = np.zeros(_BUCKETS + 2, np.int64)
+    matched = np.zeros(_RIGHT, np.int32)
+    hits = np.zeros(_RIGHT, np.int32)
+    sets = np.zeros((depth, widest), np.int64)
+
+    marginals = np.zeros((depth, widest, options), np.int64)
+    last_marginals = np.zeros((last, options), np.int64)
+    capacity = 1024
+    if mode == COUNT:
+        capacity = 1
+    elif mode == SAMPLE:
+        capacity = max(1, len(ranks))
+    codes = np.zeros(capacity, np.uint64)
+    found = 0
+    kept = 0
+    decided = 0
+    leaves = 0
+    visited = 0
+
+    for i in range(n_inputs):
+        active[0, i] = i
+        for s in range(n_samples):
+            hidden[0, i, s] = samples[i, s]
+    count_active[0] = n_inputs
+    layer = 0
+    j = 0
+    fresh = True  # the table of `layer` must be made
+    while True:
+        p = count_active[layer]
+        if fresh:
+            # activations of every neuron of this layer for every set of active inputs
+            n_sets = 1 << p
+            for t in range(1, n_sets):
+                full = 0
+                for i in range(p):
+                    if (t >> i) & 1:
+                        full |= 1 << active[layer, i]
+                expand[layer, t] = full
+            is_last = layer == depth - 1
+            for k in range(sizes[layer + 1]):
+                for s in range(n_samples):
+                    sums[0, s] = biases[layer, k]
+                for t in range(1, n_sets):
+                    bit = 0
+                    while not (t >> bit) & 1:
+                        bit += 1
+                    rest = t & (t - 1)
+                    w = weights[layer, k, active[layer, bit]]
+                    if is_last:
+                        v = weights[depth, 0, k]
+                        for s in range(n_samples):
+                            sums[t, s] = sums[rest, s] + w * hidden[layer, bit, s]
+                            gains[k, t, s] = v * _activate(sums[t, s], kind, slope)
+                    else:
+                        for s in range(n_samples):
+                            sums[t, s] = sums[rest, s] + w * hidden[layer, bit, s]
+                            table[layer, k, t, s] = _activate(sums[t, s], kind, slope)
+            fresh = False
+            if is_last:
+                # ---------------------------------------------------------------- leaf
+                leaves += 1
+                allowed = max_active - actives_up[layer]
+                full_union = n_sets - 1
+                for s in range(rows):
+                    low[last, s] = 0.0
+                    high[last, s] = 0.0
+                if allowed >= 1:
+                    # neurons that vary most go left, where they are bounded first
+                    for k in range(last):
+                        best = 0.0
+                        for s in range(n_samples):
+                            lo = 0.0
+                            hi = 0.0
+                            for t in range(1, n_sets):
+                                g = gains[k, t, s]
+                                lo = min(lo, g)
+                                hi = max(hi, g)
+                            best += hi - lo
+                        spread[k] = best
+                        order[k] = k
+                    for a in range(1, last):
+                        b = a
+                        while b > 0 and spread[order[b]] > spread[order[b - 1]]:
+                            swap = order[b]
+                            order[b] = order[b - 1]
+                            order[b - 1] = swap
+                            b -= 1
+                    for a in range(last - 1, -1, -1):
+                        k = order[a]
+                        for s in range(n_samples):
+                            lo = 0.0
+                            hi = 0.0
+                            for t in range(1, n_sets):
+                                g = gains[k, t, s]
+                                lo = min(lo, g)
+                                hi = max(hi, g)
+                            low[a, s] = low[a + 1, s] + lo
+                            high[a, s] = high[a + 1, s] + hi
+                    for s in range(n_samples):
+                        partial[0, s] = biases[depth, 0] - targets[s]
+                    edge = 0.5 + margin
+                    bad = 0
+                    for s in range(n_samples):
+                        if partial[0, s] + low[0, s] > edge or partial[0, s] + high[0, s] < -edge:
+                            bad += rows_of[s]
+                    if bad <= budget:
+                        for x in range(n_pairs):
+                            plus = pairs[x, 0]
+                            minus = pairs[x, 1]
+                            at = n_samples + x
+                            partial[0, at] = 0.5 * (partial[0, plus] - partial[0, minus])
+                            for a in range(last - 1, -1, -1):
+                                k = order[a]
+                                lo = 0.0
+                                hi = 0.0
+                                for t in range(1, n_sets):
+                                    g = 0.5 * (gains[k, t, plus] - gains[k, t, minus])
+                                    gains[k, t, at] = g
+                                    lo = min(lo, g)
+                                    hi = max(hi, g)
+                                low[a, at] = low[a + 1, at] + lo
+                                high[a, at] = high[a + 1, at] + hi
+                            if partial[0, at] + low[0, at] > edge or partial[0, at] + high[0, at] < -edge:
+                                bad = budget + 1
+                                break
+                    if bad <= budget:
+                        # right half: every sum of the last `n_right` neurons
+                        n_right = 1
+                        n_table = n_sets
+                        while n_right < (last + 1) // 2 and n_table * n_sets <= _RIGHT:
+                            n_right += 1
+                            n_table *= n_sets
+                        n_left = last - n_right
+                        if mode != COUNT:
+                            for k in range(last):
+                                for t in range(1, n_sets):
+                                    last_codes[k, t] = reversed_bits[layer, expand[layer, t]] << np.uint64(
+                                        shifts[layer, k]
+                                    )
+                        # the sample on which the right half varies most decides the buckets
+                        axis = 0
+                        for s in range(1, screen):
+                            if high[n_left, s] - low[n_left, s] > high[n_left, axis] - low[n_left, axis]:
+                                axis = s
+                        size = 1
+                        for s in range(8):
+                            right_raw[s, 0] = np.float32(0.0)
+                        right_union[0] = 0
+                        right_active[0] = 0
+                        biggest = 0.0
+                        for s in range(screen):
+                            biggest = max(biggest, abs(partial[0, s]) + max(-low[0, s], high[0, s]))
+                        slack = np.float32(margin + 1e-6 * biggest)
+                        for a in range(n_left, last):
+                            k = order[a]
+                            for t in range(n_sets - 1, -1, -1):
+                                base = t * size
+                                grow = 1 if t > 0 else 0
+                                for s in range(screen):
+                                    g = np.float32(gains[k, t, s]) if t > 0 else np.float32(0.0)
+                                    for r in range(size):
+                                        right_raw[s, base + r] = right_raw[s, r] + g
+                                for r in range(size):
+                                    right_union[base + r] = right_union[r] | t
+                                    right_active[base + r] = right_active[r] + grow
+                            size *= n_sets
+                        floor = np.float32(low[n_left, axis]) - slack
+                        width = np.float32(high[n_left, axis] - low[n_left, axis]) + np.float32(2.0) * slack
+                        n_buckets = min(_BUCKETS, max(1, size // 2))
+                        scale = np.float32(n_buckets - 1) / width if width > 0 else np.float32(0.0)
+                        for q in range(n_buckets + 2):
+                            bucket_start[q] = 0
+                        for r in range(size):
+                            bucket_of[r] = np.int32((right_raw[axis, r] - floor) * scale)
+                        for r in range(size):
+                            bucket_start[bucket_of[r] + 1] += 1
+                        for q in range(1, n_buckets + 1):
+                            bucket_start[q] += bucket_start[q - 1]
+                        for r in range(size):
+                            bucket_of[r] = bucket_start[bucket_of[r]]
+                            bucket_start[np.int64((right_raw[axis, r] - floor) * scale)] += 1
+                        for q in range(n_buckets, 0, -1):
+                            bucket_start[q] = bucket_start[q - 1]
+                        bucket_start[0] = 0
+                        for r in range(size):
+                            to = bucket_of[r]
+                            right_index[to] = r
+                            right_values[0, to] = right_raw[0, r]
+                        for s in range(1, screen):
+                            for r in range(size):
+                                right_values[s, bucket_of[r]] = right_raw[s, r]
+                        bucket_start[n_buckets + 1] = size
+                        # bits that a right half lacks; above them, one bit for its number of active neurons
+                        for r in range(size):
+                            lacking[bucket_of[r]] = (full_union & ~right_union[r]) | (1 << (p + right_active[r]))
+                            hits[r] = 0
+                        leaf_found = 0
+                        # left half, depth first
+                        level = 0
+                        left_union[0] = 0
+                        left_active[0] = 0
+                        left_code[0] = 0
+                        if n_left > 0:
+                            picked[0] = -1
+                        while level >= 0:
+                            if level < n_left:
+                                picked[level] += 1
+                                t = picked[level]
+                                if t >= n_sets:
+                                    level -= 1
+                                    continue
+                                k = order[level]
+                                bad = 0
+                                if t == 0:
+                                    for s in range(rows):
+                                        partial[level + 1, s] = partial[level, s]
+                                else:
+                                    for s in range(rows):
+                                        partial[level + 1, s] = partial[level, s] + gains[k, t, s]
+                                if strict:
+                                    worst = 0.0
+                                    for s in range(rows):
+                                        v = partial[level + 1, s]
+                                        worst = max(worst, max(v + low[level + 1, s], -v - high[level + 1, s]))
+                                    if worst > edge:
+                                        continue
+                                else:
+                                    for s in range(n_samples):
+                                        v = partial[level + 1, s]
+                                        if v + low[level + 1, s] > edge or v + high[level + 1, s] < -edge:
+                                            bad += rows_of[s]
+                                    if bad > budget:
+                                        continue
+                                left_union[level + 1] = left_union[level] | t
+                                left_active[level + 1] = left_active[level] + (1 if t > 0 else 0)
+                                left_code[level + 1] = left_code[level] | (last_codes[k, t] if t > 0 else np.uint64(0))
+                                level += 1
+                                if level < n_left:
+                                    picked[level] = -1
+                                    continue
+                            # a complete left half: look for right halves
+                            visited += 1
+                            missing = full_union & ~left_union[n_left]
+                            room = allowed - left_active[n_left]
+                            for a in range(max(room + 1, 0), n_right + 1):
+                                missing |= 1 << (p + a)
+                            missing = np.int32(missing)
+                            tally = np.int32(0)
+                            doubt = np.int32(0)
+                            first = 0
+                            stop = size
+                            for s in range(screen):
+                                offsets[s] = np.float32(partial[n_left, s])
+                            if strict:
+                                v = offsets[axis]
+                                half = np.float32(0.5) + np.float32(2.0) * slack
+                                lo_at = (-v - half - floor) * scale - np.float32(0.01)
+                                hi_at = (-v + half - floor) * scale + np.float32(0.01)
+                                if lo_at > 0:
+                                    first = bucket_start[min(np.int64(lo_at), n_buckets)]
+                                if hi_at < n_buckets:
+                                    stop = bucket_start[np.int64(hi_at) + 1] if hi_at >= 0 else 0
+                                top = np.float32(0.5) + slack
+                                sure = np.float32(0.5) - slack
+                                if first < stop:
+                                    tally, doubt = _scan(
+                                        right_values, lacking, offsets, 0, first, stop, missing, top, sure, matched
+                                    )
+                                    if tally > 0 and n_samples > 4:
+                                        tally, more = _scan_again(
+                                            right_values, offsets, first, stop, top, sure, matched
+                                        )
+                                        doubt = np.int32(doubt + more)
+                            else:
+                                for r in range(size):
+                                    m = np.int32(1) if (lacking[r] & missing) == 0 else np.int32(0)
+                                    if m:
+                                        bad = 0
+                                        for s in range(screen):
+                                            e = abs(right_values[s, r] + offsets[s])
+                                            if e > np.float32(0.5) + slack:
+                                                bad += rows_of[s]
+                                        if bad > budget:
+                                            m = np.int32(0)
+                                    matched[r] = m
+                                    tally = np.int32(tally + m)
+                            if tally > 0 and (doubt > 0 or n_samples > screen or not strict):
+                                # decide again, in float64, what float32 on four samples cannot settle
+                                for r in range(first, stop):
+                                    if matched[r] == 0:
+                                        continue
+                                    rest = np.int64(right_index[r])
+                                    for a in range(n_left, last):
+                                        picked[a] = rest % n_sets
+                                        rest //= n_sets
+                                    wrong = 0
+                                    unsure = 0
+                                    for s in range(n_samples):
+                                        v = partial[n_left, s]
+                                        for a in range(n_left, last):
+                                            if picked[a] > 0:
+                                                v += gains[order[a], picked[a], s]
+                                        v = abs(v)
+                                        if v > edge:
+                                            wrong += rows_of[s]
+                                            if wrong > budget:
+                                                break
+                                        elif v > 0.5 - margin:
+                                            unsure += rows_of[s]
+                                    ok = wrong <= budget
+                                    if ok and wrong + unsure > budget:
+                                        decided += 1
+                                        for a in range(depth - 1):
+                                            for k in range(sizes[a + 1]):
+                                                sets[a, k] = expand[a, choice[a, k]]
+                                        for a in range(last):
+                                            sets[depth - 1, order[a]] = expand[layer, picked[a]]
+                                        ok = reference(
+                                            sets, sizes, weights, biases, samples, targets, rows_of, budget, kind, slope
+                                        )
+                                    if not ok:
+                                        matched[r] = np.int32(0)
+                                        tally = np.int32(tally - 1)
+                            if tally > 0:
+                                if mode == COUNT:
+                                    _tally_hits(hits, matched, first, stop)
+                                    for a in range(n_left):
+                                        last_marginals[order[a], expand[layer, picked[a]]] += tally
+                                elif mode == LIST or (kept < len(ranks) and ranks[kept] < found + tally):
+                                    at = found
+                                    above = left_code[n_left] | (
+                                        codes_up[layer - 1, sizes[layer]] if layer > 0 else np.uint64(0)
+                                    )
+                                    for r in range(first, stop):
+                                        if matched[r] == 0:
+                                            continue
+                                        take = 1
+                                        if mode == SAMPLE:
+                                            take = 0
+                                            while kept + take < len(ranks) and ranks[kept + take] == at:
+                                                take += 1
+                                        at += 1
+                                        if take == 0:
+                                            continue
+                                        rest = np.int64(right_index[r])
+                                        code = above
+                                        for a in range(n_left, last):
+                                            t = rest % n_sets
+                                            rest //= n_sets
+                                            if t > 0:
+                                                code |= last_codes[order[a], t]
+                                        for _ in range(take):
+                                            if kept == capacity:
+                                                capacity *= 2
+                                                longer = np.zeros(capacity, np.uint64)
+                                                longer[:kept] = codes
+                                                codes = longer
+                                            codes[kept] = code
+                                            kept += 1
+                                found += tally
+                                leaf_found += tally
+                                if (mode == LIST and found > limit) or (mode == SAMPLE and kept == len(ranks)):
+                                    break
+                            level -= 1
+                            if n_left == 0:
+                                level = -1
+                        if mode == COUNT and leaf_found > 0:
+                            for r in range(size):
+                                if hits[r]:
+                                    rest = np.int64(right_index[r])
+                                    for a in range(n_left, last):
+                                        last_marginals[order[a], expand[layer, rest % n_sets]] += hits[r]
+                                        rest //= n_sets
+                            for a in range(depth - 1):
+                                for k in range(sizes[a + 1]):
+                                    marginals[a, k, expand[a, choice[a, k]]] += leaf_found
+                        if mode == LIST and found > limit:
+                            break
+                        if mode == SAMPLE and kept == len(ranks):
+                            break
+                # ---------------------------------------------------------------- end of the leaf
+                if layer == 0:
+                    break
+                layer -= 1
+                j = sizes[layer + 1] - 1
+                continue
+            j = 0
+            choice[layer, 0] = -1
+            union[layer, 0] = 0
+            filled[layer, 0] = 0
+            codes_up[layer, 0] = codes_up[layer - 1, sizes[layer]] if layer > 0 else np.uint64(0)
+        # next input set of neuron j of this layer
+        choice[layer, j] += 1
+        t = choice[layer, j]
+        p = count_active[layer]
+        if t >= 1 << p:
+            j -= 1
+            if j < 0:
+                layer -= 1
+                if layer < 0:
+                    break
+                j = sizes[layer + 1] - 1
+            continue
+        union[layer, j + 1] = union[layer, j] | t
+        at = filled[layer, j]
+        filled[layer, j + 1] = at
+        codes_up[layer, j + 1] = codes_up[layer, j]
+        if t > 0:
+            active[layer + 1, at] = j
+            for s in range(n_samples):
+                hidden[layer + 1, at, s] = table[layer, j, t, s]
+            filled[layer, j + 1] = at + 1
+            codes_up[layer, j + 1] |= reversed_bits[layer, expand[layer, t]] << np.uint64(shifts[layer, j])
+        if j + 1 < sizes[layer + 1]:
+            j += 1
+            choice[layer, j] = -1
+            continue
+        if union[layer, j + 1] != (1 << p) - 1 or filled[layer, j + 1] == 0:
+            continue
+        if actives_up[layer] + filled[layer, j + 1] >= max_active:
+            continue
+        count_active[layer + 1] = filled[layer, j + 1]
+        actives_up[layer + 1] = actives_up[layer] + filled[layer, j + 1]
+        layer += 1
+        fresh = True
+    for k in range(last):
+        for t in range(options):
+            marginals[depth - 1, k, t] = last_marginals[k, t]
+    return found, codes[:kept], marginals, decided, leaves, visited

@@ -1,0 +1,291 @@
+"""Circuits as bits: one circuit, a sequence of circuits, and how many there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import comb
+from typing import NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ontogeny.errors import OntogenyError, unknown
+
+CANDIDATES = ("all", "published")
+_CODE_BITS = 64
+
+
+class Sparsity(NamedTuple):
+    """Shares of hidden neurons, of edges, and of both together that a circuit leaves out, each in [0, 1]."""
+
+    node: float
+    edge: float
+    combined: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the edges of a network of `sizes` lie inside a code.
+
+    A code is an unsigned 64-bit integer with one bit for each edge into a hidden layer: layer by layer, neuron by
+    neuron, input by input, the first edge highest. The edges into the output follow from it: every active neuron of
+    the last hidden layer feeds the output.
+    """
+
+    sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.sizes) < 3 or self.sizes[-1] != 1 or min(self.sizes) < 1:
+            raise OntogenyError(
+                f"layer sizes {list(self.sizes)} do not describe a network with hidden layers and one output: "
+                "give inputs, one or more hidden layers, and 1 (separate several outputs first)"
+            )
+        if self.n_hidden_edges > _CODE_BITS:
+            count = count_candidates(self.sizes)
+            raise OntogenyError(
+                f"a network of sizes {list(self.sizes)} has {self.n_hidden_edges} edges into hidden layers and about "
+                f"{count:.1e} candidate circuits, which cannot be enumerated: at most {_CODE_BITS} such edges fit"
+            )
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Sizes of the hidden layers."""
+        return self.sizes[1:-1]
+
+    @property
+    def n_hidden(self) -> int:
+        """The number of hidden neurons."""
+        return sum(self.sizes[1:-1])
+
+    @property
+    def n_hidden_edges(self) -> int:
+        """The number of edges into hidden layers: the bits of a code."""
+        return sum(a * b for a, b in zip(self.sizes[:-2], self.sizes[1:-1]))
+
+    @property
+    def n_edges(self) -> int:
+        """The number of all edges."""
+        return self.n_hidden_edges + self.sizes[-2]
+
+    def edges(self, codes: NDArray[np.uint64]) -> list[NDArray[np.uint8]]:
+        """Edge masks, one array (codes, out, in) a layer, the output layer included."""
+        shifts = np.arange(self.n_hidden_edges - 1, -1, -1, dtype=np.uint64)
+        bits = ((codes[:, None] >> shifts) & np.uint64(1)).astype(np.uint8)
+        masks, at = [], 0
+        for a, b in zip(self.sizes[:-2], self.sizes[1:-1]):
+            masks.append(bits[:, at : at + a * b].reshape(-1, b, a))
+            at += a * b
+        masks.append(masks[-1].any(axis=2)[:, None, :].astype(np.uint8))
+        return masks
+
+    def nodes(self, edges: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        """Node masks (codes, neurons) a layer, inputs first, that belong to `edges` (see `edges`)."""
+        inputs = np.ones((len(edges[0]), self.sizes[0]), np.uint8)
+        return [inputs, *(mask.any(axis=2).astype(np.uint8) for mask in edges)]
+
+    def encode(self, edge_masks: Sequence[NDArray]) -> NDArray[np.uint64]:
+        """Codes of edge masks (circuits, out, in) a layer; the output layer may be left out."""
+        hidden = zip(edge_masks, pairwise(self.sizes[:-1]))
+        flat = np.concatenate([np.asarray(mask).reshape(len(mask), a * b) for mask, (a, b) in hidden], axis=1)
+        shifts = np.arange(self.n_hidden_edges - 1, -1, -1, dtype=np.uint64)
+        return np.bitwise_or.reduce((flat != 0).astype(np.uint64) << shifts, axis=1, initial=np.uint64(0))
+
+    @cached_property
+    def neuron_masks(self) -> NDArray[np.uint64]:
+        """For every hidden neuron, in order, the code bits of its incoming edges."""
+        found, at = [], self.n_hidden_edges
+        for a, b in zip(self.sizes[:-2], self.sizes[1:-1]):
+            for _ in range(b):
+                at -= a
+                found.append(((1 << a) - 1) << at)
+        return np.array(found, dtype=np.uint64)
+
+    def node_codes(self, codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Which hidden neurons are active, as bits, the first neuron highest."""
+        out = np.zeros(len(codes), np.uint64)
+        for mask in self.neuron_masks:
+            out = (out << np.uint64(1)) | (codes & mask != 0).astype(np.uint64)
+        return out
+
+    def counts(self, codes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each code, the number of active hidden neurons and of edges."""
+        active = np.bitwise_count(self.node_codes(codes)).astype(np.int64)
+        edges = np.bitwise_count(codes).astype(np.int64)
+        for mask in self.neuron_masks[-self.sizes[-2] :]:
+            edges += codes & mask != 0
+        return active, edges
+
+    def sparsity(self, codes: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """(codes, 3): the triple of `Sparsity`."""
+        active, edges = self.counts(codes)
+        node, edge = self.n_hidden - active, self.n_edges - edges
+        return np.stack(
+            [node / self.n_hidden, edge / self.n_edges, (node + edge) / (self.n_hidden + self.n_edges)], axis=1
+        )
+
+    def in_order(self, codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Codes sorted as the published enumeration visits them: by active neurons, then by edges."""
+        if self.n_hidden + self.n_hidden_edges <= _CODE_BITS:
+            bits = np.uint64(self.n_hidden_edges)
+            keys = np.sort((self.node_codes(codes) << bits) | codes)
+            return keys & np.uint64((1 << self.n_hidden_edges) - 1)
+        return codes[np.lexsort((codes, self.node_codes(codes)))]
+
+
+class Circuit:
+    """One circuit of a network of `sizes`: a subset of its edges, kept as bits (`code`, see `Layout`).
+
+    Masks are decoded when they are asked for. `a <= b` says that every edge of `a` is in `b`.
+    """
+
+    __slots__ = ("code", "layout")
+
+    def __init__(self, code: int, layout: Layout | Sequence[int]) -> None:
+        self.code = int(code)
+        self.layout = layout if isinstance(layout, Layout) else Layout(tuple(layout))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Layer sizes of the network, inputs first."""
+        return self.layout.sizes
+
+    @property
+    def edge_masks(self) -> list[NDArray[np.uint8]]:
+        """One array (out, in) of 0 and 1 a layer, the output layer included."""
+        return [mask[0] for mask in self.layout.edges(np.array([self.code], np.uint64))]
+
+    @property
+    def node_masks(self) -> list[NDArray[np.uint8]]:
+        """One array (neurons,) of 0 and 1 a layer, inputs first, the output last."""
+        return [mask[0] for mask in self.layout.nodes(self.layout.edges(np.array([self.code], np.uint64)))]
+
+    @property
+    def sparsity(self) -> Sparsity:
+        """Shares of hidden neurons, edges and both that the circuit leaves out."""
+        return Sparsity(*self.layout.sparsity(np.array([self.code], np.uint64))[0].tolist())
+
+    def __le__(self, other: Circuit) -> bool:
+        return self.sizes == other.sizes and self.code & ~other.code == 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Circuit) and (self.code, self.sizes) == (other.code, other.sizes)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.sizes))
+
+    def __repr__(self) -> str:
+        sets = []
+        for mask in self.edge_masks[:-1]:
+            sets.append(" ".join("".join(map(str, row.tolist())) for row in mask))
+        return f"Circuit({'-'.join(map(str, self.sizes))}: {' | '.join(sets)})"
+
+
+class CircuitSet(Sequence[Circuit]):
+    """Circuits of one network, 8 bytes each, in the order of the published enumeration.
+
+    `codes` (n,) holds them as bits (see `Layout`). Indexing gives a `Circuit`, slicing a `CircuitSet`;
+    `in` and `index` look up by code.
+    """
+
+    def __init__(self, codes: NDArray[np.uint64], layout: Layout | Sequence[int]) -> None:
+        self.codes = np.asarray(codes, dtype=np.uint64)
+        self.layout = layout if isinstance(layout, Layout) else Layout(tuple(layout))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Layer sizes of the network, inputs first."""
+        return self.layout.sizes
+
+    @property
+    def edge_masks(self) -> list[NDArray[np.uint8]]:
+        """One array (circuits, out, in) a layer, the output layer included."""
+        return self.layout.edges(self.codes)
+
+    @property
+    def node_masks(self) -> list[NDArray[np.uint8]]:
+        """One array (circuits, neurons) a layer, inputs first."""
+        return self.layout.nodes(self.edge_masks)
+
+    @property
+    def sparsity(self) -> NDArray[np.float64]:
+        """(circuits, 3): node, edge and combined sparsity."""
+        return self.layout.sparsity(self.codes)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @overload
+    def __getitem__(self, index: int) -> Circuit: ...
+    @overload
+    def __getitem__(self, index: slice) -> CircuitSet: ...
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return CircuitSet(self.codes[index], self.layout)
+        return Circuit(self.codes[index], self.layout)
+
+    def __iter__(self) -> Iterator[Circuit]:
+        for code in self.codes.tolist():
+            yield Circuit(code, self.layout)
+
+    def __contains__(self, circuit: object) -> bool:
+        return (
+            isinstance(circuit, Circuit)
+            and circuit.sizes == self.sizes
+            and bool((self.codes == np.uint64(circuit.code)).any())
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CircuitSet) and self.sizes == other.sizes and np.array_equal(self.codes, other.codes)
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} circuits of {'-'.join(map(str, self.sizes))}>"
+
+
+def max_active_neurons(n_hidden: int, candidates: str = "all", min_sparsity: float = 0.0) -> int:
+    """The most hidden neurons a candidate may use.
+
+    `candidates` "published" leaves out the circuits that use all of them, as the published enumeration does by an
+    oversight; `min_sparsity` above 0 asks for a node sparsity strictly greater. Raises OntogenyError for an unknown
+    `candidates` and a sparsity outside [0, 1).
+    """
+    if candidates not in CANDIDATES:
+        raise unknown("set of candidates", candidates, CANDIDATES)
+    if not 0 <= min_sparsity < 1:
+        raise OntogenyError(f"min_sparsity is {min_sparsity}; give a node sparsity in [0, 1), 0 for none")
+    most = n_hidden - (candidates == "published")
+    if min_sparsity > 0:
+        while most > 0 and not (n_hidden - most) / n_hidden > min_sparsity:
+            most -= 1
+    return most
+
+
+def _surjections(a: int, b: int) -> int:
+    """Ways to give each of `b` neurons a non-empty set of `a` inputs so that every input is used."""
+    return sum((-1) ** i * comb(a, i) * (2 ** (a - i) - 1) ** b for i in range(a + 1))
+
+
+def count_candidates(sizes: Sequence[int], candidates: str = "all", min_sparsity: float = 0.0) -> int:
+    """The number of circuits that an enumeration has to decide on, exactly.
+
+    The sum over active sets of prod C(n_l, a_l) f(a_(l-1), a_l), f(a, b) = sum_i (-1)^i C(a, i) (2^(a-i) - 1)^b;
+    2-3-3-1 has 9,625 candidates, of which 3,000 are "published". Arguments as in `enumerate_circuits`.
+    """
+    sizes = [int(size) for size in sizes]
+    if len(sizes) < 3 or min(sizes) < 1 or sizes[-1] != 1:
+        raise OntogenyError(f"layer sizes {sizes} are not those of inputs, hidden layers and one output")
+    most = max_active_neurons(sum(sizes[1:-1]), candidates, min_sparsity)
+    ways = {(sizes[0], 0): 1}
+    for size in sizes[1:-1]:
+        grown: dict[tuple[int, int], int] = {}
+        for (before, total), number in ways.items():
+            for now in range(1, size + 1):
+                if total + now <= most:
+                    key = (now, total + now)
+                    grown[key] = grown.get(key, 0) + number * comb(size, now) * _surjections(before, now)
+        ways = grown
+    return sum(ways.values())
