@@ -5,6 +5,10 @@ import itertools
 import json
 import math
 import re
+import signal
+import subprocess
+import sys
+import time
 import warnings
 
 import numpy as np
@@ -102,6 +106,48 @@ def test_a_search_that_is_killed_goes_on_to_the_same_end(study, tmp_path):
     assert not list(tmp_path.glob("*_1.md"))
 
 
+SLOW_SEARCH = """
+import sys, time
+from ontogeny.connectome.explore import explore
+
+def evaluate(settings, filling_factor, seed):
+    time.sleep(0.15)
+    with open(sys.argv[2], "a") as log:
+        log.write("x")
+    return {"connectivity_R2": min(1.0, 100 * settings["learning_rate_W_start"]), "cluster_accuracy": filling_factor}
+
+if __name__ == "__main__":
+    explore(evaluate, sys.argv[1], blocks=(1.0, 0.5), n_iter_block=5)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_search_killed_outright_is_continued(tmp_path):
+    """SIGKILL in the middle, twice; then to the end: nothing that was finished is evaluated again."""
+    script = tmp_path / "search.py"
+    script.write_text(SLOW_SEARCH)
+
+    def start(folder, log):
+        return subprocess.Popen([sys.executable, str(script), str(tmp_path / folder), str(tmp_path / log)])
+
+    for count in (2, 5):
+        process = start("killed", "killed.log")
+        deadline = time.monotonic() + 120
+        while len(read_records(tmp_path / "killed")) < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+    found = len(read_records(tmp_path / "killed"))
+    assert 5 <= found < 10
+    for folder, log in (("killed", "killed.log"), ("whole", "whole.log")):
+        assert start(folder, log).wait(timeout=240) == 0
+    assert without_cost(read_records(tmp_path / "killed")) == without_cost(read_records(tmp_path / "whole"))
+    assert (tmp_path / "killed.log").stat().st_size <= (tmp_path / "whole.log").stat().st_size + 2
+    for name in ("connectome_analysis.md", "connectome_memory.md"):
+        assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
+
+
 def test_running_again_evaluates_nothing(study):
     _, records, folder = study
     objective = Objective()
@@ -130,6 +176,15 @@ def test_a_change_of_the_constant_reruns_only_what_is_no_longer_valid(tmp_path):
     assert objective.calls == []
     assert without_cost(back) == without_cost(first)
     assert any("kept as demo_analysis_" in str(w.message) for w in caught)
+
+
+def test_longer_blocks_take_over_what_was_computed(tmp_path):
+    kind = {"blocks": (1.0, 0.5), "config": "demo"}
+    explore(Objective(), tmp_path, n_iter_block=4, sequential=False, **kind)
+    records = explore(objective := Objective(), tmp_path, n_iter_block=6, sequential=False, **kind)
+    assert [r.node for r in records] == list(range(1, 13))
+    assert {r.parent for r in records if r.block == 2} <= {None, *range(7, 13)}
+    assert len(objective.calls) <= 8
 
 
 def test_other_data_are_another_search(tmp_path):

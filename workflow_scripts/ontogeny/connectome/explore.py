@@ -209,8 +209,11 @@ def read_records(folder: str | os.PathLike, search: Search | None = None) -> lis
 
 
 def evaluation_key(settings: Mapping[str, Any], filling_factor: float, seed: int, identity: Any = None) -> str:
-    """The name of an evaluation: a digest of all that determines it."""
-    text = json_text([dict(sorted(settings.items())), float(filling_factor), int(seed), identity], indent=None)
+    """The name of an evaluation: a digest of all that determines it; 8 and 8.0 are one value."""
+    numbers = {
+        k: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in sorted(settings.items())
+    }
+    text = json_text([numbers, float(filling_factor), int(seed), identity], indent=None)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
@@ -277,7 +280,7 @@ def _run_iteration(
     key = evaluation_key(proposal.settings, rules.filling_factor, proposal.seed, identity)
     if path.exists():
         old = record_from_json(read_json(path), str(path))
-        same = follows(old, proposal) and old.evaluation == key
+        same = follows(old, proposal) and old.evaluation == key and old.node == rules.node(iteration)
         if same and math.isclose(old.filling_factor, rules.filling_factor) and old.rule == proposal.rule:
             return old, False
     done = _evaluate(evaluate, folder, proposal, rules.filling_factor, identity)
