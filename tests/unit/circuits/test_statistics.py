@@ -26,6 +26,7 @@ def run(condition, seed, counts, converged=True, every=1):
     return pd.DataFrame(
         {
             "condition": condition,
+            "candidates": "all",
             "seed": seed,
             "epoch": epochs,
             "circuits": counts,
@@ -55,6 +56,7 @@ def history():
 def test_one_row_for_each_seed(history):
     table = seed_table(history.sample(frac=1, random_state=0)).set_index(["condition", "seed"])
     assert table.loc[("baseline", 1)].to_dict() == {
+        "candidates": "all",
         "converged": True,
         "epochs": 4,
         "circuits": 6,
@@ -137,9 +139,9 @@ def test_the_representative_run_follows_the_mean(history):
     more = pd.concat([history, run("baseline", 5, [0, 1, 3, 5])])
     table = representative_seeds(more).set_index("condition")
     assert table.loc["baseline", "seed"] == 5
-    assert table.loc["baseline", "candidates"] == 3
+    assert table.loc["baseline", "converged"] == 3
     failed = representative_seeds(history[history.seed == 2])
-    assert failed.set_index("condition").loc["baseline", "candidates"] == 0
+    assert failed.set_index("condition").loc["baseline", "converged"] == 0
 
 
 def test_published_convergence_files_are_read(tmp_path):
@@ -172,6 +174,8 @@ def test_what_cannot_be_compared(history):
         check_history(history.iloc[:0])
     with pytest.raises(OntogenyError, match="epoch 1 of seed 0 twice"):
         check_history(pd.concat([history, history.iloc[:1]]))
+    with pytest.raises(OntogenyError, match="mixes counts among all and published"):
+        check_history(pd.concat([history, run("b", 0, [1]).assign(candidates="published")]))
     seeds = seed_table(history)
     with pytest.raises(OntogenyError, match="did you mean 'baseline'"):
         compare_conditions(seeds, baseline="basline")
@@ -191,6 +195,8 @@ def test_an_ensemble_becomes_a_history():
     assert seeds.circuits.to_dict() == {0: 15, 1: 102}
     first = history[history.seed == 0].set_index("epoch").circuits
     assert first[20:].tolist() == [26, 26, 22, 22, 25, 15, 15, 15, 15, 15]
+    some = ensemble_history(result, "baseline", candidates="published", epochs=[0, 10])
+    assert some[some.seed == 0].epoch.tolist() == [0, 10, 30]
     last = ensemble_history(result, "baseline", candidates="published", epochs="last")
     assert last.circuits.tolist() == [15, 102]
     assert last.sparsity[0] == pytest.approx(1 / 6)

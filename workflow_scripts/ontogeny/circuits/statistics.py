@@ -2,11 +2,13 @@
 
 Everything starts from a *history*, a table with one row for each condition, seed and epoch:
 
-    condition, seed, epoch, circuits, sparsity, train_loss, val_loss, converged
+    condition, candidates, seed, epoch, circuits, sparsity, train_loss, val_loss, converged
 
-`circuits` is the number of perfect circuits (summed over outputs), `sparsity` their mean node sparsity (NaN where
-there are none), `converged` the outcome of the whole run. `ensemble_history` makes it from trained ensembles and
-`read_histories` from published convergence files; several are joined with `pandas.concat`.
+`candidates` says among which candidates circuits were counted ("all", or "published", which leaves out those that use
+every hidden neuron); counts of the two are never mixed. `circuits` is the number of perfect circuits (summed over
+outputs), `sparsity` their mean node sparsity (NaN where there are none), `converged` the outcome of the whole run.
+`ensemble_history` makes it from trained ensembles and `read_histories` from published convergence files; several are
+joined with `pandas.concat`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from statsmodels.stats.proportion import proportion_confint
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_text
 
-COLUMNS = ("condition", "seed", "epoch", "circuits", "sparsity", "train_loss", "val_loss", "converged")
+COLUMNS = ("condition", "candidates", "seed", "epoch", "circuits", "sparsity", "train_loss", "val_loss", "converged")
 MEASURES = ("circuits", "sparsity", "first_circuit", "epochs")
 """What is compared: the last count, the last mean sparsity, the epoch of the first circuit, the epochs trained."""
 
@@ -46,20 +48,21 @@ def ensemble_history(
     """Count the perfect circuits of an ensemble at every epoch, on each seed's own validation rows.
 
     `result` is an `ontogeny.training.ensemble.EnsembleResult`; `candidates` and `accuracy_threshold` are those of
-    `ontogeny.circuits.count_circuits`. `epochs` is "all", "last", or the epochs wanted (those that a seed reached);
-    epoch 0 is left out of "all". `progress(done, seeds)` is called after each seed.
+    `ontogeny.circuits.count_circuits`. `epochs` is "all" (from 1 on), "last", or a list of epochs; a seed's last epoch
+    is always among them. `progress(done, seeds)` is called after each seed.
     """
     from ontogeny.circuits import count_circuits
 
-    frame = result.frame().assign(condition=condition, circuits=0, sparsity=np.nan, converged=False)
-    frame["converged"] = np.repeat(result.converged, np.diff(result.offsets))
+    lengths = np.diff(result.offsets)
+    frame = result.frame().assign(condition=condition, candidates=candidates, circuits=0, sparsity=np.nan)
+    frame["converged"] = np.repeat(result.converged, lengths)
+    last = frame.epoch == np.repeat(result.n_epochs, lengths)
     if isinstance(epochs, str):
         if epochs not in ("all", "last"):
             raise OntogenyError(f"epochs is '{epochs}': 'all', 'last' or a list of epochs is wanted")
-        last = np.repeat(result.n_epochs, np.diff(result.offsets))
-        keep = frame.epoch == last if epochs == "last" else frame.epoch > 0
+        keep = last if epochs == "last" else frame.epoch > 0
     else:
-        keep = frame.epoch.isin([int(epoch) for epoch in epochs])
+        keep = last | frame.epoch.isin([int(epoch) for epoch in epochs])
     circuits, sparsity = np.zeros(len(frame), dtype=np.int64), np.full(len(frame), np.nan)
     n_outputs = len(result.settings.gates)
     for done, seed in enumerate(result.seeds, start=1):
@@ -117,6 +120,7 @@ def read_histories(paths: Iterable[str | os.PathLike], condition: str | None = N
             frame = pd.DataFrame(
                 {
                     "condition": condition or _regulariser(table.iloc[0]),
+                    "candidates": "published",
                     "seed": int(found[1]),
                     "epoch": table["epoch"].astype(np.int64),
                     "circuits": table["total_circuits"].astype(np.int64),
@@ -152,13 +156,18 @@ def _regulariser(row: pd.Series) -> str:
 def check_history(history: pd.DataFrame) -> pd.DataFrame:
     """`history`, sorted by seed and epoch within each condition (conditions keep their order of appearance).
 
-    Raises OntogenyError for missing columns, an empty table, and a row that is there twice.
+    Raises OntogenyError for missing columns, an empty table, mixed candidates, and a row that is there twice.
     """
     missing = [column for column in COLUMNS if column not in history]
     if missing:
         raise OntogenyError(f"the history lacks the column {missing[0]}: {', '.join(COLUMNS)} are wanted")
     if history.empty:
         raise OntogenyError("the history is empty: no seed was tracked")
+    kinds = list(dict.fromkeys(history["candidates"]))
+    if len(kinds) > 1:
+        raise OntogenyError(
+            f"the history mixes counts among {kinds[0]} and {kinds[1]} candidates: count all of it alike"
+        )
     twice = history.duplicated(["condition", "seed", "epoch"])
     if twice.any():
         row = history[twice].iloc[0]
@@ -175,8 +184,9 @@ def check_history(history: pd.DataFrame) -> pd.DataFrame:
 def seed_table(history: pd.DataFrame) -> pd.DataFrame:
     """One row for each condition and seed.
 
-    Columns: converged; epochs (the last tracked); circuits and sparsity at that epoch; most_circuits; first_circuit
-    (the first tracked epoch with a perfect circuit, NaN if there is none); train_loss and val_loss at the end.
+    Columns: candidates; converged; epochs (the last tracked); circuits and sparsity at that epoch; most_circuits;
+    first_circuit (the first tracked epoch with a perfect circuit, NaN if there is none); train_loss and val_loss at
+    the end.
     """
     history = check_history(history)
     groups = history.groupby(["condition", "seed"], sort=False)
@@ -184,6 +194,7 @@ def seed_table(history: pd.DataFrame) -> pd.DataFrame:
     first = history[history.circuits > 0].groupby(["condition", "seed"], sort=False).epoch.min()
     table = pd.DataFrame(
         {
+            "candidates": last.candidates,
             "converged": last.converged.astype(bool),
             "epochs": last.epoch,
             "circuits": last.circuits,
@@ -203,9 +214,9 @@ def condition_table(
 ) -> pd.DataFrame:
     """One row for each condition and measure, over the seeds that converged.
 
-    Columns: seeds, converged, converged_share with its Wilson interval (share_low, share_high); n (seeds with a
-    value), mean, sd (of the sample), median, quartile_low, quartile_high, and the percentile bootstrap interval of
-    the mean (mean_low, mean_high; fixed random seed). NaN where there are too few values.
+    Columns: candidates, seeds, converged, converged_share with its Wilson interval (share_low, share_high); n (seeds
+    with a value), mean, sd (of the sample), median, quartile_low, quartile_high, and the percentile bootstrap interval
+    of the mean (mean_low, mean_high; fixed random seed). NaN where there are too few values.
     """
     _check_measures(measures)
     rows = []
@@ -219,6 +230,7 @@ def condition_table(
             rows.append(
                 {
                     "condition": condition,
+                    "candidates": group.candidates.iloc[0],
                     "measure": measure,
                     "seeds": len(group),
                     "converged": good,
@@ -282,9 +294,19 @@ def compare_conditions(
                 {"condition": condition, "baseline": baseline, "measure": measure}
                 | _paired_values(a[usable], b[usable], confidence, bootstrap)
             )
-    columns = ("condition", "baseline", "measure", "pairs", "baseline_mean", "condition_mean", "difference")
+    columns = (
+        "condition",
+        "baseline",
+        "candidates",
+        "measure",
+        "pairs",
+        "baseline_mean",
+        "condition_mean",
+        "difference",
+    )
     columns += ("difference_low", "difference_high", "effect", "effect_low", "effect_high", "p_value", "p_holm")
     table = pd.DataFrame(rows, columns=[column for column in columns if column != "p_holm"])
+    table["candidates"] = base.candidates.iloc[0]
     table["p_holm"] = math.nan
     tested = table["p_value"].notna().to_numpy()
     if tested.any():
@@ -411,8 +433,8 @@ def representative_seeds(history: pd.DataFrame, measure: str = "circuits") -> pd
     """The run to show of each condition, by rule: the converged seed nearest to the mean curve of those that converged.
 
     Distance is the root mean square over all epochs, a stopped seed keeping its last value; ties go to the lowest
-    seed. Columns: condition, seed, distance, candidates (how many converged). A condition in which nothing converged
-    chooses among all its seeds, with candidates 0.
+    seed. Columns: condition, seed, distance, converged (how many did). A condition in which nothing converged
+    chooses among all its seeds.
     """
     history = check_history(history)
     rows = []
@@ -427,7 +449,7 @@ def representative_seeds(history: pd.DataFrame, measure: str = "circuits") -> pd
                 "condition": condition,
                 "seed": int(held.columns[best]),
                 "distance": float(distance[best]),
-                "candidates": int(good.seed.nunique()),
+                "converged": int(good.seed.nunique()),
             }
         )
     return pd.DataFrame(rows)

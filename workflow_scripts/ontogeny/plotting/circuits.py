@@ -633,7 +633,13 @@ _NAMES = {
 }
 
 
+def _name(measure: str, table: pd.DataFrame) -> str:
+    """The axis label of a measure, with the candidates that circuits were counted among."""
+    return _NAMES[measure] + (f" ({table.candidates.iloc[0]} candidates)" if measure == "circuits" else "")
+
+
 def _curve(axes: Axes, curves: pd.DataFrame, colour: str, label: str | None, style: str = "-") -> None:
+    curves = curves[curves.n >= min(5, curves.n.max())]
     axes.fill_between(curves.epoch, curves.low, curves.high, color=colour, alpha=0.18, linewidth=0)
     axes.plot(curves.epoch, curves["mean"], style, color=colour, label=label)
 
@@ -649,15 +655,17 @@ def _epoch_axis(axes: Axes, history: pd.DataFrame) -> None:
 def plot_curves(history: pd.DataFrame, measure: str = "circuits") -> tuple[Figure, pd.DataFrame]:
     """Circuits (or sparsity) against epochs: the mean over seeds of each condition and its 95 % interval.
 
-    A seed that has stopped keeps its last value. Returns the figure and the table it shows (`mean_curves`).
+    A seed that has stopped keeps its last value. A mean is drawn from where five seeds have a value on (all, if there
+    are fewer). Returns the figure and the table it shows (`mean_curves`).
     """
+    history = history[history.epoch > 0]
     table = mean_curves(history, measure)
     fig, axes = figure(width=5.2, height=3.4)
     colours = colour_map(table.condition)
     for condition, curves in table.groupby("condition", sort=False):
         _curve(axes, curves, colours[condition], condition)
     _epoch_axis(axes, history)
-    axes.set_ylabel(_NAMES[measure])
+    axes.set_ylabel(_name(measure, history))
     axes.set_ylim(bottom=0)
     axes.legend(loc="best")
     return fig, table
@@ -665,6 +673,7 @@ def plot_curves(history: pd.DataFrame, measure: str = "circuits") -> tuple[Figur
 
 def plot_losses(history: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """Training (solid, penalties included) and validation loss (dashed) against epochs, means over seeds."""
+    history = history[history.epoch > 0]
     tables = [mean_curves(history, measure).assign(measure=measure) for measure in ("train_loss", "val_loss")]
     fig, axes = figure(width=5.2, height=3.4)
     colours = colour_map(tables[0].condition)
@@ -682,6 +691,7 @@ def plot_losses(history: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
 
 def plot_overview(history: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """A grid: circuits, sparsity and losses (rows) of every condition (columns), each seed thin, their mean thick."""
+    history = history[history.epoch > 0]
     conditions = list(dict.fromkeys(history.condition))
     colours = colour_map(conditions)
     fig, grid = figure(
@@ -699,13 +709,14 @@ def plot_overview(history: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             axes.add_collection(LineCollection(lines, colors=MUTED, linewidths=0.4, alpha=0.35, zorder=1))
             axes.autoscale_view()
             curves = table[table.condition == condition]
+            curves = curves[curves.n >= min(5, curves.n.max())]
             axes.plot(curves.epoch, curves["mean"], color=colours[condition], linewidth=2, zorder=3)
             if measure == "train_loss":
                 _log_axis(axes, "y")
             if row == 0:
                 axes.set_title(condition)
             if column == 0:
-                axes.set_ylabel(_NAMES[measure])
+                axes.set_ylabel(_name(measure, history).replace(" (", "\n("))
     for axes in grid[-1]:
         _epoch_axis(axes, history)
     return fig, pd.concat(tables, ignore_index=True)
@@ -747,7 +758,7 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
         axes.set_xticks(range(len(conditions)), conditions, rotation=30 if len(conditions) > 2 else 0, ha="right")
         axes.set_xlim(-0.6, len(conditions) - 0.4)
         axes.grid(axis="x", visible=False)
-    values.set_ylabel(_NAMES[measure])
+    values.set_ylabel(_name(measure, seeds))
     values.set_ylim(bottom=0)
     values.set_title("each seed, median, mean ± 95 %")
     shares.set_ylabel("share of seeds converged")
@@ -768,6 +779,6 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
     forest.set_ylim(len(shown) - 0.4, -0.7)
     forest.grid(axis="y", visible=False)
     baseline = shown.baseline.iloc[0] if len(shown) else conditions[0]
-    forest.set_xlabel(f"Cohen's d of the pairs, against {baseline}")
+    forest.set_xlabel(f"Cohen's d, against {baseline}")
     forest.set_title("paired effect (Holm p)")
     return fig
