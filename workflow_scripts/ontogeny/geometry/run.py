@@ -1,0 +1,84 @@
+"""The geometry of a whole run: the same analysis for every layer of its captured activations, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from ontogeny.activations.store import ActivationFile
+from ontogeny.geometry.clusters import Clustering, cluster
+from ontogeny.geometry.components import pca, projection_table, variance_table
+from ontogeny.progress import Progress
+
+SHOWN = 3
+"""Components whose projections are kept in the table."""
+
+
+def pca_of_run(activations: ActivationFile, components: int = 10, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """PCA of every layer over all captured steps.
+
+    Returns the explained variance (layer, component, ratio with its interval, cumulative, requested, ...) and the
+    projections of every probe sample at every step on the first three components (layer, step, sample, label, PC1,
+    ...). A layer with fewer components than asked for shows as many as it has.
+    """
+    variance, projections = [], []
+    labels = activations.labels
+    progress = Progress(len(activations.layers), f"PCA of {activations.run}")
+    for done, layer in enumerate(activations.layers, start=1):
+        result = pca([activations.matrix(step, layer) for step in activations.steps], components)
+        shares = variance_table(result, seed=seed).assign(requested=components)
+        places = projection_table(result, activations.steps, labels)
+        shown = [name for name in places if not name.startswith("PC") or int(name[2:]) <= SHOWN]
+        variance.append(_with_layer(shares, layer))
+        projections.append(_with_layer(places[shown], layer))
+        progress.update(done, layer)
+    return pd.concat(variance, ignore_index=True), pd.concat(projections, ignore_index=True)
+
+
+def clusters_of_run(
+    activations: ActivationFile, clusters: Iterable[int], seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """K-means clusters of every layer over all captured steps, as many as are stable.
+
+    Returns the choice (one row a layer: n_clusters, or none; the reason; agreement with labels and with steps, each
+    with interval and p-value), the clusters by step (layer, step, cluster, count, share, low, high), and the
+    assignments (layer, step, sample, label, cluster).
+    """
+    labels, steps = activations.labels, activations.steps
+    samples = np.tile(np.arange(len(labels)), len(steps))
+    places = pd.DataFrame(
+        {"step": np.repeat(steps, len(labels)), "sample": samples, "label": np.tile(labels, len(steps))}
+    )
+    choice, by_step, assigned = [], [], []
+    progress = Progress(len(activations.layers), f"clusters of {activations.run}")
+    for done, layer in enumerate(activations.layers, start=1):
+        matrix = np.concatenate([activations.matrix(step, layer) for step in steps])
+        found = cluster(matrix, places["step"], clusters, seed, labels=places["label"], samples=samples)
+        choice.append({"layer": layer, **_choice(found)})
+        if found.assignments is not None:
+            by_step.append(_with_layer(found.table, layer))
+            assigned.append(_with_layer(places.assign(cluster=found.assignments), layer))
+        progress.update(done, layer)
+    no_clusters = pd.DataFrame(columns=["layer", "step", "cluster", "count", "share", "low", "high"])
+    no_rows = pd.DataFrame(columns=["layer", *places, "cluster"])
+    return (
+        pd.DataFrame(choice),
+        pd.concat(by_step, ignore_index=True) if by_step else no_clusters,
+        pd.concat(assigned, ignore_index=True) if assigned else no_rows,
+    )
+
+
+def _choice(found: Clustering) -> dict[str, object]:
+    row: dict[str, object] = {"n_clusters": found.n_clusters or 0, "p_value": found.p_value, "reason": found.reason}
+    for name, agreement in (("labels", found.label_agreement), ("steps", found.step_agreement)):
+        for key in ("ari", "low", "high", "p_value"):
+            row[f"{name}_{key}"] = getattr(agreement, key) if agreement is not None else np.nan
+    return row
+
+
+def _with_layer(table: pd.DataFrame, layer: str) -> pd.DataFrame:
+    table = table.copy()
+    table.insert(0, "layer", layer)
+    return table
