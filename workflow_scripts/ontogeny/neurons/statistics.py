@@ -1,0 +1,203 @@
+"""Statistics of units over a probe batch, and their paired comparison between moments of training.
+
+A unit is a column of a matrix (n, f), a channel of a convolution (n, c, h, w), or an embedding dimension of tokens
+(n, t, d). Samples are independent; the positions of a sample are not, so every standard error is over samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.special
+import scipy.stats
+
+from ontogeny.errors import OntogenyError, unknown
+
+NONLINEARITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "none": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "gelu": lambda x: x * scipy.special.ndtr(x),
+    "tanh": np.tanh,
+    "sigmoid": scipy.special.expit,
+    "silu": lambda x: x * scipy.special.expit(x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
+}
+"""Elementwise functions by name, with PyTorch's default settings; "none" for activations that are outputs already."""
+
+
+def apply_nonlinearity(values: Any, nonlinearity: str) -> np.ndarray:
+    """`values` in float64 after the named function. Raises OntogenyError for a name not in `NONLINEARITIES`."""
+    if nonlinearity not in NONLINEARITIES:
+        raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
+    return NONLINEARITIES[nonlinearity](np.asarray(values, dtype=np.float64))
+
+
+def neuron_statistics(
+    activations: Any,
+    nonlinearity: str = "none",
+    threshold: float = 0.0,
+    feature_axis: int | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """One row a unit: what it puts out over the samples, after `nonlinearity` is applied to `activations`.
+
+    Columns: unit; mean with mean_low, mean_high (Student interval over samples); std (over samples and positions,
+    denominator N); sparsity, the share of outputs of magnitude <= `threshold` (with 0: exactly zero, or, of a ReLU,
+    not above it), with sparsity_low, sparsity_high (Student interval over samples, within 0 and 1); dead, whether
+    all of them are; active_high, an upper bound (one-sided exact binomial at `level`) on the share of samples that
+    make the unit active: for a dead unit, how sure that is.
+
+    `feature_axis` is the axis of units (default: 1 for four and more axes, the last otherwise). Raises OntogenyError
+    for fewer than two samples, numbers that are not finite, a negative threshold, or an unknown nonlinearity.
+    """
+    values = _by_unit(activations, nonlinearity, feature_axis, "activations")
+    _check(threshold, level)
+    samples = len(values)
+    idle = np.abs(values) <= threshold
+    mean, mean_low, mean_high = _student(values.mean(axis=1), level)
+    sparsity, low, high = _student(idle.mean(axis=1), level)
+    active = samples - idle.all(axis=1).sum(axis=0)
+    return pd.DataFrame(
+        {
+            "unit": np.arange(values.shape[2]),
+            "mean": mean,
+            "mean_low": mean_low,
+            "mean_high": mean_high,
+            "std": values.std(axis=(0, 1)),
+            "sparsity": sparsity,
+            "sparsity_low": np.maximum(low, 0.0),
+            "sparsity_high": np.minimum(high, 1.0),
+            "dead": active == 0,
+            "active_high": np.where(active == samples, 1.0, scipy.stats.beta.ppf(level, active + 1, samples - active)),
+        }
+    )
+
+
+def compare_neurons(
+    before: Any,
+    at: Any,
+    after: Any,
+    nonlinearity: str = "none",
+    threshold: float = 0.0,
+    feature_axis: int | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """One row a unit: before and after a moment of training, on the same samples in the same order.
+
+    `before`, `at` and `after` are activations of one layer with one shape; `at` may be None. Columns:
+
+    - unit; mean_before, mean_at, mean_after and so for std and sparsity (see `neuron_statistics`).
+    - change: the mean of after - before, with change_low, change_high (paired Student interval over samples).
+    - effect_size: change over the root mean square of the two standard deviations over samples, times the small
+      sample correction (Hedges' g for paired data); effect_low, effect_high: the interval of the change, likewise.
+      0 where nothing varies and nothing changes; infinite where nothing varies and the constant changes.
+    - p_value: paired t-test of the change; p_adjusted: after Benjamini and Hochberg over the units tested.
+    - sparsity_change with _low, _high, sparsity_p_value, sparsity_p_adjusted: the same of the sparsity.
+    - dead_before, dead_after; died, revived: dead only after, only before.
+
+    A unit that is the same before and after in every sample has change 0 and no p-value (NaN), and does not count as tested. For a
+    unit whose change is the same, not zero, in all n samples, the p-value is that of the sign-flip test, 2^(1 - n).
+
+    Raises OntogenyError for shapes that differ and as `neuron_statistics` does. Sources: Cumming (2012),
+    Understanding the New Statistics, ch. 11; Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57(1).
+    """
+    _check(threshold, level)
+    if before is None or after is None:
+        raise OntogenyError("a comparison needs the activations before and after")
+    moments = {"before": before, "at": at, "after": after}
+    values = {
+        name: _by_unit(moment, nonlinearity, feature_axis, name)
+        for name, moment in moments.items()
+        if moment is not None
+    }
+    for name, moment in values.items():
+        if moment.shape != values["before"].shape:
+            raise OntogenyError(
+                f"the activations {name} have the shape {np.shape(moments[name])} and those before "
+                f"{np.shape(before)}: compare one layer on the same samples"
+            )
+    idle = {name: np.abs(moment) <= threshold for name, moment in values.items()}
+    columns: dict[str, Any] = {"unit": np.arange(values["before"].shape[2])}
+    columns |= {f"mean_{name}": moment.mean(axis=(0, 1)) for name, moment in values.items()}
+    columns |= {f"std_{name}": moment.std(axis=(0, 1)) for name, moment in values.items()}
+    columns |= {f"sparsity_{name}": still.mean(axis=(0, 1)) for name, still in idle.items()}
+
+    one, two = values["before"].mean(axis=1), values["after"].mean(axis=1)
+    change, low, high, p_value = _paired(two - one, level)
+    spread = np.sqrt((one.var(axis=0, ddof=1) + two.var(axis=0, ddof=1)) / 2)
+    columns |= {"change": change, "change_low": low, "change_high": high}
+    correction = 1 - 3 / (4 * (len(one) - 1) - 1)
+    for name, value in (("effect_size", change), ("effect_low", low), ("effect_high", high)):
+        columns[name] = _over(value, spread) * correction
+    columns |= {"p_value": p_value, "p_adjusted": _adjusted(p_value)}
+
+    still = _paired(idle["after"].mean(axis=1) - idle["before"].mean(axis=1), level)
+    columns |= {"sparsity_change": still[0]}
+    columns |= {"sparsity_change_low": np.maximum(still[1], -1.0), "sparsity_change_high": np.minimum(still[2], 1.0)}
+    columns |= {"sparsity_p_value": still[3], "sparsity_p_adjusted": _adjusted(still[3])}
+
+    dead = {name: moment.all(axis=(0, 1)) for name, moment in idle.items()}
+    columns |= {"dead_before": dead["before"], "dead_after": dead["after"]}
+    columns |= {"died": dead["after"] & ~dead["before"], "revived": dead["before"] & ~dead["after"]}
+    return pd.DataFrame(columns)
+
+
+def _by_unit(activations: Any, nonlinearity: str, feature_axis: int | None, name: str) -> np.ndarray:
+    """Outputs as (samples, positions, units), float64."""
+    values = apply_nonlinearity(activations, nonlinearity)
+    if values.ndim < 2 or 0 in values.shape:
+        raise OntogenyError(f"{name}: the shape {values.shape} is not (samples, ..., units)")
+    if len(values) < 2:
+        raise OntogenyError(f"{name}: one sample has no spread; give at least two")
+    if not np.isfinite(values).all():
+        raise OntogenyError(f"{name}: there are NaN or infinite numbers among the activations")
+    axis = (1 if values.ndim > 3 else -1) if feature_axis is None else feature_axis
+    if not -values.ndim < axis < values.ndim or axis == 0:
+        raise OntogenyError(f"feature_axis {axis} is not an axis of units of the shape {values.shape}")
+    values = np.moveaxis(values, axis, -1)
+    return values.reshape(len(values), -1, values.shape[-1])
+
+
+def _check(threshold: float, level: float) -> None:
+    if not threshold >= 0:
+        raise OntogenyError(f"threshold is {threshold}: magnitudes are compared with it, so give 0 or more")
+    if not 0 < level < 1:
+        raise OntogenyError(f"level is {level}: give a confidence level between 0 and 1, such as 0.95")
+
+
+def _student(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean over axis 0 and its Student interval."""
+    count = len(values)
+    mean = values.mean(axis=0)
+    half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * values.std(axis=0, ddof=1) / np.sqrt(count)
+    return mean, mean - half, mean + half
+
+
+def _paired(differences: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean difference, its interval, and the p-value of a t-test; NaN where every difference is zero."""
+    mean, low, high = _student(differences, level)
+    count = len(differences)
+    error = differences.std(axis=0, ddof=1) / np.sqrt(count)
+    constant = (differences == differences[0]).all(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_value = 2 * scipy.stats.t.sf(np.abs(mean / error), count - 1)
+    p_value = np.where(constant, np.where(differences[0] == 0, np.nan, 0.5 ** (count - 1)), p_value)
+    return mean, low, high, p_value
+
+
+def _over(change: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(change == 0, 0.0, change / spread)
+
+
+def _adjusted(p_value: np.ndarray) -> np.ndarray:
+    """Benjamini-Hochberg adjusted p-values of those that are not NaN."""
+    adjusted = np.full(p_value.shape, np.nan)
+    tested = ~np.isnan(p_value)
+    if tested.any():
+        adjusted[tested] = scipy.stats.false_discovery_control(p_value[tested])
+    return adjusted
