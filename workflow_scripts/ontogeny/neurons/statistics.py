@@ -99,8 +99,9 @@ def compare_neurons(
     - sparsity_change with _low, _high, sparsity_p_value, sparsity_p_adjusted: the same of the sparsity.
     - dead_before, dead_after; died, revived: dead only after, only before.
 
-    A unit that is the same before and after in every sample has change 0 and no p-value (NaN), and does not count as tested. For a
-    unit whose change is the same, not zero, in all n samples, the p-value is that of the sign-flip test, 2^(1 - n).
+    A unit that is the same before and after in every sample has change 0 and no p-value (NaN), and does not count
+    as tested. Where the change is the same, not zero, in all n samples, the p-value is that of the sign-flip test,
+    2^(1 - n).
 
     Raises OntogenyError for shapes that differ and as `neuron_statistics` does. Sources: Cumming (2012),
     Understanding the New Statistics, ch. 11; Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57(1).
