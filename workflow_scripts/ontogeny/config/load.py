@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ontogeny.config.models import IDENTITY, Analyses, Config, RunSettings
+from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings
 from ontogeny.errors import OntogenyError, nearest
 from ontogeny.files import read_text
 
@@ -24,21 +24,23 @@ Path_ = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Run:
-    """One trajectory to be: a run of the configuration with one seed.
+    """One trajectory to be: a run of the configuration with one seed, or an ensemble with all of its seeds.
 
     `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` where there are several seeds), `key`
-    its key in the configuration.
+    its key in the configuration, `kind` that of its study. An ensemble's `seed` is None.
     """
 
     name: str
     key: str
     study: str
-    seed: int
-    settings: RunSettings
+    kind: str
+    seed: int | None
+    settings: RunSettings | CircuitRunSettings
 
     def identity(self) -> dict[str, Any]:
-        """The settings that decide what this run computes, as plain JSON types, with its seed."""
-        return {**self.settings.model_dump(mode="json", include=set(IDENTITY)), "seed": self.seed}
+        """The settings that decide what this run computes, as plain JSON types, with its seed or seeds."""
+        blocks = self.settings.model_dump(mode="json", include=set(IDENTITY[self.kind]))
+        return {**blocks, "seeds": self.settings.seeds} if self.seed is None else {**blocks, "seed": self.seed}
 
 
 def runs_of(config: Config) -> dict[str, Run]:
@@ -49,14 +51,14 @@ def runs_of(config: Config) -> dict[str, Run]:
     runs: dict[str, Run] = {}
     for study, settings in config.studies.items():
         for key, run in settings.runs.items():
-            for seed in run.seeds:
-                name = key if len(run.seeds) == 1 else f"{key}/s{seed}"
+            for seed in run.seeds if settings.kind == "dynamics" else [None]:
+                name = key if seed is None or len(run.seeds) == 1 else f"{key}/s{seed}"
                 if name in runs:
                     raise OntogenyError(
                         f"studies.{study}.runs.{key}: the study '{runs[name].study}' has a run of that name too; "
                         "results are kept by name, so give one of them another"
                     )
-                runs[name] = Run(name, key, study, seed, run)
+                runs[name] = Run(name, key, study, settings.kind, seed, run)
     return runs
 
 

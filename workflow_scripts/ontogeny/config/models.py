@@ -8,12 +8,43 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}$")]
 """A name that is safe as a folder: letters, digits, `_ . + -`, not starting with a sign, at most 80 characters."""
 
 Positive = Annotated[int, Field(ge=1)]
+
+
+def _seeds(value: Any) -> Any:
+    """A number N, also as text, as the seeds 0 to N-1."""
+    if isinstance(value, str) and value.strip().isdigit():
+        value = int(value)
+    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _distinct(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) != len(seeds):
+        raise ValueError("the same seed is there twice; give every seed once")
+    return seeds
+
+
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**31)]],
+    BeforeValidator(_seeds, json_schema_input_type=int | list[int]),
+    AfterValidator(_distinct),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 ImageTask = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
@@ -146,9 +177,7 @@ class RunSettings(Settings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
-    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
-        [0], min_length=1, description="Seeds; a number N stands for 0 to N-1."
-    )
+    seeds: Seeds = Field([0], min_length=1, description="Seeds; a number N stands for 0 to N-1.")
     label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
     capture_steps: list[Annotated[int, Field(ge=0)]] = Field(
         [], description="Steps whose activations are kept besides those at jumps."
@@ -159,25 +188,77 @@ class RunSettings(Settings):
     def _name_alone(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
-    @field_validator("seeds", mode="before")
-    @classmethod
-    def _count_of_seeds(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.strip().isdigit():
-            value = int(value)
-        return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
-
     @model_validator(mode="after")
     def _consistent(self) -> RunSettings:
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError("seeds holds the same seed twice; give every seed once")
         late = [step for step in self.capture_steps if step > self.training.steps]
         if late:
             raise ValueError(f"capture_steps asks for step {late[0]}, after the last step, {self.training.steps}")
         return self
 
 
-IDENTITY = ("task", "model", "training", "tracking")
-"""The blocks of a run's settings that, with its seed, decide what it computes. Labels and captures do not."""
+class GateTaskSettings(Settings):
+    """Logic gates, learned from samples of their truth tables. A bare name, or a list of them, is `{gates: ...}`."""
+
+    gates: list[str | list[Annotated[int, Field(ge=0, le=1)]]] = Field(
+        ["XOR"],
+        min_length=1,
+        description="Gates by name, or truth tables by their bits; one output of the network each.",
+    )
+    n_samples_train: Positive = Field(1000, description="Training samples.")
+    n_samples_val: Positive = Field(20, description="Validation samples a combination of inputs.")
+    n_repeats: Positive = Field(1, description="Times that the validation samples are repeated.")
+    noise_std: float = Field(0.0, ge=0, description="Standard deviation of Gaussian noise on the inputs.")
+    noise_copies: Positive = Field(1, description="Noisy copies of every sample.")
+    weights: str | list[Annotated[float, Field(ge=0)]] | None = Field(
+        None, description="Probabilities of the combinations of inputs; equal, if not given."
+    )
+
+
+class GateModelSettings(Settings):
+    """A small MLP whose circuits can be enumerated."""
+
+    hidden: list[Positive] = Field([3, 3], min_length=1, description="Widths of the hidden layers.")
+    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = Field("leaky_relu", description="Nonlinearity.")
+    dropout_rate: float = Field(0.0, ge=0, lt=1, description="Dropout probability of hidden neurons.")
+
+
+class GateTrainingSettings(Settings):
+    """How every network of the ensemble is trained: AdamW on the squared error, as published."""
+
+    epochs: Positive = Field(1000, description="Largest number of epochs.")
+    batch_size: Positive = Field(100, description="Samples a step.")
+    learning_rate: float = Field(0.001, gt=0, le=100, description="Learning rate.")
+    weight_decay: float = Field(0.01, ge=0, le=10, description="AdamW's own decoupled weight decay.")
+    loss_target: float = Field(0.01, ge=0, description="A network stops when its training loss is below this.")
+    accuracy_target: Share = Field(0.99, description="Validation accuracy that a converged network has.")
+    early_stopping: Positive = Field(200, description="Epochs without a new lowest loss before a network stops.")
+    l1_lambda: float = Field(0.0, ge=0, description="Weight of the sum of magnitudes of all parameters in the loss.")
+    l2_lambda: float = Field(0.0, ge=0, description="Weight of the sum of squares of all parameters in the loss.")
+    published_streams: bool = Field(False, description="Draw random numbers in the published program's order.")
+
+
+class CircuitRunSettings(Settings):
+    """An ensemble: one small network for every seed, all in one run."""
+
+    task: GateTaskSettings = Field(default_factory=GateTaskSettings)
+    model: GateModelSettings = Field(default_factory=GateModelSettings)
+    training: GateTrainingSettings = Field(default_factory=GateTrainingSettings)
+    seeds: Seeds = Field(list(range(100)), min_length=1, description="Seeds; a number N stands for 0 to N-1.")
+    label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _gates_alone(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [value]
+        value = {"gates": value} if isinstance(value, list) else value
+        if isinstance(value, dict) and isinstance(value.get("gates"), str):
+            value = {**value, "gates": [value["gates"]]}
+        return value
+
+
+IDENTITY = {"dynamics": ("task", "model", "training", "tracking"), "circuits": ("task", "model", "training")}
+"""The blocks of a run's settings that, with its seeds, decide what it computes. Labels and captures do not."""
 
 
 class JumpSettings(Settings):
@@ -226,6 +307,22 @@ class NeuronSettings(Settings):
     )
 
 
+class CircuitSettings(Settings):
+    """Enumeration of all circuits of the networks of an ensemble, and what is made of them."""
+
+    candidates: Literal["all", "published"] = Field(
+        "all", description="Every subnetwork, or without those that use all hidden neurons, as published."
+    )
+    accuracy_threshold: Share = Field(0.99, description="Share of validation rows above which a circuit is perfect.")
+    min_sparsity: Share = Field(0.0, description="Least node sparsity of a circuit; 0 is off.")
+    convergence_frequency: Positive = Field(1, description="Epochs between enumerations.")
+    records: Literal["representative", "all", "none"] = Field(
+        "representative", description="Networks whose circuits are written out in the published record format."
+    )
+    compress: bool = Field(True, description="Write the records gzipped.")
+    frames: Positive = Field(42, description="Frames of an animation.")
+
+
 class Analyses(Settings):
     """Everything that reads a trajectory. Changing a key here never trains anything again."""
 
@@ -233,17 +330,12 @@ class Analyses(Settings):
     captures: CaptureSettings = Field(default_factory=CaptureSettings)
     geometry: GeometrySettings = Field(default_factory=GeometrySettings)
     neurons: NeuronSettings = Field(default_factory=NeuronSettings)
+    circuits: CircuitSettings = Field(default_factory=CircuitSettings)
 
 
-class DynamicsStudy(Settings):
-    """Networks whose representations are measured at every step."""
-
-    kind: Literal["dynamics"] = "dynamics"
+class _Study(Settings):
     title: str | None = Field(None, description="Title in figures and report; the study's key, if not given.")
     defaults: dict[str, Any] = Field({}, description="Settings that every run of this study starts from.")
-    runs: dict[Name, RunSettings] = Field(
-        min_length=1, description="The runs, by name. Names are unique over all studies."
-    )
     analyses: dict[str, Any] = Field({}, description="Analysis settings of this study, over those at the top.")
 
     @model_validator(mode="before")
@@ -259,10 +351,37 @@ class DynamicsStudy(Settings):
         return data
 
 
+class DynamicsStudy(_Study):
+    """Networks whose representations are measured at every step."""
+
+    kind: Literal["dynamics"] = "dynamics"
+    runs: dict[Name, RunSettings] = Field(
+        min_length=1, description="The runs, by name. Names are unique over all studies."
+    )
+
+
+class CircuitsStudy(_Study):
+    """Ensembles of small networks on logic gates, all of whose circuits are enumerated."""
+
+    kind: Literal["circuits"] = "circuits"
+    runs: dict[Name, CircuitRunSettings] = Field(
+        min_length=1, description="The ensembles, by name; the first is the one that the others are compared with."
+    )
+
+
+def _kind(study: Any) -> str:
+    return study.get("kind", "dynamics") if isinstance(study, dict) else getattr(study, "kind", "dynamics")
+
+
+Study = Annotated[
+    Annotated[DynamicsStudy, Tag("dynamics")] | Annotated[CircuitsStudy, Tag("circuits")], Discriminator(_kind)
+]
+
+
 class Config(Settings):
     """The whole of `config.yaml`."""
 
-    studies: dict[Name, DynamicsStudy] = Field({}, description="The studies, by name.")
+    studies: dict[Name, Study] = Field({}, description="The studies, by name.")
     analyses: Analyses = Field(default_factory=Analyses)
     cache: str = Field("cache", description="Folder in which fetched data sets are kept.")
 

@@ -76,13 +76,13 @@ class Workflow:
 
     def files(self, pattern: str, kind: str | None = None) -> list[str]:
         """`pattern` filled in with `run` and `study` for every run (of the studies of one kind)."""
-        studies = set(self.studies(kind))
-        return [pattern.format(run=run.name, study=run.study) for run in self.runs.values() if run.study in studies]
+        runs = (run for run in self.runs.values() if kind in (None, run.kind))
+        return [pattern.format(run=run.name, study=run.study) for run in runs]
 
     def label(self, run: Run) -> str:
         """How figures name a run."""
         name = run.settings.label or run.key
-        return name if len(run.settings.seeds) == 1 else f"{name}, seed {run.seed}"
+        return name if run.seed is None or len(run.settings.seeds) == 1 else f"{name}, seed {run.seed}"
 
 
 def _short(file: str | os.PathLike) -> str:
