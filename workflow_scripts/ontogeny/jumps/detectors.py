@@ -1,0 +1,288 @@
+"""The registry of detectors, and `detect_jumps`, which runs one of them, or a user's own, on a series.
+
+To add a detector: write a function that takes a finite float64 series (n,) and its settings as keyword
+arguments with defaults, and returns events; add one entry to `DETECTORS`. An event is an index (the first
+point of the new level), or (index, score), or (index, score, size), or anything with an `index` attribute.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.jumps.events import (
+    LONGEST_GAP,
+    NOISE_FLOOR,
+    Detection,
+    Jump,
+    above_floor,
+    as_series,
+    level_change,
+)
+
+Events = Iterable[Any]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """An entry of the registry: the function, what it does in a line, and the least length it judges."""
+
+    function: Callable[..., Events]
+    summary: str
+    shortest: int = 3
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings and their defaults, read from the function's signature."""
+        return {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.function).parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+
+
+def z_score_flags(values: Any, window: int = 50, threshold: float = 3.0, min_samples: int = 20) -> np.ndarray:
+    """Signed rolling z-scores of those points that exceed `threshold`, 0 elsewhere; (n,) or (series, n) alike.
+
+    A point i >= min_samples is compared with the mean and the population standard deviation of the up to
+    `window` points before it. Where the running sums leave a decision in doubt, it is taken again with the
+    plain two-pass formula, so decisions are those of the plain definition. A window without spread decides nothing.
+    """
+    series = np.asarray(values, dtype=np.float64)
+    if series.ndim not in (1, 2):
+        raise OntogenyError(f"values has shape {series.shape}: give one series (n,) or a batch (series, n)")
+    x = np.ascontiguousarray(np.atleast_2d(series))
+    flags = np.zeros_like(x)
+    n = x.shape[1]
+    first = max(int(min_samples), 1)
+    if n <= first or not x.shape[0]:
+        return flags.reshape(series.shape)
+    centred = x - x.mean(axis=1, keepdims=True)
+    sums = np.zeros((x.shape[0], n + 1))
+    squares = np.zeros_like(sums)
+    np.cumsum(centred, axis=1, out=sums[:, 1:])
+    np.cumsum(centred * centred, axis=1, out=squares[:, 1:])
+    at = np.arange(first, n)
+    start = np.maximum(at - window, 0)
+    count = (at - start).astype(np.float64)
+    mean = (sums[:, first:n] - sums[:, start]) / count
+    variance = (squares[:, first:n] - squares[:, start]) / count - mean * mean
+    spread = squares[:, -1:] + 1e-300
+    away = centred[:, first:] - mean
+    np.subtract(away * away, threshold * threshold * variance, out=mean)
+    doubt = 1e-9 * (np.abs(variance) * threshold**2 + away * away) + 1e-12 * spread * threshold**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.where(mean > doubt, away / np.sqrt(np.maximum(variance, 0)), 0.0)
+    flags[:, first:] = np.where(np.isfinite(found), found, 0.0)
+    rows, columns = np.nonzero(~(np.abs(mean) > doubt))
+    for block in range(0, rows.size, 65536):
+        _decide_plainly(
+            x, flags, rows[block : block + 65536], columns[block : block + 65536] + first, window, threshold
+        )
+    return flags.reshape(series.shape)
+
+
+def _decide_plainly(
+    x: np.ndarray, flags: np.ndarray, rows: np.ndarray, at: np.ndarray, window: int, threshold: float
+) -> None:
+    full = at >= window
+    if full.any():
+        windows = np.lib.stride_tricks.sliding_window_view(x, window, axis=1)[rows[full], at[full] - window]
+        _judge(x, flags, rows[full], at[full], windows.mean(axis=1), windows.std(axis=1), threshold)
+    for row, i in zip(rows[~full], at[~full]):
+        past = x[row, :i]
+        _judge(x, flags, [row], [i], past.mean(), past.std(), threshold)
+
+
+def _judge(x, flags, rows, at, mean, std, threshold) -> None:
+    away = x[rows, at] - mean
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(std > 1e-12 * np.abs(mean), away / std, 0.0)
+    flags[rows, at] = np.where(np.abs(z) > threshold, z, 0.0)
+
+
+def z_score(series: np.ndarray, window: int = 50, threshold: float = 3.0, min_samples: int = 20) -> Events:
+    """Rolling z-score over a trailing window (`z_score_flags`); a run of flagged points is one event."""
+    _positive(window=window, threshold=threshold, min_samples=min_samples)
+    flags = z_score_flags(series, window, threshold, min_samples)
+    events = []
+    for run in _runs(flags):
+        i = run[int(np.argmax(np.abs(flags[run])))]
+        events.append((i, abs(flags[i]), series[i] - series[max(i - window, 0) : i].mean()))
+    return events
+
+
+def gradient(series: np.ndarray, threshold: float = 3.0) -> Events:
+    """|gradient| (central differences) above `threshold` times the gradient's standard deviation over the series."""
+    _positive(threshold=threshold)
+    slope = np.gradient(series)
+    spread = slope.std()
+    if not spread > 0:
+        return []
+    flags = np.where(np.abs(slope) > threshold * spread, slope / spread, 0.0)
+    events = []
+    for run in _runs(flags, gap=1):
+        peak = run[int(np.argmax(np.abs(flags[run])))]
+        left, right = max(peak - 1, 0), min(peak + 1, series.size - 1)
+        i = peak if abs(series[peak] - series[left]) >= abs(series[right] - series[peak]) else right
+        events.append((max(i, 1), abs(flags[peak]), series[right] - series[left]))
+    return events
+
+
+def _runs(flags: np.ndarray, gap: int = 8) -> list[np.ndarray]:
+    """Indices of flagged points of one sign, split where more than `gap` points lie between two of them."""
+    runs = []
+    for sign in (1, -1):
+        at = np.flatnonzero(np.sign(flags) == sign)
+        if at.size:
+            runs += np.split(at, np.flatnonzero(np.diff(at) > gap) + 1)
+    return sorted(runs, key=lambda run: int(run[0]))
+
+
+def step(series: np.ndarray, threshold: float = 5.5) -> Events:
+    """Multi-scale self-normalised step test (see `ontogeny.jumps.multiscale`)."""
+    from ontogeny.jumps.multiscale import step_events
+
+    _positive(threshold=threshold)
+    return step_events(series, threshold)
+
+
+DETECTORS: dict[str, Detector] = {
+    "step": Detector(step, "multi-scale step test, normalised by its own neighbourhood", shortest=100),
+    "z_score": Detector(z_score, "rolling z-score over a trailing window", shortest=21),
+    "gradient": Detector(gradient, "gradient above a multiple of its standard deviation", shortest=3),
+}
+
+
+def detect_jumps(
+    values: Any,
+    steps: Any = None,
+    detector: str | Callable[..., Events] = "step",
+    *,
+    noise_floor: float = NOISE_FLOOR,
+    **settings: Any,
+) -> Detection:
+    """Find abrupt, lasting changes in a series.
+
+    values: numbers (n,), one for each logged step; steps: the logged steps (n,), rising, 0..n-1 if not given.
+    detector: a name in `DETECTORS`, or a function of a series that returns events (see this module).
+    noise_floor: least change, relative to the magnitude of the values around it, that can be a jump.
+    settings: the detector's own.
+
+    NaN and infinities are left out, as if those steps had not been logged (`.missing` counts them); a change
+    across more than four of them in a row cannot be placed and is not reported, but noted. Constant series give none.
+    A series too short for the detector gives none and `.abstained` says why.
+
+    Returns a `Detection`: a list of `Jump` in order of step. Raises OntogenyError for values or settings that
+    are no such thing.
+    """
+    series, places = as_series(values, steps)
+    name, entry = resolve_detector(detector)
+    settings = check_settings(name, entry, settings)
+    if not 0 <= noise_floor < 1:
+        raise OntogenyError(f"noise_floor = {noise_floor} is not a relative change: give a number from 0 to below 1")
+    kept = np.flatnonzero(np.isfinite(series))
+    finite = np.ascontiguousarray(series[kept])
+    told = {"detector": name, "settings": settings, "length": series.size, "missing": series.size - finite.size}
+    reason = abstention(finite, entry)
+    if reason:
+        return Detection(abstained=reason, **told)
+    if np.ptp(finite) <= noise_floor * np.max(np.abs(finite)):
+        return Detection(**told)
+    events = normal_events(entry.function(finite, **settings), finite, name)
+    jumps, notes = [], []
+    for i, score, size in events:
+        if not above_floor(finite, i, size, noise_floor):
+            continue
+        if kept[i] - kept[i - 1] > LONGEST_GAP + 1:
+            notes.append(
+                f"a change at step {places[kept[i]]} spans {kept[i] - kept[i - 1] - 1} missing values: left out"
+            )
+            continue
+        jumps.append(
+            Jump(places[kept[i]].item(), int(kept[i]), float(size), "up" if size > 0 else "down", float(score))
+        )
+    return Detection(jumps, notes=notes, **told)
+
+
+def resolve_detector(detector: str | Callable[..., Events] | Detector) -> tuple[str, Detector]:
+    """Name and registry entry of a detector given by name, as a function, or as an entry."""
+    if isinstance(detector, Detector):
+        return detector.function.__name__, detector
+    if callable(detector):
+        name = getattr(detector, "__name__", type(detector).__name__)
+        return name, Detector(detector, "a user's own")
+    if detector not in DETECTORS:
+        raise unknown("detector", detector, DETECTORS)
+    return detector, DETECTORS[detector]
+
+
+def check_settings(name: str, entry: Detector, settings: dict[str, Any]) -> dict[str, Any]:
+    """The detector's settings, completed with its defaults; OntogenyError for one that it does not have."""
+    try:
+        parameters = list(inspect.signature(entry.function).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return dict(settings)
+    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        for given in settings:
+            if given not in known:
+                raise unknown("setting", given, known or ["(none)"], f"detector {name}")
+    return {**entry.defaults, **settings}
+
+
+def abstention(finite: np.ndarray, entry: Detector) -> str | None:
+    """Why `entry` gives no judgement on this series, or None."""
+    if finite.size < entry.shortest:
+        return f"{finite.size} finite values, and this detector needs {entry.shortest}"
+    return None
+
+
+def normal_events(events: Events, series: np.ndarray, name: str) -> list[tuple[int, float, float]]:
+    """Events in any of the accepted forms as (index, score, size), in order, one for each index."""
+    found: dict[int, tuple[float, float | None]] = {}
+    for event in events:
+        index, score, size = _parts(event, name)
+        if not 0 <= index < series.size:
+            raise OntogenyError(f"detector {name} gave index {index} for a series of {series.size} values")
+        if index > 0 and (index not in found or score > found[index][0]):
+            found[index] = (score, size)
+    order = sorted(found)
+    sizes = []
+    for k, i in enumerate(order):
+        score, size = found[i]
+        if size is None:
+            low = order[k - 1] if k else 0
+            high = order[k + 1] if k + 1 < len(order) else series.size
+            size = level_change(series, i, low, high)
+            score = abs(size) if math.isnan(score) else score
+        sizes.append((i, score, size))
+    return sizes
+
+
+def _parts(event: Any, name: str) -> tuple[int, float, float | None]:
+    try:
+        if hasattr(event, "index") and not isinstance(event, list | tuple):
+            size = getattr(event, "size", None)
+            return int(event.index), float(getattr(event, "score", math.nan)), None if size is None else float(size)
+        parts = list(event) if isinstance(event, list | tuple | np.ndarray) else [event]
+        index = int(parts[0])
+        score = float(parts[1]) if len(parts) > 1 else math.nan
+        size = float(parts[2]) if len(parts) > 2 else None
+        return index, score, size
+    except (TypeError, ValueError, IndexError):
+        raise OntogenyError(
+            f"detector {name} gave {event!r}: an event is an index, (index, score) or (index, score, size)"
+        ) from None
+
+
+def _positive(**settings: float) -> None:
+    for name, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
+            raise OntogenyError(f"{name} = {value!r} must be a positive number")

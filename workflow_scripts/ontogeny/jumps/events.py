@@ -1,0 +1,117 @@
+"""What a jump is, what a detector gives back, and how a series is made ready for one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ontogeny.errors import OntogenyError
+
+NOISE_FLOOR = 1e-6
+"""Least relative change that can be a jump: below it, float32 rounding alone makes changes."""
+
+LONGEST_GAP = 4
+"""Missing values in a row across which a change can still be placed."""
+
+
+@dataclass(frozen=True)
+class Jump:
+    """One abrupt, lasting change of a series.
+
+    step: logged step of the first point of the new level; index: its position in the series as given;
+    size: change in the metric's units; direction: 'up' or 'down'; score: the detector's statistic, always
+    positive, larger is stronger; p_value: see `ontogeny.jumps.calibration.surrogate_p_values` (NaN when not asked for).
+    """
+
+    step: float
+    index: int
+    size: float
+    direction: str
+    score: float
+    p_value: float = math.nan
+
+
+class Detection(list):
+    """The jumps of one series, in order: a list of `Jump` that also says how it came about.
+
+    abstained: why the detector gave no judgement, or None when it judged (an empty list then means: no jump);
+    detector, settings: what was run; length: values given; missing: those that were not finite and were left out;
+    notes: what else a reader should know.
+    """
+
+    def __init__(
+        self,
+        jumps: Iterable[Jump] = (),
+        *,
+        abstained: str | None = None,
+        detector: str = "",
+        settings: dict[str, Any] | None = None,
+        length: int = 0,
+        missing: int = 0,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(jumps)
+        self.abstained = abstained
+        self.detector = detector
+        self.settings = dict(settings or {})
+        self.length = length
+        self.missing = missing
+        self.notes = tuple(notes)
+
+    def __repr__(self) -> str:
+        why = f", abstained={self.abstained!r}" if self.abstained else ""
+        return f"Detection({list(self)!r}, detector={self.detector!r}{why})"
+
+
+def as_series(values: Any, steps: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """`values` as float64 (n,) and their `steps` (n,), 0..n-1 by default; OntogenyError if they are no series."""
+    series = _numbers(values, "values")
+    if steps is None:
+        return series, np.arange(series.size)
+    places = np.asarray(steps)
+    if places.dtype.kind not in "iu":
+        places = _numbers(steps, "steps")
+    if places.shape != series.shape:
+        raise OntogenyError(f"steps has {places.size} entries and values {series.size}: give one step for each value")
+    if places.dtype.kind == "f" and not np.isfinite(places).all():
+        raise OntogenyError(
+            f"steps[{int(np.flatnonzero(~np.isfinite(places))[0])}] is not finite: give the step of every value"
+        )
+    later = places[1:] > places[:-1]
+    if not later.all():
+        i = int(np.flatnonzero(~later)[0]) + 1
+        raise OntogenyError(f"steps[{i}] = {places[i]} does not come after {places[i - 1]}: sort the steps, once each")
+    return series, places
+
+
+def _numbers(values: Any, name: str) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "cSUMmV":
+            raise TypeError
+        array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise OntogenyError(f"{name} must be numbers, one for each logged step") from None
+    if array.ndim != 1:
+        raise OntogenyError(f"{name} has shape {array.shape}: give one dimension, one number for each logged step")
+    return array
+
+
+def level_change(series: np.ndarray, index: int, low: int = 0, high: int | None = None, width: int = 8) -> float:
+    """Median of the up to `width` points from `index` on, minus that of those before, none outside [low, high)."""
+    high = series.size if high is None else high
+    after = series[index : min(index + width, high)]
+    before = series[max(index - width, low) : index]
+    if not after.size or not before.size:
+        return 0.0
+    return float(np.median(after) - np.median(before))
+
+
+def above_floor(series: np.ndarray, index: int, size: float, noise_floor: float, width: int = 8) -> bool:
+    """Whether |size| is more than `noise_floor` times the largest magnitude within `width` points of `index`."""
+    around = series[max(index - width, 0) : index + width]
+    return abs(size) > noise_floor * float(np.max(np.abs(around)))

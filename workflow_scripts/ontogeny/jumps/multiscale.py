@@ -1,0 +1,291 @@
+"""The default detector: a step test at several scales, each normalised by its own neighbourhood.
+
+At every split t of a series and for half-widths w of 1, 2, 4, 7 and 12 points, D is the mean of the w points from t
+on minus the mean of the w before. Two estimates of what D would be without a step there are taken from the
+differences centred 2w to the left and to the right, which a step at t does not touch: their mean, and the smaller
+of the two (0 if their signs differ). The contrast is D minus whichever leaves less; it is 0 where they disagree
+about the sign. So straight and curved drift cancel. It is divided by the median magnitude of the linear contrast
+D - (left + right) / 2 over about 80 splits around, beyond the reach of a step at t (of both sides, and no less
+than `SIDE` times that of either side), so colour and slowly or suddenly changing variance cancel too.
+
+The threshold rises for heavy tails: if, among the one-point contrasts of the whole series, the ratio of the 98%
+quantile to the median exceeds that of Gaussian noise, scores are divided by the square of the excess. A candidate
+must also persist (the four points after lie wholly beyond the four before), must be abrupt (most of the change
+across eight points takes place across two and four), and in data of a coarse resolution (whole numbers, half
+precision) must exceed 2.5 units of it. Candidates within 8 points are one event, the strongest.
+
+Arrays are (series, n) throughout: many series of one length at a time.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+WIDTHS = (1, 2, 4, 7, 12)
+THRESHOLD = 5.5
+HALF = 40
+SIDE = 0.7
+BLOCK = 8
+PERSISTENCE = 4
+MERGE = 8
+UNITS = 2.5
+LARGEST = 1e6
+
+# Standard deviation of the contrast relative to that of the linear contrast, in white noise, times 1.4826.
+_SCALE = 0.86 * 1.4826
+# 98% quantile over median of |Gaussian|.
+_GAUSSIAN_TAIL = 3.449
+
+
+def contrasts(x: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Contrast, linear contrast and D minus the smaller neighbour, each (series, n + 1), 0 where not defined.
+
+    Column t belongs to the split before point t; defined for 3 width <= t <= n - 3 width.
+    """
+    rows, n = x.shape
+    out = tuple(np.zeros((rows, n + 1)) for _ in range(3))
+    if n < 6 * width:
+        return out
+    sums = _window_sums(x, width)
+    difference = (sums[:, width:] - sums[:, :-width]) / width
+    middle = difference[:, 2 * width : difference.shape[1] - 2 * width]
+    left = difference[:, : middle.shape[1]]
+    right = difference[:, 4 * width :]
+    linear = middle - 0.5 * (left + right)
+    agreed = left * right > 0
+    smaller = np.where(np.abs(left) < np.abs(right), left, right)
+    shrunk = middle - np.where(agreed, smaller, 0.0)
+    least = np.where(np.abs(linear) < np.abs(shrunk), linear, shrunk)
+    inside = slice(3 * width, n - 3 * width + 1)
+    out[0][:, inside] = np.where(linear * shrunk > 0, least, 0.0)
+    out[1][:, inside] = linear
+    out[2][:, inside] = shrunk
+    return out
+
+
+def _window_sums(x: np.ndarray, width: int) -> np.ndarray:
+    """Sums of `width` consecutive points, (series, n - width + 1), by doubling."""
+    total, done, power, span = None, 0, x, 1
+    while True:
+        if width & span:
+            if total is None:
+                total, done = power, span
+            else:
+                length = x.shape[1] - done - span + 1
+                total = total[:, :length] + power[:, done : done + length]
+                done += span
+        if done == width:
+            return total
+        power = power[:, :-span] + power[:, span:]
+        span *= 2
+
+
+@functools.lru_cache(maxsize=64)
+def neighbourhoods(n: int, width: int) -> np.ndarray:
+    """For each block of 8 splits: start and end of the splits to its left and right that give its scale, (blocks, 4).
+
+    A block without enough of them has all zeros.
+    """
+    starts = np.arange(0, n + 1, BLOCK)
+    ends = starts + BLOCK
+    low, high, reach = 3 * width, n - 3 * width + 1, 3 * width - 1
+    left_end = np.maximum(starts - reach, low)
+    left = np.maximum(left_end - HALF, low)
+    right = np.minimum(ends + reach, high)
+    right_end = np.minimum(right + HALF, high)
+    n_left, n_right = left_end - left, right_end - right
+    right_end = np.where(n_left < HALF, np.minimum(right + 2 * HALF - n_left, high), right_end)
+    left = np.where(n_right < HALF, np.maximum(left_end - 2 * HALF + n_right, low), left)
+    bounds = np.stack([left, left_end, right, right_end], axis=1)
+    bounds[:, 1] = np.maximum(bounds[:, 0], bounds[:, 1])
+    bounds[:, 3] = np.maximum(bounds[:, 2], bounds[:, 3])
+    usable = (ends > low) & (starts < high) & (bounds[:, 1] - bounds[:, 0] + bounds[:, 3] - bounds[:, 2] >= 16)
+    bounds = np.where(usable[:, None], bounds, 0).astype(np.int64)
+    bounds.flags.writeable = False
+    return bounds
+
+
+def block_medians_numpy(magnitude: np.ndarray, bounds: np.ndarray, side: float) -> np.ndarray:
+    """Median of `magnitude` (series, n + 1) over each block's neighbourhood, and no less than `side` times that of
+    either side of 20 or more: (series, blocks), NaN for a block without one. The upper of two middle values counts."""
+    out = np.full((magnitude.shape[0], len(bounds)), np.nan)
+    counts = np.stack([bounds[:, 1] - bounds[:, 0], bounds[:, 3] - bounds[:, 2]], axis=1)
+    for n_left, n_right in np.unique(counts, axis=0):
+        if n_left + n_right == 0:
+            continue
+        blocks = np.flatnonzero((counts == (n_left, n_right)).all(axis=1))
+        left = magnitude[:, bounds[blocks, 0][:, None] + np.arange(n_left)]
+        right = magnitude[:, bounds[blocks, 2][:, None] + np.arange(n_right)]
+        scale = _upper_median(np.concatenate([left, right], axis=2))
+        for part in (left, right):
+            if part.shape[2] >= 20:
+                scale = np.maximum(scale, side * _upper_median(part))
+        out[:, blocks] = scale
+    return out
+
+
+def _upper_median(values: np.ndarray) -> np.ndarray:
+    middle = values.shape[-1] // 2
+    return np.partition(values, middle, axis=-1)[..., middle]
+
+
+@functools.cache
+def _compiled() -> Any:
+    """The compiled form of `block_medians_numpy`, or None without numba. Both give the same numbers."""
+    try:
+        from ontogeny.jumps.compiled import block_medians
+    except ImportError:
+        return None
+    return block_medians
+
+
+def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float) -> np.ndarray:
+    """`block_medians_numpy`, compiled where numba is installed."""
+    fast = _compiled()
+    return block_medians_numpy(magnitude, bounds, side) if fast is None else fast(magnitude, bounds, side)
+
+
+def resolution(x: np.ndarray) -> np.ndarray | None:
+    """Local unit (n,) of a series (n,) that holds many repeated values, 0 where it does not; None if it has none."""
+    n = x.size
+    if n < 2:
+        return None
+    ordered = np.sort(x)
+    if np.count_nonzero(ordered[1:] != ordered[:-1]) + 1 > 0.8 * n:
+        return None
+    least = 1e-9 * max(abs(ordered[0]), abs(ordered[-1]))
+    unit = np.zeros(n)
+    for start in range(0, n, 32):
+        around = np.sort(x[max(0, start - 40) : start + 72])
+        gaps = np.diff(around)
+        gaps = gaps[gaps > least]
+        if gaps.size and gaps.size + 1 < 0.8 * around.size:
+            unit[start : start + 32] = gaps.min()
+    return unit if unit.any() else None
+
+
+@functools.lru_cache(maxsize=64)
+def _penalty(n: int, width: int) -> np.ndarray:
+    bounds = neighbourhoods(n, width)
+    count = bounds[:, 1] - bounds[:, 0] + bounds[:, 3] - bounds[:, 2]
+    penalty = _SCALE * (1 + width / np.maximum(count, 1))
+    penalty.flags.writeable = False
+    return penalty
+
+
+def scores(x: np.ndarray, unit: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Signed score and contrast, in the series' units, of the strongest scale at every split: two (series, n + 1).
+
+    unit: resolution at each point, (n,) or None. Scores already hold the correction for heavy tails.
+    """
+    rows, n = x.shape
+    best, size = np.zeros((rows, n + 1)), np.zeros((rows, n + 1))
+    tail = None
+    for width in WIDTHS:
+        bounds = neighbourhoods(n, width)
+        if not bounds.any():
+            continue
+        contrast, linear, shrunk = contrasts(x, width)
+        scale = block_medians(np.abs(linear), bounds, SIDE) * _penalty(n, width)
+        if unit is not None:
+            scale = np.maximum(scale, 0.3 * unit[np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
+        scale = np.repeat(scale, BLOCK, axis=1)[:, : n + 1]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            z = contrast / scale
+            if width == WIDTHS[0]:
+                tail = _tail_excess(np.abs(shrunk[:, 3 : n - 2] / scale[:, 3 : n - 2]), n)
+        z[np.isnan(z)] = 0.0
+        np.clip(z, -LARGEST, LARGEST, out=z)
+        stronger = np.abs(z) > np.abs(best)
+        np.copyto(best, z, where=stronger)
+        np.copyto(size, contrast, where=stronger)
+    if tail is not None:
+        best /= tail[:, None]
+    return best, size
+
+
+def _tail_excess(magnitude: np.ndarray, n: int) -> np.ndarray:
+    """Divisor of the scores, 1 or more, for each row of one-point contrasts in units of their scale."""
+    magnitude = np.where(np.isfinite(magnitude), magnitude, 0.0)
+    last = magnitude.shape[1] - 1
+    half, high = int(0.5 * last), int(0.98 * last)
+    ordered = np.partition(magnitude, (half, high), axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = ordered[:, high] / ordered[:, half] / (_GAUSSIAN_TAIL * (1.1 + 1.6 / np.sqrt(n)))
+    return np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0) ** 2
+
+
+def candidates(
+    x: np.ndarray, threshold: float, unit: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row, split and signed score of every split that scores `threshold` and passes all checks."""
+    n = x.shape[1]
+    score, size = scores(x, unit)
+    score[:, :PERSISTENCE] = 0.0
+    score[:, n - PERSISTENCE + 1 :] = 0.0
+    rows, at = np.nonzero(np.abs(score) >= threshold)
+    if not rows.size:
+        return rows, at, np.zeros(0)
+    kept = np.ones(rows.size, dtype=bool)
+    if unit is not None:
+        kept = np.abs(size[rows, at]) > UNITS * unit[at]
+    sign = np.sign(score[rows, at])
+    kept &= _persists(x, rows, at, sign) & _is_abrupt(x, rows, at, sign)
+    rows, at = rows[kept], at[kept]
+    return rows, at, score[rows, at]
+
+
+def _persists(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
+    ahead = np.arange(PERSISTENCE)
+    after = sign[:, None] * x[rows[:, None], at[:, None] + ahead]
+    before = sign[:, None] * x[rows[:, None], at[:, None] - 1 - ahead]
+    return after.min(axis=1) > before.max(axis=1)
+
+
+def _is_abrupt(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
+    """Whether 40% of the change over eight points is found over two, and 60% over four, within a point of the place."""
+    n = x.shape[1]
+    abrupt = np.ones(rows.size, dtype=bool)
+    judged = (at >= 8) & (at <= n - 8)
+    if judged.any():
+        row, place, s = rows[judged], at[judged], sign[judged]
+        whole = _difference(x, row, place, 8) * s
+        for width, share in ((2, 0.4), (4, 0.6)):
+            nearest = [s * _difference(x, row, np.clip(place + shift, width, n - width), width) for shift in (-1, 0, 1)]
+            abrupt[judged] &= np.max(nearest, axis=0) >= share * whole
+    return abrupt
+
+
+def _difference(x: np.ndarray, rows: np.ndarray, at: np.ndarray, width: int) -> np.ndarray:
+    ahead = np.arange(width)
+    after = x[rows[:, None], at[:, None] + ahead]
+    before = x[rows[:, None], at[:, None] - 1 - ahead]
+    return (after - before).mean(axis=1)
+
+
+def strongest(at: np.ndarray, score: np.ndarray) -> list[int]:
+    """Positions in `at` of the strongest candidates, no two within `MERGE` points, in order of place."""
+    chosen: list[int] = []
+    for k in np.argsort(-np.abs(score), kind="stable"):
+        if all(abs(at[k] - at[j]) > MERGE for j in chosen):
+            chosen.append(int(k))
+    return sorted(chosen, key=lambda k: at[k])
+
+
+def step_events(series: np.ndarray, threshold: float = THRESHOLD) -> list[tuple[int, float]]:
+    """Index and score of the steps of one finite series (n,)."""
+    x = (series - np.median(series))[None, :]
+    _, at, score = candidates(x, threshold, resolution(series))
+    return [(int(at[k]), float(abs(score[k]))) for k in strongest(at, score)]
+
+
+def highest_scores(x: np.ndarray) -> np.ndarray:
+    """The highest score of any split that passes the checks, for every row of x (series, n); 0 where none does."""
+    centred = x - np.median(x, axis=1, keepdims=True)
+    rows, _, score = candidates(centred, 1.0)
+    out = np.zeros(x.shape[0])
+    np.maximum.at(out, rows, np.abs(score))
+    return out
