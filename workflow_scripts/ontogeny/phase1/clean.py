@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError
-from ontogeny.phase1.layouts import RawRun, RawTable
-from ontogeny.phase1.record import ALIASES, RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, tidy, unique_name
+from ontogeny.phase1.layouts import RawRun, RawTable, without_reserved
+from ontogeny.phase1.record import ALIASES, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, tidy, unique_name
 
 _MOST_NOTES = 200
 _LARGEST_STEP = 2**53
@@ -71,11 +71,11 @@ def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | N
             )
         blocks += [(own, layer, metric, *series) for (layer, metric), series in found.items()]
         for layer, metric in run.derived:
-            key = (_text(layer), ALIASES.get(metric, metric))
+            key = (_text(layer) or MODEL_LEVEL, ALIASES.get(metric, metric))
             if key in found:
                 derived.add((own, *key))
                 judge.note("derived", "rebuilt from other metrics, not recorded", run=own, layer=key[0], metric=key[1])
-        metadata[own] = _plain_text(run.metadata)
+        metadata[own] = without_reserved(_plain_text(run.metadata))
     if not blocks:
         told = "; ".join(map(str, judge.notes[:3]))
         raise OntogenyError(f"{judge.where} holds no measurement that can be read" + (f" ({told})" if told else ""))
@@ -97,7 +97,7 @@ def _clean_run(run: RawRun, name: str, judge: Judge) -> dict[tuple[str, str], Se
     found: dict[tuple[str, str], list[Series]] = {}
     for table in run.tables:
         for (layer, metric), series in _clean_table(table, name, judge).items():
-            key = (_text(layer), _text(metric))
+            key = (_text(layer) or MODEL_LEVEL, _text(metric) or "(unnamed)")
             found.setdefault((key[0], ALIASES.get(key[1], key[1])), []).append(series)
     one = {
         key: parts[0] if len(parts) == 1 else _merged(parts, lambda text, key=key: _conflict(judge, name, key, text))

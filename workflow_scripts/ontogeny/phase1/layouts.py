@@ -20,6 +20,9 @@ KNOWN_LAYOUTS = (
     "records per layer (`{layer: [{step, metric, ...}]}`), a list of runs, `{experiments: [runs]}`"
 )
 _DIMENSIONALITY = {*DIMENSIONALITY_METRICS, *(alias for alias, name in ALIASES.items() if name.endswith("_90"))}
+RESERVED = ("format", "run", "run_level", "per_layer", "derived")
+"""Entries of the metadata that the written format uses itself."""
+
 _LIST_OF_RUNS = ("experiments", "runs")
 _LAYER_MAPS = ("layer_metrics", "layers")
 
@@ -119,6 +122,11 @@ def _one_run(data: dict, where: str) -> RawRun:
     raise OntogenyError(
         f"{where} holds no Phase 1 record: its keys are {listed(data)}, and the known layouts are {KNOWN_LAYOUTS}"
     )
+
+
+def without_reserved(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata in which entries of the reserved names are called `recorded_...`."""
+    return {f"recorded_{key}" if key in RESERVED else key: value for key, value in metadata.items()}
 
 
 def step_key(row: Collection[str]) -> str | None:
@@ -231,7 +239,8 @@ def _columns(data: dict, ours: bool) -> RawRun:
         metadata.pop("format", None)
         _ours(run, metadata)
     run.name = _name(metadata)
-    metadata.pop("run", None)
+    if isinstance(metadata.get("run"), str):
+        metadata.pop("run")
     run.metadata = metadata
     return run
 

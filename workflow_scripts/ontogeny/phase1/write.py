@@ -12,7 +12,7 @@ import pandas as pd
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic, json_text, plain, write_csv, write_text
-from ontogeny.phase1.layouts import FORMAT
+from ontogeny.phase1.layouts import FORMAT, without_reserved
 from ontogeny.phase1.read import SUFFIXES, phase1_from_frame
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, metric_order, quote, wide_table
 
@@ -96,7 +96,7 @@ def _run_json(record: Phase1, run: str) -> str:
     extra = {
         name: found for name, found in once.items() if name not in repeated or not np.isin(found[0], covered).all()
     }
-    metadata: dict[str, Any] = {"format": FORMAT, "run": run, **record.metadata_of(run)}
+    metadata: dict[str, Any] = {"format": FORMAT, "run": run, **without_reserved(record.metadata_of(run))}
     if extra:
         table = wide_table(extra)
         metadata["run_level"] = {name: _listed(table[name].to_numpy()) for name in table}

@@ -1,0 +1,297 @@
+"""Architectures, data sets or any other groups of runs compared, with the run as the unit.
+
+Layers of one run share their weights' history, so they are no independent observations. Every comparison here either
+takes one number a run, or gives the runs random intercepts in a linear mixed model.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from math import comb
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ontogeny.errors import OntogenyError, unknown
+
+_MOST_EXACT = 20_000
+
+
+def holm(p_values: Iterable[float]) -> np.ndarray:
+    """Holm's step-down adjusted p-values (Holm 1979, Scand. J. Statist. 6); NaN stays NaN and is not counted."""
+    p_values = np.asarray(list(p_values), float)
+    out = np.full(p_values.shape, np.nan)
+    known = np.flatnonzero(np.isfinite(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    if len(order):
+        raised = p_values[order] * np.arange(len(order), 0, -1)
+        out[order] = np.minimum(np.maximum.accumulate(raised), 1.0)
+    return out
+
+
+def jump_rates(jumps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
+    """Jumps per 1,000 measured points of every series, zeros included.
+
+    `jumps` has the columns run, layer, metric (one row a jump). `series` lists all series that were searched: run,
+    layer, metric, points, as `searched_series` gives them. Returned: those columns, jumps, rate.
+    """
+    keys = ["run", "layer", "metric"]
+    _need(jumps, keys, "jumps")
+    _need(series, [*keys, "points"], "series")
+    counts = jumps.groupby(keys, observed=True).size().rename("jumps").reset_index()
+    table = series.merge(counts, on=keys, how="left")
+    table["jumps"] = table["jumps"].fillna(0).astype(int)
+    return table.assign(rate=1000 * table["jumps"] / table["points"])
+
+
+def searched_series(frame: pd.DataFrame, metrics: Sequence[str] | None = None, run_level: bool = False) -> pd.DataFrame:
+    """All series of a tidy table: run, layer, metric, points, first_step, last_step, in the table's order."""
+    from ontogeny.phase1 import RUN_LEVEL
+
+    if not run_level:
+        frame = frame[frame["layer"] != RUN_LEVEL]
+    if metrics is not None:
+        frame = frame[frame["metric"].isin(metrics)]
+    found = frame.groupby(["run", "layer", "metric"], sort=False, observed=True)["step"].agg(["size", "min", "max"])
+    return found.reset_index().rename(columns={"size": "points", "min": "first_step", "max": "last_step"})
+
+
+def compare_groups(
+    table: pd.DataFrame,
+    value: str,
+    group: str,
+    run: str = "run",
+    block: str | None = None,
+    resamples: int = 4999,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """All pairs of groups compared on run means: one row a pair.
+
+    `table` has one row an observation (a layer, a series), with its `run` and the run's `group`; observations of a run
+    are averaged first. With `block` (say the architecture, when `group` is the data set), runs are compared within
+    blocks that hold both groups: means a block, differences, signs flipped. Otherwise run labels are permuted, with
+    Welch's t as the statistic; exact when there are few enough ways, random (`resamples`) otherwise.
+
+    Columns: a, b, runs_a, runs_b (blocks: n in both), mean_a, mean_b, difference (a - b), low, high (95% bootstrap
+    over runs or blocks), hedges_g (Hedges 1981; blocked: of the differences), g_low, g_high (normal approximation),
+    p_value (two-sided), p_least (the smallest that this number of runs can give), p_holm. Pairs without two runs a
+    side have NaN there.
+    """
+    _need(table, [value, group, run, *([block] if block else [])], "the table")
+    means = _run_means(table, value, group, run, block)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for a, b in combinations(dict.fromkeys(means[group]), 2):
+        if block:
+            rows.append(_blocked_pair(means, value, group, block, a, b, resamples, rng))
+        else:
+            x, y = (means.loc[means[group] == name, value].to_numpy() for name in (a, b))
+            rows.append({"a": a, "b": b} | _free_pair(x, y, resamples, rng))
+    columns = ["a", "b", "runs_a", "runs_b", "mean_a", "mean_b", "difference", "low", "high"]
+    found = pd.DataFrame(rows, columns=[*columns, "hedges_g", "g_low", "g_high", "p_value", "p_least"])
+    return found.assign(p_holm=holm(found["p_value"]))
+
+
+def _run_means(table: pd.DataFrame, value: str, group: str, run: str, block: str | None) -> pd.DataFrame:
+    table = table[np.isfinite(table[value].astype(float))]
+    keys = [group, *([block] if block else [])]
+    per_run = table.groupby(run, sort=False, observed=True)[keys].nunique()
+    for key in keys:
+        mixed = per_run.index[per_run[key] > 1]
+        if len(mixed):
+            raise OntogenyError(f"run {mixed[0]!r} belongs to several values of {key!r}: each run needs one")
+    return table.groupby([run, *keys], sort=False, observed=True)[value].mean().reset_index()
+
+
+def _free_pair(x: np.ndarray, y: np.ndarray, resamples: int, rng: np.random.Generator) -> dict[str, Any]:
+    row: dict[str, Any] = {"runs_a": len(x), "runs_b": len(y)}
+    if len(x):
+        row["mean_a"] = x.mean()
+    if len(y):
+        row["mean_b"] = y.mean()
+    if min(len(x), len(y)) < 2:
+        return row
+    row["difference"] = x.mean() - y.mean()
+    both, n = np.concatenate([x, y]), len(x)
+    ways = comb(len(both), n)
+    if ways <= _MOST_EXACT:
+        chosen = np.zeros((ways, len(both)), bool)
+        for i, index in enumerate(combinations(range(len(both)), n)):
+            chosen[i, list(index)] = True
+        null = np.abs(_welch(both, chosen))
+        row["p_value"] = float((null >= abs(_welch(both, chosen[:1])[0]) * (1 - 1e-9)).mean())
+        row["p_least"] = (2 if len(x) == len(y) else 1) / ways
+    else:
+        order = rng.permuted(np.tile(np.arange(len(both)), (resamples, 1)), axis=1)
+        null = np.abs(_welch(both, order < n))
+        observed = abs(_welch(both, (np.arange(len(both)) < n)[None])[0])
+        row["p_value"] = (1 + int((null >= observed * (1 - 1e-9)).sum())) / (1 + resamples)
+        row["p_least"] = 1 / (1 + resamples)
+    boot = rng.choice(x, (resamples, len(x))).mean(axis=1) - rng.choice(y, (resamples, len(y))).mean(axis=1)
+    row["low"], row["high"] = np.quantile(boot, [0.025, 0.975])
+    pooled = np.sqrt(((len(x) - 1) * x.var(ddof=1) + (len(y) - 1) * y.var(ddof=1)) / (len(both) - 2))
+    if pooled > 0:
+        g = (1 - 3 / (4 * len(both) - 9)) * row["difference"] / pooled
+        half = 1.96 * np.sqrt(len(both) / (len(x) * len(y)) + g * g / (2 * len(both)))
+        row |= {"hedges_g": g, "g_low": g - half, "g_high": g + half}
+    return row
+
+
+def _welch(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Welch's t for every row of `chosen`, which marks the first group; 0 where nothing varies and means agree."""
+    n = chosen.sum(axis=1)
+    m = chosen.shape[1] - n
+    centred = values - values.mean()
+    sum_a, square_a = chosen @ centred, chosen @ centred**2
+    sum_b, square_b = -sum_a + centred.sum(), (centred**2).sum() - square_a
+    spread_a = np.maximum(square_a - sum_a**2 / n, 0) / (n - 1) / n
+    spread_b = np.maximum(square_b - sum_b**2 / m, 0) / (m - 1) / m
+    floor = 1e-12 * max(float(centred.std()), 1e-300)
+    return (sum_a / n - sum_b / m) / np.maximum(np.sqrt(spread_a + spread_b), floor)
+
+
+def _blocked_pair(
+    means: pd.DataFrame, value: str, group: str, block: str, a: Any, b: Any, resamples: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    cells = means.groupby([block, group], sort=False, observed=True)[value].mean().unstack()
+    paired = cells[[a, b]].dropna()
+    x, y = paired[a].to_numpy(), paired[b].to_numpy()
+    row: dict[str, Any] = {"a": a, "b": b, "runs_a": len(x), "runs_b": len(y)}
+    if not len(x):
+        return row
+    row |= {"mean_a": x.mean(), "mean_b": y.mean()}
+    if len(x) < 2:
+        return row
+    d = x - y
+    row["difference"] = d.mean()
+    if 2 ** len(d) <= _MOST_EXACT:
+        signs = 1 - 2 * ((np.arange(2 ** len(d))[:, None] >> np.arange(len(d))) & 1)
+        row["p_value"] = float((np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-9)).mean())
+        row["p_least"] = 2.0 / 2 ** len(d)
+    else:
+        signs = rng.choice([-1, 1], (resamples, len(d)))
+        row["p_value"] = (1 + int((np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-9)).sum())) / (1 + resamples)
+        row["p_least"] = 1 / (1 + resamples)
+    row["low"], row["high"] = np.quantile(rng.choice(d, (resamples, len(d))).mean(axis=1), [0.025, 0.975])
+    if d.std(ddof=1) > 0:
+        g = (1 - 3 / (4 * len(d) - 5)) * d.mean() / d.std(ddof=1)
+        half = 1.96 * np.sqrt(1 / len(d) + g * g / (2 * len(d)))
+        row |= {"hedges_g": g, "g_low": g - half, "g_high": g + half}
+    return row
+
+
+def mixed_model(
+    table: pd.DataFrame, value: str, factors: Sequence[str], covariates: Sequence[str] = (), run: str = "run"
+) -> pd.DataFrame:
+    """A linear mixed model of `value` with a random intercept for each run: one row a term.
+
+    `factors` are categories (each level against the first that appears), `covariates` numbers. Fitted by restricted
+    maximum likelihood (statsmodels MixedLM); intervals and p-values of single levels are Wald's with the normal
+    distribution. For each factor a row with `level` empty gives the joint Wald test with F; its denominator has
+    runs - terms degrees of freedom, or observations - runs - terms for a factor that varies within runs.
+
+    Columns: term, level, estimate, low, high, statistic, p_value, p_holm (over the joint tests and covariates),
+    run_variance, residual_variance, runs, observations, method ('mixed', or 'run means' where the mixed model did not
+    converge or no run has two rows). No rows where there are too few runs for the terms, or nothing varies.
+    """
+    _need(table, [value, run, *factors, *covariates], "the table")
+    columns = [value, run, *factors, *covariates]
+    data = table[columns].copy()
+    data[value] = data[value].astype(float)
+    data = data[np.isfinite(data[[value, *covariates]].astype(float)).all(axis=1)]
+    design, terms = _design(data, factors, covariates)
+    runs = data[run].nunique()
+    empty = pd.DataFrame(columns=_MODEL_COLUMNS)
+    if runs <= design.shape[1] or np.linalg.matrix_rank(design) < design.shape[1] or data[value].nunique() < 2:
+        return empty
+    fit, method = _fit(data[value].to_numpy(), design, data[run].to_numpy())
+    estimate, covariance, run_variance, residual_variance = fit
+    from scipy import stats
+
+    shared = {"run_variance": run_variance, "residual_variance": residual_variance, "runs": runs}
+    shared |= {"observations": len(data), "method": method}
+    rows = []
+    for i, (term, level) in enumerate(terms):
+        error = float(np.sqrt(max(covariance[i, i], 0)))
+        z = estimate[i] / error if error > 0 else np.nan
+        numbers = {"estimate": estimate[i], "low": estimate[i] - 1.96 * error, "high": estimate[i] + 1.96 * error}
+        rows.append(
+            {"term": term, "level": level, **numbers, "statistic": z, "p_value": 2 * stats.norm.sf(abs(z)), **shared}
+        )
+    for factor in factors:
+        at = [i for i, (term, _) in enumerate(terms) if term == factor]
+        if at:
+            b, v = estimate[at], covariance[np.ix_(at, at)]
+            f = float(b @ np.linalg.pinv(v) @ b) / len(at)
+            within = data.groupby(run, observed=True)[factor].nunique().max() > 1
+            freedom = (len(data) - runs if within else runs) - design.shape[1]
+            p = float(stats.f.sf(f, len(at), max(freedom, 1)))
+            rows.append({"term": factor, "level": "", "statistic": f, "p_value": p, **shared})
+    found = pd.DataFrame(rows, columns=_MODEL_COLUMNS)
+    tested = (found["level"] == "") & (found["term"] != "intercept")
+    found.loc[tested, "p_holm"] = holm(found.loc[tested, "p_value"])
+    return found
+
+
+_MODEL_COLUMNS = ["term", "level", "estimate", "low", "high", "statistic", "p_value", "p_holm"] + [
+    "run_variance",
+    "residual_variance",
+    "runs",
+    "observations",
+    "method",
+]
+
+
+def _design(
+    data: pd.DataFrame, factors: Sequence[str], covariates: Sequence[str]
+) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    columns, terms = [np.ones(len(data))], [("intercept", "")]
+    for factor in factors:
+        for level in list(dict.fromkeys(data[factor]))[1:]:
+            columns.append((data[factor] == level).to_numpy(float))
+            terms.append((factor, str(level)))
+    for name in covariates:
+        columns.append(data[name].to_numpy(float))
+        terms.append((name, ""))
+    return np.column_stack(columns), terms
+
+
+def _fit(y: np.ndarray, design: np.ndarray, runs: np.ndarray) -> tuple[tuple, str]:
+    """Estimates, their covariance, run and residual variance; and how they were found."""
+    codes = pd.factorize(runs)[0]
+    if np.bincount(codes).max() > 1:
+        from statsmodels.regression.mixed_linear_model import MixedLM
+
+        scale = y.std()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                fit = MixedLM(y / scale, design, groups=codes).fit(reml=True, method=["lbfgs", "powell"])
+                k = design.shape[1]
+                covariance = np.asarray(fit.cov_params())[:k, :k] * scale**2
+                between = float(np.asarray(fit.cov_re)[0, 0]) * scale**2
+                if fit.converged and np.isfinite(covariance).all() and (np.diag(covariance) > 0).all():
+                    return (
+                        np.asarray(fit.fe_params) * scale,
+                        covariance,
+                        between,
+                        float(fit.scale) * scale**2,
+                    ), "mixed"
+            except (np.linalg.LinAlgError, ValueError):
+                pass
+    counts = np.bincount(codes)
+    means = np.array([np.bincount(codes, weights=column) / counts for column in (y, *design.T)])
+    target, matrix = means[0], means[1:].T
+    estimate, *_ = np.linalg.lstsq(matrix, target, rcond=None)
+    rest = target - matrix @ estimate
+    variance = float(rest @ rest) / max(len(target) - matrix.shape[1], 1)
+    return (estimate, variance * np.linalg.pinv(matrix.T @ matrix), variance, np.nan), "run means"
+
+
+def _need(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+    for name in columns:
+        if name not in table.columns:
+            raise unknown("column", name, map(str, table.columns), what)
