@@ -242,6 +242,8 @@ def _reason(item: dict[str, Any], loc: Path_, known: list[str]) -> str:
         return f"unknown key '{key}': {hint}Known here: {', '.join(known)}"
     if item["type"] == "missing":
         return f"{key} is missing; it is required"
+    if item["type"] == "union_tag_invalid":
+        key, given = f"{key}.kind", context["tag"]
     if item["type"] in ("union_tag_invalid", "literal_error"):
         allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags") or ""))
         guess = nearest(str(given), allowed)

@@ -73,6 +73,7 @@ def train(
             "seed": identity["seed"],
             "threads": threads,
             "layers": {layer.name: layer.path for layer in layers},
+            "nonlinearities": {layer.name: layer.nonlinearity or "none" for layer in layers},
             "parameters": count_parameters(learner.model),
             "data": setup.record,
             "versions": versions(),
