@@ -90,6 +90,11 @@ class Samples:
     budget: int
     pairs: NDArray[np.int64] = field(repr=False)
 
+    @property
+    def n_rows(self) -> int:
+        """The number of validation rows."""
+        return int(self.rows.sum())
+
     @classmethod
     def of(cls, x: ArrayLike, y: ArrayLike, n_inputs: int, accuracy_threshold: float = 0.99) -> Samples:
         """Merge equal rows of x (rows, inputs) and y (rows, 1) and put the most telling samples first.
@@ -186,12 +191,14 @@ class CircuitCount:
 class _Problem:
     """A checked network with its samples, ready for the search."""
 
-    def __init__(self, weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, slope) -> None:
+    def __init__(
+        self, weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, slope, samples=None
+    ) -> None:
         matrices, vectors, sizes = check_weights(weights, biases)
         if activation not in ACTIVATIONS:
             raise unknown("activation", activation, ACTIVATIONS)
         self.sizes, self.layout = sizes, Layout(sizes)
-        self.samples = Samples.of(x, y, sizes[0], accuracy_threshold)
+        self.samples = Samples.of(x, y, sizes[0], accuracy_threshold) if samples is None else samples
         self.max_active = max_active_neurons(self.layout.n_hidden, candidates, min_sparsity)
         self.candidates, self.min_sparsity = candidates, min_sparsity
         widest = max(sizes)
