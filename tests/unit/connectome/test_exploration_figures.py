@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ontogeny.connectome.explore import Search, compare_policies
 from ontogeny.connectome.policy import Record, propose, ucb_scores
+from ontogeny.connectome.search import Search, compare_policies
 from ontogeny.connectome.space import FIRST_SETTINGS
 from ontogeny.errors import OntogenyError
 from ontogeny.plotting.exploration import (

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ontogeny.connectome.explore import Search
 from ontogeny.connectome.policy import (
     POLICIES,
     Proposal,
@@ -26,6 +25,7 @@ from ontogeny.connectome.policy import (
     ucb_scores,
     valid_prefix,
 )
+from ontogeny.connectome.search import Search
 from ontogeny.connectome.space import FIRST_SETTINGS, SPACE, STUDY_FIRST, STUDY_SPACE
 from ontogeny.errors import OntogenyError
 from ontogeny.files import json_text
@@ -185,7 +185,7 @@ def test_strategies_follow_the_conditions():
     assert streak(run) == 6
 
 
-def test_a_large_c_is_nearly_breadth_first_and_a_small_one_is_not():
+def test_at_the_studys_c_every_node_gets_a_child_before_any_gets_two_and_at_a_small_c_not():
     rng = np.random.default_rng(0)
     scores = [tuple(rng.uniform(0.3, 0.8, 2)) for _ in range(12)]
     children = lambda c: len({r.parent for r in grow(scores, rules(ucb_c=c))})  # noqa: E731

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.connectome.explore import Search, holm, read_records, search_json
 from ontogeny.connectome.policy import BlockEnd, Record, Rules, Setting, propose, short, success, ucb_scores
+from ontogeny.connectome.search import Search, holm, read_records, search_json
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json, read_text, write_csv, write_json, write_text
 
@@ -45,7 +45,7 @@ _MODES = {
 
 def sparsity(filling_factor: float) -> str:
     """A filling factor as the study writes it: 75% (connectivity_filling_factor=0.75)."""
-    return f"{filling_factor * 100:g}% (connectivity_filling_factor={filling_factor:g})"
+    return f"{filling_factor * 100:g}% (connectivity_filling_factor={float(filling_factor)})"
 
 
 def _number(metrics: Mapping[str, Any], name: str, form: str = ".3f") -> str:
@@ -84,7 +84,7 @@ def scatter_text(metrics: Mapping[str, Any]) -> str:
     """The Scatter line: the reading that came with the metrics, or the slope where there is none."""
     text = metrics.get("scatter")
     if isinstance(text, str) and text.strip():
-        return _line(text)
+        return _line(text).removeprefix("Scatter:").strip()
     slope = metrics.get("slope")
     return f"slope {slope:.2f}" if isinstance(slope, int | float) and not isinstance(slope, bool) else "not read"
 
@@ -404,7 +404,7 @@ def memory_text(records: Sequence[Record], search: Search, notes: Sequence[str] 
     for row in table.tail(budget).itertuples():
         best = {"connectivity_R2": row.best_R2, "cluster_accuracy": row.best_cluster}
         out.append(
-            f"| {row.block} | {row.filling_factor * 100:g}% | {row.filling_factor:g} | "
+            f"| {row.block} | {row.filling_factor * 100:g}% | {float(row.filling_factor)} | "
             f"{_number(best, 'connectivity_R2')} | {_number(best, 'cluster_accuracy')} | {short(row.coeff_W_L1)} | "
             f"{short(row.learning_rate_W_start)} | {row.finding.replace('|', '/')} |"
         )
@@ -414,7 +414,7 @@ def memory_text(records: Sequence[Record], search: Search, notes: Sequence[str] 
         low, high = short(known.low), short(known.high)
         span = low if low == high else f"{low} to {high}"
         note = known.note.replace("|", "/")
-        out.append(f"| {known.filling_factor * 100:g}% | {known.filling_factor:g} | {span} | {note} |")
+        out.append(f"| {known.filling_factor * 100:g}% | {float(known.filling_factor)} | {span} | {note} |")
 
     found = principles(records, search)
     out += ["", "### Established Principles", ""]

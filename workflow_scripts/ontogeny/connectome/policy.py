@@ -9,9 +9,13 @@ The tree policy is the published study's (arXiv 2602.13325): the parent is the n
     UCB(k) = (0.6 R2_k + 0.4 cluster_k) + c sqrt(ln N / n_k),
 
 where N counts the nodes of the block and n_k counts node k and its descendants; the child differs from its parent in
-one setting. Rewards lie in [0, 1]. With the study's c = 1.414 and six iterations a block, a childless node carries a
-bonus of 1.4 to 1.9 and a node with one descendant loses 0.3 to 0.5 of it, which is more than settings usually differ:
-the tree is then searched nearly breadth-first, whatever the rewards. With c near 0.1 the rewards decide.
+one setting. Rewards lie in [0, 1]. With the study's c = 1.414 and two to six nodes, a childless node carries a bonus of
+1.18 to 1.89, and the first child takes 0.34 to 0.55 of it away, which is more than settings usually differ. So every
+node gets a child before any gets a second one, whatever its reward: nearly breadth-first where there are several
+childless nodes (the better one first), and a chain where the newest node is the only one, which the strategies
+explore and robustness-test, and the exploration rule, break up. With c near 0.1 the rewards decide. A tree of single
+changes pays where the search starts near good settings; from nowhere, random search finds better ones in as few
+iterations. `ontogeny.connectome.search.compare_policies` tells which holds.
 """
 
 from __future__ import annotations
@@ -142,7 +146,7 @@ class Record:
 
     `node` is the iteration's number over all blocks, and `parent` a node of the same block (None: root). `mutation`
     holds `setting, old, new, law`, or only `law` where no single setting changed. `evaluation` names what was
-    computed (see `ontogeny.connectome.explore.evaluation_key`), `cost` holds CPU and wall seconds.
+    computed (see `ontogeny.connectome.search.evaluation_key`), `cost` holds CPU and wall seconds.
     """
 
     block: int
@@ -532,7 +536,8 @@ def _pick(
     Every setting has the same weight at first. A direction that was taken has exp(2 g / s), g being its mean change
     of reward and s the largest change of the block (at least 0.02); where only the opposite direction was taken,
     exp(-g / s). A setting whose changes did next to nothing (|g| < s / 10) has its weight divided by one more than
-    the times that it was changed. Settings that a focus rule names have three times theirs.
+    the times that it was changed. Settings that a focus rule names have three times theirs, options a quarter until
+    they have been tried.
     """
     done = {_key(record.settings) for record in history}
     gains, tried = _gains(history, rules)
@@ -552,6 +557,8 @@ def _pick(
             weight /= 1 + tried.get(setting.name, 0)
         if rules.focus and setting.objective == rules.focus:
             weight *= 3
+        if setting.option and not same:
+            weight *= 0.25
         siblings = sum(other is setting for other, *_ in candidates)
         weights.append(weight / siblings)
         fresh.append({"setting": setting.name, "old": old, "new": new, "law": law})

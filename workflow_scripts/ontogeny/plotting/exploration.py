@@ -16,9 +16,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ontogeny.connectome.explore import PolicyComparison, Search
 from ontogeny.connectome.logbook import config_text, iteration_table, mutation_text, observation_text, scatter_text
 from ontogeny.connectome.policy import CLUSTER_WEIGHT, OUTCOMES, R2_WEIGHT, Record, Setting, short, ucb_scores
+from ontogeny.connectome.search import PolicyComparison, Search
 from ontogeny.errors import OntogenyError
 from ontogeny.files import write_text
 from ontogeny.plotting.style import COLOURS, INK, MUTED, SEQUENTIAL, colour_map, figure, save_figure

@@ -15,15 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ontogeny.connectome.explore import (
-    Search,
-    best_so_far,
-    compare_policies,
-    explore,
-    read_records,
-    record_path,
-    run_iteration,
-)
 from ontogeny.connectome.logbook import (
     analysis_text,
     block_table,
@@ -35,6 +26,15 @@ from ontogeny.connectome.logbook import (
     write_logbook,
 )
 from ontogeny.connectome.policy import Record, propose, valid_prefix
+from ontogeny.connectome.search import (
+    Search,
+    best_so_far,
+    compare_policies,
+    explore,
+    read_records,
+    record_path,
+    run_iteration,
+)
 from ontogeny.errors import OntogenyError
 
 LEVELS = (1.0, 0.5, 0.1)
@@ -63,7 +63,7 @@ class Objective:
             "test_pearson": 0.95,
             "final_loss": 1e-3 * (1.1 - r2),
             "training_time_min": 0.1,
-            "scatter": "tight diagonal",
+            "scatter": "Scatter: tight diagonal",
         }
 
 
@@ -108,7 +108,7 @@ def test_a_search_that_is_killed_goes_on_to_the_same_end(study, tmp_path):
 
 SLOW_SEARCH = """
 import sys, time
-from ontogeny.connectome.explore import explore
+from ontogeny.connectome.search import explore
 
 def evaluate(settings, filling_factor, seed):
     time.sleep(0.15)
@@ -280,7 +280,7 @@ def test_the_log_is_append_only_and_has_the_studys_form(study):
         r"Config: lr_W=\S+, lr=\S+, lr_emb=\S+, coeff_W_L1=\S+, batch_size=\d+, data_aug=\d+", lines[entries[0] + 4]
     )
     assert config
-    assert lines[entries[0] + 3] == "Sparsity: 100% (connectivity_filling_factor=1)"
+    assert lines[entries[0] + 3] == "Sparsity: 100% (connectivity_filling_factor=1.0)"
     assert sum(line.startswith("INSTRUCTIONS EDITED:") for line in lines) >= 3
 
 
@@ -365,8 +365,8 @@ def test_notes_by_hand_stay_in_the_memory(study, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("| 1 | 100% | 1 |", "| one | 100% | 1 |", "line 9: a block number"),
-        ("| 1 | 100% | 1 |", "| 100% | 1 |", "line 9: 7 cells"),
+        ("| 1 | 100% | 1.0 |", "| one | 100% | 1.0 |", "line 9: a block number"),
+        ("| 1 | 100% | 1.0 |", "| 100% | 1.0 |", "line 9: 7 cells"),
         ("| Block | Sparsity |", "| Blocks | Sparsity |", "line 7: the comparison table has columns"),
         ("## Current Block", "## The Block", "'## Current Block' is missing"),
     ],
