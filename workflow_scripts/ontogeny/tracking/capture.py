@@ -60,7 +60,7 @@ class ActivationCapture:
         self.layers: dict[str, nn.Module] = {}
         self.enabled = True
         self._model: weakref.ref[nn.Module] | None = None
-        self._kept: dict[str, _Kept | Any] = {}
+        self._kept: dict[str, Any] = {}
         self._overwritten: dict[str, bool | None] = {}
         self._depth = 0
         self._wanted = (model, layers, layer_names)
@@ -104,9 +104,7 @@ class ActivationCapture:
         if self.layers and layer_name not in self.layers:
             raise unknown("layer", layer_name, self.layers)
         kept = self._kept.get(layer_name)
-        if not isinstance(kept, _Kept):
-            return kept
-        return self._intact(layer_name, kept)
+        return kept if kept is None or self.transform is not None else self._intact(layer_name, kept)
 
     def get_all_activations(self) -> dict[str, Any]:
         """The latest output of every layer that has one, by name, in the order of the layers."""
@@ -159,38 +157,25 @@ class ActivationCapture:
                 f"layer '{name}' puts out {type(output).__name__} without a tensor of two or more axes: watch another"
             )
         tensor = tensor.detach()
-        if self.max_rows is not None:
-            tensor = tensor[: self.max_rows]
         if self.transform is not None:
-            self._kept[name] = self.transform(name, tensor)
+            self._kept[name] = self.transform(name, tensor[: self.max_rows])
             return
         overwritten = self._overwritten[name]
         if overwritten is True or tensor.is_inference():
-            self._kept[name] = _Kept(None, 0, tensor.clone())
+            self._kept[name] = (None, 0, tensor[: self.max_rows].clone())
         else:
-            self._kept[name] = _Kept(tensor, tensor._version, tensor.clone() if overwritten is None else None)
+            copy = tensor[: self.max_rows].clone() if overwritten is None else None
+            self._kept[name] = (tensor, tensor._version, copy)
 
-    def _intact(self, name: str, kept: _Kept) -> torch.Tensor | None:
-        if kept.reference is None:
-            return kept.copy
-        changed = kept.reference._version != kept.version
+    def _intact(self, name: str, kept: tuple[torch.Tensor | None, int, torch.Tensor | None]) -> torch.Tensor | None:
+        """The output of (reference, version counter at the time, copy if one was made); learn who overwrites."""
+        reference, version, copy = kept
+        if reference is None:
+            return copy
+        changed = reference._version != version
         self._overwritten[name] = bool(self._overwritten[name]) or changed
-        if not changed:
-            kept.copy = None
-            return kept.reference
-        kept.reference = None
-        return kept.copy
-
-
-class _Kept:
-    """An output by reference (with the version counter it had) and, where needed, a copy of it."""
-
-    __slots__ = ("copy", "reference", "version")
-
-    def __init__(self, reference: torch.Tensor | None, version: int, copy: torch.Tensor | None) -> None:
-        self.reference = reference
-        self.version = version
-        self.copy = copy
+        self._kept[name] = (None, 0, copy) if changed else (reference, version, None)
+        return copy if changed else reference[: self.max_rows]
 
 
 class _Hook:

@@ -57,6 +57,7 @@ class HighFrequencyTracker:
         feature_axis: the axis of an output with more than two axes that holds the features (see `to_rows`).
         max_rows: use only the first so many samples of a batch.
         probe: a fixed input: a tensor, a tuple of positional or a dict of keyword arguments for the model.
+        device: where to measure, in place of what `capture_on_cpu` says.
 
     Raises OntogenyError for a setting out of its range and for layers that cannot be found.
     """
@@ -78,6 +79,7 @@ class HighFrequencyTracker:
         feature_axis: int | None = None,
         max_rows: int | None = None,
         probe: Any = None,
+        device: torch.device | str | None = None,
     ) -> None:
         if isinstance(sampling_frequency, bool) or not isinstance(sampling_frequency, int) or sampling_frequency < 1:
             raise OntogenyError(
@@ -88,6 +90,7 @@ class HighFrequencyTracker:
         self.model = model
         self.sampling_frequency = sampling_frequency
         self.capture_on_cpu = capture_on_cpu
+        self.device = torch.device("cpu") if device is None and capture_on_cpu else device
         self.enable_jump_detection = enable_jump_detection
         self.jump_z_threshold = jump_z_threshold
         self.jump_window_size = jump_window_size
@@ -258,7 +261,8 @@ class HighFrequencyTracker:
             output = self.activation_capture.get_activation(name)
             if output is not None:
                 matrix = self._matrix(name, output)
-                taken[name] = matrix.clone() if matrix._is_view() or matrix is output else matrix
+                shared = matrix.untyped_storage().data_ptr() == output.untyped_storage().data_ptr()
+                taken[name] = matrix.clone() if shared else matrix
         self.activation_capture.clear_activations()
         if not taken and not self._shapes:
             raise OntogenyError(
@@ -273,7 +277,7 @@ class HighFrequencyTracker:
 
     def _matrix(self, name: str, output: torch.Tensor) -> torch.Tensor:
         layout, axis = self._rows_of(self._layers[name], output.ndim)
-        matrix = to_rows(output.cpu() if self.capture_on_cpu else output, layout, axis)
+        matrix = to_rows(output if self.device is None else output.to(self.device), layout, axis)
         if name not in self._shapes:
             self._shapes[name] = (layout, matrix.shape[1])
         return matrix
