@@ -152,7 +152,7 @@ def layer_convergence(
     metrics: list[str] | None = None,
     band: float = BAND,
     resamples: int = 200,
-    shuffles: int = 999,
+    shuffles: int = 4999,
     seed: int = 0,
 ) -> Convergence:
     """Settling of every layer and metric, and the order of the layers in every run.

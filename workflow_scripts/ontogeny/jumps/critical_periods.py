@@ -34,13 +34,15 @@ class CriticalPeriods:
 
 
 def critical_periods(
-    jumps: pd.DataFrame, record: Phase1 | pd.DataFrame, tolerance: int = 3, shuffles: int = 999, seed: int = 0
+    jumps: pd.DataFrame, record: Phase1 | pd.DataFrame, tolerance: int = 3, shuffles: int | None = None, seed: int = 0
 ) -> CriticalPeriods:
     """Whether the layers of a run jump together, and when.
 
     `jumps` has run, layer, metric, step. For every run, every metric, and all metrics together (`ANY`; a layer's jumps
     in several metrics within the tolerance count once): two jumps of different layers coincide if they are at most
     `tolerance` measurements apart.
+
+    `shuffles` is by default enough for Holm's correction over the runs: 999, or 40 a run if that is more.
 
     `coordination`: run, metric, layers (that jump), jumps, coincidences, expected, low, high (mean and 95% range under
     circular shifts), ratio, p_circular, p_local (one-sided), p_value (the larger), p_holm (over runs, a metric at a
@@ -55,6 +57,7 @@ def critical_periods(
     record = record if isinstance(record, Phase1) else Phase1(record)
     rng = np.random.default_rng(seed)
     grids = _grids(record)
+    shuffles = max(999, 40 * len(grids)) if shuffles is None else shuffles
     rows, periods = [], []
     for metric in [*dict.fromkeys(jumps["metric"]), ANY]:
         chosen = jumps if metric == ANY else jumps[jumps["metric"] == metric]
@@ -172,10 +175,11 @@ def _summary(observed: float, circular: np.ndarray, local: np.ndarray) -> dict[s
 class LossRelation:
     """What the loss does around jumps.
 
-    `table`: lag (measurements; positive: after the jump), mean, expected, null_low, null_high (95% under the null that explains more), low,
-    high (95%, runs resampled; NaN with fewer than 3), p_value (over all lags at once). `peak_lag`, `peak_low`,
-    `peak_high`: lag of the largest departure and the 95% interval of it over resampled runs, NaN unless it is
-    significant. `p_value`: of the peak. `jumps`, `runs`: how many went in. `sentence`: the finding in words.
+    `table`: lag (measurements; positive: after the jump), mean, expected, null_low, null_high (95% under the null that
+    explains more), low, high (95%, runs resampled; NaN with fewer than 3), p_value (over all lags at once).
+    `peak_lag`, `peak_low`, `peak_high`: lag of the largest departure and the 95% interval of it over resampled runs,
+    NaN unless it is significant. `p_value`: of the peak. `jumps`, `runs`: how many went in. `sentence`: the finding
+    in words.
     """
 
     table: pd.DataFrame

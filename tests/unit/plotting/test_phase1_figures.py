@@ -1,0 +1,124 @@
+"""Figures of records: they show the layers, runs and jumps they are given, and stand empty or hostile tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from ontogeny.jumps.agreement import detector_agreement
+from ontogeny.jumps.characterise import characterise_jumps, jump_kinds
+from ontogeny.jumps.comparison import compare_groups, jump_rates, searched_series
+from ontogeny.jumps.convergence import layer_convergence
+from ontogeny.jumps.critical_periods import critical_periods, loss_relation
+from ontogeny.phase1 import find_records, phase1_from_frame, read_many
+from ontogeny.plotting import phase1 as figures
+from ontogeny.plotting import save_figure
+
+RESOURCES = Path(__file__).parents[3] / "resources" / "phase1"
+RUN = "cnn_shallow_mnist"
+
+
+@pytest.fixture(scope="module")
+def record():
+    return read_many(find_records(RESOURCES))
+
+
+@pytest.fixture(scope="module")
+def jumps(record):
+    rng = np.random.default_rng(0)
+    rows = []
+    for run, layer, metric, steps, values in record.each_series():
+        if layer != "(run)":
+            for i in rng.integers(10, 390, 2):
+                size = values[i + 5] - values[i - 5]
+                rows.append((run, layer, metric, steps[i], i, size, "up" if size > 0 else "down"))
+    return pd.DataFrame(rows, columns=["run", "layer", "metric", "step", "index", "size", "direction"])
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def labels(axis):
+    return [tick.get_text() for tick in axis.get_yticklabels()]
+
+
+def test_metrics_of_a_run(record, jumps, tmp_path):
+    fig = figures.plot_metrics(record, RUN, jumps)
+    assert fig.axes[0].get_ylabel() == "Stable rank\n(rebuilt)"
+    assert len(fig.axes) == 5
+    assert [len(axis.lines) for axis in fig.axes] == [3, 3, 3, 3, 1]
+    assert sum(len(c.get_offsets()) for c in fig.axes[0].collections) == 6
+    assert save_figure(fig, tmp_path / "metrics", record.wide("fc", RUN), formats=["png"])[0].stat().st_size > 10_000
+    assert len(figures.plot_metrics(record.select([RUN]), metrics=["stable_rank"]).axes) == 2
+
+
+def test_heat_map(record, jumps):
+    fig = figures.plot_heat_map(record, RUN, jumps)
+    assert labels(fig.axes[0]) == ["conv_layers.0", "conv_layers.3", "fc"]
+    grid = fig.axes[0].collections[0].get_array()
+    assert grid.shape == (3, 400)
+    assert abs(np.ma.median(grid)) < 0.1
+
+
+def test_figures_across_runs(record, jumps):
+    described = characterise_jumps(jumps, record)
+    rates = jump_rates(jumps, searched_series(record.frame))
+    fig = figures.plot_jump_overview(described, rates, {run: run.split("_")[0] for run in record.runs})
+    assert labels(fig.axes[0]) == record.runs[:1] + [figures.shortened(run) for run in record.runs[1:]]
+    assert len(fig.axes[1].patches) == 5
+    kinds = jump_kinds(described, references=5, most=3)
+    assert len(figures.plot_jump_kinds(described, kinds.labels, kinds.evidence, kinds.reason).axes) == 3
+    rates = rates.assign(kind=rates["run"].str.startswith("mlp").map({True: "mlp", False: "other"}))
+    fig = figures.plot_comparison(rates, compare_groups(rates, "rate", "kind"), "rate", "kind")
+    assert labels(fig.axes[0]) == ["other (3)", "mlp (2)"]
+    found = layer_convergence(record, ["participation_ratio"], resamples=20, shuffles=99)
+    fig = figures.plot_convergence(found.layers, found.order, "participation_ratio")
+    assert "settled" in fig.axes[0].get_title(loc="left")
+
+
+def test_critical_periods_and_agreement(record, jumps):
+    found, relation = critical_periods(jumps, record, shuffles=50), loss_relation(jumps, record, shuffles=50)
+    fig = figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence)
+    assert len(fig.axes) == 2
+    assert "(all)" in labels(fig.axes[0])
+    assert labels(figures.plot_run_periods(jumps, record, found.periods, RUN).axes[0])[-1] == "fc"
+    agreement = detector_agreement({"a": jumps, "b": jumps.iloc[::2]}, searched_series(record.frame), shuffles=20)
+    assert len(figures.plot_agreement(agreement).axes[0].texts) == 1
+
+
+def test_nothing_found_still_makes_figures(record, tmp_path):
+    none = pd.DataFrame(columns=["run", "layer", "metric", "step", "index", "size", "direction"])
+    described = characterise_jumps(none, record)
+    rates = jump_rates(none, searched_series(record.frame))
+    kinds = jump_kinds(described)
+    found, relation = critical_periods(none, record, shuffles=20), loss_relation(none, record, shuffles=20)
+    flat = phase1_from_frame(
+        pd.DataFrame({"run": "r", "layer": "a", "metric": "stable_rank", "step": range(100), "value": 2.0})
+    )
+    still = layer_convergence(flat, resamples=10)
+    made = [
+        figures.plot_metrics(record, RUN, none),
+        figures.plot_heat_map(flat, "r", none),
+        figures.plot_jump_overview(described, rates),
+        figures.plot_jump_kinds(described, kinds.labels, kinds.evidence, kinds.reason),
+        figures.plot_convergence(still.layers, still.order, "stable_rank"),
+        figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence),
+        figures.plot_run_periods(none, record, found.periods, RUN),
+        figures.plot_agreement(detector_agreement({"a": none, "b": none}, searched_series(record.frame))),
+    ]
+    for fig in made:
+        fig.draw_without_rendering()
+
+
+def test_hostile_names(tmp_path):
+    name = "$\\frac{<script>" + "x" * 200 + "\n"
+    frame = pd.DataFrame({"run": name, "layer": "$_{", "metric": "$^", "step": range(60), "value": np.arange(60.0)})
+    record = phase1_from_frame(frame)
+    for fig in (figures.plot_metrics(record), figures.plot_heat_map(record)):
+        save_figure(fig, tmp_path / "hostile", formats=["png"])
+    assert len(figures.shortened(name)) <= 34
