@@ -1,0 +1,220 @@
+"""How well a fit recovered the truth: wiring, cell types, functions and dynamics."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
+from ontogeny.errors import OntogenyError
+
+if TYPE_CHECKING:
+    from ontogeny.connectome.fit import Fit
+
+FUNCTION_RANGE = np.linspace(-3.0, 3.0, 61)
+
+
+def _off_diagonal(learned: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    learned, true = np.asarray(learned, np.float64), np.asarray(true, np.float64)
+    if learned.shape != true.shape or true.ndim != 2 or true.shape[0] != true.shape[1]:
+        raise OntogenyError(
+            f"learned W has shape {learned.shape} and the true W {true.shape}: two equal squares are wanted"
+        )
+    off = ~np.eye(len(true), dtype=bool)
+    return learned[off], true[off]
+
+
+def connectivity_r2(learned: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Agreement of a learned W (N, N) with the true one, diagonal left out.
+
+    psi's scale trades against W's, so a single scale k is fitted first: `connectivity_R2` is 1 - sum (w - k l)^2 /
+    sum (w - mean w)^2 with the least-squares k, over all pairs (true w, learned l). `slope` is that of the line
+    through 0 that predicts l from w; `connectivity_pearson` the correlation.
+    """
+    l, w = _off_diagonal(learned, true)  # noqa: E741
+    spread = float(((w - w.mean()) ** 2).sum())
+    if spread == 0:
+        raise OntogenyError("the true W has the same value everywhere: its recovery cannot be measured")
+    scale = float(w @ l / (l @ l)) if l.any() else 0.0
+    error = float(((w - scale * l) ** 2).sum())
+    varies = np.ptp(l) > 0
+    return {
+        "connectivity_R2": 1 - error / spread,
+        "slope": float(w @ l / (w @ w)),
+        "connectivity_pearson": float(np.corrcoef(l, w)[0, 1]) if varies else math.nan,
+    }
+
+
+def match_clusters(found: np.ndarray, true: np.ndarray) -> tuple[float, np.ndarray]:
+    """Share of members whose found cluster, under the best one-to-one matching, is their true type; and the matching.
+
+    The matching (clusters,) gives each found cluster its type, or -1 where clusters outnumber types.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    table = np.zeros((int(found.max()) + 1, int(true.max()) + 1), dtype=np.int64)
+    np.add.at(table, (found, true), 1)
+    rows, columns = linear_sum_assignment(-table)
+    matching = np.full(len(table), -1)
+    matching[rows] = columns
+    return float(table[rows, columns].sum() / len(true)), matching
+
+
+def cluster_functions(values: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
+    """k-means labels (N,) of functions given as `values` (points, N), each up to a constant."""
+    features = (values - values[len(values) // 2]).T
+    return _k_means(features, k, seed)
+
+
+def _k_means(features: np.ndarray, k: int, seed: int) -> np.ndarray:
+    from sklearn.cluster import KMeans
+
+    return KMeans(k, n_init=20, random_state=seed).fit_predict(features)
+
+
+def cluster_accuracies(result: Fit, types: np.ndarray, seed: int = 0) -> dict[str, float]:
+    """Agreement of recovered with true cell types (N,), three ways, each by the best matching.
+
+    `cluster_accuracy`: k-means on the learned functions phi(u, a_i), u in [-3, 3], k = number of types.
+    `cluster_accuracy_embedding`: k-means on the embeddings themselves, which are often thin filaments.
+    `cluster_accuracy_linkage`: single linkage on the embeddings, cut into k clusters.
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    k = int(types.max()) + 1
+    embedding = result.embedding
+    scaled = (embedding - embedding.mean(0)) / np.maximum(embedding.std(0), 1e-12)
+    merged = fcluster(linkage(scaled, "single"), k, "maxclust") - 1
+    return {
+        "cluster_accuracy": match_clusters(cluster_functions(result.phi(FUNCTION_RANGE), k, seed), types)[0],
+        "cluster_accuracy_embedding": match_clusters(_k_means(scaled, k, seed), types)[0],
+        "cluster_accuracy_linkage": match_clusters(merged, types)[0],
+    }
+
+
+def edge_threshold(result: Fit) -> np.ndarray:
+    """The |W| (N, N) above which an entry counts as an edge.
+
+    After a refinement: 6 standard errors, and at least a hundredth of the root mean square of W. Without one: half
+    of that root mean square.
+    """
+    size = float(np.sqrt(np.mean(result.W**2)))
+    if result.standard_errors is None:
+        return np.full_like(result.W, 0.5 * size)
+    return np.maximum(6 * result.standard_errors, 0.01 * size)
+
+
+def edge_detection(learned: np.ndarray, true: np.ndarray, threshold: float | np.ndarray) -> dict[str, float]:
+    """Precision and recall of |W| > threshold for entries that are not zero, AUROC of |W|, and share of right signs.
+
+    Precision and AUROC are NaN where the true matrix has no zero or no edge off its diagonal; `sign_accuracy` is
+    over the true edges.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    l, w = _off_diagonal(learned, true)  # noqa: E741
+    cut = np.broadcast_to(threshold, np.shape(learned))[~np.eye(len(learned), dtype=bool)]
+    found, edge = np.abs(l) > cut, w != 0
+    both = int((found & edge).sum())
+    return {
+        "edge_precision": both / int(found.sum()) if found.any() and not edge.all() else math.nan,
+        "edge_recall": both / int(edge.sum()) if edge.any() else math.nan,
+        "edge_AUROC": float(roc_auc_score(edge, np.abs(l))) if edge.any() and not edge.all() else math.nan,
+        "sign_accuracy": float((np.sign(l[edge]) == np.sign(w[edge])).mean()) if edge.any() else math.nan,
+    }
+
+
+def function_r2(result: Fit, truth: Activity) -> dict[str, float]:
+    """R2 of the recovered psi (after one scale and one constant) and phi (after a constant each), u in [-3, 3]."""
+    u = FUNCTION_RANGE
+    learned, true = result.psi(u), truth.psi(u)
+    learned, true = learned - learned.mean(), true - true.mean()
+    psi = float((learned @ true) ** 2 / ((learned @ learned) * (true @ true))) if learned.any() else 0.0
+    learned, true = result.phi(u), truth.phi(u)
+    learned, true = learned - learned.mean(0), true - true.mean(0)
+    phi = 1 - ((learned - true) ** 2).sum(0) / (true**2).sum(0)
+    return {"psi_R2": psi, "phi_R2": float(np.median(phi)), "phi_R2_worst": float(phi.min())}
+
+
+def rollout(
+    result: Fit, truth: Activity, frames: int = 400, trajectories: int = 2, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The true and the recovered network, left alone from the same new states: two arrays (trajectories, frames, N).
+
+    Each neuron starts from a value that it had in the first frame of some trajectory (or in any frame, of a single
+    one), so the joint state is new. Both are integrated with the Euler step of the data, without noise or input.
+    """
+    rng = np.random.Generator(np.random.PCG64([seed, 7]))
+    pool = truth.u[:, 0] if truth.u.shape[0] > 1 else truth.u[0]
+    state = rng.permuted(pool[rng.choice(len(pool), min(len(pool), 1000), replace=False)], axis=0)[:trajectories]
+    _, s, c = truth.params[truth.types].T
+    gain = truth.weights.T
+
+    def slope(u: np.ndarray) -> np.ndarray:
+        fired = np.tanh(u)
+        return fired @ gain + s * fired - c * u
+
+    paths = []
+    for step in (slope, result.derivative):
+        u = state.astype(np.float64)
+        path = np.empty((len(u), frames, u.shape[1]))
+        for frame in range(frames):
+            path[:, frame] = u
+            u = u + truth.delta_t * step(u)
+            np.clip(u, -1e6, 1e6, out=u)
+        paths.append(path)
+    return paths[0], paths[1]
+
+
+def rollout_metrics(true: np.ndarray, learned: np.ndarray) -> dict[str, float]:
+    """`test_R2` (over all values) and `test_pearson` (mean over neurons of the correlation in time) of a rollout."""
+    spread = ((true - true.mean((0, 1))) ** 2).sum()
+    a, b = (path.reshape(-1, path.shape[2]) for path in (true, learned))
+    a, b = a - a.mean(0), b - b.mean(0)
+    size = np.sqrt((a**2).sum(0) * (b**2).sum(0))
+    moving = size > 0
+    return {
+        "test_R2": float(1 - ((true - learned) ** 2).sum() / spread) if spread > 0 else math.nan,
+        "test_pearson": float(((a * b).sum(0)[moving] / size[moving]).mean()) if moving.any() else math.nan,
+    }
+
+
+def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) -> dict[str, Any]:
+    """Everything that is measured of a fit against the truth behind its data, under the study's names.
+
+    Keys: those of `connectivity_r2`, `cluster_accuracies`, `rollout_metrics`, `edge_detection` and `function_r2`, and
+    `spectral_radius` (true W), `spectral_radius_learned` (learned W in the true scale), `filling_factor`, `final_loss`,
+    `validation_loss` (error over variance on frames not trained on), `training_time_min` (CPU), `refined`,
+    `network_R2` (before the refinement), `classification` (see `ontogeny.connectome.policy.classify`: CONVERGED when
+    both R2 and cluster accuracy exceed 0.9; partial-W when only R2 does, partial-E when only the clusters do) and
+    `scatter`, the one-line reading of the scatter of W.
+
+    Raises OntogenyError when `truth` has no W or no types.
+    """
+    from ontogeny.connectome.diagnose import diagnose_scatter
+    from ontogeny.connectome.policy import classify
+
+    if truth.W is None or truth.types is None or truth.params is None:
+        raise OntogenyError("the activity comes without its true W and types: recovery cannot be measured against it")
+    weights = truth.weights
+    metrics: dict[str, Any] = connectivity_r2(result.W, weights)
+    metrics.update(cluster_accuracies(result, truth.types))
+    metrics.update(rollout_metrics(*rollout(result, truth, rollout_frames)))
+    scale = metrics["slope"] or 1.0
+    metrics.update(
+        spectral_radius=spectral_radius(truth.W),
+        spectral_radius_learned=spectral_radius(result.W / (scale * np.abs(truth.params[truth.types, 0])[:, None])),
+        filling_factor=filling_factor(truth.W),
+        final_loss=result.final_loss,
+        validation_loss=result.validation.get("after", math.inf) if result.refined else result.validation["before"],
+        training_time_min=sum(result.seconds.values()) / 60,
+        refined=result.refined,
+        network_R2=connectivity_r2(result.network_W, weights)["connectivity_R2"],
+    )
+    metrics.update(edge_detection(result.W, weights, edge_threshold(result)))
+    metrics.update(function_r2(result, truth))
+    metrics["classification"] = classify(metrics)
+    metrics["scatter"] = diagnose_scatter(result.W, weights)["text"]
+    return metrics

@@ -1,0 +1,481 @@
+"""Neural assemblies with known wiring: simulation, and what their activity can tell before anything is trained.
+
+The state of neuron i follows (model PDE_N2 of Allier et al., arXiv 2602.13325)
+
+    du_i/dt = -c_i u_i + s_i tanh(u_i) + g_i sum_j W_ij tanh(u_j) + input_i(t)
+
+where a neuron's type sets (g, s, c). The same family is often written with a leak -u/tau: c = 1 and 2 are tau = 1
+and 0.5. `W[i, j]` weighs the message from j to i.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ontogeny.errors import OntogenyError, unknown
+
+CONNECTIVITY_TYPES = ("lorentz", "gaussian", "low_rank", "file")
+DEFAULT_PARAMS = ((10.0, 1.0, 1.0), (10.0, 2.0, 1.0), (10.0, 1.0, 2.0), (10.0, 2.0, 2.0))
+_LARGEST = 1e6
+_AT_REST = 1e-3
+
+
+@dataclass(frozen=True)
+class ActivitySettings:
+    """Settings of a simulation.
+
+    `params` holds one (g, s, c) a type; neurons are dealt to types evenly and, with `shuffle_types`, in random order.
+    `connectivity_type`: "lorentz" is a standard Cauchy draw, values beyond 25 set to 0, divided by N**0.7; "gaussian"
+    has standard deviation 1/sqrt(N); "low_rank" is a product of Gaussian N x r and r x N factors over sqrt(r N);
+    "file" reads `connectivity_file` (CSV, npy or npz holding one square matrix). Each entry is then kept with
+    probability `connectivity_filling_factor`; the diagonal is 0.
+    Trajectories start from `initial_scale` * N(0, 1); `warm_up_frames` are integrated (forward Euler, step `delta_t`)
+    and thrown away. `noise_level` is the standard deviation of the noise added to the state at every step,
+    `measurement_noise` that added to the stored state. Neuron i gets the known input
+    `input_amplitude` * cos(2 pi (`input_frequency` t + phase_i)). `precision` is the type in which u and du are
+    stored; the right-hand side is always evaluated in float64, at the stored state.
+    """
+
+    n_neurons: int = 300
+    n_trajectories: int = 1
+    n_frames: int = 10_000
+    warm_up_frames: int = 0
+    delta_t: float = 0.01
+    initial_scale: float = 5.0
+    params: Sequence[Sequence[float]] = DEFAULT_PARAMS
+    shuffle_types: bool = True
+    connectivity_type: str = "lorentz"
+    connectivity_filling_factor: float = 1.0
+    connectivity_rank: int = 20
+    connectivity_file: str | None = None
+    noise_level: float = 0.0
+    measurement_noise: float = 0.0
+    input_amplitude: float = 0.0
+    input_frequency: float = 1.0
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Activity of an assembly, with the truth behind it where that is known.
+
+    `u` and `du` have shape (trajectories, frames, neurons): state, and its time derivative at that state (1 / unit of
+    `delta_t`). `input` has shape (frames, neurons), or is None. `W` is (neurons, neurons), row = receiver; `types` is
+    (neurons,) in 0..n_types-1; `params` is (n_types, 3): g, s, c.
+    """
+
+    u: np.ndarray
+    du: np.ndarray
+    W: np.ndarray | None = None
+    types: np.ndarray | None = None
+    params: np.ndarray | None = None
+    input: np.ndarray | None = None
+    delta_t: float = 0.01
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+
+    @property
+    def n_neurons(self) -> int:
+        return self.u.shape[2]
+
+    def phi(self, u: np.ndarray) -> np.ndarray:
+        """The true update function of every neuron at points `u` (points,): (points, neurons), without input."""
+        _, s, c = self.params[self.types].T
+        return -np.outer(u, c) + np.outer(np.tanh(u), s)
+
+    def psi(self, u: np.ndarray) -> np.ndarray:
+        """The true transfer function at points `u` of any shape."""
+        return np.tanh(u)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """g_i W_ij: what multiplies tanh(u_j) in neuron i, which is what a network can learn as its W."""
+        return self.params[self.types, 0][:, None] * self.W
+
+
+def settings_from(kind: type, given: Any, what: str) -> Any:
+    """`given` (None, a dict, or an instance of `kind`) as an instance of the dataclass `kind`; unknown keys refused."""
+    if isinstance(given, kind):
+        return given
+    if given is None:
+        return kind()
+    if not isinstance(given, Mapping):
+        raise OntogenyError(f"{what} settings must be a mapping of names to values, not {type(given).__name__}")
+    known = [f.name for f in fields(kind)]
+    for key in given:
+        if key not in known:
+            raise unknown(f"{what} setting", key, known)
+    defaults = {f.name: f.default for f in fields(kind) if f.default is not dataclasses.MISSING}
+    values = {}
+    for key, value in given.items():
+        default = defaults.get(key)
+        number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        if isinstance(default, bool):
+            if not isinstance(value, bool):
+                raise OntogenyError(f"{what} setting {key} is {value!r}: it must be true or false")
+        elif isinstance(default, int):
+            if not number or float(value) != int(value):
+                raise OntogenyError(f"{what} setting {key} is {value!r}: it must be a whole number")
+            value = int(value)
+        elif isinstance(default, float):
+            if not number or not math.isfinite(value):
+                raise OntogenyError(f"{what} setting {key} is {value!r}: it must be a finite number")
+            value = float(value)
+        values[key] = value
+    return kind(**values)
+
+
+def require(what: str, key: str, value: float, least: float, most: float = math.inf, open_below: bool = False) -> None:
+    """Raise OntogenyError unless `least` <= `value` <= `most` (`least` itself excluded if `open_below`)."""
+    if not (least < value if open_below else least <= value) or not value <= most:
+        bracket = "(" if open_below else "["
+        end = "infinity)" if math.isinf(most) else f"{most:g}]"
+        raise OntogenyError(f"{what} setting {key} is {value:g}: it must lie in {bracket}{least:g}, {end}")
+
+
+def _check(settings: ActivitySettings) -> np.ndarray:
+    for key, least in (("n_neurons", 2), ("n_trajectories", 1), ("n_frames", 2), ("warm_up_frames", 0)):
+        require("simulation", key, getattr(settings, key), least)
+    require("simulation", "connectivity_filling_factor", settings.connectivity_filling_factor, 0, 1, open_below=True)
+    require("simulation", "delta_t", settings.delta_t, 0, open_below=True)
+    for key in ("initial_scale", "noise_level", "measurement_noise", "input_amplitude", "input_frequency"):
+        require("simulation", key, getattr(settings, key), 0)
+    if settings.connectivity_type not in CONNECTIVITY_TYPES:
+        raise unknown("connectivity_type", settings.connectivity_type, CONNECTIVITY_TYPES)
+    if settings.precision not in ("float32", "float64"):
+        raise unknown("precision", settings.precision, ("float32", "float64"))
+    if settings.connectivity_type == "low_rank":
+        require("simulation", "connectivity_rank", settings.connectivity_rank, 1, settings.n_neurons)
+    if settings.connectivity_type == "file" and not settings.connectivity_file:
+        raise OntogenyError('connectivity_type is "file" but connectivity_file names none')
+    try:
+        params = np.asarray(settings.params, dtype=np.float64)
+    except (TypeError, ValueError):
+        params = np.empty(0)
+    if params.ndim != 2 or params.shape[1] != 3 or not len(params) or not np.isfinite(params).all():
+        raise OntogenyError("simulation setting params must be a list of [g, s, c], one finite triple a neuron type")
+    if len(params) > settings.n_neurons:
+        raise OntogenyError(f"params names {len(params)} neuron types for n_neurons {settings.n_neurons}: use fewer")
+    return params
+
+
+def read_connectivity(path: str | os.PathLike) -> np.ndarray:
+    """The square matrix in a CSV, npy or npz file, (N, N) float64. Raises OntogenyError if there is none."""
+    path = Path(path)
+    if not path.is_file():
+        raise OntogenyError(f"connectivity_file {path} does not exist")
+    try:
+        if path.suffix == ".npy":
+            matrix = np.load(path, allow_pickle=False)
+        elif path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                names = list(archive)
+                name = "W" if "W" in names else names[0] if len(names) == 1 else None
+                if name is None:
+                    raise OntogenyError(f"connectivity_file {path} holds {', '.join(names)}: name the matrix 'W'")
+                matrix = archive[name]
+        else:
+            matrix = np.loadtxt(path, delimiter=",", ndmin=2)
+        matrix = np.asarray(matrix, dtype=np.float64)
+    except (ValueError, TypeError, OSError) as error:
+        reason = str(error).split("\n")[0]
+        raise OntogenyError(f"connectivity_file {path} is not a matrix of numbers: {reason}") from None
+    return check_connectivity(matrix, f"connectivity_file {path}")
+
+
+def check_connectivity(matrix: np.ndarray, what: str = "W") -> np.ndarray:
+    """`matrix` as float64 if it is square and finite. Raises OntogenyError that names `what` otherwise."""
+    matrix = np.asarray(matrix, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        shape = " x ".join(map(str, matrix.shape))
+        raise OntogenyError(f"{what} has shape {shape}: a square matrix (neurons x neurons) is wanted")
+    if not np.isfinite(matrix).all():
+        row, column = np.argwhere(~np.isfinite(matrix))[0]
+        raise OntogenyError(f"{what} is not finite at row {row + 1}, column {column + 1}")
+    return matrix
+
+
+def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> np.ndarray:
+    """A connectivity matrix (N, N) float64 as `settings` describe it, row = receiver, zero diagonal."""
+    n = settings.n_neurons
+    if settings.connectivity_type == "lorentz":
+        W = rng.standard_cauchy((n, n))
+        W[np.abs(W) > 25] = 0
+        W /= n**0.7
+    elif settings.connectivity_type == "gaussian":
+        W = rng.standard_normal((n, n)) / math.sqrt(n)
+    elif settings.connectivity_type == "low_rank":
+        r = settings.connectivity_rank
+        W = rng.standard_normal((n, r)) @ rng.standard_normal((r, n)) / math.sqrt(r * n)
+    else:
+        W = read_connectivity(settings.connectivity_file)
+        if len(W) != n:
+            raise OntogenyError(
+                f"connectivity_file {settings.connectivity_file} wires {len(W)} neurons, but n_neurons is {n}: "
+                "make them equal"
+            )
+    if settings.connectivity_filling_factor < 1:
+        W = np.where(rng.random((n, n)) < settings.connectivity_filling_factor, W, 0.0)
+    W = W.copy()
+    np.fill_diagonal(W, 0)
+    return W
+
+
+def simulate_activity(
+    settings: ActivitySettings | Mapping[str, Any] | None = None, seed: int = 0, W: np.ndarray | None = None
+) -> Activity:
+    """Simulate an assembly: see `ActivitySettings` for the model and its settings.
+
+    A matrix given as `W` (N, N) replaces the drawn one (n_neurons then follows it). The derivative stored beside each
+    state is the right-hand side evaluated at that very state in float64, and is what the integrator used.
+    The same settings and seed give the same numbers. Raises OntogenyError on settings out of range, and when the
+    activity blows up.
+    """
+    settings = settings_from(ActivitySettings, settings, "simulation")
+    if W is not None:
+        W = check_connectivity(W)
+        settings = dataclasses.replace(settings, n_neurons=len(W))
+    params = _check(settings)
+    n, runs, frames = settings.n_neurons, settings.n_trajectories, settings.n_frames
+    wiring, typing, start, noise_stream, phases = (
+        np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(5)
+    )
+    W = draw_connectivity(settings, wiring) if W is None else W.copy()
+    np.fill_diagonal(W, 0)
+    types = np.arange(n) * len(params) // n
+    if settings.shuffle_types:
+        types = typing.permutation(types)
+    g, s, c = params[types].T
+    input_ = None
+    if settings.input_amplitude > 0:
+        time = settings.delta_t * np.arange(-settings.warm_up_frames, frames)[:, None]
+        drive = settings.input_amplitude * np.cos(2 * np.pi * (settings.input_frequency * time + phases.random(n)))
+        input_ = drive[settings.warm_up_frames :]
+    dtype = np.dtype(settings.precision)
+    u = np.empty((runs, frames, n), dtype)
+    du = np.empty((runs, frames, n), dtype)
+    state = (settings.initial_scale * start.standard_normal((runs, n))).astype(dtype).astype(np.float64)
+    gain = np.ascontiguousarray((g[:, None] * W).T)
+    for frame in range(-settings.warm_up_frames, frames):
+        fired = np.tanh(state)
+        slope = fired @ gain
+        fired *= s
+        slope += fired
+        slope -= c * state
+        if input_ is not None:
+            slope += drive[frame + settings.warm_up_frames]
+        if frame >= 0:
+            u[:, frame] = state
+            du[:, frame] = slope
+        slope *= settings.delta_t
+        state = state + slope
+        if settings.noise_level:
+            state += settings.noise_level * noise_stream.standard_normal(state.shape)
+        if dtype == np.float32:
+            state = state.astype(np.float32).astype(np.float64)
+        if frame % 100 == 0 and not np.abs(state).max() < _LARGEST:
+            raise OntogenyError(
+                f"the activity blows up at frame {frame} (|u| beyond {_LARGEST:g}): "
+                "make delta_t or the gains g smaller, or the leaks c larger"
+            )
+    if not np.isfinite(u[:, -1]).all():
+        raise OntogenyError("the activity blows up: make delta_t or the gains g smaller, or the leaks c larger")
+    if settings.measurement_noise:
+        u += (settings.measurement_noise * noise_stream.standard_normal(u.shape)).astype(dtype)
+    return Activity(
+        u=u,
+        du=du,
+        W=W,
+        types=types,
+        params=params,
+        input=input_,
+        delta_t=settings.delta_t,
+        settings={key: _plain(value) for key, value in dataclasses.asdict(settings).items()},
+        seed=seed,
+    )
+
+
+def _plain(value: Any) -> Any:
+    return (
+        [list(map(float, row)) for row in value]
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else value
+    )
+
+
+def as_activity(activity: Activity | np.ndarray, derivative: np.ndarray | None = None) -> Activity:
+    """Arrays (frames, neurons) or (trajectories, frames, neurons) as an Activity, checked.
+
+    Raises OntogenyError if the shapes differ or a value is not finite, naming where.
+    """
+    if isinstance(activity, Activity):
+        result = activity if derivative is None else dataclasses.replace(activity, du=np.asarray(derivative))
+    else:
+        if derivative is None:
+            raise OntogenyError("the derivative of the activity is missing: give an array shaped like the activity")
+        result = Activity(u=np.asarray(activity), du=np.asarray(derivative))
+    u, du = (array[None] if array.ndim == 2 else array for array in (result.u, result.du))
+    if u.ndim != 3 or min(u.shape) < 1:
+        raise OntogenyError(f"activity has shape {u.shape}: (trajectories, frames, neurons) is wanted")
+    if u.shape != du.shape:
+        raise OntogenyError(f"activity has shape {u.shape} but its derivative {du.shape}: they must agree")
+    for name, array in (("activity", u), ("derivative", du)):
+        if not math.isfinite(float(np.abs(array).max(initial=0))):
+            trajectory, frame, neuron = np.argwhere(~np.isfinite(array))[0]
+            value = array[trajectory, frame, neuron]
+            raise OntogenyError(
+                f"{name} holds {value} at trajectory {trajectory}, frame {frame}, neuron {neuron}: "
+                "every value must be finite"
+            )
+    return dataclasses.replace(result, u=u, du=du)
+
+
+def check_activity(activity: Activity) -> list[str]:
+    """What in the activity will keep a fit from working, one sentence each; an empty list if nothing."""
+    notes = []
+    u, du = activity.u, activity.du
+    frames = u.shape[1]
+    if np.abs(u).max() > _LARGEST:
+        notes.append(f"the activity reaches {np.abs(u).max():.3g}: it blows up, so no function of it can be learned")
+    speed = np.sqrt(np.mean(np.square(du[:, :: max(1, frames // 1000)], dtype=np.float64), axis=(0, 2)))
+    if not speed.max() > 0:
+        notes.append("the activity is at rest in every frame: there is nothing to learn from")
+    elif speed[-max(1, len(speed) // 10) :].max() < _AT_REST * speed.max():
+        rest = int(np.flatnonzero(speed >= _AT_REST * speed.max())[-1] + 1) * max(1, frames // 1000)
+        notes.append(
+            f"the activity dies out: from frame {rest} of {frames} on its speed is below {_AT_REST:g} of its "
+            "peak; use more and shorter trajectories, or stronger wiring"
+        )
+    still = np.flatnonzero(np.ptp(u.reshape(-1, u.shape[2])[:: max(1, u[..., 0].size // 5000)], axis=0) == 0)
+    if len(still) and speed.max() > 0:
+        notes.append(
+            f"{len(still)} neurons never change (the first is {still[0]}): their outgoing weights cannot be learned"
+        )
+    return notes
+
+
+def spectral_radius(W: np.ndarray) -> float:
+    """The largest absolute eigenvalue of `W` (N, N)."""
+    return float(np.abs(np.linalg.eigvals(np.asarray(W, dtype=np.float64))).max())
+
+
+def components(activity: Activity, shares: Sequence[float] = (0.9, 0.99), max_frames: int = 20_000) -> dict[float, int]:
+    """How many principal components of tanh(u) hold each share of its variance (frames thinned to `max_frames`)."""
+    fired = np.tanh(_thin(activity.u, max_frames).astype(np.float64))
+    variances = np.linalg.eigvalsh(np.cov(fired, rowvar=False))[::-1].clip(min=0)
+    held = np.cumsum(variances) / variances.sum()
+    return {share: int(np.searchsorted(held, share) + 1) for share in shares}
+
+
+def _thin(values: np.ndarray, max_frames: int) -> np.ndarray:
+    flat = values.reshape(-1, values.shape[-1])
+    return flat[:: max(1, -(-len(flat) // max_frames))]
+
+
+def lyapunov_exponent(activity: Activity, frames: int = 4000, blocks: int = 10) -> tuple[float, float]:
+    """The largest Lyapunov exponent (1 / time) and its standard error over `blocks` equal pieces.
+
+    A tangent vector is carried along the last `frames` stored frames of the first trajectory by the derivative of the
+    Euler map and normalised at each step (Benettin et al. 1980). The first tenth aligns it and is not counted.
+    """
+    path = activity.u[0, -frames:].astype(np.float64)
+    g, s, c = activity.params[activity.types].T
+    gain = g[:, None] * activity.W
+    vector = np.random.Generator(np.random.PCG64(0)).standard_normal(path.shape[1])
+    vector /= np.linalg.norm(vector)
+    growth = np.empty(len(path))
+    for frame, u in enumerate(path):
+        slope = 1 - np.tanh(u) ** 2
+        vector = vector + activity.delta_t * (-c * vector + slope * s * vector + gain @ (slope * vector))
+        size = np.linalg.norm(vector)
+        growth[frame] = math.log(size) / activity.delta_t
+        vector /= size
+    growth = growth[len(growth) // 10 :]
+    pieces = np.array([piece.mean() for piece in np.array_split(growth, min(blocks, len(growth)))])
+    return float(growth.mean()), float(pieces.std(ddof=1) / math.sqrt(len(pieces))) if len(pieces) > 1 else math.nan
+
+
+def oracle(activity: Activity, ridge: float = 1e-12, max_frames: int = 50_000) -> np.ndarray:
+    """The weights (N, N) that ridge regression finds, in float64, when it is told the true functions and the leak.
+
+    What the oracle cannot find is not in the data. `ridge` is relative to the mean variance of tanh(u).
+    """
+    u = _thin(activity.u, max_frames).astype(np.float64)
+    fired = np.tanh(u)
+    _, s, c = activity.params[activity.types].T
+    drive = _thin(activity.du, max_frames).astype(np.float64) + c * u - s * fired
+    if activity.input is not None:
+        drive -= _thin(np.broadcast_to(activity.input, activity.u.shape), max_frames)
+    gram = fired.T @ fired
+    gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram)
+    inverse = np.linalg.inv(gram)
+    weights = inverse @ (fired.T @ drive)
+    weights -= inverse * (np.diag(weights) / np.diag(inverse))
+    return weights.T
+
+
+def activity_report(activity: Activity) -> dict[str, Any]:
+    """What the activity can tell before any training.
+
+    Keys: `spectral_radius` (of W; None without truth), `lyapunov_exponent` and `lyapunov_se`, `components_90` and
+    `components_99` (of tanh(u)), `oracle_R2` (see `oracle`), `filling_factor`, `range` of u, `notes` (sentences of
+    `check_activity`) and `verdict` (one sentence).
+    """
+    activity = as_activity(activity)
+    notes = check_activity(activity)
+    held = components(activity)
+    report: dict[str, Any] = {
+        "n_neurons": activity.n_neurons,
+        "n_trajectories": activity.u.shape[0],
+        "n_frames": activity.u.shape[1],
+        "range": [float(activity.u.min()), float(activity.u.max())],
+        "components_90": held[0.9],
+        "components_99": held[0.99],
+        "spectral_radius": None,
+        "filling_factor": None,
+        "lyapunov_exponent": None,
+        "lyapunov_se": None,
+        "oracle_R2": None,
+    }
+    if activity.W is not None and activity.params is not None:
+        from ontogeny.connectome.metrics import connectivity_r2
+
+        exponent, error = lyapunov_exponent(activity)
+        report.update(
+            spectral_radius=spectral_radius(activity.W),
+            filling_factor=filling_factor(activity.W),
+            lyapunov_exponent=exponent,
+            lyapunov_se=error,
+            oracle_R2=connectivity_r2(oracle(activity), activity.weights)["connectivity_R2"],
+        )
+    report["notes"] = notes
+    report["verdict"] = "; ".join(notes) if notes else _verdict(report)
+    return report
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    exponent, found = report["lyapunov_exponent"], report["oracle_R2"]
+    if exponent is None:
+        return f"the activity is alive; {report['components_99']} components hold 99% of its variance"
+    kind = "chaotic" if exponent > 2 * report["lyapunov_se"] and exponent > 0 else "not chaotic"
+    there = (
+        "the wiring is there to be found" if found > 0.99 else "even the true functions do not give the whole wiring"
+    )
+    return (
+        f"the activity is alive and {kind} (exponent {exponent:.2f} +- {report['lyapunov_se']:.2f}); "
+        f"{there} (oracle R2 {found:.4f})"
+    )
+
+
+def filling_factor(W: np.ndarray) -> float:
+    """The share of off-diagonal entries of `W` that are not zero."""
+    n = len(W)
+    return float((np.count_nonzero(W) - np.count_nonzero(np.diag(W))) / (n * (n - 1)))
