@@ -50,7 +50,6 @@ def test_a_gaussian_has_no_stable_clusters(kind):
 
 
 def test_the_table_counts_clusters_by_step():
-    first, _ = blobs(3, seed=1)
     steps = np.repeat([10, 20, 30], 100)
     rows = np.concatenate([np.tile([0], 100), np.tile([0, 1], 50), np.tile([1, 2], 50)])
     centres = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0] * 9
@@ -64,7 +63,23 @@ def test_the_table_counts_clusters_by_step():
     ).all()
     assert np.bincount(result.assignments).tolist() == [150, 100, 50]
     assert result.step_agreement.ari == pytest.approx(adjusted_rand_score(steps, rows))
-    assert first.shape == matrix.shape
+    assert result.by_step.empty
+
+
+def test_agreement_with_labels_is_told_step_by_step():
+    matrix, labels = blobs(3)
+    steps = np.repeat([1, 2], 150)
+    labels = np.where(steps == 1, labels, np.random.default_rng(0).permutation(labels))
+    result = cluster(matrix, steps, k_range=range(2, 6), labels=labels)
+    assert result.by_step["step"].tolist() == [1, 2]
+    assert result.by_step["ari"][0] == pytest.approx(1)
+    assert abs(result.by_step["ari"][1]) < 0.1
+    assert result.by_step["p_adjusted"][0] == pytest.approx(2 / 200)
+
+
+def test_the_edge_of_the_range_is_named():
+    matrix, _ = blobs(5)
+    assert "more than were tried" in cluster(matrix, k_range=[4, 5]).reason
 
 
 def test_the_same_seed_gives_the_same_clusters():
@@ -110,7 +125,7 @@ def test_agreement_has_an_honest_p_value():
 
 def test_mistakes_are_named():
     matrix = np.random.default_rng(0).normal(size=(40, 3))
-    with pytest.raises(OntogenyError, match="too few for up to 8 clusters"):
+    with pytest.raises(OntogenyError, match="too few for up to 10 clusters"):
         cluster(matrix[:20])
     with pytest.raises(OntogenyError, match="not finite"):
         cluster(np.where(matrix > 1, np.nan, matrix))

@@ -13,6 +13,7 @@ from sklearn.cluster import KMeans
 from ontogeny.errors import OntogenyError
 
 _PERMUTATIONS = 199
+_BY_STEP = ["step", "ari", "low", "high", "p_value", "p_adjusted"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Clustering:
         low, high (its 95 % jackknife interval), within (share of the variance that is within clusters),
         null_within (its mean under the null), p_value (of this k alone).
     label_agreement, step_agreement: with the labels (if given) and with the steps; None without clusters.
+    by_step: the agreement with the labels step by step: step, ari, low, high, p_value, p_adjusted (Holm, over
+        steps); empty without labels or clusters.
     dimensions, variance_kept: principal axes the rows were described by, and their share of the variance.
     """
 
@@ -49,6 +52,7 @@ class Clustering:
     stability: pd.DataFrame
     label_agreement: Agreement | None
     step_agreement: Agreement | None
+    by_step: pd.DataFrame
     dimensions: int
     variance_kept: float
 
@@ -56,7 +60,7 @@ class Clustering:
 def cluster(
     matrix: Any,
     steps: Any = None,
-    k_range: Iterable[int] = range(2, 9),
+    k_range: Iterable[int] = range(2, 11),
     seed: int = 0,
     *,
     labels: Any = None,
@@ -141,12 +145,13 @@ def cluster(
     return Clustering(
         n_clusters=k,
         p_value=p_value,
-        reason=f"{k} clusters: {found}",
+        reason=f"{k} clusters: {found}" + ("; more than were tried may be as stable" if k == tried[-1] else ""),
         assignments=assignments,
         table=_by_step(assignments, steps, k),
         stability=table,
         label_agreement=None if labels is None else agreement(assignments, labels, groups, generator),
         step_agreement=agreement(assignments, steps, groups, generator) if len(np.unique(steps)) > 1 else None,
+        by_step=_agreement_by_step(assignments, labels, steps, groups, generator),
         dimensions=points.shape[1],
         variance_kept=kept,
     )
@@ -277,6 +282,23 @@ def _by_step(assignments: np.ndarray, steps: np.ndarray, k: int) -> pd.DataFrame
     return pd.DataFrame(rows, columns=["step", "cluster", "count", "share", "low", "high"])
 
 
+def _agreement_by_step(
+    assignments: np.ndarray, labels: np.ndarray | None, steps: np.ndarray, groups: np.ndarray, generator: Any
+) -> pd.DataFrame:
+    from statsmodels.stats.multitest import multipletests
+
+    if labels is None:
+        return pd.DataFrame(columns=_BY_STEP)
+    found = {
+        step: agreement(assignments[rows], labels[rows], groups[rows], generator)
+        for step in np.unique(steps)
+        for rows in [steps == step]
+    }
+    adjusted = multipletests([each.p_value for each in found.values()], method="holm")[1]
+    rows = [(step, e.ari, e.low, e.high, e.p_value, p) for (step, e), p in zip(found.items(), adjusted, strict=True)]
+    return pd.DataFrame(rows, columns=_BY_STEP)
+
+
 def _none(
     tried: list[int], reason: str, p_value: float, dimensions: int, kept: float, stability: pd.DataFrame | None = None
 ) -> Clustering:
@@ -284,7 +306,9 @@ def _none(
         columns = ("stability", "low", "high", "within", "null_within", "p_value")
         stability = pd.DataFrame({"k": tried} | dict.fromkeys(columns, np.nan))
     empty = pd.DataFrame(columns=["step", "cluster", "count", "share", "low", "high"])
-    return Clustering(None, p_value, reason, None, empty, stability, None, None, dimensions, kept)
+    return Clustering(
+        None, p_value, reason, None, empty, stability, None, None, pd.DataFrame(columns=_BY_STEP), dimensions, kept
+    )
 
 
 def _column(name: str, values: Any, rows: int) -> np.ndarray:
