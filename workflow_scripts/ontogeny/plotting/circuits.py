@@ -26,6 +26,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
@@ -133,7 +134,10 @@ def _record_sizes(epochs: list[dict[str, Any]], outputs: int) -> tuple[int, ...]
     for entry in epochs:
         for output in entry["outputs"]:
             for circuit in output["circuits"]:
-                return (*(len(mask) for mask in circuit["node_masks"][:-1]), outputs)
+                sizes = (*(len(mask) for mask in circuit["node_masks"][:-1]), outputs)
+                if len(sizes) != len(circuit["edge_masks"]) + 1 or len(sizes) < 3:
+                    raise ValueError(f"{len(sizes)} layers of neurons with {len(circuit['edge_masks'])} of edges")
+                return sizes
     return None
 
 
@@ -448,7 +452,9 @@ def _compose(runs: Sequence[CircuitFrames], columns: int | None, dpi: float) -> 
     rows = math.ceil(n / columns)
     width, height = (6.8, 4.7) if n == 1 else (4.6 * columns, 3.9 * rows)
     key = 0.52
-    fig = Figure(figsize=(width, height + key), dpi=dpi, layout="none")
+    even = [2 * math.ceil(inches * dpi / 2) / dpi for inches in (width, height + key)]  # films need even pixels
+    fig = Figure(figsize=even, dpi=dpi)
+    fig.set_layout_engine(PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True))
     FigureCanvasAgg(fig)
     total = height + key
     scenes = []
@@ -544,13 +550,11 @@ def animate_circuits(
     runs = _as_runs(runs)
     epochs = frame_epochs(runs, most_frames)
     fig, scenes = _compose(runs, columns, dpi)
-    width, height = (2 * math.ceil(size / 2) for size in fig.canvas.get_width_height())
-    fig.set_size_inches(width / dpi, height / dpi)
     images = _render(fig, scenes, epochs)
     extra = max(round(hold * fps) - 1, 0)
     with atomic(path) as part:
         if path.suffix == ".mp4":
-            _write_mp4(part, images, (width, height), fps, extra)
+            _write_mp4(part, images, fig.canvas.get_width_height(), fps, extra)
         else:
             _write_gif(part, images, fps, hold)
     return path
@@ -609,7 +613,8 @@ def _write_gif(path: Path, images: Iterable[NDArray], fps: float, hold: float) -
     )
     palette = sample.quantize(colors=128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     colours = np.array(palette.getpalette()[: 3 * 128]).reshape(-1, 3)
-    colours[colours.sum(axis=1).argmax()] = 255  # the paper, which the cut makes a little grey
+    colours[(colours > 247).all(axis=1)] = 255  # the paper, which the cut makes a little grey
+    palette = Image.new("P", (1, 1))
     palette.putpalette(colours.astype(np.uint8).tobytes())
     frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     step = max(round(1000 / fps), 20)
@@ -722,6 +727,11 @@ def plot_overview(history: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     return fig, pd.concat(tables, ignore_index=True)
 
 
+def _bars(value: float, low: float, high: float) -> list[list[float]]:
+    """Error bars down and up, never below nothing by rounding."""
+    return [[max(value - low, 0.0)], [max(high - value, 0.0)]]
+
+
 def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str = "circuits") -> Figure:
     """The effect of every condition: values of each seed, what share converged, and the paired effect sizes.
 
@@ -746,12 +756,12 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
         row = summary.loc[condition]
         if len(points):
             values.errorbar(
-                k + 0.33, row["mean"], [[row["mean"] - row.mean_low], [row.mean_high - row["mean"]]], fmt="o",
+                k + 0.33, row["mean"], _bars(row["mean"], row.mean_low, row.mean_high), fmt="o",
                 color=INK, markersize=4, linewidth=1.2, capsize=2,
             )  # fmt: skip
             values.plot([k - 0.24, k + 0.24], [row["median"]] * 2, color=INK, linewidth=1.2)
         shares.errorbar(
-            k, row.converged_share, [[row.converged_share - row.share_low], [row.share_high - row.converged_share]],
+            k, row.converged_share, _bars(row.converged_share, row.share_low, row.share_high),
             fmt="o", color=colours[condition], capsize=2,
         )  # fmt: skip
     for axes in (values, shares):
@@ -768,7 +778,7 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
     for k, (_, row) in enumerate(shown.iterrows()):
         significant = row.p_holm < 0.05
         forest.errorbar(
-            row.effect, k, xerr=[[row.effect - row.effect_low], [row.effect_high - row.effect]], fmt="o", capsize=2,
+            row.effect, k, xerr=_bars(row.effect, row.effect_low, row.effect_high), fmt="o", capsize=2,
             color=colours.get(row.condition, INK), markerfacecolor=None if significant else "white",
         )  # fmt: skip
         forest.annotate(
