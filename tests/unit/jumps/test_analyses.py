@@ -9,7 +9,7 @@ from ontogeny.jumps.agreement import detector_agreement, match_events
 from ontogeny.jumps.characterise import characterise_jumps, jump_kinds, phase_table
 from ontogeny.jumps.comparison import compare_groups, holm, jump_rates, mixed_model, searched_series
 from ontogeny.jumps.convergence import layer_convergence, settling
-from ontogeny.jumps.critical_periods import ANY, critical_periods, loss_relation
+from ontogeny.jumps.critical_periods import ANY, find_critical_periods, loss_relation
 from ontogeny.phase1 import RUN_LEVEL, Phase1, phase1_from_frame
 
 STEPS = np.arange(0, 2000, 5)
@@ -193,7 +193,7 @@ def test_layers_that_jump_together_are_seen_with_their_period():
     rng = np.random.default_rng(9)
     rows = [(f"l{i}", 200 + int(rng.integers(-2, 3))) for i in range(8)]
     rows += [(f"l{i}", int(rng.integers(400))) for i in range(8)]
-    found = critical_periods(at(rows), many_layers(rng), shuffles=300)
+    found = find_critical_periods(at(rows), many_layers(rng), shuffles=300)
     row = found.coordination.set_index(["run", "metric"]).loc[("r", "stable_rank")]
     assert row["verdict"] == "coordinated"
     assert row["ratio"] > 5
@@ -211,17 +211,17 @@ def test_independent_layers_are_not_coordinated_even_if_all_are_busy_early(early
     for trial in range(40):
         draw = (lambda: int(rng.exponential(60)) % 400) if early else (lambda: int(rng.integers(400)))
         rows = {(f"l{i}", draw()) for i in range(8) for _ in range(3)}
-        found = critical_periods(at(sorted(rows)), held, shuffles=99, seed=trial).coordination
+        found = find_critical_periods(at(sorted(rows)), held, shuffles=99, seed=trial).coordination
         false += (found.set_index(["run", "metric"]).loc[("r", "stable_rank"), "p_value"]) <= 0.05
     assert false <= 6
 
 
 def test_nothing_to_coordinate():
     rng = np.random.default_rng(11)
-    found = critical_periods(at([("l0", 10), ("l0", 200)]), many_layers(rng), shuffles=50)
+    found = find_critical_periods(at([("l0", 10), ("l0", 200)]), many_layers(rng), shuffles=50)
     assert set(found.coordination["verdict"]) == {"nothing to coordinate"}
     assert found.periods.empty
-    empty = critical_periods(events([]), many_layers(rng), shuffles=50)
+    empty = find_critical_periods(events([]), many_layers(rng), shuffles=50)
     assert set(empty.coordination["verdict"]) == {"nothing to coordinate"}
 
 

@@ -11,7 +11,7 @@ from ontogeny.jumps.agreement import detector_agreement
 from ontogeny.jumps.characterise import characterise_jumps, jump_kinds
 from ontogeny.jumps.comparison import compare_groups, jump_rates, searched_series
 from ontogeny.jumps.convergence import layer_convergence
-from ontogeny.jumps.critical_periods import critical_periods, loss_relation
+from ontogeny.jumps.critical_periods import find_critical_periods, loss_relation
 from ontogeny.phase1 import find_records, phase1_from_frame, read_many
 from ontogeny.plotting import phase1 as figures
 from ontogeny.plotting import save_figure
@@ -82,7 +82,7 @@ def test_figures_across_runs(record, jumps):
 
 
 def test_critical_periods_and_agreement(record, jumps):
-    found, relation = critical_periods(jumps, record, shuffles=50), loss_relation(jumps, record, shuffles=50)
+    found, relation = find_critical_periods(jumps, record, shuffles=50), loss_relation(jumps, record, shuffles=50)
     fig = figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence)
     assert len(fig.axes) == 2
     assert "(all)" in labels(fig.axes[0])
@@ -96,7 +96,7 @@ def test_nothing_found_still_makes_figures(record, tmp_path):
     described = characterise_jumps(none, record)
     rates = jump_rates(none, searched_series(record.frame))
     kinds = jump_kinds(described)
-    found, relation = critical_periods(none, record, shuffles=20), loss_relation(none, record, shuffles=20)
+    found, relation = find_critical_periods(none, record, shuffles=20), loss_relation(none, record, shuffles=20)
     flat = phase1_from_frame(
         pd.DataFrame({"run": "r", "layer": "a", "metric": "stable_rank", "step": range(100), "value": 2.0})
     )

@@ -33,7 +33,7 @@ class CriticalPeriods:
     periods: pd.DataFrame
 
 
-def critical_periods(
+def find_critical_periods(
     jumps: pd.DataFrame, record: Phase1 | pd.DataFrame, tolerance: int = 3, shuffles: int | None = None, seed: int = 0
 ) -> CriticalPeriods:
     """Whether the layers of a run jump together, and when.

@@ -214,7 +214,7 @@ def plot_critical_periods(
 ) -> Figure:
     """Coincidences of jumps of different layers against shuffled ones, run by run, and the loss around jumps.
 
-    `coordination` is that of `critical_periods`; `relation` and `sentence` are those of `loss_relation`.
+    `coordination` is that of `find_critical_periods`; `relation` and `sentence` are those of `loss_relation`.
     """
     rows = coordination[(coordination["metric"] == metric) & coordination["coincidences"].notna()]
     both = relation is not None and len(relation) > 0
