@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, workflow.basedir + "/workflow_scripts")
 
-from ontogeny.pipeline.workflow import Workflow, default_config, fail
+from ontogeny.pipeline.workflow import RUN_NAME, Workflow, default_config, fail
 
 if not workflow.overwrite_configfiles:
 
@@ -28,6 +28,7 @@ include: "rules/jumps.smk"
 include: "rules/activations.smk"
 include: "rules/geometry.smk"
 include: "rules/neurons.smk"
+include: "rules/circuits.smk"
 include: "rules/figures.smk"
 include: "rules/tables.smk"
 
@@ -39,5 +40,6 @@ rule all:
         rules.jumps.input,
         rules.activations.input,
         rules.geometry.input,
+        rules.circuits.input,
         rules.figures.input,
         rules.tables.input,

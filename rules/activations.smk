@@ -9,20 +9,20 @@ rule extract_activations:
         plan="results/runs/{run}/capture_plan.json",
     output:
         activations="results/runs/{run}/activations.h5",
-    params:
-        settings=plan.analysis("captures"),
-        cache=plan.config.cache,
-        code=plan.code("extract_activations"),
     log:
         "results/logs/extract_activations/{run}.log",
     benchmark:
         "results/benchmarks/extract_activations/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=60,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        settings=plan.analysis("captures"),
+        cache=plan.config.cache,
+        code=plan.code("extract_activations"),
     script:
         "../workflow_scripts/extract_activations.py"
 

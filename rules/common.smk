@@ -2,8 +2,8 @@
 
 
 wildcard_constraints:
-    run=r"[A-Za-z0-9][A-Za-z0-9_.+-]*(/s\d+)?",
+    run=RUN_NAME,
     study=r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
 
 
-RUN = "results/runs/{run}"
+CIRCUIT_FIGURES = ["counts", "sparsity", "losses", "overview", "effects"]

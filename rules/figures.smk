@@ -15,18 +15,18 @@ rule plot_metrics:
         ),
         pdf="results/figures/{study}/{run}/metrics.pdf",
         csv="results/figures/{study}/{run}/metrics.csv",
-    params:
-        title=plan.title,
-        code=plan.code("plot_metrics"),
     log:
         "results/logs/plot_metrics/{study}/{run}.log",
     benchmark:
         "results/benchmarks/plot_metrics/{study}/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=800,
         runtime=10,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        title=plan.title,
+        code=plan.code("plot_metrics"),
     script:
         "../workflow_scripts/plot_metrics.py"

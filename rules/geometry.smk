@@ -7,19 +7,19 @@ rule project_pca:
     output:
         variance="results/runs/{run}/geometry/pca_variance.csv",
         projections="results/runs/{run}/geometry/pca_projections.csv",
-    params:
-        settings=plan.analysis("geometry"),
-        code=plan.code("project_pca"),
     log:
         "results/logs/project_pca/{run}.log",
     benchmark:
         "results/benchmarks/project_pca/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=30,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        settings=plan.analysis("geometry"),
+        code=plan.code("project_pca"),
     script:
         "../workflow_scripts/project_pca.py"
 
@@ -31,19 +31,19 @@ rule cluster_activations:
         choice="results/runs/{run}/geometry/cluster_choice.csv",
         by_step="results/runs/{run}/geometry/cluster_by_step.csv",
         assignments="results/runs/{run}/geometry/clusters.csv",
-    params:
-        settings=plan.analysis("geometry"),
-        code=plan.code("cluster_activations"),
     log:
         "results/logs/cluster_activations/{run}.log",
     benchmark:
         "results/benchmarks/cluster_activations/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=60,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        settings=plan.analysis("geometry"),
+        code=plan.code("cluster_activations"),
     script:
         "../workflow_scripts/cluster_activations.py"
 

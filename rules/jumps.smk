@@ -7,19 +7,19 @@ rule detect_jumps:
     output:
         json="results/runs/{run}/jumps.json",
         csv="results/runs/{run}/jumps.csv",
-    params:
-        settings=plan.analysis("jumps"),
-        code=plan.code("detect_jumps"),
     log:
         "results/logs/detect_jumps/{run}.log",
     benchmark:
         "results/benchmarks/detect_jumps/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=800,
         runtime=20,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        settings=plan.analysis("jumps"),
+        code=plan.code("detect_jumps"),
     script:
         "../workflow_scripts/detect_jumps.py"
 
@@ -30,20 +30,20 @@ rule plan_captures:
         jumps="results/runs/{run}/jumps.json",
     output:
         plan="results/runs/{run}/capture_plan.json",
-    params:
-        settings=plan.analysis("captures"),
-        steps=plan.capture_steps,
-        code=plan.code("plan_captures"),
     log:
         "results/logs/plan_captures/{run}.log",
     benchmark:
         "results/benchmarks/plan_captures/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=800,
         runtime=10,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        settings=plan.analysis("captures"),
+        steps=plan.capture_steps,
+        code=plan.code("plan_captures"),
     script:
         "../workflow_scripts/plan_captures.py"
 

@@ -9,19 +9,19 @@ rule compare_neurons:
     output:
         neurons="results/runs/{run}/neurons/comparison.csv",
         summary="results/runs/{run}/neurons/summary.csv",
-    params:
-        settings=plan.analysis("neurons"),
-        code=plan.code("compare_neurons"),
     log:
         "results/logs/compare_neurons/{run}.log",
     benchmark:
         "results/benchmarks/compare_neurons/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=30,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        settings=plan.analysis("neurons"),
+        code=plan.code("compare_neurons"),
     script:
         "../workflow_scripts/compare_neurons.py"
 

@@ -13,18 +13,18 @@ rule list_experiments:
             caption="captions/experiments.rst",
             labels={"table": "experiments"},
         ),
-    params:
-        code=plan.code("list_experiments"),
     log:
         "results/logs/list_experiments.log",
     benchmark:
         "results/benchmarks/list_experiments/all.tsv"
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=800,
         runtime=10,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        code=plan.code("list_experiments"),
     script:
         "../workflow_scripts/list_experiments.py"
 
@@ -41,17 +41,17 @@ rule merge_benchmarks:
             caption="captions/cost.rst",
             labels={"table": "cost of every job"},
         ),
-    params:
-        benchmarks="results/benchmarks",
-        code=plan.code("merge_benchmarks"),
     log:
         "results/logs/merge_benchmarks.log",
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=800,
         runtime=10,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        benchmarks="results/benchmarks",
+        code=plan.code("merge_benchmarks"),
     script:
         "../workflow_scripts/merge_benchmarks.py"
 

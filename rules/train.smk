@@ -6,20 +6,22 @@ rule train_run:
         config="results/runs/{run}/config.json",
         phase1="results/runs/{run}/phase1.json",
         checkpoints=directory("results/runs/{run}/checkpoints"),
-    params:
-        identity=plan.identity,
-        cache=plan.config.cache,
-        code=plan.code("train_run"),
     log:
         "results/logs/train_run/{run}.log",
     benchmark:
         "results/benchmarks/train_run/{run}.tsv"
+    wildcard_constraints:
+        run=plan.pattern("dynamics"),
+    conda:
+        "../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=240,
-    conda:
-        "../envs/cpu.yaml"
+    params:
+        identity=plan.identity,
+        cache=plan.config.cache,
+        code=plan.code("train_run"),
     script:
         "../workflow_scripts/train_run.py"
 

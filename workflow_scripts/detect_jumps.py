@@ -1,6 +1,7 @@
 """Find the jumps in one run's measurements."""
 
 from ontogeny.jumps.report import find_jumps, write_jumps
+
 from ontogeny.phase1 import read_phase1
 from ontogeny.pipeline import job
 

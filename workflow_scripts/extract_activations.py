@@ -1,7 +1,8 @@
 """Extract the activations of one run at its planned moments."""
 
-from ontogeny.activations import extract_activations
 from ontogeny.jumps.plan import read_plan
+
+from ontogeny.activations import extract_activations
 from ontogeny.pipeline import job
 from ontogeny.trajectory import Trajectory
 

@@ -140,3 +140,22 @@ def write_csv(path: str | os.PathLike, frame: Any) -> None:
     """Write a pandas DataFrame as CSV without its index, floats exact, whole or not at all (tabs for .tsv)."""
     separator = "\t" if str(path).endswith(".tsv") else ","
     write_text(path, frame.to_csv(index=False, sep=separator, lineterminator="\n"))
+
+
+def read_table(path: str | os.PathLike) -> Any:
+    """A CSV or TSV file as a pandas DataFrame. Raises OntogenyError that names the file if it is not one."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, sep="\t" if str(path).endswith(".tsv") else ",", float_precision="round_trip")
+    except FileNotFoundError:
+        raise OntogenyError(f"{path} does not exist") from None
+    except (ValueError, OSError) as error:
+        raise OntogenyError(f"{path} is not a table that can be read: {str(error).splitlines()[0]}") from None
+
+
+def read_tables(paths: Any) -> Any:
+    """Several tables with the same columns as one, in the order of `paths`."""
+    import pandas as pd
+
+    return pd.concat([read_table(path) for path in paths], ignore_index=True)

@@ -37,6 +37,11 @@ class Progress:
             logger.info("%s", self._line(done, now, note))
             self.tenth, self.last = tenth, now
 
+    def step(self, done: int, total: int) -> None:
+        """The same, for work that reports `(done, total)`."""
+        self.total = max(total, 1)
+        self.update(done)
+
     def _line(self, done: int, now: float, note: str) -> str:
         rate = (done - self.start_at) / max(now - self.began, 1e-9)
         left = (self.total - done) / rate if rate > 0 else float("inf")

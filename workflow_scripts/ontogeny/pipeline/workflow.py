@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +11,8 @@ from typing import Any, NoReturn
 from ontogeny.config import Config, Run, load_config, runs_of
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.pipeline.code import code_digest
+
+RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/s\d+)?"
 
 
 def default_config(basedir: str) -> str:
@@ -78,6 +81,26 @@ class Workflow:
         """`pattern` filled in with `run` and `study` for every run (of the studies of one kind)."""
         runs = (run for run in self.runs.values() if kind in (None, run.kind))
         return [pattern.format(run=run.name, study=run.study) for run in runs]
+
+    def pattern(self, kind: str) -> str:
+        """A regular expression for the names of runs of one kind; image runs are all names that no other kind has."""
+        keys = {
+            other: [re.escape(run.name) for run in self.runs.values() if run.kind == other] for other in ("circuits",)
+        }
+        if kind in keys:
+            return "|".join(keys[kind]) or "(?!)"
+        others = "|".join(name for names in keys.values() for name in names)
+        return f"(?!(?:{others})(?:/|$)){RUN_NAME}" if others else RUN_NAME
+
+    def files_of_study(self, pattern: str, wildcards: Any) -> list[str]:
+        """`pattern` filled in with `run` for every run of the study that the wildcard `study` names."""
+        if wildcards.study not in self.config.studies:
+            raise unknown("study", wildcards.study, self.config.studies)
+        return [pattern.format(run=run.name, study=run.study) for run in self.runs_of_study(wildcards.study)]
+
+    def study_analysis(self, block: str, wildcards: Any) -> dict[str, Any]:
+        """The settings of the analysis `block` for the study that the wildcard `study` names."""
+        return getattr(self.config.analyses_of(wildcards.study), block).model_dump(mode="json")
 
     def label(self, run: Run) -> str:
         """How figures name a run."""

@@ -1,0 +1,43 @@
+"""Linters and formatters have nothing to say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RULES = ["Snakefile", *(f"rules/{path.name}" for path in sorted((ROOT / "rules").glob("*.smk")))]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "--no-cache", "."],
+        ["ruff", "format", "--no-cache", "--check", "."],
+        ["snakefmt", "--check", *RULES],
+        ["snakemake", "--lint"],
+        ["snakemake", "--lint", "--configfile", "tests/configs/smoke.yaml"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_nothing_to_mend(command):
+    tool = str(Path(sys.executable).with_name(command[0]))
+    done = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_rule_with_a_script_has_one_of_its_name():
+    scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
+    rules = {
+        line.split()[1].rstrip(":")
+        for path in (ROOT / "rules").glob("*.smk")
+        for line in path.read_text().splitlines()
+        if line.startswith("rule ")
+    }
+    assert scripts <= rules, scripts - rules
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "workflow_scripts").glob("*.py")), ids=lambda path: path.stem)
+def test_scripts_are_thin(script):
+    assert len(script.read_text().splitlines()) <= 25

@@ -1,0 +1,15 @@
+"""Animate the circuits of an ensemble's representative network, and write the page to look through them."""
+
+from ontogeny.files import read_table
+from ontogeny.pipeline import job
+from ontogeny.plotting.circuit_page import write_circuit_page
+from ontogeny.plotting.circuit_runs import frames_of_condition
+from ontogeny.plotting.circuits import animate_circuits
+from ontogeny.training.ensemble import load_ensemble
+
+with job(snakemake) as (files, output, params):
+    ensemble, chosen = load_ensemble(files.ensemble), read_table(files.representatives)
+    frames = frames_of_condition(ensemble, params.label, chosen, params.settings)
+    for path in (output.mp4, output.gif):
+        animate_circuits(frames, path, most_frames=params.settings["frames"])
+    write_circuit_page(frames, output.page, note="The network nearest to the mean curve of its condition.")

@@ -1,0 +1,16 @@
+"""Animate the representative networks of all conditions of a study, side by side."""
+
+from ontogeny.files import read_table
+from ontogeny.pipeline import job
+from ontogeny.plotting.circuit_runs import frames_of_condition
+from ontogeny.plotting.circuits import animate_circuits, save_snapshot
+from ontogeny.training.ensemble import load_ensemble
+
+with job(snakemake) as (files, output, params):
+    chosen = read_table(files.representatives)
+    runs = [
+        frames_of_condition(load_ensemble(path), label, chosen, params.settings)
+        for path, label in zip(files.ensembles, params.labels)
+    ]
+    animate_circuits(runs, output.mp4, most_frames=params.settings["frames"])
+    save_snapshot(runs, max(int(run.epochs[-1]) for run in runs), output.snapshot, formats=["png"])

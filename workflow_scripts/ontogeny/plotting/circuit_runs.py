@@ -1,0 +1,30 @@
+"""The network that stands for a condition, as it is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ontogeny.errors import unknown
+from ontogeny.plotting.circuits import CircuitFrames, frames_from_ensemble
+
+
+def frames_of_condition(
+    ensemble: Any, condition: str, representatives: pd.DataFrame, settings: dict[str, Any]
+) -> CircuitFrames:
+    """The frames of the seed of `ensemble` that `representatives` (columns condition, seed) names for `condition`.
+
+    `settings` holds `candidates` and `accuracy_threshold`. Raises OntogenyError if the condition is not among them.
+    """
+    chosen = representatives.set_index("condition")["seed"]
+    if condition not in chosen:
+        raise unknown("condition", condition, chosen.index, "the table of representatives")
+    seed = int(chosen[condition])
+    return frames_from_ensemble(
+        ensemble,
+        seed,
+        f"{condition}, seed {seed}",
+        candidates=settings["candidates"],
+        accuracy_threshold=settings["accuracy_threshold"],
+    )
