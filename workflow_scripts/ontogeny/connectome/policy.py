@@ -13,9 +13,11 @@ one setting. Rewards lie in [0, 1]. With the study's c = 1.414 and two to six no
 1.18 to 1.89, and the first child takes 0.34 to 0.55 of it away, which is more than settings usually differ. So every
 node gets a child before any gets a second one, whatever its reward: nearly breadth-first where there are several
 childless nodes (the better one first), and a chain where the newest node is the only one, which the strategies
-explore and robustness-test, and the exploration rule, break up. With c near 0.1 the rewards decide. A tree of single
-changes pays where the search starts near good settings; from nowhere, random search finds better ones in as few
-iterations. `ontogeny.connectome.search.compare_policies` tells which holds.
+explore and robustness-test, and the exploration rule, break up. With c near 0.1 the rewards decide.
+
+A tree of single changes is made for the neighbourhood of good settings. On smooth landscapes entered at a random place
+(12 iterations, 30 seeds) the best score was 0.70 at c = 1.414 and 0.74 at c = 0.05, against 0.80 of random search and
+0.83 of a tree-structured Parzen estimator; `compare_policies` tells which serves the data at hand.
 """
 
 from __future__ import annotations
