@@ -31,9 +31,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from ontogeny.circuits.records import EpochCircuits, read_history
 from ontogeny.circuits.statistics import mean_curves
 from ontogeny.errors import OntogenyError
-from ontogeny.files import atomic, read_json
+from ontogeny.files import atomic
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, colour_map, figure, save_figure, use_style
 
 UNUSED = "#D5D5D5"
@@ -78,13 +79,13 @@ class CircuitFrames:
 
 
 def frames_from_record(
-    record: str | os.PathLike | Sequence[dict[str, Any]],
+    record: str | os.PathLike | Iterable[dict[str, Any] | EpochCircuits],
     title: str = "",
     jumps: Iterable[int] = (),
     sizes: Sequence[int] | None = None,
     most_listed: int = 500,
 ) -> CircuitFrames:
-    """The frames of a record in the published layout: a path to its JSON, or the list it holds.
+    """The frames of a record in the published layout: a path to its JSON (gzip or not), or its entries.
 
     Circuits of several outputs are taken together, each output with its own last neuron. `sizes` (neurons of each
     layer) is needed only for a record without any circuit; `most_listed` circuits of an epoch are kept one by one.
@@ -92,8 +93,11 @@ def frames_from_record(
     the others.
     """
     where = str(record) if isinstance(record, str | os.PathLike) else "the record"
-    epochs = read_json(record) if isinstance(record, str | os.PathLike) else list(record)
-    if not isinstance(epochs, list) or not epochs:
+    if isinstance(record, str | os.PathLike):
+        epochs = read_history(record, sizes)
+    else:
+        epochs = [entry.as_dict() if isinstance(entry, EpochCircuits) else entry for entry in record]
+    if not epochs:
         raise OntogenyError(f"{where} holds no epochs: a list of tracked epochs is wanted")
     try:
         outputs = max(len(entry["outputs"]) for entry in epochs)

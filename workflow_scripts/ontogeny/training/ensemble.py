@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import atomic
+from ontogeny.phase1 import Phase1, phase1_from_frame
 from ontogeny.tasks.gates import GateData, GateSample, get_gates, sample_gates, separate_output, truth_table
 from ontogeny.tracking.estimators import choose_metrics, measure_singular_values
 
@@ -775,7 +777,6 @@ def ensemble_phase1(
 
     Keys are `Linear_0`, `Linear_1`, ... from the input on; columns are seed, step (the epoch), the metrics (those of
     `ontogeny.tracking.estimators`; all, if None) and loss (training). `centre` subtracts each neuron's mean first.
-    One seed of one frame is a Phase 1 record of that layer.
     """
     chosen = choose_metrics(metrics)
     x, _ = truth_table(result.settings.gates)
@@ -792,3 +793,15 @@ def ensemble_phase1(
         frame["loss"] = result.train_loss
         frames[f"Linear_{layer}"] = frame
     return frames
+
+
+def phase1_of_ensemble(frames: dict[str, pd.DataFrame], metadata: dict[str, Any] | None = None) -> Phase1:
+    """The Phase 1 record of what `ensemble_phase1` measured: one run for each seed, `s0`, `s1`, ..., a step an epoch.
+
+    It is written with `ontogeny.phase1.write_phase1`, and jumps are found in it as in any other.
+    """
+    tables = [
+        frame.drop(columns="seed").assign(run="s" + frame.seed.astype(str), layer=layer)
+        for layer, frame in frames.items()
+    ]
+    return phase1_from_frame(pd.concat(tables, ignore_index=True), metadata)
