@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import Phase1, phase1_from_results, read_phase1, write_phase1
 
@@ -135,6 +136,17 @@ def test_a_small_file_that_claims_to_be_huge_is_refused(tmp_path):
         file.create_dataset("a/step", data=[0, 1])
         file["a/loop"] = file["a"]
     attempt(path)
+
+
+def test_text_that_would_unfold_in_memory_is_refused(tmp_path, monkeypatch):
+    from ontogeny.phase1 import read
+
+    monkeypatch.setattr(read, "MOST_CONTAINERS", 1000)
+    monkeypatch.setattr(read, "MOST_VALUES", 1000)
+    (tmp_path / "bomb.json").write_text("[" + "[]," * 2000 + "[]]")
+    assert "lists and records" in attempt(tmp_path / "bomb.json")
+    (tmp_path / "bomb.csv").write_text("step,a\n" + "1,2\n" * 2000)
+    assert "cells" in attempt(tmp_path / "bomb.csv")
 
 
 def test_many_layers_of_different_length_stay_small(tmp_path):

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import (
     MODEL_LEVEL,
@@ -117,6 +118,19 @@ def test_several_runs(save, data):
     same(record, runs=2)
     assert len(set(record.runs)) == 2
     assert set(record.metadata) == {"runs"}
+
+
+def test_a_failed_run_among_others_is_left_out(save):
+    path = save([rows(), {"arch_name": "cnn", "dataset_name": "mnist", "error": "out of memory"}])
+    record = read_phase1(path)
+    same(record)
+    assert [note.kind for note in record.notes] == ["dropped"]
+    assert record.notes_table["run"].tolist() == ["cnn_mnist"]
+    assert "'error'" in record.notes[0].text
+    with pytest.raises(OntogenyError, match="left out"):
+        read_phase1(path, on_problem="stop")
+    with pytest.raises(OntogenyError, match=r"experiments\[0\] holds no Phase 1 record"):
+        read_phase1(save({"experiments": [{"error": 1}, {"error": 2}]}))
 
 
 def test_names_come_from_fields_then_from_the_file(save):
@@ -271,7 +285,7 @@ def test_unknown_names_are_answered_with_the_nearest(save):
 
 
 def test_find_records(save, tmp_path):
-    for name in ("b.json", "a.json", "notes.txt"):
+    for name in ("b.json", "a.json", ".b.part.json", "notes.txt"):
         save(columns(), name)
     assert [p.name for p in find_records(tmp_path)] == ["a.json", "b.json"]
     assert [p.name for p in find_records([str(tmp_path / "b*.json"), tmp_path])] == ["b.json", "a.json"]

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import (
     RUN_LEVEL,

@@ -63,7 +63,8 @@ def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | N
         taken.add(own)
         found = _clean_run(run, own, judge)
         if not found:
-            judge.note("flagged", "nothing can be read of it", run=own)
+            if not run.remarks:
+                judge.note("dropped", "nothing can be read of it", run=own)
             continue
         if not any(layer != RUN_LEVEL for layer, _ in found):
             judge.note(

@@ -97,13 +97,19 @@ def _holds_runs(items: Any) -> bool:
 
 def _several(items: Any, where: str, key: str) -> list[RawRun]:
     named = items.items() if isinstance(items, dict) else enumerate(items)
-    found = []
+    found, refused = [], []
     for label, item in named:
-        place = f"{where}, {key or 'item'}[{quote(label) if isinstance(label, str) else label}]"
-        run = _one_run(item, place)
+        place = f"{key or 'item'}[{quote(label) if isinstance(label, str) else label}]"
+        try:
+            run = _one_run(item, place)
+        except OntogenyError as error:
+            refused.append(error)
+            run = RawRun(name=_name(item), remarks=[(None, f"it is left out: {error}")])
         if isinstance(label, str):
             run.name = run.name or label
         found.append(run)
+    if len(refused) == len(found):
+        raise OntogenyError(f"{where}, {refused[0]}")
     return found
 
 

@@ -23,8 +23,9 @@ from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, listed, quote
 from ontogeny.phase1.repair import repair_stable_rank
 
 SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet")
-MOST_BYTES = 1 << 29
-MOST_VALUES = 100_000_000
+MOST_BYTES = 1 << 28
+MOST_VALUES = 30_000_000
+MOST_CONTAINERS = 5_000_000
 
 OnProblem = Literal["drop", "stop"]
 
@@ -97,9 +98,7 @@ def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> l
     for pattern in patterns:
         text = os.path.expanduser(os.fspath(pattern))
         if os.path.isdir(text):
-            here = sorted(
-                entry for entry in Path(text).iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file()
-            )
+            here = sorted(filter(_may_be_record, Path(text).iterdir()))
         elif os.path.isfile(text):
             here = [Path(text)]
         else:
@@ -111,6 +110,10 @@ def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> l
             )
         found |= dict.fromkeys(here)
     return list(found)
+
+
+def _may_be_record(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def phase1_from_frame(
@@ -158,14 +161,25 @@ def _raw_runs(path: Path) -> list[RawRun]:
             f"{path} has {path.stat().st_size >> 20} MiB, and a record may have {MOST_BYTES >> 20}: split it by run"
         )
     if suffix == ".json":
+        _must_fit(path, b"[{", MOST_CONTAINERS, "lists and records")
         return runs_of(read_json(path), str(path))
     if suffix in (".csv", ".tsv"):
+        _must_fit(path, b",;\t\n", MOST_VALUES, "cells")
         return _table_runs(_read_text_table(path), str(path))
     if suffix == ".parquet":
         return _parquet_runs(path)
     if suffix in (".h5", ".hdf5"):
         return _hdf5_runs(path)
     raise OntogenyError(f"{path} has the suffix {quote(suffix)}: a Phase 1 record is one of {', '.join(SUFFIXES)}")
+
+
+def _must_fit(path: Path, signs: bytes, most: int, what: str) -> None:
+    """Refuse a large file of which parsing would take far more memory than a record needs."""
+    if path.is_file() and path.stat().st_size > most:
+        data = path.read_bytes()
+        count = sum(data.count(bytes([sign])) for sign in signs)
+        if count > most:
+            raise OntogenyError(f"{path} has {count} {what}, and a record may have {most}: split it by run")
 
 
 def _read_text_table(path: Path) -> pd.DataFrame:

@@ -114,6 +114,13 @@ class Phase1:
         found = {metric for _, layer, metric in self._slices if layer != RUN_LEVEL}
         return sorted(found, key=metric_order)
 
+    @property
+    def notes_table(self) -> pd.DataFrame:
+        """The notes as a table: kind, run, layer, metric, step, text; what does not apply is empty."""
+        names = ["kind", "run", "layer", "metric", "step", "text"]
+        rows = [["" if (cell := getattr(note, name)) is None else str(cell) for name in names] for note in self.notes]
+        return pd.DataFrame(rows, columns=names)
+
     def layers_of(self, run: str | None = None) -> list[str]:
         """Layers of one run, input to output. `run` may be left out when there is only one."""
         run = self._run(run)
