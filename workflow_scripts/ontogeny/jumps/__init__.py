@@ -6,6 +6,10 @@ from ontogeny.jumps.events import NOISE_FLOOR, Detection, Jump
 __all__ = ["DETECTORS", "NOISE_FLOOR", "Detection", "Detector", "Jump", "detect_jumps", "z_score_flags"]
 
 _ANALYSES = {
+    "calibration": ["FalseAlarms", "adjusted_p_values", "false_alarm_rate", "surrogate_p_values"],
+    "plan": ["CapturePlan", "Moment", "plan_captures", "read_plan", "write_plan"],
+    "report": ["JumpReport", "find_jumps", "read_jumps", "write_jumps"],
+    "validity": ["run_battery", "validity_command", "write_battery"],
     "agreement": ["detector_agreement", "match_events"],
     "characterise": ["JumpKinds", "characterise_jumps", "jump_kinds", "phase_table"],
     "comparison": ["compare_groups", "holm", "jump_rates", "mixed_model", "searched_series"],

@@ -32,8 +32,16 @@ def _select(a, n, k):
 
 
 @njit(cache=True, nogil=True)
-def block_medians(magnitude, bounds, side):
-    """See `ontogeny.jumps.multiscale.block_medians_numpy`."""
+def _above(a, start, end, level):
+    count = 0
+    for i in range(start, end):
+        count += a[i] > level
+    return count
+
+
+@njit(cache=True, nogil=True)
+def block_medians(magnitude, bounds, side, ceiling):
+    """See `ontogeny.jumps.multiscale.block_medians`."""
     rows = magnitude.shape[0]
     out = np.full((rows, bounds.shape[0]), np.nan)
     buffer = np.empty(magnitude.shape[1] + 1)
@@ -42,16 +50,20 @@ def block_medians(magnitude, bounds, side):
         for b in range(bounds.shape[0]):
             l0, l1, r0, r1 = bounds[b, 0], bounds[b, 1], bounds[b, 2], bounds[b, 3]
             left, right = l1 - l0, r1 - r0
-            if left + right == 0:
+            both = left + right
+            if both == 0:
+                continue
+            top = ceiling[row, b]
+            if top < np.inf and _above(source, l0, l1, top) + _above(source, r0, r1, top) > both // 2:
+                out[row, b] = np.inf
                 continue
             buffer[:left] = source[l0:l1]
-            buffer[left : left + right] = source[r0:r1]
-            scale = _select(buffer, left + right, (left + right) // 2)
-            if left >= 20:
-                buffer[:left] = source[l0:l1]
-                scale = max(scale, side * _select(buffer, left, left // 2))
-            if right >= 20:
-                buffer[:right] = source[r0:r1]
-                scale = max(scale, side * _select(buffer, right, right // 2))
+            buffer[left:both] = source[r0:r1]
+            scale = _select(buffer, both, both // 2)
+            for start, end in ((l0, l1), (r0, r1)):
+                count = end - start
+                if count >= 20 and _above(source, start, end, scale / side) >= count - count // 2:
+                    buffer[:count] = source[start:end]
+                    scale = max(scale, side * _select(buffer, count, count // 2))
             out[row, b] = scale
     return out

@@ -7,6 +7,7 @@ point of the new level), or (index, score), or (index, score, size), or anything
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable
@@ -29,22 +30,29 @@ from ontogeny.jumps.events import (
 Events = Iterable[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detector:
-    """An entry of the registry: the function, what it does in a line, and the least length it judges."""
+    """An entry of the registry: the function, what it does in a line, and the least length that it judges.
+
+    highest: optional, the highest score in each row of (series, n), for p-values of many surrogates at once; it
+    is called with the completed settings.
+    """
 
     function: Callable[..., Events]
     summary: str
     shortest: int = 3
+    highest: Callable[..., np.ndarray] | None = None
 
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """The settings and their defaults, read from the function's signature."""
-        return {
-            name: parameter.default
-            for name, parameter in inspect.signature(self.function).parameters.items()
-            if parameter.default is not inspect.Parameter.empty
-        }
+    @functools.cached_property
+    def settings(self) -> dict[str, Any] | None:
+        """The function's settings and their defaults; None when it takes whatever it is given."""
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())[1:]
+        except (TypeError, ValueError):
+            return None
+        if any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return None
+        return {p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 
 def z_score_flags(values: Any, window: int = 50, threshold: float = 3.0, min_samples: int = 20) -> np.ndarray:
@@ -145,6 +153,73 @@ def _runs(flags: np.ndarray, gap: int = 8) -> list[np.ndarray]:
     return sorted(runs, key=lambda run: int(run[0]))
 
 
+def pelt(series: np.ndarray, penalty: float = 10.0, min_size: int = 5) -> Events:
+    """Optimal segmentation into constant stretches (PELT, Killick et al. 2012, by the library ruptures).
+
+    The noise level is taken from the differences (median magnitude), the cost of a change is `penalty` times
+    log(n) noise variances. The score is the change over its standard error from the up to 50 points on each side.
+    """
+    import ruptures
+
+    _positive(penalty=penalty, min_size=min_size)
+    change = np.abs(np.diff(series))
+    noise = 1.4826 * np.median(change) / np.sqrt(2)
+    if not noise > 0:
+        noise = change.std()
+    if not noise > 0 or series.size < 2 * min_size:
+        return []
+    model = ruptures.KernelCPD(kernel="linear", min_size=int(min_size)).fit((series - series.mean())[:, None] / noise)
+    bounds = [0, *model.predict(pen=penalty * np.log(series.size))]
+    events = []
+    for low, i, high in zip(bounds, bounds[1:-1], bounds[2:]):
+        before, after = series[max(low, i - 50) : i], series[i : min(high, i + 50)]
+        size = after.mean() - before.mean()
+        events.append((i, abs(size) / (noise * np.sqrt(1 / before.size + 1 / after.size)), size))
+    return events
+
+
+def likelihood_ratio(
+    series: np.ndarray, window: int = 20, alpha: float = 0.01, surrogates: int = 199, seed: int = 0
+) -> Events:
+    """Two-window likelihood ratio for a change of mean, judged against phase-randomised surrogates.
+
+    The score at a split is the log likelihood ratio of two Gaussian means against one, over the `window` points on
+    either side. A split fires when it is the highest within `window` and exceeds the 1 - `alpha` quantile of the
+    highest score in `surrogates` of the linearly detrended series (Theiler et al. 1992).
+    """
+    from ontogeny.jumps.calibration import phase_randomised
+
+    _positive(window=window, alpha=alpha, surrogates=surrogates)
+    n = series.size
+    if n < 2 * window:
+        return []
+    trend = np.polynomial.Polynomial.fit(np.arange(n), series, 1)(np.arange(n))
+    score = _likelihood_ratio(series[None, :], window)[0]
+    drawn = phase_randomised(series - trend, int(surrogates), np.random.default_rng(seed))
+    limit = np.quantile(_likelihood_ratio(drawn, window).max(axis=1), 1 - alpha, method="higher")
+    events = []
+    for i in np.flatnonzero(score > limit):
+        if score[i] == score[max(i - window, 0) : i + window + 1].max():
+            events.append((i, score[i], series[i : i + window].mean() - series[i - window : i].mean()))
+    return events
+
+
+def _likelihood_ratio(x: np.ndarray, window: int) -> np.ndarray:
+    """Log likelihood ratio at every split of every row, (series, n); 0 where a window does not fit."""
+    n = x.shape[1]
+    centred = x - x.mean(axis=1, keepdims=True)
+    sums = np.cumsum(np.pad(centred, ((0, 0), (1, 0))), axis=1)
+    squares = np.cumsum(np.pad(centred * centred, ((0, 0), (1, 0))), axis=1)
+    before = (sums[:, window : n - window + 1] - sums[:, : n - 2 * window + 1]) / window
+    after = (sums[:, 2 * window :] - sums[:, window : n - window + 1]) / window
+    total = (squares[:, 2 * window :] - squares[:, : n - 2 * window + 1]) / (2 * window) - ((before + after) / 2) ** 2
+    within = np.maximum(total - (after - before) ** 2 / 4, 1e-12 * np.abs(total) + 1e-300)
+    out = np.zeros(x.shape)
+    inside = slice(window, min(n - window + 1, n))
+    out[:, inside] = (window * np.log(np.maximum(total, within) / within))[:, : inside.stop - inside.start]
+    return out
+
+
 def step(series: np.ndarray, threshold: float = 5.5) -> Events:
     """Multi-scale self-normalised step test (see `ontogeny.jumps.multiscale`)."""
     from ontogeny.jumps.multiscale import step_events
@@ -153,11 +228,30 @@ def step(series: np.ndarray, threshold: float = 5.5) -> Events:
     return step_events(series, threshold)
 
 
+def _highest_step(x: np.ndarray, **settings: Any) -> np.ndarray:
+    from ontogeny.jumps.multiscale import highest_scores
+
+    return highest_scores(x)
+
+
+def _highest_z(x: np.ndarray, window: int, min_samples: int, **settings: Any) -> np.ndarray:
+    return np.abs(z_score_flags(x, window, 1e-9, min_samples)).max(axis=1)
+
+
+def _highest_gradient(x: np.ndarray, **settings: Any) -> np.ndarray:
+    slope = np.gradient(x, axis=1)
+    spread = slope.std(axis=1)
+    return np.abs(slope).max(axis=1) / np.where(spread > 0, spread, np.inf)
+
+
 DETECTORS: dict[str, Detector] = {
-    "step": Detector(step, "multi-scale step test, normalised by its own neighbourhood", shortest=100),
-    "z_score": Detector(z_score, "rolling z-score over a trailing window", shortest=21),
-    "gradient": Detector(gradient, "gradient above a multiple of its standard deviation", shortest=3),
+    "step": Detector(step, "multi-scale step test, normalised by its own neighbourhood", 100, _highest_step),
+    "z_score": Detector(z_score, "rolling z-score over a trailing window", 21, _highest_z),
+    "gradient": Detector(gradient, "gradient above a multiple of its standard deviation", 3, _highest_gradient),
+    "pelt": Detector(pelt, "optimal segmentation into constant stretches (PELT)", 10),
+    "likelihood_ratio": Detector(likelihood_ratio, "two-window likelihood ratio against surrogates", 40),
 }
+"""The detectors, by name."""
 
 
 def detect_jumps(
@@ -166,6 +260,8 @@ def detect_jumps(
     detector: str | Callable[..., Events] = "step",
     *,
     noise_floor: float = NOISE_FLOOR,
+    surrogates: int = 0,
+    surrogate_seed: int = 0,
     **settings: Any,
 ) -> Detection:
     """Find abrupt, lasting changes in a series.
@@ -173,6 +269,10 @@ def detect_jumps(
     values: numbers (n,), one for each logged step; steps: the logged steps (n,), rising, 0..n-1 if not given.
     detector: a name in `DETECTORS`, or a function of a series that returns events (see this module).
     noise_floor: least change, relative to the magnitude of the values around it, that can be a jump.
+    surrogates: when above 0, p-values come from that many surrogates of the series itself
+    (`calibration.surrogate_p_values`, with the seed `surrogate_seed`). Otherwise they come from the battery of
+    nulls (`calibration.battery_p_values`): the chance that a series of this length without a jump, of the families
+    tried, holds a score as high; NaN for a detector or settings that the stored battery does not hold.
     settings: the detector's own.
 
     NaN and infinities are left out, as if those steps had not been logged (`.missing` counts them); a change
@@ -196,19 +296,40 @@ def detect_jumps(
     if np.ptp(finite) <= noise_floor * np.max(np.abs(finite)):
         return Detection(**told)
     events = normal_events(entry.function(finite, **settings), finite, name)
-    jumps, notes = [], []
+    events, notes = _reportable(events, finite, kept, places, noise_floor)
+    p_values = np.full(len(events), np.nan)
+    if events:
+        from ontogeny.jumps import calibration
+
+        if surrogates:
+            p_values = calibration.surrogate_p_values(finite, events, entry, settings, surrogates, surrogate_seed)
+        else:
+            p_values = calibration.battery_p_values([e[1] for e in events], finite.size, name, settings)
+    jumps = [
+        Jump(places[kept[i]].item(), int(kept[i]), float(size), "up" if size > 0 else "down", float(score), float(p))
+        for (i, score, size), p in zip(events, p_values)
+    ]
+    return Detection(jumps, notes=notes, **told)
+
+
+def _reportable(
+    events: list[tuple[int, float, float]],
+    finite: np.ndarray,
+    kept: np.ndarray,
+    places: np.ndarray,
+    noise_floor: float,
+) -> tuple[list[tuple[int, float, float]], list[str]]:
+    """Events above the noise floor that can be placed, and notes on those that cannot."""
+    chosen, notes = [], []
     for i, score, size in events:
         if not above_floor(finite, i, size, noise_floor):
             continue
-        if kept[i] - kept[i - 1] > LONGEST_GAP + 1:
-            notes.append(
-                f"a change at step {places[kept[i]]} spans {kept[i] - kept[i - 1] - 1} missing values: left out"
-            )
+        missing = kept[i] - kept[i - 1] - 1
+        if missing > LONGEST_GAP:
+            notes.append(f"a change at step {places[kept[i]]} spans {missing} missing values, so it is left out")
             continue
-        jumps.append(
-            Jump(places[kept[i]].item(), int(kept[i]), float(size), "up" if size > 0 else "down", float(score))
-        )
-    return Detection(jumps, notes=notes, **told)
+        chosen.append((i, score, size))
+    return chosen, notes
 
 
 def resolve_detector(detector: str | Callable[..., Events] | Detector) -> tuple[str, Detector]:
@@ -225,16 +346,17 @@ def resolve_detector(detector: str | Callable[..., Events] | Detector) -> tuple[
 
 def check_settings(name: str, entry: Detector, settings: dict[str, Any]) -> dict[str, Any]:
     """The detector's settings, completed with its defaults; OntogenyError for one that it does not have."""
-    try:
-        parameters = list(inspect.signature(entry.function).parameters.values())[1:]
-    except (TypeError, ValueError):
+    known = entry.settings
+    if known is None:
         return dict(settings)
-    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        for given in settings:
-            if given not in known:
-                raise unknown("setting", given, known or ["(none)"], f"detector {name}")
-    return {**entry.defaults, **settings}
+    for given in settings:
+        if given not in known:
+            raise unknown("setting", given, known or ["(none)"], f"detector {name}")
+    completed = {**known, **settings}
+    for needed, value in completed.items():
+        if value is inspect.Parameter.empty:
+            raise OntogenyError(f"detector {name} needs a value for its setting '{needed}'")
+    return completed
 
 
 def abstention(finite: np.ndarray, entry: Detector) -> str | None:

@@ -142,10 +142,13 @@ def _compiled() -> Any:
     return block_medians
 
 
-def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float) -> np.ndarray:
-    """`block_medians_numpy`, compiled where numba is installed."""
+def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float, ceiling: np.ndarray) -> np.ndarray:
+    """`block_medians_numpy`, compiled where numba is installed.
+
+    The compiled form does not work out a median that exceeds its `ceiling` (series, blocks), and gives infinity.
+    """
     fast = _compiled()
-    return block_medians_numpy(magnitude, bounds, side) if fast is None else fast(magnitude, bounds, side)
+    return block_medians_numpy(magnitude, bounds, side) if fast is None else fast(magnitude, bounds, side, ceiling)
 
 
 def resolution(x: np.ndarray) -> np.ndarray | None:
@@ -176,9 +179,17 @@ def _penalty(n: int, width: int) -> np.ndarray:
     return penalty
 
 
-def scores(x: np.ndarray, unit: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _ceiling(contrast: np.ndarray, penalty: np.ndarray, least: float) -> np.ndarray:
+    """Median of each block above which none of its contrasts can score `least`, (series, blocks)."""
+    padded = np.zeros((contrast.shape[0], len(penalty) * BLOCK))
+    np.abs(contrast, out=padded[:, : contrast.shape[1]])
+    return padded.reshape(len(padded), -1, BLOCK).max(axis=2) * (1.000001 / least) / penalty
+
+
+def scores(x: np.ndarray, least: float, unit: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Signed score and contrast, in the series' units, of the strongest scale at every split: two (series, n + 1).
 
+    least: scores below it are not needed, and may be given as 0.
     unit: resolution at each point, (n,) or None. Scores already hold the correction for heavy tails.
     """
     rows, n = x.shape
@@ -189,7 +200,12 @@ def scores(x: np.ndarray, unit: np.ndarray | None = None) -> tuple[np.ndarray, n
         if not bounds.any():
             continue
         contrast, linear, shrunk = contrasts(x, width)
-        scale = block_medians(np.abs(linear), bounds, SIDE) * _penalty(n, width)
+        penalty = _penalty(n, width)
+        if width == WIDTHS[0]:
+            ceiling = np.full((rows, len(bounds)), np.inf)
+        else:
+            ceiling = _ceiling(contrast, penalty, least)
+        scale = block_medians(np.abs(linear), bounds, SIDE, ceiling) * penalty
         if unit is not None:
             scale = np.maximum(scale, 0.3 * unit[np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
         scale = np.repeat(scale, BLOCK, axis=1)[:, : n + 1]
@@ -223,7 +239,7 @@ def candidates(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row, split and signed score of every split that scores `threshold` and passes all checks."""
     n = x.shape[1]
-    score, size = scores(x, unit)
+    score, size = scores(x, threshold, unit)
     score[:, :PERSISTENCE] = 0.0
     score[:, n - PERSISTENCE + 1 :] = 0.0
     rows, at = np.nonzero(np.abs(score) >= threshold)
@@ -233,7 +249,8 @@ def candidates(
     if unit is not None:
         kept = np.abs(size[rows, at]) > UNITS * unit[at]
     sign = np.sign(score[rows, at])
-    kept &= _persists(x, rows, at, sign) & _is_abrupt(x, rows, at, sign)
+    for check in (_persists, _is_abrupt):
+        kept[kept] = check(x, rows[kept], at[kept], sign[kept])
     rows, at = rows[kept], at[kept]
     return rows, at, score[rows, at]
 
@@ -283,9 +300,9 @@ def step_events(series: np.ndarray, threshold: float = THRESHOLD) -> list[tuple[
 
 
 def highest_scores(x: np.ndarray) -> np.ndarray:
-    """The highest score of any split that passes the checks, for every row of x (series, n); 0 where none does."""
+    """The highest score of any split that passes the checks, for every row of x (series, n); 0 where none has 2.5."""
     centred = x - np.median(x, axis=1, keepdims=True)
-    rows, _, score = candidates(centred, 1.0)
+    rows, _, score = candidates(centred, 2.5)
     out = np.zeros(x.shape[0])
     np.maximum.at(out, rows, np.abs(score))
     return out

@@ -1,0 +1,272 @@
+"""The jumps of whole records: every layer and metric of every run, with p-values, false discovery rates and reasons."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import read_json, write_csv, write_json
+from ontogeny.jumps.calibration import adjusted_p_values, false_alarm_rate
+from ontogeny.jumps.detectors import check_settings, detect_jumps, resolve_detector
+from ontogeny.jumps.events import NOISE_FLOOR
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = "ontogeny-jumps/1"
+RUN_LEVEL = "(run)"
+"""The layer under which a record keeps what belongs to the whole run: loss, gradient norm."""
+
+COLUMNS = (
+    "run", "layer", "metric", "step", "index", "size", "direction", "score", "p_value", "q_value", "believable",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class JumpReport:
+    """Jumps of one or more runs and what is needed to judge them.
+
+    table: one row a jump, columns `COLUMNS`, in the order of the record; `believable` where q_value is at most
+    `false_discovery_rate`. false_alarms: the detector's measured false alarms per 1000 points (`FalseAlarms`).
+    series: one row for each layer and metric of a run: points, missing, first_step, last_step, jumps, abstained
+    (a reason, or empty).
+    """
+
+    table: pd.DataFrame
+    series: pd.DataFrame
+    detector: str
+    settings: dict[str, Any]
+    noise_floor: float
+    false_discovery_rate: float
+    seed: int
+    surrogates: int
+    false_alarms: dict[str, Any]
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def believable(self) -> pd.DataFrame:
+        """The rows of `table` that are believable."""
+        return self.table[self.table["believable"]].reset_index(drop=True)
+
+    @property
+    def abstentions(self) -> pd.DataFrame:
+        """The series on which the detector gave no judgement, and why."""
+        return self.series[self.series["abstained"] != ""].reset_index(drop=True)
+
+    def summary(self) -> str:
+        """What was found, in a few plain sentences."""
+        jumps, sure, series = len(self.table), int(self.table["believable"].sum()), len(self.series)
+        away = len(self.abstentions)
+        alarms = self.false_alarms
+        lines = [
+            f"{jumps} jump{'s' if jumps != 1 else ''} in {series - away} series of {self.series['run'].nunique()} "
+            f"run{'s' if self.series['run'].nunique() != 1 else ''}, {sure} believable at a false discovery rate of "
+            f"{self.false_discovery_rate:g}.",
+            f"The detector ({self.detector}) gives {alarms['rate']:.2f} false alarms per 1000 points "
+            f"(95% interval {alarms['low']:.2f} to {alarms['high']:.2f}) in series without a jump, at worst "
+            f"{alarms['worst']:.2f} ({str(alarms['worst_null']).replace('_', ' ')}).",
+        ]
+        if away:
+            reasons = self.abstentions.groupby("abstained", sort=True).size()
+            lines.append("No judgement on " + "; ".join(f"{n} series ({why})" for why, n in reasons.items()) + ".")
+        return "\n".join([*lines, *self.notes])
+
+
+def find_jumps(
+    frame: pd.DataFrame,
+    metrics: Iterable[str] | None = None,
+    detector: str | Callable[..., Any] = "step",
+    *,
+    false_discovery_rate: float = 0.05,
+    noise_floor: float = NOISE_FLOOR,
+    seed: int = 0,
+    surrogates: int = 99,
+    **settings: Any,
+) -> JumpReport:
+    """Find the jumps of every layer and metric of every run.
+
+    frame: tidy, columns run, layer, step, metric, value; run-level metrics stand under the layer "(run)".
+    metrics: those to look at; by default all metrics of layers. A run-level metric is looked at when it is named.
+    detector, settings: as for `detect_jumps`; surrogates: number drawn from each series with jumps, for p-values.
+
+    Within a run, the false discovery rate is controlled (Benjamini and Hochberg) over all layers and metrics that
+    were judged: every jump is one test, and so is every series without one (p = 1). Deterministic for a seed.
+    Raises OntogenyError for a frame that lacks columns, metrics that it lacks, or a series that is none.
+    """
+    import pandas as pd
+
+    missing = {"run", "layer", "step", "metric", "value"} - set(frame.columns)
+    if missing:
+        raise OntogenyError(
+            f"the table of measurements lacks the columns {', '.join(sorted(missing))}: it needs run, layer, step, "
+            "metric and value"
+        )
+    if not 0 < false_discovery_rate < 1:
+        raise OntogenyError(f"false_discovery_rate = {false_discovery_rate} must lie between 0 and 1")
+    name, entry = resolve_detector(detector)
+    completed = check_settings(name, entry, settings)
+    notes: list[str] = []
+    chosen = _chosen(frame, metrics, notes)
+    events: list[dict[str, Any]] = []
+    series: list[dict[str, Any]] = []
+    for (run, layer, metric), part in chosen.groupby(["run", "layer", "metric"], sort=False, observed=True):
+        try:
+            found = detect_jumps(
+                part["value"].to_numpy(),
+                part["step"].to_numpy(),
+                detector,
+                noise_floor=noise_floor,
+                surrogates=surrogates,
+                surrogate_seed=_seed(seed, run, layer, metric),
+                **settings,
+            )
+        except OntogenyError as error:
+            raise OntogenyError(f"run {run}, layer {layer}, metric {metric}: {error}") from None
+        series.append(
+            {
+                "run": run,
+                "layer": layer,
+                "metric": metric,
+                "points": found.length,
+                "missing": found.missing,
+                "first_step": part["step"].iloc[0],
+                "last_step": part["step"].iloc[-1],
+                "jumps": len(found),
+                "abstained": found.abstained or "",
+            }
+        )
+        notes += [f"Run {run}, layer {layer}, metric {metric}: {note}." for note in found.notes]
+        events += [
+            {"run": run, "layer": layer, "metric": metric} | {key: getattr(jump, key) for key in COLUMNS[3:9]}
+            for jump in found
+        ]
+    about = pd.DataFrame(
+        series,
+        columns=["run", "layer", "metric", "points", "missing", "first_step", "last_step", "jumps", "abstained"],
+    )
+    table = _with_q_values(pd.DataFrame(events, columns=list(COLUMNS[:9])), about, false_discovery_rate)
+    length = int(about["points"].median()) if len(about) else 1000
+    alarms = false_alarm_rate(detector, length, **settings)
+    return JumpReport(
+        table=table,
+        series=about,
+        detector=name,
+        settings=completed,
+        noise_floor=noise_floor,
+        false_discovery_rate=false_discovery_rate,
+        seed=seed,
+        surrogates=surrogates,
+        false_alarms=alarms.as_dict(),
+        notes=tuple(notes),
+    )
+
+
+def _chosen(frame: pd.DataFrame, metrics: Iterable[str] | None, notes: list[str]) -> pd.DataFrame:
+    if metrics is None:
+        chosen = frame[frame["layer"] != RUN_LEVEL]
+        for run in frame["run"].unique():
+            if not (chosen["run"] == run).any():
+                notes.append(
+                    f"Run {run} holds no metric of a layer, only {', '.join(_names(frame, run))}: nothing to detect."
+                )
+        return chosen
+    wanted = [metrics] if isinstance(metrics, str) else list(metrics)
+    known = list(frame["metric"].unique())
+    for metric in wanted:
+        if metric not in known:
+            raise unknown("metric", metric, known, "the table of measurements")
+    return frame[frame["metric"].isin(wanted)]
+
+
+def _names(frame: pd.DataFrame, run: str) -> list[str]:
+    return sorted(frame.loc[frame["run"] == run, "metric"].unique())
+
+
+def _seed(seed: int, *names: str) -> int:
+    """A seed for one series: of the given one and the series' names, the same on every machine."""
+    import hashlib
+
+    digest = hashlib.sha256("\0".join([str(seed), *map(str, names)]).encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def _with_q_values(table: pd.DataFrame, series: pd.DataFrame, level: float) -> pd.DataFrame:
+    import pandas as pd
+
+    q_values = np.full(len(table), math.nan)
+    judged = series[series["abstained"] == ""]
+    for run in table["run"].unique():
+        rows = np.flatnonzero(table["run"] == run)
+        quiet = int(((judged["run"] == run) & (judged["jumps"] == 0)).sum())
+        q_values[rows] = adjusted_p_values(table["p_value"].to_numpy(float)[rows], tests=quiet + rows.size)
+    table = table.assign(q_value=q_values, believable=pd.Series(q_values <= level, dtype=bool))
+    return table[list(COLUMNS)]
+
+
+def write_jumps(report: JumpReport, json_path: str | os.PathLike, csv_path: str | os.PathLike | None = None) -> None:
+    """Write a report as JSON, and its table as CSV where a path is given; the same report, the same bytes."""
+    write_json(
+        json_path,
+        {
+            "format": FORMAT,
+            "summary": report.summary().split("\n"),
+            "detector": report.detector,
+            "settings": report.settings,
+            "noise_floor": report.noise_floor,
+            "false_discovery_rate": report.false_discovery_rate,
+            "seed": report.seed,
+            "surrogates": report.surrogates,
+            "false_alarms": report.false_alarms,
+            "notes": list(report.notes),
+            "jumps": [
+                row | {"false_alarms_per_1000": report.false_alarms["rate"]}
+                for row in report.table.to_dict(orient="records")
+            ],
+            "series": report.series.to_dict(orient="records"),
+        },
+    )
+    if csv_path is not None:
+        write_csv(csv_path, report.table)
+
+
+def read_jumps(path: str | os.PathLike) -> JumpReport:
+    """Read a report that `write_jumps` wrote as JSON. Raises OntogenyError if the file is none."""
+
+    data = read_json(path)
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        found = data.get("format") if isinstance(data, dict) else None
+        raise OntogenyError(f"{Path(path)} is not a report of jumps: its format is {found!r}, and {FORMAT!r} is wanted")
+    try:
+        table = _frame(data["jumps"], COLUMNS, {"score": float, "p_value": float, "q_value": float, "size": float})
+        series = _frame(data["series"], _SERIES, {})
+        return JumpReport(
+            table=table.assign(believable=table["believable"].astype(bool)),
+            series=series,
+            detector=data["detector"],
+            settings=data["settings"],
+            noise_floor=data["noise_floor"],
+            false_discovery_rate=data["false_discovery_rate"],
+            seed=data["seed"],
+            surrogates=data["surrogates"],
+            false_alarms=data["false_alarms"],
+            notes=tuple(data["notes"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise OntogenyError(f"{Path(path)} lacks what a report of jumps holds: {error}") from None
+
+
+_SERIES = ("run", "layer", "metric", "points", "missing", "first_step", "last_step", "jumps", "abstained")
+
+
+def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], types: dict[str, type]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame([{key: row[key] for key in columns} for row in rows], columns=list(columns))
+    return frame.astype(types) if len(frame) else frame
