@@ -1,0 +1,202 @@
+"""Units that answer to one class: how much, whether by chance, and whether it holds on other data."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from ontogeny.errors import OntogenyError
+from ontogeny.neurons._resampling import adjusted, bootstrap_weights
+
+
+def class_selectivity(
+    activations: Any,
+    labels: Any,
+    held_out: tuple[Any, Any] | None = None,
+    *,
+    permutations: int = 1000,
+    resamples: int = 1000,
+    level: float = 0.95,
+    alpha: float = 0.05,
+    seed: int = 0,
+    shuffle_labels: bool = False,
+) -> pd.DataFrame:
+    """Class selectivity of every unit, tested, and replicated on data that did not choose the class.
+
+    activations: (samples, units), after the nonlinearity. labels: (samples,), integers. held_out: the same for other
+    samples; without it, half of the samples of each class, drawn by `seed`, are held out. `shuffle_labels` puts the
+    labels in random order first, as a control: nothing should then be found.
+
+    One row a unit: unit; preferred_class, of the largest mean activation; effect, with effect_low and effect_high: the
+    mean in that class minus the largest mean in another, over the standard deviation within classes; selectivity, the
+    index (largest - rest) / (largest + rest) of the class means (Morcos et al. 2018, arXiv:1803.06959, eq. 1; NaN
+    where an activation is negative); eta_squared, the share of variance that the class explains; p_value: how often
+    random labels give as large an effect of their own preferred class (`permutations` draws, the observed included);
+    p_adjusted, after Benjamini and Hochberg; selective: p_adjusted <= alpha; held_out_effect, held_out_p_value: the
+    same class against the rest on held-out data (Welch's one-sided t-test), held_out_p_adjusted over selective units,
+    and replicated. A constant unit has NaN throughout and is not selective. The effect's interval is a percentile
+    bootstrap over held-out samples, where it has no selection in it.
+
+    Raises OntogenyError for data that do not fit, fewer than two classes, or a class of fewer than four samples.
+    """
+    values, classes = _checked(activations, labels, "activations")
+    rng = np.random.default_rng(seed)
+    if shuffle_labels:
+        classes = rng.permutation(classes)
+    names, counts = np.unique(classes, return_counts=True)
+    if len(names) < 2:
+        raise OntogenyError(f"all labels are {names[0]}: selectivity needs two or more classes")
+    if permutations < 19:
+        raise OntogenyError(f"{permutations} permutations cannot reach p = 0.05: ask for at least 19")
+    if held_out is None:
+        if counts.min() < 4:
+            scarce = names[counts.argmin()]
+            raise OntogenyError(f"class {scarce} has {counts.min()} samples: at least 4 are wanted to hold half out")
+        first, second = _halves(classes, rng)
+        others, other_classes = values[second], classes[second]
+        values, classes = values[first], classes[first]
+    else:
+        others, other_classes = _checked(*held_out, "held-out activations")
+        if shuffle_labels:
+            other_classes = rng.permutation(other_classes)
+        if others.shape[1] != values.shape[1]:
+            raise OntogenyError(f"{values.shape[1]} units, but {others.shape[1]} in the held-out data: give the same")
+        short = [int(name) for name in names if (other_classes == name).sum() < 2]
+        if short:
+            raise OntogenyError(f"the held-out data have fewer than 2 samples of class {short[0]}: give more")
+        if counts.min() < 2:
+            raise OntogenyError(f"class {names[counts.argmin()]} has one sample: at least 2 are wanted")
+
+    scale = np.maximum(np.abs(values).max(0), np.finfo(np.float64).tiny)
+    centred = (values - values.mean(0)) / scale
+    constant = np.ptp(values, axis=0) == 0
+    centred[:, constant] = 0.0
+    one_hot = (classes[None, :] == names[:, None]).astype(np.float64)
+    size = one_hot.sum(1, keepdims=True)
+    preferred, gap, between = _gap(one_hot, size, centred)
+    total = (centred**2).sum(0)
+    null = np.empty((permutations, values.shape[1]))
+    for draw in range(permutations):
+        null[draw] = _effect(one_hot[:, rng.permutation(len(classes))], size, centred, total)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = np.sqrt(np.maximum(total - between, 0) / (len(classes) - len(names)))
+        effect = gap / within
+        eta_squared = between / total
+    tolerance = 1e-9 * np.abs(np.where(np.isfinite(effect), effect, 0))
+    p_value = (1 + (null >= effect - tolerance).sum(0)) / (1 + permutations)
+    effect, p_value, eta_squared = (np.where(constant, np.nan, x) for x in (effect, p_value, eta_squared))
+    corrected = adjusted(p_value)
+    selective = corrected <= alpha
+    held_effect, low, high, held_p = _held_out(
+        others, other_classes, names[preferred], names, bootstrap_weights(len(others), resamples, seed), level
+    )
+    held_corrected = adjusted(np.where(selective, held_p, np.nan))
+    return pd.DataFrame(
+        {
+            "unit": np.arange(values.shape[1]),
+            "preferred_class": names[preferred],
+            "effect": effect,
+            "selectivity": np.where(constant, np.nan, _index(one_hot, size, values)),
+            "eta_squared": eta_squared,
+            "p_value": p_value,
+            "p_adjusted": corrected,
+            "selective": selective,
+            "held_out_effect": held_effect,
+            "held_out_low": low,
+            "held_out_high": high,
+            "held_out_p_value": held_p,
+            "held_out_p_adjusted": held_corrected,
+            "replicated": selective & (held_corrected <= alpha),
+        }
+    )
+
+
+def _checked(activations: Any, labels: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
+    values, classes = np.asarray(activations, dtype=np.float64), np.asarray(labels)
+    if values.ndim != 2:
+        raise OntogenyError(f"{what} of shape {values.shape}: (samples, units) is wanted; pool positions first")
+    if classes.shape != (len(values),) or not np.issubdtype(classes.dtype, np.integer):
+        raise OntogenyError(f"{what} of {len(values)} samples with labels of shape {classes.shape} ({classes.dtype}): "
+                            "one class number a sample wanted")  # fmt: skip
+    if not np.isfinite(values).all():
+        raise OntogenyError(f"the {what} hold NaN or infinite values")
+    return values, classes
+
+
+def _halves(classes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    first, second = [], []
+    for name in np.unique(classes):
+        members = rng.permutation(np.flatnonzero(classes == name))
+        first.append(members[: (len(members) + 1) // 2])
+        second.append(members[(len(members) + 1) // 2 :])
+    return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
+
+
+def _gap(one_hot: np.ndarray, size: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Preferred class, distance of its mean from the next, sum of squares between classes; each (units,)."""
+    means = one_hot @ centred / size
+    top = np.partition(means, -2, axis=0)[-2:]
+    return means.argmax(0), top[1] - top[0], (size * means**2).sum(0)
+
+
+def _effect(one_hot: np.ndarray, size: np.ndarray, centred: np.ndarray, total: np.ndarray) -> np.ndarray:
+    _, gap, between = _gap(one_hot, size, centred)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return gap / np.sqrt(np.maximum(total - between, 0) / (centred.shape[0] - len(size)))
+
+
+def _index(one_hot: np.ndarray, size: np.ndarray, values: np.ndarray) -> np.ndarray:
+    means = one_hot @ values / size
+    top = means.max(0)
+    rest = (means.sum(0) - top) / (len(means) - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((values >= 0).all(0), (top - rest) / (top + rest), np.nan)
+
+
+def _held_out(
+    values: np.ndarray,
+    classes: np.ndarray,
+    preferred: np.ndarray,
+    names: np.ndarray,
+    weights: np.ndarray,
+    level: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Effect of the preferred class with its bootstrap interval, and p-value of that class against the rest."""
+    one_hot = (classes[None, :] == names[:, None]).astype(np.float64)
+    place = np.searchsorted(names, preferred)
+    units = np.arange(values.shape[1])
+    scale = np.maximum(np.abs(values).max(0), np.finfo(np.float64).tiny)
+    centred = (values - values.mean(0)) / scale
+
+    def effect(share: np.ndarray) -> np.ndarray:
+        size = (one_hot * share).sum(1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            means = (one_hot * share) @ centred / size
+            residual = share @ centred**2 - (size * np.nan_to_num(means) ** 2).sum(0)
+            own = means[place, units]
+            rest = means.copy()
+            rest[place, units] = -np.inf
+            return (own - np.nanmax(rest, axis=0)) / np.sqrt(np.maximum(residual, 0))
+
+    count = len(classes)
+    correction = np.sqrt((count - len(names)) / count)
+    observed = effect(np.full(count, 1 / count)) * correction
+    drawn = np.stack([effect(share) for share in weights]) * correction
+    drawn[~np.isfinite(drawn)] = np.nan
+    low, high = np.full(len(units), np.nan), np.full(len(units), np.nan)
+    seen = np.isfinite(drawn).any(0)
+    low[seen], high[seen] = np.nanquantile(drawn[:, seen], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    p_value = np.full(len(units), np.nan)
+    for name in np.unique(preferred):
+        mine = units[preferred == name]
+        inside = classes == name
+        with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Precision loss")
+            p_value[mine] = scipy.stats.ttest_ind(
+                centred[inside][:, mine], centred[~inside][:, mine], equal_var=False, alternative="greater"
+            ).pvalue
+    return np.where(np.isfinite(observed), observed, np.nan), low, high, p_value

@@ -1,0 +1,519 @@
+"""Where a layer's units live in a forward pass, and running the network with other values there.
+
+The value at a site is what the rest of the network receives: the layer's output after its normalisation and its
+nonlinearity, where both can be seen, and the layer's output itself where they cannot. Everything here works on a
+copy of the model, so that the model given is never touched.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ontogeny.errors import OntogenyError
+from ontogeny.models import NONLINEARITIES, monitored_layers, without_fast_path
+
+logger = logging.getLogger("ontogeny")
+
+CHUNK_VALUES = 8_000_000
+"""Numbers that one batched pass may hold at the site (32 MB in single precision)."""
+
+_ACTIVATIONS = (
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.ELU, nn.SELU, nn.CELU,
+    nn.Softplus, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Mish,
+)  # fmt: skip
+_NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm)
+_PASSING = (nn.Dropout, nn.Dropout2d, nn.Dropout3d, nn.Identity, nn.AlphaDropout)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in the forward pass where the units of one layer can be read and replaced.
+
+    layer: display name of the layer. path: the module whose output (`side` "output") or first input ("input") is
+    the value. axis: of the units in the value (samples are axis 0). units: how many there are. nonlinearity: the
+    function that the value has been through ("none": the layer's own output).
+    """
+
+    layer: str
+    path: str
+    side: str
+    axis: int
+    units: int
+    nonlinearity: str
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """The one linear map through which all the effect of a site passes: `path` of the module, `weight` (out, units)."""
+
+    path: str
+    weight: Tensor
+
+
+def working_copy(model: nn.Module) -> nn.Module:
+    """A copy of `model` to work on: in eval mode, nothing in place, no gradients of parameters.
+
+    Raises OntogenyError if the model cannot be copied.
+    """
+    if not isinstance(model, nn.Module):
+        raise OntogenyError(f"the model is a {type(model).__name__}: a torch.nn.Module is wanted")
+    try:
+        twin = copy.deepcopy(model)
+    except Exception as error:
+        raise OntogenyError(
+            f"this {type(model).__name__} cannot be copied ({str(error).splitlines()[0]}): detach what it keeps of "
+            "former forward passes"
+        ) from error
+    for module in twin.modules():
+        if getattr(module, "inplace", False) is True:
+            module.inplace = False
+    return twin.eval().requires_grad_(False)
+
+
+def logits_of(output: Any) -> Tensor:
+    """The class scores (samples, classes) in a model's output: a tensor, or an object with `.logits`.
+
+    Raises OntogenyError for any other output.
+    """
+    scores = getattr(output, "logits", output)
+    if isinstance(scores, tuple | list) and scores and isinstance(scores[0], Tensor):
+        scores = scores[0]
+    if not isinstance(scores, Tensor) or scores.ndim != 2:
+        what = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
+        raise OntogenyError(f"the model's output is {what}: class scores of shape (samples, classes) are wanted")
+    return scores
+
+
+def checked_data(inputs: Any, labels: Any = None) -> tuple[Tensor, Tensor | None]:
+    """`inputs` and `labels` as tensors that fit each other (labels int64, one a sample).
+
+    Raises OntogenyError if they do not fit, if inputs hold NaN or infinity, or there are none.
+    """
+    inputs = torch.as_tensor(inputs)
+    if inputs.ndim < 2 or len(inputs) == 0:
+        raise OntogenyError(f"inputs of shape {tuple(inputs.shape)}: two or more axes wanted, samples first")
+    if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
+        raise OntogenyError("the inputs hold NaN or infinite values: clean them first")
+    if labels is None:
+        return inputs, None
+    labels = torch.as_tensor(labels)
+    if labels.ndim != 1 or len(labels) != len(inputs):
+        raise OntogenyError(f"{len(inputs)} inputs, labels of shape {tuple(labels.shape)}: one label a sample wanted")
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise OntogenyError(f"labels are {labels.dtype}: class numbers (integers from 0) are wanted")
+    labels = labels.long()
+    if int(labels.min()) < 0:
+        raise OntogenyError(f"labels hold {int(labels.min())}: class numbers from 0 are wanted")
+    return inputs, labels
+
+
+def sample_losses(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of every sample in nats, float64; scores (..., samples, classes), labels (samples,)."""
+    by_class = scores.movedim(-1, 0).to(torch.float64, memory_format=torch.contiguous_format)
+    picked = by_class.gather(0, labels.expand(1, *by_class.shape[1:]))[0]
+    top = by_class.detach().amax(0)
+    return (by_class - top).exp_().sum(0).log() + top - picked
+
+
+@torch.no_grad()
+def scores_of(model: nn.Module, inputs: Tensor, chunk: int = 512) -> Tensor:
+    """Class scores of all inputs, (samples, classes), `chunk` samples at a time."""
+    with without_fast_path():
+        return torch.cat([logits_of(model(part)) for part in inputs.split(chunk)])
+
+
+def evaluate(model: nn.Module, inputs: Tensor, labels: Tensor, chunk: int = 512) -> tuple[Tensor, Tensor]:
+    """Loss (nats) and correctness (0 or 1) of every sample, both float64 (samples,)."""
+    scores = scores_of(model, inputs, chunk)
+    check_classes(scores, labels)
+    return sample_losses(scores, labels), (scores.argmax(-1) == labels).double()
+
+
+def check_classes(scores: Tensor, labels: Tensor) -> None:
+    """Raises OntogenyError if a label is beyond the model's classes."""
+    if int(labels.max()) >= scores.shape[-1]:
+        raise OntogenyError(f"labels go up to {int(labels.max())}, but the model has {scores.shape[-1]} classes")
+
+
+# -------------------------------------------------------------------------------------------------- finding sites
+
+
+@dataclass
+class _Event:
+    module: nn.Module
+    side: str
+    value: Tensor
+
+
+def _first(value: Any) -> Tensor | None:
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, tuple | list) and value and isinstance(value[0], Tensor):
+        return value[0]
+    return None
+
+
+@torch.no_grad()
+def _events(model: nn.Module, inputs: Tensor) -> list[_Event]:
+    """What enters and leaves every module of one forward pass, in order."""
+    events: list[_Event] = []
+
+    def note(side: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, *output: Any) -> None:
+            value = _first(output[0] if output else args)
+            if value is not None:
+                events.append(_Event(module, side, value))
+
+        return hook
+
+    handles = []
+    try:
+        for module in model.modules():
+            handles.append(module.register_forward_pre_hook(note("input")))
+            handles.append(module.register_forward_hook(note("output")))
+        with without_fast_path():
+            model(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return events
+
+
+def find_site(model: nn.Module, layer: str, inputs: Tensor, after_nonlinearity: bool = True) -> Site:
+    """The site of `layer` (a display name such as `Linear_0`, or a module path) in `model`, found by running it.
+
+    With `after_nonlinearity` the value is followed through batch norm, dropout and the nonlinearity, as far as each
+    is a module or is known from the structure; otherwise, or where nothing follows, it is the layer's own output.
+
+    Raises OntogenyError for a layer that does not exist, does not run, or runs more than once in a forward pass.
+    """
+    chosen = monitored_layers(model, [layer])[0]
+    events = _events(model, inputs[:2])
+    paths = {id(module): path for path, module in model.named_modules()}
+    calls = [i for i, event in enumerate(events) if event.module is chosen.module and event.side == "output"]
+    if len(calls) != 1:
+        times = "not at all" if not calls else f"{len(calls)} times"
+        raise OntogenyError(f"layer '{layer}' runs {times} in one forward pass: name one that runs once")
+    start = calls[0]
+    value = events[start].value
+    axis = 1 if chosen.kind == "conv" or value.ndim >= 4 else -1
+    at, name = events[start], "none"
+    if after_nonlinearity:
+        following = events[start + 1 :]
+        once = [e for e in following if sum(o.module is e.module and o.side == e.side for o in events) == 1]
+        found = _followed(value, following) or _recognised(value, chosen.nonlinearity, once)
+        if found and any(e is found[0] for e in once):
+            at, name = found
+        elif found:
+            after = [e for e in once if e.value is found[0].value]
+            if after:
+                at, name = after[0], found[1]
+    return Site(chosen.name, paths[id(at.module)], at.side, axis, at.value.shape[axis], name)
+
+
+def _followed(value: Tensor, events: Sequence[_Event]) -> tuple[_Event, str] | None:
+    """The output of the nonlinearity module that receives `value`, past norms and dropout."""
+    for position, event in enumerate(events):
+        if event.side != "input" or event.value is not value:
+            continue
+        passes = isinstance(event.module, (*_NORMS, *_PASSING))
+        if passes or isinstance(event.module, _ACTIVATIONS):
+            output = next(e for e in events[position:] if e.module is event.module and e.side == "output")
+            if not passes:
+                return output, type(event.module).__name__.lower()
+            value = output.value
+    return None
+
+
+def _recognised(value: Tensor, nonlinearity: str | None, events: Sequence[_Event]) -> tuple[_Event, str] | None:
+    """The first place where the named function of `value` shows up, for models that call functions, not modules."""
+    if nonlinearity is None:
+        return None
+    expected = NONLINEARITIES[nonlinearity](value)
+    for event in events:
+        if event.value.shape == expected.shape and torch.equal(event.value, expected):
+            return event, nonlinearity
+    return None
+
+
+# ------------------------------------------------------------------------------------------- reading and replacing
+
+
+@contextmanager
+def replaced(model: nn.Module, path: str, side: str, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Inside the block, the value at (path, side) is `function` of what it would have been."""
+    module = model.get_submodule(path)
+
+    def swap(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return function(value)
+        return type(value)((function(value[0]), *value[1:]))
+
+    if side == "output":
+        handle = module.register_forward_hook(lambda _module, _args, output: swap(output))
+    else:
+        handle = module.register_forward_pre_hook(lambda _module, args: (function(args[0]), *args[1:]))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@torch.no_grad()
+def site_values(model: nn.Module, site: Site, inputs: Tensor, chunk: int = 512) -> Tensor:
+    """The value at `site` for all inputs, (samples, ...), `chunk` samples at a time."""
+    parts: list[Tensor] = []
+
+    def keep(value: Tensor) -> Tensor:
+        parts.append(value.detach().clone())
+        return value
+
+    with replaced(model, site.path, site.side, keep), without_fast_path():
+        for part in inputs.split(chunk):
+            model(part)
+    if sum(map(len, parts)) != len(inputs):
+        raise OntogenyError(f"layer '{site.layer}' does not keep samples along its first axis: name another layer")
+    return torch.cat(parts)
+
+
+def unit_activations(model: nn.Module, inputs: Any, layer: str, pool: str = "mean", chunk: int = 512) -> Tensor:
+    """Activations of the units of `layer` after its nonlinearity, one number a sample and unit: (samples, units).
+
+    Positions (pixels of a channel, tokens) are pooled by `mean` or `max`. The model is not changed.
+    """
+    if pool not in ("mean", "max"):
+        raise OntogenyError(f"pool is '{pool}': mean or max is wanted")
+    twin = working_copy(model)
+    inputs, _ = checked_data(inputs)
+    site = find_site(twin, layer, inputs)
+    parts = [by_unit(site_values(twin, site, part, chunk), site) for part in inputs.split(chunk)]
+    return torch.cat([part.mean(1) if pool == "mean" else part.amax(1) for part in parts])
+
+
+def by_unit(values: Tensor, site: Site) -> Tensor:
+    """Values at a site as (samples, positions, units)."""
+    return values.movedim(site.axis, -1).reshape(len(values), -1, site.units)
+
+
+def chosen_units(site: Site, units: Sequence[int] | None) -> list[int]:
+    """`units` as a checked list; None is all of them. Raises OntogenyError for one that does not exist."""
+    if units is None:
+        return list(range(site.units))
+    chosen = [int(unit) for unit in units]
+    for unit in chosen:
+        if not 0 <= unit < site.units:
+            raise OntogenyError(f"layer '{site.layer}' has no unit {unit}: its units are 0 to {site.units - 1}")
+    return chosen
+
+
+# ------------------------------------------------------------------------------------------- the rest of the network
+
+
+@torch.no_grad()
+def find_consumer(model: nn.Module, site: Site, inputs: Tensor) -> Consumer | None:
+    """The linear layer that alone reads the site, or None.
+
+    It must receive the very tensor of the site (dropout in eval mode may lie between), and with its output held
+    fixed the scores must not depend on the site, which automatic differentiation decides.
+    """
+    if site.axis != -1:
+        return None
+    events = _events(model, inputs[:2])
+    source = next(e for e in events if e.module is model.get_submodule(site.path) and e.side == site.side)
+    paths = {id(module): path for path, module in model.named_modules()}
+    value, reader = source.value, None
+    for event in events[events.index(source) :]:
+        if event.value is not value:
+            continue
+        if event.side == "input" and type(event.module) is nn.Linear:
+            reader = event.module
+            break
+        if event.side == "input" and isinstance(event.module, _PASSING):
+            value = next(e.value for e in events if e.module is event.module and e.side == "output")
+    if reader is None or sum(e.module is reader and e.side == "output" for e in events) != 1:
+        return None
+    with torch.enable_grad(), without_fast_path():
+        leaf = source.value.detach().clone().requires_grad_()
+        with (
+            replaced(model, site.path, site.side, lambda _: leaf),
+            replaced(model, paths[id(reader)], "output", lambda output: output.detach()),
+        ):
+            scores = logits_of(model(inputs[:2]))
+        if scores.requires_grad and torch.autograd.grad(scores.sum(), leaf, allow_unused=True)[0] is not None:
+            return None
+    return Consumer(paths[id(reader)], reader.weight.detach())
+
+
+@torch.no_grad()
+def find_tail(model: nn.Module, path: str, inputs: Tensor) -> list[nn.Module] | None:
+    """The modules from the output of `path` to the scores, if they are a plain chain that treats every row alone.
+
+    Each must receive the very tensor that the one before it put out, a matrix, and the last one's output must be the
+    model's; the chain is also run, to see that it gives the scores.
+    """
+    scores: list[Tensor] = []
+    handle = model.register_forward_hook(lambda _module, _args, output: scores.append(logits_of(output)))
+    try:
+        events = _events(model, inputs[:2])
+    finally:
+        handle.remove()
+    start = next(e for e in events if e.module is model.get_submodule(path) and e.side == "output").value
+    value, chain = start, []
+    for position, event in enumerate(events):
+        if event.side != "input" or event.value is not value or next(event.module.children(), None) is not None:
+            continue
+        if value.ndim != 2 or not isinstance(event.module, (nn.Linear, nn.LayerNorm, *_ACTIVATIONS, *_PASSING)):
+            return None
+        chain.append(event.module)
+        value = next(e for e in events[position:] if e.module is event.module and e.side == "output").value
+    if value is not scores[0] or not torch.allclose(_through(chain, start.clone()), scores[0], rtol=1e-5, atol=1e-6):
+        return None
+    return chain
+
+
+def _through(chain: Sequence[nn.Module], value: Tensor) -> Tensor:
+    """The chain applied to `value`, which may be overwritten."""
+    for module in chain:
+        if type(module) is nn.ReLU:
+            value = torch.relu_(value)
+        elif type(module) is nn.Linear and module.out_features <= 32:
+            value = _narrow(module, value)
+        else:
+            value = module(value)
+    return value
+
+
+def _narrow(layer: nn.Linear, value: Tensor) -> Tensor:
+    """A linear layer of few outputs: twice as fast on the CPU with the factors exchanged."""
+    product = layer.weight @ value.T
+    return (product if layer.bias is None else product.add_(layer.bias[:, None])).T
+
+
+class Rest:
+    """The network from a site on, for many variants of the site's value in one batched pass.
+
+    model: a working copy. inputs: (samples, ...), all of which are held at once; split larger sets beforehand.
+    """
+
+    def __init__(self, model: nn.Module, site: Site, inputs: Tensor) -> None:
+        self.model, self.site, self.inputs = model, site, inputs
+        self.values = site_values(model, site, inputs, chunk=len(inputs))
+        self.scores = scores_of(model, inputs, chunk=len(inputs))
+        self.consumer = find_consumer(model, site, inputs)
+        self._consumed: Tensor | None = None
+        if self.consumer is not None:
+            reader = Site("", self.consumer.path, "output", -1, len(self.consumer.weight), "none")
+            self._consumed = site_values(model, reader, inputs, chunk=len(inputs))
+        self._tail: list[nn.Module] | None = None
+        if self._consumed is not None and self._consumed.ndim == 2:
+            self._tail = find_tail(model, self.consumer.path, inputs)
+        self._batched = True
+
+    def with_units(self, units: Sequence[int], replacements: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Scores with each unit alone replaced, as (slice into `units`, scores (some, samples, classes)).
+
+        replacements: (units, samples, positions...) or broadcastable to it: what each unit is set to. Where the
+        single reader of the site is a linear layer, a unit's change moves that layer's output along one column of
+        its weights, so neither it nor anything before it is computed again. Where all that follows is a chain that
+        treats samples alone, only those samples are run in which the unit changes.
+        """
+        axis = self.site.axis
+        units = torch.as_tensor(units)
+        if self._tail is not None:
+            per = max(1, CHUNK_VALUES // max(self.scores.numel(), 1))
+            for low in range(0, len(units), per):
+                part = slice(low, low + per)
+                yield part, self._down_the_tail(units[part], replacements[part])
+            return
+        if self._consumed is not None:
+            start, weight = self._consumed, self.consumer.weight
+            per = max(1, CHUNK_VALUES // max(start.numel(), 1))
+            for low in range(0, len(units), per):
+                part = slice(low, low + per)
+                here = units[part]
+                old = self.values.index_select(-1, here).movedim(-1, 0)
+                delta = (_spread(replacements[part], old) - old).unsqueeze(-1)
+                columns = weight[:, here].T.reshape(len(here), *[1] * (start.ndim - 1), -1)
+                yield part, self._run(self.consumer.path, "output", torch.addcmul(start, delta, columns))
+            return
+        per = max(1, CHUNK_VALUES // max(self.values.numel(), 1))
+        for low in range(0, len(units), per):
+            part = slice(low, low + per)
+            here = units[part]
+            variants = self.values.expand(len(here), *self.values.shape).clone()
+            moved = variants.movedim(axis if axis < 0 else axis + 1, -1)
+            for row, unit in enumerate(here.tolist()):
+                moved[row, ..., unit] = _spread(replacements[part][row : row + 1], moved[row : row + 1, ..., unit])[0]
+            yield part, self._run(self.site.path, self.site.side, variants)
+
+    @torch.no_grad()
+    def _down_the_tail(self, units: Tensor, replacements: Tensor) -> Tensor:
+        old = self.values.index_select(1, units).T
+        delta = _spread(replacements, old) - old
+        columns = self.consumer.weight.index_select(1, units).T.contiguous()
+        scores = self.scores.expand(len(units), *self.scores.shape).clone()
+        for row, change in enumerate(delta):
+            moved = change.nonzero().squeeze(1)
+            if len(moved):
+                start = self._consumed.index_select(0, moved).addr_(change.index_select(0, moved), columns[row])
+                scores[row].index_copy_(0, moved, _through(self._tail, start))
+        return scores
+
+    def with_values(self, values: Tensor) -> Tensor:
+        """Scores (samples, classes) with the whole value at the site replaced by `values`."""
+        return self._run(self.site.path, self.site.side, values.unsqueeze(0))[0]
+
+    def _one(self, path: str, side: str, value: Tensor) -> Tensor:
+        with replaced(self.model, path, side, lambda _: value):
+            return logits_of(self.model(self.inputs))
+
+    @torch.no_grad()
+    def _run(self, path: str, side: str, variants: Tensor) -> Tensor:
+        with without_fast_path():
+            if self._batched and len(variants) > 1:
+                try:
+                    with warnings.catch_warnings():
+                        warnings.filterwarnings("ignore", message="There is a performance drop")
+                        return torch.func.vmap(lambda value: self._one(path, side, value))(variants)
+                except OntogenyError:
+                    raise
+                except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+                    logger.info("one variant at a time, as the model does not run batched: %s", error)
+                    self._batched = False
+            return torch.stack([self._one(path, side, value) for value in variants])
+
+
+def _spread(replacements: Tensor, like: Tensor) -> Tensor:
+    """`replacements` with axes added at the end until it broadcasts to `like`."""
+    return replacements.reshape(*replacements.shape, *[1] * (like.ndim - replacements.ndim)).expand_as(like)
+
+
+__all__ = [
+    "Consumer",
+    "Rest",
+    "Site",
+    "by_unit",
+    "check_classes",
+    "checked_data",
+    "chosen_units",
+    "evaluate",
+    "find_consumer",
+    "find_tail",
+    "find_site",
+    "logits_of",
+    "replaced",
+    "sample_losses",
+    "scores_of",
+    "site_values",
+    "unit_activations",
+    "working_copy",
+]

@@ -1,0 +1,108 @@
+"""Units that do no work of their own: dead, saturated, duplicated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from ontogeny.errors import OntogenyError, unknown
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "relu": (-np.inf, np.inf),
+    "tanh": (-1.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "hardtanh": (-1.0, 1.0),
+    "relu6": (-np.inf, 6.0),
+    "hardsigmoid": (0.0, 1.0),
+}
+"""Where a nonlinearity saturates; those not named here saturate nowhere (zero is not saturation, but silence)."""
+
+
+def unit_health(
+    activations: Any,
+    nonlinearity: str = "relu",
+    *,
+    threshold: float = 0.0,
+    margin: float = 0.01,
+    saturated_share: float = 0.95,
+    correlation: float = 0.999,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Dead, saturated and duplicated units of one layer, from activations (samples, units) after the nonlinearity.
+
+    One row a unit:
+
+    - active: share of samples with magnitude above `threshold`, with active_low and active_high (Clopper and Pearson
+      1934: for a unit silent in n samples the upper end says how sure that is).
+    - dead: never active. constant: the same output for every sample.
+    - saturated_at_bound: share of samples within `margin` times the range of a bound of the nonlinearity, with _low
+      and _high likewise; saturated: that share is at least `saturated_share`. Unbounded functions do not saturate.
+    - duplicate_of: the first earlier unit whose correlation over samples is at least `correlation` in magnitude, -1
+      where there is none; duplicate_correlation, that correlation (NaN); duplicated: there is one. Dead and constant
+      units have no correlation and duplicate nothing.
+
+    Raises OntogenyError for fewer than three samples, values that are not finite, or an unknown nonlinearity.
+    """
+    values = np.asarray(activations, dtype=np.float64)
+    if values.ndim != 2 or len(values) < 3:
+        raise OntogenyError(f"activations of shape {values.shape}: (samples, units) with three or more samples wanted")
+    if not np.isfinite(values).all():
+        raise OntogenyError("the activations hold NaN or infinite values")
+    known = {*BOUNDS, "gelu", "leakyrelu", "leaky_relu", "silu", "elu", "selu", "none"}
+    if nonlinearity not in known:
+        raise unknown("nonlinearity", nonlinearity, known)
+    samples = len(values)
+    active = (np.abs(values) > threshold).sum(0)
+    low, high = BOUNDS.get(nonlinearity, (-np.inf, np.inf))
+    reach = margin * (high - low if np.isfinite(high - low) else high if np.isfinite(high) else 1.0)
+    at_bound = ((values >= high - reach) | (values <= low + reach)).sum(0)
+    constant = np.ptp(values, axis=0) == 0
+    source, strength = _duplicates(values, constant, correlation)
+    active_low, active_high = _exact_interval(active, samples, level)
+    bound_low, bound_high = _exact_interval(at_bound, samples, level)
+    return pd.DataFrame(
+        {
+            "unit": np.arange(values.shape[1]),
+            "active": active / samples,
+            "active_low": active_low,
+            "active_high": active_high,
+            "dead": active == 0,
+            "constant": constant,
+            "saturated_at_bound": at_bound / samples,
+            "saturated_low": bound_low,
+            "saturated_high": bound_high,
+            "saturated": at_bound / samples >= saturated_share,
+            "duplicate_of": source,
+            "duplicate_correlation": strength,
+            "duplicated": source >= 0,
+        }
+    )
+
+
+def _duplicates(values: np.ndarray, constant: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    source, strength = np.full(values.shape[1], -1), np.full(values.shape[1], np.nan)
+    varying = np.flatnonzero(~constant)
+    if len(varying) < 2:
+        return source, strength
+    centred = values[:, varying] - values[:, varying].mean(0)
+    centred /= np.abs(centred).max(0)
+    centred /= np.linalg.norm(centred, axis=0)
+    for low in range(0, len(varying), 1024):
+        block = centred[:, low : low + 1024].T @ centred
+        earlier = np.arange(len(varying)) < np.arange(low, low + len(block))[:, None]
+        like = (np.abs(block) >= threshold) & earlier
+        for row in np.flatnonzero(like.any(1)):
+            first = like[row].argmax()
+            source[varying[low + row]] = varying[first]
+            strength[varying[low + row]] = np.clip(block[row, first], -1, 1)
+    return source, strength
+
+
+def _exact_interval(hits: np.ndarray, count: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+    tail = (1 - level) / 2
+    low = np.where(hits == 0, 0.0, scipy.stats.beta.ppf(tail, np.maximum(hits, 1), count - hits + 1))
+    high = np.where(hits == count, 1.0, scipy.stats.beta.ppf(1 - tail, hits + 1, np.maximum(count - hits, 1)))
+    return low, high
