@@ -80,7 +80,8 @@ def reference(sets, sizes, weights, biases, samples, targets, rows_of, budget, k
 def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, matched):
     """Mark the right halves in first..stop whose errors on samples at..at+3 are <= top; count them, and the close ones.
 
-    All integers stay 32 bits wide, so that the loop is compiled to vector instructions.
+    Marks are 0, 1, and 2 or more where an error is above `sure`. All integers stay 32 bits wide, so that the loop is
+    compiled to vector instructions.
     """
     a0 = offsets[at]
     a1 = offsets[at + 1]
@@ -105,9 +106,10 @@ def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, matched
         e0 = e0 if e0 > e2 else e2
         m = np.int32(1) if e0 <= top else zero
         m = m if np.int32(lacks[r] & missing) == zero else zero
-        marks[r] = m
+        d = m if e0 > sure else zero
+        marks[r] = np.int32(m + d)
         tally = np.int32(tally + m)
-        doubt = np.int32(doubt + (m if e0 > sure else zero))
+        doubt = np.int32(doubt + d)
     return tally, doubt
 
 
@@ -135,9 +137,10 @@ def _scan_again(values, offsets, first, stop, top, sure, matched):
         e2 = e2 if e2 > e3 else e3
         e0 = e0 if e0 > e2 else e2
         m = marks[r] if e0 <= top else zero
+        m = np.int32(m | np.int32(2)) if (m > zero) and (e0 > sure) else m
         marks[r] = m
-        tally = np.int32(tally + m)
-        doubt = np.int32(doubt + (m if e0 > sure else zero))
+        tally = np.int32(tally + (np.int32(1) if m > zero else zero))
+        doubt = np.int32(doubt + (np.int32(1) if m > np.int32(1) else zero))
     return tally, doubt
 
 
@@ -245,6 +248,27 @@ def search(
     hits = np.zeros(_RIGHT, np.int32)
     sets = np.zeros((depth, widest), np.int64)
 
+    # completions of a left part by m free neurons over p inputs when q inputs are still unused: ways[p, m, q]
+    most_inputs = sizes[depth - 1]
+    ways = np.zeros((most_inputs + 1, last + 1, most_inputs + 1), np.int64)
+    choose = np.zeros((most_inputs + 1, most_inputs + 1), np.int64)
+    for a in range(most_inputs + 1):
+        choose[a, 0] = 1
+        for b in range(1, a + 1):
+            choose[a, b] = choose[a - 1, b - 1] + choose[a - 1, b]
+    for a in range(1, most_inputs + 1):
+        for m in range(last + 1):
+            for q in range(a + 1):
+                for i in range(q + 1):
+                    if (a - i) * m < 63:
+                        sign = -1 if i % 2 else 1
+                        ways[a, m, q] += sign * choose[q, i] * (1 << ((a - i) * m))
+    accepted = np.zeros((last + 1, options), np.int64)
+    any_accepted = np.zeros(last + 1, np.bool_)
+    bits_in = np.zeros(options, np.int64)
+    for t in range(1, options):
+        bits_in[t] = bits_in[t >> 1] + (t & 1)
+
     marginals = np.zeros((depth, widest, options), np.int64)
     last_marginals = np.zeros((last, options), np.int64)
     capacity = 1024
@@ -258,6 +282,12 @@ def search(
     decided = 0
     leaves = 0
     visited = 0
+    axis = 0
+    size = 0
+    n_buckets = 1
+    slack = np.float32(0.0)
+    floor = np.float32(0.0)
+    scale = np.float32(0.0)
 
     for i in range(n_inputs):
         active[0, i] = i
@@ -379,63 +409,7 @@ def search(
                                     last_codes[k, t] = reversed_bits[layer, expand[layer, t]] << np.uint64(
                                         shifts[layer, k]
                                     )
-                        # the sample on which the right half varies most decides the buckets
-                        axis = 0
-                        for s in range(1, screen):
-                            if high[n_left, s] - low[n_left, s] > high[n_left, axis] - low[n_left, axis]:
-                                axis = s
-                        size = 1
-                        for s in range(8):
-                            right_raw[s, 0] = np.float32(0.0)
-                        right_union[0] = 0
-                        right_active[0] = 0
-                        biggest = 0.0
-                        for s in range(screen):
-                            biggest = max(biggest, abs(partial[0, s]) + max(-low[0, s], high[0, s]))
-                        slack = np.float32(margin + 1e-6 * biggest)
-                        for a in range(n_left, last):
-                            k = order[a]
-                            for t in range(n_sets - 1, -1, -1):
-                                base = t * size
-                                grow = 1 if t > 0 else 0
-                                for s in range(screen):
-                                    g = np.float32(gains[k, t, s]) if t > 0 else np.float32(0.0)
-                                    for r in range(size):
-                                        right_raw[s, base + r] = right_raw[s, r] + g
-                                for r in range(size):
-                                    right_union[base + r] = right_union[r] | t
-                                    right_active[base + r] = right_active[r] + grow
-                            size *= n_sets
-                        floor = np.float32(low[n_left, axis]) - slack
-                        width = np.float32(high[n_left, axis] - low[n_left, axis]) + np.float32(2.0) * slack
-                        n_buckets = min(_BUCKETS, max(1, size // 2))
-                        scale = np.float32(n_buckets - 1) / width if width > 0 else np.float32(0.0)
-                        for q in range(n_buckets + 2):
-                            bucket_start[q] = 0
-                        for r in range(size):
-                            bucket_of[r] = np.int32((right_raw[axis, r] - floor) * scale)
-                        for r in range(size):
-                            bucket_start[bucket_of[r] + 1] += 1
-                        for q in range(1, n_buckets + 1):
-                            bucket_start[q] += bucket_start[q - 1]
-                        for r in range(size):
-                            bucket_of[r] = bucket_start[bucket_of[r]]
-                            bucket_start[np.int64((right_raw[axis, r] - floor) * scale)] += 1
-                        for q in range(n_buckets, 0, -1):
-                            bucket_start[q] = bucket_start[q - 1]
-                        bucket_start[0] = 0
-                        for r in range(size):
-                            to = bucket_of[r]
-                            right_index[to] = r
-                            right_values[0, to] = right_raw[0, r]
-                        for s in range(1, screen):
-                            for r in range(size):
-                                right_values[s, bucket_of[r]] = right_raw[s, r]
-                        bucket_start[n_buckets + 1] = size
-                        # bits that a right half lacks; above them, one bit for its number of active neurons
-                        for r in range(size):
-                            lacking[bucket_of[r]] = (full_union & ~right_union[r]) | (1 << (p + right_active[r]))
-                            hits[r] = 0
+                        built = False
                         leaf_found = 0
                         # left half, depth first
                         level = 0
@@ -475,6 +449,23 @@ def search(
                                         continue
                                 left_union[level + 1] = left_union[level] | t
                                 left_active[level + 1] = left_active[level] + (1 if t > 0 else 0)
+                                free = last - level - 1
+                                if mode == COUNT and allowed - left_active[level + 1] >= free and free * p < 62:
+                                    worst = 0.0
+                                    for s in range(n_samples):
+                                        v = partial[level + 1, s]
+                                        worst = max(worst, max(v + high[level + 1, s], -v - low[level + 1, s]))
+                                    if worst < 0.5 - margin:
+                                        # whatever the other neurons do, every output is right
+                                        lack = full_union & ~left_union[level + 1]
+                                        number = ways[p, free, bits_in[lack]]
+                                        found += number
+                                        leaf_found += number
+                                        for a in range(level + 1):
+                                            last_marginals[order[a], expand[layer, picked[a]]] += number
+                                        accepted[level + 1, lack] += 1
+                                        any_accepted[level + 1] = True
+                                        continue
                                 left_code[level + 1] = left_code[level] | (last_codes[k, t] if t > 0 else np.uint64(0))
                                 level += 1
                                 if level < n_left:
@@ -482,6 +473,67 @@ def search(
                                     continue
                             # a complete left half: look for right halves
                             visited += 1
+                            if not built:
+                                built = True
+                                # the sample on which the right half varies most decides the buckets
+                                axis = 0
+                                for s in range(1, screen):
+                                    if high[n_left, s] - low[n_left, s] > high[n_left, axis] - low[n_left, axis]:
+                                        axis = s
+                                size = 1
+                                for s in range(8):
+                                    right_raw[s, 0] = np.float32(0.0)
+                                right_union[0] = 0
+                                right_active[0] = 0
+                                biggest = 0.0
+                                for s in range(screen):
+                                    biggest = max(biggest, abs(partial[0, s]) + max(-low[0, s], high[0, s]))
+                                slack = np.float32(margin + (2 * n_right + 3) * 6e-8 * biggest)
+                                for a in range(n_left, last):
+                                    k = order[a]
+                                    for t in range(n_sets - 1, -1, -1):
+                                        base = t * size
+                                        grow = 1 if t > 0 else 0
+                                        for s in range(screen):
+                                            g = np.float32(gains[k, t, s]) if t > 0 else np.float32(0.0)
+                                            for r in range(size):
+                                                right_raw[s, base + r] = right_raw[s, r] + g
+                                        for r in range(size):
+                                            right_union[base + r] = right_union[r] | t
+                                            right_active[base + r] = right_active[r] + grow
+                                    size *= n_sets
+                                floor = np.float32(low[n_left, axis]) - slack
+                                width = np.float32(high[n_left, axis] - low[n_left, axis]) + np.float32(2.0) * slack
+                                n_buckets = min(_BUCKETS, max(1, size // 2))
+                                scale = np.float32(n_buckets - 1) / width if width > 0 else np.float32(0.0)
+                                for q in range(n_buckets + 2):
+                                    bucket_start[q] = 0
+                                for r in range(size):
+                                    bucket_of[r] = np.int32((right_raw[axis, r] - floor) * scale)
+                                for r in range(size):
+                                    bucket_start[bucket_of[r] + 1] += 1
+                                for q in range(1, n_buckets + 1):
+                                    bucket_start[q] += bucket_start[q - 1]
+                                for r in range(size):
+                                    bucket_of[r] = bucket_start[bucket_of[r]]
+                                    bucket_start[np.int64((right_raw[axis, r] - floor) * scale)] += 1
+                                for q in range(n_buckets, 0, -1):
+                                    bucket_start[q] = bucket_start[q - 1]
+                                bucket_start[0] = 0
+                                for r in range(size):
+                                    to = bucket_of[r]
+                                    right_index[to] = r
+                                    right_values[0, to] = right_raw[0, r]
+                                for s in range(1, screen):
+                                    for r in range(size):
+                                        right_values[s, bucket_of[r]] = right_raw[s, r]
+                                bucket_start[n_buckets + 1] = size
+                                # bits that a right half lacks; above them, one bit for its number of active neurons
+                                for r in range(size):
+                                    lacking[bucket_of[r]] = (full_union & ~right_union[r]) | (
+                                        1 << (p + right_active[r])
+                                    )
+                                    hits[r] = 0
                             missing = full_union & ~left_union[n_left]
                             room = allowed - left_active[n_left]
                             for a in range(max(room + 1, 0), n_right + 1):
@@ -512,7 +564,7 @@ def search(
                                         tally, more = _scan_again(
                                             right_values, offsets, first, stop, top, sure, matched
                                         )
-                                        doubt = np.int32(doubt + more)
+                                        doubt = more
                             else:
                                 for r in range(size):
                                     m = np.int32(1) if (lacking[r] & missing) == 0 else np.int32(0)
@@ -528,9 +580,11 @@ def search(
                                     tally = np.int32(tally + m)
                             if tally > 0 and (doubt > 0 or n_samples > screen or not strict):
                                 # decide again, in float64, what float32 on four samples cannot settle
+                                least = 1 if n_samples > screen or not strict else 2
                                 for r in range(first, stop):
-                                    if matched[r] == 0:
+                                    if matched[r] < least:
                                         continue
+                                    matched[r] = np.int32(1)
                                     rest = np.int64(right_index[r])
                                     for a in range(n_left, last):
                                         picked[a] = rest % n_sets
@@ -607,12 +661,24 @@ def search(
                             if n_left == 0:
                                 level = -1
                         if mode == COUNT and leaf_found > 0:
-                            for r in range(size):
+                            for r in range(size if built else 0):
                                 if hits[r]:
                                     rest = np.int64(right_index[r])
                                     for a in range(n_left, last):
                                         last_marginals[order[a], expand[layer, rest % n_sets]] += hits[r]
                                         rest //= n_sets
+                            for a in range(1, last + 1):
+                                if any_accepted[a]:
+                                    any_accepted[a] = False
+                                    for lack in range(n_sets):
+                                        number = accepted[a, lack]
+                                        if number:
+                                            accepted[a, lack] = 0
+                                            for b in range(a, last):
+                                                for t in range(n_sets):
+                                                    last_marginals[order[b], expand[layer, t]] += (
+                                                        number * ways[p, last - a - 1, bits_in[lack & ~t]]
+                                                    )
                             for a in range(depth - 1):
                                 for k in range(sizes[a + 1]):
                                     marginals[a, k, expand[a, choice[a, k]]] += leaf_found
