@@ -343,6 +343,18 @@ def test_degenerate_comparisons_say_nothing():
         compare_groups(table, "valu", "group")
 
 
+def test_a_factor_within_runs_has_its_own_degrees_of_freedom():
+    rng = np.random.default_rng(19)
+    table = layered(("a", "b"), rng)
+    table["metric"] = np.where(table["layer"] % 2, "x", "y")
+    table["value"] += (table["metric"] == "x") * 0.5
+    model = mixed_model(table, "value", ["group", "metric"])
+    joint = model[model["level"] == ""].set_index("term")
+    assert joint.loc["metric", "p_holm"] < 1e-6
+    assert joint.loc["group", "p_value"] > 0.01
+    assert model["method"].iloc[0] == "mixed"
+
+
 def test_holm_and_rates():
     np.testing.assert_allclose(holm([0.01, 0.04, np.nan, 0.03]), [0.03, 0.06, np.nan, 0.06])
     held = record(decays([100, 200], np.random.default_rng(18)))

@@ -195,7 +195,8 @@ def mixed_model(
 
     Columns: term, level, estimate, low, high, statistic, p_value, p_holm (over the joint tests and covariates),
     run_variance, residual_variance, runs, observations, method ('mixed', or 'run means' where the mixed model did not
-    converge or no run has two rows). No rows where there are too few runs for the terms, or nothing varies.
+    converge or no run has two rows: what then only varies within runs is NaN). No rows where there are too few runs
+    for the terms, or nothing varies.
     """
     _need(table, [value, run, *factors, *covariates], "the table")
     columns = [value, run, *factors, *covariates]
@@ -215,14 +216,14 @@ def mixed_model(
     shared |= {"observations": len(data), "method": method}
     rows = []
     for i, (term, level) in enumerate(terms):
-        error = float(np.sqrt(max(covariance[i, i], 0)))
+        error = float(np.sqrt(covariance[i, i])) if covariance[i, i] >= 0 else np.nan
         z = estimate[i] / error if error > 0 else np.nan
         numbers = {"estimate": estimate[i], "low": estimate[i] - 1.96 * error, "high": estimate[i] + 1.96 * error}
         rows.append(
             {"term": term, "level": level, **numbers, "statistic": z, "p_value": 2 * stats.norm.sf(abs(z)), **shared}
         )
     for factor in factors:
-        at = [i for i, (term, _) in enumerate(terms) if term == factor]
+        at = [i for i, (term, _) in enumerate(terms) if term == factor and np.isfinite(estimate[i])]
         if at:
             b, v = estimate[at], covariance[np.ix_(at, at)]
             f = float(b @ np.linalg.pinv(v) @ b) / len(at)
@@ -268,27 +269,28 @@ def _fit(y: np.ndarray, design: np.ndarray, runs: np.ndarray) -> tuple[tuple, st
         scale = y.std()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            try:
-                fit = MixedLM(y / scale, design, groups=codes).fit(reml=True, method=["lbfgs", "powell"])
-                k = design.shape[1]
-                covariance = np.asarray(fit.cov_params())[:k, :k] * scale**2
-                between = float(np.asarray(fit.cov_re)[0, 0]) * scale**2
+            for method in ("bfgs", "powell", "nm"):
+                try:
+                    fit = MixedLM(y / scale, design, groups=codes).fit(reml=True, method=[method])
+                    k = design.shape[1]
+                    covariance = np.asarray(fit.cov_params())[:k, :k] * scale**2
+                    between = float(np.asarray(fit.cov_re)[0, 0]) * scale**2
+                except (np.linalg.LinAlgError, ValueError):
+                    continue
                 if fit.converged and np.isfinite(covariance).all() and (np.diag(covariance) > 0).all():
-                    return (
-                        np.asarray(fit.fe_params) * scale,
-                        covariance,
-                        between,
-                        float(fit.scale) * scale**2,
-                    ), "mixed"
-            except (np.linalg.LinAlgError, ValueError):
-                pass
+                    estimate = np.asarray(fit.fe_params) * scale
+                    return (estimate, covariance, between, float(fit.scale) * scale**2), "mixed"
     counts = np.bincount(codes)
     means = np.array([np.bincount(codes, weights=column) / counts for column in (y, *design.T)])
     target, matrix = means[0], means[1:].T
-    estimate, *_ = np.linalg.lstsq(matrix, target, rcond=None)
-    rest = target - matrix @ estimate
+    kept = [0] + [i for i in range(1, matrix.shape[1]) if np.ptp(matrix[:, i]) > 1e-9]
+    estimate, covariance = np.full(matrix.shape[1], np.nan), np.full((matrix.shape[1],) * 2, np.nan)
+    matrix = matrix[:, kept]
+    estimate[kept], *_ = np.linalg.lstsq(matrix, target, rcond=None)
+    rest = target - matrix @ estimate[kept]
     variance = float(rest @ rest) / max(len(target) - matrix.shape[1], 1)
-    return (estimate, variance * np.linalg.pinv(matrix.T @ matrix), variance, np.nan), "run means"
+    covariance[np.ix_(kept, kept)] = variance * np.linalg.pinv(matrix.T @ matrix)
+    return (estimate, covariance, variance, np.nan), "run means"
 
 
 def _need(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:

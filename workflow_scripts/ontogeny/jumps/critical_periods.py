@@ -290,7 +290,8 @@ def _in_words(departure: float, lag: int, peak: tuple[float, float], p: float) -
     fast = "faster" if departure > 0 else "more slowly"
     when = "at jumps" if lag == 0 else f"{abs(lag)} measurements {'after' if lag > 0 else 'before'} jumps"
     within = f"; 95% interval of the lag {peak[0]:+.0f} to {peak[1]:+.0f}" if np.isfinite(peak[0]) else ""
-    return f"the loss falls {fast} than in its surroundings {when} (p = {p:.2g} over all lags{within})"
+    side = ", with no certain lead or lag" if peak[0] <= 0 <= peak[1] and lag else ""
+    return f"the loss falls {fast} than in its surroundings {when}{side} (p = {p:.2g} over all lags{within})"
 
 
 def _local_fall(values: np.ndarray, window: int = 51) -> np.ndarray:
