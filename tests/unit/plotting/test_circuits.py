@@ -218,6 +218,9 @@ def test_frames_hold_the_drawing_of_their_epoch(frames, tmp_path):
             gif.seek(place)
             shown = np.asarray(gif.convert("RGB")).astype(int)
         assert np.abs(drawn - shown).mean() < 1
+        for x, y in ((0.36, 0.68), (0.64, 0.68), (0.64, 0.51)):
+            middle = int((1 - y) * drawn.shape[0]), int(x * drawn.shape[1])
+            assert np.abs(drawn[middle] - shown[middle]).max() < 24
 
 
 def test_side_by_side_and_in_a_grid(result, tmp_path):

@@ -348,6 +348,7 @@ class _Scene:
         axes.set_xlim(epochs[0] - 0.01 * span, epochs[-1] + 0.01 * span)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
         axes.tick_params(labelsize=small, length=2, pad=1.5)
         axes.tick_params(axis="y", colors=_COUNT)
         axes.set_ylabel("circuits", fontsize=small, color=_COUNT, labelpad=2)
@@ -412,6 +413,14 @@ class _Scene:
         self.heading.set_text(f"{stopped}  ·  {count:,} perfect circuit{'' if count == 1 else 's'}")
         self.mark.set_xdata([frames.epochs[at]] * 2)
         self.dot.set_data([frames.epochs[at]], [count])
+
+
+def _short(value: float) -> str:
+    """A count in few characters: 950, 12k, 1.2M, 100M."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= size:
+            return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
+    return f"{value:g}"
 
 
 def _log_axis(axes: Axes, which: str) -> None:
@@ -615,11 +624,13 @@ def _write_gif(path: Path, images: Iterable[NDArray], fps: float, hold: float) -
     sample = Image.fromarray(
         np.concatenate([np.asarray(pictures[k]) for k in sorted({0, len(pictures) // 2, len(pictures) - 1})])
     )
-    palette = sample.quantize(colors=128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    colours = np.array(palette.getpalette()[: 3 * 128]).reshape(-1, 3)
+    cut = sample.quantize(colors=184, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette()
+    colours = np.array(cut[: 3 * 184], dtype=np.uint8).reshape(-1, 3)
     colours[(colours > 247).all(axis=1)] = 255  # the paper, which the cut makes a little grey
+    meant = [*ACTIVATION(np.linspace(0, 1, 64)), to_rgba(UNUSED)]  # colours that mean something stay what they are
+    colours = np.concatenate([colours, (255 * np.array(meant)[:, :3]).round().astype(np.uint8)])
     palette = Image.new("P", (1, 1))
-    palette.putpalette(colours.astype(np.uint8).tobytes())
+    palette.putpalette(colours.tobytes())
     frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     step = max(round(1000 / fps), 20)
     times = [step] * (len(frames) - 1) + [max(round(1000 * hold), step)]
