@@ -1,5 +1,16 @@
 """What is learned: data in, splits and data order out. NumPy only; no model and no PyTorch."""
 
+from ontogeny.tasks.gates import (
+    GATES,
+    Gate,
+    GateData,
+    GateSample,
+    get_gate,
+    get_gates,
+    sample_gates,
+    separate_output,
+    truth_table,
+)
 from ontogeny.tasks.images import (
     IMAGE_SETS,
     ImageData,
@@ -11,6 +22,15 @@ from ontogeny.tasks.images import (
 )
 
 __all__ = [
+    "GATES",
+    "Gate",
+    "GateData",
+    "GateSample",
+    "get_gate",
+    "get_gates",
+    "sample_gates",
+    "separate_output",
+    "truth_table",
     "IMAGE_SETS",
     "ImageData",
     "ImageSet",
