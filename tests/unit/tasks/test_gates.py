@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from ontogeny.errors import OntogenyError
 from ontogeny.tasks.gates import GATES, Gate, get_gate, get_gates, sample_gates, separate_output, truth_table
 
