@@ -12,7 +12,8 @@ The threshold rises for heavy tails: if, among the one-point contrasts of the wh
 quantile to the median exceeds that of Gaussian noise, scores are divided by the square of the excess. A candidate
 must also persist (the four points after lie wholly beyond the four before), must be abrupt (most of the change
 across eight points takes place across two and four), and in data of a coarse resolution (whole numbers, half
-precision) must exceed 2.5 units of it. Candidates within 8 points are one event, the strongest.
+precision) must exceed 2.5 units of it, so that a metric of whole numbers jumps by three or more. Candidates
+within 8 points are one event, the strongest.
 
 Arrays are (series, n) throughout: many series of one length at a time.
 """
@@ -152,21 +153,32 @@ def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float, ceilin
 
 
 def resolution(x: np.ndarray) -> np.ndarray | None:
-    """Local unit (n,) of a series (n,) that holds many repeated values, 0 where it does not; None if it has none."""
+    """Local unit (n,) of a series (n,) that holds many repeated values, 0 where it does not; None if it has none.
+
+    Whole numbers have the largest unit that divides all their distances, or 1 if they change at most four times.
+    Others have the smallest distance of values nearby, and none at all if they change at most four times.
+    """
     n = x.size
     if n < 2:
         return None
     ordered = np.sort(x)
-    if np.count_nonzero(ordered[1:] != ordered[:-1]) + 1 > 0.8 * n:
+    gaps = np.diff(ordered)
+    gaps = gaps[gaps > 0]
+    if gaps.size + 1 > 0.8 * n or not gaps.size:
+        return None
+    rarely = np.count_nonzero(x[1:] != x[:-1]) <= 4
+    if abs(ordered[0]) < 2**52 and abs(ordered[-1]) < 2**52 and np.array_equal(x, np.rint(x)):
+        return np.full(n, 1.0 if rarely else float(np.gcd.reduce(gaps.astype(np.int64))))
+    if rarely:
         return None
     least = 1e-9 * max(abs(ordered[0]), abs(ordered[-1]))
     unit = np.zeros(n)
     for start in range(0, n, 32):
         around = np.sort(x[max(0, start - 40) : start + 72])
-        gaps = np.diff(around)
-        gaps = gaps[gaps > least]
-        if gaps.size and gaps.size + 1 < 0.8 * around.size:
-            unit[start : start + 32] = gaps.min()
+        near = np.diff(around)
+        near = near[near > least]
+        if near.size and near.size + 1 < 0.8 * around.size:
+            unit[start : start + 32] = near.min()
     return unit if unit.any() else None
 
 

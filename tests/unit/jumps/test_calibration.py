@@ -1,0 +1,92 @@
+"""p-values, surrogates, false discovery rates, false-alarm rates."""
+
+import numpy as np
+import pytest
+from scipy.stats import false_discovery_control
+
+from ontogeny.errors import OntogenyError
+from ontogeny.jumps import DETECTORS, adjusted_p_values, detect_jumps, false_alarm_rate
+from ontogeny.jumps.calibration import phase_randomised, stepless_surrogates, surrogate_p_values, tail_p_values
+from ontogeny.jumps.multiscale import highest_scores
+from ontogeny.jumps.series import NULLS
+
+
+def test_phase_randomised_keeps_the_spectrum():
+    for n in (200, 201):
+        x = np.random.default_rng(0).standard_normal(n).cumsum()
+        drawn = phase_randomised(x, 5, np.random.default_rng(1))
+        np.testing.assert_allclose(
+            np.abs(np.fft.rfft(drawn, axis=1)), np.tile(np.abs(np.fft.rfft(x)), (5, 1)), atol=1e-8
+        )
+
+
+def test_surrogates_lose_the_step_and_keep_the_noise():
+    x = np.random.default_rng(0).standard_normal(400)
+    x[200:] += 30
+    drawn = stepless_surrogates(x, [200], 50, np.random.default_rng(1))
+    assert np.ptp(drawn, axis=1).max() < 20
+    assert np.std(np.diff(drawn, axis=1)) == pytest.approx(np.std(np.diff(x[:200])), rel=0.15)
+    again = stepless_surrogates(x, [200], 50, np.random.default_rng(1))
+    np.testing.assert_array_equal(drawn, again)
+
+
+@pytest.mark.parametrize("null", ["white", "random_walk", "ar1_0.9"])
+def test_surrogate_p_values_are_honest(null):
+    batch = NULLS[null](np.random.default_rng(4), 40, 300)
+    p = [
+        surrogate_p_values(row, [(150, score, 1.0)], DETECTORS["step"], {"threshold": 5.5}, 39)[0]
+        for row, score in zip(batch, highest_scores(batch))
+    ]
+    assert np.mean(np.array(p) <= 0.1) <= 0.27
+    assert np.mean(np.array(p) <= 0.5) <= 0.75
+
+
+@pytest.mark.parametrize("name", ["step", "z_score", "gradient"])
+def test_a_clear_step_has_a_small_p(name):
+    x = np.random.default_rng(0).standard_normal(400)
+    x[200:] += 9
+    jump = max(detect_jumps(x, detector=name, surrogates=99), key=lambda j: j.score)
+    assert 0 < jump.p_value < 0.02
+    with pytest.raises(OntogenyError, match="too few"):
+        detect_jumps(x, surrogates=3)
+
+
+def test_p_values_of_the_stored_battery():
+    x = np.random.default_rng(0).standard_normal(400)
+    x[200:] += 9
+    (jump,) = detect_jumps(x)
+    assert 0 < jump.p_value < 0.05
+    own = detect_jumps(x, detector=lambda s: [200])
+    assert np.isnan(own[0].p_value)
+
+
+def test_tail_is_continued_beyond_the_draws():
+    null = np.random.default_rng(0).gumbel(4, 0.5, 199)
+    p = tail_p_values([3.0, 5.0, 8.0, 16.0], null)
+    assert (np.diff(p) < 0).all()
+    assert p[0] > 0.5
+    assert p[3] < 1 / 200
+
+
+def test_q_values_agree_with_scipy():
+    p = np.random.default_rng(0).random(30) ** 3
+    for method in ("bh", "by"):
+        np.testing.assert_allclose(adjusted_p_values(p, method=method), false_discovery_control(p, method=method))
+    padded = false_discovery_control(np.r_[p, np.ones(50)])[:30]
+    np.testing.assert_allclose(adjusted_p_values(p, tests=80), padded)
+    assert np.isnan(adjusted_p_values([np.nan, 0.1])[0])
+    with pytest.raises(OntogenyError, match="did you mean 'bh'"):
+        adjusted_p_values(p, method="bhh")
+
+
+def test_false_alarm_rates_stored_and_fresh():
+    stored = false_alarm_rate("step", 1000)
+    assert stored.stored
+    assert stored.low <= stored.rate <= stored.high
+    assert stored.worst <= 0.5
+    fresh = false_alarm_rate(lambda s: [10], 200, repeats=2)
+    assert not fresh.stored
+    assert fresh.worst == pytest.approx(5.0)
+    loose = false_alarm_rate("step", 150, repeats=2, threshold=3.0)
+    assert not loose.stored
+    assert loose is false_alarm_rate("step", 150, repeats=2, threshold=3.0)
