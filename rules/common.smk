@@ -7,3 +7,4 @@ wildcard_constraints:
 
 
 CIRCUIT_FIGURES = ["counts", "sparsity", "losses", "overview", "effects"]
+RUN_FIGURES = ["metrics", "heatmap", "variance", "projections", "clusters", "neurons"]

@@ -1,24 +1,61 @@
 # Draw what was found. Every figure is a PNG for the report, a PDF for a paper, and the table that it shows.
 
 
-rule plot_metrics:
+rule plot_run:
     input:
         phase1="results/runs/{run}/phase1.json",
         jumps="results/runs/{run}/jumps.json",
     output:
         png=report(
-            "results/figures/{study}/{run}/metrics.png",
+            "results/figures/{study}/{run}/{figure}.png",
             category="{study}",
             subcategory="{run}",
-            caption="captions/metrics.rst",
-            labels={"run": "{run}", "figure": "1 metrics over training"},
+            caption="captions/{figure}.rst",
+            labels={"run": "{run}", "figure": "{figure}"},
         ),
-        pdf="results/figures/{study}/{run}/metrics.pdf",
-        csv="results/figures/{study}/{run}/metrics.csv",
+        pdf="results/figures/{study}/{run}/{figure}.pdf",
+        csv="results/figures/{study}/{run}/{figure}.csv",
     log:
-        "results/logs/plot_metrics/{study}/{run}.log",
+        "results/logs/plot_run/{study}/{run}/{figure}.log",
     benchmark:
-        "results/benchmarks/plot_metrics/{study}/{run}.tsv"
+        "results/benchmarks/plot_run/{study}/{run}/{figure}.tsv"
+    wildcard_constraints:
+        figure="metrics|heatmap",
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    params:
+        code=plan.code("plot_run"),
+    script:
+        "../workflow_scripts/plot_run.py"
+
+
+rule plot_geometry:
+    input:
+        variance="results/runs/{run}/geometry/pca_variance.csv",
+        projections="results/runs/{run}/geometry/pca_projections.csv",
+        choice="results/runs/{run}/geometry/cluster_choice.csv",
+        by_step="results/runs/{run}/geometry/cluster_by_step.csv",
+        plan="results/runs/{run}/capture_plan.json",
+    output:
+        png=report(
+            "results/figures/{study}/{run}/{figure}.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/{figure}.rst",
+            labels={"run": "{run}", "figure": "{figure}"},
+        ),
+        pdf="results/figures/{study}/{run}/{figure}.pdf",
+        csv="results/figures/{study}/{run}/{figure}.csv",
+    log:
+        "results/logs/plot_geometry/{study}/{run}/{figure}.log",
+    benchmark:
+        "results/benchmarks/plot_geometry/{study}/{run}/{figure}.tsv"
+    wildcard_constraints:
+        figure="variance|projections|clusters",
     conda:
         "../envs/cpu.yaml"
     threads: 1
@@ -27,6 +64,47 @@ rule plot_metrics:
         runtime=10,
     params:
         title=plan.title,
-        code=plan.code("plot_metrics"),
+        code=plan.code("plot_geometry"),
     script:
-        "../workflow_scripts/plot_metrics.py"
+        "../workflow_scripts/plot_geometry.py"
+
+
+rule plot_neurons:
+    input:
+        neurons="results/runs/{run}/neurons/comparison.csv",
+        summary="results/runs/{run}/neurons/summary.csv",
+    output:
+        png=report(
+            "results/figures/{study}/{run}/neurons.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/neurons.rst",
+            labels={"run": "{run}", "figure": "neurons"},
+        ),
+        pdf="results/figures/{study}/{run}/neurons.pdf",
+        csv="results/figures/{study}/{run}/neurons.csv",
+    log:
+        "results/logs/plot_neurons/{study}/{run}.log",
+    benchmark:
+        "results/benchmarks/plot_neurons/{study}/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    params:
+        title=plan.title,
+        code=plan.code("plot_neurons"),
+    script:
+        "../workflow_scripts/plot_neurons.py"
+
+
+rule figures:
+    input:
+        [
+            file
+            for figure in RUN_FIGURES
+            for file in plan.files("results/figures/{study}/{run}/" f"{figure}.png", kind="dynamics")
+        ],
+        rules.circuits.input,

@@ -51,4 +51,4 @@ rule plan_captures:
 rule jumps:
     input:
         plan.files("results/runs/{run}/jumps.csv"),
-        plan.files("results/runs/{run}/capture_plan.json"),
+        plan.files("results/runs/{run}/capture_plan.json", kind="dynamics"),

@@ -28,4 +28,4 @@ rule compare_neurons:
 
 rule neurons:
     input:
-        plan.files("results/runs/{run}/neurons/comparison.csv"),
+        plan.files("results/runs/{run}/neurons/comparison.csv", kind="dynamics"),

@@ -1,8 +1,7 @@
 """Extract the activations of one run at its planned moments."""
 
-from ontogeny.jumps.plan import read_plan
-
 from ontogeny.activations import extract_activations
+from ontogeny.jumps.plan import read_plan
 from ontogeny.pipeline import job
 from ontogeny.trajectory import Trajectory
 

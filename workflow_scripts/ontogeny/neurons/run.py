@@ -9,34 +9,35 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from ontogeny.activations.store import ActivationFile
+from ontogeny.jumps.plan import Moment
 from ontogeny.neurons.statistics import compare_neurons
 from ontogeny.progress import Progress
 
 
 def neurons_of_run(
     activations: ActivationFile,
-    moments: Iterable[Mapping[str, object]],
+    moments: Iterable[Moment],
     nonlinearities: Mapping[str, str],
     threshold: float = 1e-6,
     false_discovery_rate: float = 0.05,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare every unit before and after each of `moments`, and sum up the comparison.
 
-    A moment has `name`, `kind` and the steps `before`, `at` and `after`. `nonlinearities` names what follows each
-    layer ("none" if nothing does). Returns the units (moment, kind, layer, and the columns of `compare_neurons`) and
-    a summary (moment, kind, at, layer, units, changed and its share with a Wilson interval, died, revived, the median
+    `nonlinearities` names what follows each layer ("none" if nothing does). Returns the units (moment, kind, layer, and
+    the columns of `compare_neurons`) and a summary (moment, kind, before, at, after, layer, units, changed and its share with a Wilson interval, died, revived, the median
     magnitude of the effect). A unit counts as changed if its adjusted p-value is at most `false_discovery_rate`.
     """
     moments = list(moments)
     units, summary = [], []
     progress = Progress(len(moments) * len(activations.layers), f"neurons of {activations.run}")
     for moment in moments:
-        before, at, after = (int(moment[key]) for key in ("before", "at", "after"))
+        before, at, after = moment.before, moment.step, moment.after
+        name = f"{moment.kind} at {at}"
         for layer in activations.layers:
             table = compare_neurons(
                 *(activations.array(step, layer) for step in (before, at, after)), nonlinearities[layer], threshold
             )
-            place = {"moment": moment["name"], "kind": moment["kind"], "layer": layer}
+            place = {"moment": name, "kind": moment.kind, "layer": layer}
             units.append(table.assign(**place)[[*place, *table.columns]])
             changed = int((table["p_adjusted"] <= false_discovery_rate).sum())
             low, high = proportion_confint(changed, len(table), method="wilson")
@@ -46,7 +47,7 @@ def neurons_of_run(
                 | {"died": int(table["died"].sum()), "revived": int(table["revived"].sum())}
                 | {"median_effect": float(np.nanmedian(np.abs(table["effect_size"])))}
             )
-            progress.update(len(summary), f"{moment['name']}, {layer}")
+            progress.update(len(summary), f"{name}, {layer}")
     if not moments:
         empty = ["moment", "kind", "layer"]
         return pd.DataFrame(columns=[*empty, "unit"]), pd.DataFrame(columns=[*empty, "units", "changed", "share"])

@@ -35,6 +35,8 @@ RUN_METRICS = (
     "train_accuracy",
     "val_accuracy",
     "test_accuracy",
+    "probe_loss",
+    "probe_accuracy",
     "learning_rate",
     "epoch",
 )

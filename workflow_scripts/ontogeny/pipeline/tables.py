@@ -44,17 +44,20 @@ def experiment_table(folders: Iterable[str | os.PathLike]) -> pd.DataFrame:
 
 def _experiment(folder: Path) -> dict[str, Any]:
     config = read_json(folder / "config.json")
+    about = {"run": config["run"], "identity": config["identity"]}
+    made = {f"version.{name}": version for name, version in config["versions"].items()}
+    made |= {"revision": config["revision"]}
+    if "ensemble" in config:
+        return {**about, **config["outcome"], **_flat(config["settings"]), **made}
     record = read_json(folder / "phase1.json")
     layers = [name for name in record if name != "metadata"]
     columns = record[layers[0]]
     jumps = pd.read_csv(folder / "jumps.csv")
-    row = {"run": config["run"], "identity": config["identity"], "parameters": config.get("parameters")}
+    row = {**about, "parameters": config["parameters"]}
     row |= {f"final_{metric}": columns[metric][-1] for metric in FINAL_METRICS if metric in columns}
     row |= {"layers": len(layers), "steps_logged": len(columns["step"])}
     row |= {"jumps_found": len(jumps), "jumps_believable": int(jumps["believable"].sum()) if len(jumps) else 0}
-    row |= _flat(config["settings"])
-    row |= {f"version.{name}": version for name, version in config["versions"].items()}
-    return {**row, "revision": config["revision"]}
+    return {**row, **_flat(config["settings"]), **made}
 
 
 def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ontogeny.jumps.plan import Moment
 from ontogeny.plotting.style import COLOURS, INK, MUTED, SEQUENTIAL, figure
 
 
@@ -80,6 +81,21 @@ def plot_projections(projections: pd.DataFrame, layer: str, moments: Sequence[tu
     fig.legend(handles, names, loc="outside right center", title="label", markerscale=2, handletextpad=0.1)
     fig.suptitle(f"{title}: {layer}", x=0.01, ha="left", weight="bold", size=10)
     return fig
+
+
+def plot_moment(projections: pd.DataFrame, moments: Sequence[Moment], title: str) -> Figure:
+    """The projections before, at and after the strongest jump among `moments`; start and end, if there is none.
+
+    The layer is the one that jumps; without a jump, the last hidden layer.
+    """
+    layers = list(dict.fromkeys(projections["layer"]))
+    jumps = [moment for moment in moments if moment.kind == "jump"]
+    if jumps:
+        best = max(jumps, key=lambda moment: moment.score or 0.0)
+        shown = [("before", best.before), ("jump", best.step), ("after", best.after)]
+        return plot_projections(projections, best.layer, shown, title)
+    ends = [(moment.kind, moment.step) for moment in moments if moment.kind in ("start", "end")]
+    return plot_projections(projections, layers[max(0, len(layers) - 2)], ends, f"{title}, no jump")
 
 
 def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Figure:

@@ -6,25 +6,33 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ontogeny.plotting.style import GRID, JUMP, MUTED, figure
+from ontogeny.plotting.style import COLOURS, GRID, JUMP, MUTED, figure
 
-_KINDS = {"jump": (JUMP, "jump"), "control": (MUTED, "quiet control")}
+_KINDS = {
+    "jump": (JUMP, "jump"),
+    "control": (MUTED, "quiet control"),
+    "start": (COLOURS[0], "start of training"),
+    "end": (COLOURS[2], "end of training"),
+}
 
 
 def plot_neuron_change(units: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
     """How units change at jumps and at quiet controls, by layer.
 
-    Left: standardised change of every unit, one dot each, with the middle half as a bar. Right: share of units whose
+    Without a jump, the start and the end of training are shown. Left: standardised change of every unit, one dot each, with the middle half as a bar. Right: share of units whose
     change is significant, with its Wilson interval, one line a moment. `units` has columns moment, kind, layer,
     effect_size; `summary` moment, kind, layer, share, share_low, share_high. Input layers are at the top.
     """
     layers = list(dict.fromkeys(summary["layer"]))
     fig, (left, right) = figure(1, 2, width=8.4, height=0.42 * len(layers) + 1.7, sharey=True, width_ratios=[3, 2])
-    kinds = [kind for kind in _KINDS if kind in set(summary["kind"])]
+    there = set(summary["kind"])
+    kinds = [kind for kind in _KINDS if kind in there]
+    if "jump" in there:
+        kinds = [kind for kind in kinds if kind in ("jump", "control")]
     generator = np.random.default_rng(0)
     for place, kind in enumerate(kinds):
         colour, label = _KINDS[kind]
-        shift = (place - (len(kinds) - 1) / 2) * 0.36
+        shift = (place - (len(kinds) - 1) / 2) * 0.72 / len(kinds)
         for row, layer in enumerate(layers):
             here = units[(units["kind"] == kind) & (units["layer"] == layer)]["effect_size"]
             values = here.to_numpy(float)
@@ -49,5 +57,5 @@ def plot_neuron_change(units: pd.DataFrame, summary: pd.DataFrame, title: str) -
     right.set(xlabel="share of units that change", xlim=(-0.02, 1.02))
     for axis in (left, right):
         axis.grid(axis="y", visible=False)
-    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(kinds))
     return fig

@@ -1,0 +1,14 @@
+"""Compare the neurons of one run before and after its captured moments."""
+
+from ontogeny.activations.store import read_activations
+from ontogeny.files import read_json, write_csv
+from ontogeny.jumps.plan import read_plan
+from ontogeny.neurons.run import neurons_of_run
+from ontogeny.pipeline import job
+
+with job(snakemake) as (files, output, params):
+    config, moments = read_json(files.config), read_plan(files.plan).moments
+    with read_activations(files.activations, config["identity"]) as activations:
+        units, summary = neurons_of_run(activations, moments, config["nonlinearities"], **params.settings)
+    write_csv(output.neurons, units)
+    write_csv(output.summary, summary)

@@ -1,0 +1,19 @@
+"""Choose the moments of one run that are worth a closer look."""
+
+from ontogeny.jumps.plan import plan_captures, write_plan
+from ontogeny.jumps.report import read_jumps
+from ontogeny.phase1 import RUN_LEVEL, read_phase1
+from ontogeny.pipeline import job
+
+with job(snakemake) as (files, output, params):
+    loss = read_phase1(files.phase1).series(RUN_LEVEL, "loss")
+    plan = plan_captures(
+        read_jumps(files.jumps),
+        range(int(loss[0].max()) + 1),
+        strongest=params.settings["strongest"],
+        controls=params.settings["controls"],
+        window=params.settings["window"],
+        user_steps=params.steps,
+        loss=loss,
+    )
+    write_plan(plan, output.plan)

@@ -1,0 +1,10 @@
+"""Draw how the neurons of a run change at its jumps and at quiet moments."""
+
+from ontogeny.files import read_table
+from ontogeny.pipeline import job
+from ontogeny.plotting.neurons import plot_neuron_change
+from ontogeny.plotting.style import save_figure
+
+with job(snakemake) as (files, output, params):
+    summary = read_table(files.summary)
+    save_figure(plot_neuron_change(read_table(files.neurons), summary, params.title), output.png, summary)
