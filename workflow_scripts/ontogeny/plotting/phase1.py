@@ -287,9 +287,7 @@ def plot_run_periods(
     shown = range(0, len(layers), max(1, -(-len(layers) // _MOST_LABELS)))
     top.set_yticks(list(shown), [shortened(layers[i], 28) for i in shown], fontsize=7)
     top.set_ylim(-0.6, len(layers) + 0.3)
-    top.set_title(
-        f"{shortened(run, 44)}: jumps by layer; critical periods shaded, with their number of layers", fontsize=9
-    )
+    top.set_title(f"{shortened(run, 44)}: jumps by layer; shaded: critical periods", fontsize=9)
     if any((r, layer, m) == (run, RUN_LEVEL, "loss") for r, layer, m, _, _ in record.each_series()):
         steps, values = record.series(RUN_LEVEL, "loss", run)
         bottom.plot(steps, values, color=INK, linewidth=0.8)
