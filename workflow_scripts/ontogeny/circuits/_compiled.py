@@ -236,16 +236,24 @@ def search(
     left_active = np.zeros(last + 1, np.int64)
     last_codes = np.zeros((last, options), np.uint64)
     left_code = np.zeros(last + 1, np.uint64)
-    right_values = np.zeros((8, _RIGHT), np.float32)
-    right_raw = np.zeros((8, _RIGHT), np.float32)
-    right_union = np.zeros(_RIGHT, np.int32)
-    right_active = np.zeros(_RIGHT, np.int32)
-    lacking = np.zeros(_RIGHT, np.int32)
-    right_index = np.zeros(_RIGHT, np.int32)
-    bucket_of = np.zeros(_RIGHT, np.int32)
+    room_right = 1
+    for a in range(1, sizes[depth - 1] + 1):
+        n_table = 1 << a
+        n_right = 1
+        while n_right < (last + 1) // 2 and n_table << a <= _RIGHT:
+            n_right += 1
+            n_table <<= a
+        room_right = max(room_right, n_table)
+    right_values = np.zeros((8, room_right), np.float32)
+    right_raw = np.zeros((8, room_right), np.float32)
+    right_union = np.zeros(room_right, np.int32)
+    right_active = np.zeros(room_right, np.int32)
+    lacking = np.zeros(room_right, np.int32)
+    right_index = np.zeros(room_right, np.int32)
+    bucket_of = np.zeros(room_right, np.int32)
     bucket_start = np.zeros(_BUCKETS + 2, np.int64)
-    matched = np.zeros(_RIGHT, np.int32)
-    hits = np.zeros(_RIGHT, np.int32)
+    matched = np.zeros(room_right, np.int32)
+    hits = np.zeros(room_right, np.int32)
     sets = np.zeros((depth, widest), np.int64)
 
     # completions of a left part by m free neurons over p inputs when q inputs are still unused: ways[p, m, q]

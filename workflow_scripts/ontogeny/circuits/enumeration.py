@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations, pairwise
 from math import comb
 from typing import Any
@@ -124,7 +125,7 @@ class Samples:
         rows = np.fromiter(number.values(), np.int64, len(number))
         order = _telling(distinct)
         total = len(xs)
-        budget = total - 1
+        budget = min(total - 1, int(total * (1 - accuracy_threshold)) + 1)
         while not (total - budget) / total > accuracy_threshold:
             budget -= 1
         targets = distinct[order, -1].astype(np.int64)
@@ -278,7 +279,7 @@ def estimate_cost(sizes: Sequence[int], n_samples: int = 4) -> float:
         table = options**right
         left = options ** (last - right)
         leaf = 4e-7 + 4e-9 * last * options * n_samples + 2e-9 * table
-        leaf += 0.06 * left * (5e-8 + 1e-10 * table * max(1.0, n_samples / 4))
+        leaf += 0.015 * left * (5e-8 + 1e-10 * table * max(1.0, n_samples / 4))
         seconds += number * leaf
     return seconds
 
@@ -351,6 +352,12 @@ def count_circuits(
     return summarise(problem.sizes, int(found), marginals, problem.n_candidates, int(decided))
 
 
+@lru_cache(maxsize=16)
+def _members(n: int) -> NDArray[np.int64]:
+    """(2^n, n): which of n inputs belong to each input set."""
+    return (np.arange(1 << n)[:, None] >> np.arange(n)) & 1
+
+
 def summarise(
     sizes: tuple[int, ...], found: int, marginals: NDArray[np.int64], candidates: int, decided: int = 0
 ) -> CircuitCount:
@@ -360,8 +367,7 @@ def summarise(
     edges = []
     for layer, (a, b) in enumerate(pairwise(sizes[:-1])):
         table = marginals[layer, :b, : 1 << a]
-        members = (np.arange(1 << a)[:, None] >> np.arange(a)) & 1
-        edges.append(table @ members)
+        edges.append(table @ _members(a))
         nodes.append(table[:, 1:].sum(axis=1))
     edges.append(nodes[-1][None, :].copy())
     nodes.append(np.array([found], np.int64))

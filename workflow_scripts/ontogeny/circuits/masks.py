@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import comb
 from typing import NamedTuple, overload
@@ -278,7 +278,12 @@ def count_candidates(sizes: Sequence[int], candidates: str = "all", min_sparsity
     sizes = [int(size) for size in sizes]
     if len(sizes) < 3 or min(sizes) < 1 or sizes[-1] != 1:
         raise OntogenyError(f"layer sizes {sizes} are not those of inputs, hidden layers and one output")
-    most = max_active_neurons(sum(sizes[1:-1]), candidates, min_sparsity)
+    return _candidates_below(tuple(sizes), max_active_neurons(sum(sizes[1:-1]), candidates, min_sparsity))
+
+
+@lru_cache(maxsize=1024)
+def _candidates_below(sizes: tuple[int, ...], most: int) -> int:
+    """The number of circuits that use at most `most` hidden neurons."""
     ways = {(sizes[0], 0): 1}
     for size in sizes[1:-1]:
         grown: dict[tuple[int, int], int] = {}
