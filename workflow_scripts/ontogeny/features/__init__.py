@@ -1,0 +1,38 @@
+"""What a network looks at and for: attribution, attention, filters, preferred inputs."""
+
+from ontogeny.features.attention import attention_maps, attention_rollout, head_evolution, head_statistics
+from ontogeny.features.attribution import (
+    METHODS,
+    Attribution,
+    attribution_control,
+    grad_cam,
+    integrated_gradients,
+    saliency,
+    smoothgrad,
+)
+from ontogeny.features.filters import (
+    PreferredInput,
+    filter_evolution,
+    first_layer_filters,
+    preferred_input,
+    top_inputs,
+)
+
+__all__ = [
+    "METHODS",
+    "Attribution",
+    "PreferredInput",
+    "attention_maps",
+    "attention_rollout",
+    "attribution_control",
+    "filter_evolution",
+    "first_layer_filters",
+    "grad_cam",
+    "head_evolution",
+    "head_statistics",
+    "integrated_gradients",
+    "preferred_input",
+    "saliency",
+    "smoothgrad",
+    "top_inputs",
+]

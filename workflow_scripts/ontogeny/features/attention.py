@@ -1,0 +1,191 @@
+"""Where a Transformer looks: attention weights as they are, rollout, entropy and specialisation of heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from ontogeny.errors import OntogenyError
+from ontogeny.models import without_fast_path
+from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
+from ontogeny.neurons.sites import checked_data, working_copy
+
+
+@contextmanager
+def recorded_attention(model: nn.Module, received: dict[str, list[Tensor]]) -> Iterator[None]:
+    """Inside the block, every call of an `nn.MultiheadAttention` adds its weights to `received[path]`.
+
+    The weights are those that the layer computed, per head, (samples, heads, queries, keys): the call is made with
+    `need_weights`, `average_attn_weights=False` and without the fused path; the caller gets what it asked for.
+    """
+    patched: list[nn.Module] = []
+
+    def patch(path: str, module: nn.MultiheadAttention) -> None:
+        original = module.forward
+
+        def forward(*args: Any, need_weights: bool = True, average_attn_weights: bool = True, **kwargs: Any) -> Any:
+            names = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask", "average_attn_weights")
+            given = dict(zip(names, args)) | kwargs
+            need_weights = given.pop("need_weights", need_weights)
+            average_attn_weights = given.pop("average_attn_weights", average_attn_weights)
+            output, weights = original(**given, need_weights=True, average_attn_weights=False)
+            kept = weights.detach()
+            received.setdefault(path, []).append(kept if kept.ndim == 4 else kept.unsqueeze(0))
+            if not need_weights:
+                return output, None
+            return output, weights.mean(-3) if average_attn_weights else weights
+
+        module.forward = forward
+        patched.append(module)
+
+    try:
+        for path, module in model.named_modules():
+            if isinstance(module, nn.MultiheadAttention):
+                patch(path, module)
+        with without_fast_path():
+            yield
+    finally:
+        for module in patched:
+            del module.forward
+
+
+@torch.no_grad()
+def attention_maps(model: nn.Module, inputs: Any, chunk: int = 256) -> dict[str, np.ndarray]:
+    """Attention weights of every attention layer: module path to float32 (samples, heads, queries, keys).
+
+    Rows sum to 1; they are the weights that the layer uses, with no second softmax. Serves networks built of
+    `nn.MultiheadAttention` (also inside PyTorch's encoder layers), and Hugging Face models, whose layers are called
+    `attention.0`, ... The model is not changed.
+
+    Raises OntogenyError for a network without attention, or whose attention cannot be read.
+    """
+    twin = working_copy(model)
+    inputs, _ = checked_data(inputs)
+    received: dict[str, list[Tensor]] = {}
+    if any(isinstance(module, nn.MultiheadAttention) for module in twin.modules()):
+        with recorded_attention(twin, received):
+            for part in inputs.split(chunk):
+                before = {path: len(maps) for path, maps in received.items()}
+                twin(part)
+                twice = [path for path, maps in received.items() if len(maps) - before.get(path, 0) > 1]
+                if twice:
+                    raise OntogenyError(
+                        f"attention '{twice[0]}' runs more than once in a forward pass: its maps would mix"
+                    )
+    elif hasattr(twin, "config") and hasattr(twin, "set_attn_implementation"):
+        twin.set_attn_implementation("eager")
+        for part in inputs.split(chunk):
+            maps = twin(part, output_attentions=True).attentions
+            for place, weights in enumerate(maps or ()):
+                received.setdefault(f"attention.{place}", []).append(weights.detach())
+    maps = {path: torch.cat(parts) for path, parts in received.items()}
+    if not maps:
+        raise OntogenyError(
+            f"this {type(model).__name__} has no attention that can be read: nn.MultiheadAttention or a Hugging Face "
+            "model is wanted"
+        )
+    for path, weights in maps.items():
+        if len(weights) != len(inputs):
+            raise OntogenyError(f"attention '{path}' gives {len(weights)} maps for {len(inputs)} inputs: "
+                                "samples must stay samples")  # fmt: skip
+        if not bool(torch.isfinite(weights).all()):
+            raise OntogenyError(f"attention '{path}' holds weights that are not finite: a row is fully masked")
+    return {path: weights.float().cpu().numpy() for path, weights in maps.items()}
+
+
+def attention_rollout(maps: Mapping[str, np.ndarray], residual: float = 0.5) -> np.ndarray:
+    """Attention followed through all layers: float64 (samples, queries, tokens), rows summing to 1.
+
+    The heads' mean, mixed with the identity by `residual` for the skip connection, multiplied from the first layer to
+    the last (Abnar and Zuidema 2020, arXiv:2005.00928, eq. 1). Row 0 of a ViT is what its class token rests on.
+
+    Raises OntogenyError if the layers do not have the same tokens.
+    """
+    if not 0 <= residual < 1:
+        raise OntogenyError(f"residual is {residual}: a share from 0 up to, but not, 1 is wanted")
+    rolled: np.ndarray | None = None
+    for path, weights in maps.items():
+        queries, keys = weights.shape[-2:]
+        if queries != keys or (rolled is not None and rolled.shape[-1] != keys):
+            raise OntogenyError(
+                f"attention '{path}' maps {keys} tokens to {queries}: rollout needs the same throughout"
+            )
+        step = (1 - residual) * weights.mean(1, dtype=np.float64) + residual * np.eye(keys)
+        step /= step.sum(-1, keepdims=True)
+        rolled = step if rolled is None else step @ rolled
+    if rolled is None:
+        raise OntogenyError("no attention maps: rollout needs at least one layer")
+    return rolled
+
+
+def head_statistics(
+    maps: Mapping[str, np.ndarray], *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """Entropy and specialisation of every head, with intervals over samples.
+
+    One row a head: layer, head, samples, tokens (keys), and, each averaged over queries and samples, with _low and
+    _high (percentile bootstrap over samples):
+
+    - entropy: -sum p ln p of the attention weights p as they are, in nats; relative_entropy: over ln(tokens), 1 for
+      uniform attention.
+    - specialisation: Jensen-Shannon divergence in nats between the head's weights and the mean of the layer's other
+      heads (Lin 1991, eq. 3.7); 0 for heads that do the same, at most ln 2; NaN with one head.
+    - peak: the largest weight of a query.
+    """
+    tables = []
+    for path, weights in maps.items():
+        weights = np.asarray(weights)
+        samples, heads, _, keys = weights.shape
+        draws = bootstrap_weights(samples, resamples, seed)
+        per_head: dict[str, list[np.ndarray]] = {
+            "entropy": [],
+            "relative_entropy": [],
+            "specialisation": [],
+            "peak": [],
+        }
+        total = weights.sum(1, dtype=np.float64)
+        for head in range(heads):
+            p = weights[:, head].astype(np.float64)
+            entropy = _entropy(p)
+            per_head["entropy"].append(entropy.mean(-1))
+            per_head["relative_entropy"].append(
+                entropy.mean(-1) / np.log(keys) if keys > 1 else np.full(samples, np.nan)
+            )
+            if heads > 1:
+                rest = (total - p) / (heads - 1)
+                divergence = np.maximum(_entropy((p + rest) / 2) - (entropy + _entropy(rest)) / 2, 0)
+                per_head["specialisation"].append(divergence.mean(-1))
+            else:
+                per_head["specialisation"].append(np.full(samples, np.nan))
+            per_head["peak"].append(p.max(-1).mean(-1))
+        columns: dict[str, Any] = {"layer": path, "head": np.arange(heads), "samples": samples, "tokens": keys}
+        for name, numbers in per_head.items():
+            columns[name], columns[f"{name}_low"], columns[f"{name}_high"] = mean_interval(
+                np.stack(numbers), draws, level
+            )
+        tables.append(pd.DataFrame(columns))
+    if not tables:
+        raise OntogenyError("no attention maps: statistics of heads need at least one layer")
+    return pd.concat(tables, ignore_index=True)
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    return -np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0).sum(-1)
+
+
+def head_evolution(models: Mapping[str, nn.Module], inputs: Any, **settings: Any) -> pd.DataFrame:
+    """`head_statistics` of every network in `models` (moment to network), with a column `moment` first."""
+    tables = []
+    for moment, model in models.items():
+        table = head_statistics(attention_maps(model, inputs), **settings)
+        table.insert(0, "moment", moment)
+        tables.append(table)
+    if not tables:
+        raise OntogenyError("no networks: give at least one moment")
+    return pd.concat(tables, ignore_index=True)
