@@ -24,8 +24,9 @@ def neurons_of_run(
     """Compare every unit before and after each of `moments`, and sum up the comparison.
 
     `nonlinearities` names what follows each layer ("none" if nothing does). Returns the units (moment, kind, layer, and
-    the columns of `compare_neurons`) and a summary (moment, kind, before, at, after, layer, units, changed and its share with a Wilson interval, died, revived, the median
-    magnitude of the effect). A unit counts as changed if its adjusted p-value is at most `false_discovery_rate`.
+    the columns of `compare_neurons`) and a summary (moment, kind, layer, before, at, after, units, changed, its share
+    with a Wilson interval, died, revived, and the median magnitude of the effect). A unit counts as changed if its
+    adjusted p-value is at most `false_discovery_rate`.
     """
     moments = list(moments)
     units, summary = [], []

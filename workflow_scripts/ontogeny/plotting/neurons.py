@@ -17,11 +17,12 @@ _KINDS = {
 
 
 def plot_neuron_change(units: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
-    """How units change at jumps and at quiet controls, by layer.
+    """How units change at jumps and at quiet controls, by layer, input layers at the top.
 
-    Without a jump, the start and the end of training are shown. Left: standardised change of every unit, one dot each, with the middle half as a bar. Right: share of units whose
-    change is significant, with its Wilson interval, one line a moment. `units` has columns moment, kind, layer,
-    effect_size; `summary` moment, kind, layer, share, share_low, share_high. Input layers are at the top.
+    Without a jump, the start and the end of training are shown. Left: standardised change of every unit, one dot each,
+    with the middle half as a bar. Right: share of units whose change is significant, with its Wilson interval, one
+    line a moment. `units` has columns moment, kind, layer, effect_size; `summary` moment, kind, layer, share,
+    share_low, share_high.
     """
     layers = list(dict.fromkeys(summary["layer"]))
     fig, (left, right) = figure(1, 2, width=8.4, height=0.42 * len(layers) + 1.7, sharey=True, width_ratios=[3, 2])
