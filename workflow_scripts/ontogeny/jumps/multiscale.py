@@ -9,7 +9,8 @@ D - (left + right) / 2 over about 80 splits around, beyond the reach of a step a
 than `SIDE` times that of either side), so colour and slowly or suddenly changing variance cancel too.
 
 The threshold rises for heavy tails: if, among the one-point contrasts of the whole series, the ratio of the 98%
-quantile to the median exceeds that of Gaussian noise, scores are divided by the square of the excess. A candidate
+quantile to the median exceeds that of Gaussian noise, scores are divided by the square of the excess. It also rises
+with the number of points, by 4.5% for each doubling. A candidate
 must also persist (the four points after lie wholly beyond the four before), must be abrupt (most of the change
 across eight points takes place across two and four), and in data of a coarse resolution (whole numbers, half
 precision) must exceed 2.5 units of it, so that a metric of whole numbers jumps by three or more. Candidates
@@ -216,7 +217,7 @@ def scores(x: np.ndarray, least: float, unit: np.ndarray | None = None) -> tuple
         if width == WIDTHS[0]:
             ceiling = np.full((rows, len(bounds)), np.inf)
         else:
-            ceiling = _ceiling(contrast, penalty, least)
+            ceiling = _ceiling(contrast, penalty, least * min(_length_factor(n), 1.0))
         scale = block_medians(np.abs(linear), bounds, SIDE, ceiling) * penalty
         if unit is not None:
             scale = np.maximum(scale, 0.3 * unit[np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
@@ -230,9 +231,13 @@ def scores(x: np.ndarray, least: float, unit: np.ndarray | None = None) -> tuple
         stronger = np.abs(z) > np.abs(best)
         np.copyto(best, z, where=stronger)
         np.copyto(size, contrast, where=stronger)
-    if tail is not None:
-        best /= tail[:, None]
+    best /= _length_factor(n) * (1.0 if tail is None else tail[:, None])
     return best, size
+
+
+def _length_factor(n: int) -> float:
+    """What scores are divided by for the number of places tried: 1 at 400 points, 4.5% more for each doubling."""
+    return 1 + 0.045 * min(float(np.log2(n / 400)), 4.0)
 
 
 def _tail_excess(magnitude: np.ndarray, n: int) -> np.ndarray:
