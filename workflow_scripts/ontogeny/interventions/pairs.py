@@ -1,0 +1,186 @@
+"""Interventions between two moments of one training: patching activations or weights, and the line between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.interventions._common import Bench, numbers, table
+from ontogeny.interventions.single import measure_with
+from ontogeny.models import monitored_layers
+from ontogeny.neurons._resampling import mean_interval
+from ontogeny.neurons.sites import find_site, scores_of, site_values, working_copy
+
+
+def _pair(bench: Bench, source: Any, target: Any) -> tuple[str, str]:
+    for role, name in (("source", source), ("target", target)):
+        if name is None:
+            raise OntogenyError(f"{role} is missing: name two moments, such as source: before, target: after")
+        bench.moments(name)
+    shapes = [{k: tuple(v.shape) for k, v in bench.models[name].state_dict().items()} for name in (source, target)]
+    if shapes[0] != shapes[1]:
+        odd = next(key for key in {**shapes[0], **shapes[1]} if shapes[0].get(key) != shapes[1].get(key))
+        raise OntogenyError(f"'{source}' and '{target}' are not moments of one network: '{odd}' differs in shape")
+    return source, target
+
+
+def patch(
+    bench: Bench,
+    source: Any = None,
+    target: Any = None,
+    layers: Any = None,
+    what: str = "activations",
+    control: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """One layer of the network `target` replaced by that of `source`, a layer at a time: which carries the change?
+
+    what: `activations`, the layer's output after its nonlinearity for the same inputs (Vig et al. 2020,
+    arXiv:2004.12265); or `weights`, the layer's parameters and buffers (Zhang et al. 2022, 'Are all layers created
+    equal?', JMLR 23). The last activations are the scores themselves: patching them carries everything. Rows:
+
+    - setting `patch`; `carried` is the share of the loss difference, (patched - target) / (source - target), with
+      carried_low and carried_high; NaN where the two do not differ.
+    - setting `shuffled` (activations): the source's activations of other inputs, a control that carries no information
+      on the input.
+    - setting `control`, where `control` names two moments (source, target) of a matched quiet stretch: the same patch
+      there; its rows have that target as their moment.
+    """
+    if what not in ("activations", "weights"):
+        raise unknown("what to patch", what, ("activations", "weights"))
+    pairs = [("patch", *_pair(bench, source, target))]
+    if control is not None:
+        if isinstance(control, str) or len(control) != 2:
+            raise OntogenyError(f"control is {control!r}: two moments are wanted, source and target")
+        pairs.append(("control", *_pair(bench, *control)))
+    rows: list[dict[str, Any]] = []
+    for setting, first, second in pairs:
+        for layer in bench.layers(second, layers):
+            if what == "weights":
+                rows += _row(bench, setting, first, second, layer, _patched_weights(bench, first, second, layer))
+                continue
+            giver, taker = working_copy(bench.models[first]), working_copy(bench.models[second])
+            site = find_site(taker, layer, bench.inputs)
+            values = site_values(giver, site, bench.inputs, bench.chunk)
+            rows += _row(bench, setting, first, second, site.layer, measure_with(bench, taker, site, values))
+            if setting == "patch":
+                order = torch.randperm(len(values), generator=bench.generator(5))
+                source_rows = torch.empty_like(order)
+                source_rows[order] = order.roll(1)
+                measured = measure_with(bench, taker, site, values[source_rows])
+                rows += _row(bench, "shuffled", first, second, site.layer, measured)
+    return table("patch", rows).assign(what=what)
+
+
+def _patched_weights(bench: Bench, first: str, second: str, layer: str) -> tuple[np.ndarray, np.ndarray]:
+    giver, taker = working_copy(bench.models[first]), working_copy(bench.models[second])
+    module, other = (monitored_layers(model, [layer])[0].module for model in (taker, giver))
+    module.load_state_dict(other.state_dict())
+    return bench.measure(taker)
+
+
+def _row(
+    bench: Bench, setting: str, first: str, second: str, layer: str, measured: tuple[np.ndarray, np.ndarray]
+) -> list[dict[str, Any]]:
+    rows = bench.rows(second, [measured], layer=layer, setting=setting, source=first)
+    ends = bench.intact(first), bench.intact(second)
+    for place, row in enumerate(rows):
+        row |= _share(measured[place] - ends[1][place], ends[0][place] - ends[1][place], bench)
+    return rows
+
+
+def _share(part: np.ndarray, whole: np.ndarray, bench: Bench) -> dict[str, float]:
+    """mean(part) / mean(whole) with its percentile bootstrap interval over samples, drawn together.
+
+    NaN where the interval of the whole holds zero: a share of nothing says nothing.
+    """
+    nothing = dict.fromkeys(("carried", "carried_low", "carried_high"), np.nan)
+    mean, low, high = mean_interval(whole, bench.weights, bench.level)
+    if low <= 0 <= high:
+        return nothing
+    drawn = (bench.weights @ part) / (bench.weights @ whole)
+    low, high = np.quantile(drawn, [(1 - bench.level) / 2, (1 + bench.level) / 2])
+    return {"carried": float(part.mean() / mean), "carried_low": float(low), "carried_high": float(high)}
+
+
+def interpolate(
+    bench: Bench,
+    source: Any = None,
+    target: Any = None,
+    positions: Any = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    batch_norm: str = "recompute",
+) -> pd.DataFrame:
+    """Loss and accuracy on the straight line of weights from `source` (position 0) to `target` (position 1).
+
+    Column `excess` is the value minus that on the chord between the ends, with excess_low and excess_high; its maximum
+    over the line is the barrier (Frankle et al. 2020, arXiv:1912.05671, sec. 2; see `loss_barrier`). Positions beyond
+    0 to 1 go on along the line. batch_norm: statistics between the ends are no average of theirs; `recompute` takes
+    them anew from the given inputs (Izmailov et al. 2018, arXiv:1803.05407, sec. 3.3), `interpolate` averages them. At
+    positions 0 and 1 the networks are exactly the two given. Buffers that are whole numbers come from the nearer end.
+    """
+    source, target = _pair(bench, source, target)
+    positions = numbers("positions", positions, -1.0, 2.0)
+    if batch_norm not in ("recompute", "interpolate"):
+        raise unknown("treatment of batch norm", batch_norm, ("recompute", "interpolate"))
+    ends = [bench.models[name].state_dict() for name in (source, target)]
+    rows: list[dict[str, Any]] = []
+    for position in positions:
+        model = working_copy(bench.models[source])
+        model.load_state_dict({key: _between(ends[0][key], ends[1][key], position) for key in ends[0]})
+        if batch_norm == "recompute" and position not in (0.0, 1.0):
+            _recompute_batch_norm(model, bench.inputs, bench.chunk)
+        measured = bench.measure(model)
+        found = bench.rows(target, [measured], layer="all", setting=batch_norm, level=position, source=source)
+        for place, row in enumerate(found):
+            first, last = bench.intact(source)[place], bench.intact(target)[place]
+            chord = first if position == 0 else last if position == 1 else (1 - position) * first + position * last
+            row["excess"], row["excess_low"], row["excess_high"] = (
+                float(x) for x in mean_interval(measured[place] - chord, bench.weights, bench.level)
+            )
+        rows += found
+    return table("interpolate", rows)
+
+
+def _between(first: Tensor, last: Tensor, position: float) -> Tensor:
+    if position == 0 or (position < 0.5 and not first.is_floating_point()):
+        return first.clone()
+    if position == 1 or not first.is_floating_point():
+        return last.clone()
+    return ((1 - position) * first.double() + position * last.double()).to(first.dtype)
+
+
+@torch.no_grad()
+def _recompute_batch_norm(model: nn.Module, inputs: Tensor, chunk: int) -> None:
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None
+    ]
+    if not norms:
+        return
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    scores_of(model, inputs, chunk)
+    model.eval()
+
+
+def loss_barrier(line: pd.DataFrame, metric: str = "loss") -> dict[str, float]:
+    """The highest point of the line above the chord between its ends, from a table of `interpolate`.
+
+    Returns barrier, barrier_low, barrier_high (the interval at that point) and position. For the accuracy the barrier
+    is the deepest point below the chord, as a positive number.
+    """
+    rows = line[(line["metric"] == metric) & line["level"].between(0, 1)]
+    if rows.empty or "excess" not in rows:
+        raise OntogenyError(f"the table holds no '{metric}' along a line: give the table of 'interpolate'")
+    sign = 1.0 if metric == "loss" else -1.0
+    top = rows.loc[(sign * rows["excess"]).idxmax()]
+    low, high = sorted((sign * top["excess_low"], sign * top["excess_high"]))
+    return {"barrier": sign * top["excess"], "barrier_low": low, "barrier_high": high, "position": top["level"]}
