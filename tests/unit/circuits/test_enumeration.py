@@ -225,6 +225,7 @@ def test_bad_input_is_told_in_a_sentence():
     refused("weights of shape", weights, [biases[0][:2], *biases[1:]], x, y)
     refused("accuracy_threshold", weights, biases, x, y, accuracy_threshold=1.0)
     refused("min_sparsity", weights, biases, x, y, min_sparsity=-0.1)
+    refused("negative_slope", weights, biases, x, y, negative_slope=2.0)
     refused("too many to list", *trained_nets((2, 3, 3, 1), 12)[0], x, y, limit=3)
     wide = random_net((2, 7, 7, 1), 0)
     refused(r"candidate circuits, about .* (hours|days|years)", *wide, x, y)

@@ -76,6 +76,46 @@ def reference(sets, sizes, weights, biases, samples, targets, rows_of, budget, k
     return bad <= budget
 
 
+@njit(cache=True, nogil=True)
+def rounding_margin(sizes, weights, biases, samples, kind, slope):
+    """As `_plain.rounding_margin`."""
+    unit = 2.0**-24
+    widest = sizes.max()
+    worst = 0.0
+    values = np.zeros((2, 3, widest))
+    for s in range(samples.shape[1]):
+        now = 0
+        for i in range(sizes[0]):
+            values[0, 0, i] = samples[i, s]
+            values[0, 1, i] = samples[i, s]
+            values[0, 2, i] = 0.0
+        for layer in range(len(sizes) - 1):
+            for j in range(sizes[layer + 1]):
+                up = 0.0
+                down = 0.0
+                error = 0.0
+                for i in range(sizes[layer]):
+                    w = weights[layer, j, i]
+                    below = w * min(values[now, 0, i], 0.0)
+                    above = w * max(values[now, 1, i], 0.0)
+                    up += max(below, above)
+                    down += min(below, above)
+                    error += abs(w) * values[now, 2, i]
+                low = down + biases[layer, j]
+                high = up + biases[layer, j]
+                error += unit * (up - down + (sizes[layer] - 1) * max(up, -down) + max(abs(low), abs(high)))
+                if layer < len(sizes) - 2:
+                    low = _activate(low, kind, slope)
+                    high = _activate(high, kind, slope)
+                    error += 4 * unit * max(abs(low), abs(high))
+                values[1 - now, 0, j] = low
+                values[1 - now, 1, j] = high
+                values[1 - now, 2, j] = error
+            now = 1 - now
+        worst = max(worst, values[now, 2, 0])
+    return 1.01 * worst + 1e-12
+
+
 @njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
 def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, matched):
     """Mark the right halves in first..stop whose errors on samples at..at+3 are <= top; count them, and the close ones.

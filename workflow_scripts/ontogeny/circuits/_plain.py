@@ -53,6 +53,30 @@ def reference(sets, sizes, weights, biases, samples, targets, rows_of, budget, k
     return int(rows_of[~good].sum()) <= budget
 
 
+def rounding_margin(sizes, weights, biases, samples, kind, slope) -> float:
+    """How far the output of any masked forward pass in float32 can be from the same in float64, at most.
+
+    Intervals that hold every neuron for every circuit, sample by sample, and first-order running error analysis of
+    the sums (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+    """
+    unit = 2.0**-24
+    low = high = samples
+    error = np.zeros_like(samples)
+    for layer in range(len(sizes) - 1):
+        matrix, b = weights[layer, : sizes[layer + 1], : sizes[layer]], biases[layer, : sizes[layer + 1], None]
+        plus, minus = np.maximum(matrix, 0.0), np.minimum(matrix, 0.0)
+        above, below = np.maximum(high, 0.0), np.minimum(low, 0.0)
+        up, down = plus @ above + minus @ below, plus @ below + minus @ above
+        # products are rounded once, partial sums (inputs - 1) times, and once more with the bias
+        high, low = up + b, down + b
+        rounded = up - down + (sizes[layer] - 1) * np.maximum(up, -down) + np.maximum(np.abs(high), np.abs(low))
+        error = (plus - minus) @ error + unit * rounded
+        if layer < len(sizes) - 2:
+            high, low = activate(high, kind, slope), activate(low, kind, slope)
+            error = error + 4 * unit * np.maximum(np.abs(high), np.abs(low))
+    return float(1.01 * error.max() + 1e-12)
+
+
 def _bits(t: int, width: int) -> list[int]:
     return [i for i in range(width) if (t >> i) & 1]
 

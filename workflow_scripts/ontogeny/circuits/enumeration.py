@@ -154,24 +154,6 @@ def _telling(points: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.array(chosen + [i for i in range(n) if i not in set(chosen)])
 
 
-def rounding_margin(weights: Sequence[NDArray], biases: Sequence[NDArray], largest: NDArray, kind: int) -> float:
-    """How far a masked forward pass in float32 can be from the same in float64, at most.
-
-    `largest` (inputs,) bounds the inputs. First-order running error analysis (Higham, Accuracy and Stability of
-    Numerical Algorithms, section 3.1), doubled.
-    """
-    unit = 2.0**-24
-    bound, error = np.asarray(largest, np.float64), np.zeros(len(largest))
-    for layer, (w, b) in enumerate(zip(weights, biases)):
-        size = np.abs(w.astype(np.float64))
-        grown = size @ bound + np.abs(b)
-        error = size @ error + (w.shape[1] + 2) * unit * grown
-        if layer < len(weights) - 1:
-            bound = np.minimum(grown, 1.0) if kind in (2, 3) else grown
-            error = error + 4 * unit * bound
-    return float(2 * error.max() + 1e-12)
-
-
 @dataclass(frozen=True)
 class CircuitCount:
     """Perfect circuits, counted. Shares are of `count` and 0 where there are none.
@@ -209,7 +191,8 @@ class _Problem:
             self.weights[layer, : w.shape[0], : w.shape[1]] = w
             self.biases[layer, : len(b)] = b
         self.kind, self.slope = ACTIVATIONS[activation], slope
-        self.margin = rounding_margin(matrices, vectors, np.abs(self.samples.inputs).max(axis=1), self.kind)
+        if not 0 <= slope <= 1:
+            raise OntogenyError(f"negative_slope is {slope}; give a slope from 0 to 1")
 
     @property
     def n_candidates(self) -> int:
@@ -227,16 +210,17 @@ class _Problem:
             )
 
     def search(self, engine: str | None, mode: int, limit: int = 0, ranks: NDArray[np.int64] = _NONE):
-        s = self.samples
-        return _engine(engine).search(
-            np.array(self.sizes),
+        s, chosen, sizes = self.samples, _engine(engine), np.array(self.sizes)
+        margin = chosen.rounding_margin(sizes, self.weights, self.biases, s.inputs, self.kind, self.slope)
+        return chosen.search(
+            sizes,
             self.weights,
             self.biases,
             s.inputs,
             s.targets,
             s.rows,
             s.budget,
-            self.margin,
+            margin,
             self.kind,
             self.slope,
             self.max_active,
