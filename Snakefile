@@ -5,6 +5,7 @@
 #   snakemake --configfile FILE ...     another configuration instead of config.yaml
 
 import os
+import re
 import sys
 
 sys.path.insert(0, workflow.basedir + "/workflow_scripts")
@@ -29,6 +30,7 @@ include: "rules/activations.smk"
 include: "rules/geometry.smk"
 include: "rules/neurons.smk"
 include: "rules/circuits.smk"
+include: "rules/studies.smk"
 include: "rules/figures.smk"
 include: "rules/tables.smk"
 

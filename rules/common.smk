@@ -8,3 +8,24 @@ wildcard_constraints:
 
 CIRCUIT_FIGURES = ["counts", "sparsity", "losses", "overview", "effects"]
 RUN_FIGURES = ["metrics", "heatmap", "variance", "projections", "clusters", "neurons"]
+STUDY_FIGURES = ["overview", "kinds", "convergence", "critical_periods", "agreement", "comparison"]
+STUDY_TABLES = [
+    "characterised",
+    "rates",
+    "convergence",
+    "order",
+    "coordination",
+    "periods",
+    "loss_relation",
+    "kinds",
+    "kinds_evidence",
+    "phases",
+    "agreement",
+    "comparisons",
+    "mixed_model",
+]
+
+
+def any_of(names):
+    """A pattern that matches these names only, and nothing if there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"

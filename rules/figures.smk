@@ -107,4 +107,5 @@ rule figures:
             for figure in RUN_FIGURES
             for file in plan.files("results/figures/{study}/{run}/" f"{figure}.png", kind="dynamics")
         ],
+        rules.studies.input,
         rules.circuits.input,

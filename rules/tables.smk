@@ -32,8 +32,7 @@ rule list_experiments:
 rule merge_benchmarks:
     input:
         rules.jumps.input,
-        rules.geometry.input,
-        rules.neurons.input,
+        rules.figures.input,
     output:
         table=report(
             "results/tables/cost.tsv",

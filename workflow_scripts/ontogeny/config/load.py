@@ -78,11 +78,15 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
             config = Config.model_validate(_parse_strings(raw, first))
         except ValidationError as error:
             raise OntogenyError(_sentence(error, raw, files)) from None
-    for study in config.studies:
-        try:
-            config.analyses_of(study)
-        except ValidationError as error:
-            raise OntogenyError(_sentence(error, raw, files, Analyses, ("studies", study, "analyses"))) from None
+    for block in ("studies", "phase1_imports"):
+        for study in getattr(config, block):
+            try:
+                config.analyses_of(study)
+            except ValidationError as error:
+                raise OntogenyError(_sentence(error, raw, files, Analyses, (block, study, "analyses"))) from None
+    for study in config.phase1_imports:
+        if study in config.studies:
+            raise OntogenyError(f"phase1_imports.{study}: a study has that name too; give one of them another")
     runs_of(config)
     return config
 

@@ -378,16 +378,44 @@ Study = Annotated[
 ]
 
 
+class ImportSettings(Settings):
+    """Phase 1 records that others trained. A bare path, or a list of them, stands for `{records: ...}`."""
+
+    records: list[str] = Field(min_length=1, description="Files, folders or patterns of records in any known layout.")
+    title: str | None = Field(None, description="Title in figures and report; the group's key, if not given.")
+    on_problem: Literal["drop", "stop"] = Field(
+        "drop", description="What to do with values that cannot be used: leave them out and say so, or stop."
+    )
+    analyses: dict[str, Any] = Field({}, description="Analysis settings of this group, over those at the top.")
+
+
+def _imports(value: Any) -> Any:
+    """A path, or a list of them, as the group `imported`."""
+    if isinstance(value, str | list):
+        value = {"imported": value}
+    if isinstance(value, dict):
+        value = {
+            key: {"records": [item] if isinstance(item, str) else item} if isinstance(item, str | list) else item
+            for key, item in value.items()
+        }
+    return value
+
+
 class Config(Settings):
     """The whole of `config.yaml`."""
 
     studies: dict[Name, Study] = Field({}, description="The studies, by name.")
+    phase1_imports: Annotated[
+        dict[Name, ImportSettings],
+        BeforeValidator(_imports, json_schema_input_type=str | list[str] | dict[str, str | list[str] | ImportSettings]),
+    ] = Field({}, description="Records that others trained, by group; they enter the chain at jump detection.")
     analyses: Analyses = Field(default_factory=Analyses)
     cache: str = Field("cache", description="Folder in which fetched data sets are kept.")
 
     def analyses_of(self, study: str) -> Analyses:
         """The analysis settings of one study: those at the top, with the study's own over them."""
-        return Analyses.model_validate(merge(self.analyses.model_dump(), self.studies[study].analyses))
+        own = (self.studies.get(study) or self.phase1_imports[study]).analyses
+        return Analyses.model_validate(merge(self.analyses.model_dump(), own))
 
 
 def merge(base: Any, over: Any) -> Any:

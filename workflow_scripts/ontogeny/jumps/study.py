@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from ontogeny.files import write_csv
 from ontogeny.jumps.agreement import detector_agreement
 from ontogeny.jumps.characterise import characterise_jumps, jump_kinds, phase_table
 from ontogeny.jumps.comparison import compare_groups, jump_rates, mixed_model
 from ontogeny.jumps.convergence import layer_convergence
 from ontogeny.jumps.critical_periods import find_critical_periods, loss_relation
 from ontogeny.jumps.detectors import detect_jumps
+from ontogeny.jumps.report import JumpReport
+from ontogeny.phase1 import write_phase1
 from ontogeny.phase1.record import RUN_LEVEL, Phase1
 from ontogeny.progress import Progress
 
@@ -50,6 +54,17 @@ def study_groups(record: Phase1) -> pd.DataFrame:
         data = str(about.get("dataset_name") or (train.get("task") or {}).get("name") or "unknown")
         rows.append({"run": run, "architecture": architecture, "family": architecture.split("_")[0], "data": data})
     return pd.DataFrame(rows)
+
+
+def gather(record: Phase1, reports: Sequence[JumpReport], groups: pd.DataFrame, output: Any) -> None:
+    """Write what the analyses of a study read: the record, its believable jumps, the series searched, the groups.
+
+    `output` has the paths `record` (.parquet), `jumps`, `series` and `groups` (.csv).
+    """
+    write_phase1(output.record, record)
+    write_csv(output.jumps, pd.concat([report.believable for report in reports], ignore_index=True))
+    write_csv(output.series, pd.concat([report.series for report in reports], ignore_index=True))
+    write_csv(output.groups, groups)
 
 
 def analyse_study(

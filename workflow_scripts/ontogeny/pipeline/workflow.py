@@ -92,6 +92,16 @@ class Workflow:
         others = "|".join(name for names in keys.values() for name in names)
         return f"(?!(?:{others})(?:/|$)){RUN_NAME}" if others else RUN_NAME
 
+    def records(self, wildcards: Any) -> list[str]:
+        """The files of the group of imports that the wildcard `study` names. Raises OntogenyError if there are none."""
+        from ontogeny.phase1 import find_records
+
+        return [str(path) for path in find_records(self.config.phase1_imports[wildcards.study].records)]
+
+    def measured_studies(self) -> list[str]:
+        """The studies whose measurements are compared across runs: image runs, and imports."""
+        return [*self.studies("dynamics"), *self.config.phase1_imports]
+
     def files_of_study(self, pattern: str, wildcards: Any) -> list[str]:
         """`pattern` filled in with `run` for every run of the study that the wildcard `study` names."""
         if wildcards.study not in self.config.studies:

@@ -1,0 +1,102 @@
+"""Figures of a study across its runs, from its tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ontogeny.errors import unknown
+from ontogeny.files import disk_errors, read_table
+from ontogeny.phase1 import Phase1, safe_name
+from ontogeny.plotting.phase1 import (
+    plot_agreement,
+    plot_comparison,
+    plot_convergence,
+    plot_critical_periods,
+    plot_heat_map,
+    plot_jump_kinds,
+    plot_jump_overview,
+)
+from ontogeny.plotting.style import save_figure
+
+Drawing = tuple[Figure, pd.DataFrame]
+
+
+def draw_study(figure: str, folder: str | os.PathLike) -> Drawing:
+    """One of `FIGURES`, from the tables of `ontogeny.jumps.study` as CSV files in `folder`, and the table it shows.
+
+    Raises OntogenyError for an unknown figure or a table that cannot be read.
+    """
+    if figure not in FIGURES:
+        raise unknown("figure", figure, FIGURES)
+    return FIGURES[figure](lambda name: read_table(Path(folder) / f"{name}.csv"))
+
+
+def draw_heat_maps(record: Phase1, jumps: pd.DataFrame, folder: str | os.PathLike) -> None:
+    """Write the heat map of every run of `record` as `{run}.png` into `folder`, names made safe for files."""
+    with disk_errors(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    for run in record.runs:
+        drawn = plot_heat_map(record, run, jumps[jumps["run"] == run])
+        save_figure(drawn, Path(folder) / f"{safe_name(run)}.png", formats=["png"])
+
+
+Tables = Callable[[str], pd.DataFrame]
+
+
+def _overview(tables: Tables) -> Drawing:
+    rates = tables("rates")
+    groups = dict(zip(rates["run"], rates["family"]))
+    return plot_jump_overview(tables("characterised"), rates, groups), rates
+
+
+def _kinds(tables: Tables) -> Drawing:
+    jumps, evidence = tables("characterised"), tables("kinds_evidence")
+    reason = str(evidence["reason"].iloc[0]) if len(evidence) else ""
+    return plot_jump_kinds(jumps, jumps["kind"].to_numpy(), evidence, reason), jumps
+
+
+def _convergence(tables: Tables) -> Drawing:
+    layers = tables("convergence")
+    known = list(dict.fromkeys(layers["metric"]))
+    metric = "participation_ratio" if "participation_ratio" in known else known[0]
+    return plot_convergence(layers, tables("order"), metric), layers
+
+
+def _critical_periods(tables: Tables) -> Drawing:
+    coordination, relation = tables("coordination"), tables("loss_relation")
+    sentence = str(relation["sentence"].iloc[0]) if len(relation) else ""
+    return plot_critical_periods(coordination, relation, sentence=sentence), coordination
+
+
+def _agreement(tables: Tables) -> Drawing:
+    table = tables("agreement")
+    return plot_agreement(table), table
+
+
+def _comparison(tables: Tables) -> Drawing:
+    rates, comparisons = tables("rates"), tables("comparisons")
+    chosen = comparisons[(comparisons["value"] == "jump rate") & (comparisons["group"] == "family")]
+    columns = ["a", "b", "difference", "low", "high", "p_holm"]
+    return plot_comparison(
+        rates,
+        chosen.reindex(columns=[*columns, *chosen.columns.difference(columns)]),
+        "rate",
+        "family",
+        label="jumps per 1,000 points",
+    ), comparisons
+
+
+FIGURES: dict[str, Callable[[Tables], Drawing]] = {
+    "overview": _overview,
+    "kinds": _kinds,
+    "convergence": _convergence,
+    "critical_periods": _critical_periods,
+    "agreement": _agreement,
+    "comparison": _comparison,
+}
+"""The figures of a study by name. To add one: a function from its tables, and an entry here."""
