@@ -15,7 +15,10 @@ from ontogeny.files import write_text
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status. A user's mistake is one sentence on standard error."""
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given, rest = parser.parse_known_args(arguments)
+    if rest and given.command is not _validity:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    given.rest = rest
     try:
         return given.command(given) or 0
     except OntogenyError as error:
@@ -43,7 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     summary.set_defaults(command=_phase1)
 
     validity = commands.add_parser("validity", help="measure a detector's false alarms and recall", add_help=False)
-    validity.add_argument("rest", nargs=argparse.REMAINDER)
     validity.set_defaults(command=_validity)
     return parser
 
