@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from ontogeny.config.connectome import ConnectomeRunSettings
 from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings
 from ontogeny.errors import OntogenyError, nearest
 from ontogeny.files import read_text
@@ -26,6 +27,8 @@ Path_ = tuple[Any, ...]
 class Run:
     """One trajectory to be: a run of the configuration with one seed, or an ensemble with all of its seeds.
 
+    An arm of a connectome study is a run for every level and seed, `arm-c75/s0`; `level` is its filling factor.
+
     `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` where there are several seeds), `key`
     its key in the configuration, `kind` that of its study. An ensemble's `seed` is None.
     """
@@ -35,11 +38,14 @@ class Run:
     study: str
     kind: str
     seed: int | None
-    settings: RunSettings | CircuitRunSettings
+    settings: RunSettings | CircuitRunSettings | ConnectomeRunSettings
+    level: float | None = None
 
     def identity(self) -> dict[str, Any]:
         """The settings that decide what this run computes, as plain JSON types, with its seed or seeds."""
         blocks = self.settings.model_dump(mode="json", include=set(IDENTITY[self.kind]))
+        if self.level is not None:
+            blocks["simulation"]["connectivity_filling_factor"] = self.level
         return {**blocks, "seeds": self.settings.seeds} if self.seed is None else {**blocks, "seed": self.seed}
 
 
@@ -51,15 +57,23 @@ def runs_of(config: Config) -> dict[str, Run]:
     runs: dict[str, Run] = {}
     for study, settings in config.studies.items():
         for key, run in settings.runs.items():
-            for seed in run.seeds if settings.kind == "dynamics" else [None]:
-                name = key if seed is None or len(run.seeds) == 1 else f"{key}/s{seed}"
+            for level, seed in _parts(settings.kind, run):
+                stem = key if level is None else f"{key}-c{100 * level:g}"
+                name = stem if seed is None or len(run.seeds) == 1 else f"{stem}/s{seed}"
                 if name in runs:
                     raise OntogenyError(
                         f"studies.{study}.runs.{key}: the study '{runs[name].study}' has a run of that name too; "
                         "results are kept by name, so give one of them another"
                     )
-                runs[name] = Run(name, key, study, settings.kind, seed, run)
+                runs[name] = Run(name, key, study, settings.kind, seed, run, level)
     return runs
+
+
+def _parts(kind: str, run: Any) -> Iterator[tuple[float | None, int | None]]:
+    """The levels and seeds that are runs of their own."""
+    for level in run.levels if kind == "connectome" else [None]:
+        for seed in [None] if kind == "circuits" else run.seeds:
+            yield level, seed
 
 
 def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) -> Config:

@@ -85,7 +85,8 @@ class Workflow:
     def pattern(self, kind: str) -> str:
         """A regular expression for the names of runs of one kind; image runs are all names that no other kind has."""
         keys = {
-            other: [re.escape(run.name) for run in self.runs.values() if run.kind == other] for other in ("circuits",)
+            other: [re.escape(run.name) for run in self.runs.values() if run.kind == other]
+            for other in ("circuits", "connectome")
         }
         if kind in keys:
             return "|".join(keys[kind]) or "(?!)"
@@ -115,6 +116,7 @@ class Workflow:
     def label(self, run: Run) -> str:
         """How figures name a run."""
         name = run.settings.label or run.key
+        name = name if run.level is None else f"{name}, {100 * run.level:g}%"
         return name if run.seed is None or len(run.settings.seeds) == 1 else f"{name}, seed {run.seed}"
 
 

@@ -1,0 +1,90 @@
+"""What the blocks of `config.yaml` are made of: names, seeds, settings that refuse unknown keys, defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}$")]
+"""A name that is safe as a folder: letters, digits, `_ . + -`, not starting with a sign, at most 80 characters."""
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+def _seeds(value: Any) -> Any:
+    """A number N, also as text, as the seeds 0 to N-1."""
+    if isinstance(value, str) and value.strip().isdigit():
+        value = int(value)
+    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _distinct(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) != len(seeds):
+        raise ValueError("the same seed is there twice; give every seed once")
+    return seeds
+
+
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**31)]],
+    BeforeValidator(_seeds, json_schema_input_type=int | list[int]),
+    AfterValidator(_distinct),
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseModel):
+    """A block of settings that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class StudySettings(Settings):
+    """What studies of every kind may say."""
+
+    title: str | None = Field(None, description="Title in figures and report; the study's key, if not given.")
+    defaults: dict[str, Any] = Field({}, description="Settings that every run of this study starts from.")
+    analyses: dict[str, Any] = Field({}, description="Analysis settings of this study, over those at the top.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_defaults(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("runs"), dict) and isinstance(data.get("defaults"), dict):
+            runs = {
+                name: merge(data["defaults"], run or {})
+                for name, run in data["runs"].items()
+                if isinstance(run, dict | None)
+            }
+            data = {**data, "runs": {**data["runs"], **runs}}
+        return data
+
+
+def merge(base: Any, over: Any) -> Any:
+    """`over` laid over `base`, mapping by mapping.
+
+    A bare model or task name is its mapping. Another model or task than the one below replaces it whole, since
+    the settings of one network make no sense for another.
+    """
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    merged = dict(base)
+    for key, value in over.items():
+        under = merged.get(key)
+        if key in ("task", "model"):
+            value, under = ({"name": item} if isinstance(item, str) else item for item in (value, under))
+            if (
+                isinstance(value, dict)
+                and isinstance(under, dict)
+                and value.get("name", under.get("name")) != under.get("name")
+            ):
+                under = None
+        merged[key] = merge(under, value)
+    return merged

@@ -1,0 +1,176 @@
+"""What `config.yaml` may say of studies of kind `connectome`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from ontogeny.config.base import Name, Positive, Seeds, Settings, StudySettings, merge
+
+Level = Annotated[float, Field(gt=0, le=1)]
+"""A filling factor: the share of connections that are there."""
+
+LEVELS = [1.0, 0.75, 0.5, 0.25, 0.1, 0.05]
+Policy = Literal["ucb", "random", "tpe"]
+
+
+def _distinct(levels: list[float]) -> list[float]:
+    if len(set(levels)) != len(levels):
+        raise ValueError("the same level is there twice; give every level once")
+    return levels
+
+
+class SimulationSettings(Settings):
+    """The assembly whose activity is watched (model PDE_N2)."""
+
+    n_neurons: Annotated[int, Field(ge=2, le=20_000)] = Field(300, description="Neurons.")
+    n_trajectories: Positive = Field(100, description="Trajectories, each from a random state of its own.")
+    n_frames: Annotated[int, Field(ge=2)] = Field(1000, description="Frames kept of every trajectory.")
+    warm_up_frames: int = Field(0, ge=0, description="Frames thrown away before those.")
+    delta_t: float = Field(0.01, gt=0, le=1, description="Time between frames.")
+    initial_scale: float = Field(5.0, ge=0, description="Standard deviation of the states at the start.")
+    params: list[Annotated[list[float], Field(min_length=3, max_length=3)]] = Field(
+        [[10.0, 1.0, 1.0], [10.0, 2.0, 1.0], [10.0, 1.0, 2.0], [10.0, 2.0, 2.0]],
+        min_length=1,
+        description="Gain g, self-excitation s and leak c of every neuron type.",
+    )
+    shuffle_types: bool = Field(True, description="Deal the types to neurons in random order.")
+    connectivity_type: Literal["lorentz", "gaussian", "low_rank", "file"] = Field(
+        "lorentz", description="How weights are drawn; `file` reads them."
+    )
+    connectivity_rank: Positive = Field(20, description="Rank of low-rank connectivity.")
+    connectivity_file: str | None = Field(None, description="CSV, npy or npz file with one square matrix.")
+    noise_level: float = Field(0.0, ge=0, description="Standard deviation of noise on the state at every step.")
+    measurement_noise: float = Field(0.0, ge=0, description="Standard deviation of noise on the stored state.")
+    input_amplitude: float = Field(0.0, ge=0, description="Amplitude of a known sinusoidal input.")
+    input_frequency: float = Field(1.0, ge=0, description="Its frequency.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SimulationSettings:
+        if len(self.params) > self.n_neurons:
+            raise ValueError(f"params names {len(self.params)} neuron types for n_neurons {self.n_neurons}; use fewer")
+        if self.connectivity_type == "low_rank" and self.connectivity_rank > self.n_neurons:
+            raise ValueError(
+                f"connectivity_rank is {self.connectivity_rank}; it can be at most n_neurons, {self.n_neurons}"
+            )
+        if (self.connectivity_type == "file") != (self.connectivity_file is not None):
+            raise ValueError("connectivity_type: file and connectivity_file belong together; give both or neither")
+        return self
+
+
+class FitSettings(Settings):
+    """How wiring, types and functions are recovered from the activity."""
+
+    n_steps: Positive = Field(750, description="Optimisation steps, for a data_augmentation_loop of 100.")
+    batch_size: Positive = Field(256, description="Frames a step.")
+    data_augmentation_loop: Positive = Field(100, description="Passes; the steps are n_steps times this over 100.")
+    learning_rate_W_start: Annotated[float, Field(gt=0, le=1)] | Literal["recommended"] = Field(
+        "recommended", description="Learning rate of W; `recommended` is what serves for the number of neurons."
+    )
+    learning_rate_start: float = Field(2e-3, gt=0, le=1, description="Learning rate of the functions phi and psi.")
+    learning_rate_embedding_start: float = Field(5e-3, gt=0, le=1, description="Learning rate of the embeddings.")
+    schedule: Literal["constant", "cosine", "linear", "step"] = Field("cosine", description="Rates over the steps.")
+    final_rate: float = Field(0.02, ge=0, le=1, description="Share of the rates left at the end (cosine, linear).")
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field("adam", description="Optimiser.")
+    gradient_clip: float = Field(0.0, ge=0, description="Largest norm of the gradient; 0 is off.")
+    coeff_W_L1: Annotated[float, Field(ge=0)] | Literal["recommended"] = Field(
+        "recommended",
+        description="Weight of mean |W| in the loss; `recommended` is what serves for the size and the level.",
+    )
+    l1_mode: Literal["fixed", "annealed", "adaptive"] = Field(
+        "fixed", description="L1 as given, growing over the first half, or following how empty W looks."
+    )
+    W_init: Literal["zeros", "scaled", "normal"] = Field(
+        "zeros", description="Start of W: 0, W_init_scale N(0, 1) / sqrt(N), or N(0, 1)."
+    )
+    W_init_scale: float = Field(0.1, ge=0, description="Scale of a `scaled` start.")
+    alternating_steps: int = Field(0, ge=0, description="Train W, then all else, in turns this long; 0 is off.")
+    masked_share: float = Field(0.0, ge=0, le=0.99, description="Share of neurons left out of the loss at every step.")
+    n_trajectories: int = Field(0, ge=0, description="Use only the first so many trajectories; 0 is all.")
+    edges: Literal["all", "true", "transposed"] = Field(
+        "all",
+        description="Weights that may be learned: all; those of the true W; those of its transpose, an edge list "
+        "read the wrong way round.",
+    )
+    hidden_dim: Positive = Field(64, description="Width of phi and psi.")
+    n_layers: Positive = Field(3, description="Linear layers of phi and psi.")
+    activation: Literal["relu", "silu", "tanh"] = Field("relu", description="Nonlinearity of phi and psi.")
+    embedding_dim: Positive = Field(2, description="Dimensions of the embedding of a neuron.")
+    coeff_phi_zero: float = Field(1.0, ge=0, description="Weight of phi(0)^2 in the loss.")
+    grid_psi: Annotated[int, Field(ge=8)] = Field(256, description="Grid points on which psi is tabulated.")
+    grid_phi: Annotated[int, Field(ge=8)] = Field(32, description="Grid points on which phi is tabulated.")
+    refine: bool = Field(True, description="Refine by Gauss-Newton steps in float64 after the training.")
+    n_snapshots: int = Field(24, ge=0, le=10_000, description="Copies of W and the embeddings kept over training.")
+    log_every: Positive = Field(10, description="Steps between records of the loss.")
+    checkpoint_every: Positive = Field(250, description="Steps after which an interrupted fit can go on.")
+
+
+class ConnectomeRunSettings(Settings):
+    """One arm of the study: an assembly and a way to recover it, at every level and seed."""
+
+    simulation: SimulationSettings = Field(default_factory=SimulationSettings)
+    fit: FitSettings = Field(default_factory=FitSettings)
+    levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
+        LEVELS, min_length=1, description="Filling factors; each is a run."
+    )
+    seeds: Seeds = Field([0], min_length=1, description="Seeds of the simulation and the fit; N stands for 0 to N-1.")
+    label: str | None = Field(None, description="Name in figures; the arm's key, if not given.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ConnectomeRunSettings:
+        if self.fit.n_trajectories > self.simulation.n_trajectories:
+            raise ValueError(
+                f"fit.n_trajectories is {self.fit.n_trajectories}, but the simulation has "
+                f"{self.simulation.n_trajectories} trajectories"
+            )
+        return self
+
+
+class SearchSettings(Settings):
+    """A search over training settings, block by block. `simulation` and `fit` start from the study's defaults."""
+
+    levels: list[Level] = Field(LEVELS, min_length=1, description="Filling factor of every block, in order.")
+    n_iter_block: Positive = Field(6, description="Iterations a block.")
+    policy: Policy = Field("ucb", description="Who proposes: the UCB tree, random search, or TPE.")
+    ucb_c: float = Field(
+        1.414, ge=0, description="Exploration constant; 1.414, the published one, is nearly breadth-first."
+    )
+    sequential: bool = Field(
+        False, description="Start every block from what the one before found; otherwise blocks run side by side."
+    )
+    space: Literal["measured", "published"] = Field(
+        "measured", description="Ranges that act here, or those of the published instructions."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of proposals and fits.")
+    compare: list[Policy] = Field([], description="Policies whose searches are compared; each runs whole searches.")
+    compare_seeds: Seeds = Field([0, 1, 2], min_length=1, description="Seeds of the compared searches.")
+    simulation: SimulationSettings = Field(default_factory=SimulationSettings)
+    fit: FitSettings = Field(default_factory=lambda: FitSettings(refine=False))
+
+    @field_validator("compare")
+    @classmethod
+    def _several(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value) or len(value) == 1:
+            raise ValueError("name two or three policies, each once, or none")
+        return value
+
+
+class ConnectomeStudy(StudySettings):
+    """Simulated neural assemblies whose wiring, cell types and functions are recovered from activity."""
+
+    kind: Literal["connectome"] = "connectome"
+    runs: dict[Name, ConnectomeRunSettings] = Field(
+        min_length=1, description="The arms, by name. Names are unique over all studies."
+    )
+    search: SearchSettings | None = Field(None, description="A search over training settings; none, if not given.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _search_defaults(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("search"), dict):
+            defaults = data["defaults"] if isinstance(data.get("defaults"), dict) else {}
+            shared = {key: defaults[key] for key in ("simulation", "fit") if isinstance(defaults.get(key), dict)}
+            shared["fit"] = {**shared.get("fit", {}), "refine": False}
+            data = {**data, "search": merge(shared, data["search"])}
+        return data
