@@ -205,9 +205,12 @@ class ConnectomeNetwork(nn.Module):
         draw = torch.randn(shape, generator=generator) * spread if spread else torch.zeros(shape)
         self.W = nn.Parameter(draw * mask)
         self.register_buffer("mask", mask, persistent=False)
-        self.full = bool((mask.sum() == n_neurons * (n_neurons - 1)).item())
+        self.W.register_post_accumulate_grad_hook(self._hold_absent_edges)
         self.grid_psi = Grid(low, high, scale, settings.grid_psi)
         self.grid_phi = Grid(low, high, scale, settings.grid_phi)
+
+    def _hold_absent_edges(self, W: Tensor) -> None:
+        W.grad.mul_(self.mask)
 
     def psi_at(self, u: Tensor) -> Tensor:
         """psi at `u` of any shape, by the network itself."""
@@ -510,10 +513,6 @@ def fit_connectome(
         loss = error + settings.coeff_phi_zero * phi_zero + settings.coeff_W_L1 * strength * l1
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if network.full:
-            network.W.grad.fill_diagonal_(0)
-        else:
-            network.W.grad.mul_(network.mask)
         if settings.gradient_clip:
             nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip)
         optimizer.step()

@@ -1,0 +1,307 @@
+"""Figures of simulated assemblies and of what was recovered from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ontogeny.connectome.diagnose import diagnose_scatter
+from ontogeny.connectome.metrics import connectivity_r2, rollout, rollout_metrics
+from ontogeny.connectome.simulate import Activity
+from ontogeny.errors import OntogenyError
+from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, colour_map, figure, panel_letter
+
+if TYPE_CHECKING:
+    from ontogeny.connectome.fit import Fit
+
+_MOST_POINTS = 40_000
+
+
+def plot_activity(activity: Activity, neurons: int = 12, frames: int = 1000) -> tuple[Figure, pd.DataFrame]:
+    """Traces of some neurons of each type in the first trajectory, coloured by type, and the table behind them."""
+    u = activity.u[0, :frames].astype(np.float64)
+    time = activity.delta_t * np.arange(len(u))
+    types = activity.types if activity.types is not None else np.zeros(u.shape[1], dtype=int)
+    kinds = np.unique(types)
+    each = max(1, neurons // len(kinds))
+    shown = np.concatenate([np.flatnonzero(types == kind)[:each] for kind in kinds])
+    colours = colour_map(kinds)
+    fig, axes = figure(width=7.0, height=0.32 * len(shown) + 1.0)
+    step = 2.2 * float(np.median(np.abs(u[:, shown]).max(0)))
+    for row, neuron in enumerate(shown):
+        axes.plot(time, u[:, neuron] - row * step, color=colours[types[neuron]], linewidth=0.9)
+    axes.set_yticks([-row * step for row in range(len(shown))], [f"neuron {neuron}" for neuron in shown])
+    axes.set_xlabel("time")
+    axes.set_xlim(time[0], time[-1])
+    axes.grid(False)
+    axes.set_title(f"Activity of {len(shown)} of {u.shape[1]} neurons, coloured by type (spacing {step:.3g})")
+    rows = [
+        {"time": t, "neuron": int(n), "type": int(types[n]), "u": value}
+        for n in shown
+        for t, value in zip(time[::5], u[::5, n])
+    ]
+    return fig, pd.DataFrame(rows)
+
+
+def plot_connectivity(learned: np.ndarray, true: np.ndarray) -> tuple[Figure, pd.DataFrame]:
+    """True and learned W (N, N) side by side, the learned one in the true scale, and what is left between them."""
+    slope = connectivity_r2(learned, true)["slope"] or 1.0
+    scaled = learned / slope
+    limit = float(np.quantile(np.abs(true[true != 0]), 0.98)) if true.any() else 1.0
+    fig, axes = figure(1, 3, width=8.6, height=3.0, sharex=True, sharey=True)
+    for ax, matrix, title in zip(axes, (true, scaled, scaled - true), ("True W", "Learned W", "Difference")):
+        image = ax.imshow(matrix, cmap=DIVERGING, vmin=-limit, vmax=limit, rasterized=True)
+        ax.set_title(title)
+        ax.set_xlabel("sender j")
+        ax.grid(False)
+    axes[0].set_ylabel("receiver i")
+    fig.colorbar(image, ax=axes, shrink=0.85, label="weight", extend="both")
+    size = lambda matrix: float(np.sqrt(np.mean(matrix**2)))  # noqa: E731
+    table = pd.DataFrame(
+        {"matrix": ["true", "learned", "difference"], "rms": [size(true), size(scaled), size(scaled - true)]}
+    )
+    return fig, table
+
+
+def _scatter(ax: Axes, learned: np.ndarray, true: np.ndarray, seed: int = 0) -> dict[str, Any]:
+    off = np.flatnonzero(~np.eye(len(true), dtype=bool).ravel())
+    if len(off) > _MOST_POINTS:
+        off = np.sort(np.random.Generator(np.random.PCG64(seed)).choice(off, _MOST_POINTS, replace=False))
+    reading = diagnose_scatter(learned, true)
+    x, y = true.ravel()[off], learned.ravel()[off]
+    ax.scatter(x, y, s=2, color=COLOURS[0], alpha=0.35, linewidths=0, rasterized=True)
+    limit = 1.05 * float(np.abs(true).max() or 1.0)
+    line = np.array([-limit, limit])
+    ax.plot(line, reading["slope"] * line, color=COLOURS[1], linewidth=1.1)
+    ax.set_xlim(-limit, limit)
+    ax.set_xlabel("true weight")
+    ax.set_ylabel("learned weight")
+    return reading
+
+
+def plot_scatter(learned: np.ndarray, true: np.ndarray, title: str | None = None) -> tuple[Figure, pd.DataFrame]:
+    """Learned against true weights, the fitted line, and the automatic reading above it."""
+    fig, ax = figure(width=4.2, height=3.9)
+    reading = _scatter(ax, learned, true)
+    r2 = connectivity_r2(learned, true)["connectivity_R2"]
+    ax.set_title(title or f"Connectivity R² = {r2:.4f}: {reading['diagnosis']}")
+    ax.annotate(_wrap(reading["text"], 58), (0, -0.2), xycoords="axes fraction", fontsize=7, color=INK, va="top")
+    return fig, pd.DataFrame([{"connectivity_R2": r2, **reading}])
+
+
+def _wrap(text: str, width: int) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def plot_scatter_through_training(
+    snapshots: dict[str, np.ndarray], true: np.ndarray, panels: int = 4
+) -> tuple[Figure, pd.DataFrame]:
+    """The scatter of W at `panels` moments of the training, evenly spaced over the snapshots that have a W."""
+    count = len(snapshots["step"])
+    if count < 2:
+        raise OntogenyError("the fit kept no snapshots of W: set n_snapshots to 2 or more")
+    chosen = np.unique(np.linspace(1, count - 1, min(panels, count - 1)).round().astype(int))
+    fig, axes = figure(1, len(chosen), width=2.5 * len(chosen), height=2.8, squeeze=False)
+    rows = []
+    for ax, k in zip(axes[0], chosen):
+        reading = _scatter(ax, snapshots["W"][k], true)
+        r2 = connectivity_r2(snapshots["W"][k], true)["connectivity_R2"]
+        ax.set_title(f"step {int(snapshots['step'][k])}\nR² = {r2:.3f}, {reading['diagnosis']}", fontsize=8)
+        ax.set_ylabel("")
+        rows.append({"step": int(snapshots["step"][k]), "connectivity_R2": r2, **reading})
+    axes[0][0].set_ylabel("learned weight")
+    return fig, pd.DataFrame(rows)
+
+
+def animate_scatter(snapshots: dict[str, np.ndarray], true: np.ndarray, path: str | os.PathLike, fps: int = 4) -> Path:
+    """An animation (GIF or MP4, by the ending of `path`) of the scatter of W over the snapshots of a fit."""
+    import imageio.v2 as imageio
+    import matplotlib.pyplot as plt
+
+    from ontogeny.files import atomic
+
+    limit = 1.1 * max(float(np.quantile(np.abs(W), 0.9999)) for W in snapshots["W"]) or 1.0
+    frames = []
+    for k, step in enumerate(snapshots["step"]):
+        fig, ax = figure(width=4.0, height=4.0)
+        reading = _scatter(ax, snapshots["W"][k], true)
+        r2 = connectivity_r2(snapshots["W"][k], true)["connectivity_R2"]
+        ax.set_ylim(-limit, limit)
+        ax.set_title(f"step {int(step)}: R² = {r2:.3f}\n{reading['diagnosis']}", fontsize=9)
+        fig.canvas.draw()
+        frames.append(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
+        plt.close(fig)
+    path = Path(path)
+    with atomic(path) as part:
+        if path.suffix == ".gif":
+            imageio.mimsave(part, frames, format="GIF", duration=1000 / fps, loop=0)
+        else:
+            imageio.mimsave(part, frames, format="FFMPEG", fps=fps, macro_block_size=16)
+    return path
+
+
+def plot_embedding(result: Fit, types: np.ndarray) -> tuple[Figure, pd.DataFrame]:
+    """The learned embeddings (first two dimensions), coloured by true type."""
+    fig, ax = figure(width=4.2, height=3.6)
+    embedding = result.embedding if result.embedding.shape[1] > 1 else np.c_[result.embedding, 0 * result.embedding]
+    for kind, colour in colour_map(np.unique(types)).items():
+        mine = types == kind
+        ax.scatter(*embedding[mine, :2].T, s=14, color=colour, alpha=0.8, linewidths=0, label=f"type {kind}")
+    ax.set_xlabel("embedding 1")
+    ax.set_ylabel("embedding 2")
+    ax.margins(0.12)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set_title("Embeddings, coloured by true type")
+    table = pd.DataFrame(embedding[:, :2], columns=["embedding_1", "embedding_2"])
+    return fig, table.assign(neuron=np.arange(len(types)), type=types)
+
+
+def plot_functions(result: Fit, truth: Activity, reach: float = 5.0) -> tuple[Figure, pd.DataFrame]:
+    """Learned (thin) against true (dashed) phi of every neuron by type, and psi in the true scale."""
+    u = np.linspace(-reach, reach, 201)
+    kinds = np.unique(truth.types)
+    colours = colour_map(kinds)
+    learned, true = result.phi(u), truth.phi(u)
+    fig, (left, right) = figure(1, 2, width=7.6, height=3.2)
+    rows = []
+    for kind in kinds:
+        mine = np.flatnonzero(truth.types == kind)
+        left.plot(u, learned[:, mine[:60]], color=colours[kind], linewidth=0.5, alpha=0.35)
+        left.plot(u, true[:, mine[0]], color=INK, linewidth=1.1, linestyle="--")
+        left.plot([], [], color=colours[kind], label=f"type {kind}")
+        rows += [
+            {"function": f"phi, type {kind}", "u": x, "true": t, "learned_median": m}
+            for x, t, m in zip(u, true[:, mine[0]], np.median(learned[:, mine], axis=1))
+        ]
+    limit = 1.25 * float(np.abs(true).max())
+    left.set_ylim(-limit, limit)
+    left.plot([], [], color=INK, linestyle="--", label="true")
+    left.legend(ncols=2, fontsize=7)
+    left.set(xlabel="u", ylabel="φ(u, a)", title="Update functions")
+    psi, target = result.psi(u), truth.psi(u)
+    psi = psi * float(psi @ target / (psi @ psi))
+    right.plot(u, psi, color=COLOURS[0], linewidth=2.2, label="learned, in the true scale")
+    right.plot(u, target, color=INK, linewidth=1.1, linestyle="--", label="true")
+    right.legend()
+    right.set(xlabel="u", ylabel="ψ(u)", title="Transfer function")
+    for ax, letter in zip((left, right), "ab"):
+        panel_letter(ax, letter)
+    rows += [{"function": "psi", "u": x, "true": t, "learned_median": p} for x, t, p in zip(u, target, psi)]
+    return fig, pd.DataFrame(rows)
+
+
+def plot_rollout(result: Fit, truth: Activity, neurons: int = 6, frames: int = 400) -> tuple[Figure, pd.DataFrame]:
+    """True and recovered network left alone from the same new state: traces, and the correlation over time."""
+    true, learned = rollout(result, truth, frames, 1)
+    scores = rollout_metrics(true, learned)
+    time = truth.delta_t * np.arange(frames)
+    moving = np.argsort(-true[0].std(0), kind="stable")
+    shown = moving[np.linspace(0, len(moving) // 2, neurons).astype(int)]
+    fig, ax = figure(width=7.0, height=0.5 * neurons + 1.2)
+    step = 2.4 * float(np.median(np.abs(true[0][:, shown]).max(0)))
+    for row, neuron in enumerate(shown):
+        ax.plot(
+            time,
+            true[0, :, neuron] - row * step,
+            color=INK,
+            linewidth=2.2,
+            alpha=0.3,
+            label="true" if not row else None,
+        )
+        path = np.clip(learned[0, :, neuron], -step, step) - row * step
+        ax.plot(time, path, color=COLOURS[1], linewidth=0.9, label="recovered" if not row else None)
+    ax.set_yticks([-row * step for row in range(len(shown))], [f"neuron {n}" for n in shown])
+    ax.set_xlabel("time")
+    ax.set_xlim(0, time[-1])
+    ax.grid(False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    ax.set_title(f"Rollout from a new state: R² = {scores['test_R2']:.4f}, Pearson = {scores['test_pearson']:.4f}")
+    rows = [
+        {"time": t, "neuron": int(n), "true": a, "recovered": b}
+        for n in shown
+        for t, a, b in zip(time, true[0, :, n], learned[0, :, n])
+    ]
+    return fig, pd.DataFrame(rows)
+
+
+def recovery_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean of `values` and its 95% t interval (the range is NaN for a single value)."""
+    from scipy.stats import t
+
+    values = np.asarray(values, dtype=np.float64)
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, np.nan, np.nan
+    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half
+
+
+def plot_recovery(
+    table: pd.DataFrame, metrics: Sequence[str] = ("connectivity_R2", "cluster_accuracy")
+) -> tuple[Figure, pd.DataFrame]:
+    """Metrics against the filling factor, one line an arm, with points a seed and 95% t intervals over seeds.
+
+    `table` has columns filling_factor, arm, seed and the metrics.
+    """
+    for column in ("filling_factor", "arm", *metrics):
+        if column not in table:
+            raise OntogenyError(f"the recovery table lacks the column {column}")
+    arms = colour_map(table["arm"])
+    levels = sorted(table["filling_factor"].unique())
+    place = {level: k for k, level in enumerate(levels)}
+    fig, axes = figure(1, len(metrics), width=3.6 * len(metrics), height=3.2, squeeze=False, sharey=True)
+    rows = []
+    for ax, metric in zip(axes[0], metrics):
+        for shift, (arm, colour) in zip(np.linspace(-0.12, 0.12, len(arms)) if len(arms) > 1 else [0.0], arms.items()):
+            part = table[table["arm"] == arm]
+            means = []
+            for level in levels:
+                values = part.loc[part["filling_factor"] == level, metric].dropna()
+                if not len(values):
+                    continue
+                mean, low, high = recovery_interval(values)
+                x = place[level] + shift
+                means.append((x, mean))
+                ax.plot(np.full(len(values), x), values, ".", color=colour, alpha=0.4, markersize=4)
+                if np.isfinite(low):
+                    ax.plot([x, x], [max(low, -0.05), min(high, 1.05)], color=colour, linewidth=2, alpha=0.6)
+                rows.append(
+                    {
+                        "metric": metric,
+                        "arm": arm,
+                        "filling_factor": level,
+                        "mean": mean,
+                        "low": low,
+                        "high": high,
+                        "seeds": len(values),
+                    }
+                )
+            ax.plot(*np.transpose(means), color=colour, marker="o", markersize=4, label=arm)
+        ax.axhline(0.9, color=MUTED, linewidth=0.8, linestyle=":")
+        ax.set_xticks(range(len(levels)), [f"{100 * level:g}%" for level in levels])
+        ax.set_ylim(-0.05, 1.05)
+        ax.set_xlabel("connectivity")
+        ax.set_title({"connectivity_R2": "Connectivity R²", "cluster_accuracy": "Cell types"}.get(metric, metric))
+    axes[0][0].set_ylabel("recovery")
+    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(arms)))
+    return fig, pd.DataFrame(rows)
+
+
+def plot_loss(result: Fit) -> tuple[Figure, pd.DataFrame]:
+    """Training loss and error over the steps, logarithmic."""
+    table = pd.DataFrame(result.history)
+    fig, ax = figure(width=4.6, height=3.0)
+    ax.semilogy(table["step"], table["loss"], label="loss")
+    ax.semilogy(table["step"], table["error"], label="error / variance")
+    ax.set(xlabel="step", ylabel="loss", title="Training")
+    ax.legend()
+    return fig, table
