@@ -82,6 +82,39 @@ rule compare_circuits:
         "../workflow_scripts/compare_circuits.py"
 
 
+rule trace_circuits:
+    input:
+        ensemble="results/runs/{run}/ensemble.safetensors",
+        jumps="results/runs/{run}/jumps.csv",
+        representatives=lambda wildcards: f"results/studies/{plan.run(wildcards).study}/circuits/representatives.csv",
+    output:
+        turnover="results/runs/{run}/circuits/turnover.csv",
+        structure="results/runs/{run}/circuits/structure.csv",
+        coincidence=report(
+            "results/runs/{run}/circuits/births_at_jumps.csv",
+            category="Circuits and jumps",
+            caption="captions/births_at_jumps.rst",
+            labels={"run": "{run}", "figure": "table: births at jumps"},
+        ),
+        records=directory("results/runs/{run}/circuits/records"),
+    log:
+        "results/logs/trace_circuits/{run}.log",
+    benchmark:
+        "results/benchmarks/trace_circuits/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        settings=plan.analysis("circuits"),
+        label=plan.title,
+        code=plan.code("trace_circuits"),
+    script:
+        "../workflow_scripts/trace_circuits.py"
+
+
 rule plot_circuits:
     input:
         histories=lambda wildcards: plan.files_of_study("results/runs/{run}/circuits/history.csv", wildcards),
@@ -186,6 +219,7 @@ rule animate_comparison:
 rule circuits:
     input:
         plan.files("results/runs/{run}/circuits/history.csv", kind="circuits"),
+        plan.files("results/runs/{run}/circuits/structure.csv", kind="circuits"),
         expand("results/studies/{study}/circuits/effects.csv", study=plan.studies("circuits")),
         expand(
             "results/figures/{study}/circuits_{figure}.png",
