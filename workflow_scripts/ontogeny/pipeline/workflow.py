@@ -94,10 +94,19 @@ class Workflow:
         return f"(?!(?:{others})(?:/|$)){RUN_NAME}" if others else RUN_NAME
 
     def records(self, wildcards: Any) -> list[str]:
-        """The files of the group of imports that the wildcard `study` names. Raises OntogenyError if there are none."""
+        """The files of the group of imports that the wildcard `study` names.
+
+        Relative paths start at the working folder, or at the project where there is nothing. Raises OntogenyError if
+        no file is found.
+        """
         from ontogeny.phase1 import find_records
 
-        return [str(path) for path in find_records(self.config.phase1_imports[wildcards.study].records)]
+        patterns = self.config.phase1_imports[wildcards.study].records
+        here = [any(Path().glob(pattern)) if not os.path.isabs(pattern) else True for pattern in patterns]
+        places = [pattern if found else self.scripts.parent / pattern for pattern, found in zip(patterns, here)]
+        return [
+            os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in find_records(places)
+        ]
 
     def measured_studies(self) -> list[str]:
         """The studies whose measurements are compared across runs: image runs, and imports."""

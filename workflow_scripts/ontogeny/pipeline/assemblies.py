@@ -1,0 +1,140 @@
+"""What the rules of connectome studies know: their activities, and the iterations of their searches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ontogeny.config.identity import identity_hash
+from ontogeny.pipeline.workflow import Workflow
+
+RECORD = "results/studies/{study}/connectome/search/records/block_{block:02d}/iter_{iteration:03d}.json"
+ACTIVITY = "results/activity/{activity}.safetensors"
+
+
+class Assemblies:
+    """The connectome studies of a plan. Runs with the same simulation, level and seed share one activity."""
+
+    def __init__(self, plan: Workflow) -> None:
+        self.plan = plan
+        self.names = plan.studies("connectome")
+        self.searched = [name for name in self.names if plan.config.studies[name].search is not None]
+        self.compared = [name for name in self.searched if plan.config.studies[name].search.compare]
+        self.activities: dict[str, dict[str, Any]] = {}
+        self._of_run = {
+            run.name: self._add(run.settings.simulation, run.level, run.seed)
+            for run in plan.runs.values()
+            if run.kind == "connectome"
+        }
+        self._of_search: dict[tuple[str, float, int], str] = {}
+        for name in self.searched:
+            search = plan.config.studies[name].search
+            for level in search.levels:
+                for seed in {search.seed, *(search.compare_seeds if search.compare else [])}:
+                    self._of_search[name, level, seed] = self._add(search.simulation, level, seed)
+
+    def _add(self, simulation: Any, level: float, seed: int) -> str:
+        settings = {**simulation.model_dump(mode="json"), "connectivity_filling_factor": level}
+        digest = identity_hash({"simulation": settings, "seed": seed})[:6]
+        name = f"n{simulation.n_neurons}-c{100 * level:g}-s{seed}-{digest}"
+        self.activities[name] = {"simulation": settings, "seed": seed}
+        return name
+
+    def runs(self, study: str) -> list[Any]:
+        """The runs of a study."""
+        return self.plan.runs_of_study(study)
+
+    def simulation(self, wildcards: Any) -> dict[str, Any]:
+        """The settings and the seed of the activity of `wildcards`."""
+        return self.activities[wildcards.activity]
+
+    def matrix(self, wildcards: Any) -> list[str]:
+        """The file of connectivity that the activity of `wildcards` reads, if it reads one."""
+        file = self.activities[wildcards.activity]["simulation"]["connectivity_file"]
+        return [] if file is None else [file]
+
+    def activity(self, wildcards: Any) -> str:
+        """The activity of the run of `wildcards`."""
+        return ACTIVITY.format(activity=self._of_run[self.plan.run(wildcards).name])
+
+    def reports(self, wildcards: Any) -> list[str]:
+        """What was told of the activities of the runs of a study before any fit."""
+        return [f"results/activity/{self._of_run[run.name]}.json" for run in self.runs(wildcards.study)]
+
+    def about(self, wildcards: Any) -> list[dict[str, Any]]:
+        """Name, arm, level and seed of the runs of a study."""
+        return [
+            {
+                "run": run.name,
+                "arm": run.settings.label or run.key,
+                "filling_factor": run.level,
+                "seed": run.seed,
+            }
+            for run in self.runs(wildcards.study)
+        ]
+
+    def search(self, wildcards: Any) -> dict[str, Any]:
+        """The settings of the search of a study; up to the block, the policy and the seed of `wildcards`, if any."""
+        search = self.plan.config.studies[wildcards.study].search
+        settings = search.model_dump(mode="json", exclude={"compare", "compare_seeds", "simulation", "fit"})
+        settings["fit"] = search.fit.model_dump(mode="json", exclude_unset=True)
+        if hasattr(wildcards, "block"):
+            settings["levels"] = settings["levels"][: int(wildcards.block)]
+        if hasattr(wildcards, "policy"):
+            settings |= {"policy": wildcards.policy, "seed": int(wildcards.seed)}
+        return settings
+
+    def search_identity(self, wildcards: Any) -> dict[str, Any]:
+        """What decides an evaluation besides its settings: the activity, the fit, the code."""
+        search = self.plan.config.studies[wildcards.study].search
+        return {
+            "simulation": search.simulation.model_dump(mode="json"),
+            "data_seed": int(getattr(wildcards, "seed", search.seed)),
+            "fit": search.fit.model_dump(mode="json"),
+            "code": self.plan.code("fit_connectome"),
+        }
+
+    def search_activities(self, wildcards: Any) -> list[str]:
+        """The activity that an iteration needs (with a wildcard `block`), or those of all blocks."""
+        search = self.plan.config.studies[wildcards.study].search
+        seed = int(getattr(wildcards, "seed", search.seed))
+        levels = [search.levels[int(wildcards.block) - 1]] if hasattr(wildcards, "block") else search.levels
+        return [ACTIVITY.format(activity=self._of_search[wildcards.study, level, seed]) for level in levels]
+
+    def records_before(self, wildcards: Any) -> list[str]:
+        """The records that an iteration depends on: its block's earlier ones, and all of earlier blocks if those count."""
+        search = self.plan.config.studies[wildcards.study].search
+        block, iteration = int(wildcards.block), int(wildcards.iteration)
+        before = range(1, block) if search.sequential else ()
+        wanted = [(b, i) for b in before for i in range(1, search.n_iter_block + 1)]
+        wanted += [(block, i) for i in range(1, iteration)]
+        return [RECORD.format(study=wildcards.study, block=b, iteration=i) for b, i in wanted]
+
+    def records(self, wildcards: Any) -> list[str]:
+        """All records of the search of a study."""
+        search = self.plan.config.studies[wildcards.study].search
+        return [
+            RECORD.format(study=wildcards.study, block=b, iteration=i)
+            for b in range(1, len(search.levels) + 1)
+            for i in range(1, search.n_iter_block + 1)
+        ]
+
+    def policies(self, wildcards: Any) -> list[str]:
+        """The tables of the searches to compare."""
+        search = self.plan.config.studies[wildcards.study].search
+        return [
+            f"results/studies/{wildcards.study}/connectome/policies/{policy}-s{seed}/iterations.csv"
+            for policy in search.compare
+            for seed in search.compare_seeds
+        ]
+
+    def animated(self, study: str) -> list[str]:
+        """Levels of a study, as they stand in file names, and the runs of one seed at each are drawn side by side."""
+        return list(dict.fromkeys(f"{100 * run.level:g}" for run in self.runs(study)))
+
+    def side_by_side(self, wildcards: Any) -> list[Any]:
+        """The runs of a study at the level of `wildcards`, one seed of each arm."""
+        chosen: dict[str, Any] = {}
+        for run in self.runs(wildcards.study):
+            if f"{100 * run.level:g}" == wildcards.level:
+                chosen.setdefault(run.key, run)
+        return list(chosen.values())
