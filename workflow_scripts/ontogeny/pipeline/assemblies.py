@@ -101,7 +101,7 @@ class Assemblies:
         return [ACTIVITY.format(activity=self._of_search[wildcards.study, level, seed]) for level in levels]
 
     def records_before(self, wildcards: Any) -> list[str]:
-        """The records that an iteration depends on: its block's earlier ones, and all of earlier blocks if those count."""
+        """The records that an iteration depends on: its block's earlier ones, and earlier blocks' if those count."""
         search = self.plan.config.studies[wildcards.study].search
         block, iteration = int(wildcards.block), int(wildcards.iteration)
         before = range(1, block) if search.sequential else ()
@@ -138,3 +138,7 @@ class Assemblies:
             if f"{100 * run.level:g}" == wildcards.level:
                 chosen.setdefault(run.key, run)
         return list(chosen.values())
+
+    def side_by_side_activities(self, wildcards: Any) -> list[str]:
+        """The activities of those runs."""
+        return [ACTIVITY.format(activity=self._of_run[run.name]) for run in self.side_by_side(wildcards)]

@@ -1,0 +1,454 @@
+# Connectomes: simulate assemblies, recover wiring, types and functions from activity, search training settings.
+
+from ontogeny.pipeline.assemblies import Assemblies
+
+assemblies = Assemblies(plan)
+
+
+rule simulate_activity:
+    input:
+        matrix=assemblies.matrix,
+    output:
+        activity="results/activity/{activity}.safetensors",
+        report="results/activity/{activity}.json",
+    log:
+        "results/logs/simulate_activity/{activity}.log",
+    benchmark:
+        "results/benchmarks/simulate_activity/{activity}.tsv"
+    wildcard_constraints:
+        activity="|".join(map(re.escape, assemblies.activities)) or "(?!)",
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        assembly=assemblies.simulation,
+        code=plan.code("simulate_activity"),
+    script:
+        "../workflow_scripts/simulate_activity.py"
+
+
+rule fit_connectome:
+    input:
+        activity=assemblies.activity,
+    output:
+        config="results/runs/{run}/config.json",
+        phase1="results/runs/{run}/phase1.json",
+        fit="results/runs/{run}/connectome/fit.safetensors",
+        history="results/runs/{run}/connectome/history.csv",
+    log:
+        "results/logs/fit_connectome/{run}.log",
+    benchmark:
+        "results/benchmarks/fit_connectome/{run}.tsv"
+    wildcard_constraints:
+        run=plan.pattern("connectome"),
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        identity=plan.identity,
+        code=plan.code("fit_connectome"),
+    script:
+        "../workflow_scripts/fit_connectome.py"
+
+
+rule evaluate_connectome:
+    input:
+        activity=assemblies.activity,
+        fit="results/runs/{run}/connectome/fit.safetensors",
+    output:
+        metrics="results/runs/{run}/connectome/metrics.json",
+    log:
+        "results/logs/evaluate_connectome/{run}.log",
+    benchmark:
+        "results/benchmarks/evaluate_connectome/{run}.tsv"
+    wildcard_constraints:
+        run=plan.pattern("connectome"),
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        code=plan.code("evaluate_connectome"),
+    script:
+        "../workflow_scripts/evaluate_connectome.py"
+
+
+rule plot_connectome:
+    input:
+        activity=assemblies.activity,
+        fit="results/runs/{run}/connectome/fit.safetensors",
+    output:
+        activity=report(
+            "results/figures/{study}/{run}/activity.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/connectome_activity.rst",
+            labels={"run": "{run}", "figure": "activity"},
+        ),
+        weights=report(
+            "results/figures/{study}/{run}/weights.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/connectome_weights.rst",
+            labels={"run": "{run}", "figure": "weights"},
+        ),
+        scatter=report(
+            "results/figures/{study}/{run}/scatter.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/connectome_scatter.rst",
+            labels={"run": "{run}", "figure": "scatter"},
+        ),
+        training=report(
+            "results/figures/{study}/{run}/training.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/connectome_scatter.rst",
+            labels={"run": "{run}", "figure": "training"},
+        ),
+        embedding=report(
+            "results/figures/{study}/{run}/embedding.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/connectome_embedding.rst",
+            labels={"run": "{run}", "figure": "embedding"},
+        ),
+        functions=report(
+            "results/figures/{study}/{run}/functions.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/connectome_functions.rst",
+            labels={"run": "{run}", "figure": "functions"},
+        ),
+        rollout=report(
+            "results/figures/{study}/{run}/rollout.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/connectome_rollout.rst",
+            labels={"run": "{run}", "figure": "rollout"},
+        ),
+        activity_pdf="results/figures/{study}/{run}/activity.pdf",
+        activity_csv="results/figures/{study}/{run}/activity.csv",
+        weights_pdf="results/figures/{study}/{run}/weights.pdf",
+        weights_csv="results/figures/{study}/{run}/weights.csv",
+        scatter_pdf="results/figures/{study}/{run}/scatter.pdf",
+        scatter_csv="results/figures/{study}/{run}/scatter.csv",
+        training_pdf="results/figures/{study}/{run}/training.pdf",
+        training_csv="results/figures/{study}/{run}/training.csv",
+        embedding_pdf="results/figures/{study}/{run}/embedding.pdf",
+        embedding_csv="results/figures/{study}/{run}/embedding.csv",
+        functions_pdf="results/figures/{study}/{run}/functions.pdf",
+        functions_csv="results/figures/{study}/{run}/functions.csv",
+        rollout_pdf="results/figures/{study}/{run}/rollout.pdf",
+        rollout_csv="results/figures/{study}/{run}/rollout.csv",
+    log:
+        "results/logs/plot_connectome/{study}/{run}.log",
+    benchmark:
+        "results/benchmarks/plot_connectome/{study}/{run}.tsv"
+    wildcard_constraints:
+        run=plan.pattern("connectome"),
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        title=plan.title,
+        code=plan.code("plot_connectome"),
+    script:
+        "../workflow_scripts/plot_connectome.py"
+
+
+rule compare_recovery:
+    input:
+        metrics=lambda wildcards: plan.files_of_study("results/runs/{run}/connectome/metrics.json", wildcards),
+        reports=assemblies.reports,
+    output:
+        runs="results/studies/{study}/connectome/recovery_by_run.csv",
+        recovery=report(
+            "results/studies/{study}/connectome/recovery.csv",
+            category="{study}",
+            caption="captions/connectome_recovery.rst",
+            labels={"run": "all", "figure": "table: recovery"},
+        ),
+    log:
+        "results/logs/compare_recovery/{study}.log",
+    benchmark:
+        "results/benchmarks/compare_recovery/{study}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        runs=assemblies.about,
+        code=plan.code("compare_recovery"),
+    script:
+        "../workflow_scripts/compare_recovery.py"
+
+
+rule plot_recovery:
+    input:
+        runs="results/studies/{study}/connectome/recovery_by_run.csv",
+    output:
+        png=report(
+            "results/figures/{study}/recovery.png",
+            category="{study}",
+            caption="captions/connectome_recovery.rst",
+            labels={"run": "all", "figure": "recovery"},
+        ),
+        pdf="results/figures/{study}/recovery.pdf",
+        csv="results/figures/{study}/recovery.csv",
+    log:
+        "results/logs/plot_recovery/{study}.log",
+    benchmark:
+        "results/benchmarks/plot_recovery/{study}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=plan.code("plot_recovery"),
+    script:
+        "../workflow_scripts/plot_recovery.py"
+
+
+rule animate_connectome:
+    input:
+        fits=lambda wildcards: [
+            f"results/runs/{run.name}/connectome/fit.safetensors" for run in assemblies.side_by_side(wildcards)
+        ],
+        activities=assemblies.side_by_side_activities,
+    output:
+        mp4=report(
+            "results/animations/{study}/scatter-c{level}.mp4",
+            category="{study}",
+            subcategory="animations",
+            caption="captions/connectome_animation.rst",
+            labels={"run": "all", "figure": "scatter at {level}% while training"},
+        ),
+        gif="results/animations/{study}/scatter-c{level}.gif",
+    log:
+        "results/logs/animate_connectome/{study}/c{level}.log",
+    benchmark:
+        "results/benchmarks/animate_connectome/{study}/c{level}.tsv"
+    wildcard_constraints:
+        level=r"[0-9.]+",
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        labels=lambda wildcards: [run.settings.label or run.key for run in assemblies.side_by_side(wildcards)],
+        code=plan.code("animate_connectome"),
+    script:
+        "../workflow_scripts/animate_connectome.py"
+
+
+rule search_connectome:
+    input:
+        activity=assemblies.search_activities,
+        before=assemblies.records_before,
+    output:
+        record="results/studies/{study}/connectome/search/records/block_{block}/iter_{iteration}.json",
+    log:
+        "results/logs/search_connectome/{study}/block_{block}_iter_{iteration}.log",
+    benchmark:
+        "results/benchmarks/search_connectome/{study}/block_{block}_iter_{iteration}.tsv"
+    wildcard_constraints:
+        block=r"\d+",
+        iteration=r"\d+",
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        search=assemblies.search,
+        identity=assemblies.search_identity,
+        code=plan.code("search_connectome"),
+    script:
+        "../workflow_scripts/search_connectome.py"
+
+
+rule write_search_log:
+    input:
+        records=assemblies.records,
+    output:
+        iterations=report(
+            "results/studies/{study}/connectome/search/iterations.csv",
+            category="{study}",
+            caption="captions/connectome_search.rst",
+            labels={"run": "all", "figure": "table: iterations"},
+        ),
+        blocks=report(
+            "results/studies/{study}/connectome/search/blocks.csv",
+            category="{study}",
+            caption="captions/connectome_search.rst",
+            labels={"run": "all", "figure": "table: blocks"},
+        ),
+        log=update("results/studies/{study}/connectome/search/{study}_analysis.md"),
+        memory=update("results/studies/{study}/connectome/search/{study}_memory.md"),
+        rules=update("results/studies/{study}/connectome/search/rules.json"),
+        scores="results/studies/{study}/connectome/search/ucb_scores.txt",
+        comparisons=directory("results/studies/{study}/connectome/search/comparisons"),
+    log:
+        "results/logs/write_search_log/{study}.log",
+    benchmark:
+        "results/benchmarks/write_search_log/{study}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=20,
+    params:
+        search=assemblies.search,
+        name=lambda wildcards: wildcards.study,
+        code=plan.code("write_search_log"),
+    script:
+        "../workflow_scripts/write_search_log.py"
+
+
+rule plot_search:
+    input:
+        iterations="results/studies/{study}/connectome/search/iterations.csv",
+    output:
+        tree=report(
+            "results/figures/{study}/search_tree.png",
+            category="{study}",
+            subcategory="search",
+            caption="captions/connectome_search.rst",
+            labels={"run": "all", "figure": "tree"},
+        ),
+        progress=report(
+            "results/figures/{study}/search_progress.png",
+            category="{study}",
+            subcategory="search",
+            caption="captions/connectome_search.rst",
+            labels={"run": "all", "figure": "progress"},
+        ),
+        landscape=report(
+            "results/figures/{study}/search_landscape.png",
+            category="{study}",
+            subcategory="search",
+            caption="captions/connectome_search.rst",
+            labels={"run": "all", "figure": "landscape"},
+        ),
+        page=report(
+            "results/pages/{study}/search.html",
+            category="{study}",
+            subcategory="pages",
+            caption="captions/connectome_search.rst",
+            labels={"run": "all", "figure": "search tree"},
+        ),
+        tree_pdf="results/figures/{study}/search_tree.pdf",
+        tree_csv="results/figures/{study}/search_tree.csv",
+        progress_pdf="results/figures/{study}/search_progress.pdf",
+        progress_csv="results/figures/{study}/search_progress.csv",
+        landscape_pdf="results/figures/{study}/search_landscape.pdf",
+        landscape_csv="results/figures/{study}/search_landscape.csv",
+    log:
+        "results/logs/plot_search/{study}.log",
+    benchmark:
+        "results/benchmarks/plot_search/{study}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=20,
+    params:
+        search=assemblies.search,
+        name=lambda wildcards: wildcards.study,
+        title=lambda wildcards: f"Search over training settings: {wildcards.study}",
+        code=plan.code("plot_search"),
+    script:
+        "../workflow_scripts/plot_search.py"
+
+
+rule search_policy:
+    input:
+        activities=assemblies.search_activities,
+    output:
+        iterations="results/studies/{study}/connectome/policies/{policy}-s{seed}/iterations.csv",
+    log:
+        "results/logs/search_policy/{study}/{policy}-s{seed}.log",
+    benchmark:
+        "results/benchmarks/search_policy/{study}/{policy}-s{seed}.tsv"
+    wildcard_constraints:
+        policy="ucb|random|tpe",
+        seed=r"\d+",
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        search=assemblies.search,
+        identity=assemblies.search_identity,
+        code=plan.code("search_policy"),
+    script:
+        "../workflow_scripts/search_policy.py"
+
+
+rule plot_policies:
+    input:
+        searches=assemblies.policies,
+    output:
+        png=report(
+            "results/figures/{study}/policies.png",
+            category="{study}",
+            subcategory="search",
+            caption="captions/connectome_policies.rst",
+            labels={"run": "all", "figure": "policies"},
+        ),
+        pdf="results/figures/{study}/policies.pdf",
+        csv="results/figures/{study}/policies.csv",
+        table="results/studies/{study}/connectome/policies/table.csv",
+        differences="results/studies/{study}/connectome/policies/differences.csv",
+        verdict="results/studies/{study}/connectome/policies/verdict.txt",
+    log:
+        "results/logs/plot_policies/{study}.log",
+    benchmark:
+        "results/benchmarks/plot_policies/{study}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=20,
+    params:
+        policies=lambda wildcards: plan.config.studies[wildcards.study].search.compare,
+        code=plan.code("plot_policies"),
+    script:
+        "../workflow_scripts/plot_policies.py"
+
+
+rule connectome:
+    input:
+        expand("results/figures/{study}/recovery.png", study=assemblies.names),
+        plan.files("results/figures/{study}/{run}/scatter.png", kind="connectome"),
+        [
+            f"results/animations/{study}/scatter-c{level}.mp4"
+            for study in assemblies.names
+            for level in assemblies.animated(study)
+        ],
+        expand("results/figures/{study}/search_tree.png", study=assemblies.searched),
+        expand("results/figures/{study}/policies.png", study=assemblies.compared),

@@ -1,0 +1,63 @@
+"""Recovery across arms, levels and seeds, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+METRICS = (
+    "connectivity_R2",
+    "network_R2",
+    "cluster_accuracy",
+    "cluster_accuracy_embedding",
+    "test_R2",
+    "test_pearson",
+    "edge_AUROC",
+    "sign_accuracy",
+    "phi_R2",
+    "psi_R2",
+    "oracle_R2",
+    "training_time_min",
+)
+_KNOWN_BEFORE = ("oracle_R2", "lyapunov_exponent", "lyapunov_se", "components_90", "components_99")
+
+
+def recovery_by_run(
+    runs: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, Any]], reports: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """One row a run: `runs` says which (run, arm, filling_factor, seed), `metrics` what was recovered, and `reports`
+    what the activity told beforehand (see `activity_report`)."""
+    rows = []
+    for run, found, report in zip(runs, metrics, reports):
+        before = {key: report[key] for key in _KNOWN_BEFORE}
+        target = found["filling_factor"]
+        rows.append({**run, **before, **{k: v for k, v in found.items() if k != "filling_factor"}, "filled": target})
+    return pd.DataFrame(rows)
+
+
+def recovery_table(by_run: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """One row an arm and filling factor: the mean of every metric with Student's interval over seeds, and how many
+    seeds converged. Intervals of a single seed are empty."""
+    from scipy import stats
+
+    rows = []
+    for (arm, filling), part in by_run.groupby(["arm", "filling_factor"], sort=False):
+        row: dict[str, Any] = {"arm": arm, "filling_factor": filling, "seeds": len(part)}
+        row["converged"] = int((part["classification"] == "CONVERGED").sum())
+        for metric in METRICS:
+            values = pd.to_numeric(part[metric], errors="coerce").dropna().to_numpy(float)
+            low = high = mean = np.nan
+            if len(values):
+                mean = values.mean()
+            if len(values) > 1:
+                half = stats.t.ppf(0.5 + level / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+                low, high = mean - half, mean + half
+            row |= {metric: mean, f"{metric}_low": low, f"{metric}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+__all__ = ["METRICS", "recovery_by_run", "recovery_table"]

@@ -1,0 +1,16 @@
+"""Draw a search: its trees, its course, the landscape of settings, and the page to look through it."""
+
+from pathlib import Path
+
+from ontogeny.connectome.search import read_records
+from ontogeny.connectome.search_run import search_from
+from ontogeny.pipeline import job
+from ontogeny.plotting.exploration import plot_landscape, plot_progress, plot_search_tree, write_tree_page
+
+with job(snakemake) as (files, output, params):
+    search = search_from(params.search, params.name)
+    records = read_records(Path(files.iterations).parent, search)
+    plot_search_tree(records, output.tree, search)
+    plot_progress(records, output.progress, search)
+    plot_landscape(records, output.landscape, search)
+    write_tree_page(records, output.page, search, params.title)

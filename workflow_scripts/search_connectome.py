@@ -1,0 +1,12 @@
+"""Run one iteration of a search over training settings."""
+
+from ontogeny.connectome.search import run_iteration
+from ontogeny.connectome.search_run import evaluator, search_from
+from ontogeny.pipeline import job
+
+with job(snakemake) as (files, output, params):
+    folder, wanted = output.record.split("/records/")[0], snakemake.wildcards
+    search = search_from(params.search, wanted.study)
+    level, about = search.blocks[int(wanted.block) - 1], params.identity
+    evaluate = evaluator({level: files.activity}, about["fit"], folder, about)
+    run_iteration(evaluate, folder, search, int(wanted.block), int(wanted.iteration), about)
