@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from hashlib import sha256
 
 import h5py
 import numpy as np
@@ -51,8 +52,8 @@ def extract_activations(
         file.attrs["run"] = trajectory.run
         file.attrs["identity"] = trajectory.config["identity"]
         file.attrs["layers"] = json.dumps(chosen)
-        file.create_dataset("probe/inputs", data=inputs.cpu().numpy(), **_STORAGE)
-        file.create_dataset("probe/labels", data=labels.cpu().numpy())
+        for name, values in (("probe/inputs", inputs.cpu().numpy()), ("probe/labels", labels.cpu().numpy())):
+            file.create_dataset(name, data=values, **_STORAGE).attrs["sha256"] = sha256(values.tobytes()).hexdigest()
         for done, (step, learner) in enumerate(trajectory.walk(steps), start=1):
             group = file.create_group(f"step_{step}")
             group.attrs["step"] = step
@@ -67,7 +68,7 @@ _STORAGE = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "flet
 def _write_step(
     group: h5py.Group, model: nn.Module, inputs: Tensor, layers: dict[str, str], dtype: np.dtype, chunk: int
 ) -> None:
-    offset = 0
+    offset, seals = 0, {name: sha256() for name in layers}
 
     def write(name: str, activation: Tensor) -> None:
         values = activation.cpu().numpy()
@@ -77,7 +78,9 @@ def _write_step(
             shape = (len(inputs), *values.shape[1:])
             group.create_dataset(name, shape, dtype, chunks=(min(chunk, len(inputs)), *values.shape[1:]), **_STORAGE)
             group[name].attrs["path"] = layers[name]
-        group[name][offset : offset + len(values)] = values.astype(dtype)
+        values = values.astype(dtype)
+        group[name][offset : offset + len(values)] = values
+        seals[name].update(values.tobytes())
 
     was_training = model.training
     model.eval()
@@ -85,3 +88,5 @@ def _write_step(
         for offset in range(0, len(inputs), chunk):
             model(inputs[offset : offset + chunk])
     model.train(was_training)
+    for name, seal in seals.items():
+        group[name].attrs["sha256"] = seal.hexdigest()

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable
 from functools import wraps
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,13 @@ class ActivationFile:
     @_told
     def labels(self) -> np.ndarray:
         """Labels of the probe batch, int64 (samples,)."""
-        return self._file["probe/labels"][()]
+        return self._values("probe/labels")
 
     @property
     @_told
     def inputs(self) -> np.ndarray:
         """Inputs of the probe batch, float32 (samples, ...)."""
-        return self._file["probe/inputs"][()]
+        return self._values("probe/inputs")
 
     def digest(self, step: int) -> str:
         """Digest of the weights that made the activations of `step`."""
@@ -80,12 +81,18 @@ class ActivationFile:
         group = self._group(step)
         if layer not in group:
             raise unknown("layer", layer, self.layers, str(self.path))
-        return group[layer][()].astype(np.float32)
+        return self._values(f"step_{step}/{layer}").astype(np.float32)
 
     def matrix(self, step: int, layer: str) -> np.ndarray:
         """Activations of `layer` at `step` as float32 (samples, features), positions flattened into features."""
         values = self.array(step, layer)
         return values.reshape(len(values), -1)
+
+    def _values(self, name: str) -> np.ndarray:
+        values = self._file[name][()]
+        if sha256(values.tobytes()).hexdigest() != self._file[name].attrs["sha256"]:
+            raise ValueError(f"{name} does not match its digest")
+        return values
 
     def _group(self, step: int) -> h5py.Group:
         if step not in self.steps:

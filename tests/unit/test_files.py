@@ -1,0 +1,86 @@
+"""Files are whole or absent, and say what is wrong with them."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ontogeny.errors import OntogenyError, nearest, unknown
+from ontogeny.files import atomic, json_text, read_json, read_table, read_tables, write_csv, write_json, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(ZeroDivisionError), atomic(path) as part:
+        part.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_left_over_part_is_replaced(tmp_path):
+    path = tmp_path / "deep" / "file.json"
+    with atomic(path) as part:
+        part.write_text("{}")
+        left_over = part
+    left_over.write_text("half")
+    write_json(path, {"a": 1})
+    assert read_json(path) == {"a": 1}
+    assert [entry.name for entry in path.parent.iterdir()] == ["file.json"]
+
+
+def test_json_is_strict_exact_and_the_same_every_time(tmp_path):
+    value = {"x": np.float64(0.1) + 0.2, "n": np.int64(3), "a": np.arange(2), "nan": math.nan, "inf": np.inf}
+    text = json_text(value)
+    assert text == json_text(dict(value))
+    assert json.loads(text) == {"x": 0.1 + 0.2, "n": 3, "a": [0, 1], "nan": None, "inf": None}
+    with pytest.raises(TypeError, match="no place in JSON"):
+        write_json(tmp_path / "x.json", object())
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"a": [1, 2', "ends in the middle"),
+        (b'{"a" 1, "b": 2}', "line 1, column 6"),
+        (b"\xff\xfe{}", "not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_broken_json_is_one_sentence_with_its_name(tmp_path, content, words):
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    with pytest.raises(OntogenyError, match=words) as caught:
+        read_json(path)
+    assert "broken.json" in str(caught.value)
+
+
+def test_missing_files_and_folders_are_told(tmp_path):
+    with pytest.raises(OntogenyError, match="does not exist"):
+        read_json(tmp_path / "absent.json")
+    with pytest.raises(OntogenyError, match="is a folder"):
+        read_json(tmp_path)
+    with pytest.raises(OntogenyError, match="does not exist"):
+        read_table(tmp_path / "absent.csv")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(OntogenyError, match="not a table"):
+        read_table(tmp_path / "empty.csv")
+
+
+def test_tables_come_back_exactly(tmp_path):
+    frame = pd.DataFrame({"x": [0.1 + 0.2, 1e-300], "name": ["a,b", 'quote "x"']})
+    for name in ("table.csv", "table.tsv"):
+        write_csv(tmp_path / name, frame)
+        pd.testing.assert_frame_equal(read_table(tmp_path / name), frame)
+    both = read_tables([tmp_path / "table.csv", Path(tmp_path / "table.csv")])
+    assert len(both) == 4
+
+
+def test_unknown_names_are_met_with_the_nearest():
+    assert nearest("MLP_Shalow", ["mlp_shallow", "vit"]) == "mlp_shallow"
+    assert nearest("zzz", ["mlp"]) is None
+    assert "and 60 more" in str(unknown("run", "x", [f"run{i}" for i in range(100)]))
