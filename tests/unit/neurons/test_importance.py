@@ -1,3 +1,4 @@
+import copy
 import time
 
 import numpy as np
@@ -127,6 +128,25 @@ def test_in_place_and_functional_nonlinearities(digits, residual):
         after = F.relu(model.two(cut))
         after = F.cross_entropy(model.out(after + cut if residual else after), y)
         assert table["loss_change"][unit] == pytest.approx((after - base).item(), abs=2e-6)
+
+
+@torch.no_grad()
+def test_a_nonlinearity_called_as_a_function_is_recognised_by_its_values(digits):
+    """PyTorch's own encoder layer calls F.relu; the next module that receives its result shows the place."""
+    torch.manual_seed(0)
+    encoder = nn.TransformerEncoderLayer(8, 2, 12, dropout=0.1, batch_first=True)
+    model = nn.Sequential(nn.Flatten(1, 2), encoder, nn.Flatten(), nn.Linear(64, 10)).eval()
+    x, y = digits[0][:30], digits[1][:30]
+    twin = working_copy(model)
+    site = find_site(twin, "Linear_0", x)
+    assert (site.path, site.side, site.nonlinearity) == ("1.dropout", "input", "relu")
+    assert find_consumer(twin, site, x).path == "1.linear2"
+    table = ablation_importance(model, x, y, "Linear_0", units=[0, 5], resamples=100)
+    base = F.cross_entropy(model(x), y)
+    for unit, change in zip([0, 5], table["loss_change"]):
+        cut = copy.deepcopy(model)
+        cut[1].linear2.weight[:, unit] = 0
+        assert change == pytest.approx((F.cross_entropy(cut(x), y) - base).item(), abs=2e-6)
 
 
 def test_the_planted_unit_is_found_and_units_that_do_nothing_change_nothing():

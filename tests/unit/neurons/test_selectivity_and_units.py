@@ -6,7 +6,7 @@ from scipy import stats
 
 from ontogeny.errors import OntogenyError
 from ontogeny.models import build_model
-from ontogeny.neurons.selectivity import class_selectivity
+from ontogeny.neurons.selectivity import class_selectivity, selectivity_with_controls
 from ontogeny.neurons.sites import unit_activations
 from ontogeny.neurons.units import unit_health
 
@@ -71,6 +71,21 @@ def test_scale_and_seed(planted):
     scaled = class_selectivity(values * 1e-6, labels, seed=5)
     np.testing.assert_allclose(one["effect"], scaled["effect"])
     np.testing.assert_allclose(one["p_value"], scaled["p_value"])
+
+
+def test_selectivity_against_untrained_networks_and_shuffled_labels(planted):
+    values, labels = planted
+    rng = np.random.default_rng(7)
+    untrained = [rng.exponential(size=(240, 250)) + 1.0 * (labels == 1)[:, None] for _ in range(3)]
+    table = selectivity_with_controls(values, untrained, labels, resamples=100)
+    found = table[table["stands_out"]]
+    assert found[["control", "unit"]].to_numpy().tolist() == [["none", 0]]
+    by = table.groupby("control")["selective"].sum()
+    assert by["none"] == 1
+    assert by["shuffled labels"] == 0
+    assert by["untrained"] > 0, "random features may know a class; that is what this control shows"
+    with pytest.raises(OntogenyError, match="no untrained network"):
+        selectivity_with_controls(values, [], labels)
 
 
 def test_mistakes_of_selectivity(planted):

@@ -19,6 +19,7 @@ _HOMES = {
     "importance_agreement": "importance",
     "importance_change": "importance",
     "importance_with_controls": "importance",
+    "selectivity_with_controls": "selectivity",
     "unit_activations": "sites",
     "unit_health": "units",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ def class_selectivity(
     random labels give as large an effect of their own preferred class (`permutations` draws, the observed included);
     p_adjusted, after Benjamini and Hochberg; selective: p_adjusted <= alpha; held_out_effect, held_out_p_value: the
     same class against the rest on held-out data (Welch's one-sided t-test), held_out_p_adjusted over selective units,
-    and replicated. A constant unit has NaN throughout and is not selective. The effect's interval is a percentile
+    and replicated. A lone selective unit among many needs more permutations than units / alpha to pass the correction.
+    A constant unit has NaN throughout and is not selective. The effect's interval is a percentile
     bootstrap over held-out samples, where it has no selection in it.
 
     Raises OntogenyError for data that do not fit, fewer than two classes, or a class of fewer than four samples.
@@ -113,6 +115,35 @@ def class_selectivity(
             "replicated": selective & (held_corrected <= alpha),
         }
     )
+
+
+def selectivity_with_controls(
+    activations: Any, untrained: Sequence[Any], labels: Any, *, alpha: float = 0.05, seed: int = 0, **settings: Any
+) -> pd.DataFrame:
+    """`class_selectivity` of a layer, of the same layer under shuffled labels, and in untrained networks.
+
+    activations: (samples, units); untrained: one such matrix a network, on the same samples. Random features of the
+    input answer to classes too, so that an untrained network has selective units by the permutation test; whether
+    training made more of them is asked by testing every unit's held_out_effect against the pooled untrained units
+    (columns as `against_control`). The column `control` is `none`, `shuffled labels` or `untrained`; each untrained
+    network is tested against the others where there are two or more. `settings` go to `class_selectivity`.
+    """
+    from ontogeny.neurons.importance import against_control
+
+    if not len(untrained):
+        raise OntogenyError("no untrained network: give the activations of at least one as the control")
+    settings = {**settings, "alpha": alpha, "seed": seed}
+    nulls = [class_selectivity(other, labels, **settings) for other in untrained]
+    pooled = pd.concat(nulls, ignore_index=True)
+    parts = []
+    for name, shuffle in (("none", False), ("shuffled labels", True)):
+        own = class_selectivity(activations, labels, **settings, shuffle_labels=shuffle)
+        parts.append(against_control(own, pooled, "held_out_effect", alpha=alpha).assign(control=name))
+    for position, null in enumerate(nulls):
+        others = [other for place, other in enumerate(nulls) if place != position] or [null]
+        part = against_control(null, pd.concat(others, ignore_index=True), "held_out_effect", alpha=alpha)
+        parts.append(part.assign(control="untrained", network=position))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _checked(activations: Any, labels: Any, what: str) -> tuple[np.ndarray, np.ndarray]:

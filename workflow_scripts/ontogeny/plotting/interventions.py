@@ -1,0 +1,170 @@
+"""What interventions do, in pictures: curves of damage, the line between moments, and what patching carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from ontogeny.errors import OntogenyError
+from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure
+
+_UNITS = {"loss": "loss (nats)", "accuracy": "accuracy"}
+
+
+def _only(table: pd.DataFrame, *names: str) -> pd.DataFrame:
+    found = table[table["intervention"].isin(names)]
+    if found.empty:
+        raise OntogenyError(
+            f"the table holds no {' or '.join(names)}: it holds {', '.join(set(table['intervention']))}"
+        )
+    return found
+
+
+def _curve(panel: object, x: pd.Series, part: pd.DataFrame, colour: str, **line: object) -> None:
+    panel.plot(x, part["value"], color=colour, marker="o", markersize=3, **line)
+    panel.fill_between(x, part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
+
+
+def plot_pruning(table: pd.DataFrame, chance: float | None = None) -> Figure:
+    """Accuracy and loss against the share of weights removed, at each moment; controls are dashed.
+
+    table: rows of `prune`, of one method and its random control (concatenated). chance: accuracy of guessing, dotted.
+    """
+    table = _only(table, "prune")
+    fig, axes = figure(1, 2, width=8.4, height=2.8)
+    colours = colour_map(table["moment"])
+    for panel, metric in zip(axes, ("accuracy", "loss")):
+        for (moment, method), part in table[table["metric"] == metric].groupby(["moment", "setting"], sort=False):
+            control = method.startswith("random")
+            part = part.sort_values("sparsity")
+            name = f"{moment}, {method.replace('_', ' ')}"
+            _curve(panel, part["sparsity"], part, colours[moment], linestyle="--" if control else "-", label=name)
+        panel.set_xlabel("share of weights removed")
+        panel.set_ylabel(_UNITS[metric])
+    if chance is not None:
+        axes[0].axhline(chance, color=MUTED, linestyle=":", linewidth=1)
+    axes[0].set_ylim(0, 1.02)
+    if table.loc[table["metric"] == "loss", "value"].max() > 20 * table.loc[table["metric"] == "loss", "intact"].min():
+        axes[1].set_yscale("log")
+        axes[1].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes[1].yaxis.set_minor_formatter(NullFormatter())
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
+    return fig
+
+
+def plot_noise(table: pd.DataFrame) -> Figure:
+    """Accuracy against the size of noise: one panel a layer, one line a moment, bands over samples and draws."""
+    table = _only(table, "noise_activations", "noise_weights")
+    table = table[table["metric"] == "accuracy"]
+    layers = list(dict.fromkeys(table["layer"]))
+    columns = min(4, len(layers))
+    rows = -(-len(layers) // columns)
+    fig, axes = figure(
+        rows, columns, width=1.9 * columns + 1.8, height=1.8 * rows + 0.7, squeeze=False, sharex=True, sharey=True
+    )
+    colours = colour_map(table["moment"])
+    for panel in axes.flat[len(layers) :]:
+        panel.axis("off")
+    for panel, layer in zip(axes.flat, layers):
+        for moment, part in table[table["layer"] == layer].groupby("moment", sort=False):
+            _curve(panel, part["level"], part, colours[moment], label=moment)
+        panel.set_title("all layers" if layer == "all" else layer)
+    what = "weights" if (table["intervention"] == "noise_weights").all() else "activations"
+    for panel in axes[-1]:
+        panel.set_xlabel(f"noise / size of the {what}")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("accuracy")
+    axes[0, 0].set_ylim(0, 1.02)
+    fig.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside right center")
+    return fig
+
+
+def plot_interpolation(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Loss and accuracy along straight lines of weights; the dotted chord joins the ends, what is above is a barrier.
+
+    tables: name (such as `across the jump`, `quiet`) to a table of `interpolate`.
+    """
+    tables = {name: _only(table, "interpolate") for name, table in tables.items()}
+    fig, axes = figure(1, 2, width=7.4, height=3.0)
+    colours = colour_map(tables)
+    for name, table in tables.items():
+        for panel, metric in zip(axes, ("loss", "accuracy")):
+            part = table[table["metric"] == metric].sort_values("level")
+            _curve(panel, part["level"], part, colours[name], label=name)
+            ends = part[part["level"].isin([0.0, 1.0])]
+            panel.plot(ends["level"], ends["value"], color=colours[name], linestyle=":", linewidth=1)
+    for panel, metric in zip(axes, ("loss", "accuracy")):
+        panel.set_xlabel("position on the line (0: source, 1: target)")
+        panel.set_ylabel(_UNITS[metric])
+    axes[0].legend(loc="best")
+    return fig
+
+
+def plot_patching(table: pd.DataFrame) -> Figure:
+    """How much of the change between two moments each layer carries when patched, with its controls.
+
+    table: of `patch`. Left: the share of the loss difference (0: the target's loss, 1: the source's). Right: the change
+    of the target's loss, with the control patches of a quiet stretch and of other inputs, where the table has them.
+    """
+    table = _only(table, "patch")
+    losses = table[table["metric"] == "loss"]
+    main = losses[losses["setting"] == "patch"]
+    layers = list(dict.fromkeys(main["layer"]))
+    fig, axes = figure(1, 2, width=7.6, height=0.36 * len(layers) + 1.3, sharey=True)
+    y = np.arange(len(layers))[::-1]
+    share = main.set_index("layer").loc[layers]
+    axes[0].barh(y, share["carried"], color=COLOURS[0], height=0.6)
+    known = share["carried"].notna().to_numpy()
+    spread = np.abs(np.stack([share["carried"] - share["carried_low"], share["carried_high"] - share["carried"]]))
+    axes[0].errorbar(share["carried"][known], y[known], xerr=spread[:, known], fmt="none", ecolor=INK, elinewidth=1)
+    axes[0].axvline(0, color=INK, linewidth=0.6)
+    axes[0].axvline(1, color=MUTED, linestyle=":", linewidth=1)
+    axes[0].set_xlabel("share of the change carried")
+    axes[0].set_yticks(y, layers)
+    axes[0].grid(False, axis="y")
+    kinds = {"patch": "patched", "control": "quiet control", "shuffled": "other inputs"}
+    colours = colour_map(kinds)
+    for place, (setting, name) in enumerate(kinds.items()):
+        part = losses[losses["setting"] == setting].drop_duplicates("layer").set_index("layer").reindex(layers)
+        if part["value"].isna().all():
+            continue
+        spread = np.stack([part["change"] - part["change_low"], part["change_high"] - part["change"]])
+        axes[1].errorbar(
+            part["change"], y + 0.2 - 0.2 * place, xerr=spread, fmt="o", markersize=4, color=colours[setting],
+            elinewidth=1, label=name,
+        )  # fmt: skip
+    axes[1].axvline(0, color=INK, linewidth=0.6)
+    axes[1].set_xlabel("change of the target's loss (nats)")
+    axes[1].grid(False, axis="y")
+    axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return fig
+
+
+def plot_ablation(table: pd.DataFrame) -> Figure:
+    """What whole layers are worth: the accuracy left when each is ablated, at every moment, with intervals."""
+    table = _only(table, "ablate")
+    table = table[table["metric"] == "accuracy"]
+    if "unit" in table and table["unit"].notna().any():
+        raise OntogenyError("these rows ablate single units: give rows of whole layers (units: all)")
+    layers, moments = list(dict.fromkeys(table["layer"])), list(dict.fromkeys(table["moment"]))
+    fig, axes = figure(1, 1, width=6.4, height=0.34 * len(layers) + 1.2)
+    colours = colour_map(moments)
+    y = np.arange(len(layers))[::-1]
+    for place, moment in enumerate(moments):
+        part = table[table["moment"] == moment].drop_duplicates("layer").set_index("layer").loc[layers]
+        spread = np.stack([part["value"] - part["low"], part["high"] - part["value"]])
+        height = y + 0.15 * ((len(moments) - 1) / 2 - place)
+        axes.errorbar(
+            part["value"], height, xerr=spread, fmt="o", markersize=4, color=colours[moment], elinewidth=1, label=moment
+        )
+        axes.axvline(part["intact"].iloc[0], color=colours[moment], linestyle=":", linewidth=1)
+    axes.set_yticks(y, layers)
+    axes.set_xlim(0, 1.02)
+    axes.grid(False, axis="y")
+    axes.set_xlabel("accuracy with the layer ablated (dotted: intact)")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return fig
