@@ -94,7 +94,7 @@ rule plot_study:
         png=report(
             "results/figures/{study}/{figure}.png",
             category="{study}",
-            caption="captions/{figure}.rst",
+            caption="captions/plot_study.rst",
             labels={"run": "all", "figure": "{figure}"},
         ),
         pdf="results/figures/{study}/{figure}.pdf",

@@ -16,12 +16,12 @@ def copy(tmp_path, monkeypatch):
     monkeypatch.setattr(code, "PACKAGE", tmp_path / "scripts" / "ontogeny")
 
     def digest(script="train_run"):
-        for cached in (code.code_digest, code._tree, code._fingerprint, code._homes):
+        for cached in (code.code_digest, code._tree, code._fingerprint, code._imports, code._homes):
             cached.cache_clear()
         return code.code_digest(tmp_path / "scripts" / f"{script}.py")
 
     yield tmp_path / "scripts", digest
-    for cached in (code.code_digest, code._tree, code._fingerprint, code._homes):
+    for cached in (code.code_digest, code._tree, code._fingerprint, code._imports, code._homes):
         cached.cache_clear()
 
 
@@ -58,7 +58,7 @@ def test_an_edit_of_an_analysis_never_retrains(copy):
 def test_the_digest_does_not_depend_on_where_the_project_lies(copy, tmp_path):
     _, digest = copy
     here = digest()
-    for cached in (code.code_digest, code._tree, code._fingerprint, code._homes):
+    for cached in (code.code_digest, code._tree, code._fingerprint, code._imports, code._homes):
         cached.cache_clear()
     code.PACKAGE = SCRIPTS / "ontogeny"
     assert code.code_digest(SCRIPTS / "train_run.py") == here

@@ -21,18 +21,12 @@ _QUIET = {"ontogeny.errors", "ontogeny.files", "ontogeny.pipeline", "ontogeny.pr
 @cache
 def code_digest(script: str | Path) -> str:
     """Hexadecimal digest of the meaning of `script` and of the package's modules that it uses."""
-    pending, seen = [(Path(script), "")], {}
+    pending, seen = [Path(script)], {}
     while pending:
-        file, module = pending.pop()
-        if file in seen:
-            continue
-        tree = _tree(file)
-        seen[file] = _fingerprint(file)
-        for name in _imports(tree, module):
-            if not any(name == quiet or name.startswith(quiet + ".") for quiet in _QUIET):
-                target = _file(name)
-                if target is not None:
-                    pending.append((target, name))
+        file = pending.pop()
+        if file not in seen:
+            seen[file] = _fingerprint(file)
+            pending += _imports(file)
     parts = sorted(f"{_label(file, script)} {digest}" for file, digest in seen.items())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -43,24 +37,36 @@ def _label(file: Path, script: str | Path) -> str:
 
 @cache
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
-
-
-@cache
-def _fingerprint(file: Path) -> str:
+    """The syntax tree of `file` without its docstrings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [item for item in body if not _is_text(item)]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return tree
+
+
+@cache
+def _fingerprint(file: Path) -> str:
+    return hashlib.sha256(ast.dump(_tree(file)).encode()).hexdigest()
 
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _imports(tree: ast.Module, module: str) -> Iterator[str]:
+@cache
+def _imports(file: Path) -> tuple[Path, ...]:
+    """The files of this package that `file` imports from, less those that shape no results."""
+    found = (_file(name) for name in _imported(_tree(file)) if not _is_quiet(name))
+    return tuple(dict.fromkeys(target for target in found if target is not None))
+
+
+def _is_quiet(name: str) -> bool:
+    return any(name == quiet or name.startswith(quiet + ".") for quiet in _QUIET)
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "ontogeny")
