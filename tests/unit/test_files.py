@@ -15,9 +15,14 @@ from ontogeny.files import atomic, json_text, read_json, read_table, read_tables
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "file.txt"
     write_text(path, "old")
-    with pytest.raises(ZeroDivisionError), atomic(path) as part:
-        part.write_text("half")
-        raise ZeroDivisionError
+
+    def fail():
+        with atomic(path) as part:
+            part.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file.txt"]
 

@@ -1,5 +1,7 @@
 """Activations on disk are those of the trained network at exactly those steps."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,20 @@ def path(trajectory, tmp_path_factory):
     return path
 
 
+def outputs(model, layers, inputs):
+    seen = {}
+
+    def keep(name):
+        return lambda module, given, output: seen.__setitem__(name, output.detach().clone())
+
+    hooks = [model.get_submodule(path).register_forward_hook(keep(name)) for name, path in layers.items()]
+    with torch.no_grad():
+        model(inputs)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
 def test_every_layer_at_every_step_is_what_the_network_computes(trajectory, path):
     with read_activations(path) as file:
         assert file.steps == [0, 12, 17, 40]
@@ -47,17 +63,7 @@ def test_every_layer_at_every_step_is_what_the_network_computes(trajectory, path
         assert np.array_equal(file.labels, labels.numpy())
         for step in file.steps:
             model = trajectory.at(step)
-            seen = {}
-            hooks = [
-                model.get_submodule(module).register_forward_hook(
-                    lambda _, __, out, name=name: seen.__setitem__(name, out.detach().clone())
-                )
-                for name, module in trajectory.layers.items()
-            ]
-            with torch.no_grad():
-                model(inputs)
-            for hook in hooks:
-                hook.remove()
+            seen = outputs(model, trajectory.layers, inputs)
             assert set(file.layers) == set(seen)
             for name, expected in seen.items():
                 np.testing.assert_allclose(file.array(step, name), expected.numpy(), rtol=1e-5, atol=1e-6)
@@ -106,14 +112,9 @@ def test_flipped_bytes_never_give_other_numbers(path, tmp_path):
         changed = bytearray(data)
         changed[position] ^= 0xFF
         broken.write_bytes(changed)
-        try:
-            with read_activations(broken) as file:
-                for step in file.steps:
-                    for layer in file.layers:
-                        if (step, layer) in expected:
-                            assert np.array_equal(file.array(step, layer), expected[step, layer])
-        except OntogenyError as error:
-            assert "\n" not in str(error)
+        with suppress(OntogenyError), read_activations(broken) as file:
+            for step, layer in expected.keys() & {(s, name) for s in file.steps for name in file.layers}:
+                assert np.array_equal(file.array(step, layer), expected[step, layer])
 
 
 def test_geometry_and_neurons_of_a_run_as_tables_and_figures(path):
