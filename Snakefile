@@ -44,5 +44,6 @@ rule all:
         rules.activations.input,
         rules.geometry.input,
         rules.circuits.input,
+        rules.connectome.input,
         rules.figures.input,
         rules.tables.input,

@@ -444,11 +444,7 @@ rule plot_policies:
 rule connectome:
     input:
         expand("results/figures/{study}/recovery.png", study=assemblies.names),
-        plan.files("results/figures/{study}/{run}/scatter.png", kind="connectome"),
-        [
-            f"results/animations/{study}/scatter-c{level}.mp4"
-            for study in assemblies.names
-            for level in assemblies.animated(study)
-        ],
+        expand("results/figures/{run}/scatter.png", run=assemblies.drawn()),
+        [f"results/animations/{study}/scatter-c{assemblies.animated(study)}.mp4" for study in assemblies.names],
         expand("results/figures/{study}/search_tree.png", study=assemblies.searched),
         expand("results/figures/{study}/policies.png", study=assemblies.compared),

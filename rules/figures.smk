@@ -109,3 +109,4 @@ rule figures:
         ],
         rules.studies.input,
         rules.circuits.input,
+        rules.connectome.input,

@@ -8,5 +8,5 @@ with job(snakemake) as (files, output, params):
     folder, wanted = output.record.split("/records/")[0], snakemake.wildcards
     search = search_from(params.search, wanted.study)
     level, about = search.blocks[int(wanted.block) - 1], params.identity
-    evaluate = evaluator({level: files.activity}, about["fit"], folder, about)
+    evaluate = evaluator({level: files.activity[0]}, about["fit"], folder, about)
     run_iteration(evaluate, folder, search, int(wanted.block), int(wanted.iteration), about)

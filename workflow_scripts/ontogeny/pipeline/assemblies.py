@@ -127,9 +127,25 @@ class Assemblies:
             for seed in search.compare_seeds
         ]
 
-    def animated(self, study: str) -> list[str]:
-        """Levels of a study, as they stand in file names, and the runs of one seed at each are drawn side by side."""
-        return list(dict.fromkeys(f"{100 * run.level:g}" for run in self.runs(study)))
+    def drawn(self) -> list[str]:
+        """The runs whose figures are made without asking, as study/run: those of the first arm of every study, and
+        the first of every other arm."""
+        chosen = []
+        for study in self.names:
+            seen: set[str] = set()
+            first = self.runs(study)[0]
+            for run in self.runs(study):
+                if run.key not in seen or (run.key == first.key and run.seed == first.seed):
+                    chosen.append(f"{study}/{run.name}")
+                seen.add(run.key)
+        return chosen
+
+    def animated(self, study: str) -> str:
+        """The level of a study that most arms have, as it stands in file names."""
+        arms: dict[str, set[str]] = {}
+        for run in self.runs(study):
+            arms.setdefault(f"{100 * run.level:g}", set()).add(run.key)
+        return max(arms, key=lambda level: len(arms[level]))
 
     def side_by_side(self, wildcards: Any) -> list[Any]:
         """The runs of a study at the level of `wildcards`, one seed of each arm."""

@@ -47,7 +47,7 @@ def _experiment(folder: Path) -> dict[str, Any]:
     about = {"run": config["run"], "identity": config["identity"]}
     made = {f"version.{name}": version for name, version in config["versions"].items()}
     made |= {"revision": config["revision"]}
-    if "ensemble" in config:
+    if "outcome" in config:
         return {**about, **config["outcome"], **_flat(config["settings"]), **made}
     record = read_json(folder / "phase1.json")
     layers = [name for name in record if name != "metadata"]

@@ -217,7 +217,8 @@ def plot_rollout(result: Fit, truth: Activity, neurons: int = 6, frames: int = 4
             alpha=0.3,
             label="true" if not row else None,
         )
-        path = np.clip(learned[0, :, neuron], -step, step) - row * step
+        low, high = true[0, :, neuron].min() - step, true[0, :, neuron].max() + step
+        path = np.clip(learned[0, :, neuron], low, high) - row * step
         ax.plot(time, path, color=COLOURS[1], linewidth=0.9, label="recovered" if not row else None)
     ax.set_yticks([-row * step for row in range(len(shown))], [f"neuron {n}" for n in shown])
     ax.set_xlabel("time")

@@ -38,19 +38,28 @@ _MOST_POINTS = 20_000
 def figures_of_run(fit: StoredFit, activity: Activity, targets: Mapping[str, str | os.PathLike], title: str) -> None:
     """Draw every figure of a run: `targets` maps activity, weights, scatter, training, embedding, functions and
     rollout to files."""
+    snapshots = in_the_gauge(fit)
     draw = {
         "activity": lambda: plot_activity(activity),
         "weights": lambda: plot_connectivity(fit.W, activity.weights),
         "scatter": lambda: plot_scatter(fit.W, activity.weights),
-        "training": lambda: plot_scatter_through_training(fit.snapshots, activity.weights),
+        "training": lambda: plot_scatter_through_training(snapshots, activity.weights),
         "embedding": lambda: plot_embedding(fit, activity.types),
         "functions": lambda: plot_functions(fit, activity),
         "rollout": lambda: plot_rollout(fit, activity),
     }
     for name, path in targets.items():
         drawn, table = draw[name]()
+        drawn.set_figheight(drawn.get_figheight() + 0.3)
         drawn.suptitle(title, x=0.01, ha="left", fontsize=8, color=MUTED)
         save_figure(drawn, path, table)
+
+
+def in_the_gauge(fit: StoredFit) -> dict[str, np.ndarray]:
+    """The snapshots of a fit with W in the gauge of its result: psi rises and has root mean square 1 in the end."""
+    last = fit.snapshots["W"][-1].astype(np.float64)
+    size = float((last**2).sum())
+    return {**fit.snapshots, "W": fit.snapshots["W"] * (float((fit.network_W * last).sum()) / size if size else 1.0)}
 
 
 def animate_arms(
