@@ -48,6 +48,37 @@ rule plan_captures:
         "../workflow_scripts/plan_captures.py"
 
 
+rule measure_validity:
+    output:
+        table="results/validity/{detector}/validity.csv",
+        png=report(
+            "results/validity/{detector}/validity_figure.png",
+            category="Validity of detectors",
+            caption="captions/validity.rst",
+            labels={"detector": "{detector}"},
+        ),
+    log:
+        "results/logs/measure_validity/{detector}.log",
+    benchmark:
+        "results/benchmarks/measure_validity/{detector}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        settings=plan.config.analyses.validity.model_dump(mode="json"),
+        code=plan.code("measure_validity"),
+    script:
+        "../workflow_scripts/measure_validity.py"
+
+
+rule validity:
+    input:
+        expand("results/validity/{detector}/validity.csv", detector=plan.config.analyses.validity.detectors),
+
+
 rule jumps:
     input:
         plan.files("results/runs/{run}/jumps.csv"),

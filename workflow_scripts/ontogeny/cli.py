@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ontogeny", description="How mechanisms form inside a network while it trains.")
+    about = "How mechanisms form inside a neural network while it trains."
+    parser = argparse.ArgumentParser(prog="ontogeny", description=about)
     parser.add_argument("--version", action="version", version=f"ontogeny {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 

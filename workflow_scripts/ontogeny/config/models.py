@@ -250,6 +250,16 @@ class JumpSettings(Settings):
     )
 
 
+class ValiditySettings(Settings):
+    """The battery of nulls and planted changes that measures detectors (target `validity`)."""
+
+    detectors: list[str] = Field(
+        ["step", "z_score"], min_length=1, description="Detectors by name, or as `module:function` of your own."
+    )
+    repeats: Positive = Field(50, description="Series of each kind and length.")
+    seed: int = Field(0, ge=0, description="Seed of the random series.")
+
+
 class CaptureSettings(Settings):
     """Which moments are looked at closely."""
 
@@ -298,6 +308,7 @@ class Analyses(Settings):
     """Everything that reads a trajectory. Changing a key here never trains anything again."""
 
     jumps: JumpSettings = Field(default_factory=JumpSettings)
+    validity: ValiditySettings = Field(default_factory=ValiditySettings)
     captures: CaptureSettings = Field(default_factory=CaptureSettings)
     geometry: GeometrySettings = Field(default_factory=GeometrySettings)
     neurons: NeuronSettings = Field(default_factory=NeuronSettings)
