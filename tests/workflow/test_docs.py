@@ -5,7 +5,6 @@ A `yaml` block whose first line is a comment with a file name is that file. Wher
 """
 
 import contextlib
-import os
 import re
 import shlex
 import subprocess
@@ -54,7 +53,7 @@ def prepare(folder, page):
     """A working folder as the reader of `page` has it."""
     for name in ("resources", "tests", "config.yaml"):
         (folder / name).symlink_to(ROOT / name)
-    for name, text in files_of(page).items():
+    for name, text in files_of(page).items() if page else ():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
 
@@ -112,33 +111,28 @@ def test_commands_are_known(page, tmp_path, monkeypatch, capsys):
             assert main(words[1:]) == 0, f"{shlex.join(words)}: {capsys.readouterr().err}"
 
 
-def _snakemake_commands():
-    found = {}
+def test_snakemake_commands_plan(tmp_path):
+    """All arguments are known to Snakemake, and all targets are planned, a configuration at a time."""
+    from snakemake.cli import parse_args
+
+    wanted = {}
     for page in PAGES:
         for words in commands(page):
             if words[0] == "snakemake":
-                found.setdefault(tuple(words[1:]), page)
-    return found
-
-
-def test_snakemake_commands_plan(tmp_path):
-    """Every command is planned; a report is planned as the targets that it would show."""
+                given = parse_args(words[1:])[1]
+                key = (page if given.configfile and files_of(page) else None, *map(str, given.configfile or []))
+                wanted.setdefault(key, set()).update(given.targets or ["all"])
     wrong = []
-    for number, (words, page) in enumerate(_snakemake_commands().items()):
+    for number, ((page, *files), targets) in enumerate(wanted.items()):
         folder = tmp_path / str(number)
         folder.mkdir()
         prepare(folder, page)
-        words = list(words)
-        if "--report" in words:
-            at = words.index("--report")
-            del words[at : at + 2]
         tool = str(Path(sys.executable).with_name("snakemake"))
-        command = [tool, "-s", str(ROOT / "Snakefile"), *words, "-n", "--quiet"]
-        if "--cores" not in words:
-            command += ["--cores", "1"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+        command = [tool, "-s", str(ROOT / "Snakefile"), "-n", "--quiet", "--cores", "1"]
+        command += [*(["--configfile", *files] if files else []), "--", *sorted(targets)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if done.returncode:
-            wrong.append(f"{name_of(page)}: snakemake {shlex.join(words)}\n{done.stdout[-800:]}{done.stderr[-800:]}")
+            wrong.append(f"{shlex.join(command[1:])}\n{done.stdout[-800:]}{done.stderr[-800:]}")
     assert not wrong, "\n".join(wrong)
 
 
