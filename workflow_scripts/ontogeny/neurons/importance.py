@@ -80,9 +80,7 @@ def ablation_importance(
     loss = np.zeros(len(inputs))
     loss_change = np.zeros((len(wanted), len(inputs)))
     right_change = np.zeros((len(wanted), len(inputs)))
-    for low in range(0, len(inputs), chunk):
-        rows = slice(low, low + chunk)
-        rest = Rest(twin, site, inputs[rows])
+    for rows, rest in Rest.parts(twin, site, inputs, len(wanted), chunk):
         check_classes(rest.scores, labels)
         here = labels[rows]
         intact_loss = sample_losses(rest.scores, here)

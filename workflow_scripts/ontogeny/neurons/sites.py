@@ -11,7 +11,7 @@ import copy
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -401,22 +401,48 @@ def _narrow(layer: nn.Linear, value: Tensor) -> Tensor:
 class Rest:
     """The network from a site on, for many variants of the site's value in one batched pass.
 
-    model: a working copy. inputs: (samples, ...), all of which are held at once; split larger sets beforehand.
+    model: a working copy. inputs: (samples, ...), all of which are held at once; `parts` splits larger sets. like:
+    another of the same model and site, whose findings about the structure are taken over.
     """
 
-    def __init__(self, model: nn.Module, site: Site, inputs: Tensor) -> None:
+    def __init__(self, model: nn.Module, site: Site, inputs: Tensor, like: Rest | None = None) -> None:
         self.model, self.site, self.inputs = model, site, inputs
-        self.values = site_values(model, site, inputs, chunk=len(inputs))
-        self.scores = scores_of(model, inputs, chunk=len(inputs))
-        self.consumer = find_consumer(model, site, inputs)
-        self._consumed: Tensor | None = None
-        if self.consumer is not None:
-            reader = Site("", self.consumer.path, "output", -1, len(self.consumer.weight), "none")
-            self._consumed = site_values(model, reader, inputs, chunk=len(inputs))
-        self._tail: list[nn.Module] | None = None
-        if self._consumed is not None and self._consumed.ndim == 2:
+        self.consumer = find_consumer(model, site, inputs) if like is None else like.consumer
+        kept: dict[str, Tensor] = {}
+
+        def keep(name: str) -> Callable[[Tensor], Tensor]:
+            return lambda value: kept.setdefault(name, value.clone())
+
+        with ExitStack() as stack:
+            stack.enter_context(replaced(model, site.path, site.side, keep("values")))
+            if self.consumer is not None:
+                stack.enter_context(replaced(model, self.consumer.path, "output", keep("consumed")))
+            self.scores = scores_of(model, inputs, chunk=len(inputs))
+        self.values = kept["values"]
+        if len(self.values) != len(inputs):
+            raise OntogenyError(f"layer '{site.layer}' does not keep samples along its first axis: name another layer")
+        self._consumed = kept.get("consumed")
+        self._tail: list[nn.Module] | None = None if like is None else like._tail
+        if like is None and self._consumed is not None and self._consumed.ndim == 2:
             self._tail = find_tail(model, self.consumer.path, inputs)
-        self._batched = True
+        self._batched = True if like is None else like._batched
+
+    @classmethod
+    def parts(
+        cls, model: nn.Module, site: Site, inputs: Tensor, units: int, chunk: int
+    ) -> Iterator[tuple[slice, Rest]]:
+        """The network from a site on, for up to `chunk` of `inputs` at a time, with the rows that they are.
+
+        So many samples are taken that the variants of all `units` run in few passes and within `CHUNK_VALUES`: then
+        what comes before the site is computed about once a sample, however large the site is.
+        """
+        first = cls(model, site, inputs[:2])
+        start = first.values if first._consumed is None else first._consumed
+        fitting = max(1, CHUNK_VALUES // max(start[0].numel() * max(units, 1), 1))
+        step = chunk if first._tail is not None else min(chunk, fitting)
+        for low in range(0, len(inputs), step):
+            rows = slice(low, min(low + step, len(inputs)))
+            yield rows, cls(model, site, inputs[rows], like=first)
 
     def with_units(self, units: Sequence[int], replacements: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Scores with each unit alone replaced, as (slice into `units`, scores (some, samples, classes)).
