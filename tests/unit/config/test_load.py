@@ -76,6 +76,13 @@ def test_a_wrong_run_is_one_sentence_with_file_key_and_cure(tmp_path, run, parts
         assert part in sentence
 
 
+def test_gates_may_be_a_name_or_a_list_in_defaults_and_runs():
+    runs = {"a": {}, "b": {"task": "AND"}, "c": {"task": ["XOR", "AND"]}, "d": {"task": {"noise_std": 0.1}}}
+    config = load_config({"studies": {"s": {"kind": "circuits", "defaults": {"task": "OR"}, "runs": runs}}})
+    found = {name: run.task.gates for name, run in config.studies["s"].runs.items()}
+    assert found == {"a": ["OR"], "b": ["AND"], "c": ["XOR", "AND"], "d": ["OR"]}
+
+
 def test_a_mistake_in_the_defaults_is_found_where_it_was_written(tmp_path):
     path = write(tmp_path)
     path.write_text(path.read_text().replace("batch_size: 32", "batch_sise: 32"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -48,7 +48,9 @@ class Settings(BaseModel):
 
 
 class StudySettings(Settings):
-    """What studies of every kind may say."""
+    """What studies of every kind may say. `SHORT` names the key that a bare task or model stands for."""
+
+    SHORT: ClassVar[dict[str, str]] = {"task": "name", "model": "name"}
 
     title: str | None = Field(None, description="Title in figures and report; the study's key, if not given.")
     defaults: dict[str, Any] = Field({}, description="Settings that every run of this study starts from.")
@@ -58,33 +60,33 @@ class StudySettings(Settings):
     @classmethod
     def _apply_defaults(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("runs"), dict) and isinstance(data.get("defaults"), dict):
+            shared = cls._spelt_out(data["defaults"])
             runs = {
-                name: merge(data["defaults"], run or {})
+                name: merge(shared, cls._spelt_out(run or {}))
                 for name, run in data["runs"].items()
                 if isinstance(run, dict | None)
             }
             data = {**data, "runs": {**data["runs"], **runs}}
         return data
 
+    @classmethod
+    def _spelt_out(cls, run: dict[str, Any]) -> dict[str, Any]:
+        """`run` with bare names of tasks and models as the mappings that they stand for."""
+        spelt = {key: {cls.SHORT[key]: item} for key, item in run.items() if key in cls.SHORT and isinstance(item, str)}
+        return {**run, **spelt}
+
 
 def merge(base: Any, over: Any) -> Any:
     """`over` laid over `base`, mapping by mapping.
 
-    A bare model or task name is its mapping. Another model or task than the one below replaces it whole, since
-    the settings of one network make no sense for another.
+    Another model or task than the one below replaces it whole, since the settings of one network make no sense for
+    another.
     """
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     merged = dict(base)
     for key, value in over.items():
         under = merged.get(key)
-        if key in ("task", "model"):
-            value, under = ({"name": item} if isinstance(item, str) else item for item in (value, under))
-            if (
-                isinstance(value, dict)
-                and isinstance(under, dict)
-                and value.get("name", under.get("name")) != under.get("name")
-            ):
-                under = None
-        merged[key] = merge(under, value)
+        named = isinstance(value, dict) and isinstance(under, dict) and "name" in value and "name" in under
+        merged[key] = value if named and value["name"] != under["name"] else merge(under, value)
     return merged

@@ -107,7 +107,7 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
 
 def read_config(path: str | os.PathLike) -> Config:
     """Read and validate one YAML file. Raises OntogenyError as `load_config` does, and if it is not YAML."""
-    raw = _parse_yaml(Path(path))
+    raw = parse_yaml(path)
     if not isinstance(raw, dict):
         raise OntogenyError(f"{path} holds {type(raw).__name__}, not the keys of a configuration (studies, analyses)")
     return load_config(raw, [path])
@@ -144,7 +144,8 @@ def _holds(container: Any, part: Any) -> bool:
     return isinstance(container, list) and isinstance(part, int) and part < len(container)
 
 
-def _parse_yaml(file: Path) -> Any:
+def parse_yaml(file: str | os.PathLike) -> Any:
+    """What a YAML file holds. Raises OntogenyError with file and line if it is not YAML."""
     try:
         return yaml.safe_load(read_text(file))
     except yaml.YAMLError as error:
@@ -157,7 +158,7 @@ def _nodes(file: Path) -> yaml.Node | None:
     try:
         return yaml.compose(read_text(file), Loader=yaml.SafeLoader)
     except yaml.YAMLError:
-        _parse_yaml(file)
+        parse_yaml(file)
         raise
 
 

@@ -6,7 +6,7 @@ them (`ontogeny config`), and `load_config` turns what they refuse into one sent
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -326,6 +326,8 @@ class DynamicsStudy(StudySettings):
 
 class CircuitsStudy(StudySettings):
     """Ensembles of small networks on logic gates, all of whose circuits are enumerated."""
+
+    SHORT: ClassVar[dict[str, str]] = {"task": "gates"}
 
     kind: Literal["circuits"] = "circuits"
     runs: dict[Name, CircuitRunSettings] = Field(
