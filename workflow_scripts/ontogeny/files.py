@@ -129,7 +129,8 @@ def read_json(path: str | os.PathLike) -> Any:
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) - 1
         what = "ends in the middle, as if it were cut off" if cut else f"is not JSON: {error.msg}"
-        raise OntogenyError(f"{path} {what} (line {error.lineno}, column {error.colno})") from None
+        place = f"(line {error.lineno}, column {error.colno})"
+        raise OntogenyError(f"{path} {what} {place}; get a whole copy, or delete it to have it made again") from None
     except RecursionError:
         raise OntogenyError(f"{path} is nested too deeply to be a record") from None
     except ValueError as error:

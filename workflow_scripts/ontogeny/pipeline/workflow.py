@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ontogeny.config import Config, Run, load_config, runs_of
+from ontogeny.config.load import parse_yaml
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.pipeline.code import code_digest
 
@@ -16,8 +17,16 @@ RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/s\d+)?"
 
 
 def default_config(basedir: str) -> str:
-    """The configuration used when none is named: `config.yaml` of the working folder, or the project's own."""
-    return "config.yaml" if os.path.exists("config.yaml") else os.path.join(basedir, "config.yaml")
+    """The configuration used when none is named: `config.yaml` of the working folder, or the project's own.
+
+    Ends the planning with file and line if it is not YAML.
+    """
+    file = "config.yaml" if os.path.exists("config.yaml") else os.path.join(basedir, "config.yaml")
+    try:
+        parse_yaml(file)
+    except OntogenyError as error:
+        fail(error)
+    return file
 
 
 def fail(error: Exception) -> NoReturn:
@@ -40,9 +49,9 @@ class Workflow:
         self.scripts = Path(basedir) / "workflow_scripts"
 
     def run(self, wildcards: Any) -> Run:
-        """The run that the wildcard `run` names. Raises OntogenyError with the nearest name if there is none."""
+        """The run that the wildcard `run` names. Ends the planning with the nearest name if there is none."""
         if wildcards.run not in self.runs:
-            raise unknown("run", wildcards.run, self.runs)
+            fail(unknown("run", wildcards.run, self.runs))
         return self.runs[wildcards.run]
 
     def identity(self, wildcards: Any) -> dict[str, Any]:
@@ -65,9 +74,9 @@ class Workflow:
 
         return settings
 
-    def code(self, script: str) -> str:
-        """The digest of what a script does (see `ontogeny.pipeline.code`)."""
-        return code_digest(self.scripts / f"{script}.py")
+    def code(self, script: str) -> Callable[[Any], str]:
+        """A params function: the digest of what a script does (see `ontogeny.pipeline.code`)."""
+        return lambda wildcards: code_digest(self.scripts / f"{script}.py")
 
     def studies(self, kind: str | None = None) -> list[str]:
         """The names of the studies (of one kind)."""
@@ -96,17 +105,19 @@ class Workflow:
     def records(self, wildcards: Any) -> list[str]:
         """The files of the group of imports that the wildcard `study` names.
 
-        Relative paths start at the working folder, or at the project where there is nothing. Raises OntogenyError if
-        no file is found.
+        Relative paths start at the working folder, or at the project where there is nothing. Ends the planning if no
+        file is found.
         """
         from ontogeny.phase1 import find_records
 
         patterns = self.config.phase1_imports[wildcards.study].records
         here = [any(Path().glob(pattern)) if not os.path.isabs(pattern) else True for pattern in patterns]
         places = [pattern if found else self.scripts.parent / pattern for pattern, found in zip(patterns, here)]
-        return [
-            os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in find_records(places)
-        ]
+        try:
+            found = find_records(places)
+        except OntogenyError as error:
+            fail(OntogenyError(f"phase1_imports.{wildcards.study}.records: {error}"))
+        return [os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in found]
 
     def measured_studies(self) -> list[str]:
         """The studies whose measurements are compared across runs: image runs, and imports."""
@@ -115,7 +126,7 @@ class Workflow:
     def files_of_study(self, pattern: str, wildcards: Any) -> list[str]:
         """`pattern` filled in with `run` for every run of the study that the wildcard `study` names."""
         if wildcards.study not in self.config.studies:
-            raise unknown("study", wildcards.study, self.config.studies)
+            fail(unknown("study", wildcards.study, self.config.studies))
         return [pattern.format(run=run.name, study=run.study) for run in self.runs_of_study(wildcards.study)]
 
     def study_analysis(self, block: str, wildcards: Any) -> dict[str, Any]:
