@@ -81,6 +81,14 @@ def test_figures_across_runs(record, jumps):
     assert "settled" in fig.axes[0].get_title(loc="left")
 
 
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_overview_of_jumps_in_one_direction(record, jumps, direction):
+    described = characterise_jumps(jumps, record)
+    chosen = described[described["direction"] == direction]
+    fig = figures.plot_jump_overview(chosen, jump_rates(chosen, searched_series(record.frame)))
+    assert fig.axes[0].get_title(loc="left") == f"{len(chosen)} jumps in {len(record.runs)} runs"
+
+
 def test_critical_periods_and_agreement(record, jumps):
     found, relation = find_critical_periods(jumps, record, shuffles=50), loss_relation(jumps, record, shuffles=50)
     fig = figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence)

@@ -145,7 +145,7 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
         part = jumps[jumps["direction"] == direction]
         left.scatter(
             100 * part["fraction"],
-            part["run"].map(place) + shift,
+            [place[run] + shift for run in part["run"]],
             marker="|",
             s=22,
             c=colour,
