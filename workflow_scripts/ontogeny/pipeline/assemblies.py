@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ontogeny.config.identity import identity_hash
+from ontogeny.pipeline.code import code_digest
 from ontogeny.pipeline.workflow import Workflow
 
 RECORD = "results/studies/{study}/connectome/search/records/block_{block:02d}/iter_{iteration:03d}.json"
@@ -90,7 +91,7 @@ class Assemblies:
             "simulation": search.simulation.model_dump(mode="json"),
             "data_seed": int(getattr(wildcards, "seed", search.seed)),
             "fit": search.fit.model_dump(mode="json"),
-            "code": self.plan.code("fit_connectome"),
+            "code": code_digest(self.plan.scripts / "fit_connectome.py"),
         }
 
     def search_activities(self, wildcards: Any) -> list[str]:
