@@ -21,19 +21,19 @@ from ontogeny.plotting.phase1 import (
     plot_jump_kinds,
     plot_jump_overview,
 )
-from ontogeny.plotting.style import save_figure
+from ontogeny.plotting.style import MUTED, figure, save_figure
 
 Drawing = tuple[Figure, pd.DataFrame]
 
 
-def draw_study(figure: str, folder: str | os.PathLike) -> Drawing:
+def draw_study(name: str, folder: str | os.PathLike) -> Drawing:
     """One of `FIGURES`, from the tables of `ontogeny.jumps.study` as CSV files in `folder`, and the table it shows.
 
     Raises OntogenyError for an unknown figure or a table that cannot be read.
     """
-    if figure not in FIGURES:
-        raise unknown("figure", figure, FIGURES)
-    return FIGURES[figure](lambda name: read_table(Path(folder) / f"{name}.csv"))
+    if name not in FIGURES:
+        raise unknown("figure", name, FIGURES)
+    return FIGURES[name](lambda table: read_table(Path(folder) / f"{table}.csv"))
 
 
 def draw_heat_maps(record: Phase1, jumps: pd.DataFrame, folder: str | os.PathLike) -> None:
@@ -54,8 +54,24 @@ def _overview(tables: Tables) -> Drawing:
     return plot_jump_overview(tables("characterised"), rates, groups), rates
 
 
+def _nothing(sentence: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    drawn, axes = figure(width=6.0, height=1.4)
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, sentence, ha="center", va="center", wrap=True, color=MUTED)
+    return drawn
+
+
+def _without_jumps(tables: Tables) -> str:
+    rates = tables("rates")
+    runs = rates["run"].nunique()
+    return f"No jump is believable in the {len(rates)} series of {runs} {'run' if runs == 1 else 'runs'}."
+
+
 def _kinds(tables: Tables) -> Drawing:
     jumps, evidence = tables("characterised"), tables("kinds_evidence")
+    if jumps.empty:
+        return _nothing(_without_jumps(tables)), jumps
     reason = str(evidence["reason"].iloc[0]) if len(evidence) else ""
     return plot_jump_kinds(jumps, jumps["kind"].to_numpy(), evidence, reason), jumps
 
@@ -69,6 +85,8 @@ def _convergence(tables: Tables) -> Drawing:
 
 def _critical_periods(tables: Tables) -> Drawing:
     coordination, relation = tables("coordination"), tables("loss_relation")
+    if tables("characterised").empty:
+        return _nothing(_without_jumps(tables)), coordination
     sentence = str(relation["sentence"].iloc[0]) if len(relation) else ""
     return plot_critical_periods(coordination, relation, sentence=sentence), coordination
 

@@ -1,0 +1,68 @@
+"""All analyses of a study together, with jumps and without any."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ontogeny.errors import OntogenyError
+from ontogeny.files import read_table, write_csv
+from ontogeny.jumps.report import find_jumps
+from ontogeny.jumps.study import TABLES, analyse_study, gather, study_groups
+from ontogeny.phase1 import read_many, read_phase1
+from ontogeny.plotting.study import FIGURES, draw_heat_maps, draw_study
+
+RESOURCES = Path(__file__).parents[3] / "resources" / "phase1"
+
+
+def studied(folder, names):
+    record = read_many([RESOURCES / f"{name}.json" for name in names])
+    report = find_jumps(record.frame)
+    output = SimpleNamespace(**{key: folder / f"{key}.csv" for key in ("jumps", "series", "groups")})
+    output.record = folder / "phase1.parquet"
+    gather(record, [report], study_groups(record), output)
+    tables = analyse_study(read_phase1(output.record), *map(read_table, (output.jumps, output.series, output.groups)))
+    for name, table in tables.items():
+        write_csv(folder / f"{name}.csv", table)
+    return record, report, tables
+
+
+@pytest.fixture(scope="module")
+def lively(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lively")
+    return folder, *studied(folder, ["mlp_deep_10_mnist", "cnn_shallow_mnist"])
+
+
+def test_every_table_is_made_and_holds_every_run(lively):
+    _, record, report, tables = lively
+    assert set(tables) == set(TABLES)
+    assert len(tables["characterised"]) == len(report.believable) > 20
+    assert list(dict.fromkeys(tables["rates"]["run"])) == record.runs
+    assert set(tables["convergence"]["run"]) == set(record.runs)
+    assert dict(zip(tables["rates"]["run"], tables["rates"]["family"])) == {
+        "mlp_deep_10_mnist": "mlp",
+        "cnn_shallow_mnist": "cnn",
+    }
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn(lively, name):
+    drawn, table = draw_study(name, lively[0])
+    assert len(drawn.axes) >= 1
+    assert len(table)
+
+
+def test_a_study_without_jumps_says_so(tmp_path):
+    record, report, _ = studied(tmp_path, ["cnn_shallow_mnist"])
+    assert report.believable.empty
+    for name in FIGURES:
+        draw_study(name, tmp_path)
+    drawn, _ = draw_study("kinds", tmp_path)
+    assert "No jump is believable in the 12 series of 1 run." in [text.get_text() for text in drawn.axes[0].texts]
+    draw_heat_maps(record, report.believable, tmp_path / "maps")
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["cnn_shallow_mnist.png"]
+
+
+def test_unknown_figures_are_told(tmp_path):
+    with pytest.raises(OntogenyError, match="did you mean 'overview'"):
+        draw_study("overvew", tmp_path)
