@@ -8,7 +8,7 @@ import os
 import re
 import sys
 
-sys.path.insert(0, workflow.basedir + "/workflow_scripts")
+sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 
 from ontogeny.pipeline.workflow import RUN_NAME, Workflow, default_config, fail
 
