@@ -262,6 +262,7 @@ def plot_progress(records: Sequence[Record], path: str | os.PathLike, search: Se
         axes.set_ylim(-0.05, 1.08)
         axes.grid(axis="x", visible=False)
     panels[1].set_xlabel("iteration")
+    panels[1].xaxis.get_major_locator().set_params(integer=True)
     panels[1].set_xlim(groups[0][0].node - 0.5, groups[-1][0].block * search.n_iter_block + 0.5)
     keys = [
         *_outcome_keys(records)[:-1],
