@@ -4,6 +4,7 @@
 rule project_pca:
     input:
         activations="results/runs/{run}/activations.h5",
+        config="results/runs/{run}/config.json",
     output:
         variance="results/runs/{run}/geometry/pca_variance.csv",
         projections="results/runs/{run}/geometry/pca_projections.csv",
@@ -27,6 +28,7 @@ rule project_pca:
 rule cluster_activations:
     input:
         activations="results/runs/{run}/activations.h5",
+        config="results/runs/{run}/config.json",
     output:
         choice="results/runs/{run}/geometry/cluster_choice.csv",
         by_step="results/runs/{run}/geometry/cluster_by_step.csv",

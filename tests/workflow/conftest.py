@@ -1,0 +1,136 @@
+"""The pipeline as a user runs it: a copy of the project, and one small configuration made once."""
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ["Snakefile", "rules", "workflow_scripts", "profiles", "envs", "config.yaml", "resources", "tests/configs"]
+TINY = "tests/configs/tiny.yaml"
+
+
+def copy_project(target):
+    """What a clone holds that the pipeline needs."""
+    for part in PARTS:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy2(ROOT / part, target / part)
+    return target
+
+
+@dataclass
+class Said:
+    """What a call of Snakemake came to."""
+
+    code: int
+    text: str
+    cpu: float
+
+    @property
+    def jobs(self):
+        """Planned jobs: rule to number, without the target `all`."""
+        found = {name: int(count) for name, count in re.findall(r"^([a-z_0-9]+) +(\d+)$", self.text, re.MULTILINE)}
+        return {name: count for name, count in found.items() if name not in ("all", "total")}
+
+    @property
+    def nothing_to_do(self):
+        return "Nothing to be done" in self.text
+
+    def refuses(self, pattern):
+        """Whether it failed with a sentence like `pattern` and without a traceback."""
+        assert self.code != 0, self.text
+        assert re.search(pattern, self.text), self.text
+        assert "Traceback" not in self.text, self.text
+        return True
+
+
+class Pipeline:
+    """Snakemake on a project, in a folder of results."""
+
+    def __init__(self, project, folder):
+        self.project, self.folder = project, folder
+
+    @property
+    def results(self):
+        return self.folder / "results"
+
+    def command(self, *arguments, config=TINY):
+        chosen = ["--configfile", str(self.project / config)] if config else []
+        program = str(Path(sys.executable).with_name("snakemake"))
+        where = ["--snakefile", str(self.project / "Snakefile"), "--directory", str(self.folder)]
+        return [program, "--cores", "2", *where, *arguments, *chosen]
+
+    @property
+    def environment(self):
+        return {**os.environ, "PYTHONPATH": str(self.project / "workflow_scripts"), "MPLBACKEND": "Agg"}
+
+    def __call__(self, *arguments, config=TINY):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            self.command(*arguments, config=config),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return Said(done.returncode, done.stdout, cpu)
+
+    def plan(self, *arguments, config=TINY):
+        """A dry-run, which must succeed."""
+        said = self("--dry-run", *arguments, config=config)
+        assert said.code == 0, said.text
+        return said
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+def with_records(pipeline):
+    """`pipeline` in a folder that holds the records which the small configuration imports."""
+    target = pipeline.folder / "resources" / "phase1"
+    target.mkdir(parents=True)
+    shutil.copy2(pipeline.project / "resources" / "phase1" / "mlp_shallow_2_mnist.json", target)
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def finished(project, tmp_path_factory):
+    """The small configuration, made once; leave it as it is."""
+    pipeline = with_records(Pipeline(project, tmp_path_factory.mktemp("finished")))
+    said = pipeline()
+    assert said.code == 0, said.text
+    return pipeline
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """The finished folder again, to be changed."""
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    return Pipeline(finished.project, tmp_path / "copy")
+
+
+@pytest.fixture
+def edited(finished, tmp_path):
+    """The finished folder under a copy of the project whose code may be edited."""
+    shutil.copytree(finished.project, tmp_path / "project")
+    return Pipeline(tmp_path / "project", finished.folder)
+
+
+@pytest.fixture
+def fresh(project, tmp_path):
+    """A folder without results."""
+    return with_records(Pipeline(project, tmp_path / "fresh"))

@@ -1,0 +1,172 @@
+"""Bad input ends in one sentence that names file or key and the cure, without a traceback, and loses nothing."""
+
+import os
+import re
+import subprocess
+
+import h5py
+import pytest
+import yaml
+
+RUN = "results/runs/tiny_mlp"
+
+
+def configuration(pipeline, change, name="changed.yaml"):
+    """The small configuration as `change` leaves it."""
+    settings = yaml.safe_load((pipeline.project / "tests" / "configs" / "tiny.yaml").read_text())
+    settings = change(settings) or settings
+    file = pipeline.folder / name
+    file.write_text(yaml.safe_dump(settings, sort_keys=False))
+    return file
+
+
+def with_run(**blocks):
+    def change(settings):
+        settings["studies"]["tiny"]["runs"]["tiny_mlp"] |= blocks
+
+    return change
+
+
+def renamed(study, name):
+    def change(settings):
+        block = settings[study] if study == "phase1_imports" else settings["studies"]["tiny"]["runs"]
+        block[name] = block.pop(next(iter(block)))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (with_run(model="mpl"), r"line \d+: .*model.*mpl.*did you mean 'mlp'"),
+        (with_run(task="digit"), r"line \d+: .*task.*digit.*did you mean 'digits'"),
+        (with_run(training={"checkpoint_every": 0}), r"line \d+: .*checkpoint_every is 0; it should be greater"),
+        (renamed("studies", "../x"), r'line \d+: .*"\.\./x" cannot be a name; use letters'),
+        (renamed("studies", "<script>"), r'line \d+: .*"<script>" cannot be a name; use letters'),
+        (renamed("phase1_imports", "../x"), r'line \d+: .*"\.\./x" cannot be a name; use letters'),
+    ],
+    ids=["architecture", "data set", "checkpoints", "folder up", "html", "import folder up"],
+)
+def test_a_wrong_value_is_told_with_file_line_and_key(fresh, change, sentence):
+    file = configuration(fresh, change)
+    assert fresh("--dry-run", config=file).refuses(f"Configuration error: changed.yaml, {sentence}")
+
+
+def test_a_configuration_that_is_not_yaml_is_told_with_its_line(fresh):
+    (fresh.folder / "config.yaml").write_text("studies:\n  a: [1, 2\n  b: 3\n")
+    assert fresh("--dry-run", config=None).refuses(r"Configuration error: config.yaml, line \d+ is not YAML")
+
+
+def test_a_key_given_twice_is_told_with_both_lines(fresh):
+    (fresh.folder / "config.yaml").write_text("cache: a\nstudies: {}\ncache: b\n")
+    assert fresh("--dry-run", config=None).refuses(
+        "config.yaml, line 3: cache is given twice, first in line 1; keep one"
+    )
+
+
+def test_a_run_that_is_not_configured_is_told_with_the_nearest(fresh):
+    said = fresh("--dry-run", "results/runs/tiny_mpl/jumps.json")
+    assert said.refuses("unknown run 'tiny_mpl': did you mean 'tiny_mlp'")
+    assert not list((fresh.folder / ".snakemake" / "locks").glob("*"))
+
+
+def test_a_pattern_that_finds_no_record_is_told_with_its_key(fresh):
+    def change(settings):
+        settings["phase1_imports"]["others"] = ["nowhere/*.json"]
+
+    said = fresh("--dry-run", config=configuration(fresh, change))
+    assert said.refuses("phase1_imports.others.records: '.*nowhere/.*' finds no Phase 1 record: name a file")
+
+
+def test_what_only_the_job_can_see_is_one_sentence_for_each_job(fresh):
+    """Jobs that fail leave a sentence, the others go on."""
+    (fresh.folder / "notes.json").write_text('{"shopping": ["milk"]}')
+
+    def change(settings):
+        settings["studies"]["tiny"]["runs"] = {
+            "probe": {"task": {"n_probe": 5000}},
+            "layer": {"tracking": {"layers": ["Liner_0"]}},
+            "batch": {"training": {"batch_size": 500}},
+        }
+        settings["phase1_imports"] = {"notes": ["notes.json"]}
+
+    targets = [f"results/runs/{name}/phase1.json" for name in ("probe", "layer", "batch")]
+    said = fresh(*targets, "results/studies/notes/jumps.csv", config=configuration(fresh, change))
+    assert said.refuses(r"train_run \(run probe\): .*5000 probe .*digits.*1797.*lower n_probe")
+    assert said.refuses(r"train_run \(run layer\): unknown layer 'Liner_0'.*did you mean 'Linear_0'")
+    assert said.refuses(r"train_run \(run batch\): .*batch_size is 500, but there are only 200")
+    assert said.refuses(r"import_phase1 \(study notes\): .*notes.json.*shopping")
+    for name in ("probe", "layer", "batch"):
+        assert "ERROR" in (fresh.results / "logs" / "train_run" / f"{name}.log").read_text()
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_record_cut_in_half_is_told(copy):
+    record = copy.folder / RUN / "phase1.json"
+    record.write_bytes(record.read_bytes()[: record.stat().st_size // 2])
+    kept = snapshot(copy.folder / RUN / "checkpoints")
+    said = copy(f"{RUN}/jumps.json")
+    assert said.refuses(rf"detect_jumps \(run tiny_mlp\): {RUN}/phase1.json ends in the middle.*delete it")
+    assert snapshot(copy.folder / RUN / "checkpoints") == kept
+
+
+def test_a_flipped_byte_in_a_checkpoint_is_told(copy):
+    for path in (copy.folder / RUN / "checkpoints").glob("*.safetensors"):
+        data = bytearray(path.read_bytes())
+        data[-100] ^= 1
+        path.write_bytes(data)
+    said = copy(f"{RUN}/activations.h5", "--forcerun", "extract_activations")
+    assert said.refuses(r"extract_activations \(run tiny_mlp\): .*step_\d+.safetensors is damaged.*train the run again")
+
+
+def test_activations_that_another_run_made_are_refused(copy):
+    with h5py.File(copy.folder / RUN / "activations.h5", "a") as file:
+        file.attrs["run"], file.attrs["identity"] = "somebody", "0" * 16
+    said = copy(f"{RUN}/neurons/comparison.csv", f"{RUN}/geometry/pca_variance.csv", f"{RUN}/geometry/clusters.csv")
+    for rule in ("compare_neurons", "project_pca", "cluster_activations"):
+        assert said.refuses(rf"{rule} \(run tiny_mlp\): {RUN}/activations.h5 was made by another run \('somebody'")
+
+
+def test_a_run_of_another_version_is_refused(copy):
+    config = copy.folder / RUN / "config.json"
+    config.write_text(config.read_text().replace("ontogeny-run/1", "ontogeny-run/0"))
+    said = copy(f"{RUN}/activations.h5")
+    assert said.refuses("config.json has format 'ontogeny-run/0'; this version reads 'ontogeny-run/1': train the run")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that mounts a file system of a size in KiB on a folder; it is taken off at the end."""
+    mounted = []
+
+    def mount(folder, options):
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("mounting needs root")
+        mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_told_and_what_is_finished_is_kept(fresh, small_disk):
+    small_disk(fresh.results / "runs", "size=150k")
+    said = fresh(f"{RUN}/phase1.json")
+    assert said.refuses(rf"train_run \(run tiny_mlp\): no disk space left while writing {RUN}.*free some space")
+    subprocess.run(["mount", "-o", "remount,size=20m", str(fresh.results / "runs")], check=True)
+    again = fresh(f"{RUN}/phase1.json")
+    assert again.code == 0, again.text
+
+
+def test_results_that_cannot_be_written_are_told(copy, small_disk):
+    """A file of results that is taken over by a read-only file system."""
+    small_disk(copy.results / "runs" / "tiny_mlp" / "neurons", "ro")
+    said = copy(f"{RUN}/neurons/comparison.csv")
+    assert said.code != 0
+    assert re.search(r"(?i)read-only", said.text), said.text
+    assert "Traceback" not in said.text, said.text
