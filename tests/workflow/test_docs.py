@@ -51,7 +51,7 @@ def commands(page):
 
 def prepare(folder, page):
     """A working folder as the reader of `page` has it."""
-    for name in ("resources", "tests", "config.yaml"):
+    for name in ("resources", "tests", "configs", "config.yaml"):
         (folder / name).symlink_to(ROOT / name)
     for name, text in files_of(page).items() if page else ():
         (folder / name).write_text(text, encoding="utf-8")

@@ -70,12 +70,12 @@ def test_figures_across_runs(record, jumps):
     rates = jump_rates(jumps, searched_series(record.frame))
     fig = figures.plot_jump_overview(described, rates, {run: run.split("_")[0] for run in record.runs})
     assert labels(fig.axes[0]) == record.runs[:1] + [figures.shortened(run) for run in record.runs[1:]]
-    assert len(fig.axes[1].patches) == 5
+    assert len(fig.axes[1].patches) == len(record.runs)
     kinds = jump_kinds(described, references=5, most=3)
     assert len(figures.plot_jump_kinds(described, kinds.labels, kinds.evidence, kinds.reason).axes) == 3
     rates = rates.assign(kind=rates["run"].str.startswith("mlp").map({True: "mlp", False: "other"}))
     fig = figures.plot_comparison(rates, compare_groups(rates, "rate", "kind"), "rate", "kind")
-    assert labels(fig.axes[0]) == ["other (3)", "mlp (2)"]
+    assert labels(fig.axes[0]) == ["other (3)", "mlp (3)"]
     found = layer_convergence(record, ["participation_ratio"], resamples=20, shuffles=99)
     fig = figures.plot_convergence(found.layers, found.order, "participation_ratio")
     assert "settled" in fig.axes[0].get_title(loc="left")
