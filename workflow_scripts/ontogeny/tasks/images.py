@@ -380,7 +380,7 @@ def split_images(
         asked = f"{n_train} training + {n_validation} validation + {n_probe} probe = {wanted} images"
     if wanted > len(data):
         raise OntogenyError(
-            f"{asked}, are asked of {data.name}, which has {len(data)}: lower n_probe, n_validation or n_train of the task"
+            f"{asked}, are asked of {data.name}, which has {len(data)}: lower n_probe, n_validation or n_train"
         )
     n_train = len(data) - held_out if n_train is None else n_train
 
