@@ -1,0 +1,62 @@
+"""The command line answers in words, and errors are one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from ontogeny.cli import main
+from ontogeny.phase1 import read_phase1
+
+ROOT = Path(__file__).parents[2]
+RECORD = ROOT / "resources" / "phase1" / "cnn_shallow_mnist.json"
+
+
+def test_check_lists_the_runs(capsys):
+    assert main(["check", str(ROOT / "config.yaml")]) == 0
+    said = capsys.readouterr()
+    assert "digits_mlp/s0" in said.out
+    assert "is valid" in said.err
+
+
+def test_check_tells_a_mistake_in_one_sentence(tmp_path, capsys):
+    (tmp_path / "wrong.yaml").write_text("studyes: {}\n")
+    assert main(["check", str(tmp_path / "wrong.yaml")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("ontogeny: ")
+    assert said.count("\n") == 1
+    assert "did you mean 'studies'" in said
+
+
+@pytest.mark.parametrize("what", ["schema", "reference"])
+def test_config_pages_go_to_a_file_or_the_terminal(tmp_path, capsys, what):
+    assert main(["config", what, "--out", str(tmp_path / "page")]) == 0
+    assert main(["config", what]) == 0
+    assert capsys.readouterr().out == (tmp_path / "page").read_text()
+
+
+def test_phase1_reads_tells_and_converts(tmp_path, capsys):
+    out = tmp_path / "record.csv"
+    assert main(["phase1", str(RECORD), "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    assert "cnn_shallow_mnist" in said.out
+    assert "known mistake" in said.err
+    assert len(read_phase1(out).frame) == len(read_phase1(RECORD).frame)
+    assert main(["phase1", str(tmp_path / "nothing")]) == 1
+
+
+def test_validity_measures_a_detector_of_ones_own(tmp_path, capsys, monkeypatch):
+    (tmp_path / "mine.py").write_text("def never(values):\n    return []\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    arguments = ["validity", "--detector", "mine:never", "--repeats", "2", "--lengths", "120", "--out", "battery"]
+    assert main(arguments) == 0
+    assert "false alarms" in capsys.readouterr().out
+    assert (tmp_path / "battery" / "validity.csv").exists()
+    assert main(["validity", "--detector", "stpe"]) == 1
+    assert "did you mean 'step'" in capsys.readouterr().err
+
+
+def test_unknown_arguments_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["check", "--nonsense"])
+    assert "--nonsense" in capsys.readouterr().err
