@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import shutil
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.config.identity import identity_hash
-from ontogeny.connectome.fit import Fit, fit_connectome, recommended_settings
+from ontogeny.connectome.fit import Fit, fit_connectome, fit_settings, recommended_settings
 from ontogeny.connectome.metrics import connectivity_r2
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.store import load_activity, read_arrays, save_fit, write_arrays
@@ -33,9 +34,13 @@ METRICS = ("stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_
 
 
 def completed_settings(settings: Mapping[str, Any], n_neurons: int, filling_factor: float) -> dict[str, Any]:
-    """`settings` of a fit with every value "recommended" replaced by what serves (see `recommended_settings`)."""
+    """`settings` of a fit with every value "recommended" replaced by what serves (see `recommended_settings`).
+
+    What is not given has the default of `FitSettings`. Raises OntogenyError as `fit_settings` does.
+    """
     served = recommended_settings(n_neurons, filling_factor)
-    return {key: served[key] if value == "recommended" else value for key, value in settings.items()}
+    given = {key: served[key] if value == "recommended" else value for key, value in settings.items()}
+    return dataclasses.asdict(fit_settings(given))
 
 
 def choose_device() -> str:

@@ -30,7 +30,7 @@ def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], abou
     """Write `arrays` and the JSON value `about` to one safetensors file, whole or not at all."""
     from safetensors.numpy import save_file
 
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with atomic(path) as part:
         save_file(whole, part, metadata={"about": json_text(dict(about), indent=None)})
 
