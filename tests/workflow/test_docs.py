@@ -111,6 +111,7 @@ def test_commands_are_known(page, tmp_path, monkeypatch, capsys):
             assert main(words[1:]) == 0, f"{shlex.join(words)}: {capsys.readouterr().err}"
 
 
+@pytest.mark.slow
 def test_snakemake_commands_plan(tmp_path):
     """All arguments are known to Snakemake, and all targets are planned, a configuration at a time."""
     from snakemake.cli import parse_args
