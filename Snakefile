@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 
-from ontogeny.pipeline.workflow import RUN_NAME, Workflow, default_config, fail
+from ontogeny.pipeline.workflow import RUN_NAME, Workflow, check_writable, default_config, fail
 
 if not workflow.overwrite_configfiles:
 
@@ -21,6 +21,10 @@ try:
     plan = Workflow(config, workflow.configfiles, workflow.basedir)
 except Exception as error:
     fail(error)
+
+
+onstart:
+    check_writable()
 
 
 include: "rules/common.smk"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "rules", "workflow_scripts", "profiles", "envs", "config.yaml", "resources", "tests/configs"]
@@ -95,8 +96,20 @@ class Pipeline:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory):
-    return copy_project(tmp_path_factory.mktemp("project"))
+def shared(tmp_path_factory):
+    """One folder for the whole session, also where several processes run the tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pipeline"
+    shared.mkdir(exist_ok=True)
+    return shared
+
+
+@pytest.fixture(scope="session")
+def project(shared):
+    with FileLock(shared / "project.lock"):
+        if not (shared / "project").exists():
+            copy_project(shared / "project")
+    return shared / "project"
 
 
 def with_records(pipeline):
@@ -108,18 +121,21 @@ def with_records(pipeline):
 
 
 @pytest.fixture(scope="session")
-def finished(project, tmp_path_factory):
+def finished(project, shared):
     """The small configuration, made once; leave it as it is."""
-    pipeline = with_records(Pipeline(project, tmp_path_factory.mktemp("finished")))
-    said = pipeline()
-    assert said.code == 0, said.text
+    pipeline = Pipeline(project, shared / "finished")
+    with FileLock(shared / "finished.lock"):
+        if not pipeline.folder.exists():
+            said = with_records(pipeline)()
+            assert said.code == 0, said.text
     return pipeline
 
 
 @pytest.fixture
 def copy(finished, tmp_path):
     """The finished folder again, to be changed."""
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    passing = shutil.ignore_patterns("log", "locks", "scripts", "auxiliary", "incomplete")
+    shutil.copytree(finished.folder, tmp_path / "copy", ignore=passing)
     return Pipeline(finished.project, tmp_path / "copy")
 
 

@@ -29,11 +29,23 @@ def default_config(basedir: str) -> str:
     return file
 
 
-def fail(error: Exception) -> NoReturn:
+def fail(error: Exception, kind: str = "Configuration error") -> NoReturn:
     """End the planning with one sentence, if the error is one that its reader can mend; pass others on."""
     if isinstance(error, OntogenyError):
-        raise SystemExit(f"Configuration error: {error}")
+        raise SystemExit(f"{kind}: {error}")
     raise error
+
+
+def check_writable(folder: str | os.PathLike = "results") -> None:
+    """End the run with one sentence if `folder`, or one right inside it, is there and cannot be written to."""
+    folder = Path(folder)
+    inside = filter(Path.is_dir, folder.iterdir()) if folder.is_dir() else ()
+    for place in (folder, *sorted(inside)):
+        if place.exists() and not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+            what = "cannot be written to" if place.is_dir() else "is not a folder"
+            fail(
+                OntogenyError(f"{place} {what}: make it a writable folder, or work elsewhere with --directory"), "Error"
+            )
 
 
 class Workflow:
