@@ -72,7 +72,7 @@ class Pipeline:
 
     @property
     def environment(self):
-        return {**os.environ, "PYTHONPATH": str(self.project / "workflow_scripts"), "MPLBACKEND": "Agg"}
+        return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     def __call__(self, *arguments, config=TINY):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -169,6 +169,14 @@ def test_editing_the_network_trains_again(edited):
     assert edited.plan().jobs["train_run"] == 1
 
 
+def test_jobs_use_the_package_beside_the_snakefile(edited, copy):
+    path = edited.project / "workflow_scripts" / "ontogeny" / "jumps" / "report.py"
+    path.write_text(path.read_text() + "\nraise RuntimeError('this copy')\n")
+    copy.project = edited.project
+    said = copy("results/runs/tiny_mlp/jumps.csv")
+    assert "this copy" in said.text, said.text
+
+
 def lines(path):
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
