@@ -8,11 +8,11 @@ import os
 import re
 import sys
 
-# Scripts use the package beside this file, also where another copy of it is installed.
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (sys.path[0], os.environ.get("PYTHONPATH"))))
 
-from ontogeny.pipeline.workflow import RUN_NAME, Workflow, check_writable, default_config, fail
+from ontogeny.pipeline.workflow import RUN_NAME, Workflow, check_writable, default_config, fail, use_package
+
+use_package(workflow.basedir)
 
 if not workflow.overwrite_configfiles:
 

@@ -36,6 +36,12 @@ def fail(error: Exception, kind: str = "Configuration error") -> NoReturn:
     raise error
 
 
+def use_package(basedir: str) -> None:
+    """Let the jobs use the package beside the Snakefile in `basedir`, also where another copy of it is installed."""
+    here = os.path.join(basedir, "workflow_scripts")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+
+
 def check_writable(folder: str | os.PathLike = "results") -> None:
     """End the run with one sentence if `folder`, or one right inside it, is there and cannot be written to."""
     folder = Path(folder)
