@@ -31,11 +31,11 @@ def published():
 
 
 def test_published_records(published):
-    assert len(published.runs) == 5
+    assert len(published.runs) == 6
     assert {"cnn_shallow_mnist", "transformer_shallow_fashion_mnist"} <= set(published.runs)
     assert published.layers_of("cnn_shallow_mnist") == ["conv_layers.0", "conv_layers.3", "fc"]
     assert published.metrics == ["stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_ratio"]
-    assert len(published.derived) == 20
+    assert len(published.derived) == 31
     rebuilt = published.frame.query("metric == 'stable_rank'")["value"]
     assert rebuilt.between(1 - 1e-6, 1000).all()
     assert 1.1 < rebuilt.median() < 2
