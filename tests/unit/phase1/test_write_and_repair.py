@@ -41,7 +41,7 @@ def test_published_records(published):
     assert 1.1 < rebuilt.median() < 2
     assert published.metadata["runs"]["cnn_shallow_mnist"]["arch_name"] == "cnn_shallow"
     assert {note.kind for note in published.notes} == {"flagged", "derived"}
-    assert len(published.notes) == 10
+    assert len(published.notes) == 12
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
