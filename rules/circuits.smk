@@ -150,6 +150,7 @@ rule plot_circuits:
 rule animate_circuits:
     input:
         ensemble="results/runs/{run}/ensemble.safetensors",
+        jumps="results/runs/{run}/jumps.csv",
         representatives="results/studies/{study}/circuits/representatives.csv",
     output:
         mp4=report(
@@ -188,6 +189,7 @@ rule animate_circuits:
 rule animate_comparison:
     input:
         ensembles=lambda wildcards: plan.files_of_study("results/runs/{run}/ensemble.safetensors", wildcards),
+        jumps=lambda wildcards: plan.files_of_study("results/runs/{run}/jumps.csv", wildcards),
         representatives="results/studies/{study}/circuits/representatives.csv",
     output:
         mp4=report(

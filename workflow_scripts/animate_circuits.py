@@ -9,7 +9,7 @@ from ontogeny.training.ensemble import load_ensemble
 
 with job(snakemake) as (files, output, params):
     ensemble, chosen = load_ensemble(files.ensemble), read_table(files.representatives)
-    frames = frames_of_condition(ensemble, params.label, chosen, params.settings)
+    frames = frames_of_condition(ensemble, params.label, chosen, read_table(files.jumps), params.settings)
     for path in (output.mp4, output.gif):
         animate_circuits(frames, path, most_frames=params.settings["frames"])
     write_circuit_page(frames, output.page, note="The network nearest to the mean curve of its condition.")

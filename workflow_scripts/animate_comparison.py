@@ -9,8 +9,8 @@ from ontogeny.training.ensemble import load_ensemble
 with job(snakemake) as (files, output, params):
     chosen = read_table(files.representatives)
     runs = [
-        frames_of_condition(load_ensemble(path), label, chosen, params.settings)
-        for path, label in zip(files.ensembles, params.labels)
+        frames_of_condition(load_ensemble(path), label, chosen, read_table(jumps), params.settings)
+        for path, jumps, label in zip(files.ensembles, files.jumps, params.labels)
     ]
     animate_circuits(runs, output.mp4, most_frames=params.settings["frames"])
     save_snapshot(runs, max(int(run.epochs[-1]) for run in runs), output.snapshot, formats=["png"])

@@ -11,20 +11,24 @@ from ontogeny.plotting.circuits import CircuitFrames, frames_from_ensemble
 
 
 def frames_of_condition(
-    ensemble: Any, condition: str, representatives: pd.DataFrame, settings: dict[str, Any]
+    ensemble: Any, condition: str, representatives: pd.DataFrame, jumps: pd.DataFrame, settings: dict[str, Any]
 ) -> CircuitFrames:
     """The frames of the seed of `ensemble` that `representatives` (columns condition, seed) names for `condition`.
 
-    `settings` holds `candidates` and `accuracy_threshold`. Raises OntogenyError if the condition is not among them.
+    `jumps` (columns run, step, believable) are those of all seeds, whose runs are called `.../s{seed}`; the believable
+    ones of the seed are marked. `settings` holds `candidates` and `accuracy_threshold`. Raises OntogenyError if the
+    condition is not among the representatives.
     """
     chosen = representatives.set_index("condition")["seed"]
     if condition not in chosen:
         raise unknown("condition", condition, chosen.index, "the table of representatives")
     seed = int(chosen[condition])
+    mine = jumps["run"].astype(str).str.endswith(f"/s{seed}") & jumps["believable"].astype(bool)
     return frames_from_ensemble(
         ensemble,
         seed,
         f"{condition}, seed {seed}",
+        jumps=jumps.loc[mine, "step"].astype(int),
         candidates=settings["candidates"],
         accuracy_threshold=settings["accuracy_threshold"],
     )
