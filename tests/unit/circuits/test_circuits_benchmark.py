@@ -40,7 +40,8 @@ def test_much_faster_than_a_batched_search(sizes, factor):
     ("sizes", "most", "gate"), [((2, 5, 5, 1), 0.5, None), ((3, 5, 5, 1), 4, None), ((3, 5, 5, 1), 4, (0, 0, 0, 1) * 2)]
 )
 def test_counts_of_large_networks(sizes, most, gate):
-    """Nets of which few circuits lie on the boundary: those are decided one by one, about 20 microseconds each."""
+    """Nets whose search the bounds cut well. Where millions of circuits lie near the boundary they cut little, and a
+    count of 3-5-5-1 takes up to a minute."""
     rows = truth_table(sizes[0], gate=gate)
     for net in trained_nets(sizes, 4, gate=gate)[:2]:
         if count_circuits(*net, *rows).decided_in_float32 > 10_000:
