@@ -97,7 +97,7 @@ class Pipeline:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory):
-    """One folder for the whole session, also where several processes run the tests."""
+    """One folder for all tests, also where several processes run the tests."""
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pipeline"
     shared.mkdir(exist_ok=True)

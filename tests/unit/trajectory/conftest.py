@@ -26,7 +26,7 @@ def identity_of(model="mlp", **training):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A function: train `model` once a session with these settings, and give the folder."""
+    """A function: train `model` once for all tests with these settings, and give the folder."""
     done = {}
 
     def run(model="mlp", **training):
