@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, require, settings_from
 from ontogeny.errors import OntogenyError, unknown
 
@@ -255,7 +256,7 @@ class ConnectomeNetwork(nn.Module):
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Outcome):
     """What a fit found.
 
     `W` (N, N) float64, row = receiver; `embedding` (N, d); `psi(u)` at points of any shape; `phi(u)` of every neuron
@@ -282,17 +283,6 @@ class Fit:
     refinement: list[float] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def final_loss(self) -> float:
-        """The training loss, averaged over the last tenth of the logged steps."""
-        tail = self.history["loss"][-max(1, len(self.history["loss"]) // 10) :]
-        return float(np.mean(tail)) if tail else math.nan
-
-    @property
-    def refined(self) -> bool:
-        """Whether W and the functions come from the refinement."""
-        return self.standard_errors is not None
 
 
 def emptiness(W: Tensor | np.ndarray) -> float:

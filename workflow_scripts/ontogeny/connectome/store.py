@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.simulate import Activity
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic, json_text
@@ -77,7 +78,7 @@ def load_weights(path: str | os.PathLike) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class StoredFit:
+class StoredFit(Outcome):
     """A fit read from a file: as `ontogeny.connectome.fit.Fit`, with psi and phi interpolated between tabulated points.
 
     `points` (P,) covers the range of the data, `psi_values` is (P,), `phi_values` (P, N).
@@ -98,17 +99,6 @@ class StoredFit:
     notes: list[str]
     refinement: list[float]
     standard_errors: np.ndarray | None = None
-
-    @property
-    def final_loss(self) -> float:
-        """The training loss, averaged over the last tenth of the logged steps."""
-        tail = self.history["loss"][-max(1, len(self.history["loss"]) // 10) :]
-        return float(np.mean(tail)) if tail else math.nan
-
-    @property
-    def refined(self) -> bool:
-        """Whether W and the functions come from the refinement."""
-        return self.standard_errors is not None
 
     def _place(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         low = (np.searchsorted(self.points, u) - 1).clip(0, len(self.points) - 2)

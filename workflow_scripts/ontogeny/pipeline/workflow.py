@@ -87,10 +87,7 @@ class Workflow:
     def analysis(self, block: str) -> Callable[[Any], dict[str, Any]]:
         """A params function: the settings of the analysis `block` for the study of the run of `wildcards`."""
 
-        def settings(wildcards: Any) -> dict[str, Any]:
-            return getattr(self.config.analyses_of(self.run(wildcards).study), block).model_dump(mode="json")
-
-        return settings
+        return lambda wildcards: self._analysis(block, self.run(wildcards).study)
 
     def code(self, script: str) -> Callable[[Any], str]:
         """A params function: the digest of what a script does (see `ontogeny.pipeline.code`)."""
@@ -149,7 +146,10 @@ class Workflow:
 
     def study_analysis(self, block: str, wildcards: Any) -> dict[str, Any]:
         """The settings of the analysis `block` for the study that the wildcard `study` names."""
-        return getattr(self.config.analyses_of(wildcards.study), block).model_dump(mode="json")
+        return self._analysis(block, wildcards.study)
+
+    def _analysis(self, block: str, study: str) -> dict[str, Any]:
+        return getattr(self.config.analyses_of(study), block).model_dump(mode="json")
 
     def label(self, run: Run) -> str:
         """How figures name a run."""

@@ -36,6 +36,7 @@ from ontogeny.circuits.statistics import mean_curves
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, colour_map, figure, save_figure, use_style
+from ontogeny.plotting.video import write_mp4
 
 UNUSED = "#D5D5D5"
 EDGE = "#1B4332"
@@ -567,7 +568,7 @@ def animate_circuits(
     extra = max(round(hold * fps) - 1, 0)
     with atomic(path) as part:
         if path.suffix == ".mp4":
-            _write_mp4(part, images, fig.canvas.get_width_height(), fps, extra)
+            write_mp4(part, images, fig.canvas.get_width_height(), fps, extra, ["-tune", "animation"])
         else:
             _write_gif(part, images, fps, hold)
     return path
@@ -588,33 +589,6 @@ def _render(fig: Figure, scenes: Sequence[_Scene], epochs: Sequence[int]):
             for artist in scene.moving:
                 fig.draw_artist(artist)
         yield np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-
-
-def _write_mp4(path: Path, images: Iterable[NDArray], size: tuple[int, int], fps: float, extra: int) -> None:
-    import imageio_ffmpeg
-
-    writer = imageio_ffmpeg.write_frames(
-        os.fspath(path),
-        size,
-        fps=fps,
-        codec="libx264",
-        macro_block_size=2,
-        quality=None,
-        ffmpeg_log_level="error",
-        output_params=[
-            "-crf", "23", "-preset", "veryfast", "-tune", "animation", "-threads", "1", "-movflags", "+faststart",
-            "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", "mp4",
-        ],
-    )  # fmt: skip
-    writer.send(None)
-    try:
-        image = None
-        for image in images:
-            writer.send(image)
-        for _ in range(extra):
-            writer.send(image)
-    finally:
-        writer.close()
 
 
 def _write_gif(path: Path, images: Iterable[NDArray], fps: float, hold: float) -> None:

@@ -31,6 +31,7 @@ from ontogeny.plotting.connectome import (
 )
 from ontogeny.plotting.exploration import plot_comparison
 from ontogeny.plotting.style import COLOURS, INK, MUTED, figure, save_figure
+from ontogeny.plotting.video import write_mp4
 
 _MOST_POINTS = 20_000
 
@@ -80,7 +81,11 @@ def animate_arms(
     images = list(_frames(fits, truths, labels))
     for path in map(Path, paths):
         with atomic(path) as part:
-            _write_gif(part, images, fps) if path.suffix == ".gif" else _write_mp4(part, images, fps)
+            if path.suffix == ".gif":
+                _write_gif(part, images, fps)
+            else:
+                height, width = images[0].shape[:2]
+                write_mp4(part, images, (width, height), fps, extra=round(2 * fps))
 
 
 def _frames(fits: Sequence[StoredFit], truths: Sequence[np.ndarray], labels: Sequence[str]) -> Iterator[np.ndarray]:
@@ -130,31 +135,6 @@ def _picture(fig: Figure) -> np.ndarray:
     image = np.asarray(fig.canvas.buffer_rgba())[..., :3]
     height, width = (size - size % 2 for size in image.shape[:2])
     return np.ascontiguousarray(image[:height, :width])
-
-
-def _write_mp4(path: Path, images: Sequence[np.ndarray], fps: float) -> None:
-    import imageio_ffmpeg
-
-    height, width = images[0].shape[:2]
-    writer = imageio_ffmpeg.write_frames(
-        os.fspath(path),
-        (width, height),
-        fps=fps,
-        codec="libx264",
-        macro_block_size=2,
-        quality=None,
-        ffmpeg_log_level="error",
-        output_params=[
-            "-crf", "23", "-preset", "veryfast", "-threads", "1", "-movflags", "+faststart", "-map_metadata", "-1",
-            "-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", "mp4",
-        ],
-    )  # fmt: skip
-    writer.send(None)
-    try:
-        for image in [*images, *[images[-1]] * round(2 * fps)]:
-            writer.send(image)
-    finally:
-        writer.close()
 
 
 def _write_gif(path: Path, images: Sequence[np.ndarray], fps: float) -> None:
