@@ -227,7 +227,7 @@ def _without_tags(loc: Path_, raw: Any) -> Path_:
     for i, part in enumerate(loc):
         if _holds(here, part):
             here = here[part]
-        elif i < len(loc) - 1 and isinstance(here, dict) and part in ("dynamics", "circuits", "connectome", "judge"):
+        elif i < len(loc) - 1 and isinstance(here, dict) and part in IDENTITY:
             continue
         else:
             here = None

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ontogeny.config import Config, Run, load_config, runs_of
 from ontogeny.config.load import parse_yaml
+from ontogeny.config.models import IDENTITY
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.pipeline.code import code_digest
 
@@ -110,7 +111,8 @@ class Workflow:
         """A regular expression for the names of runs of one kind; image runs are all names that no other kind has."""
         keys = {
             other: [re.escape(run.name) for run in self.runs.values() if run.kind == other]
-            for other in ("circuits", "connectome")
+            for other in IDENTITY
+            if other != "dynamics"
         }
         if kind in keys:
             return "|".join(keys[kind]) or "(?!)"
