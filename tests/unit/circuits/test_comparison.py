@@ -127,6 +127,21 @@ def test_births_at_jumps_are_found_and_chance_is_not():
     assert found.jumps == 48
 
 
+def test_births_that_are_early_in_every_run_are_no_nearer_to_their_own_jumps_than_strangers_are():
+    rng = np.random.default_rng(1)
+    jumps = [np.sort(rng.integers(0, 60, 2)) for _ in range(30)]
+    early = [rng.integers(0, 60, 20) for _ in jumps]
+    found = births_at_jumps(early, jumps, [(0, 999)] * 30, window=5, n_shifts=999)
+    assert found.p_value < 0.01
+    assert found.p_strangers > 0.05
+    assert found.share == pytest.approx(found.strangers, abs=0.1)
+    together = [(np.repeat(j, 10) + rng.integers(-3, 4, 20)).clip(0, 999) for j in jumps]
+    found = births_at_jumps(together, jumps, [(0, 999)] * 30, window=5, n_shifts=999)
+    assert found.p_strangers == 0.001
+    assert found.share == 1
+    assert np.isnan(births_at_jumps([[5]], [[5]], [(0, 999)], 1, 99).p_strangers)
+
+
 def test_births_at_jumps_says_what_is_wrong():
     with pytest.raises(OntogenyError, match="outside its span"):
         births_at_jumps([[5]], [[2000]], [(0, 999)], 10)

@@ -114,7 +114,9 @@ def births_against_jumps(
 
     `jumps` has the columns run (`.../s{seed}`), step (epoch) and believable. Two tests: all jumps found, and the
     believable ones. Columns: jumps, runs, births, near (born within `window` epochs of a jump), expected with its 95 %
-    range under circular shifts, ratio, p_value, and note, which says why there is nothing to compare.
+    range under circular shifts, ratio, p_value; share, strangers, p_strangers: the share of births near the jumps of
+    their own network, that of other networks' births near the same jumps, and its p-value (see `Coincidence`); and
+    note, which says why there is nothing to compare.
     """
     spans = {int(seed): (0, int(length)) for seed, length in zip(ensemble.seeds, ensemble.n_epochs)}
     seeds = jumps["run"].astype(str).str.rsplit("/s", n=1).str[-1].astype(int)
@@ -128,5 +130,6 @@ def births_against_jumps(
             rows.append(row | {"note": str(error)})
             continue
         keys = ("runs", "births", "near", "expected", "low", "high", "ratio", "p_value")
+        keys += ("share", "strangers", "p_strangers")
         rows.append(row | {key: getattr(found, key) for key in keys} | {"n_jumps": found.jumps, "note": ""})
     return pd.DataFrame(rows)
