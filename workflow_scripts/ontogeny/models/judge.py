@@ -1,0 +1,468 @@
+"""The judge: a transformer that reads a prompt and says safe or unsafe, and the tokenizer in front of it.
+
+Token rows are int64, padded on the right with -1, so that a row says itself where its prompt ends. The judge
+classifies at the last real token: in a decoder the only one that has read the whole prompt, in an encoder usually
+its closing token. Attention is computed step by step (eager), so that its weights can be read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import disk_errors
+
+LABELS = ("safe", "unsafe")
+PAD = -1
+HEAD_SHARE = 4
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+_FINAL_NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm")
+_MLPS = ("mlp", "ffn", "feed_forward")
+
+
+class ResidualStream(nn.Module):
+    """The residual stream (batch, width) after a layer, at the token that the judge classifies at."""
+
+    def forward(self, hidden: Tensor, last: Tensor) -> Tensor:
+        return _at(hidden, last)
+
+
+class MLPOutput(nn.Module):
+    """What a layer's MLP adds to the residual stream (batch, width), at the token that the judge classifies at."""
+
+    def forward(self, hidden: Tensor, last: Tensor) -> Tensor:
+        return _at(hidden, last)
+
+
+def _at(hidden: Tensor, last: Tensor) -> Tensor:
+    return hidden[torch.arange(len(hidden), device=hidden.device), last.to(hidden.device)]
+
+
+class Judge(nn.Module):
+    """A transformers backbone with a linear head of two outputs, safe and unsafe.
+
+    backbone: LlamaModel, GPT2Model, DistilBertModel or any other that takes `inputs_embeds` and an attention mask.
+    frozen_layers: so many first layers, and everything before them, are not trained; 0 trains all.
+
+    Attributes: `embedding` (module of the token embedding), `blocks` (ModuleList of the layers), `final_norm` (the
+    norm after the last layer, or None), `head` (Linear(width, 2), float32), `n_frozen`. The modules in `residual` and
+    `mlp` (one a layer) hold no weights: their outputs are the residual stream and the MLP's output at the token that
+    is classified, for whoever watches layers.
+
+    Raises OntogenyError if the backbone's layers cannot be found, or there are fewer than `frozen_layers`.
+    """
+
+    def __init__(self, backbone: nn.Module, frozen_layers: int = 0, seed: int = 0) -> None:
+        super().__init__()
+        self.backbone = backbone
+        width = backbone.config.hidden_size
+        self.head = nn.Linear(width, len(LABELS))
+        with torch.no_grad():
+            generator = torch.Generator().manual_seed(seed)
+            self.head.weight.copy_(torch.randn(self.head.weight.shape, generator=generator) / math.sqrt(width))
+            self.head.bias.zero_()
+        mlps = [_mlp_of(block) for block in self.blocks]
+        self.residual = nn.ModuleList(ResidualStream() for _ in self.blocks)
+        self.mlp = nn.ModuleList(MLPOutput() for mlp in mlps if mlp is not None)
+        self.n_frozen = 0
+        self._freeze(frozen_layers)
+
+    @property
+    def embedding(self) -> nn.Module:
+        return self.backbone.get_input_embeddings()
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        wanted = self.backbone.config.num_hidden_layers
+        for module in self.backbone.modules():
+            if isinstance(module, nn.ModuleList) and len(module) == wanted:
+                return module
+        raise OntogenyError(
+            f"the layers of {type(self.backbone).__name__} are not found: it holds no list of {wanted} modules"
+        )
+
+    @property
+    def final_norm(self) -> nn.Module | None:
+        found = (getattr(self.backbone, name, None) for name in _FINAL_NORMS)
+        return next((module for module in found if isinstance(module, nn.Module)), None)
+
+    def _freeze(self, layers: int) -> None:
+        if not 0 <= layers <= len(self.blocks):
+            raise OntogenyError(
+                f"frozen_layers is {layers}, but {type(self.backbone).__name__} has {len(self.blocks)} layers: "
+                f"ask for 0 to {len(self.blocks)}"
+            )
+        self.n_frozen = layers
+        trained = [*self.blocks[layers:], *([self.final_norm] if self.final_norm is not None else [])]
+        kept = {id(parameter) for module in trained for parameter in module.parameters()}
+        for parameter in self.backbone.parameters():
+            parameter.requires_grad_(layers == 0 or id(parameter) in kept)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits (batch, 2), float32, columns safe and unsafe, for `tokens` (batch, length) padded with -1.
+
+        Raises OntogenyError for a row without a token.
+        """
+        mask = tokens >= 0
+        return self.forward_embedded(self.embedding(tokens.clamp(min=0)), mask)
+
+    def forward_embedded(self, embeddings: Tensor, mask: Tensor) -> Tensor:
+        """The same from token embeddings (batch, length, width) and their mask (batch, length), true at real tokens."""
+        last = mask.sum(1) - 1
+        if bool((last < 0).any()):
+            row = int((last < 0).nonzero()[0, 0])
+            raise OntogenyError(f"row {row} of the tokens is empty: every prompt needs at least one token")
+        hooks = [
+            module.register_forward_hook(_reader(reader, last))
+            for module, reader in self._watched()
+            if reader._forward_hooks
+        ]
+        try:
+            output = self.backbone(inputs_embeds=embeddings, attention_mask=mask.long(), **self._quiet())
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return self.head(_at(output.last_hidden_state, last).to(self.head.weight))
+
+    def _quiet(self) -> dict[str, Any]:
+        return {"use_cache": False} if getattr(self.backbone.config, "use_cache", None) is not None else {}
+
+    def _watched(self) -> Iterable[tuple[nn.Module, nn.Module]]:
+        yield from zip(self.blocks, self.residual)
+        mlps = (_mlp_of(block) for block in self.blocks)
+        yield from zip((mlp for mlp in mlps if mlp is not None), self.mlp)
+
+
+def _mlp_of(block: nn.Module) -> nn.Module | None:
+    found = (getattr(block, name, None) for name in _MLPS)
+    return next((module for module in found if isinstance(module, nn.Module)), None)
+
+
+def _reader(reader: nn.Module, last: Tensor) -> Any:
+    def read(_: nn.Module, __: Any, output: Any) -> None:
+        reader(output[0] if isinstance(output, tuple) else output, last)
+
+    return read
+
+
+class PromptTokenizer:
+    """Text to token rows, with the special tokens that the tokenizer itself adds.
+
+    `tokenizer` is a `tokenizers.Tokenizer`; any padding or truncation that it carries is switched off.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self.tokenizer = tokenizer
+
+    @property
+    def size(self) -> int:
+        """Number of different tokens."""
+        return self.tokenizer.get_vocab_size()
+
+    def encode(self, prompts: Sequence[str], max_length: int = 256) -> Tensor:
+        """Token ids (prompts, length), int64, padded on the right with -1 to the longest.
+
+        A prompt of more than `max_length` tokens keeps its first quarter of them (what it starts as, and the start
+        token) and its last three quarters (where its question stands); the middle is dropped.
+
+        Raises OntogenyError for a prompt that gives no token, or a `max_length` below 4.
+        """
+        if max_length < HEAD_SHARE:
+            raise OntogenyError(f"max_length is {max_length}: at least {HEAD_SHARE} tokens a prompt are wanted")
+        rows = [encoding.ids for encoding in self.tokenizer.encode_batch(list(prompts))]
+        head = max_length // HEAD_SHARE
+        rows = [row if len(row) <= max_length else row[:head] + row[head - max_length :] for row in rows]
+        for position, row in enumerate(rows):
+            if not row:
+                raise OntogenyError(f"prompt {position} ({prompts[position][:40]!r}) gives no token: leave it out")
+        tokens = torch.full((len(rows), max(map(len, rows), default=0)), PAD, dtype=torch.int64)
+        for position, row in enumerate(rows):
+            tokens[position, : len(row)] = torch.tensor(row)
+        return tokens
+
+    def pieces(self, row: Iterable[int]) -> list[str]:
+        """The readable text of every real token of a row; special tokens by their name."""
+        return [self._piece(int(token)) for token in row if int(token) >= 0]
+
+    def _piece(self, token: int) -> str:
+        text = self.tokenizer.decode([token], skip_special_tokens=False)
+        name = self.tokenizer.id_to_token(token)
+        return text if text and "\ufffd" not in text else str(name)
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Write `tokenizer.json` to `folder`."""
+        self.tokenizer.save(str(Path(folder) / "tokenizer.json"))
+
+
+def trim(tokens: Tensor) -> Tensor:
+    """`tokens` without the columns that hold nothing but padding at their end."""
+    return tokens[:, : max(1, int((tokens >= 0).sum(1).max()))]
+
+
+def train_tokenizer(prompts: Iterable[str], vocabulary: int = 2048) -> PromptTokenizer:
+    """A byte-level BPE tokenizer of at most `vocabulary` tokens, trained on `prompts`.
+
+    Every prompt starts with `<start>` and ends with `<end>`, so a decoder classifies at `<end>`. No text is unknown.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<start>", "<end>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(list(prompts), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<start> $A <end>", special_tokens=[(name, tokenizer.token_to_id(name)) for name in special]
+    )
+    return PromptTokenizer(tokenizer)
+
+
+def build_judge(
+    prompts: Sequence[str],
+    *,
+    vocabulary: int = 2048,
+    width: int = 112,
+    layers: int = 6,
+    heads: int = 4,
+    feedforward: int = 288,
+    frozen_layers: int = 0,
+    max_length: int = 64,
+    pretrain_steps: int = 300,
+    pretrain_batch_size: int = 32,
+    pretrain_learning_rate: float = 2e-3,
+    seed: int = 0,
+) -> tuple[Judge, PromptTokenizer]:
+    """The embedded judge: a small decoder (Llama architecture) and its tokenizer, both made from `prompts`.
+
+    The tokenizer is trained on `prompts`; the decoder then learns to continue them (next-token cross-entropy with
+    tied embeddings, AdamW, a cosine down to 0). The head is untrained. The same arguments give the same weights.
+    The defaults make about one million parameters.
+
+    Raises OntogenyError if `width` is not a multiple of twice `heads`.
+    """
+    from transformers import LlamaConfig, LlamaModel
+
+    if width % (2 * heads):
+        raise OntogenyError(f"model.width is {width}: it has to be a multiple of twice model.heads, {2 * heads}")
+    tokenizer = train_tokenizer(prompts, vocabulary)
+    config = LlamaConfig(
+        vocab_size=tokenizer.size,
+        hidden_size=width,
+        intermediate_size=feedforward,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        max_position_embeddings=max(512, max_length),
+        bos_token_id=0,
+        eos_token_id=1,
+        tie_word_embeddings=True,
+        attn_implementation="eager",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone = LlamaModel(config)
+    _learn_language(
+        backbone,
+        tokenizer.encode(prompts, max_length),
+        pretrain_steps,
+        pretrain_batch_size,
+        pretrain_learning_rate,
+        seed,
+    )
+    return Judge(backbone, frozen_layers, seed).eval(), tokenizer
+
+
+def _learn_language(
+    backbone: nn.Module, tokens: Tensor, steps: int, batch_size: int, learning_rate: float, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(backbone.parameters(), lr=learning_rate, weight_decay=0.01)
+    backbone.train()
+    warm = max(1, steps // 20)
+    for step in range(steps):
+        rows = trim(tokens[torch.randint(len(tokens), (batch_size,), generator=generator)])
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)))
+        mask = (rows >= 0).long()
+        output = backbone(input_ids=rows.clamp(min=0), attention_mask=mask, use_cache=False)
+        logits = functional.linear(output.last_hidden_state[:, :-1], backbone.get_input_embeddings().weight)
+        loss = functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), ignore_index=PAD)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
+        optimizer.step()
+    backbone.eval()
+
+
+def save_judge(judge: Judge, tokenizer: PromptTokenizer, folder: str | os.PathLike) -> None:
+    """Write backbone (config.json, model.safetensors) and tokenizer.json to `folder`; the head is not kept.
+
+    `load_judge` and any `from_pretrained` read it. The folder is whole or absent.
+    """
+    folder = Path(folder)
+    part = folder.with_name(f".{folder.name}.part")
+    with disk_errors(folder), _quietly():
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        judge.backbone.save_pretrained(part)
+        tokenizer.save(part)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the progress bars and remarks of transformers."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
+
+
+def load_judge(
+    name: str | os.PathLike,
+    *,
+    frozen_layers: int = 0,
+    seed: int = 0,
+    dtype: str = "float32",
+    gradient_checkpointing: bool = False,
+    device_map: str | dict | None = None,
+) -> tuple[Judge, PromptTokenizer]:
+    """A judge on a pretrained backbone, from a local folder or the Hugging Face hub, with an untrained head.
+
+    Weights are read from safetensors only, and no code that a checkpoint brings is run. `dtype` is float32 or
+    bfloat16 (the head is always float32); `device_map` places a large backbone over several devices (it needs the
+    package accelerate).
+
+    Raises OntogenyError if there is no such checkpoint, the hub cannot be reached, it has no safetensors or no
+    tokenizer, or its kind is unknown.
+    """
+    from transformers import AutoModel
+
+    if dtype not in DTYPES:
+        raise unknown("dtype", dtype, DTYPES)
+    folder = Path(name)
+    local = folder.is_dir()
+    if local:
+        _check_folder(folder)
+    options: dict[str, Any] = {"local_files_only": True} if local else {}
+    if device_map is not None:
+        options["device_map"] = device_map
+    with _told(name, local), _quietly():
+        backbone = AutoModel.from_pretrained(
+            os.fspath(name),
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation="eager",
+            dtype=DTYPES[dtype],
+            **options,
+        )
+    if gradient_checkpointing:
+        backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    judge = Judge(backbone, frozen_layers, seed)
+    if device_map is not None:
+        judge.head.to(next(reversed(list(backbone.parameters()))).device)
+    return judge.eval(), load_tokenizer(name)
+
+
+def load_tokenizer(name: str | os.PathLike) -> PromptTokenizer:
+    """The tokenizer of a checkpoint folder or hub name. Raises OntogenyError if it has none."""
+    folder = Path(name)
+    if (folder / "tokenizer.json").is_file():
+        from tokenizers import Tokenizer
+
+        try:
+            return PromptTokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")))
+        except Exception as error:  # noqa: BLE001 (tokenizers raises bare Exception)
+            raise OntogenyError(f"{folder / 'tokenizer.json'} is not a tokenizer: {_first_line(error)}") from None
+    from transformers import AutoTokenizer
+
+    missing = OntogenyError(
+        f"{name} holds no tokenizer: put the tokenizer.json that the checkpoint was trained with beside its weights"
+    )
+    try:
+        found = AutoTokenizer.from_pretrained(
+            os.fspath(name), trust_remote_code=False, **({"local_files_only": True} if folder.is_dir() else {})
+        )
+        tokenizer = found.backend_tokenizer
+    except (OSError, ValueError, AttributeError, ImportError, TypeError):
+        raise missing from None
+    if not tokenizer.get_vocab_size():
+        raise missing
+    return PromptTokenizer(tokenizer)
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise OntogenyError(f"{folder} holds no config.json: name the folder that `save_pretrained` wrote")
+    try:
+        custom = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError):
+        raise OntogenyError(f"{folder / 'config.json'} is not JSON: get a whole copy of the checkpoint") from None
+    if custom:
+        raise OntogenyError(
+            f"{folder} wants to run code of its own (auto_map in config.json), which is never done here: use an "
+            "architecture that transformers knows"
+        )
+    if not any(folder.glob("*.safetensors")):
+        pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
+        found = f"only {pickled[0]}, which is pickled and never read here" if pickled else "no weights"
+        raise OntogenyError(f"{folder} holds {found}: save the weights as model.safetensors")
+
+
+class _told:
+    """Turn what `from_pretrained` raises inside the block into one sentence."""
+
+    def __init__(self, name: str | os.PathLike, local: bool) -> None:
+        self.name, self.local = name, local
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None or isinstance(error, OntogenyError) or not isinstance(error, Exception):
+            return
+        text = _first_line(error)
+        if self.local:
+            raise OntogenyError(f"{self.name} is not a checkpoint that transformers can read: {text}") from None
+        lower = str(error).lower()
+        if "safetensors" in lower:
+            raise OntogenyError(
+                f"{self.name} has no safetensors weights on the hub, and pickled ones are never read: name another "
+                "checkpoint, or convert it"
+            ) from None
+        if "connect" in lower or "offline" in lower or "resolve" in lower or "proxy" in lower:
+            raise OntogenyError(
+                f"{self.name} is no local folder, and the Hugging Face hub cannot be reached: fetch the checkpoint "
+                "where there is a network and give its folder as model.name"
+            ) from None
+        raise OntogenyError(f"{self.name} is neither a local folder nor a checkpoint on the hub: {text}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
