@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ontogeny.config.base import Name, Positive, Seeds, Settings, StudySettings, merge
+from ontogeny.config.sweep import Sweep
 
 Level = Annotated[float, Field(gt=0, le=1)]
 """A filling factor: the share of connections that are there."""
@@ -116,6 +117,7 @@ class ConnectomeRunSettings(Settings):
     )
     seeds: Seeds = Field([0], min_length=1, description="Seeds of the simulation and the fit; N stands for 0 to N-1.")
     label: str | None = Field(None, description="Name in figures; the arm's key, if not given.")
+    sweep: Sweep | None = Field(None, description="Many runs made from this one.")
 
     @model_validator(mode="after")
     def _consistent(self) -> ConnectomeRunSettings:
@@ -160,6 +162,7 @@ class ConnectomeStudy(StudySettings):
     """Simulated neural assemblies whose wiring, cell types and functions are recovered from activity."""
 
     kind: Literal["connectome"] = "connectome"
+    sweep: Sweep | None = Field(None, description="Makes many runs of each run that has no sweep of its own.")
     runs: dict[Name, ConnectomeRunSettings] = Field(
         min_length=1, description="The arms, by name. Names are unique over all studies."
     )

@@ -16,11 +16,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ontogeny.config.connectome import ConnectomeRunSettings
-from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings
+from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, Study
+from ontogeny.config.sweep import Sweep, Swept, expand
 from ontogeny.errors import OntogenyError, nearest
 from ontogeny.files import read_text
 
 Path_ = tuple[Any, ...]
+Origins = dict[tuple[str, str], Swept]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Run:
     An arm of a connectome study is a run for every level and seed, `arm-c75/s0`; `level` is its filling factor.
 
     `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` where there are several seeds), `key`
-    its key in the configuration, `kind` that of its study. An ensemble's `seed` is None.
+    its key in the configuration, `kind` that of its study. An ensemble's `seed` is None. `swept` says which sweep made
+    it, if one did.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Run:
     seed: int | None
     settings: RunSettings | CircuitRunSettings | ConnectomeRunSettings
     level: float | None = None
+    swept: Swept | None = None
 
     def identity(self) -> dict[str, Any]:
         """The settings that decide what this run computes, as plain JSON types, with its seed or seeds."""
@@ -65,7 +69,8 @@ def runs_of(config: Config) -> dict[str, Run]:
                         f"studies.{study}.runs.{key}: the study '{runs[name].study}' has a run of that name too; "
                         "results are kept by name, so give one of them another"
                     )
-                runs[name] = Run(name, key, study, settings.kind, seed, run, level)
+                swept = config.swept.get((study, key))
+                runs[name] = Run(name, key, study, settings.kind, seed, run, level, swept)
     return runs
 
 
@@ -85,13 +90,15 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
     files = [Path(file) for file in files]
     for file in files:
         _refuse_duplicate_keys(file)
+    raw, swept = _expand_sweeps(raw, files)
     try:
         config = Config.model_validate(raw)
     except ValidationError as first:
         try:
             config = Config.model_validate(_parse_strings(raw, first))
         except ValidationError as error:
-            raise OntogenyError(_sentence(error, raw, files)) from None
+            raise OntogenyError(_sentence(error, raw, files, swept=swept)) from None
+    config.swept.update(swept)
     for block in ("studies", "phase1_imports"):
         for study in getattr(config, block):
             try:
@@ -111,6 +118,61 @@ def read_config(path: str | os.PathLike) -> Config:
     if not isinstance(raw, dict):
         raise OntogenyError(f"{path} holds {type(raw).__name__}, not the keys of a configuration (studies, analyses)")
     return load_config(raw, [path])
+
+
+def _expand_sweeps(raw: Any, files: list[Path]) -> tuple[Any, Origins]:
+    """`raw` with every swept run as the runs that it stands for, and where they came from, by study and name."""
+    origins: Origins = {}
+    kinds = {model.model_fields["kind"].default: model for model in _models(Study)}
+    if not (isinstance(raw, dict) and isinstance(raw.get("studies"), dict)):
+        return raw, origins
+    studies = dict(raw["studies"])
+    for name, study in studies.items():
+        if not (isinstance(study, dict) and isinstance(study.get("runs"), dict)):
+            continue
+        shared = study.get("sweep")
+        shortest = kinds.get(study.get("kind", "dynamics"))
+        runs: dict[Any, Any] = {}
+        for key, run in study["runs"].items():
+            own = run.get("sweep") if isinstance(run, dict) else None
+            sweep = shared if own is None else own
+            if sweep is None or not isinstance(run, dict | None):
+                _take(runs, key, run, ("studies", name, "runs", key))
+                continue
+            at = ("studies", name, "sweep") if own is None else ("studies", name, "runs", key, "sweep")
+            rest = {setting: value for setting, value in (run or {}).items() if setting != "sweep"}
+            spell = shortest._spelt_out if shortest else dict
+            try:
+                made = expand(str(key), rest, Sweep.model_validate(sweep), at, spell)
+            except ValidationError as error:
+                raise OntogenyError(_sentence(error, raw, files, Sweep, at)) from None
+            except OntogenyError as error:
+                raise OntogenyError(f"{_where(at, files)[0]}{error}") from None
+            for run_name, (settings, origin) in made.items():
+                _take(runs, run_name, settings, at)
+                origins[name, run_name] = origin
+        studies[name] = {setting: value for setting, value in study.items() if setting != "sweep"} | {"runs": runs}
+    return {**raw, "studies": studies}, origins
+
+
+def _take(runs: dict[Any, Any], key: Any, run: Any, at: Path_) -> None:
+    if key in runs:
+        raise OntogenyError(f"{_dotted(at)}: the sweep and the study both name a run {key}; give one another name")
+    runs[key] = run
+
+
+def _as_written(loc: Path_, swept: Origins) -> Path_:
+    """The location in the file of `loc`, which may lie in a run that a sweep made."""
+    origin = swept.get((loc[1], loc[3])) if len(loc) > 3 and loc[0] == "studies" and loc[2] == "runs" else None
+    if origin is None:
+        return loc
+    for setting, place in origin.places.items():
+        keys = tuple(setting.split("."))
+        if loc[4 : 4 + len(keys)] == keys:
+            return (*place, *loc[4 + len(keys) :])
+        if loc[4:] == keys[: len(loc) - 4] and len(loc) > 4:
+            return place
+    return (*loc[:3], origin.key, *loc[4:])
 
 
 def _parse_strings(raw: Any, error: ValidationError) -> Any:
@@ -236,13 +298,19 @@ def _without_tags(loc: Path_, raw: Any) -> Path_:
 
 
 def _sentence(
-    error: ValidationError, raw: Any, files: list[Path], root: type[BaseModel] = Config, prefix: Path_ = ()
+    error: ValidationError,
+    raw: Any,
+    files: list[Path],
+    root: type[BaseModel] = Config,
+    prefix: Path_ = (),
+    swept: Origins | None = None,
 ) -> str:
     items = error.errors(include_url=False)
     item = ([item for item in items if item["type"] == "extra_forbidden"] or items)[0]
     loc = _without_tags(prefix + tuple(item["loc"]), raw)
     if loc and loc[-1] == "[key]":
         loc = loc[:-1]
+    loc = _as_written(loc, swept or {})
     known = known_keys(root, tuple(item["loc"][:-1])) if item["type"] == "extra_forbidden" else []
     if item["type"] == "missing":
         place = _where(loc[:-1], files)[0]
@@ -256,7 +324,7 @@ def _sentence(
 def _reason(item: dict[str, Any], loc: Path_, known: list[str]) -> str:
     key, given, context = _dotted(loc), item["input"], item.get("ctx", {})
     if item["type"] == "extra_forbidden":
-        guess = nearest(str(loc[-1]), known)
+        guess = nearest(str(item["loc"][-1]), known)
         hint = f"did you mean '{guess}'? " if guess else ""
         return f"unknown key '{key}': {hint}Known here: {', '.join(known)}"
     if item["type"] == "missing":

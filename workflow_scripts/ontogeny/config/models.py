@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     field_validator,
     model_validator,
@@ -19,6 +20,7 @@ from pydantic import (
 
 from ontogeny.config.base import Name, Positive, Seeds, Settings, Share, StudySettings, merge
 from ontogeny.config.connectome import ConnectomeStudy
+from ontogeny.config.sweep import Sweep, Swept
 
 ImageTask = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
 ModelName = Literal[
@@ -146,6 +148,7 @@ class RunSettings(Settings):
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     seeds: Seeds = Field([0], min_length=1, description="Seeds; a number N stands for 0 to N-1.")
     label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
+    sweep: Sweep | None = Field(None, description="Many runs made from this one.")
     capture_steps: list[Annotated[int, Field(ge=0)]] = Field(
         [], description="Steps whose activations are kept besides those at jumps."
     )
@@ -212,6 +215,7 @@ class CircuitRunSettings(Settings):
     training: GateTrainingSettings = Field(default_factory=GateTrainingSettings)
     seeds: Seeds = Field(list(range(100)), min_length=1, description="Seeds; a number N stands for 0 to N-1.")
     label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
+    sweep: Sweep | None = Field(None, description="Many runs made from this one.")
 
     @field_validator("task", mode="before")
     @classmethod
@@ -319,6 +323,7 @@ class DynamicsStudy(StudySettings):
     """Networks whose representations are measured at every step."""
 
     kind: Literal["dynamics"] = "dynamics"
+    sweep: Sweep | None = Field(None, description="Makes many runs of each run that has no sweep of its own.")
     runs: dict[Name, RunSettings] = Field(
         min_length=1, description="The runs, by name. Names are unique over all studies."
     )
@@ -330,6 +335,7 @@ class CircuitsStudy(StudySettings):
     SHORT: ClassVar[dict[str, str]] = {"task": "gates"}
 
     kind: Literal["circuits"] = "circuits"
+    sweep: Sweep | None = Field(None, description="Makes many runs of each run that has no sweep of its own.")
     runs: dict[Name, CircuitRunSettings] = Field(
         min_length=1, description="The ensembles, by name; the first is the one that the others are compared with."
     )
@@ -380,6 +386,12 @@ class Config(Settings):
     ] = Field({}, description="Records that others trained, by group; they enter the chain at jump detection.")
     analyses: Analyses = Field(default_factory=Analyses)
     cache: str = Field("cache", description="Folder in which fetched data sets are kept.")
+    _swept: dict[tuple[str, str], Swept] = PrivateAttr(default_factory=dict)
+
+    @property
+    def swept(self) -> dict[tuple[str, str], Swept]:
+        """Where the runs that sweeps made came from, by study and key."""
+        return self._swept
 
     def analyses_of(self, study: str) -> Analyses:
         """The analysis settings of one study: those at the top, with the study's own over them."""

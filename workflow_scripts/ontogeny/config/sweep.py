@@ -1,0 +1,163 @@
+"""Sweeps: one entry of a study's runs that stands for many, one for every choice of some settings.
+
+A swept run is named `{run}_{key}{value}...`, a part for every swept key in the order of the sweep. `key` is the last
+word of the setting, or its initials where it has several (`training.learning_rate` is `lr`, `model.hidden` is
+`hidden`), or all of it where two would be alike. Names do not depend on the other values of a sweep, so a value more
+renames nothing and trains nothing again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from ontogeny.config.base import Settings, merge
+from ontogeny.errors import OntogenyError
+
+LONGEST = 60
+"""Characters of a swept run's name; longer ones are cut and end in a digest."""
+MOST = 100_000
+"""Runs of one sweep."""
+
+Values = dict[str, Annotated[list[Any], Field(min_length=1)]]
+Points = list[Annotated[dict[str, Any], Field(min_length=1)]]
+_NOT_SWEPT = {"seeds": "give the run several seeds instead", "label": "labels are made from the values", "sweep": ""}
+
+
+class Sweep(Settings):
+    """One run as many, one for every choice of values. Keys are settings of the run, with dots: `training.steps`.
+
+    Where several of `grid`, `zip` and `list` are given, each choice of one meets each of the others.
+    """
+
+    grid: Values = Field({}, description="Lists of values by setting; every combination is a run.")
+    zip: Values = Field({}, description="Lists of values by setting, equally long; the first of all, the second, ...")
+    list: Points = Field([], description="The choices one by one, each a mapping from settings to values.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Sweep:
+        lengths = {key: len(values) for key, values in self.zip.items()}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+            raise ValueError(f"zip needs lists of one length, but {told}")
+        if not (self.grid or self.zip or self.list):
+            raise ValueError("nothing is swept; give grid, zip or list")
+        count = self.count()
+        if count > MOST:
+            raise ValueError(f"this makes {count:,} runs; a sweep can make {MOST:,}")
+        keys = [*self.grid, *self.zip, *dict.fromkeys(key for point in self.list for key in point)]
+        twice = [key for key, times in Counter(keys).items() if times > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is swept in two ways; keep one")
+        for key in keys:
+            if not all(key.split(".")):
+                raise ValueError(f"{key!r} is not a setting; write its keys with dots, as training.learning_rate")
+            if key.split(".")[0] in _NOT_SWEPT:
+                raise ValueError(f"{key} cannot be swept; {_NOT_SWEPT[key.split('.')[0]] or 'sweeps do not nest'}")
+        return self
+
+    def count(self) -> int:
+        """The number of runs."""
+        zipped = len(next(iter(self.zip.values()))) if self.zip else 1
+        return math.prod(map(len, self.grid.values())) * zipped * (len(self.list) or 1)
+
+    def choices(self) -> list[list[tuple[str, Any, tuple[Any, ...]]]]:
+        """The runs as lists of (setting, value, where it stands in the sweep)."""
+        grid = [[(key, value, ("grid", key, i)) for i, value in enumerate(self.grid[key])] for key in self.grid]
+        rows = range(len(next(iter(self.zip.values())))) if self.zip else ()
+        zipped = [[(key, self.zip[key][i], ("zip", key, i)) for key in self.zip] for i in rows]
+        listed = [[(key, value, ("list", i, key)) for key, value in point.items()] for i, point in enumerate(self.list)]
+        axes = [[[choice] for choice in axis] for axis in grid] + [axis for axis in (zipped, listed) if axis]
+        return [[entry for part in parts for entry in part] for parts in itertools.product(*axes)]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """Where a run came from: the key that was swept, the values it got, and where in the file each of them stands."""
+
+    key: str
+    values: dict[str, Any]
+    places: dict[str, tuple[Any, ...]]
+
+
+def expand(
+    key: str,
+    run: dict[str, Any],
+    sweep: Sweep,
+    at: tuple[Any, ...],
+    spell: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> dict[str, tuple[dict[str, Any], Swept]]:
+    """The runs that `sweep`, which stands at `at` in the configuration, makes of `run`: name to settings and origin.
+
+    `spell` writes bare names of tasks and models out. Raises OntogenyError if two runs would be the same.
+    """
+    choices = sweep.choices()
+    short = _short_keys(dict.fromkeys(setting for choice in choices for setting, _, _ in choice))
+    parts = [[(short[setting], _text(value)) for setting, value, _ in choice] for choice in choices]
+    names = _names(key, choices, parts)
+    made: dict[str, tuple[dict[str, Any], Swept]] = {}
+    for name, choice, words in zip(names, choices, parts):
+        values = {setting: value for setting, value, _ in choice}
+        if name in made:
+            told = ", ".join(f"{setting} {json.dumps(value)}" for setting, value in values.items())
+            raise OntogenyError(f"{'.'.join(map(str, at))}: {told} is there twice; keep one")
+        settings = spell(run)
+        for setting, value in values.items():
+            settings = merge(settings, spell(_nested(setting.split("."), value)))
+        label = ", ".join([str(run.get("label") or key), *(f"{word} {text}" for word, text in words)])
+        swept = Swept(key, values, {setting: (*at, *place) for setting, _, place in choice})
+        made[name] = ({**settings, "label": label}, swept)
+    return made
+
+
+def _nested(keys: list[str], value: Any) -> dict[str, Any]:
+    return {keys[0]: value if len(keys) == 1 else _nested(keys[1:], value)}
+
+
+def _short_keys(settings: Any) -> dict[str, str]:
+    """A short word for every setting, each another."""
+    last = {setting: setting.split(".")[-1] for setting in settings}
+    initials = {s: "".join(word[0] for word in re.split(r"[_-]+", k) if word) for s, k in last.items()}
+    words = {s: initials[s] if re.search(r"[^_-][_-]+[^_-]", k) else k for s, k in last.items()}
+    for wider in (last, {setting: setting for setting in settings}):
+        counts = Counter(word.lower() for word in words.values())
+        words = {s: wider[s] if counts[word.lower()] > 1 else word for s, word in words.items()}
+    return words
+
+
+def _text(value: Any) -> str:
+    """A value as a name may hold it: numbers as they are, lists joined by `-`, mappings by their values."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        named = [_text(value["name"])] if "name" in value else []
+        rest = {key: item for key, item in value.items() if key != "name"}
+        return "-".join([*named, *(f"{word}{_text(rest[key])}" for key, word in _short_keys(rest).items())])
+    if isinstance(value, list | tuple):
+        return "-".join(map(_text, value))
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", str(value))
+
+
+def _names(key: str, choices: list[Any], parts: list[list[tuple[str, str]]]) -> list[str]:
+    """Names that are safe as folders, each another also where case does not count."""
+    plain = ["_".join([key, *(word + text for word, text in words)]) for words in parts]
+    plain = [re.sub(r"[^A-Za-z0-9_.+-]+", "-", name) for name in plain]
+    counts = Counter(name.lower() for name in plain)
+    return [
+        name if len(name) <= LONGEST and counts[name.lower()] == 1 else f"{name[: LONGEST - 9]}_{_digest(choice)}"
+        for name, choice in zip(plain, choices)
+    ]
+
+
+def _digest(choice: Any) -> str:
+    values = {setting: value for setting, value, _ in choice}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:8]
