@@ -398,7 +398,7 @@ def load_tokenizer(name: str | os.PathLike) -> PromptTokenizer:
 
         try:
             return PromptTokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")))
-        except Exception as error:  # noqa: BLE001 (tokenizers raises bare Exception)
+        except Exception as error:
             raise OntogenyError(f"{folder / 'tokenizer.json'} is not a tokenizer: {_first_line(error)}") from None
     from transformers import AutoTokenizer
 
