@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ontogeny.config.connectome import ConnectomeRunSettings
+from ontogeny.config.inside import INTERVENTIONS
 from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, Study
 from ontogeny.config.sweep import Sweep, Swept, expand
 from ontogeny.errors import OntogenyError, nearest
@@ -289,7 +290,7 @@ def _without_tags(loc: Path_, raw: Any) -> Path_:
     for i, part in enumerate(loc):
         if _holds(here, part):
             here = here[part]
-        elif i < len(loc) - 1 and isinstance(here, dict) and part in IDENTITY:
+        elif i < len(loc) - 1 and isinstance(here, dict) and (part in IDENTITY or part in INTERVENTIONS):
             continue
         else:
             here = None

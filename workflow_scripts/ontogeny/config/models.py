@@ -20,6 +20,7 @@ from pydantic import (
 
 from ontogeny.config.base import Name, Positive, Seeds, Settings, Share, StudySettings, merge
 from ontogeny.config.connectome import ConnectomeStudy
+from ontogeny.config.inside import FeatureSettings, ImportanceSettings, Intervention, default_interventions
 from ontogeny.config.sweep import Sweep, Swept
 
 ImageTask = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
@@ -316,6 +317,11 @@ class Analyses(Settings):
     captures: CaptureSettings = Field(default_factory=CaptureSettings)
     geometry: GeometrySettings = Field(default_factory=GeometrySettings)
     neurons: NeuronSettings = Field(default_factory=NeuronSettings)
+    importance: ImportanceSettings = Field(default_factory=ImportanceSettings)
+    features: FeatureSettings = Field(default_factory=FeatureSettings)
+    interventions: list[Intervention] = Field(
+        default_factory=default_interventions, description="What is done to every run's networks; see the kinds below."
+    )
     circuits: CircuitSettings = Field(default_factory=CircuitSettings)
 
 

@@ -95,4 +95,6 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
         return ""
+    if isinstance(value, list) and value and all(isinstance(item, BaseModel) for item in value):
+        return ", ".join(f"`{item.kind}`" for item in value)
     return f"`{json.dumps(value)}`" if value is not None else "none"

@@ -150,8 +150,8 @@ class Workflow:
         """The settings of the analysis `block` for the study that the wildcard `study` names."""
         return self._analysis(block, wildcards.study)
 
-    def _analysis(self, block: str, study: str) -> dict[str, Any]:
-        return getattr(self.config.analyses_of(study), block).model_dump(mode="json")
+    def _analysis(self, block: str, study: str) -> Any:
+        return self.config.analyses_of(study).model_dump(mode="json", include={block})[block]
 
     def label(self, run: Run) -> str:
         """How figures name a run."""

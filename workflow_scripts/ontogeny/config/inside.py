@@ -1,0 +1,221 @@
+"""What `config.yaml` may say of looking inside a network: features, importance of units, interventions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+
+from ontogeny.config.base import Positive, Settings, Share
+from ontogeny.errors import nearest
+
+MOMENTS = ("start", "jump", "control", "before", "after", "end")
+
+
+def _moment(value: Any) -> Any:
+    if value in MOMENTS or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    guess = nearest(str(value), MOMENTS)
+    hint = f"did you mean '{guess}'? " if guess else ""
+    raise ValueError(f"{value!r} is no moment: {hint}Allowed: {', '.join(MOMENTS)}, or a step")
+
+
+def _units(value: Any) -> Any:
+    wanted = isinstance(value, list) and all(isinstance(unit, int) and unit >= 0 for unit in value)
+    if value in ("all", "each") or wanted:
+        return value
+    raise ValueError(f"{value!r} names no units: Allowed: all, each, or a list of their numbers")
+
+
+Moment = Annotated[str | int, BeforeValidator(_moment)]
+Moments = list[Moment]
+Spread = Annotated[float, Field(ge=0)]
+Method = Literal["saliency", "smoothgrad", "integrated_gradients", "grad_cam"]
+
+
+class FeatureSettings(Settings):
+    """What a network looks at: attribution, attention, filters, the inputs that units prefer."""
+
+    samples: Annotated[int, Field(ge=2)] = Field(
+        16, description="Probe images that are explained, spread over the classes."
+    )
+    methods: list[Method] | None = Field(
+        None, min_length=1, description="Attribution methods; all that the network allows, if not given."
+    )
+    baseline: Literal["zero", "mean", "least"] = Field(
+        "zero", description="Where Integrated Gradients start; zero is the mean image of standardised data."
+    )
+    integrated_steps: Annotated[int, Field(ge=2)] = Field(32, description="Points on the line of Integrated Gradients.")
+    noisy_copies: Positive = Field(25, description="Noisy copies that SmoothGrad averages.")
+    units: Positive = Field(
+        2, description="Units of each layer whose preferred inputs are shown: those that vary most."
+    )
+    ascent_steps: Positive = Field(60, description="Steps of gradient ascent towards a preferred input.")
+    seed: int = Field(0, ge=0, description="Seed of noise, of ascents, and of the untrained networks.")
+
+
+class ImportanceSettings(Settings):
+    """How much single units matter, which classes they answer to, and which do no work."""
+
+    samples: Annotated[int, Field(ge=8)] = Field(256, description="Probe samples on which it is measured, at most.")
+    layers: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Layers by display name; all but the one that puts out the scores, if not given.",
+    )
+    untrained: Positive = Field(2, description="Networks with fresh weights, the control.")
+    repeats: Positive = Field(3, description="Draws of ablation by resampling.")
+    conductance_steps: Annotated[int, Field(ge=2)] = Field(16, description="Points on the line of the conductance.")
+    permutations: Annotated[int, Field(ge=19)] = Field(499, description="Random labellings of the selectivity's test.")
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="Share of the units called important or selective that may be false."
+    )
+    duplicates: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.999, description="Correlation from which two units count as one."
+    )
+    seed: int = Field(0, ge=0, description="Seed of draws, bootstraps and the untrained networks.")
+
+
+class _Intervention(Settings):
+    resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap samples of the intervals.")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="Level of the intervals.")
+    chunk: Positive = Field(512, description="Samples a pass.")
+
+
+class _Single(_Intervention):
+    moments: Moments | None = Field(
+        None, min_length=1, description="`start`, `jump`, `control`, `before`, `after`, `end`, or a step. "
+        "Start, jumps and end, if not given."
+    )  # fmt: skip
+    layers: list[str] | None = Field(
+        None, min_length=1, description="Layers by display name or module path; all that are monitored, if not given."
+    )
+
+    @field_validator("moments", "layers", mode="before")
+    @classmethod
+    def _alone(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+class Ablate(_Single):
+    """Units of a layer set to zero, to their mean, or to their values for other inputs."""
+
+    kind: Literal["ablate"] = "ablate"
+    units: Annotated[str | list[int], BeforeValidator(_units)] = Field(
+        "all", description="`all` of a layer together, `each` alone, or a list of units together."
+    )
+    mode: Literal["zero", "mean", "resample"] = Field("mean", description="What they are set to.")
+
+
+class Prune(_Single):
+    """Weights removed without training on."""
+
+    kind: Literal["prune"] = "prune"
+    method: Literal["magnitude", "random", "structured", "random_structured"] = Field(
+        "magnitude", description="Smallest weights, or whole units of the smallest norm, or their random controls."
+    )
+    amounts: list[Share] = Field(
+        [0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95], min_length=1, description="Shares removed."
+    )  # fmt: skip
+    scope: Literal["global", "layer"] = Field(
+        "global", description="Whether weights are ranked in all layers together."
+    )
+    repeats: Positive = Field(5, description="Draws of a random method.")
+
+
+class NoiseActivations(_Single):
+    """Gaussian noise added to the activations of a layer, one layer at a time."""
+
+    kind: Literal["noise_activations"] = "noise_activations"
+    levels: list[Spread] = Field(
+        [0.0, 0.1, 0.2, 0.5, 1.0, 2.0], min_length=1, description="Size of the noise over that of the activations."
+    )
+    repeats: Positive = Field(5, description="Draws of noise.")
+
+
+class NoiseWeights(_Single):
+    """Gaussian noise added to the weights."""
+
+    kind: Literal["noise_weights"] = "noise_weights"
+    levels: list[Spread] = Field(
+        [0.0, 0.05, 0.1, 0.2, 0.5, 1.0], min_length=1, description="Size of the noise over that of the weights."
+    )
+    repeats: Positive = Field(5, description="Draws of noise.")
+    together: bool = Field(True, description="In all layers at once, or else one layer at a time.")
+
+
+class _Pair(_Intervention):
+    source: Moment = Field(description="Moment that is taken from; `before` and `after` are those of every jump.")
+    target: Moment = Field(description="Moment that is changed.")
+
+
+class Patch(_Pair):
+    """One layer of the network at `target` replaced by that at `source`, a layer at a time."""
+
+    kind: Literal["patch"] = "patch"
+    layers: list[str] | None = Field(
+        None, min_length=1, description="Layers by display name or module path; all that are monitored, if not given."
+    )
+    what: Literal["activations", "weights"] = Field("activations", description="What is replaced.")
+    control: Annotated[list[Moment], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="Source and target of a control; for `before` and `after` of a jump, those of the quiet "
+        "moment matched to it, if not given."
+    )  # fmt: skip
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _alone(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class Interpolate(_Pair):
+    """The straight line of weights from `source` to `target`; quiet moments matched to a jump are the control."""
+
+    kind: Literal["interpolate"] = "interpolate"
+    positions: list[Annotated[float, Field(ge=-1, le=2)]] = Field(
+        [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0], min_length=1, description="Positions on the line."
+    )
+    batch_norm: Literal["recompute", "interpolate"] = Field(
+        "recompute", description="Statistics of batch norm between the ends: taken anew, or averaged."
+    )
+
+
+def _spelt_out(intervention: Any) -> Any:
+    return {"kind": intervention} if isinstance(intervention, str) else intervention
+
+
+def _kind(intervention: Any) -> str:
+    found = intervention.get("kind") if isinstance(intervention, dict) else getattr(intervention, "kind", None)
+    return found if isinstance(found, str) else ""
+
+
+Intervention = Annotated[
+    Annotated[Ablate, Tag("ablate")]
+    | Annotated[Prune, Tag("prune")]
+    | Annotated[NoiseActivations, Tag("noise_activations")]
+    | Annotated[NoiseWeights, Tag("noise_weights")]
+    | Annotated[Patch, Tag("patch")]
+    | Annotated[Interpolate, Tag("interpolate")],
+    Discriminator(_kind),
+    BeforeValidator(_spelt_out),
+]
+INTERVENTIONS = {
+    model.model_fields["kind"].default: model
+    for model in (Ablate, Prune, NoiseActivations, NoiseWeights, Patch, Interpolate)
+}
+"""The settings of every intervention, by its kind."""
+
+
+def default_interventions() -> list[Any]:
+    """What is done to every run unless the configuration says otherwise."""
+    return [
+        Ablate(),
+        Prune(),
+        Prune(method="random", repeats=3),
+        NoiseActivations(levels=[0.0, 0.5, 1.0, 2.0], repeats=2),
+        NoiseWeights(levels=[0.0, 0.1, 0.2, 0.5, 1.0], repeats=3),
+        Patch(source="before", target="after"),
+        Patch(source="start", target="end"),
+        Interpolate(source="before", target="after"),
+        Interpolate(source="start", target="end"),
+    ]
