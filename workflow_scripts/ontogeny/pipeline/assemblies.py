@@ -129,17 +129,18 @@ class Assemblies:
         ]
 
     def drawn(self) -> list[str]:
-        """The runs whose figures are made without asking, as study/run: those of the first arm of every study, and
-        the first of every other arm."""
-        chosen = []
+        """The runs whose figures are made without asking, as study/run: the first of every arm, and the last level of
+        the first arm."""
+        chosen: dict[str, None] = {}
         for study in self.names:
-            seen: set[str] = set()
-            first = self.runs(study)[0]
-            for run in self.runs(study):
-                if run.key not in seen or (run.key == first.key and run.seed == first.seed):
-                    chosen.append(f"{study}/{run.name}")
-                seen.add(run.key)
-        return chosen
+            runs = self.runs(study)
+            firsts: dict[str, Any] = {}
+            for run in runs:
+                firsts.setdefault(run.key, run)
+            lead = next(iter(firsts.values()))
+            last = [run for run in runs if run.key == lead.key and run.seed == lead.seed][-1]
+            chosen |= dict.fromkeys(f"{study}/{run.name}" for run in [*firsts.values(), last])
+        return list(chosen)
 
     def animated(self, study: str) -> str:
         """The level of a study that most arms have, as it stands in file names."""
