@@ -9,6 +9,7 @@ from ontogeny.models.layers import (
     detect_architecture,
     get_handler,
     monitored_layers,
+    readout_layer,
     without_fast_path,
 )
 
@@ -24,5 +25,6 @@ __all__ = [
     "detect_architecture",
     "get_handler",
     "monitored_layers",
+    "readout_layer",
     "without_fast_path",
 ]

@@ -201,6 +201,12 @@ _VALUES = (nn.ParameterList, nn.ParameterDict, ParametrizationList)
 _CONTAINERS = (nn.ModuleList, nn.ModuleDict, *_VALUES)
 
 
+def readout_layer(model: nn.Module) -> MonitoredLayer | None:
+    """The linear layer that turns features into the network's outputs: the last monitored layer; None if it is not."""
+    layers = get_handler(model).layers
+    return layers[-1] if layers and isinstance(layers[-1].module, nn.Linear) else None
+
+
 def _require_module(model: Any) -> None:
     if not isinstance(model, nn.Module):
         raise OntogenyError(f"the model is a {type(model).__name__}: a torch.nn.Module is wanted")

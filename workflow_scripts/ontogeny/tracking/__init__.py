@@ -18,17 +18,21 @@ _HOMES = {
     "to_rows": "estimators",
     "ActivationCapture": "capture",
     "first_tensor": "capture",
+    "CollapseAlarm": "collapse",
+    "representation_state": "collapse",
     "HighFrequencyTracker": "tracker",
     "measure_probe": "tracker",
 }
 __all__ = [
     "METRICS",
     "ActivationCapture",
+    "CollapseAlarm",
     "HighFrequencyTracker",
     "first_tensor",
     "measure",
     "measure_probe",
     "register_metric",
+    "representation_state",
     "singular_values",
     "to_rows",
 ]

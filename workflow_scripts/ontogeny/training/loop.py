@@ -21,10 +21,11 @@ from torch.nn import functional
 from ontogeny.config.identity import identity_hash
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, json_text, plain, write_json
-from ontogeny.models import MonitoredLayer, count_parameters, monitored_layers, without_fast_path
+from ontogeny.models import MonitoredLayer, count_parameters, monitored_layers, readout_layer, without_fast_path
 from ontogeny.progress import Progress
 from ontogeny.provenance import revision, versions
 from ontogeny.tracking.capture import ActivationCapture
+from ontogeny.tracking.collapse import CollapseAlarm, representation_state
 from ontogeny.tracking.estimators import measure, to_rows
 from ontogeny.trajectory.checkpoints import (
     checkpoint_path,
@@ -65,6 +66,7 @@ def train(
         _run(
             setup, identity, attempt, Progress(identity["training"]["steps"], f"train {run}", done=learner.step), layers
         )
+        readout = readout_layer(learner.model)
         config = {
             "format": RUN_FORMAT,
             "run": run,
@@ -79,7 +81,7 @@ def train(
             "versions": versions(),
             "revision": revision(),
         }
-        attempt.finish(config)
+        attempt.finish(config, _collapse(attempt.rows, readout.name if readout else None, setup))
 
 
 def _run(
@@ -89,13 +91,14 @@ def _run(
     learner = setup.learner
     training, tracking = identity["training"], identity["tracking"]
     meter = _make_meter(learner.model, {layer.name: layer.path for layer in layers}, tracking)
+    watch = _Watch(learner.model, setup, attempt.rows)
     last = training["steps"]
     while True:
         step = learner.step
         if step % training["checkpoint_every"] == 0 or step == last:
             attempt.checkpoint(learner, setup)
         if step % tracking["every"] == 0 or step == last:
-            row = _measure(learner, setup, meter, tracking["source"])
+            row = _measure(learner, setup, meter, watch, tracking["source"])
             loss = row["loss"]
             attempt.log(row)
             progress.update(step, f"loss {loss:.4g}")
@@ -122,14 +125,68 @@ def _make_meter(model: nn.Module, layers: dict[str, str], tracking: dict[str, An
     return meter
 
 
-def _measure(learner: Learner, setup: Setup, meter: ActivationCapture, source: str) -> dict[str, Any]:
+class _Watch:
+    """The features that the readout layer gets from the probe batch, and the alarm that watches them."""
+
+    def __init__(self, model: nn.Module, setup: Setup, rows: list[dict[str, Any]]) -> None:
+        self._labels, self._features, self.enabled = setup.probe[1].cpu().numpy(), None, False
+        readout = readout_layer(model)
+        if readout is None or self._labels.ndim != 1 or self._labels.dtype.kind not in "iu":
+            self._alarm = None
+            return
+        readout.module.register_forward_pre_hook(self._take)
+        self._alarm = _alarm(setup, readout.module.in_features)
+        for row in rows:
+            self._hear(row["step"], row.get("representation"))
+
+    def _take(self, _: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if self.enabled and isinstance(inputs[0], Tensor) and inputs[0].ndim == 2:
+            self._features = inputs[0].detach()
+
+    def _hear(self, step: int, state: dict[str, float] | None) -> None:
+        told = self._alarm.update(step, state) if state else None
+        if told:
+            logger.warning("%s", told)
+
+    def state(self, step: int) -> dict[str, Any] | None:
+        """What `representation_state` measures of the latest probe pass; None where there is nothing to measure."""
+        features, self._features = self._features, None
+        if self._alarm is None or features is None:
+            return None
+        state = representation_state(features.cpu().numpy(), self._labels) | {"width": features.shape[1]}
+        self._hear(step, state)
+        return state
+
+
+def _alarm(setup: Setup, width: int) -> CollapseAlarm:
+    return CollapseAlarm(len(setup.probe[1].unique()), width)
+
+
+def _collapse(rows: list[dict[str, Any]], layer: str | None, setup: Setup) -> dict[str, Any] | None:
+    """What the record says of collapse: the readout's features at every logged step, and the alarm's verdict."""
+    seen = [(row["step"], row["representation"]) for row in rows if row.get("representation")]
+    if layer is None or not seen:
+        return None
+    alarm = _alarm(setup, seen[0][1]["width"])
+    for step, state in seen:
+        alarm.update(step, state)
+    verdict = alarm.verdict()
+    if verdict["state"] == "never formed":
+        logger.warning("the representation never formed: it ends as low-dimensional as it began")
+    names = ("dimension", "spread", "within_between")
+    course = {"step": [step for step, _ in seen]} | {name: [state[name] for _, state in seen] for name in names}
+    return {"input_of": layer, **verdict, "course": course}
+
+
+def _measure(learner: Learner, setup: Setup, meter: ActivationCapture, watch: _Watch, source: str) -> dict[str, Any]:
     """One line of the record: this step's weights, measured; leaves this step's gradient in the learner."""
     digest = weights_digest(learner.model)
     meter.clear_activations()
     learner.model.eval()
     with torch.no_grad(), without_fast_path():
-        meter.enabled = source == "probe"
+        meter.enabled, watch.enabled = source == "probe", True
         outputs = learner.model(setup.probe[0])
+        watch.enabled = False
         meter.enabled = source == "batch"
         with torch.enable_grad():
             loss, norm = learner.gradient()
@@ -141,6 +198,7 @@ def _measure(learner: Learner, setup: Setup, meter: ActivationCapture, source: s
         "probe_loss": float(functional.cross_entropy(outputs, setup.probe[1])),
         "probe_accuracy": float((outputs.argmax(1) == setup.probe[1]).double().mean()),
         "layers": meter.get_all_activations(),
+        "representation": watch.state(learner.step),
         "digest": digest,
     }
 
@@ -210,7 +268,7 @@ class _Attempt:
         meta = {"identity": self.identity, "step": learner.step, "epoch": epoch, "batch": batch, "rows": len(self.rows)}
         save_checkpoint(checkpoint_path(self.state, learner.step), learner.state(), meta)
 
-    def finish(self, config: dict[str, Any]) -> None:
+    def finish(self, config: dict[str, Any], collapse: dict[str, Any] | None) -> None:
         """Put the finished files in place and drop the state that only resuming needs."""
         kept = self.folder / "checkpoints"
         with disk_errors(kept):
@@ -219,7 +277,7 @@ class _Attempt:
             for step in checkpoint_steps(self.state):
                 _link(checkpoint_path(self.state, step), checkpoint_path(kept, step))
         write_json(self.folder / "config.json", config)
-        write_json(self.folder / "phase1.json", _columns(self.rows, config), indent=None)
+        write_json(self.folder / "phase1.json", _columns(self.rows, config, collapse), indent=None)
         shutil.rmtree(self.state)
 
 
@@ -230,7 +288,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _columns(rows: list[dict[str, Any]], config: dict[str, Any]) -> dict[str, Any]:
+def _columns(rows: list[dict[str, Any]], config: dict[str, Any], collapse: dict[str, Any] | None) -> dict[str, Any]:
     """The Phase 1 record, columns by layer; what belongs to the whole run stands in every layer."""
     steps = [row["step"] for row in rows]
     whole = {key: [row[key] for row in rows] for key in ("loss", "grad_norm", "probe_loss", "probe_accuracy")}
@@ -248,4 +306,6 @@ def _columns(rows: list[dict[str, Any]], config: dict[str, Any]) -> dict[str, An
         "train": config["settings"],
         "digests": {"step": steps, "sha256": [row["digest"] for row in rows]},
     }
+    if collapse is not None:
+        record["metadata"]["collapse"] = collapse
     return record
