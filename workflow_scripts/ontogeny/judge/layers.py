@@ -1,0 +1,142 @@
+"""What a judge knows layer by layer: the logit lens, and linear probes with their controls."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from ontogeny.errors import OntogenyError
+from ontogeny.judge.network import difference, frozen, lengths, read, run
+
+
+def last_residuals(model: nn.Module, tokens: Tensor, chunk: int = 256) -> np.ndarray:
+    """The residual stream at the last real token, float64 (layers + 1, prompts, width); layer 0 is the embedding."""
+    with frozen(model), torch.no_grad():
+        parts = [run(model, part[:, : int(lengths(part).max())]).at_last() for part in tokens.split(chunk)]
+    return torch.cat(parts, 1).double().numpy()
+
+
+def layer_activations(model: nn.Module, tokens: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Norm of the residual stream and logit lens at every layer and token, float64 (prompts, layers + 1, length).
+
+    The lens is the logit difference, unsafe minus safe, that the final norm and the head read there (nostalgebraist
+    2020, "interpreting GPT: the logit lens"); at the last layer and token it is the judge's own. NaN at padding.
+    """
+    with frozen(model), torch.no_grad():
+        residuals = torch.stack(run(model, tokens).residuals, 1)
+        lens = difference(read(model, residuals))
+        norms = residuals.double().norm(dim=-1)
+    padding = (tokens < 0)[:, None].expand_as(lens)
+    return norms.masked_fill(padding, np.nan).numpy(), lens.masked_fill(padding, np.nan).numpy()
+
+
+def layer_probes(
+    train: np.ndarray,
+    train_labels: np.ndarray,
+    held_out: np.ndarray,
+    held_out_labels: np.ndarray,
+    groups: np.ndarray,
+    shuffles: int = 20,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[dict[str, float]]:
+    """A linear probe of the label at each layer, judged on held-out prompts, and what shuffled labels give.
+
+    train (layers, prompts, width), held_out the same for other prompts, from `last_residuals`; labels 0 or 1; groups:
+    the template of every held-out prompt. Least squares with a ridge penalty chosen by leave-one-out among training
+    prompts. One dictionary a layer: layer, auc, with auc_low and auc_high (95 % percentile bootstrap over held-out
+    groups), accuracy, and shuffled_mean and shuffled_high: mean and 95th percentile of the AUC of `shuffles` probes
+    trained on shuffled labels.
+    """
+    if len(np.unique(train_labels)) < 2 or len(np.unique(held_out_labels)) < 2:
+        raise OntogenyError("a probe needs safe and unsafe prompts, for training and held out: one of them is missing")
+    rng = np.random.default_rng(seed)
+    targets = np.stack([train_labels, *(rng.permutation(train_labels) for _ in range(shuffles))], 1) * 2.0 - 1.0
+    drawn = _group_draws(groups, resamples, rng)
+    result = []
+    for layer, (values, others) in enumerate(zip(train, held_out)):
+        mean, scale = values.mean(0), values.std(0)
+        scale[scale == 0] = 1.0
+        probe = RidgeCV(np.logspace(-1, 4, 6), alpha_per_target=True).fit((values - mean) / scale, targets)
+        scores = probe.predict((others - mean) / scale)
+        aucs = np.array([roc_auc_score(held_out_labels, column) for column in scores.T])
+        low, high = _auc_interval(held_out_labels, scores[:, 0], drawn)
+        result.append(
+            {
+                "layer": layer,
+                "auc": float(aucs[0]),
+                "auc_low": low,
+                "auc_high": high,
+                "accuracy": float(((scores[:, 0] > 0) == held_out_labels).mean()),
+                "shuffled_mean": float(aucs[1:].mean()) if shuffles else float("nan"),
+                "shuffled_high": float(np.quantile(aucs[1:], 0.95)) if shuffles else float("nan"),
+            }
+        )
+    return result
+
+
+def _group_draws(groups: np.ndarray, resamples: int, rng: np.random.Generator) -> list[np.ndarray]:
+    names, place = np.unique(groups, return_inverse=True)
+    members = [np.flatnonzero(place == index) for index in range(len(names))]
+    if len(names) < 5:
+        return [rng.integers(len(groups), size=len(groups)) for _ in range(resamples)]
+    return [
+        np.concatenate([members[index] for index in rng.integers(len(names), size=len(names))])
+        for _ in range(resamples)
+    ]
+
+
+def _auc_interval(labels: np.ndarray, scores: np.ndarray, drawn: list[np.ndarray]) -> tuple[float, float]:
+    """95 % percentile interval of the AUC; the ranks are those of the whole."""
+    order = np.argsort(scores, kind="stable")
+    positive = labels[order] == 1
+    ties = np.unique(scores[order], return_inverse=True)[1]
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(len(order))
+    found = []
+    for rows in drawn:
+        weight = np.bincount(rank[rows], minlength=len(order)).astype(float)
+        up = np.bincount(ties, weight * positive)
+        down = np.bincount(ties, weight * ~positive)
+        if up.sum() and down.sum():
+            below = np.cumsum(down) - down
+            found.append((up * (below + down / 2)).sum() / (up.sum() * down.sum()))
+    if not found:
+        return float("nan"), float("nan")
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def performance(
+    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> dict[str, float]:
+    """Loss, accuracy, F1 of unsafe and AUC, each with a 95 % percentile bootstrap interval over groups.
+
+    logits (prompts, 2); keys are the names, and these with _low and _high. Cross-entropy in nats.
+    """
+    rng = np.random.default_rng(seed)
+    score = np.asarray(logits, dtype=np.float64)
+    score = score[:, 1] - score[:, 0]
+    sign = np.where(labels == 1, 1.0, -1.0)
+    loss, right = np.logaddexp(0, -sign * score), (score > 0) == (labels == 1)
+    true_unsafe, called = (score > 0) & (labels == 1), (score > 0).astype(float) + (labels == 1)
+    drawn = _group_draws(np.asarray(groups), resamples, rng)
+    everything = np.arange(len(labels))
+
+    def f1(rows: np.ndarray) -> float:
+        total = called[rows].sum()
+        return 2 * true_unsafe[rows].sum() / total if total else float("nan")
+
+    measures = {"loss": lambda r: loss[r].mean(), "accuracy": lambda r: right[r].mean(), "f1": f1}
+    result = {}
+    for name, measure in measures.items():
+        values = [measure(rows) for rows in drawn]
+        low, high = np.nanquantile(values, [0.025, 0.975])
+        result |= {name: float(measure(everything)), f"{name}_low": float(low), f"{name}_high": float(high)}
+    both = len(np.unique(labels)) == 2
+    low, high = _auc_interval(labels, score, drawn) if both else (float("nan"), float("nan"))
+    auc = float(roc_auc_score(labels, score)) if both else float("nan")
+    return result | {"auc": auc, "auc_low": low, "auc_high": high}

@@ -1,0 +1,260 @@
+"""Looking into a judge: its residual stream, running it on from any layer, and the parts of its blocks.
+
+A judge is a module with `backbone`, `embedding`, `blocks`, `final_norm` and `head`, which maps tokens (batch, length),
+padded on the right with -1, to logits (batch, 2), safe and unsafe, read at the last real token.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ontogeny.errors import OntogenyError
+from ontogeny.models.judge import PAD
+
+SAFE, UNSAFE = 0, 1
+
+
+@contextmanager
+def hooked(*handles: Any) -> Iterator[None]:
+    """Remove these hooks when the block ends, however it ends."""
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[nn.Module]:
+    """`model` in eval mode and with no gradient for its parameters, put back as it was afterwards."""
+    training = model.training
+    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model.eval()
+    for parameter in wanted:
+        parameter.requires_grad_(False)
+    try:
+        yield model
+    finally:
+        for parameter in wanted:
+            parameter.requires_grad_(True)
+        model.train(training)
+
+
+def lengths(tokens: Tensor) -> Tensor:
+    """Real tokens of every row, (batch,). Raises OntogenyError for a row without any, or padding on the left."""
+    real = tokens != PAD
+    counts = real.sum(1)
+    if tokens.ndim != 2 or not len(tokens) or int(counts.min()) == 0:
+        raise OntogenyError("tokens hold a prompt without a token: give (batch, length), padded on the right with -1")
+    if not torch.equal(real, torch.arange(tokens.shape[1], device=tokens.device)[None] < counts[:, None]):
+        raise OntogenyError("tokens are padded on the left or inside: pad on the right with -1")
+    return counts
+
+
+def difference(logits: Tensor) -> Tensor:
+    """The logit difference, unsafe minus safe, float64 (batch,)."""
+    return logits[..., UNSAFE].double() - logits[..., SAFE].double()
+
+
+def untrained_like(model: nn.Module, seed: int = 0) -> nn.Module:
+    """A judge of the same architecture with newly drawn weights, the control of every analysis.
+
+    The global random state is left as it was.
+    """
+    twin = copy.deepcopy(model).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        fresh = type(twin.backbone)(twin.backbone.config)
+        twin.backbone.load_state_dict(fresh.state_dict())
+        twin.head.reset_parameters()
+    return twin
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pass of a judge over tokens, kept so that it can be gone on with from any layer.
+
+    residuals: (batch, length, width) before the first block and after every block. last: position of the last real
+    token, (batch,). logits: (batch, 2). calls: what every block was given besides the residual.
+    """
+
+    residuals: list[Tensor]
+    last: Tensor
+    logits: Tensor
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]]
+
+    def at_last(self) -> Tensor:
+        """The residual stream at the last real token, (layers + 1, batch, width)."""
+        rows = torch.arange(len(self.last), device=self.last.device)
+        return torch.stack([residual[rows, self.last] for residual in self.residuals])
+
+
+def _without_cache(value: Any) -> Any:
+    return None if hasattr(value, "get_seq_length") else value
+
+
+def _tiled(value: Any, batch: int, times: int) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)(_tiled(item, batch, times) for item in value)
+    if isinstance(value, Tensor) and value.ndim and value.shape[0] == batch and batch > 1:
+        return value.repeat_interleave(times, 0)
+    return value
+
+
+def _recorder(calls: list, wanted: str = "hidden_states") -> Callable[..., None]:
+    """A pre-hook that keeps the arguments of a module, less the first or the one of the name `wanted`."""
+
+    def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        rest = tuple(_without_cache(item) for item in args[1:])
+        named = {key: _without_cache(item) for key, item in kwargs.items() if key != wanted}
+        hidden = args[0] if args else kwargs[wanted]
+        calls.append((hidden, rest, named | ({"use_cache": False} if "use_cache" in named else {})))
+
+    return hook
+
+
+def first(output: Any) -> Tensor:
+    """The residual stream among what a block returns."""
+    return output[0] if isinstance(output, tuple | list) else output
+
+
+def run(model: nn.Module, tokens: Tensor) -> Run:
+    """Pass `tokens` through the judge and keep its residual stream. Gradients flow if they are enabled."""
+    calls: list[Any] = []
+    outputs: list[Tensor] = []
+    hooks = [block.register_forward_pre_hook(_recorder(calls), with_kwargs=True) for block in model.blocks]
+    hooks += [model.blocks[-1].register_forward_hook(lambda _, __, output: outputs.append(first(output)))]
+    with hooked(*hooks):
+        logits = model(tokens)
+    return Run(
+        [hidden for hidden, _, _ in calls] + outputs,
+        lengths(tokens) - 1,
+        logits,
+        [(rest, named) for _, rest, named in calls],
+    )
+
+
+def readout(model: nn.Module, hidden: Tensor, last: Tensor) -> Tensor:
+    """Logits (batch, 2) that final norm and head read from a residual stream (batch, length, width) at `last`."""
+    rows = torch.arange(len(hidden), device=hidden.device)
+    return read(model, hidden[rows, last])
+
+
+def read(model: nn.Module, hidden: Tensor) -> Tensor:
+    """Logits (..., 2) that final norm and head read from any states of the residual stream (..., width)."""
+    normed = hidden if model.final_norm is None else model.final_norm(hidden)
+    return model.head(normed.to(model.head.weight))
+
+
+def run_on(model: nn.Module, past: Run, start: int, hidden: Tensor) -> Tensor:
+    """Logits when block `start` and those after it go on from `hidden`.
+
+    hidden: (times * batch, length, width): the copies of a prompt of `past` follow each other.
+    """
+    batch = len(past.last)
+    times = len(hidden) // batch
+    for block, (rest, named) in zip(model.blocks[start:], past.calls[start:]):
+        arguments = _tiled(rest, batch, times)
+        hidden = first(block(hidden, *arguments, **{key: _tiled(item, batch, times) for key, item in named.items()}))
+    return readout(model, hidden, past.last.repeat_interleave(times))
+
+
+NEURONS = ("mlp.down_proj", "mlp.c_proj", "ffn.lin2", "output.dense")
+"""Where a block's MLP writes: the input of this module is what its neurons put out."""
+
+
+def neuron_outputs(model: nn.Module) -> list[nn.Module]:
+    """For every block, the module whose input is the activation of its MLP's neurons.
+
+    Raises OntogenyError if a block has none of the known ones.
+    """
+    found = [_part(block, NEURONS) for block in model.blocks]
+    if None in found:
+        raise OntogenyError(
+            f"{type(model.backbone).__name__} has no MLP of a known kind in block {found.index(None)}: known are "
+            + ", ".join(NEURONS)
+        )
+    return found
+
+
+def _part(block: nn.Module, names: tuple[str, ...]) -> nn.Module | None:
+    for name in names:
+        try:
+            return block.get_submodule(name)
+        except AttributeError:
+            continue
+    return None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A block that adds attention and then an MLP to its residual stream, each read through a norm of its own.
+
+    write: the attention's output matrix by head, (heads, head width, width); bias: (width,), or None.
+    """
+
+    attention_norm: nn.Module
+    attention: nn.Module
+    projection: nn.Module
+    mlp_norm: nn.Module
+    mlp: nn.Module
+    write: Tensor
+    bias: Tensor | None
+
+
+def parts_of(model: nn.Module) -> list[Parts] | None:
+    """The parts of every block, or None where the blocks do not add up in a residual stream (DistilBERT, BERT)."""
+    heads = getattr(model.backbone.config, "num_attention_heads", None)
+    result = []
+    for block in model.blocks:
+        names = (
+            ("input_layernorm", "ln_1"),
+            ("self_attn", "attn"),
+            ("self_attn.o_proj", "attn.c_proj"),
+            ("post_attention_layernorm", "ln_2"),
+            ("mlp",),
+        )
+        found = [_part(block, choices) for choices in names]
+        if None in found or not heads:
+            return None
+        projection = found[2]
+        weight = projection.weight.T if isinstance(projection, nn.Linear) else projection.weight
+        write = weight.reshape(heads, -1, weight.shape[-1])
+        result.append(Parts(*found, write, getattr(projection, "bias", None)))
+    return result
+
+
+def attention_calls(parts: list[Parts]) -> tuple[list[Any], list[Any]]:
+    """Hooks that record what each attention is given besides the residual, and the list that they fill."""
+    calls: list[Any] = []
+    handles = [part.attention.register_forward_pre_hook(_recorder(calls), with_kwargs=True) for part in parts]
+    return handles, calls
+
+
+def attend(part: Parts, hidden: Tensor, call: Any, times: int) -> Tensor:
+    """What every head writes when each reads a residual stream of its own.
+
+    hidden: (batch, heads, length, width), before the norm; returns the same shape, without the projection's bias.
+    `call` is what `attention_calls` kept of a run over batch / times prompts.
+    """
+    batch, heads, length, width = hidden.shape
+    kept: list[Tensor] = []
+    hook = part.projection.register_forward_pre_hook(lambda _, args: kept.append(args[0]))
+    first_input, rest, named = call
+    prompts, copies = len(first_input), times * heads
+    with hooked(hook):
+        part.attention(
+            part.attention_norm(hidden.reshape(batch * heads, length, width)),
+            *_tiled(rest, prompts, copies),
+            **{key: _tiled(item, prompts, copies) for key, item in named.items()},
+        )
+    mixed = kept[0].reshape(batch, heads, length, heads, -1)
+    own = mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)
+    return torch.einsum("bhtd,hdw->bhtw", own, part.write.to(own.dtype))
