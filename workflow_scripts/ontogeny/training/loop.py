@@ -59,13 +59,11 @@ def train(
     was measured until then stays in metrics.jsonl.
     """
     torch.set_num_threads(threads)
-    setup = set_up(identity, cache_dir)
+    setup = set_up(identity, cache_dir, folder)
     learner = setup.learner
-    layers = monitored_layers(learner.model, identity["tracking"]["layers"])
+    layers = monitored_layers(learner.model, identity["tracking"]["layers"] or setup.layers)
     with _Attempt(Path(folder), identity_hash(identity), learner) as attempt:
-        _run(
-            setup, identity, attempt, Progress(identity["training"]["steps"], f"train {run}", done=learner.step), layers
-        )
+        last = _run(setup, identity, attempt, Progress(setup.steps, f"train {run}", done=learner.step), layers)
         readout = readout_layer(learner.model)
         config = {
             "format": RUN_FORMAT,
@@ -74,6 +72,7 @@ def train(
             "settings": identity,
             "seed": identity["seed"],
             "threads": threads,
+            "last_step": last,
             "layers": {layer.name: layer.path for layer in layers},
             "nonlinearities": {layer.name: layer.nonlinearity or "none" for layer in layers},
             "parameters": count_parameters(learner.model),
@@ -81,21 +80,26 @@ def train(
             "versions": versions(),
             "revision": revision(),
         }
+        if setup.patience is not None:
+            config["validation_loss"] = attempt.validation_loss
         attempt.finish(config, _collapse(attempt.rows, readout.name if readout else None, setup))
 
 
 def _run(
     setup: Setup, identity: dict[str, Any], attempt: _Attempt, progress: Progress, layers: list[MonitoredLayer]
-) -> None:
-    """Train to the last step, with a checkpoint and a row wherever one is due."""
+) -> int:
+    """Train to the last step, with a checkpoint and a row wherever one is due; return that step."""
     learner = setup.learner
     training, tracking = identity["training"], identity["tracking"]
     meter = _make_meter(learner.model, {layer.name: layer.path for layer in layers}, tracking)
     watch = _Watch(learner.model, setup, attempt.rows)
-    last = training["steps"]
+    last, epoch = setup.steps, setup.record["steps_per_epoch"]
+    checkpoint_every = training["checkpoint_every"] or epoch
     while True:
         step = learner.step
-        if step % training["checkpoint_every"] == 0 or step == last:
+        if setup.patience is not None and step % epoch == 0 and attempt.out_of_patience(setup):
+            last = step
+        if step % checkpoint_every == 0 or step == last:
             attempt.checkpoint(learner, setup)
         if step % tracking["every"] == 0 or step == last:
             row = _measure(learner, setup, meter, watch, tracking["source"])
@@ -110,7 +114,7 @@ def _run(
                 f"training.gradient_clip (what was measured until then is in {attempt.metrics})"
             )
         if step == last:
-            return
+            return last
         learner.update()
 
 
@@ -203,6 +207,18 @@ def _measure(learner: Learner, setup: Setup, meter: ActivationCapture, watch: _W
     }
 
 
+def _validation_loss(setup: Setup, chunk: int = 256) -> float:
+    """The loss of the network as it is now over all held-out samples."""
+    inputs, targets = setup.validation
+    learner = setup.learner
+    learner.model.eval()
+    total = 0.0
+    with torch.no_grad(), without_fast_path():
+        for part, wanted in zip(inputs.split(chunk), targets.split(chunk)):
+            total += float(learner.loss(learner.model(part), wanted)) * len(wanted)
+    return total / len(targets)
+
+
 class _Attempt:
     """The unfinished state of a run on disk: checkpoints in `.resume`, rows in metrics.jsonl."""
 
@@ -210,6 +226,7 @@ class _Attempt:
         self.folder, self.identity = folder, identity
         self.state, self.metrics = folder / ".resume", folder / "metrics.jsonl"
         self.rows: list[dict[str, Any]] = []
+        self.validation_loss: list[float] = []
         with disk_errors(folder):
             if not self._continue(learner):
                 shutil.rmtree(self.state, ignore_errors=True)
@@ -243,7 +260,7 @@ class _Attempt:
             if len(logged) != meta["rows"]:
                 continue
             learner.restore(tensors, step)
-            self.rows = logged
+            self.rows, self.validation_loss = logged, meta.get("validation_loss", [])
             logger.info("continuing at step %d", step)
             return True
         return False
@@ -260,12 +277,21 @@ class _Attempt:
             self._stream.flush()
         self.rows.append(plain(row))
 
+    def out_of_patience(self, setup: Setup) -> bool:
+        """Add this epoch's validation loss, unless it is there; whether the lowest is too many epochs ago."""
+        losses = self.validation_loss
+        if len(losses) <= setup.learner.step // setup.record["steps_per_epoch"]:
+            losses.append(_validation_loss(setup))
+        return len(losses) - 1 - losses.index(min(losses)) >= setup.patience
+
     def checkpoint(self, learner: Learner, setup: Setup) -> None:
         """Keep the learner; the rows before it reach the disk first, so that a checkpoint never outruns them."""
         with disk_errors(self.metrics):
             os.fsync(self._stream.fileno())
         epoch, batch = divmod(learner.step, setup.record["steps_per_epoch"])
         meta = {"identity": self.identity, "step": learner.step, "epoch": epoch, "batch": batch, "rows": len(self.rows)}
+        if setup.patience is not None:
+            meta["validation_loss"] = self.validation_loss
         save_checkpoint(checkpoint_path(self.state, learner.step), learner.state(), meta)
 
     def finish(self, config: dict[str, Any], collapse: dict[str, Any] | None) -> None:

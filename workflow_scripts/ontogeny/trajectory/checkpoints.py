@@ -37,9 +37,15 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:32]
 
 
+def trained_state(model: nn.Module) -> dict[str, Tensor]:
+    """The parameters and buffers of a network, without the parameters that are frozen."""
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
+
+
 def weights_digest(model: nn.Module) -> str:
-    """Digest of a network's parameters and buffers: equal exactly when they are equal bit for bit."""
-    return tensors_digest(model.state_dict())
+    """Digest of a network's trained parameters and its buffers: equal exactly when they are equal bit for bit."""
+    return tensors_digest(trained_state(model))
 
 
 def checkpoint_path(folder: str | os.PathLike, step: int) -> Path:

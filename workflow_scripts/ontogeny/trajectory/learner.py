@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
+from ontogeny.trajectory.checkpoints import trained_state
 
 Batch = tuple[Tensor, Tensor]
 
@@ -22,8 +23,10 @@ class Learner:
     """A network, its optimiser, its random state and its place in the data.
 
     `batch(step)` gives the inputs and targets of a step and must be a pure function of the step. `rate(step)` gives
-    the learning rate. `loss(outputs, targets)` is a scalar. Random numbers that the network draws (dropout) come from
-    a stream of the learner's own, seeded by `seed`; the global stream is left as it was.
+    the learning rate. `loss(outputs, targets)` is a mean over samples. With `accumulation` a batch goes through the
+    network in so many parts of equal size, whose gradients add up to that of the batch. Random numbers that the
+    network draws (dropout) come from a stream of the learner's own, seeded by `seed`; the global stream is left as it
+    was.
     """
 
     def __init__(
@@ -35,10 +38,11 @@ class Learner:
         rate: Callable[[int], float],
         seed: int,
         gradient_clip: float | None = None,
+        accumulation: int = 1,
     ) -> None:
         self.model, self.optimizer = model, optimizer
         self.batch, self.loss, self.rate = batch, loss, rate
-        self.gradient_clip = gradient_clip
+        self.gradient_clip, self.accumulation = gradient_clip, accumulation
         self.step = 0
         self.device = next(model.parameters()).device
         self._random = _seeded_state(seed, self.device)
@@ -51,14 +55,18 @@ class Learner:
         outer = _random_state(self.device)
         _set_random_state(self._random)
         try:
-            loss = self.loss(self.model(inputs), targets)
-            loss.backward()
+            total = 0.0
+            for part, wanted in zip(inputs.chunk(self.accumulation), targets.chunk(self.accumulation)):
+                share = len(wanted) / len(targets)
+                loss = self.loss(self.model(part), wanted)
+                (loss if share == 1 else loss * share).backward()
+                total += float(loss.detach()) * share
         finally:
             self._random = _random_state(self.device)
             _set_random_state(outer)
         limit = math.inf if self.gradient_clip is None else self.gradient_clip
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        return float(loss.detach()), float(norm)
+        return total, float(norm)
 
     def update(self) -> None:
         """Take the optimiser's step with the gradient that `gradient` left; then `step` is one more."""
@@ -76,8 +84,8 @@ class Learner:
             self.update()
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that decides the next step, as named tensors (copies)."""
-        tensors = {f"model.{name}": tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        """Everything that decides the next step, less what is frozen, as named tensors (copies)."""
+        tensors = {f"model.{name}": tensor.detach().clone() for name, tensor in trained_state(self.model).items()}
         for index, entry in self.optimizer.state_dict()["state"].items():
             for key, value in entry.items():
                 if value is not None:
@@ -93,7 +101,9 @@ class Learner:
         """
         weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
         try:
-            self.model.load_state_dict(weights)
+            if weights.keys() != trained_state(self.model).keys():
+                raise RuntimeError("other parameters are trained")
+            self.model.load_state_dict(weights, strict=False)
         except RuntimeError as error:
             raise OntogenyError(
                 f"the checkpoint does not fit the network: {str(error).splitlines()[-1].strip()}"

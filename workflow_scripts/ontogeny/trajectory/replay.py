@@ -13,7 +13,13 @@ from torch import nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
-from ontogeny.trajectory.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint, weights_digest
+from ontogeny.trajectory.checkpoints import (
+    checkpoint_path,
+    checkpoint_steps,
+    load_checkpoint,
+    trained_state,
+    weights_digest,
+)
 from ontogeny.trajectory.learner import Batch, Learner
 from ontogeny.trajectory.setup import Setup, set_up
 
@@ -46,7 +52,7 @@ class Trajectory:
                 "train the run again, or use the version that made it"
             )
         self.run: str = self.config["run"]
-        self.last_step: int = self.config["settings"]["training"]["steps"]
+        self.last_step: int = self.config["last_step"]
         self.checkpoints = checkpoint_steps(self.folder / "checkpoints")
         if not self.checkpoints:
             raise OntogenyError(f"{self.folder / 'checkpoints'} holds no checkpoint; train the run again")
@@ -113,7 +119,7 @@ class Trajectory:
     def _load(self, step: int) -> Learner:
         tensors, _ = load_checkpoint(checkpoint_path(self.folder / "checkpoints", step), self.config["identity"])
         torch.set_num_threads(self.config["threads"])
-        learner = set_up(self.config["settings"], self.cache_dir).learner
+        learner = self._set_up().learner
         learner.restore(tensors, step)
         return learner
 
@@ -140,7 +146,7 @@ class Trajectory:
         replayed = self._load(max(step for step in self.checkpoints if step <= learner.step))
         replayed.advance_to(later[0])
         stored, _ = load_checkpoint(checkpoint_path(self.folder / "checkpoints", later[0]))
-        weights = {name: value.double() for name, value in replayed.model.state_dict().items()}
+        weights = {name: value.double() for name, value in trained_state(replayed.model).items()}
         difference = sum(
             float(((value - stored[f"model.{name}"].double()) ** 2).sum()) for name, value in weights.items()
         )
@@ -153,5 +159,15 @@ class Trajectory:
 
     def _first_setup(self) -> Setup:
         if self._setup is None:
-            self._setup = set_up(self.config["settings"], self.cache_dir)
+            self._setup = self._set_up()
         return self._setup
+
+    def _set_up(self) -> Setup:
+        """The learner at step 0. Raises OntogenyError if the data or the frozen weights are no longer the same."""
+        setup = set_up(self.config["settings"], self.cache_dir, self.folder)
+        for key, what in (("fingerprint", "data are"), ("frozen", "frozen weights are")):
+            if setup.record.get(key) != self.config["data"].get(key):
+                raise OntogenyError(
+                    f"the {what} not those that {self.folder} was trained with: put them back, or train the run again"
+                )
+        return setup

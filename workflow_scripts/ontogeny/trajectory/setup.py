@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -21,17 +22,24 @@ class Setup:
     """A learner at step 0, with the data on which it is measured.
 
     `probe` is the fixed batch of every measurement, `validation` all held-out samples; both are (inputs, labels).
-    `record` says in JSON types which data these are.
+    `record` says in JSON types which data these are; it has `steps_per_epoch`. Training takes `steps` steps at most,
+    and with `patience` it ends after so many epochs without a new lowest validation loss. `layers` are those to
+    monitor where the settings name none.
     """
 
     learner: Learner
     probe: Batch
     validation: Batch
     record: dict[str, Any]
+    steps: int
+    patience: int | None = None
+    layers: list[str] | None = None
 
 
-def set_up(identity: dict[str, Any], cache_dir: str | os.PathLike = "cache") -> Setup:
-    """Build the learner of a run from its identity (settings and seed).
+def set_up(
+    identity: dict[str, Any], cache_dir: str | os.PathLike = "cache", folder: str | os.PathLike | None = None
+) -> Setup:
+    """Build the learner of a run from its identity (settings and seed); `folder` is that of the run, if it has one.
 
     Raises OntogenyError if the settings do not fit each other or the data. Add a kind of task by a function and an
     entry in `SETUPS`; runs whose task has no `kind` are images.
@@ -39,10 +47,16 @@ def set_up(identity: dict[str, Any], cache_dir: str | os.PathLike = "cache") -> 
     kind = identity["task"].get("kind", "images")
     if kind not in SETUPS:
         raise unknown("kind of task", kind, SETUPS)
-    return SETUPS[kind](identity, cache_dir)
+    chosen = SETUPS[kind]
+    if isinstance(chosen, str):
+        module, name = chosen.split(":")
+        chosen = getattr(import_module(module), name)
+    return chosen(identity, cache_dir, folder)
 
 
-def set_up_images(identity: dict[str, Any], cache_dir: str | os.PathLike) -> Setup:
+def set_up_images(
+    identity: dict[str, Any], cache_dir: str | os.PathLike, folder: str | os.PathLike | None = None
+) -> Setup:
     """The learner of an image classifier trained with cross-entropy."""
     task, model_settings, training = identity["task"], dict(identity["model"]), identity["training"]
     seed = identity["seed"]
@@ -50,7 +64,7 @@ def set_up_images(identity: dict[str, Any], cache_dir: str | os.PathLike) -> Set
     split = split_images(
         data, task["n_train"], task["n_validation"], task["n_probe"], task["split_seed"], task["standardise"]
     )
-    device = _device(training["device"])
+    device = get_device(training["device"])
 
     def tensors(name: str) -> Batch:
         inputs, labels = split.arrays(name)
@@ -62,7 +76,7 @@ def set_up_images(identity: dict[str, Any], cache_dir: str | os.PathLike) -> Set
         raise OntogenyError(f"training.batch_size is {size}, but there are only {count} training images; ask for fewer")
     overrides = {key: value for key, value in model_settings.items() if key != "name" and value is not None}
     model = build_model(model_settings["name"], data.shape, data.classes, seed, **overrides).to(device)
-    order = _Order(count, seed)
+    order = DataOrder(count, seed)
 
     def batch(step: int) -> Batch:
         epoch, position = divmod(step, count // size)
@@ -82,10 +96,10 @@ def set_up_images(identity: dict[str, Any], cache_dir: str | os.PathLike) -> Set
         training["gradient_clip"],
     )
     record = {**split.record(), "steps_per_epoch": count // size}
-    return Setup(learner, tensors("probe"), tensors("validation"), record)
+    return Setup(learner, tensors("probe"), tensors("validation"), record, training["steps"])
 
 
-class _Order:
+class DataOrder:
     """The order of the training data in an epoch, the last one asked for remembered."""
 
     def __init__(self, count: int, seed: int) -> None:
@@ -99,10 +113,15 @@ class _Order:
         return self.indices
 
 
-def _device(name: str) -> torch.device:
+def get_device(name: str) -> torch.device:
+    """The device `cpu` or `cuda`. Raises OntogenyError if there is none."""
     if name == "cuda" and not torch.cuda.is_available():
         raise OntogenyError("training.device is 'cuda', but this machine has no GPU that PyTorch can use; say 'cpu'")
     return torch.device(name)
 
 
-SETUPS: dict[str, Callable[[dict[str, Any], str | os.PathLike], Setup]] = {"images": set_up_images}
+SETUPS: dict[str, Callable[..., Setup] | str] = {
+    "images": set_up_images,
+    "prompts": "ontogeny.trajectory.prompts:set_up_prompts",
+}
+"""Kinds of tasks: a function, or where it is as `module:function`, which then is no part of the other kinds' code."""

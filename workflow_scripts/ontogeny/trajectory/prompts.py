@@ -1,0 +1,226 @@
+"""From a judge's settings to its learner: prompts, tokens, a pretrained backbone, and how it is fine-tuned.
+
+What is made once before the training, the split prompts and an embedded judge's pretrained backbone, lies in the
+folder `pretrained` of the run. Checkpoints hold the trained part only; the digest of the frozen part is recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ontogeny.errors import OntogenyError
+from ontogeny.files import write_csv
+from ontogeny.models.judge import (
+    Judge,
+    PromptTokenizer,
+    build_judge,
+    load_judge,
+    load_tokenizer,
+    save_judge,
+    trim,
+)
+from ontogeny.tasks.prompts import SYNTHETIC, load_prompts
+from ontogeny.trajectory.checkpoints import tensors_digest
+from ontogeny.trajectory.learner import Batch, Learner, make_optimizer, rate_schedule
+from ontogeny.trajectory.setup import DataOrder, Setup, get_device
+
+EMBEDDED = "embedded"
+PRETRAINED = "pretrained"
+
+_BACKBONE = ("vocabulary", "width", "layers", "heads", "feedforward")
+_PRETRAINING = ("pretrain_steps", "pretrain_batch_size", "pretrain_learning_rate")
+
+
+@dataclass(frozen=True)
+class JudgeData:
+    """The prompts of a run with their splits, and the tokenizer in front of its judge."""
+
+    prompts: pd.DataFrame
+    tokenizer: PromptTokenizer
+    max_length: int
+
+    def split(self, name: str) -> tuple[pd.DataFrame, Tensor, Tensor]:
+        """The prompts of `train`, `validation` or `test`, their tokens (n, length) and labels (n,), int64."""
+        part = self.prompts[self.prompts["split"] == name].reset_index(drop=True)
+        tokens = self.tokenizer.encode(list(part["prompt"]), self.max_length)
+        return part, tokens, torch.from_numpy(part["label"].to_numpy(np.int64))
+
+
+def pretrain_settings(identity: dict[str, Any]) -> dict[str, Any]:
+    """The part of a run's settings that decides its prompts and its pretrained backbone."""
+    task = {key: value for key, value in identity["task"].items() if key != "n_probe"}
+    model = identity["model"]
+    keys = ("name", *_BACKBONE, *_PRETRAINING, "pretrain_seed") if model["name"] == EMBEDDED else ("name",)
+    return {"task": task, "model": {key: model[key] for key in keys}}
+
+
+def pretrain(identity: dict[str, Any], folder: str | os.PathLike) -> None:
+    """Split the prompts of a run and, if its judge is the embedded one, pretrain the backbone; keep both in `folder`.
+
+    Writes prompts.csv, and for the embedded judge config.json, model.safetensors and tokenizer.json. Raises
+    OntogenyError if the prompts are wrong.
+    """
+    task, model, folder = identity["task"], identity["model"], Path(folder)
+    synthetic = task["prompts"] == SYNTHETIC
+    prompts = load_prompts(
+        None if synthetic else task["prompts"], task["format"], task["count"], task["split_seed"], task["split"]
+    )
+    if model["name"] == EMBEDDED:
+        judge, tokenizer = build_judge(
+            list(prompts.loc[prompts["split"] == "train", "prompt"]),
+            **{key: model[key] for key in (*_BACKBONE, *_PRETRAINING)},
+            max_length=task["max_length"],
+            seed=model["pretrain_seed"],
+        )
+        save_judge(judge, tokenizer, folder)
+    else:
+        load_tokenizer(model["name"])
+        folder.mkdir(parents=True, exist_ok=True)
+    write_csv(folder / "prompts.csv", prompts)
+
+
+def link_pretrained(source: str | os.PathLike, folder: str | os.PathLike) -> None:
+    """Let the run in `folder` have the files of `source`, which `pretrain` wrote, as its own (linked if possible)."""
+    target = Path(folder) / PRETRAINED
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for file in sorted(Path(source).iterdir()):
+        try:
+            os.link(file, target / file.name)
+        except OSError:
+            shutil.copyfile(file, target / file.name)
+
+
+def judge_data(identity: dict[str, Any], folder: str | os.PathLike) -> JudgeData:
+    """Prompts and tokenizer of the run in `folder`. Raises OntogenyError if nothing was pretrained there."""
+    place = Path(folder) / PRETRAINED
+    name = identity["model"]["name"]
+    tokenizer = load_tokenizer(place if name == EMBEDDED else name)
+    return JudgeData(_read(place / "prompts.csv"), tokenizer, identity["task"]["max_length"])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    text = dict.fromkeys(("prompt", "source", "group", "pair", "split"), str)
+    try:
+        return pd.read_csv(path, dtype={**text, "label": np.int64, "decoy": bool}, keep_default_na=False)
+    except FileNotFoundError:
+        raise OntogenyError(f"{path} does not exist; train the run again") from None
+    except ValueError as error:
+        raise OntogenyError(f"{path} is not a table of prompts: {str(error).splitlines()[0]}") from None
+
+
+def set_up_prompts(
+    identity: dict[str, Any], cache_dir: str | os.PathLike, folder: str | os.PathLike | None = None
+) -> Setup:
+    """The learner of a judge, fine-tuned with cross-entropy, its classes weighted if `training.balance` says so.
+
+    If the run's folder holds nothing pretrained yet, it is made there. The layers to monitor are the residual stream
+    and the MLP output of every layer at the token that the judge classifies at.
+    """
+    if folder is None:
+        raise OntogenyError("a judge needs the folder of its run: its prompts and its pretrained weights are there")
+    task, model, training, seed = identity["task"], identity["model"], identity["training"], identity["seed"]
+    place = Path(folder) / PRETRAINED
+    if not (place / "prompts.csv").is_file():
+        pretrain(identity, place)
+    data = judge_data(identity, folder)
+    judge, _ = load_judge(
+        place if model["name"] == EMBEDDED else model["name"],
+        frozen_layers=model["frozen_layers"],
+        seed=seed,
+        dtype=model["dtype"],
+        gradient_checkpointing=model["gradient_checkpointing"],
+        device_map=model["device_map"],
+    )
+    device = get_device(training["device"])
+    if model["device_map"] is None:
+        judge.to(device)
+    splits = {name: data.split(name) for name in ("train", "validation")}
+    _, tokens, labels = splits["train"]
+    size, count = training["batch_size"] * training["accumulation"], len(labels)
+    if size > count:
+        raise OntogenyError(
+            f"training.batch_size times training.accumulation is {size}, but there are only {count} training prompts; "
+            "ask for fewer"
+        )
+    per_epoch = count // size
+    order = DataOrder(count, seed)
+
+    def batch(step: int) -> Batch:
+        epoch, position = divmod(step, per_epoch)
+        chosen = order(epoch)[position * size : (position + 1) * size]
+        return trim(tokens[chosen]).to(device), labels[chosen].to(device)
+
+    steps = training["epochs"] * per_epoch
+    learner = Learner(
+        judge,
+        make_optimizer(judge, "adamw", training["learning_rate"], training["weight_decay"], 0.0),
+        batch,
+        _loss(labels, training["balance"], training["label_smoothing"]),
+        rate_schedule(training["learning_rate"], training["schedule"], steps, training["warmup_steps"]),
+        seed,
+        training["gradient_clip"],
+        training["accumulation"],
+    )
+    validation = splits["validation"][1].to(device), splits["validation"][2].to(device)
+    shown = _probe(splits["validation"][0], task["n_probe"], task["split_seed"])
+    layers = [f"{kind}.{index}" for kind in ("residual", "mlp") for index in range(len(getattr(judge, kind)))]
+    return Setup(
+        learner,
+        (trim(validation[0][shown]), validation[1][shown]),
+        validation,
+        {**_record(data.prompts, judge), "steps_per_epoch": per_epoch, "probe": shown.tolist()},
+        steps,
+        training["early_stopping"],
+        layers,
+    )
+
+
+def _loss(labels: Tensor, balance: str, label_smoothing: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """Mean cross-entropy; with balance "loss" both classes weigh the same over the training prompts."""
+    weights = torch.ones(2)
+    if balance == "loss":
+        weights = len(labels) / (2 * torch.bincount(labels, minlength=2).to(torch.float32))
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        each = functional.cross_entropy(outputs, targets, reduction="none", label_smoothing=label_smoothing)
+        return (each * weights.to(each.device)[targets]).mean()
+
+    return loss
+
+
+def _probe(prompts: pd.DataFrame, count: int, seed: int) -> Tensor:
+    """Positions of about `count` of `prompts` (at least one, pairs kept whole), in order."""
+    units = prompts["pair"].where(prompts["pair"] != "", "row " + prompts.index.astype(str))
+    names = units.drop_duplicates().to_numpy()
+    order = np.random.default_rng(seed).permutation(len(names))
+    sizes = units.value_counts()[names[order]].to_numpy().cumsum()
+    kept = set(names[order[: max(1, int((sizes <= count).sum()))]])
+    return torch.from_numpy(np.flatnonzero(units.isin(kept).to_numpy()))
+
+
+def _record(prompts: pd.DataFrame, judge: Judge) -> dict[str, Any]:
+    """What is needed to know the data and the frozen weights again."""
+    import transformers
+
+    frozen = {name: parameter for name, parameter in judge.named_parameters() if not parameter.requires_grad}
+    return {
+        "prompts": len(prompts),
+        "splits": prompts["split"].value_counts(sort=False).to_dict(),
+        "unsafe": prompts.groupby("split", sort=False)["label"].mean().to_dict(),
+        "fingerprint": hashlib.sha256(prompts.to_csv(index=False).encode()).hexdigest()[:16],
+        "frozen": tensors_digest(frozen),
+        "transformers": transformers.__version__,
+    }
