@@ -10,9 +10,18 @@ import sys
 
 sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 
-from ontogeny.pipeline.workflow import RUN_NAME, Workflow, check_writable, default_config, fail, use_package
+from ontogeny.pipeline.workflow import (
+    RUN_NAME,
+    Workflow,
+    check_writable,
+    default_config,
+    fail,
+    plan_faster,
+    use_package,
+)
 
 use_package(workflow.basedir)
+plan_faster()
 
 if not workflow.overwrite_configfiles:
 

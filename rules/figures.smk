@@ -6,21 +6,26 @@ rule plot_run:
         phase1="results/runs/{run}/phase1.json",
         jumps="results/runs/{run}/jumps.json",
     output:
-        png=report(
-            "results/figures/{study}/{run}/{figure}.png",
+        expand("results/figures/{{study}}/{{run}}/{figure}.pdf", figure=["metrics", "heatmap"]),
+        expand("results/figures/{{study}}/{{run}}/{figure}.csv", figure=["metrics", "heatmap"]),
+        metrics=report(
+            "results/figures/{study}/{run}/metrics.png",
             category="{study}",
             subcategory="{run}",
-            caption="captions/plot_run.rst",
-            labels={"run": "{run}", "figure": "{figure}"},
+            caption="captions/metrics.rst",
+            labels={"run": "{run}", "figure": "metrics"},
         ),
-        pdf="results/figures/{study}/{run}/{figure}.pdf",
-        csv="results/figures/{study}/{run}/{figure}.csv",
+        heatmap=report(
+            "results/figures/{study}/{run}/heatmap.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/heatmap.rst",
+            labels={"run": "{run}", "figure": "heatmap"},
+        ),
     log:
-        "results/logs/plot_run/{study}/{run}/{figure}.log",
+        "results/logs/plot_run/{study}/{run}.log",
     benchmark:
-        "results/benchmarks/plot_run/{study}/{run}/{figure}.tsv"
-    wildcard_constraints:
-        figure="metrics|heatmap",
+        "results/benchmarks/plot_run/{study}/{run}.tsv"
     conda:
         "../envs/cpu.yaml"
     threads: 1
@@ -41,21 +46,33 @@ rule plot_geometry:
         by_step="results/runs/{run}/geometry/cluster_by_step.csv",
         plan="results/runs/{run}/capture_plan.json",
     output:
-        png=report(
-            "results/figures/{study}/{run}/{figure}.png",
+        expand("results/figures/{{study}}/{{run}}/{figure}.pdf", figure=["variance", "projections", "clusters"]),
+        expand("results/figures/{{study}}/{{run}}/{figure}.csv", figure=["variance", "projections", "clusters"]),
+        variance=report(
+            "results/figures/{study}/{run}/variance.png",
             category="{study}",
             subcategory="{run}",
-            caption="captions/plot_geometry.rst",
-            labels={"run": "{run}", "figure": "{figure}"},
+            caption="captions/variance.rst",
+            labels={"run": "{run}", "figure": "variance"},
         ),
-        pdf="results/figures/{study}/{run}/{figure}.pdf",
-        csv="results/figures/{study}/{run}/{figure}.csv",
+        projections=report(
+            "results/figures/{study}/{run}/projections.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/projections.rst",
+            labels={"run": "{run}", "figure": "projections"},
+        ),
+        clusters=report(
+            "results/figures/{study}/{run}/clusters.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/clusters.rst",
+            labels={"run": "{run}", "figure": "clusters"},
+        ),
     log:
-        "results/logs/plot_geometry/{study}/{run}/{figure}.log",
+        "results/logs/plot_geometry/{study}/{run}.log",
     benchmark:
-        "results/benchmarks/plot_geometry/{study}/{run}/{figure}.tsv"
-    wildcard_constraints:
-        figure="variance|projections|clusters",
+        "results/benchmarks/plot_geometry/{study}/{run}.tsv"
     conda:
         "../envs/cpu.yaml"
     threads: 1

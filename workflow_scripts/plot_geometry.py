@@ -1,4 +1,4 @@
-"""Draw one figure of the geometry of a run's activations: variance, projections at the strongest moment, clusters."""
+"""Draw the geometry of a run's activations: variance, projections at the strongest moment, clusters."""
 
 from ontogeny.files import read_table
 from ontogeny.jumps.plan import read_plan
@@ -7,14 +7,8 @@ from ontogeny.plotting.geometry import plot_clusters, plot_moment, plot_variance
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):
-    figure = snakemake.wildcards.figure
-    if figure == "variance":
-        table = read_table(files.variance)
-        drawn = plot_variance(table, params.title)
-    elif figure == "projections":
-        table = read_table(files.projections)
-        drawn = plot_moment(table, read_plan(files.plan).moments, params.title)
-    else:
-        table = read_table(files.by_step)
-        drawn = plot_clusters(table, read_table(files.choice), params.title)
-    save_figure(drawn, output.png, table)
+    variance, projections, by_step = map(read_table, (files.variance, files.projections, files.by_step))
+    moment = plot_moment(projections, read_plan(files.plan).moments, params.title)
+    save_figure(plot_variance(variance, params.title), output.variance, variance)
+    save_figure(moment, output.projections, projections)
+    save_figure(plot_clusters(by_step, read_table(files.choice), params.title), output.clusters, by_step)

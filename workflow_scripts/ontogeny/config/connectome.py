@@ -60,6 +60,21 @@ class SimulationSettings(Settings):
         return self
 
 
+class DataSettings(Settings):
+    """Activity of your own, in place of a simulation."""
+
+    file: str = Field(
+        description="CSV (a frame a row, a neuron a column), npy or npz; an npz holds `u`, and `du`, `W`, `types` if known."
+    )
+    delta_t: float = Field(gt=0, description="Time between frames.")
+    difference: Literal["central", "forward"] = Field(
+        "central", description="How the derivative is estimated where none is given."
+    )
+    derivative_file: str | None = Field(None, description="The derivative, shaped as the activity.")
+    connectivity_file: str | None = Field(None, description="The true W, if known, to measure recovery against.")
+    types_file: str | None = Field(None, description="The true type of each neuron, if known.")
+
+
 class FitSettings(Settings):
     """How wiring, types and functions are recovered from the activity."""
 
@@ -111,6 +126,9 @@ class ConnectomeRunSettings(Settings):
     """One arm of the study: an assembly and a way to recover it, at every level and seed."""
 
     simulation: SimulationSettings = Field(default_factory=SimulationSettings)
+    data: DataSettings | None = Field(
+        None, description="Recorded activity; `simulation` and `levels` then do not count, and the run has the arm's name."
+    )
     fit: FitSettings = Field(default_factory=FitSettings)
     levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
         LEVELS, min_length=1, description="Filling factors; each is a run."
@@ -121,7 +139,7 @@ class ConnectomeRunSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> ConnectomeRunSettings:
-        if self.fit.n_trajectories > self.simulation.n_trajectories:
+        if self.data is None and self.fit.n_trajectories > self.simulation.n_trajectories:
             raise ValueError(
                 f"fit.n_trajectories is {self.fit.n_trajectories}, but the simulation has "
                 f"{self.simulation.n_trajectories} trajectories"

@@ -64,8 +64,8 @@ class ImportanceSettings(Settings):
         description="Layers by display name; all but the one that puts out the scores, if not given.",
     )
     untrained: Positive = Field(2, description="Networks with fresh weights, the control.")
-    repeats: Positive = Field(3, description="Draws of ablation by resampling.")
-    conductance_steps: Annotated[int, Field(ge=2)] = Field(16, description="Points on the line of the conductance.")
+    repeats: Positive = Field(2, description="Draws of ablation by resampling.")
+    conductance_steps: Annotated[int, Field(ge=2)] = Field(12, description="Points on the line of the conductance.")
     permutations: Annotated[int, Field(ge=19)] = Field(499, description="Random labellings of the selectivity's test.")
     false_discovery_rate: float = Field(
         0.05, gt=0, lt=1, description="Share of the units called important or selective that may be false."

@@ -22,6 +22,9 @@ from ontogeny.config.sweep import Sweep, Swept, expand
 from ontogeny.errors import OntogenyError, nearest
 from ontogeny.files import read_text
 
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader in C, where PyYAML brings it; the one in Python tells mistakes better."""
+
 Path_ = tuple[Any, ...]
 Origins = dict[tuple[str, str], Swept]
 
@@ -30,7 +33,8 @@ Origins = dict[tuple[str, str], Swept]
 class Run:
     """One trajectory to be: a run of the configuration with one seed, or an ensemble with all of its seeds.
 
-    An arm of a connectome study is a run for every level and seed, `arm-c75/s0`; `level` is its filling factor.
+    An arm of a connectome study is a run for every level and seed, `arm-c75/s0`; `level` is its filling factor. An arm
+    with data of its own has no levels.
 
     `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` where there are several seeds), `key`
     its key in the configuration, `kind` that of its study. An ensemble's `seed` is None. `swept` says which sweep made
@@ -48,7 +52,10 @@ class Run:
 
     def identity(self) -> dict[str, Any]:
         """The settings that decide what this run computes, as plain JSON types, with its seed or seeds."""
-        blocks = self.settings.model_dump(mode="json", include=set(IDENTITY[self.kind]))
+        chosen = set(IDENTITY[self.kind])
+        if getattr(self.settings, "data", None) is not None:
+            chosen = chosen - {"simulation"} | {"data"}
+        blocks = self.settings.model_dump(mode="json", include=chosen)
         if self.level is not None:
             blocks["simulation"]["connectivity_filling_factor"] = self.level
         return {**blocks, "seeds": self.settings.seeds} if self.seed is None else {**blocks, "seed": self.seed}
@@ -77,7 +84,7 @@ def runs_of(config: Config) -> dict[str, Run]:
 
 def _parts(kind: str, run: Any) -> Iterator[tuple[float | None, int | None]]:
     """The levels and seeds that are runs of their own."""
-    for level in run.levels if kind == "connectome" else [None]:
+    for level in run.levels if kind == "connectome" and run.data is None else [None]:
         for seed in [None] if kind == "circuits" else run.seeds:
             yield level, seed
 
@@ -209,8 +216,13 @@ def _holds(container: Any, part: Any) -> bool:
 
 def parse_yaml(file: str | os.PathLike) -> Any:
     """What a YAML file holds. Raises OntogenyError with file and line if it is not YAML."""
+    text = read_text(file)
     try:
-        return yaml.safe_load(read_text(file))
+        return yaml.load(text, Loader=_FAST)
+    except yaml.YAMLError:
+        pass
+    try:
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
@@ -219,7 +231,7 @@ def parse_yaml(file: str | os.PathLike) -> Any:
 
 def _nodes(file: Path) -> yaml.Node | None:
     try:
-        return yaml.compose(read_text(file), Loader=yaml.SafeLoader)
+        return yaml.compose(read_text(file), Loader=_FAST)
     except yaml.YAMLError:
         parse_yaml(file)
         raise

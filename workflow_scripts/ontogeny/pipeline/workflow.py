@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -41,6 +42,11 @@ def use_package(basedir: str) -> None:
     """Let the jobs use the package beside the Snakefile in `basedir`, also where another copy of it is installed."""
     here = os.path.join(basedir, "workflow_scripts")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+
+
+def plan_faster() -> None:
+    """Let Python look for unused objects less often: a plan is very many objects, and nearly all of them are used."""
+    gc.set_threshold(100_000, 1000, 1000)
 
 
 def check_writable(folder: str | os.PathLike = "results") -> None:
