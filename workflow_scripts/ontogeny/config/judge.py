@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from ontogeny.config.base import Name, Positive, Seeds, Settings, StudySettings
+from ontogeny.config.base import Positive, Settings
 
 PositiveShare = Annotated[float, Field(gt=0, lt=1)]
 

@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     Tag,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -21,6 +22,7 @@ from pydantic import (
 from ontogeny.config.base import Name, Positive, Seeds, Settings, Share, StudySettings, merge
 from ontogeny.config.connectome import ConnectomeStudy
 from ontogeny.config.inside import FeatureSettings, ImportanceSettings, Intervention, default_interventions
+from ontogeny.config.judge import JudgeModelSettings, JudgeTaskSettings, JudgeTrainingSettings
 from ontogeny.config.sweep import Sweep, Swept
 
 ImageTask = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
@@ -229,10 +231,38 @@ class CircuitRunSettings(Settings):
         return value
 
 
+class JudgeTrackingSettings(TrackingSettings):
+    """What is measured while a judge trains; by default the residual stream and the MLP output of every layer, at the
+    token that it classifies at."""
+
+    every: Positive = Field(2, description="Steps between measurements.")
+
+
+class JudgeRunSettings(Settings):
+    """A transformer fine-tuned to tell safe from unsafe prompts, for one or several seeds."""
+
+    task: JudgeTaskSettings = Field(default_factory=JudgeTaskSettings)
+    model: JudgeModelSettings = Field(default_factory=JudgeModelSettings)
+    training: JudgeTrainingSettings = Field(default_factory=JudgeTrainingSettings)
+    tracking: JudgeTrackingSettings = Field(default_factory=JudgeTrackingSettings)
+    seeds: Seeds = Field([0], min_length=1, description="Seeds; a number N stands for 0 to N-1.")
+    label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
+    sweep: Sweep | None = Field(None, description="Many runs made from this one.")
+    capture_steps: list[Annotated[int, Field(ge=0)]] = Field(
+        [], description="Steps whose activations are kept besides those at jumps."
+    )
+
+    @field_validator("task", "model", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any, info: ValidationInfo) -> Any:
+        return {"prompts" if info.field_name == "task" else "name": value} if isinstance(value, str | list) else value
+
+
 IDENTITY = {
     "dynamics": ("task", "model", "training", "tracking"),
     "circuits": ("task", "model", "training"),
     "connectome": ("simulation", "fit"),
+    "judge": ("task", "model", "training", "tracking"),
 }
 """The blocks of a run's settings that, with its seeds, decide what it computes. Labels and captures do not."""
 
@@ -347,6 +377,18 @@ class CircuitsStudy(StudySettings):
     )
 
 
+class JudgeStudy(StudySettings):
+    """Judges of prompts, whose mechanism is followed through fine-tuning."""
+
+    SHORT: ClassVar[dict[str, str]] = {"task": "prompts", "model": "name"}
+
+    kind: Literal["judge"] = "judge"
+    sweep: Sweep | None = Field(None, description="Makes many runs of each run that has no sweep of its own.")
+    runs: dict[Name, JudgeRunSettings] = Field(
+        min_length=1, description="The runs, by name. Names are unique over all studies."
+    )
+
+
 def _kind(study: Any) -> str:
     return study.get("kind", "dynamics") if isinstance(study, dict) else getattr(study, "kind", "dynamics")
 
@@ -354,7 +396,8 @@ def _kind(study: Any) -> str:
 Study = Annotated[
     Annotated[DynamicsStudy, Tag("dynamics")]
     | Annotated[CircuitsStudy, Tag("circuits")]
-    | Annotated[ConnectomeStudy, Tag("connectome")],
+    | Annotated[ConnectomeStudy, Tag("connectome")]
+    | Annotated[JudgeStudy, Tag("judge")],
     Discriminator(_kind),
 ]
 
