@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.models import detect_architecture, get_handler, without_fast_path
+from ontogeny.models import detect_architecture, get_handler, monitored_layers, without_fast_path
 from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
 from ontogeny.neurons.sites import (
     checked_data,
@@ -253,12 +253,50 @@ def attribution_control(
     if method not in METHODS:
         raise unknown("attribution method", method, METHODS)
     one, two = (METHODS[method](network, inputs, targets, **settings).values for network in (model, untrained))
+    return pd.DataFrame([{"method": method, **_likeness(one, two, resamples, level, seed)}])
+
+
+def _likeness(one: np.ndarray, two: np.ndarray, resamples: int, level: float, seed: int) -> dict[str, Any]:
+    """Mean rank correlation of two sets of maps with its interval over samples."""
     pairs = [(a.ravel(), b.ravel()) for a, b in zip(one, two)]
     likeness = np.array([scipy.stats.spearmanr(a, b).statistic for a, b in pairs if np.ptp(a) > 0 and np.ptp(b) > 0])
-    row: dict[str, Any] = {"method": method, "samples": len(one), "maps": len(likeness)}
-    if len(likeness):
-        mean, low, high = mean_interval(likeness, bootstrap_weights(len(likeness), resamples, seed), level)
-        row |= {"spearman": float(mean), "spearman_low": float(low), "spearman_high": float(high)}
-    else:
-        row |= dict.fromkeys(("spearman", "spearman_low", "spearman_high"), np.nan)
-    return pd.DataFrame([row])
+    row: dict[str, Any] = {"samples": len(one), "maps": len(likeness)}
+    if not len(likeness):
+        return row | dict.fromkeys(("spearman", "spearman_low", "spearman_high"), np.nan)
+    mean, low, high = mean_interval(likeness, bootstrap_weights(len(likeness), resamples, seed), level)
+    return row | {"spearman": float(mean), "spearman_low": float(low), "spearman_high": float(high)}
+
+
+def cascading_control(
+    method: str,
+    model: nn.Module,
+    untrained: nn.Module,
+    inputs: Any,
+    targets: Any,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    **settings: Any,
+) -> pd.DataFrame:
+    """How like its maps stay as layers lose what they learned, from last to first (Adebayo et al. 2018, sec. 3).
+
+    Layer by layer, weights are replaced by those of `untrained`, a network of the same architecture with fresh weights;
+    the last row is that network itself. Columns: method, randomised (layers so far), layer (the latest; `all` in the
+    last row), and those of `attribution_control`. The first row, of no layer, is the network against itself.
+    """
+    if method not in METHODS:
+        raise unknown("attribution method", method, METHODS)
+    own = METHODS[method](model, inputs, targets, **settings).values
+    network, fresh = working_copy(model), working_copy(untrained)
+    layers = [layer.name for layer in get_handler(network).layers][::-1]
+    rows = [{"randomised": 0, "layer": "", **_likeness(own, own, resamples, level, seed)}]
+    for done, name in enumerate([*layers, "all"], start=1):
+        if name == "all":
+            network = fresh
+        else:
+            mine, theirs = (monitored_layers(each, [name])[0].module for each in (network, fresh))
+            mine.load_state_dict(theirs.state_dict())
+        maps = METHODS[method](network, inputs, targets, **settings).values
+        rows.append({"randomised": done, "layer": name, **_likeness(own, maps, resamples, level, seed)})
+    return pd.DataFrame(rows).assign(method=method)[["method", *rows[0]]]

@@ -1,0 +1,299 @@
+"""What the networks of a run look at and for, at its captured moments: one file of pictures, and tidy tables."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from ontogeny.activations.networks import (
+    Place,
+    networks_at,
+    places,
+    probe_of,
+    spread_over_classes,
+    untrained_networks,
+)
+from ontogeny.errors import OntogenyError
+from ontogeny.features.attention import attention_maps, attention_rollout, head_statistics
+from ontogeny.features.attribution import METHODS, cascading_control
+from ontogeny.features.filters import filter_evolution, first_layer_filters, preferred_input, top_inputs
+from ontogeny.files import atomic
+from ontogeny.jumps.plan import Moment
+from ontogeny.models import detect_architecture
+from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
+from ontogeny.neurons.importance_run import hidden_layers
+from ontogeny.neurons.sites import scores_of, unit_activations
+from ontogeny.progress import Progress
+from ontogeny.trajectory import Trajectory
+
+logger = logging.getLogger("ontogeny")
+
+FORMAT = "ontogeny-features/1"
+TOP = 8
+"""Inputs kept for every unit."""
+HEADS = [
+    "moment", "kind", "role", "step", "jump", "control", "layer", "head", "samples", "tokens", "entropy",
+    "entropy_low", "entropy_high", "relative_entropy", "relative_entropy_low", "relative_entropy_high",
+    "specialisation", "specialisation_low", "specialisation_high", "peak", "peak_low", "peak_high",
+]  # fmt: skip
+
+
+def features_of_run(
+    trajectory: Trajectory,
+    moments: Iterable[Moment],
+    path: str | os.PathLike,
+    *,
+    samples: int = 16,
+    methods: Sequence[str] | None = None,
+    baseline: str = "zero",
+    integrated_steps: int = 32,
+    noisy_copies: int = 25,
+    units: int = 2,
+    ascent_steps: int = 60,
+    seed: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """Write what the networks of a run look at, at start, jumps and end, to the HDF5 file `path`; return the tables.
+
+    The file: `inputs`, `labels` (the explained samples); a group a moment with `attribution/{method}` (samples,
+    channels, height, width), `filters` (filters, channels, height, width), and, where there is attention,
+    `attention/{number}` (the probe's mean: heads, queries, keys), `rollout` (samples, queries, tokens) and
+    `rollout_picture` (samples, 1, height, width) where tokens are pieces of the image; `preferred/{layer}/{unit}`, the
+    inputs made at the end; `shown`, the inputs that `top_inputs` names, by its column `picture`.
+
+    Tables: `attributions` (one row a moment, method and sample: class, score, prediction, and baseline and delta of
+    Integrated Gradients); `attribution_control` (`cascading_control` at the end); `heads` (`head_statistics` at every
+    moment and of an untrained network); `filters` (`filter_evolution`); `top_inputs` (of the `units` of each layer that
+    vary most over the probe); `top_inputs_control` (share of a unit's top inputs that are of one class: in the network,
+    an untrained one, and under shuffled labels); `preferred_inputs`; `left_out` (what this network does not allow, and
+    why). Tables without rows have their columns.
+
+    Raises OntogenyError if captum is missing, or a method that was named is not possible.
+    """
+    if find_spec("captum") is None:
+        raise OntogenyError("attribution needs captum, which is not installed: pip install 'ontogeny[explain]'")
+    inputs, labels = probe_of(trajectory)
+    chosen = spread_over_classes(labels, samples)
+    few, targets = inputs[chosen], labels[chosen]
+    shown = places(moments)
+    networks = networks_at(trajectory, [place.step for place in shown])
+    end = networks[shown[-1].step]
+    fresh = untrained_networks(trajectory, 1, seed)[0]
+    settings = _settings(baseline, integrated_steps, noisy_copies, seed)
+    left_out: list[dict[str, str]] = []
+    possible = _possible(end, few, targets, methods, settings, left_out)
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("attributions", "heads")}
+    progress = Progress(len(shown) + 3, f"features of {trajectory.run}")
+    by_name = {place.name: networks[place.step] for place in shown}
+    with atomic(path) as part, h5py.File(part, "w", track_order=False) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["run"] = trajectory.run
+        file.attrs["identity"] = trajectory.config["identity"]
+        _keep(file, "inputs", few.numpy())
+        _keep(file, "labels", targets.numpy())
+        for done, place in enumerate(shown, start=1):
+            group = file.create_group(place.name)
+            group.attrs["step"] = place.step
+            predicted = scores_of(networks[place.step], few).argmax(1).numpy()
+            for method in possible:
+                found = METHODS[method](networks[place.step], few, targets, **settings[method])
+                _keep(group, f"attribution/{method}", found.values.astype(np.float32))
+                tables["attributions"].append(
+                    pd.DataFrame(
+                        {**place.columns(), "method": method, "sample": chosen.numpy(), "label": targets.numpy(),
+                         "predicted": predicted, "score": found.scores, "baseline": found.baseline,
+                         "delta": np.nan if found.delta is None else found.delta}
+                    )
+                )  # fmt: skip
+            tables["heads"] += _attention(group, networks[place.step], inputs, few, place, seed, left_out)
+            progress.update(done, place.name)
+        heads = _joined(tables["heads"])
+        if len(heads):
+            idle = head_statistics(attention_maps(fresh, inputs), seed=seed).assign(control="untrained")
+            heads = pd.concat([heads, idle], ignore_index=True)[HEADS]
+        filters = _filters(file, by_name, tuple(few.shape[1:]), left_out)
+        tops, control, preferred = _inputs(
+            file, end, fresh, inputs, labels, trajectory.layers, units, ascent_steps, seed
+        )
+        progress.update(len(shown) + 1, "preferred inputs")
+    settings["smoothgrad"] = {"samples": min(noisy_copies, 8)}
+    cascade = [
+        cascading_control(method, end, fresh, few, targets, seed=seed, **settings[method]) for method in possible
+    ]
+    progress.update(progress.total, "controls")
+    steps = {place.name: place.step for place in shown}
+    return {
+        "attributions": _joined(tables["attributions"]),
+        "attribution_control": _joined(cascade),
+        "heads": heads if len(heads) else pd.DataFrame(columns=HEADS),
+        "filters": filters.assign(step=filters["moment"].map(steps)) if len(filters) else filters,
+        "top_inputs": tops,
+        "top_inputs_control": control,
+        "preferred_inputs": preferred,
+        "left_out": pd.DataFrame(left_out, columns=["analysis", "reason"]).drop_duplicates("analysis"),
+    }
+
+
+def _settings(baseline: str, steps: int, copies: int, seed: int) -> dict[str, dict[str, Any]]:
+    return {
+        "saliency": {},
+        "smoothgrad": {"samples": copies, "seed": seed},
+        "integrated_gradients": {"baseline": baseline, "steps": steps},
+        "grad_cam": {},
+    }
+
+
+def _possible(
+    network: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    wanted: Sequence[str] | None,
+    settings: Mapping[str, dict[str, Any]],
+    left_out: list[dict[str, str]],
+) -> list[str]:
+    """The methods that this network allows; a method that was named must be among them."""
+    found = []
+    for method in METHODS if wanted is None else wanted:
+        try:
+            METHODS[method](network, inputs[:1], targets[:1], **settings[method])
+        except OntogenyError as error:
+            if wanted is not None:
+                raise OntogenyError(f"features.methods names {method}: {error}") from None
+            left_out.append({"analysis": method, "reason": str(error)})
+            continue
+        found.append(method)
+    return found
+
+
+def _keep(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    group.create_dataset(name, data=values, compression="gzip", compression_opts=4, shuffle=True)
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _attention(
+    group: h5py.Group,
+    network: nn.Module,
+    inputs: Tensor,
+    few: Tensor,
+    place: Place,
+    seed: int,
+    left_out: list[dict[str, str]],
+) -> list[pd.DataFrame]:
+    try:
+        maps = attention_maps(network, inputs)
+    except OntogenyError as error:
+        left_out.append({"analysis": "attention", "reason": str(error)})
+        return []
+    for number, (layer, weights) in enumerate(maps.items()):
+        _keep(group, f"attention/{number}", weights.mean(0))
+        group[f"attention/{number}"].attrs["layer"] = layer
+    try:
+        rolled = attention_rollout(attention_maps(network, few))
+        _keep(group, "rollout", rolled.astype(np.float32))
+        picture = rollout_picture(network, rolled, tuple(few.shape[1:]))
+        if picture is not None:
+            _keep(group, "rollout_picture", picture.astype(np.float32))
+    except OntogenyError as error:
+        left_out.append({"analysis": "rollout", "reason": str(error)})
+    return [head_statistics(maps, seed=seed).assign(**place.columns(), control="none")]
+
+
+def rollout_picture(network: nn.Module, rolled: np.ndarray, shape: Sequence[int]) -> np.ndarray | None:
+    """Rollout on the plane of the image, (samples, 1, height, width); None where tokens are not pieces of it.
+
+    rolled: (samples, queries, tokens). A ViT shows what its class token rests on; a Transformer over rows or equal
+    pieces of the image shows the mean over queries, which is what is read out. A piece's weight is spread evenly.
+    """
+    samples, _, tokens = rolled.shape
+    _, height, width = shape
+    if detect_architecture(network) == "vit":
+        rows = round(((tokens - 1) * height / width) ** 0.5)
+        if rows == 0 or (tokens - 1) % rows or height % rows or width % ((tokens - 1) // rows):
+            return None
+        columns = (tokens - 1) // rows
+        grid = rolled[:, 0, 1:].reshape(samples, 1, rows, columns)
+        return grid.repeat(height // rows, axis=2).repeat(width // columns, axis=3)
+    pieces = rolled.mean(1)
+    if tokens == height:
+        return np.repeat(pieces[:, None, :, None], width, axis=3)
+    if shape[0] == 1 and (height * width) % tokens == 0:
+        return pieces.repeat(height * width // tokens, axis=1).reshape(samples, 1, height, width)
+    return None
+
+
+def _filters(
+    file: h5py.File, by_name: Mapping[str, nn.Module], shape: Sequence[int], left_out: list[dict[str, str]]
+) -> pd.DataFrame:
+    try:
+        for name, network in by_name.items():
+            _keep(file[name], "filters", first_layer_filters(network, shape).astype(np.float32))
+        return filter_evolution(by_name, shape)
+    except OntogenyError as error:
+        left_out.append({"analysis": "filters", "reason": str(error)})
+        return pd.DataFrame(columns=["moment", "filter", "norm", "cosine_first", "cosine_previous", "cosine_last"])
+
+
+def _inputs(
+    file: h5py.File,
+    network: nn.Module,
+    fresh: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    monitored: Iterable[str],
+    units: int,
+    ascent_steps: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Top inputs of chosen units, their purity beside its controls, and inputs made for these units."""
+    tops, control, made = [], [], []
+    count = min(TOP, len(inputs))
+    shuffled = labels[torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))]
+    for layer in hidden_layers(network, monitored, None, inputs):
+        spread = unit_activations(network, inputs, layer, pool="max").double().std(0)
+        chosen = sorted(torch.argsort(spread, descending=True, stable=True)[:units].tolist())
+        table = top_inputs(network, inputs, layer, count, labels)
+        idle = top_inputs(fresh, inputs, layer, count, labels)
+        mixed = table.assign(label=shuffled.numpy()[table["index"]])
+        for name, each in (("none", table), ("untrained", idle), ("shuffled labels", mixed)):
+            control.append({"layer": layer, "control": name, **_purity(each, count, seed)})
+        tops.append(table[table["unit"].isin(chosen)])
+        for unit in chosen:
+            try:
+                best = preferred_input(network, layer, unit, inputs.shape[1:], steps=ascent_steps, seed=seed)
+            except OntogenyError as error:
+                logger.info("no preferred input: %s", error)
+                continue
+            _keep(file, f"preferred/{layer}/{unit}", best.image)
+            natural = float(table.loc[table["unit"] == unit, "activation"].max())
+            made.append(
+                {"layer": layer, "unit": unit, "activation": best.activation, "start": best.start,
+                 "best_natural": natural, "norm": best.norm, "steps": ascent_steps}
+            )  # fmt: skip
+    joined = pd.concat(tops, ignore_index=True)
+    indices = sorted(set(joined["index"]))
+    _keep(file, "shown", inputs[indices].numpy())
+    joined = joined.assign(picture=joined["index"].map({index: place for place, index in enumerate(indices)}))
+    columns = ["layer", "unit", "activation", "start", "best_natural", "norm", "steps"]
+    return joined, pd.DataFrame(control), pd.DataFrame(made, columns=columns)
+
+
+def _purity(table: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
+    """Mean over active units of the largest share of one class among the top inputs, with its interval."""
+    active = table.groupby("unit")["activation"].transform("max") > 0
+    shares = table[active].groupby("unit")["label"].agg(lambda labels: labels.value_counts().iloc[0] / count)
+    row: dict[str, Any] = {"units": len(shares), "inputs": count}
+    if not len(shares):
+        return row | dict.fromkeys(("purity", "purity_low", "purity_high"), np.nan)
+    mean, low, high = mean_interval(shares.to_numpy(), bootstrap_weights(len(shares), 1000, seed), 0.95)
+    return row | {"purity": float(mean), "purity_low": float(low), "purity_high": float(high)}

@@ -1,0 +1,133 @@
+"""A declared list of interventions on a whole run: moments by name become networks, and all results one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ontogeny.activations.networks import Place, networks_at, place_of, probe_of
+from ontogeny.errors import OntogenyError
+from ontogeny.interventions._common import COLUMNS
+from ontogeny.interventions.run import run_intervention
+from ontogeny.jumps.plan import Moment
+from ontogeny.neurons.importance import shuffled_labels
+from ontogeny.progress import Progress
+from ontogeny.trajectory import Trajectory
+
+PLACE = ["entry", "intervention", "moment", "kind", "role", "step", "jump", "control", "source", "source_step"]
+PAIRS = ("patch", "interpolate")
+Task = tuple[dict[str, Any], list[Place], str]
+
+
+def interventions_of_run(
+    trajectory: Trajectory, moments: Iterable[Moment], specs: Sequence[Mapping[str, Any]], seed: int = 0
+) -> pd.DataFrame:
+    """Do every intervention of `specs` at the moments that it names, on the run's probe, and join the tables.
+
+    A spec is one of `run_intervention`, with moments as `start`, `end`, `jump` (every jump), `control` (every quiet
+    moment), `before` and `after` (of every jump), or a step. A pair of `before` and `after` is done at every jump, and
+    at every quiet moment matched to it as the control; a spec for jumps does nothing in a run without one. Whole-layer
+    ablations are repeated at the last moment under shuffled labels, as a control.
+
+    Columns: entry (position in `specs`, from 0), intervention, moment, kind, role, step (of the network that was
+    changed), jump (step of the jump concerned, or to which a control is matched), control (`none`, `quiet`,
+    `other inputs`, `random`, `shuffled labels`), source and source_step (of pairs), and those of `run_intervention`.
+    Every network is replayed once, in one walk.
+
+    Raises OntogenyError for a step or layer that the run does not have.
+    """
+    moments = list(moments)
+    tasks = [(entry, task) for entry, spec in enumerate(specs) for task in _tasks(spec, moments)]
+    wanted = {place.step for _, (_, chosen, _) in tasks for place in chosen}
+    networks = networks_at(trajectory, wanted) if wanted else {}
+    inputs, labels = probe_of(trajectory)
+    progress = Progress(len(tasks), f"interventions on {trajectory.run}")
+    tables = []
+    for done, (entry, (spec, chosen, control)) in enumerate(tasks, start=1):
+        models = {place.name: networks[place.step] for place in chosen}
+        used = shuffled_labels(labels, seed) if control == "shuffled labels" else labels
+        try:
+            table = run_intervention(spec, models, inputs, used, seed)
+        except OntogenyError as error:
+            raise OntogenyError(f"analyses.interventions[{entry}] on run {trajectory.run}: {error}") from None
+        tables.append(_placed(table, entry, spec, {place.name: place for place in chosen}, control))
+        progress.update(done, spec["kind"])
+    if not tables:
+        return pd.DataFrame(columns=[*PLACE, *(name for name in COLUMNS if name not in PLACE)])
+    joined = pd.concat([table.dropna(axis=1, how="all") for table in tables], ignore_index=True)
+    first = [*PLACE, *(name for name in COLUMNS if name not in PLACE)]
+    return joined.reindex(columns=[*first, *(name for name in joined.columns if name not in first)])
+
+
+def named_places(name: str | int, moments: Sequence[Moment]) -> list[Place]:
+    """The places that a moment of a spec stands for: none, one, or several."""
+    if isinstance(name, int):
+        return [Place(f"step {name}", "user", "at", name, None)]
+    if name in ("before", "after"):
+        return [place_of(moment, name) for moment in moments if moment.kind == "jump"]
+    return [place_of(moment) for moment in moments if moment.kind == name]
+
+
+def _tasks(spec: Mapping[str, Any], moments: Sequence[Moment]) -> list[Task]:
+    """What is to be run for one spec: the spec with names of places, these places, and which control it is."""
+    if spec["kind"] in PAIRS:
+        return _pairs(spec, moments)
+    names = spec.get("moments") or ["start", "jump", "end"]
+    chosen = [place for name in names for place in named_places(name, moments)]
+    chosen = sorted({place.name: place for place in chosen}.values(), key=lambda place: place.step)
+    if not chosen:
+        return []
+    tasks = [({**spec, "moments": [place.name for place in chosen]}, chosen, "none")]
+    if spec["kind"] == "ablate" and spec.get("units", "all") == "all":
+        last = chosen[-1]
+        tasks.append(({**spec, "moments": [last.name]}, [last], "shuffled labels"))
+    return tasks
+
+
+def _pairs(spec: Mapping[str, Any], moments: Sequence[Moment]) -> list[Task]:
+    settings = {key: value for key, value in spec.items() if key not in ("source", "target", "control")}
+    ends = (spec["source"], spec["target"])
+    by_jump = any(end in ("before", "after", "jump", "control") for end in ends)
+    given = spec.get("control")
+    tasks: list[Task] = []
+    if not by_jump:
+        pairs = [(tuple(_one(end, moments, None) for end in ends), "none")]
+    else:
+        pairs = []
+        for moment in moments:
+            if moment.kind == "jump":
+                pairs.append((tuple(_one(end, moments, moment) for end in ends), "none"))
+            elif moment.kind == "control" and given is None and set(ends) <= {"before", "after"}:
+                pairs.append((tuple(_one(end, moments, moment) for end in ends), "quiet"))
+    if given is not None and pairs:
+        pairs.append((tuple(_one(end, moments, None) for end in given), "quiet"))
+    for (source, target), control in pairs:
+        if source is not None and target is not None:
+            tasks.append(({**settings, "source": source.name, "target": target.name}, [source, target], control))
+    return tasks
+
+
+def _one(name: str | int, moments: Sequence[Moment], around: Moment | None) -> Place | None:
+    """The place of `name`; those of a jump are of the moment `around`, or of the first there is."""
+    if name in ("before", "after", "jump") and around is not None:
+        return place_of(around, "at" if name == "jump" else name)
+    if name == "control" and around is not None:
+        matched = [moment for moment in moments if moment.control_for == around.step]
+        return place_of(matched[0]) if matched else None
+    found = named_places(name, moments)
+    return found[0] if found else None
+
+
+def _placed(
+    table: pd.DataFrame, entry: int, spec: Mapping[str, Any], chosen: Mapping[str, Place], control: str
+) -> pd.DataFrame:
+    columns = pd.DataFrame([chosen[name].columns() for name in table["moment"]], index=table.index)
+    labelled = table.assign(**{name: columns[name] for name in columns}, entry=entry, control=control)
+    random = labelled["setting"].astype(str).str.startswith("random") & (labelled["intervention"] == "prune")
+    labelled.loc[random, "control"] = "random"
+    labelled.loc[labelled["setting"] == "shuffled", "control"] = "other inputs"
+    if "source" in labelled:
+        labelled["source_step"] = [chosen[name].step for name in labelled["source"]]
+    return labelled
