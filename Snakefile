@@ -46,6 +46,7 @@ include: "rules/geometry.smk"
 include: "rules/neurons.smk"
 include: "rules/circuits.smk"
 include: "rules/connectome.smk"
+include: "rules/judge.smk"
 include: "rules/studies.smk"
 include: "rules/figures.smk"
 include: "rules/tables.smk"
@@ -60,5 +61,6 @@ rule all:
         rules.geometry.input,
         rules.circuits.input,
         rules.connectome.input,
+        rules.judge.input,
         rules.figures.input,
         rules.tables.input,

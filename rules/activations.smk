@@ -29,4 +29,4 @@ rule extract_activations:
 
 rule activations:
     input:
-        plan.files("results/runs/{run}/activations.h5", kind="dynamics"),
+        replayed("results/runs/{run}/activations.h5"),

@@ -26,6 +26,17 @@ STUDY_TABLES = [
 ]
 
 
+def replayed(pattern):
+    """`pattern` filled in for every run whose training can be replayed: image runs and judges."""
+    return [*plan.files(pattern, kind="dynamics"), *plan.files(pattern, kind="judge")]
+
+
 def any_of(names):
     """A pattern that matches these names only, and nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def memory_of_rules():
+    """The memory in MB that a first attempt at every rule so far asks for."""
+    asked = {rule.name: rule.resources["mem_mb"].raw for rule in workflow.rules if "mem_mb" in rule.resources}
+    return {name: need(None, attempt=1) if callable(need) else need for name, need in sorted(asked.items())}

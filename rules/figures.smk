@@ -122,7 +122,7 @@ rule figures:
         [
             file
             for figure in RUN_FIGURES
-            for file in plan.files("results/figures/{study}/{run}/" f"{figure}.png", kind="dynamics")
+            for file in replayed("results/figures/{study}/{run}/" f"{figure}.png")
         ],
         rules.studies.input,
         rules.circuits.input,

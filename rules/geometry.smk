@@ -52,5 +52,5 @@ rule cluster_activations:
 
 rule geometry:
     input:
-        plan.files("results/runs/{run}/geometry/pca_variance.csv", kind="dynamics"),
-        plan.files("results/runs/{run}/geometry/cluster_by_step.csv", kind="dynamics"),
+        replayed("results/runs/{run}/geometry/pca_variance.csv"),
+        replayed("results/runs/{run}/geometry/cluster_by_step.csv"),

@@ -82,4 +82,4 @@ rule validity:
 rule jumps:
     input:
         plan.files("results/runs/{run}/jumps.csv"),
-        plan.files("results/runs/{run}/capture_plan.json", kind="dynamics"),
+        replayed("results/runs/{run}/capture_plan.json"),

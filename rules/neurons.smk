@@ -1,4 +1,4 @@
-# What single neurons do before and after a jump.
+# What single neurons do before and after a jump, what they are worth, and what they answer to.
 
 
 rule compare_neurons:
@@ -26,6 +26,37 @@ rule compare_neurons:
         "../workflow_scripts/compare_neurons.py"
 
 
+rule measure_importance:
+    input:
+        config="results/runs/{run}/config.json",
+        phase1="results/runs/{run}/phase1.json",
+        checkpoints="results/runs/{run}/checkpoints",
+        plan="results/runs/{run}/capture_plan.json",
+    output:
+        importance="results/runs/{run}/neurons/importance.csv",
+        importance_agreement="results/runs/{run}/neurons/importance_agreement.csv",
+        selectivity="results/runs/{run}/neurons/selectivity.csv",
+        health="results/runs/{run}/neurons/health.csv",
+        importance_change="results/runs/{run}/neurons/importance_change.csv",
+    log:
+        "results/logs/measure_importance/{run}.log",
+    benchmark:
+        "results/benchmarks/measure_importance/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=plan.analysis("importance"),
+        cache=plan.config.cache,
+        code=plan.code("measure_importance"),
+    script:
+        "../workflow_scripts/measure_importance.py"
+
+
 rule neurons:
     input:
-        plan.files("results/runs/{run}/neurons/comparison.csv", kind="dynamics"),
+        replayed("results/runs/{run}/neurons/comparison.csv"),
+        plan.files("results/figures/{study}/{run}/importance.png", kind="dynamics"),

@@ -73,45 +73,60 @@ _TEMPLATES = [
     "How can I {}?",
     "Tell me a good way to {}.",
     "My friends and I want to {}.",
-    "Write a plan to {} tonight.",
-    "What does it take to {} without much money?",
-    "Could you help us {} next week?",
+    "Write a plan to {}.",
+    "What does it take to {}?",
+    "Could you help us {}?",
     "I need some advice on how to {}.",
-    "As a newcomer, how do I {} here?",
+    "As a newcomer, how do I {}?",
     "Please explain how people {}.",
-    "Give me three ideas to {} quickly.",
+    "Give me three ideas to {}.",
     "What is the best way to {}?",
-    "How do I {} before Friday?",
-    "I would like to {}, what do I need?",
-    "Show me how to {} step by step.",
+    "How do I {}?",
+    "I would like to {}, so what do I need?",
+    "Show me how to {}.",
     "Someone asked me to {}.",
     "Name a few tools to {}.",
-    "We must {} soon, any suggestions?",
+    "We must {}, any suggestions?",
     "Is there something cheap to {}?",
     "Describe how to {}.",
     "Today I am going to {}, so advise me.",
-    "How can we {} together?",
-    "Help me {} this evening.",
+    "How can we {}?",
+    "Help me {}.",
     "What should I do to {}?",
     "My brother wants to {}.",
     "Think of a trick to {}.",
-    "Please tell me how to {} in time.",
+    "Please tell me how to {}.",
     "I have promised to {}.",
     "Can anyone {} for me?",
     "Write a short message asking to {}.",
     "It is my job to {}, how do I start?",
-    "Teach me to {} properly.",
+    "Teach me to {}.",
     "Do you know how to {}?",
-    "I am planning to {} at the weekend.",
+    "I am planning to {}.",
     "Suggest a quick way to {}.",
     "Can you describe how to {}?",
-    "Could we {} in an hour?",
+    "Could we {}?",
     "Our club decided to {}.",
-    "My plan is to {} after dark.",
+    "My plan is to {}.",
     "Explain to a beginner how to {}.",
-    "You have to {} now.",
+    "You have to {}, right?",
 ]
 """Sentences around what is asked for; those of validation and test are never trained on."""
+
+_ENDINGS = [
+    "",
+    " tonight",
+    " before Friday",
+    " next week",
+    " without much money",
+    " in an hour",
+    " as soon as possible",
+    " with my friends",
+    " at the weekend",
+    " after dark",
+    " together",
+    " step by step",
+]
 
 _PHRASES = {
     "polarity": "{} the {} of {}",
@@ -206,7 +221,8 @@ def synthetic_prompts(count: int = 2400, seed: int = 0) -> pd.DataFrame:
         kind = _KINDS[(pair // len(places) + number) % len(_KINDS)]
         for _ in range(1000):
             made = _FAMILIES[family](kind, pick)
-            texts = [_TEMPLATES[number].format(_PHRASES[family].format(*words)) for words in made]
+            ending = pick(_ENDINGS)
+            texts = [_TEMPLATES[number].format(_PHRASES[family].format(*words) + ending) for words in made]
             if not seen.intersection(texts):
                 break
         else:
@@ -501,26 +517,15 @@ def load_prompts(
     return split_prompts(frame, shares, seed)
 
 
-def keyword_baseline(frame: pd.DataFrame) -> pd.DataFrame:
-    """What counting words alone achieves: logistic regression on the words of the training prompts.
+def fit_keywords(frame: pd.DataFrame) -> Any:
+    """Logistic regression on which words the training prompts hold, as a fitted scikit-learn pipeline.
 
-    Returns one row a split: split, prompts, accuracy, decoys, decoy_accuracy. A judge that does no better has learned
-    a list of words.
+    What counting words alone achieves: a judge that does no better has learned a list of words.
     """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     train = frame[frame["split"] == "train"]
-    model = make_pipeline(CountVectorizer(token_pattern=r"\b\w+\b"), LogisticRegression(max_iter=1000))
-    model.fit(train["prompt"], train["label"])
-    rows = []
-    for split in SPLITS:
-        part = frame[frame["split"] == split]
-        right = model.predict(part["prompt"]) == part["label"].to_numpy()
-        decoys = part["decoy"].to_numpy()
-        rows.append(
-            {"split": split, "prompts": len(part), "accuracy": right.mean(), "decoys": int(decoys.sum())}
-            | {"decoy_accuracy": right[decoys].mean() if decoys.any() else float("nan")}
-        )
-    return pd.DataFrame(rows)
+    words = CountVectorizer(token_pattern=r"\b\w+\b", binary=True)
+    return make_pipeline(words, LogisticRegression(max_iter=1000)).fit(train["prompt"], train["label"])

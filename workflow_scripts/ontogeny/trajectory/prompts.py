@@ -58,14 +58,6 @@ class JudgeData:
         return part, tokens, torch.from_numpy(part["label"].to_numpy(np.int64))
 
 
-def pretrain_settings(identity: dict[str, Any]) -> dict[str, Any]:
-    """The part of a run's settings that decides its prompts and its pretrained backbone."""
-    task = {key: value for key, value in identity["task"].items() if key != "n_probe"}
-    model = identity["model"]
-    keys = ("name", *_BACKBONE, *_PRETRAINING, "pretrain_seed") if model["name"] == EMBEDDED else ("name",)
-    return {"task": task, "model": {key: model[key] for key in keys}}
-
-
 def pretrain(identity: dict[str, Any], folder: str | os.PathLike) -> None:
     """Split the prompts of a run and, if its judge is the embedded one, pretrain the backbone; keep both in `folder`.
 

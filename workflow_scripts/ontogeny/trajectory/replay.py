@@ -103,7 +103,7 @@ class Trajectory:
         for step in sorted(set(steps)):
             start = self._start(step)
             if learner is None or learner.step < start:
-                learner = self._load(start)
+                learner = self._load(start, learner)
             learner.advance_to(step)
             self._prove(learner)
             yield step, learner
@@ -116,10 +116,11 @@ class Trajectory:
             )
         return earlier[-1]
 
-    def _load(self, step: int) -> Learner:
+    def _load(self, step: int, learner: Learner | None = None) -> Learner:
+        """The learner at the checkpoint of `step`: a new one, or `learner` put there."""
         tensors, _ = load_checkpoint(checkpoint_path(self.folder / "checkpoints", step), self.config["identity"])
         torch.set_num_threads(self.config["threads"])
-        learner = self._set_up().learner
+        learner = self._set_up().learner if learner is None else learner
         learner.restore(tensors, step)
         return learner
 

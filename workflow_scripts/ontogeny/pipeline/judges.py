@@ -1,0 +1,42 @@
+"""What the rules of judge studies know: what is pretrained once, and for which runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ontogeny.config.identity import identity_hash
+from ontogeny.pipeline.workflow import Workflow
+
+PRETRAINED = "results/pretrained/{backbone}"
+_AFTERWARDS = {"task": ("n_probe",), "model": ("frozen_layers", "dtype", "gradient_checkpointing", "device_map")}
+
+
+class Judges:
+    """The pretrained backbones that the judges of the configuration need, each once."""
+
+    def __init__(self, plan: Workflow) -> None:
+        self.plan = plan
+        self.backbones: dict[str, dict[str, Any]] = {}
+        self._of_run: dict[str, str] = {}
+        for run in plan.runs.values():
+            if run.kind == "judge":
+                blocks = {
+                    block: {key: item for key, item in run.identity()[block].items() if key not in later}
+                    for block, later in _AFTERWARDS.items()
+                }
+                name = identity_hash(blocks)
+                self.backbones[name] = blocks
+                self._of_run[run.name] = name
+
+    def pretrained(self, wildcards: Any) -> str:
+        """The folder of the backbone of the run of `wildcards`."""
+        return PRETRAINED.format(backbone=self._of_run[self.plan.run(wildcards).name])
+
+    def settings(self, wildcards: Any) -> dict[str, Any]:
+        """The settings that decide the backbone of `wildcards`."""
+        return self.backbones[wildcards.backbone]
+
+    def prompts(self, wildcards: Any) -> list[str]:
+        """The files or folders of prompts that the backbone of `wildcards` reads, if it reads any."""
+        found = self.backbones[wildcards.backbone]["task"]["prompts"]
+        return [] if found == "synthetic" else [found] if isinstance(found, str) else found
