@@ -19,6 +19,9 @@ from numba import njit
 COUNT, LIST, SAMPLE = 0, 1, 2
 _RIGHT = 4096
 _BUCKETS = 256
+_FEWEST = 256  # combinations of middle neurons to rank, at least
+_RANKS = 512
+_NARROW = 0.02  # a tail adds no more than this
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -193,6 +196,415 @@ def _tally_hits(hits, matched, first, stop):
 
 
 @njit(cache=True, nogil=True)
+def _exact_gains(sets, sizes, weights, biases, samples, kind, slope, sources, n_sources, exact):
+    """What each neuron of the last hidden layer adds to the output, in the float32 arithmetic of `reference`.
+
+    `sets` as in `reference`, of the layers before the last; sources: active inputs of the last hidden layer,
+    ascending. Fills exact (neurons, sets of sources, samples).
+    """
+    depth = len(sizes) - 2
+    now = np.zeros(sizes.max(), np.float32)
+    then = np.zeros(sizes.max(), np.float32)
+    sums = np.zeros(1 << n_sources, np.float32)
+    for s in range(samples.shape[1]):
+        for i in range(sizes[0]):
+            now[i] = np.float32(samples[i, s])
+        for layer in range(depth - 1):
+            for j in range(sizes[layer + 1]):
+                then[j] = np.float32(0.0)
+                if sets[layer, j]:
+                    total = np.float32(0.0)
+                    for i in range(sizes[layer]):
+                        if (sets[layer, j] >> i) & 1:
+                            total = total + np.float32(weights[layer, j, i]) * now[i]
+                    total = total + np.float32(biases[layer, j])
+                    if kind == 0:
+                        then[j] = total if total > 0 else total * np.float32(slope)
+                    else:
+                        then[j] = np.float32(_activate(np.float64(total), kind, slope))
+            for j in range(sizes[layer + 1]):
+                now[j] = then[j]
+        for k in range(sizes[depth]):
+            b = np.float32(biases[depth - 1, k])
+            v = np.float32(weights[depth, 0, k])
+            for i in range(n_sources):
+                # the sets whose last input is i: each adds i to a set of earlier ones
+                product = np.float32(weights[depth - 1, k, sources[i]]) * now[sources[i]]
+                for t in range(1 << i):
+                    sums[(1 << i) + t] = sums[t] + product
+            for t in range(1, 1 << n_sources):
+                total = sums[t] + b
+                if kind == 0:
+                    total = total if total > 0 else total * np.float32(slope)
+                else:
+                    total = np.float32(_activate(np.float64(total), kind, slope))
+                exact[k, t, s] = v * total
+
+
+@njit(cache=True, nogil=True)
+def _perfect(chosen, exact, bias, targets, rows_of, budget):
+    """As `reference`, for input sets `chosen` (neurons,) of the last hidden layer, from its `_exact_gains`."""
+    bad = 0
+    for s in range(exact.shape[2]):
+        total = np.float32(0.0)
+        for k in range(exact.shape[0]):
+            if chosen[k] > 0:
+                total = total + exact[k, chosen[k], s]
+        out = np.float64(total + np.float32(bias))
+        if targets[s] == 0:
+            good = -0.5 <= out <= 0.5
+        else:
+            good = 0.5 < out < 1.5
+        if not good:
+            bad += rows_of[s]
+            if bad > budget:
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _bound(before, gains, low, high, lower, upper, n_samples, n_sets, closed, outer, inner):
+    """For every input set of the next neuron, how far the outputs must go at least (`outer`) and may go (`inner`).
+
+    before (rows,): sums so far; gains (rows, sets): what the neuron adds; low, high (rows,): what it and all after it
+    add at least and at most; lower, upper: the same without it. Rows that cannot come to `closed` are left out.
+    """
+    for t in range(n_sets):
+        outer[t] = 0.0
+        inner[t] = 0.0
+    for s in range(before.shape[0]):
+        v = before[s]
+        if v + high[s] < closed and -v - low[s] < closed:
+            continue
+        lo = lower[s]
+        hi = upper[s]
+        g = gains[s]
+        for t in range(n_sets):
+            x = v + g[t]
+            a = x + lo
+            b = -x - hi
+            a = a if a > b else b
+            outer[t] = a if a > outer[t] else outer[t]
+        if s < n_samples:
+            for t in range(n_sets):
+                x = v + g[t]
+                a = x + hi
+                b = -x - lo
+                a = a if a > b else b
+                inner[t] = a if a > inner[t] else inner[t]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ones(x):
+    """The number of bits set in a 64-bit word."""
+    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@njit(cache=True, nogil=True)
+def _count_ones(words):
+    total = np.uint64(0)
+    for w in range(words.shape[0]):
+        total += _ones(words[w])
+    return np.int64(total)
+
+
+@njit(cache=True, nogil=True)
+def _classes(p, n_mid, last, by_lack, at_most):
+    """Bit sets over the combinations of `n_mid` neurons with input sets among p inputs.
+
+    by_lack[missing, lack]: those that lack `lack` of the inputs `missing` (a subset), and have the others;
+    at_most[a]: those with at most `a` active neurons.
+    """
+    n_sets = 1 << p
+    for m in range(n_sets**n_mid):
+        rest = m
+        union = 0
+        now = 0
+        for _ in range(n_mid):
+            t = rest % n_sets
+            rest //= n_sets
+            union |= t
+            now += 1 if t > 0 else 0
+        bit = np.uint64(1) << np.uint64(m & 63)
+        for missing in range(n_sets):
+            by_lack[missing, missing & ~union, m >> 6] |= bit
+        for a in range(now, last + 1):
+            at_most[a, m >> 6] |= bit
+
+
+@njit(cache=True, nogil=True)
+def _sums(gains, order, first, stop, n_sets, s, out):
+    """What neurons first..stop of `order` add on sample s, for all their combinations, the first fastest."""
+    size = 1
+    out[0] = 0.0
+    for a in range(first, stop):
+        g = gains[order[a]]
+        for t in range(n_sets - 1, -1, -1):
+            x = g[t, s] if t > 0 else 0.0
+            mine = out[t * size : (t + 1) * size]
+            for r in range(size):
+                mine[r] = out[r] + x
+        size *= n_sets
+
+
+@njit(cache=True, nogil=True)
+def _rank(values, floor, scale, n_buckets, below):
+    """below[q]: as bits, the combinations whose value lies in one of the first q buckets, (x - floor) * scale."""
+    n_words = below.shape[1]
+    for q in range(n_buckets + 1):
+        for w in range(n_words):
+            below[q, w] = np.uint64(0)
+    for m in range(values.shape[0]):
+        q = np.int64((values[m] - floor) * scale)
+        below[q + 1, m >> 6] |= np.uint64(1) << np.uint64(m & 63)
+    for q in range(1, n_buckets + 1):
+        before = below[q - 1]
+        now = below[q]
+        for w in range(n_words):
+            now[w] |= before[w]
+
+
+@njit(cache=True, nogil=True)
+def _add(bits, planes, pending, number):
+    """Add a bit set to vertical counters: as `number` sets before it, 2^k of them make one of weight 2^k."""
+    carry = bits
+    k = 0
+    while (number >> k) & 1:
+        plane = planes[k]
+        wait = pending[k]
+        into = pending[planes.shape[0] + (k & 1)]
+        for w in range(bits.shape[0]):
+            a = plane[w]
+            b = wait[w]
+            c = carry[w]
+            both = a ^ b
+            plane[w] = both ^ c
+            into[w] = (a & b) | (both & c)
+        carry = into
+        k += 1
+    wait = pending[k]
+    for w in range(bits.shape[0]):
+        wait[w] = carry[w]
+
+
+@njit(cache=True, nogil=True)
+def _empty(planes, pending, number, weight, hits):
+    """Add what `number` sets have counted, times `weight`, to hits (combinations,), and clear the counters."""
+    k = 0
+    while number >> k:
+        for w in range(planes.shape[1]):
+            x = planes[k, w]
+            y = pending[k, w] if (number >> k) & 1 else np.uint64(0)
+            planes[k, w] = np.uint64(0)
+            if x | y:
+                mine = hits[64 * w : 64 * w + 64]
+                for b in range(mine.shape[0]):
+                    at = np.uint64(b)
+                    one = np.uint64(1)
+                    mine[b] += np.int64(((x >> at) & one) + ((y >> at) & one)) * (weight << k)
+        k += 1
+
+
+@njit(cache=True, nogil=True)
+def _complete(
+    before,
+    gains,
+    low,
+    high,
+    outer,
+    inner,
+    edge,
+    closed,
+    tail,
+    tail_gains,
+    tail_low,
+    tail_high,
+    values,
+    floors,
+    scales,
+    n_buckets,
+    below,
+    known,
+    by_lack,
+    at_most,
+    union,
+    full_union,
+    room,
+    ways,
+    bits_in,
+    numbers,
+    whole,
+    lacks,
+    hits,
+    tail_hits,
+    planes,
+    pending,
+    added,
+    buffers,
+    doubtful,
+):
+    """Count the perfect completions of a left half but for its last neuron, for all input sets of that neuron.
+
+    before (samples,): sums so far; gains (rows, sets): what the last left neuron adds; low, high: what all after it
+    add at least and at most; outer, inner: its bounds from `_bound`. values (samples, M): sums of the M combinations
+    of the middle neurons, whose ranks are the bit sets `below` (samples, buckets + 1, words), made when needed.
+    `tail` is 0, or 1 for one more neuron after them, which adds tail_gains (rows, sets).
+    Fills numbers (sets,): perfect circuits; whole (sets,): input sets with which nothing can go wrong, as number of
+    circuits; lacks: middle combinations by the inputs that they leave to the tail; hits, tail_hits: circuits in which
+    a combination, a set of the tail takes part (with `planes`, see `_add`). What float64 cannot decide goes to
+    doubtful (n,): left set, tail set, combination as bits 0, 6 and 12 up. Returns (n, left halves visited).
+    """
+    n_samples = values.shape[0]
+    n_sets = numbers.shape[0]
+    n_words = below.shape[2]
+    one = np.uint64(1)
+    sure = buffers[0]
+    maybe = buffers[1]
+    part = buffers[2]
+    used = np.empty(n_samples, np.int64)
+    sums = np.empty(n_samples)
+    worst = np.empty(n_sets)
+    n_doubtful = 0
+    visited = 0
+    for t in range(n_sets):
+        numbers[t] = 0
+        whole[t] = 0
+        if outer[t] > edge:
+            continue
+        missing = full_union & ~(union | t)
+        left = room - (1 if t > 0 else 0)
+        if left < 0:
+            continue
+        if left >= ways.shape[0] - 1 and inner[t] < closed:
+            whole[t] = ways[-1, bits_in[missing]]
+            continue
+        visited += 1
+        for w in range(n_words):
+            sure[w] = ~np.uint64(0)
+            maybe[w] = ~np.uint64(0)
+        if not tail:
+            have = by_lack[missing, 0]
+            few = at_most[min(left, at_most.shape[0] - 1)]
+            for w in range(n_words):
+                sure[w] = have[w] & few[w]
+                maybe[w] = have[w] & few[w]
+        n_used = 0
+        for s in range(n_samples):
+            v = before[s] + gains[s, t]
+            over = v + high[s] >= closed
+            under = v + low[s] <= -closed
+            if not (over or under):
+                continue
+            used[n_used] = s
+            sums[n_used] = v
+            n_used += 1
+            floor = floors[s]
+            scale = scales[s]
+            ranks = below[s]
+            if not known[s]:
+                known[s] = True
+                _rank(values[s], floor, scale, n_buckets, ranks)
+            if over:
+                x = (closed - tail_high[s] - v - floor) * scale
+                y = (edge - tail_low[s] - v - floor) * scale
+                a = ranks[0 if x < 0 else np.int64(min(x, n_buckets))]
+                b = ranks[0 if y < 0 else np.int64(min(y + 1, n_buckets))]
+                for w in range(n_words):
+                    sure[w] &= a[w]
+                    maybe[w] &= b[w]
+            if under:
+                x = (-closed - tail_low[s] - v - floor) * scale
+                y = (-edge - tail_high[s] - v - floor) * scale
+                a = ranks[0 if x < 0 else np.int64(min(x + 1, n_buckets))]
+                b = ranks[0 if y < 0 else np.int64(min(y, n_buckets))]
+                for w in range(n_words):
+                    sure[w] &= ~a[w]
+                    maybe[w] &= ~b[w]
+        number = 0
+        for w in range(n_words):
+            unsure = maybe[w] & ~sure[w]
+            while unsure:
+                bit = unsure & (~unsure + one)
+                unsure ^= bit
+                m = 64 * w + np.int64(_ones(bit - one))
+                # where the ranks cannot tell, its own sums do
+                reach = -1.0
+                away = -1.0
+                for i in range(n_used):
+                    x = sums[i] + values[used[i], m]
+                    a = x + tail_high[used[i]]
+                    b = -x - tail_low[used[i]]
+                    reach = max(reach, max(a, b))
+                    a = x + tail_low[used[i]]
+                    b = -x - tail_high[used[i]]
+                    away = max(away, max(a, b))
+                if reach < closed:
+                    sure[w] |= bit
+                elif away <= edge:
+                    if not tail:
+                        doubtful[n_doubtful] = (m << 12) | t
+                        n_doubtful += 1
+                        continue
+                    for q in range(n_sets):
+                        worst[q] = 0.0
+                    for i in range(n_used):
+                        x = sums[i] + values[used[i], m]
+                        if x + tail_high[used[i]] >= closed or -x - tail_low[used[i]] >= closed:
+                            g = tail_gains[used[i]]
+                            for q in range(n_sets):
+                                a = abs(x + g[q])
+                                worst[q] = a if a > worst[q] else worst[q]
+                    lack = missing & ~((m % n_sets) | (m // n_sets))
+                    own = 0
+                    for q in range(n_sets):
+                        if worst[q] <= edge and lack & ~q == 0:
+                            if worst[q] < closed:
+                                own += 1
+                                tail_hits[q] += 1
+                            else:
+                                doubtful[n_doubtful] = (m << 12) | (q << 6) | t
+                                n_doubtful += 1
+                    hits[m] += own
+                    number += own
+        if tail:
+            lack = missing
+            while True:
+                those = by_lack[missing, lack]
+                for w in range(n_words):
+                    part[w] = sure[w] & those[w]
+                n = _count_ones(part)
+                if n:
+                    lacks[lack] += n
+                    q = bits_in[lack]
+                    number += n * ways[1, q]
+                    _add(part, planes[q], pending[q], added[q])
+                    added[q] += 1
+                if lack == 0:
+                    break
+                lack = (lack - 1) & missing
+        else:
+            n = _count_ones(sure)
+            if n:
+                number += n
+                _add(sure, planes[0], pending[0], added[0])
+                added[0] += 1
+        numbers[t] = number
+    return n_doubtful, visited
+
+
+@njit(cache=True, nogil=True)
+def _middle(p, last):
+    """How many neurons with p inputs to rank together; 0 where ranks do not pay."""
+    n_mid = 1
+    while n_mid < (last + 1) // 2 and 1 << (p * n_mid) < _FEWEST:
+        n_mid += 1
+    return n_mid if n_mid < last and p <= 6 and p * (last - 1) < 62 and 1 << (p * n_mid) >= _FEWEST else 0
+
+
+@njit(cache=True, nogil=True)
 def search(
     sizes,
     weights,
@@ -295,6 +707,44 @@ def search(
     matched = np.zeros(room_right, np.int32)
     hits = np.zeros(room_right, np.int32)
     sets = np.zeros((depth, widest), np.int64)
+    chosen = np.zeros(last, np.int64)
+    exact = np.zeros((last, 1 << sizes[depth - 1], n_samples), np.float32)
+    exact_known = False
+
+    # counting by ranks
+    by_rank = mode == COUNT and strict and n_samples <= 64
+    room_middle = 1
+    n_ranked = 0
+    if by_rank:
+        for p in range(1, sizes[depth - 1] + 1):
+            n_mid = _middle(p, last)
+            if n_mid:
+                n_ranked = p
+                room_middle = max(room_middle, 1 << (p * n_mid))
+    by_rank = room_middle > 1
+    n_words = (room_middle + 63) // 64
+    n_lists = 1 << n_ranked
+    mids = np.zeros((n_samples, room_middle))
+    below = np.zeros((n_samples if by_rank else 1, _RANKS + 1 if by_rank else 1, n_words), np.uint64)
+    floors = np.zeros(n_samples)
+    scales = np.zeros(n_samples)
+    known = np.zeros(n_samples, np.bool_)
+    by_lack = np.zeros((n_ranked + 1, n_lists, n_lists, n_words), np.uint64)
+    at_most = np.zeros((n_ranked + 1, last + 1, n_words), np.uint64)
+    classes_known = np.zeros(sizes[depth - 1] + 1, np.bool_)
+    by_set = np.zeros((last, rows, options))
+    outer = np.zeros((last, options))
+    inner = np.zeros((last, options))
+    mid_hits = np.zeros(room_middle, np.int64)
+    tail_hits = np.zeros(options, np.int64)
+    lacks = np.zeros(options, np.int64)
+    numbers = np.zeros(options, np.int64)
+    whole = np.zeros(options, np.int64)
+    planes = np.zeros((n_ranked + 1, 40, n_words), np.uint64)
+    pending = np.zeros((n_ranked + 1, 42, n_words), np.uint64)
+    added = np.zeros(n_ranked + 1, np.int64)
+    buffers = np.zeros((3, n_words), np.uint64)
+    doubtful = np.empty(n_lists * room_middle * n_lists, np.int32)
 
     # completions of a left part by m free neurons over p inputs when q inputs are still unused: ways[p, m, q]
     most_inputs = sizes[depth - 1]
@@ -458,9 +908,207 @@ def search(
                                         shifts[layer, k]
                                     )
                         built = False
+                        exact_known = False
                         leaf_found = 0
-                        # left half, depth first
                         level = 0
+                        n_mid = _middle(p, last) if by_rank else 0
+                        if n_mid:
+                            closed = 0.5 - margin
+                            tail = 0
+                            if allowed >= last and last > n_mid + 1 and n_mid == 2:
+                                tail = 1
+                                for s in range(n_samples):
+                                    if high[last - 1, s] - low[last - 1, s] > _NARROW:
+                                        tail = 0
+                            n_left = last - n_mid - tail
+                            end = n_left + n_mid
+                            size = 1 << (p * n_mid)
+                            words = size // 64
+                            for a in range(last):
+                                if a < n_left or a >= end:
+                                    for s in range(rows):
+                                        for t in range(1, n_sets):
+                                            by_set[a, s, t] = gains[order[a], t, s]
+                            tail_low = low[end]
+                            tail_high = high[end]
+                            if not classes_known[p]:
+                                classes_known[p] = True
+                                _classes(p, n_mid, last, by_lack[p, :, :, :words], at_most[p, :, :words])
+                            left_union[0] = 0
+                            left_active[0] = 0
+                            picked[0] = -1
+                            while level >= 0:
+                                picked[level] += 1
+                                if picked[level] == 0:
+                                    _bound(
+                                        partial[level],
+                                        by_set[level],
+                                        low[level],
+                                        high[level],
+                                        low[level + 1],
+                                        high[level + 1],
+                                        n_samples,
+                                        n_sets,
+                                        closed,
+                                        outer[level],
+                                        inner[level],
+                                    )
+                                    if level == n_left - 1:
+                                        if not built:
+                                            built = True
+                                            for s in range(n_samples):
+                                                _sums(gains, order, n_left, end, n_sets, s, mids[s])
+                                                lo = low[n_left, s] - low[end, s]
+                                                hi = high[n_left, s] - high[end, s]
+                                                lo -= 1e-9 * (1 + abs(lo))
+                                                hi += 1e-9 * (1 + abs(hi))
+                                                floors[s] = lo
+                                                scales[s] = _RANKS / (hi - lo)
+                                                known[s] = False
+                                        free = last - n_left
+                                        n_doubtful, more = _complete(
+                                            partial[level],
+                                            by_set[level],
+                                            low[n_left],
+                                            high[n_left],
+                                            outer[level],
+                                            inner[level],
+                                            edge,
+                                            closed,
+                                            tail,
+                                            by_set[end - 1 + tail],
+                                            tail_low,
+                                            tail_high,
+                                            mids[:, :size],
+                                            floors,
+                                            scales,
+                                            _RANKS,
+                                            below[:, :, :words],
+                                            known,
+                                            by_lack[p, :, :, :words],
+                                            at_most[p, :, :words],
+                                            left_union[level],
+                                            full_union,
+                                            allowed - left_active[level],
+                                            ways[p, : free + 1],
+                                            bits_in,
+                                            numbers[:n_sets],
+                                            whole[:n_sets],
+                                            lacks,
+                                            mid_hits,
+                                            tail_hits,
+                                            planes[:, :, :words],
+                                            pending[:, :, :words],
+                                            added,
+                                            buffers[:, :words],
+                                            doubtful,
+                                        )
+                                        visited += more
+                                        for at in range(n_doubtful):
+                                            decided += 1
+                                            if not exact_known:
+                                                exact_known = True
+                                                for a in range(depth - 1):
+                                                    for k in range(sizes[a + 1]):
+                                                        sets[a, k] = expand[a, choice[a, k]]
+                                                _exact_gains(
+                                                    sets,
+                                                    sizes,
+                                                    weights,
+                                                    biases,
+                                                    samples,
+                                                    kind,
+                                                    slope,
+                                                    active[layer],
+                                                    p,
+                                                    exact,
+                                                )
+                                            t = doubtful[at] & 63
+                                            q = (doubtful[at] >> 6) & 63
+                                            m = doubtful[at] >> 12
+                                            for a in range(level):
+                                                chosen[order[a]] = picked[a]
+                                            chosen[order[level]] = t
+                                            rest = m
+                                            for a in range(n_left, end):
+                                                chosen[order[a]] = rest % n_sets
+                                                rest //= n_sets
+                                            if tail:
+                                                chosen[order[end]] = q
+                                            if _perfect(chosen, exact, biases[depth, 0], targets, rows_of, budget):
+                                                numbers[t] += 1
+                                                mid_hits[m] += 1
+                                                if tail:
+                                                    tail_hits[q] += 1
+                                        total = 0
+                                        for t in range(n_sets):
+                                            number = numbers[t] + whole[t]
+                                            if number:
+                                                total += number
+                                                last_marginals[order[level], expand[layer, t]] += number
+                                                if whole[t]:
+                                                    accepted[n_left, full_union & ~(left_union[level] | t)] += 1
+                                                    any_accepted[n_left] = True
+                                        if total:
+                                            found += total
+                                            leaf_found += total
+                                            for a in range(level):
+                                                last_marginals[order[a], expand[layer, picked[a]]] += total
+                                        level -= 1
+                                        continue
+                                t = picked[level]
+                                if t >= n_sets:
+                                    level -= 1
+                                    continue
+                                if outer[level, t] > edge:
+                                    continue
+                                left_union[level + 1] = left_union[level] | t
+                                left_active[level + 1] = left_active[level] + (1 if t > 0 else 0)
+                                free = last - level - 1
+                                if inner[level, t] < closed and allowed - left_active[level + 1] >= free:
+                                    # whatever the other neurons do, every output is right
+                                    lack = full_union & ~left_union[level + 1]
+                                    number = ways[p, free, bits_in[lack]]
+                                    found += number
+                                    leaf_found += number
+                                    for a in range(level + 1):
+                                        last_marginals[order[a], expand[layer, picked[a]]] += number
+                                    accepted[level + 1, lack] += 1
+                                    any_accepted[level + 1] = True
+                                    continue
+                                for s in range(rows):
+                                    partial[level + 1, s] = partial[level, s] + by_set[level, s, t]
+                                level += 1
+                                picked[level] = -1
+                            if built and leaf_found > 0:
+                                for q in range(p + 1):
+                                    if added[q]:
+                                        _empty(
+                                            planes[q, :, :words],
+                                            pending[q, :, :words],
+                                            added[q],
+                                            ways[p, tail, q],
+                                            mid_hits,
+                                        )
+                                        added[q] = 0
+                                for m in range(size):
+                                    if mid_hits[m]:
+                                        rest = m
+                                        for a in range(n_left, end):
+                                            last_marginals[order[a], expand[layer, rest % n_sets]] += mid_hits[m]
+                                            rest //= n_sets
+                                        mid_hits[m] = 0
+                                for lack in range(n_sets if tail else 0):
+                                    if lacks[lack]:
+                                        for t in range(n_sets):
+                                            if lack & ~t == 0:
+                                                tail_hits[t] += lacks[lack]
+                                        lacks[lack] = 0
+                                for t in range(n_sets if tail else 0):
+                                    last_marginals[order[end], expand[layer, t]] += tail_hits[t]
+                                    tail_hits[t] = 0
+                            built = False
+                        # left half, depth first
                         left_union[0] = 0
                         left_active[0] = 0
                         left_code[0] = 0
@@ -654,14 +1302,26 @@ def search(
                                     ok = wrong <= budget
                                     if ok and wrong + unsure > budget:
                                         decided += 1
-                                        for a in range(depth - 1):
-                                            for k in range(sizes[a + 1]):
-                                                sets[a, k] = expand[a, choice[a, k]]
+                                        if not exact_known:
+                                            exact_known = True
+                                            for a in range(depth - 1):
+                                                for k in range(sizes[a + 1]):
+                                                    sets[a, k] = expand[a, choice[a, k]]
+                                            _exact_gains(
+                                                sets,
+                                                sizes,
+                                                weights,
+                                                biases,
+                                                samples,
+                                                kind,
+                                                slope,
+                                                active[layer],
+                                                p,
+                                                exact,
+                                            )
                                         for a in range(last):
-                                            sets[depth - 1, order[a]] = expand[layer, picked[a]]
-                                        ok = reference(
-                                            sets, sizes, weights, biases, samples, targets, rows_of, budget, kind, slope
-                                        )
+                                            chosen[order[a]] = picked[a]
+                                        ok = _perfect(chosen, exact, biases[depth, 0], targets, rows_of, budget)
                                     if not ok:
                                         matched[r] = np.int32(0)
                                         tally = np.int32(tally - 1)
