@@ -314,6 +314,33 @@ class GeometrySettings(Settings):
     seed: int = Field(0, ge=0, description="Seed of the clustering and of its resampling.")
 
 
+class MapSettings(Settings):
+    """The map of one layer through training, all moments in one fit."""
+
+    method: Literal["tsne", "umap"] = Field(
+        "tsne", description="Dynamic t-SNE, or aligned UMAP, whose compilation alone takes most of a minute a run."
+    )
+    layer: str | None = Field(None, description="Layer by display name; the last but one, if not given.")
+    frames: int = Field(12, ge=2, le=200, description="Steps that are mapped, about; the strongest jumps are added.")
+    samples: int = Field(256, ge=24, le=2000, description="Probe samples that are mapped, from the first on.")
+    neighbours: float | None = Field(
+        None, ge=2, description="Perplexity, or UMAP's neighbours; 30, or a quarter of the samples, if not given."
+    )
+    coupling: float = Field(0.1, ge=0, description="How strongly a sample is held in its place between moments.")
+    seed: int = Field(0, ge=0, description="Seed of the null maps, and of UMAP.")
+
+
+class BoundarySettings(Settings):
+    """The decision boundary: margins, distances, and its course through planes of the inputs."""
+
+    frames: int = Field(6, ge=2, le=100, description="Steps at which it is measured, besides those at jumps.")
+    strongest: int = Field(2, ge=0, description="Jumps before and after which it is measured, and their controls.")
+    planes: int = Field(4, ge=1, le=200, description="Planes of three inputs each.")
+    resolution: int = Field(60, ge=10, le=500, description="Points along a side of a plane.")
+    samples: int = Field(256, ge=3, description="Probe samples whose margins and distances are measured.")
+    seed: int = Field(0, ge=0, description="Seed of the triples of inputs, and of the bootstrap.")
+
+
 class NeuronSettings(Settings):
     """Comparison of single neurons before and after a jump."""
 
@@ -346,6 +373,8 @@ class Analyses(Settings):
     validity: ValiditySettings = Field(default_factory=ValiditySettings)
     captures: CaptureSettings = Field(default_factory=CaptureSettings)
     geometry: GeometrySettings = Field(default_factory=GeometrySettings)
+    maps: MapSettings = Field(default_factory=MapSettings)
+    boundary: BoundarySettings = Field(default_factory=BoundarySettings)
     neurons: NeuronSettings = Field(default_factory=NeuronSettings)
     importance: ImportanceSettings = Field(default_factory=ImportanceSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)

@@ -5,6 +5,8 @@ A classifier is any `model(x) -> logits` in PyTorch, with inputs of any shape, u
 
 from __future__ import annotations
 
+import os
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
+from ontogeny.files import atomic
 from ontogeny.geometry.components import pca
 
 
@@ -334,6 +337,23 @@ def boundary_of_moments(
         "changed_components",
     ]
     return pd.DataFrame(by_step), pd.DataFrame(by_plane), pd.DataFrame(changes, columns=columns), arrays
+
+
+def write_regions(path: str | os.PathLike, arrays: dict[str, np.ndarray]) -> None:
+    """Write the arrays of `boundary_of_moments` as one `.npz`; the same arrays, the same bytes."""
+    with atomic(path) as part:
+        np.savez_compressed(part, allow_pickle=False, **arrays)
+
+
+def read_regions(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The arrays that `write_regions` wrote. Raises OntogenyError if the file is none."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise OntogenyError(f"{path} does not exist") from None
+    except (OSError, ValueError, zipfile.BadZipFile):
+        raise OntogenyError(f"{path} holds no regions: draw the boundary again") from None
 
 
 def _median(values: np.ndarray, seed: int, resamples: int = 399) -> tuple[float, float, float]:

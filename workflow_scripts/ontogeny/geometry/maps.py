@@ -44,7 +44,7 @@ def fit_maps(
     neighbours: float = 30.0,
     coupling: float = 0.1,
     components: int = 50,
-    iterations: int = 375,
+    iterations: int = 300,
     seed: int = 0,
 ) -> Maps:
     """Map the rows of every matrix (samples, features) to the plane, all moments in one fit.

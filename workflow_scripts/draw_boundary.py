@@ -1,0 +1,16 @@
+"""Measure a run's decision boundary through training, and keep its regions on two planes to draw."""
+
+from ontogeny.files import write_csv
+from ontogeny.geometry.boundary import write_regions
+from ontogeny.geometry.map_run import boundary_of_run
+from ontogeny.jumps.plan import read_plan
+from ontogeny.pipeline import job
+from ontogeny.trajectory import Trajectory
+
+with job(snakemake) as (files, output, params):
+    trajectory = Trajectory(files.config.removesuffix("/config.json"), cache_dir=params.cache)
+    steps, planes, changes, arrays = boundary_of_run(trajectory, read_plan(files.plan).moments, **params.settings)
+    write_csv(output.steps, steps)
+    write_csv(output.planes, planes)
+    write_csv(output.changes, changes)
+    write_regions(output.regions, arrays)

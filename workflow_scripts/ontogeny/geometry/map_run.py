@@ -1,0 +1,127 @@
+"""The map and the decision boundary of a whole run, by replay of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ontogeny.activations.networks import networks_at, probe_of
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.geometry.boundary import boundary_of_moments
+from ontogeny.geometry.maps import frame_steps, map_moments
+from ontogeny.jumps.plan import Moment
+from ontogeny.models import without_fast_path
+from ontogeny.tracking.capture import ActivationCapture
+from ontogeny.trajectory import Trajectory
+
+
+def map_of_run(
+    trajectory: Trajectory,
+    moments: Iterable[Moment],
+    layer: str | None = None,
+    frames: int = 12,
+    samples: int = 256,
+    neighbours: float | None = None,
+    strongest: int = 4,
+    chunk: int = 256,
+    **settings: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The map of one layer at about `frames` steps of a run, the `strongest` jumps among them (see `map_moments`).
+
+    layer: by display name; the last but one, if None. samples: of the probe, from the first on. neighbours: as in
+    `fit_maps`; 30, or a quarter of the samples where that is less, if None. Both tables begin with the layer; the
+    table of quality ends with the neighbours and with the kind of moment that each step is (`frame` if none).
+
+    Raises OntogenyError for a layer that the run did not monitor.
+    """
+    name = _layer(trajectory, layer)
+    inputs, labels = probe_of(trajectory, samples)
+    shown = _marked(moments, strongest)
+    steps = frame_steps(trajectory.last_step, frames, sorted(shown))
+    matrices = []
+    for _, learner in trajectory.walk(steps):
+        matrices.append(_matrix(learner, trajectory.layers[name], inputs, chunk))
+    count = len(labels)
+    near = min(30.0, count / 4) if neighbours is None else neighbours
+    places, quality = map_moments(
+        matrices, steps, labels.numpy(), quality_neighbours=min(10, (count - 1) // 2), neighbours=near, **settings
+    )
+    places.insert(0, "layer", name)
+    quality.insert(0, "layer", name)
+    return places, quality.assign(neighbours=near, kind=[shown.get(step, "frame") for step in steps])
+
+
+def boundary_of_run(
+    trajectory: Trajectory,
+    moments: Iterable[Moment],
+    frames: int = 6,
+    strongest: int = 2,
+    **settings: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
+    """The boundary at about `frames` steps of a run, and before and after its `strongest` jumps and their controls.
+
+    Returns what `boundary_of_moments` does; compared are these jumps, these controls, and each frame with the one
+    before it (kind `frame`).
+    """
+    moments = list(moments)
+    steps = frame_steps(trajectory.last_step, frames)
+    pairs = [
+        {"kind": kind, "step": moment.step, "before": moment.before, "after": moment.after}
+        for kind, moment in _compared(moments, strongest)
+    ]
+    pairs += [{"kind": "frame", "step": b, "before": a, "after": b} for a, b in pairwise(steps)]
+    wanted = sorted({*steps, *(pair[end] for pair in pairs for end in ("before", "after"))})
+    inputs, labels = probe_of(trajectory, settings.get("samples"))
+    networks = networks_at(trajectory, wanted)
+    return boundary_of_moments(networks.items(), pairs, inputs.numpy(), labels.numpy(), **settings)
+
+
+def _layer(trajectory: Trajectory, layer: str | None) -> str:
+    names = list(trajectory.layers)
+    if layer is None:
+        return names[max(len(names) - 2, 0)]
+    if layer not in names:
+        raise unknown("layer", layer, names, f"run {trajectory.run}")
+    return layer
+
+
+def _matrix(learner: Any, path: str, inputs: torch.Tensor, chunk: int) -> np.ndarray:
+    parts: list[np.ndarray] = []
+
+    def keep(_: str, activation: torch.Tensor) -> None:
+        parts.append(activation.detach().flatten(1).float().cpu().numpy())
+
+    model = learner.model
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), without_fast_path(), ActivationCapture(model, {"layer": path}, transform=keep):
+        for offset in range(0, len(inputs), chunk):
+            model(inputs[offset : offset + chunk].to(learner.device))
+    model.train(was_training)
+    if not parts:
+        raise OntogenyError(f"layer {path} gave no activations to map: choose one that the network calls")
+    return np.concatenate(parts)
+
+
+def _strongest(moments: Sequence[Moment], count: int) -> list[Moment]:
+    jumps = [moment for moment in moments if moment.kind == "jump"]
+    return sorted(jumps, key=lambda moment: (-(moment.score or 0.0), moment.step))[:count]
+
+
+def _marked(moments: Iterable[Moment], strongest: int) -> dict[int, str]:
+    """Step to kind, of the start, the end, the user's steps and the strongest jumps."""
+    moments = list(moments)
+    found = {moment.step: moment.kind for moment in moments if moment.kind in ("start", "end", "user")}
+    return found | {moment.step: "jump" for moment in _strongest(moments, strongest)}
+
+
+def _compared(moments: Sequence[Moment], strongest: int) -> list[tuple[str, Moment]]:
+    jumps = _strongest(moments, strongest)
+    steps = {moment.step for moment in jumps}
+    controls = [moment for moment in moments if moment.kind == "control" and moment.control_for in steps]
+    return sorted([*(("jump", m) for m in jumps), *(("control", m) for m in controls)], key=lambda pair: pair[1].step)
