@@ -133,6 +133,31 @@ def test_count_agrees_with_the_list(engine, sizes):
             np.testing.assert_allclose(counted.mean_sparsity, listed.sparsity.mean(axis=0))
 
 
+@pytest.mark.parametrize("sizes", [(2, 4, 4, 1), (2, 3, 6, 1)])
+def test_count_by_ranks_agrees_with_the_list(sizes):
+    """Networks wide enough for combinations of the last layer to be ranked; ties and a neuron of no weight too."""
+    rng = np.random.default_rng(1)
+    nets = [(trained_nets(sizes, 4, gate=(0, 0, 0, 1))[0], {}), (random_net(sizes, 1), {"min_sparsity": 0.3})]
+    nets.append((trained_nets(sizes, 4)[0], {"candidates": "published"}))
+    for quiet in (False, True):
+        weights = [rng.integers(-4, 5, (b, a)) / 4 for a, b in itertools.pairwise(sizes)]
+        biases = [rng.integers(-2, 3, b) / 4 for b in sizes[1:]]
+        if quiet:
+            weights[-1][0, 1] = 2**-10
+        nets.append(((weights, biases), {}))
+    seen = 0
+    for net, settings in nets:
+        for gate in (None, (0, 0, 0, 1)):
+            rows = truth_table(2, gate=gate)
+            listed = enumerate_circuits(*net, *rows, **settings)
+            counted = count_circuits(*net, *rows, **settings)
+            assert counted.count == len(listed)
+            for share, mask in zip(counted.edge_participation, listed.edge_masks):
+                np.testing.assert_allclose(share, mask.mean(axis=0) if len(listed) else 0, atol=1e-12)
+            seen += len(listed)
+    assert seen > 10_000
+
+
 def test_both_engines_find_the_same():
     x, y = truth_table(2, copies=6, noise=0.2)
     for activation in FUNCTIONS:
