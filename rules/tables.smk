@@ -24,6 +24,8 @@ rule list_experiments:
         mem_mb=800,
         runtime=10,
     params:
+        benchmarks="results/benchmarks",
+        swept=plan.swept(),
         code=plan.code("list_experiments"),
     script:
         "../workflow_scripts/list_experiments.py"
@@ -50,6 +52,7 @@ rule merge_benchmarks:
         runtime=10,
     params:
         benchmarks="results/benchmarks",
+        mem_mb=memory_of_rules(),
         code=plan.code("merge_benchmarks"),
     script:
         "../workflow_scripts/merge_benchmarks.py"

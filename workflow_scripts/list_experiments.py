@@ -1,4 +1,4 @@
-"""List every run: settings, outcome, versions."""
+"""List every run: settings, outcome, cost, versions."""
 
 from pathlib import Path
 
@@ -6,5 +6,6 @@ from ontogeny.files import write_csv
 from ontogeny.pipeline import job
 from ontogeny.pipeline.tables import experiment_table
 
-with job(snakemake) as (files, output, _):
-    write_csv(output.table, experiment_table(Path(config).parent for config in files.configs))
+with job(snakemake) as (files, output, params):
+    folders = [Path(config).parent for config in files.configs]
+    write_csv(output.table, experiment_table(folders, params.benchmarks, params.swept))

@@ -5,4 +5,4 @@ from ontogeny.pipeline import job
 from ontogeny.pipeline.tables import cost_table
 
 with job(snakemake) as (_, output, params):
-    write_csv(output.table, cost_table(params.benchmarks))
+    write_csv(output.table, cost_table(params.benchmarks, params.mem_mb))

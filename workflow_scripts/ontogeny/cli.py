@@ -48,7 +48,81 @@ def _parser() -> argparse.ArgumentParser:
 
     validity = commands.add_parser("validity", help="measure a detector's false alarms and recall", add_help=False)
     validity.set_defaults(command=_validity)
+
+    show = commands.add_parser("show", help="tell all about one run: settings, outcome, jumps, files, time")
+    show.add_argument("run")
+    show.add_argument("--directory", default=".", help="the folder that holds results (.)")
+    show.set_defaults(command=_show)
+
+    status = commands.add_parser("status", help="tell what is done, runs, failed and why, or waits")
+    status.add_argument("--config", help="the configuration whose runs are wanted (config.yaml, if it is there)")
+    status.add_argument("--directory", default=".", help="the folder that holds results (.)")
+    status.set_defaults(command=_status)
+
+    compare = commands.add_parser("compare", help="compare two configurations, or two folders of results")
+    compare.add_argument("a")
+    compare.add_argument("b")
+    compare.add_argument("--out", help="write a page (.html) with the figures side by side")
+    compare.add_argument("--same", action="store_true", help="end with exit status 1 unless nothing differs")
+    compare.set_defaults(command=_compare)
+
+    archive = commands.add_parser("archive", help="pack results for publication, as an RO-Crate")
+    archive.add_argument("runs", nargs="*", help="runs to pack; everything, if none is named")
+    archive.add_argument("--out", required=True, help="the zip file to write")
+    archive.add_argument("--config", help="the configuration to pack with them (config.yaml, if it is there)")
+    archive.add_argument("--directory", default=".", help="the folder that holds results (.)")
+    archive.add_argument("--name", help="title of the archive")
+    archive.add_argument("--license", help="URL of the licence")
+    archive.set_defaults(command=_archive)
+
+    unpack = commands.add_parser("unpack", help="unpack an archive, checked, so that nothing needs to rerun")
+    unpack.add_argument("file")
+    unpack.add_argument("folder", help="a new folder")
+    unpack.set_defaults(command=_unpack)
     return parser
+
+
+def _show(given: argparse.Namespace) -> None:
+    from ontogeny.pipeline.overview import describe_run
+
+    print(describe_run(given.run, given.directory), end="")
+
+
+def _status(given: argparse.Namespace) -> None:
+    from ontogeny.config import read_config, runs_of
+    from ontogeny.pipeline.overview import describe_state
+
+    config = given.config or _default_config()
+    wanted = list(runs_of(read_config(config)).values()) if config else None
+    print(describe_state(given.directory, wanted), end="")
+
+
+def _default_config() -> str | None:
+    return "config.yaml" if Path("config.yaml").is_file() else None
+
+
+def _compare(given: argparse.Namespace) -> int:
+    from ontogeny.pipeline.compare import compare, comparison_page, comparison_text
+
+    found = compare(given.a, given.b)
+    print(comparison_text(found), end="")
+    if given.out:
+        write_text(Path(given.out), comparison_page(found))
+    return int(given.same and not found.equal)
+
+
+def _archive(given: argparse.Namespace) -> None:
+    from ontogeny.pipeline.archive import pack
+
+    config = given.config or _default_config()
+    count = pack(given.out, given.directory, given.runs, config, given.name, given.license)
+    print(f"{given.out}: {count} files")
+
+
+def _unpack(given: argparse.Namespace) -> None:
+    from ontogeny.pipeline.archive import unpack
+
+    print(f"{given.folder}: {unpack(given.file, given.folder)} files")
 
 
 def _check(given: argparse.Namespace) -> None:

@@ -83,6 +83,11 @@ class Workflow:
         """The settings that decide what the run of `wildcards` computes."""
         return self.run(wildcards).identity()
 
+    def swept(self) -> dict[str, dict[str, Any]]:
+        """The runs that sweeps made: the key that was swept, and the values they got."""
+        made = {run.name: run.swept for run in self.runs.values() if run.swept is not None}
+        return {name: {"key": origin.key, "values": origin.values} for name, origin in made.items()}
+
     def capture_steps(self, wildcards: Any) -> list[int]:
         """The steps of the run of `wildcards` that the user wants captured."""
         return self.run(wildcards).settings.capture_steps

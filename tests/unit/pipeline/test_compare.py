@@ -1,0 +1,106 @@
+"""Differences in settings, numbers, figures and bytes are found, told and shown without harm."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ontogeny.cli import main
+from ontogeny.errors import OntogenyError
+from ontogeny.pipeline.compare import compare, comparison_page, comparison_text
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def trees(tmp_path):
+    root = tmp_path / "a" / "results"
+    for place in ("runs/mlp", "figures/s", "tables", "benchmarks/x", "logs/x"):
+        (root / place).mkdir(parents=True)
+    (root / "runs/mlp/config.json").write_text(json.dumps({"settings": {"training": {"steps": 5}}, "run": "mlp"}))
+    (root / "runs/mlp/activations.h5").write_bytes(b"123")
+    (root / "tables/t.csv").write_text("name,value,flag,missing\na,1.0,True,\nb,2.0,True,\n")
+    (root / "benchmarks/x/y.tsv").write_text("s\n1\n")
+    Image.fromarray(np.full((40, 60, 3), 255, np.uint8)).save(root / "figures/s/f.png")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    return tmp_path / "a", tmp_path / "b"
+
+
+def test_equal_trees_differ_in_nothing_whatever_they_cost(trees):
+    (trees[1] / "results/benchmarks/x/y.tsv").write_text("s\n2\n")
+    found = compare(*trees)
+    assert found.equal
+    assert found.same == 4
+    assert "no difference" in comparison_text(found)
+
+
+def test_every_kind_of_difference_is_found(trees):
+    b = trees[1] / "results"
+    (b / "runs/mlp/config.json").write_text(json.dumps({"settings": {"training": {"steps": 6}}, "run": EVIL}))
+    (b / "runs/mlp/activations.h5").write_bytes(b"124")
+    (b / "tables/t.csv").write_text(f"name,value,flag,missing\n{EVIL},1.0,True,\nb,2.5,False,\n")
+    (b / f"tables/{EVIL.replace('/', '')}.csv").write_text("x\n1\n")
+    pixels = np.full((40, 60, 3), 255, np.uint8)
+    pixels[:4] = 0
+    Image.fromarray(pixels).save(b / "figures/s/f.png")
+    found = compare(*trees)
+    assert ("mlp", "settings.training.steps", 5, 6) in found.settings
+    assert ("tables/t.csv", "value", 0.5, 0.2, 1) in found.numbers
+    assert {row[1] for row in found.numbers} == {"name", "value", "flag"}
+    assert [(name, round(share, 3)) for name, share, _ in found.figures] == [("figures/s/f.png", 0.1)]
+    assert found.files == ["runs/mlp/activations.h5"]
+    assert len(found.only_b) == 1
+    page = comparison_page(found)
+    assert EVIL not in page
+    assert "&lt;script&gt;" in page
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+    assert "data:image/png;base64," in page
+    assert "10% of pixels" in comparison_text(found)
+
+
+def test_tables_of_other_shapes_and_broken_files_are_told(trees):
+    b = trees[1] / "results"
+    (b / "tables/t.csv").write_text("name,value,other\na,,1\n")
+    (b / "figures/s/f.png").write_bytes(b"no picture")
+    found = compare(*trees)
+    told = comparison_text(found)
+    assert "rows: 2 and 1" in told
+    assert "other (only in B)" in told
+    assert found.figures[0][2] == b""
+    assert comparison_page(found)
+
+
+def test_configurations(tmp_path):
+    for name, steps, extra in (("a", 5, ""), ("b", 6, ", two: {}")):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"studies: {{s: {{runs: {{one: {{training: {{steps: {steps}}}}}{extra}}}}}}}\n"
+            f"analyses: {{geometry: {{components: {steps}}}}}\n"
+        )
+    found = compare(tmp_path / "a.yaml", tmp_path / "b.yaml")
+    assert ("one", "training.steps", 5, 6) in found.settings
+    assert ("analyses of s", "geometry.components", 5, 6) in found.settings
+    assert (found.only_a, found.only_b) == ([], ["two"])
+    assert compare(tmp_path / "a.yaml", tmp_path / "a.yaml").equal
+
+
+def test_the_command_ends_as_asked(trees, tmp_path, capsys):
+    assert main(["compare", *map(str, trees), "--same"]) == 0
+    (trees[1] / "results/runs/mlp/activations.h5").write_bytes(b"124")
+    assert main(["compare", *map(str, trees), "--out", str(tmp_path / "page.html")]) == 0
+    assert main(["compare", *map(str, trees), "--same"]) == 1
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert "activations.h5" in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared_is_one_sentence(trees, tmp_path):
+    with pytest.raises(OntogenyError, match="does not exist"):
+        compare(trees[0], tmp_path / "nowhere")
+    (tmp_path / "c.yaml").write_text("studies: {}\n")
+    with pytest.raises(OntogenyError, match="a folder and a file"):
+        compare(trees[0], tmp_path / "c.yaml")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(OntogenyError, match="holds no results"):
+        compare(trees[0], tmp_path / "empty")

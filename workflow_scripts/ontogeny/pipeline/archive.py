@@ -1,0 +1,263 @@
+"""Results packed for publication as an RO-Crate 1.1, and unpacked to a state in which nothing needs to rerun."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import stat
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import atomic, disk_errors, json_text
+from ontogeny.pipeline.overview import results_folder, runs_in
+from ontogeny.provenance import revision, versions
+
+CRATE = "ro-crate-metadata.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MEDIA = {
+    ".csv": "text/csv",
+    ".gif": "image/gif",
+    ".h5": "application/x-hdf5",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".log": "text/plain",
+    ".mp4": "video/mp4",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".tsv": "text/tab-separated-values",
+    ".txt": "text/plain",
+    ".yaml": "application/yaml",
+}
+_WHEN = ("starttime", "endtime")
+
+
+def pack(
+    out: str | os.PathLike,
+    folder: str | os.PathLike = ".",
+    runs: Sequence[str] = (),
+    config: str | os.PathLike | None = None,
+    name: str | None = None,
+    license: str | None = None,
+) -> int:
+    """Pack the results in `folder` into the zip file `out`; return the number of files in it.
+
+    All results, or of the named `runs` their own files and figures. With them go what Snakemake knows of how each was
+    made (without times), the configuration, the environment and an RO-Crate description with checksums. The same
+    results give the same bytes. `license` is a URL. Raises OntogenyError if a run is unknown or nothing is there.
+    """
+    folder, results = Path(folder), results_folder(folder)
+    known = runs_in(results)
+    for run in runs:
+        if run not in known:
+            raise unknown("run", run, known, str(results))
+    chosen = [path for path in _files(results) if not runs or _belongs(path.relative_to(results), runs)]
+    if not chosen:
+        raise OntogenyError(f"{results} holds no finished files yet; make some with snakemake --cores 2")
+    entries: dict[str, Path | bytes] = {f"results/{path.relative_to(results).as_posix()}": path for path in chosen}
+    about = _made_by_snakemake(results.parent, entries)
+    entries |= about
+    if config is not None:
+        entries["config.yaml"] = Path(config)
+        if not Path(config).is_file():
+            raise OntogenyError(f"{config} does not exist; name the configuration of these results with --config")
+    entries["environment.txt"] = _environment().encode()
+    sums = {entry: _digest(source) for entry, source in sorted(entries.items())}
+    newest = max(path.stat().st_mtime for path in chosen)
+    title = name or ("Results: " + ", ".join(runs) if runs else "Results")
+    crate = _crate(sums, title, license, time.strftime("%Y-%m-%d", time.gmtime(newest)), runs or known)
+    with atomic(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        _add(archive, CRATE, json_text(crate).encode())
+        for entry in sorted(entries):
+            _add(archive, entry, entries[entry])
+    return len(entries) + 1
+
+
+def unpack(file: str | os.PathLike, folder: str | os.PathLike) -> int:
+    """Unpack an archive of `pack` into `folder`, new or empty; return the number of files.
+
+    Every file is checked against its checksum, and all get one time stamp, so that Snakemake finds nothing newer
+    than what was made of it. Raises OntogenyError if the file is no such archive, is damaged, or names a file outside
+    of the folder.
+    """
+    file, folder = Path(file), Path(folder)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise OntogenyError(f"{folder} is not empty; unpack into a new folder")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            sums = _sums(archive, file)
+            written = [_write(archive, name, digest, folder, file) for name, digest in sums.items()]
+    except FileNotFoundError:
+        raise OntogenyError(f"{file} does not exist") from None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error) as error:
+        raise OntogenyError(f"{file} is damaged or no zip file ({error}); get a whole copy") from None
+    now = time.time()
+    for path in [*written, *folder.rglob("*")]:
+        os.utime(path, (now, now))
+    return len(written)
+
+
+def _files(results: Path) -> Iterator[Path]:
+    """What belongs to results: no links, no half files, no state of unfinished training; Snakemake's stamps do."""
+    for path in sorted(results.rglob("*")):
+        parts = path.relative_to(results).parts
+        hidden = [part for part in parts if part.startswith(".") and part != ".snakemake_timestamp"]
+        if path.is_file() and not path.is_symlink() and not hidden:
+            yield path
+
+
+def _belongs(path: Path, runs: Sequence[str]) -> bool:
+    """Whether a file is one of these runs': its path holds the name of the run, whole."""
+    text = path.as_posix()
+    return any(re.search(rf"(?:^|/){re.escape(run)}(?:/|\.[a-z0-9]+$)", text) for run in runs)
+
+
+def _made_by_snakemake(folder: Path, entries: dict[str, Any]) -> dict[str, bytes]:
+    """Snakemake's records of how each packed file was made, with the times in them set to 0."""
+    found: dict[str, bytes] = {}
+    place = folder / ".snakemake" / "metadata"
+    for record in sorted(place.rglob("*")) if place.is_dir() else ():
+        if record.is_file():
+            name = record.relative_to(place).as_posix()
+            try:
+                made = base64.urlsafe_b64decode(name.replace("/@", "").replace("@", "").encode()).decode()
+                told = json.loads(record.read_bytes())
+            except ValueError:
+                continue
+            if made in entries or any(entry.startswith(f"{made}/") for entry in entries):
+                told |= {key: 0 for key in _WHEN if key in told}
+                found[f".snakemake/metadata/{name}"] = json.dumps(told, sort_keys=True).encode()
+    return found
+
+
+def _environment() -> str:
+    found = {dist.metadata["Name"]: dist.version for dist in metadata.distributions() if dist.metadata["Name"]}
+    return "".join(f"{name}=={found[name]}\n" for name in sorted(found, key=str.lower))
+
+
+def _read(source: Path | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    with open(source, "rb") as handle:
+        while chunk := handle.read(1 << 20):
+            yield chunk
+
+
+def _digest(source: Path | bytes) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    for chunk in _read(source):
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def _add(archive: zipfile.ZipFile, name: str, source: Path | bytes) -> None:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.external_attr = (stat.S_IFREG | 0o644) << 16
+    info.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(info, "w", force_zip64=True) as target:
+        for chunk in _read(source):
+            target.write(chunk)
+
+
+def _crate(
+    sums: dict[str, tuple[str, int]], title: str, license: str | None, date: str, runs: Sequence[str]
+) -> dict[str, Any]:
+    """The description (RO-Crate 1.1, https://w3id.org/ro/crate/1.1)."""
+    said = versions()
+    software = {
+        "@id": "#ontogeny",
+        "@type": "SoftwareApplication",
+        "name": "Ontogeny",
+        "softwareVersion": said["ontogeny"],
+        "version": revision() or "unknown",
+        "softwareRequirements": {"@id": "environment.txt"},
+    }
+    root: dict[str, Any] = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": title,
+        "description": f"Trajectories, analyses, tables and figures of {len(runs)} runs: {', '.join(runs)}.",
+        "datePublished": date,
+        "hasPart": [{"@id": _uri(name)} for name in sums],
+        "mentions": {"@id": "#making"},
+    }
+    if license:
+        root["license"] = {"@id": license}
+    making = {
+        "@id": "#making",
+        "@type": "CreateAction",
+        "name": "Run of the pipeline",
+        "instrument": {"@id": "#ontogeny"},
+        "description": ", ".join(f"{key} {value}" for key, value in said.items()),
+        "result": [{"@id": _uri(name)} for name in sums if name.startswith("results/")],
+    }
+    if "config.yaml" in sums:
+        making["object"] = {"@id": "config.yaml"}
+    files = [
+        {
+            "@id": _uri(name),
+            "@type": "File",
+            "name": name,
+            "contentSize": str(size),
+            "sha256": digest,
+            "encodingFormat": _MEDIA.get(PurePosixPath(name).suffix, "application/octet-stream"),
+        }
+        for name, (digest, size) in sums.items()
+    ]
+    descriptor = {
+        "@id": CRATE,
+        "@type": "CreativeWork",
+        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+        "about": {"@id": "./"},
+    }
+    extra = [{"@id": license, "@type": "CreativeWork", "name": license}] if license else []
+    context = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}]
+    return {"@context": context, "@graph": [descriptor, root, software, making, *extra, *files]}
+
+
+def _uri(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe="/@=+,.-_~")
+
+
+def _sums(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
+    """Names and checksums of the files of an archive, from its description."""
+    try:
+        graph = json.loads(archive.read(CRATE))["@graph"]
+        sums = {entry["name"]: entry["sha256"] for entry in graph if entry.get("@type") == "File"}
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise OntogenyError(f"{file} is not an archive of results: {CRATE} is not in it, or says nothing") from None
+    extra = sorted(set(archive.namelist()) - set(sums) - {CRATE})
+    missing = sorted(set(sums) - set(archive.namelist()))
+    if extra or missing:
+        what = f"holds {extra[0]}, which its description does not name" if extra else f"lacks {missing[0]}"
+        raise OntogenyError(f"{file} {what}; get a whole copy")
+    return {**sums, CRATE: ""}
+
+
+def _write(archive: zipfile.ZipFile, name: str, digest: str, folder: Path, file: Path) -> Path:
+    parts = PurePosixPath(name).parts
+    if PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or ":" in parts[0]:
+        raise OntogenyError(f"{file} names {name}, which lies outside of the folder; do not trust it")
+    path, found = folder.joinpath(*parts), hashlib.sha256()
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(name) as source, open(path, "wb") as target:
+            while chunk := source.read(1 << 20):
+                found.update(chunk)
+                target.write(chunk)
+    if digest and found.hexdigest() != digest:
+        path.unlink()
+        raise OntogenyError(f"{file} is damaged: {name} is not what its checksum says; get a whole copy")
+    return path

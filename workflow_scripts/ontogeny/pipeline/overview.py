@@ -1,0 +1,249 @@
+"""What a folder of results holds: one run in full, or the state of all runs and jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import read_json, read_table
+from ontogeny.pipeline.tables import cost_of, flat
+
+TRAINERS = ("train_", "fit_")
+"""How the names of the rules begin that train."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job that left a log: its rule, its wildcards as a path, `done`, `running`, `failed` or `interrupted`."""
+
+    rule: str
+    name: str
+    state: str
+    reason: str
+    log: Path
+
+
+def results_folder(folder: str | os.PathLike) -> Path:
+    """The folder of results that `folder` is or holds. Raises OntogenyError if it is neither."""
+    folder = Path(folder)
+    for place in (folder / "results", folder):
+        if (place / "runs").is_dir() or (place / "logs").is_dir():
+            return place
+    raise OntogenyError(f"{folder} holds no results (no folder runs or logs in it); make some with snakemake --cores 2")
+
+
+def runs_in(results: Path) -> list[str]:
+    """The names of the runs below `results` that have begun to leave files, sorted."""
+    markers = ("config.json", "phase1.json", "metrics.jsonl")
+    root = results / "runs"
+    found = {path.parent for marker in markers for depth in ("*", "*/*") for path in root.glob(f"{depth}/{marker}")}
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
+def describe_run(name: str, results: str | os.PathLike) -> str:
+    """One run in words: settings, outcome, jumps, files, and where its time went.
+
+    Raises OntogenyError, with the nearest name, if there is no such run.
+    """
+    results = results_folder(results)
+    known = runs_in(results)
+    if name not in known:
+        if not known:
+            raise OntogenyError(f"{results} holds no runs yet; make some with snakemake --cores 2")
+        raise unknown("run", name, known, str(results))
+    folder = results / "runs" / name
+    lines = [f"run       {name}"]
+    if (folder / "config.json").exists():
+        config = read_json(folder / "config.json")
+        made = ", ".join(f"{library} {version}" for library, version in config.get("versions", {}).items())
+        lines += [f"identity  {config.get('identity')}", f"revision  {config.get('revision') or 'unknown'}"]
+        lines += [f"made by   {made}", "", "settings"]
+        lines += [
+            f"  {key:<36} {value}" for key, value in flat(config.get("settings", {})).items() if value is not None
+        ]
+        if config.get("outcome"):
+            lines += ["", "outcome", *_pairs(flat(config["outcome"]))]
+    else:
+        lines += ["          not finished"]
+    lines += _progress_lines(folder)
+    lines += _jump_lines(folder)
+    lines += ["", "files", *_file_lines(folder)]
+    cost = cost_of(name, results / "benchmarks")
+    if len(cost):
+        total = cost["s"].sum()
+        lines += ["", f"time      {total:.1f} s in {len(cost)} jobs"]
+        lines += [
+            f"  {row.rule:<28} {row.s:8.1f} s {100 * row.s / total:4.0f}%  {row.max_rss:7.0f} MB"
+            for row in cost.sort_values("s", ascending=False).itertuples()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _pairs(values: dict[str, Any]) -> list[str]:
+    return [
+        f"  {key:<36} {value:.6g}" if isinstance(value, float) else f"  {key:<36} {value}"
+        for key, value in values.items()
+    ]
+
+
+def _progress_lines(folder: Path) -> list[str]:
+    last = last_measurement(folder)
+    if last is None:
+        return []
+    numbers = {key: value for key, value in last.items() if isinstance(value, int | float)}
+    return ["", "last measurement", *_pairs(numbers)]
+
+
+def last_measurement(folder: Path) -> dict[str, Any] | None:
+    """The last whole line of a run's `metrics.jsonl`, None if there is none."""
+    path = folder / "metrics.jsonl"
+    if not path.is_file():
+        return None
+    with open(path, "rb") as handle:
+        handle.seek(max(0, path.stat().st_size - 1_000_000))
+        lines = handle.read().splitlines()
+    for line in reversed(lines):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            return value
+    return None
+
+
+def _jump_lines(folder: Path) -> list[str]:
+    if not (folder / "jumps.csv").exists():
+        return []
+    jumps = read_table(folder / "jumps.csv")
+    believable = jumps[jumps["believable"].astype(bool)] if len(jumps) else jumps
+    lines = ["", f"jumps     {len(jumps)} found, {len(believable)} believable"]
+    for row in believable.sort_values("p_value").head(10).itertuples() if len(believable) else ():
+        lines.append(f"  step {row.step:<8} {row.layer:<24} {row.metric:<24} {row.direction:<5} p {row.p_value:.2g}")
+    return lines
+
+
+def _file_lines(folder: Path) -> list[str]:
+    sizes: dict[str, list[int]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            parts = path.relative_to(folder).parts
+            sizes.setdefault(parts[0] + ("/" if len(parts) > 1 else ""), []).append(path.stat().st_size)
+    return [
+        f"  {name:<28} {_size(sum(of)):>10}{f'  {len(of)} files' if len(of) > 1 else ''}" for name, of in sizes.items()
+    ]
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def job_states(results: str | os.PathLike) -> list[JobState]:
+    """The state of every job that left a log below `results`, sorted by rule and name.
+
+    A job is done when its benchmark is there and its log tells of no error. Without a benchmark it is running
+    where Snakemake holds a lock on the folder, and was interrupted where it holds none.
+    """
+    results = Path(results)
+    locks = results.parent / ".snakemake" / "locks"
+    locked = locks.is_dir() and any(locks.iterdir())
+    states = []
+    for log in sorted((results / "logs").rglob("*.log")):
+        relative = log.relative_to(results / "logs").with_suffix("")
+        benchmark = results / "benchmarks" / f"{relative}.tsv"
+        reason = failure(log)
+        if reason is not None:
+            state = "failed"
+        elif (results / "benchmarks" / relative.parts[0]).is_dir() and not _finished(benchmark, log):
+            state = "running" if locked else "interrupted"
+        else:
+            state = "done"
+        states.append(JobState(relative.parts[0], "/".join(relative.parts[1:]), state, reason or "", log))
+    return states
+
+
+def _finished(benchmark: Path, log: Path) -> bool:
+    return benchmark.exists() and benchmark.stat().st_mtime >= log.stat().st_mtime - 5
+
+
+def failure(log: Path) -> str | None:
+    """Why the last attempt failed, from its log: the error in one line; None if it did not fail."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for number in range(len(lines) - 1, -1, -1):
+        if " ERROR " in lines[number][:40]:
+            rest = [line for line in lines[number:] if line.strip()]
+            told = rest[-1] if "Traceback" in rest[0] else rest[0].split(" ERROR ", 1)[1]
+            return told.strip()
+    return None
+
+
+def describe_state(results: str | os.PathLike, wanted: Iterable[Any] | None = None) -> str:
+    """The state of all runs and of the jobs that failed, in words. `wanted` are the runs of a configuration."""
+    try:
+        results = results_folder(results)
+    except OntogenyError:
+        if wanted is None:
+            raise
+        names = [run.name for run in wanted]
+        return f"nothing has been made in {results} yet; {len(names)} runs wait for: snakemake --cores 2\n"
+    states = job_states(results)
+    training = {job.name: job for job in states if job.rule.startswith(TRAINERS)}
+    runs = {run.name: run for run in wanted} if wanted is not None else dict.fromkeys(runs_in(results))
+    rows = [(name, *_state_of(name, run, results, training)) for name, run in runs.items()]
+    counts = {
+        state: sum(row[1] == state for row in rows) for state in ("done", "running", "failed", "interrupted", "waiting")
+    }
+    lines = [f"runs      {_counted(counts)}"]
+    width = max([len(name) for name, *_ in rows], default=0)
+    lines += [f"  {name:<{width}}  {state:<11}  {told}".rstrip() for name, state, told in rows if state != "done"]
+    jobs = {state: sum(job.state == state for job in states) for state in ("done", "running", "failed", "interrupted")}
+    lines += [f"jobs      {_counted(jobs)}"]
+    for job in states:
+        if job.state != "done":
+            lines.append(f"  {job.rule} {job.name}: {job.state}" + (f": {job.reason}" if job.reason else ""))
+            if job.state == "failed":
+                lines.append(f"    log: {job.log}")
+    return "\n".join(lines) + "\n"
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none yet"
+
+
+def _state_of(name: str, run: Any, results: Path, training: dict[str, JobState]) -> tuple[str, str]:
+    """The state of the training of a run, and what there is to say of it."""
+    folder, job = results / "runs" / name, training.get(name)
+    if job is not None and job.state == "failed":
+        return "failed", job.reason
+    if (folder / "config.json").exists() and (job is None or job.state == "done"):
+        return "done", ""
+    if job is None:
+        return "waiting", ""
+    last = last_measurement(folder) or {}
+    steps = getattr(getattr(getattr(run, "settings", None), "training", None), "steps", None)
+    told = f"step {last['step']}" + (f" of {steps}" if steps else "") if "step" in last else ""
+    loss = f"loss {last['loss']:.4g}" if isinstance(last.get("loss"), int | float) else ""
+    again = "goes on where it stopped, when run again" if job.state == "interrupted" else ""
+    return job.state, ", ".join(filter(None, (told, loss, again)))
+
+
+def walk(results: Path, leave: Iterable[str] = ()) -> Iterator[Path]:
+    """The files below `results` that are results: none that are hidden or unfinished, none below `leave`."""
+    leave = set(leave)
+    for path in sorted(results.rglob("*")):
+        parts = path.relative_to(results).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if path.is_file() and not path.is_symlink() and not hidden and parts[0] not in leave:
+            yield path
