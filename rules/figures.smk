@@ -124,6 +124,7 @@ rule figures:
             for figure in RUN_FIGURES
             for file in replayed("results/figures/{study}/{run}/" f"{figure}.png")
         ],
+        rules.maps.input,
         rules.studies.input,
         rules.circuits.input,
         rules.connectome.input,

@@ -54,3 +54,4 @@ rule geometry:
     input:
         replayed("results/runs/{run}/geometry/pca_variance.csv"),
         replayed("results/runs/{run}/geometry/cluster_by_step.csv"),
+        rules.maps.input,
