@@ -30,6 +30,35 @@ rule simulate_activity:
         "../workflow_scripts/simulate_activity.py"
 
 
+rule read_activity:
+    input:
+        file=assemblies.data("file"),
+        derivative=assemblies.data("derivative_file"),
+        connectivity=assemblies.data("connectivity_file"),
+        types=assemblies.data("types_file"),
+    output:
+        activity="results/activity/{activity}.safetensors",
+        report="results/activity/{activity}.json",
+    log:
+        "results/logs/read_activity/{activity}.log",
+    benchmark:
+        "results/benchmarks/read_activity/{activity}.tsv"
+    wildcard_constraints:
+        activity="|".join(map(re.escape, assemblies.recorded)) or "(?!)",
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        delta_t=assemblies.data("delta_t"),
+        difference=assemblies.data("difference"),
+        code=plan.code("read_activity"),
+    script:
+        "../workflow_scripts/read_activity.py"
+
+
 rule fit_connectome:
     input:
         activity=assemblies.activity,
@@ -445,6 +474,6 @@ rule connectome:
     input:
         expand("results/figures/{study}/recovery.png", study=assemblies.names),
         expand("results/figures/{run}/scatter.png", run=assemblies.drawn()),
-        [f"results/animations/{study}/scatter-c{assemblies.animated(study)}.mp4" for study in assemblies.names],
+        [f"results/animations/{study}/scatter-c{assemblies.animated(study)}.mp4" for study in assemblies.simulated],
         expand("results/figures/{study}/search_tree.png", study=assemblies.searched),
         expand("results/figures/{study}/policies.png", study=assemblies.compared),

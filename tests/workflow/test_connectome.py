@@ -1,5 +1,6 @@
 """Connectome studies in the pipeline: what is planned, what an edit reruns, what a mistake says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -75,6 +76,48 @@ def test_a_matrix_that_is_not_square_is_one_sentence(tmp_path):
     code, text = snakemake(tmp_path, arm, "connectome", "--until", "simulate_activity")
     assert code != 0
     assert "W.csv has shape 2 x 3: a square matrix (neurons x neurons) is wanted" in text
+    assert "Traceback" not in text
+
+
+def recorded(folder, **changes):
+    """Files of a small assembly's activity, and the study of one arm that reads them."""
+    import numpy as np
+
+    from ontogeny.connectome import simulate_activity
+
+    made = simulate_activity({"n_neurons": 12, "n_trajectories": 12, "n_frames": 60}, seed=3)
+    np.savez(folder / "all.npz", u=made.u, W=made.weights, types=made.types)
+    np.savetxt(folder / "one.csv", made.u[0], delimiter=",", header="a,b", comments="")
+    data = {"file": "all.npz", "delta_t": 0.01, "difference": "forward", **changes}
+    return {"own": {"kind": "connectome", "runs": {"mine": {"data": data, "fit": {"n_steps": 40}}}}}
+
+
+def test_recorded_activity_runs_to_the_end(tmp_path):
+    study = recorded(tmp_path)
+    study["own"]["runs"]["blind"] = {
+        "data": {"file": "one.csv", "delta_t": 0.01},
+        "fit": {"n_steps": 20, "refine": False},
+    }
+    code, text = snakemake(tmp_path, study, "connectome", "--quiet")
+    assert code == 0, text
+    known = json.loads((tmp_path / "results/runs/mine/connectome/metrics.json").read_text())
+    assert known["connectivity_R2"] > 0.99
+    blind = json.loads((tmp_path / "results/runs/blind/connectome/metrics.json").read_text())
+    assert blind["connectivity_R2"] is None
+    assert blind["test_pearson"] is not None
+    reports = [json.loads(path.read_text()) for path in (tmp_path / "results/activity").glob("*.json")]
+    assert all(report["components_99"] >= 1 and report["verdict"] for report in reports)
+    assert (tmp_path / "results/figures/own/recovery.png").exists()
+
+
+def test_recorded_activity_with_a_gap_is_one_sentence(tmp_path):
+    study = recorded(tmp_path, file="one.csv")
+    lines = (tmp_path / "one.csv").read_text().splitlines()
+    lines[3] = "nan" + lines[3][lines[3].index(",") :]
+    (tmp_path / "one.csv").write_text("\n".join(lines))
+    code, text = snakemake(tmp_path, study, "connectome")
+    assert code != 0
+    assert "one.csv holds nan at trajectory 0, frame 2, neuron 0" in text
     assert "Traceback" not in text
 
 

@@ -64,7 +64,7 @@ class DataSettings(Settings):
     """Activity of your own, in place of a simulation."""
 
     file: str = Field(
-        description="CSV (a frame a row, a neuron a column), npy or npz; an npz holds `u`, and `du`, `W`, `types` if known."
+        description="CSV (a frame a row, a neuron a column), npy, or npz with `u` and, if known, `du`, `W`, `types`."
     )
     delta_t: float = Field(gt=0, description="Time between frames.")
     difference: Literal["central", "forward"] = Field(
@@ -127,7 +127,8 @@ class ConnectomeRunSettings(Settings):
 
     simulation: SimulationSettings = Field(default_factory=SimulationSettings)
     data: DataSettings | None = Field(
-        None, description="Recorded activity; `simulation` and `levels` then do not count, and the run has the arm's name."
+        None,
+        description="Recorded activity; `simulation` and `levels` then do not count, and the run has the arm's name.",
     )
     fit: FitSettings = Field(default_factory=FitSettings)
     levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(

@@ -16,6 +16,7 @@ _HOMES = {
     "Activity": "simulate",
     "ActivitySettings": "simulate",
     "activity_report": "simulate",
+    "read_activity": "recorded",
     "as_activity": "simulate",
     "simulate_activity": "simulate",
     "Fit": "fit",

@@ -53,14 +53,14 @@ def choose_device() -> str:
 def fit_connectome_run(
     identity: dict[str, Any], activity_path: str | os.PathLike, folder: str | os.PathLike, run: str
 ) -> None:
-    """Fit the activity at `activity_path` as `identity` (simulation, fit, seed) says, and keep all of it in `folder`.
+    """Fit the activity at `activity_path` as `identity` (simulation or data, fit, seed) says, and keep it in `folder`.
 
     Leaves connectome/fit.safetensors, connectome/history.csv, phase1.json and config.json. A fit that was killed goes
     on from its last checkpoint. Raises OntogenyError as `fit_connectome` does.
     """
     folder = Path(folder)
     activity = load_activity(activity_path)
-    level = identity["simulation"]["connectivity_filling_factor"]
+    level = identity["simulation"]["connectivity_filling_factor"] if "simulation" in identity else 1.0
     settings = completed_settings(identity["fit"], activity.n_neurons, level)
     state = folder / ".resume" / "fit.safetensors"
     mark = {"format": RESUME_FORMAT, "identity": identity_hash(identity)}

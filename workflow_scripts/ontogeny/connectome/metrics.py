@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,16 +69,43 @@ def cluster_functions(values: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
     return _k_means(features, k, seed)
 
 
+def function_range(activity: Activity, points: int = 61) -> np.ndarray:
+    """Where functions are compared, (points,): -3..3, the study's range; of recorded activity, whose unit is its own,
+    the range of its middle 80%."""
+    if activity.params is not None:
+        return np.linspace(-3.0, 3.0, points)
+    low, high = np.quantile(activity.u.reshape(-1)[:: max(1, activity.u.size // 100_000)], (0.1, 0.9))
+    return np.linspace(low, high, points)
+
+
+def find_types(values: np.ndarray, most: int = 8, seed: int = 0) -> np.ndarray:
+    """Types (N,) of neurons whose number is not known, from functions given as `values` (points, N).
+
+    k-means with the k up to `most` of the largest mean silhouette (Rousseeuw 1987); one type, if none exceeds 0.5.
+    """
+    from sklearn.metrics import silhouette_score
+
+    features = (values - values[len(values) // 2]).T
+    best, chosen = 0.5, np.zeros(len(features), dtype=int)
+    for k in range(2, min(most, len(features) - 1) + 1):
+        labels = _k_means(features, k, seed)
+        if len(np.unique(labels)) > 1 and (score := float(silhouette_score(features, labels))) > best:
+            best, chosen = score, labels
+    return chosen
+
+
 def _k_means(features: np.ndarray, k: int, seed: int) -> np.ndarray:
     from sklearn.cluster import KMeans
 
     return KMeans(k, n_init=20, random_state=seed).fit_predict(features)
 
 
-def cluster_accuracies(result: Fit, types: np.ndarray, seed: int = 0) -> dict[str, float]:
+def cluster_accuracies(
+    result: Fit, types: np.ndarray, seed: int = 0, u: np.ndarray = FUNCTION_RANGE
+) -> dict[str, float]:
     """Agreement of recovered with true cell types (N,), three ways, each by the best matching.
 
-    `cluster_accuracy`: k-means on the learned functions phi(u, a_i), u in [-3, 3], k = number of types.
+    `cluster_accuracy`: k-means on the learned functions phi(u, a_i) at the points `u`, k = number of types.
     `cluster_accuracy_embedding`: k-means on the embeddings themselves, which are often thin filaments.
     `cluster_accuracy_linkage`: single linkage on the embeddings, cut into k clusters.
     """
@@ -88,7 +116,7 @@ def cluster_accuracies(result: Fit, types: np.ndarray, seed: int = 0) -> dict[st
     scaled = (embedding - embedding.mean(0)) / np.maximum(embedding.std(0), 1e-12)
     merged = fcluster(linkage(scaled, "single"), k, "maxclust") - 1
     return {
-        "cluster_accuracy": match_clusters(cluster_functions(result.phi(FUNCTION_RANGE), k, seed), types)[0],
+        "cluster_accuracy": match_clusters(cluster_functions(result.phi(u), k, seed), types)[0],
         "cluster_accuracy_embedding": match_clusters(_k_means(scaled, k, seed), types)[0],
         "cluster_accuracy_linkage": match_clusters(merged, types)[0],
     }
@@ -145,7 +173,12 @@ def rollout(
 
     Each neuron starts from a value that it had in the first frame of some trajectory (or in any frame, of a single
     one), so the joint state is new. Both are integrated with the Euler step of the data, without noise or input.
+    Where the true functions are not known, the true network is what was recorded: the first `trajectories` ones, and
+    the recovered network from their first frames on.
     """
+    if truth.params is None or truth.W is None:
+        recorded = truth.u[:trajectories, :frames].astype(np.float64)
+        return recorded, _integrate(result.derivative, recorded[:, 0], recorded.shape[1], truth.delta_t)
     rng = np.random.Generator(np.random.PCG64([seed, 7]))
     pool = truth.u[:, 0] if truth.u.shape[0] > 1 else truth.u[0]
     state = rng.permuted(pool[rng.choice(len(pool), min(len(pool), 1000), replace=False)], axis=0)[:trajectories]
@@ -156,16 +189,18 @@ def rollout(
         fired = np.tanh(u)
         return fired @ gain + s * fired - c * u
 
-    paths = []
-    for step in (slope, result.derivative):
-        u = state.astype(np.float64)
-        path = np.empty((len(u), frames, u.shape[1]))
-        for frame in range(frames):
-            path[:, frame] = u
-            u = u + truth.delta_t * step(u)
-            np.clip(u, -1e6, 1e6, out=u)
-        paths.append(path)
-    return paths[0], paths[1]
+    true, learned = (_integrate(step, state, frames, truth.delta_t) for step in (slope, result.derivative))
+    return true, learned
+
+
+def _integrate(slope: Callable[[np.ndarray], np.ndarray], state: np.ndarray, frames: int, delta_t: float) -> np.ndarray:
+    u = state.astype(np.float64)
+    path = np.empty((len(u), frames, u.shape[1]))
+    for frame in range(frames):
+        path[:, frame] = u
+        u = u + delta_t * slope(u)
+        np.clip(u, -1e6, 1e6, out=u)
+    return path
 
 
 def rollout_metrics(true: np.ndarray, learned: np.ndarray) -> dict[str, float]:
@@ -181,6 +216,12 @@ def rollout_metrics(true: np.ndarray, learned: np.ndarray) -> dict[str, float]:
     }
 
 
+_OF_WIRING = ("connectivity_R2", "slope", "connectivity_pearson", "network_R2", "spectral_radius", "filling_factor")
+_OF_EDGES = ("edge_precision", "edge_recall", "edge_AUROC", "sign_accuracy")
+_OF_TYPES = ("cluster_accuracy", "cluster_accuracy_embedding", "cluster_accuracy_linkage")
+_OF_FUNCTIONS = ("psi_R2", "phi_R2", "phi_R2_worst")
+
+
 def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) -> dict[str, Any]:
     """Everything that is measured of a fit against the truth behind its data, under the study's names.
 
@@ -191,30 +232,35 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
     both R2 and cluster accuracy exceed 0.9; partial-W when only R2 does, partial-E when only the clusters do) and
     `scatter`, the one-line reading of the scatter of W.
 
-    Raises OntogenyError when `truth` has no W or no types.
+    What `truth` does not know (W, types, functions of recorded activity) is not measured: those keys are None.
     """
     from ontogeny.connectome.diagnose import diagnose_scatter
     from ontogeny.connectome.policy import classify
 
-    if truth.W is None or truth.types is None or truth.params is None:
-        raise OntogenyError("the activity comes without its true W and types: recovery cannot be measured against it")
-    weights = truth.weights
-    metrics: dict[str, Any] = connectivity_r2(result.W, weights)
-    metrics.update(cluster_accuracies(result, truth.types))
+    metrics: dict[str, Any] = dict.fromkeys((*_OF_WIRING, *_OF_EDGES, *_OF_TYPES, *_OF_FUNCTIONS))
+    if truth.W is not None:
+        weights = truth.weights
+        metrics.update(connectivity_r2(result.W, weights))
+        metrics.update(
+            network_R2=connectivity_r2(result.network_W, weights)["connectivity_R2"],
+            spectral_radius=spectral_radius(truth.W),
+            filling_factor=filling_factor(truth.W),
+            **edge_detection(result.W, weights, edge_threshold(result)),
+        )
+    if truth.types is not None:
+        metrics.update(cluster_accuracies(result, truth.types, u=function_range(truth)))
+    if truth.params is not None:
+        metrics.update(function_r2(result, truth))
     metrics.update(rollout_metrics(*rollout(result, truth, rollout_frames)))
-    scale = metrics["slope"] or 1.0
+    gain = 1.0 if truth.params is None else np.abs(truth.params[truth.types, 0])[:, None]
     metrics.update(
-        spectral_radius=spectral_radius(truth.W),
-        spectral_radius_learned=spectral_radius(result.W / (scale * np.abs(truth.params[truth.types, 0])[:, None])),
-        filling_factor=filling_factor(truth.W),
+        spectral_radius_learned=spectral_radius(result.W / ((metrics["slope"] or 1.0) * gain)),
         final_loss=result.final_loss,
         validation_loss=result.validation.get("after", math.inf) if result.refined else result.validation["before"],
         training_time_min=sum(result.seconds.values()) / 60,
         refined=result.refined,
-        network_R2=connectivity_r2(result.network_W, weights)["connectivity_R2"],
     )
-    metrics.update(edge_detection(result.W, weights, edge_threshold(result)))
-    metrics.update(function_r2(result, truth))
-    metrics["classification"] = classify(metrics)
-    metrics["scatter"] = diagnose_scatter(result.W, weights)["text"]
+    known = truth.W is not None and truth.types is not None
+    metrics["classification"] = classify(metrics) if known else None
+    metrics["scatter"] = None if truth.W is None else diagnose_scatter(result.W, weights)["text"]
     return metrics

@@ -44,7 +44,7 @@ def recovery_table(by_run: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     from scipy import stats
 
     rows = []
-    for (arm, filling), part in by_run.groupby(["arm", "filling_factor"], sort=False):
+    for (arm, filling), part in by_run.groupby(["arm", "filling_factor"], sort=False, dropna=False):
         row: dict[str, Any] = {"arm": arm, "filling_factor": filling, "seeds": len(part)}
         row["converged"] = int((part["classification"] == "CONVERGED").sum())
         for metric in METRICS:

@@ -97,8 +97,11 @@ class Activity:
 
     @property
     def weights(self) -> np.ndarray:
-        """g_i W_ij: what multiplies tanh(u_j) in neuron i, which is what a network can learn as its W."""
-        return self.params[self.types, 0][:, None] * self.W
+        """g_i W_ij: what multiplies tanh(u_j) in neuron i, which is what a network can learn as its W.
+
+        W itself, where the parameters are not known.
+        """
+        return self.W if self.params is None else self.params[self.types, 0][:, None] * self.W
 
 
 def settings_from(kind: type, given: Any, what: str) -> Any:
@@ -354,6 +357,11 @@ def check_activity(activity: Activity) -> list[str]:
             f"the activity dies out: from frame {rest} of {frames} on its speed is below {_AT_REST:g} of its "
             "peak; use more and shorter trajectories, or stronger wiring"
         )
+    if u.shape[0] * frames < u.shape[2]:
+        notes.append(
+            f"there are {u.shape[0] * frames} frames of {u.shape[2]} neurons: with fewer frames than neurons many "
+            "wirings explain the same activity"
+        )
     still = np.flatnonzero(np.ptp(u.reshape(-1, u.shape[2])[:: max(1, u[..., 0].size // 5000)], axis=0) == 0)
     if len(still) and speed.max() > 0:
         notes.append(
@@ -368,8 +376,12 @@ def spectral_radius(W: np.ndarray) -> float:
 
 
 def components(activity: Activity, shares: Sequence[float] = (0.9, 0.99), max_frames: int = 20_000) -> dict[float, int]:
-    """How many principal components of tanh(u) hold each share of its variance (frames thinned to `max_frames`)."""
-    fired = np.tanh(_thin(activity.u, max_frames).astype(np.float64))
+    """How many principal components of tanh(u) hold each share of its variance (frames thinned to `max_frames`).
+
+    Of recorded activity, whose unit is its own, u is first centred and divided by its standard deviation.
+    """
+    u = _thin(activity.u, max_frames).astype(np.float64)
+    fired = np.tanh(u if activity.params is not None else (u - u.mean(0)) / u.std())
     variances = np.linalg.eigvalsh(np.cov(fired, rowvar=False))[::-1].clip(min=0)
     held = np.cumsum(variances) / variances.sum()
     return {share: int(np.searchsorted(held, share) + 1) for share in shares}
@@ -445,13 +457,13 @@ def activity_report(activity: Activity) -> dict[str, Any]:
         "lyapunov_se": None,
         "oracle_R2": None,
     }
+    if activity.W is not None:
+        report.update(spectral_radius=spectral_radius(activity.W), filling_factor=filling_factor(activity.W))
     if activity.W is not None and activity.params is not None:
         from ontogeny.connectome.metrics import connectivity_r2
 
         exponent, error = lyapunov_exponent(activity)
         report.update(
-            spectral_radius=spectral_radius(activity.W),
-            filling_factor=filling_factor(activity.W),
             lyapunov_exponent=exponent,
             lyapunov_se=error,
             oracle_R2=connectivity_r2(oracle(activity), activity.weights)["connectivity_R2"],
@@ -464,7 +476,10 @@ def activity_report(activity: Activity) -> dict[str, Any]:
 def _verdict(report: Mapping[str, Any]) -> str:
     exponent, found = report["lyapunov_exponent"], report["oracle_R2"]
     if exponent is None:
-        return f"the activity is alive; {report['components_99']} components hold 99% of its variance"
+        return (
+            f"the activity is alive; {report['components_99']} components hold 99% of its variance, for "
+            f"{report['n_neurons']} neurons"
+        )
     kind = "chaotic" if exponent > 2 * report["lyapunov_se"] and exponent > 0 else "not chaotic"
     there = (
         "the wiring is there to be found" if found > 0.99 else "even the true functions do not give the whole wiring"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ontogeny.config.identity import identity_hash
@@ -20,9 +23,16 @@ class Assemblies:
         self.names = plan.studies("connectome")
         self.searched = [name for name in self.names if plan.config.studies[name].search is not None]
         self.compared = [name for name in self.searched if plan.config.studies[name].search.compare]
+        self.simulated = [
+            name for name in self.names if any(arm.data is None for arm in plan.config.studies[name].runs.values())
+        ]
+        """The studies with an arm whose activity is simulated."""
         self.activities: dict[str, dict[str, Any]] = {}
+        self.recorded: dict[str, Any] = {}
         self._of_run = {
             run.name: self._add(run.settings.simulation, run.level, run.seed)
+            if run.settings.data is None
+            else self._given(run.settings.data)
             for run in plan.runs.values()
             if run.kind == "connectome"
         }
@@ -39,6 +49,21 @@ class Assemblies:
         name = f"n{simulation.n_neurons}-c{100 * level:g}-s{seed}-{digest}"
         self.activities[name] = {"simulation": settings, "seed": seed}
         return name
+
+    def _given(self, data: Any) -> str:
+        name = f"data-{re.sub('[^A-Za-z0-9_]+', '-', Path(data.file).stem)}-"
+        name += identity_hash(data.model_dump(mode="json"))[:6]
+        self.recorded[name] = data
+        return name
+
+    def data(self, key: str) -> Callable[[Any], Any]:
+        """A function of the wildcards: what the settings of a recorded activity say of `key`; no file is []."""
+
+        def read(wildcards: Any) -> Any:
+            value = getattr(self.recorded[wildcards.activity], key)
+            return [] if value is None else value
+
+        return read
 
     def runs(self, study: str) -> list[Any]:
         """The runs of a study."""
@@ -145,7 +170,7 @@ class Assemblies:
     def animated(self, study: str) -> str:
         """The level of a study that most arms have, as it stands in file names."""
         arms: dict[str, set[str]] = {}
-        for run in self.runs(study):
+        for run in filter(lambda run: run.level is not None, self.runs(study)):
             arms.setdefault(f"{100 * run.level:g}", set()).add(run.key)
         return max(arms, key=lambda level: len(arms[level]))
 
@@ -153,7 +178,7 @@ class Assemblies:
         """The runs of a study at the level of `wildcards`, one seed of each arm."""
         chosen: dict[str, Any] = {}
         for run in self.runs(wildcards.study):
-            if f"{100 * run.level:g}" == wildcards.level:
+            if run.level is not None and f"{100 * run.level:g}" == wildcards.level:
                 chosen.setdefault(run.key, run)
         return list(chosen.values())
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ontogeny.connectome.diagnose import diagnose_scatter
-from ontogeny.connectome.metrics import connectivity_r2, rollout, rollout_metrics
+from ontogeny.connectome.metrics import (
+    connectivity_r2,
+    edge_threshold,
+    find_types,
+    function_range,
+    rollout,
+    rollout_metrics,
+)
 from ontogeny.connectome.simulate import Activity
 from ontogeny.errors import OntogenyError
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, colour_map, figure, panel_letter
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from ontogeny.connectome.fit import Fit
 
 _MOST_POINTS = 40_000
+_AS_RECORDED = 2.0
+"""The place of recorded activity, which has no filling factor, beside the filling factors."""
 
 
 def plot_activity(activity: Activity, neurons: int = 12, frames: int = 1000) -> tuple[Figure, pd.DataFrame]:
@@ -50,8 +57,19 @@ def plot_activity(activity: Activity, neurons: int = 12, frames: int = 1000) -> 
     return fig, pd.DataFrame(rows)
 
 
-def plot_connectivity(learned: np.ndarray, true: np.ndarray) -> tuple[Figure, pd.DataFrame]:
-    """True and learned W (N, N) side by side, the learned one in the true scale, and what is left between them."""
+def plot_connectivity(learned: np.ndarray, true: np.ndarray | None) -> tuple[Figure, pd.DataFrame]:
+    """True and learned W (N, N) side by side, the learned one in the true scale, and what is left between them.
+
+    The learned one alone, where the true one is not known.
+    """
+    if true is None:
+        fig, ax = figure(width=4.2, height=3.6)
+        limit = float(np.quantile(np.abs(learned), 0.98)) or 1.0
+        image = ax.imshow(learned, cmap=DIVERGING, vmin=-limit, vmax=limit, rasterized=True)
+        ax.set(title="Learned W", xlabel="sender j", ylabel="receiver i")
+        ax.grid(False)
+        fig.colorbar(image, ax=ax, shrink=0.85, label="weight", extend="both")
+        return fig, pd.DataFrame({"matrix": ["learned"], "rms": [float(np.sqrt(np.mean(learned**2)))]})
     slope = connectivity_r2(learned, true)["slope"] or 1.0
     scaled = learned / slope
     limit = float(np.quantile(np.abs(true[true != 0]), 0.98)) if true.any() else 1.0
@@ -102,6 +120,23 @@ def _wrap(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width))
 
 
+def plot_weights(result: Fit) -> tuple[Figure, pd.DataFrame]:
+    """How many learned weights have which size, and where those that count as edges begin (see `edge_threshold`)."""
+    off = ~np.eye(len(result.W), dtype=bool)
+    sizes, cut = np.abs(result.W[off]), edge_threshold(result)[off]
+    shown = sizes[sizes > 0]
+    fig, ax = figure(width=4.6, height=3.2)
+    edges = np.geomspace(max(shown.min(), 1e-8 * shown.max()), shown.max(), 61) if len(shown) else np.linspace(0, 1, 61)
+    found = int((sizes > cut).sum())
+    for part, colour, name in ((sizes <= cut, MUTED, "not told from 0"), (sizes > cut, COLOURS[0], "edges")):
+        ax.hist(sizes[part], edges, color=colour, alpha=0.7, label=name)
+    ax.set_xscale("log")
+    ax.set(xlabel="|learned weight|", ylabel="pairs", title=f"{found} of {len(sizes)} weights count as edges")
+    ax.legend()
+    counts = {name: np.histogram(sizes[part], edges)[0] for name, part in (("all", ...), ("edges", sizes > cut))}
+    return fig, pd.DataFrame({"low": edges[:-1], "high": edges[1:], **counts})
+
+
 def plot_scatter_through_training(
     snapshots: dict[str, np.ndarray], true: np.ndarray, panels: int = 4
 ) -> tuple[Figure, pd.DataFrame]:
@@ -122,35 +157,9 @@ def plot_scatter_through_training(
     return fig, pd.DataFrame(rows)
 
 
-def animate_scatter(snapshots: dict[str, np.ndarray], true: np.ndarray, path: str | os.PathLike, fps: int = 4) -> Path:
-    """An animation (GIF or MP4, by the ending of `path`) of the scatter of W over the snapshots of a fit."""
-    import imageio.v2 as imageio
-    import matplotlib.pyplot as plt
-
-    from ontogeny.files import atomic
-
-    limit = 1.1 * max(float(np.quantile(np.abs(W), 0.9999)) for W in snapshots["W"]) or 1.0
-    frames = []
-    for k, step in enumerate(snapshots["step"]):
-        fig, ax = figure(width=4.0, height=4.0)
-        reading = _scatter(ax, snapshots["W"][k], true)
-        r2 = connectivity_r2(snapshots["W"][k], true)["connectivity_R2"]
-        ax.set_ylim(-limit, limit)
-        ax.set_title(f"step {int(step)}: R² = {r2:.3f}\n{reading['diagnosis']}", fontsize=9)
-        fig.canvas.draw()
-        frames.append(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
-        plt.close(fig)
-    path = Path(path)
-    with atomic(path) as part:
-        if path.suffix == ".gif":
-            imageio.mimsave(part, frames, format="GIF", duration=1000 / fps, loop=0)
-        else:
-            imageio.mimsave(part, frames, format="FFMPEG", fps=fps, macro_block_size=16)
-    return path
-
-
-def plot_embedding(result: Fit, types: np.ndarray) -> tuple[Figure, pd.DataFrame]:
-    """The learned embeddings (first two dimensions), coloured by true type."""
+def plot_embedding(result: Fit, truth: Activity) -> tuple[Figure, pd.DataFrame]:
+    """The learned embeddings (first two dimensions), coloured by true type, or found type where that is not known."""
+    types, origin = _types(result, truth)
     fig, ax = figure(width=4.2, height=3.6)
     embedding = result.embedding if result.embedding.shape[1] > 1 else np.c_[result.embedding, 0 * result.embedding]
     for kind, colour in colour_map(np.unique(types)).items():
@@ -160,13 +169,44 @@ def plot_embedding(result: Fit, types: np.ndarray) -> tuple[Figure, pd.DataFrame
     ax.set_ylabel("embedding 2")
     ax.margins(0.12)
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    ax.set_title("Embeddings, coloured by true type")
+    ax.set_title(f"Embeddings, coloured by {origin} type")
     table = pd.DataFrame(embedding[:, :2], columns=["embedding_1", "embedding_2"])
     return fig, table.assign(neuron=np.arange(len(types)), type=types)
 
 
+def _types(result: Fit, truth: Activity) -> tuple[np.ndarray, str]:
+    if truth.types is not None:
+        return truth.types, "true"
+    return find_types(result.phi(function_range(truth))), "found"
+
+
+def _plot_found_functions(result: Fit, truth: Activity) -> tuple[Figure, pd.DataFrame]:
+    u, (types, origin) = function_range(truth, 201), _types(result, truth)
+    phi, psi = result.phi(u), result.psi(u)
+    fig, (left, right) = figure(1, 2, width=7.6, height=3.2)
+    rows = []
+    for kind, colour in colour_map(np.unique(types)).items():
+        mine = np.flatnonzero(types == kind)
+        left.plot(u, phi[:, mine[:60]], color=colour, linewidth=0.5, alpha=0.35)
+        left.plot(u, np.median(phi[:, mine], axis=1), color=colour, label=f"{origin} type {kind}")
+        middle = np.median(phi[:, mine], axis=1)
+        rows += [{"function": f"phi, type {kind}", "u": x, "learned_median": m} for x, m in zip(u, middle)]
+    left.legend(fontsize=7)
+    left.set(xlabel="u", ylabel="φ(u, a)", title="Update functions")
+    right.plot(u, psi, color=COLOURS[0], linewidth=2.2)
+    right.set(xlabel="u", ylabel="ψ(u)", title="Transfer function")
+    for ax, letter in zip((left, right), "ab"):
+        panel_letter(ax, letter)
+    return fig, pd.DataFrame(rows + [{"function": "psi", "u": x, "learned_median": p} for x, p in zip(u, psi)])
+
+
 def plot_functions(result: Fit, truth: Activity, reach: float = 5.0) -> tuple[Figure, pd.DataFrame]:
-    """Learned (thin) against true (dashed) phi of every neuron by type, and psi in the true scale."""
+    """Learned (thin) against true (dashed) phi of every neuron by type, and psi in the true scale.
+
+    Without known functions: the learned ones, with the median of every type.
+    """
+    if truth.params is None:
+        return _plot_found_functions(result, truth)
     u = np.linspace(-reach, reach, 201)
     kinds = np.unique(truth.types)
     colours = colour_map(kinds)
@@ -200,8 +240,13 @@ def plot_functions(result: Fit, truth: Activity, reach: float = 5.0) -> tuple[Fi
 
 
 def plot_rollout(result: Fit, truth: Activity, neurons: int = 6, frames: int = 400) -> tuple[Figure, pd.DataFrame]:
-    """True and recovered network left alone from the same new state: traces, and the correlation over time."""
+    """True and recovered network left alone from the same new state: traces, and the correlation over time.
+
+    Without known functions: recorded activity, and the recovered network from its first frame on.
+    """
     true, learned = rollout(result, truth, frames, 1)
+    frames = true.shape[1]
+    known = truth.params is not None and truth.W is not None
     scores = rollout_metrics(true, learned)
     time = truth.delta_t * np.arange(frames)
     moving = np.argsort(-true[0].std(0), kind="stable")
@@ -215,7 +260,7 @@ def plot_rollout(result: Fit, truth: Activity, neurons: int = 6, frames: int = 4
             color=INK,
             linewidth=2.2,
             alpha=0.3,
-            label="true" if not row else None,
+            label=("true" if known else "recorded") if not row else None,
         )
         low, high = true[0, :, neuron].min() - step, true[0, :, neuron].max() + step
         path = np.clip(learned[0, :, neuron], low, high) - row * step
@@ -225,7 +270,8 @@ def plot_rollout(result: Fit, truth: Activity, neurons: int = 6, frames: int = 4
     ax.set_xlim(0, time[-1])
     ax.grid(False)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-    ax.set_title(f"Rollout from a new state: R² = {scores['test_R2']:.4f}, Pearson = {scores['test_pearson']:.4f}")
+    start = "a new state" if known else "the first recorded frame"
+    ax.set_title(f"Rollout from {start}: R² = {scores['test_R2']:.4f}, Pearson = {scores['test_pearson']:.4f}")
     rows = [
         {"time": t, "neuron": int(n), "true": a, "recovered": b}
         for n in shown
@@ -251,12 +297,13 @@ def plot_recovery(
 ) -> tuple[Figure, pd.DataFrame]:
     """Metrics against the filling factor, one line an arm, with points a seed and 95% t intervals over seeds.
 
-    `table` has columns filling_factor, arm, seed and the metrics.
+    `table` has columns filling_factor (empty for recorded activity), arm, seed and the metrics (empty if not known).
     """
     for column in ("filling_factor", "arm", *metrics):
         if column not in table:
             raise OntogenyError(f"the recovery table lacks the column {column}")
     arms = colour_map(table["arm"])
+    table = table.assign(filling_factor=pd.to_numeric(table["filling_factor"]).fillna(_AS_RECORDED))
     levels = sorted(table["filling_factor"].unique())
     place = {level: k for k, level in enumerate(levels)}
     fig, axes = figure(1, len(metrics), width=3.6 * len(metrics), height=3.2, squeeze=False, sharey=True)
@@ -266,7 +313,7 @@ def plot_recovery(
             part = table[table["arm"] == arm]
             means = []
             for level in levels:
-                values = part.loc[part["filling_factor"] == level, metric].dropna()
+                values = pd.to_numeric(part.loc[part["filling_factor"] == level, metric], errors="coerce").dropna()
                 if not len(values):
                     continue
                 mean, low, high = recovery_interval(values)
@@ -286,15 +333,18 @@ def plot_recovery(
                         "seeds": len(values),
                     }
                 )
-            ax.plot(*np.transpose(means), color=colour, marker="o", markersize=4, label=arm)
+            ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=arm)
         ax.axhline(0.9, color=MUTED, linewidth=0.8, linestyle=":")
-        ax.set_xticks(range(len(levels)), [f"{100 * level:g}%" for level in levels])
+        ax.set_xticks(
+            range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]
+        )
         ax.set_ylim(-0.05, 1.05)
         ax.set_xlabel("connectivity")
         ax.set_title({"connectivity_R2": "Connectivity R²", "cluster_accuracy": "Cell types"}.get(metric, metric))
     axes[0][0].set_ylabel("recovery")
     fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(arms)))
-    return fig, pd.DataFrame(rows)
+    columns = ["metric", "arm", "filling_factor", "mean", "low", "high", "seeds"]
+    return fig, pd.DataFrame(rows, columns=columns).replace({"filling_factor": {_AS_RECORDED: np.nan}})
 
 
 def plot_loss(result: Fit) -> tuple[Figure, pd.DataFrame]:

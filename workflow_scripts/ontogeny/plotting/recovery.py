@@ -25,9 +25,11 @@ from ontogeny.plotting.connectome import (
     plot_connectivity,
     plot_embedding,
     plot_functions,
+    plot_loss,
     plot_rollout,
     plot_scatter,
     plot_scatter_through_training,
+    plot_weights,
 )
 from ontogeny.plotting.exploration import plot_comparison
 from ontogeny.plotting.style import COLOURS, INK, MUTED, figure, save_figure
@@ -38,14 +40,19 @@ _MOST_POINTS = 20_000
 
 def figures_of_run(fit: StoredFit, activity: Activity, targets: Mapping[str, str | os.PathLike], title: str) -> None:
     """Draw every figure of a run: `targets` maps activity, weights, scatter, training, embedding, functions and
-    rollout to files."""
-    snapshots = in_the_gauge(fit)
+    rollout to files.
+
+    Of recorded activity without a known W, "scatter" shows the learned weights and "training" the loss.
+    """
+    known = activity.W is not None
     draw = {
         "activity": lambda: plot_activity(activity),
-        "weights": lambda: plot_connectivity(fit.W, activity.weights),
-        "scatter": lambda: plot_scatter(fit.W, activity.weights),
-        "training": lambda: plot_scatter_through_training(snapshots, activity.weights),
-        "embedding": lambda: plot_embedding(fit, activity.types),
+        "weights": lambda: plot_connectivity(fit.W, activity.weights if known else None),
+        "scatter": lambda: plot_scatter(fit.W, activity.weights) if known else plot_weights(fit),
+        "training": lambda: (
+            plot_scatter_through_training(in_the_gauge(fit), activity.weights) if known else plot_loss(fit)
+        ),
+        "embedding": lambda: plot_embedding(fit, activity),
         "functions": lambda: plot_functions(fit, activity),
         "rollout": lambda: plot_rollout(fit, activity),
     }

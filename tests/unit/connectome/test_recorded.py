@@ -1,0 +1,79 @@
+"""Activity from files: what is read, and what is refused."""
+
+import numpy as np
+import pytest
+
+from ontogeny.connectome import activity_report, fit_connectome, read_activity, recovery_metrics, simulate_activity
+from ontogeny.errors import OntogenyError
+
+RNG = np.random.Generator(np.random.PCG64(0))
+WAVES = np.cumsum(RNG.standard_normal((2, 40, 3)), axis=1)
+
+
+def write(folder, array, name="u.npz", **others):
+    path = folder / name
+    np.savez(path, u=array, **others) if name.endswith("npz") else np.savetxt(path, array, delimiter=",")
+    return path
+
+
+def test_differences_and_shapes(tmp_path):
+    central = read_activity(write(tmp_path, WAVES), 0.5)
+    assert central.u.shape == central.du.shape == (2, 38, 3)
+    np.testing.assert_allclose(central.du[:, 0], WAVES[:, 2] - WAVES[:, 0])
+    forward = read_activity(write(tmp_path, WAVES[0], "u.csv"), 0.5, difference="forward")
+    np.testing.assert_allclose(forward.du[0], np.diff(WAVES[0], axis=0) / 0.5)
+    given = read_activity(write(tmp_path, WAVES, du=WAVES**2), 0.5)
+    np.testing.assert_array_equal(given.du, WAVES**2)
+
+
+def test_names_of_types_become_numbers(tmp_path):
+    (tmp_path / "types.txt").write_text("on\noff\non\n")
+    np.savetxt(tmp_path / "W.csv", np.eye(3) + 1, delimiter=",")
+    activity = read_activity(write(tmp_path, WAVES), 1, types=tmp_path / "types.txt", connectivity=tmp_path / "W.csv")
+    assert activity.types.tolist() == [1, 0, 1]
+    assert not activity.weights.diagonal().any()
+
+
+@pytest.mark.parametrize(
+    ("array", "others", "words"),
+    [
+        (np.where(WAVES.max() - 1e-9 < WAVES, np.nan, WAVES), {}, "every value must be finite"),
+        (np.where(WAVES.max() - 1e-9 < WAVES, np.inf, WAVES), {}, "holds inf"),
+        (np.ones((40, 3)), {}, "at rest in every frame"),
+        (WAVES * 1e7, {}, "blows up"),
+        (WAVES[0, :, 0], {}, "(frames, neurons) or (trajectories, frames, neurons) is wanted"),
+        (WAVES[:, :5], {}, "at least 10 frames"),
+        (WAVES, {"du": WAVES[:, 1:]}, "make them equal"),
+        (WAVES, {"W": np.ones((3, 2))}, "3 x 3 finite numbers are wanted"),
+        (WAVES, {"types": np.zeros(4, int)}, "4 types for 3 neurons"),
+        (np.array([["a", "b"]]), {}, "not an array of numbers"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_used_is_one_sentence(tmp_path, array, others, words):
+    with pytest.raises(OntogenyError) as caught:
+        read_activity(write(tmp_path, array, **others), 0.1)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(OntogenyError, match="does not exist"):
+        read_activity(tmp_path / "none.csv", 0.1)
+
+
+def test_wiring_is_recovered_from_a_file_as_from_a_simulation(tmp_path):
+    made = simulate_activity({"n_neurons": 12, "n_trajectories": 12, "n_frames": 60, "precision": "float64"}, seed=3)
+    known = read_activity(write(tmp_path, made.u, W=made.weights, types=made.types), 0.01, difference="forward")
+    np.testing.assert_allclose(known.du, made.du[:, :-1], atol=1e-9)
+    report = activity_report(known)
+    assert report["oracle_R2"] is None
+    assert report["filling_factor"] > 0.9
+    assert "alive" in report["verdict"]
+    found = fit_connectome(known, settings={"n_steps": 40, "n_snapshots": 0})
+    metrics = recovery_metrics(found, known)
+    assert metrics["connectivity_R2"] > 0.999
+    assert metrics["cluster_accuracy"] == 1.0
+    assert metrics["phi_R2"] is None
+    assert metrics["classification"] == "CONVERGED"
+    assert metrics["test_R2"] > 0.99

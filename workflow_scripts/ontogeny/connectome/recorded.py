@@ -1,0 +1,152 @@
+"""Activity that was recorded rather than simulated, read from files and checked before anything is fitted to it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
+from ontogeny.errors import OntogenyError, unknown
+
+DIFFERENCES = ("central", "forward")
+_FEWEST = 10
+
+
+def read_activity(
+    path: str | os.PathLike,
+    delta_t: float,
+    derivative: str | os.PathLike | None = None,
+    connectivity: str | os.PathLike | None = None,
+    types: str | os.PathLike | None = None,
+    difference: str = "central",
+) -> Activity:
+    """The activity in a CSV file (a frame a row, a neuron a column, with or without a header), npy or npz file.
+
+    Arrays have shape (frames, neurons) or (trajectories, frames, neurons); `delta_t` is the time between frames. An
+    npz file holds `u` (or one array of any name) and may hold `du`, `W` and `types`; the other files, where given,
+    hold the derivative (shaped as the activity), the true W (neurons x neurons, row = receiver) and the true types (one
+    name or number a neuron). Without a derivative it is estimated: "central" differences, error of order delta_t
+    squared, lose the first and the last frame of every trajectory; "forward" differences lose the last, and are exact
+    where every frame is an Euler step from the one before.
+
+    Raises OntogenyError, one sentence that names file and place, when a file is missing or is not numbers, shapes do
+    not fit, a value is not finite, there are fewer than 10 frames, or the activity is at rest or blows up.
+    """
+    if difference not in DIFFERENCES:
+        raise unknown("difference", difference, DIFFERENCES)
+    if not delta_t > 0:
+        raise OntogenyError(f"delta_t is {delta_t:g}: it must be positive")
+    arrays = _arrays(path)
+    u = _three(arrays.pop("u"), path)
+    du = _arrays(derivative)["u"] if derivative is not None else arrays.get("du")
+    _finite(u, path)
+    _runs, frames, neurons = u.shape
+    if neurons < 2 or frames < _FEWEST:
+        raise OntogenyError(
+            f"{path} has {frames} frames of {neurons} neurons: at least {_FEWEST} frames of 2 neurons are wanted "
+            "(rows are frames, columns are neurons)"
+        )
+    if du is not None:
+        source = path if derivative is None else derivative
+        du = _three(du, source)
+        if du.shape != u.shape:
+            raise OntogenyError(
+                f"{source} has a derivative of shape {du.shape}, the activity has {u.shape}: make them equal"
+            )
+        _finite(du, source)
+    elif difference == "forward":
+        u, du = u[:, :-1], np.diff(u, axis=1) / delta_t
+    else:
+        u, du = u[:, 1:-1], (u[:, 2:] - u[:, :-2]) / (2 * delta_t)
+    W = arrays.get("W")
+    if connectivity is not None:
+        W = read_connectivity(connectivity)
+    if W is not None:
+        W = np.array(W, np.float64)
+        if W.shape != (neurons, neurons) or not np.isfinite(W).all():
+            shape = " x ".join(map(str, W.shape))
+            raise OntogenyError(
+                f"{connectivity or path}: W has shape {shape}: {neurons} x {neurons} finite numbers are wanted, "
+                "one row and column a neuron"
+            )
+        np.fill_diagonal(W, 0)
+    labels = arrays.get("types") if types is None else _labels(types)
+    if labels is not None:
+        if labels.shape != (neurons,):
+            raise OntogenyError(f"{types or path}: there are {labels.size} types for {neurons} neurons: give each one")
+        labels = np.unique(labels, return_inverse=True)[1]
+    activity = as_activity(Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t)))
+    for note in check_activity(activity):
+        if "at rest" in note or "blows up" in note:
+            raise OntogenyError(f"{path}: {note}")
+    return activity
+
+
+def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    path = Path(path)
+    if not path.is_file():
+        raise OntogenyError(f"{path} does not exist: give a CSV, npy or npz file of activity")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive}
+            if "u" not in arrays and len(arrays) == 1:
+                arrays = {"u": next(iter(arrays.values()))}
+            if "u" not in arrays:
+                raise OntogenyError(f"{path} holds {', '.join(arrays) or 'nothing'}: name the activity 'u'")
+        elif path.suffix == ".npy":
+            arrays = {"u": np.load(path, allow_pickle=False)}
+        else:
+            arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=_header(path))}
+        for name in arrays:
+            if name in ("u", "du", "W"):
+                single = arrays[name].dtype == np.float32
+                arrays[name] = np.asarray(arrays[name], np.float32 if single else np.float64)
+    except (ValueError, TypeError, OSError) as error:
+        raise OntogenyError(f"{path} is not an array of numbers: {str(error).splitlines()[0]}") from None
+    return arrays
+
+
+def _header(path: Path) -> int:
+    """How many lines (0 or 1) of a CSV file come before its numbers."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline().strip()
+    try:
+        [float(value) for value in first.split(",")]
+    except ValueError:
+        return 1
+    return 0
+
+
+def _labels(path: str | os.PathLike) -> np.ndarray:
+    path = Path(path)
+    if not path.is_file():
+        raise OntogenyError(f"{path} does not exist: give a text file with one type a neuron")
+    if path.suffix == ".npy":
+        return np.load(path, allow_pickle=False)
+    text = path.read_text(encoding="utf-8")
+    return np.array([label.strip() for line in text.splitlines() for label in line.split(",") if label.strip()])
+
+
+def _three(array: np.ndarray, path: str | os.PathLike) -> np.ndarray:
+    array = array[None] if array.ndim == 2 else array
+    if array.ndim != 3 or min(array.shape) < 1:
+        raise OntogenyError(
+            f"{path} has shape {array.shape}: (frames, neurons) or (trajectories, frames, neurons) is wanted"
+        )
+    return array
+
+
+def _finite(array: np.ndarray, path: str | os.PathLike) -> None:
+    bad = ~np.isfinite(array)
+    if bad.any():
+        trajectory, frame, neuron = np.argwhere(bad)[0]
+        raise OntogenyError(
+            f"{path} holds {array[trajectory, frame, neuron]} at trajectory {trajectory}, frame {frame}, neuron "
+            f"{neuron} (counted from 0), and {int(bad.sum())} such values in all: every value must be finite"
+        )
+
+
+__all__ = ["DIFFERENCES", "read_activity"]
