@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ontogeny.activations.store import FORMAT
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import atomic
-from ontogeny.models import without_fast_path
+from ontogeny.models import readout_layer, without_fast_path
 from ontogeny.progress import Progress
 from ontogeny.tracking.capture import ActivationCapture
 from ontogeny.trajectory.checkpoints import weights_digest
@@ -33,7 +33,8 @@ def extract_activations(
     """Write the activations of `layers` (all that were monitored) at `steps` to `path`, on the run's probe batch.
 
     The network of each step is replayed exactly, and run in eval mode without gradients, `chunk` samples at a time;
-    every layer's output goes to the file inside the forward pass, so that memory holds one layer of one chunk.
+    every layer's output goes to the file inside the forward pass, so that memory holds one layer of one chunk. What
+    the network's last linear layer reads goes there too, with its weights, if it reads one vector a sample.
     `dtype` is `float16` or `float32`; values beyond float16 are refused.
 
     Raises OntogenyError for a step or layer that the run does not have, and as `Trajectory.walk` does.
@@ -59,6 +60,7 @@ def extract_activations(
             group.attrs["step"] = step
             group.attrs["digest"] = weights_digest(learner.model)
             _write_step(group, learner.model, inputs, chosen, np.dtype(dtype), chunk)
+            _write_readout(file.create_group(f"readout_{step}"), learner.model, inputs, chunk)
             progress.update(done, f"step {step}")
 
 
@@ -90,3 +92,30 @@ def _write_step(
     model.train(was_training)
     for name, seal in seals.items():
         group[name].attrs["sha256"] = seal.hexdigest()
+
+
+def _write_readout(group: h5py.Group, model: nn.Module, inputs: Tensor, chunk: int) -> None:
+    """Features, weight and bias of the last linear layer; an empty group where there is none, or no features."""
+    readout = readout_layer(model)
+    if readout is None:
+        return
+    taken: list[np.ndarray] = []
+    hook = readout.module.register_forward_pre_hook(lambda _, args: taken.append(args[0].detach().cpu().numpy()))
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), without_fast_path():
+            for offset in range(0, len(inputs), chunk):
+                model(inputs[offset : offset + chunk])
+    finally:
+        hook.remove()
+        model.train(was_training)
+    if any(part.ndim != 2 for part in taken) or sum(map(len, taken)) != len(inputs):
+        return
+    group.attrs["layer"] = readout.name
+    weight, bias = readout.module.weight, readout.module.bias
+    values = {"features": np.concatenate(taken), "weight": weight.detach().cpu().numpy()}
+    values["bias"] = np.zeros(len(weight), np.float32) if bias is None else bias.detach().cpu().numpy()
+    for name, value in values.items():
+        value = value.astype(np.float32)
+        group.create_dataset(name, data=value, **_STORAGE).attrs["sha256"] = sha256(value.tobytes()).hexdigest()

@@ -2,6 +2,7 @@
 
 /probe/inputs, /probe/labels        the fixed probe batch
 /step_{step}/{layer}                 samples x features..., gzip, with checksums
+/readout_{step}/features, weight, bias  what the network's last linear layer reads, and its parameters
 attributes of the file               format, run, identity, layers (JSON: name to module path)
 attributes of a step                 step, digest of the weights
 attributes of a dataset              path of the module
@@ -87,6 +88,18 @@ class ActivationFile:
         """Activations of `layer` at `step` as float32 (samples, features), positions flattened into features."""
         values = self.array(step, layer)
         return values.reshape(len(values), -1)
+
+    @_told
+    def readout(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Features (samples, f), weight (classes, f) and bias (classes,) of the last linear layer at `step`, float32.
+
+        None if the network has none that reads one vector a sample, or the file was made before they were kept.
+        """
+        self._group(step)
+        name = f"readout_{step}"
+        if name not in self._file or "features" not in self._file[name]:
+            return None
+        return tuple(self._values(f"{name}/{part}") for part in ("features", "weight", "bias"))
 
     def _values(self, name: str) -> np.ndarray:
         values = self._file[name][()]

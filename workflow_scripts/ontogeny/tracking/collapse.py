@@ -7,7 +7,7 @@ training step; `CollapseAlarm` turns their course into events. Neither needs PyT
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -99,11 +99,15 @@ class CollapseAlarm:
         """When it fires, in words."""
         return _CRITERION.format(patience=self.patience, spread=SPREAD_FLOOR, low=self.low, high=self.high)
 
+    def is_low(self, dimension: float, spread: float) -> bool:
+        """Whether one measurement is low; what cannot be measured is."""
+        return not (spread >= SPREAD_FLOOR and dimension >= self.low)
+
     def update(self, step: int, measured: Mapping[str, float]) -> str | None:
         """Take in one measurement; a sentence if the state changed in a way that a person should hear of."""
         dimension, spread = (math.nan if measured[key] is None else measured[key] for key in ("dimension", "spread"))
-        alike = not spread >= SPREAD_FLOOR
-        wanted = alike or not dimension >= self.low if self.state == "healthy" else not alike and dimension >= self.high
+        low = self.is_low(dimension, spread)
+        wanted = low if self.state == "healthy" else not low and dimension >= self.high
         if not wanted:
             self._run = 0
             return None
@@ -124,11 +128,3 @@ class CollapseAlarm:
         """The outcome so far as JSON types: state ("never formed" for one still forming), events, criterion."""
         state = "never formed" if self.state == "forming" else self.state
         return {"state": state, "events": list(self.events), "criterion": self.criterion}
-
-
-def watch_collapse(course: Iterable[tuple[int, Mapping[str, float]]], classes: int, width: int) -> dict[str, Any]:
-    """The verdict of `CollapseAlarm` over (step, state) pairs."""
-    alarm = CollapseAlarm(classes, width)
-    for step, measured in course:
-        alarm.update(step, measured)
-    return alarm.verdict()
