@@ -5,7 +5,10 @@ are chosen by an odometer, with a table of every neuron's activations for each o
 is to pick the input sets of the last hidden layer, whose contributions to the output add up: there the neurons
 are split in two. All sums of the right half are tabulated and put into buckets by the sample on which they vary
 most; the left half is walked depth first and cut as soon as interval bounds show, on some sample or on some
-half-difference of two samples, that no completion can bring every output within 1/2 of its target. What is left
+half-difference of two samples, that no completion can bring every output within 1/2 of its target. Where right
+halves are many and no row may be wrong, they are counted by ranks: for each sample and rank a bit set holds the
+right halves below it, so that an AND of bit sets over the undecided samples is the answer for a left half. A neuron
+that adds next to nothing is left out of the right halves and widens the boundary instead. Elsewhere, what is left
 is one bucket window, compared in vector form in float32 with a slack that covers its rounding; everything close
 to a boundary is decided again in float64, and what is close even there by `reference`, which repeats the
 float32 arithmetic of a masked forward pass.
