@@ -1,0 +1,151 @@
+"""The cluster profile on a real SLURM of one node: the smoke run, cancelled jobs, and limits of time and memory.
+
+The first test starts SLURM by `tests/slurm/slurm.sh`, which installs system packages and needs root. So it does this
+only where the variable ONTOGENY_SLURM is `install`; elsewhere these tests want a SLURM that already answers.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from filelock import FileLock
+
+from .conftest import Pipeline
+
+ROOT = Path(__file__).parents[2]
+SMOKE = "tests/configs/smoke.yaml"
+DATA = {".json", ".csv", ".h5", ".safetensors", ".parquet"}
+
+pytestmark = pytest.mark.slow
+
+
+def slurm_answers():
+    return bool(shutil.which("sinfo")) and subprocess.run(["sinfo", "-h"], capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def slurm(shared):
+    with FileLock(shared / "slurm.lock"):
+        if not slurm_answers() and os.environ.get("ONTOGENY_SLURM") == "install":
+            started = subprocess.run([ROOT / "tests/slurm/slurm.sh", "start"], capture_output=True, text=True)
+            if started.returncode:
+                pytest.skip(f"SLURM could not be started here: {started.stderr.strip()}")
+    if not slurm_answers():
+        pytest.skip("no SLURM answers here; `tests/slurm/slurm.sh start` starts one, as root")
+
+
+class Cluster(Pipeline):
+    """The pipeline with its cluster profile; polls often and needs no accounting."""
+
+    def command(self, *arguments, config=SMOKE):
+        chosen = ["--configfile", str(config if os.path.isabs(config) else self.project / config)]
+        profile = ["--profile", str(self.project / "profiles" / "slurm")]
+        quick = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
+        where = ["--snakefile", str(self.project / "Snakefile"), "--directory", str(self.folder)]
+        program = str(Path(sys.executable).with_name("snakemake"))
+        return [program, *arguments, *profile, *quick, "--latency-wait", "5", "--jobs", "6", *where, *chosen]
+
+    def start(self, *arguments, config):
+        command = self.command(*arguments, config=config)
+        with open(self.folder / "snakemake.log", "w") as log:
+            return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self.folder)
+
+
+@pytest.fixture
+def cluster(slurm, project, tmp_path):
+    return Cluster(project, tmp_path)
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A configuration of one run that trains for about half a minute, and the file that it leaves."""
+    runs = {"long": {"model": {"name": "mlp", "hidden": [32, 16], "dropout": 0.1}}}
+    settings = {"steps": 4000, "batch_size": 64, "checkpoint_every": 200}
+    study = {"kind": "dynamics", "defaults": {"task": {"name": "digits"}, "training": settings}, "runs": runs}
+    path = tmp_path / "training.yaml"
+    path.write_text(yaml.safe_dump({"studies": {"one": study}}))
+    return path, "results/runs/long/phase1.json"
+
+
+def bytes_of(folder, suffixes=DATA):
+    left_out = ("benchmarks", "logs", "tables")
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix in suffixes and path.relative_to(folder).parts[0] not in left_out
+    }
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.2)
+
+
+def jobs_of(state):
+    listed = subprocess.run(["squeue", "-h", "-t", state, "-o", "%A"], capture_output=True, text=True).stdout
+    return listed.split()
+
+
+def lines_of(path):
+    return path.read_text().count("\n") if path.exists() else 0
+
+
+def test_the_smoke_run_makes_the_same_bytes_as_a_workstation(cluster, project, tmp_path_factory):
+    said = cluster("all")
+    assert said.code == 0, said.text
+    here = Pipeline(project, tmp_path_factory.mktemp("workstation"))
+    said = here("phase1", "jumps", "activations", config=SMOKE)
+    assert said.code == 0, said.text
+    made, expected = bytes_of(cluster.results), bytes_of(here.results)
+    assert set(expected) <= set(made)
+    assert [name for name in expected if made[name] != expected[name]] == []
+
+
+def test_a_cancelled_training_goes_on_to_the_same_bytes(cluster, project, training, tmp_path_factory):
+    config, target = training
+    metrics = cluster.results / "runs" / "long" / "metrics.jsonl"
+    process = cluster.start(target, config=config)
+    wait_until(lambda: lines_of(metrics) > 400, 120)
+    (job,) = jobs_of("RUNNING")
+    subprocess.run(["scancel", job], check=True)
+    assert process.wait(300) == 0, (cluster.folder / "snakemake.log").read_text()
+    assert "Trying to restart job" in (cluster.folder / "snakemake.log").read_text()
+    here = Pipeline(project, tmp_path_factory.mktemp("workstation"))
+    said = here(target, config=config)
+    assert said.code == 0, said.text
+    assert bytes_of(cluster.results) == bytes_of(here.results)
+
+
+def test_a_training_that_outlasts_its_time_limit_goes_on_to_the_same_bytes(
+    cluster, project, training, tmp_path_factory
+):
+    config, target = training
+    settings = yaml.safe_load(config.read_text())
+    settings["studies"]["one"]["defaults"]["training"]["steps"] = 14_000
+    config.write_text(yaml.safe_dump(settings))
+    said = cluster(target, "--set-resources", "train_run:runtime=attempt", config=config)
+    assert said.code == 0, said.text
+    assert "TIMEOUT" in said.text, said.text
+    here = Pipeline(project, tmp_path_factory.mktemp("workstation"))
+    assert here(target, config=config).code == 0
+    assert bytes_of(cluster.results) == bytes_of(here.results)
+
+
+def test_a_job_that_holds_too_much_memory_says_so_and_asks_for_more(cluster, training):
+    config, target = training
+    settings = yaml.safe_load(config.read_text())
+    settings["studies"]["one"]["defaults"]["training"]["steps"] = 400
+    config.write_text(yaml.safe_dump(settings))
+    said = cluster(target, "--set-resources", "train_run:mem_mb=100", "--retries", "0", config=config)
+    assert said.code != 0
+    logs = "".join(path.read_text() for path in (cluster.results / "logs" / "slurm").rglob("*.log"))
+    assert "memory" in logs, logs
+    said = cluster(target, "--set-resources", "train_run:mem_mb=100 * 10 ** (attempt - 1)", config=config)
+    assert said.code == 0, said.text
