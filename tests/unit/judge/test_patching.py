@@ -146,7 +146,7 @@ def test_a_planted_circuit_is_found():
     best = [(graph.senders[u], graph.receivers[v]) for u, v in graph.edges[np.argsort(-np.abs(scores))[:2]]]
     assert set(best) == {("embedding", "2.h2"), ("2.h2", "output")}
     result = faithfulness(judge, judging, scores)
-    assert result.size is not None and result.size <= 3, result
+    assert result.size in (2, 3), result
     assert result.restored[list(result.sizes).index(result.size)] == pytest.approx(1, abs=1e-4)
 
 

@@ -22,7 +22,7 @@ from pydantic import (
 from ontogeny.config.base import Name, Positive, Seeds, Settings, Share, StudySettings, merge
 from ontogeny.config.connectome import ConnectomeStudy
 from ontogeny.config.inside import FeatureSettings, ImportanceSettings, Intervention, default_interventions
-from ontogeny.config.judge import JudgeModelSettings, JudgeTaskSettings, JudgeTrainingSettings
+from ontogeny.config.judge import JudgeAnalysisSettings, JudgeModelSettings, JudgeTaskSettings, JudgeTrainingSettings
 from ontogeny.config.sweep import Sweep, Swept
 
 ImageTask = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
@@ -382,6 +382,7 @@ class Analyses(Settings):
         default_factory=default_interventions, description="What is done to every run's networks; see the kinds below."
     )
     circuits: CircuitSettings = Field(default_factory=CircuitSettings)
+    judge: JudgeAnalysisSettings = Field(default_factory=JudgeAnalysisSettings)
 
 
 class DynamicsStudy(StudySettings):
@@ -464,6 +465,9 @@ class Config(Settings):
     ] = Field({}, description="Records that others trained, by group; they enter the chain at jump detection.")
     analyses: Analyses = Field(default_factory=Analyses)
     cache: str = Field("cache", description="Folder in which fetched data sets are kept.")
+    container: str | None = Field(
+        None, description="Image in which jobs run under `--sdm apptainer`: the path of a .sif file, or an address."
+    )
     _swept: dict[tuple[str, str], Swept] = PrivateAttr(default_factory=dict)
 
     @property

@@ -22,7 +22,7 @@ _HOMES = {
     "layer_probes": "layers",
     "performance": "layers",
     "MechanismBench": "mechanism",
-    "write_records": "mechanism",
+    "trace_mechanism": "mechanism",
     "untrained_like": "network",
     "ablate_neurons": "neurons",
     "neuron_activations": "neurons",

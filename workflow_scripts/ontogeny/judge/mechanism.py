@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from ontogeny.judge.patching import patch_pairs, share_restored
 from ontogeny.judge.record import FORMAT, QUANTILES, compact
 from ontogeny.models.judge import LABELS, PAD, trim
 from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
+from ontogeny.progress import Progress
 
 STRONGEST = 40
 """Neurons and edges listed one by one in a record."""
@@ -69,14 +69,14 @@ class MechanismBench:
         samples: int = 2,
         discovery: int = 256,
         held_out: int = 256,
-        pairs: int = 48,
+        pairs: int = 40,
         attributed: int = 12,
         integration_steps: int = 32,
         edge_steps: int = 5,
         permutations: int = 200,
         shuffles: int = 20,
         ablations: int = 10,
-        random_subgraphs: int = 6,
+        random_subgraphs: int = 5,
         faithfulness: float = 0.85,
         alpha: float = 0.01,
         run_advanced: bool = True,
@@ -368,19 +368,32 @@ def _shown(labels: np.ndarray, count: int) -> np.ndarray:
     return np.concatenate(picked)
 
 
-def write_records(
-    bench: MechanismBench,
-    networks: Iterable[tuple[int, int, nn.Module]],
-    folder: str | os.PathLike,
-    run: str = "",
-    progress: Callable[[int], None] | None = None,
+def epochs_looked_at(last: int, interval: int) -> list[int]:
+    """Epoch 0 (before fine-tuning), every `interval`-th one, and the last."""
+    return sorted({0, *range(0, last + 1, interval), last})
+
+
+def trace_mechanism(
+    trajectory: Any, folder: str | os.PathLike, *, visualization_interval: int = 1, **settings: Any
 ) -> list[Path]:
-    """Measure `networks` (epoch, step, model), one by one, into `folder`/epoch_{N}.json; return the paths."""
+    """Measure a finished run at its epochs, in one walk along its trajectory, into `folder`/epoch_{N}.json.
+
+    trajectory: an `ontogeny.trajectory.Trajectory` of a judge. visualization_interval: epochs between records; the
+    first and the last are always measured. settings: those of `MechanismBench`. Returns the paths.
+    """
+    from ontogeny.trajectory.prompts import judge_data
+
+    data = judge_data(trajectory.config["settings"], trajectory.folder)
+    per_epoch = trajectory.config["data"]["steps_per_epoch"]
+    epochs = epochs_looked_at(trajectory.last_step // per_epoch, visualization_interval)
+    progress = Progress(len(epochs), f"mechanism of {trajectory.run}")
+    bench: MechanismBench | None = None
     written = []
-    for epoch, step, model in networks:
+    for epoch, (step, learner) in zip(epochs, trajectory.walk(epoch * per_epoch for epoch in epochs)):
+        if bench is None:
+            bench = MechanismBench(learner.model, data.tokenizer, data.prompts, max_length=data.max_length, **settings)
         path = Path(folder) / f"epoch_{epoch}.json"
-        write_json(path, bench.measure(model, epoch, step, run), indent=None)
+        write_json(path, bench.measure(learner.model, epoch, step, trajectory.run), indent=None)
         written.append(path)
-        if progress is not None:
-            progress(len(written))
+        progress.update(len(written), f"epoch {epoch}")
     return written
