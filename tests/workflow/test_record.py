@@ -1,0 +1,53 @@
+"""Archives, comparisons and sweeps, as somebody uses them on finished results."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from ontogeny.cli import main
+
+TINY = "tests/configs/tiny.yaml"
+
+
+def test_an_unpacked_archive_has_nothing_to_rerun(finished, tmp_path):
+    archive = tmp_path / "a.zip"
+    config = str(finished.project / TINY)
+    assert main(["archive", "--out", str(archive), "--directory", str(finished.folder), "--config", config]) == 0
+    again = tmp_path / "b.zip"
+    assert main(["archive", "--out", str(again), "--directory", str(finished.folder), "--config", config]) == 0
+    assert archive.read_bytes() == again.read_bytes()
+    assert main(["unpack", str(archive), str(tmp_path / "out")]) == 0
+    shutil.copytree(finished.folder / "resources", tmp_path / "out" / "resources")
+    other = type(finished)(finished.project, tmp_path / "out")
+    assert other.plan().nothing_to_do
+    assert other.plan(config=tmp_path / "out" / "config.yaml").nothing_to_do
+    assert main(["compare", str(finished.folder), str(tmp_path / "out"), "--same"]) == 0
+
+
+def test_status_and_show_of_finished_results(finished, capsys):
+    arguments = ["--directory", str(finished.folder)]
+    assert main(["status", "--config", str(finished.project / TINY), *arguments]) == 0
+    assert "1 done\n" in capsys.readouterr().out
+    assert main(["show", "tiny_mlp", *arguments]) == 0
+    assert "train_run" in capsys.readouterr().out
+
+
+def test_no_job_holds_more_memory_than_it_asks_for(finished):
+    cost = pd.read_csv(finished.results / "tables" / "cost.tsv", sep="\t")
+    assert cost["mem_mb"].notna().all()
+    assert (cost["mem_share"].dropna() < 1).all(), cost[["rule", "job", "mem_share"]]
+    experiments = pd.read_csv(finished.results / "tables" / "experiments.tsv", sep="\t")
+    assert experiments.loc[0, "cost.rule"] == "train_run"
+    assert len(experiments.loc[0, "code"]) == 16
+
+
+@pytest.mark.parametrize("kind", ["dynamics", "circuits"])
+def test_sweeps_are_planned_run_by_run(fresh, kind):
+    file = fresh.folder / "sweep.yaml"
+    file.write_text(
+        f"studies: {{s: {{kind: {kind}, runs: {{r: {{seeds: [0], sweep: "
+        "{grid: {training.learning_rate: [0.1, 0.2, 0.3], model.hidden: [[4], [3, 3]]}}}}}}\n"
+    )
+    jobs = fresh.plan("--quiet", "rules", "--", "phase1", config=file).jobs
+    assert jobs["train_run" if kind == "dynamics" else "train_ensemble"] == 6
