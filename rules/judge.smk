@@ -88,6 +88,75 @@ rule evaluate_judge:
         "../workflow_scripts/evaluate_judge.py"
 
 
+rule trace_mechanism:
+    input:
+        config="results/runs/{run}/config.json",
+        phase1="results/runs/{run}/phase1.json",
+        checkpoints="results/runs/{run}/checkpoints",
+        pretrained="results/runs/{run}/pretrained",
+    output:
+        records=directory("results/runs/{run}/mechanism"),
+    log:
+        "results/logs/trace_mechanism/{run}.log",
+    benchmark:
+        "results/benchmarks/trace_mechanism/{run}.tsv"
+    wildcard_constraints:
+        run=plan.pattern("judge"),
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        settings=plan.analysis("judge"),
+        cache=plan.config.cache,
+        code=plan.code("trace_mechanism"),
+    script:
+        "../workflow_scripts/trace_mechanism.py"
+
+
+rule draw_mechanism:
+    input:
+        records="results/runs/{run}/mechanism",
+        phase1="results/runs/{run}/phase1.json",
+        jumps="results/runs/{run}/jumps.csv",
+    output:
+        pages=report(
+            directory("results/pages/{run}/training_visualizations"),
+            htmlindex="evolution.html",
+            category="Judges",
+            caption="captions/mechanism.rst",
+            labels={"run": "{run}", "figure": "pages"},
+        ),
+        png=report(
+            "results/pages/{run}/mechanism.png",
+            category="Judges",
+            caption="captions/mechanism.rst",
+            labels={"run": "{run}", "figure": "evolution"},
+        ),
+        pdf="results/pages/{run}/mechanism.pdf",
+        csv="results/pages/{run}/mechanism.csv",
+    log:
+        "results/logs/draw_mechanism/{run}.log",
+    benchmark:
+        "results/benchmarks/draw_mechanism/{run}.tsv"
+    wildcard_constraints:
+        run=plan.pattern("judge"),
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        title=plan.title,
+        code=plan.code("draw_mechanism"),
+    script:
+        "../workflow_scripts/draw_mechanism.py"
+
+
 rule judge:
     input:
         plan.files("results/runs/{run}/epochs.csv", kind="judge"),
+        plan.files("results/pages/{run}/mechanism.png", kind="judge"),

@@ -20,7 +20,7 @@ from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import write_json, write_text
+from ontogeny.files import read_json, write_json, write_text
 from ontogeny.judge.record import evolution
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, figure
 
@@ -721,6 +721,12 @@ def progress_page(records: Sequence[dict[str, Any]], losses: pd.DataFrame | None
         + "".join(rows)
         + "</table>"
     )
+
+
+def losses_of(phase1: str | os.PathLike) -> pd.DataFrame:
+    """The training loss in a Phase 1 record of this project, columns step and loss."""
+    layers = [entry for key, entry in read_json(phase1).items() if key != "metadata" and "loss" in entry]
+    return pd.DataFrame({name: layers[0][name] for name in ("step", "loss")} if layers else {"step": [], "loss": []})
 
 
 def epoch_metrics(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,13 @@
+"""Draw the mechanism of one judge: a page for every picture of every epoch, and its evolution as a figure."""
+
+from ontogeny.files import read_table
+from ontogeny.judge.record import read_records
+from ontogeny.pipeline import job
+from ontogeny.plotting.judge import losses_of, plot_evolution, write_pages
+from ontogeny.plotting.style import save_figure
+
+with job(snakemake) as (files, output, params):
+    records, jumps = read_records(files.records), read_table(files.jumps)
+    write_pages(records, output.pages, jumps, losses_of(files.phase1))
+    fig, table = plot_evolution(records, params.title, jumps)
+    save_figure(fig, output.png, table)
