@@ -125,6 +125,7 @@ rule figures:
             for file in replayed("results/figures/{study}/{run}/" f"{figure}.png")
         ],
         rules.maps.input,
+        rules.representations.input,
         rules.studies.input,
         rules.circuits.input,
         rules.connectome.input,

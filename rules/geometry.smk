@@ -54,4 +54,5 @@ rule geometry:
     input:
         replayed("results/runs/{run}/geometry/pca_variance.csv"),
         replayed("results/runs/{run}/geometry/cluster_by_step.csv"),
+        replayed("results/runs/{run}/geometry/similarity.csv"),
         rules.maps.input,

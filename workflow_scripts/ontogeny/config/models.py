@@ -304,14 +304,26 @@ class CaptureSettings(Settings):
     dtype: Literal["float16", "float32"] = Field("float32", description="Precision of the activations on disk.")
 
 
+class RepresentationSettings(Settings):
+    """Comparison of the layers' representations: similarity, subspaces, dimension, linear probes, collapse."""
+
+    most_moments: int = Field(
+        6, ge=2, le=100, description="Moments compared: start, end, then the strongest jumps, and controls."
+    )
+    most_samples: int = Field(500, ge=20, le=5000, description="Probe samples compared, drawn at random.")
+    k: Positive = Field(5, description="Principal components that span a subspace.")
+    folds: int = Field(2, ge=2, le=20, description="Folds of the cross-validation of linear probes.")
+
+
 class GeometrySettings(Settings):
-    """PCA and clustering of the captured activations."""
+    """PCA, clustering and comparison of the captured activations."""
 
     components: Positive = Field(10, description="Principal components kept.")
     clusters: list[Annotated[int, Field(ge=2, le=100)]] = Field(
         [2, 3, 4, 5, 6, 8, 10], min_length=1, description="Numbers of clusters tried; the most stable one is taken."
     )
-    seed: int = Field(0, ge=0, description="Seed of the clustering and of its resampling.")
+    seed: int = Field(0, ge=0, description="Seed of the clustering, of shuffling and of resampling.")
+    representations: RepresentationSettings = Field(default_factory=RepresentationSettings)
 
 
 class MapSettings(Settings):

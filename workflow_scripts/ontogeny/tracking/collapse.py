@@ -125,6 +125,9 @@ class CollapseAlarm:
         return f"the representation has {event} at step {self._since[0]} ({values} at step {step})"
 
     def verdict(self) -> dict[str, Any]:
-        """The outcome so far as JSON types: state ("never formed" for one still forming), events, criterion."""
+        """The outcome so far as JSON types: state ("never formed" for one still forming), events, criterion, low, high."""
         state = "never formed" if self.state == "forming" else self.state
-        return {"state": state, "events": list(self.events), "criterion": self.criterion}
+        return {"state": state, "events": list(self.events), "criterion": self.criterion} | {
+            "low": self.low,
+            "high": self.high,
+        }

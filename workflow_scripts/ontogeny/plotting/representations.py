@@ -1,0 +1,203 @@
+"""Figures of how representations compare: similarity, subspaces, dimension, linear probes, collapse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ontogeny.plotting.style import COLOURS, JUMP, MUTED, SEQUENTIAL, colour_map, figure
+
+
+def plot_similarity(similarity: pd.DataFrame, title: str) -> Figure:
+    """Debiased CKA, layers by layers at three moments and moments by moments for three layers.
+
+    `similarity` is the table of that name of `ontogeny.geometry.representations.representations_of_run`.
+    """
+    across = similarity[similarity["scope"] == "layers"]
+    along = similarity[similarity["scope"] == "moments"]
+    layers = list(dict.fromkeys([*along["layer_a"], *across["layer_a"], *across["layer_b"]]))
+    steps = sorted({*along["step_a"], *along["step_b"], *across["step_a"]})
+    fig, axes = figure(2, 3, width=8.2, height=5.6, squeeze=False)
+    image = None
+    for axis, step in zip(axes[0], _three(steps)):
+        rows = across[across["step_a"] == step]
+        image = _matrix(axis, rows, "layer", layers) or image
+        axis.set_title(f"layers, step {step}", size=9, loc="center")
+    for axis, layer in zip(axes[1], _three(layers)):
+        image = _matrix(axis, along[along["layer_a"] == layer], "step", steps) or image
+        axis.set_title(f"moments, {layer}", size=9, loc="center")
+    for axis in [*axes[0, 1:], *axes[1, 1:]]:
+        axis.tick_params(labelleft=False)
+    for axis in [*axes[0][len(_three(steps)) :], *axes[1][len(_three(layers)) :]]:
+        axis.set_axis_off()
+    if image is not None:
+        fig.colorbar(image, ax=axes, label="debiased CKA", shrink=0.6)
+    chance = similarity["cka_shuffled"].abs().max() if len(similarity) else np.nan
+    fig.suptitle(f"{title}: similarity (samples shuffled: at most {chance:.2f})", x=0.01, ha="left", weight="bold")
+    return fig
+
+
+def plot_subspaces(subspaces: pd.DataFrame, title: str) -> Figure:
+    """The overlap of each layer's leading subspace with that at the end, a panel a layer, with the random range."""
+    last = subspaces["step_b"].max() if len(subspaces) else 0
+    table = subspaces[subspaces["step_b"] == last]
+    layers = list(dict.fromkeys(table["layer"]))
+    fig, panels = _panels(layers)
+    for axis, layer in zip(panels, layers):
+        rows = table[table["layer"] == layer].sort_values("step_a")
+        axis.fill_between(rows["step_a"], rows["null_low"], rows["null_high"], color=MUTED, alpha=0.3, lw=0)
+        axis.plot(rows["step_a"], rows["null"], color=MUTED, linewidth=1, label="random subspaces")
+        axis.errorbar(
+            rows["step_a"], rows["value"], _around(rows, "value", "low", "high"), color=COLOURS[0], marker="o",
+            markersize=3, elinewidth=0.8, label=f"step {last}",
+        )  # fmt: skip
+        axis.set(ylim=(0, 1.03))
+    _label(fig, panels, "step", "overlap with the end")
+    k = int(table["k"].iloc[0]) if len(table) else 0
+    fig.suptitle(f"{title}: first {k} components against those at step {last}", x=0.01, ha="left", weight="bold")
+    return fig
+
+
+def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
+    """TwoNN dimension with interval and with shuffled features, and effective rank, a line a layer over steps."""
+    layers = list(dict.fromkeys(dimension["layer"]))
+    colours = colour_map(layers)
+    fig, axes = figure(1, 2, width=8.2, height=3.4)
+    for layer in layers:
+        rows = dimension[dimension["layer"] == layer]
+        error = _around(rows, "two_nn", "two_nn_low", "two_nn_high")
+        style = {"color": colours[layer], "marker": "o", "markersize": 3}
+        axes[0].errorbar(rows["step"], rows["two_nn"], error, elinewidth=0.8, label=layer, **style)
+        axes[0].plot(rows["step"], rows["two_nn_shuffled"], color=colours[layer], linewidth=0.9, linestyle=":")
+        axes[1].plot(rows["step"], rows["effective_rank"], **style)
+    copies = int(dimension["duplicates"].max()) if len(dimension) else 0
+    note = f" (up to {copies} copies left out)" if copies else ""
+    axes[0].set(xlabel="step", ylabel="TwoNN dimension", title=f"intrinsic dimension{note}", yscale="log")
+    axes[1].set(xlabel="step", ylabel="effective rank", title="effective rank", yscale="log")
+    for axis in axes:
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
+    fig.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside right center", title="layer; dotted:\nfeatures shuffled"
+    )
+    fig.suptitle(f"{title}: dimension", x=0.01, ha="left", weight="bold")
+    return fig
+
+
+def plot_probes(probes: pd.DataFrame, title: str) -> Figure:
+    """Accuracy of linear probes, a panel a layer over steps, with the untrained network's and shuffled labels'."""
+    layers = list(dict.fromkeys(probes["layer"]))
+    fig, panels = _panels(layers)
+    for axis, layer in zip(panels, layers):
+        rows = probes[probes["layer"] == layer].sort_values("step")
+        axis.axhline(rows["untrained"].iloc[0], color=JUMP, linewidth=1, linestyle="--", label="untrained")
+        axis.fill_between(rows["step"], rows["shuffled_low"], rows["shuffled_high"], color=MUTED, alpha=0.3, lw=0)
+        axis.plot(rows["step"], rows["shuffled"], color=MUTED, linestyle=":", label="labels shuffled")
+        error = _around(rows, "accuracy", "low", "high")
+        axis.errorbar(rows["step"], rows["accuracy"], error, color=COLOURS[0], elinewidth=0.8, label="probe")
+        sure = (rows["p_untrained_adjusted"] <= 0.05).to_numpy()
+        for chosen, face in ((sure, COLOURS[0]), (~sure, "white")):
+            part = rows[chosen]
+            axis.plot(part["step"], part["accuracy"], "o", ms=4, mfc=face, mec=COLOURS[0], zorder=5)
+        axis.set(ylim=(0, 1.03))
+    _label(fig, panels, "step", "accuracy, held out")
+    note = "" if layers else " (labels are not classes with enough samples)"
+    fig.suptitle(f"{title}: linear probes{note}", x=0.01, ha="left", weight="bold")
+    return fig
+
+
+def plot_collapse(collapse: pd.DataFrame, alarm: Mapping[str, Any] | None, title: str) -> Figure:
+    """The course of the readout's dimension with its alarm (of a record's metadata), and NC1 to NC4 at moments."""
+    fig, axes = figure(1, 2, width=8.2, height=3.4)
+    state = "not watched"
+    if alarm:
+        course, state = alarm["course"], alarm["state"]
+        dimension = np.array([np.nan if value is None else value for value in course["dimension"]], dtype=float)
+        axes[0].plot(course["step"], dimension, color=COLOURS[0])
+        axes[0].axhline(alarm["low"], color=JUMP, linewidth=1, linestyle="--")
+        axes[0].axhline(alarm["high"], color=MUTED, linewidth=1, linestyle=":")
+        for event in alarm["events"]:
+            colour = JUMP if event["event"] == "collapsed" else COLOURS[2]
+            axes[0].axvline(event["step"], color=colour, linewidth=1)
+        axes[0].set(ylim=(0, None))
+    axes[0].set(xlabel="step", ylabel="effective dimensions", title=f"what the last layer reads: {state}")
+    names = {"nc1": "NC1 within / between", "nc2_norm": "NC2 norms", "nc2_angle": "NC2 angles", "nc3": "NC3 duality"}
+    names |= {"nc4": "NC4 disagreement"}
+    for (name, label), colour in zip(names.items(), COLOURS):
+        if name in collapse and len(collapse):
+            values = collapse[name].where(collapse[name] > 0)
+            axes[1].plot(collapse["step"], values, color=colour, marker="o", markersize=3, label=label)
+    if len(collapse):
+        axes[1].fill_between(
+            collapse["step"], collapse["nc1_low"].clip(1e-6), collapse["nc1_high"], color=COLOURS[0], alpha=0.2, lw=0
+        )
+        axes[1].plot(
+            collapse["step"], collapse["nc1_shuffled"], color=MUTED, linestyle=":", label="NC1, labels shuffled"
+        )
+        axes[1].set(yscale="log")
+        axes[1].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        fig.legend(*axes[1].get_legend_handles_labels(), loc="outside right center")
+    axes[1].set(xlabel="step", title="neural collapse")
+    fig.suptitle(f"{title}: collapse", x=0.01, ha="left", weight="bold")
+    return fig
+
+
+FIGURES = {
+    "similarity": plot_similarity,
+    "subspaces": plot_subspaces,
+    "dimension": plot_dimension,
+    "probes": plot_probes,
+}
+"""The figures that need one table, by the name of both."""
+
+
+def _three(items: list) -> list:
+    return list(dict.fromkeys([items[0], items[len(items) // 2], items[-1]])) if items else []
+
+
+def _matrix(axis: Any, rows: pd.DataFrame, key: str, names: list) -> Any:
+    place = {name: index for index, name in enumerate(names)}
+    values = np.eye(len(names))
+    for a, b, value in zip(rows[f"{key}_a"], rows[f"{key}_b"], rows["cka"]):
+        values[place[a], place[b]] = values[place[b], place[a]] = value
+    image = axis.imshow(values, vmin=0, vmax=1, cmap=SEQUENTIAL, origin="lower")
+    axis.set_xticks(range(len(names)), names, rotation=90, size=6)
+    axis.set_yticks(range(len(names)), names, size=6)
+    axis.grid(False)
+    return image
+
+
+def _panels(layers: list[str]) -> tuple[Figure, list]:
+    columns = min(4, max(1, len(layers)))
+    rows = max(1, -(-len(layers) // columns))
+    fig, axes = figure(
+        rows,
+        columns,
+        width=max(1.9 * columns + 1.6, 5),
+        height=1.7 * rows + 0.8,
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+    )
+    for axis in axes.flat[len(layers) :]:
+        axis.set_axis_off()
+    panels = list(axes.flat[: max(len(layers), 1)])
+    for axis, layer in zip(panels, layers):
+        axis.set_title(layer, size=8)
+    return fig, panels
+
+
+def _label(fig: Figure, panels: list, across: str, up: str) -> None:
+    fig.supxlabel(across, size=9)
+    fig.supylabel(up, size=9)
+    handles, names = panels[0].get_legend_handles_labels()
+    if handles:
+        fig.legend(handles, names, loc="outside right center")
+
+
+def _around(rows: pd.DataFrame, value: str, low: str, high: str) -> np.ndarray:
+    return np.nan_to_num(np.abs([rows[value] - rows[low], rows[high] - rows[value]]))
