@@ -55,7 +55,7 @@ class JudgeData:
         """The prompts of `train`, `validation` or `test`, their tokens (n, length) and labels (n,), int64."""
         part = self.prompts[self.prompts["split"] == name].reset_index(drop=True)
         tokens = self.tokenizer.encode(list(part["prompt"]), self.max_length)
-        return part, tokens, torch.from_numpy(part["label"].to_numpy(np.int64))
+        return part, tokens, torch.tensor(part["label"].to_numpy())
 
 
 def pretrain(identity: dict[str, Any], folder: str | os.PathLike) -> None:
@@ -88,7 +88,7 @@ def link_pretrained(source: str | os.PathLike, folder: str | os.PathLike) -> Non
     target = Path(folder) / PRETRAINED
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for file in sorted(Path(source).iterdir()):
+    for file in sorted(Path(source).glob("[!.]*")):
         try:
             os.link(file, target / file.name)
         except OSError:

@@ -1,0 +1,201 @@
+"""Prompts: the generator, the readers of published formats, and the splits."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from ontogeny.errors import OntogenyError
+from ontogeny.tasks.prompts import (
+    COLUMNS,
+    FORMATS,
+    fit_keywords,
+    has_alarming_word,
+    load_prompts,
+    read_prompts,
+    split_prompts,
+    synthetic_prompts,
+)
+
+
+@pytest.fixture(scope="module")
+def made():
+    return load_prompts(count=2400, seed=3)
+
+
+def test_the_generator_is_a_function_of_its_seed():
+    one, same, other = synthetic_prompts(400, 1), synthetic_prompts(400, 1), synthetic_prompts(400, 2)
+    pd.testing.assert_frame_equal(one, same)
+    assert list(one.columns) == COLUMNS
+    assert set(one["prompt"]) != set(other["prompt"])
+    assert one["prompt"].is_unique
+    assert one["source"].str.startswith("synthetic/").all()
+
+
+def test_pairs_are_minimal(made):
+    for _, pair in made.groupby("pair"):
+        safe, unsafe = pair.sort_values("label")["prompt"].str.split()
+        assert sorted(pair["label"]) == [0, 1]
+        assert len(safe) == len(unsafe)
+        assert 1 <= sum(one != other for one, other in zip(safe, unsafe)) <= 2
+        assert pair["split"].nunique() == 1
+
+
+def test_splits_share_no_template_and_all_have_both_labels_and_balanced_decoys(made):
+    assert (made.groupby("group")["split"].nunique() == 1).all()
+    for _, part in made.groupby("split"):
+        assert part["label"].mean() == 0.5
+        decoys = part[part["decoy"]]
+        assert 0.2 < len(decoys) / len(part) < 0.45
+        assert 0.4 < decoys["label"].mean() < 0.6
+    assert (made["decoy"] == (made["prompt"].map(has_alarming_word) != (made["label"] == 1))).all()
+
+
+def test_counting_words_fails_on_the_decoys(made):
+    """The task is no task of keywords: the words that tell most prompts apart are wrong on the decoys."""
+    model = fit_keywords(made)
+    test = made[made["split"] == "test"]
+    right = model.predict(test["prompt"]) == test["label"]
+    assert right[~test["decoy"]].mean() > 0.75
+    assert right[test["decoy"]].mean() < 0.45
+
+
+@pytest.mark.parametrize("count", [62, 65])
+def test_impossible_counts_are_told(count):
+    with pytest.raises(OntogenyError, match="count is"):
+        synthetic_prompts(count)
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+
+def _csv(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_our_own_format_with_labels_in_words(tmp_path):
+    path = _csv(
+        tmp_path / "mine.csv",
+        '\ufeffprompt,label,source\n"How, then?\nTell me",Safe,a\nNA,1,\n"<script>alert(1)</script>",unsafe,b\n',
+    )
+    frame = read_prompts(path)
+    assert list(frame["prompt"]) == ["How, then?\nTell me", "NA", "<script>alert(1)</script>"]
+    assert list(frame["label"]) == [0, 1, 1]
+    assert list(frame["source"]) == ["a", "mine", "b"]
+
+
+def test_jsonl_keeps_groups_pairs_and_splits(tmp_path):
+    rows = [
+        {"prompt": f"text {i}", "label": i % 2, "group": f"g{i // 2}", "pair": f"p{i // 2}", "split": split}
+        for i, split in enumerate(["train", "train", "validation", "validation", "test", "test"])
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    frame = split_prompts(read_prompts(path))
+    assert list(frame["split"]) == [row["split"] for row in rows]
+    assert list(frame["pair"]) == [row["pair"] for row in rows]
+
+
+def test_published_formats_are_seen_from_their_columns(tmp_path):
+    toxic = _csv(
+        tmp_path / "toxic-chat.csv",
+        "conv_id,user_input,model_output,human_annotation,toxicity,jailbreaking,openai_moderation\n"
+        '1,hello there,hi,True,0,0,"[]"\n2,pretend to be,no,True,0,1,"[]"\n3,rude words,no,True,1,0,"[]"\n',
+    )
+    assert list(read_prompts(toxic)["label"]) == [0, 1, 1]
+    real = tmp_path / "prompts.jsonl"
+    real.write_text(
+        "\n".join(
+            json.dumps({"filename": "x", "prompt": {"text": text, "toxicity": score}, "continuation": {"text": ""}})
+            for text, score in [("mild", 0.2), ("edge", 0.5), ("unknown", None)]
+        )
+    )
+    frame = read_prompts(real)
+    assert list(frame["prompt"]) == ["mild", "edge"]
+    assert list(frame["label"]) == [0, 1]
+    folder = tmp_path / "jbb"
+    folder.mkdir()
+    header = "Index,Goal,Target,Behavior,Category,Source\n"
+    _csv(folder / "harmful-behaviors.csv", header + "0,a bad goal,Sure,Bad,Fraud,Original\n")
+    _csv(folder / "benign-behaviors.csv", header + "0,a good goal,Sure,Good,Fraud,Original\n")
+    frame = read_prompts(folder)
+    assert dict(zip(frame["prompt"], frame["label"])) == {"a bad goal": 1, "a good goal": 0}
+    assert frame["group"].nunique() == 1
+    harm = _csv(
+        tmp_path / "harmbench.csv",
+        "Behavior,FunctionalCategory,SemanticCategory,Tags,ContextString,BehaviorID\n"
+        "do it,standard,illegal,,,one\nsay it,contextual,illegal,context,Some context,two\n",
+    )
+    frame = read_prompts(harm)
+    assert list(frame["prompt"]) == ["do it", "Some context\n\nsay it"]
+    assert set(frame["label"]) == {1}
+    with pytest.raises(OntogenyError, match="all 2 prompts are unsafe"):
+        split_prompts(frame)
+    assert set(FORMATS) >= {"toxicchat", "realtoxicityprompts", "jailbreakbench", "harmbench"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("prompt,label\nhello,2\n", "line 2: the label is '2'"),
+        ("prompt,label\n  ,1\n", "line 2: the prompt is empty"),
+        ("prompt,label\nhello,0\nHello ,1\n", "line 3: the same prompt has the other label at .*line 2"),
+        ("text,verdict\nhello,0\n", "columns text, verdict are of no known format"),
+        ("prompt,label\nhello, there,0\n", "another number of fields"),
+        ("prompt,label\n", "holds no prompts"),
+    ],
+)
+def test_mistakes_in_files_are_told_with_their_place(tmp_path, text, sentence):
+    with pytest.raises(OntogenyError, match=sentence):
+        read_prompts(_csv(tmp_path / "x.csv", text))
+
+
+def test_unknown_formats_suffixes_and_names_are_told(tmp_path):
+    with pytest.raises(OntogenyError, match="did you mean 'toxicchat'"):
+        read_prompts(_csv(tmp_path / "a.csv", "prompt,label\nx,1\n"), "toxichat")
+    with pytest.raises(OntogenyError, match=r"should be a .csv"):
+        read_prompts(_csv(tmp_path / "a.txt", "x"))
+    with pytest.raises(OntogenyError, match="'harmful' or 'benign'"):
+        read_prompts(_csv(tmp_path / "b.csv", "Goal,Behavior\nx,y\n"))
+    with pytest.raises(OntogenyError, match="does not exist"):
+        read_prompts(tmp_path / "missing.csv")
+
+
+# ------------------------------------------------------------------------------------------------ splits
+
+
+def _frame(tmp_path, rows):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return read_prompts(path)
+
+
+def test_copies_of_a_prompt_stay_in_one_split(tmp_path):
+    rows = [{"prompt": f"text {i // 2}" + " " * (i % 2), "label": i // 2 % 2} for i in range(60)]
+    frame = split_prompts(_frame(tmp_path, rows), seed=1)
+    assert (frame.groupby("prompt")["split"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize(("key", "what"), [("prompt", "prompt"), ("group", "group")])
+def test_what_straddles_splits_is_refused(tmp_path, key, what):
+    rows = [{"prompt": f"{s} {i}", "label": i % 2, "split": s} for s in ("train", "validation", "test") for i in (0, 1)]
+    rows[0][key] = rows[2][key] = "the same"
+    with pytest.raises(OntogenyError, match=f"the {what} 'the same' is in several splits"):
+        split_prompts(_frame(tmp_path, rows))
+
+
+def test_a_split_without_a_label_and_bad_shares_are_told(tmp_path):
+    frame = _frame(tmp_path, [{"prompt": f"t{i}", "label": int(i == 0)} for i in range(30)])
+    with pytest.raises(OntogenyError, match=r"the split (validation|test|train) has no unsafe prompt"):
+        split_prompts(frame)
+    with pytest.raises(OntogenyError, match="shares"):
+        split_prompts(frame, {"train": 0.5, "validation": 0.5, "test": 0.5})
+
+
+def test_a_count_below_the_files_draws_whole_groups(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps({"prompt": f"t{i}", "label": i % 2, "group": str(i // 4)}) for i in range(80)))
+    frame = load_prompts(path, count=41)
+    assert len(frame) == 40
+    assert (frame.groupby("group").size() == 4).all()
