@@ -92,6 +92,8 @@ rule evaluate_connectome:
         fit="results/runs/{run}/connectome/fit.safetensors",
     output:
         metrics="results/runs/{run}/connectome/metrics.json",
+        functions="results/runs/{run}/connectome/functions.csv",
+        learning="results/runs/{run}/connectome/learning.csv",
     log:
         "results/logs/evaluate_connectome/{run}.log",
     benchmark:
@@ -229,7 +231,16 @@ rule compare_recovery:
 rule plot_recovery:
     input:
         runs="results/studies/{study}/connectome/recovery_by_run.csv",
+        learning=lambda wildcards: plan.files_of_study("results/runs/{run}/connectome/learning.csv", wildcards),
     output:
+        learning=report(
+            "results/figures/{study}/learning.png",
+            category="{study}",
+            caption="captions/connectome_learning.rst",
+            labels={"run": "all", "figure": "learning"},
+        ),
+        learning_pdf="results/figures/{study}/learning.pdf",
+        learning_csv="results/figures/{study}/learning.csv",
         png=report(
             "results/figures/{study}/recovery.png",
             category="{study}",
@@ -249,6 +260,7 @@ rule plot_recovery:
         mem_mb=1000,
         runtime=10,
     params:
+        runs=assemblies.about,
         code=plan.code("plot_recovery"),
     script:
         "../workflow_scripts/plot_recovery.py"
@@ -472,7 +484,7 @@ rule plot_policies:
 
 rule connectome:
     input:
-        expand("results/figures/{study}/recovery.png", study=assemblies.names),
+        expand("results/figures/{study}/{figure}.png", study=assemblies.names, figure=["recovery", "learning"]),
         expand("results/figures/{run}/scatter.png", run=assemblies.drawn()),
         [f"results/animations/{study}/scatter-c{assemblies.animated(study)}.mp4" for study in assemblies.simulated],
         expand("results/figures/{study}/search_tree.png", study=assemblies.searched),

@@ -1,9 +1,15 @@
-"""Measure what one fit recovered against the truth behind its data."""
+"""Measure what one fit recovered against the truth behind its data, and how it took shape over the steps."""
 
+from ontogeny.connectome.learning import learning_table
 from ontogeny.connectome.metrics import recovery_metrics
 from ontogeny.connectome.store import load_activity, load_fit
-from ontogeny.files import write_json
+from ontogeny.connectome.symbolic import symbolic_functions
+from ontogeny.files import write_csv, write_json
 from ontogeny.pipeline import job
 
 with job(snakemake) as (files, output, _):
-    write_json(output.metrics, recovery_metrics(load_fit(files.fit), load_activity(files.activity)))
+    fit, activity = load_fit(files.fit), load_activity(files.activity)
+    functions, sentence = symbolic_functions(fit, activity)
+    write_json(output.metrics, {**recovery_metrics(fit, activity), "functions": sentence})
+    write_csv(output.functions, functions)
+    write_csv(output.learning, learning_table(fit, activity))

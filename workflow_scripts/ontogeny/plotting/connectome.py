@@ -347,6 +347,38 @@ def plot_recovery(
     return fig, pd.DataFrame(rows, columns=columns).replace({"filling_factor": {_AS_RECORDED: np.nan}})
 
 
+def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+    """How fits took shape: recovery of W, types told from the embeddings, and the shape of both, over the training.
+
+    `table` has the columns of `ontogeny.connectome.learning_table`, and `run` and `arm`. One line a run, one colour an
+    arm; bands are 95% bootstrap intervals over neurons.
+    """
+    panels = {
+        "connectivity_R2": "Connectivity R²",
+        "type_ARI": "Types in the embeddings (ARI)",
+        "W_share": "W: variance in 10 components",
+        "embedding_PC1": "Embeddings: spread along PC1",
+    }
+    colours = colour_map(table["arm"])
+    fig, axes = figure(2, 2, width=7.2, height=5.2, sharex=True)
+    for ax, (column, title), letter in zip(axes.flat, panels.items(), "abcd"):
+        for _, part in table.groupby("run", sort=False):
+            values = pd.to_numeric(part[column], errors="coerce")
+            colour = colours[part["arm"].iloc[0]]
+            ax.plot(part["share"], values, color=colour, linewidth=1.1, marker=".", markersize=3, alpha=0.85)
+            if column == "type_ARI":
+                low, high = (pd.to_numeric(part[f"type_ARI_{end}"], errors="coerce") for end in ("low", "high"))
+                ax.fill_between(part["share"], low, high, color=colour, alpha=0.08, linewidth=0)
+        ax.set_title(title)
+        panel_letter(ax, letter)
+    for ax in axes[1]:
+        ax.set_xlabel("share of the training")
+    axes[0][0].set_ylim(-0.05, 1.05)
+    handles = [axes[0][0].plot([], [], color=colour, label=arm)[0] for arm, colour in colours.items()]
+    fig.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
+    return fig, table
+
+
 def plot_loss(result: Fit) -> tuple[Figure, pd.DataFrame]:
     """Training loss and error over the steps, logarithmic."""
     table = pd.DataFrame(result.history)
