@@ -50,7 +50,8 @@ def test_distances_to_a_linear_boundary_are_exact():
     found = distance_linearised(model, x)
     assert np.allclose(found, truth, rtol=1e-9)
     lines, target = distance_on_lines(model, x)
-    assert (lines >= found - 1e-7).all() and (own[target] != own).all()
+    assert (lines >= found - 1e-7).all()
+    assert (own[target] != own).all()
 
 
 def test_the_distance_along_a_line_is_where_it_crosses():
@@ -59,7 +60,8 @@ def test_the_distance_along_a_line_is_where_it_crosses():
     assert target.tolist() == [1, 0]
     assert np.allclose(distance, [1.25, 3.75], atol=1e-6)  # a quarter of the way along a line of length 5
     alone, none = distance_on_lines(HALVES, x[:1])
-    assert np.isinf(alone[0]) and none[0] == -1
+    assert np.isinf(alone[0])
+    assert none[0] == -1
 
 
 def test_the_plane_of_three_inputs_passes_through_them():
@@ -67,7 +69,8 @@ def test_the_plane_of_three_inputs_passes_through_them():
     plane = plane_of_three(images)
     assert np.allclose(plane.points(plane.marks), images)
     assert np.allclose(plane.axes @ plane.axes.T, np.eye(2))
-    assert (plane.low < plane.marks.min(0)).all() and (plane.high > plane.marks.max(0)).all()
+    assert (plane.low < plane.marks.min(0)).all()
+    assert (plane.high > plane.marks.max(0)).all()
     with pytest.raises(OntogenyError, match="one line"):
         plane_of_three(np.outer([1.0, 2.0, 3.0], np.ones(4)))
     with pytest.raises(OntogenyError, match="2 inputs"):
@@ -78,7 +81,8 @@ def test_the_plane_of_components_is_that_of_the_largest_variance():
     generator = np.random.default_rng(2)
     x = generator.normal(size=(200, 5)) * [1, 9, 1, 5, 1]
     plane = plane_of_components(x)
-    assert abs(plane.axes[0, 1]) > 0.97 and abs(plane.axes[1, 3]) > 0.97
+    assert abs(plane.axes[0, 1]) > 0.97
+    assert abs(plane.axes[1, 3]) > 0.97
     with pytest.raises(OntogenyError, match="span no plane"):
         plane_of_components(np.outer(np.arange(5.0), np.ones(4)))
 
@@ -87,8 +91,9 @@ def test_regions_of_a_linear_classifier_have_its_areas_and_its_boundary():
     plane = plane_of_three(np.array([[0.0, 0, 0], [4.0, 0, 0], [0, 2.0, 0]]), margin=0.0)
     found = regions(HALVES, plane, 81)
     assert found.length == pytest.approx(2.0, abs=1e-9)
-    assert found.shares[0] == pytest.approx(0.25, abs=0.02) and found.shares.sum() == pytest.approx(1.0)
-    across, up = plane.grid(81)
+    assert found.shares[0] == pytest.approx(0.25, abs=0.02)
+    assert found.shares.sum() == pytest.approx(1.0)
+    across, _up = plane.grid(81)
     gap = np.abs(2 * across - 2)[None].repeat(81, axis=0)
     assert np.allclose(found.gap, gap)
     slanted = linear([[0.0, 0, 0], [1.0, 1.0, 0]], [0.0, -2.0])  # from (2, 0) to (0, 2)
@@ -97,7 +102,8 @@ def test_regions_of_a_linear_classifier_have_its_areas_and_its_boundary():
     moved = regions(linear([[0.0, 0, 0], [2.0, 0, 0]], [0.0, -4.0]), plane, 81)  # the boundary moves from 1 to 2
     assert share_changed(found, moved) == pytest.approx(0.25, abs=0.01)
     never = regions(linear([[0.0, 0, 0], [0.0, 0, 0]], [1.0, 0.0]), plane, 5)
-    assert never.length == 0.0 and never.shares.tolist() == [1.0, 0.0]
+    assert never.length == 0.0
+    assert never.shares.tolist() == [1.0, 0.0]
     with pytest.raises(OntogenyError, match="different resolutions"):
         share_changed(found, never)
 
@@ -115,7 +121,8 @@ def test_a_model_is_left_as_it_was():
     x = np.random.default_rng(0).normal(size=(6, 1, 2, 2)).astype(np.float32)
     assert np.array_equal(logits_of(model, x), logits_of(model, x, chunk=2))
     distance_linearised(model, x)
-    assert model.training and all(parameter.grad is None for parameter in model.parameters())
+    assert model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
     with pytest.raises(OntogenyError, match="two or more logits"):
         logits_of(nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), x)
     with pytest.raises(OntogenyError, match="not finite"):
@@ -133,12 +140,17 @@ def test_moments_are_compared_on_the_same_planes():
     networks = [(0, HALVES), (1, HALVES), (2, other)]
     made = [boundary_of_moments(networks, pairs, x, np.minimum(labels, 1), planes=3, resolution=20) for _ in range(2)]
     by_step, by_plane, changes, arrays = made[0]
-    assert changes["changed"].tolist() == [0.0, 1.0] and changes["changed_components"].tolist() == [0.0, 1.0]
-    assert arrays["pca_classes"].shape == (3, 20, 20) and len(arrays["pca_labels"]) == 30
+    assert changes["changed"].tolist() == [0.0, 1.0]
+    assert changes["changed_components"].tolist() == [0.0, 1.0]
+    assert arrays["pca_classes"].shape == (3, 20, 20)
+    assert len(arrays["pca_labels"]) == 30
     assert set(by_plane["plane"]) == {"triple 1", "triple 2", "triple 3", "components"}
-    assert (by_step["margin_low"] <= by_step["margin"]).all() and (by_step["margin"] <= by_step["margin_high"]).all()
+    assert (by_step["margin_low"] <= by_step["margin"]).all()
+    assert (by_step["margin"] <= by_step["margin_high"]).all()
     assert all(np.array_equal(arrays[key], made[1][3][key]) for key in arrays)
-    assert by_step.equals(made[1][0]) and by_plane.equals(made[1][1]) and changes.equals(made[1][2])
+    assert by_step.equals(made[1][0])
+    assert by_plane.equals(made[1][1])
+    assert changes.equals(made[1][2])
 
 
 def test_triples_are_of_three_classes_and_fixed_by_the_seed():

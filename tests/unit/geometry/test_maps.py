@@ -22,10 +22,13 @@ def test_separated_blobs_are_separated_in_a_map_that_can_be_trusted():
     apart, labels = blobs(30.0)
     together, _ = blobs(0.0)
     places, quality = map_moments([together, apart], [0, 9], labels, **QUICK)
-    assert list(places.columns) == ["step", "sample", "label", "x", "y"] and len(places) == 120
+    assert list(places.columns) == ["step", "sample", "label", "x", "y"]
+    assert len(places) == 120
     start, end = quality.to_dict("records")
-    assert end["trustworthiness"] > 0.85 and end["continuity"] > 0.85
-    assert end["label_agreement_layer"] == 1.0 and end["label_agreement"] > 0.9
+    assert end["trustworthiness"] > 0.85
+    assert end["continuity"] > 0.85
+    assert end["label_agreement_layer"] == 1.0
+    assert end["label_agreement"] > 0.9
     assert start["label_agreement"] < 0.55  # nothing is found where there is nothing
     assert end["label_agreement_null"] == pytest.approx(19 / 59)
 
@@ -51,23 +54,23 @@ def test_identical_moments_have_identical_maps_and_coupling_holds_samples_in_pla
     one, _ = blobs(4.0)
     other, _ = blobs(4.0, seed=1)
     same = fit_maps([one, one, one], **QUICK).positions
-    assert np.array_equal(same[0], same[1]) and np.array_equal(same[1], same[2])
+    assert np.array_equal(same[0], same[1])
+    assert np.array_equal(same[1], same[2])
     held, free = (fit_maps([one, one, other], coupling=c, **QUICK).positions for c in (1.0, 0.0))
     spread = held[0].std()
 
     def moved(places):
         return np.linalg.norm(np.diff(places, axis=0), axis=2).mean(axis=1)
 
-    assert moved(held)[0] < 0.05 * spread and moved(held)[0] < 0.8 * moved(held)[1]
+    assert moved(held)[0] < 0.05 * spread
+    assert moved(held)[0] < 0.8 * moved(held)[1]
     assert moved(free)[1] > 2 * moved(held)[1]
 
 
-def test_the_same_data_give_the_same_map_whatever_its_rotation_and_the_global_seed():
+def test_the_same_data_give_the_same_map():
     one, _ = blobs(4.0)
     two, _ = blobs(6.0, seed=2)
-    np.random.seed(1)
     first = fit_maps([one, two], **QUICK).positions
-    np.random.seed(2)
     assert np.array_equal(first, fit_maps([one, two], **QUICK).positions)
 
 
@@ -80,7 +83,7 @@ def test_umap_is_one_fit_too():
 
 
 def test_what_cannot_be_mapped_is_refused_in_a_sentence(monkeypatch):
-    matrix, labels = blobs(1.0)
+    matrix, _labels = blobs(1.0)
     cases = [
         ({"method": "tsnee"}, "did you mean 'tsne'"),
         ({"neighbours": 30}, "60 samples are too few for perplexity 30: give 92"),
@@ -123,5 +126,8 @@ def test_a_dead_moment_is_left_out_and_said():
 
 def test_frames_hold_the_ends_and_the_moments():
     steps = frame_steps(400, 12, [72, 73])
-    assert steps[0] == 0 and steps[-1] == 400 and {72, 73} <= set(steps) and 10 <= len(steps) <= 14
+    assert steps[0] == 0
+    assert steps[-1] == 400
+    assert {72, 73} <= set(steps)
+    assert 10 <= len(steps) <= 14
     assert frame_steps(3, 12) == [0, 1, 2, 3]

@@ -66,8 +66,8 @@ def plot_maps(places: pd.DataFrame, quality: pd.DataFrame, title: str, most: int
     axes.plot(mapped["step"], mapped["label_agreement_null"], "--", color=MUTED, linewidth=1, label="shuffled labels")
     for column, colour, name in _LINES:
         axes.plot(mapped["step"], mapped[column], color=colour, marker="o", markersize=2.5, label=name)
+    axes.set(xlabel="training step", ylabel="quality of the map", ylim=(0, 1.05))
     _mark_jumps(axes, quality)
-    axes.set(xlabel="training step", ylabel="quality of the map", ylim=(0, 1.03))
     lower.legend(*axes.get_legend_handles_labels(), loc="outside right center")
     return fig
 
@@ -263,7 +263,7 @@ def _chosen(steps: Sequence[int], kinds: Sequence[str], most: int) -> list[int]:
 
 
 def _mark_jumps(axes: Axes, quality: pd.DataFrame) -> None:
-    top = axes.get_ylim()[1] if axes.get_ylim()[1] <= 1.2 else 1.0
+    top = axes.get_ylim()[1]
     for index, step in enumerate(quality.loc[quality["kind"] == "jump", "step"]):
         axes.axvline(step, color=JUMP, linewidth=1.0, linestyle=(0, (2, 1.5)), label=None if index else "jump")
         axes.plot([step], [top], marker="v", color=JUMP, markersize=5, clip_on=False)
