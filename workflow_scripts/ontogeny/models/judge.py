@@ -29,6 +29,7 @@ HEAD_SHARE = 4
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _FINAL_NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm")
+_TOKENIZER_FILES = ("tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
 _MLPS = ("mlp", "ffn", "feed_forward")
 
 
@@ -383,11 +384,19 @@ def load_judge(
             **options,
         )
     if gradient_checkpointing:
-        backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        _recompute_activations(backbone)
     judge = Judge(backbone, frozen_layers, seed)
     if device_map is not None:
         judge.head.to(next(reversed(list(backbone.parameters()))).device)
     return judge.eval(), load_tokenizer(name)
+
+
+def _recompute_activations(backbone: nn.Module) -> None:
+    options = {"use_reentrant": False}
+    if hasattr(backbone, "activation_checkpointing_enable"):
+        backbone.activation_checkpointing_enable(activation_checkpointing_kwargs=options)
+    else:
+        backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
 
 
 def load_tokenizer(name: str | os.PathLike) -> PromptTokenizer:
@@ -405,6 +414,8 @@ def load_tokenizer(name: str | os.PathLike) -> PromptTokenizer:
     missing = OntogenyError(
         f"{name} holds no tokenizer: put the tokenizer.json that the checkpoint was trained with beside its weights"
     )
+    if folder.is_dir() and not any((folder / file).is_file() for file in _TOKENIZER_FILES):
+        raise missing
     try:
         found = AutoTokenizer.from_pretrained(
             os.fspath(name), trust_remote_code=False, **({"local_files_only": True} if folder.is_dir() else {})
