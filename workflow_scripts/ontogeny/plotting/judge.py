@@ -60,10 +60,10 @@ def _layout(fig: go.Figure, height: int, **settings: Any) -> go.Figure:
         template=go.layout.Template(), height=height, margin={"l": 70, "r": 30, "t": 56, "b": 60},
         font={"family": "DejaVu Sans, Verdana, sans-serif", "size": 12, "color": INK},
         paper_bgcolor="white", plot_bgcolor="white", hovermode="closest",
-        legend={"orientation": "h", "y": -0.16, "x": 0}, **settings,
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}, **settings,
     )  # fmt: skip
-    fig.update_xaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK)
-    fig.update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK)
+    fig.update_xaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK, title_standoff=6)
+    fig.update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK, title_standoff=6)
     fig.update_annotations(font_size=13)
     return fig
 
@@ -465,6 +465,15 @@ def _places(layers: int, heads: int) -> dict[str, tuple[float, float]]:
     return places
 
 
+def _curve(start: tuple[float, float], end: tuple[float, float], points: int = 7) -> tuple[list[float], list[float]]:
+    """An edge from node to node, straight between neighbours and bowed to the side where it passes over layers."""
+    (x0, y0), (x1, y1) = start, end
+    at = np.linspace(0, 1, points if y1 - y0 > 2.5 else 2)
+    bow = 0.06 * (y1 - y0) * (1 if x1 >= x0 else -1)
+    x = x0 + (x1 - x0) * at + bow * 4 * at * (1 - at)
+    return x.round(2).tolist(), (y0 + (y1 - y0) * at).round(2).tolist()
+
+
 def circuits_page(record: dict[str, Any]) -> str:
     """The circuit, layer by layer, and its faithfulness against random subgraphs, as the body of a page."""
     data = record["circuit"]
@@ -637,6 +646,8 @@ def evolution_page(records: Sequence[dict[str, Any]], jumps: pd.DataFrame | None
         )  # fmt: skip
         for moment in moments.itertuples():
             fig.add_vline(x=moment.epoch, line={"color": JUMP, "width": 1, "dash": "dot"}, **where)
+        if all(line["value"].min() >= 0 for _, line in lines):
+            fig.update_yaxes(rangemode="tozero", **where)
         if index >= len(panels) - 2:
             fig.update_xaxes(title_text="epoch", showticklabels=True, **where)
     _layout(fig, 60 + 235 * max(rows, 1))

@@ -1,0 +1,151 @@
+"""Records and pages: whole, small, escaped, and open in a browser without a network."""
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+import torch
+from small_judges import make_judge
+
+from ontogeny.errors import OntogenyError
+from ontogeny.judge import MechanismBench, evolution, read_records
+from ontogeny.models.judge import Judge, train_tokenizer
+from ontogeny.plotting.judge import plot_evolution, visualise_epoch, write_pages
+
+ATTACK = "<script>window.hacked = 1</script>"
+SMALL = {
+    "discovery": 40, "held_out": 32, "pairs": 12, "attributed": 4, "integration_steps": 6, "edge_steps": 2,
+    "permutations": 30, "shuffles": 4, "ablations": 2, "random_subgraphs": 2,
+}  # fmt: skip
+
+
+def some_prompts():
+    """Two templates a split, safe and unsafe, every one with a script tag in it."""
+    rows = []
+    for index in range(120):
+        split = "train" if index % 4 < 2 else "validation"
+        thing = ("boat", "piano", "door", "lamp", "tree")[index % 5]
+        for label, word in ((0, "paint"), (1, "smash")):
+            text = (f"How do I {word} the {thing}?", f"Tell me to {word} a {thing} now.")[index % 2] + ATTACK
+            rows.append((text, label, "made", f"{split}{index % 4}", f"pair {index}", index % 3 == 0, split))
+    return pd.DataFrame(rows, columns=["prompt", "label", "source", "group", "pair", "decoy", "split"])
+
+
+def a_judge(tokenizer, kind="llama"):
+    small = make_judge(kind, layers=2, width=16, heads=2).backbone
+    small.resize_token_embeddings(tokenizer.size, mean_resizing=False)
+    with torch.no_grad():
+        small.get_input_embeddings().weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
+    return Judge(small, 1, 0).eval()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    prompts = some_prompts()
+    tokenizer = train_tokenizer(prompts["prompt"], 400)
+    judge = a_judge(tokenizer)
+    bench = MechanismBench(judge, tokenizer, prompts, **SMALL)
+    for epoch, step in ((0, 0), (2, 40)):
+        visualise_epoch(judge, bench, epoch, folder, step)
+    return folder, bench, judge
+
+
+def test_pages_are_named_and_small(made):
+    folder = made[0]
+    for epoch in (0, 2):
+        for name in ("sample_0_safe", "sample_1_safe", "sample_2_unsafe", "sample_3_unsafe"):
+            assert (folder / f"epoch_{epoch}_{name}_tokens.html").exists()
+            assert (folder / f"epoch_{epoch}_{name}_layers.html").exists()
+        for name in ("circuit_comparison.html", "neuron_map.html", "circuits.html", "metrics.json"):
+            assert (folder / f"epoch_{epoch}_{name}").exists()
+    pages = list(folder.glob("*.html"))
+    assert {"evolution.html", "training_progress.html"} < {page.name for page in pages}
+    assert max(page.stat().st_size for page in pages) < 40_000
+    assert len(list(folder.glob("*.js"))) == 1
+    assert json.loads((folder / "epoch_2_metrics.json").read_text())["epoch"] == 2
+
+
+def test_text_from_data_is_escaped_and_nothing_is_fetched(made):
+    for page in made[0].glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "<script>window" not in text
+        assert "hacked" not in text or "&lt;" in text
+        assert not re.findall(r"(?:src|href)=[\"'](?:https?:)?//", text)
+        assert "Negative control" in text
+
+
+def test_records_are_plain_and_the_same_again(made):
+    folder, bench, judge = made
+    records = read_records(folder / "records")
+    assert [record["epoch"] for record in records] == [0, 2]
+    before = torch.get_rng_state()
+    again = bench.measure(judge, 2, 40)
+    assert torch.equal(before, torch.get_rng_state())
+    assert json.loads(json.dumps(again)) == records[1]
+    assert all(parameter.grad is None for parameter in judge.parameters())
+    assert len(json.dumps(again)) < 60_000
+    assert records[1]["neurons"]["untrained"]["random_labels"] == 0
+    assert records[1]["circuit"]["untrained_random_labels"]["size"] is None
+
+
+def test_the_evolution_has_all_topics(made):
+    records = read_records(made[0] / "records")
+    table = evolution(records)
+    assert set(table["topic"]) == {"behaviour", "tokens", "layers", "patching", "neurons", "circuit"}
+    jumps = pd.DataFrame({"layer": ["a<b>"], "metric": ["stable_rank"], "step": [20], "believable": [True]})
+    figure, shown = plot_evolution(records, "Test", jumps)
+    assert len(shown) == len(table)
+    assert figure.axes
+
+
+def test_without_the_advanced_set_there_are_fewer_pages(tmp_path):
+    prompts = some_prompts().assign(pair="")
+    tokenizer = train_tokenizer(prompts["prompt"], 400)
+    judge = a_judge(tokenizer, "distilbert")
+    bench = MechanismBench(judge, tokenizer, prompts, run_advanced=False, **SMALL)
+    record = bench.measure(judge, 1)
+    written = write_pages([record], tmp_path)
+    assert not [path for path in written if "neuron" in path.name or "circuit" in path.name]
+    with pytest.raises(OntogenyError, match="pairs"):
+        MechanismBench(judge, tokenizer, prompts, **SMALL)
+
+
+def test_an_encoder_gets_all_but_a_circuit(tmp_path):
+    prompts = some_prompts()
+    tokenizer = train_tokenizer(prompts["prompt"], 400)
+    judge = a_judge(tokenizer, "distilbert")
+    record = MechanismBench(judge, tokenizer, prompts, **SMALL).measure(judge, 0)
+    assert "residual stream" in record["circuit"]["reason"]
+    write_pages([record], tmp_path)
+
+
+def test_a_split_without_unsafe_prompts_is_a_sentence():
+    prompts = some_prompts()
+    tokenizer = train_tokenizer(prompts["prompt"], 400)
+    lacking = prompts[(prompts["split"] == "train") | (prompts["label"] == 0)]
+    with pytest.raises(OntogenyError, match="validation prompts hold 0 unsafe"):
+        MechanismBench(a_judge(tokenizer), tokenizer, lacking, **SMALL)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+def test_pages_open_in_a_browser_without_a_network(made):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_context(offline=True).new_page()
+        wrong = []
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        for name in ("evolution", "training_progress", "epoch_2_sample_0_safe_tokens", "epoch_2_sample_0_safe_layers",
+                     "epoch_2_circuit_comparison", "epoch_2_neuron_map", "epoch_2_circuits"):  # fmt: skip
+            page.goto((made[0] / f"{name}.html").as_uri())
+            page.wait_for_selector(".main-svg")
+            assert page.evaluate("typeof window.hacked") == "undefined"
+            assert page.locator("a").count() > 0
+        browser.close()
+    assert wrong == []
