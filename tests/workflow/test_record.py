@@ -1,6 +1,9 @@
 """Archives, comparisons and sweeps, as somebody uses them on finished results."""
 
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -51,3 +54,16 @@ def test_sweeps_are_planned_run_by_run(fresh, kind):
     )
     jobs = fresh.plan("--quiet", "rules", "--", "phase1", config=file).jobs
     assert jobs["train_run" if kind == "dynamics" else "train_ensemble"] == 6
+
+
+@pytest.mark.slow
+@pytest.mark.benchmark
+def test_planning_costs_grow_linearly_with_runs(tmp_path):
+    script = Path(__file__).with_name("plan_cost.py")
+    command = [sys.executable, str(script), str(tmp_path / "cost.csv"), "50", "250", "750"]
+    subprocess.run(command, check=True)
+    cost = pd.read_csv(tmp_path / "cost.csv")
+    marginal = cost["cpu_s"].diff() / cost["runs"].diff()
+    assert cost["jobs"].diff()[1] / 200 == cost["jobs"].diff()[2] / 500
+    assert marginal[2] < 1.6 * marginal[1], cost
+    assert marginal[2] < 0.1, cost

@@ -1,0 +1,57 @@
+"""Measure what planning costs against the number of runs: `python tests/workflow/plan_cost.py OUT.csv [RUNS ...]`.
+
+Each number of runs is a sweep over learning rates, planned by `snakemake -n --quiet rules` in an empty folder. CPU
+seconds and peak memory are those of that process, from `wait4`.
+"""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write_sweep(path, runs):
+    """A configuration of `runs` image runs that differ in their learning rate."""
+    rates = ", ".join(f"{0.001 + number * 1e-6:.6f}" for number in range(runs))
+    path.write_text(
+        "studies:\n  many:\n    defaults: {task: digits, model: {name: mlp, hidden: [16]}}\n    runs:\n"
+        f"      mlp: {{sweep: {{grid: {{training.learning_rate: [{rates}]}}}}}}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def plan_cost(runs):
+    """(CPU seconds, peak memory in MiB, jobs) of planning `runs` runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = write_sweep(Path(folder) / "many.yaml", runs)
+        tool = str(Path(sys.executable).with_name("snakemake"))
+        command = [tool, "-s", str(ROOT / "Snakefile"), "-n", "--cores", "1", "--quiet", "rules"]
+        command += ["--directory", folder, "--configfile", str(file)]
+        with open(Path(folder) / "said.txt", "w+b") as said:
+            process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+            _, status, used = os.wait4(process.pid, 0)
+            said.seek(0)
+            text = said.read().decode()
+    if status:
+        raise SystemExit(text[-2000:])
+    total = [line.split()[1] for line in text.splitlines() if line.startswith("total ")]
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, int(total[0])
+
+
+def main(out, *numbers):
+    with open(out, "w", newline="", encoding="utf-8") as handle:
+        table = csv.writer(handle, lineterminator="\n")
+        table.writerow(["runs", "jobs", "cpu_s", "max_rss_mb"])
+        for runs in map(int, numbers or (10, 100, 300, 1000, 2000, 5000)):
+            cpu, memory, jobs = plan_cost(runs)
+            table.writerow([runs, jobs, f"{cpu:.2f}", f"{memory:.0f}"])
+            handle.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
