@@ -43,7 +43,7 @@ def test_a_film_is_the_same_every_time(tables, tmp_path):
     assert first.read_bytes() == again.read_bytes()
     assert len(first.read_bytes()) > 1000
     places, quality = tables
-    with pytest.raises(OntogenyError, match="written as .mp4"):
+    with pytest.raises(OntogenyError, match=r"written as \.mp4"):
         animate_map(places, quality, tmp_path / "film.gif")
     with pytest.raises(OntogenyError, match="two or more"):
         animate_map(places[places["step"] == 0], quality, tmp_path / "film.mp4")

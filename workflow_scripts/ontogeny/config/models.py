@@ -348,7 +348,7 @@ class BoundarySettings(Settings):
     frames: int = Field(6, ge=2, le=100, description="Steps at which it is measured, besides those at jumps.")
     strongest: int = Field(2, ge=0, description="Jumps before and after which it is measured, and their controls.")
     planes: int = Field(4, ge=1, le=200, description="Planes of three inputs each.")
-    resolution: int = Field(60, ge=10, le=500, description="Points along a side of a plane.")
+    resolution: int = Field(48, ge=10, le=500, description="Points along a side of a plane.")
     samples: int = Field(256, ge=3, description="Probe samples whose margins and distances are measured.")
     seed: int = Field(0, ge=0, description="Seed of the triples of inputs, and of the bootstrap.")
 
