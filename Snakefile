@@ -46,6 +46,8 @@ include: "rules/maps.smk"
 include: "rules/geometry.smk"
 include: "rules/representations.smk"
 include: "rules/neurons.smk"
+include: "rules/features.smk"
+include: "rules/interventions.smk"
 include: "rules/circuits.smk"
 include: "rules/connectome.smk"
 include: "rules/judge.smk"
@@ -61,6 +63,9 @@ rule all:
         rules.jumps.input,
         rules.activations.input,
         rules.geometry.input,
+        rules.neurons.input,
+        rules.features.input,
+        rules.interventions.input,
         rules.circuits.input,
         rules.connectome.input,
         rules.judge.input,

@@ -90,16 +90,35 @@ rule plot_neurons:
     input:
         neurons="results/runs/{run}/neurons/comparison.csv",
         summary="results/runs/{run}/neurons/summary.csv",
+        importance="results/runs/{run}/neurons/importance.csv",
+        agreement="results/runs/{run}/neurons/importance_agreement.csv",
+        change="results/runs/{run}/neurons/importance_change.csv",
+        selectivity="results/runs/{run}/neurons/selectivity.csv",
+        health="results/runs/{run}/neurons/health.csv",
     output:
-        png=report(
+        expand("results/figures/{{study}}/{{run}}/{figure}.pdf", figure=["neurons", "importance", "selectivity"]),
+        expand("results/figures/{{study}}/{{run}}/{figure}.csv", figure=["neurons", "importance", "selectivity"]),
+        neurons=report(
             "results/figures/{study}/{run}/neurons.png",
             category="{study}",
             subcategory="{run}",
             caption="captions/neurons.rst",
             labels={"run": "{run}", "figure": "neurons"},
         ),
-        pdf="results/figures/{study}/{run}/neurons.pdf",
-        csv="results/figures/{study}/{run}/neurons.csv",
+        importance=report(
+            "results/figures/{study}/{run}/importance.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/importance.rst",
+            labels={"run": "{run}", "figure": "importance"},
+        ),
+        selectivity=report(
+            "results/figures/{study}/{run}/selectivity.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/selectivity.rst",
+            labels={"run": "{run}", "figure": "selectivity"},
+        ),
     log:
         "results/logs/plot_neurons/{study}/{run}.log",
     benchmark:
@@ -119,11 +138,7 @@ rule plot_neurons:
 
 rule figures:
     input:
-        [
-            file
-            for figure in RUN_FIGURES
-            for file in replayed("results/figures/{study}/{run}/" f"{figure}.png")
-        ],
+        [file for figure in RUN_FIGURES for file in replayed("results/figures/{study}/{run}/" f"{figure}.png")],
         rules.maps.input,
         rules.representations.input,
         rules.studies.input,
