@@ -141,3 +141,17 @@ def test_geometry_needs_no_torch():
 
     code = "import sys, ontogeny.geometry; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_controls_of_clusters_see_what_is_there():
+    from ontogeny.geometry.clusters import forced_agreement, silhouettes
+
+    generator = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    apart = generator.normal(size=(120, 4)) + 20 * np.eye(3, 4)[labels]
+    assert forced_agreement(apart, labels, 3).ari == 1
+    assert abs(forced_agreement(generator.normal(size=(120, 4)), labels, 3).ari) < 0.1
+    found = silhouettes(apart, labels, generator.permutation(labels))
+    assert found.clusters > 0.6
+    assert found.labels < 0.05
+    assert np.isnan(silhouettes(np.ones((20, 2)), np.zeros(20), np.zeros(20)).clusters)

@@ -157,6 +157,41 @@ def cluster(
     )
 
 
+@dataclass(frozen=True)
+class Silhouettes:
+    """Mean silhouette of clusters and of labels on the same rows: 1 apart, 0 touching, below 0 mixed up."""
+
+    clusters: float
+    labels: float
+
+
+def silhouettes(matrix: Any, assignments: Any, labels: Any, max_rows: int = 500, seed: int = 0) -> Silhouettes:
+    """How far apart clusters and labelled groups are, on at most `max_rows` rows of a matrix, (N, f), standardised.
+
+    NaN for a partition with one group. Source: Rousseeuw (1987), "Silhouettes".
+    """
+    from sklearn.metrics import silhouette_score
+
+    values = _standardised(np.asarray(matrix, dtype=np.float64))
+    rows = np.sort(np.random.default_rng(seed).permutation(len(values))[:max_rows])
+    points = _principal_axes(values, 30)[0][rows]
+
+    def score(groups: np.ndarray) -> float:
+        count = len(np.unique(groups))
+        return float(silhouette_score(points, groups)) if points.shape[1] and 1 < count < len(groups) else float("nan")
+
+    return Silhouettes(score(np.asarray(assignments)[rows]), score(np.asarray(labels)[rows]))
+
+
+def forced_agreement(matrix: Any, labels: Any, k: int, seed: int = 0) -> Agreement:
+    """Agreement with the labels of `k` k-means clusters of a matrix, (n, f), stable or not: a control."""
+    points = _principal_axes(_standardised(np.asarray(matrix, dtype=np.float64)), 30)[0]
+    if not points.shape[1]:
+        return agreement(np.zeros(len(points), dtype=int), labels, seed=seed)
+    fit = KMeans(k, n_init=10, random_state=seed).fit(points)
+    return agreement(fit.labels_, labels, seed=seed)
+
+
 def agreement(
     first: Any, second: Any, samples: Any = None, seed: int | np.random.Generator = 0, n_resamples: int = 199
 ) -> Agreement:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.activations.store import ActivationFile
-from ontogeny.geometry.clusters import Clustering, cluster
+from ontogeny.geometry.clusters import Clustering, agreement, cluster, forced_agreement, silhouettes
 from ontogeny.geometry.components import pca, projection_table, variance_table
 from ontogeny.progress import Progress
 
@@ -43,8 +43,9 @@ def clusters_of_run(
     """K-means clusters of every layer over all captured steps, as many as are stable.
 
     Returns the choice (one row a layer: n_clusters, or none; the reason; agreement with labels and with steps, each
-    with interval and p-value), the clusters by step (layer, step, cluster, count, share, low, high), and the
-    assignments (layer, step, sample, label, cluster).
+    with interval and p-value; agreement with shuffled labels, and that of as many clusters of the first step alone,
+    the untrained network; silhouettes of clusters and labels), the clusters by step (layer, step, cluster, count,
+    share, low, high), and the assignments (layer, step, sample, label, cluster).
     """
     labels, steps = activations.labels, activations.steps
     samples = np.tile(np.arange(len(labels)), len(steps))
@@ -56,7 +57,7 @@ def clusters_of_run(
     for done, layer in enumerate(activations.layers, start=1):
         matrix = np.concatenate([activations.matrix(step, layer) for step in steps])
         found = cluster(matrix, places["step"], clusters, seed, labels=places["label"], samples=samples)
-        choice.append({"layer": layer, **_choice(found)})
+        choice.append({"layer": layer, **_choice(found), **_controls(found, matrix, places, len(labels), seed)})
         if found.assignments is not None:
             by_step.append(_with_layer(found.table, layer))
             assigned.append(_with_layer(places.assign(cluster=found.assignments), layer))
@@ -72,10 +73,22 @@ def clusters_of_run(
 
 def _choice(found: Clustering) -> dict[str, object]:
     row: dict[str, object] = {"n_clusters": found.n_clusters or 0, "p_value": found.p_value, "reason": found.reason}
-    for name, agreement in (("labels", found.label_agreement), ("steps", found.step_agreement)):
+    for name, index in (("labels", found.label_agreement), ("steps", found.step_agreement)):
         for key in ("ari", "low", "high", "p_value"):
-            row[f"{name}_{key}"] = getattr(agreement, key) if agreement is not None else np.nan
+            row[f"{name}_{key}"] = getattr(index, key) if index is not None else np.nan
     return row
+
+
+def _controls(found: Clustering, matrix: np.ndarray, places: pd.DataFrame, count: int, seed: int) -> dict[str, float]:
+    names = ("shuffled_ari", "untrained_ari", "untrained_low", "untrained_high", "silhouette", "labels_silhouette")
+    if found.assignments is None:
+        return dict.fromkeys(names, np.nan)
+    labels = places["label"].to_numpy()
+    mixed = np.tile(np.random.default_rng(seed).permutation(labels[:count]), len(labels) // count)
+    first = forced_agreement(matrix[:count], labels[:count], found.n_clusters, seed)
+    apart = silhouettes(matrix, found.assignments, labels, seed=seed)
+    shuffled = agreement(found.assignments, mixed, n_resamples=1).ari
+    return dict(zip(names, (shuffled, first.ari, first.low, first.high, apart.clusters, apart.labels), strict=True))
 
 
 def _with_layer(table: pd.DataFrame, layer: str) -> pd.DataFrame:

@@ -101,7 +101,8 @@ def plot_moment(projections: pd.DataFrame, moments: Sequence[Moment], title: str
 def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Figure:
     """Share of the probe samples in each cluster at every captured step, a panel a layer; layers without are named.
 
-    `by_step` has columns layer, step, cluster, share; `choice` layer, n_clusters, labels_ari.
+    `by_step` has columns layer, step, cluster, share; `choice` layer, n_clusters, labels_ari,
+    untrained_ari, shuffled_ari.
     """
     stable = choice[choice["n_clusters"] > 0]
     without = list(choice.loc[choice["n_clusters"] == 0, "layer"])
@@ -125,7 +126,9 @@ def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Fi
                 linewidth=0.4,
             )
             bottom += table[cluster].to_numpy()
-        axis.set_title(f"{chosen['layer']}\nk = {chosen['n_clusters']}, ARI {chosen['labels_ari']:.2f}", size=8)
+        found = f"{chosen['layer']}\nk = {chosen['n_clusters']}, ARI {chosen['labels_ari']:.2f}"
+        chance = f"untrained {chosen['untrained_ari']:.2f}, shuffled {abs(chosen['shuffled_ari']):.2f}"
+        axis.set_title(f"{found}\n{chance}", size=7)
         _step_ticks(axis, list(table.index))
         axis.grid(False)
     axes[0, 0].set_ylabel("share of samples")
