@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.connectome.metrics import _off_diagonal
+from ontogeny.connectome.wiring import off_diagonal
 
 DIAGNOSES = ("diagonal", "tilted", "horizontal band", "cross")
 
@@ -32,7 +32,7 @@ def diagnose_scatter(learned: np.ndarray, true: np.ndarray) -> dict[str, Any]:
             does, "tilted" if the spread is at most 0.3 and the slope is outside 0.8..1.25, else "diagonal".
         `text`: the line for the log, beginning with "Scatter:".
     """
-    l, w = _off_diagonal(learned, true)  # noqa: E741
+    l, w = off_diagonal(learned, true)  # noqa: E741
     edges = np.abs(w) > 0
     size = float(np.sqrt(np.mean(w[edges] ** 2))) if edges.any() else 0.0
     slope = float(w @ l / (w @ w)) if edges.any() else 0.0

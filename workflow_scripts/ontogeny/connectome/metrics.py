@@ -8,44 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ontogeny.connectome.diagnose import diagnose_scatter
+from ontogeny.connectome.policy import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
-from ontogeny.errors import OntogenyError
+from ontogeny.connectome.wiring import connectivity_r2, off_diagonal
 
 if TYPE_CHECKING:
     from ontogeny.connectome.fit import Fit
 
 FUNCTION_RANGE = np.linspace(-3.0, 3.0, 61)
-
-
-def _off_diagonal(learned: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    learned, true = np.asarray(learned, np.float64), np.asarray(true, np.float64)
-    if learned.shape != true.shape or true.ndim != 2 or true.shape[0] != true.shape[1]:
-        raise OntogenyError(
-            f"learned W has shape {learned.shape} and the true W {true.shape}: two equal squares are wanted"
-        )
-    off = ~np.eye(len(true), dtype=bool)
-    return learned[off], true[off]
-
-
-def connectivity_r2(learned: np.ndarray, true: np.ndarray) -> dict[str, float]:
-    """Agreement of a learned W (N, N) with the true one, diagonal left out.
-
-    psi's scale trades against W's, so a single scale k is fitted first: `connectivity_R2` is 1 - sum (w - k l)^2 /
-    sum (w - mean w)^2 with the least-squares k, over all pairs (true w, learned l). `slope` is that of the line
-    through 0 that predicts l from w; `connectivity_pearson` the correlation.
-    """
-    l, w = _off_diagonal(learned, true)  # noqa: E741
-    spread = float(((w - w.mean()) ** 2).sum())
-    if spread == 0:
-        raise OntogenyError("the true W has the same value everywhere: its recovery cannot be measured")
-    scale = float(w @ l / (l @ l)) if l.any() else 0.0
-    error = float(((w - scale * l) ** 2).sum())
-    varies = np.ptp(l) > 0
-    return {
-        "connectivity_R2": 1 - error / spread,
-        "slope": float(w @ l / (w @ w)),
-        "connectivity_pearson": float(np.corrcoef(l, w)[0, 1]) if varies else math.nan,
-    }
 
 
 def match_clusters(found: np.ndarray, true: np.ndarray) -> tuple[float, np.ndarray]:
@@ -142,7 +113,7 @@ def edge_detection(learned: np.ndarray, true: np.ndarray, threshold: float | np.
     """
     from sklearn.metrics import roc_auc_score
 
-    l, w = _off_diagonal(learned, true)  # noqa: E741
+    l, w = off_diagonal(learned, true)  # noqa: E741
     cut = np.broadcast_to(threshold, np.shape(learned))[~np.eye(len(learned), dtype=bool)]
     found, edge = np.abs(l) > cut, w != 0
     both = int((found & edge).sum())
@@ -234,9 +205,6 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
 
     What `truth` does not know (W, types, functions of recorded activity) is not measured: those keys are None.
     """
-    from ontogeny.connectome.diagnose import diagnose_scatter
-    from ontogeny.connectome.policy import classify
-
     metrics: dict[str, Any] = dict.fromkeys((*_OF_WIRING, *_OF_EDGES, *_OF_TYPES, *_OF_FUNCTIONS))
     if truth.W is not None:
         weights = truth.weights

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError, unknown
 
 CONNECTIVITY_TYPES = ("lorentz", "gaussian", "low_rank", "file")
@@ -460,8 +461,6 @@ def activity_report(activity: Activity) -> dict[str, Any]:
     if activity.W is not None:
         report.update(spectral_radius=spectral_radius(activity.W), filling_factor=filling_factor(activity.W))
     if activity.W is not None and activity.params is not None:
-        from ontogeny.connectome.metrics import connectivity_r2
-
         exponent, error = lyapunov_exponent(activity)
         report.update(
             lyapunov_exponent=exponent,

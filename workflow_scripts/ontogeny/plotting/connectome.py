@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ontogeny.connectome.diagnose import diagnose_scatter
 from ontogeny.connectome.metrics import (
@@ -120,17 +122,27 @@ def _wrap(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width))
 
 
+def _plain_decades(axis: Axis) -> None:
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def plot_weights(result: Fit) -> tuple[Figure, pd.DataFrame]:
-    """How many learned weights have which size, and where those that count as edges begin (see `edge_threshold`)."""
+    """How many learned weights have which size, and which count as edges (see `edge_threshold`).
+
+    Weights below a ten-thousandth of the largest are counted in the first bin.
+    """
     off = ~np.eye(len(result.W), dtype=bool)
     sizes, cut = np.abs(result.W[off]), edge_threshold(result)[off]
-    shown = sizes[sizes > 0]
+    largest = float(sizes.max()) or 1.0
+    edges = np.geomspace(1e-4 * largest, largest, 61)
+    sizes = sizes.clip(edges[0])
     fig, ax = figure(width=4.6, height=3.2)
-    edges = np.geomspace(max(shown.min(), 1e-8 * shown.max()), shown.max(), 61) if len(shown) else np.linspace(0, 1, 61)
     found = int((sizes > cut).sum())
     for part, colour, name in ((sizes <= cut, MUTED, "not told from 0"), (sizes > cut, COLOURS[0], "edges")):
         ax.hist(sizes[part], edges, color=colour, alpha=0.7, label=name)
     ax.set_xscale("log")
+    _plain_decades(ax.xaxis)
     ax.set(xlabel="|learned weight|", ylabel="pairs", title=f"{found} of {len(sizes)} weights count as edges")
     ax.legend()
     counts = {name: np.histogram(sizes[part], edges)[0] for name, part in (("all", ...), ("edges", sizes > cut))}
@@ -385,6 +397,9 @@ def plot_loss(result: Fit) -> tuple[Figure, pd.DataFrame]:
     fig, ax = figure(width=4.6, height=3.0)
     ax.semilogy(table["step"], table["loss"], label="loss")
     ax.semilogy(table["step"], table["error"], label="error / variance")
+    low, high = np.log10([table[["loss", "error"]].to_numpy().min(), table[["loss", "error"]].to_numpy().max()])
+    ax.set_ylim(10.0 ** np.floor(low), 10.0 ** np.ceil(high + 1e-9))
+    _plain_decades(ax.yaxis)
     ax.set(xlabel="step", ylabel="loss", title="Training")
     ax.legend()
     return fig, table

@@ -1,0 +1,44 @@
+"""Two connectivity matrices compared."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ontogeny.errors import OntogenyError
+
+
+def off_diagonal(learned: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The entries of two square matrices off their diagonals, in float64, each flat."""
+    learned, true = np.asarray(learned, np.float64), np.asarray(true, np.float64)
+    if learned.shape != true.shape or true.ndim != 2 or true.shape[0] != true.shape[1]:
+        raise OntogenyError(
+            f"learned W has shape {learned.shape} and the true W {true.shape}: two equal squares are wanted"
+        )
+    off = ~np.eye(len(true), dtype=bool)
+    return learned[off], true[off]
+
+
+def connectivity_r2(learned: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Agreement of a learned W (N, N) with the true one, diagonal left out.
+
+    psi's scale trades against W's, so a single scale k is fitted first: `connectivity_R2` is 1 - sum (w - k l)^2 /
+    sum (w - mean w)^2 with the least-squares k, over all pairs (true w, learned l). `slope` is that of the line
+    through 0 that predicts l from w; `connectivity_pearson` the correlation.
+    """
+    l, w = off_diagonal(learned, true)  # noqa: E741
+    spread = float(((w - w.mean()) ** 2).sum())
+    if spread == 0:
+        raise OntogenyError("the true W has the same value everywhere: its recovery cannot be measured")
+    scale = float(w @ l / (l @ l)) if l.any() else 0.0
+    error = float(((w - scale * l) ** 2).sum())
+    varies = np.ptp(l) > 0
+    return {
+        "connectivity_R2": 1 - error / spread,
+        "slope": float(w @ l / (w @ w)),
+        "connectivity_pearson": float(np.corrcoef(l, w)[0, 1]) if varies else math.nan,
+    }
+
+
+__all__ = ["connectivity_r2", "off_diagonal"]
