@@ -72,7 +72,7 @@ class Judge(nn.Module):
         self.head = nn.Linear(width, len(LABELS))
         with torch.no_grad():
             generator = torch.Generator().manual_seed(seed)
-            self.head.weight.copy_(torch.randn(self.head.weight.shape, generator=generator) / math.sqrt(width))
+            self.head.weight.copy_(torch.randn(self.head.weight.shape, generator=generator) * 0.02)
             self.head.bias.zero_()
         mlps = [_mlp_of(block) for block in self.blocks]
         self.residual = nn.ModuleList(ResidualStream() for _ in self.blocks)
