@@ -8,7 +8,7 @@ wildcard_constraints:
 
 CIRCUIT_FIGURES = ["counts", "sparsity", "losses", "overview", "effects"]
 REPRESENTATION_FIGURES = ["similarity", "subspaces", "dimension", "probes", "collapse"]
-RUN_FIGURES = ["metrics", "heatmap", "variance", "projections", "clusters", "neurons", "importance", "selectivity"]
+RUN_FIGURES = ["metrics", "heatmap", "variance", "projections", "clusters", "neurons"]
 STUDY_FIGURES = ["overview", "kinds", "convergence", "critical_periods", "agreement", "comparison"]
 STUDY_TABLES = [
     "characterised",

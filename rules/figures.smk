@@ -90,35 +90,16 @@ rule plot_neurons:
     input:
         neurons="results/runs/{run}/neurons/comparison.csv",
         summary="results/runs/{run}/neurons/summary.csv",
-        importance="results/runs/{run}/neurons/importance.csv",
-        agreement="results/runs/{run}/neurons/importance_agreement.csv",
-        change="results/runs/{run}/neurons/importance_change.csv",
-        selectivity="results/runs/{run}/neurons/selectivity.csv",
-        health="results/runs/{run}/neurons/health.csv",
     output:
-        expand("results/figures/{{study}}/{{run}}/{figure}.pdf", figure=["neurons", "importance", "selectivity"]),
-        expand("results/figures/{{study}}/{{run}}/{figure}.csv", figure=["neurons", "importance", "selectivity"]),
-        neurons=report(
+        png=report(
             "results/figures/{study}/{run}/neurons.png",
             category="{study}",
             subcategory="{run}",
             caption="captions/neurons.rst",
             labels={"run": "{run}", "figure": "neurons"},
         ),
-        importance=report(
-            "results/figures/{study}/{run}/importance.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/importance.rst",
-            labels={"run": "{run}", "figure": "importance"},
-        ),
-        selectivity=report(
-            "results/figures/{study}/{run}/selectivity.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/selectivity.rst",
-            labels={"run": "{run}", "figure": "selectivity"},
-        ),
+        pdf="results/figures/{study}/{run}/neurons.pdf",
+        csv="results/figures/{study}/{run}/neurons.csv",
     log:
         "results/logs/plot_neurons/{study}/{run}.log",
     benchmark:

@@ -56,6 +56,47 @@ rule measure_importance:
         "../workflow_scripts/measure_importance.py"
 
 
+rule plot_importance:
+    input:
+        importance="results/runs/{run}/neurons/importance.csv",
+        agreement="results/runs/{run}/neurons/importance_agreement.csv",
+        change="results/runs/{run}/neurons/importance_change.csv",
+        selectivity="results/runs/{run}/neurons/selectivity.csv",
+        health="results/runs/{run}/neurons/health.csv",
+    output:
+        expand("results/figures/{{study}}/{{run}}/{figure}.pdf", figure=["importance", "selectivity"]),
+        expand("results/figures/{{study}}/{{run}}/{figure}.csv", figure=["importance", "selectivity"]),
+        importance=report(
+            "results/figures/{study}/{run}/importance.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/importance.rst",
+            labels={"run": "{run}", "figure": "importance"},
+        ),
+        selectivity=report(
+            "results/figures/{study}/{run}/selectivity.png",
+            category="{study}",
+            subcategory="{run}",
+            caption="captions/selectivity.rst",
+            labels={"run": "{run}", "figure": "selectivity"},
+        ),
+    log:
+        "results/logs/plot_importance/{study}/{run}.log",
+    benchmark:
+        "results/benchmarks/plot_importance/{study}/{run}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    params:
+        title=plan.title,
+        code=plan.code("plot_importance"),
+    script:
+        "../workflow_scripts/plot_importance.py"
+
+
 rule neurons:
     input:
         replayed("results/runs/{run}/neurons/comparison.csv"),

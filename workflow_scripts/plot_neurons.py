@@ -1,16 +1,10 @@
-"""Draw what the neurons of a run do at its jumps, what they are worth, and what they answer to."""
+"""Draw how the neurons of a run change at its jumps and at quiet moments."""
 
 from ontogeny.files import read_table
 from ontogeny.pipeline import job
-from ontogeny.plotting.inside import plot_importance_of_run, plot_selectivity_of_run
 from ontogeny.plotting.neurons import plot_neuron_change
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):
-    table = {name: read_table(path) for name, path in files.items()}
-    changed = plot_neuron_change(table["neurons"], table["summary"], params.title)
-    save_figure(changed, output.neurons, table["summary"])
-    worth = plot_importance_of_run(table["importance"], table["agreement"], table["change"], params.title)
-    save_figure(worth, output.importance, table["change"])
-    answers = plot_selectivity_of_run(table["selectivity"], table["health"], params.title)
-    save_figure(answers, output.selectivity, table["selectivity"])
+    summary = read_table(files.summary)
+    save_figure(plot_neuron_change(read_table(files.neurons), summary, params.title), output.png, summary)
