@@ -145,8 +145,8 @@ def test_a_planted_circuit_is_found():
     graph = circuit_graph(judge)
     best = [(graph.senders[u], graph.receivers[v]) for u, v in graph.edges[np.argsort(-np.abs(scores))[:2]]]
     assert set(best) == {("embedding", "2.h2"), ("2.h2", "output")}
-    result = faithfulness(judge, judging, scores)
-    assert result.size in (2, 3), result
+    result = faithfulness(judge, judging, scores, shares=(1 / len(scores), 2 / len(scores), 0.1))
+    assert result.size == 2, result
     assert result.restored[list(result.sizes).index(result.size)] == pytest.approx(1, abs=1e-4)
 
 

@@ -108,7 +108,7 @@ def test_a_probe_finds_what_is_there_and_nothing_else():
     assert all(row["auc_low"] <= row["auc"] <= row["auc_high"] for row in probes)
     guessed = rng.integers(0, 2, 240)
     null = layer_probes(values[:, :120], guessed[:120], values[:, 120:], guessed[120:], groups)
-    assert all(abs(row["shuffled_mean"] - 0.5) < 0.07 for row in null[1:])
+    assert all(abs(row["shuffled_mean"] - 0.5) < 0.06 for row in null[1:])
     planted = values.copy()
     planted[2, :, 0] += 3 * values[2].std() * told
     strong = layer_probes(planted[:, :120], told[:120], planted[:, 120:], told[120:], groups)

@@ -47,14 +47,17 @@ def layer_probes(
 
     train (layers, prompts, width), held_out the same for other prompts, from `last_residuals`; labels 0 or 1; groups:
     the template of every held-out prompt. Least squares with a ridge penalty chosen by leave-one-out among training
-    prompts. One dictionary a layer: layer, auc, with auc_low and auc_high (95 % percentile bootstrap over held-out
+    prompts. Shuffled labels are drawn anew within each class, so that they are as often right as wrong: shuffled as a
+    whole, some are a little like the true ones, and where one direction holds most of the spread, their probe points
+    along it. One dictionary a layer: layer, auc, with auc_low and auc_high (95 % percentile bootstrap over held-out
     groups), accuracy, and shuffled_mean and shuffled_high: mean and 95th percentile of the AUC of `shuffles` probes
     trained on shuffled labels.
     """
     if len(np.unique(train_labels)) < 2 or len(np.unique(held_out_labels)) < 2:
         raise OntogenyError("a probe needs safe and unsafe prompts, for training and held out: one of them is missing")
     rng = np.random.default_rng(seed)
-    targets = np.stack([train_labels, *(rng.permutation(train_labels) for _ in range(shuffles))], 1) * 2.0 - 1.0
+    columns = [train_labels, *(_unrelated(train_labels, rng) for _ in range(shuffles))]
+    targets = np.stack(columns, 1) * 2.0 - 1.0
     drawn = _group_draws(groups, resamples, rng)
     result = []
     for layer, (values, others) in enumerate(zip(train, held_out)):
@@ -75,6 +78,15 @@ def layer_probes(
                 "shuffled_high": float(np.quantile(aucs[1:], 0.95)) if shuffles else float("nan"),
             }
         )
+    return result
+
+
+def _unrelated(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random labels, half of them 1 in either class."""
+    result = np.zeros(len(labels), dtype=int)
+    for label in (0, 1):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        result[members[: len(members) // 2 + int(len(members) % 2 and rng.random() < 0.5)]] = 1
     return result
 
 

@@ -83,12 +83,13 @@ def read_records(folder: str | os.PathLike) -> list[dict[str, Any]]:
 def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
     """All measures on one time axis: columns epoch, step, topic, measure, value, low, high (NaN where there is none).
 
-    Topics: behaviour (auc, accuracy, decoys), tokens (deletion_gap, like_untrained, like_before: rank correlation of
-    the samples' attributions with the epoch before), layers (best_probe, last_probe, depth: first layer whose probe
-    reaches half of the way from 0.5 to the best), patching (difference; moved: first layer at which patching the last
-    token restores half), neurons (found, replicated, ablation: what ablating takes off the margin, less what random
-    neurons take off), circuit (size as a share of all edges, faithfulness at a tenth of the edges, random: the same for
-    random subgraphs, same_edges: overlap of the strongest edges with the epoch before, Jaccard).
+    Topics: behaviour (auc, accuracy, loss, decoy_accuracy), tokens (deletion_gap, like_untrained, like_before: rank
+    correlation of the samples' attributions with the epoch before), layers (best_probe, last_probe, untrained_probe:
+    the best in an untrained judge; depth: first layer whose probe reaches half of the way from 0.5 to the best),
+    patching (difference; moved: first layer at which patching the last token restores half), neurons (found,
+    replicated, ablation: what ablating takes off the margin, less what random neurons take off), circuit (size as a
+    share of all edges, faithfulness at a tenth of the edges, random: the same for random subgraphs, same_edges: overlap
+    of the strongest edges with the epoch before, Jaccard).
     """
     rows: list[dict[str, Any]] = []
     before: dict[str, Any] | None = None
@@ -115,6 +116,7 @@ def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
         best = int(np.argmax(probes))
         add("layers", "best_probe", probes[best], record["probes"][best]["auc_low"], record["probes"][best]["auc_high"])
         add("layers", "last_probe", probes[-1], record["probes"][-1]["auc_low"], record["probes"][-1]["auc_high"])
+        add("layers", "untrained_probe", max(row["untrained"] for row in record["probes"]))
         add("layers", "depth", next(i for i, auc in enumerate(probes) if auc - 0.5 >= (probes[best] - 0.5) / 2))
         if record.get("patching"):
             patching = record["patching"]

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
@@ -62,8 +63,8 @@ def _layout(fig: go.Figure, height: int, **settings: Any) -> go.Figure:
         paper_bgcolor="white", plot_bgcolor="white", hovermode="closest",
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}, **settings,
     )  # fmt: skip
-    fig.update_xaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK, title_standoff=6)
-    fig.update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK, title_standoff=6)
+    fig.update_xaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK)
+    fig.update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK)
     fig.update_annotations(font_size=13)
     return fig
 
@@ -246,10 +247,9 @@ def layers_page(record: dict[str, Any], sample: dict[str, Any]) -> str:
                         "held-out probe of the label, last token", "logit lens at the last token"),
     )  # fmt: skip
     ticks = {"tickvals": list(range(len(labels))), "ticktext": labels, "tickangle": -60}
-    relative = norms
     bound = float(np.nanmax(np.abs(lens))) or 1.0
     fig.add_trace(
-        go.Heatmap(z=_listed(relative, 3), x=list(range(len(labels))), y=layers, colorscale="Viridis",
+        go.Heatmap(z=_listed(norms, 3), x=list(range(len(labels))), y=layers, colorscale="Viridis",
                    colorbar={"x": 0.44, "len": 0.4, "y": 0.8, "thickness": 10}, name="norm"),
         row=1, col=1,
     )  # fmt: skip
@@ -279,7 +279,8 @@ def layers_page(record: dict[str, Any], sample: dict[str, Any]) -> str:
     _layout(fig, 800)
     frozen = record["frozen_layers"]
     border = (
-        f"The dashed line is the frozen boundary: layers 1 to {frozen} and the embedding are not trained."
+        f"The dashed line is the frozen boundary: what is below it, {frozen} of {record['layers']} layers and the "
+        "embedding, is not trained."
         if frozen
         else "No layer is frozen."
     )
@@ -510,6 +511,7 @@ def circuits_page(record: dict[str, Any]) -> str:
             marker={"size": [46 if name in ("embedding", "output") else 26 for name in places], "symbol": "square",
                     "color": ["#FFFFFF" if name in used else "#F2F2F2" for name in places],
                     "line": {"color": [INK if name in used else "#CCCCCC" for name in places], "width": 1}},
+            opacity=1,
             customdata=[f"<b>{name}</b><br>" + "<br>".join(incoming.get(name, ["no edge drawn"])) for name in places],
             hovertemplate="%{customdata}<extra></extra>", showlegend=False,
         ),
@@ -579,7 +581,8 @@ def circuits_page(record: dict[str, Any]) -> str:
 
 PANELS = (
     ("behaviour", "held-out prompts", (("auc", "AUC"), ("accuracy", "accuracy"), ("decoy_accuracy", "on decoys"))),
-    ("layers", "probes", (("best_probe", "best layer"), ("last_probe", "last layer"))),
+    ("layers", "probes", (("best_probe", "best layer"), ("last_probe", "last layer"),
+                          ("untrained_probe", "best, untrained"))),
     ("tokens", "attributions: rank correlation", (("like_before", "with the epoch before"),
                                                   ("like_untrained", "with an untrained judge"))),
     ("patching", "matched pairs: logits apart", (("difference", "unsafe − safe"),)),
@@ -728,9 +731,8 @@ def progress_page(records: Sequence[dict[str, Any]], losses: pd.DataFrame | None
             f"{_plain(last['untrained']['accuracy'])}, loss {_plain(last['untrained']['loss'])}."
         )
         + _div(fig)
-        + "<table><tr><th>epoch</th><th>AUC</th><th>accuracy</th><th>loss</th><th>pages</th></tr>"
-        + "".join(rows)
-        + "</table>"
+        + "<table><tr><th>epoch</th><th>AUC</th><th>accuracy</th><th>loss</th>"
+        "<th style='text-align:left'>pages</th></tr>" + "".join(rows) + "</table>"
     )
 
 
@@ -848,6 +850,7 @@ def plot_evolution(
         axis.legend(fontsize=7, loc="best")
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
+    axes.flat[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     for column in range(3):
         shown = [axis for axis in axes[:, column] if axis.get_visible()]
         if shown:
