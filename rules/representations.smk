@@ -32,6 +32,8 @@ rule plot_representations:
         **REPRESENTATION_TABLES,
         phase1="results/runs/{run}/phase1.json",
     output:
+        expand("results/figures/{{study}}/{{run}}/{figure}.pdf", figure=REPRESENTATION_FIGURES),
+        expand("results/figures/{{study}}/{{run}}/{figure}.csv", figure=REPRESENTATION_FIGURES),
         **{
             name: report(
                 f"results/figures/{{study}}/{{run}}/{name}.png",
