@@ -1,7 +1,7 @@
 """Measure what planning costs against the number of runs: `python tests/workflow/plan_cost.py OUT.csv [RUNS ...]`.
 
 Each number of runs is a sweep over learning rates, planned by `snakemake -n --quiet rules` in an empty folder. CPU
-seconds and peak memory are those of that process, from `wait4`.
+seconds and peak memory are those of that process, from `wait4`. A figure is drawn beside the table.
 """
 
 import csv
@@ -43,6 +43,25 @@ def plan_cost(runs):
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, int(total[0])
 
 
+def draw(table):
+    """CPU seconds and memory against runs, with the line that fits them by least squares."""
+    import numpy as np
+    import pandas as pd
+
+    from ontogeny.plotting.style import figure, save_figure
+
+    cost = pd.read_csv(table)
+    fig, axes = figure(1, 2, height=2.6, layout="constrained")
+    for ax, column, unit in zip(axes, ("cpu_s", "max_rss_mb"), ("CPU time (s)", "peak memory (MiB)")):
+        ax.plot(cost["runs"], cost[column], "o", markersize=4)
+        if len(cost) > 2:
+            slope, start = np.polyfit(cost["runs"], cost[column], 1)
+            ax.plot(cost["runs"], start + slope * cost["runs"], label=f"{start:.3g} + {slope:.2g} a run")
+            ax.legend(loc="upper left")
+        ax.set(xlabel="runs planned", ylabel=unit, ylim=(0, None))
+    save_figure(fig, Path(table).with_suffix(".png"), formats=["png"])
+
+
 def main(out, *numbers):
     with open(out, "w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle, lineterminator="\n")
@@ -51,6 +70,7 @@ def main(out, *numbers):
             cpu, memory, jobs = plan_cost(runs)
             table.writerow([runs, jobs, f"{cpu:.2f}", f"{memory:.0f}"])
             handle.flush()
+    draw(out)
 
 
 if __name__ == "__main__":
