@@ -350,6 +350,7 @@ def plot_recovery(
         ax.set_xticks(
             range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]
         )
+        ax.set_xlim(-0.5, len(levels) - 0.5)
         ax.set_ylim(-0.05, 1.05)
         ax.set_xlabel("connectivity")
         ax.set_title({"connectivity_R2": "Connectivity R²", "cluster_accuracy": "Cell types"}.get(metric, metric))
