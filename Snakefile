@@ -34,6 +34,11 @@ except Exception as error:
     fail(error)
 
 
+if plan.config.container:
+
+    container: plan.config.container
+
+
 onstart:
     check_writable()
 
