@@ -376,13 +376,15 @@ def spectral_radius(W: np.ndarray) -> float:
     return float(np.abs(np.linalg.eigvals(np.asarray(W, dtype=np.float64))).max())
 
 
-def components(activity: Activity, shares: Sequence[float] = (0.9, 0.99), max_frames: int = 20_000) -> dict[float, int]:
+def components(
+    activity: Activity, shares: Sequence[float] = (0.9, 0.99), max_frames: int = 20_000, standardise: bool = False
+) -> dict[float, int]:
     """How many principal components of tanh(u) hold each share of its variance (frames thinned to `max_frames`).
 
-    Of recorded activity, whose unit is its own, u is first centred and divided by its standard deviation.
+    `standardise` first centres u and divides it by its standard deviation: for activity in a unit of its own.
     """
     u = _thin(activity.u, max_frames).astype(np.float64)
-    fired = np.tanh(u if activity.params is not None else (u - u.mean(0)) / u.std())
+    fired = np.tanh((u - u.mean(0)) / (u.std() or 1.0) if standardise else u)
     variances = np.linalg.eigvalsh(np.cov(fired, rowvar=False))[::-1].clip(min=0)
     held = np.cumsum(variances) / variances.sum()
     return {share: int(np.searchsorted(held, share) + 1) for share in shares}
@@ -439,12 +441,12 @@ def activity_report(activity: Activity) -> dict[str, Any]:
     """What the activity can tell before any training.
 
     Keys: `spectral_radius` (of W; None without truth), `lyapunov_exponent` and `lyapunov_se`, `components_90` and
-    `components_99` (of tanh(u)), `oracle_R2` (see `oracle`), `filling_factor`, `range` of u, `notes` (sentences of
+    `components_99` (of tanh(u), u standardised where it was recorded), `oracle_R2` (see `oracle`), `filling_factor`, `range` of u, `notes` (sentences of
     `check_activity`) and `verdict` (one sentence).
     """
     activity = as_activity(activity)
     notes = check_activity(activity)
-    held = components(activity)
+    held = components(activity, standardise=activity.params is None)
     report: dict[str, Any] = {
         "n_neurons": activity.n_neurons,
         "n_trajectories": activity.u.shape[0],
