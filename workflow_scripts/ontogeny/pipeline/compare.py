@@ -238,7 +238,7 @@ def _part(title: str, rows: Iterable[str], most: int) -> list[str]:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return repr(value)
     return "none" if value is None or value == "" else str(value)
 
 
