@@ -44,8 +44,8 @@ def clusters_of_run(
 
     Returns the choice (one row a layer: n_clusters, or none; the reason; agreement with labels and with steps, each
     with interval and p-value; agreement with shuffled labels, and that of as many clusters of the first step alone,
-    the untrained network; silhouettes of clusters and labels), the clusters by step (layer, step, cluster, count,
-    share, low, high), and the assignments (layer, step, sample, label, cluster).
+    the untrained network, and of the last step alone; silhouettes of clusters and labels), the clusters by step (layer,
+    step, cluster, count, share, low, high), and the assignments (layer, step, sample, label, cluster).
     """
     labels, steps = activations.labels, activations.steps
     samples = np.tile(np.arange(len(labels)), len(steps))
@@ -80,15 +80,18 @@ def _choice(found: Clustering) -> dict[str, object]:
 
 
 def _controls(found: Clustering, matrix: np.ndarray, places: pd.DataFrame, count: int, seed: int) -> dict[str, float]:
-    names = ("shuffled_ari", "untrained_ari", "untrained_low", "untrained_high", "silhouette", "labels_silhouette")
+    names = ("shuffled_ari", "untrained_ari", "untrained_low", "untrained_high", "end_ari", "end_low", "end_high")
+    names += ("silhouette", "labels_silhouette")
     if found.assignments is None:
         return dict.fromkeys(names, np.nan)
     labels = places["label"].to_numpy()
     mixed = np.tile(np.random.default_rng(seed).permutation(labels[:count]), len(labels) // count)
     first = forced_agreement(matrix[:count], labels[:count], found.n_clusters, seed)
+    last = forced_agreement(matrix[-count:], labels[-count:], found.n_clusters, seed)
     apart = silhouettes(matrix, found.assignments, labels, seed=seed)
     shuffled = agreement(found.assignments, mixed, n_resamples=1).ari
-    return dict(zip(names, (shuffled, first.ari, first.low, first.high, apart.clusters, apart.labels), strict=True))
+    ends = (first.ari, first.low, first.high, last.ari, last.low, last.high)
+    return dict(zip(names, (shuffled, *ends, apart.clusters, apart.labels), strict=True))
 
 
 def _with_layer(table: pd.DataFrame, layer: str) -> pd.DataFrame:

@@ -102,7 +102,7 @@ def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Fi
     """Share of the probe samples in each cluster at every captured step, a panel a layer; layers without are named.
 
     `by_step` has columns layer, step, cluster, share; `choice` layer, n_clusters, labels_ari,
-    untrained_ari, shuffled_ari.
+    untrained_ari, end_ari, shuffled_ari.
     """
     stable = choice[choice["n_clusters"] > 0]
     without = list(choice.loc[choice["n_clusters"] == 0, "layer"])
@@ -127,8 +127,8 @@ def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Fi
             )
             bottom += table[cluster].to_numpy()
         found = f"{chosen['layer']}\nk = {chosen['n_clusters']}, ARI {chosen['labels_ari']:.2f}"
-        chance = f"untrained {chosen['untrained_ari']:.2f}, shuffled {abs(chosen['shuffled_ari']):.2f}"
-        axis.set_title(f"{found}\n{chance}", size=7)
+        alone = f"alone: start {chosen['untrained_ari']:.2f}, end {chosen['end_ari']:.2f}"
+        axis.set_title(f"{found}, shuffled {abs(chosen['shuffled_ari']):.2f}\n{alone}", size=7)
         _step_ticks(axis, list(table.index))
         axis.grid(False)
     axes[0, 0].set_ylabel("share of samples")

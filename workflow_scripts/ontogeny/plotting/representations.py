@@ -76,7 +76,9 @@ def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
         axes[1].plot(rows["step"], rows["effective_rank"], **style)
     copies = int(dimension["duplicates"].max()) if len(dimension) else 0
     note = f" (up to {copies} copies left out)" if copies else ""
-    axes[0].set(xlabel="step", ylabel="TwoNN dimension", title=f"intrinsic dimension{note}", ylim=(0, None))
+    axes[0].set(xlabel="step", ylabel="TwoNN dimension", title=f"intrinsic dimension{note}", yscale="log")
+    axes[0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes[0].yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else "")
     axes[1].set(xlabel="step", ylabel="effective rank", title="effective rank", ylim=(0, None))
     fig.legend(
         *axes[0].get_legend_handles_labels(), loc="outside right center", title="layer; dotted:\nfeatures shuffled"
