@@ -441,8 +441,8 @@ def activity_report(activity: Activity) -> dict[str, Any]:
     """What the activity can tell before any training.
 
     Keys: `spectral_radius` (of W; None without truth), `lyapunov_exponent` and `lyapunov_se`, `components_90` and
-    `components_99` (of tanh(u), u standardised where it was recorded), `oracle_R2` (see `oracle`), `filling_factor`, `range` of u, `notes` (sentences of
-    `check_activity`) and `verdict` (one sentence).
+    `components_99` (of tanh(u), u standardised where it was recorded), `oracle_R2` (see `oracle`), `filling_factor`,
+    `range` of u, `notes` (sentences of `check_activity`) and `verdict` (one sentence).
     """
     activity = as_activity(activity)
     notes = check_activity(activity)
