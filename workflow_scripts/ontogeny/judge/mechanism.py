@@ -36,6 +36,9 @@ from ontogeny.progress import Progress
 STRONGEST = 40
 """Neurons and edges listed one by one in a record."""
 
+ABLATED = 96
+"""Held-out prompts on which neurons are ablated."""
+
 SEPARATELY_SEEDED = {"discovery": 1, "held_out": 2, "pairs": 3, "halves": 4, "labels": 5, "untrained": 6}
 
 
@@ -274,7 +277,10 @@ class MechanismBench:
         }
         chosen = strongest[strongest["found"]].head(STRONGEST // 2)
         if len(chosen):
-            result["ablation"] = ablate_neurons(model, self.tokens, self.labels, chosen, self.ablations, seed=self.seed)
+            rows = _shown(self.labels, ABLATED)
+            result["ablation"] = ablate_neurons(
+                model, self.tokens[rows], self.labels[rows], chosen, self.ablations, seed=self.seed
+            )
         return result
 
     def _circuit(self, model: nn.Module, control: dict[str, Any] | None) -> dict[str, Any]:

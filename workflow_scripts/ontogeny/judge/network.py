@@ -207,6 +207,7 @@ class Parts:
     mlp: nn.Module
     write: Tensor
     bias: Tensor | None
+    projection_name: str
 
 
 def parts_of(model: nn.Module) -> list[Parts] | None:
@@ -227,7 +228,8 @@ def parts_of(model: nn.Module) -> list[Parts] | None:
         projection = found[2]
         weight = projection.weight.T if isinstance(projection, nn.Linear) else projection.weight
         write = weight.reshape(heads, -1, weight.shape[-1])
-        result.append(Parts(*found, write, getattr(projection, "bias", None)))
+        name = "o_proj" if hasattr(found[1], "o_proj") else "c_proj"
+        result.append(Parts(*found, write, getattr(projection, "bias", None), name))
     return result
 
 
@@ -238,6 +240,47 @@ def attention_calls(parts: list[Parts]) -> tuple[list[Any], list[Any]]:
     return handles, calls
 
 
+class _OwnHead(nn.Module):
+    """A projection of which head h sees the rows of its own: (batch x heads, length, width), heads running fastest."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.own_weight, self.own_bias = weight, bias
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        own = torch.einsum("bhtw,hwd->bhtd", hidden.unflatten(0, (-1, len(self.own_weight))), self.own_weight)
+        return (own if self.own_bias is None else own + self.own_bias[:, None]).flatten(0, 1)
+
+
+def one_head_each(part: Parts) -> nn.Module | None:
+    """The attention of `part` as a module that computes, for row r, head r modulo heads alone, before it is written.
+
+    None for attention without separate projections of queries, keys and values (GPT-2), where all heads have to be
+    computed for every row.
+    """
+    attention, heads = part.attention, len(part.write)
+    names = ("q_proj", "k_proj", "v_proj")
+    if not all(isinstance(getattr(attention, name, None), nn.Linear) for name in names):
+        return None
+    if not hasattr(attention, "num_key_value_groups") or not hasattr(attention, "head_dim"):
+        return None
+    twin = copy.copy(attention)
+    twin._modules = dict(attention._modules)
+    twin._forward_pre_hooks, twin._forward_hooks = type(attention._forward_hooks)(), type(attention._forward_hooks)()
+    for name in names:
+        linear = getattr(attention, name)
+        weight = linear.weight.unflatten(0, (-1, attention.head_dim))
+        times = heads // len(weight)
+        bias = None if linear.bias is None else linear.bias.unflatten(0, (-1, attention.head_dim))
+        twin._modules[name] = _OwnHead(
+            weight.repeat_interleave(times, 0).transpose(1, 2),
+            None if bias is None else bias.repeat_interleave(times, 0),
+        )
+    twin._modules[part.projection_name] = nn.Identity()
+    twin.num_key_value_groups = 1
+    return twin
+
+
 def attend(part: Parts, hidden: Tensor, call: Any, times: int) -> Tensor:
     """What every head writes when each reads a residual stream of its own.
 
@@ -245,16 +288,18 @@ def attend(part: Parts, hidden: Tensor, call: Any, times: int) -> Tensor:
     `call` is what `attention_calls` kept of a run over batch / times prompts.
     """
     batch, heads, length, width = hidden.shape
-    kept: list[Tensor] = []
-    hook = part.projection.register_forward_pre_hook(lambda _, args: kept.append(args[0]))
     first_input, rest, named = call
     prompts, copies = len(first_input), times * heads
-    with hooked(hook):
-        part.attention(
-            part.attention_norm(hidden.reshape(batch * heads, length, width)),
-            *_tiled(rest, prompts, copies),
-            **{key: _tiled(item, prompts, copies) for key, item in named.items()},
-        )
-    mixed = kept[0].reshape(batch, heads, length, heads, -1)
-    own = mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)
+    rows = part.attention_norm(hidden.reshape(batch * heads, length, width))
+    arguments = _tiled(rest, prompts, copies)
+    settings = {key: _tiled(item, prompts, copies) for key, item in named.items()}
+    alone = one_head_each(part)
+    if alone is not None:
+        own = first(alone(rows, *arguments, **settings)).unflatten(0, (batch, heads))
+    else:
+        kept: list[Tensor] = []
+        with hooked(part.projection.register_forward_pre_hook(lambda _, args: kept.append(args[0]))):
+            part.attention(rows, *arguments, **settings)
+        mixed = kept[0].reshape(batch, heads, length, heads, -1)
+        own = mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)
     return torch.einsum("bhtd,hdw->bhtw", own, part.write.to(own.dtype))
