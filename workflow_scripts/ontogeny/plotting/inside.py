@@ -386,8 +386,8 @@ def _importance_strip(axes: Axes, importance: pd.DataFrame, layers: list[str], t
     axes.grid(axis="x", visible=False)
     axes.set_ylabel("change of loss when\na unit is ablated (nats)")
     step = int(end["step"].dropna().iloc[0])
-    axes.set_title(f"{title}: importance of units, step {step}; units that stand out against untrained ones")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="stand out")
+    axes.set_title(f"{title}: importance of units, step {step}")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="stand out against\nuntrained units")
 
 
 def _wrapped(layer: str) -> str:
@@ -411,10 +411,10 @@ def _agreement_matrix(axes: Axes, agreement: pd.DataFrame, layers: list[str]) ->
             axes.text(
                 column, row, text, ha="center", va="center", fontsize=7, color="white" if abs(value) > 0.6 else INK
             )
-    axes.set_xticks(range(len(others)), [names.get(other, other) for other in others])
+    axes.set_xticks(range(len(others)), [names.get(other, other) for other in others], rotation=25, ha="right")
     axes.set_yticks(range(len(layers)), layers)
     axes.grid(False)
-    axes.set_title("rank correlation with ablation to zero")
+    axes.set_title("rank correlation with zeroing", fontsize=8.5)
 
 
 def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame, layers: list[str]) -> None:
@@ -429,7 +429,8 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
         axes.hlines(y - 0.12, quiet["quiet_low"], quiet["quiet_high"], color=MUTED, linewidth=1.2)
         axes.plot(quiet["quiet_mean"], y - 0.12, "s", color=MUTED, markersize=4, label="quiet pairs")
         pairs = int(quiet["pairs"].max())
-        axes.set_title(f"{len(colours)} jump{'s' * (len(colours) > 1)}, {pairs} quiet pair{'s' * (pairs > 1)}")
+        jumps = f"{len(colours)} jump{'s' * (len(colours) > 1)}"
+        axes.set_title(f"{jumps}, {pairs} quiet pair{'s' * (pairs > 1)}", fontsize=8.5)
         axes.set_xlabel("mean change of a unit's importance (nats)")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
         axes.legend(handles.values(), handles.keys(), loc="best")
@@ -437,12 +438,13 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
     else:
         zero = importance[(importance["measure"] == "ablation zero") & (importance["control"] == "none")]
         zero = zero[zero["role"] == "at"]
+        colours = colour_map(zero["moment"])
         for place, (moment, part) in enumerate(zero.groupby("moment", sort=False)):
             total = part.groupby("layer")["value"].agg(lambda values: values.abs().mean()).reindex(layers)
-            axes.plot(total, y, "o", color=COLOURS[2 * (place % 2)], markersize=5, label=moment)
-        axes.set_title("no jump with a quiet control here")
+            height = y + 0.12 * ((len(colours) - 1) / 2 - place)
+            axes.plot(total, height, "o", color=colours[moment], markersize=5, label=moment)
+        axes.set_title("through training; no jump with a quiet pair", fontsize=8.5)
         axes.set_xlabel("mean importance of a unit (nats)")
-        axes.set_xscale("symlog", linthresh=1e-3)
         axes.set_xlim(left=0)
         axes.legend(loc="best")
     axes.set_yticks(y, layers)
