@@ -1,5 +1,6 @@
 """Archives, comparisons and sweeps, as somebody uses them on finished results."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -48,11 +49,9 @@ def test_no_job_holds_more_memory_than_it_asks_for(finished):
 @pytest.mark.parametrize("kind", ["dynamics", "circuits"])
 def test_sweeps_are_planned_run_by_run(fresh, kind):
     file = fresh.folder / "sweep.yaml"
-    file.write_text(
-        f"studies: {{s: {{kind: {kind}, runs: {{r: {{seeds: [0], sweep: "
-        "{grid: {training.learning_rate: [0.1, 0.2, 0.3], model.hidden: [[4], [3, 3]]}}}}}}\n"
-    )
-    jobs = fresh.plan("--quiet", "rules", "--", "phase1", config=file).jobs
+    sweep = {"grid": {"training.learning_rate": [0.1, 0.2, 0.3], "model.hidden": [[4], [3, 3]]}}
+    file.write_text(json.dumps({"studies": {"s": {"kind": kind, "runs": {"r": {"seeds": [0], "sweep": sweep}}}}}))
+    jobs = fresh.plan("phase1", "--quiet", "rules", config=file).jobs
     assert jobs["train_run" if kind == "dynamics" else "train_ensemble"] == 6
 
 
