@@ -40,7 +40,7 @@ class JudgeTaskSettings(Settings):
         None, description="Format of the files; seen from their columns, if not given."
     )
     count: Positive | None = Field(
-        6000, description="Prompts that are made, or the most that are read; all of the files, if `null`."
+        4000, description="Prompts that are made, or the most that are read; all of the files, if `null`."
     )
     max_length: int = Field(
         64, ge=4, le=100_000, description="Tokens a prompt; of longer ones the first quarter and the end are kept."

@@ -236,6 +236,9 @@ class JudgeTrackingSettings(TrackingSettings):
     token that it classifies at."""
 
     every: Positive = Field(2, description="Steps between measurements.")
+    centre: bool = Field(
+        True, description="Subtract each column's mean first; it dominates, since every prompt ends in the same token."
+    )
 
 
 class JudgeRunSettings(Settings):
