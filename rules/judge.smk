@@ -122,13 +122,7 @@ rule draw_mechanism:
         phase1="results/runs/{run}/phase1.json",
         jumps="results/runs/{run}/jumps.csv",
     output:
-        pages=report(
-            directory("results/pages/{run}/training_visualizations"),
-            htmlindex="evolution.html",
-            category="Judges",
-            caption="captions/mechanism.rst",
-            labels={"run": "{run}", "figure": "pages"},
-        ),
+        pages=directory("results/pages/{run}/training_visualizations"),
         png=report(
             "results/pages/{run}/mechanism.png",
             category="Judges",
