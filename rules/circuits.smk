@@ -220,13 +220,13 @@ rule animate_comparison:
 
 rule circuits:
     input:
-        plan.files("results/runs/{run}/circuits/history.csv", kind="circuits"),
-        plan.files("results/runs/{run}/circuits/structure.csv", kind="circuits"),
+        plan.files("results/runs/{run}/circuits/history.csv", "circuits"),
+        plan.files("results/runs/{run}/circuits/structure.csv", "circuits"),
         expand("results/studies/{study}/circuits/effects.csv", study=plan.studies("circuits")),
         expand(
             "results/figures/{study}/circuits_{figure}.png",
             study=plan.studies("circuits"),
             figure=CIRCUIT_FIGURES,
         ),
-        plan.files("results/animations/{study}/{run}.mp4", kind="circuits"),
+        plan.files("results/animations/{study}/{run}.mp4", "circuits"),
         expand("results/animations/{study}/comparison.mp4", study=plan.studies("circuits")),

@@ -6,9 +6,11 @@ wildcard_constraints:
     study=r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
 
 
+REPLAYED = ["dynamics", "judge"]
 CIRCUIT_FIGURES = ["counts", "sparsity", "losses", "overview", "effects"]
 REPRESENTATION_FIGURES = ["similarity", "subspaces", "dimension", "probes", "collapse"]
-RUN_FIGURES = ["metrics", "heatmap", "variance", "projections", "clusters", "neurons"]
+CURVES = ["metrics", "heatmap"]
+RUN_FIGURES = ["variance", "projections", "clusters", "neurons"]
 STUDY_FIGURES = ["overview", "kinds", "convergence", "critical_periods", "agreement", "comparison"]
 STUDY_TABLES = [
     "characterised",
@@ -28,8 +30,8 @@ STUDY_TABLES = [
 
 
 def replayed(pattern):
-    """`pattern` filled in for every run whose training can be replayed: image runs and judges."""
-    return [*plan.files(pattern, kind="dynamics"), *plan.files(pattern, kind="judge")]
+    """`pattern` filled in for every image run and judge whose captured moments are looked at, by replay."""
+    return plan.looked_at(pattern, *REPLAYED)
 
 
 def any_of(names):

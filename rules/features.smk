@@ -72,4 +72,4 @@ rule plot_features:
 
 rule features:
     input:
-        plan.files("results/figures/{study}/{run}/features", kind="dynamics"),
+        plan.looked_at("results/figures/{study}/{run}/features", "dynamics"),

@@ -119,7 +119,8 @@ rule plot_neurons:
 
 rule figures:
     input:
-        [file for figure in RUN_FIGURES for file in replayed("results/figures/{study}/{run}/" f"{figure}.png")],
+        [file for figure in CURVES for file in plan.files(f"results/figures/{{study}}/{{run}}/{figure}.png", *REPLAYED)],
+        [file for figure in RUN_FIGURES for file in replayed(f"results/figures/{{study}}/{{run}}/{figure}.png")],
         rules.maps.input,
         rules.representations.input,
         rules.studies.input,

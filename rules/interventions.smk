@@ -58,4 +58,4 @@ rule plot_interventions:
 
 rule interventions:
     input:
-        plan.files("results/figures/{study}/{run}/interventions", kind="dynamics"),
+        plan.looked_at("results/figures/{study}/{run}/interventions", "dynamics"),

@@ -152,5 +152,5 @@ rule draw_mechanism:
 
 rule judge:
     input:
-        plan.files("results/runs/{run}/epochs.csv", kind="judge"),
-        plan.files("results/pages/{run}/mechanism.png", kind="judge"),
+        plan.files("results/runs/{run}/epochs.csv", "judge"),
+        plan.files("results/pages/{run}/mechanism.png", "judge"),

@@ -107,4 +107,4 @@ rule plot_maps:
 
 rule maps:
     input:
-        plan.files("results/figures/{study}/{run}/map.png", kind="dynamics"),
+        plan.looked_at("results/figures/{study}/{run}/map.png", "dynamics"),

@@ -100,4 +100,4 @@ rule plot_importance:
 rule neurons:
     input:
         replayed("results/runs/{run}/neurons/comparison.csv"),
-        plan.files("results/figures/{study}/{run}/importance.png", kind="dynamics"),
+        plan.looked_at("results/figures/{study}/{run}/importance.png", "dynamics"),

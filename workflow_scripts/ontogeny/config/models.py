@@ -384,6 +384,11 @@ class CircuitSettings(Settings):
 class Analyses(Settings):
     """Everything that reads a trajectory. Changing a key here never trains anything again."""
 
+    seeds: Literal["all", "first", "none"] = Field(
+        "all",
+        description="Seeds of a run whose captured moments are looked at: activations, geometry, neurons, features, "
+        "interventions. Jumps are found in all of them.",
+    )
     jumps: JumpSettings = Field(default_factory=JumpSettings)
     validity: ValiditySettings = Field(default_factory=ValiditySettings)
     captures: CaptureSettings = Field(default_factory=CaptureSettings)

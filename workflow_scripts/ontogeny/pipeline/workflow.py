@@ -72,6 +72,7 @@ class Workflow:
         self.config: Config = load_config(raw, [_short(file) for file in files])
         self.runs: dict[str, Run] = runs_of(self.config)
         self.scripts = Path(basedir) / "workflow_scripts"
+        self._seeds_looked_at = {study: self.config.analyses_of(study).seeds for study in self.config.studies}
 
     def run(self, wildcards: Any) -> Run:
         """The run that the wildcard `run` names. Ends the planning with the nearest name if there is none."""
@@ -113,10 +114,19 @@ class Workflow:
         """The runs of a study, in the order of the configuration."""
         return [run for run in self.runs.values() if run.study == study]
 
-    def files(self, pattern: str, kind: str | None = None) -> list[str]:
-        """`pattern` filled in with `run` and `study` for every run (of the studies of one kind)."""
-        runs = (run for run in self.runs.values() if kind in (None, run.kind))
+    def files(self, pattern: str, *kinds: str) -> list[str]:
+        """`pattern` filled in with `run` and `study` for every run (of studies of these kinds)."""
+        runs = (run for run in self.runs.values() if not kinds or run.kind in kinds)
         return [pattern.format(run=run.name, study=run.study) for run in runs]
+
+    def looked_at(self, pattern: str, *kinds: str) -> list[str]:
+        """`pattern` filled in for the runs of these kinds of studies whose captured moments are looked at."""
+        chosen = [run for run in self.runs.values() if run.kind in kinds and self._is_looked_at(run)]
+        return [pattern.format(run=run.name, study=run.study) for run in chosen]
+
+    def _is_looked_at(self, run: Run) -> bool:
+        which = self._seeds_looked_at[run.study]
+        return which == "all" or (which == "first" and run.seed == run.settings.seeds[0])
 
     def pattern(self, kind: str) -> str:
         """A regular expression for the names of runs of one kind; image runs are all names that no other kind has."""

@@ -1,0 +1,27 @@
+"""What the rules ask the configuration for."""
+
+from pathlib import Path
+
+import pytest
+
+from ontogeny.pipeline.workflow import Workflow
+
+ROOT = Path(__file__).parents[3]
+
+
+def workflow(**analyses):
+    study = {"kind": "dynamics", "defaults": {"task": "digits", "seeds": [3, 4]}, "runs": {"a": {"model": "mlp"}}}
+    circuits = {"kind": "circuits", "runs": {"gate": {"task": "XOR", "seeds": 2}}}
+    return Workflow({"studies": {"one": study, "two": circuits}, "analyses": analyses}, [], ROOT)
+
+
+def test_files_are_those_of_the_kinds_asked_for():
+    plan = workflow()
+    assert plan.files("{study}/{run}") == ["one/a/s3", "one/a/s4", "two/gate"]
+    assert plan.files("{run}", "circuits") == ["gate"]
+    assert plan.files("{run}", "judge") == []
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [("all", ["a/s3", "a/s4"]), ("first", ["a/s3"]), ("none", [])])
+def test_runs_are_looked_at_as_configured(seeds, expected):
+    assert workflow(seeds=seeds).looked_at("{run}", "dynamics", "judge") == expected
