@@ -58,12 +58,12 @@ def escaped(text: Any) -> str:
 
 def _layout(fig: go.Figure, height: int, **settings: Any) -> go.Figure:
     fig.update_layout(
-        template=go.layout.Template(), height=height, margin={"l": 70, "r": 30, "t": 56, "b": 60},
+        template=go.layout.Template(), height=height, margin={"l": 70, "r": 30, "t": 56, "b": 84},
         font={"family": "DejaVu Sans, Verdana, sans-serif", "size": 12, "color": INK},
         paper_bgcolor="white", plot_bgcolor="white", hovermode="closest",
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}, **settings,
     )  # fmt: skip
-    fig.update_xaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK)
+    fig.update_xaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK, title_standoff=12)
     fig.update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK)
     fig.update_annotations(font_size=13)
     return fig
@@ -186,7 +186,9 @@ def tokens_page(record: dict[str, Any], sample: dict[str, Any]) -> str:
                    hovertemplate="%{customdata}: %{y:.3g}<extra></extra>"),
             row=row, col=1,
         )  # fmt: skip
-        fig.update_xaxes(tickvals=place, ticktext=labels, tickangle=-45, row=row, col=1)
+        fig.update_xaxes(
+            tickvals=place, ticktext=labels, tickangle=-45, range=[-0.7, len(tokens) - 0.3], row=row, col=1
+        )
         fig.update_yaxes(title_text="logits", row=row, col=1)
     if sample["untrained"] is not None:
         _line(fig, place, sample["untrained"], "Integrated Gradients, untrained judge", MUTED, {"row": 1, "col": 1},
@@ -450,8 +452,8 @@ def neurons_page(record: dict[str, Any]) -> str:
     control = (
         f"Found with shuffled labels: {data['shuffled_labels']}. "
         + (f"In the untrained judge: {untrained['random_labels']} with random labels; with the true labels "
-           f"{untrained['replicated']} pass the permutation tests, since random features answer to words too, "
-           f"and the furthest is {_plain(limit)} from 0.5." if untrained else "")
+           f"{untrained['replicated']} pass the permutation tests, and the furthest is {_plain(limit)} from 0.5; random "
+           f"features answer to words too." if untrained else "")
     )  # fmt: skip
     return text + "</p>" + _control(control) + _div(fig)
 
