@@ -17,8 +17,8 @@ rule extract_activations:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         settings=plan.analysis("captures"),
         cache=plan.config.cache,

@@ -16,8 +16,8 @@ rule train_ensemble:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         identity=plan.identity,
         code=plan.code("train_ensemble"),
@@ -38,8 +38,8 @@ rule enumerate_circuits:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=120,
+        mem_mb=growing(1500),
+        runtime=growing(120),
     params:
         settings=plan.analysis("circuits"),
         label=plan.title,
@@ -74,8 +74,8 @@ rule compare_circuits:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         code=plan.code("compare_circuits"),
     script:
@@ -105,8 +105,8 @@ rule trace_circuits:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         settings=plan.analysis("circuits"),
         label=plan.title,
@@ -139,8 +139,8 @@ rule plot_circuits:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         code=plan.code("plot_circuits"),
     script:
@@ -176,8 +176,8 @@ rule animate_circuits:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=growing(1500),
+        runtime=growing(30),
     params:
         settings=plan.analysis("circuits"),
         label=plan.title,
@@ -208,8 +208,8 @@ rule animate_comparison:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=lambda wildcards: plan.study_analysis("circuits", wildcards),
         labels=lambda wildcards: [plan.label(run) for run in plan.runs_of_study(wildcards.study)],

@@ -34,6 +34,11 @@ def replayed(pattern):
     return plan.looked_at(pattern, *REPLAYED)
 
 
+def growing(need):
+    """What a job asks for: `need`, and as much again at each further attempt, for jobs that ran out of it."""
+    return lambda wildcards, attempt: need * attempt
+
+
 def any_of(names):
     """A pattern that matches these names only, and nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"

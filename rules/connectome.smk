@@ -21,8 +21,8 @@ rule simulate_activity:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         assembly=assemblies.simulation,
         code=plan.code("simulate_activity"),
@@ -49,8 +49,8 @@ rule read_activity:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         delta_t=assemblies.data("delta_t"),
         difference=assemblies.data("difference"),
@@ -77,8 +77,8 @@ rule fit_connectome:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         identity=plan.identity,
         code=plan.code("fit_connectome"),
@@ -104,8 +104,8 @@ rule evaluate_connectome:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         code=plan.code("evaluate_connectome"),
     script:
@@ -190,8 +190,8 @@ rule plot_connectome:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         title=plan.title,
         code=plan.code("plot_connectome"),
@@ -219,8 +219,8 @@ rule compare_recovery:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         runs=assemblies.about,
         code=plan.code("compare_recovery"),
@@ -257,8 +257,8 @@ rule plot_recovery:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         runs=assemblies.about,
         code=plan.code("plot_recovery"),
@@ -291,8 +291,8 @@ rule animate_connectome:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         labels=lambda wildcards: [run.settings.label or run.key for run in assemblies.side_by_side(wildcards)],
         code=plan.code("animate_connectome"),
@@ -317,8 +317,8 @@ rule search_connectome:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         search=assemblies.search,
         identity=assemblies.search_identity,
@@ -356,8 +356,8 @@ rule write_search_log:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=growing(1500),
+        runtime=growing(20),
     params:
         search=assemblies.search,
         name=lambda wildcards: wildcards.study,
@@ -412,8 +412,8 @@ rule plot_search:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=growing(1500),
+        runtime=growing(20),
     params:
         search=assemblies.search,
         name=lambda wildcards: wildcards.study,
@@ -439,8 +439,8 @@ rule search_policy:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         search=assemblies.search,
         identity=assemblies.search_identity,
@@ -473,8 +473,8 @@ rule plot_policies:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=growing(1500),
+        runtime=growing(20),
     params:
         policies=lambda wildcards: plan.config.studies[wildcards.study].search.compare,
         code=plan.code("plot_policies"),

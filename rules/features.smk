@@ -25,8 +25,8 @@ rule visualise_features:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=plan.analysis("features"),
         cache=plan.config.cache,
@@ -61,8 +61,8 @@ rule plot_features:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         title=plan.title,
         code=plan.code("plot_features"),

@@ -30,8 +30,8 @@ rule plot_run:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         code=plan.code("plot_run"),
     script:
@@ -77,8 +77,8 @@ rule plot_geometry:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         title=plan.title,
         code=plan.code("plot_geometry"),
@@ -108,8 +108,8 @@ rule plot_neurons:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         title=plan.title,
         code=plan.code("plot_neurons"),

@@ -16,8 +16,8 @@ rule project_pca:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=growing(1500),
+        runtime=growing(30),
     params:
         settings=plan.analysis("geometry"),
         code=plan.code("project_pca"),
@@ -41,8 +41,8 @@ rule cluster_activations:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=60,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         settings=plan.analysis("geometry"),
         code=plan.code("cluster_activations"),

@@ -17,8 +17,8 @@ rule intervene:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=plan.analysis("interventions"),
         cache=plan.config.cache,
@@ -47,8 +47,8 @@ rule plot_interventions:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         title=plan.title,
         code=plan.code("plot_interventions"),

@@ -20,8 +20,8 @@ rule pretrain_judge:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2500,
-        runtime=60,
+        mem_mb=growing(2500),
+        runtime=growing(60),
     params:
         settings=judges.settings,
         code=plan.code("pretrain_judge"),
@@ -47,8 +47,8 @@ rule train_judge:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2500,
-        runtime=240,
+        mem_mb=growing(2500),
+        runtime=growing(240),
     params:
         identity=plan.identity,
         cache=plan.config.cache,
@@ -80,8 +80,8 @@ rule evaluate_judge:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2500,
-        runtime=60,
+        mem_mb=growing(2500),
+        runtime=growing(60),
     params:
         code=plan.code("evaluate_judge"),
     script:
@@ -106,8 +106,8 @@ rule trace_mechanism:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing(3000),
+        runtime=growing(120),
     params:
         settings=plan.analysis("judge"),
         cache=plan.config.cache,
@@ -141,8 +141,8 @@ rule draw_mechanism:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         title=plan.title,
         code=plan.code("draw_mechanism"),

@@ -15,8 +15,8 @@ rule detect_jumps:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=20,
+        mem_mb=growing(800),
+        runtime=growing(20),
     params:
         settings=plan.analysis("jumps"),
         code=plan.code("detect_jumps"),
@@ -38,8 +38,8 @@ rule plan_captures:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         settings=plan.analysis("captures"),
         steps=plan.capture_steps,
@@ -65,8 +65,8 @@ rule measure_validity:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         settings=plan.config.analyses.validity.model_dump(mode="json"),
         code=plan.code("measure_validity"),

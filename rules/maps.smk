@@ -18,8 +18,8 @@ rule map_activations:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=plan.analysis("maps"),
         cache=plan.config.cache,
@@ -47,8 +47,8 @@ rule draw_boundary:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=plan.analysis("boundary"),
         cache=plan.config.cache,
@@ -96,8 +96,8 @@ rule plot_maps:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         title=plan.title,
         code=plan.code("plot_maps"),

@@ -17,8 +17,8 @@ rule compare_neurons:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=growing(1500),
+        runtime=growing(30),
     params:
         settings=plan.analysis("neurons"),
         code=plan.code("compare_neurons"),
@@ -46,8 +46,8 @@ rule measure_importance:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=plan.analysis("importance"),
         cache=plan.config.cache,
@@ -88,8 +88,8 @@ rule plot_importance:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         title=plan.title,
         code=plan.code("plot_importance"),

@@ -18,8 +18,8 @@ rule compare_representations:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         settings=plan.analysis("geometry"),
         code=plan.code("compare_representations"),
@@ -52,8 +52,8 @@ rule plot_representations:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         title=plan.title,
         code=plan.code("plot_representations"),

@@ -20,8 +20,8 @@ rule gather_records:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=growing(1500),
+        runtime=growing(20),
     params:
         code=plan.code("gather_records"),
     script:
@@ -53,8 +53,8 @@ rule import_phase1:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=lambda wildcards: plan.study_analysis("jumps", wildcards),
         on_problem=lambda wildcards: plan.config.phase1_imports[wildcards.study].on_problem,
@@ -79,8 +79,8 @@ rule analyse_study:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         code=plan.code("analyse_study"),
     script:
@@ -109,8 +109,8 @@ rule plot_study:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         tables=lambda wildcards: f"results/studies/{wildcards.study}",
         code=plan.code("plot_study"),
@@ -139,8 +139,8 @@ rule plot_imports:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         code=plan.code("plot_imports"),
     script:

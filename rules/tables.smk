@@ -21,8 +21,8 @@ rule list_experiments:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         benchmarks="results/benchmarks",
         swept=plan.swept(),
@@ -48,8 +48,8 @@ rule merge_benchmarks:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         benchmarks="results/benchmarks",
         mem_mb=memory_of_rules(),

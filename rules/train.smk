@@ -16,8 +16,8 @@ rule train_run:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=240,
+        mem_mb=growing(1500),
+        runtime=growing(240),
     params:
         identity=plan.identity,
         cache=plan.config.cache,
