@@ -452,8 +452,8 @@ def neurons_page(record: dict[str, Any]) -> str:
     control = (
         f"Found with shuffled labels: {data['shuffled_labels']}. "
         + (f"In the untrained judge: {untrained['random_labels']} with random labels; with the true labels "
-           f"{untrained['replicated']} pass the permutation tests, and the furthest is {_plain(limit)} from 0.5; random "
-           f"features answer to words too." if untrained else "")
+           f"{untrained['replicated']} pass the permutation tests, and the furthest is {_plain(limit)} from 0.5; "
+           "random features answer to words too." if untrained else "")
     )  # fmt: skip
     return text + "</p>" + _control(control) + _div(fig)
 
