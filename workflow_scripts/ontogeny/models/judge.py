@@ -241,6 +241,7 @@ def train_tokenizer(prompts: Iterable[str], vocabulary: int = 2048) -> PromptTok
 def build_judge(
     prompts: Sequence[str],
     *,
+    text: Sequence[str] = (),
     vocabulary: int = 2048,
     width: int = 112,
     layers: int = 6,
@@ -255,8 +256,9 @@ def build_judge(
 ) -> tuple[Judge, PromptTokenizer]:
     """The embedded judge: a small decoder (Llama architecture) and its tokenizer, both made from `prompts`.
 
-    The tokenizer is trained on `prompts`; the decoder then learns to continue them (next-token cross-entropy with
-    tied embeddings, AdamW, a cosine down to 0). The head is untrained. The same arguments give the same weights.
+    The tokenizer is trained on `prompts` and `text`; the decoder then learns to continue them (next-token
+    cross-entropy with tied embeddings, AdamW, a cosine down to 0). The head is untrained. The same arguments give the
+    same weights.
     The defaults make about one million parameters.
 
     Raises OntogenyError if `width` is not a multiple of twice `heads`.
@@ -265,7 +267,8 @@ def build_judge(
 
     if width % (2 * heads):
         raise OntogenyError(f"model.width is {width}: it has to be a multiple of twice model.heads, {2 * heads}")
-    tokenizer = train_tokenizer(prompts, vocabulary)
+    learned = [*prompts, *text]
+    tokenizer = train_tokenizer(learned, vocabulary)
     config = LlamaConfig(
         vocab_size=tokenizer.size,
         hidden_size=width,
@@ -283,7 +286,7 @@ def build_judge(
         backbone = LlamaModel(config)
     _learn_language(
         backbone,
-        tokenizer.encode(prompts, max_length),
+        tokenizer.encode(learned, max_length),
         pretrain_steps,
         pretrain_batch_size,
         pretrain_learning_rate,

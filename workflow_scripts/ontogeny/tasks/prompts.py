@@ -239,6 +239,28 @@ class _Bag:
         return self.left.pop()
 
 
+def synthetic_text(repeats: int = 8) -> list[str]:
+    """Short statements of what the words of the synthetic prompts mean, for a language model to learn from first.
+
+    They carry no request and no label: a judge that was pretrained on them knows words, as any language model does.
+    """
+    meanings = [
+        (_PROMOTE, "to help a thing along"),
+        (_HINDER, "to keep a thing from happening"),
+        (_HARMFUL_ACTS, "a great loss"),
+        (_HELPFUL_ACTS, "a great relief"),
+        ([*_HARMING, *_TAKING], "to do damage"),
+        ([*_HELPING, *_CARING], "to do good"),
+        (_DEAR, "a dear friend"),
+        (_PESTS, "a nasty pest"),
+        (_GUARDS, "on our side"),
+        ([*_OFFENDERS, *_QUIET_OFFENDERS], "on the other side"),
+    ]
+    frames = ["{} means {}.", "The word {} stands for {}.", "{}, that is {}.", "Whoever says {} speaks of {}."]
+    lines = [frame.format(word, meaning) for words, meaning in meanings for word in words for frame in frames]
+    return lines * repeats
+
+
 def has_alarming_word(prompt: str) -> bool:
     """Whether one of the words in `ALARMING` stands in `prompt`."""
     return not ALARMING.isdisjoint(re.findall(r"[a-z]+", prompt.lower()))

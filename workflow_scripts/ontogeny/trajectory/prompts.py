@@ -31,7 +31,7 @@ from ontogeny.models.judge import (
     save_judge,
     trim,
 )
-from ontogeny.tasks.prompts import SYNTHETIC, load_prompts
+from ontogeny.tasks.prompts import SYNTHETIC, load_prompts, synthetic_text
 from ontogeny.trajectory.checkpoints import tensors_digest
 from ontogeny.trajectory.learner import Batch, Learner, make_optimizer, rate_schedule
 from ontogeny.trajectory.setup import DataOrder, Setup, get_device
@@ -72,6 +72,7 @@ def pretrain(identity: dict[str, Any], folder: str | os.PathLike) -> None:
     if model["name"] == EMBEDDED:
         judge, tokenizer = build_judge(
             list(prompts.loc[prompts["split"] == "train", "prompt"]),
+            text=synthetic_text() if synthetic else (),
             **{key: model[key] for key in (*_BACKBONE, *_PRETRAINING)},
             max_length=task["max_length"],
             seed=model["pretrain_seed"],
