@@ -19,6 +19,7 @@ rule extract_activations:
     resources:
         mem_mb=growing(1500),
         runtime=growing(60),
+        gpu=plan.gpu,
     params:
         settings=plan.analysis("captures"),
         cache=plan.config.cache,

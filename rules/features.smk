@@ -27,6 +27,7 @@ rule visualise_features:
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
+        gpu=plan.gpu,
     params:
         settings=plan.analysis("features"),
         cache=plan.config.cache,

@@ -19,6 +19,7 @@ rule intervene:
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
+        gpu=plan.gpu,
     params:
         settings=plan.analysis("interventions"),
         cache=plan.config.cache,

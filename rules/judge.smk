@@ -49,6 +49,7 @@ rule train_judge:
     resources:
         mem_mb=growing(2500),
         runtime=growing(240),
+        gpu=plan.gpu,
     params:
         identity=plan.identity,
         cache=plan.config.cache,
@@ -82,6 +83,7 @@ rule evaluate_judge:
     resources:
         mem_mb=growing(2500),
         runtime=growing(60),
+        gpu=plan.gpu,
     params:
         code=plan.code("evaluate_judge"),
     script:
@@ -108,6 +110,7 @@ rule trace_mechanism:
     resources:
         mem_mb=growing(3000),
         runtime=growing(120),
+        gpu=plan.gpu,
     params:
         settings=plan.analysis("judge"),
         cache=plan.config.cache,

@@ -20,6 +20,7 @@ rule map_activations:
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
+        gpu=plan.gpu,
     params:
         settings=plan.analysis("maps"),
         cache=plan.config.cache,
@@ -49,6 +50,7 @@ rule draw_boundary:
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
+        gpu=plan.gpu,
     params:
         settings=plan.analysis("boundary"),
         cache=plan.config.cache,

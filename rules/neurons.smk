@@ -48,6 +48,7 @@ rule measure_importance:
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
+        gpu=plan.gpu,
     params:
         settings=plan.analysis("importance"),
         cache=plan.config.cache,

@@ -18,6 +18,7 @@ rule train_run:
     resources:
         mem_mb=growing(1500),
         runtime=growing(240),
+        gpu=plan.gpu,
     params:
         identity=plan.identity,
         cache=plan.config.cache,

@@ -93,6 +93,10 @@ class Workflow:
         """The steps of the run of `wildcards` that the user wants captured."""
         return self.run(wildcards).settings.capture_steps
 
+    def gpu(self, wildcards: Any) -> int:
+        """The number of GPUs that training the run of `wildcards`, or replaying it, asks for."""
+        return int(getattr(self.run(wildcards).settings.training, "device", "cpu") == "cuda")
+
     def title(self, wildcards: Any) -> str:
         """How figures name the run of `wildcards`."""
         return self.label(self.run(wildcards))
