@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,24 @@ def _layout(fig: go.Figure, height: int, **settings: Any) -> go.Figure:
     fig.update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False, ticks="outside", linecolor=INK)
     fig.update_annotations(font_size=13)
     return fig
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a mechanism: what it says, its negative control, the figure (None: nothing to draw), a table.
+
+    text, control and table are HTML in which all text from data is escaped.
+    """
+
+    text: str
+    control: str
+    figure: go.Figure | None
+    table: str = ""
+
+    @property
+    def body(self) -> str:
+        """All of it, as the body of a page."""
+        return self.text + self.control + ("" if self.figure is None else _div(self.figure)) + self.table
 
 
 def _div(fig: go.Figure, name: str = "figure") -> str:
@@ -163,8 +182,8 @@ def _control(text: str) -> str:
     return f'<div class="control"><b>Negative control.</b> {text}</div>'
 
 
-def tokens_page(record: dict[str, Any], sample: dict[str, Any]) -> str:
-    """Attribution, occlusion and deletion curve of one prompt, as the body of a page."""
+def tokens_picture(record: dict[str, Any], sample: dict[str, Any]) -> Picture:
+    """Attribution, occlusion and deletion curve of one prompt."""
     tokens, values = sample["tokens"], _numbers(sample["attribution"])
     top = max(float(np.nanmax(np.abs(values))), 1e-12)
     words = "".join(
@@ -211,15 +230,15 @@ def tokens_page(record: dict[str, Any], sample: dict[str, Any]) -> str:
             f"curves {_spread(cut, 'gap')} logits a point; over {record['attribution']['prompts']} prompts "
             f"{_spread(record['attribution'], 'gap')}."
         )
-    return (
+    text = (
         f'<p class="words">{words}</p>'
         f"<p>The judge says <b>{called}</b>, the label is <b>{truth}</b>: logit difference (unsafe − safe) "
         f"{sample['score']:+.3g}. Orange speaks for unsafe, blue for safe. Baseline: the mean embedding of the "
         f"training prompts' tokens in the place of every word, at which the difference is "
         f"{sample['baseline_score']:+.3g}. The attributions add up to the change from there, but "
         f"for an error (delta) of {sample['delta']:+.2g}.</p>"
-        + control + _div(fig)
-    )  # fmt: skip
+    )
+    return Picture(text, control, fig)
 
 
 def _tint(share: float) -> str:
@@ -238,8 +257,8 @@ def _frozen_line(fig: go.Figure, record: dict[str, Any], horizontal: bool, **whe
         fig.add_vline(x=edge, line={"color": INK, "dash": "dash", "width": 1.5}, **where)
 
 
-def layers_page(record: dict[str, Any], sample: dict[str, Any]) -> str:
-    """Norms, logit lens and probes by layer, as the body of a page."""
+def layers_picture(record: dict[str, Any], sample: dict[str, Any]) -> Picture:
+    """Norms, logit lens and probes by layer."""
     norms, lens = _numbers(sample["norms"]), _numbers(sample["lens"])
     layers = list(range(len(norms)))
     labels = [escaped(token.strip() or "␣") for token in sample["tokens"]]
@@ -287,22 +306,22 @@ def layers_page(record: dict[str, Any], sample: dict[str, Any]) -> str:
         else "No layer is frozen."
     )
     last, best = probes[-1], max(probes, key=lambda row: row["auc"])
-    return (
+    text = (
         f"<p>What each layer holds for one {'unsafe' if sample['label'] else 'safe'} prompt (above), and what a linear "
         f"probe reads from each layer on {record['prompts']['validation']} held-out prompts (below, left): best at "
         f"layer {best['layer']}, AUC {_spread(best, 'auc')}. {border}</p>"
-        + _control(
-            f"At the last layer, a probe trained on shuffled labels gives an AUC of {_plain(last['shuffled_mean'])} "
-            f"(95th percentile {_plain(last['shuffled_high'])}), and a probe in the untrained judge "
-            f"{_plain(last['untrained'])}, against {_plain(last['auc'])} here. Random features hold words too: only "
-            "what is above the dashed line was learned."
-        )
-        + _div(fig)
     )
+    control = _control(
+        f"At the last layer, a probe trained on shuffled labels gives an AUC of {_plain(last['shuffled_mean'])} "
+        f"(95th percentile {_plain(last['shuffled_high'])}), and a probe in the untrained judge "
+        f"{_plain(last['untrained'])}, against {_plain(last['auc'])} here. Random features hold words too: only "
+        "what is above the dashed line was learned."
+    )
+    return Picture(text, control, fig)
 
 
-def comparison_page(record: dict[str, Any]) -> str:
-    """Patching by layer and position on matched pairs, and where they part, as the body of a page."""
+def comparison_picture(record: dict[str, Any]) -> Picture:
+    """Patching by layer and position on matched pairs, and where they part."""
     data = record["patching"]
     restored, distance = _numbers(data["restored"]), _numbers(data["distance"])
     layers = list(range(len(restored)))
@@ -361,11 +380,11 @@ def comparison_page(record: dict[str, Any]) -> str:
             if some
             else "nothing is there to restore"
         )
-    return text + _control(control + ".") + _div(fig)
+    return Picture(text, _control(control + "."), fig)
 
 
-def neurons_page(record: dict[str, Any]) -> str:
-    """AUROC of neurons, the replicated ones, and what ablating them does, as the body of a page."""
+def neurons_picture(record: dict[str, Any]) -> Picture:
+    """AUROC of neurons, the replicated ones, and what ablating them does."""
     data = record["neurons"]
     untrained = data.get("untrained") or {}
     quantiles = _numbers(data["quantiles"])
@@ -455,7 +474,7 @@ def neurons_page(record: dict[str, Any]) -> str:
            f"{untrained['replicated']} pass the permutation tests, and the furthest is {_plain(limit)} from 0.5; "
            "random features answer to words too." if untrained else "")
     )  # fmt: skip
-    return text + "</p>" + _control(control) + _div(fig)
+    return Picture(text + "</p>", _control(control), fig)
 
 
 def _places(layers: int, heads: int) -> dict[str, tuple[float, float]]:
@@ -477,11 +496,12 @@ def _curve(start: tuple[float, float], end: tuple[float, float], points: int = 7
     return x.round(2).tolist(), (y0 + (y1 - y0) * at).round(2).tolist()
 
 
-def circuits_page(record: dict[str, Any]) -> str:
-    """The circuit, layer by layer, and its faithfulness against random subgraphs, as the body of a page."""
+def circuits_picture(record: dict[str, Any]) -> Picture:
+    """The circuit, layer by layer, and its faithfulness against random subgraphs."""
     data = record["circuit"]
     if "edges" not in data:
-        return f"<p>No circuit: {escaped(data['reason'])}.</p>" + _control("none, since nothing was measured.")
+        reason = f"<p>No circuit: {escaped(data['reason'])}.</p>"
+        return Picture(reason, _control("none, since nothing was measured."), None)
     fig = make_subplots(
         rows=1, cols=2, horizontal_spacing=0.1, column_widths=[0.52, 0.48],
         subplot_titles=("strongest edges", "faithfulness on held-out pairs"),
@@ -578,7 +598,7 @@ def circuits_page(record: dict[str, Any]) -> str:
             reason = f", {escaped(other['reason'])}" if other["reason"] else ""
             parts.append(f"{name}: <b>{outcome}</b>{reason} (prompts {_spread(other, 'difference')} logits apart).")
     parts.append("The other control is the random subgraphs, drawn as paths from the embedding to the output.")
-    return text + _control(" ".join(parts)) + _div(fig)
+    return Picture(text, _control(" ".join(parts)), fig)
 
 
 PANELS = (
@@ -621,8 +641,8 @@ def jump_epochs(jumps: pd.DataFrame | None, records: Sequence[dict[str, Any]]) -
     return pd.DataFrame(rows, columns=["epoch", "what"])
 
 
-def evolution_page(records: Sequence[dict[str, Any]], jumps: pd.DataFrame | None = None) -> str:
-    """All measures on one time axis, with the jumps of the run's dimensionality, as the body of a page."""
+def evolution_picture(records: Sequence[dict[str, Any]], jumps: pd.DataFrame | None = None) -> Picture:
+    """All measures on one time axis, with the jumps of the run's dimensionality."""
     table = evolution(list(records))
     panels = [(title, _panel(table, measures)) for _, title, measures in PANELS]
     panels = [(title, lines) for title, lines in panels if lines]
@@ -681,11 +701,11 @@ def evolution_page(records: Sequence[dict[str, Any]], jumps: pd.DataFrame | None
     table_of_jumps = (
         f"<table><tr><th>jump of dimensionality</th><th>epoch</th></tr>{listed}</table>" if len(moments) else ""
     )
-    return body + _control(control + ".") + _div(fig) + table_of_jumps
+    return Picture(body, _control(control + "."), fig, table_of_jumps)
 
 
-def progress_page(records: Sequence[dict[str, Any]], losses: pd.DataFrame | None = None) -> str:
-    """Performance on held-out prompts by epoch, the training loss, and links to all pages, as the body of a page.
+def progress_picture(records: Sequence[dict[str, Any]], losses: pd.DataFrame | None = None) -> Picture:
+    """Performance on held-out prompts by epoch, the training loss, and links to all pages.
 
     losses: columns step, loss; drawn if given.
     """
@@ -725,17 +745,19 @@ def progress_page(records: Sequence[dict[str, Any]], losses: pd.DataFrame | None
             f"<td>{_plain(m['loss'])}</td><td style='text-align:left'>{links}</td></tr>"
         )
     last = records[-1]["metrics"]
-    return (
+    text = (
         f"<p>Measured on {records[-1]['prompts']['validation']} held-out prompts, {last['decoys']} of them decoys. "
         "Bands are 95 % intervals over templates.</p>"
-        + _control(
-            f"An untrained judge on the same prompts: AUC {_plain(last['untrained']['auc'])}, accuracy "
-            f"{_plain(last['untrained']['accuracy'])}, loss {_plain(last['untrained']['loss'])}."
-        )
-        + _div(fig)
-        + "<table><tr><th>epoch</th><th>AUC</th><th>accuracy</th><th>loss</th>"
+    )
+    control = _control(
+        f"An untrained judge on the same prompts: AUC {_plain(last['untrained']['auc'])}, accuracy "
+        f"{_plain(last['untrained']['accuracy'])}, loss {_plain(last['untrained']['loss'])}."
+    )
+    table = (
+        "<table><tr><th>epoch</th><th>AUC</th><th>accuracy</th><th>loss</th>"
         "<th style='text-align:left'>pages</th></tr>" + "".join(rows) + "</table>"
     )
+    return Picture(text, control, fig, table)
 
 
 def losses_of(phase1: str | os.PathLike) -> pd.DataFrame:
@@ -766,14 +788,17 @@ def write_epoch(record: dict[str, Any], folder: str | os.PathLike, epochs: Seque
     for sample in record["samples"]:
         what = sample["name"].replace("_", " ")
         stem = f"epoch_{epoch}_{sample['name']}"
-        pages[f"{stem}_tokens.html"] = (f"Which tokens decide: {what}", tokens_page(record, sample))
-        pages[f"{stem}_layers.html"] = (f"Layer by layer: {what}", layers_page(record, sample))
+        pages[f"{stem}_tokens.html"] = (f"Which tokens decide: {what}", tokens_picture(record, sample).body)
+        pages[f"{stem}_layers.html"] = (f"Layer by layer: {what}", layers_picture(record, sample).body)
     if record.get("patching"):
-        pages[f"epoch_{epoch}_circuit_comparison.html"] = ("Where safe and unsafe part", comparison_page(record))
+        pages[f"epoch_{epoch}_circuit_comparison.html"] = (
+            "Where safe and unsafe part",
+            comparison_picture(record).body,
+        )
     if record.get("neurons"):
-        pages[f"epoch_{epoch}_neuron_map.html"] = ("Neurons that tell unsafe from safe", neurons_page(record))
+        pages[f"epoch_{epoch}_neuron_map.html"] = ("Neurons that tell unsafe from safe", neurons_picture(record).body)
     if record.get("circuit"):
-        pages[f"epoch_{epoch}_circuits.html"] = ("The circuit", circuits_page(record))
+        pages[f"epoch_{epoch}_circuits.html"] = ("The circuit", circuits_picture(record).body)
     _write_library(folder)
     for file, (title, body) in pages.items():
         write_text(folder / file, _page(record, title, body, file, epochs))
@@ -800,8 +825,8 @@ def write_pages(
     run = records[-1]["run"]
     name = f": {run}" if run else ""
     for file, title, body in (
-        ("evolution.html", f"How the mechanism forms{name}", evolution_page(records, jumps)),
-        ("training_progress.html", f"Training progress{name}", progress_page(records, losses)),
+        ("evolution.html", f"How the mechanism forms{name}", evolution_picture(records, jumps).body),
+        ("training_progress.html", f"Training progress{name}", progress_picture(records, losses).body),
     ):
         write_text(folder / file, _page(None, title, body, file))
         written.append(folder / file)
@@ -834,7 +859,7 @@ def visualise_epoch(
 def plot_evolution(
     records: Sequence[dict[str, Any]], title: str, jumps: pd.DataFrame | None = None
 ) -> tuple[Figure, pd.DataFrame]:
-    """The evolution as a figure for print, and the table that it shows; panels and arguments as `evolution_page`."""
+    """The evolution as a figure for print, and the table that it shows; panels and arguments as `evolution_picture`."""
     table = evolution(list(records))
     panels = [(name, _panel(table, measures)) for _, name, measures in PANELS]
     panels = [(name, lines) for name, lines in panels if lines]
