@@ -1,0 +1,28 @@
+"""The cluster profile knows the rules that there are."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_group_is_of_a_rule_that_exists():
+    rules = {
+        name for path in (ROOT / "rules").glob("*.smk") for name in re.findall(r"^rule (\w+):", path.read_text(), re.M)
+    }
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    assert {group.split("=")[0] for group in profile["groups"]} <= rules
+    assert {group.split("=")[0] for group in profile["group-components"]} <= {
+        g.split("=")[1] for g in profile["groups"]
+    }
+
+
+def test_every_rule_with_a_script_states_its_needs():
+    for path in (ROOT / "rules").glob("*.smk"):
+        for body in re.split(r"(?m)^rule ", path.read_text())[1:]:
+            name = body.split(":")[0]
+            if "script:" in body:
+                assert re.search(r"mem_mb=growing\(\d+\)", body), f"{path.name}: {name} states no memory"
+                assert re.search(r"runtime=growing\(\d+\)", body), f"{path.name}: {name} states no time"
