@@ -122,6 +122,16 @@ def test_an_encoder_gets_all_but_a_circuit(tmp_path):
     write_pages([record], tmp_path)
 
 
+def test_half_precision_is_measured_too(tmp_path):
+    prompts = some_prompts()
+    tokenizer = train_tokenizer(prompts["prompt"], 400)
+    judge = a_judge(tokenizer)
+    judge.backbone.to(torch.bfloat16)
+    record = MechanismBench(judge, tokenizer, prompts, **SMALL).measure(judge, 0)
+    assert record["circuit"]["edges"] > 0
+    write_pages([record], tmp_path)
+
+
 def test_a_split_without_unsafe_prompts_is_a_sentence():
     prompts = some_prompts()
     tokenizer = train_tokenizer(prompts["prompt"], 400)

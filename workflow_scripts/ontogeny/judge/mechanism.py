@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -115,13 +116,17 @@ class MechanismBench:
     def control(self) -> dict[str, Any]:
         """The same measures of the untrained judge."""
         if self._control is None:
-            twin = untrained_like(self.shape_of, self._seed("untrained"))
+            twin = untrained_like(_on_cpu(self.shape_of), self._seed("untrained"))
             self._control = self._measures(twin, None)
         return self._control
 
     def measure(self, model: nn.Module, epoch: int, step: int | None = None, run: str = "") -> dict[str, Any]:
-        """The record of `model` at an epoch (`ontogeny.judge.record` says what is in it). The model is not changed."""
+        """The record of `model` at an epoch (`ontogeny.judge.record` says what is in it).
+
+        The model is not changed; one that is on another device is copied to the CPU.
+        """
         control = self.control
+        model = _on_cpu(model)
         found = self._measures(model, control)
         graph = circuit_graph(model)
         head = {
@@ -328,6 +333,10 @@ class MechanismBench:
                 for e in order
             ],
         }
+
+
+def _on_cpu(model: nn.Module) -> nn.Module:
+    return model if {p.device.type for p in model.parameters()} == {"cpu"} else copy.deepcopy(model).cpu()
 
 
 def _interval(name: str, values: np.ndarray, seed: int) -> dict[str, float]:
