@@ -68,7 +68,7 @@ class JudgeModelSettings(Settings):
     pretrain_batch_size: Positive = Field(32, description="Prompts a step of pretraining (embedded).")
     pretrain_learning_rate: float = Field(2e-3, gt=0, le=100, description="Learning rate of pretraining (embedded).")
     pretrain_seed: int = Field(0, ge=0, lt=2**31, description="Seed of the initial weights and of pretraining.")
-    frozen_layers: int = Field(2, ge=0, description="First layers that, with the embeddings, are not trained; 0: none.")
+    frozen_layers: int = Field(1, ge=0, description="First layers that, with the embeddings, are not trained; 0: none.")
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="Precision of the backbone.")
     gradient_checkpointing: bool = Field(False, description="Compute activations again in the backward pass.")
     device_map: str | None = Field(
@@ -88,10 +88,10 @@ class JudgeModelSettings(Settings):
 class JudgeTrainingSettings(Settings):
     """How the judge is fine-tuned: AdamW on the cross-entropy."""
 
-    epochs: Positive = Field(6, description="Most epochs.")
+    epochs: Positive = Field(8, description="Most epochs.")
     batch_size: Positive = Field(32, description="Prompts that go through the network at once.")
     accumulation: Positive = Field(1, description="Such batches an optimisation step.")
-    learning_rate: float = Field(5e-4, gt=0, le=100, description="Learning rate after warm-up.")
+    learning_rate: float = Field(6e-4, gt=0, le=100, description="Learning rate after warm-up.")
     weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled weight decay.")
     schedule: Literal["constant", "cosine"] = Field("cosine", description="Learning rate over the run, after warm-up.")
     warmup_steps: int = Field(30, ge=0, description="Steps of linear warm-up.")
