@@ -171,7 +171,7 @@ class MechanismBench:
         tokens = trim(self.tokens[torch.from_numpy(rows)])
         keep = (tokens[..., None] == torch.tensor(self.fixed or [PAD - 1])).any(-1)
         baseline = mean_embedding(model, self.train_tokens)
-        found = attribute_tokens(model, tokens, baseline, keep=keep, steps=self.integration_steps)
+        found = attribute_tokens(model, tokens, baseline, keep=keep, steps=self.integration_steps, tolerance=0.05)
         curves = deletion_curve(model, tokens, found.values, keep=keep, orders=5, seed=self.seed)
         gaps = np.array([curve.gap for curve in curves])
         whole = {"prompts": len(rows), **_interval("gap", gaps, self.seed)}
@@ -280,7 +280,7 @@ class MechanismBench:
             "limit": before["_limit"],
             "quantiles": before["quantiles"],
         }
-        chosen = strongest[strongest["found"]].head(STRONGEST // 2)
+        chosen = strongest[strongest["found"]].groupby("layer").head(train.shape[2] // 2)
         if len(chosen):
             rows = _shown(self.labels, ABLATED)
             result["ablation"] = ablate_neurons(

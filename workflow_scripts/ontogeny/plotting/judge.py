@@ -462,7 +462,7 @@ def neurons_picture(record: dict[str, Any]) -> Picture:
     )
     if ablation:
         text += (
-            f"Setting the {ablation['count']} strongest found to their mean changes the margin from "
+            f"Setting {ablation['count']} found ones (at most half of a layer) to their mean changes the margin from "
             f"{_plain(ablation['margin'])} to {_plain(ablation['ablated'])} logits and the accuracy from "
             f"{_plain(ablation['accuracy'])} to {_plain(ablation['accuracy_ablated'])}; as many random neurons of the "
             f"same layers leave {_plain(float(np.mean(ablation['random'])))} (p {_plain(ablation['p_value'])}, "
@@ -530,10 +530,9 @@ def circuits_picture(record: dict[str, Any]) -> Picture:
         go.Scatter(
             x=[x for x, _ in places.values()], y=[y for _, y in places.values()], mode="markers+text",
             text=[name.split(".")[-1] for name in places], textposition="middle center", textfont={"size": 9},
-            marker={"size": [46 if name in ("embedding", "output") else 26 for name in places], "symbol": "square",
+            marker={"size": [46 if name in ("embedding", "output") else 26 for name in places], "symbol": "square", "opacity": 1,
                     "color": ["#FFFFFF" if name in used else "#F2F2F2" for name in places],
                     "line": {"color": [INK if name in used else "#CCCCCC" for name in places], "width": 1}},
-            opacity=1,
             customdata=[f"<b>{name}</b><br>" + "<br>".join(incoming.get(name, ["no edge drawn"])) for name in places],
             hovertemplate="%{customdata}<extra></extra>", showlegend=False,
         ),
