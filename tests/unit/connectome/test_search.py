@@ -88,8 +88,8 @@ def killed_after(objective: Objective, calls: int):
     return evaluate
 
 
-def without_cost(records):
-    return [{k: v for k, v in record.to_json().items() if k != "cost"} for record in records]
+def as_json(records):
+    return [record.to_json() for record in records]
 
 
 def test_a_search_that_is_killed_goes_on_to_the_same_end(study, tmp_path):
@@ -99,7 +99,7 @@ def test_a_search_that_is_killed_goes_on_to_the_same_end(study, tmp_path):
         with pytest.raises(Killed):
             explore(killed_after(objective, calls), tmp_path, blocks=LEVELS, n_iter_block=6, config="demo", seed=1)
     resumed = explore(objective, tmp_path, blocks=LEVELS, n_iter_block=6, config="demo", seed=1)
-    assert without_cost(resumed) == without_cost(records)
+    assert as_json(resumed) == as_json(records)
     assert len(objective.calls) == len({json.dumps([s, f, e], sort_keys=True) for s, f, e in objective.calls})
     for name in ("demo_analysis.md", "demo_memory.md", "ucb_scores.txt", "principles.csv", "blocks.csv"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
@@ -142,7 +142,7 @@ def test_a_search_killed_outright_is_continued(tmp_path):
     assert 5 <= found < 10
     for folder, log in (("killed", "killed.log"), ("whole", "whole.log")):
         assert start(folder, log).wait(timeout=240) == 0
-    assert without_cost(read_records(tmp_path / "killed")) == without_cost(read_records(tmp_path / "whole"))
+    assert as_json(read_records(tmp_path / "killed")) == as_json(read_records(tmp_path / "whole"))
     assert (tmp_path / "killed.log").stat().st_size <= (tmp_path / "whole.log").stat().st_size + 2
     for name in ("connectome_analysis.md", "connectome_memory.md"):
         assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
@@ -174,7 +174,7 @@ def test_a_change_of_the_constant_reruns_only_what_is_no_longer_valid(tmp_path):
         warnings.simplefilter("always")
         back = explore(objective := Objective(), tmp_path, **kind)
     assert objective.calls == []
-    assert without_cost(back) == without_cost(first)
+    assert as_json(back) == as_json(first)
     assert any("kept as demo_analysis_" in str(w.message) for w in caught)
 
 
@@ -198,7 +198,7 @@ def test_other_data_are_another_search(tmp_path):
 def test_iterations_as_jobs_give_what_the_loop_gives(study, tmp_path):
     search, records, _ = study
     jobs = [run_iteration(Objective(), tmp_path, search, b, i) for b in (1, 2, 3) for i in range(1, 7)]
-    assert without_cost(jobs) == without_cost(records)
+    assert as_json(jobs) == as_json(records)
     with pytest.raises(OntogenyError, match="no iteration 7"):
         run_iteration(Objective(), tmp_path, search, 1, 7)
     with pytest.raises(OntogenyError, match="no block 4"):
@@ -213,7 +213,7 @@ def test_blocks_side_by_side_come_out_the_same_in_any_order(tmp_path):
                 run_iteration(Objective(), tmp_path / name, search, block, i)
         write_logbook(tmp_path / name, search)
     one, two = (read_records(tmp_path / name, search) for name in "ab")
-    assert without_cost(one) == without_cost(two)
+    assert as_json(one) == as_json(two)
     assert (tmp_path / "a/demo_analysis.md").read_bytes() == (tmp_path / "b/demo_analysis.md").read_bytes()
     assert one[8].settings["coeff_W_L1"] > 0, "the guideline of 10% holds from its first iteration on"
 

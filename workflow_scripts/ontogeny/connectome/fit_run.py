@@ -55,8 +55,9 @@ def fit_connectome_run(
 ) -> None:
     """Fit the activity at `activity_path` as `identity` (simulation or data, fit, seed) says, and keep it in `folder`.
 
-    Leaves connectome/fit.safetensors, connectome/history.csv, phase1.json and config.json. A fit that was killed goes
-    on from its last checkpoint. Raises OntogenyError as `fit_connectome` does.
+    Leaves connectome/fit.safetensors, connectome/history.csv, connectome/cost.json (what it took: the one file that
+    differs when it is made again), phase1.json and config.json. A fit that was killed goes on from its last
+    checkpoint. Raises OntogenyError as `fit_connectome` does.
     """
     folder = Path(folder)
     activity = load_activity(activity_path)
@@ -81,6 +82,7 @@ def fit_connectome_run(
     for note in fit.notes:
         logger.warning("%s", note)
     save_fit(fit, folder / "connectome" / "fit.safetensors", float(activity.u.min()), float(activity.u.max()))
+    write_json(folder / "connectome" / "cost.json", {"training_time_min": sum(fit.seconds.values()) / 60})
     write_csv(folder / "connectome" / "history.csv", pd.DataFrame(fit.history))
     write_phase1(folder / "phase1.json", phase1_of_fit(fit, activity, run))
     write_json(

@@ -119,7 +119,7 @@ def iteration_text(record: Record, before: Sequence[Record], following: str, sea
         f"Metrics: test_R2={_number(metrics, 'test_R2')}, test_pearson={_number(metrics, 'test_pearson')}, "
         f"connectivity_R2={_number(metrics, 'connectivity_R2')}, "
         f"cluster_accuracy={_number(metrics, 'cluster_accuracy')}, "
-        f"final_loss={_number(metrics, 'final_loss', '.4E')}, time={_number(metrics, 'training_time_min', '.2f')} min",
+        f"final_loss={_number(metrics, 'final_loss', '.4E')}",
         f"Scatter: {scatter_text(metrics)}",
         f"Mutation: {mutation_text(record, search)}",
         f"Parent rule: {_line(record.rule)}",
@@ -303,7 +303,7 @@ def principles(records: Sequence[Record], search: Search, level: float = 0.95) -
 
 
 def iteration_table(records: Sequence[Record], search: Search) -> pd.DataFrame:
-    """One row an iteration: numbers, strategy, mutation, settings, metrics, score, UCB within its block, cost."""
+    """One row an iteration: numbers, strategy, mutation, settings, metrics, score, UCB within its block."""
     rows = []
     for _, group in _blocks(records):
         scores = ucb_scores(group, search.ucb_c)
@@ -326,7 +326,6 @@ def iteration_table(records: Sequence[Record], search: Search) -> pd.DataFrame:
             row |= {s.name: record.settings.get(s.name) for s in search.space}
             plain_metrics = {k: v for k, v in record.metrics.items() if isinstance(v, int | float | str) or v is None}
             row |= {k: v for k, v in plain_metrics.items() if k not in row}
-            row |= {f"cost_{k}": v for k, v in record.cost.items()}
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -198,10 +198,10 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
 
     Keys: those of `connectivity_r2`, `cluster_accuracies`, `rollout_metrics`, `edge_detection` and `function_r2`, and
     `spectral_radius` (true W), `spectral_radius_learned` (learned W in the true scale), `filling_factor`, `final_loss`,
-    `validation_loss` (error over variance on frames not trained on), `training_time_min` (CPU), `refined`,
-    `network_R2` (before the refinement), `classification` (see `ontogeny.connectome.policy.classify`: CONVERGED when
-    both R2 and cluster accuracy exceed 0.9; partial-W when only R2 does, partial-E when only the clusters do) and
-    `scatter`, the one-line reading of the scatter of W.
+    `validation_loss` (error over variance on frames not trained on), `training_time_min` (CPU; of a fit in memory,
+    files of fits hold no times), `refined`, `network_R2` (before the refinement), `classification` (see
+    `ontogeny.connectome.policy.classify`: CONVERGED when both R2 and cluster accuracy exceed 0.9; partial-W when only
+    R2 does, partial-E when only the clusters do) and `scatter`, the one-line reading of the scatter of W.
 
     What `truth` does not know (W, types, functions of recorded activity) is not measured: those keys are None.
     """
@@ -225,9 +225,10 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
         spectral_radius_learned=spectral_radius(result.W / ((metrics["slope"] or 1.0) * gain)),
         final_loss=result.final_loss,
         validation_loss=result.validation.get("after", math.inf) if result.refined else result.validation["before"],
-        training_time_min=sum(result.seconds.values()) / 60,
         refined=result.refined,
     )
+    if getattr(result, "seconds", None):
+        metrics["training_time_min"] = sum(result.seconds.values()) / 60
     known = truth.W is not None and truth.types is not None
     metrics["classification"] = classify(metrics) if known else None
     metrics["scatter"] = None if truth.W is None else diagnose_scatter(result.W, weights)["text"]

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,7 +148,7 @@ class Record:
 
     `node` is the iteration's number over all blocks, and `parent` a node of the same block (None: root). `mutation`
     holds `setting, old, new, law`, or only `law` where no single setting changed. `evaluation` names what was
-    computed (see `ontogeny.connectome.search.evaluation_key`), `cost` holds CPU and wall seconds.
+    computed (see `ontogeny.connectome.search.evaluation_key`).
     """
 
     block: int
@@ -162,7 +162,6 @@ class Record:
     rule: str
     metrics: Mapping[str, Any]
     seed: int
-    cost: Mapping[str, float] = field(default_factory=dict)
     evaluation: str = ""
 
     @property
@@ -192,7 +191,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "rule": (str,),
     "metrics": (dict,),
     "seed": (int,),
-    "cost": (dict,),
     "evaluation": (str,),
 }
 

@@ -20,7 +20,6 @@ METRICS = (
     "phi_R2",
     "psi_R2",
     "oracle_R2",
-    "training_time_min",
 )
 _KNOWN_BEFORE = ("oracle_R2", "lyapunov_exponent", "lyapunov_se", "components_90", "components_99")
 

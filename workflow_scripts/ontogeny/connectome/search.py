@@ -5,6 +5,7 @@ before, so that iterations can be jobs of their own and blocks run side by side.
 
     records/block_01/iter_001.json    one iteration each (`Record`)
     evaluations/{key}.json            what was computed, by what was asked: settings, level, seed and identity
+    cost/{key}.json                   what computing it took; the one kind of file that differs between two makings
     rules.json, *.csv, *.md, ucb_scores.txt    see `ontogeny.connectome.logbook`
 
 A search that was interrupted goes on where it stopped. After a change of `ucb_c`, of the policy or of its rules, the
@@ -55,6 +56,9 @@ from ontogeny.files import json_text, plain, read_json, write_json
 
 LEVELS = (1.0, 0.75, 0.5, 0.25, 0.1, 0.05)
 """The study's filling factors, in its order."""
+
+COST = ("training_time_min",)
+"""Metrics that tell of the machine: kept in the files of cost, away from the data."""
 
 Evaluate = Callable[[Mapping[str, Any], float, int], Mapping[str, Any]]
 """`evaluate(settings, filling_factor, seed) -> metrics`: metrics hold `connectivity_R2` and `cluster_accuracy`."""
@@ -217,6 +221,11 @@ def evaluation_key(settings: Mapping[str, Any], filling_factor: float, seed: int
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def cost_path(folder: str | os.PathLike, key: str) -> Path:
+    """Where a search in `folder` keeps what the evaluation `key` took; times differ from one making to the next."""
+    return Path(folder) / "cost" / f"{key}.json"
+
+
 def _evaluate(evaluate: Evaluate, folder: Path, proposal: Proposal, level: float, identity: Any) -> dict[str, Any]:
     key = evaluation_key(proposal.settings, level, proposal.seed, identity)
     path = folder / "evaluations" / f"{key}.json"
@@ -228,12 +237,14 @@ def _evaluate(evaluate: Evaluate, folder: Path, proposal: Proposal, level: float
     wall, cpu = time.perf_counter(), time.process_time()
     metrics = plain(dict(evaluate(dict(proposal.settings), level, proposal.seed)))
     cost = {"cpu_s": round(time.process_time() - cpu, 3), "wall_s": round(time.perf_counter() - wall, 3)}
+    cost |= {name: metrics.pop(name) for name in COST if name in metrics}
     for name in ("connectivity_R2", "cluster_accuracy"):
         value = metrics.get(name, "missing")
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise OntogenyError(f"evaluate must return a number as '{name}'; it is {value!r}")
     asked = {"settings": plain(dict(proposal.settings)), "filling_factor": level, "seed": proposal.seed}
-    stored = {**asked, "identity": plain(identity), "metrics": metrics, "cost": cost}
+    stored = {**asked, "identity": plain(identity), "metrics": metrics}
+    write_json(cost_path(folder, key), cost)
     write_json(path, stored)
     return {**stored, "key": key}
 
@@ -296,7 +307,6 @@ def _run_iteration(
         rule=proposal.rule,
         metrics=done["metrics"],
         seed=proposal.seed,
-        cost=done["cost"],
         evaluation=key,
     )
     write_json(path, record.to_json())
@@ -325,7 +335,7 @@ def explore(
     Args:
         evaluate: `evaluate(settings, filling_factor, seed) -> metrics` with `connectivity_R2` and
             `cluster_accuracy` (NaN counts as 0), and, for the log, `test_R2`, `test_pearson`, `final_loss`,
-            `training_time_min` and `scatter` (the reading of the scatter of W).
+            `scatter` (the reading of the scatter of W); `training_time_min` is kept as cost.
         folder: where records, evaluations and the logbook go.
         blocks, n_iter_block, policy, ucb_c, space, first, guidelines, seed, sequential, config: see `Search`.
         identity: see `run_iteration`.

@@ -95,7 +95,6 @@ class StoredFit(Outcome):
     settings: dict[str, Any]
     seed: int
     validation: dict[str, float]
-    seconds: dict[str, float]
     notes: list[str]
     refinement: list[float]
     standard_errors: np.ndarray | None = None
@@ -136,7 +135,7 @@ def save_fit(fit: Fit, path: str | os.PathLike, low: float, high: float) -> None
     }
     if fit.standard_errors is not None:
         arrays["standard_errors"] = fit.standard_errors
-    keys = ("history", "settings", "seed", "validation", "seconds", "notes", "refinement")
+    keys = ("history", "settings", "seed", "validation", "notes", "refinement")
     write_arrays(path, arrays, {"format": FIT_FORMAT, **{key: getattr(fit, key) for key in keys}})
 
 

@@ -100,7 +100,8 @@ def _trees(a: Path, b: Path) -> Comparison:
     roots = [results_folder(a), results_folder(b)]
     sides = [{path.relative_to(root).as_posix(): path for path in walk(root, _COST)} for root in roots]
     for side in sides:
-        side.pop("tables/cost.tsv", None)
+        for name in [name for name in side if is_cost(name)]:
+            del side[name]
     found.only_a = [name for name in sides[0] if name not in sides[1]]
     found.only_b = [name for name in sides[1] if name not in sides[0]]
     for name in sides[0]:
@@ -119,6 +120,12 @@ def _trees(a: Path, b: Path) -> Comparison:
         else:
             found.files.append(name)
     return found
+
+
+def is_cost(name: str) -> bool:
+    """Whether the file `name` of a folder of results says what something took, not what it came to."""
+    parts = Path(name).parts
+    return parts[0] in _COST or "cost" in parts or Path(name).stem == "cost"
 
 
 def _same_bytes(a: Path, b: Path) -> bool:
