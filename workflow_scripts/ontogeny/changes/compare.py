@@ -1,0 +1,212 @@
+"""Changes at one moment against the changes at quiet moments, quantity by quantity, with intervals and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from ontogeny.errors import OntogenyError
+from ontogeny.jumps.plan import Moment
+from ontogeny.neurons._resampling import adjusted, bootstrap_weights, mean_interval
+
+COLUMNS = [
+    "moment", "kind", "step", "before_step", "after_step", "jump", "family", "layer", "quantity",
+    "before", "during", "after", "change", "low", "high", "over", "samples",
+    "controls", "control", "difference", "difference_low", "difference_high", "effect_size", "p_value", "p_adjusted",
+    "quiet", "quiet_mean", "quiet_effect", "p_quiet", "p_quiet_adjusted",
+]  # fmt: skip
+FAMILIES = ("weights", "activations", "neurons", "attention", "features", "predictions")
+_FLIPS = 4999
+_Z = float(norm.ppf(0.975))
+
+
+@dataclass(frozen=True)
+class Change:
+    """One quantity of one layer ("" for the whole network), before and after.
+
+    family: one of `FAMILIES`. value: the change. values: the change of every sample, whose mean it is, or None. over:
+    what the samples are. low, high: a 95 % interval known otherwise. before, during, after: the states, where there
+    are any.
+    """
+
+    family: str
+    layer: str
+    quantity: str
+    value: float
+    values: np.ndarray | None = None
+    over: str = ""
+    low: float = np.nan
+    high: float = np.nan
+    before: float = np.nan
+    after: float = np.nan
+    during: float = np.nan
+
+    @classmethod
+    def of_samples(cls, family: str, layer: str, quantity: str, values: np.ndarray, over: str = "inputs") -> Change:
+        """A change that is the mean of `values` (samples,); those that are NaN are left out."""
+        known = values[np.isfinite(values)]
+        return cls(family, layer, quantity, float(known.mean()) if known.size else np.nan, values, over)
+
+    @classmethod
+    def between(cls, family: str, layer: str, quantity: str, states: Sequence[float]) -> Change:
+        """A change from the first to the last of the states before, (during,) after."""
+        return cls(family, layer, quantity, float(states[-1] - states[0])).at(states)
+
+    def at(self, states: Sequence[float]) -> Change:
+        """The same change, with its states before, (during,) after."""
+        during = states[1] if len(states) > 2 else np.nan
+        return replace(self, before=float(states[0]), during=float(during), after=float(states[-1]))
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What the change is of."""
+        return self.family, self.layer, self.quantity
+
+
+def against_controls(changes: Mapping[Moment, Sequence[Change]], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """One row a moment and quantity: the change there, and how it differs from that at quiet moments.
+
+    A jump is compared with the quiet moments matched to it, a quiet moment with all others of the run (the negative
+    control); other moments, and those without a quiet moment, are described alone. Columns:
+
+    - moment, kind, step, before_step, after_step, jump (to which a control is matched); family, layer, quantity;
+      before, during, after (states, where defined), change, low, high; over (`inputs` or `units`), samples.
+    - controls (how many), control (their mean change), difference (change - control), difference_low and _high;
+      effect_size: the mean of the samples' differences in their standard deviations (Cohen's d_z; 0 where all are 0,
+      infinite where they are all the same); p_value: of a randomisation test that exchanges moment and control
+      sample by sample (two-sided, 4,999 draws). It says that the change is another on such samples, not that jumps in
+      general differ from quiet moments. For CKA and shape: of the difference over its error, samples taken as apart.
+      Weights have no samples, hence no p-value.
+    - quiet (number of all other quiet moments of the run), quiet_mean, quiet_effect: (change - quiet_mean) in their
+      standard deviations (NaN for fewer than three), p_quiet: the share of moments, this one included, whose change
+      is at least as large by size; it cannot be below 1 / (1 + quiet).
+    - p_adjusted, p_quiet_adjusted: after Benjamini and Hochberg (1995), over all rows of the run's jumps, and
+      over those of its quiet moments apart.
+
+    Intervals are 95 %: percentile bootstrap over samples. Sources: Cumming (2012), Understanding the New
+    Statistics, ch. 11 (d_z); Edgington and Onghena (2007), Randomization Tests, ch. 5.
+    """
+    quiet = [moment for moment in changes if moment.kind == "control"]
+    by_key = {moment: {change.key: change for change in found} for moment, found in changes.items()}
+    rows = []
+    for moment, found in changes.items():
+        others = [other for other in quiet if other is not moment]
+        matched = [other for other in others if moment.kind == "control" or other.control_for == moment.step]
+        jump = moment.step if moment.kind == "jump" else moment.control_for
+        place = {
+            "moment": f"{moment.kind} at {moment.step}", "kind": moment.kind, "step": moment.step,
+            "before_step": moment.before, "after_step": moment.after, "jump": jump,
+        }  # fmt: skip
+        for change in found:
+            row = place | _described(change, resamples, seed)
+            if moment.kind in ("jump", "control"):
+                there = [by_key[other].get(change.key) for other in matched]
+                row |= _compared(change, [each for each in there if each is not None], resamples, seed)
+                there = [by_key[other].get(change.key) for other in others]
+                row |= _among(change.value, [each.value for each in there if each is not None])
+            rows.append(row)
+    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    table["jump"] = table["jump"].astype("Int64")
+    for name in ("p_value", "p_quiet"):
+        for kind in ("jump", "control"):
+            here = table["kind"] == kind
+            p_values = table.loc[here, name].to_numpy(dtype=np.float64)
+            table.loc[here, "p_adjusted" if name == "p_value" else "p_quiet_adjusted"] = adjusted(p_values)
+    whole = ["controls", "quiet", "samples"]
+    return table.astype(dict.fromkeys(whole, "Int64"))
+
+
+def _described(change: Change, resamples: int, seed: int) -> dict[str, Any]:
+    low, high, samples = change.low, change.high, None
+    if change.values is not None:
+        known = change.values[np.isfinite(change.values)]
+        samples = len(known)
+        low, high = _interval(known, resamples, seed)
+    return {
+        "family": change.family, "layer": change.layer, "quantity": change.quantity, "before": change.before,
+        "during": change.during, "after": change.after, "change": change.value, "low": low, "high": high,
+        "over": change.over, "samples": samples,
+    }  # fmt: skip
+
+
+def _interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
+    if len(values) < 2:
+        return np.nan, np.nan
+    _, low, high = mean_interval(values, _weights(len(values), resamples, seed), 0.95)
+    return float(low), float(high)
+
+
+@lru_cache(maxsize=16)
+def _weights(samples: int, resamples: int, seed: int) -> np.ndarray:
+    return bootstrap_weights(samples, resamples, seed)
+
+
+@lru_cache(maxsize=16)
+def _signs(samples: int, seed: int) -> np.ndarray:
+    return np.random.default_rng([seed, samples]).choice(np.float32([-1, 1]), size=(_FLIPS, samples))
+
+
+def _compared(change: Change, controls: list[Change], resamples: int, seed: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"controls": len(controls)}
+    if not controls:
+        return row
+    control = float(np.mean([each.value for each in controls]))
+    row |= {"control": control, "difference": change.value - control}
+    if change.values is not None:
+        shapes = {each.values.shape for each in (change, *controls)}
+        if len(shapes) > 1:
+            raise OntogenyError(f"{change.quantity} of {change.layer or 'the network'}: moments have other samples")
+        paired = change.values - np.mean([each.values for each in controls], axis=0)
+        paired = paired[np.isfinite(paired)]
+        if len(paired) < 2:
+            return row
+        row["difference"] = float(paired.mean())
+        row["difference_low"], row["difference_high"] = _interval(paired, resamples, seed)
+        return row | {"effect_size": _standardised(paired), "p_value": _exchanged(paired, seed)}
+    errors = [(each.high - each.low) / (2 * _Z) for each in (change, *controls)]
+    error = np.sqrt(errors[0] ** 2 + np.square(errors[1:]).sum() / len(controls) ** 2)
+    if np.isfinite(error):
+        margin = _Z * error
+        row |= {"difference_low": row["difference"] - margin, "difference_high": row["difference"] + margin}
+        if error > 0:
+            row["p_value"] = float(2 * norm.sf(abs(row["difference"]) / error))
+        elif row["difference"] == 0:
+            row["p_value"] = 1.0
+    return row
+
+
+def _standardised(paired: np.ndarray) -> float:
+    mean, spread = float(paired.mean()), float(paired.std(ddof=1))
+    if np.ptp(paired) == 0:
+        return 0.0 if paired[0] == 0 else float(np.copysign(np.inf, paired[0]))
+    return mean / spread
+
+
+def _exchanged(paired: np.ndarray, seed: int) -> float:
+    """p-value of the mean of `paired` when the sign of every sample is a coin."""
+    size = np.abs(paired).max()
+    if size == 0:
+        return 1.0
+    scaled = (paired / size).astype(np.float32)
+    drawn = np.abs(_signs(len(paired), seed) @ scaled)
+    return float((1 + (drawn >= abs(scaled.sum()) * (1 - 1e-5)).sum()) / (1 + _FLIPS))
+
+
+def _among(value: float, others: list[float]) -> dict[str, Any]:
+    null = np.array([each for each in others if np.isfinite(each)])
+    row: dict[str, Any] = {"quiet": len(null)}
+    if not len(null) or not np.isfinite(value):
+        return row
+    spread = null.std(ddof=1) if len(null) > 2 else np.nan
+    reached = (np.abs(null) >= abs(value)).sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effect = np.float64(value - null.mean()) / spread
+    return row | {
+        "quiet_mean": float(null.mean()), "quiet_effect": float(effect), "p_quiet": (1 + reached) / (1 + len(null)),
+    }  # fmt: skip

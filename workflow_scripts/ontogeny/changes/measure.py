@@ -1,0 +1,256 @@
+"""What differs between two networks of one architecture, such as one network before and after a jump."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from ontogeny.changes.compare import Change
+from ontogeny.errors import OntogenyError
+from ontogeny.features.attention import attention_maps
+from ontogeny.features.attribution import saliency
+from ontogeny.geometry.components import pca
+from ontogeny.geometry.similarity import cka_of_grams, gram, procrustes_of_scores
+from ontogeny.models import get_handler
+from ontogeny.neurons.sites import check_classes, checked_data, find_site, sample_losses, scores_of, site_values
+from ontogeny.neurons.statistics import _by_unit, compare_neurons
+from ontogeny.tracking.estimators import stable_rank
+
+AXES = 64
+"""Principal axes in which shapes are compared."""
+FLIPPED = ["sample", "label", "predicted_before", "predicted_after", "flip", "margin_before", "margin_after",
+           "loss_before", "loss_after"]  # fmt: skip
+
+
+def network_changes(
+    before: nn.Module,
+    after: nn.Module,
+    inputs: Any,
+    labels: Any,
+    explained: int = 64,
+    false_discovery_rate: float = 0.05,
+) -> list[Change]:
+    """Everything that differs between two networks of one architecture, measured on the same samples.
+
+    inputs, labels: (samples, ...), (samples,). explained: samples whose saliency is compared.
+    false_discovery_rate: of the units that count as changed. The networks are not changed.
+
+    Raises OntogenyError for networks whose layers differ, or data that make no sense.
+    """
+    inputs, labels = checked_data(inputs, labels)
+    layers = get_handler(before).layers
+    if [(layer.name, layer.path) for layer in layers] != [(x.name, x.path) for x in get_handler(after).layers]:
+        raise OntogenyError("the two networks have different layers: compare networks of one architecture")
+    found = weight_changes(before, after, {layer.name: layer.path for layer in layers})
+    for layer in layers:
+        site = find_site(before, layer.name, inputs, after_nonlinearity=False)
+        one, two = (site_values(network, site, inputs).numpy() for network in (before, after))
+        nonlinearity = layer.nonlinearity or "none"
+        found += activation_changes(layer.name, *(values.reshape(len(values), -1) for values in (one, two)))
+        found += unit_changes(layer.name, compare_neurons(one, None, two, nonlinearity, 1e-6), false_discovery_rate)
+        found += selectivity_changes(layer.name, one, two, labels.numpy(), nonlinearity)
+    found += attention_changes(before, after, inputs)
+    found += feature_changes(before, after, inputs[:explained], labels[:explained])
+    return found + prediction_changes(flipped_predictions(before, after, inputs, labels))
+
+
+def weight_changes(
+    before: nn.Module, after: nn.Module, layers: Mapping[str, str], during: nn.Module | None = None
+) -> list[Change]:
+    """How far the parameters of each layer moved, and what became of their norm and spectrum.
+
+    layers: display name to module path. Of all parameters of a layer as one vector: `relative change` |b - a| / |a|,
+    `direction` 1 - cosine, `norm`. Of its largest matrix (output by everything else): `spectral norm`, `stable rank`.
+    Layers without parameters are left out.
+    """
+    found = []
+    for name, path in layers.items():
+        states = [
+            [p.detach().double().cpu() for p in network.get_submodule(path).parameters()]
+            for network in _moments(before, during, after)
+        ]
+        if not states[0]:
+            continue
+        flat = [torch.cat([p.flatten() for p in parts]).numpy() for parts in states]
+        a, b = flat[0], flat[-1]
+        size, moved = np.linalg.norm(a), np.linalg.norm(b - a)
+        found.append(Change("weights", name, "relative change", float(moved / size) if size else np.nan))
+        length = size * np.linalg.norm(b)
+        turned = 0.0 if moved == 0 else max(1 - float(a @ b / length), 0.0) if length else np.nan
+        found.append(Change("weights", name, "direction", turned))
+        found.append(Change.between("weights", name, "norm", [np.linalg.norm(each) for each in flat]))
+        one = states[0]
+        place = max(range(len(one)), key=lambda k: one[k].numel() * (one[k].ndim > 1))
+        if one[place].ndim > 1:
+            spectra = [torch.linalg.svdvals(parts[place].flatten(1)).numpy() for parts in states]
+            found.append(Change.between("weights", name, "spectral norm", [s[0] for s in spectra]))
+            ranks = [stable_rank(s) if s[0] > 0 else np.nan for s in spectra]
+            found.append(Change.between("weights", name, "stable rank", ranks))
+    return found
+
+
+def _moments(before: Any, during: Any, after: Any) -> list[Any]:
+    return [each for each in (before, during, after) if each is not None]
+
+
+def activation_changes(layer: str, before: np.ndarray, after: np.ndarray) -> list[Change]:
+    """How far the representations of the same samples, (samples, features) each, moved.
+
+    `CKA distance` 1 - debiased CKA and `shape distance` (radians), blind to rotation; `displacement`, the mean over
+    samples of how far each moved, and `mean shift`, how far their mean moved, in units of the spread of samples before
+    and after (root of the mean of the two total variances).
+    """
+    one, two = (np.asarray(values, dtype=np.float64) for values in (before, after))
+    found = []
+    if len(one) >= 5:
+        alike = cka_of_grams(gram(one), gram(two))
+        found.append(
+            Change("activations", layer, "CKA distance", 1 - alike.value, low=1 - alike.high, high=1 - alike.low)
+        )
+        scores = [_shape(values) for values in (one, two)]
+        turned = procrustes_of_scores(*scores)
+        found.append(Change("activations", layer, "shape distance", turned.value, low=turned.low, high=turned.high))
+    step = two - one
+    spread = np.sqrt((one.var(axis=0, ddof=1).sum() + two.var(axis=0, ddof=1).sum()) / 2)
+    mean = step.mean(axis=0)
+    shift = np.linalg.norm(mean)
+    along = step @ (mean / shift) if shift > 0 else np.zeros(len(step))
+    for name, values in (("displacement", np.linalg.norm(step, axis=1)), ("mean shift", along)):
+        scaled = values / spread if spread > 0 else np.where(values == 0, 0.0, np.nan)
+        found.append(Change.of_samples("activations", layer, name, scaled))
+    return found
+
+
+def _shape(matrix: np.ndarray) -> np.ndarray:
+    scores = pca(matrix, min(AXES, *matrix.shape)).projections[0]
+    norm = np.linalg.norm(scores)
+    return scores / norm if norm > 0 else scores
+
+
+def unit_changes(layer: str, units: pd.DataFrame, alpha: float = 0.05) -> list[Change]:
+    """Shares of the units of a layer that `changed` (adjusted p-value at most `alpha`), `died`, `revived`, and the mean
+    `unit effect`, a unit's standardised change by size. units: rows of `compare_neurons`; the samples are units.
+    """
+    effect = np.abs(units["effect_size"].to_numpy(dtype=np.float64))
+    columns = {
+        "changed": (units["p_adjusted"] <= alpha).to_numpy(dtype=np.float64),
+        "died": units["died"].to_numpy(dtype=np.float64),
+        "revived": units["revived"].to_numpy(dtype=np.float64),
+        "unit effect": np.where(np.isfinite(effect), effect, np.nan),
+    }
+    return [Change.of_samples("neurons", layer, name, values, over="units") for name, values in columns.items()]
+
+
+def selectivity_changes(
+    layer: str,
+    before: np.ndarray,
+    after: np.ndarray,
+    labels: np.ndarray,
+    nonlinearity: str = "none",
+    during: np.ndarray | None = None,
+) -> list[Change]:
+    """By how much the share of each unit's variance that the class explains (eta squared) moved, up or down."""
+    shares = [
+        _explained(_by_unit(values, nonlinearity, None, layer).mean(axis=1), labels)
+        for values in _moments(before, during, after)
+    ]
+    moved = Change.of_samples("neurons", layer, "selectivity", np.abs(shares[-1] - shares[0]), over="units")
+    return [moved.at([float(share.mean()) for share in shares])]
+
+
+def _explained(units: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Eta squared of every unit; 0 for one that does not vary."""
+    centred = units - units.mean(axis=0)
+    one_hot = labels[:, None] == np.unique(labels)
+    between = ((one_hot.T @ centred) ** 2 / one_hot.sum(axis=0)[:, None]).sum(axis=0)
+    total = (centred**2).sum(axis=0)
+    return np.divide(between, total, out=np.zeros_like(total), where=total > 1e-20)
+
+
+def attention_changes(
+    before: nn.Module, after: nn.Module, inputs: Tensor, during: nn.Module | None = None
+) -> list[Change]:
+    """`attention moved`, the total variation distance of attention weights (0 to 1), and `attention entropy` (nats).
+
+    Both are means over heads and queries, by layer. Nothing for a network without attention that can be read.
+    """
+    try:
+        maps = [attention_maps(network, inputs) for network in _moments(before, during, after)]
+    except OntogenyError:
+        return []
+    found = []
+    for path in maps[0]:
+        states = [each[path].astype(np.float64) for each in maps]
+        moved = 0.5 * np.abs(states[-1] - states[0]).sum(-1).mean((1, 2))
+        found.append(Change.of_samples("attention", path, "attention moved", moved))
+        entropies = [_entropy(each).mean((1, 2)) for each in states]
+        change = Change.of_samples("attention", path, "attention entropy", entropies[-1] - entropies[0])
+        found.append(change.at([float(each.mean()) for each in entropies]))
+    return found
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    return -(p * np.log(np.where(p > 0, p, 1.0))).sum(-1)
+
+
+def feature_changes(before: nn.Module, after: nn.Module, inputs: Tensor, labels: Tensor) -> list[Change]:
+    """`saliency moved`: 1 - rank correlation of a sample's saliency maps for its own class, before and after."""
+    one, two = (saliency(network, inputs, labels).values.reshape(len(inputs), -1) for network in (before, after))
+    same = (one == two).all(axis=1)
+    one, two = (rankdata(each, axis=1) for each in (one, two))
+    one, two = (each - each.mean(axis=1, keepdims=True) for each in (one, two))
+    length = np.sqrt((one**2).sum(1) * (two**2).sum(1))
+    likeness = np.divide((one * two).sum(1), length, out=np.full(len(one), np.nan), where=length > 0)
+    return [Change.of_samples("features", "", "saliency moved", np.where(same, 0.0, 1 - likeness))]
+
+
+def flipped_predictions(before: nn.Module, after: nn.Module, inputs: Any, labels: Any) -> pd.DataFrame:
+    """One row a sample: what each network predicts, and which way it flipped.
+
+    Columns: sample, label, predicted_before, predicted_after, flip (`to right`, `to wrong`, `other` from one wrong
+    class to another, or empty), and of both networks margin (score of the true class less the best other) and loss
+    (nats).
+    """
+    inputs, labels = checked_data(inputs, labels)
+    columns: dict[str, Any] = {"sample": np.arange(len(labels)), "label": labels.numpy()}
+    for name, network in (("before", before), ("after", after)):
+        scores = scores_of(network, inputs).double()
+        check_classes(scores, labels)
+        own = scores.gather(1, labels[:, None])[:, 0]
+        others = scores.scatter(1, labels[:, None], -torch.inf)
+        columns |= {
+            f"predicted_{name}": scores.argmax(1).numpy(),
+            f"margin_{name}": (own - others.amax(1)).numpy(),
+            f"loss_{name}": sample_losses(scores, labels).numpy(),
+        }
+    table = pd.DataFrame(columns)
+    right = [(table[f"predicted_{name}"] == table["label"]).to_numpy() for name in ("before", "after")]
+    turned = (table["predicted_before"] != table["predicted_after"]).to_numpy()
+    flip = np.select([turned & right[1], turned & right[0], turned], ["to right", "to wrong", "other"], "")
+    return table.assign(flip=flip)[FLIPPED]
+
+
+def prediction_changes(table: pd.DataFrame, during: pd.DataFrame | None = None) -> list[Change]:
+    """Shares of predictions that `flipped`, `to right`, `to wrong`, and the change of `loss`, `accuracy`, `margin`.
+
+    table: of `flipped_predictions`; during: that of the network before and the one at the moment itself.
+    """
+    found = []
+    for name in ("flipped", "to right", "to wrong"):
+        flips = table["flip"] != "" if name == "flipped" else table["flip"] == name
+        found.append(Change.of_samples("predictions", "", name, flips.to_numpy(dtype=np.float64)))
+    ends = [(table, "before"), *([] if during is None else [(during, "after")]), (table, "after")]
+    for name in ("loss", "accuracy", "margin"):
+        if name == "accuracy":
+            states = [(each[f"predicted_{when}"] == each["label"]).to_numpy(dtype=np.float64) for each, when in ends]
+        else:
+            states = [each[f"{name}_{when}"].to_numpy(dtype=np.float64) for each, when in ends]
+        change = Change.of_samples("predictions", "", name, states[-1] - states[0])
+        found.append(change.at([float(each.mean()) for each in states]))
+    return found

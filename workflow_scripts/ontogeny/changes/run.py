@@ -1,0 +1,107 @@
+"""A whole run: what changed at every captured moment, and which predictions flipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from ontogeny.activations.networks import networks_at, place_of, probe_of, spread_over_classes
+from ontogeny.activations.store import ActivationFile
+from ontogeny.changes.compare import Change, against_controls
+from ontogeny.changes.measure import (
+    FLIPPED,
+    activation_changes,
+    attention_changes,
+    feature_changes,
+    flipped_predictions,
+    prediction_changes,
+    selectivity_changes,
+    unit_changes,
+    weight_changes,
+)
+from ontogeny.jumps.plan import Moment
+from ontogeny.progress import Progress
+from ontogeny.trajectory import Trajectory
+
+MOST_SAMPLES = 200
+"""Probe samples whose representations and attention are compared; those of the probe, from the first."""
+
+
+def changes_of_run(
+    trajectory: Trajectory,
+    moments: Iterable[Moment],
+    activations: ActivationFile,
+    units: pd.DataFrame,
+    importance: pd.DataFrame,
+    nonlinearities: Mapping[str, str],
+    explained: int = 64,
+    false_discovery_rate: float = 0.05,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What changed from before to after every moment, against quiet moments, and the predictions that flipped there.
+
+    activations: of the run's probe. units: the run's table of `neurons_of_run`; importance: that of
+    `importance_of_run`. nonlinearities: what follows each layer ("none" if nothing does). explained: probe samples,
+    spread over the classes, whose saliency is compared. false_discovery_rate: of the units that count as changed.
+    The rest is measured on networks replayed in one walk: weights, attention and saliency on the probe, predictions on
+    all held-out samples.
+
+    Returns the table of `against_controls`, and one row a moment and flipped sample: moment, kind, step, and the
+    columns of `flipped_predictions`.
+    """
+    moments = list(moments)
+    networks = networks_at(trajectory, {step for moment in moments for step in moment.steps})
+    inputs, labels = probe_of(trajectory)
+    chosen = spread_over_classes(labels, explained)
+    held_out = tuple(part.cpu() for part in trajectory.validation)
+    by_unit = dict(iter(units.groupby(["moment", "layer"], sort=False)))
+    worth = _importance(importance)
+    found: dict[Moment, list[Change]] = {}
+    flipped = []
+    progress = Progress(len(moments), f"changes of {trajectory.run}")
+    for done, moment in enumerate(moments, start=1):
+        before, at, after = (networks[step] for step in (moment.before, moment.step, moment.after))
+        name = place_of(moment).name
+        here = weight_changes(before, after, trajectory.layers, at)
+        for layer in activations.layers:
+            one, middle, two = (activations.array(step, layer) for step in (moment.before, moment.step, moment.after))
+            flat = [values.reshape(len(values), -1)[:MOST_SAMPLES] for values in (one, two)]
+            here += activation_changes(layer, *flat)
+            if (name, layer) in by_unit:
+                here += unit_changes(layer, by_unit[name, layer], false_discovery_rate)
+            here += selectivity_changes(layer, one, two, labels.numpy(), nonlinearities[layer], middle)
+            ends = [worth.get((place_of(moment, role).name, layer)) for role in ("before", "after")]
+            if all(end is not None for end in ends):
+                here.append(_worth(layer, *ends))
+        attended = attention_changes(before, after, inputs[:MOST_SAMPLES], at)
+        here += [_named(change, trajectory.layers) for change in attended]
+        here += feature_changes(before, after, inputs[chosen], labels[chosen])
+        table = flipped_predictions(before, after, *held_out)
+        here += prediction_changes(table, flipped_predictions(before, at, *held_out))
+        found[moment] = here
+        turned = table[table["flip"] != ""]
+        flipped.append(turned.assign(moment=name, kind=moment.kind, step=moment.step))
+        progress.update(done, name)
+    columns = ["moment", "kind", "step", *FLIPPED]
+    joined = pd.concat(flipped, ignore_index=True)[columns] if flipped else pd.DataFrame(columns=columns)
+    return against_controls(found, seed=seed), joined
+
+
+def _importance(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
+    """Ablation importance (nats) of the units of every moment and layer."""
+    zero = table[(table["measure"] == "ablation zero") & (table["control"] == "none")]
+    return {key: part["value"].to_numpy(float) for key, part in zero.groupby(["moment", "layer"], sort=False)}
+
+
+def _worth(layer: str, before: np.ndarray, after: np.ndarray) -> Change:
+    moved = Change.of_samples("neurons", layer, "importance", np.abs(after - before), over="units")
+    return moved.at([float(before.mean()), float(after.mean())])
+
+
+def _named(change: Change, layers: Mapping[str, str]) -> Change:
+    """The change under the display name of its layer, which the attention maps call by its path."""
+    names = {path: name for name, path in layers.items()}
+    return replace(change, layer=names.get(change.layer, change.layer))
