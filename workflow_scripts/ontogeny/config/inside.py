@@ -76,6 +76,18 @@ class ImportanceSettings(Settings):
     seed: int = Field(0, ge=0, description="Seed of draws, bootstraps and the untrained networks.")
 
 
+class ChangeSettings(Settings):
+    """What changed from before to after each captured moment, against the quiet moments."""
+
+    explained: Annotated[int, Field(ge=2)] = Field(
+        64, description="Probe images whose saliency maps are compared, spread over the classes."
+    )
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="Share of the units called changed that may be false."
+    )
+    seed: int = Field(0, ge=0, description="Seed of bootstraps and random exchanges.")
+
+
 class _Intervention(Settings):
     resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap samples of the intervals.")
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="Level of the intervals.")

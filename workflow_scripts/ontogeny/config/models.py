@@ -21,7 +21,13 @@ from pydantic import (
 
 from ontogeny.config.base import Name, Positive, Seeds, Settings, Share, StudySettings, merge
 from ontogeny.config.connectome import ConnectomeStudy
-from ontogeny.config.inside import FeatureSettings, ImportanceSettings, Intervention, default_interventions
+from ontogeny.config.inside import (
+    ChangeSettings,
+    FeatureSettings,
+    ImportanceSettings,
+    Intervention,
+    default_interventions,
+)
 from ontogeny.config.judge import JudgeAnalysisSettings, JudgeModelSettings, JudgeTaskSettings, JudgeTrainingSettings
 from ontogeny.config.sweep import Sweep, Swept
 
@@ -401,6 +407,7 @@ class Analyses(Settings):
     interventions: list[Intervention] = Field(
         default_factory=default_interventions, description="What is done to every run's networks; see the kinds below."
     )
+    changes: ChangeSettings = Field(default_factory=ChangeSettings)
     circuits: CircuitSettings = Field(default_factory=CircuitSettings)
     judge: JudgeAnalysisSettings = Field(default_factory=JudgeAnalysisSettings)
 
