@@ -38,11 +38,11 @@ def results_folder(folder: str | os.PathLike) -> Path:
 
 
 def runs_in(results: Path) -> list[str]:
-    """The names of the runs below `results` that have begun to leave files, sorted."""
+    """The names of the runs below `results` that have begun to leave files, sorted; a folder in a run is none."""
     markers = ("config.json", "phase1.json", "metrics.jsonl")
     root = results / "runs"
     found = {path.parent for marker in markers for depth in ("*", "*/*") for path in root.glob(f"{depth}/{marker}")}
-    return sorted(path.relative_to(root).as_posix() for path in found)
+    return sorted(path.relative_to(root).as_posix() for path in found if path.parent not in found)
 
 
 def describe_run(name: str, results: str | os.PathLike) -> str:
