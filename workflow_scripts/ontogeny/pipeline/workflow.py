@@ -72,7 +72,8 @@ class Workflow:
         self.config: Config = load_config(raw, [_short(file) for file in files])
         self.runs: dict[str, Run] = runs_of(self.config)
         self.scripts = Path(basedir) / "workflow_scripts"
-        self._seeds_looked_at = {study: self.config.analyses_of(study).seeds for study in self.config.studies}
+        groups = (*self.config.studies, *self.config.phase1_imports)
+        self._analyses = {name: self.config.analyses_of(name).model_dump(mode="json") for name in groups}
 
     def run(self, wildcards: Any) -> Run:
         """The run that the wildcard `run` names. Ends the planning with the nearest name if there is none."""
@@ -129,7 +130,7 @@ class Workflow:
         return [pattern.format(run=run.name, study=run.study) for run in chosen]
 
     def _is_looked_at(self, run: Run) -> bool:
-        which = self._seeds_looked_at[run.study]
+        which = self._analyses[run.study]["seeds"]
         return which == "all" or (which == "first" and run.seed == run.settings.seeds[0])
 
     def pattern(self, kind: str) -> str:
@@ -176,7 +177,7 @@ class Workflow:
         return self._analysis(block, wildcards.study)
 
     def _analysis(self, block: str, study: str) -> Any:
-        return self.config.analyses_of(study).model_dump(mode="json", include={block})[block]
+        return self._analyses[study][block]
 
     def label(self, run: Run) -> str:
         """How figures name a run."""
