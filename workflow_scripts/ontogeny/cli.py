@@ -36,6 +36,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
     check.set_defaults(command=_check)
 
+    cost = commands.add_parser("cost", help="tell how many jobs a configuration needs, and what they would cost")
+    cost.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
+    cost.add_argument("targets", nargs="*", help="targets of the pipeline; everything, if none is named")
+    cost.add_argument("--measured", help="the `results` of a run whose benchmarks tell what jobs cost")
+    cost.add_argument("--directory", default=".", help="the folder whose results are to be made or finished (.)")
+    cost.set_defaults(command=_cost)
+
     config = commands.add_parser("config", help="make the schema and the reference page of config.yaml")
     config.add_argument("what", choices=["schema", "reference"])
     config.add_argument("--out", help="file to write; standard output, if not given")
@@ -65,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--out", help="write a page (.html) with the figures side by side")
     compare.add_argument("--same", action="store_true", help="end with exit status 1 unless nothing differs")
     compare.set_defaults(command=_compare)
+
+    dashboard = commands.add_parser("dashboard", help="show results in a browser, live while training runs")
+    dashboard.add_argument("results", nargs="?", default="results", help="the folder of results (results)")
+    dashboard.add_argument("--port", type=int, help="the port on this machine; the first free one from 8501 on")
+    dashboard.set_defaults(command=_dashboard)
 
     archive = commands.add_parser("archive", help="pack results for publication, as an RO-Crate")
     archive.add_argument("runs", nargs="*", help="runs to pack; everything, if none is named")
@@ -111,6 +123,12 @@ def _compare(given: argparse.Namespace) -> int:
     return int(given.same and not found.equal)
 
 
+def _dashboard(given: argparse.Namespace) -> None:
+    from ontogeny.dashboard import serve
+
+    serve(given.results, given.port)
+
+
 def _archive(given: argparse.Namespace) -> None:
     from ontogeny.pipeline.archive import pack
 
@@ -132,6 +150,12 @@ def _check(given: argparse.Namespace) -> None:
     for run in runs.values():
         print(f"{run.study}\t{run.name}\t{run.kind}")
     print(f"{given.file} is valid: {len(runs)} {'run' if len(runs) == 1 else 'runs'}", file=sys.stderr)
+
+
+def _cost(given: argparse.Namespace) -> None:
+    from ontogeny.pipeline.cost import cost_text, estimate_cost
+
+    print(cost_text(estimate_cost(given.file, given.targets, given.directory, given.measured)), end="")
 
 
 def _config(given: argparse.Namespace) -> None:
