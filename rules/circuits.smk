@@ -200,6 +200,7 @@ rule animate_comparison:
             labels={"run": "all", "figure": "animation"},
         ),
         snapshot="results/figures/{study}/circuits_snapshot.png",
+        shown="results/figures/{study}/circuits_snapshot.csv",
     log:
         "results/logs/animate_comparison/{study}.log",
     benchmark:

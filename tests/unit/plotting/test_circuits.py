@@ -1,5 +1,6 @@
 """Circuits drawn: what is shown agrees with the circuits, files are whole, small and quick, pages stand alone."""
 
+import itertools
 import json
 import re
 import time
@@ -26,6 +27,7 @@ from ontogeny.plotting.circuits import (
     plot_overview,
     plot_regularisers,
     save_snapshot,
+    snapshot_table,
 )
 from ontogeny.plotting.style import save_figure
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
@@ -187,11 +189,22 @@ def test_the_drawing_shows_the_shares(frames):
 
 def test_snapshots_in_every_format(frames, tmp_path):
     paths = save_snapshot(frames, 12, tmp_path / "epoch_12")
-    assert [path.name for path in paths] == ["epoch_12.png", "epoch_12.pdf", "epoch_12.svg"]
+    assert [path.name for path in paths] == ["epoch_12.png", "epoch_12.pdf", "epoch_12.svg", "epoch_12.csv"]
     first = [path.read_bytes() for path in paths]
     assert first == [path.read_bytes() for path in save_snapshot(frames, 12, tmp_path / "epoch_12.png")]
     with pytest.raises(OntogenyError, match="epoch -1 was not tracked"):
         draw_epoch(frames, -1)
+
+
+def test_the_table_of_a_snapshot_holds_what_is_drawn(frames):
+    last = len(frames.epochs) - 1
+    table = snapshot_table([frames, frames], int(frames.epochs[-1]))
+    assert len(table) == 2 * (sum(frames.sizes) + sum(a * b for a, b in itertools.pairwise(frames.sizes)))
+    edge = table[(table["layer"] == 2) & (table["neuron"] == 1) & (table["source"] == 2)]
+    assert edge["share"].tolist() == [frames.edge_share[1][last, 1, 2]] * 2
+    neuron = table[(table["layer"] == 1) & (table["neuron"] == 0) & table["source"].isna()]
+    assert neuron["share"].tolist() == [frames.node_share[1][last, 0]] * 2
+    np.testing.assert_array_equal(neuron["activation"], [frames.activation[1][last, 0]] * 2)
 
 
 def test_an_animation_has_a_frame_for_every_epoch(frames, tmp_path):

@@ -519,8 +519,27 @@ def save_snapshot(
     formats: Iterable[str] = ("png", "pdf", "svg"),
     columns: int | None = None,
 ) -> list[Path]:
-    """Write `draw_epoch` in every one of `formats`; return the paths."""
-    return save_figure(draw_epoch(runs, epoch, columns), path, formats=formats)
+    """Write `draw_epoch` in every one of `formats`, and what it shows as CSV beside them; return the paths."""
+    return save_figure(draw_epoch(runs, epoch, columns), path, snapshot_table(runs, epoch), formats)
+
+
+def snapshot_table(runs: CircuitFrames | Sequence[CircuitFrames], epoch: int) -> pd.DataFrame:
+    """What `draw_epoch` shows: a row for every neuron (`source` empty) and connection of every run.
+
+    Columns: run, epoch (the tracked one that is drawn), circuits, layer and neuron (the inputs are layer 0), source
+    (the neuron of the layer before), share (of the circuits that use it), activation (mean, of neurons).
+    """
+    rows = []
+    for run in _as_runs(runs):
+        place = run.index(epoch)
+        about = (run.title, int(run.epochs[place]), int(run.circuits[place]))
+        for layer, (shares, means) in enumerate(zip(run.node_share, run.activation)):
+            drawn = enumerate(zip(shares[place], means[place]))
+            rows += [(*about, layer, neuron, None, share, mean) for neuron, (share, mean) in drawn]
+        for layer, shares in enumerate(run.edge_share, 1):
+            rows += [(*about, layer, *where, share, None) for where, share in np.ndenumerate(shares[place])]
+    columns = ["run", "epoch", "circuits", "layer", "neuron", "source", "share", "activation"]
+    return pd.DataFrame(rows, columns=columns).astype({"source": "Int64"})
 
 
 def frame_epochs(runs: CircuitFrames | Sequence[CircuitFrames], most: int = 240) -> list[int]:

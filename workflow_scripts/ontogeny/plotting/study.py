@@ -37,12 +37,16 @@ def draw_study(name: str, folder: str | os.PathLike) -> Drawing:
 
 
 def draw_heat_maps(record: Phase1, jumps: pd.DataFrame, folder: str | os.PathLike) -> None:
-    """Write the heat map of every run of `record` as `{run}.png` into `folder`, names made safe for files."""
+    """Write the heat map of every run of `record` as `{run}.png` into `folder`, names made safe for files.
+
+    The measurements that it shows are beside it, as `{run}.csv`.
+    """
     with disk_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
     for run in record.runs:
         drawn = plot_heat_map(record, run, jumps[jumps["run"] == run])
-        save_figure(drawn, Path(folder) / f"{safe_name(run)}.png", formats=["png"])
+        shown = record.frame[record.frame["run"] == run]
+        save_figure(drawn, Path(folder) / f"{safe_name(run)}.png", shown, formats=["png"])
 
 
 Tables = Callable[[str], pd.DataFrame]
