@@ -57,6 +57,7 @@ include: "rules/circuits.smk"
 include: "rules/connectome.smk"
 include: "rules/judge.smk"
 include: "rules/studies.smk"
+include: "rules/changes.smk"
 include: "rules/figures.smk"
 include: "rules/tables.smk"
 
@@ -75,4 +76,5 @@ rule all:
         rules.connectome.input,
         rules.judge.input,
         rules.figures.input,
+        rules.pages.input,
         rules.tables.input,

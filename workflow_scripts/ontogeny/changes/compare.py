@@ -122,6 +122,20 @@ def against_controls(changes: Mapping[Moment, Sequence[Change]], resamples: int 
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
+def ratios_of_run(table: pd.DataFrame) -> pd.DataFrame:
+    """Size of each change over that at the quiet moments matched to the jump: a row a jump, quantity and layer.
+
+    table: of `against_controls`. Columns: moment, family, quantity, layer, ratio (infinite over 0; rows with two zeros
+    are left out), p_adjusted.
+    """
+    found = table[(table["kind"] == "jump") & (table["controls"].fillna(0) > 0)]
+    size, quiet = (found[name].to_numpy(dtype=float) for name in ("change", "control"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = found.assign(ratio=np.abs(size) / np.abs(quiet))
+    found = found[found["ratio"].notna()]
+    return found[["moment", "family", "quantity", "layer", "ratio", "p_adjusted"]].reset_index(drop=True)
+
+
 def _described(change: Change, resamples: int, seed: int) -> dict[str, Any]:
     low, high, samples = change.low, change.high, None
     if change.values is not None:

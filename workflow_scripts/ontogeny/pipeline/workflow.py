@@ -126,10 +126,25 @@ class Workflow:
 
     def looked_at(self, pattern: str, *kinds: str) -> list[str]:
         """`pattern` filled in for the runs of these kinds of studies whose captured moments are looked at."""
-        chosen = [run for run in self.runs.values() if run.kind in kinds and self._is_looked_at(run)]
+        chosen = [run for run in self.runs.values() if run.kind in kinds and self.is_looked_at(run)]
         return [pattern.format(run=run.name, study=run.study) for run in chosen]
 
-    def _is_looked_at(self, run: Run) -> bool:
+    def looked_at_of_study(self, pattern: str, wildcards: Any) -> list[str]:
+        """`pattern` filled in for the runs, whose captured moments are looked at, of the study `wildcards` names."""
+        runs = self.runs_of_study(wildcards.study)
+        return [pattern.format(run=run.name, study=run.study) for run in runs if self.is_looked_at(run)]
+
+    def titles_of_study(self, wildcards: Any) -> dict[str, str]:
+        """The runs whose captured moments are looked at, of the study `wildcards` names, and how figures name them."""
+        names = self.looked_at_of_study("{run}", wildcards)
+        return {name: self.label(self.runs[name]) for name in names}
+
+    def title_of(self, study: str) -> str:
+        """How figures name a study."""
+        return self.config.studies[study].title or study
+
+    def is_looked_at(self, run: Run) -> bool:
+        """Whether the captured moments of `run` are looked at."""
         which = self._analyses[run.study]["seeds"]
         return which == "all" or (which == "first" and run.seed == run.settings.seeds[0])
 

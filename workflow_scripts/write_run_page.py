@@ -1,0 +1,14 @@
+"""Write the page of one run: what it is, its curves, and what changed at each of its jumps."""
+
+from ontogeny.files import read_json, read_table
+from ontogeny.jumps.plan import read_plan
+from ontogeny.phase1 import read_phase1
+from ontogeny.pipeline import job
+from ontogeny.plotting.run_page import write_run_page
+
+with job(snakemake) as (files, output, params):
+    tables = {name: read_table(files[name]) for name in ("changes", "flipped", "selectivity", "importance", "probes")}
+    write_run_page(
+        output.page, params.title, snakemake.wildcards.study, read_json(files.config), read_phase1(files.phase1),
+        read_plan(files.plan), tables, params.figures, params.tables, params.index,
+    )  # fmt: skip
