@@ -122,7 +122,7 @@ def rounding_margin(sizes, weights, biases, samples, kind, slope):
     return 1.01 * worst + 1e-12
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@njit(cache=True, nogil=True, _nrt=False, fastmath={"nnan", "nsz"})
 def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, matched):
     """Mark the right halves in first..stop whose errors on samples at..at+3 are <= top; count them, and the close ones.
 
@@ -159,7 +159,7 @@ def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, matched
     return tally, doubt
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@njit(cache=True, nogil=True, _nrt=False, fastmath={"nnan", "nsz"})
 def _scan_again(values, offsets, first, stop, top, sure, matched):
     """As `_scan` on samples 4 to 7, among the right halves already marked."""
     a0 = offsets[4]
@@ -190,7 +190,7 @@ def _scan_again(values, offsets, first, stop, top, sure, matched):
     return tally, doubt
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _tally_hits(hits, matched, first, stop):
     mine = hits[first:stop]
     marks = matched[first:stop]
@@ -244,7 +244,7 @@ def _exact_gains(sets, sizes, weights, biases, samples, kind, slope, sources, n_
                 exact[k, t, s] = v * total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _perfect(chosen, exact, bias, targets, rows_of, budget):
     """As `reference`, for input sets `chosen` (neurons,) of the last hidden layer, from its `_exact_gains`."""
     bad = 0
@@ -265,36 +265,35 @@ def _perfect(chosen, exact, bias, targets, rows_of, budget):
     return True
 
 
-@njit(cache=True, nogil=True)
-def _bound(before, gains, low, high, lower, upper, n_samples, n_sets, closed, outer, inner):
-    """For every input set of the next neuron, how far the outputs must go at least (`outer`) and may go (`inner`).
+@njit(cache=True, nogil=True, _nrt=False)
+def _bound(partial, by_set, low, high, level, n_samples, n_sets, closed, outer, inner):
+    """For every input set of neuron `level`, how far the outputs must go at least (`outer`) and may go (`inner`).
 
-    before (rows,): sums so far; gains (rows, sets): what the neuron adds; low, high (rows,): what it and all after it
-    add at least and at most; lower, upper: the same without it. Rows that cannot come to `closed` are left out.
+    partial[level] (rows,): sums so far; by_set[level] (rows, sets): what the neuron adds; low[level], high[level]
+    (rows,): what it and all after it add at least and at most. Rows that cannot come to `closed` are left out.
     """
     for t in range(n_sets):
-        outer[t] = 0.0
-        inner[t] = 0.0
-    for s in range(before.shape[0]):
-        v = before[s]
-        if v + high[s] < closed and -v - low[s] < closed:
+        outer[level, t] = 0.0
+        inner[level, t] = 0.0
+    for s in range(partial.shape[1]):
+        v = partial[level, s]
+        if v + high[level, s] < closed and -v - low[level, s] < closed:
             continue
-        lo = lower[s]
-        hi = upper[s]
-        g = gains[s]
+        lo = v + low[level + 1, s]
+        hi = v + high[level + 1, s]
         for t in range(n_sets):
-            x = v + g[t]
-            a = x + lo
-            b = -x - hi
+            g = by_set[level, s, t]
+            a = g + lo
+            b = -g - hi
             a = a if a > b else b
-            outer[t] = a if a > outer[t] else outer[t]
+            outer[level, t] = a if a > outer[level, t] else outer[level, t]
         if s < n_samples:
             for t in range(n_sets):
-                x = v + g[t]
-                a = x + hi
-                b = -x - lo
+                g = by_set[level, s, t]
+                a = g + hi
+                b = -g - lo
                 a = a if a > b else b
-                inner[t] = a if a > inner[t] else inner[t]
+                inner[level, t] = a if a > inner[level, t] else inner[level, t]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -306,20 +305,20 @@ def _ones(x):
     return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-@njit(cache=True, nogil=True)
-def _count_ones(words):
+@njit(cache=True, nogil=True, _nrt=False)
+def _count_ones(buffers, at, n_words):
     total = np.uint64(0)
-    for w in range(words.shape[0]):
-        total += _ones(words[w])
+    for w in range(n_words):
+        total += _ones(buffers[at, w])
     return np.int64(total)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _classes(p, n_mid, last, by_lack, at_most):
     """Bit sets over the combinations of `n_mid` neurons with input sets among p inputs.
 
-    by_lack[missing, lack]: those that lack `lack` of the inputs `missing` (a subset), and have the others;
-    at_most[a]: those with at most `a` active neurons.
+    by_lack[p, missing, lack]: those that lack `lack` of the inputs `missing` (a subset), and have the others;
+    at_most[p, a]: those with at most `a` active neurons.
     """
     n_sets = 1 << p
     for m in range(n_sets**n_mid):
@@ -333,88 +332,109 @@ def _classes(p, n_mid, last, by_lack, at_most):
             now += 1 if t > 0 else 0
         bit = np.uint64(1) << np.uint64(m & 63)
         for missing in range(n_sets):
-            by_lack[missing, missing & ~union, m >> 6] |= bit
+            by_lack[p, missing, missing & ~union, m >> 6] |= bit
         for a in range(now, last + 1):
-            at_most[a, m >> 6] |= bit
+            at_most[p, a, m >> 6] |= bit
 
 
-@njit(cache=True, nogil=True)
-def _sums(gains, order, first, stop, n_sets, s, out):
-    """What neurons first..stop of `order` add on sample s, for all their combinations, the first fastest."""
+@njit(cache=True, nogil=True, _nrt=False)
+def _sums(gains, order, first, stop, n_sets, out):
+    """out (combinations, samples): what neurons first..stop of `order` add, for all combinations, the first fastest."""
+    n_samples = out.shape[1]
     size = 1
-    out[0] = 0.0
+    for s in range(n_samples):
+        out[0, s] = 0.0
     for a in range(first, stop):
-        g = gains[order[a]]
-        for t in range(n_sets - 1, -1, -1):
-            x = g[t, s] if t > 0 else 0.0
-            mine = out[t * size : (t + 1) * size]
+        k = order[a]
+        for t in range(1, n_sets):
             for r in range(size):
-                mine[r] = out[r] + x
+                for s in range(n_samples):
+                    out[t * size + r, s] = out[r, s] + gains[k, t, s]
         size *= n_sets
 
 
-@njit(cache=True, nogil=True)
-def _rank(values, floor, scale, n_buckets, below):
-    """below[q]: as bits, the combinations whose value lies in one of the first q buckets, (x - floor) * scale."""
-    n_words = below.shape[1]
+@njit(cache=True, nogil=True, _nrt=False)
+def _rank(values, size, s, floor, scale, n_words, below):
+    """below[s, q]: as bits, the combinations whose value on sample s is in one of the first q buckets.
+
+    Bucket (x - floor) * scale of x; values (combinations, samples).
+    """
+    n_buckets = below.shape[1] - 1
     for q in range(n_buckets + 1):
         for w in range(n_words):
-            below[q, w] = np.uint64(0)
-    for m in range(values.shape[0]):
-        q = np.int64((values[m] - floor) * scale)
-        below[q + 1, m >> 6] |= np.uint64(1) << np.uint64(m & 63)
+            below[s, q, w] = np.uint64(0)
+    for m in range(size):
+        q = np.int64((values[m, s] - floor) * scale)
+        below[s, q + 1, m >> 6] |= np.uint64(1) << np.uint64(m & 63)
     for q in range(1, n_buckets + 1):
-        before = below[q - 1]
-        now = below[q]
         for w in range(n_words):
-            now[w] |= before[w]
+            below[s, q, w] |= below[s, q - 1, w]
 
 
-@njit(cache=True, nogil=True)
-def _add(bits, planes, pending, number):
-    """Add a bit set to vertical counters: as `number` sets before it, 2^k of them make one of weight 2^k."""
-    carry = bits
+@njit(cache=True, nogil=True, _nrt=False)
+def _add(buffers, at, n_words, planes, pending, c, number):
+    """Add bit set buffers[at] to vertical counters c: as `number` sets before it, 2^k of them make one of weight 2^k.
+
+    Uses buffers[3] for what is carried.
+    """
+    for w in range(n_words):
+        buffers[3, w] = buffers[at, w]
     k = 0
     while (number >> k) & 1:
-        plane = planes[k]
-        wait = pending[k]
-        into = pending[planes.shape[0] + (k & 1)]
-        for w in range(bits.shape[0]):
-            a = plane[w]
-            b = wait[w]
-            c = carry[w]
-            both = a ^ b
-            plane[w] = both ^ c
-            into[w] = (a & b) | (both & c)
-        carry = into
+        for w in range(n_words):
+            x = planes[c, k, w]
+            y = pending[c, k, w]
+            z = buffers[3, w]
+            both = x ^ y
+            planes[c, k, w] = both ^ z
+            buffers[3, w] = (x & y) | (both & z)
         k += 1
-    wait = pending[k]
-    for w in range(bits.shape[0]):
-        wait[w] = carry[w]
+    for w in range(n_words):
+        pending[c, k, w] = buffers[3, w]
 
 
-@njit(cache=True, nogil=True)
-def _empty(planes, pending, number, weight, hits):
-    """Add what `number` sets have counted, times `weight`, to hits (combinations,), and clear the counters."""
+@njit(cache=True, nogil=True, _nrt=False)
+def _empty(planes, pending, c, n_words, number, weight, hits):
+    """Add what `number` sets have counted in c, times `weight`, to hits (combinations,), and clear the counters."""
     k = 0
     while number >> k:
-        for w in range(planes.shape[1]):
-            x = planes[k, w]
-            y = pending[k, w] if (number >> k) & 1 else np.uint64(0)
-            planes[k, w] = np.uint64(0)
+        for w in range(n_words):
+            x = planes[c, k, w]
+            y = pending[c, k, w] if (number >> k) & 1 else np.uint64(0)
+            planes[c, k, w] = np.uint64(0)
             if x | y:
-                mine = hits[64 * w : 64 * w + 64]
-                for b in range(mine.shape[0]):
+                for b in range(64):
                     at = np.uint64(b)
                     one = np.uint64(1)
-                    mine[b] += np.int64(((x >> at) & one) + ((y >> at) & one)) * (weight << k)
+                    hits[64 * w + b] += np.int64(((x >> at) & one) + ((y >> at) & one)) * (weight << k)
         k += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False, fastmath={"nnan", "nsz"})
+def _reach(sums, values, m, narrow_low, narrow_high):
+    """How far the outputs of combination m may go at most, and must go at least, with the tail still free."""
+    reach = 0.0
+    away = 0.0
+    for s in range(sums.shape[0]):
+        x = sums[s] + values[m, s]
+        a = x + narrow_high[s]
+        b = -x - narrow_low[s]
+        a = a if a > b else b
+        reach = a if a > reach else reach
+        a = x + narrow_low[s]
+        b = -x - narrow_high[s]
+        a = a if a > b else b
+        away = a if a > away else away
+    return reach, away
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def _complete(
-    before,
-    gains,
+    p,
+    level,
+    end,
+    partial,
+    by_set,
     low,
     high,
     outer,
@@ -422,20 +442,17 @@ def _complete(
     edge,
     closed,
     tail,
-    tail_gains,
-    tail_low,
-    tail_high,
     values,
+    size,
     floors,
     scales,
-    n_buckets,
     below,
     known,
     by_lack,
     at_most,
     union,
-    full_union,
     room,
+    free,
     ways,
     bits_in,
     numbers,
@@ -447,105 +464,93 @@ def _complete(
     pending,
     added,
     buffers,
+    sums,
+    tail_low,
+    tail_high,
+    worst,
     doubtful,
 ):
     """Count the perfect completions of a left half but for its last neuron, for all input sets of that neuron.
 
-    before (samples,): sums so far; gains (rows, sets): what the last left neuron adds; low, high: what all after it
-    add at least and at most; outer, inner: its bounds from `_bound`. values (samples, M): sums of the M combinations
-    of the middle neurons, whose ranks are the bit sets `below` (samples, buckets + 1, words), made when needed.
-    `tail` is 0, or 1 for one more neuron after them, which adds tail_gains (rows, sets).
+    partial[level] (samples,): sums so far; by_set[level] (rows, sets): what the last left neuron adds; low, high
+    [level + 1]: what all after it add at least and at most; outer, inner [level]: its bounds from `_bound`. values
+    (M, samples): sums of the M = `size` combinations of the middle neurons, whose ranks are the bit sets `below`
+    (samples, buckets + 1, words), made when needed. `tail` is 0, or 1 for one more neuron after them, number `end`.
     Fills numbers (sets,): perfect circuits; whole (sets,): input sets with which nothing can go wrong, as number of
     circuits; lacks: middle combinations by the inputs that they leave to the tail; hits, tail_hits: circuits in which
     a combination, a set of the tail takes part (with `planes`, see `_add`). What float64 cannot decide goes to
     doubtful (n,): left set, tail set, combination as bits 0, 6 and 12 up. Returns (n, left halves visited).
     """
-    n_samples = values.shape[0]
-    n_sets = numbers.shape[0]
-    n_words = below.shape[2]
+    n_samples = values.shape[1]
+    n_sets = 1 << p
+    n_words = size // 64
+    n_buckets = below.shape[1] - 1
+    full_union = n_sets - 1
     one = np.uint64(1)
-    sure = buffers[0]
-    maybe = buffers[1]
-    part = buffers[2]
-    used = np.empty(n_samples, np.int64)
-    sums = np.empty(n_samples)
-    worst = np.empty(n_sets)
     n_doubtful = 0
     visited = 0
     for t in range(n_sets):
         numbers[t] = 0
         whole[t] = 0
-        if outer[t] > edge:
+        if outer[level, t] > edge:
             continue
         missing = full_union & ~(union | t)
         left = room - (1 if t > 0 else 0)
         if left < 0:
             continue
-        if left >= ways.shape[0] - 1 and inner[t] < closed:
-            whole[t] = ways[-1, bits_in[missing]]
+        if left >= free and inner[level, t] < closed:
+            whole[t] = ways[p, free, bits_in[missing]]
             continue
         visited += 1
-        for w in range(n_words):
-            sure[w] = ~np.uint64(0)
-            maybe[w] = ~np.uint64(0)
-        if not tail:
-            have = by_lack[missing, 0]
-            few = at_most[min(left, at_most.shape[0] - 1)]
+        if tail:
             for w in range(n_words):
-                sure[w] = have[w] & few[w]
-                maybe[w] = have[w] & few[w]
-        n_used = 0
+                buffers[0, w] = ~np.uint64(0)
+                buffers[1, w] = ~np.uint64(0)
+        else:
+            few = min(left, at_most.shape[1] - 1)
+            for w in range(n_words):
+                x = by_lack[p, missing, 0, w] & at_most[p, few, w]
+                buffers[0, w] = x
+                buffers[1, w] = x
         for s in range(n_samples):
-            v = before[s] + gains[s, t]
-            over = v + high[s] >= closed
-            under = v + low[s] <= -closed
+            v = partial[level, s] + by_set[level, s, t]
+            sums[s] = v
+            over = v + high[level + 1, s] >= closed
+            under = v + low[level + 1, s] <= -closed
             if not (over or under):
                 continue
-            used[n_used] = s
-            sums[n_used] = v
-            n_used += 1
             floor = floors[s]
             scale = scales[s]
-            ranks = below[s]
             if not known[s]:
                 known[s] = True
-                _rank(values[s], floor, scale, n_buckets, ranks)
+                _rank(values, size, s, floor, scale, n_words, below)
             if over:
                 x = (closed - tail_high[s] - v - floor) * scale
                 y = (edge - tail_low[s] - v - floor) * scale
-                a = ranks[0 if x < 0 else np.int64(min(x, n_buckets))]
-                b = ranks[0 if y < 0 else np.int64(min(y + 1, n_buckets))]
+                a = 0 if x < 0 else np.int64(min(x, n_buckets))
+                b = 0 if y < 0 else np.int64(min(y + 1, n_buckets))
                 for w in range(n_words):
-                    sure[w] &= a[w]
-                    maybe[w] &= b[w]
+                    buffers[0, w] &= below[s, a, w]
+                    buffers[1, w] &= below[s, b, w]
             if under:
                 x = (-closed - tail_low[s] - v - floor) * scale
                 y = (-edge - tail_high[s] - v - floor) * scale
-                a = ranks[0 if x < 0 else np.int64(min(x + 1, n_buckets))]
-                b = ranks[0 if y < 0 else np.int64(min(y, n_buckets))]
+                a = 0 if x < 0 else np.int64(min(x + 1, n_buckets))
+                b = 0 if y < 0 else np.int64(min(y, n_buckets))
                 for w in range(n_words):
-                    sure[w] &= ~a[w]
-                    maybe[w] &= ~b[w]
+                    buffers[0, w] &= ~below[s, a, w]
+                    buffers[1, w] &= ~below[s, b, w]
         number = 0
         for w in range(n_words):
-            unsure = maybe[w] & ~sure[w]
+            unsure = buffers[1, w] & ~buffers[0, w]
             while unsure:
                 bit = unsure & (~unsure + one)
                 unsure ^= bit
                 m = 64 * w + np.int64(_ones(bit - one))
                 # where the ranks cannot tell, its own sums do
-                reach = -1.0
-                away = -1.0
-                for i in range(n_used):
-                    x = sums[i] + values[used[i], m]
-                    a = x + tail_high[used[i]]
-                    b = -x - tail_low[used[i]]
-                    reach = max(reach, max(a, b))
-                    a = x + tail_low[used[i]]
-                    b = -x - tail_high[used[i]]
-                    away = max(away, max(a, b))
+                reach, away = _reach(sums, values, m, tail_low, tail_high)
                 if reach < closed:
-                    sure[w] |= bit
+                    buffers[0, w] |= bit
                 elif away <= edge:
                     if not tail:
                         doubtful[n_doubtful] = (m << 12) | t
@@ -553,12 +558,11 @@ def _complete(
                         continue
                     for q in range(n_sets):
                         worst[q] = 0.0
-                    for i in range(n_used):
-                        x = sums[i] + values[used[i], m]
-                        if x + tail_high[used[i]] >= closed or -x - tail_low[used[i]] >= closed:
-                            g = tail_gains[used[i]]
+                    for s in range(n_samples):
+                        x = sums[s] + values[m, s]
+                        if x + tail_high[s] >= closed or -x - tail_low[s] >= closed:
                             for q in range(n_sets):
-                                a = abs(x + g[q])
+                                a = abs(x + by_set[end, s, q])
                                 worst[q] = a if a > worst[q] else worst[q]
                     lack = missing & ~((m % n_sets) | (m // n_sets))
                     own = 0
@@ -575,24 +579,23 @@ def _complete(
         if tail:
             lack = missing
             while True:
-                those = by_lack[missing, lack]
                 for w in range(n_words):
-                    part[w] = sure[w] & those[w]
-                n = _count_ones(part)
+                    buffers[2, w] = buffers[0, w] & by_lack[p, missing, lack, w]
+                n = _count_ones(buffers, 2, n_words)
                 if n:
                     lacks[lack] += n
                     q = bits_in[lack]
-                    number += n * ways[1, q]
-                    _add(part, planes[q], pending[q], added[q])
+                    number += n * ways[p, 1, q]
+                    _add(buffers, 2, n_words, planes, pending, q, added[q])
                     added[q] += 1
                 if lack == 0:
                     break
                 lack = (lack - 1) & missing
         else:
-            n = _count_ones(sure)
+            n = _count_ones(buffers, 0, n_words)
             if n:
                 number += n
-                _add(sure, planes[0], pending[0], added[0])
+                _add(buffers, 0, n_words, planes, pending, 0, added[0])
                 added[0] += 1
         numbers[t] = number
     return n_doubtful, visited
@@ -727,7 +730,7 @@ def search(
     by_rank = room_middle > 1
     n_words = (room_middle + 63) // 64
     n_lists = 1 << n_ranked
-    mids = np.zeros((n_samples, room_middle))
+    mids = np.zeros((room_middle, n_samples))
     below = np.zeros((n_samples if by_rank else 1, _RANKS + 1 if by_rank else 1, n_words), np.uint64)
     floors = np.zeros(n_samples)
     scales = np.zeros(n_samples)
@@ -744,9 +747,11 @@ def search(
     numbers = np.zeros(options, np.int64)
     whole = np.zeros(options, np.int64)
     planes = np.zeros((n_ranked + 1, 40, n_words), np.uint64)
-    pending = np.zeros((n_ranked + 1, 42, n_words), np.uint64)
+    pending = np.zeros((n_ranked + 1, 40, n_words), np.uint64)
     added = np.zeros(n_ranked + 1, np.int64)
-    buffers = np.zeros((3, n_words), np.uint64)
+    buffers = np.zeros((4, n_words), np.uint64)
+    left_sums = np.zeros(n_samples)
+    furthest = np.zeros(options)
     doubtful = np.empty(n_lists * room_middle * n_lists, np.int32)
 
     # completions of a left part by m free neurons over p inputs when q inputs are still unused: ways[p, m, q]
@@ -936,7 +941,7 @@ def search(
                             tail_high = high[end]
                             if not classes_known[p]:
                                 classes_known[p] = True
-                                _classes(p, n_mid, last, by_lack[p, :, :, :words], at_most[p, :, :words])
+                                _classes(p, n_mid, last, by_lack, at_most)
                             left_union[0] = 0
                             left_active[0] = 0
                             picked[0] = -1
@@ -944,23 +949,22 @@ def search(
                                 picked[level] += 1
                                 if picked[level] == 0:
                                     _bound(
-                                        partial[level],
-                                        by_set[level],
-                                        low[level],
-                                        high[level],
-                                        low[level + 1],
-                                        high[level + 1],
+                                        partial,
+                                        by_set,
+                                        low,
+                                        high,
+                                        level,
                                         n_samples,
                                         n_sets,
                                         closed,
-                                        outer[level],
-                                        inner[level],
+                                        outer,
+                                        inner,
                                     )
                                     if level == n_left - 1:
                                         if not built:
                                             built = True
+                                            _sums(gains, order, n_left, end, n_sets, mids)
                                             for s in range(n_samples):
-                                                _sums(gains, order, n_left, end, n_sets, s, mids[s])
                                                 lo = low[n_left, s] - low[end, s]
                                                 hi = high[n_left, s] - high[end, s]
                                                 lo -= 1e-9 * (1 + abs(lo))
@@ -968,42 +972,45 @@ def search(
                                                 floors[s] = lo
                                                 scales[s] = _RANKS / (hi - lo)
                                                 known[s] = False
-                                        free = last - n_left
                                         n_doubtful, more = _complete(
-                                            partial[level],
-                                            by_set[level],
-                                            low[n_left],
-                                            high[n_left],
-                                            outer[level],
-                                            inner[level],
+                                            p,
+                                            level,
+                                            end,
+                                            partial,
+                                            by_set,
+                                            low,
+                                            high,
+                                            outer,
+                                            inner,
                                             edge,
                                             closed,
                                             tail,
-                                            by_set[end - 1 + tail],
-                                            tail_low,
-                                            tail_high,
-                                            mids[:, :size],
+                                            mids,
+                                            size,
                                             floors,
                                             scales,
-                                            _RANKS,
-                                            below[:, :, :words],
+                                            below,
                                             known,
-                                            by_lack[p, :, :, :words],
-                                            at_most[p, :, :words],
+                                            by_lack,
+                                            at_most,
                                             left_union[level],
-                                            full_union,
                                             allowed - left_active[level],
-                                            ways[p, : free + 1],
+                                            last - n_left,
+                                            ways,
                                             bits_in,
-                                            numbers[:n_sets],
-                                            whole[:n_sets],
+                                            numbers,
+                                            whole,
                                             lacks,
                                             mid_hits,
                                             tail_hits,
-                                            planes[:, :, :words],
-                                            pending[:, :, :words],
+                                            planes,
+                                            pending,
                                             added,
-                                            buffers[:, :words],
+                                            buffers,
+                                            left_sums,
+                                            tail_low,
+                                            tail_high,
+                                            furthest,
                                             doubtful,
                                         )
                                         visited += more
@@ -1087,8 +1094,10 @@ def search(
                                 for q in range(p + 1):
                                     if added[q]:
                                         _empty(
-                                            planes[q, :, :words],
-                                            pending[q, :, :words],
+                                            planes,
+                                            pending,
+                                            q,
+                                            words,
                                             added[q],
                                             ways[p, tail, q],
                                             mid_hits,
