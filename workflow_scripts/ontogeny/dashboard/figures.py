@@ -314,6 +314,11 @@ def naming(records: Sequence[Record]) -> Search:
     return Search(blocks=tuple(levels.get(block, 1.0) for block in range(1, max(levels) + 1)), n_iter_block=per_block)
 
 
+def _row(*cells: str) -> str:
+    """Cells of equal width, for a font of equal widths; plotly would join ordinary spaces."""
+    return "".join(f"{cell:>10}" for cell in cells).replace(" ", "\u00a0")
+
+
 def tree_figure(block: Sequence[Record], scores: Mapping[int, UCBScore], search: Search) -> go.Figure:
     """The tree of one block: a row a node under its parent, with its change, R2 and clusters, and its UCB score."""
     places = tree_layout(block)
@@ -348,13 +353,13 @@ def tree_figure(block: Sequence[Record], scores: Mapping[int, UCBScore], search:
         depth, row = places[record.node]
         words = escaped(f"{record.node}  {mutation_text(record, search)}".replace("->", "→"))
         score = scores.get(record.node)
-        numbers = "" if score is None else f"{score.R2:.3f}   {score.cluster:.3f}   {score.ucb:.3f}"
+        numbers = "" if score is None else _row(f"{score.R2:.3f}", f"{score.cluster:.3f}", f"{score.ucb:.3f}")
         bold = ("<b>", "</b>") if record.node == chosen else ("", "")
         fig.add_annotation(x=depth, y=row, text=f"{bold[0]}{words}{bold[1]}", xanchor="left", xshift=13,
                            showarrow=False, font={"size": 11})  # fmt: skip
         fig.add_annotation(x=1, xref="paper", y=row, text=f"{bold[0]}{numbers}{bold[1]}", xanchor="right",
                            showarrow=False, font={"size": 11, "family": "DejaVu Sans Mono, monospace"})  # fmt: skip
-    fig.add_annotation(x=1, xref="paper", y=-0.9, text="R²      clusters   UCB", xanchor="right", showarrow=False,
+    fig.add_annotation(x=1, xref="paper", y=-0.9, text=_row("R²", "clusters", "UCB"), xanchor="right", showarrow=False,
                        font={"size": 11, "color": MUTED, "family": "DejaVu Sans Mono, monospace"})  # fmt: skip
     _layout(fig, 130 + 30 * len(block), legend_orientation="h", legend_y=0, legend_x=0, legend_yref="container",
             legend_yanchor="bottom")  # fmt: skip

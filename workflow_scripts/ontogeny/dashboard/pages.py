@@ -99,10 +99,13 @@ def _of_kind(results: Path, *kinds: str) -> list[RunFolder]:
     return [run for run in _runs(str(results)) if run.kind in kinds]
 
 
-def _choose_run(runs: Sequence[RunFolder], key: str, label: str = "run", index: int = 0) -> RunFolder:
+def _choose_run(
+    runs: Sequence[RunFolder], key: str, label: str = "run", index: int = 0, follow: bool = True
+) -> RunFolder:
+    """A run chosen by name; at first the one in the address (`follow`), or else the one at `index`."""
     names = [run.name for run in runs]
     asked = st.query_params.get("run")
-    place = names.index(asked) if asked in names and index == 0 else min(index, len(names) - 1)
+    place = names.index(asked) if follow and asked in names else index
     return runs[names.index(st.selectbox(label, names, index=place, key=key))]
 
 
@@ -271,7 +274,8 @@ def _judge(traced: list[RunFolder]) -> None:
                 with left:
                     runs = [_choose_run(traced, "judge", "left")]
                 with right:
-                    runs.append(_choose_run(traced, "judge right", "right", 1))
+                    other = next(place for place, run in enumerate(traced) if run.name != runs[0].name)
+                    runs.append(_choose_run(traced, "judge right", "right", other, follow=False))
             else:
                 runs = [_choose_run(traced, "judge")] * (1 if mode == modes[0] else 2)
     what = (
@@ -302,12 +306,14 @@ def _judge(traced: list[RunFolder]) -> None:
     drawn = [one.figure for one in found]
     if narrow and all(fig is not None for fig in drawn):
         drawn = list(figures.one_scale(drawn))
-    columns = st.columns(len(chosen), gap="large") if narrow else [st.container()]
-    for side, (one, fig, column) in enumerate(zip(found, drawn, columns)):
-        with column:
-            _html(one.text + one.control)
-            _plot(fig, f"picture {side}")
-            _html(one.table)
+    for row in ("text", "figure", "table"):
+        columns = st.columns(len(chosen), gap="large") if narrow else [st.container()]
+        for side, (one, fig, column) in enumerate(zip(found, drawn, columns)):
+            with column:
+                if row == "figure":
+                    _plot(fig, f"picture {side}")
+                else:
+                    _html(one.text + one.control if row == "text" else one.table)
 
 
 def _choose_epoch(run: RunFolder, place: str, last: bool) -> int | None:
@@ -377,25 +383,26 @@ def _dynamics(runs: list[RunFolder]) -> None:
     if not metrics:
         _say(f"The record of {run.name} holds no measurement yet.")
         return
-    with two:
-        metric = st.selectbox("metric", metrics, format_func=figures.metric_name, key=f"metric {run.name}")
-    known = list(frame.loc[frame["metric"] == metric, "layer"].unique())
-    with three:
-        layers = st.multiselect("layers (all, if none is chosen)", known, key=f"layers {run.name}") or known
     jumps = None
     try:
         jumps = data.read_jumps(run.folder)
     except OntogenyError as error:
         st.warning(markdown(error))
+    if jumps is not None and (len(record.runs) > 1 or name in set(jumps["run"])):
+        jumps = jumps[jumps["run"] == name]
+    with two:
+        place = metrics.index(_telling(metrics, jumps))
+        metric = st.selectbox(
+            "metric", metrics, index=place, format_func=figures.metric_name, key=f"metric {run.name} {name}"
+        )
+    known = list(frame.loc[frame["metric"] == metric, "layer"].unique())
+    with three:
+        layers = st.multiselect("layers (all, if none is chosen)", known, key=f"layers {run.name} {metric}") or known
+    every = False
     if jumps is None:
         st.caption("Jumps have not been looked for in this run yet.")
-    else:
-        jumps = jumps[jumps["run"] == name] if name in set(jumps["run"]) or len(record.runs) > 1 else jumps
-    every = (
-        len(jumps) > 0 and st.toggle("show jumps that are not believable too", key="all jumps")
-        if jumps is not None
-        else False
-    )
+    elif len(jumps):
+        every = st.toggle("show jumps that are not believable too", key="all jumps")
     _plot(figures.curves_figure(frame, layers, metric, jumps, every), "curves")
     if jumps is not None:
         part = jumps if every else jumps[jumps["believable"].astype(bool)]
@@ -424,6 +431,14 @@ def _dynamics(runs: list[RunFolder]) -> None:
     if notes:
         with st.expander(f"{len(notes)} notes on this record"):
             st.text("\n".join(notes[:200]))
+
+
+def _telling(metrics: Sequence[str], jumps: pd.DataFrame | None) -> str:
+    """The metric with the most believable jumps, the first where there are none."""
+    if jumps is None or not len(jumps):
+        return metrics[0]
+    counts = jumps.loc[jumps["believable"].astype(bool), "metric"].value_counts()
+    return max(metrics, key=lambda metric: (counts.get(metric, 0), -metrics.index(metric)))
 
 
 # Circuits
