@@ -27,7 +27,7 @@ from ontogeny.phase1 import RUN_LEVEL, Phase1
 
 ALPHA = 0.05
 MOST_FLIPS = 30
-_COLOURS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#b8a400", "#cc79a7", "#5f5f5f")
+_COLOURS = ((68, 1, 84), (65, 68, 135), (42, 120, 142), (34, 168, 132), (122, 209, 81), (214, 196, 30))
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 1000, 170, 62, 990, 8, 148
 _POINTS = 300
 _FARTHEST = 64.0
@@ -125,9 +125,14 @@ def _facts(config: Mapping[str, Any], plan: CapturePlan) -> list[tuple[str, str]
         ("data", f"{settings['task']['name']}: {listed(settings['task'], ['name'])}"),
         ("training", listed(settings["training"])),
         ("seed", str(settings["seed"])),
-        ("looked at", f"{kinds.count('jump')} jumps, {kinds.count('control')} quiet moments matched to them"),
+        ("looked at", f"{_count(kinds, 'jump')}, {_count(kinds, 'control', 'quiet moment')}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in config["versions"].items())),
     ]
+
+
+def _count(kinds: Sequence[str], kind: str, name: str | None = None) -> str:
+    number = kinds.count(kind)
+    return f"{number} {name or kind}{'' if number == 1 else 's'}"
 
 
 def _text(value: Any) -> str:
@@ -176,8 +181,7 @@ def _curve(
         at, measured = at[known], scale(measured[known])
         kept = np.unique(np.linspace(0, max(len(at) - 1, 0), min(len(at), _POINTS)).astype(int)) if len(at) else []
         points = " ".join(f"{x(at[k])},{y(measured[k])}" for k in kept)
-        colour = _COLOURS[round(place * 5 / max(len(lines) - 1, 5))] if len(lines) <= 8 else _COLOURS[place % 8]
-        drawn.append({"name": label, "points": points, "colour": colour})
+        drawn.append({"name": label, "points": points, "colour": _colour(place / max(len(lines) - 1, 1))})
     ticks = [{"y": y(v), "text": f"{10**v if log else v:.3g}"} for v in np.linspace(low, high, 4)]
     marks = [
         {"x": x(m.step), "jump": m.kind == "jump", "text": f"{'jump' if m.kind == 'jump' else 'quiet'}, step {m.step}"}
@@ -189,6 +193,14 @@ def _curve(
         "steps": [{"x": x(s), "text": f"{s:.0f}"} for s in np.linspace(first, last, 6)],
         "width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM,
     }  # fmt: skip
+
+
+def _colour(share: float) -> str:
+    """From dark (the first line) to light (the last)."""
+    place = min(max(share, 0.0), 1.0) * (len(_COLOURS) - 1)
+    low = min(int(place), len(_COLOURS) - 2)
+    mixed = (round(a + (place - low) * (b - a)) for a, b in zip(_COLOURS[low], _COLOURS[low + 1]))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
 # ---------------------------------------------------------------------------------------------------------- moments
@@ -209,7 +221,7 @@ def _moment(moment: Moment, changes: pd.DataFrame, flipped: pd.DataFrame) -> dic
     return {
         "anchor": f"{moment.kind}-{moment.step}",
         "title": f"{titles[moment.kind]} {moment.step}",
-        "reason": moment.reason[:1].upper() + moment.reason[1:] + ".",
+        "reason": f"Chosen because: {moment.reason}.",
         "steps": f"Before is step {moment.before}, during {moment.step}, after {moment.after}; {_quiet(here, changes)}",
         "sentences": _sentences(here, flips),
         "strip": _strip(ratios_of_run(here)),
@@ -356,9 +368,11 @@ def _controls(changes: pd.DataFrame, tables: Tables) -> list[str]:
         shares = end[column].astype(float).groupby(end["control"]).agg(["sum", "count"])
         names = {"none": "the network", "untrained": "untrained networks", "shuffled labels": "shuffled labels"}
         parts = [
-            f"{names[key]} {int(row['sum'])} of {int(row['count'])}" for key, row in shares.iterrows() if key in names
+            f"{label} {int(shares.loc[key, 'sum'])} of {int(shares.loc[key, 'count'])}"
+            for key, label in names.items()
+            if key in shares.index
         ]
-        said.append(f"{words} at the end of training: {'; '.join(sorted(parts, reverse=True))}.")
+        said.append(f"{words} at the end of training: {'; '.join(parts)}.")
     probes = tables.get("probes")
     if probes is not None and len(probes):
         last = probes[probes["step"] == probes["step"].max()]
