@@ -103,6 +103,21 @@ def test_other_jobs_cost_the_mean_and_lost_files_have_no_size(config, tmp_path):
     assert math.isnan(row_of(estimate_cost(config, measured=results), "plot_run")["disk_GB"])
 
 
+def test_files_are_found_where_a_study_is_named_like_a_folder(tmp_path, monkeypatch):
+    outputs = ("results/runs/net/circuits/history.csv",)
+    monkeypatch.setattr(cost, "planned_jobs", lambda *_: [Job("enumerate_circuits", "net", outputs)])
+    path, results = tmp_path / "config.yaml", tmp_path / "measured" / "results"
+    path.write_text("studies: {circuits: {kind: circuits, runs: {net: {seeds: 30}}}}")
+    made = runs_of(load_config({"studies": {"a": {"kind": "circuits", "runs": {"b": {"seeds": 10}}}}}))["b"]
+    (results / "runs" / "b" / "circuits").mkdir(parents=True)
+    (results / "runs" / "b" / "config.json").write_text(json.dumps({"run": "b", "settings": made.identity()}))
+    (results / "runs" / "b" / "circuits" / "history.csv").write_text("x" * 200)
+    measure(results, "enumerate_circuits", "b", 2.0)
+    row = row_of(estimate_cost(path, measured=results), "enumerate_circuits")
+    assert row["disk_GB"] * 1e9 == pytest.approx(600)
+    assert row["cpu_h"] * 3600 == pytest.approx(6 + JOB_START)
+
+
 def test_a_folder_without_benchmarks_is_named(config, tmp_path, capsys):
     with pytest.raises(OntogenyError, match="holds no benchmarks"):
         estimate_cost(config, measured=tmp_path)

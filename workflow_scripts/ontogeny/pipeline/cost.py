@@ -251,18 +251,25 @@ class _Measured:
     def _size(self, patterns: Iterable[str], job: str) -> float:
         """Bytes of the outputs of a measured job, NaN if none is there any more."""
         run = _run_of(job, self.runs) or job
-        study = job[: -len(run) - 1] if job != run else job
+        study = job.partition("/")[0]
         filled = (pattern.replace("{job}", job).replace("{run}", run).replace("{study}", study) for pattern in patterns)
         return float(sum(_bytes(self.root / path) for path in filled)) or math.nan
 
 
 def _patterns(job: Job, runs: Mapping[str, _About]) -> list[str]:
-    """The outputs of a job with its run, its study and its own name left open."""
+    """The outputs of a job with its own name, its run or its study left open, where they name the folder."""
     run = _run_of(job.name, runs)
-    if run is None:
-        return [path.replace(job.name, "{job}") for path in job.outputs]
-    study = runs[run].study
-    return [path.replace(f"/{study}/", "/{study}/", 1).replace(run, "{run}") for path in job.outputs]
+    study = job.name.partition("/")[0] if run is None else runs[run].study
+    names = {"{job}": job.name, "{study}/{run}": f"{study}/{run}", "{run}": run, "{study}": study}
+    return [_opened(path, names) for path in job.outputs]
+
+
+def _opened(path: str, names: Mapping[str, str | None]) -> str:
+    for sign, name in names.items():
+        opened, count = re.subn(rf"^(results/\w+/){re.escape(name or '')}(?=[/.])", rf"\g<1>{sign}", path)
+        if name and count:
+            return opened
+    return path
 
 
 def _bytes(path: Path) -> int:
