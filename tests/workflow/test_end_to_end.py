@@ -31,7 +31,17 @@ def test_every_target_is_there(finished):
         for suffix in ("png", "pdf", "csv"):
             assert (finished.results / "figures" / "tiny" / "tiny_mlp" / f"{name}.{suffix}").is_file()
     assert (finished.results / "figures" / "others" / "heatmaps" / "mlp_shallow_2_mnist.png").is_file()
+    assert (finished.results / "figures" / "tiny" / "change_kinds.png").is_file()
     assert not [path for path in finished.results.rglob("*") if ".part" in path.name or path.name == ".resume"]
+
+
+def test_the_links_of_every_page_lead_somewhere(finished):
+    pages = [finished.results / "pages" / name for name in ("index.html", "tiny/tiny_mlp.html")]
+    for page in pages:
+        links = re.findall(r'(?:href|src)="([^"#]+)"', page.read_text())
+        assert links
+        for link in links:
+            assert (page.parent / link).is_file(), (page, link)
 
 
 def test_every_picture_is_one(finished):
