@@ -12,6 +12,8 @@ again. At the end of every round all data and figures are the bytes of `whole`. 
 from __future__ import annotations
 
 import argparse
+import base64
+import contextlib
 import json
 import os
 import random
@@ -103,17 +105,13 @@ def covered(name: str, known: set[str]) -> bool:
 
 def being_made(folder: Path) -> set[str]:
     """What Snakemake has marked as incomplete: it makes these again before any rule reads them."""
-    import base64
-
     place = folder / ".snakemake" / "incomplete"
     found = set()
     for path in place.rglob("*") if place.is_dir() else ():
         if path.is_file() and path.name != "migration_underway":
             code = str(path.relative_to(place)).replace(os.sep, "").replace("@", "")
-            try:
+            with contextlib.suppress(ValueError):
                 found.add(base64.b64decode(code + "=" * (-len(code) % 4)).decode())
-            except (ValueError, UnicodeDecodeError):
-                pass
     return found
 
 

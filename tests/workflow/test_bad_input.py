@@ -7,6 +7,8 @@ import h5py
 import pytest
 import yaml
 
+from ontogeny.files import read_json, write_json
+
 RUN = "results/runs/tiny_mlp"
 
 
@@ -131,7 +133,7 @@ def test_activations_that_another_run_made_are_refused(copy):
 
 def test_a_run_of_another_version_is_refused(copy):
     config = copy.folder / RUN / "config.json"
-    config.write_text(config.read_text().replace("ontogeny-run/1", "ontogeny-run/0"))
+    write_json(config, read_json(config) | {"format": "ontogeny-run/0"})
     said = copy(f"{RUN}/activations.h5")
     assert said.refuses("config.json has format 'ontogeny-run/0'; this version reads 'ontogeny-run/1': train the run")
 

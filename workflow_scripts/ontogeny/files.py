@@ -2,16 +2,20 @@
 
 Every file that the project makes goes through `atomic`: it is written beside its destination under a fixed
 temporary name, flushed to the disk, and renamed. A reader sees the old file, or the new one, never a part.
+
+Records carry a seal, a digest of all of their content, which reading checks: what was damaged since is not read.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,9 @@ from ontogeny.errors import OntogenyError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+OPEN_SEAL = "seal:" + "0" * 64
+"""What stands for the seal in a text until `sealed` puts it in."""
+_SEAL = re.compile(r'"seal:([0-9a-f]{64})"')
 
 
 @contextmanager
@@ -37,6 +44,20 @@ def disk_errors(path: str | os.PathLike) -> Iterator[None]:
         if error.errno in _READ_ONLY:
             raise OntogenyError(f"cannot write {path}: {error.strerror}; make the folder writable") from error
         raise
+
+
+@contextmanager
+def read_errors(path: str | os.PathLike, what: str) -> Iterator[None]:
+    """Turn whatever a library raises on a broken file into one sentence that names `path`; `what` is wanted there."""
+    try:
+        yield
+    except OntogenyError:
+        raise
+    except FileNotFoundError:
+        raise OntogenyError(f"{path} does not exist") from None
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise OntogenyError(f"{path} is not {what} that can be read: {reason}") from None
 
 
 def _existing_parent(path: Path) -> Path:
@@ -101,8 +122,70 @@ def json_text(value: Any, indent: int | None = 2) -> str:
 
 
 def write_json(path: str | os.PathLike, value: Any, indent: int | None = 2) -> None:
-    """Write `value` as strict JSON (NaN becomes null), whole or not at all."""
-    write_text(path, json_text(value, indent))
+    """Write `value` as strict JSON (NaN becomes null), whole or not at all.
+
+    A record, an object with `metadata` or a `format`, gets the entry `seal` there, which `read_json` checks.
+    """
+    write_text(path, sealed(json_text(_with_open_seal(value), indent)))
+
+
+def _with_open_seal(value: Any) -> Any:
+    if not isinstance(value, dict) or not {"metadata", "format"} & value.keys():
+        return value
+    if isinstance(value.get("metadata"), dict):
+        return {**value, "metadata": {**value["metadata"], "seal": OPEN_SEAL}}
+    return {**value, "seal": OPEN_SEAL} if "format" in value else value
+
+
+def sealed(text: str) -> str:
+    """`text` with its open seal, if it has one, replaced by the digest of `text`."""
+    head, found, tail = text.rpartition(OPEN_SEAL)
+    return f"{head}seal:{hashlib.sha256(text.encode()).hexdigest()}{tail}" if found else text
+
+
+def _check_seal(text: str, path: str | os.PathLike) -> None:
+    for found in _SEAL.finditer(text):
+        start, stop = found.span(1)
+        opened = f"{text[:start]}{'0' * 64}{text[stop:]}"
+        if hashlib.sha256(opened.encode()).hexdigest() != found[1]:
+            raise OntogenyError(
+                f"{path} is damaged, or was edited: its content does not match its seal; make it again, or take out "
+                "the entry 'seal' if you edited it"
+            )
+
+
+def _without_seal(value: Any) -> Any:
+    for part in (value, value.get("metadata")) if isinstance(value, dict) else ():
+        if isinstance(part, dict) and str(part.get("seal")).startswith("seal:"):
+            del part["seal"]
+    return value
+
+
+def seal_of(text: str, arrays: Mapping[str, Any]) -> str:
+    """The seal, as JSON text, of NumPy arrays by name and of the `text` beside them: a digest of each."""
+    digests = {name: _array_digest(array) for name, array in sorted(arrays.items())}
+    return json.dumps({"text": hashlib.sha256(text.encode()).hexdigest(), "arrays": digests})
+
+
+def _array_digest(array: Any) -> str:
+    digest = hashlib.sha256(f"{array.dtype}{array.shape}".encode())
+    digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def check_seal(path: str | os.PathLike, seal: str | None, text: str, arrays: Mapping[str, Any]) -> None:
+    """Raise OntogenyError unless `seal` is that of `text` and, among others, of `arrays`."""
+    try:
+        found = json.loads(seal or "{}")
+        whole = found["text"] == hashlib.sha256(text.encode()).hexdigest() and all(
+            found["arrays"][name] == _array_digest(array) for name, array in arrays.items()
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        raise OntogenyError(
+            f"{path} is damaged or of another version: its content does not match its seal; delete it and run again"
+        )
 
 
 def read_text(path: str | os.PathLike) -> str:
@@ -122,10 +205,13 @@ def read_text(path: str | os.PathLike) -> str:
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Parse a JSON file; bare NaN and Infinity are accepted. Raises OntogenyError that says where it breaks."""
+    """Parse a JSON file; bare NaN and Infinity are accepted. A seal is checked, and taken out.
+
+    Raises OntogenyError that says where it breaks, or that it does not match its seal.
+    """
     text = read_text(path)
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) - 1
         what = "ends in the middle, as if it were cut off" if cut else f"is not JSON: {error.msg}"
@@ -135,6 +221,8 @@ def read_json(path: str | os.PathLike) -> Any:
         raise OntogenyError(f"{path} is nested too deeply to be a record") from None
     except ValueError as error:
         raise OntogenyError(f"{path} is not JSON that can be read: {error}") from None
+    _check_seal(text, path)
+    return _without_seal(value)
 
 
 def write_csv(path: str | os.PathLike, frame: Any) -> None:

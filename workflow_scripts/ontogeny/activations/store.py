@@ -59,6 +59,9 @@ class ActivationFile:
         self.identity = str(attributes.get("identity"))
         self.layers: dict[str, str] = json.loads(attributes.get("layers", "{}"))
         self.steps = sorted(int(name[5:]) for name in self._file if name.startswith("step_"))
+        for step in self.steps:
+            if self._file[f"step_{step}"].attrs["step"] != step:
+                raise ValueError(f"step_{step} is not the step that it tells of")
 
     @property
     @_told

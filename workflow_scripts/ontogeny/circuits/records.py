@@ -38,10 +38,13 @@ from ontogeny.circuits.enumeration import (
 )
 from ontogeny.circuits.masks import CANDIDATES, Circuit, CircuitSet, Layout
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import atomic, plain, read_text, write_csv
+from ontogeny.files import atomic, plain, read_errors, read_text, write_csv
 
 STATISTICS = ("mean_activation", "std_activation", "min_activation", "max_activation")
 """What is recorded of every active neuron of a circuit."""
+
+MOST_BYTES = 4 << 30
+"""A compressed record may unpack to so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -397,19 +400,17 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
     or the one that its first circuit shows.
     """
     path = Path(path)
-    try:
-        if path.suffix == ".gz" and path.is_file():
-            text = gzip.decompress(path.read_bytes()).decode("utf-8")
-        else:
-            text = read_text(path)
-    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
-        raise OntogenyError(f"{path} cannot be unpacked, as if it were cut off: {error}") from None
+    text = _unpacked(path) if path.suffix == ".gz" and path.is_file() else read_text(path)
     try:
         history = json.loads(text)
+    except (RecursionError, MemoryError):
+        raise OntogenyError(f"{path} is nested too deeply to be a record of circuits") from None
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) - 1 or "Unterminated" in error.msg
         what = "ends in the middle, as if it were cut off" if cut else f"is not JSON: {error.msg}"
         raise OntogenyError(f"{path} {what} (line {error.lineno}, column {error.colno})") from None
+    except ValueError as error:
+        raise OntogenyError(f"{path} is not JSON that can be read: {error}") from None
     if not isinstance(history, list):
         raise OntogenyError(
             f"{path} is not a record of circuits: a list of epochs is wanted, not {type(history).__name__}"
@@ -422,10 +423,14 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
         for key in ("epoch", "total_circuits", "outputs"):
             if key not in entry:
                 raise OntogenyError(f"{where} has no '{key}', which a record of circuits has at every epoch")
+        if not isinstance(entry["outputs"], list):
+            raise OntogenyError(f"'outputs' in {where} is not a list of outputs")
         for output in entry["outputs"]:
             for key in ("n_circuits", "avg_sparsity", "circuits"):
-                if key not in output:
+                if not isinstance(output, dict) or key not in output:
                     raise OntogenyError(f"an output in {where} has no '{key}'")
+            if not isinstance(output["circuits"], list):
+                raise OntogenyError(f"'circuits' of an output in {where} is not a list of circuits")
             for index, circuit in enumerate(output["circuits"]):
                 found = _circuit_sizes(circuit, f"circuit {index} in {where}")
                 wanted = wanted or found
@@ -435,6 +440,15 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
                         f"{list(wanted)}"
                     )
     return history
+
+
+def _unpacked(path: Path) -> str:
+    """The text of a gzip file. Raises OntogenyError if it is damaged, or unpacks to very much."""
+    with read_errors(path, "a gzip file, not cut off,"), gzip.open(path) as file:
+        data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise OntogenyError(f"{path} unpacks to more than {MOST_BYTES >> 30} GiB, too much for a record: split it")
+        return data.decode("utf-8")
 
 
 def _circuit_sizes(circuit: dict[str, Any], where: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import read_errors, read_text
 
 DIFFERENCES = ("central", "forward")
 _FEWEST = 10
@@ -77,7 +78,10 @@ def read_activity(
         if labels.shape != (neurons,):
             raise OntogenyError(f"{types or path}: there are {labels.size} types for {neurons} neurons: give each one")
         labels = np.unique(labels, return_inverse=True)[1]
-    activity = as_activity(Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t)))
+    try:
+        activity = as_activity(Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t)))
+    except OntogenyError as error:
+        raise OntogenyError(f"{path}: {error}") from None
     for note in check_activity(activity):
         if "at rest" in note or "blows up" in note:
             raise OntogenyError(f"{path}: {note}")
@@ -104,8 +108,10 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
             if name in ("u", "du", "W"):
                 single = arrays[name].dtype == np.float32
                 arrays[name] = np.asarray(arrays[name], np.float32 if single else np.float64)
-    except (ValueError, TypeError, OSError) as error:
-        raise OntogenyError(f"{path} is not an array of numbers: {str(error).splitlines()[0]}") from None
+    except OntogenyError:
+        raise
+    except Exception as error:
+        raise OntogenyError(f"{path} is not an array of numbers: {(str(error) or 'cut off').splitlines()[0]}") from None
     return arrays
 
 
@@ -125,8 +131,9 @@ def _labels(path: str | os.PathLike) -> np.ndarray:
     if not path.is_file():
         raise OntogenyError(f"{path} does not exist: give a text file with one type a neuron")
     if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False)
-    text = path.read_text(encoding="utf-8")
+        with read_errors(path, "an array of types"):
+            return np.load(path, allow_pickle=False)
+    text = read_text(path)
     return np.array([label.strip() for line in text.splitlines() for label in line.split(",") if label.strip()])
 
 

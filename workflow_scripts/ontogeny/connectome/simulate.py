@@ -189,8 +189,10 @@ def read_connectivity(path: str | os.PathLike) -> np.ndarray:
         else:
             matrix = np.loadtxt(path, delimiter=",", ndmin=2)
         matrix = np.asarray(matrix, dtype=np.float64)
-    except (ValueError, TypeError, OSError) as error:
-        reason = str(error).split("\n")[0]
+    except OntogenyError:
+        raise
+    except Exception as error:
+        reason = (str(error) or "cut off").split("\n")[0]
         raise OntogenyError(f"connectivity_file {path} is not a matrix of numbers: {reason}") from None
     return check_connectivity(matrix, f"connectivity_file {path}")
 

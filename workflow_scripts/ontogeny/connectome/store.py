@@ -8,7 +8,6 @@ import math
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.simulate import Activity
 from ontogeny.errors import OntogenyError
-from ontogeny.files import atomic, json_text
+from ontogeny.files import atomic, check_seal, json_text, read_errors, seal_of
 
 if TYPE_CHECKING:
     from ontogeny.connectome.fit import Fit
@@ -32,8 +31,9 @@ def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], abou
     from safetensors.numpy import save_file
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    text = json_text(dict(about), indent=None)
     with atomic(path) as part:
-        save_file(whole, part, metadata={"about": json_text(dict(about), indent=None)})
+        save_file(whole, part, metadata={"about": json.dumps([text, seal_of(text, whole)])})
 
 
 def read_arrays(
@@ -43,19 +43,17 @@ def read_arrays(
 
     Raises OntogenyError if the file is missing, damaged, or of another format.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    if not Path(path).is_file():
-        raise OntogenyError(f"{path} does not exist")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
-            if about.get("format") != wanted:
-                raise OntogenyError(f"{path} is not of the format {wanted}: delete it, and it is made again")
-            kept = [name for name in file.keys() if names is None or name in names]  # noqa: SIM118
-            return {name: file.get_tensor(name) for name in kept}, about
-    except (SafetensorError, ValueError, OSError) as error:
-        raise OntogenyError(f"{path} is damaged ({str(error).splitlines()[0]}): delete it and run again") from None
+    with read_errors(path, "a whole safetensors file"), safe_open(path, framework="numpy") as file:
+        text, seal = json.loads((file.metadata() or {}).get("about", '["{}", null]'))
+        about = json.loads(text)
+        if not isinstance(about, dict) or about.get("format") != wanted:
+            raise OntogenyError(f"{path} is not of the format {wanted}: delete it, and it is made again")
+        kept = [name for name in file.keys() if names is None or name in names]  # noqa: SIM118
+        arrays = {name: file.get_tensor(name) for name in kept}
+        check_seal(path, seal, text, arrays)
+        return arrays, about
 
 
 def save_activity(activity: Activity, path: str | os.PathLike) -> None:

@@ -6,7 +6,6 @@ A classifier is any `model(x) -> logits` in PyTorch, with inputs of any shape, u
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import atomic
+from ontogeny.files import atomic, read_errors
 from ontogeny.geometry.components import pca
 
 
@@ -347,13 +346,8 @@ def write_regions(path: str | os.PathLike, arrays: dict[str, np.ndarray]) -> Non
 
 def read_regions(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """The arrays that `write_regions` wrote. Raises OntogenyError if the file is none."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise OntogenyError(f"{path} does not exist") from None
-    except (OSError, ValueError, zipfile.BadZipFile):
-        raise OntogenyError(f"{path} holds no regions: draw the boundary again") from None
+    with read_errors(path, "an archive of regions"), np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def _median(values: np.ndarray, seed: int, resamples: int = 399) -> tuple[float, float, float]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import read_json, read_text
+from ontogeny.files import check_seal, read_json, read_text, seal_of
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.layouts import FORMAT, RawRun, RawTable, flat_place, runs_of, step_key
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, listed, quote, tidy, unique_name
@@ -206,9 +207,17 @@ def _parquet_runs(path: Path) -> list[RawRun]:
         if cells > MOST_VALUES:
             raise OntogenyError(f"{path} tells of {cells} values, and a record may have {MOST_VALUES}")
         table = file.read()
-        stamp = (table.schema.metadata or {}).get(b"ontogeny")
+        about = table.schema.metadata or {}
+        stamp, seal = about.get(b"ontogeny"), about.get(b"seal")
         frame = table.replace_schema_metadata(None).to_pandas()
+        if seal is not None:
+            check_seal(path, seal.decode(), (stamp or b"").decode(), {"frame": frame_hashes(frame)})
     return _with_metadata(_table_runs(frame, str(path)), stamp, path)
+
+
+def frame_hashes(frame: pd.DataFrame) -> np.ndarray:
+    """A hash of every row of a record's table, uint64."""
+    return pd.util.hash_pandas_object(frame, index=False).to_numpy()
 
 
 def _with_metadata(runs: list[RawRun], stamp: bytes | str | None, path: Path) -> list[RawRun]:
@@ -369,7 +378,11 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
         file.visititems(visit)
         stamp = groups.get("", {}).pop("ontogeny", None)
         if stamp is not None and stamp.shape == ():
-            return _own_hdf5(json.loads(stamp.asstr()[()]), groups, path)
+            text = stamp.asstr()[()]
+            arrays = {item.name: item[()] for items in groups.values() for item in items.values()}
+            if "seal" in stamp.attrs and stamp.attrs["seal"] != sha256(seal_of(text, arrays).encode()).hexdigest():
+                raise OntogenyError(f"{path} is damaged: its content does not match its seal; get a whole copy")
+            return _own_hdf5(json.loads(text), groups, path)
         metadata = {str(key): _attribute(value) for key, value in file.attrs.items()}
         tables = {
             name: {leaf: _dataset(item) for leaf, item in items.items() if item.ndim == 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import atomic, json_text, plain, write_csv, write_text
+from ontogeny.files import OPEN_SEAL, atomic, json_text, plain, seal_of, sealed, write_csv, write_text
 from ontogeny.phase1.layouts import FORMAT, without_reserved
-from ontogeny.phase1.read import SUFFIXES, phase1_from_frame
+from ontogeny.phase1.read import SUFFIXES, frame_hashes, phase1_from_frame
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, metric_order, quote, wide_table
 
 _REPEATED = ("loss", "grad_norm")
@@ -69,11 +70,11 @@ def phase1_json(record: Phase1) -> str:
     """The JSON text that `write_phase1` writes: one line a column, the same text for the same record."""
     runs = record.runs
     if len(runs) == 1:
-        return _run_json(record, runs[0]) + "\n"
+        return sealed(_run_json(record, runs[0], {"seal": OPEN_SEAL}) + "\n")
     return '{\n"experiments": [\n' + ",\n".join(_run_json(record, run) for run in runs) + "\n]\n}\n"
 
 
-def _run_json(record: Phase1, run: str) -> str:
+def _run_json(record: Phase1, run: str, more: dict[str, Any] | None = None) -> str:
     series: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for name, layer, metric, steps, values in record.each_series():
         if name == run:
@@ -96,7 +97,9 @@ def _run_json(record: Phase1, run: str) -> str:
     extra = {
         name: found for name, found in once.items() if name not in repeated or not np.isin(found[0], covered).all()
     }
-    metadata: dict[str, Any] = {"format": FORMAT, "run": run, **without_reserved(record.metadata_of(run))}
+    metadata: dict[str, Any] = {"format": FORMAT, "run": run, **without_reserved(record.metadata_of(run))} | (
+        more or {}
+    )
     if extra:
         table = wide_table(extra)
         metadata["run_level"] = {name: _listed(table[name].to_numpy()) for name in table}
@@ -157,7 +160,8 @@ def _write_parquet(path: Path, record: Phase1) -> None:
 
     table = pyarrow.Table.from_pandas(record.frame, preserve_index=False)
     about = json_text({"format": FORMAT, "runs": _about(record)}, indent=None)
-    table = table.replace_schema_metadata({b"ontogeny": about.encode("utf-8")})
+    seal = seal_of(about, {"frame": frame_hashes(record.frame)})
+    table = table.replace_schema_metadata({b"ontogeny": about.encode("utf-8"), b"seal": seal.encode()})
     with atomic(path) as part:
         parquet.write_table(table, part, compression="zstd")
 
@@ -170,6 +174,7 @@ def _write_hdf5(path: Path, record: Phase1) -> None:
     series: dict[tuple[str, str], dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for run, layer, metric, steps, values in record.each_series():
         series.setdefault((run, layer), {})[metric] = (steps, values)
+    arrays: dict[str, np.ndarray] = {}
     with atomic(path) as part, h5py.File(part, "w", track_order=True) as file:
         for number, ((run, layer), found) in enumerate(series.items()):
             item = by_run[run]
@@ -180,11 +185,11 @@ def _write_hdf5(path: Path, record: Phase1) -> None:
             for column in table:
                 leaf = column if _plain_word(column) else f"metric_{list(table).index(column)}_{number}"
                 item["metrics"][leaf] = column
-                group.create_dataset(
-                    leaf, data=table[column].to_numpy(), compression="gzip", shuffle=True, track_times=False
-                )
+                values = arrays[f"{group.name}/{leaf}"] = table[column].to_numpy()
+                group.create_dataset(leaf, data=values, compression="gzip", shuffle=True, track_times=False)
         text = json_text({"format": FORMAT, "runs": list(by_run.values())}, indent=None)
-        file.create_dataset("ontogeny", data=text, dtype=h5py.string_dtype("utf-8"), track_times=False)
+        stamp = file.create_dataset("ontogeny", data=text, dtype=h5py.string_dtype("utf-8"), track_times=False)
+        stamp.attrs["seal"] = hashlib.sha256(seal_of(text, arrays).encode()).hexdigest()
 
 
 def _plain_word(name: str) -> bool:
