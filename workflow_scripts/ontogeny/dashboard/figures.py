@@ -222,13 +222,11 @@ def one_scale(figures: Sequence[go.Figure]) -> list[go.Figure]:
     for fig in figures:
         for trace in fig.data:
             name = trace.yaxis or "y"
-            if (
-                trace.type in ("scatter", "bar")
-                and _axis(fig, name).range is None
-                and _axis(fig, name).visible is not False
-            ):
+            axis = _axis(fig, name)
+            free = axis.range is None and axis.visible is not False and axis.ticktext is None
+            if free and trace.type in ("scatter", "bar"):
                 values = [v for v in trace.y if isinstance(v, int | float) and math.isfinite(v)]
-                floor = [0.0] if trace.type == "bar" or _axis(fig, name).rangemode == "tozero" else []
+                floor = [0.0] if trace.type == "bar" or axis.rangemode == "tozero" else []
                 reach.setdefault(name, []).extend([*values, *floor])
     for fig in figures:
         for name, values in reach.items():

@@ -172,7 +172,9 @@ def picture(state: Stamp, what: str, sample: int = 0, narrow: bool = False) -> P
             "and trace the mechanism again"
         ) from None
     if narrow and found.figure is not None:
-        found = Picture(found.text, found.control, figures.stacked(found.figure), found.table)
+        found = Picture(
+            found.text, found.control, figures.stacked(found.figure, 560 if what == "Circuits" else 330), found.table
+        )
     return found
 
 
