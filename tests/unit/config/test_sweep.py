@@ -93,7 +93,6 @@ def test_a_bare_model_keeps_its_name_and_alike_keys_are_told_apart():
     assert list(alike) == ["r_ws1_wd0_ss1"]
 
 
-
 def test_one_value_more_renames_nothing():
     few = names({"grid": {"training.learning_rate": [0.1, 0.2]}})
     more = names({"grid": {"training.learning_rate": [0.05, 0.2, 0.1]}})
