@@ -22,7 +22,7 @@ import pandas as pd
 from ontogeny.connectome.policy import Record
 from ontogeny.connectome.search import read_records as read_search_records
 from ontogeny.errors import OntogenyError
-from ontogeny.files import read_json, read_table
+from ontogeny.files import read_table
 from ontogeny.judge.record import read_record
 from ontogeny.phase1 import Phase1, read_phase1
 from ontogeny.pipeline.overview import runs_in
@@ -233,19 +233,6 @@ def read_jumps(run: Path) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     return table_of(path, ("run", "layer", "metric", "step", "direction", "p_value", "believable"))
-
-
-@lru_cache(maxsize=256)
-def _json(state: Stamp) -> Any:
-    return read_json(state.path)
-
-
-def read_config(run: Path) -> dict[str, Any]:
-    """The settings a run was made by. Raises OntogenyError if they are missing or broken."""
-    config = _json(stamp(run / "config.json"))
-    if not isinstance(config, dict):
-        raise OntogenyError(f"{run / 'config.json'} holds no settings: delete it and run again")
-    return config
 
 
 def losses_in(record: Phase1) -> pd.DataFrame:

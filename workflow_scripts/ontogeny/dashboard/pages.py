@@ -18,6 +18,7 @@ from ontogeny.connectome.policy import UCB_C, Record, ucb_scores
 from ontogeny.dashboard import data, figures
 from ontogeny.dashboard.data import RunFolder, Stamp
 from ontogeny.errors import OntogenyError
+from ontogeny.files import read_json
 from ontogeny.phase1 import DIMENSIONALITY_METRICS, RUN_LEVEL
 from ontogeny.plotting.judge import (
     Picture,
@@ -635,7 +636,7 @@ def _fits(runs: list[RunFolder]) -> None:
         _say(f"The fit of {run.name} has no history yet.")
     metrics = run.folder / "connectome" / "metrics.json"
     if metrics.is_file():
-        values = data.read_json(metrics)
+        values = read_json(metrics)
         st.dataframe(
             pd.DataFrame({"metric": list(values), "value": [_short(v) for v in values.values()]}), hide_index=True
         )
