@@ -125,7 +125,7 @@ class CollapseAlarm:
         return f"the representation has {event} at step {self._since[0]} ({values} at step {step})"
 
     def verdict(self) -> dict[str, Any]:
-        """The outcome so far as JSON types: state ("never formed" while it is forming), events, criterion, low, high."""
+        """The outcome so far as JSON types: state ("never formed" while forming), events, criterion, low, high."""
         state = "never formed" if self.state == "forming" else self.state
         return {"state": state, "events": list(self.events), "criterion": self.criterion} | {
             "low": self.low,
