@@ -16,7 +16,6 @@ import argparse
 import copy
 import gzip
 import json
-import os
 import random
 import resource
 import sys
@@ -214,7 +213,7 @@ def config_target() -> Callable[[random.Random], str]:
     return attempt
 
 
-def bombs(folder: Path, kinds: list[Kind] = KINDS) -> dict[str, str]:
+def bombs(folder: Path, kinds: list[Kind] = KINDS, size: int = 5 << 30) -> dict[str, str]:
     """Files that claim or unpack to more than they are: what each reader says of each of them."""
     folder.mkdir(parents=True, exist_ok=True)
     deep = b"[" * 100_000
@@ -229,9 +228,9 @@ def bombs(folder: Path, kinds: list[Kind] = KINDS) -> dict[str, str]:
         path = folder / kind.name
         mine = {name: gzip.compress(data) for name, data in inputs.items()} if path.suffix == ".gz" else dict(inputs)
         if path.suffix == ".gz":
-            mine["gzip bomb"] = gzip.compress(bytes(5 << 30), 9) if os.environ.get("FUZZ_LARGE") else _gzip_bomb()
+            mine["gzip bomb"] = _gzip_bomb(size)
         if path.suffix == ".npz":
-            mine["zip bomb"] = _zip_bomb(folder / "bomb.npz")
+            mine["zip bomb"] = _zip_bomb(folder / "bomb.npz", size)
         if path.suffix == ".npy":
             header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }"
             mine["terabytes"] = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n"
@@ -258,12 +257,12 @@ def _told(function: Callable[[], str]) -> str:
         return traceback.format_exc(limit=-3)
 
 
-def _gzip_bomb(size: int = 5 << 30) -> bytes:
+def _gzip_bomb(size: int) -> bytes:
     """A gzip file of a few MiB that unpacks to `size` zeros: members of 64 MiB, one after the other."""
     return gzip.compress(bytes(64 << 20), 9) * (size // (64 << 20))
 
 
-def _zip_bomb(path: Path, size: int = 6 << 30) -> bytes:
+def _zip_bomb(path: Path, size: int) -> bytes:
     """An npz file of a few MiB whose array unpacks to `size` bytes of zeros."""
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,

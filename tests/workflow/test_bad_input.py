@@ -1,6 +1,5 @@
 """Bad input ends in one sentence that names file or key and the cure, without a traceback, and loses nothing."""
 
-import os
 import subprocess
 
 import h5py
@@ -136,23 +135,6 @@ def test_a_run_of_another_version_is_refused(copy):
     write_json(config, read_json(config) | {"format": "ontogeny-run/0"})
     said = copy(f"{RUN}/activations.h5")
     assert said.refuses("config.json has format 'ontogeny-run/0'; this version reads 'ontogeny-run/1': train the run")
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A function that mounts a file system of a size in KiB on a folder; it is taken off at the end."""
-    mounted = []
-
-    def mount(folder, options):
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("mounting needs root")
-        mounted.append(folder)
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_is_told_and_what_is_finished_is_kept(fresh, small_disk):

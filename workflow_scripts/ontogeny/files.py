@@ -27,6 +27,7 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 OPEN_SEAL = "seal:" + "0" * 64
 """What stands for the seal in a text until `sealed` puts it in."""
 _SEAL = re.compile(r'"seal:([0-9a-f]{64})"')
+_ONCE_A_SEAL = re.compile(r"(?=.{0,9}(?:sea|eal|al:)).{0,9}[0-9a-f]{40,}.{0,40}", re.DOTALL)
 
 
 @contextmanager
@@ -154,10 +155,14 @@ def _check_seal(text: str, path: str | os.PathLike) -> None:
             )
 
 
-def _without_seal(value: Any) -> Any:
+def _without_seal(value: Any, path: str | os.PathLike) -> Any:
+    """`value` without its seal. Raises OntogenyError if what was a seal is none any more."""
     for part in (value, value.get("metadata")) if isinstance(value, dict) else ():
-        if isinstance(part, dict) and str(part.get("seal")).startswith("seal:"):
-            del part["seal"]
+        for key, item in list(part.items()) if isinstance(part, dict) else ():
+            if isinstance(item, str) and _ONCE_A_SEAL.fullmatch(item):
+                if key != "seal" or not _SEAL.fullmatch(f'"{item}"'):
+                    raise OntogenyError(f"{path} is damaged: its seal is no seal any more; make it again")
+                del part[key]
     return value
 
 
@@ -202,6 +207,8 @@ def read_text(path: str | os.PathLike) -> str:
         ) from None
     except PermissionError:
         raise OntogenyError(f"{path} cannot be read: permission denied") from None
+    except OSError as error:
+        raise OntogenyError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def read_json(path: str | os.PathLike) -> Any:
@@ -222,7 +229,25 @@ def read_json(path: str | os.PathLike) -> Any:
     except ValueError as error:
         raise OntogenyError(f"{path} is not JSON that can be read: {error}") from None
     _check_seal(text, path)
-    return _without_seal(value)
+    return _without_seal(value, path)
+
+
+def most_unpacked(path: str | os.PathLike) -> int:
+    """The bytes that a compressed file may unpack to: 200 times its size, and 64 MiB at least.
+
+    What unpacks to more is no data but a bomb: text and numbers of records shrink to a fiftieth at most.
+    """
+    return max(64 << 20, 200 * Path(path).stat().st_size)
+
+
+def check_archive(path: str | os.PathLike) -> None:
+    """Raise OntogenyError if the zip file `path` (npz) claims to unpack to more than `most_unpacked`."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        claimed = sum(entry.file_size for entry in archive.infolist())
+    if claimed > most_unpacked(path):
+        raise OntogenyError(f"{path} claims to unpack to {claimed >> 20} MiB, far more than its size allows")
 
 
 def write_csv(path: str | os.PathLike, frame: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ontogeny.errors import OntogenyError
+from ontogeny.files import read_json, write_json
 from ontogeny.trajectory import Trajectory, checkpoint_path, load_checkpoint, weights_digest
 
 MODELS = ("mlp", "resnet", "transformer")
@@ -83,15 +84,15 @@ def test_a_checkpoint_of_another_run_is_refused(trained, tmp_path):
 
 def test_results_of_another_version_are_refused(trained, tmp_path):
     folder = copy_of(trained("mlp"), tmp_path)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "format": "ontogeny-run/0"}))
+    config = read_json(folder / "config.json")
+    write_json(folder / "config.json", {**config, "format": "ontogeny-run/0"})
     with pytest.raises(OntogenyError, match=r"format 'ontogeny-run/0'; this version reads 'ontogeny-run/1'"):
         Trajectory(folder)
 
 
 def test_replay_that_ends_elsewhere_is_an_error_or_a_warning_with_the_distance(trained, tmp_path, caplog):
     folder = copy_of(trained("mlp"), tmp_path)
-    text = (folder / "phase1.json").read_text()
+    text = json.dumps(read_json(folder / "phase1.json"))
     (folder / "phase1.json").write_text(text.replace(Trajectory(folder).digests[12], "0" * 32))
     with pytest.raises(OntogenyError, match="does not give the network that was trained"):
         Trajectory(folder).at(12)

@@ -38,13 +38,10 @@ from ontogeny.circuits.enumeration import (
 )
 from ontogeny.circuits.masks import CANDIDATES, Circuit, CircuitSet, Layout
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import atomic, plain, read_errors, read_text, write_csv
+from ontogeny.files import atomic, most_unpacked, plain, read_errors, read_text, write_csv
 
 STATISTICS = ("mean_activation", "std_activation", "min_activation", "max_activation")
 """What is recorded of every active neuron of a circuit."""
-
-MOST_BYTES = 4 << 30
-"""A compressed record may unpack to so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -445,9 +442,10 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
 def _unpacked(path: Path) -> str:
     """The text of a gzip file. Raises OntogenyError if it is damaged, or unpacks to very much."""
     with read_errors(path, "a gzip file, not cut off,"), gzip.open(path) as file:
-        data = file.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise OntogenyError(f"{path} unpacks to more than {MOST_BYTES >> 30} GiB, too much for a record: split it")
+        most = most_unpacked(path)
+        data = file.read(most + 1)
+        if len(data) > most:
+            raise OntogenyError(f"{path} unpacks to more than {most >> 20} MiB, far more than its size allows")
         return data.decode("utf-8")
 
 

@@ -139,7 +139,7 @@ def _expand_sweeps(raw: Any, files: list[Path]) -> tuple[Any, Origins]:
         if not (isinstance(study, dict) and isinstance(study.get("runs"), dict)):
             continue
         shared = study.get("sweep")
-        shortest = kinds.get(study.get("kind", "dynamics"))
+        shortest = kinds.get(str(study.get("kind", "dynamics")))
         runs: dict[Any, Any] = {}
         for key, run in study["runs"].items():
             own = run.get("sweep") if isinstance(run, dict) else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import read_errors, read_text
+from ontogeny.files import check_archive, read_errors, read_text
 
 DIFFERENCES = ("central", "forward")
 _FEWEST = 10
@@ -94,6 +94,7 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise OntogenyError(f"{path} does not exist: give a CSV, npy or npz file of activity")
     try:
         if path.suffix == ".npz":
+            check_archive(path)
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive}
             if "u" not in arrays and len(arrays) == 1:

@@ -22,6 +22,7 @@ import numpy as np
 
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import check_archive
 
 CONNECTIVITY_TYPES = ("lorentz", "gaussian", "low_rank", "file")
 DEFAULT_PARAMS = ((10.0, 1.0, 1.0), (10.0, 2.0, 1.0), (10.0, 1.0, 2.0), (10.0, 2.0, 2.0))
@@ -180,6 +181,7 @@ def read_connectivity(path: str | os.PathLike) -> np.ndarray:
         if path.suffix == ".npy":
             matrix = np.load(path, allow_pickle=False)
         elif path.suffix == ".npz":
+            check_archive(path)
             with np.load(path, allow_pickle=False) as archive:
                 names = list(archive)
                 name = "W" if "W" in names else names[0] if len(names) == 1 else None

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import atomic, read_errors
+from ontogeny.files import atomic, check_archive, read_errors
 from ontogeny.geometry.components import pca
 
 
@@ -346,8 +346,13 @@ def write_regions(path: str | os.PathLike, arrays: dict[str, np.ndarray]) -> Non
 
 def read_regions(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """The arrays that `write_regions` wrote. Raises OntogenyError if the file is none."""
-    with read_errors(path, "an archive of regions"), np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    with read_errors(path, "an archive of regions"):
+        check_archive(path)
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise OntogenyError(f"{path} holds something other than arrays: draw the boundary again")
+        return arrays
 
 
 def _median(values: np.ndarray, seed: int, resamples: int = 399) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
         sys.exit(1)
     finally:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
 
 
 def _open_log(log: Path | None) -> logging.Handler:
@@ -48,6 +49,7 @@ def _open_log(log: Path | None) -> logging.Handler:
         log.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(log, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logging.raiseExceptions = False  # a log that cannot be written stops no job
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False

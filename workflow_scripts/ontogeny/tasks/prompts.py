@@ -425,7 +425,7 @@ def _rows(file: Path) -> Iterable[tuple[int, dict[str, Any]]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
             raise OntogenyError(f"{file}, line {number}: one JSON object a line is wanted")

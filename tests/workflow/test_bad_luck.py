@@ -1,0 +1,86 @@
+"""Kills, full disks, two at once and wrong clocks: the pipeline says what happened, loses nothing, and goes on."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
+
+import kill
+
+RUN = "results/runs/tiny_mlp"
+LEAVES = ["project_pca", "cluster_activations", "compare_neurons", "plot_run", "list_experiments"]
+
+
+def test_killed_three_times_and_finished_the_files_are_the_same(fresh, finished, tmp_path):
+    (tmp_path / "whole").symlink_to(finished.folder)
+    (finished.folder / "done").touch()
+    records = fresh.folder / "resources" / "phase1"
+    found = kill.trial(
+        tmp_path, "tests/configs/tiny.yaml", 3, seed=5, low=6, high=20, project=fresh.project, records=records
+    )
+    (finished.folder / "done").unlink()
+    assert found["kills"] == 3
+    assert not any(found[kind] for kind in ("halves", "different", "failures")), found
+
+
+def full(folder):
+    """Fill what is left of the disk under `folder`; the file that does."""
+    filler = folder / ".filler"
+    with open(filler, "wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                continue
+    return filler
+
+
+def test_on_a_full_disk_every_rule_says_so_and_what_is_finished_stays(finished, fresh, small_disk):
+    small_disk(fresh.results, "size=64m")
+    shutil.copytree(finished.results, fresh.results, dirs_exist_ok=True)
+    shutil.copytree(finished.folder / ".snakemake" / "metadata", fresh.folder / ".snakemake" / "metadata")
+    before = {name: kill.content(path) for name, path in kill.made(fresh.folder).items()}
+    targets = [f"{RUN}/geometry/pca_variance.csv", f"{RUN}/geometry/clusters.csv", f"{RUN}/neurons/comparison.csv",
+               "results/figures/tiny/tiny_mlp/metrics.png", "results/tables/experiments.tsv"]  # fmt: skip
+    filler = full(fresh.results)
+    said = fresh(*targets, "--keep-going", "--forcerun", *LEAVES)
+    assert said.code != 0
+    for rule in LEAVES:
+        assert said.refuses(rf"{rule}.*: no disk space left while writing results/"), rule
+    kept = kill.made(fresh.folder)
+    assert [name for name, path in kept.items() if name in before and kill.content(path) != before[name]] == []
+    filler.unlink()
+    again = fresh(*targets)
+    assert again.code == 0, again.text
+    after = {name: kill.content(path) for name, path in kill.made(fresh.folder).items()}
+    assert after == before
+
+
+def test_a_second_call_in_the_same_folder_is_refused_and_disturbs_nothing(copy):
+    shutil.rmtree(copy.results / "figures")
+    first = subprocess.Popen(copy.command(), cwd=copy.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    locks = copy.folder / ".snakemake" / "locks"
+    while not (locks.is_dir() and list(locks.iterdir())) and first.poll() is None:
+        time.sleep(0.02)
+    second = copy()
+    assert first.wait() == 0
+    assert second.refuses("(?i)lock")
+    assert copy.plan().nothing_to_do
+
+
+def test_clocks_that_jump_lose_nothing_and_train_nothing(copy, finished):
+    """Files from the future or the past cost at most an analysis that is made again, to the same bytes."""
+    now = time.time()
+    for number, path in enumerate(sorted((copy.results / "runs").rglob("*"))):
+        os.utime(path, (now + (-1) ** number * 86400 * 400,) * 2)
+    assert "train_run" not in copy.plan().jobs
+    said = copy()
+    assert said.code == 0, said.text
+    assert not re.search("Traceback", said.text)
+    assert kill.different(copy.folder, finished.folder) == []
