@@ -6,8 +6,7 @@ PyTorch never loads it.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from ontogeny.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -24,11 +23,7 @@ _HOMES = {
 }
 __all__ = ["__version__", *sorted(_HOMES)]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'ontogeny' has no attribute '{name}'")
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -62,3 +62,11 @@ def test_the_digest_does_not_depend_on_where_the_project_lies(copy, tmp_path):
         cached.cache_clear()
     code.PACKAGE = SCRIPTS / "ontogeny"
     assert code.code_digest(SCRIPTS / "train_run.py") == here
+
+
+def test_names_that_packages_load_on_first_use_lead_to_their_modules():
+    from ontogeny.pipeline.code import _homes
+
+    assert _homes("ontogeny.neurons", "class_selectivity") == ("ontogeny.neurons.selectivity",)
+    assert _homes("ontogeny.jumps", "find_jumps") == ("ontogeny.jumps.report",)
+    assert _homes("ontogeny", "Trajectory") == ("ontogeny.trajectory.replay",)

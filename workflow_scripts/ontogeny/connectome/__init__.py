@@ -9,8 +9,7 @@ Names are looked up on first use, so that what needs no torch imports none.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from ontogeny.lazy import lazy_names
 
 _HOMES = {
     "Activity": "simulate",
@@ -53,11 +52,7 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,6 @@
 """The dashboard: a folder of results in a browser, live while training runs. Streamlit draws it (extra `dashboard`)."""
 
-import importlib
-from typing import Any
+from ontogeny.lazy import lazy_names
 
 _HOMES = {
     "Problem": "data",
@@ -14,12 +13,7 @@ _HOMES = {
     "serve": "server",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Loaded on first use: reading needs no Streamlit."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"ontogeny.dashboard.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ontogeny.dashboard' has no attribute '{name}'")
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 __all__ = list(_HOMES)

@@ -1,7 +1,6 @@
 """How a judge judges, measured: tokens, layers, matched pairs, neurons and circuits, each beside its control."""
 
-import importlib
-from typing import Any
+from ontogeny.lazy import lazy_names
 
 _HOMES = {
     "DeletionCurve": "attribution",
@@ -37,12 +36,7 @@ _HOMES = {
     "read_records": "record",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """What needs PyTorch is loaded on first use."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"ontogeny.judge.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ontogeny.judge' has no attribute '{name}'")
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 __all__ = list(_HOMES)

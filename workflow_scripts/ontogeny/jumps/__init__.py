@@ -2,29 +2,49 @@
 
 from ontogeny.jumps.detectors import DETECTORS, Detector, detect_jumps, z_score_flags
 from ontogeny.jumps.events import NOISE_FLOOR, Detection, Jump
+from ontogeny.lazy import lazy_names
 
 __all__ = ["DETECTORS", "NOISE_FLOOR", "Detection", "Detector", "Jump", "detect_jumps", "z_score_flags"]
 
-_ANALYSES = {
-    "calibration": ["FalseAlarms", "adjusted_p_values", "false_alarm_rate", "surrogate_p_values"],
-    "plan": ["CapturePlan", "Moment", "plan_captures", "read_plan", "write_plan"],
-    "report": ["JumpReport", "find_jumps", "read_jumps", "write_jumps"],
-    "validity": ["run_battery", "validity_command", "write_battery"],
-    "agreement": ["detector_agreement", "match_events"],
-    "characterise": ["JumpKinds", "characterise_jumps", "jump_kinds", "phase_table"],
-    "comparison": ["compare_groups", "holm", "jump_rates", "mixed_model", "searched_series"],
-    "convergence": ["Convergence", "Settling", "layer_convergence", "settling"],
-    "critical_periods": ["CriticalPeriods", "LossRelation", "find_critical_periods", "loss_relation"],
+_HOMES = {
+    "FalseAlarms": "calibration",
+    "adjusted_p_values": "calibration",
+    "false_alarm_rate": "calibration",
+    "surrogate_p_values": "calibration",
+    "CapturePlan": "plan",
+    "Moment": "plan",
+    "plan_captures": "plan",
+    "read_plan": "plan",
+    "write_plan": "plan",
+    "JumpReport": "report",
+    "find_jumps": "report",
+    "read_jumps": "report",
+    "write_jumps": "report",
+    "run_battery": "validity",
+    "validity_command": "validity",
+    "write_battery": "validity",
+    "detector_agreement": "agreement",
+    "match_events": "agreement",
+    "JumpKinds": "characterise",
+    "characterise_jumps": "characterise",
+    "jump_kinds": "characterise",
+    "phase_table": "characterise",
+    "compare_groups": "comparison",
+    "holm": "comparison",
+    "jump_rates": "comparison",
+    "mixed_model": "comparison",
+    "searched_series": "comparison",
+    "Convergence": "convergence",
+    "Settling": "convergence",
+    "layer_convergence": "convergence",
+    "settling": "convergence",
+    "CriticalPeriods": "critical_periods",
+    "LossRelation": "critical_periods",
+    "find_critical_periods": "critical_periods",
+    "loss_relation": "critical_periods",
 }
 """Analyses of tables of jumps and records, loaded on first use: detection alone needs neither pandas nor SciPy."""
 
-__all__ += sorted(name for names in _ANALYSES.values() for name in names)
+__all__ += sorted(_HOMES)
 
-
-def __getattr__(name: str):
-    for module, names in _ANALYSES.items():
-        if name in names:
-            from importlib import import_module
-
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -1,8 +1,6 @@
 """What single units do, measured after their nonlinearity, and how that changes in training."""
 
-import importlib
-from typing import Any
-
+from ontogeny.lazy import lazy_names
 from ontogeny.neurons.statistics import (
     NONLINEARITIES,
     apply_nonlinearity,
@@ -24,12 +22,7 @@ _HOMES = {
     "unit_health": "units",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """What needs PyTorch is loaded on first use."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"ontogeny.neurons.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ontogeny.neurons' has no attribute '{name}'")
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 __all__ = ["NONLINEARITIES", "apply_nonlinearity", "compare_neurons", "neuron_statistics", *_HOMES]

@@ -93,7 +93,8 @@ def _homes(module: str, name: str) -> tuple[str, ...]:
             for key, value in zip(node.keys, node.values):
                 if isinstance(key, ast.Constant) and key.value == name and isinstance(value, ast.Constant):
                     home = str(value.value)
-                    if home.startswith("ontogeny.") and _file(home) is not None:
+                    home = home if home.startswith("ontogeny.") else f"{module}.{home}"
+                    if _file(home) is not None:
                         return _homes(home, name)
     return (module,)
 

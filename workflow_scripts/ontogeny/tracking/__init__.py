@@ -7,8 +7,7 @@ need no PyTorch.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from ontogeny.lazy import lazy_names
 
 _HOMES = {
     "METRICS": "estimators",
@@ -37,11 +36,7 @@ __all__ = [
     "to_rows",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"ontogeny.tracking.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ontogeny.tracking' has no attribute '{name}'")
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
