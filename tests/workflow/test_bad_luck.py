@@ -11,6 +11,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
 
 import kill
+import pytest
+
+pytestmark = pytest.mark.slow
 
 RUN = "results/runs/tiny_mlp"
 LEAVES = ["project_pca", "cluster_activations", "compare_neurons", "plot_run", "list_experiments"]
