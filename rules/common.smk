@@ -46,5 +46,5 @@ def any_of(names):
 
 def memory_of_rules():
     """The memory in MB that a first attempt at every rule so far asks for."""
-    asked = {rule.name: rule.resources["mem_mb"].raw for rule in workflow.rules if "mem_mb" in rule.resources}
-    return {name: need(None, attempt=1) if callable(need) else need for name, need in sorted(asked.items())}
+    asked = {rule.name: rule.resources["mem_mb"] for rule in workflow.rules if "mem_mb" in rule.resources}
+    return {name: need.evaluate(None, attempt=1).value for name, need in sorted(asked.items())}
