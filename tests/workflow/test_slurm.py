@@ -98,7 +98,7 @@ def lines_of(path):
 
 
 def test_the_smoke_run_makes_the_same_bytes_as_a_workstation(cluster, project, tmp_path_factory):
-    said = cluster("all")
+    said = cluster("all", config=SMOKE)
     assert said.code == 0, said.text
     here = Pipeline(project, tmp_path_factory.mktemp("workstation"))
     said = here("phase1", "jumps", "activations", config=SMOKE)
