@@ -179,7 +179,7 @@ rule list_pages:
     log:
         "results/logs/list_pages.log",
     benchmark:
-        "results/benchmarks/list_pages.tsv"
+        "results/benchmarks/list_pages/all.tsv"
     conda:
         "../envs/cpu.yaml"
     threads: 1
