@@ -48,7 +48,17 @@ def test_validity_measures_a_detector_of_ones_own(tmp_path, capsys, monkeypatch)
     (tmp_path / "detector_of_ones_own.py").write_text("def never(values):\n    return []\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    arguments = ["validity", "--detector", "detector_of_ones_own:never", "--repeats", "2", "--lengths", "120", "--out", "battery"]
+    arguments = [
+        "validity",
+        "--detector",
+        "detector_of_ones_own:never",
+        "--repeats",
+        "2",
+        "--lengths",
+        "120",
+        "--out",
+        "battery",
+    ]
     assert main(arguments) == 0
     assert "false alarms" in capsys.readouterr().out
     assert (tmp_path / "battery" / "validity.csv").exists()
