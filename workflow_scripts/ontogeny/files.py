@@ -159,7 +159,7 @@ def _without_seal(value: Any, path: str | os.PathLike) -> Any:
     """`value` without its seal. Raises OntogenyError if what was a seal is none any more."""
     for part in (value, value.get("metadata")) if isinstance(value, dict) else ():
         for key, item in list(part.items()) if isinstance(part, dict) else ():
-            if isinstance(item, str) and _ONCE_A_SEAL.fullmatch(item):
+            if key == "seal" or (isinstance(item, str) and _ONCE_A_SEAL.fullmatch(item)):
                 if key != "seal" or not _SEAL.fullmatch(f'"{item}"'):
                     raise OntogenyError(f"{path} is damaged: its seal is no seal any more; make it again")
                 del part[key]
