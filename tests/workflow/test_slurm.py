@@ -1,7 +1,8 @@
 """The cluster profile on a real SLURM of one node: the smoke run, cancelled jobs, and limits of time and memory.
 
 The first test starts SLURM by `tests/slurm/slurm.sh`, which installs system packages and needs root. So it does this
-only where the variable ONTOGENY_SLURM is `install`; elsewhere these tests want a SLURM that already answers.
+only where the variable ONTOGENY_SLURM is `install`; elsewhere these tests want a SLURM that already answers. The two
+that take many minutes run where ONTOGENY_SLURM_LONG is set.
 """
 
 import os
@@ -22,6 +23,7 @@ SMOKE = "tests/configs/smoke.yaml"
 DATA = {".json", ".csv", ".h5", ".safetensors", ".parquet"}
 
 pytestmark = pytest.mark.slow
+takes_long = pytest.mark.skipif(not os.environ.get("ONTOGENY_SLURM_LONG"), reason="ONTOGENY_SLURM_LONG is not set")
 
 
 def slurm_answers():
@@ -97,6 +99,7 @@ def lines_of(path):
     return path.read_text().count("\n") if path.exists() else 0
 
 
+@takes_long
 def test_the_smoke_run_makes_the_same_bytes_as_a_workstation(cluster, project, tmp_path_factory):
     said = cluster("all", config=SMOKE)
     assert said.code == 0, said.text
@@ -123,6 +126,7 @@ def test_a_cancelled_training_goes_on_to_the_same_bytes(cluster, project, traini
     assert bytes_of(cluster.results) == bytes_of(here.results)
 
 
+@takes_long
 def test_a_training_that_outlasts_its_time_limit_goes_on_to_the_same_bytes(
     cluster, project, training, tmp_path_factory
 ):
