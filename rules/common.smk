@@ -45,6 +45,7 @@ def any_of(names):
 
 
 def memory_of_rules():
-    """The memory in MB that a first attempt at every rule so far asks for."""
+    """The memory in MB that a first attempt at every rule so far asks for, but for expressions of the command line."""
     asked = {rule.name: rule.resources["mem_mb"] for rule in workflow.rules if "mem_mb" in rule.resources}
-    return {name: need.evaluate(None, attempt=1).value for name, need in sorted(asked.items())}
+    stated = {name: need for name, need in sorted(asked.items()) if not isinstance(need.raw, str)}
+    return {name: need.evaluate(None, attempt=1).value for name, need in stated.items()}
