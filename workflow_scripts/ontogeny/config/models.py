@@ -391,7 +391,7 @@ class Analyses(Settings):
     """Everything that reads a trajectory. Changing a key here never trains anything again."""
 
     seeds: Literal["all", "first", "none"] = Field(
-        "all",
+        "first",
         description="Seeds of a run whose captured moments are looked at: activations, geometry, neurons, features, "
         "interventions. Jumps are found in all of them.",
     )
