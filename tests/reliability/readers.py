@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 import torch
@@ -25,7 +24,7 @@ from ontogeny.connectome.search import read_records as read_search
 from ontogeny.connectome.simulate import ActivitySettings, read_connectivity, simulate_activity
 from ontogeny.connectome.store import load_activity, save_activity
 from ontogeny.errors import OntogenyError
-from ontogeny.files import read_json, read_table, write_csv, write_json
+from ontogeny.files import read_json, read_table, write_csv, write_hdf5, write_json
 from ontogeny.geometry.boundary import read_regions, write_regions
 from ontogeny.judge.record import FORMAT as MECHANISM
 from ontogeny.judge.record import read_record
@@ -103,13 +102,12 @@ def _checkpoint(path: Path) -> None:
 
 def _activations(path: Path) -> None:
     store = {"compression": "gzip", "shuffle": True, "fletcher32": True}
-    with h5py.File(path, "w") as file:
+    with write_hdf5(path) as file:
         file.attrs["format"], file.attrs["run"], file.attrs["identity"] = ACTIVATIONS, "test", "abc"
         file.attrs["layers"] = json.dumps({"first": "0", "second": "2"})
 
         def put(name: str, values: np.ndarray) -> None:
-            data = file.create_dataset(name, data=values, **store)
-            data.attrs["sha256"] = hashlib.sha256(values.tobytes()).hexdigest()
+            file.create_dataset(name, data=values, **store)
 
         put("probe/inputs", _rng().normal(size=(8, 3)).astype(np.float32))
         put("probe/labels", np.arange(8))

@@ -4,12 +4,25 @@ import json
 import math
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 from ontogeny.errors import OntogenyError, nearest, unknown
-from ontogeny.files import atomic, json_text, read_json, read_table, read_tables, write_csv, write_json, write_text
+from ontogeny.files import (
+    append_seal,
+    atomic,
+    json_text,
+    open_hdf5,
+    read_json,
+    read_table,
+    read_tables,
+    write_csv,
+    write_hdf5,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -89,3 +102,25 @@ def test_unknown_names_are_met_with_the_nearest():
     assert nearest("MLP_Shalow", ["mlp_shallow", "vit"]) == "mlp_shallow"
     assert nearest("zzz", ["mlp"]) is None
     assert "and 60 more" in str(unknown("run", "x", [f"run{i}" for i in range(100)]))
+
+
+def test_hdf5_is_sealed_before_the_library_sees_it(tmp_path):
+    path = tmp_path / "data.h5"
+    with write_hdf5(path) as file:
+        file["a/x"] = np.arange(5)
+    with open_hdf5(path) as file, h5py.File(path) as again:
+        assert file["a/x"][()].tolist() == again["a/x"][()].tolist() == [0, 1, 2, 3, 4]
+    whole = path.read_bytes()
+    for broken in (whole[:300] + b"x" + whole[300:], whole[:-1], whole[:-200], b"", b"\0" * 81):
+        path.write_bytes(broken)
+        with pytest.raises(OntogenyError, match=r"data.h5 is damaged.*make it again"):
+            open_hdf5(path)
+    with pytest.raises(OntogenyError, match=r"data.h5 does not exist"):
+        open_hdf5(tmp_path / "absent" / "data.h5")
+    path.write_bytes(whole)
+    with h5py.File(path, "a") as file:
+        file["a/y"] = 1
+    with pytest.raises(OntogenyError, match="cut off or edited"):
+        open_hdf5(path)
+    append_seal(path)
+    open_hdf5(path).close()

@@ -27,6 +27,7 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 OPEN_SEAL = "seal:" + "0" * 64
 """What stands for the seal in a text until `sealed` puts it in."""
 _SEAL = re.compile(r'"seal:([0-9a-f]{64})"')
+_FOOT = b"\nontogeny-sha256:"
 _ONCE_A_SEAL = re.compile(r"(?=.{0,9}(?:sea|eal|al:)).{0,9}[0-9a-f]{40,}.{0,40}", re.DOTALL)
 
 
@@ -191,6 +192,60 @@ def check_seal(path: str | os.PathLike, seal: str | None, text: str, arrays: Map
         raise OntogenyError(
             f"{path} is damaged or of another version: its content does not match its seal; delete it and run again"
         )
+
+
+def append_seal(path: str | os.PathLike) -> None:
+    """Append to a file a digest of all of its bytes. Readers of HDF5 skip what follows their data."""
+    with open(path, "r+b") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0, os.SEEK_END)
+        file.write(_FOOT + digest.encode())
+
+
+def ends_in_seal(path: str | os.PathLike) -> bool:
+    """Whether a file ends in a seal of `append_seal`. Raises OntogenyError if what precedes the seal was damaged."""
+    with open(path, "rb") as file:
+        left = max(0, file.seek(0, os.SEEK_END) - len(_FOOT) - 64)
+        file.seek(left)
+        foot = file.read()
+        if not foot.startswith(_FOOT):
+            return False
+        file.seek(0)
+        digest = hashlib.sha256()
+        while left and (chunk := file.read(min(left, 1 << 20))):
+            digest.update(chunk)
+            left -= len(chunk)
+    if foot.removeprefix(_FOOT) != digest.hexdigest().encode():
+        raise OntogenyError(f"{path} is damaged: its bytes do not match the seal at its end; make it again")
+    return True
+
+
+@contextmanager
+def write_hdf5(path: str | os.PathLike, track_order: bool = False) -> Iterator[Any]:
+    """Yield an `h5py.File` to fill; it is sealed with `append_seal`, and at `path` once the block succeeds."""
+    import h5py
+
+    with atomic(path) as part:
+        with h5py.File(part, "w", track_order=track_order) as file:
+            yield file
+        append_seal(part)
+
+
+def open_hdf5(path: str | os.PathLike) -> Any:
+    """An `h5py.File` that `write_hdf5` made, to be read.
+
+    Its seal is checked before the HDF5 library sees it, which may never end on a damaged file. Raises OntogenyError if
+    it is missing, damaged, cut off or carries no seal.
+    """
+    import h5py
+
+    with read_errors(path, "an HDF5 file"):
+        if not ends_in_seal(path):
+            raise OntogenyError(
+                f"{path} is damaged, or of another version: it does not end in its seal, so that it was cut off or "
+                "edited; make it again"
+            )
+        return h5py.File(path, "r")
 
 
 def read_text(path: str | os.PathLike) -> str:

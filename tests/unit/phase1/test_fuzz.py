@@ -89,7 +89,7 @@ def test_cut_and_flipped_files(tmp_path, suffix):
     broken = tmp_path / f"broken{suffix}"
     broken.write_bytes(b"")
     assert isinstance(attempt(broken), str)
-    for length in rng.integers(1, len(good), 60):
+    for length in rng.integers(1, len(good), 6 if suffix == ".h5" else 60):
         broken.write_bytes(good[:length])
         attempt(broken)
     for _ in range(150):
@@ -136,6 +136,17 @@ def test_a_small_file_that_claims_to_be_huge_is_refused(tmp_path):
         file.create_dataset("a/step", data=[0, 1])
         file["a/loop"] = file["a"]
     attempt(path)
+
+
+def test_hdf5_that_the_library_never_ends_with_is_refused_in_time(tmp_path, monkeypatch):
+    from ontogeny.phase1 import read
+
+    path = tmp_path / "others.h5"
+    with h5py.File(path, "w") as file:
+        file["a/step"], file["a/stable_rank"] = [0, 1], [1.0, 2.0]
+    assert isinstance(attempt(path), Phase1)
+    monkeypatch.setattr(read, "HDF5_SECONDS", 0)
+    assert "HDF5 does not come to an end" in attempt(path)
 
 
 def test_text_that_would_unfold_in_memory_is_refused(tmp_path, monkeypatch):

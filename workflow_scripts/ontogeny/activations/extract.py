@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from hashlib import sha256
 
 import h5py
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from ontogeny.activations.store import FORMAT
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import atomic
+from ontogeny.files import write_hdf5
 from ontogeny.models import readout_layer, without_fast_path
 from ontogeny.progress import Progress
 from ontogeny.tracking.capture import ActivationCapture
@@ -48,13 +47,13 @@ def extract_activations(
     inputs, labels = trajectory.probe
     steps = sorted(set(steps))
     progress = Progress(len(steps), f"activations of {trajectory.run}")
-    with atomic(path) as part, h5py.File(part, "w", track_order=False) as file:
+    with write_hdf5(path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["run"] = trajectory.run
         file.attrs["identity"] = trajectory.config["identity"]
         file.attrs["layers"] = json.dumps(chosen)
         for name, values in (("probe/inputs", inputs.cpu().numpy()), ("probe/labels", labels.cpu().numpy())):
-            file.create_dataset(name, data=values, **_STORAGE).attrs["sha256"] = sha256(values.tobytes()).hexdigest()
+            file.create_dataset(name, data=values, **_STORAGE)
         for done, (step, learner) in enumerate(trajectory.walk(steps), start=1):
             group = file.create_group(f"step_{step}")
             group.attrs["step"] = step
@@ -70,7 +69,7 @@ _STORAGE = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "flet
 def _write_step(
     group: h5py.Group, model: nn.Module, inputs: Tensor, layers: dict[str, str], dtype: np.dtype, chunk: int
 ) -> None:
-    offset, seals = 0, {name: sha256() for name in layers}
+    offset = 0
 
     def write(name: str, activation: Tensor) -> None:
         values = activation.cpu().numpy()
@@ -80,9 +79,7 @@ def _write_step(
             shape = (len(inputs), *values.shape[1:])
             group.create_dataset(name, shape, dtype, chunks=(min(chunk, len(inputs)), *values.shape[1:]), **_STORAGE)
             group[name].attrs["path"] = layers[name]
-        values = values.astype(dtype)
-        group[name][offset : offset + len(values)] = values
-        seals[name].update(values.tobytes())
+        group[name][offset : offset + len(values)] = values.astype(dtype)
 
     was_training = model.training
     model.eval()
@@ -90,8 +87,6 @@ def _write_step(
         for offset in range(0, len(inputs), chunk):
             model(inputs[offset : offset + chunk])
     model.train(was_training)
-    for name, seal in seals.items():
-        group[name].attrs["sha256"] = seal.hexdigest()
 
 
 def _write_readout(group: h5py.Group, model: nn.Module, inputs: Tensor, chunk: int) -> None:
@@ -117,5 +112,4 @@ def _write_readout(group: h5py.Group, model: nn.Module, inputs: Tensor, chunk: i
     values = {"features": np.concatenate(taken), "weight": weight.detach().cpu().numpy()}
     values["bias"] = np.zeros(len(weight), np.float32) if bias is None else bias.detach().cpu().numpy()
     for name, value in values.items():
-        value = value.astype(np.float32)
-        group.create_dataset(name, data=value, **_STORAGE).attrs["sha256"] = sha256(value.tobytes()).hexdigest()
+        group.create_dataset(name, data=value.astype(np.float32), **_STORAGE)

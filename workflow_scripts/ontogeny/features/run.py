@@ -26,7 +26,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.features.attention import attention_maps, attention_rollout, head_statistics
 from ontogeny.features.attribution import METHODS, cascading_control
 from ontogeny.features.filters import filter_evolution, first_layer_filters, preferred_input, top_inputs
-from ontogeny.files import atomic
+from ontogeny.files import write_hdf5
 from ontogeny.jumps.plan import Moment
 from ontogeny.models import detect_architecture
 from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
@@ -93,7 +93,7 @@ def features_of_run(
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("attributions", "heads")}
     progress = Progress(len(shown) + 3, f"features of {trajectory.run}")
     by_name = {place.name: networks[place.step] for place in shown}
-    with atomic(path) as part, h5py.File(part, "w", track_order=False) as file:
+    with write_hdf5(path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["run"] = trajectory.run
         file.attrs["identity"] = trajectory.config["identity"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import glob
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import check_seal, read_json, read_text, seal_of
+from ontogeny.files import check_seal, ends_in_seal, read_json, read_text, seal_of
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.layouts import FORMAT, RawRun, RawTable, flat_place, runs_of, step_key
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, listed, quote, tidy, unique_name
@@ -27,6 +29,8 @@ SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet")
 MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
 MOST_CONTAINERS = 5_000_000
+HDF5_SECONDS = 20
+"""How long reading an HDF5 file that carries no seal may take, and a second more a MiB."""
 
 OnProblem = Literal["drop", "stop"]
 
@@ -360,6 +364,9 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
     import h5py
 
     _must_hold_bytes(path)
+    with _foreign_errors(path, "HDF5"):
+        if not ends_in_seal(path):
+            _must_end(path)
     with _foreign_errors(path, "HDF5"), h5py.File(path, "r") as file:
         total = 0
         groups: dict[str, dict[str, Any]] = {}
@@ -412,6 +419,21 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
         for name, columns in layers.items()
     }
     return runs_of({**lists, "metadata": metadata}, str(path))
+
+
+def _must_end(path: Path) -> None:
+    """Raise OntogenyError if the HDF5 library hangs or dies on a file: it is tried in a process of its own first."""
+    program = Path(__file__).with_name("touch_hdf5.py")
+    limit = HDF5_SECONDS + path.stat().st_size / 2**20
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", str(program), str(path.absolute()), str(MOST_VALUES)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=limit, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise OntogenyError(f"{path} is damaged: HDF5 does not come to an end with it; get a whole copy") from None
+    if done.returncode < 0:
+        raise OntogenyError(f"{path} is damaged: HDF5 breaks down over it; get a whole copy")
 
 
 def _own_hdf5(stamp: dict, groups: dict[str, dict[str, Any]], path: Path) -> list[RawRun]:

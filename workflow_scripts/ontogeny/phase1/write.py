@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import OPEN_SEAL, atomic, json_text, plain, seal_of, sealed, write_csv, write_text
+from ontogeny.files import OPEN_SEAL, atomic, json_text, plain, seal_of, sealed, write_csv, write_hdf5, write_text
 from ontogeny.phase1.layouts import FORMAT, without_reserved
 from ontogeny.phase1.read import SUFFIXES, frame_hashes, phase1_from_frame
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, metric_order, quote, wide_table
@@ -175,7 +175,7 @@ def _write_hdf5(path: Path, record: Phase1) -> None:
     for run, layer, metric, steps, values in record.each_series():
         series.setdefault((run, layer), {})[metric] = (steps, values)
     arrays: dict[str, np.ndarray] = {}
-    with atomic(path) as part, h5py.File(part, "w", track_order=True) as file:
+    with write_hdf5(path, track_order=True) as file:
         for number, ((run, layer), found) in enumerate(series.items()):
             item = by_run[run]
             group_name = _group_name(layer, number, taken=file, single=len(by_run) == 1)

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 from statsmodels.stats.proportion import proportion_confint
 
-from ontogeny.files import disk_errors
+from ontogeny.files import disk_errors, open_hdf5
 from ontogeny.plotting.interventions import (
     plot_ablation,
     plot_interpolation,
@@ -50,7 +50,7 @@ def draw_features(pictures: str | os.PathLike, tables: Tables, folder: str | os.
     pictures: the file of `ontogeny.features.run`; tables: its tables by name.
     """
     drawn: dict[str, tuple[Figure, pd.DataFrame]] = {}
-    with h5py.File(pictures) as file:
+    with open_hdf5(pictures) as file:
         drawn["attributions"] = plot_attribution_grid(file, tables["attribution_control"], title)
         drawn["randomised layers"] = plot_cascade(tables["attribution_control"], title)
         drawn["preferred inputs"] = plot_preferred(file, tables["top_inputs"], tables["top_inputs_control"], title)
