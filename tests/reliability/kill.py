@@ -3,10 +3,11 @@
     python tests/reliability/kill.py FOLDER --kills 50 --seed 0
 
 Works in FOLDER: `whole` is finished undisturbed, `killed` is started, killed with SIGKILL (Snakemake, its jobs and
-their children together) after a random time, unlocked, and started again, until it is done; then from the start again,
-until there were enough kills. After every kill all files that a later rule could read are looked at: each has to be
-whole, byte for byte what `whole` has there, or be one that Snakemake's own record or the next plan knows to be made
-again. At the end of every round all data and figures are the bytes of `whole`. Exits with 1 if they are not.
+their children together) after random seconds of their CPU, so that a busy machine makes no difference, unlocked, and
+started again, until it is done; then from the start again, until there were enough kills. After every kill all files
+that a later rule could read are looked at: each has to be whole, byte for byte what `whole` has there, or be one that
+Snakemake's own record or the next plan knows to be made again. At the end of
+every round all data and figures are the bytes of `whole`. Exits with 1 if they are not.
 """
 
 from __future__ import annotations
@@ -126,35 +127,58 @@ def started(folder: Path, config: str, project: Path) -> subprocess.Popen:
     )
 
 
+def cpu_seconds(group: int) -> float:
+    """What the processes of a group, and those of their children that ended, have used of the CPU."""
+    ticks = 0
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            told = place.read_text().rpartition(")")[2].split()
+            if int(told[2]) == group:
+                ticks += sum(map(int, told[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def ended(process: subprocess.Popen, seconds: float) -> bool:
+    """Wait until a process ends, or has used `seconds` of CPU with its group; whether it ended."""
+    while process.poll() is None:
+        if cpu_seconds(process.pid) >= seconds:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def unlock(folder: Path) -> None:
+    """Take off the locks of a call that was killed, as `--unlock` does."""
+    shutil.rmtree(folder / ".snakemake" / "locks", ignore_errors=True)
+
+
 def kill(process: subprocess.Popen) -> None:
     """SIGKILL to Snakemake, its jobs and their children at once."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def finish(folder: Path, config: str, project: Path = ROOT) -> str:
-    """Unlock and finish; what Snakemake said, if it failed."""
-    call(folder, config, "--unlock", project=project)
-    said = call(folder, config, project=project)
-    return said.stdout if said.returncode else ""
+def undisturbed(base: Path, config: str, project: Path = ROOT, records: Path | None = None) -> Path:
+    """The folder `whole` in `base`, in which a configuration is finished; it is made if it is not there."""
+    whole = base / "whole"
+    if not (whole / "done").exists():
+        shutil.rmtree(whole, ignore_errors=True)
+        whole.mkdir(parents=True)
+        _records(whole, records)
+        said = call(whole, config, project=project)
+        if said.returncode:
+            raise SystemExit(said.stdout[-3000:])
+        (whole / "done").touch()
+    return whole
 
 
 def trial(
     base: Path, config: str, kills: int, seed: int, low: float, high: float, deadline: float = float("inf"),
     project: Path = ROOT, records: Path | None = None,
 ) -> dict:  # fmt: skip
-    """Kill until `kills` times or until `deadline` (time.monotonic); what came of it."""
+    """Kill after `low` to `high` CPU seconds, until `kills` times or `deadline` (time.monotonic); what came of it."""
     rng = random.Random(seed)
-    base.mkdir(parents=True, exist_ok=True)
-    whole = base / "whole"
-    if not (whole / "done").exists():
-        shutil.rmtree(whole, ignore_errors=True)
-        whole.mkdir()
-        _records(whole, records)
-        said = call(whole, config, project=project)
-        if said.returncode:
-            raise SystemExit(said.stdout[-3000:])
-        (whole / "done").touch()
+    whole = undisturbed(base, config, project, records)
     found = {"kills": 0, "rounds": 0, "jobs_hit": 0, "halves": [], "different": [], "failures": [], "seconds": []}
     while found["kills"] < kills and time.monotonic() < deadline:
         folder = base / "killed"
@@ -165,21 +189,18 @@ def trial(
             process = started(folder, config, project)
             last = found["kills"] >= kills or time.monotonic() >= deadline
             wait = rng.uniform(low, high)
-            try:
-                code = process.wait(None if last else wait)
-            except subprocess.TimeoutExpired:
+            if not ended(process, float("inf") if last else wait):
                 kill(process)
                 found["kills"] += 1
                 found["seconds"].append(round(wait, 2))
                 known = being_made(folder)
                 found["jobs_hit"] += bool(known)
                 found["halves"] += [(found["kills"], name) for name in half_files(folder, whole, known)]
-                unlocked = call(folder, config, "--unlock", project=project)
-                if unlocked.returncode:
-                    found["failures"].append((found["kills"], unlocked.stdout[-2000:]))
-                print(f"kill {found['kills']} after {wait:.1f} s, {len(known)} files being made", flush=True)
+                unlock(folder)
+                done = len(made(folder))
+                print(f"kill {found['kills']} after {wait:.1f} s, {len(known)} of {done} files being made", flush=True)
                 continue
-            if code:
+            if process.returncode:
                 found["failures"].append((found["kills"], (folder / "said.txt").read_text()[-2000:]))
             break
         found["rounds"] += 1
@@ -202,8 +223,8 @@ def main() -> int:
     parser.add_argument("--config", default=SMOKE, help="a configuration, relative to the project")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--low", type=float, default=3, help="shortest time until a kill, seconds")
-    parser.add_argument("--high", type=float, default=30, help="longest time until a kill, seconds")
+    parser.add_argument("--low", type=float, default=8, help="least CPU seconds of Snakemake and its jobs until a kill")
+    parser.add_argument("--high", type=float, default=30, help="most CPU seconds until a kill")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no more kills after this time")
     given = parser.parse_args()
     deadline = time.monotonic() + 60 * given.minutes

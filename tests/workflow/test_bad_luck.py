@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
 
+import disk
 import kill
 import pytest
 
@@ -38,19 +39,6 @@ def test_killed_twice_and_finished_the_files_are_the_same(fresh, finished, tmp_p
     assert not any(found[kind] for kind in ("halves", "different", "failures")), found
 
 
-def full(folder):
-    """Fill what is left of the disk under `folder`; the file that does."""
-    filler = folder / ".filler"
-    with open(filler, "wb", buffering=0) as file:
-        for size in (1 << 16, 1 << 12, 1):
-            try:
-                while True:
-                    file.write(bytes(size))
-            except OSError:
-                continue
-    return filler
-
-
 def test_on_a_full_disk_every_rule_says_so_and_what_is_finished_stays(finished, fresh, small_disk):
     small_disk(fresh.results, "size=64m")
     shutil.copytree(finished.results, fresh.results, dirs_exist_ok=True)
@@ -61,7 +49,7 @@ def test_on_a_full_disk_every_rule_says_so_and_what_is_finished_stays(finished, 
     for pattern in LEAVES.values():
         for path in fresh.folder.glob(pattern):
             path.unlink()
-    filler = full(fresh.results)
+    filler = disk.fill(fresh.results)
     said = fresh(*targets, "--keep-going")
     assert said.code != 0
     for rule in LEAVES:
