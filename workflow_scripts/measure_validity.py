@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from ontogeny.jumps.validity import load_detector, run_battery, write_battery
+from ontogeny.jumps.validity import load_detector, run_battery
 from ontogeny.pipeline import job
+from ontogeny.plotting.validity import write_battery
 
 with job(snakemake) as (_, output, params):
     detector = load_detector(snakemake.wildcards.detector)

@@ -14,11 +14,7 @@ from ontogeny.files import write_text
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status. A user's mistake is one sentence on standard error."""
-    parser = _parser()
-    given, rest = parser.parse_known_args(arguments)
-    if rest and given.command is not _validity:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    given.rest = rest
+    given = _parser().parse_args(arguments)
     try:
         return given.command(given) or 0
     except OntogenyError as error:
@@ -53,7 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("--out", help="write all of them as one .json, .csv, .h5 or .parquet")
     summary.set_defaults(command=_phase1)
 
-    validity = commands.add_parser("validity", help="measure a detector's false alarms and recall", add_help=False)
+    validity = commands.add_parser("validity", help="measure a detector's false alarms and recall")
+    validity.add_argument("--detector", default="step", help="its name, or module:function of your own (step)")
+    validity.add_argument("--out", default="validity", help="folder for the table and the figure (validity)")
+    validity.add_argument("--repeats", type=int, default=100, help="series of each kind (100)")
+    validity.add_argument("--seed", type=int, default=0, help="of the random series (0)")
+    validity.add_argument("--lengths", type=int, nargs="+", default=[200, 1000], help="points of a series (200 1000)")
+    validity.add_argument("--further", action="store_true", help="also try the further families of nulls")
     validity.set_defaults(command=_validity)
 
     show = commands.add_parser("show", help="tell all about one run: settings, outcome, jumps, files, time")
@@ -182,9 +184,15 @@ def _phase1(given: argparse.Namespace) -> None:
 
 
 def _validity(given: argparse.Namespace) -> None:
-    from ontogeny.jumps.validity import validity_command
+    from ontogeny.jumps.validity import load_detector, run_battery, verdict
+    from ontogeny.plotting.validity import write_battery
 
-    validity_command(given.rest)
+    detector = load_detector(given.detector)
+    table = run_battery(detector, given.lengths, given.repeats, given.seed, further=given.further)
+    for line in verdict(table):
+        print(line)
+    for path in write_battery(table, given.out):
+        print(path)
 
 
 if __name__ == "__main__":

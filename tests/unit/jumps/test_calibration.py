@@ -6,9 +6,10 @@ from scipy.stats import false_discovery_control
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps import DETECTORS, adjusted_p_values, detect_jumps, false_alarm_rate
-from ontogeny.jumps.calibration import phase_randomised, stepless_surrogates, surrogate_p_values, tail_p_values
+from ontogeny.jumps.calibration import surrogate_p_values, tail_p_values
 from ontogeny.jumps.multiscale import highest_scores
 from ontogeny.jumps.series import NULLS
+from ontogeny.jumps.surrogates import phase_randomised, stepless_surrogates
 
 
 def test_phase_randomised_keeps_the_spectrum():

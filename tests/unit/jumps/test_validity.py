@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from ontogeny.cli import main
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps import run_battery, validity_command
+from ontogeny.jumps import run_battery
 from ontogeny.jumps.series import FURTHER_NULLS, NULLS, planted
 from ontogeny.jumps.validity import load_detector, rate_interval, verdict, wilson_interval
 
@@ -59,7 +60,7 @@ def test_the_command_writes_table_and_figure(tmp_path, capsys):
     arguments = ["--out", str(tmp_path / "v"), "--repeats", "2", "--seed", "1", "--lengths", "120"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        assert validity_command([*arguments, "--detector", "mine:last"]) == 0
+        assert main(["validity", *arguments, "--detector", "mine:last"]) == 0
     assert "false alarms" in capsys.readouterr().out
     for name in ("validity.csv", "validity_figure.png", "validity_figure.pdf"):
         assert (tmp_path / "v" / name).stat().st_size > 500
@@ -78,5 +79,7 @@ def test_wrong_detectors_end_in_a_sentence(name, message):
 def test_wrong_settings_end_in_a_sentence():
     with pytest.raises(OntogenyError, match="repeats"):
         run_battery("step", repeats=0)
+    with pytest.raises(OntogenyError, match="seed"):
+        run_battery("step", seed=-1)
     with pytest.raises(OntogenyError, match="no length"):
         run_battery("step", lengths=(3,))

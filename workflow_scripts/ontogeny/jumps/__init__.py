@@ -1,6 +1,7 @@
 """Jumps: abrupt, lasting changes in a series of measurements, each a claim with a known false-alarm rate."""
 
-from ontogeny.jumps.detectors import DETECTORS, Detector, detect_jumps, z_score_flags
+from ontogeny.jumps.detection import detect_jumps
+from ontogeny.jumps.detectors import DETECTORS, Detector, z_score_flags
 from ontogeny.jumps.events import NOISE_FLOOR, Detection, Jump
 from ontogeny.lazy import lazy_names
 
@@ -9,7 +10,6 @@ __all__ = ["DETECTORS", "NOISE_FLOOR", "Detection", "Detector", "Jump", "detect_
 _HOMES = {
     "FalseAlarms": "calibration",
     "adjusted_p_values": "calibration",
-    "false_alarm_rate": "calibration",
     "surrogate_p_values": "calibration",
     "CapturePlan": "plan",
     "Moment": "plan",
@@ -20,9 +20,8 @@ _HOMES = {
     "find_jumps": "report",
     "read_jumps": "report",
     "write_jumps": "report",
+    "false_alarm_rate": "validity",
     "run_battery": "validity",
-    "validity_command": "validity",
-    "write_battery": "validity",
     "detector_agreement": "agreement",
     "match_events": "agreement",
     "JumpKinds": "characterise",

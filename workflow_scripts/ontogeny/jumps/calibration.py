@@ -1,4 +1,4 @@
-"""How far a jump can be believed: p-values against surrogates and against the battery, false-alarm rates, and
+"""How far a jump can be believed: p-values against surrogates and against the shipped table of the battery, and
 false discovery rates over many series.
 """
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
@@ -15,51 +15,10 @@ from typing import Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, normal_events, resolve_detector
+from ontogeny.jumps.detectors import DETECTORS, Detector, normal_events
+from ontogeny.jumps.surrogates import stepless_surrogates
 
 TABLE = "false_alarms.json"
-
-
-def phase_randomised(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` series (count, n) with the amplitude spectrum of x (n,) and random phases (Theiler et al. 1992)."""
-    n = x.size
-    spectrum = np.fft.rfft(x)
-    turned = np.abs(spectrum) * np.exp(2j * np.pi * rng.random((count, spectrum.size)))
-    turned[:, 0] = spectrum[0]
-    if n % 2 == 0:
-        turned[:, -1] = np.abs(spectrum[-1]) * np.where(rng.random(count) < 0.5, 1.0, -1.0)
-    return np.fft.irfft(turned, n, axis=1)
-
-
-def stepless_surrogates(
-    series: np.ndarray, places: Sequence[int], count: int, rng: np.random.Generator, reach: int = 40
-) -> np.ndarray:
-    """`count` series (count, n) like `series` (n,) but without its changes at the indices `places`.
-
-    The change between points is replaced, at each place, by the median change around it. The changes are divided
-    by their local median magnitude (over `reach` to each side), phase-randomised, multiplied by it again, and
-    summed. So colour, drift and changing variance stay, while the changes and all other structure go.
-    """
-    change = np.diff(series)
-    for place in places:
-        around = change[max(place - 9, 0) : place + 8]
-        change[place - 1] = np.median(around)
-    drift = np.median(change)
-    away = change - drift
-    scale = _running_median(np.abs(away), reach)
-    least = 0.05 * np.mean(np.abs(away))
-    if not least > 0:
-        return np.tile(series[0] + np.concatenate([[0.0], np.cumsum(change)]), (count, 1))
-    scale = np.maximum(scale, least)
-    drawn = phase_randomised(away / scale, count, rng) * scale + drift
-    return series[0] + np.concatenate([np.zeros((count, 1)), np.cumsum(drawn, axis=1)], axis=1)
-
-
-def _running_median(x: np.ndarray, reach: int, stride: int = 8) -> np.ndarray:
-    """Median over `reach` points to each side, worked out at every `stride`-th point and interpolated."""
-    at = np.arange(0, x.size, stride)
-    values = [np.median(x[max(i - reach, 0) : i + reach + 1]) for i in at]
-    return np.interp(np.arange(x.size), at, values)
 
 
 def surrogate_p_values(
@@ -141,7 +100,8 @@ def _stored() -> dict[str, Any]:
     return json.loads(text)["detectors"]
 
 
-def _entry(name: str, settings: dict[str, Any], length: int) -> dict[str, Any] | None:
+def stored_entry(name: str, settings: dict[str, Any], length: int) -> dict[str, Any] | None:
+    """What the shipped table holds of a detector with these settings, at the nearest length; None if nothing."""
     stored = _stored().get(name)
     if stored is None or name not in DETECTORS or stored["settings"] != settings:
         return None
@@ -156,7 +116,7 @@ def battery_p_values(scores: Sequence[float], length: int, name: str, settings: 
     continued by a power law; p = 1 - exp(-rate x length). NaN where the table does not hold the detector with
     these settings.
     """
-    entry = _entry(name, settings, length)
+    entry = stored_entry(name, settings, length)
     if entry is None:
         return np.full(len(scores), np.nan)
     exceed = entry["exceedance"]
@@ -166,49 +126,6 @@ def battery_p_values(scores: Sequence[float], length: int, name: str, settings: 
     beyond = rate[-1] + exceed["slope"] * (logs - at[-1])
     rates = np.exp(np.where(logs > at[-1], beyond, inside))
     return np.clip(-np.expm1(-rates * length / 1000), 1e-12, 1.0)
-
-
-def false_alarm_rate(
-    detector: str | Callable[..., Any] = "step",
-    length: int = 1000,
-    *,
-    repeats: int = 20,
-    seed: int = 0,
-    **settings: Any,
-) -> FalseAlarms:
-    """Measured false alarms of a detector in series of about `length` points.
-
-    For a registered detector with its default settings these are the numbers that ship with the package. For any
-    other they are measured, with `repeats` series of each null, once in a process for the same settings.
-    """
-    name, entry = resolve_detector(detector)
-    settings = check_settings(name, entry, settings)
-    stored = _entry(name, settings, length) if isinstance(detector, str) else None
-    if stored is not None:
-        return FalseAlarms(**stored["false_alarms"], stored=True)
-    length = int(min(max(length, 2 * entry.shortest, 100), 2000))
-    return _measured(entry, json.dumps(settings, sort_keys=True, default=repr), length, repeats, seed, _Held(settings))
-
-
-class _Held:
-    """Settings that a cache compares by their text, given beside."""
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self.settings = settings
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@functools.lru_cache(maxsize=64)
-def _measured(entry: Detector, text: str, length: int, repeats: int, seed: int, held: _Held) -> FalseAlarms:
-    from ontogeny.jumps.validity import run_battery, summarise_false_alarms
-
-    table = run_battery(entry, lengths=(length,), repeats=repeats, seed=seed, planted=False, settings=held.settings)
-    return FalseAlarms(**summarise_false_alarms(table, length), stored=False)
 
 
 def adjusted_p_values(p_values: Sequence[float], tests: int | None = None, method: str = "bh") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The registry of detectors, and `detect_jumps`, which runs one of them, or a user's own, on a series.
+"""The registry of detectors.
 
 To add a detector: write a function that takes a finite float64 series (n,) and its settings as keyword
 arguments with defaults, and returns events; add one entry to `DETECTORS`. An event is an index (the first
@@ -17,15 +17,8 @@ from typing import Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.jumps.events import (
-    LONGEST_GAP,
-    NOISE_FLOOR,
-    Detection,
-    Jump,
-    above_floor,
-    as_series,
-    level_change,
-)
+from ontogeny.jumps.events import level_change
+from ontogeny.jumps.surrogates import phase_randomised
 
 Events = Iterable[Any]
 
@@ -187,8 +180,6 @@ def likelihood_ratio(
     either side. A split fires when it is the highest within `window` and exceeds the 1 - `alpha` quantile of the
     highest score in `surrogates` of the linearly detrended series (Theiler et al. 1992).
     """
-    from ontogeny.jumps.calibration import phase_randomised
-
     _positive(window=window, alpha=alpha, surrogates=surrogates)
     n = series.size
     if n < 2 * window:
@@ -252,84 +243,6 @@ DETECTORS: dict[str, Detector] = {
     "likelihood_ratio": Detector(likelihood_ratio, "two-window likelihood ratio against surrogates", 40),
 }
 """The detectors, by name."""
-
-
-def detect_jumps(
-    values: Any,
-    steps: Any = None,
-    detector: str | Callable[..., Events] = "step",
-    *,
-    noise_floor: float = NOISE_FLOOR,
-    surrogates: int = 0,
-    surrogate_seed: int = 0,
-    **settings: Any,
-) -> Detection:
-    """Find abrupt, lasting changes in a series.
-
-    values: numbers (n,), one for each logged step; steps: the logged steps (n,), rising, 0..n-1 if not given.
-    detector: a name in `DETECTORS`, or a function of a series that returns events (see this module).
-    noise_floor: least change, relative to the magnitude of the values around it, that can be a jump.
-    surrogates: when above 0, p-values come from that many surrogates of the series itself
-    (`calibration.surrogate_p_values`, with the seed `surrogate_seed`). Otherwise they come from the battery of
-    nulls (`calibration.battery_p_values`): the chance that a series of this length without a jump, of the families
-    tried, holds a score as high; NaN for a detector or settings that the stored battery does not hold.
-    settings: the detector's own.
-
-    NaN and infinities are left out, as if those steps had not been logged (`.missing` counts them); a change
-    across more than four of them in a row cannot be placed and is not reported, but noted. Constant series give none.
-    A series too short for the detector gives none and `.abstained` says why.
-
-    Returns a `Detection`: a list of `Jump` in order of step. Raises OntogenyError for values or settings that
-    are no such thing.
-    """
-    series, places = as_series(values, steps)
-    name, entry = resolve_detector(detector)
-    settings = check_settings(name, entry, settings)
-    if not 0 <= noise_floor < 1:
-        raise OntogenyError(f"noise_floor = {noise_floor} is not a relative change: give a number from 0 to below 1")
-    kept = np.flatnonzero(np.isfinite(series))
-    finite = np.ascontiguousarray(series[kept])
-    told = {"detector": name, "settings": settings, "length": series.size, "missing": series.size - finite.size}
-    reason = abstention(finite, entry)
-    if reason:
-        return Detection(abstained=reason, **told)
-    if np.ptp(finite) <= noise_floor * np.max(np.abs(finite)):
-        return Detection(**told)
-    events = normal_events(entry.function(finite, **settings), finite, name)
-    events, notes = _reportable(events, finite, kept, places, noise_floor)
-    p_values = np.full(len(events), np.nan)
-    if events:
-        from ontogeny.jumps import calibration
-
-        if surrogates:
-            p_values = calibration.surrogate_p_values(finite, events, entry, settings, surrogates, surrogate_seed)
-        else:
-            p_values = calibration.battery_p_values([e[1] for e in events], finite.size, name, settings)
-    jumps = [
-        Jump(places[kept[i]].item(), int(kept[i]), float(size), "up" if size > 0 else "down", float(score), float(p))
-        for (i, score, size), p in zip(events, p_values)
-    ]
-    return Detection(jumps, notes=notes, **told)
-
-
-def _reportable(
-    events: list[tuple[int, float, float]],
-    finite: np.ndarray,
-    kept: np.ndarray,
-    places: np.ndarray,
-    noise_floor: float,
-) -> tuple[list[tuple[int, float, float]], list[str]]:
-    """Events above the noise floor that can be placed, and notes on those that cannot."""
-    chosen, notes = [], []
-    for i, score, size in events:
-        if not above_floor(finite, i, size, noise_floor):
-            continue
-        missing = kept[i] - kept[i - 1] - 1
-        if missing > LONGEST_GAP:
-            notes.append(f"a change at step {places[kept[i]]} spans {missing} missing values, so it is left out")
-            continue
-        chosen.append((i, score, size))
-    return chosen, notes
 
 
 def resolve_detector(detector: str | Callable[..., Events] | Detector) -> tuple[str, Detector]:

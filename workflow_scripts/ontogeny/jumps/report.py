@@ -13,9 +13,11 @@ import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
-from ontogeny.jumps.calibration import adjusted_p_values, false_alarm_rate
-from ontogeny.jumps.detectors import check_settings, detect_jumps, resolve_detector
+from ontogeny.jumps.calibration import adjusted_p_values
+from ontogeny.jumps.detection import detect_jumps
+from ontogeny.jumps.detectors import check_settings, resolve_detector
 from ontogeny.jumps.events import NOISE_FLOOR
+from ontogeny.jumps.validity import false_alarm_rate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from ontogeny.jumps.characterise import characterise_jumps, jump_kinds, phase_ta
 from ontogeny.jumps.comparison import compare_groups, jump_rates, mixed_model
 from ontogeny.jumps.convergence import layer_convergence
 from ontogeny.jumps.critical_periods import find_critical_periods, loss_relation
-from ontogeny.jumps.detectors import detect_jumps
+from ontogeny.jumps.detection import detect_jumps
 from ontogeny.jumps.report import JumpReport
 from ontogeny.phase1 import write_phase1
 from ontogeny.phase1.record import RUN_LEVEL, Phase1

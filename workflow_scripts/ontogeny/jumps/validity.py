@@ -1,24 +1,26 @@
 """The validity battery: does a detector find changes that are there, and only those?
 
 `run_battery` tries a detector on series without a jump (`series.NULLS`) and with one (`series.planted`), and gives
-one tidy table. `validity_command` is what a command line calls.
+one tidy table; `false_alarm_rate` sums it up.
 """
 
 from __future__ import annotations
 
-import argparse
+import functools
 import importlib
+import json
 import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, detect_jumps, resolve_detector
+from ontogeny.jumps.calibration import FalseAlarms, stored_entry
+from ontogeny.jumps.detection import detect_jumps
+from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
 from ontogeny.jumps.series import BACKGROUNDS, FURTHER_NULLS, NULLS, planted
 
 if TYPE_CHECKING:
@@ -99,6 +101,8 @@ def run_battery(
 
     name, entry = resolve_detector(detector)
     settings = check_settings(name, entry, dict(settings or {}))
+    if seed < 0:
+        raise OntogenyError(f"seed = {seed} must be 0 or more")
     for length in lengths:
         if isinstance(length, bool) or int(length) != length or length < 10:
             raise OntogenyError(f"length {length!r} is no length of a series: give a whole number of 10 or more")
@@ -213,6 +217,47 @@ def summarise_false_alarms(table: pd.DataFrame, length: int) -> dict[str, Any]:
     }
 
 
+def false_alarm_rate(
+    detector: str | Callable[..., Any] = "step",
+    length: int = 1000,
+    *,
+    repeats: int = 20,
+    seed: int = 0,
+    **settings: Any,
+) -> FalseAlarms:
+    """Measured false alarms of a detector in series of about `length` points.
+
+    For a registered detector with its default settings these are the numbers that ship with the package. For any
+    other they are measured, with `repeats` series of each null, once in a process for the same settings.
+    """
+    name, entry = resolve_detector(detector)
+    settings = check_settings(name, entry, settings)
+    stored = stored_entry(name, settings, length) if isinstance(detector, str) else None
+    if stored is not None:
+        return FalseAlarms(**stored["false_alarms"], stored=True)
+    length = int(min(max(length, 2 * entry.shortest, 100), 2000))
+    return _measured(entry, json.dumps(settings, sort_keys=True, default=repr), length, repeats, seed, _Held(settings))
+
+
+class _Held:
+    """Settings that a cache compares by their text, given beside."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@functools.lru_cache(maxsize=64)
+def _measured(entry: Detector, text: str, length: int, repeats: int, seed: int, held: _Held) -> FalseAlarms:
+    table = run_battery(entry, lengths=(length,), repeats=repeats, seed=seed, planted=False, settings=held.settings)
+    return FalseAlarms(**summarise_false_alarms(table, length), stored=False)
+
+
 def make_stored_table(
     path: str | os.PathLike, repeats: Mapping[str, int], lengths: Sequence[int] = (200, 400, 1000), seed: int = 20
 ) -> None:
@@ -293,34 +338,3 @@ def load_detector(name: str) -> str | Callable[..., Any]:
     if not callable(function):
         raise OntogenyError(f"{name} is not a function: give one that takes a series and returns events")
     return function
-
-
-def write_battery(table: pd.DataFrame, out: str | os.PathLike, lengths: Sequence[int] | None = None) -> list[Path]:
-    """Write the table (validity.csv) and the figure (validity.png, .pdf) into the folder `out`; return the paths."""
-    from ontogeny.files import write_csv
-    from ontogeny.plotting.validity import plot_validity
-
-    folder = Path(out)
-    write_csv(folder / "validity.csv", table)
-    return [folder / "validity.csv", *plot_validity(table, folder / "validity_figure")]
-
-
-def validity_command(arguments: Sequence[str] | None = None) -> int:
-    """Run the battery from a command line: `--detector NAME | module:function`, `--out`, `--repeats`, `--seed`."""
-    parser = argparse.ArgumentParser(prog="ontogeny validity", description=__doc__.split("\n")[0])
-    parser.add_argument("--detector", default="step", help=f"{', '.join(DETECTORS)}, or module:function of your own")
-    parser.add_argument("--out", default="validity", help="folder for the table and the figure (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=100, help="series of each kind (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random series (%(default)s)")
-    parser.add_argument("--lengths", type=int, nargs="+", default=[200, 1000], help="points of a series")
-    parser.add_argument("--further", action="store_true", help="also try the further families of nulls")
-    given = parser.parse_args(arguments)
-    if given.seed < 0:
-        raise OntogenyError(f"seed = {given.seed} must be 0 or more")
-    detector = load_detector(given.detector)
-    table = run_battery(detector, tuple(given.lengths), given.repeats, given.seed, further=given.further)
-    for line in verdict(table):
-        print(line)
-    for path in write_battery(table, given.out):
-        print(path)
-    return 0

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ontogeny.files import write_csv
+from ontogeny.jumps.validity import BARS, false_alarm_bar
 from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure, panel_letter, save_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def write_battery(table: pd.DataFrame, out: str | os.PathLike) -> list[Path]:
+    """Write a battery's table (validity.csv) and its figure (validity_figure) into the folder `out`; the paths."""
+    folder = Path(out)
+    write_csv(folder / "validity.csv", table)
+    return [folder / "validity.csv", *plot_validity(table, folder / "validity_figure")]
 
 
 def plot_validity(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
@@ -20,8 +29,6 @@ def plot_validity(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
     Left: false alarms per 1000 points in every null, by length, with 95% intervals, and the bars. Right: recall
     against the size of the step on every background, one panel a length.
     """
-    from ontogeny.jumps.validity import BARS, false_alarm_bar
-
     nulls = table[table["kind"] == "null"]
     steps = table[table["kind"] == "step"]
     lengths = sorted(table["length"].unique())
