@@ -1,7 +1,10 @@
 """Archives hold what they name, the same bytes every time, and refuse what is damaged or climbs."""
 
 import base64
+import hashlib
 import json
+import stat
+import warnings
 import zipfile
 
 import pytest
@@ -92,9 +95,99 @@ def test_damage_and_climbing_names_are_refused(folder, tmp_path):
         unpack(tmp_path / "c.zip", tmp_path / "c")
     assert not (tmp_path / "escaped.png").exists()
     (tmp_path / "d.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:-400])
-    with pytest.raises(OntogenyError, match="damaged or no zip"):
+    with pytest.raises(OntogenyError, match="damaged or no archive"):
         unpack(tmp_path / "d.zip", tmp_path / "d")
     with pytest.raises(OntogenyError, match="is not empty"):
         unpack(tmp_path / "a.zip", folder)
     with pytest.raises(OntogenyError, match="does not exist"):
         unpack(tmp_path / "e.zip", tmp_path / "e")
+
+
+def crafted(path, entries, described=None):
+    """A zip file of (name or ZipInfo, bytes), described as results are; `described` replaces the checksums."""
+    files = [(getattr(entry, "filename", entry), hashlib.sha256(data).hexdigest()) for entry, data in entries]
+    graph = [{"@type": "File", "name": name, "sha256": digest} for name, digest in described or files]
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr(CRATE, json.dumps({"@graph": graph}))
+        for entry, data in entries:
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+    return path
+
+
+def special(name, kind):
+    """An entry that claims to be a link, a device, a pipe."""
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (kind | 0o777) << 16
+    return info
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x",
+        "results/../../x",
+        "/etc/x",
+        "results/a/../x",
+        "..\\x",
+        "C:/x",
+        "results\\..\\x",
+        "results//x",
+        "results/./x",
+    ]
+    + ["Snakefile", "workflow_scripts/x.py", ".snakemake/scripts/x.py", ".git/hooks/x", "results", "results/", "."]
+    + ["results/a\nb", "results/a\x1b[2J"],
+)
+def test_names_that_no_archive_of_results_has_are_refused_and_leave_nothing(tmp_path, name):
+    path = crafted(tmp_path / "a.zip", [("results/fine.txt", b"fine"), (name, b"x")])
+    with pytest.raises(OntogenyError, match=r"a\.zip names .*do not trust it") as caught:
+        unpack(path, tmp_path / "within" / "out")
+    assert str(caught.value).isprintable()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.zip"]
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK])
+def test_links_and_devices_become_plain_files(tmp_path, kind):
+    path = crafted(tmp_path / "a.zip", [(special("results/x", kind), b"/etc/passwd"), ("results/y/z", b"fine")])
+    unpack(path, tmp_path / "out")
+    made = tmp_path / "out/results/x"
+    assert stat.S_ISREG(made.lstat().st_mode)
+    assert made.read_bytes() == b"/etc/passwd"
+
+
+def test_a_link_is_never_written_through(tmp_path):
+    entries = [(special("results/x", stat.S_IFLNK), str(tmp_path).encode()), ("results/x/y", b"out")]
+    with pytest.raises(OntogenyError, match=r"a\.zip is damaged or no archive of results"):
+        unpack(crafted(tmp_path / "a.zip", entries), tmp_path / "out")
+    assert not (tmp_path / "y").exists()
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_archives_that_lie_are_refused(tmp_path):
+    bomb = crafted(tmp_path / "bomb.zip", [("results/zeros", bytes(80 << 20))])
+    with pytest.raises(OntogenyError, match=r"bomb\.zip claims to unpack to 80 MiB"):
+        unpack(bomb, tmp_path / "out")
+    twice = crafted(tmp_path / "twice.zip", [("results/a", b"first"), ("results/a", b"second")])
+    with pytest.raises(OntogenyError, match="holds results/a twice"):
+        unpack(twice, tmp_path / "out")
+    within = crafted(tmp_path / "within.zip", [("results/a", b"a file"), ("results/a/b", b"under it")])
+    with pytest.raises(OntogenyError, match=r"within\.zip is damaged or no archive"):
+        unpack(within, tmp_path / "out")
+    for number, digest in enumerate(("", None, 5, ["x"])):
+        unsealed = crafted(tmp_path / f"{number}.zip", [("results/a", b"x")], [("results/a", digest)])
+        with pytest.raises(OntogenyError, match=r"results/a is not what its checksum says"):
+            unpack(unsealed, tmp_path / "out")
+    for name in (5, None, ["x"], {"x": 1}):
+        odd = crafted(tmp_path / "odd.zip", [("results/a", b"x")], [(name, "x")])
+        with pytest.raises(OntogenyError, match="which is no name of a file"):
+            unpack(odd, tmp_path / "out")
+    for text in ("[]", "[" * 100_000, '{"@graph": 5}', '{"@graph": [5]}', "\ud83d", "null"):
+        with zipfile.ZipFile(tmp_path / "about.zip", "w") as archive:
+            archive.writestr(CRATE, text.encode("utf-8", "replace"))
+        with pytest.raises(OntogenyError, match="is not an archive of results"):
+            unpack(tmp_path / "about.zip", tmp_path / "out")
+    assert not list(tmp_path.glob("out/*"))
+    with pytest.raises(OntogenyError, match="is no file"):
+        unpack(tmp_path, tmp_path / "new")
+    with pytest.raises(OntogenyError, match="is not a folder"):
+        unpack(bomb, bomb)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import time
 import zipfile
@@ -17,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import atomic, disk_errors, json_text
+from ontogeny.files import atomic, check_archive, disk_errors, json_text
 from ontogeny.pipeline.overview import results_folder, runs_in
 from ontogeny.provenance import revision, versions
 
@@ -37,6 +38,9 @@ _MEDIA = {
     ".txt": "text/plain",
     ".yaml": "application/yaml",
 }
+_WITHIN = ("results/", ".snakemake/metadata/")
+_BESIDE = {CRATE, "config.yaml", "environment.txt"}
+_BROKEN = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
 _WHEN = ("starttime", "endtime")
 
 
@@ -85,20 +89,31 @@ def unpack(file: str | os.PathLike, folder: str | os.PathLike) -> int:
     """Unpack an archive of `pack` into `folder`, new or empty; return the number of files.
 
     Every file is checked against its checksum, and all get one time stamp, so that Snakemake finds nothing newer
-    than what was made of it. Raises OntogenyError if the file is no such archive, is damaged, or names a file outside
-    of the folder.
+    than what was made of it. Links in the archive become files, which hold what they point to as text. Raises
+    OntogenyError, and leaves nothing behind, if the file is no such archive, is damaged, would unpack to far more than
+    its size allows, or names a file twice, outside of the folder, or elsewhere than results have files.
     """
     file, folder = Path(file), Path(folder)
-    if folder.is_dir() and any(folder.iterdir()):
-        raise OntogenyError(f"{folder} is not empty; unpack into a new folder")
+    if not file.is_file():
+        raise OntogenyError(f"{file} is no file" if file.exists() else f"{file} does not exist")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OntogenyError(f"{folder} is not {'empty' if folder.is_dir() else 'a folder'}; unpack into a new folder")
+    written = []
     try:
         with zipfile.ZipFile(file) as archive:
+            check_archive(file)
             sums = _sums(archive, file)
-            written = [_write(archive, name, digest, folder, file) for name, digest in sums.items()]
-    except FileNotFoundError:
-        raise OntogenyError(f"{file} does not exist") from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error) as error:
-        raise OntogenyError(f"{file} is damaged or no zip file ({error}); get a whole copy") from None
+            for name, digest in sums.items():
+                written.append(folder.joinpath(*PurePosixPath(name).parts))
+                _write(archive, name, digest, written[-1], file)
+    except BaseException as error:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if isinstance(error, _BROKEN):
+            raise OntogenyError(
+                f"{file} is damaged or no archive of results ({_line(error)}); get a whole copy"
+            ) from None
+        raise
     now = time.time()
     for path in [*written, *folder.rglob("*")]:
         os.utime(path, (now, now))
@@ -235,29 +250,47 @@ def _sums(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
     """Names and checksums of the files of an archive, from its description."""
     try:
         graph = json.loads(archive.read(CRATE))["@graph"]
-        sums = {entry["name"]: entry["sha256"] for entry in graph if entry.get("@type") == "File"}
-    except (KeyError, ValueError, TypeError, AttributeError):
+        files = [(entry["name"], entry["sha256"]) for entry in graph if entry.get("@type") == "File"]
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         raise OntogenyError(f"{file} is not an archive of results: {CRATE} is not in it, or says nothing") from None
-    extra = sorted(set(archive.namelist()) - set(sums) - {CRATE})
-    missing = sorted(set(sums) - set(archive.namelist()))
-    if extra or missing:
-        what = f"holds {extra[0]}, which its description does not name" if extra else f"lacks {missing[0]}"
-        raise OntogenyError(f"{file} {what}; get a whole copy")
+    names = archive.namelist()
+    for name in [*names, *(name for name, _ in files)]:
+        _check_name(name, file)
+    sums = dict(files)
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    extra, missing = sorted(set(names) - set(sums) - {CRATE}), sorted(set(sums) - set(names))
+    for found, what in (
+        (twice, "holds {} twice"),
+        (extra, "holds {}, which its description does not name"),
+        (missing, "lacks {}"),
+    ):
+        if found:
+            raise OntogenyError(f"{file} {what.format(found[0])}; get a whole copy")
     return {**sums, CRATE: ""}
 
 
-def _write(archive: zipfile.ZipFile, name: str, digest: str, folder: Path, file: Path) -> Path:
+def _check_name(name: Any, file: Path) -> None:
+    """Raise OntogenyError unless `name` is one that `pack` may give to a file."""
+    if not isinstance(name, str) or not name.isprintable():
+        raise OntogenyError(f"{file} names {ascii(name)[:200]}, which is no name of a file; do not trust it")
     parts = PurePosixPath(name).parts
-    if PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or ":" in parts[0]:
+    if PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or ":" in name.partition("/")[0]:
         raise OntogenyError(f"{file} names {name}, which lies outside of the folder; do not trust it")
-    path, found = folder.joinpath(*parts), hashlib.sha256()
+    if name not in _BESIDE and (not name.startswith(_WITHIN) or "/".join(parts) != name):
+        raise OntogenyError(f"{file} names {name}, where results have no files; do not trust it")
+
+
+def _write(archive: zipfile.ZipFile, name: str, digest: str, path: Path, file: Path) -> None:
+    found = hashlib.sha256()
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with archive.open(name) as source, open(path, "wb") as target:
+        with archive.open(name) as source, open(path, "xb") as target:
             while chunk := source.read(1 << 20):
                 found.update(chunk)
                 target.write(chunk)
-    if digest and found.hexdigest() != digest:
-        path.unlink()
+    if name != CRATE and found.hexdigest() != digest:
         raise OntogenyError(f"{file} is damaged: {name} is not what its checksum says; get a whole copy")
-    return path
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
