@@ -198,7 +198,9 @@ def trial(
                 found["halves"] += [(found["kills"], name) for name in half_files(folder, whole, known)]
                 unlock(folder)
                 done = len(made(folder))
-                print(f"kill {found['kills']} after {wait:.1f} s, {len(known)} of {done} files being made", flush=True)
+                print(
+                    f"kill {found['kills']} after {wait:.1f} s: {len(known)} files being made, {done} there", flush=True
+                )
                 continue
             if process.returncode:
                 found["failures"].append((found["kills"], (folder / "said.txt").read_text()[-2000:]))
