@@ -143,7 +143,7 @@ def ended(process: subprocess.Popen, seconds: float) -> bool:
     while process.poll() is None:
         if cpu_seconds(process.pid) >= seconds:
             return False
-        time.sleep(0.05)
+        time.sleep(0.2)
     return True
 
 
