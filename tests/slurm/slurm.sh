@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# A SLURM of one node on this machine, for trying the cluster profile: slurm.sh start | stop
+# A SLURM on this machine, for trying the cluster profile: slurm.sh start [NODES [CPUS [MEMORY]]] | slurm.sh stop
 #
-# Needs root and Debian's or Ubuntu's packages (`start` installs slurm-wlm and munge if they are missing). No systemd,
+# One node, unless told otherwise, of eight CPUs or as many as there are, and of all memory; CPUS and MEMORY (in MB) are
+# those of each node, and may be more or fewer than the machine has: that is how profiles are tried on clusters of other
+# sizes. Needs root and Debian's or Ubuntu's packages (`start` installs slurm-wlm and munge if they are missing). No systemd,
 # cgroups or database. Its state lies in /var/lib/ontogeny-slurm, its configuration in /etc/slurm/slurm.conf; a
 # slurm.conf that this script did not write is left alone, and nothing is started.
 set -euo pipefail
@@ -9,8 +11,11 @@ set -euo pipefail
 state=/var/lib/ontogeny-slurm
 config=/etc/slurm/slurm.conf
 mark="# A SLURM for tests, written by tests/slurm/slurm.sh of Ontogeny."
-node=$(hostname -s)
-cpus=$(($(nproc) > 8 ? $(nproc) : 8)) # groups ask for several; more than there are is allowed here
+host=$(hostname -s)
+nodes=${2:-1}
+cpus=${3:-$(($(nproc) > 8 ? $(nproc) : 8))}
+memory=${4:-$(awk '/^MemTotal/{print int($2/1024)}' /proc/meminfo)}
+names="node[1-$nodes]"
 
 fail() { echo "slurm.sh: $*" >&2; exit 1; }
 
@@ -31,7 +36,7 @@ wait_for() { # seconds, command
 
 controller_answers() { scontrol ping 2>/dev/null | grep -q "is UP"; }
 key_works() { munge -n 2>/dev/null | unmunge >/dev/null 2>&1; }
-node_is_ready() { sinfo -h -n "$node" -o %T | grep -qE "^(idle|mixed|allocated)"; }
+nodes_are_ready() { [ "$(sinfo -h -N -n "$names" -o %T | grep -cE "^(idle|mixed|allocated)$")" = "$nodes" ]; }
 
 install_packages() {
     command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null && return
@@ -52,21 +57,21 @@ start_munge() {
 }
 
 write_config() {
-    mkdir -p "$state"/{controller,node,log} /etc/slurm
+    mkdir -p "$state"/{controller,log} /etc/slurm
     cat >"$config" <<CONF
 $mark
 ClusterName=ontogeny
-SlurmctldHost=$node(127.0.0.1)
+SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
 StateSaveLocation=$state/controller
-SlurmdSpoolDir=$state/node
+SlurmdSpoolDir=$state/%n
 SlurmctldPidFile=$state/slurmctld.pid
-SlurmdPidFile=$state/slurmd.pid
+SlurmdPidFile=$state/%n.pid
 SlurmctldLogFile=$state/log/slurmctld.log
-SlurmdLogFile=$state/log/slurmd.log
+SlurmdLogFile=$state/log/%n.log
 MpiDefault=none
 SwitchType=switch/none
 # Processes are followed without cgroups; each job keeps to its own cores.
@@ -92,13 +97,13 @@ EnforcePartLimits=ALL
 SlurmdParameters=config_overrides
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
-NodeName=$node NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$(awk '/^MemTotal/{print int($2/1024)}' /proc/meminfo) State=UNKNOWN
-PartitionName=main Nodes=$node Default=YES DefaultTime=01:00:00 MaxTime=INFINITE State=UP
+NodeName=$names NodeHostname=$host NodeAddr=127.0.0.1 Port=[17001-$((17000 + nodes))] CPUs=$cpus RealMemory=$memory State=UNKNOWN
+PartitionName=main Nodes=$names Default=YES DefaultTime=01:00:00 MaxTime=INFINITE State=UP
 CONF
 }
 
 start() {
-    controller_answers && node_is_ready && return
+    controller_answers && nodes_are_ready && return
     [ "$(id -u)" = 0 ] || fail "starting SLURM needs root"
     if [ -e "$config" ] && ! grep -qF "$mark" "$config"; then
         fail "$config is not of this script: start that SLURM, or move the file away"
@@ -108,17 +113,21 @@ start() {
     write_config
     running "$state/slurmctld.pid" slurmctld || setsid slurmctld </dev/null >/dev/null 2>&1
     wait_for 20 controller_answers || fail "slurmctld does not answer, see $state/log/slurmctld.log"
-    running "$state/slurmd.pid" slurmd || setsid slurmd -N "$node" </dev/null >/dev/null 2>&1
-    wait_for 10 node_is_ready || scontrol update "nodename=$node" state=resume || true
-    wait_for 20 node_is_ready || fail "the node does not come up, see $state/log/slurmd.log"
+    for number in $(seq "$nodes"); do
+        mkdir -p "$state/node$number"
+        running "$state/node$number.pid" slurmd || setsid slurmd -N "node$number" </dev/null >/dev/null 2>&1
+    done
+    wait_for 10 nodes_are_ready || scontrol update "nodename=$names" state=resume || true
+    wait_for 20 nodes_are_ready || fail "the nodes do not come up, see $state/log"
 }
 
 stop() {
     [ -d "$state" ] || return 0
     controller_answers && scancel --user=root || true
-    for daemon in slurmd slurmctld; do
-        if running "$state/$daemon.pid" "$daemon"; then
-            pid=$(cat "$state/$daemon.pid")
+    for file in "$state"/node*.pid "$state"/slurmctld.pid; do
+        daemon=$([ "${file##*/}" = slurmctld.pid ] && echo slurmctld || echo slurmd)
+        if running "$file" "$daemon"; then
+            pid=$(cat "$file")
             kill "$pid"
             wait_for 15 test ! -d "/proc/$pid" || kill -9 "$pid"
         fi

@@ -1,12 +1,14 @@
 """The cluster profile on a real SLURM of one node: the smoke run, cancelled jobs, and limits of time and memory.
 
 The first test starts SLURM by `tests/slurm/slurm.sh`, which installs system packages and needs root. So it does this
-only where the variable ONTOGENY_SLURM is `install`; elsewhere these tests want a SLURM that already answers. The two
-that take many minutes run where ONTOGENY_SLURM_LONG is set.
+only where the variable ONTOGENY_SLURM is `install`; elsewhere these tests want a SLURM that already answers. The one
+that takes many minutes runs where ONTOGENY_SLURM_LONG is set.
 """
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -63,13 +65,13 @@ def cluster(slurm, project, tmp_path):
     return Cluster(project, tmp_path)
 
 
-@pytest.fixture
-def training(tmp_path):
-    """A configuration of one run that trains for about half a minute, and the file that it leaves."""
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    """A configuration of one run that trains for about twenty seconds, and the file that it leaves."""
     runs = {"long": {"model": {"name": "mlp", "hidden": [32, 16], "dropout": 0.1}}}
-    settings = {"steps": 4000, "batch_size": 64, "checkpoint_every": 200}
+    settings = {"steps": 3000, "batch_size": 64, "checkpoint_every": 200}
     study = {"kind": "dynamics", "defaults": {"task": {"name": "digits"}, "training": settings}, "runs": runs}
-    path = tmp_path / "training.yaml"
+    path = tmp_path_factory.mktemp("training") / "training.yaml"
     path.write_text(yaml.safe_dump({"studies": {"one": study}}))
     return path, "results/runs/long/phase1.json"
 
@@ -90,9 +92,22 @@ def wait_until(condition, seconds):
         time.sleep(0.2)
 
 
-def jobs_of(state):
-    listed = subprocess.run(["squeue", "-h", "-t", state, "-o", "%A"], capture_output=True, text=True).stdout
-    return listed.split()
+def jobs_in(folder, state="RUNNING"):
+    """The SLURM jobs of this state that work in `folder`: their numbers, limits of time, and nodes."""
+    listed = subprocess.run(["squeue", "-h", "-t", state, "-o", "%A %l %N %Z"], capture_output=True, text=True).stdout
+    rows = (line.split(maxsplit=3) for line in listed.splitlines())
+    return [tuple(row) for *row, place in rows if place == str(folder)]
+
+
+def freeze(job, node, script):
+    """Stop the process of a job on this machine that runs `script`, so that it cannot end before its limit of time."""
+    listed = subprocess.run(["scontrol", "listpids", job, node], capture_output=True, text=True).stdout
+    numbers = {int(pid) for pid in re.findall(r"^(\d+)", listed, re.MULTILINE)}
+    places = [Path(f"/proc/{pid}/cmdline") for pid in numbers]
+    frozen = [int(place.parts[2]) for place in places if place.exists() and f".{script}.py" in place.read_text()]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    return frozen
 
 
 def lines_of(path):
@@ -111,34 +126,30 @@ def test_the_smoke_run_makes_the_same_bytes_as_a_workstation(cluster, project, t
     assert [name for name in expected if made[name] != expected[name]] == []
 
 
-def test_a_cancelled_training_goes_on_to_the_same_bytes(cluster, project, training, tmp_path_factory):
-    config, target = training
-    metrics = cluster.results / "runs" / "long" / "metrics.jsonl"
-    process = cluster.start(target, config=config)
-    wait_until(lambda: lines_of(metrics) > 400, 120)
-    (job,) = jobs_of("RUNNING")
-    subprocess.run(["scancel", job], check=True)
-    assert process.wait(300) == 0, (cluster.folder / "snakemake.log").read_text()
-    assert "Trying to restart job" in (cluster.folder / "snakemake.log").read_text()
-    here = Pipeline(project, tmp_path_factory.mktemp("workstation"))
-    said = here(target, config=config)
-    assert said.code == 0, said.text
-    assert bytes_of(cluster.results) == bytes_of(here.results)
-
-
-@takes_long
-def test_a_training_that_outlasts_its_time_limit_goes_on_to_the_same_bytes(
+def test_a_training_cancelled_and_then_out_of_time_goes_on_to_the_same_bytes(
     cluster, project, training, tmp_path_factory
 ):
     config, target = training
-    settings = yaml.safe_load(config.read_text())
-    settings["studies"]["one"]["defaults"]["training"]["steps"] = 14_000
-    config.write_text(yaml.safe_dump(settings))
-    said = cluster(target, "--set-resources", "train_run:runtime=attempt", config=config)
-    assert said.code == 0, said.text
-    assert "TIMEOUT" in said.text, said.text
+    metrics = cluster.results / "runs" / "long" / "metrics.jsonl"
+    process = cluster.start(target, config=config)
+    wait_until(lambda: lines_of(metrics) > 400, 300)
+    ((first, _, _),) = jobs_in(cluster.folder)
+    subprocess.run(["scancel", first], check=True)
+    wait_until(lambda: lines_of(metrics) > 1000 and jobs_in(cluster.folder), 300)
+    ((second, limit, node),) = jobs_in(cluster.folder)
+    assert second != first
+    assert limit == "8:00:00"
+    # A minute is SLURM's shortest limit, and it looks every half minute: this job's limit is moved to now.
+    assert freeze(second, node, "train_run"), "the training runs on another machine"
+    subprocess.run(["scontrol", "update", f"jobid={second}", "endtime=now"], check=True)
+    wait_until(lambda: jobs_in(cluster.folder, "TIMEOUT"), 120)
+    wait_until(lambda: process.poll() is not None, 300)
+    said = (cluster.folder / "snakemake.log").read_text()
+    assert process.returncode == 0, said
+    assert re.findall(r"SLURM status is: '(\w+)", said) == ["CANCELLED", "TIMEOUT"], said
     here = Pipeline(project, tmp_path_factory.mktemp("workstation"))
-    assert here(target, config=config).code == 0
+    said = here(target, config=config)
+    assert said.code == 0, said.text
     assert bytes_of(cluster.results) == bytes_of(here.results)
 
 
