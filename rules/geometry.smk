@@ -41,7 +41,7 @@ rule cluster_activations:
         "../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1500),
+        mem_mb=growing(2000),
         runtime=growing(60),
     params:
         settings=plan.analysis("geometry"),

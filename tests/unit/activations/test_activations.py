@@ -147,6 +147,24 @@ def test_geometry_and_neurons_of_a_run_as_tables_and_figures(path):
     assert len(plot_clusters(by_step, choice, "run").axes) >= 1
 
 
+def test_layers_that_do_not_fit_into_memory_are_read_in_part(path, monkeypatch):
+    with read_activations(path) as file:
+        layer = next(iter(file.layers))
+        whole = file.matrix(12, layer)
+        monkeypatch.setattr("ontogeny.activations.store.LARGEST", 8 * whole.shape[1] * 4 * 20)
+        rows = file.fitting(layer, len(file.steps))
+        assert len(rows) == 20
+        assert (np.diff(rows) > 0).all()
+        assert np.array_equal(file.matrix(12, layer, rows), whole[rows])
+        variance, projections = pca_of_run(file, components=2)
+        assert set(variance.loc[variance["layer"] == layer, "samples"]) == {20}
+        kept = projections[(projections["layer"] == layer) & (projections["step"] == 12)]
+        assert kept["sample"].tolist() == rows.tolist()
+        assert kept["label"].tolist() == file.labels[rows].tolist()
+        choice, _, _ = clusters_of_run(file, [2])
+        assert choice.set_index("layer").loc[layer, "samples"] == 20
+
+
 def test_no_change_is_no_change(path):
     still = Moment(kind="control", step=12, before=12, after=12, phase="early", reason="")
     with read_activations(path) as file:

@@ -12,6 +12,7 @@ The file ends in a seal (see `ontogeny.files.append_seal`).
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -25,6 +26,10 @@ from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import open_hdf5
 
 FORMAT = "ontogeny-activations/1"
+LARGEST = 1 << 28
+"""Bytes of activations in float64 that an analysis holds at once."""
+
+logger = logging.getLogger(__name__)
 
 
 def _told(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,17 +86,31 @@ class ActivationFile:
         return str(self._group(step).attrs["digest"])
 
     @_told
-    def array(self, step: int, layer: str) -> np.ndarray:
-        """Activations of `layer` at `step`, float32 (samples, features...). Raises OntogenyError for unknown names."""
-        group = self._group(step)
-        if layer not in group:
-            raise unknown("layer", layer, self.layers, str(self.path))
-        return self._values(f"step_{step}/{layer}").astype(np.float32)
+    def array(self, step: int, layer: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """Activations of `layer` at `step`, float32 (samples, features...), of the samples `rows` (rising) if given.
 
-    def matrix(self, step: int, layer: str) -> np.ndarray:
-        """Activations of `layer` at `step` as float32 (samples, features), positions flattened into features."""
-        values = self.array(step, layer)
+        Raises OntogenyError for unknown names.
+        """
+        values = self._dataset(step, layer)
+        return (values[()] if rows is None or len(rows) == len(values) else values[rows]).astype(np.float32)
+
+    def matrix(self, step: int, layer: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """`array` as (samples, features), positions flattened into features."""
+        values = self.array(step, layer, rows)
         return values.reshape(len(values), -1)
+
+    @_told
+    def fitting(self, layer: str, matrices: int = 1) -> np.ndarray:
+        """Samples, rising, so few that `matrices` matrices of the layer in float64 fit into `LARGEST` bytes.
+
+        All of them, if they fit; otherwise a random choice, always the same, of at least ten.
+        """
+        samples, *shape = self._dataset(self.steps[0], layer).shape
+        count = max(LARGEST // (8 * int(np.prod(shape)) * matrices), 10)
+        if count >= samples:
+            return np.arange(samples)
+        logger.info("%s of %s: %d of %d samples, so that they fit into memory", layer, self.run, count, samples)
+        return np.sort(np.random.default_rng(0).permutation(samples)[:count])
 
     @_told
     def readout(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -107,6 +126,12 @@ class ActivationFile:
 
     def _values(self, name: str) -> np.ndarray:
         return self._file[name][()]
+
+    def _dataset(self, step: int, layer: str) -> h5py.Dataset:
+        group = self._group(step)
+        if layer not in group:
+            raise unknown("layer", layer, self.layers, str(self.path))
+        return group[layer]
 
     def _group(self, step: int) -> h5py.Group:
         if step not in self.steps:

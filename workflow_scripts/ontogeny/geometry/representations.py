@@ -62,12 +62,14 @@ def representations_of_run(
       p-values against chance and against the untrained network, corrected over all layers and moments (Holm).
     - collapse: step, NC1 to NC4 of what the last layer reads, with shuffled labels too.
 
-    Positions are flattened into features; at most `most_samples` probe samples are used, drawn at random.
+    Positions are flattened into features; at most `most_samples` probe samples are used, drawn at random, and
+    no more than fit into memory (`ActivationFile.fitting`).
     """
     steps = chosen_moments(moments, most_moments)
     labels = activations.labels
     generator = np.random.default_rng(seed)
-    rows = np.sort(generator.permutation(len(labels))[:most_samples])
+    fitting = min((activations.fitting(layer) for layer in activations.layers), key=len)
+    rows = np.sort(generator.permutation(fitting)[:most_samples])
     mixed = generator.permutation(len(rows))
     labels = labels[rows]
     layers = list(activations.layers)
@@ -80,7 +82,7 @@ def representations_of_run(
         bases = {}
         start: np.ndarray | None = None
         for step, kind in steps.items():
-            matrix = activations.matrix(step, layer)[rows]
+            matrix = activations.matrix(step, layer, rows)
             place = {"layer": layer, "step": step, "moment": kind}
             grams[layer, step] = gram(matrix)
             bases[step] = pca(matrix, min(AXES, *matrix.shape))

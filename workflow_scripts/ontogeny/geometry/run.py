@@ -19,17 +19,20 @@ SHOWN = 3
 def pca_of_run(activations: ActivationFile, components: int = 10, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     """PCA of every layer over all captured steps.
 
-    Returns the explained variance (layer, component, ratio with its interval, cumulative, requested, ...) and the
-    projections of every probe sample at every step on the first three components (layer, step, sample, label, PC1,
-    ...). A layer with fewer components than asked for shows as many as it has.
+    Returns the explained variance (layer, component, ratio with its interval, cumulative, requested, samples, ...) and
+    the projections of every probe sample at every step on the first three components (layer, step, sample, label, PC1,
+    ...). A layer with fewer components than asked for shows as many as it has, and one whose activations do not fit
+    into memory as many samples as do (`ActivationFile.fitting`).
     """
     variance, projections = [], []
     labels = activations.labels
     progress = Progress(len(activations.layers), f"PCA of {activations.run}")
     for done, layer in enumerate(activations.layers, start=1):
-        result = pca([activations.matrix(step, layer) for step in activations.steps], components)
-        shares = variance_table(result, seed=seed).assign(requested=components)
-        places = projection_table(result, activations.steps, labels)
+        rows = activations.fitting(layer, len(activations.steps))
+        result = pca([activations.matrix(step, layer, rows) for step in activations.steps], components)
+        shares = variance_table(result, seed=seed).assign(requested=components, samples=len(rows))
+        places = projection_table(result, activations.steps, labels[rows])
+        places["sample"] = np.tile(rows, len(activations.steps))
         shown = [name for name in places if not name.startswith("PC") or int(name[2:]) <= SHOWN]
         variance.append(_with_layer(shares, layer))
         projections.append(_with_layer(places[shown], layer))
@@ -44,26 +47,32 @@ def clusters_of_run(
 
     Returns the choice (one row a layer: n_clusters, or none; the reason; agreement with labels and with steps, each
     with interval and p-value; agreement with shuffled labels, and that of as many clusters of the first step alone,
-    the untrained network, and of the last step alone; silhouettes of clusters and labels), the clusters by step (layer,
-    step, cluster, count, share, low, high), and the assignments (layer, step, sample, label, cluster).
+    the untrained network, and of the last step alone; silhouettes of clusters and labels; samples, as in `pca_of_run`),
+    the clusters by step (layer, step, cluster, count, share, low, high), and the assignments (layer, step, sample,
+    label, cluster).
     """
     labels, steps = activations.labels, activations.steps
-    samples = np.tile(np.arange(len(labels)), len(steps))
-    places = pd.DataFrame(
-        {"step": np.repeat(steps, len(labels)), "sample": samples, "label": np.tile(labels, len(steps))}
-    )
     choice, by_step, assigned = [], [], []
     progress = Progress(len(activations.layers), f"clusters of {activations.run}")
     for done, layer in enumerate(activations.layers, start=1):
-        matrix = np.concatenate([activations.matrix(step, layer) for step in steps])
-        found = cluster(matrix, places["step"], clusters, seed, labels=places["label"], samples=samples)
-        choice.append({"layer": layer, **_choice(found), **_controls(found, matrix, places, len(labels), seed)})
+        rows = activations.fitting(layer, len(steps))
+        places = pd.DataFrame(
+            {
+                "step": np.repeat(steps, len(rows)),
+                "sample": np.tile(rows, len(steps)),
+                "label": np.tile(labels[rows], len(steps)),
+            }
+        )
+        matrix = np.concatenate([activations.matrix(step, layer, rows) for step in steps])
+        found = cluster(matrix, places["step"], clusters, seed, labels=places["label"], samples=places["sample"])
+        controls = _controls(found, matrix, places, len(rows), seed)
+        choice.append({"layer": layer, **_choice(found), **controls, "samples": len(rows)})
         if found.assignments is not None:
             by_step.append(_with_layer(found.table, layer))
             assigned.append(_with_layer(places.assign(cluster=found.assignments), layer))
         progress.update(done, layer)
     no_clusters = pd.DataFrame(columns=["layer", "step", "cluster", "count", "share", "low", "high"])
-    no_rows = pd.DataFrame(columns=["layer", *places, "cluster"])
+    no_rows = pd.DataFrame(columns=["layer", "step", "sample", "label", "cluster"])
     return (
         pd.DataFrame(choice),
         pd.concat(by_step, ignore_index=True) if by_step else no_clusters,

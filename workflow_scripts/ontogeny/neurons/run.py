@@ -35,9 +35,9 @@ def neurons_of_run(
         before, at, after = moment.before, moment.step, moment.after
         name = f"{moment.kind} at {at}"
         for layer in activations.layers:
-            table = compare_neurons(
-                *(activations.array(step, layer) for step in (before, at, after)), nonlinearities[layer], threshold
-            )
+            rows = activations.fitting(layer)
+            values = (activations.array(step, layer, rows) for step in (before, at, after))
+            table = compare_neurons(*values, nonlinearities[layer], threshold)
             place = {"moment": name, "kind": moment.kind, "layer": layer}
             units.append(table.assign(**place)[[*place, *table.columns]])
             changed = int((table["p_adjusted"] <= false_discovery_rate).sum())
