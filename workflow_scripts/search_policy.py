@@ -1,7 +1,6 @@
 """Run a whole search with one policy and one seed, to compare policies."""
 
-from ontogeny.connectome.search import explore
-from ontogeny.connectome.search_run import evaluator, search_from
+from ontogeny.connectome.search_run import evaluator, explore, search_from
 from ontogeny.pipeline import job
 
 with job(snakemake) as (files, output, params):

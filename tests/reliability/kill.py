@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -63,7 +64,9 @@ def hidden(name: Path) -> bool:
 
 
 def content(path: Path) -> bytes:
-    """The bytes of a file; of the table of experiments, without its columns of cost."""
+    """The bytes of a file, without what things took: times in a search's log, columns of the table of experiments."""
+    if path.name.endswith("_analysis.md"):
+        return re.sub(rb", training_time_min=\S+", b"", path.read_bytes())
     if path.name != "experiments.tsv":
         return path.read_bytes()
     table = pd.read_csv(path, sep="\t")

@@ -19,8 +19,9 @@ from ontogeny.activations.store import read_activations
 from ontogeny.circuits.records import read_history, records_from_weights, write_record
 from ontogeny.connectome.logbook import read_memory, write_logbook
 from ontogeny.connectome.recorded import read_activity
-from ontogeny.connectome.search import Search, explore
+from ontogeny.connectome.search import Search
 from ontogeny.connectome.search import read_records as read_search
+from ontogeny.connectome.search_run import explore
 from ontogeny.connectome.simulate import ActivitySettings, read_connectivity, simulate_activity
 from ontogeny.connectome.store import load_activity, save_activity
 from ontogeny.errors import OntogenyError

@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from ontogeny.connectome.logbook import (
     principles,
     read_memory,
     ucb_text,
+    without_times,
     write_logbook,
 )
 from ontogeny.connectome.policy import Record, propose, valid_prefix
@@ -30,11 +32,12 @@ from ontogeny.connectome.search import (
     Search,
     best_so_far,
     compare_policies,
-    explore,
     read_records,
     record_path,
     run_iteration,
+    training_minutes,
 )
+from ontogeny.connectome.search_run import explore
 from ontogeny.errors import OntogenyError
 
 LEVELS = (1.0, 0.5, 0.1)
@@ -108,7 +111,7 @@ def test_a_search_that_is_killed_goes_on_to_the_same_end(study, tmp_path):
 
 SLOW_SEARCH = """
 import sys, time
-from ontogeny.connectome.search import explore
+from ontogeny.connectome.search_run import explore
 
 def evaluate(settings, filling_factor, seed):
     time.sleep(0.15)
@@ -260,7 +263,10 @@ def test_the_log_is_append_only_and_has_the_studys_form(study):
     search, records, folder = study
     texts = [analysis_text(records[:k], search) for k in range(len(records) + 1)]
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
-    assert texts[-1] == (folder / "demo_analysis.md").read_text()
+    written = (folder / "demo_analysis.md").read_text()
+    assert written == analysis_text(records, search, training_minutes(folder, records))
+    assert written.count(", training_time_min=0.10\n") == 18
+    assert texts[-1] == without_times(written)
     lines = texts[-1].splitlines()
     assert lines[0] == "# Experiment Log: demo"
     entries = [i for i, line in enumerate(lines) if re.match(r"##+ Iter (\d+):", line)]
@@ -282,6 +288,24 @@ def test_the_log_is_append_only_and_has_the_studys_form(study):
     assert config
     assert lines[entries[0] + 3] == "Sparsity: 100% (connectivity_filling_factor=1.0)"
     assert sum(line.startswith("INSTRUCTIONS EDITED:") for line in lines) >= 3
+
+
+def test_what_training_took_is_told_and_decides_nothing(study, tmp_path):
+    search, records, folder = study
+    shutil.copytree(folder, tmp_path / "slow")
+    for path in (tmp_path / "slow/cost").iterdir():
+        path.write_text(json.dumps({"training_time_min": 60.5}))
+    next((tmp_path / "slow/cost").iterdir()).unlink()
+    again = explore(objective := Objective(), tmp_path / "slow", blocks=LEVELS, n_iter_block=6, config="demo", seed=1)
+    assert not objective.calls
+    assert as_json(again) == as_json(records)
+    write_logbook(tmp_path / "slow", search)
+    log = (tmp_path / "slow/demo_analysis.md").read_text()
+    assert log.count("training_time_min=60.50") >= 16
+    assert "training_time_min=N/A" in log
+    assert not list((tmp_path / "slow").glob("*_analysis_1.md"))
+    for name in ("demo_memory.md", "ucb_scores.txt", "rules.json", "iterations.csv"):
+        assert (tmp_path / "slow" / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_next_names_the_parent_that_follows(study):

@@ -14,7 +14,7 @@ import torch
 from ontogeny.circuits.statistics import compare_conditions, condition_table, ensemble_history, seed_table
 from ontogeny.config import load_config, runs_of
 from ontogeny.connectome.recovery import METRICS, recovery_table
-from ontogeny.connectome.search import explore
+from ontogeny.connectome.search_run import explore
 from ontogeny.files import write_csv, write_json
 from ontogeny.judge import MechanismBench
 from ontogeny.jumps.report import find_jumps, write_jumps

@@ -42,7 +42,7 @@ _HOMES = {
     "valid_prefix": "policy",
     "Search": "search",
     "compare_policies": "search",
-    "explore": "search",
+    "explore": "search_run",
     "read_records": "search",
     "run_iteration": "search",
     "principles": "logbook",

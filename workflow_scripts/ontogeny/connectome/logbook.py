@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.connectome.policy import BlockEnd, Record, Rules, Setting, propose, short, success, ucb_scores
-from ontogeny.connectome.search import Search, holm, read_records, search_json
+from ontogeny.connectome.search import Search, holm, read_records, search_json, training_minutes
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json, read_text, write_csv, write_json, write_text
 
@@ -107,9 +107,16 @@ def observation_text(record: Record, before: Sequence[Record]) -> str:
     return text
 
 
-def iteration_text(record: Record, before: Sequence[Record], following: str, search: Search) -> str:
-    """The log entry of one iteration in the study's form."""
+def iteration_text(
+    record: Record,
+    before: Sequence[Record],
+    following: str,
+    search: Search,
+    minutes: Mapping[str, float] | None = None,
+) -> str:
+    """The log entry of one iteration in the study's form; with `minutes` of training by evaluation, it tells those."""
     metrics = record.metrics
+    time = {"training_time_min": minutes[record.evaluation]} if record.evaluation in (minutes or {}) else {}
     lines = [
         f"## Iter {record.node}: {record.outcome}",
         f"Node: id={record.node}, parent={'root' if record.parent is None else record.parent}",
@@ -119,7 +126,8 @@ def iteration_text(record: Record, before: Sequence[Record], following: str, sea
         f"Metrics: test_R2={_number(metrics, 'test_R2')}, test_pearson={_number(metrics, 'test_pearson')}, "
         f"connectivity_R2={_number(metrics, 'connectivity_R2')}, "
         f"cluster_accuracy={_number(metrics, 'cluster_accuracy')}, "
-        f"final_loss={_number(metrics, 'final_loss', '.4E')}",
+        f"final_loss={_number(metrics, 'final_loss', '.4E')}"
+        + ("" if minutes is None else f", training_time_min={_number(time, 'training_time_min', '.2f')}"),
         f"Scatter: {scatter_text(metrics)}",
         f"Mutation: {mutation_text(record, search)}",
         f"Parent rule: {_line(record.rule)}",
@@ -165,8 +173,10 @@ def _blocks(records: Sequence[Record]) -> list[tuple[int, list[Record]]]:
     return [(block, list(group)) for block, group in itertools.groupby(ordered, key=lambda r: r.block)]
 
 
-def analysis_text(records: Sequence[Record], search: Search) -> str:
+def analysis_text(records: Sequence[Record], search: Search, minutes: Mapping[str, float] | None = None) -> str:
     """The log of all records. The log of some records begins with the log of all that came before them.
+
+    `minutes` tells what each evaluation's training took (see `training_minutes`); None leaves times out.
 
     Of blocks that run side by side only what joins up is logged: a block's entries wait for the block before it.
     """
@@ -178,7 +188,7 @@ def analysis_text(records: Sequence[Record], search: Search) -> str:
         parts.append(f"## Block {block}: {sparsity(level)}\n")
         for i, record in enumerate(group):
             following = _following(group, i, rules, search)
-            parts.append(iteration_text(record, group[:i], following, search))
+            parts.append(iteration_text(record, group[:i], following, search, minutes))
         if end is None:
             break
         lines = [f"### Block {block} summary\n", _block_summary(group, end)]
@@ -189,6 +199,11 @@ def analysis_text(records: Sequence[Record], search: Search) -> str:
             lines.append("(Blocks run side by side: these rules are recorded, and hold in none of the other blocks.)")
         parts.append("\n".join(lines) + "\n\n---\n")
     return "\n".join(parts)
+
+
+def without_times(log: str) -> str:
+    """A log without what its iterations took, which differs from one making to the next."""
+    return re.sub(r", training_time_min=\S+", "", log)
 
 
 def _following(group: Sequence[Record], i: int, rules: Rules, search: Search) -> str:
@@ -649,10 +664,10 @@ def write_logbook(folder: str | os.PathLike, search: Search, records: Sequence[R
     folder = Path(folder)
     records = list(read_records(folder, search) if records is None else records)
     log_path, memory_path = folder / f"{search.config}_analysis.md", folder / f"{search.config}_memory.md"
-    log = analysis_text(records, search)
+    log = analysis_text(records, search, training_minutes(folder, records))
     if log_path.exists():
-        old = log_path.read_text(encoding="utf-8", errors="replace")
-        if not log.startswith(old) and not old.startswith(log):
+        old, new = without_times(log_path.read_text(encoding="utf-8", errors="replace")), without_times(log)
+        if not new.startswith(old) and not old.startswith(new):
             _set_aside(log_path, f"{log_path.name} is not the log of these records")
     paths = [log_path, memory_path, folder / "ucb_scores.txt", folder / "rules.json"]
     notes = _keep_memory(memory_path, paths[3]) if memory_path.exists() else ()
@@ -742,5 +757,6 @@ __all__ = [
     "principles",
     "read_memory",
     "ucb_text",
+    "without_times",
     "write_logbook",
 ]

@@ -1,6 +1,6 @@
 """The search over training settings: its declaration, its files, one iteration, the loop, and policies compared.
 
-`explore(evaluate, folder, ...)` runs a whole search; `run_iteration` runs one iteration from the files of those
+`ontogeny.connectome.explore` runs a whole search; `run_iteration` runs one iteration from the files of those
 before, so that iterations can be jobs of their own and blocks run side by side. Both leave
 
     records/block_01/iter_001.json    one iteration each (`Record`)
@@ -226,6 +226,22 @@ def cost_path(folder: str | os.PathLike, key: str) -> Path:
     return Path(folder) / "cost" / f"{key}.json"
 
 
+def training_minutes(folder: str | os.PathLike, records: Sequence[Record]) -> dict[str, float]:
+    """CPU minutes of training of each record's evaluation, by its key, as far as the files of cost know them.
+
+    What a person reads about; nothing is decided by it.
+    """
+    found = {}
+    for record in records:
+        try:
+            value = read_json(cost_path(folder, record.evaluation)).get("training_time_min")
+        except (OntogenyError, AttributeError):
+            continue
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found[record.evaluation] = float(value)
+    return found
+
+
 def _evaluate(evaluate: Evaluate, folder: Path, proposal: Proposal, level: float, identity: Any) -> dict[str, Any]:
     key = evaluation_key(proposal.settings, level, proposal.seed, identity)
     path = folder / "evaluations" / f"{key}.json"
@@ -269,13 +285,14 @@ def run_iteration(
     Raises:
         OntogenyError: iterations before this one are missing, or `evaluate` returns no usable metrics.
     """
-    return _run_iteration(evaluate, Path(folder), search, block, iteration, identity)[0]
+    return ensure_iteration(evaluate, folder, search, block, iteration, identity)[0]
 
 
-def _run_iteration(
-    evaluate: Evaluate, folder: Path, search: Search, block: int, iteration: int, identity: Any
+def ensure_iteration(
+    evaluate: Evaluate, folder: str | os.PathLike, search: Search, block: int, iteration: int, identity: Any = None
 ) -> tuple[Record, bool]:
-    """The record of one iteration, and whether its file was written just now."""
+    """The record of one iteration, and whether its file was written just now; see `run_iteration`."""
+    folder = Path(folder)
     if not 1 <= iteration <= search.n_iter_block:
         raise OntogenyError(f"there is no iteration {iteration}: a block has {search.n_iter_block}")
     records = read_records(folder, search)
@@ -311,64 +328,6 @@ def _run_iteration(
     )
     write_json(path, record.to_json())
     return record, True
-
-
-def explore(
-    evaluate: Evaluate,
-    folder: str | os.PathLike,
-    *,
-    blocks: Sequence[float] = LEVELS,
-    n_iter_block: int = 6,
-    policy: str | Policy = "ucb",
-    ucb_c: float = UCB_C,
-    space: Sequence[Setting] = SPACE,
-    first: Mapping[str, Any] | None = None,
-    guidelines: Sequence[Guideline] = L1_GUIDELINES,
-    seed: int = 0,
-    sequential: bool = True,
-    config: str = "connectome",
-    identity: Any = None,
-    on_record: Callable[[Record], None] | None = None,
-) -> list[Record]:
-    """Search training settings block by block, and keep the logbook. Resumes what is in `folder`.
-
-    Args:
-        evaluate: `evaluate(settings, filling_factor, seed) -> metrics` with `connectivity_R2` and
-            `cluster_accuracy` (NaN counts as 0), and, for the log, `test_R2`, `test_pearson`, `final_loss`,
-            `scatter` (the reading of the scatter of W); `training_time_min` is kept as cost.
-        folder: where records, evaluations and the logbook go.
-        blocks, n_iter_block, policy, ucb_c, space, first, guidelines, seed, sequential, config: see `Search`.
-        identity: see `run_iteration`.
-        on_record: called with every record as it comes.
-
-    Returns:
-        All records, block by block.
-    """
-    from ontogeny.connectome.logbook import write_logbook
-
-    search = Search(
-        config,
-        tuple(blocks),
-        n_iter_block,
-        policy,
-        ucb_c,
-        tuple(space),
-        dict(FIRST_SETTINGS if first is None else first),
-        tuple(guidelines),
-        seed,
-        sequential,
-    )
-    records: list[Record] = []
-    for block in range(1, len(search.blocks) + 1):
-        for iteration in range(1, search.n_iter_block + 1):
-            record, new = _run_iteration(evaluate, Path(folder), search, block, iteration, identity)
-            records.append(record)
-            if new:
-                write_logbook(folder, search, records)
-            if on_record is not None:
-                on_record(record)
-    write_logbook(folder, search, records)
-    return records
 
 
 def search_json(search: Search) -> dict[str, Any]:
@@ -545,10 +504,11 @@ __all__ = [
     "Search",
     "best_so_far",
     "compare_policies",
+    "ensure_iteration",
     "evaluation_key",
-    "explore",
     "read_records",
     "record_path",
     "run_iteration",
     "search_json",
+    "training_minutes",
 ]

@@ -1,16 +1,18 @@
-"""A search as files and jobs: its declaration from settings, its evaluations from stored activity."""
+"""A search run: its declaration from settings, its evaluations from stored activity, the loop over all iterations."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ontogeny.connectome.search import Evaluate, Search, evaluation_key
-from ontogeny.connectome.space import FIRST_SETTINGS, SPACE, STUDY_FIRST, STUDY_SPACE
+from ontogeny.connectome.logbook import write_logbook
+from ontogeny.connectome.policy import UCB_C, Guideline, Policy, Record, Setting
+from ontogeny.connectome.search import LEVELS, Evaluate, Search, ensure_iteration, evaluation_key
+from ontogeny.connectome.space import FIRST_SETTINGS, L1_GUIDELINES, SPACE, STUDY_FIRST, STUDY_SPACE
 from ontogeny.connectome.store import load_activity, write_arrays
 
 WEIGHTS_FORMAT = "ontogeny-weights/1"
@@ -63,4 +65,60 @@ def evaluator(
     return evaluate
 
 
-__all__ = ["WEIGHTS_FORMAT", "evaluator", "search_from"]
+def explore(
+    evaluate: Evaluate,
+    folder: str | os.PathLike,
+    *,
+    blocks: Sequence[float] = LEVELS,
+    n_iter_block: int = 6,
+    policy: str | Policy = "ucb",
+    ucb_c: float = UCB_C,
+    space: Sequence[Setting] = SPACE,
+    first: Mapping[str, Any] | None = None,
+    guidelines: Sequence[Guideline] = L1_GUIDELINES,
+    seed: int = 0,
+    sequential: bool = True,
+    config: str = "connectome",
+    identity: Any = None,
+    on_record: Callable[[Record], None] | None = None,
+) -> list[Record]:
+    """Search training settings block by block, and keep the logbook. Resumes what is in `folder`.
+
+    Args:
+        evaluate: `evaluate(settings, filling_factor, seed) -> metrics` with `connectivity_R2` and
+            `cluster_accuracy` (NaN counts as 0), and, for the log, `test_R2`, `test_pearson`, `final_loss`,
+            `scatter` (the reading of the scatter of W); `training_time_min` is kept as cost.
+        folder: where records, evaluations and the logbook go.
+        blocks, n_iter_block, policy, ucb_c, space, first, guidelines, seed, sequential, config: see `Search`.
+        identity: see `run_iteration`.
+        on_record: called with every record as it comes.
+
+    Returns:
+        All records, block by block.
+    """
+    search = Search(
+        config,
+        tuple(blocks),
+        n_iter_block,
+        policy,
+        ucb_c,
+        tuple(space),
+        dict(FIRST_SETTINGS if first is None else first),
+        tuple(guidelines),
+        seed,
+        sequential,
+    )
+    records: list[Record] = []
+    for block in range(1, len(search.blocks) + 1):
+        for iteration in range(1, search.n_iter_block + 1):
+            record, new = ensure_iteration(evaluate, folder, search, block, iteration, identity)
+            records.append(record)
+            if new:
+                write_logbook(folder, search, records)
+            if on_record is not None:
+                on_record(record)
+    write_logbook(folder, search, records)
+    return records
+
+
+__all__ = ["WEIGHTS_FORMAT", "evaluator", "explore", "search_from"]
