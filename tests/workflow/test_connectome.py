@@ -58,6 +58,8 @@ def test_a_dry_run_shows_every_job(tmp_path):
         ({"fit": {"edges": "transpose"}}, ("fit.edges", "did you mean 'transposed'?")),
         ({"fit": {"learning_rate_w": 1e-3}}, ("unknown key", "learning_rate_W_start")),
         ({"fit": {"learning_rate_start": 5}}, ("learning_rate_start is 5",)),
+        ({"fit": {"learning_rate_W_start": 5}}, ("fit.learning_rate_W_start is 5; it should be less than or equal",)),
+        ({"fit": {"coeff_W_L1": -1}}, ("fit.coeff_W_L1 is -1; it should be greater than or equal to 0",)),
         ({"fit": {"n_trajectories": 500}}, ("n_trajectories is 500",)),
         ({"simulation": {"connectivity_type": "file"}}, ("connectivity_file",)),
     ],

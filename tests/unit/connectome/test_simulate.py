@@ -194,3 +194,17 @@ def test_measurement_noise_leaves_the_derivative_alone():
     np.testing.assert_array_equal(clean.du, noisy.du)
     assert 0.08 < (noisy.u - clean.u).std() < 0.12
     assert dataclasses.asdict(ActivitySettings())["delta_t"] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"initial_scale": 0}, ("at rest in every frame", "initial_scale", "input_amplitude")),
+        ({"params": [[0, 1, 1]]}, ("no neuron hears another", "gains g in params")),
+    ],
+    ids=str,
+)
+def test_an_assembly_without_life_or_wiring_is_refused(settings, words):
+    with pytest.raises(OntogenyError) as caught:
+        simulate_activity({"n_neurons": 20, "n_trajectories": 2, "n_frames": 20, **settings})
+    assert all(word in str(caught.value) for word in words)

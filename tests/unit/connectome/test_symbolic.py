@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import OrthogonalMatchingPursuit
 
 from ontogeny.connectome import fit_connectome, learning_table, simulate_activity, symbolic_form, symbolic_functions
+from ontogeny.connectome.symbolic import DICTIONARY
 
 U = np.linspace(-3, 3, 61)
 
@@ -43,6 +45,18 @@ def test_noise_does_not_add_terms_and_intervals_cover():
         assert set(table.index) == {"u", "tanh(u)", "1"}
         covered += table.loc["u", "low"] <= -1.5 <= table.loc["u", "high"]
     assert covered >= 15
+
+
+def test_terms_are_found_that_greedy_selection_misses():
+    values = -U + np.tanh(U)
+    terms = np.stack([term(U) for term in DICTIONARY.values()], axis=1)
+    scaled = (terms - terms.mean(0)) / terms.std(0)
+    pursuit = OrthogonalMatchingPursuit(n_nonzero_coefs=2).fit(scaled, values)
+    assert {name for name, weight in zip(DICTIONARY, pursuit.coef_) if weight} == {"u^3", "sin(u)"}
+    assert pursuit.score(scaled, values) == pytest.approx(0.991, abs=1e-3)
+    table, r2 = symbolic_form(U, values)
+    assert set(table["term"]) == {"u", "tanh(u)", "1"}
+    assert r2 > 0.9999
 
 
 def test_a_fit_is_a_trajectory(fitted):

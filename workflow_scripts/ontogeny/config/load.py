@@ -295,11 +295,17 @@ def _dotted(loc: Path_) -> str:
     return re.sub(r"\.\[", "[", ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc))
 
 
+_KIND_OF_VALUE = re.compile(r"(constrained|lax-or-strict|function)-.*|literal\[.*\]|list\[.*\]|float|int|str|bool")
+"""How pydantic calls the alternatives of a value that may be of several kinds."""
+
+
 def _without_tags(loc: Path_, raw: Any) -> Path_:
     """`loc` less the union tags that pydantic puts into it, which are no keys of the file."""
     cleaned: list[Any] = []
     here: Any = raw
     for i, part in enumerate(loc):
+        if here is not None and not isinstance(here, dict | list) and _KIND_OF_VALUE.fullmatch(str(part)):
+            break
         if _holds(here, part):
             here = here[part]
         elif i < len(loc) - 1 and isinstance(here, dict) and (part in IDENTITY or part in INTERVENTIONS):
@@ -330,7 +336,7 @@ def _sentence(
     else:
         place, loc = _where(loc, files)
     text = place + _reason(item, loc, known)
-    more = len(items) - 1
+    more = len({_without_tags(prefix + tuple(other["loc"]), raw) for other in items}) - 1
     return text + (f" ({more} more {'mistake' if more == 1 else 'mistakes'} after this one)" if more else "")
 
 

@@ -244,8 +244,8 @@ def simulate_activity(
 
     A matrix given as `W` (N, N) replaces the drawn one (n_neurons then follows it). The derivative stored beside each
     state is the right-hand side evaluated at that very state in float64, and is what the integrator used.
-    The same settings and seed give the same numbers. Raises OntogenyError on settings out of range, and when the
-    activity blows up.
+    The same settings and seed give the same numbers. Raises OntogenyError on settings out of range, when every
+    weight that was drawn or read is 0, and when the activity blows up or is at rest in every frame.
     """
     settings = settings_from(ActivitySettings, settings, "simulation")
     if W is not None:
@@ -256,7 +256,8 @@ def simulate_activity(
     wiring, typing, start, noise_stream, phases = (
         np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(5)
     )
-    W = draw_connectivity(settings, wiring) if W is None else W.copy()
+    drawn = W is None
+    W = draw_connectivity(settings, wiring) if drawn else W.copy()
     np.fill_diagonal(W, 0)
     types = np.arange(n) * len(params) // n
     if settings.shuffle_types:
@@ -272,6 +273,11 @@ def simulate_activity(
     du = np.empty((runs, frames, n), dtype)
     state = (settings.initial_scale * start.standard_normal((runs, n))).astype(dtype).astype(np.float64)
     gain = np.ascontiguousarray((g[:, None] * W).T)
+    if drawn and not gain.any():
+        raise OntogenyError(
+            "no neuron hears another, every g_i W_ij is 0: make the gains g in params, or the filling factor (it is "
+            f"{settings.connectivity_filling_factor:g}) larger"
+        )
     for frame in range(-settings.warm_up_frames, frames):
         fired = np.tanh(state)
         slope = fired @ gain
@@ -294,6 +300,11 @@ def simulate_activity(
                 f"the activity blows up at frame {frame} (|u| beyond {_LARGEST:g}): "
                 "make delta_t or the gains g smaller, or the leaks c larger"
             )
+    if not du.any():
+        raise OntogenyError(
+            f"the assembly is at rest in every frame: make initial_scale (it is {settings.initial_scale:g}) or "
+            f"input_amplitude (it is {settings.input_amplitude:g}) larger than 0"
+        )
     if not np.isfinite(u[:, -1]).all():
         raise OntogenyError("the activity blows up: make delta_t or the gains g smaller, or the leaks c larger")
     if settings.measurement_noise:
