@@ -124,3 +124,20 @@ def test_hdf5_is_sealed_before_the_library_sees_it(tmp_path):
         open_hdf5(path)
     append_seal(path)
     open_hdf5(path).close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError("serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_whatever_the_library_raises(tmp_path, error):
+    path = tmp_path / "data.bin"
+    with pytest.raises(OntogenyError, match=r"no disk space left while writing .*data\.bin"), atomic(path) as part:
+        part.write_bytes(b"half")
+        raise error
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(RuntimeError, match="something else"), atomic(path):
+        raise RuntimeError("something else")

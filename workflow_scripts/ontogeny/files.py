@@ -33,17 +33,23 @@ _ONCE_A_SEAL = re.compile(r"(?=.{0,9}(?:sea|eal|al:)).{0,9}[0-9a-f]{40,}.{0,40}"
 
 @contextmanager
 def disk_errors(path: str | os.PathLike) -> Iterator[None]:
-    """Turn a full or read-only disk met inside the block into one sentence that names `path`."""
+    """Turn a full or read-only disk met inside the block into one sentence that names `path`.
+
+    Libraries that write for us may say so in exceptions of their own.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno in _DISK_FULL or "No space left" in str(error):
+    except OntogenyError:
+        raise
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in _DISK_FULL or "No space left" in str(error):
             free = shutil.disk_usage(_existing_parent(Path(path))).free
             raise OntogenyError(
                 f"no disk space left while writing {path} ({free / 2**20:.0f} MiB free): free some space and run "
                 "again; what was finished is kept"
             ) from error
-        if error.errno in _READ_ONLY:
+        if number in _READ_ONLY:
             raise OntogenyError(f"cannot write {path}: {error.strerror}; make the folder writable") from error
         raise
 
