@@ -48,11 +48,11 @@ def configuration(folder: Path) -> Path:
     rng, words = random.Random(0), ["please", "tell", "me", "how", "to", "bake", "fix", "write", "read", "rivers"]
     with open(prompts, "w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["prompt", "label", "source"])
+        table.writerow(["prompt", "label", "source", "pair"])
         for number in range(400):
-            unsafe = number % 2
-            said = rng.choices(words, k=6) + ["poison" if unsafe else "flour"]
-            table.writerow([f"{' '.join(said)} {EVIL}", "unsafe" if unsafe else "safe", f"source {number % 3} {EVIL}"])
+            said = rng.choices(words, k=6) if number % 2 == 0 else said
+            word, label = ("poison", "unsafe") if number % 2 else ("flour", "safe")
+            table.writerow([f"{' '.join(said)} {word} {EVIL}", label, f"source {number % 3} {EVIL}", number // 2])
     config["studies"]["judge"]["runs"]["smoke_judge"]["task"]["prompts"] = str(prompts)
     path = folder / "hostile.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
