@@ -49,10 +49,10 @@ def configuration(folder: Path) -> Path:
     with open(prompts, "w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["prompt", "label", "source", "pair"])
-        for number in range(400):
-            said = rng.choices(words, k=6) if number % 2 == 0 else said
-            word, label = ("poison", "unsafe") if number % 2 else ("flour", "safe")
-            table.writerow([f"{' '.join(said)} {word} {EVIL}", label, f"source {number % 3} {EVIL}", number // 2])
+        for pair in range(200):
+            said, source = " ".join(rng.choices(words, k=6)), f"source {pair % 3} {EVIL}"
+            table.writerow([f"{said} flour {EVIL}", "safe", source, pair])
+            table.writerow([f"{said} poison {EVIL}", "unsafe", source, pair])
     config["studies"]["judge"]["runs"]["smoke_judge"]["task"]["prompts"] = str(prompts)
     path = folder / "hostile.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
