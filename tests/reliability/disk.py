@@ -137,8 +137,8 @@ def batch_trial(folder: Path, config: str, jobs: list[Made], project: Path) -> d
     return found
 
 
-def trial(base: Path, config: str, seed: int, project: Path = kill.ROOT) -> dict[str, list]:
-    """What came of a full disk under every rule."""
+def trial(base: Path, config: str, seed: int, project: Path = kill.ROOT, rules: Iterable[str] = ()) -> dict[str, list]:
+    """What came of a full disk under every rule, or those named."""
     whole, folder = kill.undisturbed(base, config, project), base / "full"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "results").mkdir(parents=True)
@@ -150,7 +150,10 @@ def trial(base: Path, config: str, seed: int, project: Path = kill.ROOT) -> dict
     total: dict[str, list] = {}
     try:
         shutil.copytree(whole / "results", folder / "results", dirs_exist_ok=True)
-        for jobs in batches(jobs_of(folder), seed):
+        for drawn in batches(jobs_of(folder), seed):
+            jobs = [job for job in drawn if not rules or job.rule in rules]
+            if not jobs:
+                continue
             found = batch_trial(folder, config, jobs, project)
             print(f"{', '.join(job.rule for job in jobs)}: {len(found['told'])} said so", flush=True)
             for kind, items in found.items():
@@ -168,8 +171,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--config", default=kill.SMOKE, help="a configuration, relative to the project")
     parser.add_argument("--seed", type=int, default=0, help="draws the jobs")
+    parser.add_argument("--rules", nargs="*", default=[], help="only these")
     given = parser.parse_args()
-    found = trial(given.folder.resolve(), given.config, given.seed)
+    found = trial(given.folder.resolve(), given.config, given.seed, rules=given.rules)
     (given.folder / "disk.json").write_text(json.dumps(found, indent=1) + "\n")
     told, untold = len(found["told"]), len(found["untold"])
     print(
