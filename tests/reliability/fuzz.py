@@ -72,8 +72,8 @@ TOKENS = [
 ]
 
 
-class Hang(BaseException):
-    """A reader took too long."""
+class Enough(BaseException):
+    """The time of a target is up."""
 
 
 def mutated(value: Any, rng: random.Random, names: list[str]) -> Any:
@@ -292,11 +292,14 @@ def run(
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(st.randoms(use_true_random=False), st.integers(0, 2**32))
     def body(_: random.Random, number: int) -> None:
-        if time.process_time() < end:
-            counts[attempt(random.Random(number))] += 1
+        if time.process_time() >= end:
+            raise Enough
+        counts[attempt(random.Random(number))] += 1
 
     try:
         body()
+    except Enough:
+        pass
     except BaseException:
         return counts, traceback.format_exc(limit=-6)
     return counts, None
