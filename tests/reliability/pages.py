@@ -41,7 +41,7 @@ def configuration(folder: Path) -> Path:
     config = yaml.safe_load((kill.ROOT / kill.SMOKE).read_text())
     for study in config["studies"].values():
         study["title"] = f"title {EVIL}"
-        study["runs"] = {name: {**(run or {}), "label": f"label {EVIL}"} for name, run in study["runs"].items()}
+        study["runs"] = {name: {**(run or {}), "label": f"{name} {EVIL}"} for name, run in study["runs"].items()}
     records = config["phase1_imports"]["published"]
     config["phase1_imports"]["published"] = {"records": [str(kill.ROOT / records)], "title": f"title {EVIL}"}
     prompts = folder / "a<b onclick=x>'&.csv"
