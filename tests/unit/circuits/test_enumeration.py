@@ -158,6 +158,25 @@ def test_count_by_ranks_agrees_with_the_list(sizes):
     assert seen > 10_000
 
 
+@pytest.mark.parametrize("settings", [{}, {"candidates": "published"}, {"min_sparsity": 0.3}])
+def test_input_sets_that_add_the_same_are_counted_together(settings):
+    """A neuron that is never active, one without weight to the output, and a pair of equal ones."""
+    seen = 0
+    for seed in range(4):
+        weights, biases = random_net((2, 4, 4, 1), seed)
+        biases[1][1], weights[2][0, 2], biases[0][3] = -9.0, 0.0, biases[0][0]
+        weights[0][3] = weights[0][0]
+        for gate in (None, (0, 0, 0, 1), (0, 0, 0, 0)):
+            rows = truth_table(2, gate=gate)
+            listed = enumerate_circuits(weights, biases, *rows, activation="relu", **settings)
+            counted = count_circuits(weights, biases, *rows, activation="relu", **settings)
+            assert counted.count == len(listed)
+            for share, mask in zip(counted.edge_participation, listed.edge_masks):
+                np.testing.assert_allclose(share, mask.mean(axis=0) if len(listed) else 0, atol=1e-12)
+            seen += len(listed)
+    assert seen > 10_000
+
+
 def test_both_engines_find_the_same():
     x, y = truth_table(2, copies=6, noise=0.2)
     for activation in FUNCTIONS:

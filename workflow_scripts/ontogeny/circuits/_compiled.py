@@ -10,11 +10,12 @@ are split in two. All sums of the right half are tabulated and put into buckets 
 most; the left half is walked depth first and cut as soon as interval bounds show, on some sample or on some
 half-difference of two samples, that no completion can bring every output within 1/2 of its target. Where right
 halves are many and no row may be wrong, they are counted by ranks: for each sample and rank a bit set holds the
-right halves below it, so that an AND of bit sets over the undecided samples is the answer for a left half. A neuron
-that adds next to nothing is left out of the right halves and widens the boundary instead. Elsewhere, what is left
+right halves below it, so that an AND of bit sets over the undecided samples is the answer for a left half, and
+for all that add the same and leave the same inputs unused. Elsewhere, what is left
 is one bucket window, compared in vector form in float32 with a slack that covers its rounding; everything close
-to a boundary is decided again in float64, and what is close even there by `reference`, which repeats the
-float32 arithmetic of a masked forward pass.
+to a boundary is decided again in float64, and what is close even there as by `reference`, which repeats the float32
+arithmetic of a masked forward pass. Up to the contributions to the output everything is computed in that arithmetic,
+so that float64 is in doubt only by the rounding of the last sum.
 """
 
 from __future__ import annotations
@@ -22,12 +23,28 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ontogeny.circuits._vectors import (
+    DOUBLES,
+    LANES,
+    WORDS,
+    accumulate,
+    add,
+    clear,
+    errors,
+    furthest,
+    locate,
+    meet,
+    tally,
+)
+
 COUNT, LIST, SAMPLE = 0, 1, 2
 _RIGHT = 4096
 _BUCKETS = 256
 _FEWEST = 256  # combinations of middle neurons to rank, at least
 _RANKS = 512
-_NARROW = 0.02  # a tail adds no more than this
+_PLANES = 80  # bit sets in the vertical counters of one weight
+_ALIKE = 0.05  # input sets that differ by less buckets are taken together
+_FEW = 2  # a neuron with so few different input sets is better bounded last
 _TRIES = 256  # bounds of early layers are tried this often before their use is judged
 _PAYS = 32  # a cut saves about as much as this many bounds cost
 
@@ -203,61 +220,15 @@ def _tally_hits(hits, matched, first, stop):
         mine[r] = np.int32(mine[r] + marks[r])
 
 
-@njit(cache=True, nogil=True)
-def _exact_gains(sets, sizes, weights, biases, samples, kind, slope, sources, n_sources, exact):
-    """What each neuron of the last hidden layer adds to the output, in the float32 arithmetic of `reference`.
-
-    `sets` as in `reference`, of the layers before the last; sources: active inputs of the last hidden layer,
-    ascending. Fills exact (neurons, sets of sources, samples).
-    """
-    depth = len(sizes) - 2
-    now = np.zeros(sizes.max(), np.float32)
-    then = np.zeros(sizes.max(), np.float32)
-    sums = np.zeros(1 << n_sources, np.float32)
-    for s in range(samples.shape[1]):
-        for i in range(sizes[0]):
-            now[i] = np.float32(samples[i, s])
-        for layer in range(depth - 1):
-            for j in range(sizes[layer + 1]):
-                then[j] = np.float32(0.0)
-                if sets[layer, j]:
-                    total = np.float32(0.0)
-                    for i in range(sizes[layer]):
-                        if (sets[layer, j] >> i) & 1:
-                            total = total + np.float32(weights[layer, j, i]) * now[i]
-                    total = total + np.float32(biases[layer, j])
-                    if kind == 0:
-                        then[j] = total if total > 0 else total * np.float32(slope)
-                    else:
-                        then[j] = np.float32(_activate(np.float64(total), kind, slope))
-            for j in range(sizes[layer + 1]):
-                now[j] = then[j]
-        for k in range(sizes[depth]):
-            b = np.float32(biases[depth - 1, k])
-            v = np.float32(weights[depth, 0, k])
-            for i in range(n_sources):
-                # the sets whose last input is i: each adds i to a set of earlier ones
-                product = np.float32(weights[depth - 1, k, sources[i]]) * now[sources[i]]
-                for t in range(1 << i):
-                    sums[(1 << i) + t] = sums[t] + product
-            for t in range(1, 1 << n_sources):
-                total = sums[t] + b
-                if kind == 0:
-                    total = total if total > 0 else total * np.float32(slope)
-                else:
-                    total = np.float32(_activate(np.float64(total), kind, slope))
-                exact[k, t, s] = v * total
-
-
 @njit(cache=True, nogil=True, _nrt=False)
-def _perfect(chosen, exact, bias, targets, rows_of, budget):
-    """As `reference`, for input sets `chosen` (neurons,) of the last hidden layer, from its `_exact_gains`."""
+def _perfect(chosen, gains, bias, n_samples, targets, rows_of, budget):
+    """As `reference`, for input sets `chosen` (neurons,) of the last hidden layer, from what they add (`gains`)."""
     bad = 0
-    for s in range(exact.shape[2]):
+    for s in range(n_samples):
         total = np.float32(0.0)
-        for k in range(exact.shape[0]):
+        for k in range(chosen.shape[0]):
             if chosen[k] > 0:
-                total = total + exact[k, chosen[k], s]
+                total = total + np.float32(gains[k, chosen[k], s])
         out = np.float64(total + np.float32(bias))
         if targets[s] == 0:
             good = -0.5 <= out <= 0.5
@@ -271,34 +242,28 @@ def _perfect(chosen, exact, bias, targets, rows_of, budget):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _bound(partial, by_set, low, high, level, n_samples, n_sets, closed, outer, inner):
+def _bound(partial, lists, stride, low, high, level, n_samples, n_sets, closed, starts, lows, highs, outer, inner):
     """For every input set of neuron `level`, how far the outputs must go at least (`outer`) and may go (`inner`).
 
-    partial[level] (rows,): sums so far; by_set[level] (rows, sets): what the neuron adds; low[level], high[level]
-    (rows,): what it and all after it add at least and at most. Rows that cannot come to `closed` are left out.
+    partial[level] (rows,): sums so far; lists, from (level * rows + s) * stride on: what the neuron adds with each set;
+    low[level], high[level] (rows,): what it and all after it add at least and at most. Rows that cannot come to
+    `closed` are left out. In float32; starts, lows, highs: work space. outer, inner: from level * stride on.
     """
-    for t in range(n_sets):
-        outer[level, t] = 0.0
-        inner[level, t] = 0.0
-    for s in range(partial.shape[1]):
+    n_rows = partial.shape[1]
+    n = 0
+    n_inner = 0
+    for s in range(n_rows):
         v = partial[level, s]
         if v + high[level, s] < closed and -v - low[level, s] < closed:
             continue
-        lo = v + low[level + 1, s]
-        hi = v + high[level + 1, s]
-        for t in range(n_sets):
-            g = by_set[level, s, t]
-            a = g + lo
-            b = -g - hi
-            a = a if a > b else b
-            outer[level, t] = a if a > outer[level, t] else outer[level, t]
+        starts[n] = (level * n_rows + s) * stride
+        lows[n] = np.float32(v + low[level + 1, s])
+        highs[n] = np.float32(v + high[level + 1, s])
+        n += 1
         if s < n_samples:
-            for t in range(n_sets):
-                g = by_set[level, s, t]
-                a = g + hi
-                b = -g - lo
-                a = a if a > b else b
-                inner[level, t] = a if a > inner[level, t] else inner[level, t]
+            n_inner = n
+    furthest(lists, starts, lows, highs, n, n_sets, outer, level * stride)
+    furthest(lists, starts, highs, lows, n_inner, n_sets, inner, level * stride)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -311,19 +276,11 @@ def _ones(x):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _count_ones(buffers, at, n_words):
-    total = np.uint64(0)
-    for w in range(n_words):
-        total += _ones(buffers[at, w])
-    return np.int64(total)
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def _classes(p, n_mid, last, by_lack, at_most):
+def _classes(p, n_mid, n_words, start, covers):
     """Bit sets over the combinations of `n_mid` neurons with input sets among p inputs.
 
-    by_lack[p, missing, lack]: those that lack `lack` of the inputs `missing` (a subset), and have the others;
-    at_most[p, a]: those with at most `a` active neurons.
+    covers, from start + (missing * (n_mid + 1) + few) * n_words on: those that have all inputs of `missing`, and at
+    most `few` active neurons.
     """
     n_sets = 1 << p
     for m in range(n_sets**n_mid):
@@ -336,274 +293,484 @@ def _classes(p, n_mid, last, by_lack, at_most):
             union |= t
             now += 1 if t > 0 else 0
         bit = np.uint64(1) << np.uint64(m & 63)
-        for missing in range(n_sets):
-            by_lack[p, missing, missing & ~union, m >> 6] |= bit
-        for a in range(now, last + 1):
-            at_most[p, a, m >> 6] |= bit
+        missing = union
+        while True:
+            for few in range(now, n_mid + 1):
+                covers[start + (missing * (n_mid + 1) + few) * n_words + (m >> 6)] |= bit
+            if missing == 0:
+                break
+            missing = (missing - 1) & union
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _sums(gains, order, first, stop, n_sets, out):
-    """out (combinations, samples): what neurons first..stop of `order` add, for all combinations, the first fastest."""
-    n_samples = out.shape[1]
+def _sums(gains, order, first, stop, n_sets, n_samples, step, out):
+    """out, from m * step on: what combination m of neurons first..stop of `order` adds to each sample.
+
+    The first neuron changes fastest.
+    """
     size = 1
     for s in range(n_samples):
-        out[0, s] = 0.0
+        out[s] = 0.0
     for a in range(first, stop):
         k = order[a]
         for t in range(1, n_sets):
             for r in range(size):
                 for s in range(n_samples):
-                    out[t * size + r, s] = out[r, s] + gains[k, t, s]
+                    out[(t * size + r) * step + s] = out[r * step + s] + gains[k, t, s]
         size *= n_sets
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _rank(values, size, s, floor, scale, n_words, below):
-    """below[s, q]: as bits, the combinations whose value on sample s is in one of the first q buckets.
+def _rank(values, step, size, s, floor, scale, n_buckets, n_words, below):
+    """below, from (s * (n_buckets + 1) + q) * n_words on: the combinations with sample s in one of the first q buckets.
 
-    Bucket (x - floor) * scale of x; values (combinations, samples).
+    Bucket int((x - floor) * scale) in float32 of x = values[m * step + s].
     """
-    n_buckets = below.shape[1] - 1
-    for q in range(n_buckets + 1):
-        for w in range(n_words):
-            below[s, q, w] = np.uint64(0)
+    start = s * (n_buckets + 1) * n_words
+    clear(below, start, (n_buckets + 1) * n_words)
     for m in range(size):
-        q = np.int64((values[m, s] - floor) * scale)
-        below[s, q + 1, m >> 6] |= np.uint64(1) << np.uint64(m & 63)
-    for q in range(1, n_buckets + 1):
-        for w in range(n_words):
-            below[s, q, w] |= below[s, q - 1, w]
+        q = np.int64((np.float32(values[m * step + s]) - floor) * scale)
+        q = min(max(q, 0), n_buckets - 1)
+        below[start + (q + 1) * n_words + (m >> 6)] |= np.uint64(1) << np.uint64(m & 63)
+    accumulate(below, start, n_buckets + 1, n_words)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _add(buffers, at, n_words, planes, pending, c, number):
-    """Add bit set buffers[at] to vertical counters c: as `number` sets before it, 2^k of them make one of weight 2^k.
-
-    Uses buffers[3] for what is carried.
-    """
-    for w in range(n_words):
-        buffers[3, w] = buffers[at, w]
+def _empty(planes, start, n_words, number, weight, hits):
+    """Add what `number` sets have counted in planes[start:] (see `tally`), 2^weight each, to hits, and clear them."""
     k = 0
-    while (number >> k) & 1:
-        for w in range(n_words):
-            x = planes[c, k, w]
-            y = pending[c, k, w]
-            z = buffers[3, w]
-            both = x ^ y
-            planes[c, k, w] = both ^ z
-            buffers[3, w] = (x & y) | (both & z)
-        k += 1
-    for w in range(n_words):
-        pending[c, k, w] = buffers[3, w]
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def _empty(planes, pending, c, n_words, number, weight, hits):
-    """Add what `number` sets have counted in c, times `weight`, to hits (combinations,), and clear the counters."""
-    k = 0
+    one = np.uint64(1)
     while number >> k:
         for w in range(n_words):
-            x = planes[c, k, w]
-            y = pending[c, k, w] if (number >> k) & 1 else np.uint64(0)
-            planes[c, k, w] = np.uint64(0)
+            at = start + 2 * k * n_words + w
+            x = planes[at]
+            y = planes[at + n_words] if (number >> k) & 1 else np.uint64(0)
+            planes[at] = np.uint64(0)
             if x | y:
                 for b in range(64):
-                    at = np.uint64(b)
-                    one = np.uint64(1)
-                    hits[64 * w + b] += np.int64(((x >> at) & one) + ((y >> at) & one)) * (weight << k)
+                    by = np.uint64(b)
+                    hits[64 * w + b] += np.int64(((x >> by) & one) + ((y >> by) & one)) << (k + weight)
         k += 1
 
 
-@njit(cache=True, nogil=True, _nrt=False, fastmath={"nnan", "nsz"})
-def _reach(sums, values, m, narrow_low, narrow_high):
-    """How far the outputs of combination m may go at most, and must go at least, with the tail still free."""
-    reach = 0.0
-    away = 0.0
-    for s in range(sums.shape[0]):
-        x = sums[s] + values[m, s]
-        a = x + narrow_high[s]
-        b = -x - narrow_low[s]
-        a = a if a > b else b
-        reach = a if a > reach else reach
-        a = x + narrow_low[s]
-        b = -x - narrow_high[s]
-        a = a if a > b else b
-        away = a if a > away else away
-    return reach, away
+@njit(cache=True, nogil=True, _nrt=False)
+def _alike(gains, neuron, n_sets, n_samples, apart, leaders, group):
+    """Put the input sets of a neuron that add nearly the same, `apart` at most, into groups: (number, how far apart).
+
+    leaders (groups,): the first of each; group (sets,).
+    """
+    number = 0
+    widest = 0.0
+    for t in range(n_sets):
+        group[t] = -1
+        for r in range(number):
+            away = 0.0
+            for s in range(n_samples):
+                away = max(away, abs(gains[neuron, t, s] - gains[neuron, leaders[r], s]))
+                if away > apart:
+                    break
+            if away <= apart:
+                group[t] = r
+                widest = max(widest, away)
+                break
+        if group[t] < 0:
+            leaders[number] = t
+            group[t] = number
+            number += 1
+    return number, widest
 
 
 @njit(cache=True, nogil=True, _nrt=False)
 def _complete(
     p,
+    n_mid,
     level,
-    end,
     partial,
-    by_set,
+    gains,
+    order,
     low,
     high,
-    outer,
-    inner,
-    edge,
     closed,
-    tail,
-    values,
-    size,
-    floors,
-    scales,
-    below,
-    known,
-    by_lack,
-    at_most,
+    edge,
+    slack,
+    n_groups,
+    apart,
     union,
     room,
-    free,
+    cover,
+    n_buckets,
+    n_words,
     ways,
     bits_in,
-    numbers,
-    whole,
-    lacks,
-    hits,
-    tail_hits,
-    planes,
-    pending,
-    added,
-    buffers,
-    sums,
-    tail_low,
-    tail_high,
-    worst,
-    doubtful,
+    space,
 ):
     """Count the perfect completions of a left half but for its last neuron, for all input sets of that neuron.
 
-    partial[level] (samples,): sums so far; by_set[level] (rows, sets): what the last left neuron adds; low, high
-    [level + 1]: what all after it add at least and at most; outer, inner [level]: its bounds from `_bound`. values
-    (M, samples): sums of the M = `size` combinations of the middle neurons, whose ranks are the bit sets `below`
-    (samples, buckets + 1, words), made when needed. `tail` is 0, or 1 for one more neuron after them, number `end`.
-    Fills numbers (sets,): perfect circuits; whole (sets,): input sets with which nothing can go wrong, as number of
-    circuits; lacks: middle combinations by the inputs that they leave to the tail; hits, tail_hits: circuits in which
-    a combination, a set of the tail takes part (with `planes`, see `_add`). What float64 cannot decide goes to
-    doubtful (n,): left set, tail set, combination as bits 0, 6 and 12 up. Returns (n, left halves visited).
+    partial[level] (samples,): sums so far; gains[order[level]] (sets, rows): what the last left neuron adds; low, high
+    [level]: what it and all after it add at least and at most. Its input sets come in `n_groups` groups, `apart` at
+    most, and one of each group and of those that leave the same inputs unused is bounded for all. The sums of the
+    n_mid middle neurons are ranked when needed. Fills numbers (sets,): perfect circuits; whole (sets,): input sets
+    with which nothing can go wrong, as number of circuits; hits, and `planes` of `added` sets: circuits in which a
+    combination takes part. What float64 cannot decide goes to doubtful (n,): left set and combination as bits 0 and 6
+    up. Returns (n, left halves visited).
     """
-    n_samples = values.shape[1]
+    (lists, outer, inner, _, _, _, mids, below, floors, scales, known, covers, _) = space[0]
+    (numbers, whole, hits, planes, added, meets, places, flips, sums, own, live, doubtful) = space[1]
+    (leaders, _, begin, members, key_of, keys, times) = space[2]
+    n_rows = partial.shape[1]
+    n_samples = floors.shape[0]
+    step = sums.shape[0]
+    stride = outer.shape[0] // (order.shape[0])
+    neuron = order[level]
     n_sets = 1 << p
-    n_words = size // 64
-    n_buckets = below.shape[1] - 1
+    size = 1 << (p * n_mid)
     full_union = n_sets - 1
     one = np.uint64(1)
     n_doubtful = 0
     visited = 0
+    n_places = -1
     for t in range(n_sets):
         numbers[t] = 0
         whole[t] = 0
-        if outer[level, t] > edge:
+    for group in range(n_groups):
+        if outer[level * stride + group] > edge + slack + apart:
             continue
-        missing = full_union & ~(union | t)
-        left = room - (1 if t > 0 else 0)
-        if left < 0:
-            continue
-        if left >= free and inner[level, t] < closed:
-            whole[t] = ways[p, free, bits_in[missing]]
-            continue
-        visited += 1
-        if tail:
-            for w in range(n_words):
-                buffers[0, w] = ~np.uint64(0)
-                buffers[1, w] = ~np.uint64(0)
-        else:
-            few = min(left, at_most.shape[1] - 1)
-            for w in range(n_words):
-                x = by_lack[p, missing, 0, w] & at_most[p, few, w]
-                buffers[0, w] = x
-                buffers[1, w] = x
-        for s in range(n_samples):
-            v = partial[level, s] + by_set[level, s, t]
-            sums[s] = v
-            over = v + high[level + 1, s] >= closed
-            under = v + low[level + 1, s] <= -closed
-            if not (over or under):
+        certain = inner[level * stride + group] < closed - slack - apart
+        n_keys = 0
+        for i in range(begin[group], begin[group + 1]):
+            t = members[i]
+            key_of[i] = -1
+            left = room - (1 if t > 0 else 0)
+            if left < 0:
                 continue
-            floor = floors[s]
-            scale = scales[s]
-            if not known[s]:
-                known[s] = True
-                _rank(values, size, s, floor, scale, n_words, below)
-            if over:
-                x = (closed - tail_high[s] - v - floor) * scale
-                y = (edge - tail_low[s] - v - floor) * scale
-                a = 0 if x < 0 else np.int64(min(x, n_buckets))
-                b = 0 if y < 0 else np.int64(min(y + 1, n_buckets))
-                for w in range(n_words):
-                    buffers[0, w] &= below[s, a, w]
-                    buffers[1, w] &= below[s, b, w]
-            if under:
-                x = (-closed - tail_low[s] - v - floor) * scale
-                y = (-edge - tail_high[s] - v - floor) * scale
-                a = 0 if x < 0 else np.int64(min(x + 1, n_buckets))
-                b = 0 if y < 0 else np.int64(min(y, n_buckets))
-                for w in range(n_words):
-                    buffers[0, w] &= ~below[s, a, w]
-                    buffers[1, w] &= ~below[s, b, w]
-        number = 0
-        for w in range(n_words):
-            unsure = buffers[1, w] & ~buffers[0, w]
-            while unsure:
-                bit = unsure & (~unsure + one)
-                unsure ^= bit
-                m = 64 * w + np.int64(_ones(bit - one))
-                # where the ranks cannot tell, its own sums do
-                reach, away = _reach(sums, values, m, tail_low, tail_high)
-                if reach < closed:
-                    buffers[0, w] |= bit
-                elif away <= edge:
-                    if not tail:
-                        doubtful[n_doubtful] = (m << 12) | t
-                        n_doubtful += 1
+            missing = full_union & ~(union | t)
+            few = min(left, n_mid)
+            if certain and few == n_mid:
+                whole[t] = ways[p, n_mid, bits_in[missing]]
+                continue
+            key = missing * (n_mid + 1) + few
+            at = 0
+            while at < n_keys and keys[at] != key:
+                at += 1
+            if at == n_keys:
+                keys[at] = key
+                times[at] = 0
+                n_keys += 1
+            times[at] += 1
+            key_of[i] = at
+        if n_keys and n_places < 0:
+            # where the limits of every sample lie among the ranks, for all input sets at once
+            if not known[n_samples]:
+                known[n_samples] = True
+                n_left = order.shape[0] - n_mid
+                _sums(gains, order, n_left, order.shape[0], n_sets, n_samples, step, mids)
+                for s in range(n_samples):
+                    known[s] = False
+                    lo = low[n_left, s] - 2 * slack
+                    floors[s] = np.float32(lo)
+                    scales[s] = np.float32((n_buckets - 0.01) / (high[n_left, s] + 2 * slack - lo))
+            n_places = 0
+            for s in range(n_samples):
+                v = partial[level, s]
+                over = v + high[level, s] >= closed
+                under = v + low[level, s] <= -closed
+                if not (over or under):
+                    continue
+                if not known[s]:
+                    known[s] = True
+                    _rank(mids, step, size, s, floors[s], scales[s], n_buckets, n_words, below)
+                floor = v + np.float64(floors[s])
+                base = s * (n_buckets + 1)
+                row = (level * n_rows + s) * stride
+                for side in range(2):
+                    if not (under if side else over):
                         continue
-                    for q in range(n_sets):
-                        worst[q] = 0.0
-                    for s in range(n_samples):
-                        x = sums[s] + values[m, s]
-                        if x + tail_high[s] >= closed or -x - tail_low[s] >= closed:
-                            for q in range(n_sets):
-                                a = abs(x + by_set[end, s, q])
-                                worst[q] = a if a > worst[q] else worst[q]
-                    lack = missing & ~((m % n_sets) | (m // n_sets))
-                    own = 0
-                    for q in range(n_sets):
-                        if worst[q] <= edge and lack & ~q == 0:
-                            if worst[q] < closed:
-                                own += 1
-                                tail_hits[q] += 1
-                            else:
-                                doubtful[n_doubtful] = (m << 12) | (q << 6) | t
-                                n_doubtful += 1
-                    hits[m] += own
-                    number += own
-        if tail:
-            lack = missing
-            while True:
+                    sign = -1.0 if side else 1.0
+                    for far in range(2):
+                        limit = edge + slack + apart if far else closed - slack - apart
+                        locate(
+                            lists,
+                            row,
+                            np.float32(sign * limit - floor),
+                            scales[s],
+                            1 - side if far else side,
+                            n_buckets,
+                            base,
+                            n_words,
+                            n_groups,
+                            places,
+                            (2 * n_places + far) * stride,
+                        )
+                    flips[n_places] = ~np.uint64(0) if side else np.uint64(0)
+                    n_places += 1
+        for key in range(n_keys):
+            visited += 1
+            start = cover + keys[key] * n_words
+            met = meet(below, places, flips, n_places, stride, group, covers, start, n_words, meets)
+            number = met >> 1
+            if met & 1:
+                t = leaders[group]
+                at = (neuron * gains.shape[1] + t) * n_rows
+                add(partial, level * n_rows, gains, at, live, step, sums)
                 for w in range(n_words):
-                    buffers[2, w] = buffers[0, w] & by_lack[p, missing, lack, w]
-                n = _count_ones(buffers, 2, n_words)
-                if n:
-                    lacks[lack] += n
-                    q = bits_in[lack]
-                    number += n * ways[p, 1, q]
-                    _add(buffers, 2, n_words, planes, pending, q, added[q])
-                    added[q] += 1
-                if lack == 0:
-                    break
-                lack = (lack - 1) & missing
-        else:
-            n = _count_ones(buffers, 0, n_words)
-            if n:
-                number += n
-                _add(buffers, 0, n_words, planes, pending, 0, added[0])
-                added[0] += 1
-        numbers[t] = number
+                    unsure = meets[n_words + w]
+                    while unsure:
+                        bit = unsure & (~unsure + one)
+                        unsure ^= bit
+                        m = 64 * w + np.int64(_ones(bit - one))
+                        # where the ranks cannot tell, its own sums do
+                        kind = errors(sums, mids, m * step, step, closed - apart, edge + apart)
+                        if kind == 0:
+                            meets[w] |= bit
+                            number += 1
+                        elif kind == 1:
+                            for i in range(begin[group], begin[group + 1]):
+                                if key_of[i] != key:
+                                    continue
+                                t = members[i]
+                                at = (neuron * gains.shape[1] + t) * n_rows
+                                add(partial, level * n_rows, gains, at, live, step, own)
+                                kind = errors(own, mids, m * step, step, closed, edge)
+                                if kind == 0:
+                                    numbers[t] += 1
+                                    hits[m] += 1
+                                elif kind == 1:
+                                    doubtful[n_doubtful] = (m << 6) | t
+                                    n_doubtful += 1
+            if number:
+                for i in range(begin[group], begin[group + 1]):
+                    if key_of[i] == key:
+                        numbers[members[i]] += number
+                weight = 0
+                while times[key] >> weight:
+                    if (times[key] >> weight) & 1:
+                        tally(planes, weight * _PLANES * n_words, added[weight], n_words, meets)
+                        added[weight] += 1
+                    weight += 1
     return n_doubtful, visited
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _by_ranks(
+    p,
+    n_mid,
+    names,
+    gains,
+    order,
+    low,
+    high,
+    partial,
+    allowed,
+    close,
+    bias,
+    targets,
+    rows_of,
+    budget,
+    ways,
+    bits_in,
+    left_union,
+    left_active,
+    picked,
+    chosen,
+    accepted,
+    any_accepted,
+    last_marginals,
+    cover,
+    space,
+):
+    """Count the perfect choices of the last hidden layer, its right halves by their ranks.
+
+    names (sets,): the input sets as bits of the layer; accepted and any_accepted get what any choice completes.
+    Returns (number, left halves visited, number decided by `_perfect`).
+    """
+    (lists, outer, inner, starts, lows, highs, _, _, _, _, known, covers, classes_known) = space[0]
+    (numbers, whole, hits, planes, added, _, _, _, _, _, _, doubtful) = space[1]
+    (leaders, group, begin, members, _, keys, _) = space[2]
+    last = order.shape[0]
+    n_rows = partial.shape[1]
+    n_samples = targets.shape[0]
+    stride = outer.shape[0] // last
+    n_sets = 1 << p
+    full_union = n_sets - 1
+    n_left = last - n_mid
+    size = 1 << (p * n_mid)
+    n_words = _words(size)
+    n_buckets = _buckets(size)
+    closed = 0.5 - close
+    edge = 0.5 + close
+    found = 0
+    visited = 0
+    decided = 0
+    listed = False
+    n_groups = 0
+    apart = 0.0
+    biggest = 0.0
+    for s in range(n_samples):
+        biggest = max(biggest, abs(partial[0, s]) + max(-low[0, s], high[0, s]))
+    slack = 4e-7 * (1.0 + biggest)  # more than float32 rounds in bounds and ranks
+    if not classes_known[p]:
+        classes_known[p] = True
+        _classes(p, n_mid, n_words, cover, covers)
+    known[n_samples] = False
+    left_union[0] = 0
+    left_active[0] = 0
+    picked[0] = -1
+    level = 0
+    while level >= 0:
+        picked[level] += 1
+        if picked[level] == 0:
+            n_lists = n_sets
+            if level == n_left - 1:
+                if n_groups == 0:
+                    # take nearly equal input sets together; a neuron with few different ones is best bounded here
+                    widest = 0.0
+                    for s in range(n_samples):
+                        widest = max(widest, high[level, s] - low[level, s])
+                    apart = _ALIKE * widest / n_buckets
+                    n_groups, away = _alike(gains, order[level], n_sets, n_samples, apart, leaders, group)
+                    if level > 0:
+                        n_other, other = _alike(gains, order[last - 1], n_sets, n_samples, apart, keys, begin)
+                        if n_other <= _FEW and n_other < n_groups:
+                            n_groups, away = n_other, other
+                            for t in range(n_sets):
+                                leaders[t] = keys[t]
+                                group[t] = begin[t]
+                            k = order[last - 1]
+                            for a in range(last - 1, level, -1):
+                                order[a] = order[a - 1]
+                            order[level] = k
+                            for a in range(last - 1, level, -1):
+                                for s in range(n_rows):
+                                    lo = 0.0
+                                    hi = 0.0
+                                    for t in range(1, n_sets):
+                                        lo = min(lo, gains[order[a], t, s])
+                                        hi = max(hi, gains[order[a], t, s])
+                                    low[a, s] = low[a + 1, s] + lo
+                                    high[a, s] = high[a + 1, s] + hi
+                    apart = away
+                    at = 0
+                    for g in range(n_groups):
+                        begin[g] = at
+                        for t in range(n_sets):
+                            if group[t] == g:
+                                members[at] = t
+                                at += 1
+                        for s in range(n_rows):
+                            lists[(level * n_rows + s) * stride + g] = np.float32(gains[order[level], leaders[g], s])
+                    begin[n_groups] = at
+                n_lists = n_groups
+            elif not listed:
+                listed = True
+                for a in range(n_left - 1):
+                    for s in range(n_rows):
+                        for t in range(n_sets):
+                            lists[(a * n_rows + s) * stride + t] = np.float32(gains[order[a], t, s])
+            _bound(
+                partial,
+                lists,
+                stride,
+                low,
+                high,
+                level,
+                n_samples,
+                n_lists,
+                closed,
+                starts,
+                lows,
+                highs,
+                outer,
+                inner,
+            )
+            if level == n_left - 1:
+                n_doubtful, more = _complete(
+                    p,
+                    n_mid,
+                    level,
+                    partial,
+                    gains,
+                    order,
+                    low,
+                    high,
+                    closed,
+                    edge,
+                    slack,
+                    n_groups,
+                    apart,
+                    left_union[level],
+                    allowed - left_active[level],
+                    cover,
+                    n_buckets,
+                    n_words,
+                    ways,
+                    bits_in,
+                    space,
+                )
+                visited += more
+                decided += n_doubtful
+                for at in range(n_doubtful):
+                    t = doubtful[at] & 63
+                    rest = doubtful[at] >> 6
+                    for a in range(level):
+                        chosen[order[a]] = picked[a]
+                    chosen[order[level]] = t
+                    for a in range(n_left, last):
+                        chosen[order[a]] = rest % n_sets
+                        rest //= n_sets
+                    if _perfect(chosen, gains, bias, n_samples, targets, rows_of, budget):
+                        numbers[t] += 1
+                        hits[doubtful[at] >> 6] += 1
+                total = 0
+                for t in range(n_sets):
+                    number = numbers[t] + whole[t]
+                    if number:
+                        total += number
+                        last_marginals[order[level], names[t]] += number
+                        if whole[t]:
+                            accepted[n_left, full_union & ~(left_union[level] | t)] += 1
+                            any_accepted[n_left] = True
+                if total:
+                    found += total
+                    for a in range(level):
+                        last_marginals[order[a], names[picked[a]]] += total
+                level -= 1
+                continue
+        t = picked[level]
+        if t >= n_sets:
+            level -= 1
+            continue
+        if outer[level * stride + t] > edge + slack:
+            continue
+        left_union[level + 1] = left_union[level] | t
+        left_active[level + 1] = left_active[level] + (1 if t > 0 else 0)
+        free = last - level - 1
+        if inner[level * stride + t] < closed - slack and allowed - left_active[level + 1] >= free:
+            # whatever the other neurons do, every output is right
+            lack = full_union & ~left_union[level + 1]
+            number = ways[p, free, bits_in[lack]]
+            found += number
+            for a in range(level + 1):
+                last_marginals[order[a], names[picked[a]]] += number
+            accepted[level + 1, lack] += 1
+            any_accepted[level + 1] = True
+            continue
+        for s in range(n_rows):
+            partial[level + 1, s] = partial[level, s] + gains[order[level], t, s]
+        level += 1
+        picked[level] = -1
+    for weight in range(added.shape[0]):
+        if added[weight]:
+            _empty(planes, weight * _PLANES * n_words, n_words, added[weight], weight, hits)
+            added[weight] = 0
+    if n_groups:
+        for m in range(size):
+            if hits[m]:
+                rest = m
+                for a in range(n_left, last):
+                    last_marginals[order[a], names[rest % n_sets]] += hits[m]
+                    rest //= n_sets
+                hits[m] = 0
+    return found, visited, decided
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -680,6 +847,18 @@ def _middle(p, last):
     return n_mid if n_mid < last and p <= 6 and p * (last - 1) < 62 and 1 << (p * n_mid) >= _FEWEST else 0
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _words(size):
+    """Words of a bit set over `size` combinations."""
+    return (size + 64 * WORDS - 1) // (64 * WORDS) * WORDS
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _buckets(size):
+    """Buckets to rank `size` combinations by."""
+    return min(_RANKS, size // 2)
+
+
 @njit(cache=True, nogil=True)
 def search(
     sizes,
@@ -740,8 +919,8 @@ def search(
             reversed_bits[layer, t] = np.uint64(back)
 
     # state of the odometer over the hidden layers before the last
-    table = np.zeros((depth, widest, options, n_samples))
-    hidden = np.zeros((depth + 1, widest, n_samples))
+    table = np.zeros((depth, widest, options, n_samples), np.float32)
+    hidden = np.zeros((depth + 1, widest, n_samples), np.float32)
     active = np.zeros((depth + 1, widest), np.int64)
     count_active = np.zeros(depth + 1, np.int64)
     choice = np.zeros((depth, widest), np.int64)
@@ -755,15 +934,15 @@ def search(
     bounds = np.zeros((2, 2, widest))
     tried = np.zeros((depth, widest), np.int64)
     cut = np.zeros((depth, widest), np.int64)
-    sums = np.zeros((options, n_samples))
+    sums = np.zeros((options, n_samples), np.float32)
 
     # the last hidden layer
-    gains = np.zeros((last, options, rows))
+    gains = np.zeros((last + 1, options, rows))  # the last for vectors that read on
     low = np.zeros((last + 1, rows))
     high = np.zeros((last + 1, rows))
     spread = np.zeros(last)
     order = np.zeros(last, np.int64)
-    partial = np.zeros((last + 1, rows))
+    partial = np.zeros((last + 1 + DOUBLES, rows))
     picked = np.zeros(last, np.int64)
     left_union = np.zeros(last + 1, np.int64)
     left_active = np.zeros(last + 1, np.int64)
@@ -787,47 +966,81 @@ def search(
     bucket_start = np.zeros(_BUCKETS + 2, np.int64)
     matched = np.zeros(room_right, np.int32)
     hits = np.zeros(room_right, np.int32)
-    sets = np.zeros((depth, widest), np.int64)
     chosen = np.zeros(last, np.int64)
-    exact = np.zeros((last, 1 << sizes[depth - 1], n_samples), np.float32)
-    exact_known = False
 
     # counting by ranks
     by_rank = mode == COUNT and strict and n_samples <= 64
     room_middle = 1
     n_ranked = 0
+    room_covers = 0
+    cover_at = np.zeros(sizes[depth - 1] + 1, np.int64)
     if by_rank:
         for p in range(1, sizes[depth - 1] + 1):
             n_mid = _middle(p, last)
             if n_mid:
                 n_ranked = p
                 room_middle = max(room_middle, 1 << (p * n_mid))
+                cover_at[p] = room_covers
+                room_covers += (n_mid + 1) * _words(1 << (p * n_mid)) << p
     by_rank = room_middle > 1
-    n_words = (room_middle + 63) // 64
+    room_words = _words(room_middle)
     n_lists = 1 << n_ranked
-    mids = np.zeros((room_middle, n_samples))
-    below = np.zeros((n_samples if by_rank else 1, _RANKS + 1 if by_rank else 1, n_words), np.uint64)
-    floors = np.zeros(n_samples)
-    scales = np.zeros(n_samples)
-    known = np.zeros(n_samples, np.bool_)
-    by_lack = np.zeros((n_ranked + 1, n_lists, n_lists, n_words), np.uint64)
-    at_most = np.zeros((n_ranked + 1, last + 1, n_words), np.uint64)
+    stride = max(LANES, n_lists)
+    step = (n_samples + DOUBLES - 1) // DOUBLES * DOUBLES
+    mids = np.zeros(room_middle * step)
+    below = np.zeros(n_samples * (_buckets(room_middle) + 1) * room_words if by_rank else 1, np.uint64)
+    floors = np.zeros(n_samples, np.float32)
+    scales = np.zeros(n_samples, np.float32)
+    known = np.zeros(n_samples + 1, np.bool_)
+    covers = np.zeros(room_covers, np.uint64)
     classes_known = np.zeros(sizes[depth - 1] + 1, np.bool_)
-    by_set = np.zeros((last, rows, options))
-    outer = np.zeros((last, options))
-    inner = np.zeros((last, options))
-    mid_hits = np.zeros(room_middle, np.int64)
-    tail_hits = np.zeros(options, np.int64)
-    lacks = np.zeros(options, np.int64)
+    lists = np.zeros(last * rows * stride if by_rank else 1, np.float32)
+    outer = np.zeros(last * stride, np.float32)
+    inner = np.zeros(last * stride, np.float32)
+    starts = np.zeros(rows, np.int64)
+    lows = np.zeros(rows, np.float32)
+    highs = np.zeros(rows, np.float32)
+    mid_hits = np.zeros(64 * room_words, np.int64)
     numbers = np.zeros(options, np.int64)
     whole = np.zeros(options, np.int64)
-    planes = np.zeros((n_ranked + 1, 40, n_words), np.uint64)
-    pending = np.zeros((n_ranked + 1, 40, n_words), np.uint64)
-    added = np.zeros(n_ranked + 1, np.int64)
-    buffers = np.zeros((4, n_words), np.uint64)
-    left_sums = np.zeros(n_samples)
-    furthest = np.zeros(options)
-    doubtful = np.empty(n_lists * room_middle * n_lists, np.int32)
+    planes = np.zeros(7 * _PLANES * room_words, np.uint64)
+    added = np.zeros(7, np.int64)
+    meets = np.zeros(2 * room_words, np.uint64)
+    places = np.zeros(4 * n_samples * stride, np.int32)
+    flips = np.zeros(2 * n_samples, np.uint64)
+    left_sums = np.zeros(step)
+    live = np.zeros(step)
+    live[:n_samples] = 1.0
+    doubtful = np.empty(n_lists * room_middle, np.int32)
+    space = (
+        (lists, outer, inner, starts, lows, highs, mids, below, floors, scales, known, covers, classes_known),
+        (
+            numbers,
+            whole,
+            mid_hits,
+            planes,
+            added,
+            meets,
+            places,
+            flips,
+            left_sums,
+            np.zeros(step),
+            live,
+            doubtful,
+        ),
+        (
+            np.zeros(stride, np.int64),
+            np.zeros(stride, np.int64),
+            np.zeros(stride + 1, np.int64),
+            np.zeros(stride, np.int64),
+            np.zeros(stride, np.int64),
+            np.zeros(stride, np.int64),
+            np.zeros(stride, np.int64),
+        ),
+    )
+    weights32 = weights.astype(np.float32)
+    biases32 = biases.astype(np.float32)
+    slope32 = np.float32(slope)
 
     # completions of a left part by m free neurons over p inputs when q inputs are still unused: ways[p, m, q]
     most_inputs = sizes[depth - 1]
@@ -891,23 +1104,31 @@ def search(
                 expand[layer, t] = full
             is_last = layer == depth - 1
             for k in range(sizes[layer + 1]):
+                # in float32, product by product and the bias last, as `reference`
+                b = biases32[layer, k]
+                v = weights32[depth, 0, k] if is_last else np.float32(1.0)
+                top = 0
                 for s in range(n_samples):
-                    sums[0, s] = biases[layer, k]
+                    sums[0, s] = np.float32(0.0)
                 for t in range(1, n_sets):
-                    bit = 0
-                    while not (t >> bit) & 1:
-                        bit += 1
-                    rest = t & (t - 1)
-                    w = weights[layer, k, active[layer, bit]]
-                    if is_last:
-                        v = weights[depth, 0, k]
-                        for s in range(n_samples):
-                            sums[t, s] = sums[rest, s] + w * hidden[layer, bit, s]
-                            gains[k, t, s] = v * _activate(sums[t, s], kind, slope)
-                    else:
-                        for s in range(n_samples):
-                            sums[t, s] = sums[rest, s] + w * hidden[layer, bit, s]
-                            table[layer, k, t, s] = _activate(sums[t, s], kind, slope)
+                    if t >> (top + 1):
+                        top += 1
+                    rest = t - (1 << top)
+                    w = weights32[layer, k, active[layer, top]]
+                    for s in range(n_samples):
+                        x = sums[rest, s] + w * hidden[layer, top, s]
+                        sums[t, s] = x
+                        x += b
+                        if kind == 0:
+                            x = x if x > 0 else x * slope32
+                        elif kind == 1:
+                            x = x if x > 0 else np.float32(0.0)
+                        else:
+                            x = np.float32(_activate(np.float64(x), kind, slope))
+                        if is_last:
+                            gains[k, t, s] = v * x
+                        else:
+                            table[layer, k, t, s] = x
                 if not is_last:
                     for s in range(n_samples):
                         lowest[layer, k, s] = 0.0
@@ -928,8 +1149,13 @@ def search(
                     high[last, s] = 0.0
                 if allowed >= 1:
                     # neurons that vary most go left, where they are bounded first
+                    rounded = 0.0
+                    for s in range(n_samples):
+                        low[0, s] = 0.0
+                        high[0, s] = 0.0
                     for k in range(last):
                         best = 0.0
+                        widest_sum = 0.0
                         for s in range(n_samples):
                             lo = 0.0
                             hi = 0.0
@@ -938,6 +1164,13 @@ def search(
                                 lo = min(lo, g)
                                 hi = max(hi, g)
                             best += hi - lo
+                            low[0, s] += lo
+                            high[0, s] += hi
+                            widest_sum = max(widest_sum, max(high[0, s], -low[0, s]))
+                        if k > 0:
+                            rounded += widest_sum
+                        if k == last - 1:
+                            rounded += widest_sum + abs(biases[depth, 0])
                         spread[k] = best
                         order[k] = k
                     for a in range(1, last):
@@ -960,7 +1193,9 @@ def search(
                             high[a, s] = high[a + 1, s] + hi
                     for s in range(n_samples):
                         partial[0, s] = biases[depth, 0] - targets[s]
-                    edge = 0.5 + margin
+                    # what adds up is exact in float32: only the sum of the last layer is rounded
+                    close = min(margin, 1.01 * 2.0**-24 * rounded + 1e-12)
+                    edge = 0.5 + close
                     bad = 0
                     for s in range(n_samples):
                         if partial[0, s] + low[0, s] > edge or partial[0, s] + high[0, s] < -edge:
@@ -1000,210 +1235,42 @@ def search(
                                         shifts[layer, k]
                                     )
                         built = False
-                        exact_known = False
                         leaf_found = 0
                         level = 0
                         n_mid = _middle(p, last) if by_rank else 0
                         if n_mid:
-                            closed = 0.5 - margin
-                            tail = 0
-                            if allowed >= last and last > n_mid + 1 and n_mid == 2:
-                                tail = 1
-                                for s in range(n_samples):
-                                    if high[last - 1, s] - low[last - 1, s] > _NARROW:
-                                        tail = 0
-                            n_left = last - n_mid - tail
-                            end = n_left + n_mid
-                            size = 1 << (p * n_mid)
-                            words = size // 64
-                            for a in range(last):
-                                if a < n_left or a >= end:
-                                    for s in range(rows):
-                                        for t in range(1, n_sets):
-                                            by_set[a, s, t] = gains[order[a], t, s]
-                            tail_low = low[end]
-                            tail_high = high[end]
-                            if not classes_known[p]:
-                                classes_known[p] = True
-                                _classes(p, n_mid, last, by_lack, at_most)
-                            left_union[0] = 0
-                            left_active[0] = 0
-                            picked[0] = -1
-                            while level >= 0:
-                                picked[level] += 1
-                                if picked[level] == 0:
-                                    _bound(
-                                        partial,
-                                        by_set,
-                                        low,
-                                        high,
-                                        level,
-                                        n_samples,
-                                        n_sets,
-                                        closed,
-                                        outer,
-                                        inner,
-                                    )
-                                    if level == n_left - 1:
-                                        if not built:
-                                            built = True
-                                            _sums(gains, order, n_left, end, n_sets, mids)
-                                            for s in range(n_samples):
-                                                lo = low[n_left, s] - low[end, s]
-                                                hi = high[n_left, s] - high[end, s]
-                                                lo -= 1e-9 * (1 + abs(lo))
-                                                hi += 1e-9 * (1 + abs(hi))
-                                                floors[s] = lo
-                                                scales[s] = _RANKS / (hi - lo)
-                                                known[s] = False
-                                        n_doubtful, more = _complete(
-                                            p,
-                                            level,
-                                            end,
-                                            partial,
-                                            by_set,
-                                            low,
-                                            high,
-                                            outer,
-                                            inner,
-                                            edge,
-                                            closed,
-                                            tail,
-                                            mids,
-                                            size,
-                                            floors,
-                                            scales,
-                                            below,
-                                            known,
-                                            by_lack,
-                                            at_most,
-                                            left_union[level],
-                                            allowed - left_active[level],
-                                            last - n_left,
-                                            ways,
-                                            bits_in,
-                                            numbers,
-                                            whole,
-                                            lacks,
-                                            mid_hits,
-                                            tail_hits,
-                                            planes,
-                                            pending,
-                                            added,
-                                            buffers,
-                                            left_sums,
-                                            tail_low,
-                                            tail_high,
-                                            furthest,
-                                            doubtful,
-                                        )
-                                        visited += more
-                                        for at in range(n_doubtful):
-                                            decided += 1
-                                            if not exact_known:
-                                                exact_known = True
-                                                for a in range(depth - 1):
-                                                    for k in range(sizes[a + 1]):
-                                                        sets[a, k] = expand[a, choice[a, k]]
-                                                _exact_gains(
-                                                    sets,
-                                                    sizes,
-                                                    weights,
-                                                    biases,
-                                                    samples,
-                                                    kind,
-                                                    slope,
-                                                    active[layer],
-                                                    p,
-                                                    exact,
-                                                )
-                                            t = doubtful[at] & 63
-                                            q = (doubtful[at] >> 6) & 63
-                                            m = doubtful[at] >> 12
-                                            for a in range(level):
-                                                chosen[order[a]] = picked[a]
-                                            chosen[order[level]] = t
-                                            rest = m
-                                            for a in range(n_left, end):
-                                                chosen[order[a]] = rest % n_sets
-                                                rest //= n_sets
-                                            if tail:
-                                                chosen[order[end]] = q
-                                            if _perfect(chosen, exact, biases[depth, 0], targets, rows_of, budget):
-                                                numbers[t] += 1
-                                                mid_hits[m] += 1
-                                                if tail:
-                                                    tail_hits[q] += 1
-                                        total = 0
-                                        for t in range(n_sets):
-                                            number = numbers[t] + whole[t]
-                                            if number:
-                                                total += number
-                                                last_marginals[order[level], expand[layer, t]] += number
-                                                if whole[t]:
-                                                    accepted[n_left, full_union & ~(left_union[level] | t)] += 1
-                                                    any_accepted[n_left] = True
-                                        if total:
-                                            found += total
-                                            leaf_found += total
-                                            for a in range(level):
-                                                last_marginals[order[a], expand[layer, picked[a]]] += total
-                                        level -= 1
-                                        continue
-                                t = picked[level]
-                                if t >= n_sets:
-                                    level -= 1
-                                    continue
-                                if outer[level, t] > edge:
-                                    continue
-                                left_union[level + 1] = left_union[level] | t
-                                left_active[level + 1] = left_active[level] + (1 if t > 0 else 0)
-                                free = last - level - 1
-                                if inner[level, t] < closed and allowed - left_active[level + 1] >= free:
-                                    # whatever the other neurons do, every output is right
-                                    lack = full_union & ~left_union[level + 1]
-                                    number = ways[p, free, bits_in[lack]]
-                                    found += number
-                                    leaf_found += number
-                                    for a in range(level + 1):
-                                        last_marginals[order[a], expand[layer, picked[a]]] += number
-                                    accepted[level + 1, lack] += 1
-                                    any_accepted[level + 1] = True
-                                    continue
-                                for s in range(rows):
-                                    partial[level + 1, s] = partial[level, s] + by_set[level, s, t]
-                                level += 1
-                                picked[level] = -1
-                            if built and leaf_found > 0:
-                                for q in range(p + 1):
-                                    if added[q]:
-                                        _empty(
-                                            planes,
-                                            pending,
-                                            q,
-                                            words,
-                                            added[q],
-                                            ways[p, tail, q],
-                                            mid_hits,
-                                        )
-                                        added[q] = 0
-                                for m in range(size):
-                                    if mid_hits[m]:
-                                        rest = m
-                                        for a in range(n_left, end):
-                                            last_marginals[order[a], expand[layer, rest % n_sets]] += mid_hits[m]
-                                            rest //= n_sets
-                                        mid_hits[m] = 0
-                                for lack in range(n_sets if tail else 0):
-                                    if lacks[lack]:
-                                        for t in range(n_sets):
-                                            if lack & ~t == 0:
-                                                tail_hits[t] += lacks[lack]
-                                        lacks[lack] = 0
-                                for t in range(n_sets if tail else 0):
-                                    last_marginals[order[end], expand[layer, t]] += tail_hits[t]
-                                    tail_hits[t] = 0
-                            built = False
+                            leaf_found, more, unsure = _by_ranks(
+                                p,
+                                n_mid,
+                                expand[layer],
+                                gains,
+                                order,
+                                low,
+                                high,
+                                partial,
+                                allowed,
+                                close,
+                                biases[depth, 0],
+                                targets,
+                                rows_of,
+                                budget,
+                                ways,
+                                bits_in,
+                                left_union,
+                                left_active,
+                                picked,
+                                chosen,
+                                accepted,
+                                any_accepted,
+                                last_marginals,
+                                cover_at[p],
+                                space,
+                            )
+                            found += leaf_found
+                            visited += more
+                            decided += unsure
+                            level = -1
+                            size = 0
                         # left half, depth first
                         left_union[0] = 0
                         left_active[0] = 0
@@ -1247,7 +1314,7 @@ def search(
                                     for s in range(n_samples):
                                         v = partial[level + 1, s]
                                         worst = max(worst, max(v + high[level + 1, s], -v - low[level + 1, s]))
-                                    if worst < 0.5 - margin:
+                                    if worst < 0.5 - close:
                                         # whatever the other neurons do, every output is right
                                         lack = full_union & ~left_union[level + 1]
                                         number = ways[p, free, bits_in[lack]]
@@ -1280,7 +1347,7 @@ def search(
                                 biggest = 0.0
                                 for s in range(screen):
                                     biggest = max(biggest, abs(partial[0, s]) + max(-low[0, s], high[0, s]))
-                                slack = np.float32(margin + (2 * n_right + 3) * 6e-8 * biggest)
+                                slack = np.float32(close + (2 * n_right + 3) * 6e-8 * biggest)
                                 for a in range(n_left, last):
                                     k = order[a]
                                     for t in range(n_sets - 1, -1, -1):
@@ -1393,31 +1460,16 @@ def search(
                                             wrong += rows_of[s]
                                             if wrong > budget:
                                                 break
-                                        elif v > 0.5 - margin:
+                                        elif v > 0.5 - close:
                                             unsure += rows_of[s]
                                     ok = wrong <= budget
                                     if ok and wrong + unsure > budget:
                                         decided += 1
-                                        if not exact_known:
-                                            exact_known = True
-                                            for a in range(depth - 1):
-                                                for k in range(sizes[a + 1]):
-                                                    sets[a, k] = expand[a, choice[a, k]]
-                                            _exact_gains(
-                                                sets,
-                                                sizes,
-                                                weights,
-                                                biases,
-                                                samples,
-                                                kind,
-                                                slope,
-                                                active[layer],
-                                                p,
-                                                exact,
-                                            )
                                         for a in range(last):
                                             chosen[order[a]] = picked[a]
-                                        ok = _perfect(chosen, exact, biases[depth, 0], targets, rows_of, budget)
+                                        ok = _perfect(
+                                            chosen, gains, biases[depth, 0], n_samples, targets, rows_of, budget
+                                        )
                                     if not ok:
                                         matched[r] = np.int32(0)
                                         tally = np.int32(tally - 1)
@@ -1474,15 +1526,17 @@ def search(
                             for a in range(1, last + 1):
                                 if any_accepted[a]:
                                     any_accepted[a] = False
+                                    for t in range(n_sets):
+                                        numbers[t] = 0
                                     for lack in range(n_sets):
                                         number = accepted[a, lack]
                                         if number:
                                             accepted[a, lack] = 0
-                                            for b in range(a, last):
-                                                for t in range(n_sets):
-                                                    last_marginals[order[b], expand[layer, t]] += (
-                                                        number * ways[p, last - a - 1, bits_in[lack & ~t]]
-                                                    )
+                                            for t in range(n_sets):
+                                                numbers[t] += number * ways[p, last - a - 1, bits_in[lack & ~t]]
+                                    for b in range(a, last):
+                                        for t in range(n_sets):
+                                            last_marginals[order[b], expand[layer, t]] += numbers[t]
                             for a in range(depth - 1):
                                 for k in range(sizes[a + 1]):
                                     marginals[a, k, expand[a, choice[a, k]]] += leaf_found
