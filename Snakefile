@@ -34,6 +34,9 @@ except Exception as error:
     fail(error)
 
 
+report: "rules/captions/workflow.rst"
+
+
 if plan.config.container:
 
     container: plan.config.container

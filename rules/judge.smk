@@ -5,6 +5,11 @@ from ontogeny.pipeline.judges import PRETRAINED, Judges
 judges = Judges(plan)
 
 
+def study_of(wildcards):
+    """The study of a run, under which the report lists it."""
+    return plan.run(wildcards).study
+
+
 rule pretrain_judge:
     input:
         prompts=judges.prompts,
@@ -126,9 +131,17 @@ rule draw_mechanism:
         jumps="results/runs/{run}/jumps.csv",
     output:
         pages=directory("results/pages/{run}/training_visualizations"),
+        book=large_page(
+            "results/pages/{run}/book/mechanism.html",
+            category=study_of,
+            subcategory="{run}",
+            caption="captions/mechanism_pages.rst",
+            labels={"run": "{run}", "figure": "pages of every epoch"},
+        ),
         png=report(
             "results/pages/{run}/mechanism.png",
-            category="Judges",
+            category=study_of,
+            subcategory="{run}",
             caption="captions/mechanism.rst",
             labels={"run": "{run}", "figure": "evolution"},
         ),

@@ -1,4 +1,7 @@
-# The tables of record.
+# The tables of record, and what differs between two configurations or two folders of results.
+
+COMPARISON = {name: f"results/comparison/{name}.csv" for name in ["settings", "numbers", "figures", "files"]}
+COMPARISON["page"] = "results/comparison/page.html"
 
 
 rule list_experiments:
@@ -62,3 +65,35 @@ rule tables:
     input:
         rules.list_experiments.output,
         rules.merge_benchmarks.output,
+
+
+rule compare_results:
+    output:
+        **{
+            name: (large_page if name == "page" else report)(
+                file,
+                category="Comparison",
+                caption="captions/comparison.rst",
+                labels={"what differs": name},
+            )
+            for name, file in COMPARISON.items()
+        },
+    log:
+        "results/logs/compare_results.log",
+    conda:
+        "../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(30),
+    params:
+        compared=plan.compared,
+        state=plan.compared_state,
+        code=plan.code("compare_results"),
+    script:
+        "../workflow_scripts/compare_results.py"
+
+
+rule compare:
+    input:
+        rules.compare_results.output,

@@ -3,11 +3,12 @@
 from ontogeny.files import read_table
 from ontogeny.judge.record import read_records
 from ontogeny.pipeline import job
-from ontogeny.plotting.judge import losses_of, plot_evolution, write_pages
+from ontogeny.plotting.judge import losses_of, plot_evolution, write_book, write_pages
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):
     records, jumps = read_records(files.records), read_table(files.jumps)
     write_pages(records, output.pages, jumps, losses_of(files.phase1))
+    write_book(output.pages, output.book, params.title)
     fig, table = plot_evolution(records, params.title, jumps)
     save_figure(fig, output.png, table)

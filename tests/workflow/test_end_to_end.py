@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -88,10 +89,31 @@ def test_again_nothing_is_to_be_done(finished):
     assert finished.plan().nothing_to_do
 
 
+def open_report(path, study, run, figure):
+    """Look at one figure of a report in a browser without a network; what was asked of a network, or went wrong."""
+    browsers = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    wrong = []
+    with browsers.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_context(offline=True).new_page()
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda asked: wrong.append(asked.url) if asked.url.startswith("http") else None)
+        page.goto(path.as_uri())
+        page.get_by_text("What formed inside the networks").first.wait_for()
+        for name in (study, run):
+            page.get_by_text(name, exact=True).first.click()
+        page.locator("tr").filter(has_text=figure).locator("a, button").first.click()
+        page.wait_for_function("[...document.images].some(image => image.naturalWidth > 500)")
+        browser.close()
+    return wrong
+
+
 def test_report_holds_figures_with_categories_and_captions(copy):
     said = copy("--report", "report.zip")
     assert said.code == 0, said.text
     with zipfile.ZipFile(copy.folder / "report.zip") as archive:
+        archive.extractall(copy.folder)
         names = archive.namelist()
         text = "".join(
             archive.read(name).decode("utf-8", "ignore") for name in names if name.endswith((".html", ".js"))
@@ -106,6 +128,8 @@ def test_report_holds_figures_with_categories_and_captions(copy):
     ):
         assert caption in text, caption
     assert "{%" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL).split("captions")[-1]
+    if shutil.which("chromium"):
+        assert open_report(copy.folder / "report" / "report.html", "tiny", "tiny_mlp", "heatmap") == []
 
 
 def test_report_as_one_page(copy):

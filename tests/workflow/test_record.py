@@ -66,3 +66,27 @@ def test_planning_costs_grow_linearly_with_runs(tmp_path):
     assert cost["jobs"].diff()[1] / 100 == cost["jobs"].diff()[2] / 200
     assert marginal[2] < 2 * marginal[1], cost
     assert marginal[2] < 0.1, cost
+
+
+def test_what_differs_is_a_target_for_trees_and_configurations(finished, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(finished.results, old / "results", ignore=shutil.ignore_patterns("logs", "benchmarks"))
+    table = next((old / "results" / "runs").rglob("jumps.csv"))
+    table.write_text(table.read_text() + "\n")
+    next((old / "results" / "runs").rglob("phase1.json")).unlink()
+    here = type(finished)(finished.project, tmp_path)
+    said = here("compare", "--config", f"compare=[{old}, {finished.folder}]")
+    assert said.code == 0, said.text
+    files = pd.read_csv(tmp_path / "results" / "comparison" / "files.csv")
+    assert "only in B" in set(files["what"])
+    assert "What differs" in (tmp_path / "results" / "comparison" / "page.html").read_text()
+    assert here.plan("compare", "--config", f"compare=[{old}, {finished.folder}]").nothing_to_do
+    (old / "results" / "new.csv").write_text("x\n1\n")
+    said = here.plan("compare", "--config", f"compare=[{old}, {finished.folder}]")
+    assert said.jobs == {"compare": 1, "compare_results": 1}, said.text
+
+
+def test_what_cannot_be_compared_is_told_when_planned(fresh):
+    assert fresh("compare", "--dry-run").refuses(r"nothing to compare: name two, with --config")
+    assert fresh("compare", "--dry-run", "--config", "compare=[there, here]").refuses(r"compare: there does not exist")
+    assert fresh("compare", "--dry-run", "--config", "compare=[resources]").refuses(r"compare")

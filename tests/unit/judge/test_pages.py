@@ -12,7 +12,7 @@ from small_judges import make_judge
 from ontogeny.errors import OntogenyError
 from ontogeny.judge import MechanismBench, evolution, read_records
 from ontogeny.models.judge import Judge, train_tokenizer
-from ontogeny.plotting.judge import plot_evolution, visualise_epoch, write_pages
+from ontogeny.plotting.judge import plot_evolution, visualise_epoch, write_book, write_pages
 
 ATTACK = "<script>window.hacked = 1</script>"
 SMALL = {
@@ -157,5 +157,26 @@ def test_pages_open_in_a_browser_without_a_network(made):
             page.wait_for_selector(".main-svg")
             assert page.evaluate("typeof window.hacked") == "undefined"
             assert page.locator("a").count() > 0
+        write_book(made[0], made[0] / "book" / "all.html", "All <b>pages</b>")
+        page.goto((made[0] / "book" / "all.html").as_uri())
+        inside = page.frame_locator("#page")
+        inside.locator(".main-svg").first.wait_for()
+        inside.locator("a[href='epoch_2_neuron_map.html']").first.click()
+        inside.locator("h1", has_text="euron").wait_for()
+        inside.locator(".main-svg").first.wait_for()
+        assert page.title() == "All <b>pages</b>"
         browser.close()
     assert wrong == []
+
+
+def test_a_book_holds_all_pages_and_needs_no_other_file(made, tmp_path):
+    write_book(made[0], tmp_path / "one.html", "One")
+    write_book(made[0], tmp_path / "two.html", "One")
+    text = (tmp_path / "one.html").read_text()
+    assert text == (tmp_path / "two.html").read_text()
+    inside = text[text.index('<script id="pages"') :]
+    inside = inside[inside.index(">") + 1 : inside.index("</script>")]
+    assert "<" not in inside
+    assert set(json.loads(inside)) == {page.name for page in made[0].glob("*.html")}
+    with pytest.raises(OntogenyError, match="no page"):
+        write_book(tmp_path, tmp_path / "none.html", "None")

@@ -10,7 +10,15 @@ from PIL import Image
 
 from ontogeny.cli import main
 from ontogeny.errors import OntogenyError
-from ontogeny.pipeline.compare import compare, comparison_page, comparison_text
+from ontogeny.files import read_table
+from ontogeny.pipeline.compare import (
+    COMPARISON_TABLES,
+    compare,
+    comparison_page,
+    comparison_text,
+    state_of,
+    write_comparison,
+)
 
 EVIL = "<script>alert(1)</script>"
 
@@ -104,3 +112,36 @@ def test_what_cannot_be_compared_is_one_sentence(trees, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(OntogenyError, match="holds no results"):
         compare(trees[0], tmp_path / "empty")
+
+
+def test_tables_and_page_hold_what_was_found(trees, tmp_path):
+    b = trees[1] / "results"
+    (b / "runs/mlp/config.json").write_text(json.dumps({"settings": {"training": {"steps": 6}}, "run": "mlp"}))
+    (b / "runs/mlp/activations.h5").write_bytes(b"124")
+    (b / "tables/t.csv").write_text("name,value,flag,missing\na,1.0,True,\nb,2.5,True,\n")
+    (b / "tables/new.csv").write_text("x\n1\n")
+    files = {name: tmp_path / "out" / f"{name}.csv" for name in COMPARISON_TABLES}
+    files["page"] = tmp_path / "out" / "page.html"
+    write_comparison(compare(*trees), files)
+    settings, numbers, figures, others = (read_table(files[name]) for name in COMPARISON_TABLES)
+    assert settings.to_dict("records") == [{"run": "mlp", "setting": "settings.training.steps", "a": 5, "b": 6}]
+    assert numbers.to_dict("records") == [
+        {"table": "tables/t.csv", "column": "value", "largest_difference": 0.5, "relative": 0.2, "rows": 1}
+    ]
+    assert len(figures) == 0
+    assert set(map(tuple, others.to_numpy())) == {
+        ("runs/mlp/activations.h5", "differs"),
+        ("tables/new.csv", "only in B"),
+    }
+    assert "settings.training.steps" in files["page"].read_text()
+
+
+def test_the_state_of_a_folder_changes_with_its_results_alone(trees):
+    before = state_of(trees[0])
+    (trees[0] / "results/comparison").mkdir()
+    (trees[0] / "results/comparison/files.csv").write_text("file,what\n")
+    (trees[0] / "results/logs/x/y.log").write_text("one more line\n")
+    assert state_of(trees[0]) == before
+    assert compare(*trees).equal
+    (trees[0] / "results/tables/t.csv").write_text("name\na\n")
+    assert state_of(trees[0]) != before

@@ -495,6 +495,9 @@ class Config(Settings):
     container: str | None = Field(
         None, description="Image in which jobs run under `--sdm apptainer`: the path of a .sif file, or an address."
     )
+    compare: Annotated[list[str], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="Two configurations, or two folders of results: what the target `compare` compares."
+    )
     _swept: dict[tuple[str, str], Swept] = PrivateAttr(default_factory=dict)
 
     @property

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import read_json, read_table
+from ontogeny.files import read_json, read_table, write_csv, write_text
 from ontogeny.pipeline.overview import results_folder, walk
 from ontogeny.pipeline.tables import flat
 
 _COST = {"logs", "benchmarks"}
 """Folders below results that say how long things took, which no two runs share."""
+_LEFT_OUT = _COST | {"comparison"}
+COMPARISON_TABLES = ("settings", "numbers", "figures", "files")
 _TABLES = {".csv", ".tsv"}
 _WIDTH = 900
 
@@ -52,16 +55,35 @@ class Comparison:
 def compare(a: str | os.PathLike, b: str | os.PathLike) -> Comparison:
     """Compare two configurations (files), or two folders that hold results.
 
-    What jobs cost (logs, benchmarks, cost.tsv, columns `cost.*`) is left out. Raises OntogenyError if one is a file
-    and the other a folder, or if either cannot be read.
+    What jobs cost (logs, benchmarks, cost.tsv, columns `cost.*`) and earlier comparisons are left out. Raises
+    OntogenyError if one is a file and the other a folder, or if either cannot be read.
     """
+    a, b = check_sides(a, b)
+    return _trees(a, b) if a.is_dir() else _configurations(a, b)
+
+
+def check_sides(a: str | os.PathLike, b: str | os.PathLike) -> tuple[Path, Path]:
+    """A and B as paths. Raises OntogenyError unless they are two files, or two folders that hold results."""
     a, b = Path(a), Path(b)
     for path in (a, b):
         if not path.exists():
             raise OntogenyError(f"{path} does not exist; give two configurations, or two folders of results")
     if a.is_dir() != b.is_dir():
         raise OntogenyError(f"{a} and {b} are a folder and a file; give two configurations, or two folders of results")
-    return _trees(a, b) if a.is_dir() else _configurations(a, b)
+    for path in filter(Path.is_dir, (a, b)):
+        results_folder(path)
+    return a, b
+
+
+def state_of(path: str | os.PathLike) -> str:
+    """A digest of the names, sizes and times of the files that `compare` reads of a configuration or a folder."""
+    path = Path(path)
+    files = walk(results_folder(path), _LEFT_OUT) if path.is_dir() else [path]
+    seen = hashlib.sha256()
+    for file in files:
+        state = file.stat()
+        seen.update(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    return seen.hexdigest()[:16]
 
 
 def _configurations(a: Path, b: Path) -> Comparison:
@@ -98,7 +120,7 @@ def _settings(found: Comparison, a: dict[str, Any], b: dict[str, Any]) -> None:
 def _trees(a: Path, b: Path) -> Comparison:
     found = Comparison(str(a), str(b))
     roots = [results_folder(a), results_folder(b)]
-    sides = [{path.relative_to(root).as_posix(): path for path in walk(root, _COST)} for root in roots]
+    sides = [{path.relative_to(root).as_posix(): path for path in walk(root, _LEFT_OUT)} for root in roots]
     for side in sides:
         for name in [name for name in side if is_cost(name)]:
             del side[name]
@@ -213,6 +235,24 @@ def _picture(a: Path, b: Path) -> tuple[float, bytes]:
     buffer = io.BytesIO()
     strip.save(buffer, "PNG")
     return float(differ.mean()), buffer.getvalue()
+
+
+def write_comparison(found: Comparison, files: Mapping[str, str | os.PathLike]) -> None:
+    """Write the page to `files["page"]` and the tables to `files` under the names COMPARISON_TABLES."""
+    from pandas import DataFrame
+
+    changed = [(name, "differs") for name in found.files]
+    changed += [(name, f"only in {side}") for side, only in (("A", found.only_a), ("B", found.only_b)) for name in only]
+    settings = [(run, key, _cell(x), _cell(y)) for run, key, x, y in found.settings]
+    tables = {
+        "settings": DataFrame(settings, columns=["run", "setting", "a", "b"]),
+        "numbers": DataFrame(found.numbers, columns=["table", "column", "largest_difference", "relative", "rows"]),
+        "figures": DataFrame([row[:2] for row in found.figures], columns=["figure", "share_of_pixels"]),
+        "files": DataFrame(changed, columns=["file", "what"]),
+    }
+    for name, table in tables.items():
+        write_csv(files[name], table)
+    write_text(files["page"], comparison_page(found))
 
 
 def comparison_text(found: Comparison, most: int = 20) -> str:

@@ -177,6 +177,24 @@ class Workflow:
             fail(OntogenyError(f"phase1_imports.{wildcards.study}.records: {error}"))
         return [os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in found]
 
+    def compared(self, wildcards: Any) -> list[str]:
+        """The two configurations or folders of results to compare. Ends the planning if there are none such."""
+        from ontogeny.pipeline.compare import check_sides
+
+        if self.config.compare is None:
+            fail(OntogenyError("nothing to compare: name two, with --config 'compare=[A, B]' or the key compare"))
+        try:
+            check_sides(*self.config.compare)
+        except OntogenyError as error:
+            fail(OntogenyError(f"compare: {error}"))
+        return self.config.compare
+
+    def compared_state(self, wildcards: Any) -> list[str]:
+        """Digests that change when what is compared changes."""
+        from ontogeny.pipeline.compare import state_of
+
+        return [state_of(side) for side in self.compared(wildcards)]
+
     def measured_studies(self) -> list[str]:
         """The studies whose measurements are compared across runs: image runs, and imports."""
         return [*self.studies("dynamics"), *self.config.phase1_imports]

@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import read_json, write_json, write_text
+from ontogeny.files import json_text, read_json, write_json, write_text
 from ontogeny.judge.record import evolution
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, figure
 
@@ -49,6 +49,29 @@ table {{ border-collapse: collapse; font-size: .88em }} td, th {{ padding: .2em 
 <p class="where">{where}</p>
 {body}
 </body></html>
+"""
+
+_BOOK = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>%(title)s</title>
+<style>html, body { margin: 0; height: 100%% } iframe { border: 0; width: 100%%; height: 100%%; display: block }</style>
+</head><body>
+<iframe id="page" title="%(title)s"></iframe>
+<script id="library" type="text/plain">%(library)s</script>
+<script id="pages" type="application/json">%(pages)s</script>
+<script>
+const pages = JSON.parse(document.getElementById("pages").textContent);
+const linked = '<script src="plotly.min.js"><' + "/script>";
+const library = "<script>" + document.getElementById("library").textContent + "<" + "/script>";
+const frame = document.getElementById("page");
+const show = name => { frame.srcdoc = pages[name].replace(linked, () => library); };
+frame.addEventListener("load", () => frame.contentDocument.addEventListener("click", event => {
+  const link = event.target.closest("a[href]");
+  const name = link && link.getAttribute("href");
+  if (name && name in pages) { event.preventDefault(); show(name); }
+}));
+show("training_progress.html");
+</script></body></html>
 """
 
 
@@ -831,6 +854,15 @@ def write_pages(
         write_text(folder / file, _page(None, title, body, file))
         written.append(folder / file)
     return written
+
+
+def write_book(folder: str | os.PathLike, path: str | os.PathLike, title: str) -> None:
+    """Write the pages that `write_pages` left in `folder` as one HTML file, which needs no other and no network."""
+    pages = {page.name: page.read_text(encoding="utf-8") for page in sorted(Path(folder).glob("*.html"))}
+    if "training_progress.html" not in pages:
+        raise OntogenyError(f"{folder} holds no page training_progress.html; write the pages first")
+    inside = json_text(pages, indent=None).replace("<", "\\u003c")
+    write_text(path, _BOOK % {"title": escaped(title), "library": get_plotlyjs(), "pages": inside})
 
 
 def _write_library(folder: Path) -> None:
