@@ -44,6 +44,11 @@ def large_page(path, **settings):
     return report(path, **settings) if any(word.endswith(".zip") for word in sys.argv) else path
 
 
+def study_of(wildcards):
+    """The study of a run, under which the report lists it."""
+    return plan.run(wildcards).study
+
+
 def any_of(names):
     """A pattern that matches these names only, and nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"

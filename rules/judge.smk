@@ -5,11 +5,6 @@ from ontogeny.pipeline.judges import PRETRAINED, Judges
 judges = Judges(plan)
 
 
-def study_of(wildcards):
-    """The study of a run, under which the report lists it."""
-    return plan.run(wildcards).study
-
-
 rule pretrain_judge:
     input:
         prompts=judges.prompts,
