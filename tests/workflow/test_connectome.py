@@ -60,6 +60,7 @@ def test_a_dry_run_shows_every_job(tmp_path):
         ({"fit": {"learning_rate_start": 5}}, ("learning_rate_start is 5",)),
         ({"fit": {"learning_rate_W_start": 5}}, ("fit.learning_rate_W_start is 5; it should be less than or equal",)),
         ({"fit": {"coeff_W_L1": -1}}, ("fit.coeff_W_L1 is -1; it should be greater than or equal to 0",)),
+        ({"simulation": {"connectivity_filling_factor": 0.5}}, ("simulation: ", "say levels: [0.5]")),
         ({"fit": {"n_trajectories": 500}}, ("n_trajectories is 500",)),
         ({"simulation": {"connectivity_type": "file"}}, ("connectivity_file",)),
     ],

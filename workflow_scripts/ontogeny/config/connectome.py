@@ -47,6 +47,14 @@ class SimulationSettings(Settings):
     input_amplitude: float = Field(0.0, ge=0, description="Amplitude of a known sinusoidal input.")
     input_frequency: float = Field(1.0, ge=0, description="Its frequency.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_level(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "connectivity_filling_factor" in data:
+            level = data["connectivity_filling_factor"]
+            raise ValueError(f"connectivity_filling_factor is told by levels; beside simulation, say levels: [{level}]")
+        return data
+
     @model_validator(mode="after")
     def _consistent(self) -> SimulationSettings:
         if len(self.params) > self.n_neurons:
