@@ -64,6 +64,7 @@ def test_another_model_does_not_inherit_the_settings_of_the_default_one(tmp_path
         ("model: mlp_shalow_2", ["model.name", "did you mean 'mlp_shallow_2'", "vit"]),
         ("task: fashion_minst", ["task.name", "did you mean 'fashion_mnist'"]),
         ("seeds: [3, 3]", ["two.seeds", "same seed is there twice"]),
+        ("seeds: 1000000000", ["two.seeds", "more than the 1000000 that a run may have"]),
         ("seeds: []", ["seeds"]),
         ("capture_steps: [101]", ["step 101", "last step, 100"]),
         ("modle: mlp", ["did you mean 'model'"]),

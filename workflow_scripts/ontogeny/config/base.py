@@ -18,13 +18,18 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,
 """A name that is safe as a folder: letters, digits, `_ . + -`, not starting with a sign, at most 80 characters."""
 
 Positive = Annotated[int, Field(ge=1)]
+MOST_SEEDS = 1_000_000
 
 
 def _seeds(value: Any) -> Any:
     """A number N, also as text, as the seeds 0 to N-1."""
     if isinstance(value, str) and value.strip().isdigit():
         value = int(value)
-    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value > MOST_SEEDS:
+            raise ValueError(f"{value} seeds are more than the {MOST_SEEDS} that a run may have")
+        return list(range(value))
+    return value
 
 
 def _distinct(seeds: list[int]) -> list[int]:
