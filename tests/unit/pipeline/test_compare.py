@@ -45,6 +45,14 @@ def test_equal_trees_differ_in_nothing_whatever_they_cost(trees):
     assert "no difference" in comparison_text(found)
 
 
+def test_cells_missing_in_both_do_not_differ(trees):
+    for tree, cost in zip(trees, (1, 2)):
+        (tree / "results/tables/t.csv").write_text(f"name,label,value,cost.s\na,,,{cost}\nb,text,1,{cost}\n")
+    assert compare(*trees).equal
+    (trees[1] / "results/tables/t.csv").write_text("name,label,value,cost.s\na,new,,2\nb,text,1,2\n")
+    assert compare(*trees).numbers == [("tables/t.csv", "label", None, None, 1)]
+
+
 def test_every_kind_of_difference_is_found(trees):
     b = trees[1] / "results"
     (b / "runs/mlp/config.json").write_text(json.dumps({"settings": {"training": {"steps": 6}}, "run": EVIL}))

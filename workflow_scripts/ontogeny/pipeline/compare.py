@@ -206,7 +206,7 @@ def _column(a: Any, b: Any) -> tuple[float | None, float | None, int] | None:
         if np.isnan(gap).all():
             return None, None, int(differ.sum())
         return float(np.nanmax(gap)), float(np.nanmax(relative)), int(differ.sum())
-    differ = a.astype(str).to_numpy() != b.astype(str).to_numpy()
+    differ = np.array([str(x) != str(y) for x, y in zip(a, b)], dtype=bool)
     return (None, None, int(differ.sum())) if differ.any() else None
 
 
