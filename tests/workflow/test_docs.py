@@ -123,16 +123,18 @@ def test_snakemake_commands_plan(tmp_path):
         for words in commands(page):
             if words[0] == "snakemake":
                 given = parse_args(words[1:])[1]
-                key = (page if given.configfile and files_of(page) else None, *map(str, given.configfile or []))
+                files, changes = tuple(map(str, given.configfile or [])), tuple(given.config or [])
+                key = (page if (files or changes) and files_of(page) else None, files, changes)
                 wanted.setdefault(key, set()).update(given.targets or ["all"])
     wrong = []
-    for number, ((page, *files), targets) in enumerate(wanted.items()):
+    for number, ((page, files, changes), targets) in enumerate(wanted.items()):
         folder = tmp_path / str(number)
         folder.mkdir()
         prepare(folder, page)
         tool = str(Path(sys.executable).with_name("snakemake"))
         command = [tool, "-s", str(ROOT / "Snakefile"), "-n", "--quiet", "--cores", "1"]
-        command += [*(["--configfile", *files] if files else []), "--", *sorted(targets)]
+        command += [*(["--configfile", *files] if files else []), *(["--config", *changes] if changes else [])]
+        command += ["--", *sorted(targets)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if done.returncode:
             wrong.append(f"{shlex.join(command[1:])}\n{done.stdout[-800:]}{done.stderr[-800:]}")
