@@ -239,7 +239,9 @@ def _duration(seconds: float) -> str:
 
 
 def estimate_cost(sizes: Sequence[int], n_samples: int = 4) -> float:
-    """Seconds of CPU that a search may take, from measurements on trained networks; within a factor of about five.
+    """Seconds of CPU that a search may take, from measurements on trained networks for which it took long.
+
+    Networks of one size differ: hard ones take up to three times this, easy ones a hundredth or less.
 
     `sizes`: layer sizes, inputs first, 1 last; `n_samples`: distinct validation rows.
     """
