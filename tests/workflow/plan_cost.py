@@ -1,7 +1,8 @@
 """Measure what planning costs against the number of runs: `python tests/workflow/plan_cost.py OUT.csv [RUNS ...]`.
 
-Each number of runs is a sweep over learning rates, planned by `snakemake -n --quiet rules` in an empty folder. CPU
-seconds and peak memory are those of that process, from `wait4`. A figure is drawn beside the table.
+Each number of runs is a sweep over learning rates, all looked at closely, or with `--seeds` that many seeds of one run,
+of which the first is; planned by `snakemake -n --quiet rules` in an empty folder. CPU seconds and peak memory are those
+of that process, from `wait4`. A figure is drawn beside the table.
 """
 
 import csv
@@ -14,21 +15,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def write_sweep(path, runs):
-    """A configuration of `runs` image runs that differ in their learning rate."""
+def write_runs(path, runs, seeds):
+    """A configuration of `runs` image runs that differ in their seed, or in their learning rate."""
     rates = ", ".join(f"{0.001 + number * 1e-6:.6f}" for number in range(runs))
+    differ = f"seeds: {runs}" if seeds else f"sweep: {{grid: {{training.learning_rate: [{rates}]}}}}"
     path.write_text(
         "studies:\n  many:\n    defaults: {task: digits, model: {name: mlp, hidden: [16]}}\n    runs:\n"
-        f"      mlp: {{sweep: {{grid: {{training.learning_rate: [{rates}]}}}}}}\n",
+        f"      mlp: {{{differ}}}\n",
         encoding="utf-8",
     )
     return path
 
 
-def plan_cost(runs):
+def plan_cost(runs, seeds):
     """(CPU seconds, peak memory in MiB, jobs) of planning `runs` runs."""
     with tempfile.TemporaryDirectory() as folder:
-        file = write_sweep(Path(folder) / "many.yaml", runs)
+        file = write_runs(Path(folder) / "many.yaml", runs, seeds)
         tool = str(Path(sys.executable).with_name("snakemake"))
         command = [tool, "-s", str(ROOT / "Snakefile"), "-n", "--cores", "1", "--quiet", "rules"]
         command += ["--directory", folder, "--configfile", str(file)]
@@ -63,11 +65,13 @@ def draw(table):
 
 
 def main(out, *numbers):
+    seeds = "--seeds" in numbers
+    numbers = [number for number in numbers if number != "--seeds"]
     with open(out, "w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(["runs", "jobs", "cpu_s", "max_rss_mb"])
         for runs in map(int, numbers or (10, 100, 300, 1000, 2000, 5000)):
-            cpu, memory, jobs = plan_cost(runs)
+            cpu, memory, jobs = plan_cost(runs, seeds)
             table.writerow([runs, jobs, f"{cpu:.2f}", f"{memory:.0f}"])
             handle.flush()
     draw(out)
