@@ -43,7 +43,7 @@ def test_on_a_full_disk_every_rule_says_so_and_what_is_finished_stays(finished, 
     small_disk(fresh.results, "size=64m")
     shutil.copytree(finished.results, fresh.results, dirs_exist_ok=True)
     shutil.copytree(finished.folder / ".snakemake" / "metadata", fresh.folder / ".snakemake" / "metadata")
-    before = {name: kill.content(path) for name, path in kill.made(fresh.folder).items()}
+    before = disk.bytes_of(fresh.folder)
     targets = [f"{RUN}/geometry/pca_variance.csv", f"{RUN}/geometry/clusters.csv", f"{RUN}/neurons/comparison.csv",
                "results/figures/tiny/tiny_mlp/metrics.png", "results/tables/experiments.tsv"]  # fmt: skip
     for pattern in LEAVES.values():
@@ -54,12 +54,12 @@ def test_on_a_full_disk_every_rule_says_so_and_what_is_finished_stays(finished, 
     assert said.code != 0
     for rule in LEAVES:
         assert said.refuses(rf"{rule}.*: no disk space left while writing results/"), rule
-    kept = kill.made(fresh.folder)
-    assert [name for name, path in kept.items() if name in before and kill.content(path) != before[name]] == []
+    kept = disk.bytes_of(fresh.folder)
+    assert [name for name in kept if name in before and kept[name] != before[name]] == []
     filler.unlink()
     again = fresh(*targets)
     assert again.code == 0, again.text
-    after = {name: kill.content(path) for name, path in kill.made(fresh.folder).items()}
+    after = disk.bytes_of(fresh.folder)
     assert sorted(after) == sorted(before)
     assert [name for name in after if after[name] != before[name]] == []
 
