@@ -73,13 +73,13 @@ class ActivationFile:
     @_told
     def labels(self) -> np.ndarray:
         """Labels of the probe batch, int64 (samples,)."""
-        return self._values("probe/labels")
+        return self._file["probe/labels"][()]
 
     @property
     @_told
     def inputs(self) -> np.ndarray:
         """Inputs of the probe batch, float32 (samples, ...)."""
-        return self._values("probe/inputs")
+        return self._file["probe/inputs"][()]
 
     def digest(self, step: int) -> str:
         """Digest of the weights that made the activations of `step`."""
@@ -122,10 +122,7 @@ class ActivationFile:
         name = f"readout_{step}"
         if name not in self._file or "features" not in self._file[name]:
             return None
-        return tuple(self._values(f"{name}/{part}") for part in ("features", "weight", "bias"))
-
-    def _values(self, name: str) -> np.ndarray:
-        return self._file[name][()]
+        return tuple(self._file[name][part][()] for part in ("features", "weight", "bias"))
 
     def _dataset(self, step: int, layer: str) -> h5py.Dataset:
         group = self._group(step)

@@ -1270,7 +1270,6 @@ def search(
                             visited += more
                             decided += unsure
                             level = -1
-                            size = 0
                         # left half, depth first
                         left_union[0] = 0
                         left_active[0] = 0
