@@ -158,3 +158,34 @@ def test_identity_counts_what_is_computed_and_not_what_it_is_called():
     assert identity() == identity(label="A name", capture_steps=[3])
     assert identity() != identity(training={"learning_rate": 0.002})
     assert identity() != identity(seeds=[1])
+
+
+@pytest.mark.parametrize("kind", ["circuits", "connectome", "dynamics", "judge"])
+def test_two_runs_of_a_study_cannot_share_a_label(tmp_path, kind):
+    path = tmp_path / "config.yaml"
+    text = "studies:\n  s:\n    kind: {}\n    runs:\n      a: {}\n      b: {{label: same}}\n      same: {{}}\n"
+    path.write_text(text.format(kind, "{label: same}"))
+    with pytest.raises(OntogenyError, match=r"line 6: studies\.s\.runs\.b\.label: the runs a and b are both called"):
+        read_config(path)
+    path.write_text(text.format(kind, "{}"))
+    with pytest.raises(OntogenyError, match=r"line 6: studies\.s\.runs\.b\.label: the runs b and same are both"):
+        read_config(path)
+
+
+def test_a_label_of_the_defaults_is_no_label_for_two_runs(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("studies:\n  s:\n    defaults: {label: same}\n    runs:\n      a: {}\n      b: {}\n")
+    with pytest.raises(OntogenyError, match=r"line 3: studies\.s\.defaults\.label: .* both called \"same\""):
+        read_config(path)
+
+
+def test_sweeps_of_runs_with_one_label_are_refused_where_the_run_stands(tmp_path):
+    path = tmp_path / "config.yaml"
+    runs = "".join(f"      {key}: {{label: same}}\n" for key in "ab")
+    path.write_text(f"studies:\n  s:\n    sweep: {{grid: {{training.steps: [2, 3]}}}}\n    runs:\n{runs}")
+    with pytest.raises(OntogenyError, match=r"line 6: studies\.s\.runs\.b: the runs a_steps2 and b_steps2 are both"):
+        read_config(path)
+
+
+def test_studies_may_use_each_others_labels():
+    load_config({"studies": {study: {"runs": {run: {"label": "same"}}} for study, run in ("ab", "cd")}})

@@ -42,7 +42,9 @@ Seeds = Annotated[
     list[Annotated[int, Field(ge=0, lt=2**31)]],
     BeforeValidator(_seeds, json_schema_input_type=int | list[int]),
     AfterValidator(_distinct),
+    Field(min_length=1, description="Seeds; a number N stands for 0 to N-1."),
 ]
+Label = Annotated[str | None, Field(description="Name in figures; the run's key, if not given.")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

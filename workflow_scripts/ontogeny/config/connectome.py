@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from ontogeny.config.base import Name, Positive, Seeds, Settings, StudySettings, merge
-from ontogeny.config.sweep import Sweep
+from ontogeny.config.base import Label, Name, Positive, Seeds, Settings, StudySettings, merge
+from ontogeny.config.sweep import RunSweep, StudySweep
 
 Level = Annotated[float, Field(gt=0, le=1)]
 """A filling factor: the share of connections that are there."""
@@ -142,9 +142,9 @@ class ConnectomeRunSettings(Settings):
     levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
         LEVELS, min_length=1, description="Filling factors; each is a run."
     )
-    seeds: Seeds = Field([0], min_length=1, description="Seeds of the simulation and the fit; N stands for 0 to N-1.")
-    label: str | None = Field(None, description="Name in figures; the arm's key, if not given.")
-    sweep: Sweep | None = Field(None, description="Many runs made from this one.")
+    seeds: Seeds = Field([0], description="Seeds of the simulation and the fit; a number N stands for 0 to N-1.")
+    label: Label = None
+    sweep: RunSweep = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ConnectomeRunSettings:
@@ -173,7 +173,7 @@ class SearchSettings(Settings):
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of proposals and fits.")
     compare: list[Policy] = Field([], description="Policies whose searches are compared; each runs whole searches.")
-    compare_seeds: Seeds = Field([0, 1, 2], min_length=1, description="Seeds of the compared searches.")
+    compare_seeds: Seeds = Field([0, 1, 2], description="Seeds of the compared searches.")
     simulation: SimulationSettings = Field(default_factory=SimulationSettings)
     fit: FitSettings = Field(default_factory=lambda: FitSettings(refine=False))
 
@@ -189,7 +189,7 @@ class ConnectomeStudy(StudySettings):
     """Simulated neural assemblies whose wiring, cell types and functions are recovered from activity."""
 
     kind: Literal["connectome"] = "connectome"
-    sweep: Sweep | None = Field(None, description="Makes many runs of each run that has no sweep of its own.")
+    sweep: StudySweep = None
     runs: dict[Name, ConnectomeRunSettings] = Field(
         min_length=1, description="The arms, by name. Names are unique over all studies."
     )

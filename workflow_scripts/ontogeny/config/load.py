@@ -117,7 +117,26 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
         if study in config.studies:
             raise OntogenyError(f"phase1_imports.{study}: a study has that name too; give one of them another")
     runs_of(config)
+    _refuse_shared_labels(config, files)
     return config
+
+
+def _refuse_shared_labels(config: Config, files: list[Path]) -> None:
+    """Runs of a study are told apart by their labels, in figures and in tables of all of its runs."""
+    for study, settings in config.studies.items():
+        seen: dict[str, str] = {}
+        for key, run in settings.runs.items():
+            label = run.label or key
+            other = seen.setdefault(label, key)
+            if other == key:
+                continue
+            named = key if run.label else other
+            loc = _as_written(("studies", study, "runs", named), config.swept)
+            place, loc = _where(loc if (study, named) in config.swept else (*loc, "label"), files)
+            raise OntogenyError(
+                f"{place}{_dotted(loc)}: the runs {other} and {key} are both called {_shown(label)} in figures and "
+                "tables; give each a label of its own"
+            )
 
 
 def read_config(path: str | os.PathLike) -> Config:

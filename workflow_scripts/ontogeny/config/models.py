@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from ontogeny.config.base import Name, Positive, Seeds, Settings, Share, StudySettings, merge
+from ontogeny.config.base import Label, Name, Positive, Seeds, Settings, Share, StudySettings, merge
 from ontogeny.config.connectome import ConnectomeStudy
 from ontogeny.config.inside import (
     ChangeSettings,
@@ -29,7 +29,7 @@ from ontogeny.config.inside import (
     default_interventions,
 )
 from ontogeny.config.judge import JudgeAnalysisSettings, JudgeModelSettings, JudgeTaskSettings, JudgeTrainingSettings
-from ontogeny.config.sweep import Sweep, Swept
+from ontogeny.config.sweep import RunSweep, StudySweep, Swept
 
 ImageTask = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
 ModelName = Literal[
@@ -52,6 +52,10 @@ ModelName = Literal[
     "transformer_narrow",
     "vit",
     "vit_tiny",
+]
+CaptureSteps = Annotated[
+    list[Annotated[int, Field(ge=0)]],
+    Field(description="Steps whose activations are kept besides those at jumps."),
 ]
 Metric = Literal[
     "stable_rank", "participation_ratio", "participation_ratio_covariance", "cumulative_90", "nuclear_norm_ratio"
@@ -155,12 +159,10 @@ class RunSettings(Settings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
-    seeds: Seeds = Field([0], min_length=1, description="Seeds; a number N stands for 0 to N-1.")
-    label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
-    sweep: Sweep | None = Field(None, description="Many runs made from this one.")
-    capture_steps: list[Annotated[int, Field(ge=0)]] = Field(
-        [], description="Steps whose activations are kept besides those at jumps."
-    )
+    seeds: Seeds = Field([0])
+    label: Label = None
+    sweep: RunSweep = None
+    capture_steps: CaptureSteps = Field([])
 
     @field_validator("task", "model", mode="before")
     @classmethod
@@ -222,9 +224,9 @@ class CircuitRunSettings(Settings):
     task: GateTaskSettings = Field(default_factory=GateTaskSettings)
     model: GateModelSettings = Field(default_factory=GateModelSettings)
     training: GateTrainingSettings = Field(default_factory=GateTrainingSettings)
-    seeds: Seeds = Field(list(range(100)), min_length=1, description="Seeds; a number N stands for 0 to N-1.")
-    label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
-    sweep: Sweep | None = Field(None, description="Many runs made from this one.")
+    seeds: Seeds = Field(list(range(100)))
+    label: Label = None
+    sweep: RunSweep = None
 
     @field_validator("task", mode="before")
     @classmethod
@@ -254,12 +256,10 @@ class JudgeRunSettings(Settings):
     model: JudgeModelSettings = Field(default_factory=JudgeModelSettings)
     training: JudgeTrainingSettings = Field(default_factory=JudgeTrainingSettings)
     tracking: JudgeTrackingSettings = Field(default_factory=JudgeTrackingSettings)
-    seeds: Seeds = Field([0], min_length=1, description="Seeds; a number N stands for 0 to N-1.")
-    label: str | None = Field(None, description="Name in figures; the run's key, if not given.")
-    sweep: Sweep | None = Field(None, description="Many runs made from this one.")
-    capture_steps: list[Annotated[int, Field(ge=0)]] = Field(
-        [], description="Steps whose activations are kept besides those at jumps."
-    )
+    seeds: Seeds = Field([0])
+    label: Label = None
+    sweep: RunSweep = None
+    capture_steps: CaptureSteps = Field([])
 
     @field_validator("task", "model", mode="before")
     @classmethod
@@ -416,7 +416,7 @@ class DynamicsStudy(StudySettings):
     """Networks whose representations are measured at every step."""
 
     kind: Literal["dynamics"] = "dynamics"
-    sweep: Sweep | None = Field(None, description="Makes many runs of each run that has no sweep of its own.")
+    sweep: StudySweep = None
     runs: dict[Name, RunSettings] = Field(
         min_length=1, description="The runs, by name. Names are unique over all studies."
     )
@@ -428,7 +428,7 @@ class CircuitsStudy(StudySettings):
     SHORT: ClassVar[dict[str, str]] = {"task": "gates"}
 
     kind: Literal["circuits"] = "circuits"
-    sweep: Sweep | None = Field(None, description="Makes many runs of each run that has no sweep of its own.")
+    sweep: StudySweep = None
     runs: dict[Name, CircuitRunSettings] = Field(
         min_length=1, description="The ensembles, by name; the first is the one that the others are compared with."
     )
@@ -440,7 +440,7 @@ class JudgeStudy(StudySettings):
     SHORT: ClassVar[dict[str, str]] = {"task": "prompts", "model": "name"}
 
     kind: Literal["judge"] = "judge"
-    sweep: Sweep | None = Field(None, description="Makes many runs of each run that has no sweep of its own.")
+    sweep: StudySweep = None
     runs: dict[Name, JudgeRunSettings] = Field(
         min_length=1, description="The runs, by name. Names are unique over all studies."
     )

@@ -80,6 +80,10 @@ class Sweep(Settings):
         return [[entry for part in parts for entry in part] for parts in itertools.product(*axes)]
 
 
+RunSweep = Annotated[Sweep | None, Field(description="Many runs made from this one.")]
+StudySweep = Annotated[Sweep | None, Field(description="Makes many runs of each run that has no sweep of its own.")]
+
+
 @dataclass(frozen=True)
 class Swept:
     """Where a run came from: the key that was swept, the values it got, and where in the file each of them stands."""
@@ -104,8 +108,10 @@ def expand(
     short = _short_keys(dict.fromkeys(setting for choice in choices for setting, _, _ in choice))
     parts = [[(short[setting], _text(value)) for setting, value, _ in choice] for choice in choices]
     names = _names(key, choices, parts)
+    labels = [", ".join([str(run.get("label") or key), *(f"{word} {text}" for word, text in words)]) for words in parts]
+    counts = Counter(labels)
     made: dict[str, tuple[dict[str, Any], Swept]] = {}
-    for name, choice, words in zip(names, choices, parts):
+    for name, choice, label in zip(names, choices, labels):
         values = {setting: value for setting, value, _ in choice}
         if name in made:
             told = ", ".join(f"{setting} {json.dumps(value)}" for setting, value in values.items())
@@ -113,7 +119,8 @@ def expand(
         settings = spell(run)
         for setting, value in values.items():
             settings = merge(settings, spell(_nested(setting.split("."), value)))
-        label = ", ".join([str(run.get("label") or key), *(f"{word} {text}" for word, text in words)])
+        if counts[label] > 1:
+            label = f"{label} ({_digest(choice)})"
         swept = Swept(key, values, {setting: (*at, *place) for setting, _, place in choice})
         made[name] = ({**settings, "label": label}, swept)
     return made
