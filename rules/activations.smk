@@ -18,7 +18,7 @@ rule extract_activations:
     threads: 1
     resources:
         mem_mb=growing(1500),
-        runtime=growing(60),
+        runtime=growing(30),
         gpu=plan.gpu,
     params:
         settings=plan.analysis("captures"),

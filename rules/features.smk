@@ -26,7 +26,7 @@ rule visualise_features:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=growing(30),
         gpu=plan.gpu,
     params:
         settings=plan.analysis("features"),
@@ -63,7 +63,7 @@ rule plot_features:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(20),
+        runtime=growing(10),
     params:
         title=plan.title,
         code=plan.code("plot_features"),

@@ -42,7 +42,7 @@ rule cluster_activations:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=growing(30),
     params:
         settings=plan.analysis("geometry"),
         code=plan.code("cluster_activations"),

@@ -18,7 +18,7 @@ rule intervene:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=growing(30),
         gpu=plan.gpu,
     params:
         settings=plan.analysis("interventions"),
@@ -49,7 +49,7 @@ rule plot_interventions:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(20),
+        runtime=growing(10),
     params:
         title=plan.title,
         code=plan.code("plot_interventions"),

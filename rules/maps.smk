@@ -19,7 +19,7 @@ rule map_activations:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=growing(30),
         gpu=plan.gpu,
     params:
         settings=plan.analysis("maps"),
@@ -49,7 +49,7 @@ rule draw_boundary:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=growing(30),
         gpu=plan.gpu,
     params:
         settings=plan.analysis("boundary"),
@@ -99,7 +99,7 @@ rule plot_maps:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(20),
+        runtime=growing(10),
     params:
         title=plan.title,
         code=plan.code("plot_maps"),

@@ -47,7 +47,7 @@ rule measure_importance:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=growing(30),
         gpu=plan.gpu,
     params:
         settings=plan.analysis("importance"),

@@ -19,7 +19,7 @@ rule compare_representations:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=growing(30),
     params:
         settings=plan.analysis("geometry"),
         code=plan.code("compare_representations"),
