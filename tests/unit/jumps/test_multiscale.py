@@ -27,6 +27,16 @@ def test_false_alarms_in_all_families(name):
     assert 1000 * events / (n * repeats) <= (1.5 if name in SMALL_CHANGES else 0.9)
 
 
+@pytest.mark.parametrize("slope", [0.3, 1, 2, 5])
+def test_a_bend_is_no_jump(slope):
+    """A line that turns from flat to steep changes its slope, not its level."""
+    rng = np.random.default_rng(3)
+    for n, repeats in ((200, 60), (1000, 20)):
+        bends = [slope * np.maximum(np.arange(n) - n // 2, 0) + rng.standard_normal(n) for _ in range(repeats)]
+        events = sum(len(detect_jumps(row)) for row in bends)
+        assert events <= 0.1 * repeats
+
+
 @pytest.mark.parametrize("background", BACKGROUNDS)
 def test_five_sigma_steps_are_found_once_and_in_place(background):
     batch, places = planted(background, np.random.default_rng(11), 80, 1000, 5, margin=100)
@@ -61,6 +71,13 @@ def test_a_clean_step_between_constants_is_one_event():
     assert detect_jumps(np.r_[np.full(150, 2.0), np.full(150, 3.0)]) == []
     assert detect_jumps(np.linspace(0, 1, 300)) == []
     assert detect_jumps(np.exp(-np.arange(400) / 30)) == []
+
+
+def test_rounding_of_a_clean_drift_is_no_jump():
+    t = np.arange(400)
+    for slope in (0.01, 1 / 3, -0.07):
+        assert detect_jumps(slope * t + 0.2) == []
+        assert [(j.index, j.direction) for j in detect_jumps(slope * t + 0.9 * (t >= 200))] == [(200, "up")]
 
 
 def test_whole_numbers_jump_only_by_more_than_two():

@@ -10,11 +10,11 @@ than `SIDE` times that of either side), so colour and slowly or suddenly changin
 
 The threshold rises for heavy tails: if, among the one-point contrasts of the whole series, the ratio of the 98%
 quantile to the median exceeds that of Gaussian noise, scores are divided by the square of the excess. It also rises
-with the number of points, by 4.5% for each doubling. A candidate
-must also persist (the four points after lie wholly beyond the four before), must be abrupt (most of the change
-across eight points takes place across two and four), and in data of a coarse resolution (whole numbers, half
-precision) must exceed 2.5 units of it, so that a metric of whole numbers jumps by three or more. Candidates
-within 8 points are one event, the strongest.
+with the number of points, by 4.5% for each doubling. A candidate must also persist (the four points after lie wholly
+beyond the four before), must be abrupt (most of the change across eight points takes place across two and four), must
+be a break (a change of level fits the 20 points on either side, or the 10, better than a bend does), and in data of a
+coarse resolution (whole numbers, half precision) must exceed 2.5 units of it, so that a metric of whole numbers jumps
+by three or more. Candidates within 8 points are one event, the strongest.
 
 Arrays are (series, n) throughout: many series of one length at a time.
 """
@@ -34,6 +34,9 @@ BLOCK = 8
 PERSISTENCE = 4
 MERGE = 8
 UNITS = 2.5
+BREAKS = ((20, 8.0), (10, 20.0))
+RAMPS = (2, 4, 6, 8)
+ROUNDING = 64 * np.finfo(np.float64).eps
 LARGEST = 1e6
 
 # Standard deviation of the contrast relative to that of the linear contrast, in white noise, times 1.4826.
@@ -252,24 +255,28 @@ def _tail_excess(magnitude: np.ndarray, n: int) -> np.ndarray:
 
 
 def candidates(
-    x: np.ndarray, threshold: float, unit: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row, split and signed score of every split that scores `threshold` and passes all checks."""
+    x: np.ndarray, threshold: float, largest: np.ndarray, unit: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Row, split, signed score and contrast of every split that scores `threshold` and passes all checks.
+
+    largest: largest magnitude of each series before it was centred, (series,): what the rounding of the values and
+    of their sums can make of it is no change.
+    """
     n = x.shape[1]
     score, size = scores(x, threshold, unit)
     score[:, :PERSISTENCE] = 0.0
     score[:, n - PERSISTENCE + 1 :] = 0.0
     rows, at = np.nonzero(np.abs(score) >= threshold)
     if not rows.size:
-        return rows, at, np.zeros(0)
-    kept = np.ones(rows.size, dtype=bool)
+        return rows, at, np.zeros(0), np.zeros(0)
+    kept = np.abs(size[rows, at]) > ROUNDING * largest[rows]
     if unit is not None:
-        kept = np.abs(size[rows, at]) > UNITS * unit[at]
+        kept &= np.abs(size[rows, at]) > UNITS * unit[at]
     sign = np.sign(score[rows, at])
-    for check in (_persists, _is_abrupt):
+    for check in (_persists, _is_abrupt, _is_break):
         kept[kept] = check(x, rows[kept], at[kept], sign[kept])
     rows, at = rows[kept], at[kept]
-    return rows, at, score[rows, at]
+    return rows, at, score[rows, at], size[rows, at]
 
 
 def _persists(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
@@ -293,6 +300,48 @@ def _is_abrupt(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray
     return abrupt
 
 
+def _is_break(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
+    """Whether a change of level fits the points around better than a bend does, both with slopes of their own on
+    either side: for a reach in `BREAKS`, the bend, wherever it is best, leaves more by so many times the variance that
+    the change leaves. True nearer than 8 points to an end."""
+    n = x.shape[1]
+    broken = np.minimum(at, n - at) < 8
+    for reach, least in BREAKS:
+        sides = np.stack([np.minimum(at, reach), np.minimum(n - at, reach)], axis=1)
+        for before, after in np.unique(sides[~broken], axis=0).tolist():
+            here = np.flatnonzero(~broken & (sides == (before, after)).all(axis=1))
+            y = x[rows[here][:, None], at[here][:, None] + np.arange(-before, after)]
+            y = y - y.mean(axis=1, keepdims=True)
+            total = (y * y).sum(axis=1)
+            level, bend = (total - _most_explained(y, bases) for bases in _level_and_bend(before, after))
+            variance = np.maximum(level, 1e-12 * total) / (before + after - 4)
+            broken[here] = bend - level > least * variance
+    return broken
+
+
+def _most_explained(y: np.ndarray, bases: np.ndarray) -> np.ndarray:
+    """Sum of squares of each y (candidates, points) in the basis (points, columns) that holds most of it."""
+    forms, points, columns = bases.shape
+    parts = y @ bases.transpose(1, 0, 2).reshape(points, forms * columns)
+    return (parts * parts).reshape(len(y), forms, columns).sum(axis=2).max(axis=1)
+
+
+@functools.lru_cache(maxsize=512)
+def _level_and_bend(before: int, after: int) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal bases of the two forms around a split: (forms, points, columns) each.
+
+    A change of level, at once or as a ramp over up to 8 points; and a line that bends once, at any half point.
+    """
+    u = np.arange(-before, after) + 0.5
+    line = [np.ones_like(u), u]
+    levels = [[*line, np.maximum(u, 0), (u > 0).astype(float)]]
+    for ramp in RAMPS:
+        for centre in (-2, 0, 2):
+            levels.append([*line, np.maximum(u - centre, 0), np.clip((u - centre) / ramp + 0.5, 0, 1)])
+    bends = [[*line, np.maximum(u - knot, 0)] for knot in np.arange(2 - before, after - 1.5, 0.5)]
+    return tuple(np.linalg.qr(np.moveaxis(np.array(forms), 1, 2))[0] for forms in (levels, bends))
+
+
 def _difference(x: np.ndarray, rows: np.ndarray, at: np.ndarray, width: int) -> np.ndarray:
     ahead = np.arange(width)
     after = x[rows[:, None], at[:, None] + ahead]
@@ -300,10 +349,13 @@ def _difference(x: np.ndarray, rows: np.ndarray, at: np.ndarray, width: int) -> 
     return (after - before).mean(axis=1)
 
 
-def strongest(at: np.ndarray, score: np.ndarray) -> list[int]:
-    """Positions in `at` of the strongest candidates, no two within `MERGE` points, in order of place."""
+def strongest(at: np.ndarray, score: np.ndarray, size: np.ndarray) -> list[int]:
+    """Positions in `at` of the strongest candidates, no two within `MERGE` points, in order of place.
+
+    Where scores are equal, as without any noise, the larger contrast is the stronger.
+    """
     chosen: list[int] = []
-    for k in np.argsort(-np.abs(score), kind="stable"):
+    for k in np.lexsort((-np.abs(size), -np.abs(score))):
         if all(abs(at[k] - at[j]) > MERGE for j in chosen):
             chosen.append(int(k))
     return sorted(chosen, key=lambda k: at[k])
@@ -312,14 +364,14 @@ def strongest(at: np.ndarray, score: np.ndarray) -> list[int]:
 def step_events(series: np.ndarray, threshold: float = THRESHOLD) -> list[tuple[int, float]]:
     """Index and score of the steps of one finite series (n,)."""
     x = (series - np.median(series))[None, :]
-    _, at, score = candidates(x, threshold, resolution(series))
-    return [(int(at[k]), float(abs(score[k]))) for k in strongest(at, score)]
+    _, at, score, size = candidates(x, threshold, np.abs(series).max(keepdims=True), resolution(series))
+    return [(int(at[k]), float(abs(score[k]))) for k in strongest(at, score, size)]
 
 
 def highest_scores(x: np.ndarray) -> np.ndarray:
     """The highest score of any split that passes the checks, for every row of x (series, n); 0 where none has 2.5."""
     centred = x - np.median(x, axis=1, keepdims=True)
-    rows, _, score = candidates(centred, 2.5)
+    rows, _, score, _ = candidates(centred, 2.5, np.abs(x).max(axis=1))
     out = np.zeros(x.shape[0])
     np.maximum.at(out, rows, np.abs(score))
     return out

@@ -217,6 +217,13 @@ def triangle(rng, rows, n):
     return rng.uniform(5, 40, (rows, 1)) * np.abs(2 * phase - 1) + white(rng, rows, n)
 
 
+def kink(rng, rows, n):
+    """A level that turns, somewhere in the middle half, into a slope of 0.2 to 5 standard deviations a point."""
+    bend = n * rng.uniform(0.25, 0.75, (rows, 1))
+    slope = np.exp(rng.uniform(np.log(0.2), np.log(5), (rows, 1)))
+    return slope * np.maximum(np.arange(n) - bend, 0) + white(rng, rows, n)
+
+
 def sawtooth(rng, rows, n):
     """A sawtooth with falls of 1 to 3 standard deviations of its noise."""
     t = np.arange(n)
@@ -284,7 +291,7 @@ FURTHER_NULLS: dict[str, Maker] = {
     for f in (
         moving_average, arma, seasonal, student_ar, telegraph, log_normal, log_normal_white, multiplicative,
         ornstein_uhlenbeck, fractional, brownian_bridge, triangle, sawtooth, quantised_ar, quantised_walk, counts,
-        cauchy, laplace_walk, stochastic_volatility, garch_walk, half_precision, logistic_growth, anticorrelated,
+        cauchy, laplace_walk, stochastic_volatility, garch_walk, half_precision, logistic_growth, anticorrelated, kink,
     )
 }  # fmt: skip
 """More families, on which the default was not tuned to pass but is reported."""
