@@ -261,6 +261,15 @@ def test_activity_that_cannot_teach_is_refused():
         fit_connectome(u, u, edges="transposed")
 
 
+def test_fewer_frames_than_neurons_are_fitted_without_refinement():
+    few = simulate_activity({"n_neurons": 12, "n_frames": 10}, seed=0)
+    result = fit_connectome(few, settings={"n_steps": 5, "n_snapshots": 0})
+    assert "no refinement: 8 training frames are fewer than 12 neurons" in result.notes
+    assert np.isfinite(result.W).all()
+    with pytest.raises(OntogenyError, match="has 4 frames in all"):
+        fit_connectome(simulate_activity({"n_neurons": 4, "n_frames": 4}, seed=0), settings={"n_steps": 5})
+
+
 def test_spline_reproduces_polynomials_and_goes_beyond_its_range():
     spline = Spline(-5.0, 7.0, 0.5, 20)
     u = np.linspace(-5, 7, 300)

@@ -28,7 +28,7 @@ def test_differences_and_shapes(tmp_path):
 
 def test_names_of_types_become_numbers(tmp_path):
     (tmp_path / "types.txt").write_text("on\noff\non\n")
-    np.savetxt(tmp_path / "W.csv", np.eye(3) + 1, delimiter=",")
+    np.savetxt(tmp_path / "W.csv", np.arange(9.0).reshape(3, 3), delimiter=",")
     activity = read_activity(write(tmp_path, WAVES), 1, types=tmp_path / "types.txt", connectivity=tmp_path / "W.csv")
     assert activity.types.tolist() == [1, 0, 1]
     assert not activity.weights.diagonal().any()
@@ -46,6 +46,10 @@ def test_names_of_types_become_numbers(tmp_path):
         (WAVES, {"du": WAVES[:, 1:]}, "make them equal"),
         (WAVES, {"W": np.ones((3, 2))}, "3 x 3 finite numbers are wanted"),
         (WAVES, {"types": np.zeros(4, int)}, "4 types for 3 neurons"),
+        (WAVES, {"types": np.array([0, np.nan, 1])}, "neuron 1 has no type"),
+        (WAVES, {"W": np.eye(3) + 0.5}, "W has the same value everywhere off its diagonal"),
+        (WAVES * 1j, {}, "u is complex128: real numbers are wanted"),
+        (np.dstack([WAVES, np.tile(0.1 * np.arange(40), (2, 1))]), {}, "column 4 counts the frames"),
         (np.array([["a", "b"]]), {}, "not an array of numbers"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -55,6 +59,13 @@ def test_what_cannot_be_used_is_one_sentence(tmp_path, array, others, words):
         read_activity(write(tmp_path, array, **others), 0.1)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["", "\ufeff", "a,b,c\n", "\ufeffa,b,c\n", "0,1,2\n", "# mV\n"])
+def test_no_frame_is_taken_for_a_header_nor_a_header_for_a_frame(tmp_path, first):
+    path = write(tmp_path, WAVES[0], "u.csv")
+    path.write_text(first + path.read_text(), encoding="utf-8")
+    np.testing.assert_allclose(read_activity(path, 1).u[0], WAVES[0, 1:-1])
 
 
 def test_a_file_that_is_not_there(tmp_path):

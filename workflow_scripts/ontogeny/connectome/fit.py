@@ -406,7 +406,8 @@ def fit_connectome(
     of arrays) every `checkpoint_every` steps; given back as `resume`, training goes on from there and ends in the very
     same numbers. `device`: e.g. "cuda"; the CPU if None. The result follows from the arguments, on the CPU bit by bit.
 
-    Raises OntogenyError on bad settings, on values that are not finite, and on activity that is at rest or blows up.
+    Raises OntogenyError on bad settings, on values that are not finite, on fewer than 5 frames, and on activity that is
+    at rest or blows up.
     """
     import time
 
@@ -421,6 +422,11 @@ def fit_connectome(
     if settings.n_trajectories:
         part = slice(settings.n_trajectories)
         activity = dataclasses.replace(activity, u=activity.u[part], du=activity.du[part])
+    count = activity.u.shape[0] * activity.u.shape[1]
+    if count < 5:
+        raise OntogenyError(
+            f"the activity has {count} frames in all: a fit needs at least 5, of which it holds out one"
+        )
     notes = check_activity(activity)
     if any("at rest" in note or "blows up" in note for note in notes):
         raise OntogenyError(notes[0])
@@ -547,6 +553,8 @@ def fit_connectome(
     if settings.refine:
         if mask.sum() != n * (n - 1):
             notes.append("no refinement: it needs all edges")
+        elif len(u) - len(held_out) < n:
+            notes.append(f"no refinement: {len(u) - len(held_out)} training frames are fewer than {n} neurons")
         else:
             improved, record = _refine(result, u, du, drive, frames, held_out, seed, settings.embedding_dim)
             after = _relative_error(improved["derivative"](seen), target, variance)

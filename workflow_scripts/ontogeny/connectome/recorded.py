@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
+from ontogeny.connectome.wiring import off_diagonal
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import check_archive, read_errors, read_text
 
@@ -28,12 +29,14 @@ def read_activity(
     Arrays have shape (frames, neurons) or (trajectories, frames, neurons); `delta_t` is the time between frames. An
     npz file holds `u` (or one array of any name) and may hold `du`, `W` and `types`; the other files, where given,
     hold the derivative (shaped as the activity), the true W (neurons x neurons, row = receiver) and the true types (one
-    name or number a neuron). Without a derivative it is estimated: "central" differences, error of order delta_t
-    squared, lose the first and the last frame of every trajectory; "forward" differences lose the last, and are exact
-    where every frame is an Euler step from the one before.
+    name or number a neuron). A CSV file's first line is a header if it holds other than numbers, or counts 0, 1, 2, ...
+    Without a derivative it is estimated: "central" differences, error of order delta_t squared, lose the first and the
+    last frame of every trajectory; "forward" differences lose the last, and are exact where every frame is an Euler
+    step from the one before.
 
     Raises OntogenyError, one sentence that names file and place, when a file is missing or is not numbers, shapes do
-    not fit, a value is not finite, there are fewer than 10 frames, or the activity is at rest or blows up.
+    not fit, a value is not finite, a column counts the frames, there are fewer than 10 frames, W is the same
+    everywhere, or the activity is at rest or blows up.
     """
     if difference not in DIFFERENCES:
         raise unknown("difference", difference, DIFFERENCES)
@@ -49,6 +52,9 @@ def read_activity(
             f"{path} has {frames} frames of {neurons} neurons: at least {_FEWEST} frames of 2 neurons are wanted "
             "(rows are frames, columns are neurons)"
         )
+    clock = _counting(u)
+    if clock is not None:
+        raise OntogenyError(f"{path}: column {clock + 1} counts the frames, as no neuron does: leave it out")
     if du is not None:
         source = path if derivative is None else derivative
         du = _three(du, source)
@@ -73,10 +79,17 @@ def read_activity(
                 "one row and column a neuron"
             )
         np.fill_diagonal(W, 0)
+        if np.ptp(off_diagonal(W, W)[0]) == 0:
+            raise OntogenyError(
+                f"{connectivity or path}: W has the same value everywhere off its diagonal, so that its recovery "
+                "cannot be measured: leave W out"
+            )
     labels = arrays.get("types") if types is None else _labels(types)
     if labels is not None:
         if labels.shape != (neurons,):
             raise OntogenyError(f"{types or path}: there are {labels.size} types for {neurons} neurons: give each one")
+        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+            raise OntogenyError(f"{types or path}: neuron {np.flatnonzero(~np.isfinite(labels))[0]} has no type")
         labels = np.unique(labels, return_inverse=True)[1]
     try:
         activity = as_activity(Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t)))
@@ -104,9 +117,11 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         elif path.suffix == ".npy":
             arrays = {"u": np.load(path, allow_pickle=False)}
         else:
-            arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=_header(path))}
+            arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=_header(path), encoding="utf-8-sig")}
         for name in arrays:
             if name in ("u", "du", "W"):
+                if arrays[name].dtype.kind in "cMm":
+                    raise OntogenyError(f"{path}: {name} is {arrays[name].dtype.name}: real numbers are wanted")
                 single = arrays[name].dtype == np.float32
                 arrays[name] = np.asarray(arrays[name], np.float32 if single else np.float64)
     except OntogenyError:
@@ -118,13 +133,13 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 def _header(path: Path) -> int:
     """How many lines (0 or 1) of a CSV file come before its numbers."""
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         first = file.readline().strip()
     try:
-        [float(value) for value in first.split(",")]
+        values = [float(value) for value in first.split(",")]
     except ValueError:
         return 1
-    return 0
+    return int(len(values) > 1 and values == list(range(len(values))))
 
 
 def _labels(path: str | os.PathLike) -> np.ndarray:
@@ -145,6 +160,14 @@ def _three(array: np.ndarray, path: str | os.PathLike) -> np.ndarray:
             f"{path} has shape {array.shape}: (frames, neurons) or (trajectories, frames, neurons) is wanted"
         )
     return array
+
+
+def _counting(u: np.ndarray) -> int | None:
+    """The first neuron that grows by the same amount from each frame to the next, if there is one."""
+    steps = np.diff(u, axis=1)
+    even = np.ptp(steps, axis=(0, 1)) <= 1e-6 * np.abs(steps).min((0, 1))
+    even &= np.abs(steps).min((0, 1)) > 0
+    return int(np.flatnonzero(even)[0]) if even.any() else None
 
 
 def _finite(array: np.ndarray, path: str | os.PathLike) -> None:

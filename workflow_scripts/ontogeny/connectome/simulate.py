@@ -186,10 +186,14 @@ def read_connectivity(path: str | os.PathLike) -> np.ndarray:
                 names = list(archive)
                 name = "W" if "W" in names else names[0] if len(names) == 1 else None
                 if name is None:
-                    raise OntogenyError(f"connectivity_file {path} holds {', '.join(names)}: name the matrix 'W'")
+                    raise OntogenyError(
+                        f"connectivity_file {path} holds {', '.join(names) or 'nothing'}: name the matrix 'W'"
+                    )
                 matrix = archive[name]
         else:
-            matrix = np.loadtxt(path, delimiter=",", ndmin=2)
+            matrix = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
+        if matrix.dtype.kind in "cMm":
+            raise OntogenyError(f"connectivity_file {path} is {matrix.dtype.name}: real numbers are wanted")
         matrix = np.asarray(matrix, dtype=np.float64)
     except OntogenyError:
         raise
