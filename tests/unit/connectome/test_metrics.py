@@ -103,6 +103,19 @@ def test_rollout_of_a_wrong_network_is_worse(truth):
     assert wrong["test_pearson"] < right["test_pearson"]
 
 
+def test_a_type_that_hears_nothing_hides_its_rows_and_spoils_nothing_else():
+    deaf = simulate_activity({"n_neurons": 8, "n_frames": 50, "params": [[0, 1, 1], [10, 2, 1]]}, seed=0)
+    found = recovery_metrics(planted(deaf), deaf, rollout_frames=20)
+    assert np.isnan(found["spectral_radius_learned"])
+    assert found["connectivity_R2"] > 0.999
+
+
+def test_the_learned_spectral_radius_knows_negative_gains():
+    mixed = simulate_activity({"n_neurons": 8, "n_frames": 50, "params": [[-10, 1, 1], [10, 2, 1]]}, seed=0)
+    found = recovery_metrics(planted(mixed), mixed, rollout_frames=20)
+    assert found["spectral_radius_learned"] == pytest.approx(found["spectral_radius"])
+
+
 def test_what_is_not_known_is_not_measured(truth):
     from dataclasses import replace
 

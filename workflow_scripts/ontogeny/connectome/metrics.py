@@ -197,11 +197,12 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
     """Everything that is measured of a fit against the truth behind its data, under the study's names.
 
     Keys: those of `connectivity_r2`, `cluster_accuracies`, `rollout_metrics`, `edge_detection` and `function_r2`, and
-    `spectral_radius` (true W), `spectral_radius_learned` (learned W in the true scale), `filling_factor`, `final_loss`,
-    `validation_loss` (error over variance on frames not trained on), `training_time_min` (CPU; of a fit in memory,
-    files of fits hold no times), `refined`, `network_R2` (before the refinement), `classification` (see
-    `ontogeny.connectome.policy.classify`: CONVERGED when both R2 and cluster accuracy exceed 0.9; partial-W when only
-    R2 does, partial-E when only the clusters do) and `scatter`, the one-line reading of the scatter of W.
+    `spectral_radius` (true W), `spectral_radius_learned` (learned W in the true scale; NaN where a gain is 0 and hides
+    a row of W), `filling_factor`, `final_loss`, `validation_loss` (error over variance on frames not trained on),
+    `training_time_min` (CPU; of a fit in memory, files of fits hold no times), `refined`, `network_R2` (before the
+    refinement), `classification` (see `ontogeny.connectome.policy.classify`: CONVERGED when both R2 and cluster
+    accuracy exceed 0.9; partial-W when only R2 does, partial-E when only the clusters do) and `scatter`, the one-line
+    reading of the scatter of W.
 
     What `truth` does not know (W, types, functions of recorded activity) is not measured: those keys are None.
     """
@@ -220,9 +221,11 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
     if truth.params is not None:
         metrics.update(function_r2(result, truth))
     metrics.update(rollout_metrics(*rollout(result, truth, rollout_frames)))
-    gain = 1.0 if truth.params is None else np.abs(truth.params[truth.types, 0])[:, None]
+    gain = 1.0 if truth.params is None else truth.params[truth.types, 0][:, None]
     metrics.update(
-        spectral_radius_learned=spectral_radius(result.W / ((metrics["slope"] or 1.0) * gain)),
+        spectral_radius_learned=spectral_radius(result.W / ((metrics["slope"] or 1.0) * gain))
+        if np.all(gain)
+        else math.nan,
         final_loss=result.final_loss,
         validation_loss=result.validation.get("after", math.inf) if result.refined else result.validation["before"],
         refined=result.refined,
