@@ -15,6 +15,7 @@ import math
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -275,11 +276,20 @@ def read_text(path: str | os.PathLike) -> str:
 def read_json(path: str | os.PathLike) -> Any:
     """Parse a JSON file; bare NaN and Infinity are accepted. A seal is checked, and taken out.
 
-    Raises OntogenyError that says where it breaks, or that it does not match its seal.
+    Raises OntogenyError that says where it breaks, that a name stands twice in one object (of which JSON keeps only
+    one), or that it does not match its seal.
     """
     text = read_text(path)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            again = Counter(name for name, _ in pairs).most_common(1)[0][0]
+            raise OntogenyError(f"{path} holds the name {again[:60]!r} twice in one object: give each its own")
+        return found
+
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) - 1
         what = "ends in the middle, as if it were cut off" if cut else f"is not JSON: {error.msg}"

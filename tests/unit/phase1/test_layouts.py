@@ -303,3 +303,70 @@ def test_safe_names(name):
     assert not safe.startswith(".")
     assert safe_name("mlp_deep_10-fashion.v2") == "mlp_deep_10-fashion.v2"
     assert safe_name("a/b") != safe_name("a b")
+
+
+@pytest.mark.parametrize(
+    ("data", "entry"),
+    [
+        (
+            {"measurements": [{"step": s, "loss": 1.0, "layer_metrics": [{"stable_rank": 2.0}]} for s in (0, 1)]},
+            "layer_m",
+        ),
+        (
+            {"measurements": [{"step": s, "loss": 1.0, "metrics": {"a": {"stable_rank": 2.0}}} for s in (0, 1)]},
+            "metrics",
+        ),
+        ({"step": [0, 1], "loss": [1.0, 1.0], "layers": {"a": {"stable_rank": [2.0, 3.0]}}}, "layers"),
+        ({"a": {"step": [0, 1], "loss": [1.0, 1.0], "dims": {"stable_rank": [2.0, 3.0]}}}, "dims"),
+        ({"a": [{"step": s, "loss": 1.0, "dims": {"stable_rank": 2.0}} for s in (0, 1)]}, "dims"),
+    ],
+)
+def test_a_dimensionality_in_an_unknown_form_is_told(tmp_path, data, entry):
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(data))
+    assert any(note.kind == "dropped" and entry in note.text for note in read_phase1(path).notes)
+    with pytest.raises(OntogenyError, match="left out"):
+        read_phase1(path, on_problem="stop")
+
+
+def test_summaries_in_the_metadata_are_no_lost_series(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps({**columns(), "final": {"stable_rank": 2.0}, "jumps": [{"metric": "stable_rank"}]}))
+    assert read_phase1(path).notes == []
+
+
+def test_a_name_given_twice_is_refused(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_text('{"a": {"step": [0], "stable_rank": [2.0]}, "a": {"step": [0], "stable_rank": [3.0]}}')
+    with pytest.raises(OntogenyError, match="'a' twice"):
+        read_phase1(path)
+
+
+def test_wide_columns_that_name_their_layer(tmp_path):
+    path = tmp_path / "record.csv"
+    path.write_text("step, net.0/stable_rank, net.0/effective_rank_90, loss\n0,1.5,3,1\n1,1.7,3,1\n")
+    record = read_phase1(path)
+    assert record.layers == ["net.0"]
+    assert record.metrics == ["stable_rank", "cumulative_90"]
+    path.write_text("step,layer,stable_rank,stable_rank\n0,a,1.5,2\n")
+    with pytest.raises(OntogenyError, match="several columns of the name 'stable_rank'"):
+        read_phase1(path)
+
+
+def test_row_numbers_are_no_metric(tmp_path):
+    path = tmp_path / "record.csv"
+    wide().reset_index(drop=True).to_csv(path)
+    assert read_phase1(path).metrics == ["stable_rank", "cumulative_90"]
+
+
+def test_series_of_hdf5_that_are_not_read_are_told(tmp_path):
+    path = tmp_path / "record.h5"
+    with h5py.File(path, "w") as file:
+        file["step"], file["loss"] = STEPS, LOSS
+        file["net.0/stable_rank"] = LOSS
+    assert any("net.0/stable_rank" in note.text for note in read_phase1(path).notes)
+    with h5py.File(path, "w") as file:
+        for layer in ("a", "b"):
+            file[layer] = np.zeros(3, [("step", "i8"), ("stable_rank", "f8")])
+    with pytest.raises(OntogenyError, match="2 tables"):
+        read_phase1(path)

@@ -19,7 +19,7 @@ KNOWN_LAYOUTS = (
     "rows per step (`measurements` with `layer_metrics`), columns per layer (`{layer: {step: [...], metric: [...]}}`), "
     "records per layer (`{layer: [{step, metric, ...}]}`), a list of runs, `{experiments: [runs]}`"
 )
-_DIMENSIONALITY = {*DIMENSIONALITY_METRICS, *(alias for alias, name in ALIASES.items() if name.endswith("_90"))}
+DIMENSIONALITY_NAMES = {*DIMENSIONALITY_METRICS, *(alias for alias, name in ALIASES.items() if name.endswith("_90"))}
 RESERVED = ("format", "run", "run_level", "per_layer", "derived")
 """Entries of the metadata that the written format uses itself."""
 
@@ -179,9 +179,10 @@ def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
             elif key in STEP_NAMES or (key == "epoch" and not by_steps):
                 continue
             elif isinstance(value, dict):
-                _nested(table, number, key, value)
+                if not _nested(table, number, key, value):
+                    _tell_unread(run, None, key, value, in_list=True)
             elif isinstance(value, list):
-                continue
+                _tell_unread(run, None, key, value, in_list=True)
             else:
                 layer, metric = flat_place(key)
                 add(layer, metric, number, value)
@@ -197,22 +198,52 @@ def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
 
 def flat_place(key: str) -> tuple[str, str]:
     """Layer and metric of a number that stands flat on a measurement."""
-    if key in _DIMENSIONALITY:
+    if key in DIMENSIONALITY_NAMES:
         return MODEL_LEVEL, key
     for sign in "/.:":
         layer, _, metric = key.rpartition(sign)
-        if layer and metric in _DIMENSIONALITY:
+        if layer and metric in DIMENSIONALITY_NAMES:
             return layer, metric
     return RUN_LEVEL, key
 
 
-def _nested(table: RawTable, number: int, key: str, value: dict) -> None:
-    if key in _DIMENSIONALITY:
+def _nested(table: RawTable, number: int, key: str, value: dict) -> bool:
+    """Add the numbers of a dict on a measurement, by layer or by metric; whether it is of such a form."""
+    if key in DIMENSIONALITY_NAMES:
         for layer, found in value.items():
             table.add(layer, key, number, found)
-    elif any(name in _DIMENSIONALITY for name in value):
+    elif any(name in DIMENSIONALITY_NAMES for name in value):
         for metric, found in value.items():
             table.add(key, metric, number, found)
+    else:
+        return False
+    return True
+
+
+def _tell_unread(run: RawRun, layer: str | None, key: str, value: Any, in_list: bool = False) -> None:
+    """Remark, once, that an entry is left out although it holds a series of a dimensionality."""
+    metric = _unread_metric(value, in_list)
+    if metric is not None:
+        remark = (layer, f"{quote(key)} holds {quote(metric)} in a form that is not known, so it is left out")
+        if remark not in run.remarks:
+            run.remarks.append(remark)
+
+
+def _unread_metric(value: Any, in_list: bool) -> str | None:
+    """The first dimensionality of which `value` holds several numbers, at most three levels down; None without one."""
+    level = [(value, in_list)]
+    for _ in range(3):
+        below = []
+        for item, listed_ in level:
+            if isinstance(item, dict):
+                for name, found in item.items():
+                    if name in DIMENSIONALITY_NAMES and (listed_ or isinstance(found, list | dict)):
+                        return name
+                below += [(found, listed_) for found in item.values()]
+            elif isinstance(item, list):
+                below += [(found, True) for found in item[:1]]
+        level = below
+    return None
 
 
 def _columns(data: dict, ours: bool) -> RawRun:
@@ -237,6 +268,7 @@ def _columns(data: dict, ours: bool) -> RawRun:
                 layer, metric = flat_place(key)
                 top.series[layer, metric] = (None, value)
         else:
+            _tell_unread(run, None, key, value)
             metadata[key] = value
     if top is not None and top.series:
         run.tables.insert(0, top)
@@ -281,6 +313,8 @@ def _layer_columns(run: RawRun, layer: str, columns: dict) -> RawTable:
     for metric, values in columns.items():
         if metric != key and isinstance(values, list):
             table.series[layer, metric] = (None, values)
+        elif isinstance(values, dict):
+            _tell_unread(run, layer, metric, values)
     if not table.series or not steps:
         run.empty_layers.append(layer)
     return table
@@ -294,7 +328,9 @@ def _layer_rows(run: RawRun, layer: str, rows: list[dict]) -> RawTable:
     skip = {*STEP_NAMES, "layer"} | ({"epoch"} if keys == {"epoch"} else set())
     for number, row in enumerate(rows):
         for metric, value in row.items():
-            if metric not in skip and not isinstance(value, dict | list):
+            if isinstance(value, dict | list):
+                _tell_unread(run, layer, metric, value, in_list=True)
+            elif metric not in skip:
                 table.add(layer, metric, number, value)
     if not table.series:
         run.empty_layers.append(layer)

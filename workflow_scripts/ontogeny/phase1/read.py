@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import json
 import os
@@ -21,7 +22,7 @@ import pandas as pd
 from ontogeny.errors import OntogenyError
 from ontogeny.files import check_seal, ends_in_seal, read_json, read_text, seal_of
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
-from ontogeny.phase1.layouts import FORMAT, RawRun, RawTable, flat_place, runs_of, step_key
+from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, FORMAT, RawRun, RawTable, flat_place, runs_of, step_key
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, listed, quote, tidy, unique_name
 from ontogeny.phase1.repair import repair_stable_rank
 
@@ -194,11 +195,14 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     if head.count(separator) > 10_000:
         raise OntogenyError(f"{path} has more than 10000 columns, so it is no Phase 1 table")
     try:
-        return pd.read_csv(
+        names = [name.strip() for name in next(csv.reader([head.rstrip("\r")], delimiter=separator), [])]
+        whole = head.count('"') % 2 == 0
+        frame = pd.read_csv(
             StringIO(text), sep=separator, dtype=object, keep_default_na=False, na_filter=False, low_memory=False
         )
     except Exception as error:
         raise OntogenyError(f"{path} is no table that can be read: {_one_line(error)}") from None
+    return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
 
 
 def _parquet_runs(path: Path) -> list[RawRun]:
@@ -277,6 +281,10 @@ def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
         again = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
         raise OntogenyError(f"{where} has several columns of the name {listed(again)}")
     frame = frame.set_axis(columns, axis=1)
+    unnamed = "" in columns
+    if unnamed:
+        frame = frame.drop(columns="")
+        columns.remove("")
     step = step_key(columns)
     if step is None or len(columns) < 2:
         raise OntogenyError(
@@ -295,20 +303,20 @@ def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
         spot = {name: names[codes[rows[0]]] for name, (codes, names) in text.items()}
         name = spot.get("run")
         run = runs.setdefault(name, RawRun(name=name or None, per_layer=list(RUN_METRICS) if tidy_shape else []))
+        if unnamed and not run.remarks:
+            run.remarks.append((None, "the column without a name is taken for row numbers"))
         layer = spot.get("layer") or RUN_LEVEL
         table = RawTable(steps=_part(cells[step], rows), layer=layer)
-        for metric in [spot["metric"]] if tidy_shape else [c for c in cells if c != step]:
-            source = cells["value" if tidy_shape else metric]
-            at = _layer_of(metric) if layer == RUN_LEVEL and "layer" not in columns else layer
+        for column in [spot["metric"]] if tidy_shape else [c for c in cells if c != step]:
+            source = cells["value" if tidy_shape else column]
+            at, metric = flat_place(column) if layer == RUN_LEVEL and "layer" not in columns else (layer, column)
+            if (at, metric) in table.series:
+                raise OntogenyError(f"{where} has several columns of layer {quote(at)}, metric {quote(metric)}")
             table.series[at, metric] = (None, _part(source, rows))
             if "derived" in columns and tidy_shape and str(frame["derived"].iloc[rows[0]]).lower() in ("true", "1"):
                 run.derived.append((at, metric))
         run.tables.append(table)
     return list(runs.values())
-
-
-def _layer_of(metric: str) -> str:
-    return flat_place(metric)[0]
 
 
 def _names(column: pd.Series) -> tuple[np.ndarray, list[str]]:
@@ -395,13 +403,20 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
             name: {leaf: _dataset(item) for leaf, item in items.items() if item.ndim == 1}
             for name, items in groups.items()
         }
-        compound = {
-            name: {leaf: item for leaf, item in items.items() if item.dtype.names} for name, items in groups.items()
-        }
-        found = next((item for items in compound.values() for item in items.values()), None)
-        if found is not None:
+        compound = {item.name: item for items in groups.values() for item in items.values() if item.dtype.names}
+        if len(compound) > 1:
+            raise OntogenyError(
+                f"{path} holds {len(compound)} tables ({listed(compound)}): put them in one, with a column layer"
+            )
+        for found in compound.values():
             rows = found[()]
             return _table_runs(pd.DataFrame({name: rows[name].tolist() for name in found.dtype.names}), str(path))
+        unread = [
+            f"{name}/{leaf}".strip("/")
+            for name, items in groups.items()
+            for leaf, item in items.items()
+            if leaf in DIMENSIONALITY_NAMES and (item.ndim != 1 or not step_key(items))
+        ]
         if "" in tables and {"metric", "value"} <= set(tables[""]):
             frame = pd.DataFrame({name: pd.Series(values) for name, values in tables[""].items()})
             return _table_runs(frame, str(path))
@@ -418,7 +433,10 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
         }
         for name, columns in layers.items()
     }
-    return runs_of({**lists, "metadata": metadata}, str(path))
+    runs = runs_of({**lists, "metadata": metadata}, str(path))
+    if unread:
+        runs[0].remarks.append((None, f"left out, since no list of numbers beside a list of steps: {listed(unread)}"))
+    return runs
 
 
 def _must_end(path: Path) -> None:
