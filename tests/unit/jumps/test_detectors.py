@@ -141,6 +141,13 @@ def test_a_users_own_detector():
         ({"values": [1, 2], "detector": "z_score", "treshold": 2}, "did you mean 'threshold'"),
         ({"values": np.arange(300.0) ** 2, "threshold": -1}, "must be a positive number"),
         ({"values": [1, 2], "noise_floor": 2}, "noise_floor"),
+        ({"values": [1, 2], "noise_floor": "small"}, "noise_floor"),
+        ({"values": [10**400, 2]}, "must be numbers"),
+        ({"values": np.arange(300.0) ** 2, "detector": "z_score", "window": 20.5}, "window = 20.5 must be a whole"),
+        ({"values": np.arange(300.0) ** 2, "detector": "likelihood_ratio", "window": 3.5}, "window = 3.5"),
+        ({"values": np.arange(300.0) ** 2, "detector": "likelihood_ratio", "alpha": 2}, "alpha = 2 must be a share"),
+        ({"values": np.arange(300.0) ** 2, "detector": "pelt", "min_size": 2.5}, "min_size = 2.5"),
+        ({"values": [1, 2, 4], "detector": lambda s: None}, "gave None"),
     ],
 )
 def test_mistakes_end_in_one_sentence(arguments, message):

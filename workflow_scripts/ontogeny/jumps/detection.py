@@ -44,8 +44,8 @@ def detect_jumps(
     series, places = as_series(values, steps)
     name, entry = resolve_detector(detector)
     settings = check_settings(name, entry, settings)
-    if not 0 <= noise_floor < 1:
-        raise OntogenyError(f"noise_floor = {noise_floor} is not a relative change: give a number from 0 to below 1")
+    if not isinstance(noise_floor, int | float | np.number) or not 0 <= noise_floor < 1:
+        raise OntogenyError(f"noise_floor = {noise_floor!r} is not a relative change: give a number from 0 to below 1")
     kept = np.flatnonzero(np.isfinite(series))
     finite = np.ascontiguousarray(series[kept])
     told = {"detector": name, "settings": settings, "length": series.size, "missing": series.size - finite.size}

@@ -110,7 +110,8 @@ def _judge(x, flags, rows, at, mean, std, threshold) -> None:
 
 def z_score(series: np.ndarray, window: int = 50, threshold: float = 3.0, min_samples: int = 20) -> Events:
     """Rolling z-score over a trailing window (`z_score_flags`); a run of flagged points is one event."""
-    _positive(window=window, threshold=threshold, min_samples=min_samples)
+    _positive(threshold=threshold)
+    _whole(window=window, min_samples=min_samples)
     flags = z_score_flags(series, window, threshold, min_samples)
     events = []
     for run in _runs(flags):
@@ -154,7 +155,8 @@ def pelt(series: np.ndarray, penalty: float = 10.0, min_size: int = 5) -> Events
     """
     import ruptures
 
-    _positive(penalty=penalty, min_size=min_size)
+    _positive(penalty=penalty)
+    _whole(min_size=min_size)
     change = np.abs(np.diff(series))
     noise = 1.4826 * np.median(change) / np.sqrt(2)
     if not noise > 0:
@@ -180,7 +182,10 @@ def likelihood_ratio(
     either side. A split fires when it is the highest within `window` and exceeds the 1 - `alpha` quantile of the
     highest score in `surrogates` of the linearly detrended series (Theiler et al. 1992).
     """
-    _positive(window=window, alpha=alpha, surrogates=surrogates)
+    _positive(alpha=alpha)
+    _whole(window=window, surrogates=surrogates)
+    if alpha >= 1:
+        raise OntogenyError(f"alpha = {alpha!r} must be a share between 0 and 1")
     n = series.size
     if n < 2 * window:
         return []
@@ -282,6 +287,8 @@ def abstention(finite: np.ndarray, entry: Detector) -> str | None:
 def normal_events(events: Events, series: np.ndarray, name: str) -> list[tuple[int, float, float]]:
     """Events in any of the accepted forms as (index, score, size), in order, one for each index."""
     found: dict[int, tuple[float, float | None]] = {}
+    if not isinstance(events, Iterable):
+        raise OntogenyError(f"detector {name} gave {events!r}: a list of events is wanted, empty where there are none")
     for event in events:
         index, score, size = _parts(event, name)
         if not 0 <= index < series.size:
@@ -321,3 +328,9 @@ def _positive(**settings: float) -> None:
     for name, value in settings.items():
         if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
             raise OntogenyError(f"{name} = {value!r} must be a positive number")
+
+
+def _whole(**settings: int) -> None:
+    for name, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise OntogenyError(f"{name} = {value!r} must be a whole number of 1 or more")

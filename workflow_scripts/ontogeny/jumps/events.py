@@ -90,11 +90,11 @@ def as_series(values: Any, steps: Any = None) -> tuple[np.ndarray, np.ndarray]:
 
 def _numbers(values: Any, name: str) -> np.ndarray:
     try:
-        array = np.asarray(values)
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
         if array.dtype.kind in "cSUMmV":
             raise TypeError
         array = array.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise OntogenyError(f"{name} must be numbers, one for each logged step") from None
     if array.ndim != 1:
         raise OntogenyError(f"{name} has shape {array.shape}: give one dimension, one number for each logged step")
