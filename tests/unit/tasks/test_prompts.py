@@ -144,11 +144,31 @@ def test_published_formats_are_seen_from_their_columns(tmp_path):
         ("text,verdict\nhello,0\n", "columns text, verdict are of no known format"),
         ("prompt,label\nhello, there,0\n", "another number of fields"),
         ("prompt,label\n", "holds no prompts"),
+        ("prompt,label,label\nhello,0,1\n", "line 1: the column 'label' is there twice"),
     ],
 )
 def test_mistakes_in_files_are_told_with_their_place(tmp_path, text, sentence):
     with pytest.raises(OntogenyError, match=sentence):
         read_prompts(_csv(tmp_path / "x.csv", text))
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85"])
+def test_jsonl_lines_end_at_line_feeds_alone(tmp_path, mark):
+    row = json.dumps({"prompt": f"one{mark}two", "label": 1}, ensure_ascii=False)
+    frame = read_prompts(_csv(tmp_path / "x.jsonl", f"{row}\r\n{row.replace('one', 'three')}\r\n"))
+    assert list(frame["prompt"]) == [f"one{mark}two", f"three{mark}two"]
+
+
+def test_half_characters_and_scores_that_are_no_numbers_are_told(tmp_path):
+    with pytest.raises(OntogenyError, match="line 1: the text holds half a character"):
+        read_prompts(_csv(tmp_path / "x.jsonl", '{"prompt": "\\ud800 lone", "label": 0}'))
+    with pytest.raises(OntogenyError, match="toxicity is nan; a number is wanted"):
+        read_prompts(_csv(tmp_path / "y.jsonl", '{"prompt": {"text": "t", "toxicity": NaN}, "continuation": 0}'))
+
+
+def test_a_very_long_prompt_is_read(tmp_path):
+    (row,) = read_prompts(_csv(tmp_path / "x.csv", f"prompt,label\n{'word ' * 40_000},1\n"))["prompt"]
+    assert len(row) == 199_999
 
 
 def test_unknown_formats_suffixes_and_names_are_told(tmp_path):

@@ -11,8 +11,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -377,7 +379,9 @@ def read_prompts(path: str | os.PathLike | Iterable[str | os.PathLike], format: 
                 continue
             text = item["prompt"]
             if not isinstance(text, str) or not text.strip():
-                raise OntogenyError(f"{place}: the prompt is empty; remove the line or fill it in")
+                raise OntogenyError(f"{place}: the prompt is empty or no text; remove the line or fill it in")
+            if any(_HALF_CHARACTER.search(str(value)) for value in item.values()):
+                raise OntogenyError(f"{place}: the text holds half a character (a lone surrogate); remove it")
             item["prompt"] = text.strip()
             item["source"] = str(item.get("source") or file.stem)
             before = where.setdefault(_plain_text(text), (item["label"], place))
@@ -400,6 +404,8 @@ def _files(path: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     return found
 
 
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_LONGEST_FIELD = 2**31 - 1
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 
 
@@ -408,8 +414,12 @@ def _rows(file: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         raise OntogenyError(f"{file} should be a .csv, .tsv or .jsonl file of prompts")
     text = read_text(file).removeprefix("\ufeff")
     if file.suffix in (".csv", ".tsv"):
+        csv.field_size_limit(_LONGEST_FIELD)
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if file.suffix == ".tsv" else ",")
         try:
+            twice = [name for name, times in Counter(reader.fieldnames or ()).items() if times > 1]
+            if twice:
+                raise OntogenyError(f"{file}, line {reader.line_num}: the column {twice[0]!r} is there twice; keep one")
             for row in reader:
                 if None in row or None in row.values():
                     raise OntogenyError(
@@ -420,7 +430,7 @@ def _rows(file: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         except csv.Error as error:
             raise OntogenyError(f"{file}, line {reader.line_num}: not CSV: {error}") from None
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -448,9 +458,12 @@ def _flag(row: Mapping[str, Any], key: str, place: str) -> bool:
 
 def _number(value: Any, key: str, place: str) -> float:
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        raise OntogenyError(f"{place}: {key} is {value!r}; a number is wanted") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise OntogenyError(f"{place}: {key} is {value!r}; a number is wanted")
+    return number
 
 
 # --------------------------------------------------------------------------------------------------- splits
