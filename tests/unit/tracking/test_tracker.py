@@ -360,6 +360,13 @@ def test_a_planted_jump_is_found():
 
 def test_mistakes_are_named():
     model = mlp()
+    for wrong, message in (
+        ({"max_rows": 2.5}, "max_rows is 2.5"),
+        ({"max_rows": "3"}, "max_rows is '3'"),
+        ({"device": "gpu"}, "device 'gpu' cannot be used"),
+    ):
+        with pytest.raises(OntogenyError, match=message):
+            HighFrequencyTracker(nn.Sequential(nn.Linear(2, 2)), **wrong)
     with pytest.raises(OntogenyError, match="sampling_frequency is 0"):
         HighFrequencyTracker(model, linears(model), sampling_frequency=0)
     with pytest.raises(OntogenyError, match="did you mean 'positions'"):
@@ -434,3 +441,18 @@ def overhead(every, rows, steps=160):
     timed(lambda: tracker.latest)()
     total = time.thread_time() - start
     return spent[0] / (total - spent[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("100", 1.0), "step '100' is no whole number"),
+        ((100.5, 1.0), "step 100.5 is no whole number"),
+        ((0, torch.ones(3)), r"loss is one number, .* not of shape \(3,\)"),
+        ((0, "low"), "loss is one number"),
+        ((0, 1.0, [1.0, 2.0]), "grad_norm is one number"),
+    ],
+)
+def test_what_is_logged_is_a_number(arguments, message):
+    with HighFrequencyTracker(nn.Sequential(nn.Linear(2, 2))) as tracker, pytest.raises(OntogenyError, match=message):
+        tracker.log(*arguments)

@@ -52,8 +52,8 @@ class ActivationCapture:
         self.hooks: list[torch.utils.hooks.RemovableHandle] = []
         if when not in WHEN:
             raise unknown("capture condition", when, WHEN)
-        if max_rows is not None and max_rows < 1:
-            raise OntogenyError(f"max_rows is {max_rows}: keep at least one row, or give None to keep all")
+        if max_rows is not None and (isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1):
+            raise OntogenyError(f"max_rows is {max_rows!r}: keep at least one row, a whole number, or None to keep all")
         self.when = when
         self.max_rows = max_rows
         self.transform = transform

@@ -87,6 +87,11 @@ class HighFrequencyTracker:
             )
         if layout not in LAYOUTS:
             raise unknown("layout", layout, LAYOUTS)
+        if device is not None:
+            try:
+                torch.empty(0, device=device)
+            except (RuntimeError, AssertionError, TypeError) as error:
+                raise OntogenyError(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
         self.model = model
         self.sampling_frequency = sampling_frequency
         self.capture_on_cpu = capture_on_cpu
@@ -131,10 +136,12 @@ class HighFrequencyTracker:
         """
         if self._closed:
             raise OntogenyError("the tracker is closed: log before close(), or make a new tracker")
+        if isinstance(step, str | bytes) or step != int(step):
+            raise OntogenyError(f"step {step!r} is no whole number: count the steps of training")
         if not force and step % self.sampling_frequency:
             self.activation_capture.clear_activations()
             return
-        step, loss, grad_norm = int(step), _number(loss), _number(grad_norm)
+        step, loss, grad_norm = int(step), _number(loss, "loss"), _number(grad_norm, "grad_norm")
         first = self._columns[self.layer_names[0]]["step"]
         if first and step <= first[-1]:
             raise OntogenyError(f"step {step} was logged after step {first[-1]}: log each step once, in order")
@@ -345,10 +352,14 @@ class _Measured:
         self.shape = (rows,)
 
 
-def _number(value: Any) -> float:
+def _number(value: Any, name: str) -> float:
     if value is None:
         return math.nan
-    return float(value.detach() if isinstance(value, torch.Tensor) else value)
+    try:
+        return float(value.detach() if isinstance(value, torch.Tensor) else value)
+    except (TypeError, ValueError, RuntimeError):
+        given = f"of shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
+        raise OntogenyError(f"{name} is one number, such as the batch's mean, not {given}") from None
 
 
 def run_probe(
