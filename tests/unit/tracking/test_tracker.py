@@ -2,6 +2,7 @@
 
 import json
 import time
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -456,3 +457,15 @@ def overhead(every, rows, steps=160):
 def test_what_is_logged_is_a_number(arguments, message):
     with HighFrequencyTracker(nn.Sequential(nn.Linear(2, 2))) as tracker, pytest.raises(OntogenyError, match=message):
         tracker.log(*arguments)
+
+
+def test_an_empty_batch_is_a_gap():
+    model = nn.Sequential(nn.Linear(4, 6))
+    tracker = HighFrequencyTracker(model)
+    for step, rows in enumerate((5, 0, 5)):
+        model(torch.randn(rows, 4, generator=torch.Generator().manual_seed(step)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tracker.log(step, 1.0)
+    assert tracker.get_results("Linear_0")["rows"].tolist() == [5, 0, 5]
+    assert tracker.get_results("Linear_0")["stable_rank"].isna().tolist() == [False, True, False]

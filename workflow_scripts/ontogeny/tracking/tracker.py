@@ -266,7 +266,7 @@ class HighFrequencyTracker:
         taken = {}
         for name in self.layer_names:
             output = self.activation_capture.get_activation(name)
-            if output is not None:
+            if output is not None and output.numel():
                 matrix = self._matrix(name, output)
                 shared = matrix.untyped_storage().data_ptr() == output.untyped_storage().data_ptr()
                 taken[name] = matrix.clone() if shared else matrix
