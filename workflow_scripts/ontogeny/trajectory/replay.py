@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -100,13 +101,21 @@ class Trajectory:
         It is one learner that moves on, so look at it, or copy from it, before asking for the next.
         """
         learner: Learner | None = None
-        for step in sorted(set(steps)):
+        for step in sorted({self._whole(step) for step in steps}):
             start = self._start(step)
             if learner is None or learner.step < start:
                 learner = self._load(start, learner)
             learner.advance_to(step)
             self._prove(learner)
             yield step, learner
+
+    def _whole(self, step: int) -> int:
+        try:
+            return operator.index(step)
+        except TypeError:
+            raise OntogenyError(
+                f"step {step!r} is no whole number: {self.folder} goes from {self.checkpoints[0]} to {self.last_step}"
+            ) from None
 
     def _start(self, step: int) -> int:
         earlier = [checkpoint for checkpoint in self.checkpoints if checkpoint <= step]
