@@ -136,12 +136,13 @@ def scatter_cases():
         ("diagonal", true + noise, true),
         ("tilted", 0.4 * true + noise, true),
         ("horizontal band", np.where(half, true, 0) + 0.01 * noise, true),
+        ("cloud", 0.02 * true + noise, true),
         ("cross", np.where(half, sparse, 0) + np.where(sparse == 0, 0.5 * true, 0), sparse),
     ]
 
 
 @pytest.mark.parametrize(("expected", "learned", "true"), scatter_cases(), ids=lambda value: str(value)[:15])
-def test_scatter_is_read_as_its_four_diagnoses(expected, learned, true):
+def test_scatter_is_read_as_what_it_shows(expected, learned, true):
     found = diagnose_scatter(learned, true)
     assert found["diagnosis"] == expected
     assert found["text"].startswith("Scatter: slope=")

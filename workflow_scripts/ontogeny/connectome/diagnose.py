@@ -2,7 +2,8 @@
 
 Four things can be seen in such a scatter, and the study names them: points along a line (good recovery); the same,
 with a slope that is off (the scale of psi took part of it); a horizontal band at 0 (true weights that were learned as
-nothing); and a cross (a horizontal band and, beside it, weights learned where there are none).
+nothing); and a cross (a horizontal band and, beside it, weights learned where there are none). Where there is none of
+them, it is a cloud.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from ontogeny.connectome.wiring import off_diagonal
 
-DIAGNOSES = ("diagonal", "tilted", "horizontal band", "cross")
+DIAGNOSES = ("diagonal", "tilted", "horizontal band", "cross", "cloud")
 
 
 def diagnose_scatter(learned: np.ndarray, true: np.ndarray) -> dict[str, Any]:
@@ -29,7 +30,8 @@ def diagnose_scatter(learned: np.ndarray, true: np.ndarray) -> dict[str, Any]:
         `spread`: root mean square distance from the line, over that of the line itself.
         `cross`: the smaller of `band` and `vertical`, each over 0.25, at most 1.
         `diagnosis`: one of `DIAGNOSES`: "cross" if band and vertical both exceed 0.1, "horizontal band" if band alone
-            does, "tilted" if the spread is at most 0.3 and the slope is outside 0.8..1.25, else "diagonal".
+            does, "cloud" if the points are farther from the line than it reaches (spread above 1), "tilted" if the
+            spread is at most 0.3 and the slope is outside 0.8..1.25, else "diagonal".
         `text`: the line for the log, beginning with "Scatter:".
     """
     l, w = off_diagonal(learned, true)  # noqa: E741
@@ -38,7 +40,7 @@ def diagnose_scatter(learned: np.ndarray, true: np.ndarray) -> dict[str, Any]:
     slope = float(w @ l / (w @ w)) if edges.any() else 0.0
     clear = np.abs(w) > 0.5 * size
     steep = float(np.median(l[clear] / w[clear])) if clear.any() else 0.0
-    on_line = clear & (l * np.sign(w) > 0.3 * abs(slope) * np.abs(w)) if slope >= 0 else clear & (l * np.sign(w) < 0)
+    on_line = clear & (np.copysign(1, slope) * l * np.sign(w) > 0.3 * abs(slope) * np.abs(w))
     on_slope = float(w[on_line] @ l[on_line] / (w[on_line] @ w[on_line])) if on_line.any() else slope
     reference = on_slope or steep or 1.0
     band = float((np.abs(l[clear]) < 0.1 * abs(reference) * np.abs(w[clear])).mean()) if clear.any() else 0.0
@@ -51,6 +53,8 @@ def diagnose_scatter(learned: np.ndarray, true: np.ndarray) -> dict[str, Any]:
         diagnosis = "cross"
     elif band > 0.1:
         diagnosis = "horizontal band"
+    elif spread > 1:
+        diagnosis = "cloud"
     elif spread <= 0.3 and not 0.8 <= slope <= 1.25:
         diagnosis = "tilted"
     else:
@@ -74,6 +78,8 @@ def _words(diagnosis: str, band: float, vertical: float, spread: float, on_slope
         return f"cross pattern ({band:.0%} of clear weights in a band at 0, {vertical:.0%} of power off the true edges)"
     if diagnosis == "horizontal band":
         return f"horizontal band at 0 ({band:.0%} of clear weights; the others on a line of slope {on_slope:.2f})"
+    if diagnosis == "cloud":
+        return f"cloud without a line (spread {spread:.2f})"
     if diagnosis == "tilted":
         return f"{tightness} line, its slope off 1: psi carries the rest of the scale (spread {spread:.2f})"
     return f"{tightness} diagonal (spread {spread:.2f})"

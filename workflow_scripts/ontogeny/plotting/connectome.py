@@ -385,7 +385,7 @@ def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         ax.set_title(title)
         panel_letter(ax, letter)
     for ax in axes[1]:
-        ax.set_xlabel("share of the training")
+        ax.set_xlabel("share of the training, before refinement")
     axes[0][0].set_ylim(-0.05, 1.05)
     handles = [axes[0][0].plot([], [], color=colour, label=arm)[0] for arm, colour in colours.items()]
     fig.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
