@@ -165,7 +165,9 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
     right.set_xlabel("Jumps per 1,000 points")
     for axis in (left, right):
         axis.grid(False, axis="y")
-    left.set_title(f"{len(jumps)} jumps in {len(runs)} run{'' if len(runs) == 1 else 's'}")
+    left.set_title(
+        f"{len(jumps)} jump{'' if len(jumps) == 1 else 's'} in {len(runs)} run{'' if len(runs) == 1 else 's'}"
+    )
     handles = [
         Line2D([], [], color=colour, marker="|", linestyle="", markersize=8, label=label)
         for colour, label in ((JUMP, "up"), (COLOURS[0], "down"))
