@@ -158,6 +158,22 @@ def test_count_by_ranks_agrees_with_the_list(sizes):
     assert seen > 10_000
 
 
+@pytest.mark.parametrize("settings", [{}, {"min_sparsity": 0.3}])
+def test_count_by_ranks_with_sets_of_many_sizes(settings):
+    """Four and five active inputs of the last layer take turns, and so do bit sets of two lengths."""
+    rows = truth_table(2)
+    for net in trained_nets((2, 5, 3, 1), 3):
+        listed = enumerate_circuits(*net, *rows, **settings)
+        counted = count_circuits(*net, *rows, **settings)
+        assert counted.count == len(listed) > 1000
+        for shares, masks in (
+            (counted.edge_participation, listed.edge_masks),
+            (counted.node_participation, listed.node_masks),
+        ):
+            for share, mask in zip(shares, masks):
+                np.testing.assert_allclose(share, mask.mean(axis=0), atol=1e-12)
+
+
 @pytest.mark.parametrize("settings", [{}, {"candidates": "published"}, {"min_sparsity": 0.3}])
 def test_input_sets_that_add_the_same_are_counted_together(settings):
     """A neuron that is never active, one without weight to the output, and a pair of equal ones."""

@@ -346,6 +346,7 @@ def _empty(planes, start, n_words, number, weight, hits):
             x = planes[at]
             y = planes[at + n_words] if (number >> k) & 1 else np.uint64(0)
             planes[at] = np.uint64(0)
+            planes[at + n_words] = np.uint64(0)
             if x | y:
                 for b in range(64):
                     by = np.uint64(b)
