@@ -146,3 +146,11 @@ def test_a_full_disk_is_told_whatever_the_library_raises(tmp_path, error):
     assert not list(tmp_path.iterdir())
     with pytest.raises(RuntimeError, match="something else"):
         write(RuntimeError("something else"))
+
+
+def test_a_place_that_can_hold_no_file_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OntogenyError, match="file is no folder, and none can be made there"):
+        write_json(tmp_path / "file" / "table.json", {})
+    with pytest.raises(OntogenyError, match="it is a folder"):
+        write_json(tmp_path, {})

@@ -175,8 +175,9 @@ def _phase1(given: argparse.Namespace) -> None:
 
     record = read_many(find_records(given.paths))
     for name, frame in record.frame.groupby("run", sort=False):
-        steps = frame["step"]
-        print(f"{name}\t{frame['layer'].nunique()} layers\tsteps {steps.min()} to {steps.max()}\t{len(frame)} values")
+        steps, layers = frame["step"], len(record.layers_of(name))
+        told = f"{layers} layer{'' if layers == 1 else 's'}"
+        print(f"{name}\t{told}\tsteps {steps.min()} to {steps.max()}\t{len(frame)} values")
     for note in record.notes:
         print(note, file=sys.stderr)
     if given.out:

@@ -81,12 +81,20 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary sibling of `path` to write to; rename it to `path` if the block succeeds.
 
     The temporary name is the same every time (`.name.part`), so that a killed job leaves at most one, which
-    the next attempt replaces. Parent folders are made. Raises OntogenyError when the disk is full or read-only.
+    the next attempt replaces. Parent folders are made. Raises OntogenyError when the disk is full or read-only, and
+    where no file can lie.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError):
+            raise OntogenyError(
+                f"cannot write {path}: {path.parent} is no folder, and none can be made there"
+            ) from None
+        if path.is_dir():
+            raise OntogenyError(f"cannot write {path}: it is a folder")
         try:
             yield part
             with open(part, "rb") as handle:

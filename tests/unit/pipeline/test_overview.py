@@ -92,6 +92,12 @@ def test_a_run_begun_again_after_its_benchmark_is_not_done(folder):
     ] == "interrupted"
 
 
+def test_a_job_for_all_runs_is_done_when_its_benchmark_is_there(tmp_path):
+    job(tmp_path, "list_pages", "all", 1.0)
+    (tmp_path / "results" / "logs" / "list_pages" / "all.log").rename(tmp_path / "results" / "logs" / "list_pages.log")
+    assert [(state.rule, state.state) for state in job_states(tmp_path / "results")] == [("list_pages", "done")]
+
+
 def test_an_empty_folder_is_explained(tmp_path):
     told = describe_state(tmp_path, wanted("a", "b"))
     assert "nothing has been made" in told

@@ -159,7 +159,8 @@ def job_states(results: str | os.PathLike) -> list[JobState]:
     states = []
     for log in sorted((results / "logs").rglob("*.log")):
         relative = log.relative_to(results / "logs").with_suffix("")
-        benchmark = results / "benchmarks" / f"{relative}.tsv"
+        named = relative if len(relative.parts) > 1 else relative / "all"
+        benchmark = results / "benchmarks" / f"{named}.tsv"
         reason = failure(log)
         if reason is not None:
             state = "failed"
