@@ -104,6 +104,7 @@ def test_wrong_analyses_are_found_at_the_top_and_in_a_study(tmp_path):
     sentence = refused(tmp_path, study="{jumps: {threshold: -1}}")
     assert "studies.digits.analyses.jumps.threshold is -1" in sentence
     assert "line 10" in sentence
+    assert "detector pelt has no threshold" in refused(tmp_path, top="{jumps: {detector: pelt, threshold: 3}}")
 
 
 def test_a_study_overrides_the_analyses_at_the_top(tmp_path):

@@ -293,6 +293,14 @@ class JumpSettings(Settings):
         0.05, gt=0, lt=1, description="Among the jumps of a run called believable, the share that may be false."
     )
 
+    @model_validator(mode="after")
+    def _threshold_of_detector(self) -> JumpSettings:
+        if self.threshold is not None and self.detector in ("pelt", "likelihood_ratio"):
+            raise ValueError(
+                f"detector {self.detector} has no threshold; leave it out, or take step, z_score or gradient"
+            )
+        return self
+
 
 class ValiditySettings(Settings):
     """The battery of nulls and planted changes that measures detectors (target `validity`)."""
