@@ -103,8 +103,11 @@ def _without_cache(value: Any) -> Any:
 def _tiled(value: Any, batch: int, times: int) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(_tiled(item, batch, times) for item in value)
-    if isinstance(value, Tensor) and value.ndim and value.shape[0] == batch and batch > 1:
-        return value.repeat_interleave(times, 0)
+    if isinstance(value, Tensor) and value.ndim and batch > 1:
+        if value.shape[0] == batch:
+            return value.repeat_interleave(times, 0)
+        if value.ndim == 3 and value.shape[0] % batch == 0:  # (batch x heads, ...), as ALiBi's slopes come
+            return value.unflatten(0, (batch, -1)).repeat_interleave(times, 0).flatten(0, 1)
     return value
 
 
@@ -166,7 +169,17 @@ def run_on(model: nn.Module, past: Run, start: int, hidden: Tensor) -> Tensor:
     return readout(model, hidden, past.last.repeat_interleave(times))
 
 
-NEURONS = ("mlp.down_proj", "mlp.c_proj", "ffn.lin2", "output.dense")
+NEURONS = (
+    "mlp.down_proj",
+    "mlp.c_proj",
+    "mlp.dense_4h_to_h",
+    "mlp.fc_out",
+    "mlp.fc2",
+    "mlp.Wo",
+    "ffn.lin2",
+    "output.dense",
+    "fc2",
+)
 """Where a block's MLP writes: the input of this module is what its neurons put out."""
 
 
@@ -211,7 +224,11 @@ class Parts:
 
 
 def parts_of(model: nn.Module) -> list[Parts] | None:
-    """The parts of every block, or None where the blocks do not add up in a residual stream (DistilBERT, BERT)."""
+    """The parts of every block, or None where a block is not the sum of its residual stream, attention and MLP.
+
+    Encoders such as BERT are not, nor blocks that scale or norm what they add (Granite, Gemma 2). What the names of the
+    modules promise is tried on four tokens.
+    """
     heads = getattr(model.backbone.config, "num_attention_heads", None)
     result = []
     for block in model.blocks:
@@ -230,7 +247,25 @@ def parts_of(model: nn.Module) -> list[Parts] | None:
         write = weight.reshape(heads, -1, weight.shape[-1])
         name = "o_proj" if hasattr(found[1], "o_proj") else "c_proj"
         result.append(Parts(*found, write, getattr(projection, "bias", None), name))
-    return result
+    return result if _add_up(model, result) else None
+
+
+@torch.no_grad()
+def _add_up(model: nn.Module, parts: list[Parts]) -> bool:
+    """Whether every block puts out its input, what its heads write, and what its MLP makes of both."""
+    handles, calls = attention_calls(parts)
+    with frozen(model), hooked(*handles):
+        past = run(model, torch.arange(4, device=model.embedding.weight.device)[None])
+    with frozen(model):
+        for part, call, before, after in zip(parts, calls, past.residuals, past.residuals[1:]):
+            copies = before[:, None].expand(-1, len(part.write), -1, -1)
+            middle = before + attend(part, copies, call, 1).sum(1)
+            middle = middle if part.bias is None else middle + part.bias
+            wrong = (middle + first(part.mlp(part.mlp_norm(middle))) - after).abs().max()
+            noise = torch.finfo(after.dtype).eps
+            if wrong > noise**0.5 * (after - before).abs().max() + 16 * noise * after.abs().max():
+                return False
+    return True
 
 
 def attention_calls(parts: list[Parts]) -> tuple[list[Any], list[Any]]:
@@ -255,14 +290,16 @@ class _OwnHead(nn.Module):
 def one_head_each(part: Parts) -> nn.Module | None:
     """The attention of `part` as a module that computes, for row r, head r modulo heads alone, before it is written.
 
-    None for attention without separate projections of queries, keys and values (GPT-2), where all heads have to be
-    computed for every row.
+    None for attention without separate projections of queries, keys and values (GPT-2), or that counts its heads
+    itself (StableLM), where all heads have to be computed for every row.
     """
     attention, heads = part.attention, len(part.write)
     names = ("q_proj", "k_proj", "v_proj")
     if not all(isinstance(getattr(attention, name, None), nn.Linear) for name in names):
         return None
     if not hasattr(attention, "num_key_value_groups") or not hasattr(attention, "head_dim"):
+        return None
+    if hasattr(attention, "num_heads"):
         return None
     twin = copy.copy(attention)
     twin._modules = dict(attention._modules)

@@ -28,7 +28,7 @@ PAD = -1
 HEAD_SHARE = 4
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-_FINAL_NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm")
+_FINAL_NORMS = ("norm", "ln_f", "norm_f", "final_layer_norm", "final_layernorm", "final_norm")
 _TOKENIZER_FILES = ("tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
 _MLPS = ("mlp", "ffn", "feed_forward")
 
@@ -96,7 +96,11 @@ class Judge(nn.Module):
 
     @property
     def final_norm(self) -> nn.Module | None:
-        found = (getattr(self.backbone, name, None) for name in _FINAL_NORMS)
+        blocks = self.blocks
+        owner = next(
+            module for module in self.backbone.modules() if any(child is blocks for child in module.children())
+        )
+        found = (getattr(owner, name, None) for name in _FINAL_NORMS)
         return next((module for module in found if isinstance(module, nn.Module)), None)
 
     def _freeze(self, layers: int) -> None:
@@ -114,7 +118,7 @@ class Judge(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (batch, 2), float32, columns safe and unsafe, for `tokens` (batch, length) padded with -1.
 
-        Raises OntogenyError for a row without a token.
+        Raises OntogenyError for a row without a token, or with more tokens than the backbone has positions.
         """
         mask = tokens >= 0
         return self.forward_embedded(self.embedding(tokens.clamp(min=0)), mask)
@@ -125,6 +129,12 @@ class Judge(nn.Module):
         if bool((last < 0).any()):
             row = int((last < 0).nonzero()[0, 0])
             raise OntogenyError(f"row {row} of the tokens is empty: every prompt needs at least one token")
+        places = getattr(self.backbone.config, "max_position_embeddings", None) or 0
+        if 0 < places < embeddings.shape[1]:
+            raise OntogenyError(
+                f"a prompt has {embeddings.shape[1]} tokens, but {type(self.backbone).__name__} has {places} "
+                f"positions: set task.max_length to {places} or less"
+            )
         hooks = [
             module.register_forward_hook(_reader(reader, last))
             for module, reader in self._watched()
@@ -364,7 +374,7 @@ def load_judge(
     package accelerate).
 
     Raises OntogenyError if there is no such checkpoint, the hub cannot be reached, it has no safetensors or no
-    tokenizer, or its kind is unknown.
+    tokenizer, or its kind is unknown or cannot judge (an encoder with a decoder, layers of another shape).
     """
     from transformers import AutoModel
 
@@ -391,7 +401,25 @@ def load_judge(
     judge = Judge(backbone, frozen_layers, seed)
     if device_map is not None:
         judge.head.to(next(reversed(list(backbone.parameters()))).device)
-    return judge.eval(), load_tokenizer(name)
+    judge.eval()
+    _try_out(judge, name)
+    return judge, load_tokenizer(name)
+
+
+@torch.no_grad()
+def _try_out(judge: Judge, name: str | os.PathLike) -> None:
+    """Judge two short rows and look at every layer. Raises OntogenyError if the backbone is not made for that."""
+    hooks = [reader.register_forward_hook(lambda _, __, output: output) for reader in judge.residual]
+    try:
+        judge(torch.tensor([[0, 1, 2], [0, PAD, PAD]]).to(judge.embedding.weight.device))
+    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise OntogenyError(
+            f"{name} is a {type(judge.backbone).__name__}, which cannot judge ({_first_line(error)}): use a decoder or "
+            "an encoder such as Llama, GPT-2 or BERT"
+        ) from None
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _recompute_activations(backbone: nn.Module) -> None:

@@ -1,0 +1,100 @@
+"""Backbones beyond those that ship: a run goes on to the same logits from any layer, and parts are parts or none."""
+
+import pytest
+import torch
+import transformers
+from small_judges import VOCABULARY
+
+from ontogeny.errors import OntogenyError
+from ontogeny.judge.circuits import circuit_graph, run_subgraphs
+from ontogeny.judge.network import frozen, neuron_outputs, run, run_on
+from ontogeny.judge.pairs import Pairs
+from ontogeny.models.judge import Judge, load_judge, train_tokenizer
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": VOCABULARY}
+SETTINGS = {
+    "OPT": {"ffn_dim": 24, "word_embed_proj_dim": 16},
+    "GPTNeoX": {"intermediate_size": 24},
+    "Bloom": {},
+    "Mamba": {"state_size": 4},
+    "Gemma2": {"intermediate_size": 24, "num_key_value_heads": 1, "head_dim": 8},
+    "Granite": {"intermediate_size": 24, "residual_multiplier": 0.3},
+    "StableLm": {"intermediate_size": 24, "num_key_value_heads": 2},
+    "Qwen2": {"intermediate_size": 24, "num_key_value_heads": 1},
+}
+
+
+def backbone(kind, **settings):
+    config = getattr(transformers, f"{kind}Config")(
+        **SIZES, **SETTINGS.get(kind, {}), **settings, attn_implementation="eager"
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = transformers.AutoModel.from_config(config)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def rows(count=6, length=6):
+    tokens = torch.arange(count * length).reshape(count, length) % (VOCABULARY - 3) + 3
+    tokens[1, 4:] = -1
+    return tokens
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_run_goes_on_from_any_layer_to_the_same_logits(kind):
+    judge = Judge(backbone(kind)).eval()
+    with torch.no_grad(), frozen(judge):
+        past = run(judge, rows())
+        for layer in range(2):
+            copies = past.residuals[layer].repeat_interleave(2, 0)
+            found = run_on(judge, past, layer, copies)
+            torch.testing.assert_close(found, judge(rows()).repeat_interleave(2, 0), rtol=0, atol=1e-5)
+    if kind == "Mamba":
+        with pytest.raises(OntogenyError, match="no MLP of a known kind"):
+            neuron_outputs(judge)
+    else:
+        assert len(neuron_outputs(judge)) == 2
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_circuits_are_of_blocks_that_add_up_and_whole_circuits_are_the_judge(kind):
+    judge = Judge(backbone(kind)).eval()
+    graph = circuit_graph(judge)
+    assert (graph is not None) == (kind in ("Qwen2", "StableLm"))
+    if graph is not None:
+        unsafe = rows()
+        safe = torch.where(unsafe >= 0, unsafe.flip(0).clamp(min=3), -1)
+        found = run_subgraphs(
+            judge, Pairs(unsafe, safe, torch.arange(6).numpy()), graph.masks([range(len(graph.edges))])
+        )
+        with torch.no_grad():
+            logits = judge(unsafe).double()
+        torch.testing.assert_close(
+            torch.as_tensor(found).flatten(), (logits[:, 1] - logits[:, 0]).flatten(), rtol=0, atol=1e-4
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        ("T5", {"d_model": 16, "d_ff": 24, "d_kv": 8}, "T5Model, which cannot judge"),
+        ("OPT", {"word_embed_proj_dim": 8}, "OPTModel, which cannot judge"),
+        ("XLNet", {"d_model": 16, "d_inner": 24, "n_head": 2}, "XLNetModel, which cannot judge"),
+    ],
+)
+def test_what_cannot_judge_is_told_when_it_is_loaded(tmp_path, monkeypatch, kind, settings, words):
+    monkeypatch.setitem(SETTINGS, kind, {})
+    size = {} if kind == "OPT" else {"vocab_size": VOCABULARY, "num_layers": 2, "n_layer": 2}
+    monkeypatch.setattr(f"{__name__}.SIZES", SIZES if kind == "OPT" else size)
+    backbone(kind, **settings).save_pretrained(tmp_path)
+    train_tokenizer(["a prompt"], 300).save(tmp_path)
+    with pytest.raises(OntogenyError, match=words):
+        load_judge(tmp_path)
+
+
+def test_more_tokens_than_positions_is_one_sentence():
+    judge = Judge(backbone("GPT2", n_positions=8)).eval()
+    with pytest.raises(OntogenyError, match=r"9 tokens, but GPT2Model has 8 positions: set task\.max_length"):
+        judge(torch.zeros(1, 9, dtype=torch.int64))
