@@ -107,7 +107,7 @@ def minimal_pairs(prompts: pd.DataFrame, tokens: Tensor, count: int, seed: int =
     if len(found) < 4:
         raise OntogenyError(
             f"{len(found)} pairs of a safe and an unsafe prompt with the same number of tokens: at least 4 are wanted "
-            "(column pair names the two of a pair)"
+            "(column pair names the two of a pair); without pairs, set analyses.judge.run_advanced to false"
         )
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(found))
