@@ -7,7 +7,8 @@ from small_judges import VOCABULARY
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.circuits import circuit_graph, run_subgraphs
-from ontogeny.judge.network import frozen, neuron_outputs, run, run_on
+from ontogeny.judge.network import frozen, run, run_on
+from ontogeny.judge.neurons import neuron_activations
 from ontogeny.judge.pairs import Pairs
 from ontogeny.models.judge import Judge, load_judge, train_tokenizer
 
@@ -20,6 +21,10 @@ SETTINGS = {
     "Gemma2": {"intermediate_size": 24, "num_key_value_heads": 1, "head_dim": 8},
     "Granite": {"intermediate_size": 24, "residual_multiplier": 0.3},
     "StableLm": {"intermediate_size": 24, "num_key_value_heads": 2},
+    "Phi": {"intermediate_size": 24},
+    "GPTJ": {"rotary_dim": 4},
+    "Falcon": {},
+    "ModernBert": {"intermediate_size": 24, "pad_token_id": 0},
     "Qwen2": {"intermediate_size": 24, "num_key_value_heads": 1},
 }
 
@@ -51,11 +56,11 @@ def test_a_run_goes_on_from_any_layer_to_the_same_logits(kind):
             copies = past.residuals[layer].repeat_interleave(2, 0)
             found = run_on(judge, past, layer, copies)
             torch.testing.assert_close(found, judge(rows()).repeat_interleave(2, 0), rtol=0, atol=1e-5)
-    if kind == "Mamba":
+    if kind in ("Mamba", "OPT"):
         with pytest.raises(OntogenyError, match="no MLP of a known kind"):
-            neuron_outputs(judge)
+            neuron_activations(judge, rows())
     else:
-        assert len(neuron_outputs(judge)) == 2
+        assert neuron_activations(judge, rows()).shape[:2] == (6, 2)
 
 
 @pytest.mark.parametrize("kind", SETTINGS)

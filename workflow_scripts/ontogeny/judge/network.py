@@ -178,7 +178,6 @@ NEURONS = (
     "mlp.Wo",
     "ffn.lin2",
     "output.dense",
-    "fc2",
 )
 """Where a block's MLP writes: the input of this module is what its neurons put out."""
 
