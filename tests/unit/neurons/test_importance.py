@@ -350,6 +350,32 @@ def test_a_layer_that_runs_twice_is_refused(digits):
         ablation_importance(model, digits[0][:5], digits[1][:5], "Linear_0")
 
 
+def test_a_unit_is_ablated_for_all_that_read_it(digits):
+    """A shortcut reads the layer beside the block that follows, past a nonlinearity that is used twice."""
+
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.block, self.read = nn.Linear(64, 8), nn.Linear(8, 8), nn.Linear(8, 10)
+            self.relu = nn.ReLU(inplace=True)
+
+        def forward(self, x, silent=None):
+            x = self.stem(x.flatten(1))
+            if silent is not None:
+                x = x.index_fill(1, torch.tensor([silent]), 0.0)
+            x = self.relu(x)
+            return self.read(self.relu(self.block(x) + x))
+
+    torch.manual_seed(0)
+    model = Residual()
+    inputs, labels = digits[0][:40], digits[1][:40]
+    with torch.no_grad():
+        losses = [float(nn.functional.cross_entropy(model(inputs, silent), labels)) for silent in (None, *range(8))]
+    table = ablation_importance(model, inputs, labels, "Linear_0")
+    np.testing.assert_allclose(table["loss_change"], np.array(losses[1:]) - losses[0], atol=1e-6)
+    assert set(ablation_importance(model, inputs, labels, "Linear_1")["where"]) == {"none"}
+
+
 def test_a_model_that_does_not_batch_falls_back(digits):
     class Stubborn(nn.Module):
         def __init__(self):

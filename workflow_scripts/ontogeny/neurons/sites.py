@@ -192,7 +192,8 @@ def find_site(model: nn.Module, layer: str, inputs: Tensor, after_nonlinearity: 
     """The site of `layer` (a display name such as `Linear_0`, or a module path) in `model`, found by running it.
 
     With `after_nonlinearity` the value is followed through batch norm, dropout and the nonlinearity, as far as each
-    is a module or is known from the structure; otherwise, or where nothing follows, it is the layer's own output.
+    is a module or is known from the structure; otherwise, or where nothing follows, or where something else reads what
+    lies before (a shortcut), it is the layer's own output.
 
     Raises OntogenyError for a layer that does not exist, does not run, or runs more than once in a forward pass.
     """
@@ -217,7 +218,35 @@ def find_site(model: nn.Module, layer: str, inputs: Tensor, after_nonlinearity: 
             after = [e for e in once if e.value is found[0].value]
             if after:
                 at, name = after[0], found[1]
+        if at is not events[start] and _passed_by(model, inputs[:2], chosen.path, (paths[id(at.module)], at.side)):
+            at, name = events[start], "none"
     return Site(chosen.name, paths[id(at.module)], at.side, axis, at.value.shape[axis], name)
+
+
+def _passed_by(model: nn.Module, inputs: Tensor, layer: str, place: tuple[str, str]) -> bool:
+    """Whether the output of `layer` reaches the scores on a way that does not lead through `place`, such as a shortcut.
+
+    Automatic differentiation decides, with the value at `place` held fixed; where it cannot, the answer is no.
+    """
+    leaves: list[Tensor] = []
+
+    def begin(value: Tensor) -> Tensor:
+        leaves.append(value.detach().clone().requires_grad_())
+        return leaves[0] * 1
+
+    try:
+        with (
+            torch.enable_grad(),
+            without_fast_path(),
+            replaced(model, layer, "output", begin),
+            replaced(model, *place, lambda value: value.detach()),
+        ):
+            scores = logits_of(model(inputs))
+            if not scores.requires_grad:
+                return False
+            return torch.autograd.grad(scores.sum(), leaves[0], allow_unused=True)[0] is not None
+    except (RuntimeError, OntogenyError):
+        return False
 
 
 def _followed(value: Tensor, events: Sequence[_Event]) -> tuple[_Event, str] | None:
