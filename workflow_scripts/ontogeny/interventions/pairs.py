@@ -121,18 +121,20 @@ def interpolate(
     over the line is the barrier (Frankle et al. 2020, arXiv:1912.05671, sec. 2; see `loss_barrier`). Positions beyond
     0 to 1 go on along the line. batch_norm: statistics between the ends are no average of theirs; `recompute` takes
     them anew from the given inputs (Izmailov et al. 2018, arXiv:1803.05407, sec. 3.3), `interpolate` averages them. At
-    positions 0 and 1 the networks are exactly the two given. Buffers that are whole numbers come from the nearer end.
+    positions 0 and 1, and all along a line of no length, the networks are exactly those given. Buffers that are whole
+    numbers come from the nearer end.
     """
     source, target = _pair(bench, source, target)
     positions = numbers("positions", positions, -1.0, 2.0)
     if batch_norm not in ("recompute", "interpolate"):
         raise unknown("treatment of batch norm", batch_norm, ("recompute", "interpolate"))
     ends = [bench.models[name].state_dict() for name in (source, target)]
+    still = all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())
     rows: list[dict[str, Any]] = []
     for position in positions:
         model = working_copy(bench.models[source])
         model.load_state_dict({key: _between(ends[0][key], ends[1][key], position) for key in ends[0]})
-        if batch_norm == "recompute" and position not in (0.0, 1.0):
+        if batch_norm == "recompute" and position not in (0.0, 1.0) and not still:
             _recompute_batch_norm(model, bench.inputs, bench.chunk)
         measured = bench.measure(model)
         found = bench.rows(target, [measured], layer="all", setting=batch_norm, level=position, source=source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -337,7 +338,10 @@ def chosen_units(site: Site, units: Sequence[int] | None) -> list[int]:
     """`units` as a checked list; None is all of them. Raises OntogenyError for one that does not exist."""
     if units is None:
         return list(range(site.units))
-    chosen = [int(unit) for unit in units]
+    try:
+        chosen = [operator.index(unit) for unit in units]
+    except TypeError:
+        raise OntogenyError(f"units are {units!r}: a list of their numbers is wanted") from None
     for unit in chosen:
         if not 0 <= unit < site.units:
             raise OntogenyError(f"layer '{site.layer}' has no unit {unit}: its units are 0 to {site.units - 1}")
