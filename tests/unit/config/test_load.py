@@ -190,3 +190,39 @@ def test_sweeps_of_runs_with_one_label_are_refused_where_the_run_stands(tmp_path
 
 def test_studies_may_use_each_others_labels():
     load_config({"studies": {study: {"runs": {run: {"label": "same"}}} for study, run in ("ab", "cd")}})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: &a [*a]", "c.yaml: a block lies more than 50 blocks deep, or in itself"),
+        (
+            "studies:\n  s:\n    runs: &r\n      a: {training: *r}",
+            "a block lies more than 50 blocks deep, or in itself",
+        ),
+        ("a: " + "[" * 5000 + "]" * 5000, "a block lies more than 50 blocks deep"),
+        (
+            "a0: &a0 [1,1,1,1,1,1,1,1,1]\n"
+            + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
+            "it is 4,412,961,506 values; 10,000,000 can be",
+        ),
+        ("", "holds nothing, not the keys"),
+        ("studies: {}\0", "unacceptable character"),
+        ("studies: {s: null}", "line 1: studies.s is null; it should be a mapping of keys to values"),
+        ("studies: {s: {kind: null, runs: {r: {}}}}", "line 1: studies.s.kind is null; it should be a name: dynamics"),
+        (
+            "studies: {s: {kind: judge, runs: {r: {task: {prompts: [5]}}}}}",
+            "line 1: studies.s.runs.r.task.prompts[0] is 5; it should be a valid string",
+        ),
+        ("studies: {s: {runs: {r: {seeds: []}}}}", "seeds is []; it should have at least 1 item, not 0"),
+        ("studies: {s: {runs: {r: {training: {learning_rate: yes}}}}}", "training.learning_rate: true is no number"),
+        ("studies: {s: {runs: {r: {training: {steps: on}}}}}", "line 1: studies.s.runs.r.training.steps: true is no"),
+    ],
+)
+def test_odd_yaml_and_odd_values_end_in_one_sentence(tmp_path, text, sentence):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(OntogenyError) as caught:
+        read_config(path)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)

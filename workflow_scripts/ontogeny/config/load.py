@@ -25,6 +25,10 @@ from ontogeny.files import read_text
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader in C, where PyYAML brings it; the one in Python tells mistakes better."""
 
+_DEEPEST = 50
+_LARGEST = 10_000_000
+"""Blocks within blocks, and values, of a configuration."""
+
 Path_ = tuple[Any, ...]
 Origins = dict[tuple[str, str], Swept]
 
@@ -96,6 +100,7 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
     Raises OntogenyError with one sentence: file and line, key, what was given, what is allowed.
     """
     files = [Path(file) for file in files]
+    _refuse_endless(raw, files)
     for file in files:
         _refuse_duplicate_keys(file)
     raw, swept = _expand_sweeps(raw, files)
@@ -143,7 +148,8 @@ def read_config(path: str | os.PathLike) -> Config:
     """Read and validate one YAML file. Raises OntogenyError as `load_config` does, and if it is not YAML."""
     raw = parse_yaml(path)
     if not isinstance(raw, dict):
-        raise OntogenyError(f"{path} holds {type(raw).__name__}, not the keys of a configuration (studies, analyses)")
+        held = "nothing" if raw is None else type(raw).__name__
+        raise OntogenyError(f"{path} holds {held}, not the keys of a configuration (studies, analyses)")
     return load_config(raw, [path])
 
 
@@ -238,26 +244,55 @@ def parse_yaml(file: str | os.PathLike) -> Any:
     text = read_text(file)
     try:
         return yaml.load(text, Loader=_FAST)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         pass
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        raise OntogenyError(f"{file}{place} is not YAML: {getattr(error, 'problem', None) or error}") from None
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise OntogenyError(f"{file}{place} is not YAML: {problem}") from None
+    except RecursionError:
+        raise OntogenyError(f"{file} nests too deeply: no configuration does") from None
 
 
 def _nodes(file: Path) -> yaml.Node | None:
     try:
         return yaml.compose(read_text(file), Loader=_FAST)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         parse_yaml(file)
         raise
 
 
+def _refuse_endless(raw: Any, files: list[Path]) -> None:
+    """YAML's aliases let few lines stand for endless ones, and for blocks that hold themselves."""
+    place = f"{files[-1]}: " if files else ""
+    sizes: dict[int, int] = {}
+
+    def size(value: Any, depth: int) -> int:
+        if not isinstance(value, dict | list):
+            return 1
+        if depth > _DEEPEST:
+            raise OntogenyError(f"{place}a block lies more than {_DEEPEST} blocks deep, or in itself; write it flat")
+        if id(value) not in sizes:
+            items = value.values() if isinstance(value, dict) else value
+            sizes[id(value)] = 1 + sum(size(item, depth + 1) for item in items)
+        return sizes[id(value)]
+
+    if size(raw, 0) > _LARGEST:
+        raise OntogenyError(
+            f"{place}with its aliases written out, it is {sizes[id(raw)]:,} values; {_LARGEST:,} can be"
+        )
+
+
 def _refuse_duplicate_keys(file: Path) -> None:
+    met: set[int] = set()
+
     def walk(node: yaml.Node | None, path: str) -> Iterator[tuple[str, int, int]]:
+        if id(node) in met:
+            return
+        met.add(id(node))
         if isinstance(node, yaml.MappingNode):
             seen: dict[str, int] = {}
             for key, value in node.value:
@@ -323,11 +358,14 @@ def _without_tags(loc: Path_, raw: Any) -> Path_:
     cleaned: list[Any] = []
     here: Any = raw
     for i, part in enumerate(loc):
-        if here is not None and not isinstance(here, dict | list) and _KIND_OF_VALUE.fullmatch(str(part)):
-            break
+        tag = part in IDENTITY or part in INTERVENTIONS
         if _holds(here, part):
             here = here[part]
-        elif i < len(loc) - 1 and isinstance(here, dict) and (part in IDENTITY or part in INTERVENTIONS):
+        elif isinstance(here, list) and _KIND_OF_VALUE.fullmatch(str(part)):
+            continue
+        elif here is not None and not isinstance(here, dict | list) and _KIND_OF_VALUE.fullmatch(str(part)):
+            break
+        elif tag and (here is None or (isinstance(here, dict) and i < len(loc) - 1)):
             continue
         else:
             here = None
@@ -344,8 +382,11 @@ def _sentence(
     swept: Origins | None = None,
 ) -> str:
     items = error.errors(include_url=False)
-    item = ([item for item in items if item["type"] == "extra_forbidden"] or items)[0]
-    loc = _without_tags(prefix + tuple(item["loc"]), raw)
+    places = [_without_tags(prefix + tuple(item["loc"]), raw) for item in items]
+    first = next((k for k, item in enumerate(items) if item["type"] == "extra_forbidden"), 0)
+    # Of a value that may be of several kinds, what is wrong inside tells more than that it is none of the others.
+    first = max(range(len(items)), key=lambda k: (places[k][: len(places[first])] == places[first], len(places[k]), -k))
+    item, loc = items[first], places[first]
     if loc and loc[-1] == "[key]":
         loc = loc[:-1]
     loc = _as_written(loc, swept or {})
@@ -355,7 +396,7 @@ def _sentence(
     else:
         place, loc = _where(loc, files)
     text = place + _reason(item, loc, known)
-    more = len({_without_tags(prefix + tuple(other["loc"]), raw) for other in items}) - 1
+    more = len({place for place in places if place != places[first][: len(place)]})
     return text + (f" ({more} more {'mistake' if more == 1 else 'mistakes'} after this one)" if more else "")
 
 
@@ -379,13 +420,13 @@ def _reason(item: dict[str, Any], loc: Path_, known: list[str]) -> str:
     if item["type"] == "string_pattern_mismatch":
         rule = "use letters, digits and _ . + -, at most 80, starting with a letter or digit"
         return f"{key}: {_shown(given)} cannot be a name; {rule}"
+    if item["type"] == "union_tag_not_found":
+        return f"{key}.kind is {_shown(given.get('kind'))}; it should be a name: " + ", ".join(IDENTITY)
     message = item["msg"][0].lower() + item["msg"][1:]
-    message = message.removeprefix("input should ").removeprefix("be ")
-    return (
-        f"{key} is {_shown(given)}; it should be {message}"
-        if not message.startswith("value")
-        else f"{key} is {_shown(given)}: {message}"
-    )
+    message = message.removeprefix("input should ").removeprefix("be ").replace(" after validation", "")
+    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping of keys to values", message)
+    message = re.sub(r"^(list|value) should have", "have", message)
+    return f"{key} is {_shown(given)}; it should {'' if message.startswith('have') else 'be '}{message}"
 
 
 def _shown(value: Any) -> str:
