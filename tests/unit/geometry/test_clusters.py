@@ -49,6 +49,15 @@ def test_a_gaussian_has_no_stable_clusters(kind):
     assert found <= 1
 
 
+@pytest.mark.parametrize("features", [1, 2])
+def test_an_even_box_has_no_clusters(features):
+    """Its edges hold the centres of k-means in place, which alone would look stable."""
+    matrix = np.random.default_rng(1).random((200, features))
+    result = cluster(matrix, k_range=(2, 3, 4), n_null=19)
+    assert result.n_clusters is None
+    assert result.p_value > 0.05
+
+
 def test_the_table_counts_clusters_by_step():
     steps = np.repeat([10, 20, 30], 100)
     rows = np.concatenate([np.tile([0], 100), np.tile([0, 1], 50), np.tile([1, 2], 50)])

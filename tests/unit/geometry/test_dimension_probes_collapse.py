@@ -111,3 +111,10 @@ def test_effective_rank_and_dimensional_collapse():
     labels = np.arange(60) % 10
     assert not dimensional_collapse(basis, labels)
     assert dimensional_collapse(basis * [1, 0, 0, 0, 0], labels)
+
+
+@pytest.mark.parametrize("shift", [-1, 0.5])
+def test_neural_collapse_wants_labels_that_number_the_classifiers_rows(shift):
+    labels = np.arange(12) % 3
+    with pytest.raises(OntogenyError, match="whole numbers from 0"):
+        neural_collapse(np.eye(12), labels + shift, np.eye(3, 12))

@@ -31,7 +31,8 @@ class Clustering:
     """K-means clusters of the rows of a matrix, and why there are so many.
 
     n_clusters: the number chosen, or None: no stable clustering was found.
-    p_value: that a Gaussian without clusters is as compact about its k centres, over all k tried.
+    p_value: that data without clusters are as compact about their k centres: a Gaussian, over all k tried, and a box
+        that is filled evenly, for the k chosen; the larger of the two.
     reason: the choice in a sentence.
     assignments: the cluster of each row, (N,), numbered in the order of their mean step; None without clusters.
     table: one row a step and cluster: step, cluster, count, share, low, high (95 % Wilson interval of the share).
@@ -79,8 +80,9 @@ def cluster(
 
     1. Are there clusters at all? The share of variance within k clusters is compared with that of `n_null` draws
        from a Gaussian of the same covariance, which has none; the largest standardised excess over all k, taken
-       alike for the data and for each draw, gives the p-value (at least 1 / (n_null + 1)). It must be <= `alpha`.
-       Data that is not Gaussian for another reason (strong skew) may pass this too.
+       alike for the data and for each draw, gives the p-value (at least 1 / (n_null + 1)). It must be <= `alpha`, and
+       so must that of the chosen k against as many draws from a box of the same variances, filled evenly: its edges
+       hold centres in place. Data that is neither for another reason (strong skew) may pass both.
     2. How many? For each k in `k_range`, `n_subsamples` fits to random 80 % of the samples label all rows; stability
        is their mean pairwise adjusted Rand index. The largest k whose stability is within 0.05 of the best is
        chosen, if it is at least `min_stability`.
@@ -91,9 +93,10 @@ def cluster(
     steps is drawn or left out as one; if None, rows are independent. labels: (N,), compared with the clusters.
 
     Raises OntogenyError for numbers that are not finite, lengths that do not fit, or too few rows for `k_range`.
-    Sources: Liu, Hayes, Nobel and Marron (2008), "Statistical significance of clustering for high-dimension, low-
-    sample size data" (the null and the index); Ben-Hur, Elisseeff and Guyon (2002), "A stability based method for
-    discovering structure in clustered data".
+    Sources: Liu, Hayes, Nobel and Marron (2008), "Statistical significance of clustering for high-dimension,
+    low-sample size data" (the Gaussian null and the index); Tibshirani, Walther and Hastie (2001), "Estimating the
+    number of clusters in a data set via the gap statistic", sec. 3b (the box along the principal axes); Ben-Hur,
+    Elisseeff and Guyon (2002), "A stability based method for discovering structure in clustered data".
     """
     values = np.asarray(matrix, dtype=np.float64)
     if values.ndim != 2 or not np.isfinite(values).all():
@@ -137,6 +140,10 @@ def cluster(
     )
     at = int(np.flatnonzero(stability >= stability.max() - 0.05)[-1])
     k = tried[at]
+    if p_value <= alpha and stability[at] >= min_stability:
+        edges = np.sqrt(3) * scale
+        flat = [_within(generator.uniform(-edges, edges, working.shape), k, generator) for _ in range(n_null)]
+        p_value = max(p_value, (1 + sum(value <= within[0, at] + 1e-12 for value in flat)) / (1 + n_null))
     found = f"k = {k} has stability {stability[at]:.2f}, and clusters at all have p = {p_value:.3g}"
     if p_value > alpha or stability[at] < min_stability:
         return _none(tried, f"no stable clustering: {found}", p_value, points.shape[1], kept, table)

@@ -50,6 +50,8 @@ def neural_collapse(
             f"finite features (samples, features) with two labels or more are wanted, not {values.shape} with "
             f"{len(classes)} labels"
         )
+    if classes.dtype.kind not in "iu" or classes[0] < 0:
+        raise OntogenyError(f"labels are whole numbers from 0, not {classes[0]!s} and the like")
     count = len(classes)
     means = _means(values, codes, count)
     centred = means - means.mean(axis=0)
