@@ -240,14 +240,17 @@ def _holds(container: Any, part: Any) -> bool:
 
 
 def parse_yaml(file: str | os.PathLike) -> Any:
-    """What a YAML file holds. Raises OntogenyError with file and line if it is not YAML."""
+    """What a YAML file holds. Raises OntogenyError with file and line if it is not YAML, or endless."""
     text = read_text(file)
+    for loader in (_FAST, yaml.SafeLoader):
+        try:
+            held = yaml.load(text, Loader=loader)
+        except (yaml.YAMLError, RecursionError):
+            continue
+        _refuse_endless(held, [Path(file)])
+        return held
     try:
-        return yaml.load(text, Loader=_FAST)
-    except (yaml.YAMLError, RecursionError):
-        pass
-    try:
-        return yaml.safe_load(text)
+        yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
