@@ -310,12 +310,13 @@ def _is_break(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray)
         sides = np.stack([np.minimum(at, reach), np.minimum(n - at, reach)], axis=1)
         for before, after in np.unique(sides[~broken], axis=0).tolist():
             here = np.flatnonzero(~broken & (sides == (before, after)).all(axis=1))
-            y = x[rows[here][:, None], at[here][:, None] + np.arange(-before, after)]
-            y = y - y.mean(axis=1, keepdims=True)
-            total = (y * y).sum(axis=1)
-            level, bend = (total - _most_explained(y, bases) for bases in _level_and_bend(before, after))
-            variance = np.maximum(level, 1e-12 * total) / (before + after - 4)
-            broken[here] = bend - level > least * variance
+            for part in np.split(here, range(4096, here.size, 4096)):
+                y = x[rows[part][:, None], at[part][:, None] + np.arange(-before, after)]
+                y = y - y.mean(axis=1, keepdims=True)
+                total = (y * y).sum(axis=1)
+                level, bend = (total - _most_explained(y, bases) for bases in _level_and_bend(before, after))
+                variance = np.maximum(level, 1e-12 * total) / (before + after - 4)
+                broken[part] = bend - level > least * variance
     return broken
 
 
