@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
 from ontogeny.pipeline.workflow import (
     RUN_NAME,
     Workflow,
+    as_reported,
     check_writable,
     default_config,
     fail,
@@ -29,7 +30,7 @@ if not workflow.overwrite_configfiles:
 
 
 try:
-    plan = Workflow(config, workflow.configfiles, workflow.basedir)
+    plan = Workflow(as_reported(config, sys.argv), workflow.configfiles, workflow.basedir)
 except Exception as error:
     fail(error)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ontogeny.pipeline.workflow import Workflow
+from ontogeny.pipeline.workflow import Workflow, as_reported
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,3 +25,12 @@ def test_files_are_those_of_the_kinds_asked_for():
 @pytest.mark.parametrize(("seeds", "expected"), [("all", ["a/s3", "a/s4"]), ("first", ["a/s3"]), ("none", [])])
 def test_runs_are_looked_at_as_configured(seeds, expected):
     assert workflow(seeds=seeds).looked_at("{run}", "dynamics", "judge") == expected
+
+
+def test_no_label_ends_a_script_of_the_report():
+    raw = {"studies": {"s": {"title": "p < 0.05", "runs": {"r": {"label": "</script><script>alert(1)", "seeds": [1]}}}}}
+    assert as_reported(raw, ["snakemake", "-n"]) == raw
+    for told in (["--report"], ["--report", "r.zip"], ["--report=r.zip"]):
+        shown = as_reported(raw, ["snakemake", *told])["studies"]["s"]
+        assert shown["title"] == "p < 0.05"
+        assert shown["runs"]["r"] == {"label": "\uff1c/script>\uff1cscript>alert(1)", "seeds": [1]}

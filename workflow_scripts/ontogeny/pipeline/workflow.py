@@ -49,6 +49,21 @@ def plan_faster() -> None:
     gc.set_threshold(100_000, 1000, 1000)
 
 
+def as_reported(raw: Any, arguments: list[str]) -> Any:
+    """The configuration `raw`, for a report (by the command line's `arguments`) without what would end a script in it.
+
+    Snakemake writes the parameters of rules into a script of the report as they are, labels among them.
+    """
+    if not any(word.split("=")[0] == "--report" for word in arguments):
+        return raw
+    if isinstance(raw, dict):
+        return {key: as_reported(value, arguments) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [as_reported(value, arguments) for value in raw]
+    ends = isinstance(raw, str) and ("</" in raw or "<!--" in raw)
+    return raw.replace("<", "\uff1c") if ends else raw
+
+
 def check_writable(folder: str | os.PathLike = "results") -> None:
     """End the run with one sentence if `folder`, or one right inside it, is there and cannot be written to."""
     folder = Path(folder)
