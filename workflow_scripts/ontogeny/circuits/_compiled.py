@@ -29,11 +29,16 @@ from ontogeny.circuits._vectors import (
     WORDS,
     accumulate,
     add,
+    among,
     clear,
+    divide,
     errors,
-    furthest,
     locate,
+    lowest_bit,
     meet,
+    reach,
+    settle,
+    shift,
     tally,
 )
 
@@ -43,7 +48,8 @@ _BUCKETS = 256
 _FEWEST = 256  # combinations of middle neurons to rank, at least
 _RANKS = 512
 _PLANES = 80  # bit sets in the vertical counters of one weight
-_ALIKE = 0.05  # input sets that differ by less buckets are taken together
+_ALIKE = 0.1  # input sets that differ by less buckets are taken together
+_FLAT = 0.2  # the same for a neuron that would take one or two groups
 _FEW = 2  # a neuron with so few different input sets is better bounded last
 _TRIES = 256  # bounds of early layers are tried this often before their use is judged
 _PAYS = 32  # a cut saves about as much as this many bounds cost
@@ -242,28 +248,31 @@ def _perfect(chosen, gains, bias, n_samples, targets, rows_of, budget):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _bound(partial, lists, stride, low, high, level, n_samples, n_sets, closed, starts, lows, highs, outer, inner):
-    """For every input set of neuron `level`, how far the outputs must go at least (`outer`) and may go (`inner`).
+def _bound(
+    partial, lists, stride, low, high, level, n_samples, n_sets, closed, outer, inner, starts, lows, highs, open_, masks
+):
+    """Which input sets of neuron `level` may still do, and with which nothing can go wrong, as bits.
 
     partial[level] (rows,): sums so far; lists, from (level * rows + s) * stride on: what the neuron adds with each set;
     low[level], high[level] (rows,): what it and all after it add at least and at most. Rows that cannot come to
-    `closed` are left out. In float32; starts, lows, highs: work space. outer, inner: from level * stride on.
+    `closed` are left out; the samples among the others go to `open_`, and their number is returned. In
+    masks[2 * level] the sets with which the outputs need not go beyond `outer`, in the next those with which they
+    cannot come to `inner`. In float32; starts, lows, highs: work space.
     """
     n_rows = partial.shape[1]
     n = 0
-    n_inner = 0
+    n_open = 0
     for s in range(n_rows):
         v = partial[level, s]
-        if v + high[level, s] < closed and -v - low[level, s] < closed:
-            continue
         starts[n] = (level * n_rows + s) * stride
         lows[n] = np.float32(v + low[level + 1, s])
         highs[n] = np.float32(v + high[level + 1, s])
-        n += 1
-        if s < n_samples:
-            n_inner = n
-    furthest(lists, starts, lows, highs, n, n_sets, outer, level * stride)
-    furthest(lists, starts, highs, lows, n_inner, n_sets, inner, level * stride)
+        open_[n] = s
+        n += np.int64((v + high[level, s] >= closed) | (-v - low[level, s] >= closed))
+        if s == n_samples - 1:
+            n_open = n
+    reach(lists, starts, lows, highs, n_open, n, n_sets, np.float32(outer), np.float32(inner), masks, 2 * level)
+    return n_open
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -303,35 +312,38 @@ def _classes(p, n_mid, n_words, start, covers):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _sums(gains, order, first, stop, n_sets, n_samples, step, out):
+def _sums(gains, order, first, stop, n_sets, n_samples, step, size, out, alike):
     """out, from m * step on: what combination m of neurons first..stop of `order` adds to each sample.
 
-    The first neuron changes fastest.
+    The first neuron changes fastest. alike, from s * size on: the same for sample s, in float32.
     """
-    size = 1
-    for s in range(n_samples):
+    n_rows = gains.shape[2]
+    for s in range(step):
         out[s] = 0.0
+    for s in range(n_samples):
+        alike[s * size] = np.float32(0.0)
+    now = 1
     for a in range(first, stop):
         k = order[a]
-        for t in range(1, n_sets):
-            for r in range(size):
-                for s in range(n_samples):
-                    out[(t * size + r) * step + s] = out[r * step + s] + gains[k, t, s]
-        size *= n_sets
+        for t in range(n_sets):
+            row = (k * gains.shape[1] + t) * n_rows
+            for r in range(now):
+                add(gains, row, out, r * step, step, out, (t * now + r) * step)
+            for s in range(n_samples):
+                shift(alike, s * size, np.float32(gains[k, t, s]), now, s * size + t * now)
+        now *= n_sets
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _rank(values, step, size, s, floor, scale, n_buckets, n_words, below):
-    """below, from (s * (n_buckets + 1) + q) * n_words on: the combinations with sample s in one of the first q buckets.
+def _rank(values, at, size, start, floor, scale, n_buckets, n_words, bucket_of, below):
+    """below, from start + q * n_words on: the combinations m < size with values[at + m] in one of the first q buckets.
 
-    Bucket int((x - floor) * scale) in float32 of x = values[m * step + s].
+    Bucket int((x - floor) * scale) in float32.
     """
-    start = s * (n_buckets + 1) * n_words
     clear(below, start, (n_buckets + 1) * n_words)
+    divide(values, at, floor, scale, size, n_buckets, bucket_of)
     for m in range(size):
-        q = np.int64((np.float32(values[m * step + s]) - floor) * scale)
-        q = min(max(q, 0), n_buckets - 1)
-        below[start + (q + 1) * n_words + (m >> 6)] |= np.uint64(1) << np.uint64(m & 63)
+        below[start + (bucket_of[m] + 1) * n_words + (m >> 6)] |= np.uint64(1) << np.uint64(m & 63)
     accumulate(below, start, n_buckets + 1, n_words)
 
 
@@ -355,16 +367,16 @@ def _empty(planes, start, n_words, number, weight, hits):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _alike(gains, neuron, n_sets, n_samples, apart, leaders, group):
+def _alike(gains, neuron, n_sets, n_samples, apart, tight, leaders, group):
     """Put the input sets of a neuron that add nearly the same, `apart` at most, into groups: (number, how far apart).
 
-    leaders (groups,): the first of each; group (sets,).
+    With `tight` the empty set stays alone. leaders (groups,): the first of each; group (sets,).
     """
     number = 0
     widest = 0.0
     for t in range(n_sets):
         group[t] = -1
-        for r in range(number):
+        for r in range(1 if tight else 0, number):
             away = 0.0
             for s in range(n_samples):
                 away = max(away, abs(gains[neuron, t, s] - gains[neuron, leaders[r], s]))
@@ -382,10 +394,38 @@ def _alike(gains, neuron, n_sets, n_samples, apart, leaders, group):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
+def _list_keys(missing, n_sets, n_groups, begin, members, counts, keys, times, slot_of, sets_of):
+    """What the input sets of each group leave unused of `missing`: keys, and how many sets (times) leave each.
+
+    Those of group g begin at slot missing * n_sets + begin[g] and are counts[missing * n_sets + g]; member i's is
+    slot_of[missing * n_sets + i], and sets_of has all of a slot as bits.
+    """
+    base = missing * n_sets
+    for group in range(n_groups):
+        first = begin[group]
+        n = 0
+        for i in range(first, begin[group + 1]):
+            lack = missing & ~members[i]
+            at = 0
+            while at < n and keys[base + first + at] != lack:
+                at += 1
+            if at == n:
+                keys[base + first + at] = lack
+                times[base + first + at] = 0
+                sets_of[base + first + at] = 0
+                n += 1
+            times[base + first + at] += 1
+            sets_of[base + first + at] |= np.uint64(1) << np.uint64(members[i])
+            slot_of[base + i] = base + first + at
+        counts[base + group] = n
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _complete(
     p,
     n_mid,
     level,
+    n_open,
     partial,
     gains,
     order,
@@ -398,93 +438,99 @@ def _complete(
     apart,
     union,
     room,
+    tight,
     cover,
     n_buckets,
     n_words,
     ways,
     bits_in,
+    accepted,
     space,
 ):
     """Count the perfect completions of a left half but for its last neuron, for all input sets of that neuron.
 
     partial[level] (samples,): sums so far; gains[order[level]] (sets, rows): what the last left neuron adds; low, high
-    [level]: what it and all after it add at least and at most. Its input sets come in `n_groups` groups, `apart` at
-    most, and one of each group and of those that leave the same inputs unused is bounded for all. The sums of the
-    n_mid middle neurons are ranked when needed. Fills numbers (sets,): perfect circuits; whole (sets,): input sets
-    with which nothing can go wrong, as number of circuits; hits, and `planes` of `added` sets: circuits in which a
-    combination takes part. What float64 cannot decide goes to doubtful (n,): left set and combination as bits 0 and 6
-    up. Returns (n, left halves visited).
+    [level]: what it and all after it add at least and at most. Its input sets come in groups, `apart` at most, and
+    one of each group is bounded for all; the masks of `_bound` tell which are left. The sums of the n_mid middle
+    neurons are ranked when needed. With `tight` room for active neurons the empty set is a group of its own, the
+    first. Adds perfect circuits to numbers (sets,), or to by_slot (see `_list_keys`) where they are as many for every
+    set of a slot; input sets with which nothing can go wrong to accepted (lacking inputs,) too; and to hits, and
+    `planes` of `added` sets, circuits in which a combination takes part. What float64 cannot decide goes to
+    doubtful (n,): left set and combination as bits 0 and 6 up. Returns (perfect circuits, n, groups looked at).
     """
-    (lists, outer, inner, _, _, _, mids, below, floors, scales, known, covers, _) = space[0]
-    (numbers, whole, hits, planes, added, meets, places, flips, sums, own, live, doubtful) = space[1]
-    (leaders, _, begin, members, key_of, keys, times) = space[2]
+    (lists, _, _, _, open_, masks, mids, mids32, bucket_of, below, floors, scales, known, covers, _) = space[0]
+    (numbers, by_slot, hits, planes, added, meets, places, flips, sums, own, live, doubtful) = space[1]
+    (leaders, _, begin, members, built, counts, keys, times, slot_of, sets_of, exact, settled) = space[2]
     n_rows = partial.shape[1]
     n_samples = floors.shape[0]
     step = sums.shape[0]
-    stride = outer.shape[0] // (order.shape[0])
+    stride = leaders.shape[0]
     neuron = order[level]
     n_sets = 1 << p
     size = 1 << (p * n_mid)
-    full_union = n_sets - 1
+    missing = (n_sets - 1) & ~union
+    base = missing * n_sets
+    if not built[missing]:
+        built[missing] = True
+        _list_keys(missing, n_sets, n_groups, begin, members, counts, keys, times, slot_of, sets_of)
     one = np.uint64(1)
+    total = 0
     n_doubtful = 0
     visited = 0
     n_places = -1
-    for t in range(n_sets):
-        numbers[t] = 0
-        whole[t] = 0
-    for group in range(n_groups):
-        if outer[level * stride + group] > edge + slack + apart:
+    todo = masks[2 * level]
+    sure = masks[2 * level + 1]
+    while todo:
+        group = lowest_bit(todo)
+        todo &= todo - one
+        certain = (sure >> np.uint64(group)) & one
+        first = begin[group]
+        few = min(room - (1 if tight and group > 0 else 0), n_mid)
+        if few < 0:
             continue
-        certain = inner[level * stride + group] < closed - slack - apart
-        n_keys = 0
-        for i in range(begin[group], begin[group + 1]):
-            t = members[i]
-            key_of[i] = -1
-            left = room - (1 if t > 0 else 0)
-            if left < 0:
-                continue
-            missing = full_union & ~(union | t)
-            few = min(left, n_mid)
-            if certain and few == n_mid:
-                whole[t] = ways[p, n_mid, bits_in[missing]]
-                continue
-            key = missing * (n_mid + 1) + few
-            at = 0
-            while at < n_keys and keys[at] != key:
-                at += 1
-            if at == n_keys:
-                keys[at] = key
-                times[at] = 0
-                n_keys += 1
-            times[at] += 1
-            key_of[i] = at
-        if n_keys and n_places < 0:
+        first_slot = base + first
+        last_slot = first_slot + counts[base + group]
+        if certain and few == n_mid:
+            for slot in range(first_slot, last_slot):
+                number = ways[p, n_mid, bits_in[keys[slot]]]
+                by_slot[slot] += number
+                total += times[slot] * number
+                accepted[keys[slot]] += times[slot]
+            continue
+        if n_places < 0:
             # where the limits of every sample lie among the ranks, for all input sets at once
             if not known[n_samples]:
                 known[n_samples] = True
                 n_left = order.shape[0] - n_mid
-                _sums(gains, order, n_left, order.shape[0], n_sets, n_samples, step, mids)
+                _sums(gains, order, n_left, order.shape[0], n_sets, n_samples, step, size, mids, mids32)
                 for s in range(n_samples):
                     known[s] = False
                     lo = low[n_left, s] - 2 * slack
                     floors[s] = np.float32(lo)
                     scales[s] = np.float32((n_buckets - 0.01) / (high[n_left, s] + 2 * slack - lo))
             n_places = 0
-            for s in range(n_samples):
-                v = partial[level, s]
-                over = v + high[level, s] >= closed
-                under = v + low[level, s] <= -closed
-                if not (over or under):
-                    continue
+            for i in range(n_open):
+                s = open_[i]
+                row_of = s * (n_buckets + 1)
                 if not known[s]:
                     known[s] = True
-                    _rank(mids, step, size, s, floors[s], scales[s], n_buckets, n_words, below)
+                    _rank(
+                        mids32,
+                        s * size,
+                        size,
+                        row_of * n_words,
+                        floors[s],
+                        scales[s],
+                        n_buckets,
+                        n_words,
+                        bucket_of,
+                        below,
+                    )
+                v = partial[level, s]
                 floor = v + np.float64(floors[s])
-                base = s * (n_buckets + 1)
                 row = (level * n_rows + s) * stride
                 for side in range(2):
-                    if not (under if side else over):
+                    if not (v + low[level, s] <= -closed if side else v + high[level, s] >= closed):
                         continue
                     sign = -1.0 if side else 1.0
                     for far in range(2):
@@ -496,7 +542,7 @@ def _complete(
                             scales[s],
                             1 - side if far else side,
                             n_buckets,
-                            base,
+                            row_of,
                             n_words,
                             n_groups,
                             places,
@@ -504,51 +550,98 @@ def _complete(
                         )
                     flips[n_places] = ~np.uint64(0) if side else np.uint64(0)
                     n_places += 1
-        for key in range(n_keys):
-            visited += 1
-            start = cover + keys[key] * n_words
-            met = meet(below, places, flips, n_places, stride, group, covers, start, n_words, meets)
-            number = met >> 1
-            if met & 1:
-                t = leaders[group]
-                at = (neuron * gains.shape[1] + t) * n_rows
-                add(partial, level * n_rows, gains, at, live, step, sums)
-                for w in range(n_words):
+        visited += 1
+        met = meet(below, places, flips, n_places, stride, group, covers, cover + few * n_words, n_words, meets)
+        if met == 0:
+            continue
+        n_keys = last_slot - first_slot
+        summed = False
+        for slot in range(first_slot, last_slot):
+            at_sets = 0
+            here = met
+            if n_keys > 1 or keys[slot] > 0:
+                at_sets = 2 * n_words
+                here = among(meets, covers, cover + (keys[slot] * (n_mid + 1) + few) * n_words, n_words, at_sets)
+                if here == 0:
+                    continue
+            number = here >> 1
+            if here & 1:
+                if not summed:
+                    summed = True
+                    at = (neuron * gains.shape[1] + leaders[group]) * n_rows
+                    add(partial, level * n_rows, gains, at, step, sums, 0)
+                for w in range(at_sets, at_sets + n_words):
                     unsure = meets[n_words + w]
                     while unsure:
                         bit = unsure & (~unsure + one)
+                        m = 64 * (w - at_sets) + lowest_bit(unsure)
                         unsure ^= bit
-                        m = 64 * w + np.int64(_ones(bit - one))
                         # where the ranks cannot tell, its own sums do
-                        kind = errors(sums, mids, m * step, step, closed - apart, edge + apart)
+                        kind = errors(sums, mids, m * step, live, step, closed - apart, edge + apart)
                         if kind == 0:
                             meets[w] |= bit
                             number += 1
                         elif kind == 1:
-                            for i in range(begin[group], begin[group + 1]):
-                                if key_of[i] != key:
-                                    continue
-                                t = members[i]
-                                at = (neuron * gains.shape[1] + t) * n_rows
-                                add(partial, level * n_rows, gains, at, live, step, own)
-                                kind = errors(own, mids, m * step, step, closed, edge)
-                                if kind == 0:
-                                    numbers[t] += 1
-                                    hits[m] += 1
-                                elif kind == 1:
-                                    doubtful[n_doubtful] = (m << 6) | t
-                                    n_doubtful += 1
+                            add(partial, level * n_rows, mids, m * step, step, own, 0)
+                            settle(exact, stride, own, n_samples, n_sets, closed, edge, settled)
+                            right = settled[0] & sets_of[slot]
+                            number_here = np.int64(_ones(right))
+                            hits[m] += number_here
+                            total += number_here
+                            while right:
+                                numbers[lowest_bit(right)] += 1
+                                right &= right - one
+                            perhaps = settled[1] & sets_of[slot]
+                            while perhaps:
+                                doubtful[n_doubtful] = (m << 6) | lowest_bit(perhaps)
+                                perhaps &= perhaps - one
+                                n_doubtful += 1
             if number:
-                for i in range(begin[group], begin[group + 1]):
-                    if key_of[i] == key:
-                        numbers[members[i]] += number
+                total += times[slot] * number
+                by_slot[slot] += number
                 weight = 0
-                while times[key] >> weight:
-                    if (times[key] >> weight) & 1:
-                        tally(planes, weight * _PLANES * n_words, added[weight], n_words, meets)
+                while times[slot] >> weight:
+                    if (times[slot] >> weight) & 1:
+                        tally(planes, weight * _PLANES * n_words, added[weight], n_words, meets, at_sets)
                         added[weight] += 1
                     weight += 1
-    return n_doubtful, visited
+    return total, n_doubtful, visited
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _group(p, n_mid, gains, order, low, high, n_rows, n_samples, n_buckets, level, tight, leaders, group):
+    """Put the input sets of the last left neuron, number `level` of `order`, into groups: (number, how far apart).
+
+    A last neuron of few different sets is better bounded there than ranked: it takes that place.
+    """
+    n_sets = 1 << p
+    last = order.shape[0]
+    if level > 0:
+        widest = 0.0
+        for s in range(n_samples):
+            widest = max(widest, high[level, s] - low[level, s] - high[last - 1, s] + low[last - 1, s])
+        n_groups, away = _alike(
+            gains, order[last - 1], n_sets, n_samples, _FLAT * widest / n_buckets, tight, leaders, group
+        )
+        if n_groups <= (_FEW + 1 if tight else _FEW):
+            k = order[last - 1]
+            for a in range(last - 1, level, -1):
+                order[a] = order[a - 1]
+            order[level] = k
+            for a in range(last - 1, level, -1):
+                for s in range(n_rows):
+                    lo = 0.0
+                    hi = 0.0
+                    for t in range(1, n_sets):
+                        lo = min(lo, gains[order[a], t, s])
+                        hi = max(hi, gains[order[a], t, s])
+                    low[a, s] = low[a + 1, s] + lo
+                    high[a, s] = high[a + 1, s] + hi
+            return n_groups, away
+    widest = 0.0
+    for s in range(n_samples):
+        widest = max(widest, high[level + 1, s] - low[level + 1, s])
+    return _alike(gains, order[level], n_sets, n_samples, _ALIKE * widest / n_buckets, tight, leaders, group)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -584,13 +677,13 @@ def _by_ranks(
     names (sets,): the input sets as bits of the layer; accepted and any_accepted get what any choice completes.
     Returns (number, left halves visited, number decided by `_perfect`).
     """
-    (lists, outer, inner, starts, lows, highs, _, _, _, _, known, covers, classes_known) = space[0]
-    (numbers, whole, hits, planes, added, _, _, _, _, _, _, doubtful) = space[1]
-    (leaders, group, begin, members, _, keys, _) = space[2]
+    (lists, starts, lows, highs, open_, masks, _, _, _, _, _, _, known, covers, classes_known) = space[0]
+    (numbers, by_slot, hits, planes, added, _, _, _, _, _, _, doubtful) = space[1]
+    (leaders, group, begin, members, built, _, _, _, slot_of, _, exact, _) = space[2]
     last = order.shape[0]
     n_rows = partial.shape[1]
     n_samples = targets.shape[0]
-    stride = outer.shape[0] // last
+    stride = leaders.shape[0]
     n_sets = 1 << p
     full_union = n_sets - 1
     n_left = last - n_mid
@@ -599,6 +692,8 @@ def _by_ranks(
     n_buckets = _buckets(size)
     closed = 0.5 - close
     edge = 0.5 + close
+    one = np.uint64(1)
+    tight = allowed < last
     found = 0
     visited = 0
     decided = 0
@@ -608,48 +703,25 @@ def _by_ranks(
     biggest = 0.0
     for s in range(n_samples):
         biggest = max(biggest, abs(partial[0, s]) + max(-low[0, s], high[0, s]))
-    slack = 4e-7 * (1.0 + biggest)  # more than float32 rounds in bounds and ranks
+    slack = 1e-6 * (1.0 + biggest)  # more than float32 rounds in bounds and ranks
     if not classes_known[p]:
         classes_known[p] = True
         _classes(p, n_mid, n_words, cover, covers)
     known[n_samples] = False
     left_union[0] = 0
     left_active[0] = 0
-    picked[0] = -1
     level = 0
+    fresh = True
     while level >= 0:
-        picked[level] += 1
-        if picked[level] == 0:
+        if fresh:
+            fresh = False
             n_lists = n_sets
+            beyond = 0.0
             if level == n_left - 1:
                 if n_groups == 0:
-                    # take nearly equal input sets together; a neuron with few different ones is best bounded here
-                    widest = 0.0
-                    for s in range(n_samples):
-                        widest = max(widest, high[level, s] - low[level, s])
-                    apart = _ALIKE * widest / n_buckets
-                    n_groups, away = _alike(gains, order[level], n_sets, n_samples, apart, leaders, group)
-                    if level > 0:
-                        n_other, other = _alike(gains, order[last - 1], n_sets, n_samples, apart, keys, begin)
-                        if n_other <= _FEW and n_other < n_groups:
-                            n_groups, away = n_other, other
-                            for t in range(n_sets):
-                                leaders[t] = keys[t]
-                                group[t] = begin[t]
-                            k = order[last - 1]
-                            for a in range(last - 1, level, -1):
-                                order[a] = order[a - 1]
-                            order[level] = k
-                            for a in range(last - 1, level, -1):
-                                for s in range(n_rows):
-                                    lo = 0.0
-                                    hi = 0.0
-                                    for t in range(1, n_sets):
-                                        lo = min(lo, gains[order[a], t, s])
-                                        hi = max(hi, gains[order[a], t, s])
-                                    low[a, s] = low[a + 1, s] + lo
-                                    high[a, s] = high[a + 1, s] + hi
-                    apart = away
+                    n_groups, apart = _group(
+                        p, n_mid, gains, order, low, high, n_rows, n_samples, n_buckets, level, tight, leaders, group
+                    )
                     at = 0
                     for g in range(n_groups):
                         begin[g] = at
@@ -660,14 +732,18 @@ def _by_ranks(
                         for s in range(n_rows):
                             lists[(level * n_rows + s) * stride + g] = np.float32(gains[order[level], leaders[g], s])
                     begin[n_groups] = at
+                    for s in range(n_samples):
+                        for t in range(n_sets):
+                            exact[s * stride + t] = gains[order[level], t, s]
                 n_lists = n_groups
+                beyond = apart
             elif not listed:
                 listed = True
                 for a in range(n_left - 1):
                     for s in range(n_rows):
                         for t in range(n_sets):
                             lists[(a * n_rows + s) * stride + t] = np.float32(gains[order[a], t, s])
-            _bound(
+            n_open = _bound(
                 partial,
                 lists,
                 stride,
@@ -677,17 +753,20 @@ def _by_ranks(
                 n_samples,
                 n_lists,
                 closed,
+                edge + slack + beyond,
+                closed - slack - beyond,
                 starts,
                 lows,
                 highs,
-                outer,
-                inner,
+                open_,
+                masks,
             )
             if level == n_left - 1:
-                n_doubtful, more = _complete(
+                total, n_doubtful, more = _complete(
                     p,
                     n_mid,
                     level,
+                    n_open,
                     partial,
                     gains,
                     order,
@@ -700,11 +779,13 @@ def _by_ranks(
                     apart,
                     left_union[level],
                     allowed - left_active[level],
+                    tight,
                     cover,
                     n_buckets,
                     n_words,
                     ways,
                     bits_in,
+                    accepted[n_left],
                     space,
                 )
                 visited += more
@@ -721,31 +802,23 @@ def _by_ranks(
                     if _perfect(chosen, gains, bias, n_samples, targets, rows_of, budget):
                         numbers[t] += 1
                         hits[doubtful[at] >> 6] += 1
-                total = 0
-                for t in range(n_sets):
-                    number = numbers[t] + whole[t]
-                    if number:
-                        total += number
-                        last_marginals[order[level], names[t]] += number
-                        if whole[t]:
-                            accepted[n_left, full_union & ~(left_union[level] | t)] += 1
-                            any_accepted[n_left] = True
+                        total += 1
                 if total:
                     found += total
                     for a in range(level):
                         last_marginals[order[a], names[picked[a]]] += total
                 level -= 1
                 continue
-        t = picked[level]
-        if t >= n_sets:
+        if masks[2 * level] == 0:
             level -= 1
             continue
-        if outer[level * stride + t] > edge + slack:
-            continue
+        t = lowest_bit(masks[2 * level])
+        masks[2 * level] &= masks[2 * level] - one
+        picked[level] = t
         left_union[level + 1] = left_union[level] | t
         left_active[level + 1] = left_active[level] + (1 if t > 0 else 0)
         free = last - level - 1
-        if inner[level * stride + t] < closed - slack and allowed - left_active[level + 1] >= free:
+        if (masks[2 * level + 1] >> np.uint64(t)) & one and allowed - left_active[level + 1] >= free:
             # whatever the other neurons do, every output is right
             lack = full_union & ~left_union[level + 1]
             number = ways[p, free, bits_in[lack]]
@@ -758,12 +831,23 @@ def _by_ranks(
         for s in range(n_rows):
             partial[level + 1, s] = partial[level, s] + gains[order[level], t, s]
         level += 1
-        picked[level] = -1
+        fresh = True
     for weight in range(added.shape[0]):
         if added[weight]:
             _empty(planes, weight * _PLANES * n_words, n_words, added[weight], weight, hits)
             added[weight] = 0
     if n_groups:
+        any_accepted[n_left] = True
+        for missing in range(n_sets):
+            if built[missing]:
+                built[missing] = False
+                base = missing * n_sets
+                for i in range(n_sets):
+                    numbers[members[i]] += by_slot[slot_of[base + i]]
+                by_slot[base : base + n_sets] = 0
+        for t in range(n_sets):
+            last_marginals[order[n_left - 1], names[t]] += numbers[t]
+            numbers[t] = 0
         for m in range(size):
             if hits[m]:
                 rest = m
@@ -996,17 +1080,18 @@ def search(
     covers = np.zeros(room_covers, np.uint64)
     classes_known = np.zeros(sizes[depth - 1] + 1, np.bool_)
     lists = np.zeros(last * rows * stride if by_rank else 1, np.float32)
-    outer = np.zeros(last * stride, np.float32)
-    inner = np.zeros(last * stride, np.float32)
-    starts = np.zeros(rows, np.int64)
-    lows = np.zeros(rows, np.float32)
-    highs = np.zeros(rows, np.float32)
+    starts = np.zeros(rows + 1, np.int64)
+    lows = np.zeros(rows + 1, np.float32)
+    highs = np.zeros(rows + 1, np.float32)
+    open_ = np.zeros(rows + 1, np.int64)
+    masks = np.zeros(2 * last, np.uint64)
     mid_hits = np.zeros(64 * room_words, np.int64)
     numbers = np.zeros(options, np.int64)
-    whole = np.zeros(options, np.int64)
+    n_slots = n_lists * n_lists if by_rank else 1
+    by_slot = np.zeros(n_slots, np.int64)
     planes = np.zeros(7 * _PLANES * room_words, np.uint64)
     added = np.zeros(7, np.int64)
-    meets = np.zeros(2 * room_words, np.uint64)
+    meets = np.zeros(4 * room_words, np.uint64)
     places = np.zeros(4 * n_samples * stride, np.int32)
     flips = np.zeros(2 * n_samples, np.uint64)
     left_sums = np.zeros(step)
@@ -1014,10 +1099,26 @@ def search(
     live[:n_samples] = 1.0
     doubtful = np.empty(n_lists * room_middle, np.int32)
     space = (
-        (lists, outer, inner, starts, lows, highs, mids, below, floors, scales, known, covers, classes_known),
+        (
+            lists,
+            starts,
+            lows,
+            highs,
+            open_,
+            masks,
+            mids,
+            np.zeros(n_samples * room_middle + LANES, np.float32),
+            np.zeros(room_middle, np.int32),
+            below,
+            floors,
+            scales,
+            known,
+            covers,
+            classes_known,
+        ),
         (
             numbers,
-            whole,
+            by_slot,
             mid_hits,
             planes,
             added,
@@ -1034,9 +1135,14 @@ def search(
             np.zeros(stride, np.int64),
             np.zeros(stride + 1, np.int64),
             np.zeros(stride, np.int64),
-            np.zeros(stride, np.int64),
-            np.zeros(stride, np.int64),
-            np.zeros(stride, np.int64),
+            np.zeros(n_lists, np.bool_),
+            np.zeros(n_slots, np.int64),
+            np.zeros(n_slots, np.int64),
+            np.zeros(n_slots, np.int64),
+            np.zeros(n_slots, np.int64),
+            np.zeros(n_slots, np.uint64),
+            np.zeros(n_samples * stride if by_rank else 1),
+            np.zeros(2, np.uint64),
         ),
     )
     weights32 = weights.astype(np.float32)
@@ -1060,6 +1166,7 @@ def search(
                         ways[a, m, q] += sign * choose[q, i] * (1 << ((a - i) * m))
     accepted = np.zeros((last + 1, options), np.int64)
     any_accepted = np.zeros(last + 1, np.bool_)
+    free_sets = np.zeros(options, np.int64)
     bits_in = np.zeros(options, np.int64)
     for t in range(1, options):
         bits_in[t] = bits_in[t >> 1] + (t & 1)
@@ -1527,16 +1634,16 @@ def search(
                                 if any_accepted[a]:
                                     any_accepted[a] = False
                                     for t in range(n_sets):
-                                        numbers[t] = 0
+                                        free_sets[t] = 0
                                     for lack in range(n_sets):
                                         number = accepted[a, lack]
                                         if number:
                                             accepted[a, lack] = 0
                                             for t in range(n_sets):
-                                                numbers[t] += number * ways[p, last - a - 1, bits_in[lack & ~t]]
+                                                free_sets[t] += number * ways[p, last - a - 1, bits_in[lack & ~t]]
                                     for b in range(a, last):
                                         for t in range(n_sets):
-                                            last_marginals[order[b], expand[layer, t]] += numbers[t]
+                                            last_marginals[order[b], expand[layer, t]] += free_sets[t]
                             for a in range(depth - 1):
                                 for k in range(sizes[a + 1]):
                                     marginals[a, k, expand[a, choice[a, k]]] += leaf_found

@@ -60,6 +60,13 @@ class _Code:
         """Over 0, step, ... below `stop`; the index is the value of the `with`."""
         return cgutils.for_range_slice(self.builder, ir.Constant(_int64, 0), stop, ir.Constant(_int64, step), _int64)
 
+    def result(self, total, more):
+        """Twice the sum of the counts in `total`, plus 1 if a bit of `more` is set."""
+        number = self.call(f"llvm.vector.reduce.add.v{WORDS}i64", _int64, self.builder.load(total))
+        some = self.call(f"llvm.vector.reduce.or.v{WORDS}i64", _int64, self.builder.load(more))
+        some = self.builder.zext(self.builder.icmp_unsigned("!=", some, _integer(0)), _int64)
+        return self.builder.add(self.builder.shl(number, _integer(1)), some)
+
     def larger(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
@@ -77,56 +84,77 @@ def _integer(value):
 
 
 @intrinsic
-def furthest(typing, table, rows, low, high, n_rows, n_sets, out, at):
-    """For t < n_sets: out[at + t] = max over r < n_rows of max(x + low[r], -x - high[r], 0), x = table[rows[r] + t].
+def reach(typing, table, rows, low, high, n_inner, n_rows, n_sets, outer, inner, masks, at):
+    """Which of n_sets <= 64 numbers x = table[rows[r] + t] stay within two limits, as bits.
 
-    table, low, high, out: float32; rows: int64, where the rows begin.
+    Bit t of masks[at]: x + low[r] and -x - high[r] are at most `outer` for all r < n_rows; of masks[at + 1]:
+    x + high[r] and -x - low[r] are below `inner` for all r < n_inner <= n_rows. masks: uint64; table, low, high,
+    outer, inner: float32; rows: int64, where the rows begin.
     """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        table, rows, low, high, n_rows, n_sets, out, start = code.args
+        table, rows, low, high, n_inner, n_rows, n_sets, outer, inner, masks, to = code.args
+        zero = ir.Constant(_floats, [0.0] * LANES)
+        found = [code.variable(_integer(0)) for _ in range(2)]
         with code.loop(n_sets, LANES) as (at, _):
-            most = code.variable(ir.Constant(_floats, [0.0] * LANES))
-            with code.loop(n_rows) as (r, _):
+            above, under, over, below = (code.variable(zero) for _ in range(4))
+
+            def limits(r):
                 x = code.load(table, builder.add(code.load(rows, r), at), _floats)
-                above = builder.fadd(x, code.splat(code.load(low, r), _floats))
-                under = builder.fneg(builder.fadd(x, code.splat(code.load(high, r), _floats)))
-                builder.store(code.larger(code.larger(above, under), builder.load(most)), most)
-            code.store(builder.load(most), out, builder.add(start, at), _floats)
+                least = builder.fadd(x, code.splat(code.load(low, r), _floats))
+                most = builder.fadd(x, code.splat(code.load(high, r), _floats))
+                builder.store(code.larger(least, builder.load(above)), above)
+                builder.store(code.smaller(most, builder.load(under)), under)
+                return least, most
+
+            with code.loop(n_inner) as (r, _):
+                least, most = limits(r)
+                builder.store(code.larger(most, builder.load(over)), over)
+                builder.store(code.smaller(least, builder.load(below)), below)
+            with code.loop(builder.sub(n_rows, n_inner)) as (r, _):
+                limits(builder.add(r, n_inner))
+            for mask, up, down, how, limit in (
+                (found[0], above, under, "<=", outer),
+                (found[1], over, below, "<", inner),
+            ):
+                far = code.larger(builder.load(up), builder.fneg(builder.load(down)))
+                bits = builder.fcmp_ordered(how, far, code.splat(limit, _floats))
+                bits = builder.zext(builder.bitcast(bits, ir.IntType(LANES)), _int64)
+                builder.store(builder.or_(builder.load(mask), builder.shl(bits, at)), mask)
+        unused = builder.sub(_integer(64), n_sets)
+        valid = builder.lshr(_integer(-1), unused)
+        code.store(builder.and_(builder.load(found[0]), valid), masks, to)
+        code.store(builder.and_(builder.load(found[1]), valid), masks, builder.add(to, _integer(1)))
         return context.get_dummy_value()
 
-    return types.void(table, rows, low, high, n_rows, n_sets, out, at), generate
+    kinds = (table, rows, low, high, n_inner, n_rows, n_sets, outer, inner, masks, at)
+    return types.void(*kinds), generate
 
 
 @intrinsic
 def locate(typing, table, row, floor, scale, add, n_buckets, base, n_words, n_sets, out, at):
-    """out[at + t] = (base + bucket) * n_words with bucket = int((floor - table[row + t]) * scale) + add.
+    """out[at + t] = (base + bucket) * n_words with bucket = floor((floor - table[row + t]) * scale) + add.
 
-    Buckets are cut to [0, n_buckets]. table: float32; out: int32; floor, scale: float32.
+    Buckets are cut to [0, n_buckets]. table: float32; out: int32; floor, scale: float32. All places below 2^24.
     """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
         table, row, floor, scale, add, n_buckets, base, n_words, n_sets, out, start = code.args
 
-        def whole(value):
-            return code.splat(builder.trunc(value, _int32), _ints)
+        def number(value):
+            return code.splat(builder.sitofp(value, ir.FloatType()), _floats)
 
         floor, scale = code.splat(floor, _floats), code.splat(scale, _floats)
-        top = builder.sitofp(builder.sub(n_buckets, add), ir.FloatType())
-        top, add, base, n_words = code.splat(top, _floats), whole(add), whole(base), whole(n_words)
-        low = ir.Constant(_floats, [-1.0] * LANES)
-        zero = ir.Constant(_ints, [0] * LANES)
+        add, top, base, n_words = (number(x) for x in (add, n_buckets, builder.mul(base, n_words), n_words))
+        zero = ir.Constant(_floats, [0.0] * LANES)
         with code.loop(n_sets, LANES) as (t, _):
             x = builder.fmul(builder.fsub(floor, code.load(table, builder.add(row, t), _floats)), scale)
-            x = code.smaller(code.larger(x, low), top)
-            # down, not towards zero: below 0 there is -1
-            number = builder.fptosi(x, _ints)
-            under = builder.zext(builder.fcmp_ordered("<", x, builder.sitofp(number, _floats)), _ints)
-            number = builder.add(builder.sub(number, under), add)
-            number = builder.select(builder.icmp_signed(">", number, zero), number, zero)
-            code.store(builder.mul(builder.add(number, base), n_words), out, builder.add(start, t), _ints)
+            x = builder.fadd(code.call(f"llvm.floor.v{LANES}f32", _floats, x), add)
+            x = code.smaller(code.larger(x, zero), top)
+            x = builder.fadd(builder.fmul(x, n_words), base)
+            code.store(builder.fptosi(x, _ints), out, builder.add(start, t), _ints)
         return context.get_dummy_value()
 
     kinds = (table, row, floor, scale, add, n_buckets, base, n_words, n_sets, out, at)
@@ -146,30 +174,99 @@ def meet(typing, rows, places, flips, n_places, width, t, covers, cover, n_words
         rows, places, flips, n_places, width, t, covers, cover, n_words, out = code.args
         zero = ir.Constant(_bits, [0] * WORDS)
         total, more = code.variable(zero), code.variable(zero)
-        with code.loop(n_words, WORDS) as (w, _):
-            first = code.load(covers, builder.add(cover, w), _bits)
-            sure, possible = code.variable(first), code.variable(first)
+
+        def block(w, together):
+            starts = [builder.add(w, _integer(i * WORDS)) for i in range(together)]
+            first = [code.load(covers, builder.add(cover, at), _bits) for at in starts]
+            sure, possible = ([code.variable(x) for x in first] for _ in range(2))
             with code.loop(n_places) as (c, _):
                 flip = code.splat(code.load(flips, c), _bits)
                 at = builder.add(builder.mul(builder.add(c, c), width), t)
                 for kept, place in ((sure, at), (possible, builder.add(at, width))):
                     row = builder.add(builder.sext(code.load(places, place), _int64), w)
-                    one = builder.xor(code.load(rows, row, _bits), flip)
-                    builder.store(builder.and_(builder.load(kept), one), kept)
-            own = builder.load(sure)
-            extra = builder.xor(builder.load(possible), own)
-            code.store(own, out, w, _bits)
-            code.store(extra, out, builder.add(w, n_words), _bits)
-            builder.store(builder.or_(builder.load(more), extra), more)
-            ones = code.call(f"llvm.ctpop.v{WORDS}i64", _bits, own)
-            builder.store(builder.add(builder.load(total), ones), total)
-        number = code.call(f"llvm.vector.reduce.add.v{WORDS}i64", _int64, builder.load(total))
-        some = code.call(f"llvm.vector.reduce.or.v{WORDS}i64", _int64, builder.load(more))
-        some = builder.zext(builder.icmp_unsigned("!=", some, _integer(0)), _int64)
-        return builder.add(builder.shl(number, _integer(1)), some)
+                    for i, part in enumerate(kept):
+                        one = code.load(rows, builder.add(row, _integer(i * WORDS)), _bits)
+                        builder.store(builder.and_(builder.load(part), builder.xor(one, flip)), part)
+            for i, at in enumerate(starts):
+                own = builder.load(sure[i])
+                extra = builder.xor(builder.load(possible[i]), own)
+                code.store(own, out, at, _bits)
+                code.store(extra, out, builder.add(at, n_words), _bits)
+                builder.store(builder.or_(builder.load(more), extra), more)
+                ones = code.call(f"llvm.ctpop.v{WORDS}i64", _bits, own)
+                builder.store(builder.add(builder.load(total), ones), total)
+
+        even = builder.and_(n_words, _integer(-2 * WORDS))
+        with code.loop(even, 2 * WORDS) as (w, _):
+            block(w, 2)
+        with builder.if_then(builder.icmp_signed("!=", even, n_words)):
+            block(even, 1)
+        return code.result(total, more)
 
     kinds = (rows, places, flips, n_places, width, t, covers, cover, n_words, out)
     return types.int64(*kinds), generate
+
+
+@intrinsic
+def among(typing, sets, covers, cover, n_words, to):
+    """The part of sets[0:] that lies in covers[cover:], written to sets[to:]; returns as `meet`.
+
+    sets (.., 2 * n_words): sure bits, and those that are only possible.
+    """
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        sets, covers, cover, n_words, to = code.args
+        zero = ir.Constant(_bits, [0] * WORDS)
+        total, more = code.variable(zero), code.variable(zero)
+        with code.loop(n_words, WORDS) as (w, _):
+            only = code.load(covers, builder.add(cover, w), _bits)
+            own = builder.and_(code.load(sets, w, _bits), only)
+            extra = builder.and_(code.load(sets, builder.add(w, n_words), _bits), only)
+            at = builder.add(w, to)
+            code.store(own, sets, at, _bits)
+            code.store(extra, sets, builder.add(at, n_words), _bits)
+            builder.store(builder.or_(builder.load(more), extra), more)
+            ones = code.call(f"llvm.ctpop.v{WORDS}i64", _bits, own)
+            builder.store(builder.add(builder.load(total), ones), total)
+        return code.result(total, more)
+
+    return types.int64(sets, covers, cover, n_words, to), generate
+
+
+@intrinsic
+def shift(typing, values, at, by, number, to):
+    """values[to + m] = values[at + m] + by for m < number, a multiple of LANES or the start of what comes later."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        values, start, by, number, to = code.args
+        by = code.splat(by, _floats)
+        with code.loop(number, LANES) as (m, _):
+            x = builder.fadd(code.load(values, builder.add(start, m), _floats), by)
+            code.store(x, values, builder.add(to, m), _floats)
+        return context.get_dummy_value()
+
+    return types.void(values, at, by, number, to), generate
+
+
+@intrinsic
+def divide(typing, values, at, floor, scale, number, n_buckets, out):
+    """out[m] = int((values[at + m] - floor) * scale) for m < number, cut to [0, n_buckets - 1]. float32; out: int32."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        values, start, floor, scale, number, n_buckets, out = code.args
+        floor, scale = code.splat(floor, _floats), code.splat(scale, _floats)
+        top = code.splat(builder.sitofp(builder.sub(n_buckets, _integer(1)), ir.FloatType()), _floats)
+        zero = ir.Constant(_floats, [0.0] * LANES)
+        with code.loop(number, LANES) as (m, _):
+            x = builder.fmul(builder.fsub(code.load(values, builder.add(start, m), _floats), floor), scale)
+            x = code.smaller(code.larger(x, zero), top)
+            code.store(builder.fptosi(x, _ints), out, m, _ints)
+        return context.get_dummy_value()
+
+    return types.void(values, at, floor, scale, number, n_buckets, out), generate
 
 
 @intrinsic
@@ -206,8 +303,8 @@ def accumulate(typing, rows, at, n_rows, n_words):
 
 
 @intrinsic
-def tally(typing, planes, at, number, n_words, bits):
-    """Add bit set `bits` to the vertical counters planes[at:] after `number` others.
+def tally(typing, planes, at, number, n_words, bits, of):
+    """Add bit set bits[of:] to the vertical counters planes[at:] after `number` others.
 
     (levels, 2, n_words) of them: of every 2^k sets one of weight 2^k is made; at level k the bits of that weight, and
     one set that waits for another. Carry-save adders as in Muła, Kurz and Lemire, Computer Journal 61 (2018).
@@ -215,11 +312,11 @@ def tally(typing, planes, at, number, n_words, bits):
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        planes, start, number, n_words, bits = code.args
+        planes, start, number, n_words, bits, of = code.args
         level = code.call("llvm.cttz.i64", _int64, builder.not_(number), ir.Constant(_int1, 0))
         two = builder.add(n_words, n_words)
         with code.loop(n_words, WORDS) as (w, _):
-            carry = code.variable(code.load(bits, w, _bits))
+            carry = code.variable(code.load(bits, builder.add(of, w), _bits))
             with code.loop(level) as (k, _):
                 at = builder.add(start, builder.add(builder.mul(k, two), w))
                 x = code.load(planes, at, _bits)
@@ -232,41 +329,41 @@ def tally(typing, planes, at, number, n_words, bits):
             code.store(builder.load(carry), planes, builder.add(start, at), _bits)
         return context.get_dummy_value()
 
-    return types.void(planes, at, number, n_words, bits), generate
+    return types.void(planes, at, number, n_words, bits, of), generate
 
 
 @intrinsic
-def add(typing, a, at_a, b, at_b, live, width, out):
-    """out[s] = (a[at_a + s] + b[at_b + s]) * live[s] for s < width, a multiple of DOUBLES. All float64."""
+def add(typing, a, at_a, b, at_b, width, out, at):
+    """out[at + s] = a[at_a + s] + b[at_b + s] for s < width, a multiple of DOUBLES. All float64."""
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        a, at_a, b, at_b, live, width, out = code.args
+        a, at_a, b, at_b, width, out, start = code.args
         with code.loop(width, DOUBLES) as (s, _):
             x = code.load(a, builder.add(at_a, s), _doubles)
             x = builder.fadd(x, code.load(b, builder.add(at_b, s), _doubles))
-            code.store(builder.fmul(x, code.load(live, s, _doubles)), out, s, _doubles)
+            code.store(x, out, builder.add(start, s), _doubles)
         return context.get_dummy_value()
 
-    return types.void(a, at_a, b, at_b, live, width, out), generate
+    return types.void(a, at_a, b, at_b, width, out, at), generate
 
 
 @intrinsic
-def errors(typing, sums, values, at, width, closed, edge):
-    """0 if all |sums[s] + values[at + s]| of s < width are below `closed`, 2 or more if one is above `edge`, else 1.
+def errors(typing, sums, values, at, live, width, closed, edge):
+    """0 if all |sums[s] + values[at + s]| * live[s] of s < width are below `closed`, 2 or more if one is above `edge`.
 
-    sums, values: float64; width: a multiple of DOUBLES.
+    Else 1. sums, values, live: float64; width: a multiple of DOUBLES.
     """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        sums, values, start, width, closed, edge = code.args
+        sums, values, start, live, width, closed, edge = code.args
         closed, edge = code.splat(closed, _doubles), code.splat(edge, _doubles)
         zero = ir.Constant(ir.VectorType(_int1, DOUBLES), [0] * DOUBLES)
         near, beyond = code.variable(zero), code.variable(zero)
         with code.loop(width, DOUBLES) as (s, _):
             x = builder.fadd(code.load(sums, s, _doubles), code.load(values, builder.add(start, s), _doubles))
-            x = code.call(f"llvm.fabs.v{DOUBLES}f64", _doubles, x)
+            x = code.call(f"llvm.fabs.v{DOUBLES}f64", _doubles, builder.fmul(x, code.load(live, s, _doubles)))
             builder.store(builder.or_(builder.load(near), builder.fcmp_ordered(">=", x, closed)), near)
             builder.store(builder.or_(builder.load(beyond), builder.fcmp_ordered(">", x, edge)), beyond)
 
@@ -277,4 +374,49 @@ def errors(typing, sums, values, at, width, closed, edge):
             builder.zext(some(near), _int64), builder.shl(builder.zext(some(beyond), _int64), _integer(1))
         )
 
-    return types.int64(sums, values, at, width, closed, edge), generate
+    return types.int64(sums, values, at, live, width, closed, edge), generate
+
+
+@intrinsic
+def settle(typing, table, stride, sums, n_rows, n_sets, closed, edge, out):
+    """Bits t < n_sets <= 64 of out[0]: all |table[s * stride + t] + sums[s]| of s < n_rows are below `closed`.
+
+    Of out[1]: not so, but none is above `edge`. table, sums: float64; out: uint64; stride: a multiple of DOUBLES.
+    """
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        table, stride, sums, n_rows, n_sets, closed, edge, out = code.args
+        closed, edge = code.splat(closed, _doubles), code.splat(edge, _doubles)
+        zero = ir.Constant(ir.VectorType(_int1, DOUBLES), [0] * DOUBLES)
+        right, perhaps = code.variable(_integer(0)), code.variable(_integer(0))
+        with code.loop(n_sets, DOUBLES) as (at, _):
+            near, beyond = code.variable(zero), code.variable(zero)
+            with code.loop(n_rows) as (s, _):
+                x = code.load(table, builder.add(builder.mul(s, stride), at), _doubles)
+                x = builder.fadd(x, code.splat(code.load(sums, s), _doubles))
+                x = code.call(f"llvm.fabs.v{DOUBLES}f64", _doubles, x)
+                builder.store(builder.or_(builder.load(near), builder.fcmp_ordered(">=", x, closed)), near)
+                builder.store(builder.or_(builder.load(beyond), builder.fcmp_ordered(">", x, edge)), beyond)
+            far = builder.load(near)
+            unsure = builder.and_(far, builder.not_(builder.load(beyond)))
+            for mask, bits in ((right, builder.not_(far)), (perhaps, unsure)):
+                bits = builder.zext(builder.bitcast(bits, _int8), _int64)
+                builder.store(builder.or_(builder.load(mask), builder.shl(bits, at)), mask)
+        valid = builder.lshr(_integer(-1), builder.sub(_integer(64), n_sets))
+        code.store(builder.and_(builder.load(right), valid), out, _integer(0))
+        code.store(builder.and_(builder.load(perhaps), valid), out, _integer(1))
+        return context.get_dummy_value()
+
+    return types.void(table, stride, sums, n_rows, n_sets, closed, edge, out), generate
+
+
+@intrinsic
+def lowest_bit(typing, x):
+    """The place of the lowest bit set in x, a 64-bit word that is not 0."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        return code.call("llvm.cttz.i64", _int64, code.args[0], ir.Constant(_int1, 1))
+
+    return types.int64(x), generate
