@@ -15,6 +15,7 @@ from ontogeny.circuits import (
     count_candidates,
     count_circuits,
     enumerate_circuits,
+    enumeration,
     estimate_cost,
     sample_circuits,
 )
@@ -191,6 +192,27 @@ def test_input_sets_that_add_the_same_are_counted_together(settings):
                 np.testing.assert_allclose(share, mask.mean(axis=0) if len(listed) else 0, atol=1e-12)
             seen += len(listed)
     assert seen > 10_000
+
+
+@pytest.mark.parametrize("engine", ["compiled", "plain"])
+@pytest.mark.parametrize("sizes", [(2, 3, 3, 1), (2, 1, 3, 1), (2, 2, 2, 2, 1), (2, 4, 1)])
+def test_threads_share_a_count(engine, sizes, monkeypatch):
+    monkeypatch.setattr(enumeration, "_WORTH_THREADS", 0.0)
+    rows = truth_table(2, gate=(0, 0, 0, 1))
+    for net in trained_nets(sizes, 3, gate=(0, 0, 0, 1)):
+        alone, shared = (count_circuits(*net, *rows, engine=engine, threads=threads) for threads in (1, 3))
+        assert alone.count == shared.count > 0
+        for a, b in zip(alone.edge_participation, shared.edge_participation):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_threads_of_a_job_are_kept(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert enumeration._available_threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert enumeration._available_threads() >= 1
+    with pytest.raises(OntogenyError, match="threads is 0; give 1 or more"):
+        count_circuits(*random_net((2, 2, 1), 0), *truth_table(2), threads=0)
 
 
 def test_both_engines_find_the_same():

@@ -961,13 +961,16 @@ def search(
     mode,
     limit,
     ranks,
+    part,
 ):
     """Walk all circuits with at most `max_active` hidden neurons and keep the perfect ones.
 
     weights (layers, n, n), biases (layers, n): padded with zeros, float64 copies of float32 numbers; samples
     (inputs, S): distinct inputs, the most telling first; targets (S,) 0 or 1; rows_of (S,): rows per sample;
     `budget`: rows that may be wrong; pairs (X, 2): samples whose half-differences sharpen the bounds (only valid
-    when no sample may be wrong); mode COUNT, LIST (stop beyond `limit`) or SAMPLE (circuits number `ranks`, sorted).
+    when no sample may be wrong); mode COUNT, LIST (stop beyond `limit`) or SAMPLE (circuits number `ranks`, sorted);
+    `part`: -1 for all circuits, or, with two hidden layers or more, those in which the first two neurons of the first
+    have their `part`-th choice of input sets.
 
     Returns (number found, codes, marginals, number decided by `reference`, leaves, visited):
     marginals[l, j, T] is the number of perfect circuits in which neuron j of hidden layer l has input set T.
@@ -1673,6 +1676,8 @@ def search(
                 if layer < 0:
                     break
                 j = sizes[layer + 1] - 1
+            continue
+        if part >= 0 and layer == 0 and j == min(1, sizes[1] - 1) and part != (choice[0, 0] << (p * j)) + j * t:
             continue
         union[layer, j + 1] = union[layer, j] | t
         at = filled[layer, j]

@@ -97,6 +97,7 @@ def search(
     mode,
     limit,
     ranks,
+    part,
 ):
     """As `_compiled.search`; `pairs` is not used."""
     depth = len(sizes) - 2
@@ -197,6 +198,8 @@ def search(
             return leaf(hidden, chosen, code, active)
         sets, values = tables(layer, hidden)
         for row in product(range(len(sets)), repeat=int(sizes[layer + 1])):
+            if part >= 0 and layer == 0 and part != sum(t * len(sets) ** k for k, t in enumerate(row[1::-1])):
+                continue
             if np.bitwise_or.reduce(row) != len(sets) - 1:
                 continue
             alive = [k for k, t in enumerate(row) if t]

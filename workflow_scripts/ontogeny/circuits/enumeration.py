@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations, pairwise
@@ -20,6 +22,7 @@ ACTIVATIONS = {"leaky_relu": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "identity": 
 
 _COUNT, _LIST, _SAMPLE = 0, 1, 2
 _NONE = np.zeros(0, np.int64)
+_WORTH_THREADS = 0.5  # seconds that a count may take before it is shared among threads
 
 
 def _engine(name: str | None):
@@ -209,7 +212,7 @@ class _Problem:
                 "smaller hidden layers, or raise max_seconds"
             )
 
-    def search(self, engine: str | None, mode: int, limit: int = 0, ranks: NDArray[np.int64] = _NONE):
+    def search(self, engine: str | None, mode: int, limit: int = 0, ranks: NDArray[np.int64] = _NONE, part: int = -1):
         s, chosen, sizes = self.samples, _engine(engine), np.array(self.sizes)
         margin = chosen.rounding_margin(sizes, self.weights, self.biases, s.inputs, self.kind, self.slope)
         return chosen.search(
@@ -228,7 +231,28 @@ class _Problem:
             mode,
             limit,
             ranks,
+            part,
         )
+
+    def count(self, engine: str | None, threads: int | None) -> tuple[int, NDArray[np.int64], int]:
+        """Number found, marginals and number decided in float32, as of `search`, with up to `threads` threads."""
+        threads = _available_threads() if threads is None else threads
+        if threads < 1:
+            raise OntogenyError(f"threads is {threads}; give 1 or more, or None for as many as there are")
+        parts = [-1]
+        if threads > 1 and len(self.sizes) > 3 and estimate_cost(self.sizes, len(self.samples.rows)) > _WORTH_THREADS:
+            parts = list(range(1 << self.sizes[0] * min(2, self.sizes[1])))
+        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+            results = list(pool.map(lambda part: self.search(engine, _COUNT, part=part), parts))
+        return sum(int(r[0]) for r in results), sum(r[2] for r in results), sum(int(r[3]) for r in results)
+
+
+def _available_threads() -> int:
+    """OMP_NUM_THREADS where it is a number, as Snakemake sets it for a job, else the processors of this process."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _duration(seconds: float) -> str:
@@ -327,15 +351,18 @@ def count_circuits(
     negative_slope: float = 0.01,
     max_seconds: float | None = 3600.0,
     engine: str | None = None,
+    threads: int | None = None,
 ) -> CircuitCount:
     """How many perfect circuits there are, how often each node and edge takes part, and their mean sparsity.
 
-    Nothing is listed, so memory does not grow with the count. Arguments and errors as in `enumerate_circuits`.
+    Nothing is listed, so memory does not grow with the count. Arguments and errors as in `enumerate_circuits`. threads:
+    at most so many share a count that may take long (None: OMP_NUM_THREADS, or one for each processor); the result is
+    the same.
     """
     problem = _Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
     problem.check_cost(max_seconds)
-    found, _, marginals, decided, *_ = problem.search(engine, _COUNT)
-    return summarise(problem.sizes, int(found), marginals, problem.n_candidates, int(decided))
+    found, marginals, decided = problem.count(engine, threads)
+    return summarise(problem.sizes, found, marginals, problem.n_candidates, decided)
 
 
 @lru_cache(maxsize=16)
