@@ -10,12 +10,13 @@ are split in two. All sums of the right half are tabulated and put into buckets 
 most; the left half is walked depth first and cut as soon as interval bounds show, on some sample or on some
 half-difference of two samples, that no completion can bring every output within 1/2 of its target. Where right
 halves are many and no row may be wrong, they are counted by ranks: for each sample and rank a bit set holds the
-right halves below it, so that an AND of bit sets over the undecided samples is the answer for a left half, and
-for all that add the same and leave the same inputs unused. Elsewhere, what is left
-is one bucket window, compared in vector form in float32 with a slack that covers its rounding; everything close
-to a boundary is decided again in float64, and what is close even there as by `reference`, which repeats the float32
-arithmetic of a masked forward pass. Up to the contributions to the output everything is computed in that arithmetic,
-so that float64 is in doubt only by the rounding of the last sum.
+right halves below it, so that an AND of bit sets over the undecided samples is the answer for a left half, and for
+all that add nearly the same; of the right halves found, those count that use every input which the left one does not.
+Elsewhere, what is left is one bucket window, compared in vector form in float32 with a slack that covers its rounding;
+everything close to a boundary is decided again in float64, and what is close even there as by `reference`, which
+repeats the float32 arithmetic of a masked forward pass.
+Up to the contributions to the output everything is computed in that arithmetic, so that float64 is in doubt only by the
+rounding of the last sum.
 """
 
 from __future__ import annotations
