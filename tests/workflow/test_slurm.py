@@ -32,15 +32,22 @@ def slurm_answers():
     return bool(shutil.which("sinfo")) and subprocess.run(["sinfo", "-h"], capture_output=True).returncode == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slurm(shared):
+    """Ends a SLURM that it started: without one, its configuration would hold up every later call of Snakemake."""
+    script = ROOT / "tests/slurm/slurm.sh"
+    started = False
     with FileLock(shared / "slurm.lock"):
         if not slurm_answers() and os.environ.get("ONTOGENY_SLURM") == "install":
-            started = subprocess.run([ROOT / "tests/slurm/slurm.sh", "start"], capture_output=True, text=True)
-            if started.returncode:
-                pytest.skip(f"SLURM could not be started here: {started.stderr.strip()}")
+            outcome = subprocess.run([script, "start"], capture_output=True, text=True)
+            if outcome.returncode:
+                pytest.skip(f"SLURM could not be started here: {outcome.stderr.strip()}")
+            started = True
     if not slurm_answers():
         pytest.skip("no SLURM answers here; `tests/slurm/slurm.sh start` starts one, as root")
+    yield
+    if started:
+        subprocess.run([script, "stop"], capture_output=True)
 
 
 class Cluster(Pipeline):
