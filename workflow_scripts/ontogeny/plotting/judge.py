@@ -385,6 +385,9 @@ def comparison_picture(record: dict[str, Any]) -> Picture:
     fig.update_yaxes(title_text="distance / mean norm", row=1, col=3)
     _layout(fig, 520)
     told = np.isfinite(restored).any()
+    for column in () if told else (1, 2):
+        fig.add_annotation(text="nothing to restore", x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False,
+                           row=1, col=column)  # fmt: skip
     text = (
         f"<p>{data['pairs']} pairs of a safe and an unsafe held-out prompt of equal length. Their logit differences "
         f"(unsafe − safe) are {_spread(data, 'difference')} apart. "

@@ -360,11 +360,14 @@ def plot_jump_kinds(jumps: pd.DataFrame, labels: np.ndarray, evidence: pd.DataFr
     axes[1].set(xlabel="Duration (steps)")
     if len(jumps):
         axes[0].legend(title="kind: jumps", fontsize=7, title_fontsize=7, markerscale=1.6, loc="best")
+    axes[2].set(xlabel="Number of kinds", ylabel="Gap statistic")
+    axes[2].grid(False, axis="x")
     if len(evidence):
         axes[2].errorbar(evidence["k"], evidence["gap"], evidence["se"], marker="o", markersize=4, color=INK)
         axes[2].set_xticks(evidence["k"])
-    axes[2].set(xlabel="Number of kinds", ylabel="Gap statistic")
-    axes[2].grid(False, axis="x")
+    else:
+        axes[2].set(xticks=[], yticks=[])
+        axes[2].text(0.5, 0.5, "too few jumps", transform=axes[2].transAxes, ha="center", va="center", fontsize=8)
     fig.suptitle("\n".join(_wrapped(reason, 110)), fontsize=8.5)
     return fig
 
@@ -439,7 +442,10 @@ def _log(axis: Axes, which: str) -> None:
     side = axis.yaxis if which == "y" else axis.xaxis
     low, high = side.get_view_interval()
     marks = (1.0, 2.0, 5.0) if high / low < 150 else (1.0,)
-    side.set_major_locator(mpl.ticker.LogLocator(subs=marks, numticks=8))
+    if high / low < 5:
+        side.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
+    else:
+        side.set_major_locator(mpl.ticker.LogLocator(subs=marks, numticks=8))
     side.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     side.set_minor_formatter(mpl.ticker.NullFormatter())
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ontogeny.errors import unknown
 from ontogeny.files import disk_errors, read_table
+from ontogeny.jumps import jump_kinds
 from ontogeny.phase1 import Phase1, safe_name
 from ontogeny.plotting.phase1 import (
     plot_agreement,
@@ -76,7 +77,7 @@ def _kinds(tables: Tables) -> Drawing:
     jumps, evidence = tables("characterised"), tables("kinds_evidence")
     if jumps.empty:
         return _nothing(_without_jumps(tables)), jumps
-    reason = str(evidence["reason"].iloc[0]) if len(evidence) else ""
+    reason = str(evidence["reason"].iloc[0]) if len(evidence) else jump_kinds(jumps).reason
     return plot_jump_kinds(jumps, jumps["kind"].to_numpy(), evidence, reason), jumps
 
 
