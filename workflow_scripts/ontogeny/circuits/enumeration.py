@@ -239,10 +239,11 @@ class _Problem:
         threads = _available_threads() if threads is None else threads
         if threads < 1:
             raise OntogenyError(f"threads is {threads}; give 1 or more, or None for as many as there are")
-        parts = [-1]
-        if threads > 1 and len(self.sizes) > 3 and estimate_cost(self.sizes, len(self.samples.rows)) > _WORTH_THREADS:
-            parts = list(range(1 << self.sizes[0] * min(2, self.sizes[1])))
-        with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+        if threads == 1 or len(self.sizes) < 4 or estimate_cost(self.sizes, len(self.samples.rows)) < _WORTH_THREADS:
+            found, _, marginals, decided, *_ = self.search(engine, _COUNT)
+            return int(found), marginals, int(decided)
+        parts = range(1 << self.sizes[0] * min(2, self.sizes[1]))
+        with ThreadPoolExecutor(threads) as pool:
             results = list(pool.map(lambda part: self.search(engine, _COUNT, part=part), parts))
         return sum(int(r[0]) for r in results), sum(r[2] for r in results), sum(int(r[3]) for r in results)
 
