@@ -276,15 +276,6 @@ def _bound(
     return n_open
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _ones(x):
-    """The number of bits set in a 64-bit word."""
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
-
-
 @njit(cache=True, nogil=True, _nrt=False)
 def _classes(p, n_mid, n_words, start, covers):
     """Bit sets over the combinations of `n_mid` neurons with input sets among p inputs.
@@ -586,11 +577,10 @@ def _complete(
                             add(partial, level * n_rows, mids, m * step, step, own, 0)
                             settle(exact, stride, own, n_samples, n_sets, closed, edge, settled)
                             right = settled[0] & sets_of[slot]
-                            number_here = np.int64(_ones(right))
-                            hits[m] += number_here
-                            total += number_here
                             while right:
                                 numbers[lowest_bit(right)] += 1
+                                hits[m] += 1
+                                total += 1
                                 right &= right - one
                             perhaps = settled[1] & sets_of[slot]
                             while perhaps:

@@ -60,12 +60,33 @@ class _Code:
         """Over 0, step, ... below `stop`; the index is the value of the `with`."""
         return cgutils.for_range_slice(self.builder, ir.Constant(_int64, 0), stop, ir.Constant(_int64, step), _int64)
 
+    def keep(self, own, extra, sets, at, n_words, total, more) -> None:
+        """Write the sure bits and, n_words further, those that are only possible; count them for `result`."""
+        self.store(own, sets, at, _bits)
+        self.store(extra, sets, self.builder.add(at, n_words), _bits)
+        self.builder.store(self.builder.or_(self.builder.load(more), extra), more)
+        ones = self.call(f"llvm.ctpop.v{WORDS}i64", _bits, own)
+        self.builder.store(self.builder.add(self.builder.load(total), ones), total)
+
     def result(self, total, more):
         """Twice the sum of the counts in `total`, plus 1 if a bit of `more` is set."""
         number = self.call(f"llvm.vector.reduce.add.v{WORDS}i64", _int64, self.builder.load(total))
         some = self.call(f"llvm.vector.reduce.or.v{WORDS}i64", _int64, self.builder.load(more))
         some = self.builder.zext(self.builder.icmp_unsigned("!=", some, _integer(0)), _int64)
         return self.builder.add(self.builder.shl(number, _integer(1)), some)
+
+    def compare(self, x, closed, edge, near, beyond) -> None:
+        """Add to `near` where |x| is `closed` or more, and to `beyond` where it is above `edge`. float64."""
+        x = self.call(f"llvm.fabs.v{DOUBLES}f64", _doubles, x)
+        for found, how, limit in ((near, ">=", closed), (beyond, ">", edge)):
+            hit = self.builder.fcmp_ordered(how, x, limit)
+            self.builder.store(self.builder.or_(self.builder.load(found), hit), found)
+
+    def store_masks(self, masks, n_bits, out, at) -> None:
+        """Write variables of 64 bits to out[at:], with n_bits, 1 to 64, of each."""
+        valid = self.builder.lshr(_integer(-1), self.builder.sub(_integer(64), n_bits))
+        for i, mask in enumerate(masks):
+            self.store(self.builder.and_(self.builder.load(mask), valid), out, self.builder.add(at, _integer(i)))
 
     def larger(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
@@ -122,10 +143,7 @@ def reach(typing, table, rows, low, high, n_inner, n_rows, n_sets, outer, inner,
                 bits = builder.fcmp_ordered(how, far, code.splat(limit, _floats))
                 bits = builder.zext(builder.bitcast(bits, ir.IntType(LANES)), _int64)
                 builder.store(builder.or_(builder.load(mask), builder.shl(bits, at)), mask)
-        unused = builder.sub(_integer(64), n_sets)
-        valid = builder.lshr(_integer(-1), unused)
-        code.store(builder.and_(builder.load(found[0]), valid), masks, to)
-        code.store(builder.and_(builder.load(found[1]), valid), masks, builder.add(to, _integer(1)))
+        code.store_masks(found, n_sets, masks, to)
         return context.get_dummy_value()
 
     kinds = (table, rows, low, high, n_inner, n_rows, n_sets, outer, inner, masks, at)
@@ -189,12 +207,7 @@ def meet(typing, rows, places, flips, n_places, width, t, covers, cover, n_words
                         builder.store(builder.and_(builder.load(part), builder.xor(one, flip)), part)
             for i, at in enumerate(starts):
                 own = builder.load(sure[i])
-                extra = builder.xor(builder.load(possible[i]), own)
-                code.store(own, out, at, _bits)
-                code.store(extra, out, builder.add(at, n_words), _bits)
-                builder.store(builder.or_(builder.load(more), extra), more)
-                ones = code.call(f"llvm.ctpop.v{WORDS}i64", _bits, own)
-                builder.store(builder.add(builder.load(total), ones), total)
+                code.keep(own, builder.xor(builder.load(possible[i]), own), out, at, n_words, total, more)
 
         even = builder.and_(n_words, _integer(-2 * WORDS))
         with code.loop(even, 2 * WORDS) as (w, _):
@@ -223,12 +236,7 @@ def among(typing, sets, covers, cover, n_words, to):
             only = code.load(covers, builder.add(cover, w), _bits)
             own = builder.and_(code.load(sets, w, _bits), only)
             extra = builder.and_(code.load(sets, builder.add(w, n_words), _bits), only)
-            at = builder.add(w, to)
-            code.store(own, sets, at, _bits)
-            code.store(extra, sets, builder.add(at, n_words), _bits)
-            builder.store(builder.or_(builder.load(more), extra), more)
-            ones = code.call(f"llvm.ctpop.v{WORDS}i64", _bits, own)
-            builder.store(builder.add(builder.load(total), ones), total)
+            code.keep(own, extra, sets, builder.add(w, to), n_words, total, more)
         return code.result(total, more)
 
     return types.int64(sets, covers, cover, n_words, to), generate
@@ -363,9 +371,7 @@ def errors(typing, sums, values, at, live, width, closed, edge):
         near, beyond = code.variable(zero), code.variable(zero)
         with code.loop(width, DOUBLES) as (s, _):
             x = builder.fadd(code.load(sums, s, _doubles), code.load(values, builder.add(start, s), _doubles))
-            x = code.call(f"llvm.fabs.v{DOUBLES}f64", _doubles, builder.fmul(x, code.load(live, s, _doubles)))
-            builder.store(builder.or_(builder.load(near), builder.fcmp_ordered(">=", x, closed)), near)
-            builder.store(builder.or_(builder.load(beyond), builder.fcmp_ordered(">", x, edge)), beyond)
+            code.compare(builder.fmul(x, code.load(live, s, _doubles)), closed, edge, near, beyond)
 
         def some(mask):
             return builder.icmp_unsigned("!=", builder.bitcast(builder.load(mask), _int8), ir.Constant(_int8, 0))
@@ -395,17 +401,13 @@ def settle(typing, table, stride, sums, n_rows, n_sets, closed, edge, out):
             with code.loop(n_rows) as (s, _):
                 x = code.load(table, builder.add(builder.mul(s, stride), at), _doubles)
                 x = builder.fadd(x, code.splat(code.load(sums, s), _doubles))
-                x = code.call(f"llvm.fabs.v{DOUBLES}f64", _doubles, x)
-                builder.store(builder.or_(builder.load(near), builder.fcmp_ordered(">=", x, closed)), near)
-                builder.store(builder.or_(builder.load(beyond), builder.fcmp_ordered(">", x, edge)), beyond)
+                code.compare(x, closed, edge, near, beyond)
             far = builder.load(near)
             unsure = builder.and_(far, builder.not_(builder.load(beyond)))
             for mask, bits in ((right, builder.not_(far)), (perhaps, unsure)):
                 bits = builder.zext(builder.bitcast(bits, _int8), _int64)
                 builder.store(builder.or_(builder.load(mask), builder.shl(bits, at)), mask)
-        valid = builder.lshr(_integer(-1), builder.sub(_integer(64), n_sets))
-        code.store(builder.and_(builder.load(right), valid), out, _integer(0))
-        code.store(builder.and_(builder.load(perhaps), valid), out, _integer(1))
+        code.store_masks((right, perhaps), n_sets, out, _integer(0))
         return context.get_dummy_value()
 
     return types.void(table, stride, sums, n_rows, n_sets, closed, edge, out), generate
