@@ -422,7 +422,7 @@ def sample_circuits(
         raise OntogenyError(f"cannot draw {n} circuits; give a number of 0 or more")
     problem = _Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
     problem.check_cost(None if max_seconds is None else max_seconds / 2)
-    found = int(problem.search(engine, _COUNT)[0])
+    found, *_ = problem.count(engine, threads=None)
     rng = np.random.default_rng(seed)
     if n == 0 or found == 0:
         return CircuitSet(np.zeros(0, np.uint64), problem.layout)
