@@ -165,8 +165,8 @@ def _three(array: np.ndarray, path: str | os.PathLike) -> np.ndarray:
 def _counting(u: np.ndarray) -> int | None:
     """The first neuron that grows by the same amount from each frame to the next, if there is one."""
     steps = np.diff(u, axis=1)
-    even = np.ptp(steps, axis=(0, 1)) <= 1e-6 * np.abs(steps).min((0, 1))
-    even &= np.abs(steps).min((0, 1)) > 0
+    least = np.abs(steps).min((0, 1))
+    even = (least > 0) & (np.ptp(steps, axis=(0, 1)) <= 1e-6 * least)
     return int(np.flatnonzero(even)[0]) if even.any() else None
 
 

@@ -54,12 +54,15 @@ def as_reported(raw: Any, arguments: list[str]) -> Any:
 
     Snakemake writes the parameters of rules into a script of the report as they are, labels among them.
     """
-    if not any(word.split("=")[0] == "--report" for word in arguments):
-        return raw
+    reports = any(word.split("=")[0] == "--report" for word in arguments)
+    return _without_tags(raw) if reports else raw
+
+
+def _without_tags(raw: Any) -> Any:
     if isinstance(raw, dict):
-        return {key: as_reported(value, arguments) for key, value in raw.items()}
+        return {key: _without_tags(value) for key, value in raw.items()}
     if isinstance(raw, list):
-        return [as_reported(value, arguments) for value in raw]
+        return [_without_tags(value) for value in raw]
     ends = isinstance(raw, str) and ("</" in raw or "<!--" in raw)
     return raw.replace("<", "\uff1c") if ends else raw
 
