@@ -1,10 +1,10 @@
 """Animate the circuits of an ensemble's representative network, and write the page to look through them."""
 
+from ontogeny.circuits.figures import animate_circuits
+from ontogeny.circuits.frames import frames_of_condition
+from ontogeny.circuits.page import write_circuit_page
 from ontogeny.files import read_table
 from ontogeny.pipeline import job
-from ontogeny.plotting.circuit_page import write_circuit_page
-from ontogeny.plotting.circuit_runs import frames_of_condition
-from ontogeny.plotting.circuits import animate_circuits
 from ontogeny.training.ensemble import load_ensemble
 
 with job(snakemake) as (files, output, params):

@@ -1,9 +1,9 @@
 """Animate the representative networks of all conditions of a study, side by side."""
 
+from ontogeny.circuits.figures import animate_circuits, save_snapshot
+from ontogeny.circuits.frames import frames_of_condition
 from ontogeny.files import read_table
 from ontogeny.pipeline import job
-from ontogeny.plotting.circuit_runs import frames_of_condition
-from ontogeny.plotting.circuits import animate_circuits, save_snapshot
 from ontogeny.training.ensemble import load_ensemble
 
 with job(snakemake) as (files, output, params):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ontogeny.jumps.validity import load_detector, run_battery
+from ontogeny.jumps.validity_figures import write_battery
 from ontogeny.pipeline import job
-from ontogeny.plotting.validity import write_battery
 
 with job(snakemake) as (_, output, params):
     detector = load_detector(snakemake.wildcards.detector)

@@ -1,8 +1,8 @@
 """Draw what changed at jumps beside quiet moments: for every run of a study, and by architecture."""
 
+from ontogeny.changes.figures import draw_run_changes, plot_change_kinds
 from ontogeny.files import read_table
 from ontogeny.pipeline import job
-from ontogeny.plotting.changes import draw_run_changes, plot_change_kinds
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):

@@ -1,8 +1,8 @@
 """Draw one figure of a study's circuits: counts, sparsity, losses, an overview, or the effect of each condition."""
 
+from ontogeny.circuits.figures import plot_curves, plot_losses, plot_overview, plot_regularisers
 from ontogeny.files import read_table, read_tables
 from ontogeny.pipeline import job
-from ontogeny.plotting.circuits import plot_curves, plot_losses, plot_overview, plot_regularisers
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, _):

@@ -1,9 +1,9 @@
 """Draw the geometry of a run's activations: variance, projections at the strongest moment, clusters."""
 
 from ontogeny.files import read_table
+from ontogeny.geometry.figures import plot_clusters, plot_moment, plot_variance
 from ontogeny.jumps.plan import read_plan
 from ontogeny.pipeline import job
-from ontogeny.plotting.geometry import plot_clusters, plot_moment, plot_variance
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):

@@ -2,8 +2,8 @@
 
 from ontogeny.files import read_table
 from ontogeny.geometry.boundary import read_regions
+from ontogeny.geometry.map_figures import animate_map, plot_boundary, plot_maps
 from ontogeny.pipeline import job
-from ontogeny.plotting.maps import animate_map, plot_boundary, plot_maps
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):

@@ -1,8 +1,8 @@
 """Draw how the neurons of a run change at its jumps and at quiet moments."""
 
 from ontogeny.files import read_table
+from ontogeny.neurons.figures import plot_neuron_change
 from ontogeny.pipeline import job
-from ontogeny.plotting.neurons import plot_neuron_change
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ontogeny.connectome.search import compare_policies, read_records
+from ontogeny.connectome.search_figures import plot_policies
 from ontogeny.files import write_csv, write_text
 from ontogeny.pipeline import job
-from ontogeny.plotting.exploration import plot_policies
 
 with job(snakemake) as (files, output, params):
     histories = {policy: [] for policy in params.policies}

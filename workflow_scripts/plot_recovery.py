@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from ontogeny.connectome.figures import plot_learning, plot_recovery
 from ontogeny.files import read_table
 from ontogeny.pipeline import job
-from ontogeny.plotting.connectome import plot_learning, plot_recovery
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):

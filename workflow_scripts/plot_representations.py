@@ -1,8 +1,8 @@
 """Draw how the representations of a run compare: similarity, subspaces, dimension, probes, collapse."""
 
 from ontogeny.files import read_json, read_table
+from ontogeny.geometry.representation_figures import FIGURES, plot_collapse
 from ontogeny.pipeline import job
-from ontogeny.plotting.representations import FIGURES, plot_collapse
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):

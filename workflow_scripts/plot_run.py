@@ -1,9 +1,9 @@
 """Draw a run's measurements: its metrics over training, and the heat map of its layers."""
 
+from ontogeny.jumps.figures import plot_heat_map, plot_metrics
 from ontogeny.jumps.report import read_jumps
 from ontogeny.phase1 import read_phase1
 from ontogeny.pipeline import job
-from ontogeny.plotting.phase1 import plot_heat_map, plot_metrics
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, _):

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ontogeny.connectome.search import read_records
+from ontogeny.connectome.search_figures import plot_landscape, plot_progress, plot_search_tree, write_tree_page
 from ontogeny.connectome.search_run import search_from
 from ontogeny.pipeline import job
-from ontogeny.plotting.exploration import plot_landscape, plot_progress, plot_search_tree, write_tree_page
 
 with job(snakemake) as (files, output, params):
     search = search_from(params.search, params.name)

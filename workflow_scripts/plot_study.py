@@ -1,7 +1,7 @@
 """Draw one figure of a study across its runs."""
 
+from ontogeny.jumps.study_figures import draw_study
 from ontogeny.pipeline import job
-from ontogeny.plotting.study import draw_study
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (_, output, params):

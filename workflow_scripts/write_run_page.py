@@ -1,10 +1,10 @@
 """Write the page of one run: what it is, its curves, and what changed at each of its jumps."""
 
+from ontogeny.changes.page import write_run_page
 from ontogeny.files import read_json, read_table
 from ontogeny.jumps.plan import read_plan
 from ontogeny.phase1 import read_phase1
 from ontogeny.pipeline import job
-from ontogeny.plotting.run_page import write_run_page
 
 with job(snakemake) as (files, output, params):
     tables = {name: read_table(files[name]) for name in ("changes", "flipped", "selectivity", "importance", "probes")}

@@ -186,7 +186,7 @@ def _phase1(given: argparse.Namespace) -> None:
 
 def _validity(given: argparse.Namespace) -> None:
     from ontogeny.jumps.validity import load_detector, run_battery, verdict
-    from ontogeny.plotting.validity import write_battery
+    from ontogeny.jumps.validity_figures import write_battery
 
     detector = load_detector(given.detector)
     table = run_battery(detector, given.lengths, given.repeats, given.seed, further=given.further)

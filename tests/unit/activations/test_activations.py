@@ -9,11 +9,11 @@ import torch
 from ontogeny.activations import extract_activations, read_activations
 from ontogeny.config import load_config, runs_of
 from ontogeny.errors import OntogenyError
+from ontogeny.geometry.figures import plot_clusters, plot_moment, plot_variance
 from ontogeny.geometry.run import clusters_of_run, pca_of_run
 from ontogeny.jumps.plan import Moment
+from ontogeny.neurons.figures import plot_neuron_change
 from ontogeny.neurons.run import neurons_of_run
-from ontogeny.plotting.geometry import plot_clusters, plot_moment, plot_variance
-from ontogeny.plotting.neurons import plot_neuron_change
 from ontogeny.training.loop import train
 from ontogeny.trajectory import Trajectory
 

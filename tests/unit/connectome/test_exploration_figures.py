@@ -13,9 +13,7 @@ import pytest
 
 from ontogeny.connectome.policy import Record, propose, ucb_scores
 from ontogeny.connectome.search import Search, compare_policies
-from ontogeny.connectome.space import FIRST_SETTINGS
-from ontogeny.errors import OntogenyError
-from ontogeny.plotting.exploration import (
+from ontogeny.connectome.search_figures import (
     plot_comparison,
     plot_landscape,
     plot_policies,
@@ -25,6 +23,8 @@ from ontogeny.plotting.exploration import (
     tree_layout,
     write_tree_page,
 )
+from ontogeny.connectome.space import FIRST_SETTINGS
+from ontogeny.errors import OntogenyError
 
 EVIL = '</script><img src=x onerror="alert(1)">&[[c]]'
 

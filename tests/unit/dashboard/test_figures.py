@@ -8,7 +8,7 @@ import pytest
 
 from ontogeny.connectome.policy import ucb_scores
 from ontogeny.dashboard import data, figures
-from ontogeny.plotting.judge import comparison_picture, layers_picture, neurons_picture, progress_picture
+from ontogeny.judge.figures import comparison_picture, layers_picture, neurons_picture, progress_picture
 
 ATTACK = "<script>alert(1)</script>"
 

@@ -7,12 +7,12 @@ import torch
 
 from ontogeny.activations.networks import places, spread_over_classes
 from ontogeny.config import load_config
-from ontogeny.config.inside import INTERVENTIONS, default_interventions
 from ontogeny.config.load import runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.features.run import features_of_run, rollout_picture
 from ontogeny.interventions import intervention_settings
 from ontogeny.interventions.moments import interventions_of_run
+from ontogeny.interventions.settings import INTERVENTIONS, default_interventions
 from ontogeny.jumps.plan import Moment
 from ontogeny.neurons.importance_run import importance_of_run
 from ontogeny.plotting.inside import (

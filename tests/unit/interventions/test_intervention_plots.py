@@ -5,14 +5,14 @@ import torch
 
 from ontogeny.errors import OntogenyError
 from ontogeny.interventions import run_intervention
-from ontogeny.models import build_model
-from ontogeny.plotting.interventions import (
+from ontogeny.interventions.figures import (
     plot_ablation,
     plot_interpolation,
     plot_noise,
     plot_patching,
     plot_pruning,
 )
+from ontogeny.models import build_model
 from ontogeny.plotting.style import save_figure
 
 

@@ -11,8 +11,8 @@ from small_judges import make_judge
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge import MechanismBench, evolution, read_records
+from ontogeny.judge.figures import plot_evolution, visualise_epoch, write_book, write_pages
 from ontogeny.models.judge import Judge, train_tokenizer
-from ontogeny.plotting.judge import plot_evolution, visualise_epoch, write_book, write_pages
 
 ATTACK = "<script>window.hacked = 1</script>"
 SMALL = {

@@ -9,8 +9,8 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import read_table, write_csv
 from ontogeny.jumps.report import find_jumps
 from ontogeny.jumps.study import TABLES, analyse_study, gather, study_groups
+from ontogeny.jumps.study_figures import FIGURES, draw_heat_maps, draw_study
 from ontogeny.phase1 import read_many, read_phase1
-from ontogeny.plotting.study import FIGURES, draw_heat_maps, draw_study
 
 RESOURCES = Path(__file__).parents[3] / "resources" / "phase1"
 

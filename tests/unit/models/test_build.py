@@ -156,7 +156,7 @@ def test_add_a_model(monkeypatch):
 
 
 def test_configuration_knows_the_same_names():
-    models = pytest.importorskip("ontogeny.config.models")
+    models = pytest.importorskip("ontogeny.models.settings")
     assert set(get_args(models.ModelName)) == set(MODELS)
 
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from ontogeny.circuits.frames import frames_of_condition
 from ontogeny.errors import OntogenyError
-from ontogeny.plotting.circuit_runs import frames_of_condition
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
 
 SETTINGS = {"candidates": "all", "accuracy_threshold": 0.99}

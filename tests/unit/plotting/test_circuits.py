@@ -12,10 +12,7 @@ import pytest
 from PIL import Image
 
 from ontogeny.circuits import enumerate_circuits, records_from_weights
-from ontogeny.circuits.statistics import compare_conditions, ensemble_history, seed_table
-from ontogeny.errors import OntogenyError
-from ontogeny.plotting.circuit_page import write_circuit_page
-from ontogeny.plotting.circuits import (
+from ontogeny.circuits.figures import (
     SHARE_FLOOR,
     animate_circuits,
     draw_epoch,
@@ -29,6 +26,9 @@ from ontogeny.plotting.circuits import (
     save_snapshot,
     snapshot_table,
 )
+from ontogeny.circuits.page import write_circuit_page
+from ontogeny.circuits.statistics import compare_conditions, ensemble_history, seed_table
+from ontogeny.errors import OntogenyError
 from ontogeny.plotting.style import save_figure
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
 

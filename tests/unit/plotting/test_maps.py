@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ontogeny.errors import OntogenyError
-from ontogeny.plotting.maps import animate_map, plot_boundary, plot_maps
+from ontogeny.geometry.map_figures import animate_map, plot_boundary, plot_maps
 
 
 @pytest.fixture

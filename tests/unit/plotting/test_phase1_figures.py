@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
+from ontogeny.jumps import figures as figures
 from ontogeny.jumps.agreement import detector_agreement
 from ontogeny.jumps.characterise import characterise_jumps, jump_kinds
 from ontogeny.jumps.comparison import compare_groups, jump_rates, searched_series
 from ontogeny.jumps.convergence import layer_convergence
 from ontogeny.jumps.critical_periods import find_critical_periods, loss_relation
 from ontogeny.phase1 import find_records, phase1_from_frame, read_many
-from ontogeny.plotting import phase1 as figures
 from ontogeny.plotting import save_figure
 
 RESOURCES = Path(__file__).parents[3] / "resources" / "phase1"

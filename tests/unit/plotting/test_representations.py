@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from ontogeny.plotting.representations import plot_collapse
+from ontogeny.geometry.representation_figures import plot_collapse
 
 
 @pytest.mark.parametrize("lowest", [0.2, 1e-5])

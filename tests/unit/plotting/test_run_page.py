@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from ontogeny.changes import Change, against_controls, changes_of_study
+from ontogeny.changes.figures import draw_run_changes, plot_change_kinds
+from ontogeny.changes.page import write_pages_index, write_run_page
 from ontogeny.files import write_json
 from ontogeny.jumps.plan import CapturePlan, Moment
 from ontogeny.phase1 import read_phase1
-from ontogeny.plotting.changes import draw_run_changes, plot_change_kinds
-from ontogeny.plotting.run_page import write_pages_index, write_run_page
 from ontogeny.plotting.style import save_figure
 
 HOSTILE = "<script>alert('x')</script> & \"$\\frac{1}{2}$\" {{ 7 * 7 }}"

@@ -197,7 +197,7 @@ def test_add_a_data_set(monkeypatch):
 
 
 def test_configuration_knows_the_same_names():
-    models = pytest.importorskip("ontogeny.config.models")
+    models = pytest.importorskip("ontogeny.tasks.settings")
     assert set(get_args(models.ImageTask)) == set(IMAGE_SETS)
 
 

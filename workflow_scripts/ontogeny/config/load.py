@@ -15,12 +15,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ontogeny.config.connectome import ConnectomeRunSettings
-from ontogeny.config.inside import INTERVENTIONS
 from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, Study
-from ontogeny.config.sweep import Sweep, Swept, expand
+from ontogeny.config.sweep import Swept, expand
+from ontogeny.connectome.settings import ConnectomeRunSettings
 from ontogeny.errors import OntogenyError, nearest
 from ontogeny.files import read_text
+from ontogeny.interventions.settings import INTERVENTIONS
+from ontogeny.settings import Sweep
 
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader in C, where PyYAML brings it; the one in Python tells mistakes better."""

@@ -9,79 +9,18 @@ renames nothing and trains nothing again.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from ontogeny.config.base import Settings, merge
 from ontogeny.errors import OntogenyError
+from ontogeny.settings import Sweep, merge
 
 LONGEST = 60
 """Characters of a swept run's name; longer ones are cut and end in a digest."""
-MOST = 100_000
-"""Runs of one sweep."""
-
-Values = dict[str, Annotated[list[Any], Field(min_length=1)]]
-Points = list[Annotated[dict[str, Any], Field(min_length=1)]]
-_NOT_SWEPT = {"seeds": "give the run several seeds instead", "label": "labels are made from the values", "sweep": ""}
-
-
-class Sweep(Settings):
-    """One run as many, one for every choice of values. Keys are settings of the run, with dots: `training.steps`.
-
-    Where several of `grid`, `zip` and `list` are given, each choice of one meets each of the others.
-    """
-
-    grid: Values = Field({}, description="Lists of values by setting; every combination is a run.")
-    zip: Values = Field({}, description="Lists of values by setting, equally long; the first of all, the second, ...")
-    list: Points = Field([], description="The choices one by one, each a mapping from settings to values.")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Sweep:
-        lengths = {key: len(values) for key, values in self.zip.items()}
-        if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
-            raise ValueError(f"zip needs lists of one length, but {told}")
-        if not (self.grid or self.zip or self.list):
-            raise ValueError("nothing is swept; give grid, zip or list")
-        count = self.count()
-        if count > MOST:
-            raise ValueError(f"this makes {count:,} runs; a sweep can make {MOST:,}")
-        keys = [*self.grid, *self.zip, *dict.fromkeys(key for point in self.list for key in point)]
-        twice = [key for key, times in Counter(keys).items() if times > 1]
-        if twice:
-            raise ValueError(f"{twice[0]} is swept in two ways; keep one")
-        for key in keys:
-            if not all(key.split(".")):
-                raise ValueError(f"{key!r} is not a setting; write its keys with dots, as training.learning_rate")
-            if key.split(".")[0] in _NOT_SWEPT:
-                raise ValueError(f"{key} cannot be swept; {_NOT_SWEPT[key.split('.')[0]] or 'sweeps do not nest'}")
-        return self
-
-    def count(self) -> int:
-        """The number of runs."""
-        zipped = len(next(iter(self.zip.values()))) if self.zip else 1
-        return math.prod(map(len, self.grid.values())) * zipped * (len(self.list) or 1)
-
-    def choices(self) -> list[list[tuple[str, Any, tuple[Any, ...]]]]:
-        """The runs as lists of (setting, value, where it stands in the sweep)."""
-        grid = [[(key, value, ("grid", key, i)) for i, value in enumerate(self.grid[key])] for key in self.grid]
-        rows = range(len(next(iter(self.zip.values())))) if self.zip else ()
-        zipped = [[(key, self.zip[key][i], ("zip", key, i)) for key in self.zip] for i in rows]
-        listed = [[(key, value, ("list", i, key)) for key, value in point.items()] for i, point in enumerate(self.list)]
-        axes = [[[choice] for choice in axis] for axis in grid] + [axis for axis in (zipped, listed) if axis]
-        return [[entry for part in parts for entry in part] for parts in itertools.product(*axes)]
-
-
-RunSweep = Annotated[Sweep | None, Field(description="Many runs made from this one.")]
-StudySweep = Annotated[Sweep | None, Field(description="Makes many runs of each run that has no sweep of its own.")]
 
 
 @dataclass(frozen=True)

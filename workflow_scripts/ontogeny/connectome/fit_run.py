@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.config.identity import identity_hash
 from ontogeny.connectome.fit import Fit, fit_connectome, fit_settings, recommended_settings
 from ontogeny.connectome.metrics import connectivity_r2
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.store import load_activity, read_arrays, save_fit, write_arrays
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, write_csv, write_json
+from ontogeny.identity import identity_hash
 from ontogeny.phase1.record import RUN_LEVEL
 from ontogeny.phase1.write import write_phase1
 from ontogeny.progress import Progress

@@ -1,4 +1,4 @@
-"""The figures of the dashboard that no other page has, and changes to those of `ontogeny.plotting.judge`.
+"""The figures of the dashboard that no other page has, and changes to those of `ontogeny.judge.figures`.
 
 Each takes tables or records and gives a plotly figure. Names from data are escaped: plotly reads labels as markup.
 """
@@ -18,9 +18,9 @@ from plotly.subplots import make_subplots
 from ontogeny.connectome.logbook import config_text, mutation_text
 from ontogeny.connectome.policy import Record, UCBScore
 from ontogeny.connectome.search import Search
-from ontogeny.plotting.exploration import OUTCOME_COLOURS, tree_layout
-from ontogeny.plotting.judge import escaped
-from ontogeny.plotting.phase1 import metric_label, shortened
+from ontogeny.connectome.search_figures import OUTCOME_COLOURS, tree_layout
+from ontogeny.judge.figures import escaped
+from ontogeny.jumps.figures import metric_label, shortened
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED
 
 MOST_POINTS = 1200

@@ -19,8 +19,7 @@ from ontogeny.dashboard import data, figures
 from ontogeny.dashboard.data import RunFolder, Stamp
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
-from ontogeny.phase1 import DIMENSIONALITY_METRICS, RUN_LEVEL
-from ontogeny.plotting.judge import (
+from ontogeny.judge.figures import (
     Picture,
     circuits_picture,
     comparison_picture,
@@ -30,6 +29,7 @@ from ontogeny.plotting.judge import (
     progress_picture,
     tokens_picture,
 )
+from ontogeny.phase1 import DIMENSIONALITY_METRICS, RUN_LEVEL
 
 REFRESH = "2s"
 _STYLE = """<style>

@@ -1,40 +1,5 @@
 """What a network looks at and for: attribution, attention, filters, preferred inputs."""
 
-from ontogeny.features.attention import attention_maps, attention_rollout, head_evolution, head_statistics
-from ontogeny.features.attribution import (
-    METHODS,
-    Attribution,
-    attribution_control,
-    cascading_control,
-    grad_cam,
-    integrated_gradients,
-    saliency,
-    smoothgrad,
-)
-from ontogeny.features.filters import (
-    PreferredInput,
-    filter_evolution,
-    first_layer_filters,
-    preferred_input,
-    top_inputs,
-)
+import lazy_loader
 
-__all__ = [
-    "METHODS",
-    "Attribution",
-    "PreferredInput",
-    "attention_maps",
-    "attention_rollout",
-    "attribution_control",
-    "cascading_control",
-    "filter_evolution",
-    "first_layer_filters",
-    "grad_cam",
-    "head_evolution",
-    "head_statistics",
-    "integrated_gradients",
-    "preferred_input",
-    "saliency",
-    "smoothgrad",
-    "top_inputs",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

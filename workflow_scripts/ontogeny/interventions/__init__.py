@@ -1,6 +1,5 @@
 """Changing a trained network on purpose, and measuring what it does: ablation, pruning, noise, patching, lines."""
 
-from ontogeny.interventions.pairs import loss_barrier
-from ontogeny.interventions.run import INTERVENTIONS, intervention_settings, run_intervention
+import lazy_loader
 
-__all__ = ["INTERVENTIONS", "intervention_settings", "loss_barrier", "run_intervention"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,30 +1,5 @@
 """Networks by name, and the layers worth watching in any PyTorch network."""
 
-from ontogeny.models.build import MODELS, ModelSpec, build_model, count_parameters
-from ontogeny.models.layers import (
-    NONLINEARITIES,
-    LayerHandler,
-    MonitoredLayer,
-    SkippedModule,
-    detect_architecture,
-    get_handler,
-    monitored_layers,
-    readout_layer,
-    without_fast_path,
-)
+import lazy_loader
 
-__all__ = [
-    "MODELS",
-    "NONLINEARITIES",
-    "LayerHandler",
-    "ModelSpec",
-    "MonitoredLayer",
-    "SkippedModule",
-    "build_model",
-    "count_parameters",
-    "detect_architecture",
-    "get_handler",
-    "monitored_layers",
-    "readout_layer",
-    "without_fast_path",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ontogeny.config.identity import identity_hash
+from ontogeny.identity import identity_hash
 from ontogeny.pipeline.code import code_digest
 from ontogeny.pipeline.workflow import Workflow
 

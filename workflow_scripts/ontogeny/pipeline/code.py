@@ -83,19 +83,13 @@ def _homes(module: str, name: str) -> tuple[str, ...]:
     file = _file(module)
     if file is None or file.name != "__init__.py":
         return (module,)
-    tree = _tree(file)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ontogeny"):
+    stub = file.with_suffix(".pyi")
+    for node in ast.walk(_tree(stub if stub.is_file() else file)):
+        if isinstance(node, ast.ImportFrom):
+            home = f"{module}.{node.module}" if node.level else node.module or ""
             for alias in node.names:
-                if name == (alias.asname or alias.name):
-                    return _homes(node.module, alias.name)
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values):
-                if isinstance(key, ast.Constant) and key.value == name and isinstance(value, ast.Constant):
-                    home = str(value.value)
-                    home = home if home.startswith("ontogeny.") else f"{module}.{home}"
-                    if _file(home) is not None:
-                        return _homes(home, name)
+                if home.startswith("ontogeny.") and name == (alias.asname or alias.name):
+                    return _homes(home, name)
     return (module,)
 
 

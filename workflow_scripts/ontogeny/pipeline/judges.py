@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ontogeny.config.identity import identity_hash
+from ontogeny.identity import identity_hash
 from ontogeny.pipeline.workflow import Workflow
 
 PRETRAINED = "results/pretrained/{backbone}"

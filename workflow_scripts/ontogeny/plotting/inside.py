@@ -18,7 +18,7 @@ from matplotlib.ticker import NullLocator
 from statsmodels.stats.proportion import proportion_confint
 
 from ontogeny.files import disk_errors, open_hdf5
-from ontogeny.plotting.interventions import (
+from ontogeny.interventions.figures import (
     plot_ablation,
     plot_interpolation,
     plot_noise,

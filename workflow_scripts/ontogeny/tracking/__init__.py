@@ -5,39 +5,6 @@
 need no PyTorch.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from ontogeny.lazy import lazy_names
-
-_HOMES = {
-    "METRICS": "estimators",
-    "measure": "estimators",
-    "register_metric": "estimators",
-    "singular_values": "estimators",
-    "to_rows": "estimators",
-    "ActivationCapture": "capture",
-    "first_tensor": "capture",
-    "CollapseAlarm": "collapse",
-    "representation_state": "collapse",
-    "HighFrequencyTracker": "tracker",
-    "measure_probe": "tracker",
-}
-__all__ = [
-    "METRICS",
-    "ActivationCapture",
-    "CollapseAlarm",
-    "HighFrequencyTracker",
-    "first_tensor",
-    "measure",
-    "measure_probe",
-    "register_metric",
-    "representation_state",
-    "singular_values",
-    "to_rows",
-]
-
-__getattr__ = lazy_names(__name__, _HOMES)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

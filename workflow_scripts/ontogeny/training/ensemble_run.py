@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from ontogeny.config.identity import identity_hash
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, read_json, write_json
+from ontogeny.identity import identity_hash
 from ontogeny.phase1.record import RUN_LEVEL
 from ontogeny.phase1.write import write_phase1
 from ontogeny.progress import Progress

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ontogeny.config.identity import identity_hash
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, json_text, plain, write_json
+from ontogeny.identity import identity_hash
 from ontogeny.models import MonitoredLayer, count_parameters, monitored_layers, readout_layer, without_fast_path
 from ontogeny.progress import Progress
 from ontogeny.provenance import revision, versions

@@ -1,25 +1,5 @@
 """Trajectories: checkpoints on disk, and exact replay to any step."""
 
-from ontogeny.trajectory.checkpoints import (
-    checkpoint_path,
-    checkpoint_steps,
-    load_checkpoint,
-    save_checkpoint,
-    weights_digest,
-)
-from ontogeny.trajectory.learner import Learner
-from ontogeny.trajectory.replay import RUN_FORMAT, Trajectory
-from ontogeny.trajectory.setup import Setup, set_up
+import lazy_loader
 
-__all__ = [
-    "RUN_FORMAT",
-    "Learner",
-    "Setup",
-    "Trajectory",
-    "checkpoint_path",
-    "checkpoint_steps",
-    "load_checkpoint",
-    "save_checkpoint",
-    "set_up",
-    "weights_digest",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

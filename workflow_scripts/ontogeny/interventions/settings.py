@@ -1,4 +1,4 @@
-"""What `config.yaml` may say of looking inside a network: features, importance of units, interventions."""
+"""Settings of interventions: ablation, pruning, noise, patching, interpolation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from ontogeny.config.base import Positive, Settings, Share
 from ontogeny.errors import nearest
+from ontogeny.settings import Positive, Settings, Share
 
 MOMENTS = ("start", "jump", "control", "before", "after", "end")
 
@@ -28,64 +28,12 @@ def _units(value: Any) -> Any:
 
 
 Moment = Annotated[str | int, BeforeValidator(_moment)]
+
+
 Moments = list[Moment]
+
+
 Spread = Annotated[float, Field(ge=0)]
-Method = Literal["saliency", "smoothgrad", "integrated_gradients", "grad_cam"]
-
-
-class FeatureSettings(Settings):
-    """What a network looks at: attribution, attention, filters, the inputs that units prefer."""
-
-    samples: Annotated[int, Field(ge=2)] = Field(
-        16, description="Probe images that are explained, spread over the classes."
-    )
-    methods: list[Method] | None = Field(
-        None, min_length=1, description="Attribution methods; all that the network allows, if not given."
-    )
-    baseline: Literal["zero", "mean", "least"] = Field(
-        "zero", description="Where Integrated Gradients start; zero is the mean image of standardised data."
-    )
-    integrated_steps: Annotated[int, Field(ge=2)] = Field(32, description="Points on the line of Integrated Gradients.")
-    noisy_copies: Positive = Field(25, description="Noisy copies that SmoothGrad averages.")
-    units: Positive = Field(
-        2, description="Units of each layer whose preferred inputs are shown: those that vary most."
-    )
-    ascent_steps: Positive = Field(60, description="Steps of gradient ascent towards a preferred input.")
-    seed: int = Field(0, ge=0, description="Seed of noise, of ascents, and of the untrained networks.")
-
-
-class ImportanceSettings(Settings):
-    """How much single units matter, which classes they answer to, and which do no work."""
-
-    samples: Annotated[int, Field(ge=8)] = Field(256, description="Probe samples on which it is measured, at most.")
-    layers: list[str] | None = Field(
-        None,
-        min_length=1,
-        description="Layers by display name; all but the one that puts out the scores, if not given.",
-    )
-    untrained: Positive = Field(2, description="Networks with fresh weights, the control.")
-    repeats: Positive = Field(2, description="Draws of ablation by resampling.")
-    conductance_steps: Annotated[int, Field(ge=2)] = Field(12, description="Points on the line of the conductance.")
-    permutations: Annotated[int, Field(ge=19)] = Field(499, description="Random labellings of the selectivity's test.")
-    false_discovery_rate: float = Field(
-        0.05, gt=0, lt=1, description="Share of the units called important or selective that may be false."
-    )
-    duplicates: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.999, description="Correlation from which two units count as one."
-    )
-    seed: int = Field(0, ge=0, description="Seed of draws, bootstraps and the untrained networks.")
-
-
-class ChangeSettings(Settings):
-    """What changed from before to after each captured moment, against the quiet moments."""
-
-    explained: Annotated[int, Field(ge=2)] = Field(
-        64, description="Probe images whose saliency maps are compared, spread over the classes."
-    )
-    false_discovery_rate: float = Field(
-        0.05, gt=0, lt=1, description="Share of the units called changed that may be false."
-    )
-    seed: int = Field(0, ge=0, description="Seed of bootstraps and random exchanges.")
 
 
 class _Intervention(Settings):
@@ -211,6 +159,8 @@ Intervention = Annotated[
     Discriminator(_kind),
     BeforeValidator(_spelt_out),
 ]
+
+
 INTERVENTIONS = {
     model.model_fields["kind"].default: model
     for model in (Ablate, Prune, NoiseActivations, NoiseWeights, Patch, Interpolate)

@@ -13,14 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ontogeny.connectome.diagnose import diagnose_scatter
-from ontogeny.connectome.metrics import connectivity_r2
-from ontogeny.connectome.policy import Record
-from ontogeny.connectome.search_run import WEIGHTS_FORMAT
-from ontogeny.connectome.simulate import Activity
-from ontogeny.connectome.store import StoredFit, read_arrays
-from ontogeny.errors import OntogenyError
-from ontogeny.files import atomic
-from ontogeny.plotting.connectome import (
+from ontogeny.connectome.figures import (
     plot_activity,
     plot_connectivity,
     plot_embedding,
@@ -31,7 +24,14 @@ from ontogeny.plotting.connectome import (
     plot_scatter_through_training,
     plot_weights,
 )
-from ontogeny.plotting.exploration import plot_comparison
+from ontogeny.connectome.metrics import connectivity_r2
+from ontogeny.connectome.policy import Record
+from ontogeny.connectome.search_figures import plot_comparison
+from ontogeny.connectome.search_run import WEIGHTS_FORMAT
+from ontogeny.connectome.simulate import Activity
+from ontogeny.connectome.store import StoredFit, read_arrays
+from ontogeny.errors import OntogenyError
+from ontogeny.files import atomic
 from ontogeny.plotting.style import COLOURS, INK, MUTED, figure, save_figure
 from ontogeny.plotting.video import write_mp4
 

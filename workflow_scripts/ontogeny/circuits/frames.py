@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from ontogeny.circuits.figures import CircuitFrames, frames_from_ensemble
 from ontogeny.errors import unknown
-from ontogeny.plotting.circuits import CircuitFrames, frames_from_ensemble
 
 
 def frames_of_condition(

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.circuits.figures import ACTIVATION, CircuitFrames
 from ontogeny.files import write_text
-from ontogeny.plotting.circuits import ACTIVATION, CircuitFrames
 
 
 def write_circuit_page(frames: CircuitFrames, path: str | os.PathLike, note: str = "") -> Path:
@@ -32,7 +32,7 @@ def write_circuit_page(frames: CircuitFrames, path: str | os.PathLike, note: str
     for mark, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         data = data.replace(mark, escaped)
     parts = {"TITLE": html.escape(title), "NOTE": html.escape(note), "DATA": data}
-    template = resources.files("ontogeny.plotting").joinpath("circuit_page.html").read_text(encoding="utf-8")
+    template = resources.files("ontogeny.circuits").joinpath("page.html").read_text(encoding="utf-8")
     page = re.sub("@(TITLE|NOTE|DATA)@", lambda found: parts[found[1]], template)
     path = Path(path)
     write_text(path, page)

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from ontogeny.errors import unknown
 from ontogeny.files import disk_errors, read_table
 from ontogeny.jumps import jump_kinds
-from ontogeny.phase1 import Phase1, safe_name
-from ontogeny.plotting.phase1 import (
+from ontogeny.jumps.figures import (
     plot_agreement,
     plot_comparison,
     plot_convergence,
@@ -22,6 +21,7 @@ from ontogeny.plotting.phase1 import (
     plot_jump_kinds,
     plot_jump_overview,
 )
+from ontogeny.phase1 import Phase1, safe_name
 from ontogeny.plotting.style import MUTED, figure, save_figure
 
 Drawing = tuple[Figure, pd.DataFrame]

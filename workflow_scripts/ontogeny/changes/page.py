@@ -11,19 +11,18 @@ import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, StrictUndefined, Template
 
 from ontogeny.changes.compare import FAMILIES, ratios_of_run
 from ontogeny.files import write_text
 from ontogeny.jumps.plan import CapturePlan, Moment
 from ontogeny.phase1 import RUN_LEVEL, Phase1
+from ontogeny.plotting.templates import template
 
 ALPHA = 0.05
 MOST_FLIPS = 30
@@ -62,7 +61,7 @@ def write_run_page(
     path = Path(path)
     changes = tables["changes"].assign(layer=tables["changes"]["layer"].fillna(""))
     moments = [_moment(moment, changes, tables["flipped"]) for moment in _shown(plan.moments)]
-    page = _template("run_page.html").render(
+    page = template("ontogeny.changes", "page.html").render(
         title=title,
         run=config["run"],
         study=study,
@@ -88,16 +87,11 @@ def write_pages_index(path: str | os.PathLike, groups: Mapping[str, Iterable[tup
         for name, pages in ((name, list(pages)) for name, pages in groups.items())
         if pages
     ]
-    write_text(path, _template("pages_index.html").render(groups=listed))
+    write_text(path, template("ontogeny.changes", "pages_index.html").render(groups=listed))
     return path
 
 
 @cache
-def _template(name: str) -> Template:
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    return environment.from_string(resources.files("ontogeny.plotting").joinpath(name).read_text(encoding="utf-8"))
-
-
 def _link(page: Path, file: str | os.PathLike) -> str:
     """`file` relative to the folder of `page`, as a URL."""
     relative = os.path.relpath(file, page.parent).replace(os.sep, posixpath.sep)

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from ontogeny.config.base import Label, Name, Positive, Seeds, Settings, StudySettings, merge
-from ontogeny.config.sweep import RunSweep, StudySweep
+from ontogeny.settings import Label, Name, Positive, RunSweep, Seeds, Settings, StudySettings, StudySweep, merge
 
 Level = Annotated[float, Field(gt=0, le=1)]
 """A filling factor: the share of connections that are there."""

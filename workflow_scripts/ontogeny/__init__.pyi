@@ -1,0 +1,21 @@
+from .errors import OntogenyError
+from .jumps import detect_jumps
+from .models import detect_architecture, get_handler
+from .phase1 import read_phase1, write_phase1
+from .tracking import ActivationCapture, HighFrequencyTracker
+from .trajectory import Trajectory
+
+__version__: str
+
+__all__ = [
+    "__version__",
+    "ActivationCapture",
+    "HighFrequencyTracker",
+    "OntogenyError",
+    "Trajectory",
+    "detect_architecture",
+    "detect_jumps",
+    "get_handler",
+    "read_phase1",
+    "write_phase1",
+]

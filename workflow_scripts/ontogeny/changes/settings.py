@@ -1,0 +1,21 @@
+"""Settings of what changed at the captured moments."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ontogeny.settings import Settings
+
+
+class ChangeSettings(Settings):
+    """What changed from before to after each captured moment, against the quiet moments."""
+
+    explained: Annotated[int, Field(ge=2)] = Field(
+        64, description="Probe images whose saliency maps are compared, spread over the classes."
+    )
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="Share of the units called changed that may be false."
+    )
+    seed: int = Field(0, ge=0, description="Seed of bootstraps and random exchanges.")

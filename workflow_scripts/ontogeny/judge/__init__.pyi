@@ -1,0 +1,50 @@
+from .attribution import (
+    DeletionCurve,
+    TokenAttribution,
+    attribute_tokens,
+    deletion_curve,
+    mean_embedding,
+    occlude_tokens,
+)
+from .circuits import Faithfulness, Graph, circuit_graph, edge_scores, faithfulness, random_subgraph, run_subgraphs
+from .layers import last_residuals, layer_activations, layer_probes, performance
+from .mechanism import MechanismBench, trace_mechanism
+from .network import untrained_like
+from .neurons import ablate_neurons, neuron_activations, neuron_map
+from .pairs import Pairs, minimal_pairs
+from .patching import Patching, patch_pairs, share_restored
+from .record import evolution, read_record, read_records
+
+__all__ = [
+    "DeletionCurve",
+    "Faithfulness",
+    "Graph",
+    "MechanismBench",
+    "Pairs",
+    "Patching",
+    "TokenAttribution",
+    "ablate_neurons",
+    "attribute_tokens",
+    "circuit_graph",
+    "deletion_curve",
+    "edge_scores",
+    "evolution",
+    "faithfulness",
+    "last_residuals",
+    "layer_activations",
+    "layer_probes",
+    "mean_embedding",
+    "minimal_pairs",
+    "neuron_activations",
+    "neuron_map",
+    "occlude_tokens",
+    "patch_pairs",
+    "performance",
+    "random_subgraph",
+    "read_record",
+    "read_records",
+    "run_subgraphs",
+    "share_restored",
+    "trace_mechanism",
+    "untrained_like",
+]

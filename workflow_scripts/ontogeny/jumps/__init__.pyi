@@ -1,0 +1,55 @@
+from .agreement import detector_agreement, match_events
+from .calibration import FalseAlarms, adjusted_p_values, surrogate_p_values
+from .characterise import JumpKinds, characterise_jumps, jump_kinds, phase_table
+from .comparison import compare_groups, holm, jump_rates, mixed_model, searched_series
+from .convergence import Convergence, Settling, layer_convergence, settling
+from .critical_periods import CriticalPeriods, LossRelation, find_critical_periods, loss_relation
+from .detection import detect_jumps
+from .detectors import DETECTORS, Detector, z_score_flags
+from .events import NOISE_FLOOR, Detection, Jump
+from .plan import CapturePlan, Moment, plan_captures, read_plan, write_plan
+from .report import JumpReport, find_jumps, read_jumps, write_jumps
+from .validity import false_alarm_rate, run_battery
+
+__all__ = [
+    "CapturePlan",
+    "Convergence",
+    "CriticalPeriods",
+    "DETECTORS",
+    "Detection",
+    "Detector",
+    "FalseAlarms",
+    "Jump",
+    "JumpKinds",
+    "JumpReport",
+    "LossRelation",
+    "Moment",
+    "NOISE_FLOOR",
+    "Settling",
+    "adjusted_p_values",
+    "characterise_jumps",
+    "compare_groups",
+    "detect_jumps",
+    "detector_agreement",
+    "false_alarm_rate",
+    "find_critical_periods",
+    "find_jumps",
+    "holm",
+    "jump_kinds",
+    "jump_rates",
+    "layer_convergence",
+    "loss_relation",
+    "match_events",
+    "mixed_model",
+    "phase_table",
+    "plan_captures",
+    "read_jumps",
+    "read_plan",
+    "run_battery",
+    "searched_series",
+    "settling",
+    "surrogate_p_values",
+    "write_jumps",
+    "write_plan",
+    "z_score_flags",
+]

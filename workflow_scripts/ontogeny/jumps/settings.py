@@ -1,0 +1,54 @@
+"""Settings of jump detection, of its validity, and of the moments that are captured."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ontogeny.settings import Positive, Settings
+
+
+class JumpSettings(Settings):
+    """When a change in a metric counts as a jump."""
+
+    detector: Literal["step", "z_score", "gradient", "pelt", "likelihood_ratio"] = Field(
+        "step", description="Detector (see `ontogeny validity`)."
+    )
+    threshold: float | None = Field(
+        None, gt=0, description="Score above which the detector fires; its calibrated default, if not given."
+    )
+    noise_floor: float = Field(1e-6, ge=1e-6, lt=1, description="Relative change below which nothing is a jump.")
+    metrics: list[str] | None = Field(
+        None, min_length=1, description="Metrics to search; all that were measured, if not given."
+    )
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="Among the jumps of a run called believable, the share that may be false."
+    )
+
+    @model_validator(mode="after")
+    def _threshold_of_detector(self) -> JumpSettings:
+        if self.threshold is not None and self.detector in ("pelt", "likelihood_ratio"):
+            raise ValueError(
+                f"detector {self.detector} has no threshold; leave it out, or take step, z_score or gradient"
+            )
+        return self
+
+
+class ValiditySettings(Settings):
+    """The battery of nulls and planted changes that measures detectors (target `validity`)."""
+
+    detectors: list[str] = Field(
+        ["step", "z_score"], min_length=1, description="Detectors by name, or as `module:function` of your own."
+    )
+    repeats: Positive = Field(50, description="Series of each kind and length.")
+    seed: int = Field(0, ge=0, description="Seed of the random series.")
+
+
+class CaptureSettings(Settings):
+    """Which moments are looked at closely."""
+
+    strongest: int = Field(3, ge=0, le=1000, description="Jumps of a run that are captured, strongest first.")
+    controls: int = Field(2, ge=0, le=1000, description="Quiet moments captured for comparison.")
+    window: Positive = Field(10, description="Steps from `before` to the jump and from the jump to `after`.")
+    dtype: Literal["float16", "float32"] = Field("float32", description="Precision of the activations on disk.")

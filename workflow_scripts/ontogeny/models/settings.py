@@ -1,0 +1,97 @@
+"""Settings of the networks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from ontogeny.settings import Positive, Settings
+
+ModelName = Literal[
+    "mlp",
+    "mlp_shallow_2",
+    "mlp_medium_5",
+    "mlp_deep_10",
+    "mlp_verydeep_15",
+    "mlp_narrow",
+    "mlp_medium",
+    "mlp_wide",
+    "mlp_verywide",
+    "cnn_shallow",
+    "cnn_medium",
+    "cnn_deep",
+    "resnet_small",
+    "transformer_shallow",
+    "transformer_medium",
+    "transformer_deep",
+    "transformer_narrow",
+    "vit",
+    "vit_tiny",
+]
+
+
+class ModelSettings(Settings):
+    """The network. A bare name stands for `{name: ...}`; the other keys replace that model's own defaults."""
+
+    name: ModelName = Field("mlp", description="One of the networks of `ontogeny.models`.")
+    hidden: list[Positive] | None = Field(None, description="Widths of the hidden layers (MLP).")
+    channels: list[Positive] | None = Field(None, description="Channels of the convolutions (CNN).")
+    width: Positive | None = Field(None, description="Model width (Transformer, ViT).")
+    depth: Positive | None = Field(None, description="Number of blocks (Transformer, ViT).")
+    heads: Positive | None = Field(None, description="Attention heads a block (Transformer, ViT).")
+    feedforward: Positive | None = Field(None, description="Width of the feed-forward layers (Transformer, ViT).")
+    patch: Positive | None = Field(None, description="Side of a patch in pixels (ViT).")
+    tokens: Positive | None = Field(
+        None,
+        description="Pieces that the flattened image is cut into (Transformer; 16 as published); rows, if not given.",
+    )
+    dropout: float | None = Field(None, ge=0, lt=1, description="Dropout probability.")
+    activation: Literal["relu", "gelu", "tanh", "leaky_relu"] | None = Field(None, description="Nonlinearity.")
+
+    def overrides(self) -> dict[str, Any]:
+        """The keys that were given, besides the name."""
+        return {key: value for key, value in self.model_dump(exclude={"name"}).items() if value is not None}
+
+
+class GateModelSettings(Settings):
+    """A small MLP whose circuits can be enumerated."""
+
+    hidden: list[Positive] = Field([3, 3], min_length=1, description="Widths of the hidden layers.")
+    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = Field("leaky_relu", description="Nonlinearity.")
+    dropout_rate: float = Field(0.0, ge=0, lt=1, description="Dropout probability of hidden neurons.")
+
+
+class JudgeModelSettings(Settings):
+    """The judge. A bare name stands for `{name: ...}`."""
+
+    name: str = Field(
+        "embedded",
+        min_length=1,
+        description="`embedded`, a small decoder that is pretrained on the training prompts first; or a checkpoint, "
+        "by its folder or its name on the Hugging Face hub.",
+    )
+    vocabulary: int = Field(2048, ge=300, description="Most tokens of the tokenizer (embedded).")
+    width: Positive = Field(112, description="Model width (embedded).")
+    layers: Positive = Field(6, description="Layers (embedded).")
+    heads: Positive = Field(4, description="Attention heads a layer (embedded).")
+    feedforward: Positive = Field(288, description="Width of the feed-forward layers (embedded).")
+    pretrain_steps: int = Field(300, ge=0, description="Steps of next-token prediction before fine-tuning (embedded).")
+    pretrain_batch_size: Positive = Field(32, description="Prompts a step of pretraining (embedded).")
+    pretrain_learning_rate: float = Field(2e-3, gt=0, le=100, description="Learning rate of pretraining (embedded).")
+    pretrain_seed: int = Field(0, ge=0, lt=2**31, description="Seed of the initial weights and of pretraining.")
+    frozen_layers: int = Field(1, ge=0, description="First layers that, with the embeddings, are not trained; 0: none.")
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="Precision of the backbone.")
+    gradient_checkpointing: bool = Field(False, description="Compute activations again in the backward pass.")
+    device_map: str | None = Field(
+        None, description="Placement of a large backbone, such as `auto` (needs the package accelerate)."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> JudgeModelSettings:
+        if self.name == "embedded":
+            if self.width % (2 * self.heads):
+                raise ValueError(f"width is {self.width}; it should be a multiple of twice heads, {2 * self.heads}")
+            if self.frozen_layers > self.layers:
+                raise ValueError(f"frozen_layers is {self.frozen_layers}, but there are only {self.layers} layers")
+        return self

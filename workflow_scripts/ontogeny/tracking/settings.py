@@ -1,0 +1,45 @@
+"""Settings of what is measured while a network trains."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ontogeny.settings import Positive, Settings
+
+Metric = Literal[
+    "stable_rank", "participation_ratio", "participation_ratio_covariance", "cumulative_90", "nuclear_norm_ratio"
+]
+
+
+class TrackingSettings(Settings):
+    """What is measured while the network trains, and how often."""
+
+    every: Positive = Field(1, description="Steps between measurements.")
+    metrics: list[Metric] = Field(
+        ["stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_ratio"],
+        min_length=1,
+        description="Dimensionality metrics of every monitored layer's activations.",
+    )
+    source: Literal["probe", "batch"] = Field(
+        "probe", description="Measured on the fixed probe batch in eval mode, or on the live batch."
+    )
+    rows: Literal["auto", "samples", "positions", "pooled"] = Field(
+        "auto",
+        description="What a row of a layer's activation matrix is, where a layer has positions (pixels, tokens).",
+    )
+    centre: bool = Field(False, description="Subtract each column's mean first.")
+    layers: list[str] | None = Field(
+        None, min_length=1, description="Layers to monitor, by display name or module path; all, if not given."
+    )
+
+
+class JudgeTrackingSettings(TrackingSettings):
+    """What is measured while a judge trains; by default the residual stream and the MLP output of every layer, at the
+    token that it classifies at."""
+
+    every: Positive = Field(2, description="Steps between measurements.")
+    centre: bool = Field(
+        True, description="Subtract each column's mean first; it dominates, since every prompt ends in the same token."
+    )
