@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ontogeny.errors import OntogenyError
+from ontogeny.renamed import COLUMNS
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -336,15 +337,22 @@ def write_csv(path: str | os.PathLike, frame: Any) -> None:
 
 
 def read_table(path: str | os.PathLike) -> Any:
-    """A CSV or TSV file as a pandas DataFrame. Raises OntogenyError that names the file if it is not one."""
+    """A CSV or TSV file as a pandas DataFrame.
+
+    Raises OntogenyError that names the file if it is not one, or has a column by a name that it had before.
+    """
     import pandas as pd
 
     try:
-        return pd.read_csv(path, sep="\t" if str(path).endswith(".tsv") else ",", float_precision="round_trip")
+        table = pd.read_csv(path, sep="\t" if str(path).endswith(".tsv") else ",", float_precision="round_trip")
     except FileNotFoundError:
         raise OntogenyError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
         raise OntogenyError(f"{path} is not a table that can be read: {str(error).splitlines()[0]}") from None
+    for old in COLUMNS.keys() & set(table.columns):
+        if COLUMNS[old] not in table.columns:
+            raise OntogenyError(f"{path}: the column {old} is now called {COLUMNS[old]}; make the file again")
+    return table
 
 
 def read_tables(paths: Any) -> Any:

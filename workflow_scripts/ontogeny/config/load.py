@@ -21,6 +21,7 @@ from ontogeny.connectome.settings import ConnectomeRunSettings
 from ontogeny.errors import OntogenyError, nearest
 from ontogeny.files import read_text
 from ontogeny.interventions.settings import INTERVENTIONS
+from ontogeny.renamed import KEYS
 from ontogeny.settings import Sweep
 
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -407,6 +408,9 @@ def _sentence(
 def _reason(item: dict[str, Any], loc: Path_, known: list[str]) -> str:
     key, given, context = _dotted(loc), item["input"], item.get("ctx", {})
     if item["type"] == "extra_forbidden":
+        renamed = KEYS.get(str(item["loc"][-1]))
+        if renamed in known:
+            return f"{key} is now called {renamed}; write {renamed}"
         guess = nearest(str(item["loc"][-1]), known)
         hint = f"did you mean '{guess}'? " if guess else ""
         return f"unknown key '{key}': {hint}Known here: {', '.join(known)}"

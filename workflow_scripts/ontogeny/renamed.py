@@ -1,0 +1,9 @@
+"""Names that settings and columns of results had before, so that a person who still has them is told the new one."""
+
+from __future__ import annotations
+
+KEYS: dict[str, str] = {}
+"""Keys of `config.yaml`: old name to new name."""
+
+COLUMNS: dict[str, str] = {}
+"""Columns of tables in `results`: old name to new name."""
