@@ -1,8 +1,8 @@
 """Draw what the units of a run are worth, what they answer to, and which do no work."""
 
 from ontogeny.files import read_table
+from ontogeny.neurons.figures import plot_importance_of_run, plot_selectivity_of_run
 from ontogeny.pipeline import job
-from ontogeny.plotting.inside import plot_importance_of_run, plot_selectivity_of_run
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):

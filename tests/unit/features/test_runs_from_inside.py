@@ -9,18 +9,15 @@ from ontogeny.activations.networks import places, spread_over_classes
 from ontogeny.config import load_config
 from ontogeny.config.load import runs_of
 from ontogeny.errors import OntogenyError
+from ontogeny.features.figures import draw_features
 from ontogeny.features.run import features_of_run, rollout_picture
 from ontogeny.interventions import intervention_settings
+from ontogeny.interventions.figures import draw_interventions
 from ontogeny.interventions.moments import interventions_of_run
 from ontogeny.interventions.settings import INTERVENTIONS, default_interventions
 from ontogeny.jumps.plan import Moment
+from ontogeny.neurons.figures import plot_importance_of_run, plot_selectivity_of_run
 from ontogeny.neurons.importance_run import importance_of_run
-from ontogeny.plotting.inside import (
-    draw_features,
-    draw_interventions,
-    plot_importance_of_run,
-    plot_selectivity_of_run,
-)
 from ontogeny.training.loop import train
 from ontogeny.trajectory import Trajectory
 

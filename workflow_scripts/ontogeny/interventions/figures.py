@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ontogeny.errors import OntogenyError
-from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure
+from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure, save_figures
 
 _UNITS = {"loss": "loss (nats)", "accuracy": "accuracy"}
 
@@ -167,4 +168,75 @@ def plot_ablation(table: pd.DataFrame) -> Figure:
     axes.grid(False, axis="y")
     axes.set_xlabel("accuracy with the layer ablated (dotted: intact)")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return fig
+
+
+def draw_interventions(table: pd.DataFrame, folder: str | os.PathLike, title: str) -> None:
+    """Write a figure for every kind of intervention in `table` (of `interventions_of_run`) into `folder`."""
+    drawn: dict[str, tuple[Figure, pd.DataFrame]] = {}
+    for kind, part in table.groupby("intervention", sort=False):
+        if kind == "ablate":
+            for entry, each in part.groupby("entry"):
+                whole = each["unit"].isna().all() if "unit" in each else True
+                if whole:
+                    drawn[f"ablation {entry}"] = plot_layers_ablated(each), each
+        elif kind == "prune":
+            drawn["pruning"] = plot_pruning(part), part
+        elif kind in ("noise_activations", "noise_weights"):
+            drawn[f"noise in {kind.removeprefix('noise_')}"] = plot_noise(part), part
+        elif kind == "patch":
+            for (what, jump), each in part.groupby(["what", "jump"], dropna=False, sort=False):
+                for name, figure_, rows in _patches(each, jump):
+                    drawn[f"patching {what} {name}"] = figure_, rows
+        elif kind == "interpolate":
+            fig = plot_interpolation(_lines(part))
+            fig.axes[0].get_legend().remove()
+            fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+            drawn["interpolation"] = fig, part
+    for fig, _ in drawn.values():
+        fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    save_figures(drawn, folder)
+
+
+def _patches(part: pd.DataFrame, jump: float) -> list[tuple[str, Figure, pd.DataFrame]]:
+    """A figure for every pair of moments of one jump (or of none), with its quiet control."""
+    found = []
+    quiet = part[(part["control"] == "quiet") & (part["setting"] != "shuffled")].assign(setting="control")
+    own = part[(part["control"] != "quiet") & ~part["moment"].isin(quiet["moment"])]
+    for (source, target), rows in own.groupby(["source", "moment"], sort=False):
+        fig = plot_patching(pd.concat([rows, quiet], ignore_index=True))
+        fig.axes[0].set_title(f"{source}\n→ {target}", fontsize=8)
+        name = f"jump {int(jump)}" if pd.notna(jump) else f"{source} to {target}"
+        found.append((name, fig, pd.concat([rows, quiet], ignore_index=True)))
+    return found
+
+
+def _lines(part: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {
+        f"{source} to {target}" if control == "none" else f"quiet: {source} to {target}": rows
+        for (control, source, target), rows in part.groupby(["control", "source", "moment"], sort=False)
+    }
+
+
+def plot_layers_ablated(table: pd.DataFrame) -> Figure:
+    """Whole layers ablated, and how many matter: at each moment (the start is untrained), and under shuffled labels.
+
+    A layer matters if the interval of the change of accuracy lies below zero.
+    """
+    own = table[table["control"] == "none"]
+    fig = plot_ablation(own)
+    accuracy = table[table["metric"] == "accuracy"]
+    matter = {
+        key: f"{int((part['change_high'] < 0).sum())} of {len(part)} layers matter"
+        for key, part in accuracy.groupby(["control", "moment"], sort=False)
+    }
+    axes = fig.axes[0]
+    handles, names = axes.get_legend_handles_labels()
+    names = [f"{name}: {matter['none', name]}" for name in names]
+    for (control, _), said in matter.items():
+        if control != "none":
+            handles.append(axes.plot([], [], " ")[0])
+            names.append(f"{control}: {said}")
+    axes.legend(handles, names, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    fig.set_size_inches(8.6, fig.get_figheight())
     return fig

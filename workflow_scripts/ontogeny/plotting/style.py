@@ -7,7 +7,7 @@ fixes all metadata, so that the same data give the same file.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ontogeny.files import atomic, write_csv
+from ontogeny.files import atomic, disk_errors, write_csv
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5C99", "#5F5F5F", "#B8A400", "#000000")
 """Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), in the order of use, with three additions."""
@@ -112,6 +112,16 @@ def save_figure(
         written.append(target)
     plt.close(fig)
     return written
+
+
+def save_figures(
+    drawn: Mapping[str, tuple[Figure, Any]], folder: str | os.PathLike, formats: Sequence[str] = ("png", "pdf")
+) -> None:
+    """Write figures by name into `folder`, made if need be, each with the table that it shows (`save_figure`)."""
+    with disk_errors(folder):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, (fig, table) in drawn.items():
+        save_figure(fig, Path(folder) / f"{name.replace(' ', '_')}.png", table, formats)
 
 
 def panel_letter(axes: Axes, letter: str) -> None:
