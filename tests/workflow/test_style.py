@@ -15,6 +15,8 @@ RULES = ["Snakefile", *(f"rules/{path.name}" for path in sorted((ROOT / "rules")
     [
         ["ruff", "check", "--no-cache", "."],
         ["ruff", "format", "--no-cache", "--check", "."],
+        ["mypy"],
+        ["lint-imports", "--no-cache"],
         ["snakefmt", "--check", *RULES],
         ["snakemake", "--lint"],
         ["snakemake", "--lint", "--configfile", "tests/configs/smoke.yaml"],
