@@ -1,0 +1,326 @@
+"""Intervals, resampling tests and the adjustment of p-values, each under one name, over scipy and statsmodels.
+
+`confidence` is the coverage of an interval, such as 0.95. `n_resamples` counts random draws, of bootstrap samples, of
+signs or of orders. `seed` is a number, a sequence of numbers, or a generator, which goes on where it stands. What
+cannot be computed from too few values is NaN. The libraries are imported on use, so importing this module is free.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ontogeny.errors import OntogenyError, unknown
+
+Floats = NDArray[np.float64]
+Seed = int | Sequence[int] | np.random.Generator
+Alternative = Literal["two-sided", "greater", "less"]
+
+CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}
+"""Adjustments of p-values, as `adjust` takes them, and their names."""
+
+_MOST_WAYS = 20_000
+_LEAST_RESAMPLES = 100
+_TIE = 1e-12
+
+
+class MeanInterval(NamedTuple):
+    """A mean and the ends of its interval, arrays of one shape."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+def student_interval(values: ArrayLike, confidence: float = 0.95, axis: int = 0) -> MeanInterval:
+    """Mean along `axis` with Student's interval; the ends are NaN for fewer than two values. Source: Student (1908)."""
+    _check_confidence(confidence)
+    from scipy.stats import t
+
+    data = np.asarray(values, dtype=np.float64)
+    count = data.shape[axis]
+    if not count:
+        nothing = np.full(np.delete(data.shape, axis), np.nan)
+        return MeanInterval(nothing, nothing, nothing)
+    mean = data.mean(axis=axis)
+    if count < 2:
+        return MeanInterval(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
+    half = t.ppf(0.5 + confidence / 2, count - 1) * data.std(axis=axis, ddof=1) / np.sqrt(count)
+    return MeanInterval(mean, mean - half, mean + half)
+
+
+def proportion_interval(
+    hits: ArrayLike, total: ArrayLike, confidence: float = 0.95, method: Literal["wilson", "exact"] = "wilson"
+) -> tuple[Floats, Floats]:
+    """Interval of a share, `hits` of `total`, elementwise; from 0 to 1 where nothing was seen.
+
+    method: "wilson", the score interval (Wilson 1927, J. Am. Stat. Assoc. 22), or "exact" (Clopper and Pearson 1934,
+    Biometrika 26), which covers at least `confidence` and is wider.
+    """
+    _check_confidence(confidence)
+    if method not in ("wilson", "exact"):
+        raise unknown("method", method, ["wilson", "exact"])
+    from statsmodels.stats.proportion import proportion_confint
+
+    successes, trials = np.broadcast_arrays(np.asarray(hits), np.asarray(total))
+    if ((successes < 0) | (successes > trials)).any():
+        raise OntogenyError("a share is of more hits than trials, or of fewer than none: give 0 <= hits <= total")
+    low, high = proportion_confint(
+        successes, np.maximum(trials, 1), 1 - confidence, method="beta" if method == "exact" else "wilson"
+    )
+    seen = trials > 0
+    return np.where(seen, np.maximum(low, 0.0), 0.0), np.where(seen, np.minimum(high, 1.0), 1.0)
+
+
+def percentile_interval(drawn: ArrayLike, confidence: float = 0.95, axis: int = 0) -> tuple[Floats, Floats]:
+    """Ends of the middle `confidence` of resampled statistics along `axis` (Efron and Tibshirani 1993, ch. 13)."""
+    _check_confidence(confidence)
+    low, high = np.quantile(np.asarray(drawn, np.float64), [(1 - confidence) / 2, (1 + confidence) / 2], axis=axis)
+    return low, high
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    statistic: Callable[..., Any] = np.mean,
+    confidence: float = 0.95,
+    n_resamples: int = 9999,
+    seed: Seed = 0,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a statistic of `values`, (n,); NaN for fewer than two.
+
+    `statistic` takes resamples, (n_resamples, n), and `axis`, as NumPy's do.
+    """
+    data = np.asarray(values)
+    if len(data) < 2:
+        return math.nan, math.nan
+    rows = np.random.default_rng(seed).integers(len(data), size=(n_resamples, len(data)))
+    low, high = percentile_interval(statistic(data[rows], axis=-1), confidence)
+    return float(low), float(high)
+
+
+def bootstrap_weights(samples: int, n_resamples: int, seed: Seed = 0) -> Floats:
+    """Weights of `n_resamples` bootstrap samples, (n_resamples, samples); every row sums to 1."""
+    if n_resamples < _LEAST_RESAMPLES:
+        raise OntogenyError(
+            f"{n_resamples} bootstrap samples are too few for an interval: ask for at least {_LEAST_RESAMPLES}"
+        )
+    drawn = np.random.default_rng(seed).integers(samples, size=(n_resamples, samples))
+    drawn += samples * np.arange(n_resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=n_resamples * samples).reshape(n_resamples, samples)
+    return counts / samples
+
+
+def bootstrap_mean(values: ArrayLike, weights: Floats, confidence: float = 0.95) -> MeanInterval:
+    """Means over the last axis with percentile bootstrap intervals, all from the same resamples.
+
+    values (..., samples); weights (n_resamples, samples) of `bootstrap_weights`. Equal values have an interval of no
+    width.
+    """
+    _check_confidence(confidence)
+    data = np.asarray(values, dtype=np.float64)
+    mean = data.mean(-1)
+    constant = data.max(-1) == data.min(-1)
+    drawn = np.sort((data - mean[..., None]) @ weights.T, axis=-1)
+    low, high = (_quantile_of_sorted(drawn, share) for share in ((1 - confidence) / 2, (1 + confidence) / 2))
+    mean = np.where(constant, data[..., 0], mean)
+    return MeanInterval(mean, np.where(constant, mean, mean + low), np.where(constant, mean, mean + high))
+
+
+def resampling_p_value(observed: float, null: ArrayLike, alternative: Alternative = "greater") -> float:
+    """p-value of `observed` among draws under the null hypothesis, itself counted as one, so never 0.
+
+    "two-sided" compares sizes: the null must lie around 0. Source: Phipson and Smyth (2010), Stat. Appl. Genet. Mol.
+    Biol. 9(1).
+    """
+    drawn = np.asarray(null, dtype=np.float64)
+    if np.isnan(observed) or not drawn.size:
+        return math.nan
+    drawn, observed = _turned(drawn, np.float64(observed), alternative)
+    slack = _TIE * max(abs(float(observed)), float(np.abs(drawn).max()))
+    return (1 + int((drawn >= observed - slack).sum())) / (1 + drawn.size)
+
+
+def sign_flip_test(
+    differences: ArrayLike,
+    alternative: Alternative = "two-sided",
+    n_resamples: int = 9999,
+    seed: Seed = 0,
+    signs: NDArray[Any] | None = None,
+) -> Any:
+    """p-value of the mean of paired differences, (..., n), under the null that the sign of each is a coin.
+
+    All 2^n ways are gone through up to 14 pairs, and the p-value is exact; beyond, `n_resamples` are drawn, the same
+    for every row. It cannot be below 2^(1-n) (two-sided). NaN where there are no differences or one is not finite.
+    signs: ways to go through instead, drawn by the caller, (ways, n). Source: Edgington and Onghena (2007),
+    Randomization Tests, ch. 5.
+    """
+    data = np.asarray(differences)
+    data = data if data.dtype == np.float32 else data.astype(np.float64)
+    count = data.shape[-1]
+    if not count:
+        return np.full(data.shape[:-1], np.nan)[()]
+    exact = signs is None and 2**count <= _MOST_WAYS
+    if exact:
+        signs = np.array(list(product((1.0, -1.0), repeat=count)))
+    elif signs is None:
+        signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_resamples, count))
+    sums, observed = _turned(data @ signs.T, data.sum(axis=-1), alternative)
+    slack = (_TIE if data.dtype == np.float64 else 1e-6) * np.abs(data).sum(axis=-1)
+    reached = (sums >= (observed - slack)[..., None]).sum(axis=-1)
+    p_value = reached / len(signs) if exact else (1 + reached) / (1 + len(signs))
+    return np.where(np.isfinite(data).all(axis=-1), p_value, np.nan)[()]
+
+
+class PermutationTest(NamedTuple):
+    """p-value of a permutation test, and the smallest that it could have given."""
+
+    p_value: float
+    least: float
+
+
+def permutation_test(
+    first: ArrayLike,
+    second: ArrayLike,
+    statistic: Callable[[Floats, NDArray[np.bool_]], Floats] | None = None,
+    n_resamples: int = 9999,
+    seed: Seed = 0,
+) -> PermutationTest:
+    """Two-sided test that two groups of values, (n,) and (m,), differ, by exchanging members between them.
+
+    All ways are gone through where there are at most 20,000, and the p-value is exact; otherwise `n_resamples` are
+    drawn. `statistic(values, chosen)` gives one number for every row of `chosen`, (ways, n + m), which marks the first
+    group; None is Welch's t. Source: Janssen (1997), Stat. Probab. Lett. 36(1), for Welch's t.
+    """
+    one, two = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if min(len(one), len(two)) < 2:
+        return PermutationTest(math.nan, math.nan)
+    compare = welch_t if statistic is None else statistic
+    both, n = np.concatenate([one, two]), len(one)
+    observed = abs(float(compare(both, (np.arange(len(both)) < n)[None])[0])) * (1 - 1e-9)
+    ways = math.comb(len(both), n)
+    if ways <= _MOST_WAYS:
+        chosen = np.zeros((ways, len(both)), bool)
+        for row, index in zip(chosen, combinations(range(len(both)), n), strict=True):
+            row[list(index)] = True
+        reached = float((np.abs(compare(both, chosen)) >= observed).mean())
+        return PermutationTest(reached, (2 if len(one) == len(two) else 1) / ways)
+    order = np.random.default_rng(seed).permuted(np.tile(np.arange(len(both)), (n_resamples, 1)), axis=1)
+    null = np.abs(compare(both, order < n))
+    return PermutationTest((1 + int((null >= observed).sum())) / (1 + n_resamples), 1 / (1 + n_resamples))
+
+
+def welch_t(values: Floats, chosen: NDArray[np.bool_]) -> Floats:
+    """Welch's t for every row of `chosen`, which marks the first group; 0 where nothing varies and means agree."""
+    n = chosen.sum(axis=1)
+    m = chosen.shape[1] - n
+    centred = values - values.mean()
+    sum_a, square_a = chosen @ centred, chosen @ centred**2
+    sum_b, square_b = -sum_a + centred.sum(), (centred**2).sum() - square_a
+    spread_a = np.maximum(square_a - sum_a**2 / n, 0) / (n - 1) / n
+    spread_b = np.maximum(square_b - sum_b**2 / m, 0) / (m - 1) / m
+    floor = 1e-12 * max(float(centred.std()), 1e-300)
+    return (sum_a / n - sum_b / m) / np.maximum(np.sqrt(spread_a + spread_b), floor)
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """Adjusted p-values, NaN where there was nothing to test; how many tests counted, and how many could not be made.
+
+    `str()` says it in words, for a caption or a note.
+    """
+
+    p_values: Floats
+    tests: int
+    untestable: int
+    method: str
+
+    def __str__(self) -> str:
+        words = f"{CORRECTIONS[self.method]} over {self.tests} test{'' if self.tests == 1 else 's'}"
+        return f"{words}; {self.untestable} could not be tested and were left out" if self.untestable else words
+
+
+def adjust(
+    p_values: Iterable[float], method: Literal["holm", "bh", "by"] = "holm", tests: int | None = None
+) -> Adjustment:
+    """p-values adjusted for their number.
+
+    A NaN stands for a test that could not be made: it stays NaN, is not counted among the tests, and is counted as
+    untestable. (statsmodels' `multipletests` counts it as a test under Holm, and under Benjamini and Hochberg makes
+    every p-value NaN.)
+
+    method: "holm", which keeps the chance of any false rejection (Holm 1979, Scand. J. Stat. 6); "bh", the false
+    discovery rate of tests that are independent or positively dependent (Benjamini and Hochberg 1995, J. R. Stat. Soc.
+    B 57); "by", that rate under any dependence (Benjamini and Yekutieli 2001, Ann. Stat. 29).
+    tests: number of tests made, if more than are given; those left out count as p = 1.
+
+    Raises OntogenyError for numbers outside 0 to 1.
+    """
+    if method not in CORRECTIONS:
+        raise unknown("method", method, CORRECTIONS)
+    values = np.array(p_values if isinstance(p_values, np.ndarray) else list(p_values), dtype=np.float64)
+    known = ~np.isnan(values)
+    found = values[known]
+    if ((found < 0) | (found > 1)).any():
+        wrong = found[(found < 0) | (found > 1)][0]
+        raise OntogenyError(f"{wrong} is not a p-value: they lie between 0 and 1, and NaN stands for one not tested")
+    more = max((tests or 0) - len(found), 0)
+    adjusted = np.full(values.shape, np.nan)
+    if len(found):
+        adjusted[known] = _adjusted(np.concatenate([found, np.ones(more)]), method)[: len(found)]
+    return Adjustment(adjusted, len(found) + more, int((~known).sum()), method)
+
+
+def _adjusted(p_values: Floats, method: str) -> Floats:
+    if method != "holm":
+        from scipy.stats import false_discovery_control
+
+        return np.asarray(false_discovery_control(p_values, method=method))
+    from statsmodels.stats.multitest import multipletests
+
+    return np.asarray(multipletests(p_values, method="holm")[1])
+
+
+def _turned(drawn: NDArray[Any], observed: Any, alternative: Alternative) -> tuple[NDArray[Any], Any]:
+    """Both so that "as extreme" is "at least as large"."""
+    if alternative == "two-sided":
+        return np.abs(drawn), np.abs(observed)
+    if alternative not in ("greater", "less"):
+        raise unknown("alternative", alternative, ["two-sided", "greater", "less"])
+    return (drawn, observed) if alternative == "greater" else (-drawn, -observed)
+
+
+def _quantile_of_sorted(values: Floats, share: float) -> Floats:
+    place = share * (values.shape[-1] - 1)
+    below = int(place)
+    above = min(below + 1, values.shape[-1] - 1)
+    return np.asarray(values[..., below] + (place - below) * (values[..., above] - values[..., below]))
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise OntogenyError(f"the confidence of an interval is {confidence}: give a number between 0 and 1, as 0.95")
+
+
+__all__ = [
+    "CORRECTIONS",
+    "Adjustment",
+    "MeanInterval",
+    "PermutationTest",
+    "adjust",
+    "bootstrap_interval",
+    "bootstrap_mean",
+    "bootstrap_weights",
+    "percentile_interval",
+    "permutation_test",
+    "proportion_interval",
+    "resampling_p_value",
+    "sign_flip_test",
+    "student_interval",
+    "welch_t",
+]
