@@ -71,6 +71,12 @@ def test_bootstrap_intervals_of_both_kinds_agree_with_each_other_and_with_scipy(
     np.testing.assert_allclose(percentile_interval(np.arange(101), 0.9), (5, 95))
 
 
+def test_bootstrap_covers_the_truth():
+    values = np.random.default_rng(0).exponential(size=(400, 60))
+    _, low, high = bootstrap_mean(values, bootstrap_weights(60, 1000), 0.9)
+    assert 0.83 < ((low <= 1) & (high >= 1)).mean() < 0.95
+
+
 def test_equal_values_have_an_interval_of_no_width():
     mean, low, high = bootstrap_mean(np.full(7, 0.1), bootstrap_weights(7, 100))
     assert mean == low == high == 0.1

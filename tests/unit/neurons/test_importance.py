@@ -191,17 +191,6 @@ def test_intervals_are_paired_and_the_seed_decides(trained, digits):
     np.testing.assert_allclose(zero["loss_change"], whole["loss_change"], atol=1e-7)
 
 
-def test_bootstrap_covers_the_truth():
-    from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
-
-    rng = np.random.default_rng(0)
-    values = rng.exponential(size=(400, 60))
-    _, low, high = mean_interval(values, bootstrap_weights(60, 1000, 0), 0.9)
-    assert 0.83 < ((low <= 1) & (high >= 1)).mean() < 0.95
-    direct = scipy.stats.bootstrap((values[0],), np.mean, confidence_level=0.9, method="percentile", rng=rng)
-    assert [low[0], high[0]] == pytest.approx(list(direct.confidence_interval), abs=0.04)
-
-
 def test_gradient_importance_against_captum(trained, digits):
     x, y = digits[0][1400:1500], digits[1][1400:1500]
     found = gradient_importance(trained, x, y, "Linear_0", chunk=33)

@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
-from ontogeny.neurons._resampling import adjusted, bootstrap_weights, mean_interval
+from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights
 
 COLUMNS = [
     "moment", "kind", "step", "before_step", "after_step", "jump", "family", "layer", "quantity",
@@ -117,7 +117,7 @@ def against_controls(changes: Mapping[Moment, Sequence[Change]], resamples: int 
         for kind in ("jump", "control"):
             here = table["kind"] == kind
             p_values = table.loc[here, name].to_numpy(dtype=np.float64)
-            table.loc[here, "p_adjusted" if name == "p_value" else "p_quiet_adjusted"] = adjusted(p_values)
+            table.loc[here, "p_adjusted" if name == "p_value" else "p_quiet_adjusted"] = adjust(p_values, "bh").p_values
     whole = ["controls", "quiet", "samples"]
     return table.astype(dict.fromkeys(whole, "Int64"))
 
@@ -152,7 +152,7 @@ def _described(change: Change, resamples: int, seed: int) -> dict[str, Any]:
 def _interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
     if len(values) < 2:
         return np.nan, np.nan
-    _, low, high = mean_interval(values, _weights(len(values), resamples, seed), 0.95)
+    _, low, high = bootstrap_mean(values, _weights(len(values), resamples, seed), 0.95)
     return float(low), float(high)
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.models import without_fast_path
-from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
 from ontogeny.neurons.sites import checked_data, working_copy
+from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def head_statistics(
             per_head["peak"].append(p.max(-1).mean(-1))
         columns: dict[str, Any] = {"layer": path, "head": np.arange(heads), "samples": samples, "tokens": keys}
         for name, numbers in per_head.items():
-            columns[name], columns[f"{name}_low"], columns[f"{name}_high"] = mean_interval(
+            columns[name], columns[f"{name}_low"], columns[f"{name}_high"] = bootstrap_mean(
                 np.stack(numbers), draws, level
             )
         tables.append(pd.DataFrame(columns))

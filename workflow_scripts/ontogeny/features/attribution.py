@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import detect_architecture, get_handler, monitored_layers, without_fast_path
-from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
 from ontogeny.neurons.sites import (
     checked_data,
     find_site,
@@ -24,6 +23,7 @@ from ontogeny.neurons.sites import (
     site_values,
     working_copy,
 )
+from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def _likeness(one: np.ndarray, two: np.ndarray, resamples: int, level: float, se
     row: dict[str, Any] = {"samples": len(one), "maps": len(likeness)}
     if not len(likeness):
         return row | dict.fromkeys(("spearman", "spearman_low", "spearman_high"), np.nan)
-    mean, low, high = mean_interval(likeness, bootstrap_weights(len(likeness), resamples, seed), level)
+    mean, low, high = bootstrap_mean(likeness, bootstrap_weights(len(likeness), resamples, seed), level)
     return row | {"spearman": float(mean), "spearman_low": float(low), "spearman_high": float(high)}
 
 

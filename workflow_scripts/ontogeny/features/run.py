@@ -29,10 +29,10 @@ from ontogeny.features.filters import filter_evolution, first_layer_filters, pre
 from ontogeny.files import write_hdf5
 from ontogeny.jumps.plan import Moment
 from ontogeny.models import detect_architecture
-from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
 from ontogeny.neurons.importance_run import hidden_layers
 from ontogeny.neurons.sites import scores_of, unit_activations
 from ontogeny.progress import Progress
+from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 from ontogeny.trajectory import Trajectory
 
 logger = logging.getLogger("ontogeny")
@@ -295,5 +295,5 @@ def _purity(table: pd.DataFrame, count: int, seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {"units": len(shares), "inputs": count}
     if not len(shares):
         return row | dict.fromkeys(("purity", "purity_low", "purity_high"), np.nan)
-    mean, low, high = mean_interval(shares.to_numpy(), bootstrap_weights(len(shares), 1000, seed), 0.95)
+    mean, low, high = bootstrap_mean(shares.to_numpy(), bootstrap_weights(len(shares), 1000, seed), 0.95)
     return row | {"purity": float(mean), "purity_low": float(low), "purity_high": float(high)}

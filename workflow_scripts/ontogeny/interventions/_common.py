@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import get_handler, monitored_layers
-from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
 from ontogeny.neurons.sites import evaluate, working_copy
+from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 COLUMNS = [
     "intervention", "moment", "layer", "setting", "level", "metric",
@@ -83,7 +83,7 @@ class Bench:
 
     def _interval(self, values: np.ndarray) -> tuple[float, float, float]:
         if len(values) == 1:
-            return tuple(float(x) for x in mean_interval(values[0], self.weights, self.level))
+            return tuple(float(x) for x in bootstrap_mean(values[0], self.weights, self.level))
         drawn = self.weights @ values.T
         rng = np.random.default_rng(self.seed)
         picked = rng.integers(len(values), size=(len(drawn), len(values)))

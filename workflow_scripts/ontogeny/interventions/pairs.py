@@ -14,8 +14,8 @@ from ontogeny.errors import OntogenyError, unknown
 from ontogeny.interventions._common import Bench, numbers, table
 from ontogeny.interventions.single import measure_with
 from ontogeny.models import monitored_layers
-from ontogeny.neurons._resampling import mean_interval
 from ontogeny.neurons.sites import find_site, scores_of, site_values, working_copy
+from ontogeny.statistics import bootstrap_mean
 
 
 def _pair(bench: Bench, source: Any, target: Any) -> tuple[str, str]:
@@ -100,7 +100,7 @@ def _share(part: np.ndarray, whole: np.ndarray, bench: Bench) -> dict[str, float
     NaN where the interval of the whole holds zero: a share of nothing says nothing.
     """
     nothing = dict.fromkeys(("carried", "carried_low", "carried_high"), np.nan)
-    mean, low, high = mean_interval(whole, bench.weights, bench.level)
+    mean, low, high = bootstrap_mean(whole, bench.weights, bench.level)
     if low <= 0 <= high:
         return nothing
     drawn = (bench.weights @ part) / (bench.weights @ whole)
@@ -142,7 +142,7 @@ def interpolate(
             first, last = bench.intact(source)[place], bench.intact(target)[place]
             chord = first if position == 0 else last if position == 1 else (1 - position) * first + position * last
             row["excess"], row["excess_low"], row["excess_high"] = (
-                float(x) for x in mean_interval(measured[place] - chord, bench.weights, bench.level)
+                float(x) for x in bootstrap_mean(measured[place] - chord, bench.weights, bench.level)
             )
         rows += found
     return table("interpolate", rows)

@@ -24,7 +24,7 @@ from ontogeny.judge.network import (
     run,
 )
 from ontogeny.judge.pairs import Pairs
-from ontogeny.neurons._resampling import bootstrap_weights
+from ontogeny.statistics import bootstrap_weights
 
 
 @dataclass(frozen=True)

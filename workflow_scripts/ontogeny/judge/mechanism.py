@@ -31,8 +31,8 @@ from ontogeny.judge.pairs import ROLES, minimal_pairs
 from ontogeny.judge.patching import patch_pairs, share_restored
 from ontogeny.judge.record import FORMAT, QUANTILES, compact
 from ontogeny.models.judge import LABELS, PAD, trim
-from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
 from ontogeny.progress import Progress
+from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 STRONGEST = 40
 """Neurons and edges listed one by one in a record."""
@@ -343,7 +343,7 @@ def _interval(name: str, values: np.ndarray, seed: int) -> dict[str, float]:
     """Mean of some values with a 95 % bootstrap interval, by name."""
     if not len(values):
         return {name: float("nan"), f"{name}_low": float("nan"), f"{name}_high": float("nan")}
-    mean, low, high = mean_interval(values, bootstrap_weights(len(values), 1000, seed), 0.95)
+    mean, low, high = bootstrap_mean(values, bootstrap_weights(len(values), 1000, seed), 0.95)
     return {name: float(mean), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 

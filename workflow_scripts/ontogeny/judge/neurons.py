@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import difference, frozen, hooked, lengths, neuron_outputs
-from ontogeny.neurons._resampling import adjusted
+from ontogeny.statistics import adjust
 
 
 def neuron_activations(model: nn.Module, tokens: Tensor, chunk: int = 256) -> np.ndarray:
@@ -79,9 +79,9 @@ def neuron_map(
     rng = np.random.default_rng(seed)
     area, p_value = _tested(activations.reshape(len(labels), -1), labels, permutations, rng)
     other, other_p = _tested(held_out.reshape(len(held_out_labels), -1), held_out_labels, permutations, rng)
-    corrected = adjusted(p_value)
+    corrected = adjust(p_value, "bh").p_values
     chosen = corrected <= alpha
-    again = adjusted(np.where(chosen, other_p, np.nan))
+    again = adjust(np.where(chosen, other_p, np.nan), "bh").p_values
     replicated = chosen & (again <= alpha) & (np.sign(area - 0.5) == np.sign(other - 0.5))
     found = replicated
     if control is not None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from ontogeny.judge.network import difference, frozen, run, run_on
 from ontogeny.judge.pairs import ROLES, Pairs
-from ontogeny.neurons._resampling import bootstrap_weights, mean_interval
+from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def share_restored(patching: Patching, resamples: int = 1000, seed: int = 0) -> 
     """
     mean, low, high = (
         float(x)
-        for x in mean_interval(patching.difference, bootstrap_weights(len(patching.difference), resamples, seed), 0.95)
+        for x in bootstrap_mean(patching.difference, bootstrap_weights(len(patching.difference), resamples, seed), 0.95)
     )
     shape = patching.restored.shape[:2]
     result = {
@@ -86,7 +86,7 @@ def share_restored(patching: Patching, resamples: int = 1000, seed: int = 0) -> 
         if there.sum() < 2:
             continue
         weights = bootstrap_weights(int(there.sum()), resamples, seed)
-        spread = mean_interval(patching.distance[:, role, there], weights, 0.95)
+        spread = bootstrap_mean(patching.distance[:, role, there], weights, 0.95)
         for end, values in zip(("", "_low", "_high"), spread):
             result[f"distance{end}"][:, role] = values
         if low > 0 or high < 0:

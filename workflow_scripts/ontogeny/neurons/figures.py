@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
-from statsmodels.stats.proportion import proportion_confint
 
 from ontogeny.plotting.style import COLOURS, DIVERGING, GRID, INK, JUMP, MUTED, colour_map, figure
+from ontogeny.statistics import proportion_interval
 
 CONTROLS = {
     "none": ("the network", COLOURS[0]),
@@ -209,7 +209,7 @@ def plot_selectivity_of_run(selectivity: pd.DataFrame, health: pd.DataFrame, tit
                 units = part[part["layer"] == layer]
                 if len(units):
                     hits = int((units[column] == True).sum())  # noqa: E712
-                    low, high = proportion_confint(hits, len(units), method="wilson")
+                    low, high = proportion_interval(hits, len(units))
                     axes.plot([low, high], [row + shift] * 2, color=colour, linewidth=1.2)
                     axes.plot(hits / len(units), row + shift, "o", color=colour, markersize=4)
         hits = [int((part[column] == True).sum()) for column in ("replicated", "stands_out")]  # noqa: E712

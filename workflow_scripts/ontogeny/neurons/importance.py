@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import without_fast_path
-from ontogeny.neurons._resampling import adjusted, bootstrap_weights, mean_interval
 from ontogeny.neurons.sites import (
     Rest,
     Site,
@@ -34,6 +33,7 @@ from ontogeny.neurons.sites import (
     site_values,
     working_copy,
 )
+from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights
 
 ABLATIONS = ("zero", "mean", "resample")
 
@@ -108,9 +108,9 @@ def ablation_importance(
         "loss": float(loss.mean()),
     }
     for name, change in (("loss", loss_change), ("accuracy", right_change)):
-        table[f"{name}_change"], table[f"{name}_low"], table[f"{name}_high"] = mean_interval(change, weights, level)
+        table[f"{name}_change"], table[f"{name}_low"], table[f"{name}_high"] = bootstrap_mean(change, weights, level)
     table["p_value"] = _sign_test(loss_change)
-    table["p_adjusted"] = adjusted(table["p_value"])
+    table["p_adjusted"] = adjust(table["p_value"], "bh").p_values
     return pd.DataFrame(table)
 
 
@@ -232,7 +232,7 @@ def conductance_importance(
 
 def _importance_table(per_sample: np.ndarray, site: Site, resamples: int, level: float, seed: int) -> pd.DataFrame:
     weights = bootstrap_weights(len(per_sample), resamples, seed)
-    mean, low, high = mean_interval(per_sample.T, weights, level)
+    mean, low, high = bootstrap_mean(per_sample.T, weights, level)
     return pd.DataFrame(
         {
             "layer": site.layer,
@@ -279,7 +279,7 @@ def importance_agreement(
         rows.append((first, second, units, found.statistic, low, high, found.pvalue))
     columns = ["first", "second", "units", "spearman", "spearman_low", "spearman_high", "p_value"]
     table = pd.DataFrame(rows, columns=columns)
-    table["p_adjusted"] = adjusted(table["p_value"].to_numpy())
+    table["p_adjusted"] = adjust(table["p_value"].to_numpy(), "bh").p_values
     return table
 
 
@@ -306,7 +306,7 @@ def against_control(
     values = sign * table[column].to_numpy(dtype=np.float64)
     p_value = (1 + len(null) - np.searchsorted(null, values, side="left")) / (1 + len(null))
     p_value = np.where(np.isfinite(values), p_value, np.nan)
-    corrected = adjusted(p_value)
+    corrected = adjust(p_value, "bh").p_values
     return table.assign(
         control_high=sign * np.quantile(null, 0.95),
         control_p_value=p_value,

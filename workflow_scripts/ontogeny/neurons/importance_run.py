@@ -17,7 +17,6 @@ from ontogeny.activations.networks import Place, networks_at, place_of, places, 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.jumps.plan import Moment
 from ontogeny.models import monitored_layers, readout_layer
-from ontogeny.neurons._resampling import adjusted
 from ontogeny.neurons.importance import (
     ablation_importance,
     conductance_importance,
@@ -30,6 +29,7 @@ from ontogeny.neurons.selectivity import class_selectivity, selectivity_with_con
 from ontogeny.neurons.sites import find_site, unit_activations
 from ontogeny.neurons.units import unit_health
 from ontogeny.progress import Progress
+from ontogeny.statistics import adjust
 from ontogeny.trajectory import Trajectory
 
 logger = logging.getLogger("ontogeny")
@@ -253,4 +253,4 @@ def _changes(importance: pd.DataFrame, moments: Sequence[Moment]) -> pd.DataFram
     if not tables:
         return pd.DataFrame(columns=CHANGE)
     joined = pd.concat(tables, ignore_index=True)
-    return joined.assign(p_adjusted=adjusted(joined["p_value"].to_numpy()))[CHANGE]
+    return joined.assign(p_adjusted=adjust(joined["p_value"].to_numpy(), "bh").p_values)[CHANGE]

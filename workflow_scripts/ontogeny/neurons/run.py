@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from ontogeny.activations.store import ActivationFile
 from ontogeny.jumps.plan import Moment
 from ontogeny.neurons.statistics import compare_neurons
 from ontogeny.progress import Progress
+from ontogeny.statistics import proportion_interval
 
 
 def neurons_of_run(
@@ -41,7 +41,7 @@ def neurons_of_run(
             place = {"moment": name, "kind": moment.kind, "layer": layer}
             units.append(table.assign(**place)[[*place, *table.columns]])
             changed = int((table["p_adjusted"] <= false_discovery_rate).sum())
-            low, high = proportion_confint(changed, len(table), method="wilson")
+            low, high = proportion_interval(changed, len(table))
             summary.append(
                 {**place, "before": before, "at": at, "after": after, "units": len(table), "changed": changed}
                 | {"share": changed / len(table), "share_low": low, "share_high": high}

@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.stats
 
 from ontogeny.errors import OntogenyError
-from ontogeny.neurons._resampling import adjusted, bootstrap_weights
+from ontogeny.statistics import adjust, bootstrap_weights
 
 
 def class_selectivity(
@@ -91,12 +91,12 @@ def class_selectivity(
     tolerance = 1e-9 * np.abs(np.where(np.isfinite(effect), effect, 0))
     p_value = (1 + (null >= effect - tolerance).sum(0)) / (1 + permutations)
     effect, p_value, eta_squared = (np.where(constant, np.nan, x) for x in (effect, p_value, eta_squared))
-    corrected = adjusted(p_value)
+    corrected = adjust(p_value, "bh").p_values
     selective = corrected <= alpha
     held_effect, low, high, held_p = _held_out(
         others, other_classes, names[preferred], names, bootstrap_weights(len(others), resamples, seed), level
     )
-    held_corrected = adjusted(np.where(selective, held_p, np.nan))
+    held_corrected = adjust(np.where(selective, held_p, np.nan), "bh").p_values
     return pd.DataFrame(
         {
             "unit": np.arange(values.shape[1]),

@@ -15,6 +15,7 @@ import scipy.special
 import scipy.stats
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.statistics import adjust, proportion_interval, student_interval
 
 NONLINEARITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda x: x,
@@ -58,8 +59,8 @@ def neuron_statistics(
     _check(threshold, level)
     samples = len(values)
     idle = np.abs(values) <= threshold
-    mean, mean_low, mean_high = _student(values.mean(axis=1), level)
-    sparsity, low, high = _student(idle.mean(axis=1), level)
+    mean, mean_low, mean_high = student_interval(values.mean(axis=1), level)
+    sparsity, low, high = student_interval(idle.mean(axis=1), level)
     active = samples - idle.all(axis=1).sum(axis=0)
     return pd.DataFrame(
         {
@@ -72,7 +73,7 @@ def neuron_statistics(
             "sparsity_low": np.maximum(low, 0.0),
             "sparsity_high": np.minimum(high, 1.0),
             "dead": active == 0,
-            "active_high": np.where(active == samples, 1.0, scipy.stats.beta.ppf(level, active + 1, samples - active)),
+            "active_high": proportion_interval(active, samples, 2 * level - 1, "exact")[1],
         }
     )
 
@@ -134,12 +135,12 @@ def compare_neurons(
     correction = 1 - 3 / (4 * (len(one) - 1) - 1)
     for name, value in (("effect_size", change), ("effect_low", low), ("effect_high", high)):
         columns[name] = _over(value, spread) * correction
-    columns |= {"p_value": p_value, "p_adjusted": _adjusted(p_value)}
+    columns |= {"p_value": p_value, "p_adjusted": adjust(p_value, "bh").p_values}
 
     still = _paired(idle["after"].mean(axis=1) - idle["before"].mean(axis=1), level)
     columns |= {"sparsity_change": still[0]}
     columns |= {"sparsity_change_low": np.maximum(still[1], -1.0), "sparsity_change_high": np.minimum(still[2], 1.0)}
-    columns |= {"sparsity_p_value": still[3], "sparsity_p_adjusted": _adjusted(still[3])}
+    columns |= {"sparsity_p_value": still[3], "sparsity_p_adjusted": adjust(still[3], "bh").p_values}
 
     dead = {name: moment.all(axis=(0, 1)) for name, moment in idle.items()}
     columns |= {"dead_before": dead["before"], "dead_after": dead["after"]}
@@ -170,17 +171,9 @@ def _check(threshold: float, level: float) -> None:
         raise OntogenyError(f"level is {level}: give a confidence level between 0 and 1, such as 0.95")
 
 
-def _student(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over axis 0 and its Student interval."""
-    count = len(values)
-    mean = values.mean(axis=0)
-    half = scipy.stats.t.ppf((1 + level) / 2, count - 1) * values.std(axis=0, ddof=1) / np.sqrt(count)
-    return mean, mean - half, mean + half
-
-
 def _paired(differences: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mean difference, its interval, and the p-value of a t-test; NaN where every difference is zero."""
-    mean, low, high = _student(differences, level)
+    mean, low, high = student_interval(differences, level)
     count = len(differences)
     error = differences.std(axis=0, ddof=1) / np.sqrt(count)
     constant = (differences == differences[0]).all(axis=0)
@@ -193,12 +186,3 @@ def _paired(differences: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarr
 def _over(change: np.ndarray, spread: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(change == 0, 0.0, change / spread)
-
-
-def _adjusted(p_value: np.ndarray) -> np.ndarray:
-    """Benjamini-Hochberg adjusted p-values of those that are not NaN."""
-    adjusted = np.full(p_value.shape, np.nan)
-    tested = ~np.isnan(p_value)
-    if tested.any():
-        adjusted[tested] = scipy.stats.false_discovery_control(p_value[tested])
-    return adjusted

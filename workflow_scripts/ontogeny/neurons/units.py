@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.statistics import proportion_interval
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "relu": (-np.inf, np.inf),
@@ -61,8 +61,8 @@ def unit_health(
     at_bound = ((values >= high - reach) | (values <= low + reach)).sum(0)
     constant = np.ptp(values, axis=0) == 0
     source, strength = _duplicates(values, constant, correlation)
-    active_low, active_high = _exact_interval(active, samples, level)
-    bound_low, bound_high = _exact_interval(at_bound, samples, level)
+    active_low, active_high = proportion_interval(active, samples, level, "exact")
+    bound_low, bound_high = proportion_interval(at_bound, samples, level, "exact")
     return pd.DataFrame(
         {
             "unit": np.arange(values.shape[1]),
@@ -99,10 +99,3 @@ def _duplicates(values: np.ndarray, constant: np.ndarray, threshold: float) -> t
             source[varying[low + row]] = varying[first]
             strength[varying[low + row]] = np.clip(block[row, first], -1, 1)
     return source, strength
-
-
-def _exact_interval(hits: np.ndarray, count: int, level: float) -> tuple[np.ndarray, np.ndarray]:
-    tail = (1 - level) / 2
-    low = np.where(hits == 0, 0.0, scipy.stats.beta.ppf(tail, np.maximum(hits, 1), count - hits + 1))
-    high = np.where(hits == count, 1.0, scipy.stats.beta.ppf(1 - tail, hits + 1, np.maximum(count - hits, 1)))
-    return low, high
