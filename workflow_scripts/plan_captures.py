@@ -2,6 +2,7 @@
 
 from ontogeny.jumps.plan import plan_captures, write_plan
 from ontogeny.jumps.report import read_jumps
+from ontogeny.jumps.settings import CaptureSettings
 from ontogeny.phase1 import RUN_LEVEL, read_phase1
 from ontogeny.pipeline import job
 
@@ -10,9 +11,7 @@ with job(snakemake) as (files, output, params):
     plan = plan_captures(
         read_jumps(files.jumps),
         range(int(loss[0].max()) + 1),
-        strongest=params.settings["strongest"],
-        controls=params.settings["controls"],
-        window=params.settings["window"],
+        CaptureSettings(**params.settings),
         user_steps=params.steps,
         loss=loss,
     )

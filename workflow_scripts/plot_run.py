@@ -7,6 +7,6 @@ from ontogeny.pipeline import job
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, _):
-    record, believable = read_phase1(files.phase1), read_jumps(files.jumps).believable
-    save_figure(plot_metrics(record, jumps=believable), output.metrics, record.frame)
-    save_figure(plot_heat_map(record, jumps=believable), output.heatmap, record.frame)
+    record, significant = read_phase1(files.phase1), read_jumps(files.jumps).significant
+    save_figure(plot_metrics(record, jumps=significant), output.metrics, record.frame)
+    save_figure(plot_heat_map(record, jumps=significant), output.heatmap, record.frame)

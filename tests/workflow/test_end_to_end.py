@@ -119,7 +119,7 @@ def test_report_holds_figures_with_categories_and_captions(copy):
             archive.read(name).decode("utf-8", "ignore") for name in names if name.endswith((".html", ".js"))
         )
     assert sum(name.endswith(".png") for name in names) >= 19
-    for expected in ("tiny", "others", "Tables", "heat maps", "metrics", "Triangles mark believable jumps"):
+    for expected in ("tiny", "others", "Tables", "heat maps", "metrics", "Triangles mark significant jumps"):
         assert expected in text, expected
     for caption in (
         "probe samples on the first two principal components",

@@ -5,5 +5,8 @@ from __future__ import annotations
 KEYS: dict[str, str] = {}
 """Keys of `config.yaml`: old name to new name."""
 
-COLUMNS: dict[str, str] = {}
+COLUMNS: dict[str, str] = {
+    "significant": "significant",
+    "jumps_significant": "jumps_significant",
+}
 """Columns of tables in `results`: old name to new name."""

@@ -114,7 +114,7 @@ def test_what_a_run_measures_equals_its_record(made):
 def test_tables_that_lack_a_column_are_a_sentence(results):
     jumps = results / "runs" / "digits" / "s0" / "jumps.csv"
     assert data.read_jumps(results / "runs" / "xor") is None
-    assert "believable" in data.read_jumps(jumps.parent)
+    assert "significant" in data.read_jumps(jumps.parent)
     jumps.write_text("run,layer\na,b\n")
     with pytest.raises(OntogenyError, match="lacks the column metric"):
         data.read_jumps(jumps.parent)

@@ -31,7 +31,7 @@ def test_curves_mark_jumps_where_they_are_and_escape_names():
     frame = pd.DataFrame({"layer": ATTACK, "step": steps, "metric": "stable_rank", "value": np.sqrt(steps)})
     jumps = pd.DataFrame(
         {"layer": ATTACK, "metric": "stable_rank", "step": [16, 25], "direction": ["up", "down"],
-         "p_value": [0.001, 0.4], "believable": [True, False]}
+         "p_value": [0.001, 0.4], "significant": [True, False]}
     )  # fmt: skip
     fig = figures.curves_figure(frame, [ATTACK], "stable_rank", jumps)
     assert len(fig.data) == 2

@@ -95,7 +95,7 @@ def test_the_evolution_has_all_topics(made):
     records = read_records(made[0] / "records")
     table = evolution(records)
     assert set(table["topic"]) == {"behaviour", "tokens", "layers", "patching", "neurons", "circuit"}
-    jumps = pd.DataFrame({"layer": ["a<b>"], "metric": ["stable_rank"], "step": [20], "believable": [True]})
+    jumps = pd.DataFrame({"layer": ["a<b>"], "metric": ["stable_rank"], "step": [20], "significant": [True]})
     figure, shown = plot_evolution(records, "Test", jumps)
     assert len(shown) == len(table)
     assert figure.axes

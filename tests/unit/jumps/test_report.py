@@ -6,6 +6,7 @@ import pytest
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps import CapturePlan, find_jumps, plan_captures, read_jumps, read_plan, write_jumps, write_plan
+from ontogeny.jumps.settings import CaptureSettings
 
 
 def record(run="r", jumps=((("a", "stable_rank"), 150, 9.0), (("b", "stable_rank"), 320, -8.0)), n=400, layers="abc"):
@@ -29,15 +30,15 @@ def report():
     return find_jumps(record())
 
 
-def test_planted_jumps_are_believable(report):
-    sure = report.believable
+def test_planted_jumps_are_significant(report):
+    sure = report.significant
     assert list(zip(sure["layer"], sure["metric"])) == [("a", "stable_rank"), ("b", "stable_rank")]
     assert (abs(sure["step"] - [750, 1600]) <= 10).all()
     assert list(sure["direction"]) == ["up", "down"]
     assert (report.table["q_value"] >= report.table["p_value"]).all()
     assert len(report.series) == 6
     assert report.false_alarms["stored"]
-    assert "2 believable" in report.summary()
+    assert "2 significant" in report.summary()
 
 
 def test_run_level_metrics_are_searched_when_named(report):
@@ -95,7 +96,7 @@ def test_believability_is_judged_run_by_run(report):
 
 
 def test_plan_holds_jumps_and_matched_controls(report):
-    plan = plan_captures(report, range(0, 2000, 5), user_steps=[333], controls=2)
+    plan = plan_captures(report, range(0, 2000, 5), user_steps=[333])
     kinds = [m.kind for m in plan.moments]
     assert kinds[0] == "start"
     assert kinds[-1] == "end"
@@ -118,7 +119,7 @@ def test_plan_holds_jumps_and_matched_controls(report):
 def test_controls_follow_the_loss(report):
     steps = np.arange(0, 2000, 5)
     loss = np.where(steps < 900, -0.01 * (steps - 900), 0.0)
-    plan = plan_captures(report, steps, loss=(steps, loss), strongest=1)
+    plan = plan_captures(report, steps, CaptureSettings(strongest=1), loss=(steps, loss))
     control = next(m for m in plan.moments if m.kind == "control" and m.phase == "middle")
     assert control.step < 880
     assert "similar rate" in control.reason
@@ -147,7 +148,7 @@ def test_plan_written_and_read_back(report, tmp_path):
     [
         ({"run": "s"}, "unknown run 's'"),
         ({"phases": 5}, "phases"),
-        ({"window": 0}, "window"),
+        ({"per_layer": 0}, "per_layer"),
         ({"user_steps": [9999]}, "lies outside the training"),
         ({"loss": ([1, 2], [1])}, "one length"),
     ],

@@ -36,7 +36,7 @@ def lively(tmp_path_factory):
 def test_every_table_is_made_and_holds_every_run(lively):
     _, record, report, tables = lively
     assert set(tables) == set(TABLES)
-    assert len(tables["characterised"]) == len(report.believable) > 20
+    assert len(tables["characterised"]) == len(report.significant) > 20
     assert list(dict.fromkeys(tables["rates"]["run"])) == record.runs
     assert set(tables["convergence"]["run"]) == set(record.runs)
     assert dict(zip(tables["rates"]["run"], tables["rates"]["family"])) == {
@@ -54,12 +54,12 @@ def test_every_figure_is_drawn(lively, name):
 
 def test_a_study_without_jumps_says_so(tmp_path):
     record, report, _ = studied(tmp_path, ["cnn_shallow_mnist"])
-    assert report.believable.empty
+    assert report.significant.empty
     for name in FIGURES:
         draw_study(name, tmp_path)
     drawn, _ = draw_study("kinds", tmp_path)
-    assert "No jump is believable in the 12 series of 1 run." in [text.get_text() for text in drawn.axes[0].texts]
-    draw_heat_maps(record, report.believable, tmp_path / "maps")
+    assert "No jump is significant in the 12 series of 1 run." in [text.get_text() for text in drawn.axes[0].texts]
+    draw_heat_maps(record, report.significant, tmp_path / "maps")
     made = sorted(path.name for path in (tmp_path / "maps").iterdir())
     assert made == ["cnn_shallow_mnist.csv", "cnn_shallow_mnist.png"]
 

@@ -31,7 +31,7 @@ def folder(tmp_path):
     series = {"step": [0, 40], "loss": [1.0, 0.25]}
     (run / "phase1.json").write_text(json.dumps({"Linear_0": series, "metadata": {}}))
     (run / "jumps.csv").write_text(
-        "layer,metric,step,direction,p_value,believable\nLinear_0,stable_rank,12,up,0.001,True\n"
+        "layer,metric,step,direction,p_value,significant\nLinear_0,stable_rank,12,up,0.001,True\n"
         "Linear_0,stable_rank,30,up,0.4,False\n"
     )
     job(tmp_path, "train_run", "mlp", 3.0)
@@ -45,7 +45,7 @@ def test_a_run_is_told_with_its_time(folder):
     for part in (
         "training.steps",
         "revision  r1",
-        "2 found, 1 believable",
+        "2 found, 1 significant",
         "step 12",
         "5.0 s in 3 jobs",
         "60%",

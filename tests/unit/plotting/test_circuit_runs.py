@@ -1,4 +1,4 @@
-"""The representative network of a condition is drawn, with its own believable jumps marked."""
+"""The representative network of a condition is drawn, with its own significant jumps marked."""
 
 import pandas as pd
 import pytest
@@ -17,7 +17,7 @@ def test_the_seed_and_its_jumps():
         {
             "run": ["xor/s2", "xor/s2", "xor/s0", "xor/s12"],
             "step": [4.0, 6.0, 5.0, 3.0],
-            "believable": [True, False, True, True],
+            "significant": [True, False, True, True],
         }
     )
     frames = frames_of_condition(ensemble, "baseline", chosen, jumps, SETTINGS)

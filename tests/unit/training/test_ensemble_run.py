@@ -90,8 +90,8 @@ def test_births_meet_planted_jumps_and_no_jumps_are_told(folder):
     ensemble = load_ensemble(folder / "ensemble.safetensors")
     _, _, births = trace_ensemble(ensemble, SETTINGS)
     born = {seed: int(epochs[0]) for seed, epochs in births.items() if len(epochs)}
-    jumps = pd.DataFrame({"run": [f"xor/s{s}" for s in born], "step": list(born.values()), "believable": False})
+    jumps = pd.DataFrame({"run": [f"xor/s{s}" for s in born], "step": list(born.values()), "significant": False})
     table = births_against_jumps(ensemble, births, jumps).set_index("jumps")
     assert table.loc["all found", "near"] > table.loc["all found", "expected"]
     assert table.loc["all found", "p_value"] < 0.05
-    assert "nothing to compare" in table.loc["believable", "note"]
+    assert "nothing to compare" in table.loc["significant", "note"]

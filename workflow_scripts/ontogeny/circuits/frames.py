@@ -15,15 +15,15 @@ def frames_of_condition(
 ) -> CircuitFrames:
     """The frames of the seed of `ensemble` that `representatives` (columns condition, seed) names for `condition`.
 
-    `jumps` (columns run, step, believable) are those of all seeds, whose runs are called `.../s{seed}`; the believable
-    ones of the seed are marked. `settings` holds `candidates` and `accuracy_threshold`. Raises OntogenyError if the
-    condition is not among the representatives.
+    `jumps` (columns run, step, significant) are those of all seeds, whose runs are called `.../s{seed}`; the
+    significant ones of the seed are marked. `settings` holds `candidates` and `accuracy_threshold`.
+    Raises OntogenyError if the condition is not among the representatives.
     """
     chosen = representatives.set_index("condition")["seed"]
     if condition not in chosen:
         raise unknown("condition", condition, chosen.index, "the table of representatives")
     seed = int(chosen[condition])
-    mine = jumps["run"].astype(str).str.endswith(f"/s{seed}") & jumps["believable"].astype(bool)
+    mine = jumps["run"].astype(str).str.endswith(f"/s{seed}") & jumps["significant"].astype(bool)
     return frames_from_ensemble(
         ensemble,
         seed,

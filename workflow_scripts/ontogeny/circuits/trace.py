@@ -112,8 +112,8 @@ def births_against_jumps(
 ) -> pd.DataFrame:
     """Whether circuits are born where the dimensionality of the same network jumps, over all seeds: one row.
 
-    `jumps` has the columns run (`.../s{seed}`), step (epoch) and believable. Two tests: all jumps found, and the
-    believable ones. Columns: jumps, runs, births, near (born within `window` epochs of a jump), expected with its 95 %
+    `jumps` has the columns run (`.../s{seed}`), step (epoch) and significant. Two tests: all jumps found, and the
+    significant ones. Columns: jumps, runs, births, near (born within `window` epochs of a jump), expected with its 95 %
     range under circular shifts, ratio, p_value; share, strangers, p_strangers: the share of births near the jumps of
     their own network, that of other networks' births near the same jumps, and its p-value (see `Coincidence`); and
     note, which says why there is nothing to compare.
@@ -121,7 +121,7 @@ def births_against_jumps(
     spans = {int(seed): (0, int(length)) for seed, length in zip(ensemble.seeds, ensemble.n_epochs)}
     seeds = jumps["run"].astype(str).str.rsplit("/s", n=1).str[-1].astype(int)
     rows = []
-    for name, chosen in (("all found", jumps["step"].notna()), ("believable", jumps["believable"].astype(bool))):
+    for name, chosen in (("all found", jumps["step"].notna()), ("significant", jumps["significant"].astype(bool))):
         at = {seed: jumps.loc[chosen & (seeds == seed), "step"].unique() for seed in spans}
         row: dict[str, Any] = {"jumps": name, "window": window}
         try:

@@ -228,11 +228,11 @@ def table_of(path: str | os.PathLike, columns: Sequence[str] = ()) -> pd.DataFra
 
 
 def read_jumps(run: Path) -> pd.DataFrame | None:
-    """The jumps of a run (run, layer, metric, step, direction, p_value, believable, ...), None before they exist."""
+    """The jumps of a run (run, layer, metric, step, direction, p_value, significant, ...), None before they exist."""
     path = run / "jumps.csv"
     if not path.is_file():
         return None
-    return table_of(path, ("run", "layer", "metric", "step", "direction", "p_value", "believable"))
+    return table_of(path, ("run", "layer", "metric", "step", "direction", "p_value", "significant"))
 
 
 def losses_in(record: Phase1) -> pd.DataFrame:

@@ -83,9 +83,9 @@ def curves_figure(
     all_jumps: bool = False,
     height: int = 430,
 ) -> go.Figure:
-    """One metric of some layers by step, with jumps: full markers are believable, hollow ones are not (`all_jumps`).
+    """One metric of some layers by step, with jumps: full markers are significant, hollow ones are not (`all_jumps`).
 
-    frame: columns layer, step, metric, value. jumps: columns layer, metric, step, direction, p_value, believable.
+    frame: columns layer, step, metric, value. jumps: columns layer, metric, step, direction, p_value, significant.
     """
     fig = go.Figure()
     label = metric_name(metric)
@@ -102,7 +102,7 @@ def curves_figure(
         if jumps is None or not len(jumps):
             continue
         found = jumps[(jumps["layer"] == layer) & (jumps["metric"] == metric)]
-        sure = found["believable"].astype(bool)
+        sure = found["significant"].astype(bool)
         for rows, hollow in ((found[sure], False), (found[~sure], True)):
             if not len(rows) or (hollow and not all_jumps) or not len(steps):
                 continue
@@ -114,7 +114,7 @@ def curves_figure(
                     marker={"symbol": [f"triangle-{'up' if way == 'up' else 'down'}" for way in ways], "size": 12,
                             "color": "white" if hollow else JUMP,
                             "line": {"color": MUTED if hollow else INK, "width": 1.2}},
-                    text=[f"{'not believable: ' if hollow else ''}jump {escaped(way)}, p {p:.2g}"
+                    text=[f"{'not significant: ' if hollow else ''}jump {escaped(way)}, p {p:.2g}"
                           for way, p in zip(ways, rows["p_value"])],
                     hovertemplate=f"{name}<br>step %{{x}}: %{{text}}<extra></extra>",
                 )

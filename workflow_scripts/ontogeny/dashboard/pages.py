@@ -405,19 +405,19 @@ def _dynamics(runs: list[RunFolder]) -> None:
     if jumps is None:
         st.caption("Jumps have not been looked for in this run yet.")
     elif len(jumps):
-        every = st.toggle("show jumps that are not believable too", key="all jumps")
+        every = st.toggle("show jumps that are not significant too", key="all jumps")
     _plot(figures.curves_figure(frame, layers, metric, jumps, every), "curves")
     if jumps is not None:
-        part = jumps if every else jumps[jumps["believable"].astype(bool)]
-        count = int(jumps["believable"].astype(bool).sum())
+        part = jumps if every else jumps[jumps["significant"].astype(bool)]
+        count = int(jumps["significant"].astype(bool).sum())
         st.caption(
-            f"{len(jumps)} jumps found in all layers and metrics of this run, {count} believable at the false "
+            f"{len(jumps)} jumps found in all layers and metrics of this run, {count} significant at the false "
             "discovery rate it was run with (full triangles)."
         )
         if len(part):
             shown = [
                 c
-                for c in ("step", "layer", "metric", "direction", "size", "p_value", "q_value", "believable")
+                for c in ("step", "layer", "metric", "direction", "size", "p_value", "q_value", "significant")
                 if c in part
             ]
             st.dataframe(part[shown].sort_values("step"), hide_index=True, height=min(320, 38 + 35 * len(part)))
@@ -437,10 +437,10 @@ def _dynamics(runs: list[RunFolder]) -> None:
 
 
 def _telling(metrics: Sequence[str], jumps: pd.DataFrame | None) -> str:
-    """The metric with the most believable jumps, the first where there are none."""
+    """The metric with the most significant jumps, the first where there are none."""
     if jumps is None or not len(jumps):
         return metrics[0]
-    counts = jumps.loc[jumps["believable"].astype(bool), "metric"].value_counts()
+    counts = jumps.loc[jumps["significant"].astype(bool), "metric"].value_counts()
     return max(metrics, key=lambda metric: (counts.get(metric, 0), -metrics.index(metric)))
 
 

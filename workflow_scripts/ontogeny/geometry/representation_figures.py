@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ontogeny.plotting.style import COLOURS, JUMP, MUTED, SEQUENTIAL, colour_map, figure
+from ontogeny.plotting.style import COLOURS, JUMP, MUTED, SEQUENTIAL, colour_map, figure, log_axis
 
 
 def plot_similarity(similarity: pd.DataFrame, title: str) -> Figure:
@@ -78,22 +77,13 @@ def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
     copies = int(dimension["duplicates"].max()) if len(dimension) else 0
     note = f" (up to {copies} copies left out)" if copies else ""
     axes[0].set(xlabel="step", ylabel="TwoNN dimension", title=f"intrinsic dimension{note}")
-    _logarithmic(axes[0])
+    log_axis(axes[0])
     axes[1].set(xlabel="step", ylabel="effective rank", title="effective rank", ylim=(0, None))
     fig.legend(
         *axes[0].get_legend_handles_labels(), loc="outside right center", title="layer; dotted:\nfeatures shuffled"
     )
     fig.suptitle(f"{title}: dimension", x=0.01, ha="left", weight="bold")
     return fig
-
-
-def _logarithmic(axes: Axes) -> None:
-    """A logarithmic vertical axis with plain numbers, and 2, 3 and 5 between powers of ten where there are few."""
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    shown = "235" if high < 1e3 * low else ""
-    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in shown else "")
 
 
 def plot_probes(probes: pd.DataFrame, title: str) -> Figure:
@@ -146,7 +136,7 @@ def plot_collapse(collapse: pd.DataFrame, alarm: Mapping[str, Any] | None, title
         axes[1].plot(
             collapse["step"], collapse["nc1_shuffled"], color=MUTED, linestyle=":", label="NC1, labels shuffled"
         )
-        _logarithmic(axes[1])
+        log_axis(axes[1])
         fig.legend(*axes[1].get_legend_handles_labels(), loc="outside right center")
     axes[1].set(xlabel="step", title="neural collapse")
     fig.suptitle(f"{title}: collapse", x=0.01, ha="left", weight="bold")

@@ -651,11 +651,11 @@ def _panel(table: pd.DataFrame, measures: Sequence[tuple[str, str]]) -> list[tup
 
 
 def jump_epochs(jumps: pd.DataFrame | None, records: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The believable jumps of a run (columns layer, metric, step) by epoch: epoch, what; steps lie between epochs."""
+    """The significant jumps of a run (columns layer, metric, step) by epoch: epoch, what; steps lie between epochs."""
     known = [(record["step"], record["epoch"]) for record in records if record["step"] is not None]
     if jumps is None or jumps.empty or len(known) < 2:
         return pd.DataFrame({"epoch": pd.Series(dtype=float), "what": pd.Series(dtype=str)})
-    sure = jumps[jumps["believable"].astype(bool)]
+    sure = jumps[jumps["significant"].astype(bool)]
     steps, epochs = zip(*sorted(known))
     rows = [
         {
@@ -711,7 +711,7 @@ def evolution_picture(records: Sequence[dict[str, Any]], jumps: pd.DataFrame | N
     noted = (
         f"Dotted lines: {len(moments)} moments at which the dimensionality of a layer jumps."
         if len(moments)
-        else "No believable jump of dimensionality was found in this run."
+        else "No significant jump of dimensionality was found in this run."
     )
     body = f"<p>Epochs {records[0]['epoch']} to {last['epoch']}; bands are 95 % intervals. {noted}</p>"
     metrics = last["metrics"]
@@ -840,7 +840,7 @@ def write_pages(
 ) -> list[Path]:
     """Write the pages of all records, `training_progress.html` and `evolution.html`; return the paths.
 
-    jumps: the run's jumps (columns layer, metric, step, believable). losses: columns step, loss. Raises OntogenyError
+    jumps: the run's jumps (columns layer, metric, step, significant). losses: columns step, loss. Raises OntogenyError
     without a record.
     """
     if not records:

@@ -1,4 +1,4 @@
-"""How far a jump can be believed: p-values against surrogates and against the shipped table of the battery, and
+"""How sure a jump is: p-values against surrogates and against the shipped table of the battery, and
 false discovery rates over many series.
 """
 

@@ -1,4 +1,4 @@
-"""`detect_jumps`: run a detector of the registry, or a user's own, on a series, and say how far to believe it."""
+"""`detect_jumps`: run a detector of the registry, or a user's own, on a series, and say how sure each event is."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import numpy as np
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.calibration import battery_p_values, surrogate_p_values
 from ontogeny.jumps.detectors import abstention, check_settings, normal_events, resolve_detector
-from ontogeny.jumps.events import LONGEST_GAP, NOISE_FLOOR, Detection, Jump, above_floor, as_series
+from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series
+from ontogeny.jumps.settings import JumpSettings
+
+DEFAULTS = JumpSettings()
 
 
 def detect_jumps(
     values: Any,
     steps: Any = None,
-    detector: str | Callable[..., Iterable[Any]] = "step",
+    detector: str | Callable[..., Iterable[Any]] = DEFAULTS.detector,
     *,
-    noise_floor: float = NOISE_FLOOR,
+    noise_floor: float = DEFAULTS.noise_floor,
     surrogates: int = 0,
     surrogate_seed: int = 0,
     **settings: Any,
@@ -38,8 +41,8 @@ def detect_jumps(
     across more than four of them in a row cannot be placed and is not reported, but noted. Constant series give none.
     A series too short for the detector gives none and `.abstained` says why.
 
-    Returns a `Detection`: a list of `Jump` in order of step. Raises OntogenyError for values or settings that
-    are no such thing.
+    Returns a `Detection`: a list of `Jump` in order of step. Raises OntogenyError for values or settings that are not
+    valid.
     """
     series, places = as_series(values, steps)
     name, entry = resolve_detector(detector)

@@ -288,7 +288,9 @@ def normal_events(events: Events, series: np.ndarray, name: str) -> list[tuple[i
     """Events in any of the accepted forms as (index, score, size), in order, one for each index."""
     found: dict[int, tuple[float, float | None]] = {}
     if not isinstance(events, Iterable):
-        raise OntogenyError(f"detector {name} gave {events!r}: a list of events is wanted, empty where there are none")
+        raise OntogenyError(
+            f"detector {name} gave {events!r}: a list of events is expected, empty where there are none"
+        )
     for event in events:
         index, score, size = _parts(event, name)
         if not 0 <= index < series.size:

@@ -68,7 +68,7 @@ class Detection(list):
 
 
 def as_series(values: Any, steps: Any = None) -> tuple[np.ndarray, np.ndarray]:
-    """`values` as float64 (n,) and their `steps` (n,), 0..n-1 by default; OntogenyError if they are no series."""
+    """`values` as float64 (n,) and their `steps` (n,), 0..n-1 by default; OntogenyError if they are not a series."""
     series = _numbers(values, "values")
     if steps is None:
         return series, np.arange(series.size)

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure
+from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure, log_axis
 
 METRIC_LABELS = {
     "stable_rank": "Stable rank",
@@ -354,8 +354,8 @@ def plot_jump_kinds(jumps: pd.DataFrame, labels: np.ndarray, evidence: pd.DataFr
         axes[1].scatter(jumps["duration"][part], size[part], **about)
     if len(jumps):
         for axis in axes[:2]:
-            _log(axis, "y")
-        _log(axes[1], "x")
+            log_axis(axis)
+        log_axis(axes[1], "x")
     axes[0].set(xlabel="Training (%)", ylabel="Relative size of jump")
     axes[1].set(xlabel="Duration (steps)")
     if len(jumps):
@@ -433,21 +433,7 @@ def _mark_jumps(axis: Axes, found: pd.DataFrame, held: dict, metric: str) -> Non
 def _log_if_wide(axis: Axes, series: Sequence[np.ndarray]) -> None:
     low, high = min(s.min() for s in series), max(s.max() for s in series)
     if low > 0 and high / low > 8:
-        _log(axis, "y")
-
-
-def _log(axis: Axes, which: str) -> None:
-    """A logarithmic axis whose ticks are plain numbers."""
-    axis.set(**{f"{which}scale": "log"})
-    side = axis.yaxis if which == "y" else axis.xaxis
-    low, high = side.get_view_interval()
-    marks = (1.0, 2.0, 5.0) if high / low < 150 else (1.0,)
-    if high / low < 5:
-        side.set_major_locator(mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
-    else:
-        side.set_major_locator(mpl.ticker.LogLocator(subs=marks, numticks=8))
-    side.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    side.set_minor_formatter(mpl.ticker.NullFormatter())
+        log_axis(axis)
 
 
 def _scaled(layers: Sequence[str], metric: str, held: dict) -> tuple[np.ndarray, np.ma.MaskedArray]:

@@ -1,4 +1,4 @@
-"""Which moments of a training are worth a closer look: believable jumps, matched quiet moments, and those named."""
+"""Which moments of a training are worth a closer look: significant jumps, their matched controls, and those named."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_json
 from ontogeny.jumps.report import JumpReport
+from ontogeny.jumps.settings import CaptureSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ class CapturePlan:
         return tuple(sorted({step for moment in self.moments for step in moment.steps}))
 
     def text(self) -> str:
-        """The plan for a person: one line a moment."""
+        """The plan for a person: one line per moment."""
         lines = [f"Run {self.run}: {len(self.moments)} moments, {len(self.steps)} steps to capture."]
         lines += [f"  {m.kind:<7} step {m.step} (with {m.before} and {m.after}): {m.reason}" for m in self.moments]
         return "\n".join([*lines, *self.notes])
@@ -75,13 +76,11 @@ class CapturePlan:
 def plan_captures(
     report: JumpReport,
     steps_available: Iterable[int],
+    settings: CaptureSettings | None = None,
     *,
     run: str | None = None,
-    strongest: int = 3,
     per_layer: int = 1,
     phases: int = 3,
-    window: int = 10,
-    controls: int = 1,
     user_steps: Iterable[int] = (),
     loss: tuple[Sequence[float], Sequence[float]] | None = None,
 ) -> CapturePlan:
@@ -89,39 +88,35 @@ def plan_captures(
 
     report: of `find_jumps`; run: which run of it (may be left out when it holds one). steps_available: the steps at
     which the network can be had. The training is cut into `phases` (1 to 3) of equal length. In each, the `per_layer`
-    strongest believable jumps of every layer are taken; those within `window` steps of each other are one moment;
-    the `strongest` moments are kept. Each gets `controls` quiet moments: of the same phase, at least three windows
-    from any reported jump, believable or not, and from each other; by the local slope of the loss most like that at
-    the jump, where `loss` = (steps, values) is given, else the nearest in time. The first and the last step and
-    `user_steps` are always there. `window` is in training steps: `before` and `after` are the available
+    strongest significant jumps of every layer are taken; those within `window` steps of each other are one moment;
+    `settings.strongest` moments are kept. Each gets `settings.controls` matched controls: of the same phase, at least
+    three windows from any reported jump, significant or not, and from each other; by the local slope of the loss most
+    like that at the jump, where `loss` = (steps, values) is given, else the nearest in time. The first and the
+    last step and `user_steps` are always there. `window` is in training steps: `before` and `after` are the available
     steps nearest to that distance.
 
-    Without a believable jump the plan says so, and holds the start, the end, and the user's steps.
-    Raises OntogenyError for a run, a step or a setting that cannot be.
+    Without a significant jump the plan says so, and holds the start, the end, and the user's steps.
+    Raises OntogenyError for an unknown run, a step outside the training, or a setting out of its range.
     """
     available = np.unique(np.asarray(list(steps_available)))
     if available.size < 2 or available.dtype.kind not in "iuf":
         raise OntogenyError(f"steps_available holds {available.size} steps: give two or more numbers")
     if phases not in PHASES:
         raise OntogenyError(f"phases = {phases!r} must be 1, 2 or 3")
-    for name, value, least in (
-        ("strongest", strongest, 0),
-        ("per_layer", per_layer, 1),
-        ("window", window, 1),
-        ("controls", controls, 0),
-    ):
-        if isinstance(value, bool) or int(value) != value or value < least:
-            raise OntogenyError(f"{name} = {value!r} must be a whole number of {least} or more")
+    if isinstance(per_layer, bool) or int(per_layer) != per_layer or per_layer < 1:
+        raise OntogenyError(f"per_layer = {per_layer!r} must be a whole number of 1 or more")
+    settings = settings or CaptureSettings()
+    window, controls = settings.window, settings.controls
     run = _one_run(report, run)
-    cuts = _Cuts(available, phases, int(window))
+    cuts = _Cuts(available, phases, window)
     table = report.table[report.table["run"] == run]
-    sure = table[table["believable"]]
+    sure = table[table["significant"]]
     notes: list[str] = []
     moments = [
         cuts.moment("start", available[0], "the first step, to compare with"),
         cuts.moment("end", available[-1], "the last step, to compare with"),
     ]
-    jumps = _jump_moments(sure, cuts, strongest, per_layer)
+    jumps = _jump_moments(sure, cuts, settings.strongest, per_layer)
     moments += jumps
     if sure.empty:
         notes.append(_no_jumps(table, report))
@@ -131,7 +126,7 @@ def plan_captures(
             found = _controls(jump, quiet, cuts, controls, loss, report)
             if len(found) < controls:
                 notes.append(
-                    f"Only {len(found)} of {controls} quiet moments found for the jump at step {jump.step}: the "
+                    f"Only {len(found)} of {controls} matched controls found for the jump at step {jump.step}: the "
                     f"{jump.phase} phase holds no other step three windows away from every jump."
                 )
             for control in found:
@@ -147,7 +142,7 @@ def plan_captures(
         moments.append(cuts.moment("user", at, told))
     order = {kind: k for k, kind in enumerate(KINDS)}
     moments.sort(key=lambda m: (m.step, order[m.kind]))
-    return CapturePlan(run=run, moments=tuple(moments), window=int(window), notes=tuple(notes))
+    return CapturePlan(run=run, moments=tuple(moments), window=window, notes=tuple(notes))
 
 
 def _one_run(report: JumpReport, run: str | None) -> str:
@@ -166,7 +161,7 @@ def _no_jumps(table: pd.DataFrame, report: JumpReport) -> str:
     if table.empty:
         found = "no jump was detected" if judged else "no series was long enough to be judged"
     else:
-        found = f"none of the {len(table)} jumps detected is believable at {report.false_discovery_rate:g}"
+        found = f"none of the {len(table)} jumps detected is significant at {report.false_discovery_rate:g}"
     return (
         f"There is no jump to look at: {found}. The plan holds only the start, the end and the steps named by the user."
     )
@@ -242,7 +237,7 @@ def _jump_reason(row: Any, layers: tuple[str, ...]) -> str:
         f"; {others} other layer{'s' if others > 1 else ''} jump{'s' if others == 1 else ''} with it" if others else ""
     )
     return (
-        f"{row.metric} of {row.layer} goes {row.direction} by {abs(row.size):.3g}, among the strongest believable "
+        f"{row.metric} of {row.layer} goes {row.direction} by {abs(row.size):.3g}, among the strongest significant "
         f"jumps of the {row.phase} phase (q = {row.q_value:.2g}){also}"
     )
 
@@ -265,7 +260,7 @@ def _controls(
             how = "where the loss falls at the most similar rate"
         else:
             best, how = here[int(np.argmin(distance))], "the nearest"
-        reason = f"quiet moment of the {jump.phase} phase, {how}, to compare with the jump at step {jump.step}"
+        reason = f"matched control of the {jump.phase} phase, {how}, to compare with the jump at step {jump.step}"
         found.append(cuts.moment("control", best, reason, control_for=jump.step))
         here = here[np.abs(here - best) >= cuts.apart]
     return found
@@ -304,7 +299,7 @@ def write_plan(plan: CapturePlan, path: str | os.PathLike) -> None:
 
 
 def read_plan(path: str | os.PathLike) -> CapturePlan:
-    """Read a plan that `write_plan` wrote. Raises OntogenyError if the file is none."""
+    """Read a plan that `write_plan` wrote. Raises OntogenyError if the file holds no plan."""
     data = read_json(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise OntogenyError(f"{Path(path)} is not a capture plan: its format should be {FORMAT!r}")

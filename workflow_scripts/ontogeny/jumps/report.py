@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
 from ontogeny.jumps.calibration import adjusted_p_values
 from ontogeny.jumps.detection import detect_jumps
-from ontogeny.jumps.detectors import check_settings, resolve_detector
-from ontogeny.jumps.events import NOISE_FLOOR
+from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
+from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ RUN_LEVEL = "(run)"
 """The layer under which a record keeps what belongs to the whole run: loss, gradient norm."""
 
 COLUMNS = (
-    "run", "layer", "metric", "step", "index", "size", "direction", "score", "p_value", "q_value", "believable",
+    "run", "layer", "metric", "step", "index", "size", "direction", "score", "p_value", "q_value", "significant",
 )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ COLUMNS = (
 class JumpReport:
     """Jumps of one or more runs and what is needed to judge them.
 
-    table: one row a jump, columns `COLUMNS`, in the order of the record; `believable` where q_value is at most
+    table: one row per jump, columns `COLUMNS`, in the order of the record; `significant` where q_value is at most
     `false_discovery_rate`. false_alarms: the detector's measured false alarms per 1000 points (`FalseAlarms`).
     series: one row for each layer and metric of a run: points, missing, first_step, last_step, jumps, abstained
     (a reason, or empty).
@@ -53,9 +54,9 @@ class JumpReport:
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     @property
-    def believable(self) -> pd.DataFrame:
-        """The rows of `table` that are believable."""
-        return self.table[self.table["believable"]].reset_index(drop=True)
+    def significant(self) -> pd.DataFrame:
+        """The rows of `table` that are significant."""
+        return self.table[self.table["significant"]].reset_index(drop=True)
 
     @property
     def abstentions(self) -> pd.DataFrame:
@@ -64,12 +65,12 @@ class JumpReport:
 
     def summary(self) -> str:
         """What was found, in a few plain sentences."""
-        jumps, sure, series = len(self.table), int(self.table["believable"].sum()), len(self.series)
+        jumps, sure, series = len(self.table), int(self.table["significant"].sum()), len(self.series)
         away = len(self.abstentions)
         alarms = self.false_alarms
         lines = [
             f"{jumps} jump{'s' if jumps != 1 else ''} in {series - away} series of {self.series['run'].nunique()} "
-            f"run{'s' if self.series['run'].nunique() != 1 else ''}, {sure} believable at a false discovery rate of "
+            f"run{'s' if self.series['run'].nunique() != 1 else ''}, {sure} significant at a false discovery rate of "
             f"{self.false_discovery_rate:g}.",
             f"The detector ({self.detector}) gives {alarms['rate']:.2f} false alarms per 1000 points "
             f"(95% interval {alarms['low']:.2f} to {alarms['high']:.2f}) in series without a jump, at worst "
@@ -83,24 +84,24 @@ class JumpReport:
 
 def find_jumps(
     frame: pd.DataFrame,
-    metrics: Iterable[str] | None = None,
-    detector: str | Callable[..., Any] = "step",
+    settings: JumpSettings | None = None,
     *,
-    false_discovery_rate: float = 0.05,
-    noise_floor: float = NOISE_FLOOR,
+    detector: str | Callable[..., Any] | None = None,
     seed: int = 0,
     surrogates: int = 99,
-    **settings: Any,
+    **changes: Any,
 ) -> JumpReport:
     """Find the jumps of every layer and metric of every run.
 
-    frame: tidy, columns run, layer, step, metric, value; run-level metrics stand under the layer "(run)".
-    metrics: those to look at; by default all metrics of layers. A run-level metric is looked at when it is named.
-    detector, settings: as for `detect_jumps`; surrogates: number drawn from each series with jumps, for p-values.
+    frame: tidy, columns run, layer, step, metric, value; run-level metrics stand under the layer "(run)" and are
+    searched only when `metrics` names them. settings: which metrics, which detector, and when a change is a jump.
+    detector: by name or as a function, in place of that of the settings. changes: fields of `JumpSettings` in place of
+    those of the settings; others go to the detector. surrogates: number drawn from each series with jumps, for
+    p-values.
 
     Within a run, the false discovery rate is controlled (Benjamini and Hochberg) over all layers and metrics that
     were judged: every jump is one test, and so is every series without one (p = 1). Deterministic for a seed.
-    Raises OntogenyError for a frame that lacks columns, metrics that it lacks, or a series that is none.
+    Raises OntogenyError for a frame that lacks columns, metrics that it lacks, or a series that is not valid.
     """
     import pandas as pd
 
@@ -110,12 +111,12 @@ def find_jumps(
             f"the table of measurements lacks the columns {', '.join(sorted(missing))}: it needs run, layer, step, "
             "metric and value"
         )
-    if not 0 < false_discovery_rate < 1:
-        raise OntogenyError(f"false_discovery_rate = {false_discovery_rate} must lie between 0 and 1")
-    name, entry = resolve_detector(detector)
-    completed = check_settings(name, entry, settings)
+    settings, given = _completed(settings, detector, changes)
+    chosen_detector = settings.detector if detector is None else detector
+    name, entry = resolve_detector(chosen_detector)
+    completed = check_settings(name, entry, given)
     notes: list[str] = []
-    chosen = _chosen(frame, metrics, notes)
+    chosen = _chosen(frame, settings.metrics, notes)
     events: list[dict[str, Any]] = []
     series: list[dict[str, Any]] = []
     for (run, layer, metric), part in chosen.groupby(["run", "layer", "metric"], sort=False, observed=True):
@@ -123,11 +124,11 @@ def find_jumps(
             found = detect_jumps(
                 part["value"].to_numpy(),
                 part["step"].to_numpy(),
-                detector,
-                noise_floor=noise_floor,
+                chosen_detector,
+                noise_floor=settings.noise_floor,
                 surrogates=surrogates,
                 surrogate_seed=_seed(seed, run, layer, metric),
-                **settings,
+                **given,
             )
         except OntogenyError as error:
             raise OntogenyError(f"run {run}, layer {layer}, metric {metric}: {error}") from None
@@ -153,21 +154,39 @@ def find_jumps(
         series,
         columns=["run", "layer", "metric", "points", "missing", "first_step", "last_step", "jumps", "abstained"],
     )
-    table = _with_q_values(pd.DataFrame(events, columns=list(COLUMNS[:9])), about, false_discovery_rate)
+    table = _with_q_values(pd.DataFrame(events, columns=list(COLUMNS[:9])), about, settings.false_discovery_rate)
     length = int(about["points"].median()) if len(about) else 1000
-    alarms = false_alarm_rate(detector, length, **settings)
+    alarms = false_alarm_rate(chosen_detector, length, **given)
     return JumpReport(
         table=table,
         series=about,
         detector=name,
         settings=completed,
-        noise_floor=noise_floor,
-        false_discovery_rate=false_discovery_rate,
+        noise_floor=settings.noise_floor,
+        false_discovery_rate=settings.false_discovery_rate,
         seed=seed,
         surrogates=surrogates,
         false_alarms=alarms.as_dict(),
         notes=tuple(notes),
     )
+
+
+def _completed(
+    settings: JumpSettings | None, detector: Any, changes: dict[str, Any]
+) -> tuple[JumpSettings, dict[str, Any]]:
+    """The settings with `changes` laid over them, and what the detector is given."""
+    own = {key: value for key, value in changes.items() if key in JumpSettings.model_fields and key != "threshold"}
+    fields = (settings or JumpSettings()).model_dump() | own
+    if detector is not None:
+        fields |= {"threshold": None}
+        fields |= {"detector": detector} if isinstance(detector, str) and detector in DETECTORS else {}
+    try:
+        completed = JumpSettings(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise OntogenyError(f"{'.'.join(map(str, first['loc'])) or 'settings'}: {first['msg']}") from None
+    given = {key: value for key, value in changes.items() if key not in own}
+    return completed, completed.detector_settings() | given
 
 
 def _chosen(frame: pd.DataFrame, metrics: Iterable[str] | None, notes: list[str]) -> pd.DataFrame:
@@ -179,12 +198,12 @@ def _chosen(frame: pd.DataFrame, metrics: Iterable[str] | None, notes: list[str]
                     f"Run {run} holds no metric of a layer, only {', '.join(_names(frame, run))}: nothing to detect."
                 )
         return chosen
-    wanted = [metrics] if isinstance(metrics, str) else list(metrics)
+    named = [metrics] if isinstance(metrics, str) else list(metrics)
     known = list(frame["metric"].unique())
-    for metric in wanted:
+    for metric in named:
         if metric not in known:
             raise unknown("metric", metric, known, "the table of measurements")
-    return frame[frame["metric"].isin(wanted)]
+    return frame[frame["metric"].isin(named)]
 
 
 def _names(frame: pd.DataFrame, run: str) -> list[str]:
@@ -208,7 +227,7 @@ def _with_q_values(table: pd.DataFrame, series: pd.DataFrame, level: float) -> p
         rows = np.flatnonzero(table["run"] == run)
         quiet = int(((judged["run"] == run) & (judged["jumps"] == 0)).sum())
         q_values[rows] = adjusted_p_values(table["p_value"].to_numpy(float)[rows], tests=quiet + rows.size)
-    table = table.assign(q_value=q_values, believable=pd.Series(q_values <= level, dtype=bool))
+    table = table.assign(q_value=q_values, significant=pd.Series(q_values <= level, dtype=bool))
     return table[list(COLUMNS)]
 
 
@@ -239,17 +258,19 @@ def write_jumps(report: JumpReport, json_path: str | os.PathLike, csv_path: str 
 
 
 def read_jumps(path: str | os.PathLike) -> JumpReport:
-    """Read a report that `write_jumps` wrote as JSON. Raises OntogenyError if the file is none."""
+    """Read a report that `write_jumps` wrote as JSON. Raises OntogenyError if the file holds no such report."""
 
     data = read_json(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         found = data.get("format") if isinstance(data, dict) else None
-        raise OntogenyError(f"{Path(path)} is not a report of jumps: its format is {found!r}, and {FORMAT!r} is wanted")
+        raise OntogenyError(
+            f"{Path(path)} is not a report of jumps: its format is {found!r}, and {FORMAT!r} is expected"
+        )
     try:
         table = _frame(data["jumps"], COLUMNS, {"score": float, "p_value": float, "q_value": float, "size": float})
         series = _frame(data["series"], _SERIES, {})
         return JumpReport(
-            table=table.assign(believable=table["believable"].astype(bool)),
+            table=table.assign(significant=table["significant"].astype(bool)),
             series=series,
             detector=data["detector"],
             settings=data["settings"],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from ontogeny.jumps.detectors import DETECTORS
+from ontogeny.jumps.events import NOISE_FLOOR
 from ontogeny.settings import Positive, Settings
 
 
@@ -18,21 +20,26 @@ class JumpSettings(Settings):
     threshold: float | None = Field(
         None, gt=0, description="Score above which the detector fires; its calibrated default, if not given."
     )
-    noise_floor: float = Field(1e-6, ge=1e-6, lt=1, description="Relative change below which nothing is a jump.")
+    noise_floor: float = Field(
+        NOISE_FLOOR, ge=NOISE_FLOOR, lt=1, description="Relative change below which nothing is a jump."
+    )
     metrics: list[str] | None = Field(
         None, min_length=1, description="Metrics to search; all that were measured, if not given."
     )
     false_discovery_rate: float = Field(
-        0.05, gt=0, lt=1, description="Among the jumps of a run called believable, the share that may be false."
+        0.05, gt=0, lt=1, description="Expected share of false ones among a run's significant jumps."
     )
 
     @model_validator(mode="after")
     def _threshold_of_detector(self) -> JumpSettings:
-        if self.threshold is not None and self.detector in ("pelt", "likelihood_ratio"):
-            raise ValueError(
-                f"detector {self.detector} has no threshold; leave it out, or take step, z_score or gradient"
-            )
+        have = [name for name, entry in DETECTORS.items() if "threshold" in (entry.settings or {})]
+        if self.threshold is not None and self.detector not in have:
+            raise ValueError(f"detector {self.detector} has no threshold; leave it out, or take {' or '.join(have)}")
         return self
+
+    def detector_settings(self) -> dict[str, Any]:
+        """What the detector itself is given."""
+        return {} if self.threshold is None else {"threshold": self.threshold}
 
 
 class ValiditySettings(Settings):
@@ -49,6 +56,8 @@ class CaptureSettings(Settings):
     """Which moments are looked at closely."""
 
     strongest: int = Field(3, ge=0, le=1000, description="Jumps of a run that are captured, strongest first.")
-    controls: int = Field(2, ge=0, le=1000, description="Quiet moments captured for comparison.")
+    controls: int = Field(
+        2, ge=0, le=1000, description="Matched controls per jump: moments without a jump, for comparison."
+    )
     window: Positive = Field(10, description="Steps from `before` to the jump and from the jump to `after`.")
     dtype: Literal["float16", "float32"] = Field("float32", description="Precision of the activations on disk.")

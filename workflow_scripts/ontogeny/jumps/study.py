@@ -57,12 +57,12 @@ def study_groups(record: Phase1) -> pd.DataFrame:
 
 
 def gather(record: Phase1, reports: Sequence[JumpReport], groups: pd.DataFrame, output: Any) -> None:
-    """Write what the analyses of a study read: the record, its believable jumps, the series searched, the groups.
+    """Write what the analyses of a study read: the record, its significant jumps, the series searched, the groups.
 
     `output` has the paths `record` (.parquet), `jumps`, `series` and `groups` (.csv).
     """
     write_phase1(output.record, record)
-    write_csv(output.jumps, pd.concat([report.believable for report in reports], ignore_index=True))
+    write_csv(output.jumps, pd.concat([report.significant for report in reports], ignore_index=True))
     write_csv(output.series, pd.concat([report.series for report in reports], ignore_index=True))
     write_csv(output.groups, groups)
 
@@ -72,7 +72,7 @@ def analyse_study(
 ) -> dict[str, pd.DataFrame]:
     """The tables of `TABLES` for a study.
 
-    `jumps` holds the believable jumps (run, layer, metric, step, index, size, direction, ...), `series` all series
+    `jumps` holds the significant jumps (run, layer, metric, step, index, size, direction, ...), `series` all series
     that were searched (run, layer, metric, points), `groups` is `study_groups`. What each table says is told by the
     function that makes it; `loss_relation` carries its finding in words in the column `sentence`.
     """

@@ -70,7 +70,7 @@ def _nothing(sentence: str) -> Figure:
 def _without_jumps(tables: Tables) -> str:
     rates = tables("rates")
     runs = rates["run"].nunique()
-    return f"No jump is believable in the {len(rates)} series of {runs} {'run' if runs == 1 else 'runs'}."
+    return f"No jump is significant in the {len(rates)} series of {runs} {'run' if runs == 1 else 'runs'}."
 
 
 def _kinds(tables: Tables) -> Drawing:

@@ -22,9 +22,13 @@ from ontogeny.jumps.calibration import FalseAlarms, stored_entry
 from ontogeny.jumps.detection import detect_jumps
 from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
 from ontogeny.jumps.series import BACKGROUNDS, FURTHER_NULLS, NULLS, planted
+from ontogeny.jumps.settings import JumpSettings, ValiditySettings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DEFAULTS = ValiditySettings()
+DETECTOR = JumpSettings().detector
 
 BARS = {"false_alarms_per_1000": {1000: 0.5, 200: 1.5}, "recall": 0.9, "recall_sigmas": 5, "placed_within": 2}
 """What the default detector must keep: false alarms per 1000 points by length of the series, and recall at 5 sigma."""
@@ -72,10 +76,10 @@ def rate_interval(counts: Sequence[int], points: int, confidence: float = 0.95) 
 
 
 def run_battery(
-    detector: str | Callable[..., Any] | Detector = "step",
+    detector: str | Callable[..., Any] | Detector = DETECTOR,
     lengths: Sequence[int] = (200, 1000),
-    repeats: int = 200,
-    seed: int = 0,
+    repeats: int = DEFAULTS.repeats,
+    seed: int = DEFAULTS.seed,
     *,
     nulls: Mapping[str, Callable[..., np.ndarray]] | None = None,
     further: bool = False,
@@ -105,7 +109,7 @@ def run_battery(
         raise OntogenyError(f"seed = {seed} must be 0 or more")
     for length in lengths:
         if isinstance(length, bool) or int(length) != length or length < 10:
-            raise OntogenyError(f"length {length!r} is no length of a series: give a whole number of 10 or more")
+            raise OntogenyError(f"length {length!r} is not the length of a series: give a whole number of 10 or more")
     if isinstance(repeats, bool) or int(repeats) != repeats or repeats < 1:
         raise OntogenyError(f"repeats = {repeats!r} must be a whole number of 1 or more")
     families = dict(nulls) if nulls is not None else {**NULLS, **(FURTHER_NULLS if further else {})}
@@ -218,11 +222,11 @@ def summarise_false_alarms(table: pd.DataFrame, length: int) -> dict[str, Any]:
 
 
 def false_alarm_rate(
-    detector: str | Callable[..., Any] = "step",
+    detector: str | Callable[..., Any] = DETECTOR,
     length: int = 1000,
     *,
-    repeats: int = 20,
-    seed: int = 0,
+    repeats: int = DEFAULTS.repeats,
+    seed: int = DEFAULTS.seed,
     **settings: Any,
 ) -> FalseAlarms:
     """Measured false alarms of a detector in series of about `length` points.

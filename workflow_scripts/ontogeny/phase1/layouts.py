@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ontogeny.errors import OntogenyError
+from ontogeny.phase1.document import FORMAT
 from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
 
-FORMAT = "ontogeny-phase1/1"
 STEP_NAMES = ("step", "steps", "global_step", "iteration")
 KNOWN_LAYOUTS = (
     "rows per step (`measurements` with `layer_metrics`), columns per layer (`{layer: {step: [...], metric: [...]}}`), "

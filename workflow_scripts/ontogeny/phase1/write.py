@@ -13,11 +13,10 @@ import pandas as pd
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import OPEN_SEAL, atomic, json_text, plain, seal_of, sealed, write_csv, write_hdf5, write_text
-from ontogeny.phase1.layouts import FORMAT, without_reserved
+from ontogeny.phase1.document import FORMAT, REPEATED, document
+from ontogeny.phase1.layouts import without_reserved
 from ontogeny.phase1.read import SUFFIXES, frame_hashes, phase1_from_frame
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, metric_order, quote, wide_table
-
-_REPEATED = ("loss", "grad_norm")
 
 
 def write_phase1(
@@ -27,7 +26,7 @@ def write_phase1(
 
     The suffix decides: .json is `{layer: {"step": [...], metric: [...]}, "metadata": {...}}`, with loss and gradient
     norm repeated in every layer (several runs: `{"experiments": [one such a run]}`); .csv and .tsv are the tidy table
-    (with a column `derived` if anything is) without metadata; .h5 has one group a layer; .parquet is the tidy table.
+    (with a column `derived` if anything is) without metadata; .h5 has one group per layer; .parquet is the tidy table.
     Gaps are null. `record` may be a tidy DataFrame. `metadata` is added to the record's own; its "run" names the run.
 
     Raises OntogenyError for an unknown suffix, or a layer called "metadata" in JSON.
@@ -67,7 +66,7 @@ def _with(record: Phase1, metadata: dict[str, Any] | None) -> Phase1:
 
 
 def phase1_json(record: Phase1) -> str:
-    """The JSON text that `write_phase1` writes: one line a column, the same text for the same record."""
+    """The JSON text that `write_phase1` writes: one line per column, the same text for the same record."""
     runs = record.runs
     if len(runs) == 1:
         return sealed(_run_json(record, runs[0], {"seal": OPEN_SEAL}) + "\n")
@@ -80,26 +79,20 @@ def _run_json(record: Phase1, run: str, more: dict[str, Any] | None = None) -> s
         if name == run:
             series.setdefault(layer, {})[metric] = (steps, values)
     once = series.pop(RUN_LEVEL, {})
-    if "metadata" in series:
-        raise OntogenyError(
-            "a layer is called 'metadata', which JSON records keep for something else: rename the layer"
-        )
     own = sorted({metric for found in series.values() for metric in found if metric in RUN_METRICS})
     covered = np.unique(np.concatenate([s for found in series.values() for s, _ in found.values()])) if series else []
-    repeated = [name for name in _REPEATED if name in once and name not in own]
-    layers = []
+    repeated = [name for name in REPEATED if name in once and name not in own]
+    layers = {}
     for layer, found in series.items():
         table = wide_table(found)
         columns = {name: table[name].to_numpy() for name in table}
         for name in repeated:
             columns[name] = _at(table["step"].to_numpy(), *once[name])
-        layers.append(f"  {_json(layer)}: {{\n" + ",\n".join(_column(*item) for item in columns.items()) + "\n  }")
+        layers[layer] = columns
     extra = {
         name: found for name, found in once.items() if name not in repeated or not np.isin(found[0], covered).all()
     }
-    metadata: dict[str, Any] = {"format": FORMAT, "run": run, **without_reserved(record.metadata_of(run))} | (
-        more or {}
-    )
+    metadata: dict[str, Any] = without_reserved(record.metadata_of(run)) | (more or {})
     if extra:
         table = wide_table(extra)
         metadata["run_level"] = {name: _listed(table[name].to_numpy()) for name in table}
@@ -111,8 +104,17 @@ def _run_json(record: Phase1, run: str, more: dict[str, Any] | None = None) -> s
             derived.setdefault(metric, []).append(layer)
     if derived:
         metadata["derived"] = derived
-    tail = json_text(metadata, indent=None if extra else 2).rstrip("\n").replace("\n", "\n  ")
-    return "{\n" + ",\n".join([*layers, f'  "metadata": {tail}']) + "\n}"
+    return _text(document(layers, run, metadata), indent=None if extra else 2)
+
+
+def _text(written: dict[str, dict[str, Any]], indent: int | None) -> str:
+    """One line for each column."""
+    *layers, _ = written
+    lines = [
+        f"  {_json(name)}: {{\n" + ",\n".join(map(_column, *zip(*written[name].items()))) + "\n  }" for name in layers
+    ]
+    tail = json_text(written["metadata"], indent=indent).rstrip("\n").replace("\n", "\n  ")
+    return "{\n" + ",\n".join([*lines, f'  "metadata": {tail}']) + "\n}"
 
 
 def _at(steps: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -121,9 +121,9 @@ def _jump_lines(folder: Path) -> list[str]:
     if not (folder / "jumps.csv").exists():
         return []
     jumps = read_table(folder / "jumps.csv")
-    believable = jumps[jumps["believable"].astype(bool)] if len(jumps) else jumps
-    lines = ["", f"jumps     {len(jumps)} found, {len(believable)} believable"]
-    for row in believable.sort_values("p_value").head(10).itertuples() if len(believable) else ():
+    significant = jumps[jumps["significant"].astype(bool)] if len(jumps) else jumps
+    lines = ["", f"jumps     {len(jumps)} found, {len(significant)} significant"]
+    for row in significant.sort_values("p_value").head(10).itertuples() if len(significant) else ():
         lines.append(f"  step {row.step:<8} {row.layer:<24} {row.metric:<24} {row.direction:<5} p {row.p_value:.2g}")
     return lines
 

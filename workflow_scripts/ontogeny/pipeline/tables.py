@@ -107,7 +107,7 @@ def _experiment(folder: Path) -> dict[str, Any]:
     row = {**about, "parameters": config["parameters"]}
     row |= {f"final_{metric}": columns[metric][-1] for metric in FINAL_METRICS if metric in columns}
     row |= {"layers": len(layers), "steps_logged": len(columns["step"])}
-    row |= {"jumps_found": len(jumps), "jumps_believable": int(jumps["believable"].sum()) if len(jumps) else 0}
+    row |= {"jumps_found": len(jumps), "jumps_significant": int(jumps["significant"].sum()) if len(jumps) else 0}
     return {**row, **flat(config["settings"]), **made}
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 
 matplotlib.use("Agg", force=False)
 
 import matplotlib.pyplot as plt
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -122,6 +123,20 @@ def save_figures(
         Path(folder).mkdir(parents=True, exist_ok=True)
     for name, (fig, table) in drawn.items():
         save_figure(fig, Path(folder) / f"{name.replace(' ', '_')}.png", table, formats)
+
+
+def log_axis(axes: Axes, which: Literal["x", "y"] = "y") -> None:
+    """Make an axis logarithmic, its ticks plain numbers, with 2 and 5 between powers of ten where there are few."""
+    axes.set(**{f"{which}scale": "log"})
+    side = axes.yaxis if which == "y" else axes.xaxis
+    low, high = side.get_view_interval()
+    if high / low < 5:
+        side.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
+    else:
+        subs = (1.0, 2.0, 5.0) if high / low < 150 else (1.0,)
+        side.set_major_locator(ticker.LogLocator(subs=subs, numticks=8))
+    side.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    side.set_minor_formatter(ticker.NullFormatter())
 
 
 def panel_letter(axes: Axes, letter: str) -> None:

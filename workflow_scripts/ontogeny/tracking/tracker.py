@@ -190,16 +190,17 @@ class HighFrequencyTracker:
         self,
         layer_name: str | None = None,
         metric: str = "stable_rank",
-        detector: str = "z_score",
+        detector: str | None = None,
         **settings: Any,
     ) -> dict[str, Any]:
         """Jumps of a metric by layer, found by `ontogeny.jumps.detect_jumps` (which names detectors and settings).
 
-        The detector "z_score" takes `jump_window_size` and `jump_z_threshold` unless `settings` say otherwise;
-        "step" is the one with a known rate of false alarms. Raises OntogenyError for an unknown layer or metric,
+        Without `detector` it is the pipeline's. "z_score", that of the published class, takes `jump_window_size` and
+        `jump_z_threshold` unless `settings` say otherwise. Raises OntogenyError for an unknown layer or metric,
         and if jump detection was disabled.
         """
         from ontogeny.jumps import detect_jumps
+        from ontogeny.jumps.settings import JumpSettings
 
         if not self.enable_jump_detection:
             raise OntogenyError("jump detection is disabled: make the tracker with enable_jump_detection=True")
@@ -208,6 +209,7 @@ class HighFrequencyTracker:
         if layer_name is not None:
             self._known(layer_name)
         self._work_off()
+        detector = detector or JumpSettings().detector
         if detector == "z_score":
             settings = {"window": self.jump_window_size, "threshold": self.jump_z_threshold} | settings
         return {

@@ -22,6 +22,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, json_text, plain, write_json
 from ontogeny.identity import identity_hash
 from ontogeny.models import MonitoredLayer, count_parameters, monitored_layers, readout_layer, without_fast_path
+from ontogeny.phase1.document import document
 from ontogeny.progress import Progress
 from ontogeny.provenance import revision, versions
 from ontogeny.tracking.capture import ActivationCapture
@@ -39,8 +40,6 @@ from ontogeny.trajectory.replay import RUN_FORMAT
 from ontogeny.trajectory.setup import Setup, set_up
 
 logger = logging.getLogger("ontogeny")
-
-PHASE1_FORMAT = "ontogeny-phase1/1"
 
 
 def train(
@@ -318,20 +317,18 @@ def _columns(rows: list[dict[str, Any]], config: dict[str, Any], collapse: dict[
     """The Phase 1 record, columns by layer; what belongs to the whole run stands in every layer."""
     steps = [row["step"] for row in rows]
     whole = {key: [row[key] for row in rows] for key in ("loss", "grad_norm", "probe_loss", "probe_accuracy")}
-    record: dict[str, Any] = {}
+    columns: dict[str, dict[str, Any]] = {}
     for layer in config["layers"]:
         metrics = {
             metric: [row["layers"][layer][metric] for row in rows]
             for metric in config["settings"]["tracking"]["metrics"]
         }
-        record[layer] = {"step": steps, **metrics, **whole}
-    record["metadata"] = {
-        "format": PHASE1_FORMAT,
-        "run": config["run"],
+        columns[layer] = {"step": steps, **metrics, **whole}
+    metadata: dict[str, Any] = {
         "layers": config["layers"],
         "train": config["settings"],
         "digests": {"step": steps, "sha256": [row["digest"] for row in rows]},
     }
     if collapse is not None:
-        record["metadata"]["collapse"] = collapse
-    return record
+        metadata["collapse"] = collapse
+    return document(columns, config["run"], metadata)
