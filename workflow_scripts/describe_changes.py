@@ -2,6 +2,7 @@
 
 from ontogeny.activations.store import read_activations
 from ontogeny.changes.run import changes_of_run
+from ontogeny.changes.settings import ChangeSettings
 from ontogeny.files import read_json, read_table, write_csv
 from ontogeny.jumps.plan import read_plan
 from ontogeny.pipeline import job
@@ -13,7 +14,13 @@ with job(snakemake) as (files, output, params):
     with read_activations(files.activations, config["identity"]) as activations:
         units, importance = read_table(files.neurons), read_table(files.importance)
         changes, flipped = changes_of_run(
-            trajectory, moments, activations, units, importance, config["nonlinearities"], **params.settings
+            trajectory,
+            moments,
+            activations,
+            units,
+            importance,
+            config["nonlinearities"],
+            ChangeSettings(**params.settings),
         )
     write_csv(output.changes, changes)
     write_csv(output.flipped, flipped)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from typing import Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -14,10 +15,13 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+
+from ontogeny.errors import OntogenyError, unknown
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}$")]
 """A name that is safe as a folder: letters, digits, `_ . + -`, not starting with a sign, at most 80 characters."""
@@ -65,6 +69,29 @@ class Settings(BaseModel):
         if isinstance(value, bool) and cls.model_fields[info.field_name].annotation in (int, float):
             raise ValueError(f"{str(value).lower()} is no number")
         return value
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapping[str, Any] | None = None) -> S:
+    """`values` as settings of the kind `model`, for functions that are called with keys by hand.
+
+    Raises OntogenyError, which begins with `where`, for a key or a value that the model refuses.
+    """
+    try:
+        return model.model_validate(dict(values), context=dict(context or {}))
+    except ValidationError as error:
+        item = error.errors(include_url=False)[0]
+    if item["type"] == "extra_forbidden":
+        raise unknown("setting", str(item["loc"][-1]), model.model_fields, where)
+    key = ".".join(map(str, item["loc"]))
+    if item["type"] == "missing":
+        raise OntogenyError(f"{where}: {key} is missing; it is required")
+    if item["type"] == "value_error":
+        raise OntogenyError(f"{where}: {key}: {item['ctx']['error']}")
+    message = item["msg"].replace("Input should", "it should").replace("List should", "it should")
+    raise OntogenyError(f"{where}: {key} is {item['input']!r}; {message}")
 
 
 class StudySettings(Settings):

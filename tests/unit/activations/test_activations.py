@@ -11,6 +11,7 @@ from ontogeny.config import load_config, runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.figures import plot_clusters, plot_moment, plot_variance
 from ontogeny.geometry.run import clusters_of_run, pca_of_run
+from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.jumps.plan import Moment
 from ontogeny.neurons.figures import plot_neuron_change
 from ontogeny.neurons.run import neurons_of_run
@@ -123,8 +124,8 @@ def test_geometry_and_neurons_of_a_run_as_tables_and_figures(path):
         Moment(kind="control", step=17, before=12, after=40, phase="late", reason=""),
     ]
     with read_activations(path) as file:
-        variance, projections = pca_of_run(file, components=4)
-        choice, by_step, assigned = clusters_of_run(file, [2, 3])
+        variance, projections = pca_of_run(file, GeometrySettings(components=4))
+        choice, by_step, assigned = clusters_of_run(file, GeometrySettings(clusters=[2, 3]))
         units, summary = neurons_of_run(file, moments, dict.fromkeys(file.layers, "relu"))
         layers = list(file.layers)
     assert list(dict.fromkeys(variance["layer"])) == layers
@@ -156,12 +157,12 @@ def test_layers_that_do_not_fit_into_memory_are_read_in_part(path, monkeypatch):
         assert len(rows) == 20
         assert (np.diff(rows) > 0).all()
         assert np.array_equal(file.matrix(12, layer, rows), whole[rows])
-        variance, projections = pca_of_run(file, components=2)
+        variance, projections = pca_of_run(file, GeometrySettings(components=2))
         assert set(variance.loc[variance["layer"] == layer, "samples"]) == {20}
         kept = projections[(projections["layer"] == layer) & (projections["step"] == 12)]
         assert kept["sample"].tolist() == rows.tolist()
         assert kept["label"].tolist() == file.labels[rows].tolist()
-        choice, _, _ = clusters_of_run(file, [2])
+        choice, _, _ = clusters_of_run(file, GeometrySettings(clusters=[2]))
         assert choice.set_index("layer").loc[layer, "samples"] == 20
 
 

@@ -10,6 +10,7 @@ import torch
 from scipy.stats import kstest
 
 from ontogeny.changes import Change, against_controls, changes_of_study, flipped_predictions, network_changes
+from ontogeny.changes.settings import ChangeSettings
 from ontogeny.changes.study import exchange_test
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
@@ -41,7 +42,7 @@ def control(step, of):
 def test_the_same_network_has_not_changed(data):
     for name, settings in (("mlp", {"hidden": [12, 8]}), ("vit_tiny", {"width": 8, "depth": 1, "heads": 2})):
         model = network(name, **settings)
-        found = network_changes(model, copy.deepcopy(model), *data, explained=8)
+        found = network_changes(model, copy.deepcopy(model), *data, ChangeSettings(explained=8))
         assert {c.family for c in found} >= {"weights", "activations", "neurons", "features", "predictions"}
         assert ("attention" in {c.family for c in found}) == (name == "vit_tiny")
         for change in found:
@@ -54,7 +55,7 @@ def test_only_the_layer_that_was_changed_shows_it(data):
     after = copy.deepcopy(before)
     with torch.no_grad():
         after.get_submodule("network.2").weight *= -2
-    found = network_changes(before, after, *data, explained=8)
+    found = network_changes(before, after, *data, ChangeSettings(explained=8))
     moved = of(found, "relative change")
     assert moved["Linear_0"] == moved["Linear_2"] == 0
     weight, bias = (p.detach().double() for p in before.get_submodule("network.2").parameters())
@@ -136,7 +137,7 @@ def test_p_values_are_uniform_where_there_is_nothing():
             moment: [Change.of_samples("predictions", "", "loss", rng.standard_normal(30))]
             for moment in (jump(20), control(50, 20))
         }
-        p_values.append(against_controls(draws, resamples=100)["p_value"].iloc[0])
+        p_values.append(against_controls(draws, n_resamples=100)["p_value"].iloc[0])
     assert kstest(p_values, "uniform").pvalue > 0.01
 
 

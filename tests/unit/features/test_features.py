@@ -68,7 +68,7 @@ def test_attribution_equals_captum_called_directly(cnn, digits):
     direct = Saliency(cnn).attribute(x.clone().requires_grad_(), target=y)
     np.testing.assert_allclose(saliency(cnn, x, y, chunk=7).values, direct, atol=1e-6)
     direct, delta = IntegratedGradients(cnn).attribute(x, target=y, n_steps=64, return_convergence_delta=True)
-    found = integrated_gradients(cnn, x, y, chunk=7)
+    found = integrated_gradients(cnn, x, y, steps=64, chunk=7)
     np.testing.assert_allclose(found.values, direct.detach(), atol=1e-5)
     np.testing.assert_allclose(found.delta, delta.detach(), atol=1e-4)
     direct = LayerGradCam(cnn, cnn.conv_layers[4]).attribute(x, target=y, relu_attributions=True)
@@ -104,7 +104,7 @@ def test_smoothgrad_depends_on_its_seed_alone(cnn, digits):
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
     assert torch.equal(state, torch.get_rng_state())
-    np.testing.assert_allclose(smoothgrad(cnn, x, noise=0.0, samples=2).values, saliency(cnn, x).values, atol=1e-6)
+    np.testing.assert_allclose(smoothgrad(cnn, x, noise=0.0, noisy_copies=2).values, saliency(cnn, x).values, atol=1e-6)
 
 
 def test_targets_are_predictions_unless_given(cnn, digits):
@@ -165,7 +165,7 @@ def test_the_control_of_attribution(cnn, digits):
         (lambda m, x: saliency(m, x.long()), "real-valued"),
         (lambda m, x: integrated_gradients(m, x, baseline="black"), "unknown baseline 'black'"),
         (lambda m, x: integrated_gradients(m, x, baseline=torch.zeros(3)), "one input, wanted"),
-        (lambda m, x: smoothgrad(m, x, samples=0), "at least 1 copy"),
+        (lambda m, x: smoothgrad(m, x, noisy_copies=0), "at least 1 copy"),
         (lambda m, x: grad_cam(m, x, layer="Linear_0"), "channels of a plane"),
         (lambda m, x: attribution_control("saliancy", m, m, x, None), "did you mean 'saliency'"),
         (lambda m, x: saliency("model", x), "torch.nn.Module is wanted"),
@@ -294,7 +294,7 @@ def test_rollout():
 
 def test_heads_over_moments(digits):
     moments = {name: build_model("vit_tiny", SHAPE, 10, seed=seed) for seed, name in enumerate(["early", "late"])}
-    table = head_evolution(moments, digits[0][:20], resamples=100)
+    table = head_evolution(moments, digits[0][:20], n_resamples=100)
     assert table.groupby("moment").size().to_dict() == {"early": 12, "late": 12}
     assert (table["entropy_low"] <= table["entropy"]).all()
 
@@ -345,7 +345,7 @@ def test_top_inputs(cnn, digits):
 
 
 def test_the_preferred_input_of_a_linear_unit_is_its_weights(linear):
-    found = preferred_input(linear, "Linear_0", 4, SHAPE, smoothness=0, jitter=0, norm=3.0)
+    found = preferred_input(linear, "Linear_0", 4, SHAPE, steps=200, smoothness=0, jitter=0, norm=3.0)
     weight = linear[1].weight[4].detach().numpy()
     cosine = found.image.ravel() @ weight / np.linalg.norm(weight) / 3
     assert cosine == pytest.approx(1, abs=1e-3)

@@ -11,13 +11,14 @@ from ontogeny.config.load import runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.features.figures import draw_features
 from ontogeny.features.run import features_of_run, rollout_picture
-from ontogeny.interventions import intervention_settings
+from ontogeny.features.settings import FeatureSettings
 from ontogeny.interventions.figures import draw_interventions
 from ontogeny.interventions.moments import interventions_of_run
-from ontogeny.interventions.settings import INTERVENTIONS, default_interventions
+from ontogeny.interventions.settings import default_interventions
 from ontogeny.jumps.plan import Moment
 from ontogeny.neurons.figures import plot_importance_of_run, plot_selectivity_of_run
 from ontogeny.neurons.importance_run import importance_of_run
+from ontogeny.neurons.settings import ImportanceSettings
 from ontogeny.training.loop import train
 from ontogeny.trajectory import Trajectory
 
@@ -33,7 +34,7 @@ MOMENTS = [
     Moment("control", 22, 18, 26, "late", "", control_for=10),
     Moment("end", 30, 26, 30, "late", ""),
 ]
-QUICK = {"samples": 48, "untrained": 1, "repeats": 1, "conductance_steps": 4, "permutations": 19}
+QUICK = ImportanceSettings(samples=48, untrained=1, repeats=1, conductance_steps=4, permutations=19)
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -51,7 +52,7 @@ def trajectory(request, tmp_path_factory):
 
 def test_features_of_every_architecture(trajectory, tmp_path):
     path = tmp_path / "features.h5"
-    tables = features_of_run(trajectory, MOMENTS, path, samples=6, integrated_steps=8, ascent_steps=3)
+    tables = features_of_run(trajectory, MOMENTS, path, FeatureSettings(samples=6, integrated_steps=8, ascent_steps=3))
     attention = trajectory.run in ("transformer", "vit")
     assert (len(tables["heads"]) > 0) == attention
     assert ("grad_cam" in set(tables["attributions"]["method"])) == (trajectory.run == "cnn")
@@ -70,7 +71,7 @@ def test_features_of_every_architecture(trajectory, tmp_path):
 
 
 def test_units_of_every_architecture(trajectory):
-    tables = importance_of_run(trajectory, MOMENTS, **QUICK)
+    tables = importance_of_run(trajectory, MOMENTS, QUICK)
     importance = tables["importance"]
     assert set(importance["control"]) == {"none", "untrained", "shuffled labels"}
     assert set(importance["measure"]) >= {"ablation zero", "ablation mean", "gradient", "conductance"}
@@ -89,12 +90,12 @@ def test_units_of_every_architecture(trajectory):
 
 
 def test_interventions_of_every_architecture(trajectory, tmp_path):
-    few = {"resamples": 100, "repeats": 2, "amounts": [0.0, 0.5], "levels": [0.0, 1.0], "positions": [0.0, 0.5, 1.0]}
+    few = {"n_resamples": 100, "repeats": 2, "amounts": [0.0, 0.5], "levels": [0.0, 1.0], "positions": [0.0, 0.5, 1.0]}
     specs = [spec.model_dump(mode="json") for spec in default_interventions()]
     specs = [spec | {key: value for key, value in few.items() if key in spec} for spec in specs]
     table = interventions_of_run(trajectory, MOMENTS, specs)
     assert set(table["entry"]) == set(range(len(specs)))
-    assert set(table["control"]) == {"none", "random", "quiet", "other inputs", "shuffled labels"}
+    assert set(table["control"]) == {"none", "random", "matched", "other inputs", "shuffled labels"}
     nothing = table[table["intervention"].isin(["prune", "noise_weights", "noise_activations"]) & (table["level"] == 0)]
     assert (nothing["change"] == 0).all()
     scores = table[(table["intervention"] == "patch") & (table["control"] == "none") & table["carried"].notna()]
@@ -124,7 +125,7 @@ def test_a_run_without_a_jump_does_what_needs_none(small, tmp_path):
     assert set(table["entry"]) == {1}
     assert set(table["step"]) == {2, 6}
     assert interventions_of_run(small, moments, specs[:1]).empty
-    tables = importance_of_run(small, moments, **QUICK)
+    tables = importance_of_run(small, moments, QUICK)
     assert tables["importance_change"].empty
     assert "quiet_mean" in tables["importance_change"]
     fig = plot_importance_of_run(tables["importance"], tables["importance_agreement"], tables["importance_change"], "x")
@@ -147,22 +148,11 @@ def test_what_a_run_does_not_have_is_one_sentence(small, spec, said):
 def test_a_method_that_was_named_and_cannot_be_is_refused(small, tmp_path, monkeypatch):
     moments = [Moment("end", 6, 4, 6, "late", "")]
     with pytest.raises(OntogenyError, match=r"features.methods names grad_cam: .*no layer that keeps an image's plane"):
-        features_of_run(small, moments, tmp_path / "f.h5", methods=["grad_cam"])
+        features_of_run(small, moments, tmp_path / "f.h5", FeatureSettings(methods=["grad_cam"]))
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr("ontogeny.features.run.find_spec", lambda name: None)
     with pytest.raises(OntogenyError, match=r"needs captum.*pip install 'ontogeny\[explain\]'"):
         features_of_run(small, moments, tmp_path / "f.h5")
-
-
-def test_the_settings_are_those_of_the_interventions():
-    general = {"kind", "resamples", "confidence", "chunk"}
-    for kind, model in INTERVENTIONS.items():
-        known = intervention_settings(kind)
-        assert set(model.model_fields) - general == set(known)
-        for name, field in model.model_fields.items():
-            default = field.get_default()
-            if name in known and default is not None and not field.is_required():
-                assert default == (list(known[name]) if isinstance(known[name], tuple) else known[name])
 
 
 @pytest.mark.parametrize(
@@ -170,8 +160,8 @@ def test_the_settings_are_those_of_the_interventions():
     [
         ({"kind": "ablat"}, r"interventions\[0\].kind is \"ablat\": did you mean 'ablate'"),
         ({"kind": "prune", "amount": [1]}, r"unknown key 'analyses.interventions\[0\].amount': did you mean 'amounts'"),
-        ({"kind": "patch", "source": "bevor", "target": "after"}, "'bevor' is no moment: did you mean 'before'"),
-        ({"kind": "ablate", "units": "some"}, "'some' names no units"),
+        ({"kind": "patch", "source": "bevor", "target": "after"}, "'bevor' is not a moment: did you mean 'before'"),
+        ({"kind": "ablate", "units": "some"}, "'some' does not name units"),
         ({"mode": "zero"}, "kind is"),
     ],
 )

@@ -18,6 +18,7 @@ from ontogeny.geometry.boundary import (
     regions,
     share_changed,
 )
+from ontogeny.geometry.settings import BoundarySettings
 
 
 def linear(weight, bias):
@@ -138,7 +139,10 @@ def test_moments_are_compared_on_the_same_planes():
         {"kind": "jump", "step": 2, "before": 1, "after": 2},
     ]
     networks = [(0, HALVES), (1, HALVES), (2, other)]
-    made = [boundary_of_moments(networks, pairs, x, np.minimum(labels, 1), planes=3, resolution=20) for _ in range(2)]
+    made = [
+        boundary_of_moments(networks, pairs, x, np.minimum(labels, 1), BoundarySettings(planes=3, resolution=20))
+        for _ in range(2)
+    ]
     by_step, by_plane, changes, arrays = made[0]
     assert changes["changed"].tolist() == [0.0, 1.0]
     assert changes["changed_components"].tolist() == [0.0, 1.0]

@@ -7,6 +7,7 @@ from ontogeny.config import load_config, runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.boundary import read_regions, write_regions
 from ontogeny.geometry.map_run import boundary_of_run, map_of_run
+from ontogeny.geometry.settings import BoundarySettings, MapSettings
 from ontogeny.jumps.plan import Moment
 from ontogeny.training.loop import train
 from ontogeny.trajectory import Trajectory
@@ -35,27 +36,27 @@ def trajectory(tmp_path_factory):
 
 
 def test_the_map_of_a_run_holds_its_start_its_jumps_and_its_end(trajectory):
-    settings = {"frames": 4, "samples": 40, "strongest": 1, "iterations": 60}
-    places, quality = map_of_run(trajectory, MOMENTS, **settings)
+    settings = {"frames": 4, "samples": 40}
+    places, quality = map_of_run(trajectory, MOMENTS, MapSettings(**settings))
     assert dict(zip(quality["step"], quality["kind"])) == {0: "start", 4: "frame", 12: "jump", 18: "frame", 40: "end"}
     assert set(places["layer"]) == {list(trajectory.layers)[-2]}
     assert set(quality["neighbours"]) == {10.0}
     assert places.groupby("step").size().tolist() == [40] * 5
-    again, _ = map_of_run(trajectory, MOMENTS, **settings)
+    again, _ = map_of_run(trajectory, MOMENTS, MapSettings(**settings))
     assert again.equals(places)
     with pytest.raises(OntogenyError, match="unknown layer"):
-        map_of_run(trajectory, MOMENTS, layer="Linear_99")
+        map_of_run(trajectory, MOMENTS, MapSettings(layer="Linear_99"))
 
 
 def test_the_boundary_of_a_run_compares_jumps_with_their_controls(trajectory, tmp_path):
     settings = {"frames": 3, "strongest": 1, "planes": 2, "resolution": 12, "samples": 30}
-    by_step, by_plane, changes, arrays = boundary_of_run(trajectory, MOMENTS, **settings)
+    by_step, by_plane, changes, arrays = boundary_of_run(trajectory, MOMENTS, BoundarySettings(**settings))
     assert by_step["step"].tolist() == [0, 7, 10, 17, 25, 35, 40]
     assert changes["kind"].tolist() == ["jump", "control", "frame", "frame"]
     assert changes["before"].tolist() == [7, 25, 0, 10]
     assert by_plane.groupby(["step", "plane"])["share"].sum().to_numpy() == pytest.approx(1.0)
     write_regions(tmp_path / "a.npz", arrays)
-    write_regions(tmp_path / "b.npz", boundary_of_run(trajectory, MOMENTS, **settings)[3])
+    write_regions(tmp_path / "b.npz", boundary_of_run(trajectory, MOMENTS, BoundarySettings(**settings))[3])
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     read = read_regions(tmp_path / "a.npz")
     assert all(np.array_equal(read[name], arrays[name]) for name in arrays)

@@ -21,7 +21,7 @@ def run():
     models = {name: build_model("mlp", (1, 4, 4), 3, seed=i, hidden=[8, 6]) for i, name in enumerate("abcd")}
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(30, 1, 4, 4, generator=generator), torch.randint(3, (30,), generator=generator)
-    return lambda **spec: run_intervention({"resamples": 100, **spec}, models, x, y)
+    return lambda **spec: run_intervention({"n_resamples": 100, **spec}, models, x, y)
 
 
 def saved(fig, path):

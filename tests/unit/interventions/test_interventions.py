@@ -11,11 +11,12 @@ from torch.nn.utils import prune
 
 from ontogeny.errors import OntogenyError
 from ontogeny.interventions import INTERVENTIONS, intervention_settings, loss_barrier, run_intervention
+from ontogeny.interventions.settings import INTERVENTIONS as SETTINGS
 from ontogeny.models import build_model
 from ontogeny.trajectory import weights_digest
 
 SHAPE = (1, 8, 8)
-FAST = {"resamples": 200}
+FAST = {"n_resamples": 200}
 
 
 @pytest.fixture(scope="module")
@@ -352,27 +353,27 @@ def test_batch_norm_on_the_line(resnet, data):
         ({}, "has no 'kind'"),
         ({"kind": "ablation"}, "unknown intervention 'ablation': did you mean 'ablate'"),
         ({"kind": "prune", "amount": [1]}, "did you mean 'amounts'"),
-        ({"kind": "prune", "amounts": [1.5]}, "numbers from 0 to 1"),
-        ({"kind": "prune", "amounts": []}, "amounts is empty"),
-        ({"kind": "prune", "method": "magnitud"}, "did you mean 'magnitude'"),
-        ({"kind": "prune", "scope": "all"}, "unknown scope"),
+        ({"kind": "prune", "amounts": [1.5]}, "amounts.0 is 1.5; it should be less than or equal to 1"),
+        ({"kind": "prune", "amounts": []}, "amounts is .*at least 1 item"),
+        ({"kind": "prune", "method": "magnitud"}, "method is 'magnitud'; it should be 'magnitude'"),
+        ({"kind": "prune", "scope": "all"}, "scope is"),
         ({"kind": "ablate", "units": [99]}, "has no unit 99"),
-        ({"kind": "ablate", "units": "every"}, "choice of units"),
-        ({"kind": "ablate", "mode": "none"}, "unknown ablation"),
+        ({"kind": "ablate", "units": "every"}, "does not name units"),
+        ({"kind": "ablate", "mode": "none"}, "mode is"),
         ({"kind": "ablate", "layers": ["Linear_7"]}, "unknown layer 'Linear_7'"),
-        ({"kind": "ablate", "moments": ["step 3"]}, "unknown moment 'step 3'"),
-        ({"kind": "noise_weights", "levels": [-1]}, "numbers from 0"),
-        ({"kind": "noise_weights", "repeats": 0}, "repeats is 0"),
+        ({"kind": "ablate", "moments": ["step 3"]}, "'step 3' is not a moment: did you mean"),
+        ({"kind": "noise_weights", "levels": [-1]}, "levels.0 is -1; it should be greater"),
+        ({"kind": "noise_weights", "repeats": 0}, "noise_weights: repeats is 0; it should be greater"),
         ({"kind": "patch", "target": "step 80"}, "source is missing"),
-        ({"kind": "patch", "source": "step 2", "target": "step 80", "what": "all"}, "unknown what to patch"),
-        ({"kind": "patch", "source": "step 2", "target": "step 80", "control": "step 2"}, "two moments are wanted"),
-        ({"kind": "interpolate", "source": "step 2", "target": "step 80", "positions": [7]}, "numbers from -1 to 2"),
+        ({"kind": "patch", "source": "step 2", "target": "step 80", "what": "all"}, "what is"),
+        ({"kind": "patch", "source": "step 2", "target": "step 80", "control": "step 2"}, "control is"),
+        ({"kind": "interpolate", "source": "step 2", "target": "step 80", "positions": [7]}, "positions.0 is 7"),
         (
             {"kind": "interpolate", "source": "step 2", "target": "step 80", "batch_norm": "x"},
-            "treatment of batch norm",
+            "batch_norm is",
         ),
         ({"kind": "ablate", "chunk": 0}, "chunk is 0"),
-        ({"kind": "ablate", "confidence": 95}, "between 0 and 1"),
+        ({"kind": "ablate", "confidence": 95}, "confidence is 95"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(mlp, data, spec, message):
@@ -391,7 +392,9 @@ def test_moments_of_different_networks_are_refused(mlp, vit, data):
 def test_the_registry_documents_itself():
     assert set(INTERVENTIONS) == {"ablate", "prune", "noise_activations", "noise_weights", "patch", "interpolate"}
     assert intervention_settings("patch") == {
-        "source": None, "target": None, "layers": None, "what": "activations", "control": None,
+        "n_resamples": 1000, "confidence": 0.95, "chunk": 512, "source": None, "target": None, "layers": None,
+        "what": "activations", "control": None,
     }  # fmt: skip
+    assert set(INTERVENTIONS) == set(SETTINGS)
     for function in INTERVENTIONS.values():
         assert function.__doc__

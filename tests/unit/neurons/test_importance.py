@@ -99,12 +99,12 @@ def test_a_batched_pass_equals_one_unit_at_a_time(digits, name, layer, where):
     site = find_site(working_copy(model), layer, x)
     assert site.nonlinearity == where
     units = [0, 3, 7, 9]
-    table = ablation_importance(model, x, y, layer, units=units, resamples=100, chunk=10)
+    table = ablation_importance(model, x, y, layer, units=units, n_resamples=100, chunk=10)
     expected = one_by_one(model, site, x, y, None, units)
     np.testing.assert_allclose(table["loss_change"], expected, atol=2e-6)
     mean = unit_activations(model, x, layer)
     if mean.shape[1] == site.units and site.nonlinearity == "relu" and name == "mlp":
-        table = ablation_importance(model, x, y, layer, mode="mean", units=units, resamples=100, chunk=10)
+        table = ablation_importance(model, x, y, layer, mode="mean", units=units, n_resamples=100, chunk=10)
         expected = one_by_one(model, site, x, y, mean.mean(0), units)
         np.testing.assert_allclose(table["loss_change"], expected, atol=2e-6)
 
@@ -121,7 +121,7 @@ def test_in_place_and_functional_nonlinearities(digits, residual):
     assert (consumer is None) == residual, "the residual path reads the site too"
     hidden = torch.relu(model.one(x.flatten(1)))
     base = F.cross_entropy(model(x), y)
-    table = ablation_importance(model, x, y, "Linear_0", resamples=100)
+    table = ablation_importance(model, x, y, "Linear_0", n_resamples=100)
     for unit in range(12):
         cut = hidden.clone()
         cut[:, unit] = 0
@@ -141,7 +141,7 @@ def test_a_nonlinearity_called_as_a_function_is_recognised_by_its_values(digits)
     site = find_site(twin, "Linear_0", x)
     assert (site.path, site.side, site.nonlinearity) == ("1.dropout", "input", "relu")
     assert find_consumer(twin, site, x).path == "1.linear2"
-    table = ablation_importance(model, x, y, "Linear_0", units=[0, 5], resamples=100)
+    table = ablation_importance(model, x, y, "Linear_0", units=[0, 5], n_resamples=100)
     base = F.cross_entropy(model(x), y)
     for unit, change in zip([0, 5], table["loss_change"]):
         cut = copy.deepcopy(model)
@@ -210,8 +210,8 @@ def test_gradient_importance_is_exact_where_the_loss_is_linear():
     x, y = torch.randn(50, 3).double(), torch.zeros(50, dtype=torch.long)
     with torch.no_grad():
         model[2].weight.mul_(1e-4)
-    ablated = ablation_importance(model, x, y, "Linear_0", resamples=100)
-    estimated = gradient_importance(model, x, y, "Linear_0", resamples=100)
+    ablated = ablation_importance(model, x, y, "Linear_0", n_resamples=100)
+    estimated = gradient_importance(model, x, y, "Linear_0", n_resamples=100)
     np.testing.assert_allclose(estimated["importance"], ablated["loss_change"], atol=1e-8)
 
 
@@ -232,7 +232,7 @@ def test_importance_inside_a_vision_transformer(digits, layer):
     model = build_model("vit_tiny", (1, 8, 8), 10, seed=0)
     site = find_site(working_copy(model), layer, x)
     for function in (gradient_importance, conductance_importance):
-        table = function(model, x, y, layer, resamples=100)
+        table = function(model, x, y, layer, n_resamples=100)
         assert len(table) == site.units
         assert np.isfinite(table["importance"]).all()
 
@@ -242,7 +242,7 @@ def test_the_model_is_never_changed(trained, digits):
     model = working_copy(trained).train().requires_grad_(True)
     digest, hooks = weights_digest(model), [len(m._forward_hooks) for m in model.modules()]
     for function in (ablation_importance, gradient_importance, conductance_importance):
-        function(model, x, y, "Linear_0", resamples=100)
+        function(model, x, y, "Linear_0", n_resamples=100)
         with pytest.raises(OntogenyError, match="classes"):
             function(model, x, y + 10, "Linear_0")
     assert weights_digest(model) == digest
@@ -274,7 +274,7 @@ def test_agreement(trained, digits):
 def test_controls_stay_quiet_and_the_trained_network_does_not(trained, digits):
     x, y = digits[0][1400:], digits[1][1400:]
     untrained = [build_model("mlp", (1, 8, 8), 10, seed=seed, hidden=[48, 32]) for seed in range(20, 24)]
-    table = importance_with_controls(trained, untrained, x, y, "Linear_1", resamples=100)
+    table = importance_with_controls(trained, untrained, x, y, "Linear_1", n_resamples=100)
     found = table.groupby("control")["stands_out"].mean()
     assert found["none"] > 0.3
     assert found["untrained"] <= 0.05
@@ -322,9 +322,9 @@ def test_change_across_a_jump_against_quiet_pairs():
         ({"labels": torch.zeros(3, dtype=torch.long)}, "20 inputs, labels of shape"),
         ({"labels": torch.zeros(20)}, "integers from 0"),
         ({"inputs": torch.full((20, 1, 8, 8), torch.nan)}, "NaN"),
-        ({"resamples": 3}, "too few"),
+        ({"n_resamples": 3}, "too few"),
         ({"units": "all"}, "a list of their numbers is wanted"),
-        ({"level": 1.5}, "between 0 and 1"),
+        ({"confidence": 1.5}, "between 0 and 1"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(trained, digits, change, message):
@@ -381,7 +381,7 @@ def test_a_model_that_does_not_batch_falls_back(digits):
     torch.manual_seed(0)
     model = Stubborn().eval()
     x, y = digits[0][:20], digits[1][:20]
-    table = ablation_importance(model, x, y, "Linear_0", resamples=100)
+    table = ablation_importance(model, x, y, "Linear_0", n_resamples=100)
     site = find_site(working_copy(model), "Linear_0", x)
     with torch.no_grad():
         np.testing.assert_allclose(table["loss_change"], one_by_one(model, site, x, y, None, range(8)), atol=2e-6)

@@ -160,8 +160,8 @@ def test_mistakes_are_named():
         neuron_statistics(values[:1])
     with pytest.raises(OntogenyError, match="threshold is -1"):
         neuron_statistics(values, threshold=-1)
-    with pytest.raises(OntogenyError, match="level is 95"):
-        neuron_statistics(values, level=95)
+    with pytest.raises(OntogenyError, match="confidence is 95"):
+        neuron_statistics(values, confidence=95)
     with pytest.raises(OntogenyError, match="feature_axis 4"):
         neuron_statistics(values, feature_axis=4)
     with pytest.raises(OntogenyError, match="before and after"):

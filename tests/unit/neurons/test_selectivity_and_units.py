@@ -23,7 +23,7 @@ def planted():
 
 
 def test_the_planted_unit_alone_is_selective(planted):
-    table = class_selectivity(*planted)
+    table = class_selectivity(*planted, permutations=1000)
     assert table.loc[table["selective"], "unit"].tolist() == [0]
     assert table["preferred_class"][0] == 2
     assert table["replicated"][0]
@@ -77,7 +77,7 @@ def test_selectivity_against_untrained_networks_and_shuffled_labels(planted):
     values, labels = planted
     rng = np.random.default_rng(7)
     untrained = [rng.exponential(size=(240, 250)) + 1.0 * (labels == 1)[:, None] for _ in range(3)]
-    table = selectivity_with_controls(values, untrained, labels, resamples=100)
+    table = selectivity_with_controls(values, untrained, labels, permutations=1000, n_resamples=100)
     found = table[table["stands_out"]]
     assert found[["control", "unit"]].to_numpy().tolist() == [["none", 0]]
     by = table.groupby("control")["selective"].sum()

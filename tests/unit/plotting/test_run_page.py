@@ -49,7 +49,7 @@ def changes(moments, size=1.0):
             Change.of_samples("predictions", "", "loss", scale * rng.random(40)).at([0.5, 0.6, 0.7]),
             Change.of_samples("predictions", "", "accuracy", np.zeros(40)).at([0.5, 0.6, 0.7]),
         ]
-    return against_controls(found, resamples=100)
+    return against_controls(found, n_resamples=100)
 
 
 @pytest.fixture

@@ -69,7 +69,9 @@ class Change:
         return self.family, self.layer, self.quantity
 
 
-def against_controls(changes: Mapping[Moment, Sequence[Change]], resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
+def against_controls(
+    changes: Mapping[Moment, Sequence[Change]], n_resamples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
     """One row a moment and quantity: the change there, and how it differs from that at quiet moments.
 
     A jump is compared with the quiet moments matched to it, a quiet moment with all others of the run (the negative
@@ -104,10 +106,10 @@ def against_controls(changes: Mapping[Moment, Sequence[Change]], resamples: int 
             "before_step": moment.before, "after_step": moment.after, "jump": jump,
         }  # fmt: skip
         for change in found:
-            row = place | _described(change, resamples, seed)
+            row = place | _described(change, n_resamples, seed)
             if moment.kind in ("jump", "control"):
                 there = [by_key[other].get(change.key) for other in matched]
-                row |= _compared(change, [each for each in there if each is not None], resamples, seed)
+                row |= _compared(change, [each for each in there if each is not None], n_resamples, seed)
                 there = [by_key[other].get(change.key) for other in others]
                 row |= _among(change.value, [each.value for each in there if each is not None])
             rows.append(row)
@@ -136,12 +138,12 @@ def ratios_of_run(table: pd.DataFrame) -> pd.DataFrame:
     return found[["moment", "family", "quantity", "layer", "ratio", "p_adjusted"]].reset_index(drop=True)
 
 
-def _described(change: Change, resamples: int, seed: int) -> dict[str, Any]:
+def _described(change: Change, n_resamples: int, seed: int) -> dict[str, Any]:
     low, high, samples = change.low, change.high, None
     if change.values is not None:
         known = change.values[np.isfinite(change.values)]
         samples = len(known)
-        low, high = _interval(known, resamples, seed)
+        low, high = _interval(known, n_resamples, seed)
     return {
         "family": change.family, "layer": change.layer, "quantity": change.quantity, "before": change.before,
         "during": change.during, "after": change.after, "change": change.value, "low": low, "high": high,
@@ -149,16 +151,16 @@ def _described(change: Change, resamples: int, seed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
+def _interval(values: np.ndarray, n_resamples: int, seed: int) -> tuple[float, float]:
     if len(values) < 2:
         return np.nan, np.nan
-    _, low, high = bootstrap_mean(values, _weights(len(values), resamples, seed), 0.95)
+    _, low, high = bootstrap_mean(values, _weights(len(values), n_resamples, seed), 0.95)
     return float(low), float(high)
 
 
 @lru_cache(maxsize=16)
-def _weights(samples: int, resamples: int, seed: int) -> np.ndarray:
-    return bootstrap_weights(samples, resamples, seed)
+def _weights(samples: int, n_resamples: int, seed: int) -> np.ndarray:
+    return bootstrap_weights(samples, n_resamples, seed)
 
 
 @lru_cache(maxsize=16)
@@ -166,7 +168,7 @@ def _signs(samples: int, seed: int) -> np.ndarray:
     return np.random.default_rng([seed, samples]).choice(np.float32([-1, 1]), size=(_FLIPS, samples))
 
 
-def _compared(change: Change, controls: list[Change], resamples: int, seed: int) -> dict[str, Any]:
+def _compared(change: Change, controls: list[Change], n_resamples: int, seed: int) -> dict[str, Any]:
     row: dict[str, Any] = {"controls": len(controls)}
     if not controls:
         return row
@@ -181,7 +183,7 @@ def _compared(change: Change, controls: list[Change], resamples: int, seed: int)
         if len(paired) < 2:
             return row
         row["difference"] = float(paired.mean())
-        row["difference_low"], row["difference_high"] = _interval(paired, resamples, seed)
+        row["difference_low"], row["difference_high"] = _interval(paired, n_resamples, seed)
         return row | {"effect_size": _standardised(paired), "p_value": _exchanged(paired, seed)}
     errors = [(each.high - each.low) / (2 * _Z) for each in (change, *controls)]
     error = np.sqrt(errors[0] ** 2 + np.square(errors[1:]).sum() / len(controls) ** 2)

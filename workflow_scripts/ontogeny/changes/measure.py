@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from ontogeny.changes.compare import Change
+from ontogeny.changes.settings import ChangeSettings
 from ontogeny.errors import OntogenyError
 from ontogeny.features.attention import attention_maps
 from ontogeny.features.attribution import saliency
@@ -33,16 +34,16 @@ def network_changes(
     after: nn.Module,
     inputs: Any,
     labels: Any,
-    explained: int = 64,
-    false_discovery_rate: float = 0.05,
+    settings: ChangeSettings | None = None,
 ) -> list[Change]:
     """Everything that differs between two networks of one architecture, measured on the same samples.
 
-    inputs, labels: (samples, ...), (samples,). explained: samples whose saliency is compared.
-    false_discovery_rate: of the units that count as changed. The networks are not changed.
+    inputs, labels: (samples, ...), (samples,). settings: how many samples' saliency is compared, and the rate of false
+    discoveries among the units that count as changed. The networks are not changed.
 
     Raises OntogenyError for networks whose layers differ, or data that make no sense.
     """
+    settings = settings or ChangeSettings()
     inputs, labels = checked_data(inputs, labels)
     layers = get_handler(before).layers
     if [(layer.name, layer.path) for layer in layers] != [(x.name, x.path) for x in get_handler(after).layers]:
@@ -53,10 +54,10 @@ def network_changes(
         one, two = (site_values(network, site, inputs).numpy() for network in (before, after))
         nonlinearity = layer.nonlinearity or "none"
         found += activation_changes(layer.name, *(values.reshape(len(values), -1) for values in (one, two)))
-        found += unit_changes(layer.name, compare_neurons(one, None, two, nonlinearity, 1e-6), false_discovery_rate)
+        found += unit_changes(layer.name, compare_neurons(one, None, two, nonlinearity), settings.false_discovery_rate)
         found += selectivity_changes(layer.name, one, two, labels.numpy(), nonlinearity)
     found += attention_changes(before, after, inputs)
-    found += feature_changes(before, after, inputs[:explained], labels[:explained])
+    found += feature_changes(before, after, inputs[: settings.explained], labels[: settings.explained])
     return found + prediction_changes(flipped_predictions(before, after, inputs, labels))
 
 

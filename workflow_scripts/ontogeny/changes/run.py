@@ -22,6 +22,7 @@ from ontogeny.changes.measure import (
     unit_changes,
     weight_changes,
 )
+from ontogeny.changes.settings import ChangeSettings
 from ontogeny.jumps.plan import Moment
 from ontogeny.progress import Progress
 from ontogeny.trajectory import Trajectory
@@ -37,25 +38,22 @@ def changes_of_run(
     units: pd.DataFrame,
     importance: pd.DataFrame,
     nonlinearities: Mapping[str, str],
-    explained: int = 64,
-    false_discovery_rate: float = 0.05,
-    seed: int = 0,
+    settings: ChangeSettings | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What changed from before to after every moment, against quiet moments, and the predictions that flipped there.
+    """What changed from before to after every moment, against matched controls, and the predictions that flipped there.
 
     activations: of the run's probe. units: the run's table of `neurons_of_run`; importance: that of
-    `importance_of_run`. nonlinearities: what follows each layer ("none" if nothing does). explained: probe samples,
-    spread over the classes, whose saliency is compared. false_discovery_rate: of the units that count as changed.
-    The rest is measured on networks replayed in one walk: weights, attention and saliency on the probe, predictions on
-    all held-out samples.
+    `importance_of_run`. nonlinearities: what follows each layer ("none" if nothing does). The rest is measured on
+    networks replayed in one walk: weights, attention and saliency on the probe, predictions on all held-out samples.
 
     Returns the table of `against_controls`, and one row a moment and flipped sample: moment, kind, step, and the
     columns of `flipped_predictions`.
     """
+    settings = settings or ChangeSettings()
     moments = list(moments)
     networks = networks_at(trajectory, {step for moment in moments for step in moment.steps})
     inputs, labels = probe_of(trajectory)
-    chosen = spread_over_classes(labels, explained)
+    chosen = spread_over_classes(labels, settings.explained)
     held_out = tuple(part.cpu() for part in trajectory.validation)
     by_unit = dict(iter(units.groupby(["moment", "layer"], sort=False)))
     worth = _importance(importance)
@@ -71,7 +69,7 @@ def changes_of_run(
             flat = [values.reshape(len(values), -1)[:MOST_SAMPLES] for values in (one, two)]
             here += activation_changes(layer, *flat)
             if (name, layer) in by_unit:
-                here += unit_changes(layer, by_unit[name, layer], false_discovery_rate)
+                here += unit_changes(layer, by_unit[name, layer], settings.false_discovery_rate)
             here += selectivity_changes(layer, one, two, labels.numpy(), nonlinearities[layer], middle)
             ends = [worth.get((place_of(moment, role).name, layer)) for role in ("before", "after")]
             if all(end is not None for end in ends):
@@ -87,7 +85,7 @@ def changes_of_run(
         progress.update(done, name)
     columns = ["moment", "kind", "step", *FLIPPED]
     joined = pd.concat(flipped, ignore_index=True)[columns] if flipped else pd.DataFrame(columns=columns)
-    return against_controls(found, seed=seed), joined
+    return against_controls(found, seed=settings.seed), joined
 
 
 def _importance(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:

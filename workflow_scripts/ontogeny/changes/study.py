@@ -41,7 +41,7 @@ def pairs_of_study(tables: Mapping[str, pd.DataFrame], architectures: Mapping[st
 
 
 def changes_of_study(
-    tables: Mapping[str, pd.DataFrame], architectures: Mapping[str, str], resamples: int = 1000, seed: int = 0
+    tables: Mapping[str, pd.DataFrame], architectures: Mapping[str, str], n_resamples: int = 1000, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Which quantities change more at jumps than at matched quiet moments, by architecture and over all of them.
 
@@ -67,7 +67,7 @@ def changes_of_study(
             if part.empty:
                 continue
             difference = part["difference"].to_numpy()
-            low, high = _interval(part, resamples, seed)
+            low, high = _interval(part, n_resamples, seed)
             logs = part["log2_ratio"].dropna()
             rows.append(
                 {"family": family, "quantity": quantity, "architecture": name, "runs": part["run"].nunique(),
@@ -103,14 +103,14 @@ def exchange_test(differences: np.ndarray, seed: int = 0) -> float:
     return float((1 + (np.abs(signs @ differences) >= reached).sum()) / (1 + _DRAWS))
 
 
-def _interval(part: pd.DataFrame, resamples: int, seed: int) -> tuple[float, float]:
+def _interval(part: pd.DataFrame, n_resamples: int, seed: int) -> tuple[float, float]:
     """Bootstrap of runs, and of jumps within each drawn run."""
     if len(part) < 2:
         return np.nan, np.nan
     generator = np.random.default_rng(seed)
     runs = [each.to_numpy() for _, each in part.groupby("run", sort=False)["difference"]]
-    means = np.empty(resamples)
-    for k in range(resamples):
+    means = np.empty(n_resamples)
+    for k in range(n_resamples):
         drawn = [runs[i] for i in generator.integers(len(runs), size=len(runs))]
         means[k] = np.concatenate([each[generator.integers(len(each), size=len(each))] for each in drawn]).mean()
     low, high = np.quantile(means, [0.025, 0.975])

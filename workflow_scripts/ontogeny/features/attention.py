@@ -125,7 +125,7 @@ def attention_rollout(maps: Mapping[str, np.ndarray], residual: float = 0.5) -> 
 
 
 def head_statistics(
-    maps: Mapping[str, np.ndarray], *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    maps: Mapping[str, np.ndarray], *, n_resamples: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
     """Entropy and specialisation of every head, with intervals over samples.
 
@@ -142,7 +142,7 @@ def head_statistics(
     for path, weights in maps.items():
         weights = np.asarray(weights)
         samples, heads, _, keys = weights.shape
-        draws = bootstrap_weights(samples, resamples, seed)
+        draws = bootstrap_weights(samples, n_resamples, seed)
         per_head: dict[str, list[np.ndarray]] = {
             "entropy": [],
             "relative_entropy": [],
@@ -167,7 +167,7 @@ def head_statistics(
         columns: dict[str, Any] = {"layer": path, "head": np.arange(heads), "samples": samples, "tokens": keys}
         for name, numbers in per_head.items():
             columns[name], columns[f"{name}_low"], columns[f"{name}_high"] = bootstrap_mean(
-                np.stack(numbers), draws, level
+                np.stack(numbers), draws, confidence
             )
         tables.append(pd.DataFrame(columns))
     if not tables:

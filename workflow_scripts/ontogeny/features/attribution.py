@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.features.settings import FeatureSettings
 from ontogeny.models import detect_architecture, get_handler, monitored_layers, without_fast_path
 from ontogeny.neurons.sites import (
     checked_data,
@@ -24,6 +25,8 @@ from ontogeny.neurons.sites import (
     working_copy,
 )
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
+
+DEFAULTS = FeatureSettings()
 
 
 @dataclass(frozen=True)
@@ -87,28 +90,30 @@ def smoothgrad(
     inputs: Any,
     targets: Any = None,
     *,
-    samples: int = 25,
+    noisy_copies: int = DEFAULTS.noisy_copies,
     noise: float = 0.15,
     seed: int = 0,
     absolute: bool = True,
     chunk: int = 32,
 ) -> Attribution:
-    """Saliency averaged over `samples` noisy copies of the input (Smilkov et al. 2017, arXiv:1706.03825, eq. 3).
+    """Saliency averaged over `noisy_copies` of the input of the input (Smilkov et al. 2017, arXiv:1706.03825, eq. 3).
 
     noise: standard deviation of the noise as a share of the range of the inputs, as in the paper. Each copy's
     gradient is taken by size first unless `absolute` is false. The noise depends on `seed` and `chunk` alone.
     """
     from captum.attr import NoiseTunnel, Saliency
 
-    if samples < 1 or noise < 0:
-        raise OntogenyError(f"samples is {samples} and noise {noise}: at least 1 copy and noise of 0 or more wanted")
+    if noisy_copies < 1 or noise < 0:
+        raise OntogenyError(
+            f"noisy_copies is {noisy_copies} and noise {noise}; at least 1 copy, and noise of 0 or more, is needed"
+        )
     twin, inputs, targets, scores = _prepared(model, inputs, targets, "SmoothGrad")
     method = NoiseTunnel(Saliency(lambda x: logits_of(twin(x))))
     deviation = noise * float(inputs.max() - inputs.min())
 
     def one(x: Tensor, t: Tensor) -> Tensor:
         return method.attribute(
-            x.clone().requires_grad_(), nt_type="smoothgrad", nt_samples=samples, stdevs=deviation, target=t,
+            x.clone().requires_grad_(), nt_type="smoothgrad", nt_samples=noisy_copies, stdevs=deviation, target=t,
             abs=absolute,
         )  # fmt: skip
 
@@ -123,8 +128,8 @@ def integrated_gradients(
     inputs: Any,
     targets: Any = None,
     *,
-    baseline: str | float | Any = "zero",
-    steps: int = 64,
+    baseline: str | float | Any = DEFAULTS.baseline,
+    steps: int = DEFAULTS.integrated_steps,
     chunk: int = 32,
 ) -> Attribution:
     """Integrated Gradients from a baseline to the input (Sundararajan et al. 2017, arXiv:1703.01365, eq. 1).
@@ -239,8 +244,8 @@ def attribution_control(
     inputs: Any,
     targets: Any,
     *,
-    resamples: int = 1000,
-    level: float = 0.95,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
     seed: int = 0,
     **settings: Any,
 ) -> pd.DataFrame:
@@ -253,17 +258,17 @@ def attribution_control(
     if method not in METHODS:
         raise unknown("attribution method", method, METHODS)
     one, two = (METHODS[method](network, inputs, targets, **settings).values for network in (model, untrained))
-    return pd.DataFrame([{"method": method, **_likeness(one, two, resamples, level, seed)}])
+    return pd.DataFrame([{"method": method, **_likeness(one, two, n_resamples, confidence, seed)}])
 
 
-def _likeness(one: np.ndarray, two: np.ndarray, resamples: int, level: float, seed: int) -> dict[str, Any]:
+def _likeness(one: np.ndarray, two: np.ndarray, n_resamples: int, confidence: float, seed: int) -> dict[str, Any]:
     """Mean rank correlation of two sets of maps with its interval over samples."""
     pairs = [(a.ravel(), b.ravel()) for a, b in zip(one, two)]
     likeness = np.array([scipy.stats.spearmanr(a, b).statistic for a, b in pairs if np.ptp(a) > 0 and np.ptp(b) > 0])
     row: dict[str, Any] = {"samples": len(one), "maps": len(likeness)}
     if not len(likeness):
         return row | dict.fromkeys(("spearman", "spearman_low", "spearman_high"), np.nan)
-    mean, low, high = bootstrap_mean(likeness, bootstrap_weights(len(likeness), resamples, seed), level)
+    mean, low, high = bootstrap_mean(likeness, bootstrap_weights(len(likeness), n_resamples, seed), confidence)
     return row | {"spearman": float(mean), "spearman_low": float(low), "spearman_high": float(high)}
 
 
@@ -274,8 +279,8 @@ def cascading_control(
     inputs: Any,
     targets: Any,
     *,
-    resamples: int = 1000,
-    level: float = 0.95,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
     seed: int = 0,
     **settings: Any,
 ) -> pd.DataFrame:
@@ -290,7 +295,7 @@ def cascading_control(
     own = METHODS[method](model, inputs, targets, **settings).values
     network, fresh = working_copy(model), working_copy(untrained)
     layers = [layer.name for layer in get_handler(network).layers][::-1]
-    rows = [{"randomised": 0, "layer": "", **_likeness(own, own, resamples, level, seed)}]
+    rows = [{"randomised": 0, "layer": "", **_likeness(own, own, n_resamples, confidence, seed)}]
     for done, name in enumerate([*layers, "all"], start=1):
         if name == "all":
             network = fresh
@@ -298,5 +303,5 @@ def cascading_control(
             mine, theirs = (monitored_layers(each, [name])[0].module for each in (network, fresh))
             mine.load_state_dict(theirs.state_dict())
         maps = METHODS[method](network, inputs, targets, **settings).values
-        rows.append({"randomised": done, "layer": name, **_likeness(own, maps, resamples, level, seed)})
+        rows.append({"randomised": done, "layer": name, **_likeness(own, maps, n_resamples, confidence, seed)})
     return pd.DataFrame(rows).assign(method=method)[["method", *rows[0]]]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
+from ontogeny.features.settings import FeatureSettings
 from ontogeny.models import get_handler, without_fast_path
 from ontogeny.neurons.sites import (
     by_unit,
@@ -152,7 +153,7 @@ def preferred_input(
     *,
     norm: float | None = None,
     bounds: tuple[float, float] | None = None,
-    steps: int = 200,
+    steps: int = FeatureSettings().ascent_steps,
     rate: float = 0.05,
     smoothness: float = 0.03,
     jitter: int | None = None,

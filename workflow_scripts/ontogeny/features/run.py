@@ -26,6 +26,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.features.attention import attention_maps, attention_rollout, head_statistics
 from ontogeny.features.attribution import METHODS, cascading_control
 from ontogeny.features.filters import filter_evolution, first_layer_filters, preferred_input, top_inputs
+from ontogeny.features.settings import FeatureSettings
 from ontogeny.files import write_hdf5
 from ontogeny.jumps.plan import Moment
 from ontogeny.models import detect_architecture
@@ -51,15 +52,7 @@ def features_of_run(
     trajectory: Trajectory,
     moments: Iterable[Moment],
     path: str | os.PathLike,
-    *,
-    samples: int = 16,
-    methods: Sequence[str] | None = None,
-    baseline: str = "zero",
-    integrated_steps: int = 32,
-    noisy_copies: int = 25,
-    units: int = 2,
-    ascent_steps: int = 60,
-    seed: int = 0,
+    settings: FeatureSettings | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Write what the networks of a run look at, at start, jumps and end, to the HDF5 file `path`; return the tables.
 
@@ -71,7 +64,7 @@ def features_of_run(
 
     Tables: `attributions` (one row a moment, method and sample: class, score, prediction, and baseline and delta of
     Integrated Gradients); `attribution_control` (`cascading_control` at the end); `heads` (`head_statistics` at every
-    moment and of an untrained network); `filters` (`filter_evolution`); `top_inputs` (of the `units` of each layer that
+    moment and of an untrained network); `filters` (`filter_evolution`); `top_inputs` (of the units of each layer that
     vary most over the probe); `top_inputs_control` (share of a unit's top inputs that are of one class: in the network,
     an untrained one, and under shuffled labels); `preferred_inputs`; `left_out` (what this network does not allow, and
     why). Tables without rows have their columns.
@@ -80,16 +73,18 @@ def features_of_run(
     """
     if find_spec("captum") is None:
         raise OntogenyError("attribution needs captum, which is not installed: pip install 'ontogeny[explain]'")
+    settings = settings or FeatureSettings()
+    seed = settings.seed
     inputs, labels = probe_of(trajectory)
-    chosen = spread_over_classes(labels, samples)
+    chosen = spread_over_classes(labels, settings.samples)
     few, targets = inputs[chosen], labels[chosen]
     shown = places(moments)
     networks = networks_at(trajectory, [place.step for place in shown])
     end = networks[shown[-1].step]
     fresh = untrained_networks(trajectory, 1, seed)[0]
-    settings = _settings(baseline, integrated_steps, noisy_copies, seed)
+    by_method = _settings(settings)
     left_out: list[dict[str, str]] = []
-    possible = _possible(end, few, targets, methods, settings, left_out)
+    possible = _possible(end, few, targets, settings.methods, by_method, left_out)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("attributions", "heads")}
     progress = Progress(len(shown) + 3, f"features of {trajectory.run}")
     by_name = {place.name: networks[place.step] for place in shown}
@@ -104,7 +99,7 @@ def features_of_run(
             group.attrs["step"] = place.step
             predicted = scores_of(networks[place.step], few).argmax(1).numpy()
             for method in possible:
-                found = METHODS[method](networks[place.step], few, targets, **settings[method])
+                found = METHODS[method](networks[place.step], few, targets, **by_method[method])
                 _keep(group, f"attribution/{method}", found.values.astype(np.float32))
                 tables["attributions"].append(
                     pd.DataFrame(
@@ -120,13 +115,11 @@ def features_of_run(
             idle = head_statistics(attention_maps(fresh, inputs), seed=seed).assign(control="untrained")
             heads = pd.concat([heads, idle], ignore_index=True)[HEADS]
         filters = _filters(file, by_name, tuple(few.shape[1:]), left_out)
-        tops, control, preferred = _inputs(
-            file, end, fresh, inputs, labels, trajectory.layers, units, ascent_steps, seed
-        )
+        tops, control, preferred = _inputs(file, end, fresh, inputs, labels, trajectory.layers, settings)
         progress.update(len(shown) + 1, "preferred inputs")
-    settings["smoothgrad"] = {"samples": min(noisy_copies, 8)}
+    by_method["smoothgrad"] = {"noisy_copies": min(settings.noisy_copies, 8)}
     cascade = [
-        cascading_control(method, end, fresh, few, targets, seed=seed, **settings[method]) for method in possible
+        cascading_control(method, end, fresh, few, targets, seed=seed, **by_method[method]) for method in possible
     ]
     progress.update(progress.total, "controls")
     steps = {place.name: place.step for place in shown}
@@ -142,11 +135,11 @@ def features_of_run(
     }
 
 
-def _settings(baseline: str, steps: int, copies: int, seed: int) -> dict[str, dict[str, Any]]:
+def _settings(settings: FeatureSettings) -> dict[str, dict[str, Any]]:
     return {
         "saliency": {},
-        "smoothgrad": {"samples": copies, "seed": seed},
-        "integrated_gradients": {"baseline": baseline, "steps": steps},
+        "smoothgrad": {"noisy_copies": settings.noisy_copies, "seed": settings.seed},
+        "integrated_gradients": {"baseline": settings.baseline, "steps": settings.integrated_steps},
         "grad_cam": {},
     }
 
@@ -251,17 +244,15 @@ def _inputs(
     inputs: Tensor,
     labels: Tensor,
     monitored: Iterable[str],
-    units: int,
-    ascent_steps: int,
-    seed: int,
+    settings: FeatureSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Top inputs of chosen units, their purity beside its controls, and inputs made for these units."""
-    tops, control, made = [], [], []
+    tops, control, made, seed = [], [], [], settings.seed
     count = min(TOP, len(inputs))
     shuffled = labels[torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))]
     for layer in hidden_layers(network, monitored, None, inputs):
         spread = unit_activations(network, inputs, layer, pool="max").double().std(0)
-        chosen = sorted(torch.argsort(spread, descending=True, stable=True)[:units].tolist())
+        chosen = sorted(torch.argsort(spread, descending=True, stable=True)[: settings.units].tolist())
         table = top_inputs(network, inputs, layer, count, labels)
         idle = top_inputs(fresh, inputs, layer, count, labels)
         mixed = table.assign(label=shuffled.numpy()[table["index"]])
@@ -270,7 +261,7 @@ def _inputs(
         tops.append(table[table["unit"].isin(chosen)])
         for unit in chosen:
             try:
-                best = preferred_input(network, layer, unit, inputs.shape[1:], steps=ascent_steps, seed=seed)
+                best = preferred_input(network, layer, unit, inputs.shape[1:], steps=settings.ascent_steps, seed=seed)
             except OntogenyError as error:
                 logger.info("no preferred input: %s", error)
                 continue
@@ -278,7 +269,7 @@ def _inputs(
             natural = float(table.loc[table["unit"] == unit, "activation"].max())
             made.append(
                 {"layer": layer, "unit": unit, "activation": best.activation, "start": best.start,
-                 "best_natural": natural, "norm": best.norm, "steps": ascent_steps}
+                 "best_natural": natural, "norm": best.norm, "steps": settings.ascent_steps}
             )  # fmt: skip
     joined = pd.concat(tops, ignore_index=True)
     indices = sorted(set(joined["index"]))

@@ -16,6 +16,7 @@ import pandas as pd
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic, check_archive, read_errors
 from ontogeny.geometry.components import pca
+from ontogeny.geometry.settings import BoundarySettings
 
 
 def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.ndarray:
@@ -199,7 +200,7 @@ class Regions:
     length: float
 
 
-def regions(model: Callable[..., Any], plane: Plane, resolution: int = 60) -> Regions:
+def regions(model: Callable[..., Any], plane: Plane, resolution: int = BoundarySettings().resolution) -> Regions:
     """The decision regions of `model` on `plane`, on a grid of `resolution` squared points.
 
     The length is that of the zero lines of f_k minus the largest other logit, over all classes k, halved since each
@@ -261,18 +262,14 @@ def boundary_of_moments(
     pairs: Sequence[dict[str, Any]],
     inputs: Any,
     labels: Any,
-    *,
-    planes: int = 4,
-    resolution: int = 60,
-    samples: int = 256,
-    seed: int = 0,
+    settings: BoundarySettings | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
     """The boundary at several steps of training.
 
     networks: (step, model) in order of step. pairs: moments to compare, each with kind, step, before and after, whose
-    steps are among the networks'. inputs, labels: held-out samples, of which the first `samples` are used. Lengths and
-    shares are measured on `planes` planes of three inputs and on that of the principal components, all on grids of
-    `resolution`.
+    steps are among the networks'. inputs, labels: held-out samples, of which the first `settings.samples` are used.
+    Lengths and shares are measured on `settings.planes` planes of three inputs and on that of the principal components,
+    all on grids of `settings.resolution`.
 
     Returns four things: one row a step (margin and distances as medians with 95 % bootstrap intervals over samples;
     accuracy); one row a step, plane and class (share of the area, length of the boundary a unit of area's square root);
@@ -280,8 +277,10 @@ def boundary_of_moments(
     inputs); and arrays to draw from: `steps`, `pca_classes`, `pca_gap`, `triple_classes`, `triple_gap` (steps, r, r),
     the corners and marks of both planes, and the labels of the marks.
     """
-    inputs, labels = np.asarray(inputs)[:samples], np.asarray(labels)[:samples]
-    triples, chosen = planes_of_triples(inputs, labels, planes, seed)
+    settings = settings or BoundarySettings()
+    seed = settings.seed
+    inputs, labels = np.asarray(inputs)[: settings.samples], np.asarray(labels)[: settings.samples]
+    triples, chosen = planes_of_triples(inputs, labels, settings.planes, seed)
     drawn = {f"triple {index + 1}": plane for index, plane in enumerate(triples)} | {
         "components": plane_of_components(inputs)
     }
@@ -303,7 +302,7 @@ def boundary_of_moments(
         by_step.append(row)
         steps.append(step)
         for name, plane in drawn.items():
-            region = found[step, name] = regions(model, plane, resolution)
+            region = found[step, name] = regions(model, plane, settings.resolution)
             for k, share in enumerate(region.shares):
                 by_plane.append(
                     {"step": step, "plane": name, "class": k, "share": share, "length": region.length}
@@ -355,8 +354,8 @@ def read_regions(path: str | os.PathLike) -> dict[str, np.ndarray]:
         return arrays
 
 
-def _median(values: np.ndarray, seed: int, resamples: int = 399) -> tuple[float, float, float]:
-    draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+def _median(values: np.ndarray, seed: int, n_resamples: int = 399) -> tuple[float, float, float]:
+    draws = np.random.default_rng(seed).integers(len(values), size=(n_resamples, len(values)))
     low, high = np.quantile(np.median(values[draws], axis=1), [0.025, 0.975], method="nearest")
     return float(np.median(values)), float(low), float(high)
 

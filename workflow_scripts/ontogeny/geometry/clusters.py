@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 
 from ontogeny.errors import OntogenyError
+from ontogeny.geometry.settings import GeometrySettings
 
 _PERMUTATIONS = 199
 _BY_STEP = ["step", "ari", "low", "high", "p_value", "p_adjusted"]
@@ -61,7 +62,7 @@ class Clustering:
 def cluster(
     matrix: Any,
     steps: Any = None,
-    k_range: Iterable[int] = range(2, 11),
+    k_range: Iterable[int] = GeometrySettings().clusters,
     seed: int = 0,
     *,
     labels: Any = None,

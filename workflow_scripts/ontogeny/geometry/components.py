@@ -116,7 +116,7 @@ def pca(matrices: Any, n_components: int | None = None) -> PCA:
 
 
 def variance_table(
-    result: PCA, level: float = 0.95, n_resamples: int = 200, seed: int | np.random.Generator = 0
+    result: PCA, confidence: float = 0.95, n_resamples: int = 200, seed: int | np.random.Generator = 0
 ) -> pd.DataFrame:
     """Explained variance by component: component (from 1), variance, ratio, ratio_low, ratio_high, cumulative, ....
 
@@ -139,7 +139,7 @@ def variance_table(
         scatter = weighted.T @ weighted - np.outer(first, first) / n
         spread = float(weight @ energy.sum(axis=1)) - float(first @ first) / n
         resample[:] = np.linalg.eigvalsh(scatter)[::-1] / spread if spread > 0 else np.nan
-    tail = (1 - level) / 2
+    tail = (1 - confidence) / 2
     low, high = np.quantile(shares, [tail, 1 - tail], axis=0)
     cumulative = np.quantile(np.cumsum(shares, axis=1), [tail, 1 - tail], axis=0)
     return pd.DataFrame(

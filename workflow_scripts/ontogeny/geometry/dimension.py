@@ -25,7 +25,7 @@ class IntrinsicDimension:
     duplicates: int
 
 
-def two_nn(matrix: Any, discard: float = 0.1, level: float = 0.95) -> IntrinsicDimension:
+def two_nn(matrix: Any, discard: float = 0.1, confidence: float = 0.95) -> IntrinsicDimension:
     """TwoNN: the dimension of the manifold on which the rows of `matrix`, (n, f), lie.
 
     The ratio mu of a point's distances to its second and first neighbours follows a Pareto law with exponent d,
@@ -56,7 +56,7 @@ def two_nn(matrix: Any, discard: float = 0.1, level: float = 0.95) -> IntrinsicD
     total = float(logs[:kept].sum() + (len(logs) - kept) * logs[kept - 1])
     if total <= 0:
         return IntrinsicDimension(np.nan, np.nan, np.nan, len(points), duplicates)
-    low, high = chi2.ppf([(1 - level) / 2, (1 + level) / 2], 2 * kept) / (2 * total)
+    low, high = chi2.ppf([(1 - confidence) / 2, (1 + confidence) / 2], 2 * kept) / (2 * total)
     return IntrinsicDimension((kept - 1) / total, float(low), float(high), len(points), duplicates)
 
 

@@ -13,44 +13,44 @@ import torch
 from ontogeny.activations.networks import networks_at, probe_of
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.geometry.boundary import boundary_of_moments
-from ontogeny.geometry.maps import frame_steps, map_moments
+from ontogeny.geometry.maps import frame_steps, map_moments, usual_neighbours
+from ontogeny.geometry.settings import BoundarySettings, MapSettings
 from ontogeny.jumps.plan import Moment
 from ontogeny.models import without_fast_path
 from ontogeny.tracking.capture import ActivationCapture
 from ontogeny.trajectory import Trajectory
 
+SHOWN = 4
+"""Strongest jumps that a map shows besides its evenly spaced frames."""
+
 
 def map_of_run(
     trajectory: Trajectory,
     moments: Iterable[Moment],
-    layer: str | None = None,
-    frames: int = 12,
-    samples: int = 256,
-    neighbours: float | None = None,
-    strongest: int = 4,
+    settings: MapSettings | None = None,
     chunk: int = 256,
-    **settings: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The map of one layer at about `frames` steps of a run, the `strongest` jumps among them (see `map_moments`).
+    """The map of one layer at about `settings.frames` steps of a run, its strongest jumps among them (`map_moments`).
 
-    layer: by display name; the last but one, if None. samples: of the probe, from the first on. neighbours: as in
-    `fit_maps`; 30, or a quarter of the samples where that is less, if None. Both tables begin with the layer; the
-    table of quality ends with the neighbours and with the kind of moment that each step is (`frame` if none).
+    Both tables begin with the layer; the table of quality ends with the neighbours and with the kind of moment that
+    each step is (`frame` if none).
 
     Raises OntogenyError for a layer that the run did not monitor.
     """
-    name = _layer(trajectory, layer)
-    inputs, labels = probe_of(trajectory, samples)
-    shown = _marked(moments, strongest)
-    steps = frame_steps(trajectory.last_step, frames, sorted(shown))
+    settings = settings or MapSettings()
+    name = _layer(trajectory, settings.layer)
+    inputs, labels = probe_of(trajectory, settings.samples)
+    shown = _marked(moments, SHOWN)
+    steps = frame_steps(trajectory.last_step, settings.frames, sorted(shown))
     matrices = []
     for _, learner in trajectory.walk(steps):
         matrices.append(_matrix(learner, trajectory.layers[name], inputs, chunk))
     count = len(labels)
-    near = min(30.0, count / 4) if neighbours is None else neighbours
+    near = usual_neighbours(count) if settings.neighbours is None else settings.neighbours
     places, quality = map_moments(
-        matrices, steps, labels.numpy(), quality_neighbours=min(10, (count - 1) // 2), neighbours=near, **settings
-    )
+        matrices, steps, labels.numpy(), quality_neighbours=min(10, (count - 1) // 2), method=settings.method,
+        neighbours=near, coupling=settings.coupling, seed=settings.seed,
+    )  # fmt: skip
     places.insert(0, "layer", name)
     quality.insert(0, "layer", name)
     return places, quality.assign(neighbours=near, kind=[shown.get(step, "frame") for step in steps])
@@ -59,26 +59,25 @@ def map_of_run(
 def boundary_of_run(
     trajectory: Trajectory,
     moments: Iterable[Moment],
-    frames: int = 6,
-    strongest: int = 2,
-    **settings: Any,
+    settings: BoundarySettings | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
-    """The boundary at about `frames` steps of a run, and before and after its `strongest` jumps and their controls.
+    """The boundary at about `settings.frames` steps of a run, and around its strongest jumps and their controls.
 
     Returns what `boundary_of_moments` does; compared are these jumps, these controls, and each frame with the one
     before it (kind `frame`).
     """
+    settings = settings or BoundarySettings()
     moments = list(moments)
-    steps = frame_steps(trajectory.last_step, frames)
+    steps = frame_steps(trajectory.last_step, settings.frames)
     pairs = [
         {"kind": kind, "step": moment.step, "before": moment.before, "after": moment.after}
-        for kind, moment in _compared(moments, strongest)
+        for kind, moment in _compared(moments, settings.strongest)
     ]
     pairs += [{"kind": "frame", "step": b, "before": a, "after": b} for a, b in pairwise(steps)]
-    wanted = sorted({*steps, *(pair[end] for pair in pairs for end in ("before", "after"))})
-    inputs, labels = probe_of(trajectory, settings.get("samples"))
-    networks = networks_at(trajectory, wanted)
-    return boundary_of_moments(networks.items(), pairs, inputs.numpy(), labels.numpy(), **settings)
+    steps = sorted({*steps, *(pair[end] for pair in pairs for end in ("before", "after"))})
+    inputs, labels = probe_of(trajectory, settings.samples)
+    networks = networks_at(trajectory, steps)
+    return boundary_of_moments(networks.items(), pairs, inputs.numpy(), labels.numpy(), settings)
 
 
 def _layer(trajectory: Trajectory, layer: str | None) -> str:

@@ -18,9 +18,18 @@ import pandas as pd
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.geometry.components import pca
+from ontogeny.geometry.settings import MapSettings
 
 METHODS = ("tsne", "umap")
 _EARLY, _EXAGGERATION = 125, 12.0
+
+
+DEFAULTS = MapSettings()
+
+
+def usual_neighbours(samples: int) -> float:
+    """Neighbours where none are given: 30, or a quarter of the samples where that is less."""
+    return min(30.0, samples / 4)
 
 
 @dataclass(frozen=True)
@@ -39,10 +48,10 @@ class Maps:
 
 def fit_maps(
     matrices: Sequence[Any],
-    method: str = "tsne",
+    method: str = DEFAULTS.method,
     *,
-    neighbours: float = 30.0,
-    coupling: float = 0.1,
+    neighbours: float | None = DEFAULTS.neighbours,
+    coupling: float = DEFAULTS.coupling,
     components: int = 50,
     iterations: int = 300,
     seed: int = 0,
@@ -50,8 +59,8 @@ def fit_maps(
     """Map the rows of every matrix (samples, features) to the plane, all moments in one fit.
 
     matrices: the same samples in the same order at each moment. neighbours: t-SNE's perplexity, or UMAP's number of
-    neighbours, sought in each moment's own first `components` principal components. coupling: how strongly a sample
-    is held where it is from one moment to the next.
+    neighbours (30, or a quarter of the samples where that is less, if None), sought in each moment's own first
+    `components` principal components. coupling: how strongly a sample is held where it is from one moment to the next.
 
     tsne minimises over all moments t at once the sum of KL(P_t || Q_t), each a t-SNE of its own (van der Maaten and
     Hinton 2008), and coupling / (2 samples) sum_i |y_i[t] - y_i[t+1]|^2 (Rauber, Falcao and Telea 2016, "Visualizing
@@ -65,6 +74,7 @@ def fit_maps(
     """
     if method not in METHODS:
         raise unknown("map", method, METHODS)
+    neighbours = usual_neighbours(len(matrices[0]) if len(matrices) else 0) if neighbours is None else neighbours
     values = _checked(matrices, method, neighbours)
     if coupling < 0 or components < 2 or iterations < 1:
         raise OntogenyError("coupling must be at least 0, components at least 2, and iterations at least 1")

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import binomtest, norm
 
 from ontogeny.errors import OntogenyError
+from ontogeny.geometry.settings import RepresentationSettings
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,12 @@ class Probe:
 
 
 def linear_probe(
-    matrix: Any, labels: Any, folds: int = 2, most_axes: int = 64, penalty: float = 0.1, seed: int = 0
+    matrix: Any,
+    labels: Any,
+    folds: int = RepresentationSettings().folds,
+    most_axes: int = 64,
+    penalty: float = 0.1,
+    seed: int = 0,
 ) -> Probe:
     """Multinomial logistic regression on a representation, (n, f), cross-validated over `folds` stratified folds.
 

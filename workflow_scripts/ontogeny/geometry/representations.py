@@ -17,6 +17,7 @@ from ontogeny.geometry.collapse import dimensional_collapse, effective_rank, neu
 from ontogeny.geometry.components import pca
 from ontogeny.geometry.dimension import two_nn
 from ontogeny.geometry.probes import compare_probes, linear_probe
+from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.geometry.similarity import cka_of_grams, gram, overlap_of_pca, procrustes_of_scores
 from ontogeny.jumps.plan import Moment
 from ontogeny.progress import Progress
@@ -45,35 +46,33 @@ def chosen_moments(moments: Iterable[Moment], most: int) -> dict[int, str]:
 def representations_of_run(
     activations: ActivationFile,
     moments: Iterable[Moment],
-    most_moments: int = 6,
-    most_samples: int = 500,
-    k: int = 5,
-    folds: int = 2,
-    seed: int = 0,
+    settings: GeometrySettings | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Similarity, subspaces, dimension, probes and collapse of a run's layers at its chosen moments, as tables.
 
     - similarity: scope ("moments": one layer at two; "layers": two layers at one), layer_a, step_a, layer_b, step_b,
       debiased CKA and shape distance with intervals, cka_shuffled (samples of one of them shuffled).
-    - subspaces: layer, step_a, step_b, the overlap of the first `k` principal subspaces, and of random ones.
+    - subspaces: layer, step_a, step_b, the overlap of the first k principal subspaces, and of random ones.
     - dimension: layer, step, TwoNN with its interval, two_nn_shuffled (each feature shuffled over samples, which
       leaves no manifold), effective rank, and how many components there are and can be.
     - probes: layer, step, accuracy of a linear probe, of one with shuffled labels, of the untrained network's, with
       p-values against chance and against the untrained network, corrected over all layers and moments (Holm).
     - collapse: step, NC1 to NC4 of what the last layer reads, with shuffled labels too.
 
-    Positions are flattened into features; at most `most_samples` probe samples are used, drawn at random, and
+    Positions are flattened into features; at most `most_samples` of the probe's samples are used, drawn at random, and
     no more than fit into memory (`ActivationFile.fitting`).
     """
-    steps = chosen_moments(moments, most_moments)
+    settings = settings or GeometrySettings()
+    chosen, seed = settings.representations, settings.seed
+    steps = chosen_moments(moments, chosen.most_moments)
     labels = activations.labels
     generator = np.random.default_rng(seed)
     fitting = min((activations.fitting(layer) for layer in activations.layers), key=len)
-    rows = np.sort(generator.permutation(fitting)[:most_samples])
+    rows = np.sort(generator.permutation(fitting)[: chosen.most_samples])
     mixed = generator.permutation(len(rows))
     labels = labels[rows]
     layers = list(activations.layers)
-    probed = _countable(labels, folds)
+    probed = _countable(labels, chosen.folds)
     progress = Progress(len(layers) * len(steps), f"representations of {activations.run}")
     similarity, subspaces, dimension, probes = [], [], [], []
     grams: dict[tuple[str, int], Any] = {}
@@ -89,7 +88,7 @@ def representations_of_run(
             shapes[layer, step] = _shape(bases[step].projections[0])
             dimension.append(place | _dimension(matrix, bases[step], generator))
             if probed:
-                found = asdict(linear_probe(matrix, labels, folds, seed=seed))
+                found = asdict(linear_probe(matrix, labels, chosen.folds, seed=seed))
                 correct = found.pop("correct")
                 start = correct if kind == "start" else start
                 against = np.nan if start is None or kind == "start" else compare_probes(start, correct)
@@ -98,8 +97,8 @@ def representations_of_run(
             progress.update(len(dimension), f"{layer}, step {step}")
         for one, two in combinations(steps, 2):
             similarity.append(_pair("moments", (layer, one), (layer, two), grams, shapes, mixed))
-            overlap = overlap_of_pca(bases[one], bases[two], k, seed=seed)
-            subspaces.append({"layer": layer, "step_a": one, "step_b": two, "k": k} | asdict(overlap))
+            overlap = overlap_of_pca(bases[one], bases[two], chosen.k, seed=seed)
+            subspaces.append({"layer": layer, "step_a": one, "step_b": two, "k": chosen.k} | asdict(overlap))
     for step in steps:
         for one, two in combinations(layers, 2):
             similarity.append(_pair("layers", (one, step), (two, step), grams, shapes, mixed))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 
 from ontogeny.activations.store import ActivationFile
 from ontogeny.geometry.clusters import Clustering, agreement, cluster, forced_agreement, silhouettes
 from ontogeny.geometry.components import pca, projection_table, variance_table
+from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.progress import Progress
 
 SHOWN = 3
 """Components whose projections are kept in the table."""
 
 
-def pca_of_run(activations: ActivationFile, components: int = 10, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+def pca_of_run(
+    activations: ActivationFile, settings: GeometrySettings | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """PCA of every layer over all captured steps.
 
     Returns the explained variance (layer, component, ratio with its interval, cumulative, requested, samples, ...) and
@@ -24,13 +25,14 @@ def pca_of_run(activations: ActivationFile, components: int = 10, seed: int = 0)
     ...). A layer with fewer components than asked for shows as many as it has, and one whose activations do not fit
     into memory as many samples as do (`ActivationFile.fitting`).
     """
+    settings = settings or GeometrySettings()
     variance, projections = [], []
     labels = activations.labels
     progress = Progress(len(activations.layers), f"PCA of {activations.run}")
     for done, layer in enumerate(activations.layers, start=1):
         rows = activations.fitting(layer, len(activations.steps))
-        result = pca([activations.matrix(step, layer, rows) for step in activations.steps], components)
-        shares = variance_table(result, seed=seed).assign(requested=components, samples=len(rows))
+        result = pca([activations.matrix(step, layer, rows) for step in activations.steps], settings.components)
+        shares = variance_table(result, seed=settings.seed).assign(requested=settings.components, samples=len(rows))
         places = projection_table(result, activations.steps, labels[rows])
         places["sample"] = np.tile(rows, len(activations.steps))
         shown = [name for name in places if not name.startswith("PC") or int(name[2:]) <= SHOWN]
@@ -41,7 +43,7 @@ def pca_of_run(activations: ActivationFile, components: int = 10, seed: int = 0)
 
 
 def clusters_of_run(
-    activations: ActivationFile, clusters: Iterable[int], seed: int = 0
+    activations: ActivationFile, settings: GeometrySettings | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """K-means clusters of every layer over all captured steps, as many as are stable.
 
@@ -51,6 +53,8 @@ def clusters_of_run(
     the clusters by step (layer, step, cluster, count, share, low, high), and the assignments (layer, step, sample,
     label, cluster).
     """
+    settings = settings or GeometrySettings()
+    seed = settings.seed
     labels, steps = activations.labels, activations.steps
     choice, by_step, assigned = [], [], []
     progress = Progress(len(activations.layers), f"clusters of {activations.run}")
@@ -64,7 +68,9 @@ def clusters_of_run(
             }
         )
         matrix = np.concatenate([activations.matrix(step, layer, rows) for step in steps])
-        found = cluster(matrix, places["step"], clusters, seed, labels=places["label"], samples=places["sample"])
+        found = cluster(
+            matrix, places["step"], settings.clusters, seed, labels=places["label"], samples=places["sample"]
+        )
         controls = _controls(found, matrix, places, len(rows), seed)
         choice.append({"layer": layer, **_choice(found), **controls, "samples": len(rows)})
         if found.assignments is not None:

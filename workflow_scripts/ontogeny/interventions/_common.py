@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.interventions.settings import InterventionSettings
 from ontogeny.models import get_handler, monitored_layers
 from ontogeny.neurons.sites import evaluate, working_copy
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
@@ -31,19 +32,17 @@ class Bench:
     models: Mapping[str, nn.Module]
     inputs: Tensor
     labels: Tensor
+    settings: InterventionSettings
     seed: int = 0
-    resamples: int = 1000
-    level: float = 0.95
-    chunk: int = 512
     _intact: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @cached_property
     def weights(self) -> np.ndarray:
-        return bootstrap_weights(len(self.inputs), self.resamples, self.seed)
+        return bootstrap_weights(len(self.inputs), self.settings.n_resamples, self.seed)
 
     def measure(self, model: nn.Module) -> tuple[np.ndarray, np.ndarray]:
         """Loss and correctness of every sample."""
-        loss, right = evaluate(model, self.inputs, self.labels, self.chunk)
+        loss, right = evaluate(model, self.inputs, self.labels, self.settings.chunk)
         return loss.numpy(), right.numpy()
 
     def intact(self, moment: str) -> tuple[np.ndarray, np.ndarray]:
@@ -83,12 +82,12 @@ class Bench:
 
     def _interval(self, values: np.ndarray) -> tuple[float, float, float]:
         if len(values) == 1:
-            return tuple(float(x) for x in bootstrap_mean(values[0], self.weights, self.level))
+            return tuple(float(x) for x in bootstrap_mean(values[0], self.weights, self.settings.confidence))
         drawn = self.weights @ values.T
         rng = np.random.default_rng(self.seed)
         picked = rng.integers(len(values), size=(len(drawn), len(values)))
         spread = np.take_along_axis(drawn, picked, axis=1).mean(1)
-        low, high = np.quantile(spread, [(1 - self.level) / 2, (1 + self.level) / 2])
+        low, high = np.quantile(spread, [(1 - self.settings.confidence) / 2, (1 + self.settings.confidence) / 2])
         means = values.mean(1)
         mean = float(means[0]) if (means == means[0]).all() else float(means.mean())
         return (mean, float(low), float(high)) if np.ptp(values) else (mean, mean, mean)
@@ -117,22 +116,3 @@ def table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame([{"intervention": name, "layer": "", "setting": "", "level": np.nan, **row} for row in rows])
     extra = [column for column in frame.columns if column not in COLUMNS]
     return frame[[*COLUMNS, *extra]]
-
-
-def numbers(name: str, values: Any, low: float, high: float) -> list[float]:
-    """A checked list of levels from `low` to `high`. Raises OntogenyError."""
-    listed = [values] if isinstance(values, int | float) else list(values)
-    for value in listed:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            span = f"from {low:g}" + (f" to {high:g}" if np.isfinite(high) else "")
-            raise OntogenyError(f"{name} holds {value!r}: numbers {span} are wanted")
-    if not listed:
-        raise OntogenyError(f"{name} is empty: give at least one number")
-    return [float(value) for value in listed]
-
-
-def count(name: str, value: Any) -> int:
-    """A checked whole number of at least 1. Raises OntogenyError."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise OntogenyError(f"{name} is {value!r}: a whole number of at least 1 is wanted")
-    return value

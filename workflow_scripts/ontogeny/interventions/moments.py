@@ -6,42 +6,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from ontogeny.activations.networks import Place, networks_at, place_of, probe_of
 from ontogeny.errors import OntogenyError
 from ontogeny.interventions._common import COLUMNS
 from ontogeny.interventions.run import run_intervention
+from ontogeny.interventions.settings import Ablate, Interpolate, Intervention, InterventionSettings, Patch
 from ontogeny.jumps.plan import Moment
 from ontogeny.neurons.importance import shuffled_labels
 from ontogeny.progress import Progress
 from ontogeny.trajectory import Trajectory
 
 PLACE = ["entry", "intervention", "moment", "kind", "role", "step", "jump", "control", "source", "source_step"]
-PAIRS = ("patch", "interpolate")
-Task = tuple[dict[str, Any], list[Place], str]
+Task = tuple[InterventionSettings, list[Place], str]
 
 
 def interventions_of_run(
-    trajectory: Trajectory, moments: Iterable[Moment], specs: Sequence[Mapping[str, Any]], seed: int = 0
+    trajectory: Trajectory,
+    moments: Iterable[Moment],
+    specs: Sequence[InterventionSettings | Mapping[str, Any]],
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Do every intervention of `specs` at the moments that it names, on the run's probe, and join the tables.
 
-    A spec is one of `run_intervention`, with moments as `start`, `end`, `jump` (every jump), `control` (every quiet
-    moment), `before` and `after` (of every jump), or a step. A pair of `before` and `after` is done at every jump, and
-    at every quiet moment matched to it as the control; a spec for jumps does nothing in a run without one. Whole-layer
-    ablations are repeated at the last moment under shuffled labels, as a control.
+    A spec is one of `run_intervention`, with moments as `start`, `end`, `jump` (every jump), `control` (every matched
+    control), `before` and `after` (of every jump), or a step. A pair of `before` and `after` is done at every jump, and
+    at the controls matched to it; a spec for jumps does nothing in a run without one. Whole-layer ablations are
+    repeated at the last moment under shuffled labels, as a control.
 
     Columns: entry (position in `specs`, from 0), intervention, moment, kind, role, step (of the network that was
-    changed), jump (step of the jump concerned, or to which a control is matched), control (`none`, `quiet`,
+    changed), jump (step of the jump concerned, or to which a control is matched), control (`none`, `matched`,
     `other inputs`, `random`, `shuffled labels`), source and source_step (of pairs), and those of `run_intervention`.
     Every network is replayed once, in one walk.
 
     Raises OntogenyError for a step or layer that the run does not have.
     """
     moments = list(moments)
-    tasks = [(entry, task) for entry, spec in enumerate(specs) for task in _tasks(spec, moments)]
-    wanted = {place.step for _, (_, chosen, _) in tasks for place in chosen}
-    networks = networks_at(trajectory, wanted) if wanted else {}
+    declared = TypeAdapter(list[Intervention]).validate_python(list(specs))
+    tasks = [(entry, task) for entry, spec in enumerate(declared) for task in _tasks(spec, moments)]
+    steps = {place.step for _, (_, chosen, _) in tasks for place in chosen}
+    networks = networks_at(trajectory, steps) if steps else {}
     inputs, labels = probe_of(trajectory)
     progress = Progress(len(tasks), f"interventions on {trajectory.run}")
     tables = []
@@ -52,8 +57,8 @@ def interventions_of_run(
             table = run_intervention(spec, models, inputs, used, seed)
         except OntogenyError as error:
             raise OntogenyError(f"analyses.interventions[{entry}] on run {trajectory.run}: {error}") from None
-        tables.append(_placed(table, entry, spec, {place.name: place for place in chosen}, control))
-        progress.update(done, spec["kind"])
+        tables.append(_placed(table, entry, {place.name: place for place in chosen}, control))
+        progress.update(done, spec.kind)
     if not tables:
         return pd.DataFrame(columns=[*PLACE, *(name for name in COLUMNS if name not in PLACE)])
     joined = pd.concat([table.dropna(axis=1, how="all") for table in tables], ignore_index=True)
@@ -70,27 +75,31 @@ def named_places(name: str | int, moments: Sequence[Moment]) -> list[Place]:
     return [place_of(moment) for moment in moments if moment.kind == name]
 
 
-def _tasks(spec: Mapping[str, Any], moments: Sequence[Moment]) -> list[Task]:
+def _tasks(spec: Intervention, moments: Sequence[Moment]) -> list[Task]:
     """What is to be run for one spec: the spec with names of places, these places, and which control it is."""
-    if spec["kind"] in PAIRS:
+    if isinstance(spec, Patch | Interpolate):
         return _pairs(spec, moments)
-    names = spec.get("moments") or ["start", "jump", "end"]
+    names = spec.moments or ["start", "jump", "end"]
     chosen = [place for name in names for place in named_places(name, moments)]
     chosen = sorted({place.name: place for place in chosen}.values(), key=lambda place: place.step)
     if not chosen:
         return []
-    tasks = [({**spec, "moments": [place.name for place in chosen]}, chosen, "none")]
-    if spec["kind"] == "ablate" and spec.get("units", "all") == "all":
+    tasks: list[Task] = [(_at(spec, moments=[place.name for place in chosen]), chosen, "none")]
+    if isinstance(spec, Ablate) and spec.units == "all":
         last = chosen[-1]
-        tasks.append(({**spec, "moments": [last.name]}, [last], "shuffled labels"))
+        tasks.append((_at(spec, moments=[last.name]), [last], "shuffled labels"))
     return tasks
 
 
-def _pairs(spec: Mapping[str, Any], moments: Sequence[Moment]) -> list[Task]:
-    settings = {key: value for key, value in spec.items() if key not in ("source", "target", "control")}
-    ends = (spec["source"], spec["target"])
+def _at(spec: Intervention, **places: Any) -> Intervention:
+    """The settings with names of networks in place of kinds of moments."""
+    return spec.model_copy(update=places)
+
+
+def _pairs(spec: Patch | Interpolate, moments: Sequence[Moment]) -> list[Task]:
+    ends = (spec.source, spec.target)
     by_jump = any(end in ("before", "after", "jump", "control") for end in ends)
-    given = spec.get("control")
+    given = spec.control if isinstance(spec, Patch) else None
     tasks: list[Task] = []
     if not by_jump:
         pairs = [(tuple(_one(end, moments, None) for end in ends), "none")]
@@ -100,12 +109,14 @@ def _pairs(spec: Mapping[str, Any], moments: Sequence[Moment]) -> list[Task]:
             if moment.kind == "jump":
                 pairs.append((tuple(_one(end, moments, moment) for end in ends), "none"))
             elif moment.kind == "control" and given is None and set(ends) <= {"before", "after"}:
-                pairs.append((tuple(_one(end, moments, moment) for end in ends), "quiet"))
+                pairs.append((tuple(_one(end, moments, moment) for end in ends), "matched"))
     if given is not None and pairs:
-        pairs.append((tuple(_one(end, moments, None) for end in given), "quiet"))
+        pairs.append((tuple(_one(end, moments, None) for end in given), "matched"))
     for (source, target), control in pairs:
         if source is not None and target is not None:
-            tasks.append(({**settings, "source": source.name, "target": target.name}, [source, target], control))
+            none: dict[str, Any] = {"control": None} if isinstance(spec, Patch) else {}
+            pair = _at(spec, source=source.name, target=target.name, **none)
+            tasks.append((pair, [source, target], control))
     return tasks
 
 
@@ -120,9 +131,7 @@ def _one(name: str | int, moments: Sequence[Moment], around: Moment | None) -> P
     return found[0] if found else None
 
 
-def _placed(
-    table: pd.DataFrame, entry: int, spec: Mapping[str, Any], chosen: Mapping[str, Place], control: str
-) -> pd.DataFrame:
+def _placed(table: pd.DataFrame, entry: int, chosen: Mapping[str, Place], control: str) -> pd.DataFrame:
     columns = pd.DataFrame([chosen[name].columns() for name in table["moment"]], index=table.index)
     labelled = table.assign(**{name: columns[name] for name in columns}, entry=entry, control=control)
     random = labelled["setting"].astype(str).str.startswith("random") & (labelled["intervention"] == "prune")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ontogeny.errors import OntogenyError, unknown
-from ontogeny.interventions._common import Bench, numbers, table
+from ontogeny.errors import OntogenyError
+from ontogeny.interventions._common import Bench, table
+from ontogeny.interventions.settings import Interpolate, Patch
 from ontogeny.interventions.single import measure_with
 from ontogeny.models import monitored_layers
 from ontogeny.neurons.sites import find_site, scores_of, site_values, working_copy
@@ -19,10 +19,7 @@ from ontogeny.statistics import bootstrap_mean
 
 
 def _pair(bench: Bench, source: Any, target: Any) -> tuple[str, str]:
-    for role, name in (("source", source), ("target", target)):
-        if name is None:
-            raise OntogenyError(f"{role} is missing: name two moments, such as source: before, target: after")
-        bench.moments(name)
+    bench.moments([source, target])
     shapes = [{k: tuple(v.shape) for k, v in bench.models[name].state_dict().items()} for name in (source, target)]
     if shapes[0] != shapes[1]:
         odd = next(key for key in {**shapes[0], **shapes[1]} if shapes[0].get(key) != shapes[1].get(key))
@@ -30,14 +27,7 @@ def _pair(bench: Bench, source: Any, target: Any) -> tuple[str, str]:
     return source, target
 
 
-def patch(
-    bench: Bench,
-    source: Any = None,
-    target: Any = None,
-    layers: Any = None,
-    what: str = "activations",
-    control: Sequence[str] | None = None,
-) -> pd.DataFrame:
+def patch(bench: Bench, settings: Patch) -> pd.DataFrame:
     """One layer of the network `target` replaced by that of `source`, a layer at a time: which carries the change?
 
     what: `activations`, the layer's output after its nonlinearity for the same inputs (Vig et al. 2020,
@@ -51,22 +41,19 @@ def patch(
     - setting `control`, where `control` names two moments (source, target) of a matched quiet stretch: the same patch
       there; its rows have that target as their moment.
     """
-    if what not in ("activations", "weights"):
-        raise unknown("what to patch", what, ("activations", "weights"))
-    pairs = [("patch", *_pair(bench, source, target))]
-    if control is not None:
-        if isinstance(control, str) or len(control) != 2:
-            raise OntogenyError(f"control is {control!r}: two moments are wanted, source and target")
-        pairs.append(("control", *_pair(bench, *control)))
+    what = settings.what
+    pairs = [("patch", *_pair(bench, settings.source, settings.target))]
+    if settings.control is not None:
+        pairs.append(("control", *_pair(bench, *settings.control)))
     rows: list[dict[str, Any]] = []
     for setting, first, second in pairs:
-        for layer in bench.layers(second, layers):
+        for layer in bench.layers(second, settings.layers):
             if what == "weights":
                 rows += _row(bench, setting, first, second, layer, _patched_weights(bench, first, second, layer))
                 continue
             giver, taker = working_copy(bench.models[first]), working_copy(bench.models[second])
             site = find_site(taker, layer, bench.inputs)
-            values = site_values(giver, site, bench.inputs, bench.chunk)
+            values = site_values(giver, site, bench.inputs, bench.settings.chunk)
             rows += _row(bench, setting, first, second, site.layer, measure_with(bench, taker, site, values))
             if setting == "patch":
                 order = torch.randperm(len(values), generator=bench.generator(5))
@@ -100,21 +87,15 @@ def _share(part: np.ndarray, whole: np.ndarray, bench: Bench) -> dict[str, float
     NaN where the interval of the whole holds zero: a share of nothing says nothing.
     """
     nothing = dict.fromkeys(("carried", "carried_low", "carried_high"), np.nan)
-    mean, low, high = bootstrap_mean(whole, bench.weights, bench.level)
+    mean, low, high = bootstrap_mean(whole, bench.weights, bench.settings.confidence)
     if low <= 0 <= high:
         return nothing
     drawn = (bench.weights @ part) / (bench.weights @ whole)
-    low, high = np.quantile(drawn, [(1 - bench.level) / 2, (1 + bench.level) / 2])
+    low, high = np.quantile(drawn, [(1 - bench.settings.confidence) / 2, (1 + bench.settings.confidence) / 2])
     return {"carried": float(part.mean() / mean), "carried_low": float(low), "carried_high": float(high)}
 
 
-def interpolate(
-    bench: Bench,
-    source: Any = None,
-    target: Any = None,
-    positions: Any = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
-    batch_norm: str = "recompute",
-) -> pd.DataFrame:
+def interpolate(bench: Bench, settings: Interpolate) -> pd.DataFrame:
     """Loss and accuracy on the straight line of weights from `source` (position 0) to `target` (position 1).
 
     Column `excess` is the value minus that on the chord between the ends, with excess_low and excess_high; its maximum
@@ -124,25 +105,23 @@ def interpolate(
     positions 0 and 1, and all along a line of no length, the networks are exactly those given. Buffers that are whole
     numbers come from the nearer end.
     """
-    source, target = _pair(bench, source, target)
-    positions = numbers("positions", positions, -1.0, 2.0)
-    if batch_norm not in ("recompute", "interpolate"):
-        raise unknown("treatment of batch norm", batch_norm, ("recompute", "interpolate"))
+    source, target = _pair(bench, settings.source, settings.target)
+    batch_norm = settings.batch_norm
     ends = [bench.models[name].state_dict() for name in (source, target)]
     still = all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())
     rows: list[dict[str, Any]] = []
-    for position in positions:
+    for position in settings.positions:
         model = working_copy(bench.models[source])
         model.load_state_dict({key: _between(ends[0][key], ends[1][key], position) for key in ends[0]})
         if batch_norm == "recompute" and position not in (0.0, 1.0) and not still:
-            _recompute_batch_norm(model, bench.inputs, bench.chunk)
+            _recompute_batch_norm(model, bench.inputs, bench.settings.chunk)
         measured = bench.measure(model)
         found = bench.rows(target, [measured], layer="all", setting=batch_norm, level=position, source=source)
         for place, row in enumerate(found):
             first, last = bench.intact(source)[place], bench.intact(target)[place]
             chord = first if position == 0 else last if position == 1 else (1 - position) * first + position * last
             row["excess"], row["excess_low"], row["excess_high"] = (
-                float(x) for x in bootstrap_mean(measured[place] - chord, bench.weights, bench.level)
+                float(x) for x in bootstrap_mean(measured[place] - chord, bench.weights, bench.settings.confidence)
             )
         rows += found
     return table("interpolate", rows)

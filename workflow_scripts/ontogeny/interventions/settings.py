@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from ontogeny.errors import nearest
 from ontogeny.settings import Positive, Settings, Share
@@ -12,19 +12,25 @@ from ontogeny.settings import Positive, Settings, Share
 MOMENTS = ("start", "jump", "control", "before", "after", "end")
 
 
-def _moment(value: Any) -> Any:
-    if value in MOMENTS or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+def _moment(value: Any, info: ValidationInfo) -> Any:
+    """One of `MOMENTS` or a step; with a context, one of its `moments`, the names of networks that are at hand."""
+    named = (info.context or {}).get("moments")
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if value in (MOMENTS if named is None else named) or (whole and named is None):
         return value
-    guess = nearest(str(value), MOMENTS)
+    known = MOMENTS if named is None else named
+    guess = nearest(str(value), known)
     hint = f"did you mean '{guess}'? " if guess else ""
-    raise ValueError(f"{value!r} is no moment: {hint}Allowed: {', '.join(MOMENTS)}, or a step")
+    raise ValueError(
+        f"{value!r} is not a moment: {hint}Allowed: {', '.join(known)}{', or a step' if named is None else ''}"
+    )
 
 
 def _units(value: Any) -> Any:
-    wanted = isinstance(value, list) and all(isinstance(unit, int) and unit >= 0 for unit in value)
-    if value in ("all", "each") or wanted:
+    numbers = isinstance(value, list) and all(isinstance(unit, int) and unit >= 0 for unit in value)
+    if value in ("all", "each") or numbers:
         return value
-    raise ValueError(f"{value!r} names no units: Allowed: all, each, or a list of their numbers")
+    raise ValueError(f"{value!r} does not name units. Allowed: all, each, or a list of their numbers")
 
 
 Moment = Annotated[str | int, BeforeValidator(_moment)]
@@ -36,13 +42,17 @@ Moments = list[Moment]
 Spread = Annotated[float, Field(ge=0)]
 
 
-class _Intervention(Settings):
-    resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap samples of the intervals.")
-    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="Level of the intervals.")
-    chunk: Positive = Field(512, description="Samples a pass.")
+class InterventionSettings(Settings):
+    """What every intervention may say."""
+
+    kind: str
+
+    n_resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap samples of the intervals.")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="Confidence of the intervals.")
+    chunk: Positive = Field(512, description="Samples per pass.")
 
 
-class _Single(_Intervention):
+class _Single(InterventionSettings):
     moments: Moments | None = Field(
         None, min_length=1, description="`start`, `jump`, `control`, `before`, `after`, `end`, or a step. "
         "Start, jumps and end, if not given."
@@ -104,7 +114,7 @@ class NoiseWeights(_Single):
     together: bool = Field(True, description="In all layers at once, or else one layer at a time.")
 
 
-class _Pair(_Intervention):
+class _Pair(InterventionSettings):
     source: Moment = Field(description="Moment that is taken from; `before` and `after` are those of every jump.")
     target: Moment = Field(description="Moment that is changed.")
 
@@ -118,8 +128,8 @@ class Patch(_Pair):
     )
     what: Literal["activations", "weights"] = Field("activations", description="What is replaced.")
     control: Annotated[list[Moment], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="Source and target of a control; for `before` and `after` of a jump, those of the quiet "
-        "moment matched to it, if not given."
+        None, description="Source and target of a control; for `before` and `after` of a jump, those of its "
+        "matched controls, if not given."
     )  # fmt: skip
 
     @field_validator("layers", mode="before")
@@ -129,14 +139,14 @@ class Patch(_Pair):
 
 
 class Interpolate(_Pair):
-    """The straight line of weights from `source` to `target`; quiet moments matched to a jump are the control."""
+    """The straight line of weights from `source` to `target`; the matched controls of a jump are the control."""
 
     kind: Literal["interpolate"] = "interpolate"
     positions: list[Annotated[float, Field(ge=-1, le=2)]] = Field(
         [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0], min_length=1, description="Positions on the line."
     )
     batch_norm: Literal["recompute", "interpolate"] = Field(
-        "recompute", description="Statistics of batch norm between the ends: taken anew, or averaged."
+        "recompute", description="Statistics of batch norm between the ends: computed again, or averaged."
     )
 
 
@@ -161,9 +171,13 @@ Intervention = Annotated[
 ]
 
 
-INTERVENTIONS = {
-    model.model_fields["kind"].default: model
-    for model in (Ablate, Prune, NoiseActivations, NoiseWeights, Patch, Interpolate)
+INTERVENTIONS: dict[str, type[InterventionSettings]] = {
+    "ablate": Ablate,
+    "prune": Prune,
+    "noise_activations": NoiseActivations,
+    "noise_weights": NoiseWeights,
+    "patch": Patch,
+    "interpolate": Interpolate,
 }
 """The settings of every intervention, by its kind."""
 

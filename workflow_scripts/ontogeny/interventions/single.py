@@ -10,39 +10,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from ontogeny.errors import OntogenyError, unknown
-from ontogeny.interventions._common import Bench, count, numbers, table
+from ontogeny.errors import OntogenyError
+from ontogeny.interventions._common import Bench, table
+from ontogeny.interventions.settings import Ablate, NoiseActivations, NoiseWeights, Prune
 from ontogeny.models import monitored_layers
-from ontogeny.neurons.importance import ABLATIONS, ablation_importance
+from ontogeny.neurons.importance import ablation_importance
 from ontogeny.neurons.sites import chosen_units, find_site, replaced, site_values, working_copy
 
 
-def ablate(
-    bench: Bench,
-    moments: Any = None,
-    layers: Any = None,
-    units: Any = "all",
-    mode: str = "mean",
-) -> pd.DataFrame:
+def ablate(bench: Bench, settings: Ablate) -> pd.DataFrame:
     """Units of a layer set to zero, to their mean, or to their values for other inputs, after the nonlinearity.
 
     units: `all` together (does the layer matter?), a list of units together, `each` alone (the column `unit`), or an
     empty list, which changes nothing. mode: zero, mean or resample.
     """
-    if mode not in ABLATIONS:
-        raise unknown("ablation", mode, ABLATIONS)
-    if isinstance(units, str) and units not in ("all", "each"):
-        raise unknown("choice of units", units, ("all", "each"))
+    units, mode = settings.units, settings.mode
     rows: list[dict[str, Any]] = []
-    for moment in bench.moments(moments):
-        for layer in bench.layers(moment, layers):
+    for moment in bench.moments(settings.moments):
+        for layer in bench.layers(moment, settings.layers):
             if isinstance(units, str) and units == "each":
                 rows += _each(bench, moment, layer, mode)
                 continue
             model = working_copy(bench.models[moment])
             site = find_site(model, layer, bench.inputs)
             chosen = chosen_units(site, None if isinstance(units, str) else units)
-            values = site_values(model, site, bench.inputs, bench.chunk)
+            values = site_values(model, site, bench.inputs, bench.settings.chunk)
             replacement = _replacements(values, mode, bench)
             measured = _with_values(bench, model, site, values, replacement, chosen)
             rows += bench.rows(moment, [measured], layer=site.layer, setting=mode, level=len(chosen) / site.units)
@@ -52,7 +44,8 @@ def ablate(
 def _each(bench: Bench, moment: str, layer: str, mode: str) -> list[dict[str, Any]]:
     found = ablation_importance(
         bench.models[moment], bench.inputs, bench.labels, layer, mode,
-        resamples=bench.resamples, level=bench.level, seed=bench.seed, chunk=bench.chunk,
+        n_resamples=bench.settings.n_resamples, confidence=bench.settings.confidence, seed=bench.seed,
+        chunk=bench.settings.chunk,
     )  # fmt: skip
     loss, right = bench.intact(moment)
     rows = []
@@ -91,23 +84,12 @@ def _with_values(
 
 def measure_with(bench: Bench, model: nn.Module, site: Any, values: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Loss and correctness of every sample with `values`, (samples, ...), in place of those at the site."""
-    place = iter(values.split(bench.chunk))
+    place = iter(values.split(bench.settings.chunk))
     with replaced(model, site.path, site.side, lambda _: next(place)):
         return bench.measure(model)
 
 
-PRUNING = ("magnitude", "random", "structured", "random_structured")
-
-
-def prune_weights(
-    bench: Bench,
-    moments: Any = None,
-    layers: Any = None,
-    method: str = "magnitude",
-    amounts: Any = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95),
-    scope: str = "global",
-    repeats: int = 5,
-) -> pd.DataFrame:
+def prune_weights(bench: Bench, settings: Prune) -> pd.DataFrame:
     """The accuracy / sparsity curve under pruning by `torch.nn.utils.prune`, without training on.
 
     method: `magnitude` (smallest |weight|, Han et al. 2015, arXiv:1506.02626); `structured` (whole output units of
@@ -117,21 +99,17 @@ def prune_weights(
     weights that are zero afterwards, as counted; biases stay. The last layer is pruned too, unless `layers` leaves it
     out.
     """
-    if method not in PRUNING:
-        raise unknown("pruning method", method, PRUNING)
-    if scope not in ("global", "layer"):
-        raise unknown("scope", scope, ("global", "layer"))
-    amounts = numbers("amounts", amounts, 0.0, 1.0)
-    draws = count("repeats", repeats) if method.startswith("random") else 1
+    method, layers = settings.method, settings.layers
+    draws = settings.repeats if method.startswith("random") else 1
     rows: list[dict[str, Any]] = []
-    for moment in bench.moments(moments):
+    for moment in bench.moments(settings.moments):
         chosen = bench.layers(moment, layers)
-        for amount in amounts:
+        for amount in settings.amounts:
             measured, sparsity = [], []
             for draw in range(draws):
                 model = working_copy(bench.models[moment])
                 targets = _prunable(model, chosen)
-                _prune(targets, method, amount, scope, bench, draw)
+                _prune(targets, method, amount, settings.scope, bench, draw)
                 zeros = sum(int((getattr(module, name) == 0).sum()) for module, name in targets)
                 sparsity.append(zeros / sum(getattr(module, name).numel() for module, name in targets))
                 measured.append(bench.measure(model))
@@ -170,58 +148,44 @@ def _prune(
             prune.remove(module, name)
 
 
-def noise_activations(
-    bench: Bench,
-    moments: Any = None,
-    layers: Any = None,
-    levels: Any = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0),
-    repeats: int = 5,
-) -> pd.DataFrame:
+def noise_activations(bench: Bench, settings: NoiseActivations) -> pd.DataFrame:
     """The loss as Gaussian noise is added to a layer's activations, after the nonlinearity, one layer at a time.
 
     levels: standard deviation of the noise in units of the layer's own (root mean square over units of their standard
     deviations over samples and positions). Intervals are over samples and `repeats` draws of noise.
     """
-    levels, repeats = numbers("levels", levels, 0.0, np.inf), count("repeats", repeats)
     rows: list[dict[str, Any]] = []
-    for moment in bench.moments(moments):
-        for place, layer in enumerate(bench.layers(moment, layers)):
+    for moment in bench.moments(settings.moments):
+        for place, layer in enumerate(bench.layers(moment, settings.layers)):
             model = working_copy(bench.models[moment])
             site = find_site(model, layer, bench.inputs)
-            values = site_values(model, site, bench.inputs, bench.chunk)
+            values = site_values(model, site, bench.inputs, bench.settings.chunk)
             by_unit = values.movedim(site.axis, -1).reshape(-1, site.units).double()
             scale = float(by_unit.var(0, unbiased=False).mean().sqrt())
-            for level in levels:
+            for level in settings.levels:
                 measured = []
-                for draw in range(repeats if level else 1):
+                for draw in range(settings.repeats if level else 1):
                     noise = torch.randn(values.shape, generator=bench.generator(3, place, draw), dtype=values.dtype)
                     measured.append(measure_with(bench, model, site, values + level * scale * noise))
                 rows += bench.rows(moment, measured, layer=site.layer, setting="gaussian", level=level)
     return table("noise_activations", rows)
 
 
-def noise_weights(
-    bench: Bench,
-    moments: Any = None,
-    layers: Any = None,
-    levels: Any = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0),
-    repeats: int = 5,
-    together: bool = True,
-) -> pd.DataFrame:
+def noise_weights(bench: Bench, settings: NoiseWeights) -> pd.DataFrame:
     """The loss as Gaussian noise is added to the weights (parameters of two or more axes; not biases, not norms).
 
     levels: standard deviation of the noise in units of each tensor's root mean square. together: noise in all layers at
     once, or else in one layer at a time. Intervals are over samples and `repeats` draws of noise.
     """
-    levels, repeats = numbers("levels", levels, 0.0, np.inf), count("repeats", repeats)
+    together, layers = settings.together, settings.layers
     rows: list[dict[str, Any]] = []
-    for moment in bench.moments(moments):
+    for moment in bench.moments(settings.moments):
         chosen = bench.layers(moment, layers)
         groups = [chosen] if together else [[layer] for layer in chosen]
         for place, group in enumerate(groups):
-            for level in levels:
+            for level in settings.levels:
                 measured = []
-                for draw in range(repeats if level else 1):
+                for draw in range(settings.repeats if level else 1):
                     model = working_copy(bench.models[moment])
                     generator = bench.generator(4, place, draw)
                     for module, name in _prunable(model, group):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import without_fast_path
+from ontogeny.neurons.settings import ImportanceSettings
 from ontogeny.neurons.sites import (
     Rest,
     Site,
@@ -35,6 +36,7 @@ from ontogeny.neurons.sites import (
 )
 from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights
 
+DEFAULTS = ImportanceSettings()
 ABLATIONS = ("zero", "mean", "resample")
 
 
@@ -46,9 +48,9 @@ def ablation_importance(
     mode: str = "zero",
     units: Sequence[int] | None = None,
     *,
-    repeats: int = 5,
-    resamples: int = 1000,
-    level: float = 0.95,
+    repeats: int = DEFAULTS.repeats,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
     seed: int = 0,
     chunk: int = 512,
 ) -> pd.DataFrame:
@@ -60,9 +62,9 @@ def ablation_importance(
 
     One row a unit: layer, unit, mode, where (the nonlinearity passed), samples, loss (of the intact network, nats),
     loss_change with loss_low and loss_high, accuracy_change with accuracy_low and accuracy_high (paired percentile
-    bootstrap over samples at `level`), and p_value, p_adjusted: exact sign test over samples that the loss goes up as
-    often as down, after Benjamini and Hochberg over the units. A unit whose ablation changes no activation has a
-    change of exactly 0.
+    bootstrap over samples), and p_value, p_adjusted: exact sign test over samples that the loss goes up as often as
+    down, after Benjamini and Hochberg over the units. A unit whose ablation changes no activation has a change of
+    exactly 0.
 
     The model is not changed. Raises OntogenyError for an unknown layer, unit or mode, and data that do not fit.
     """
@@ -98,7 +100,7 @@ def ablation_importance(
                 right_change[part, rows] += right.numpy()
     loss_change /= len(sources)
     right_change /= len(sources)
-    weights = bootstrap_weights(len(inputs), resamples, seed)
+    weights = bootstrap_weights(len(inputs), n_resamples, seed)
     table = {
         "layer": site.layer,
         "unit": wanted,
@@ -108,7 +110,9 @@ def ablation_importance(
         "loss": float(loss.mean()),
     }
     for name, change in (("loss", loss_change), ("accuracy", right_change)):
-        table[f"{name}_change"], table[f"{name}_low"], table[f"{name}_high"] = bootstrap_mean(change, weights, level)
+        table[f"{name}_change"], table[f"{name}_low"], table[f"{name}_high"] = bootstrap_mean(
+            change, weights, confidence
+        )
     table["p_value"] = _sign_test(loss_change)
     table["p_adjusted"] = adjust(table["p_value"], "bh").p_values
     return pd.DataFrame(table)
@@ -155,8 +159,8 @@ def gradient_importance(
     labels: Any,
     layer: str,
     *,
-    resamples: int = 1000,
-    level: float = 0.95,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
     seed: int = 0,
     chunk: int = 256,
 ) -> pd.DataFrame:
@@ -182,7 +186,7 @@ def gradient_importance(
             check_classes(scores, labels)
             (gradient,) = torch.autograd.grad(sample_losses(scores, here).sum(), kept[0])
         rows.append(-by_unit(gradient.double() * kept[0].detach().double(), site).sum(1))
-    return _importance_table(torch.cat(rows).numpy(), site, resamples, level, seed)
+    return _importance_table(torch.cat(rows).numpy(), site, n_resamples, confidence, seed)
 
 
 def conductance_importance(
@@ -192,9 +196,9 @@ def conductance_importance(
     layer: str,
     *,
     baseline: float = 0.0,
-    steps: int = 32,
-    resamples: int = 1000,
-    level: float = 0.95,
+    steps: int = DEFAULTS.conductance_steps,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
     seed: int = 0,
     chunk: int = 64,
 ) -> pd.DataFrame:
@@ -227,12 +231,14 @@ def conductance_importance(
                 internal_batch_size=max(len(part), 512),
             )
             rows.append(by_unit(values.detach().double(), site).sum(1))
-    return _importance_table(torch.cat(rows).numpy(), site, resamples, level, seed)
+    return _importance_table(torch.cat(rows).numpy(), site, n_resamples, confidence, seed)
 
 
-def _importance_table(per_sample: np.ndarray, site: Site, resamples: int, level: float, seed: int) -> pd.DataFrame:
-    weights = bootstrap_weights(len(per_sample), resamples, seed)
-    mean, low, high = bootstrap_mean(per_sample.T, weights, level)
+def _importance_table(
+    per_sample: np.ndarray, site: Site, n_resamples: int, confidence: float, seed: int
+) -> pd.DataFrame:
+    weights = bootstrap_weights(len(per_sample), n_resamples, seed)
+    mean, low, high = bootstrap_mean(per_sample.T, weights, confidence)
     return pd.DataFrame(
         {
             "layer": site.layer,
@@ -248,7 +254,7 @@ def _importance_table(per_sample: np.ndarray, site: Site, resamples: int, level:
 
 
 def importance_agreement(
-    measures: Mapping[str, Any], *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    measures: Mapping[str, Any], *, n_resamples: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
     """Spearman's rank correlation over units between every two of `measures` (name to one number a unit).
 
@@ -262,7 +268,7 @@ def importance_agreement(
     if len(values) < 2 or len(set(lengths.values())) != 1 or min(lengths.values()) < 4:
         raise OntogenyError(f"measures of {lengths} units: two or more measures of the same four or more units wanted")
     units = next(iter(lengths.values()))
-    draws = np.random.default_rng(seed).integers(units, size=(resamples, units))
+    draws = np.random.default_rng(seed).integers(units, size=(n_resamples, units))
     rows = []
     for first, second in combinations(values, 2):
         one, two = values[first], values[second]
@@ -275,7 +281,7 @@ def importance_agreement(
         scale = np.sqrt((ranks[0] ** 2).sum(1) * (ranks[1] ** 2).sum(1))
         with np.errstate(invalid="ignore", divide="ignore"):
             spread = (ranks[0] * ranks[1]).sum(1) / scale
-        low, high = np.nanquantile(spread, [(1 - level) / 2, (1 + level) / 2])
+        low, high = np.nanquantile(spread, [(1 - confidence) / 2, (1 + confidence) / 2])
         rows.append((first, second, units, found.statistic, low, high, found.pvalue))
     columns = ["first", "second", "units", "spearman", "spearman_low", "spearman_high", "p_value"]
     table = pd.DataFrame(rows, columns=columns)
@@ -284,14 +290,19 @@ def importance_agreement(
 
 
 def against_control(
-    table: pd.DataFrame, control: pd.DataFrame, column: str, *, alpha: float = 0.05, larger: bool = True
+    table: pd.DataFrame,
+    control: pd.DataFrame,
+    column: str,
+    *,
+    false_discovery_rate: float = DEFAULTS.false_discovery_rate,
+    larger: bool = True,
 ) -> pd.DataFrame:
     """`table` with a test of every unit's `column` against the units of a control (an untrained network, say).
 
     Adds control_high (the control's 95th percentile), control_p_value, the share of control units at least as large
     (smaller with `larger=False`), itself included (Phipson and Smyth 2010), control_p_adjusted (Benjamini and
-    Hochberg), and stands_out, whether that is at most `alpha`. With few control units no unit can stand out alone: the
-    smallest p-value is 1 / (units + 1), so pool several untrained networks.
+    Hochberg), and stands_out, whether that is at most `false_discovery_rate`. With few control units no unit can stand
+    out alone: the smallest p-value is 1 / (units + 1), so pool several untrained networks.
 
     Raises OntogenyError if the control is empty or has no such column.
     """
@@ -311,7 +322,7 @@ def against_control(
         control_high=sign * np.quantile(null, 0.95),
         control_p_value=p_value,
         control_p_adjusted=corrected,
-        stands_out=corrected <= alpha,
+        stands_out=corrected <= false_discovery_rate,
     )
 
 
@@ -378,7 +389,7 @@ def importance_with_controls(
     layer: str,
     *,
     mode: str = "zero",
-    alpha: float = 0.05,
+    false_discovery_rate: float = DEFAULTS.false_discovery_rate,
     seed: int = 0,
     **settings: Any,
 ) -> pd.DataFrame:
@@ -400,11 +411,12 @@ def importance_with_controls(
         "shuffled labels": ablation_importance(model, inputs, shuffled_labels(labels, seed), layer, **settings),
     }
     tested = [
-        against_control(part, pooled, "loss_change", alpha=alpha).assign(control=name) for name, part in parts.items()
+        against_control(part, pooled, "loss_change", false_discovery_rate=false_discovery_rate).assign(control=name)
+        for name, part in parts.items()
     ]
     for position, null in enumerate(nulls):
         others = [other for place, other in enumerate(nulls) if place != position]
         reference = pd.concat(others, ignore_index=True) if others else null
-        part = against_control(null, reference, "loss_change", alpha=alpha)
+        part = against_control(null, reference, "loss_change", false_discovery_rate=false_discovery_rate)
         tested.append(part.assign(control="untrained", network=position))
     return pd.concat(tested, ignore_index=True)

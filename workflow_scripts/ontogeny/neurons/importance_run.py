@@ -26,6 +26,7 @@ from ontogeny.neurons.importance import (
     importance_with_controls,
 )
 from ontogeny.neurons.selectivity import class_selectivity, selectivity_with_controls
+from ontogeny.neurons.settings import ImportanceSettings
 from ontogeny.neurons.sites import find_site, unit_activations
 from ontogeny.neurons.units import unit_health
 from ontogeny.progress import Progress
@@ -50,21 +51,12 @@ MINIMUM = 4
 def importance_of_run(
     trajectory: Trajectory,
     moments: Iterable[Moment],
-    *,
-    samples: int = 128,
-    layers: Sequence[str] | None = None,
-    untrained: int = 2,
-    repeats: int = 2,
-    conductance_steps: int = 12,
-    permutations: int = 499,
-    false_discovery_rate: float = 0.05,
-    duplicates: float = 0.999,
-    seed: int = 0,
+    settings: ImportanceSettings | None = None,
 ) -> dict[str, pd.DataFrame]:
     """What the units of a run do, at the start, at jumps, at the end, and what changes across jumps, as tidy tables.
 
-    For `layers` (all but the one that puts out the scores). Importance is measured on the first `samples` of the probe,
-    selectivity and health on all of it. Returns
+    For `settings.layers` (all but the one that puts out the scores). Importance is measured on the first
+    `settings.samples` of the probe, selectivity and health on all of it. Returns
 
     - `importance`: one row a moment, control, measure, layer and unit. measure: `ablation zero` at every moment, and at
       the end also `ablation mean`, `ablation resample`, `gradient` and `conductance`; value with low and high (change
@@ -79,15 +71,22 @@ def importance_of_run(
 
     Raises OntogenyError for an unknown layer, or if captum is missing.
     """
-    moments = list(moments)
+    settings = settings or ImportanceSettings()
+    moments, seed = list(moments), settings.seed
     probe, classes = probe_of(trajectory)
-    inputs, labels = probe[:samples], classes[:samples]
+    inputs, labels = probe[: settings.samples], classes[: settings.samples]
     shown = places(moments, around=("jump", "control"))
     networks = networks_at(trajectory, [place.step for place in shown])
-    fresh = untrained_networks(trajectory, untrained, seed)
+    fresh = untrained_networks(trajectory, settings.untrained, seed)
     end = max((place for place in shown if place.role == "at"), key=lambda place: place.step)
-    chosen = hidden_layers(networks[end.step], trajectory.layers, layers, inputs)
-    common = {"repeats": repeats, "seed": seed}
+    chosen = hidden_layers(networks[end.step], trajectory.layers, settings.layers, inputs)
+    common = {"repeats": settings.repeats, "seed": seed}
+    tests: dict[str, Any] = {
+        "permutations": settings.permutations,
+        "n_resamples": 200,
+        "false_discovery_rate": settings.false_discovery_rate,
+        "seed": seed,
+    }
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("importance", "agreement", "selectivity", "health")}
     progress = Progress(len(chosen), f"units of {trajectory.run}")
     tested = _tested(classes)
@@ -100,26 +99,20 @@ def importance_of_run(
             if place is not end:
                 table = ablation_importance(network, inputs, labels, layer, "zero", **common)
                 parts["importance"].append(_ablation(table, place))
-            health = unit_health(activations[place.step], _known(where), correlation=duplicates)
+            health = unit_health(activations[place.step], _known(where), correlation=settings.duplicates)
             parts["health"].append(_placed(health, place, layer=layer, where=where, control="none"))
             if place.role == "at" and place is not end and tested is not None:
-                own = class_selectivity(
-                    activations[place.step][tested], classes[tested].numpy(), permutations=permutations, resamples=200,
-                    alpha=false_discovery_rate, seed=seed,
-                )  # fmt: skip
+                own = class_selectivity(activations[place.step][tested], classes[tested].numpy(), **tests)
                 parts["selectivity"].append(_placed(own, place, layer=layer, control="none"))
         for number, values in enumerate(idle):
-            health = unit_health(values, _known(where), correlation=duplicates)
+            health = unit_health(values, _known(where), correlation=settings.duplicates)
             parts["health"].append(health.assign(layer=layer, where=where, control="untrained", network=number))
         if tested is not None:
             table = selectivity_with_controls(
-                activations[end.step][tested], [values[tested] for values in idle], classes[tested].numpy(),
-                permutations=permutations, resamples=200, alpha=false_discovery_rate, seed=seed,
-            )  # fmt: skip
+                activations[end.step][tested], [values[tested] for values in idle], classes[tested].numpy(), **tests
+            )
             parts["selectivity"].append(_placed(table, end, layer=layer))
-        tables = _measures(
-            networks[end.step], fresh, inputs, labels, layer, conductance_steps, false_discovery_rate, common
-        )
+        tables = _measures(networks[end.step], fresh, inputs, labels, layer, settings)
         parts["importance"] += [_placed(table, end) for table in tables]
         own = {table["measure"].iloc[0]: table[table["control"] == "none"]["value"] for table in tables}
         if len(tables[0]) and min(map(len, own.values())) >= 4:
@@ -189,19 +182,20 @@ def _measures(
     inputs: Tensor,
     labels: Tensor,
     layer: str,
-    conductance_steps: int,
-    alpha: float,
-    common: dict[str, Any],
+    settings: ImportanceSettings,
 ) -> list[pd.DataFrame]:
     """All five measures of a layer, ablation to zero with its controls."""
-    with_controls = importance_with_controls(network, fresh, inputs, labels, layer, alpha=alpha, **common)
+    common = {"repeats": settings.repeats, "seed": settings.seed}
+    with_controls = importance_with_controls(
+        network, fresh, inputs, labels, layer, false_discovery_rate=settings.false_discovery_rate, **common
+    )
     found = [_named(with_controls, "ablation zero")]
     for mode in ("mean", "resample"):
         table = ablation_importance(network, inputs, labels, layer, mode, **common)
         found.append(_named(table.assign(control="none"), f"ablation {mode}"))
-    seed = common["seed"]
+    seed = settings.seed
     slope = gradient_importance(network, inputs, labels, layer, seed=seed)
-    flow = conductance_importance(network, inputs, labels, layer, steps=conductance_steps, seed=seed)
+    flow = conductance_importance(network, inputs, labels, layer, steps=settings.conductance_steps, seed=seed)
     for name, table in (("gradient", slope), ("conductance", flow)):
         renamed = table.rename(columns={"importance": "value", "importance_low": "low", "importance_high": "high"})
         found.append(renamed.assign(measure=name, control="none"))

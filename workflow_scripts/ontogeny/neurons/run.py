@@ -9,6 +9,7 @@ import pandas as pd
 
 from ontogeny.activations.store import ActivationFile
 from ontogeny.jumps.plan import Moment
+from ontogeny.neurons.settings import NeuronSettings
 from ontogeny.neurons.statistics import compare_neurons
 from ontogeny.progress import Progress
 from ontogeny.statistics import proportion_interval
@@ -18,16 +19,16 @@ def neurons_of_run(
     activations: ActivationFile,
     moments: Iterable[Moment],
     nonlinearities: Mapping[str, str],
-    threshold: float = 1e-6,
-    false_discovery_rate: float = 0.05,
+    settings: NeuronSettings | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare every unit before and after each of `moments`, and sum up the comparison.
 
     `nonlinearities` names what follows each layer ("none" if nothing does). Returns the units (moment, kind, layer, and
     the columns of `compare_neurons`) and a summary (moment, kind, layer, before, at, after, units, changed, its share
     with a Wilson interval, died, revived, and the median magnitude of the effect). A unit counts as changed if its
-    adjusted p-value is at most `false_discovery_rate`.
+    adjusted p-value is at most `settings.false_discovery_rate`.
     """
+    settings = settings or NeuronSettings()
     moments = list(moments)
     units, summary = [], []
     progress = Progress(len(moments) * len(activations.layers), f"neurons of {activations.run}")
@@ -37,10 +38,10 @@ def neurons_of_run(
         for layer in activations.layers:
             rows = activations.fitting(layer)
             values = (activations.array(step, layer, rows) for step in (before, at, after))
-            table = compare_neurons(*values, nonlinearities[layer], threshold)
+            table = compare_neurons(*values, nonlinearities[layer], settings.threshold)
             place = {"moment": name, "kind": moment.kind, "layer": layer}
             units.append(table.assign(**place)[[*place, *table.columns]])
-            changed = int((table["p_adjusted"] <= false_discovery_rate).sum())
+            changed = int((table["p_adjusted"] <= settings.false_discovery_rate).sum())
             low, high = proportion_interval(changed, len(table))
             summary.append(
                 {**place, "before": before, "at": at, "after": after, "units": len(table), "changed": changed}

@@ -11,7 +11,10 @@ import pandas as pd
 import scipy.stats
 
 from ontogeny.errors import OntogenyError
+from ontogeny.neurons.settings import ImportanceSettings
 from ontogeny.statistics import adjust, bootstrap_weights
+
+DEFAULTS = ImportanceSettings()
 
 
 def class_selectivity(
@@ -19,10 +22,10 @@ def class_selectivity(
     labels: Any,
     held_out: tuple[Any, Any] | None = None,
     *,
-    permutations: int = 1000,
-    resamples: int = 1000,
-    level: float = 0.95,
-    alpha: float = 0.05,
+    permutations: int = DEFAULTS.permutations,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    false_discovery_rate: float = DEFAULTS.false_discovery_rate,
     seed: int = 0,
     shuffle_labels: bool = False,
 ) -> pd.DataFrame:
@@ -34,14 +37,14 @@ def class_selectivity(
 
     One row a unit: unit; preferred_class, of the largest mean activation; effect, with effect_low and effect_high: the
     mean in that class minus the largest mean in another, over the standard deviation within classes; selectivity, the
-    index (largest - rest) / (largest + rest) of the class means (Morcos et al. 2018, arXiv:1803.06959, eq. 1; NaN
-    where an activation is negative); eta_squared, the share of variance that the class explains; p_value: how often
-    random labels give as large an effect of their own preferred class (`permutations` draws, the observed included);
-    p_adjusted, after Benjamini and Hochberg; selective: p_adjusted <= alpha; held_out_effect, held_out_p_value: the
-    same class against the rest on held-out data (Welch's one-sided t-test), held_out_p_adjusted over selective units,
-    and replicated. A lone selective unit among many needs more permutations than units / alpha to pass the correction.
-    A constant unit has NaN throughout and is not selective. The effect's interval is a percentile
-    bootstrap over held-out samples, where it has no selection in it.
+    index (largest - rest) / (largest + rest) of the class means (Morcos et al. 2018, arXiv:1803.06959, eq. 1; NaN where
+    an activation is negative); eta_squared, the share of variance that the class explains; p_value: how often random
+    labels give as large an effect of their own preferred class (`permutations` draws, the observed included);
+    p_adjusted, after Benjamini and Hochberg; selective: p_adjusted <= false_discovery_rate; held_out_effect,
+    held_out_p_value: the same class against the rest on held-out data (Welch's one-sided t-test), held_out_p_adjusted
+    over selective units, and replicated. A lone selective unit among many needs more permutations than units /
+    false_discovery_rate to pass the correction. A constant unit has NaN throughout and is not selective. The effect's
+    interval is a percentile bootstrap over held-out samples, where it has no selection in it.
 
     Raises OntogenyError for data that do not fit, fewer than two classes, or a class of fewer than four samples.
     """
@@ -92,9 +95,9 @@ def class_selectivity(
     p_value = (1 + (null >= effect - tolerance).sum(0)) / (1 + permutations)
     effect, p_value, eta_squared = (np.where(constant, np.nan, x) for x in (effect, p_value, eta_squared))
     corrected = adjust(p_value, "bh").p_values
-    selective = corrected <= alpha
+    selective = corrected <= false_discovery_rate
     held_effect, low, high, held_p = _held_out(
-        others, other_classes, names[preferred], names, bootstrap_weights(len(others), resamples, seed), level
+        others, other_classes, names[preferred], names, bootstrap_weights(len(others), n_resamples, seed), confidence
     )
     held_corrected = adjust(np.where(selective, held_p, np.nan), "bh").p_values
     return pd.DataFrame(
@@ -112,13 +115,19 @@ def class_selectivity(
             "held_out_high": high,
             "held_out_p_value": held_p,
             "held_out_p_adjusted": held_corrected,
-            "replicated": selective & (held_corrected <= alpha),
+            "replicated": selective & (held_corrected <= false_discovery_rate),
         }
     )
 
 
 def selectivity_with_controls(
-    activations: Any, untrained: Sequence[Any], labels: Any, *, alpha: float = 0.05, seed: int = 0, **settings: Any
+    activations: Any,
+    untrained: Sequence[Any],
+    labels: Any,
+    *,
+    false_discovery_rate: float = DEFAULTS.false_discovery_rate,
+    seed: int = 0,
+    **settings: Any,
 ) -> pd.DataFrame:
     """`class_selectivity` of a layer, of the same layer under shuffled labels, and in untrained networks.
 
@@ -132,16 +141,22 @@ def selectivity_with_controls(
 
     if not len(untrained):
         raise OntogenyError("no untrained network: give the activations of at least one as the control")
-    settings = {**settings, "alpha": alpha, "seed": seed}
+    settings = {**settings, "false_discovery_rate": false_discovery_rate, "seed": seed}
     nulls = [class_selectivity(other, labels, **settings) for other in untrained]
     pooled = pd.concat(nulls, ignore_index=True)
     parts = []
     for name, shuffle in (("none", False), ("shuffled labels", True)):
         own = class_selectivity(activations, labels, **settings, shuffle_labels=shuffle)
-        parts.append(against_control(own, pooled, "held_out_effect", alpha=alpha).assign(control=name))
+        parts.append(
+            against_control(own, pooled, "held_out_effect", false_discovery_rate=false_discovery_rate).assign(
+                control=name
+            )
+        )
     for position, null in enumerate(nulls):
         others = [other for place, other in enumerate(nulls) if place != position] or [null]
-        part = against_control(null, pd.concat(others, ignore_index=True), "held_out_effect", alpha=alpha)
+        part = against_control(
+            null, pd.concat(others, ignore_index=True), "held_out_effect", false_discovery_rate=false_discovery_rate
+        )
         parts.append(part.assign(control="untrained", network=position))
     return pd.concat(parts, ignore_index=True)
 
@@ -194,7 +209,7 @@ def _held_out(
     preferred: np.ndarray,
     names: np.ndarray,
     weights: np.ndarray,
-    level: float,
+    confidence: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Effect of the preferred class with its bootstrap interval, and p-value of that class against the rest."""
     one_hot = (classes[None, :] == names[:, None]).astype(np.float64)
@@ -220,7 +235,7 @@ def _held_out(
     drawn[~np.isfinite(drawn)] = np.nan
     low, high = np.full(len(units), np.nan), np.full(len(units), np.nan)
     seen = np.isfinite(drawn).any(0)
-    low[seen], high[seen] = np.nanquantile(drawn[:, seen], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low[seen], high[seen] = np.nanquantile(drawn[:, seen], [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     p_value = np.full(len(units), np.nan)
     for name in np.unique(preferred):
         mine = units[preferred == name]

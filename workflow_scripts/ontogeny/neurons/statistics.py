@@ -15,6 +15,7 @@ import scipy.special
 import scipy.stats
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.neurons.settings import NeuronSettings
 from ontogeny.statistics import adjust, proportion_interval, student_interval
 
 NONLINEARITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -40,27 +41,27 @@ def apply_nonlinearity(values: Any, nonlinearity: str) -> np.ndarray:
 def neuron_statistics(
     activations: Any,
     nonlinearity: str = "none",
-    threshold: float = 0.0,
+    threshold: float = NeuronSettings().threshold,
     feature_axis: int | None = None,
-    level: float = 0.95,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """One row a unit: what it puts out over the samples, after `nonlinearity` is applied to `activations`.
 
     Columns: unit; mean with mean_low, mean_high (Student interval over samples); std (over samples and positions,
     denominator N); sparsity, the share of outputs of magnitude <= `threshold` (with 0: exactly zero, or, of a ReLU,
     not above it), with sparsity_low, sparsity_high (Student interval over samples, within 0 and 1); dead, whether
-    all of them are; active_high, an upper bound (one-sided exact binomial at `level`) on the share of samples that
+    all of them are; active_high, an upper bound (one-sided exact binomial at `confidence`) on the share of samples that
     make the unit active: for a dead unit, how sure that is.
 
     `feature_axis` is the axis of units (default: 1 for four and more axes, the last otherwise). Raises OntogenyError
     for fewer than two samples, numbers that are not finite, a negative threshold, or an unknown nonlinearity.
     """
     values = _by_unit(activations, nonlinearity, feature_axis, "activations")
-    _check(threshold, level)
+    _check(threshold, confidence)
     samples = len(values)
     idle = np.abs(values) <= threshold
-    mean, mean_low, mean_high = student_interval(values.mean(axis=1), level)
-    sparsity, low, high = student_interval(idle.mean(axis=1), level)
+    mean, mean_low, mean_high = student_interval(values.mean(axis=1), confidence)
+    sparsity, low, high = student_interval(idle.mean(axis=1), confidence)
     active = samples - idle.all(axis=1).sum(axis=0)
     return pd.DataFrame(
         {
@@ -73,7 +74,7 @@ def neuron_statistics(
             "sparsity_low": np.maximum(low, 0.0),
             "sparsity_high": np.minimum(high, 1.0),
             "dead": active == 0,
-            "active_high": proportion_interval(active, samples, 2 * level - 1, "exact")[1],
+            "active_high": proportion_interval(active, samples, 2 * confidence - 1, "exact")[1],
         }
     )
 
@@ -83,9 +84,9 @@ def compare_neurons(
     at: Any,
     after: Any,
     nonlinearity: str = "none",
-    threshold: float = 0.0,
+    threshold: float = NeuronSettings().threshold,
     feature_axis: int | None = None,
-    level: float = 0.95,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """One row a unit: before and after a moment of training, on the same samples in the same order.
 
@@ -107,7 +108,7 @@ def compare_neurons(
     Raises OntogenyError for shapes that differ and as `neuron_statistics` does. Sources: Cumming (2012),
     Understanding the New Statistics, ch. 11; Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57(1).
     """
-    _check(threshold, level)
+    _check(threshold, confidence)
     if before is None or after is None:
         raise OntogenyError("a comparison needs the activations before and after")
     moments = {"before": before, "at": at, "after": after}
@@ -129,7 +130,7 @@ def compare_neurons(
     columns |= {f"sparsity_{name}": still.mean(axis=(0, 1)) for name, still in idle.items()}
 
     one, two = values["before"].mean(axis=1), values["after"].mean(axis=1)
-    change, low, high, p_value = _paired(two - one, level)
+    change, low, high, p_value = _paired(two - one, confidence)
     spread = np.sqrt((one.var(axis=0, ddof=1) + two.var(axis=0, ddof=1)) / 2)
     columns |= {"change": change, "change_low": low, "change_high": high}
     correction = 1 - 3 / (4 * (len(one) - 1) - 1)
@@ -137,7 +138,7 @@ def compare_neurons(
         columns[name] = _over(value, spread) * correction
     columns |= {"p_value": p_value, "p_adjusted": adjust(p_value, "bh").p_values}
 
-    still = _paired(idle["after"].mean(axis=1) - idle["before"].mean(axis=1), level)
+    still = _paired(idle["after"].mean(axis=1) - idle["before"].mean(axis=1), confidence)
     columns |= {"sparsity_change": still[0]}
     columns |= {"sparsity_change_low": np.maximum(still[1], -1.0), "sparsity_change_high": np.minimum(still[2], 1.0)}
     columns |= {"sparsity_p_value": still[3], "sparsity_p_adjusted": adjust(still[3], "bh").p_values}
@@ -164,16 +165,16 @@ def _by_unit(activations: Any, nonlinearity: str, feature_axis: int | None, name
     return values.reshape(len(values), -1, values.shape[-1])
 
 
-def _check(threshold: float, level: float) -> None:
+def _check(threshold: float, confidence: float) -> None:
     if not threshold >= 0:
         raise OntogenyError(f"threshold is {threshold}: magnitudes are compared with it, so give 0 or more")
-    if not 0 < level < 1:
-        raise OntogenyError(f"level is {level}: give a confidence level between 0 and 1, such as 0.95")
+    if not 0 < confidence < 1:
+        raise OntogenyError(f"confidence is {confidence}: give a number between 0 and 1, such as 0.95")
 
 
-def _paired(differences: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _paired(differences: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mean difference, its interval, and the p-value of a t-test; NaN where every difference is zero."""
-    mean, low, high = student_interval(differences, level)
+    mean, low, high = student_interval(differences, confidence)
     count = len(differences)
     error = differences.std(axis=0, ddof=1) / np.sqrt(count)
     constant = (differences == differences[0]).all(axis=0)

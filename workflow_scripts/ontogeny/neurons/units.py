@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.neurons.settings import ImportanceSettings, NeuronSettings
 from ontogeny.statistics import proportion_interval
 
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -25,11 +26,11 @@ def unit_health(
     activations: Any,
     nonlinearity: str = "relu",
     *,
-    threshold: float = 0.0,
+    threshold: float = NeuronSettings().threshold,
     margin: float = 0.01,
     saturated_share: float = 0.95,
-    correlation: float = 0.999,
-    level: float = 0.95,
+    correlation: float = ImportanceSettings().duplicates,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Dead, saturated and duplicated units of one layer, from activations (samples, units) after the nonlinearity.
 
@@ -61,8 +62,8 @@ def unit_health(
     at_bound = ((values >= high - reach) | (values <= low + reach)).sum(0)
     constant = np.ptp(values, axis=0) == 0
     source, strength = _duplicates(values, constant, correlation)
-    active_low, active_high = proportion_interval(active, samples, level, "exact")
-    bound_low, bound_high = proportion_interval(at_bound, samples, level, "exact")
+    active_low, active_high = proportion_interval(active, samples, confidence, "exact")
+    bound_low, bound_high = proportion_interval(at_bound, samples, confidence, "exact")
     return pd.DataFrame(
         {
             "unit": np.arange(values.shape[1]),
