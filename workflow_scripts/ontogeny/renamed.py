@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-KEYS: dict[str, str] = {}
+KEYS: dict[str, str] = {
+    "resamples": "n_resamples",
+}
 """Keys of `config.yaml`: old name to new name."""
 
 COLUMNS: dict[str, str] = {

@@ -38,10 +38,11 @@ def trajectory(tmp_path_factory):
 def test_the_map_of_a_run_holds_its_start_its_jumps_and_its_end(trajectory):
     settings = {"frames": 4, "samples": 40}
     places, quality = map_of_run(trajectory, MOMENTS, MapSettings(**settings))
-    assert dict(zip(quality["step"], quality["kind"])) == {0: "start", 4: "frame", 12: "jump", 18: "frame", 40: "end"}
+    kinds = {0: "start", 4: "frame", 12: "jump", 18: "frame", 20: "jump", 40: "end"}
+    assert dict(zip(quality["step"], quality["kind"])) == kinds
     assert set(places["layer"]) == {list(trajectory.layers)[-2]}
     assert set(quality["neighbours"]) == {10.0}
-    assert places.groupby("step").size().tolist() == [40] * 5
+    assert places.groupby("step").size().tolist() == [40] * 6
     again, _ = map_of_run(trajectory, MOMENTS, MapSettings(**settings))
     assert again.equals(places)
     with pytest.raises(OntogenyError, match="unknown layer"):
