@@ -78,10 +78,16 @@ def proportion_interval(
     return np.where(seen, np.maximum(low, 0.0), 0.0), np.where(seen, np.minimum(high, 1.0), 1.0)
 
 
-def percentile_interval(drawn: ArrayLike, confidence: float = 0.95, axis: int = 0) -> tuple[Floats, Floats]:
-    """Ends of the middle `confidence` of resampled statistics along `axis` (Efron and Tibshirani 1993, ch. 13)."""
+def percentile_interval(
+    drawn: ArrayLike, confidence: float = 0.95, axis: int = 0, method: Literal["linear", "nearest"] = "linear"
+) -> tuple[Floats, Floats]:
+    """Ends of the middle `confidence` of resampled statistics along `axis` (Efron and Tibshirani 1993, ch. 13).
+
+    method: how ends that fall between two draws are found; "nearest" takes one of them, as where some are infinite.
+    """
     _check_confidence(confidence)
-    low, high = np.quantile(np.asarray(drawn, np.float64), [(1 - confidence) / 2, (1 + confidence) / 2], axis=axis)
+    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.quantile(np.asarray(drawn, np.float64), ends, axis=axis, method=method)
     return low, high
 
 

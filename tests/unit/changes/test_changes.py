@@ -11,7 +11,6 @@ from scipy.stats import kstest
 
 from ontogeny.changes import Change, against_controls, changes_of_study, flipped_predictions, network_changes
 from ontogeny.changes.settings import ChangeSettings
-from ontogeny.changes.study import exchange_test
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
 from ontogeny.models import build_model
@@ -186,10 +185,3 @@ def test_a_study_without_a_jump_has_an_empty_table():
     table, pairs = changes_of_study({"a": against_controls({})}, {"a": "mlp"})
     assert table.empty
     assert pairs.empty
-
-
-def test_the_exchange_test_is_exact():
-    assert exchange_test(np.array([1.0, 2.0, 3.0])) == 2 / 8
-    assert exchange_test(np.array([1.0])) == 1
-    assert exchange_test(np.full(30, 1.0)) == pytest.approx(1 / 10_000)
-    assert math.isnan(exchange_test(np.array([])))

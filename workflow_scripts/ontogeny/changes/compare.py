@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
-from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights
+from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights, sign_flip_test
 
 COLUMNS = [
     "moment", "kind", "step", "before_step", "after_step", "jump", "family", "layer", "quantity",
@@ -210,8 +210,7 @@ def _exchanged(paired: np.ndarray, seed: int) -> float:
     if size == 0:
         return 1.0
     scaled = (paired / size).astype(np.float32)
-    drawn = np.abs(_signs(len(paired), seed) @ scaled)
-    return float((1 + (drawn >= abs(scaled.sum()) * (1 - 1e-5)).sum()) / (1 + _FLIPS))
+    return float(sign_flip_test(scaled, signs=_signs(len(paired), seed)))
 
 
 def _among(value: float, others: list[float]) -> dict[str, Any]:

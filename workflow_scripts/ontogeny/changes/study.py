@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
+
+from ontogeny.statistics import adjust, percentile_interval, resampling_p_value, sign_flip_test
 
 ALL = "all"
-_MOST_EXACT = 14
 _DRAWS = 9999
 
 
@@ -73,7 +72,7 @@ def changes_of_study(
                 {"family": family, "quantity": quantity, "architecture": name, "runs": part["run"].nunique(),
                  "jumps": len(part), "at_jump": part["at_jump"].mean(), "at_control": part["at_control"].mean(),
                  "difference": difference.mean(), "low": low, "high": high,
-                 "ratio": 2 ** logs.mean() if len(logs) else np.nan, "p_value": exchange_test(difference, seed),
+                 "ratio": 2 ** logs.mean() if len(logs) else np.nan, "p_value": sign_flip_test(difference, seed=seed),
                  "between_p_value": _between(group, seed) if name == ALL else np.nan}
             )  # fmt: skip
     columns = ["family", "quantity", "architecture", "runs", "jumps", "at_jump", "at_control", "difference", "low",
@@ -82,25 +81,8 @@ def changes_of_study(
     together = table["architecture"] == ALL
     table.insert(12, "p_adjusted", np.nan)
     for rows_of in (together, ~together):
-        table.loc[rows_of, "p_adjusted"] = _holm(table.loc[rows_of, "p_value"])
-    return table.assign(between_p_adjusted=_holm(table["between_p_value"])), pairs
-
-
-def exchange_test(differences: np.ndarray, seed: int = 0) -> float:
-    """Two-sided p-value of the mean of paired `differences` when the sign of each is a coin.
-
-    All 2^n ways are gone through up to 14 pairs; beyond, 9,999 are drawn. It cannot be below 2 / 2^n.
-    """
-    differences = np.asarray(differences, dtype=np.float64)
-    count = len(differences)
-    if not count or not np.isfinite(differences).all():
-        return np.nan
-    reached = abs(differences.sum()) * (1 - 1e-12)
-    if count <= _MOST_EXACT:
-        signs = np.array(list(product((1, -1), repeat=count)))
-        return float((np.abs(signs @ differences) >= reached).mean())
-    signs = np.random.default_rng(seed).choice([-1, 1], size=(_DRAWS, count))
-    return float((1 + (np.abs(signs @ differences) >= reached).sum()) / (1 + _DRAWS))
+        table.loc[rows_of, "p_adjusted"] = adjust(table.loc[rows_of, "p_value"]).p_values
+    return table.assign(between_p_adjusted=adjust(table["between_p_value"]).p_values), pairs
 
 
 def _interval(part: pd.DataFrame, n_resamples: int, seed: int) -> tuple[float, float]:
@@ -113,7 +95,7 @@ def _interval(part: pd.DataFrame, n_resamples: int, seed: int) -> tuple[float, f
     for k in range(n_resamples):
         drawn = [runs[i] for i in generator.integers(len(runs), size=len(runs))]
         means[k] = np.concatenate([each[generator.integers(len(each), size=len(each))] for each in drawn]).mean()
-    low, high = np.quantile(means, [0.025, 0.975])
+    low, high = percentile_interval(means)
     return float(low), float(high)
 
 
@@ -131,14 +113,4 @@ def _between(group: pd.DataFrame, seed: int) -> float:
     generator = np.random.default_rng(seed)
     shuffled = generator.permuted(np.tile(values, (_DRAWS, 1)), axis=1)
     spread = ((shuffled @ one_hot) ** 2 / size).sum(axis=1)
-    own = ((values @ one_hot) ** 2 / size).sum() * (1 - 1e-12)
-    return float((1 + (spread >= own).sum()) / (1 + _DRAWS))
-
-
-def _holm(p_values: pd.Series) -> np.ndarray:
-    values = p_values.to_numpy(dtype=np.float64)
-    found = np.full(len(values), np.nan)
-    known = np.isfinite(values)
-    if known.any():
-        found[known] = multipletests(values[known], method="holm")[1]
-    return found
+    return resampling_p_value(float(((values @ one_hot) ** 2 / size).sum()), spread)

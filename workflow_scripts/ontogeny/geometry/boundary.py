@@ -17,6 +17,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic, check_archive, read_errors
 from ontogeny.geometry.components import pca
 from ontogeny.geometry.settings import BoundarySettings
+from ontogeny.statistics import percentile_interval, student_interval
 
 
 def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.ndarray:
@@ -356,19 +357,14 @@ def read_regions(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 def _median(values: np.ndarray, seed: int, n_resamples: int = 399) -> tuple[float, float, float]:
     draws = np.random.default_rng(seed).integers(len(values), size=(n_resamples, len(values)))
-    low, high = np.quantile(np.median(values[draws], axis=1), [0.025, 0.975], method="nearest")
+    low, high = percentile_interval(np.median(values[draws], axis=1), method="nearest")
     return float(np.median(values)), float(low), float(high)
 
 
 def _mean(values: np.ndarray) -> dict[str, float]:
     """The mean with its 95 % interval by Student's t over planes, held to [0, 1]."""
-    from scipy.stats import t
-
-    mean = float(values.mean())
-    if len(values) < 2:
-        return {"changed": mean, "changed_low": np.nan, "changed_high": np.nan}
-    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-    return {"changed": mean, "changed_low": max(mean - half, 0.0), "changed_high": min(mean + half, 1.0)}
+    mean, low, high = student_interval(values)
+    return {"changed": float(mean), "changed_low": np.maximum(low, 0.0), "changed_high": np.minimum(high, 1.0)}
 
 
 class _still:

@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.settings import GeometrySettings
+from ontogeny.statistics import adjust, percentile_interval, proportion_interval, resampling_p_value
 
 _PERMUTATIONS = 199
 _BY_STEP = ["step", "ari", "low", "high", "p_value", "p_adjusted"]
@@ -225,8 +226,8 @@ def agreement(
         for _ in range(n_resamples)
     ]
     permuted = [index(generator.permutation(two)) for _ in range(_PERMUTATIONS)]
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    p_value = (1 + sum(value >= ari for value in permuted)) / (1 + _PERMUTATIONS)
+    low, high = percentile_interval(resampled)
+    p_value = resampling_p_value(ari, permuted)
     return Agreement(ari, float(min(low, ari)), float(max(high, ari)), p_value)
 
 
@@ -315,12 +316,10 @@ def _in_order(labels: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def _by_step(assignments: np.ndarray, steps: np.ndarray, k: int) -> pd.DataFrame:
-    from statsmodels.stats.proportion import proportion_confint
-
     rows = []
     for step in np.unique(steps):
         counts = np.bincount(assignments[steps == step], minlength=k)
-        low, high = proportion_confint(counts, counts.sum(), method="wilson")
+        low, high = proportion_interval(counts, counts.sum())
         rows += [(step, j, counts[j], counts[j] / counts.sum(), low[j], high[j]) for j in range(k)]
     return pd.DataFrame(rows, columns=["step", "cluster", "count", "share", "low", "high"])
 
@@ -328,8 +327,6 @@ def _by_step(assignments: np.ndarray, steps: np.ndarray, k: int) -> pd.DataFrame
 def _agreement_by_step(
     assignments: np.ndarray, labels: np.ndarray | None, steps: np.ndarray, groups: np.ndarray, generator: Any
 ) -> pd.DataFrame:
-    from statsmodels.stats.multitest import multipletests
-
     if labels is None:
         return pd.DataFrame(columns=_BY_STEP)
     found = {
@@ -337,7 +334,7 @@ def _agreement_by_step(
         for step in np.unique(steps)
         for rows in [steps == step]
     }
-    adjusted = multipletests([each.p_value for each in found.values()], method="holm")[1]
+    adjusted = adjust([each.p_value for each in found.values()]).p_values
     rows = [(step, e.ari, e.low, e.high, e.p_value, p) for (step, e), p in zip(found.items(), adjusted, strict=True)]
     return pd.DataFrame(rows, columns=_BY_STEP)
 

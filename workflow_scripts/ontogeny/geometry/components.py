@@ -139,9 +139,8 @@ def variance_table(
         scatter = weighted.T @ weighted - np.outer(first, first) / n
         spread = float(weight @ energy.sum(axis=1)) - float(first @ first) / n
         resample[:] = np.linalg.eigvalsh(scatter)[::-1] / spread if spread > 0 else np.nan
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(shares, [tail, 1 - tail], axis=0)
-    cumulative = np.quantile(np.cumsum(shares, axis=1), [tail, 1 - tail], axis=0)
+    low, high = percentile_interval(shares, confidence)
+    cumulative = percentile_interval(np.cumsum(shares, axis=1), confidence)
     return pd.DataFrame(
         {
             "component": np.arange(1, kept + 1),

@@ -19,6 +19,7 @@ import pandas as pd
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.geometry.components import pca
 from ontogeny.geometry.settings import MapSettings
+from ontogeny.statistics import percentile_interval
 
 METHODS = ("tsne", "umap")
 _EARLY, _EXAGGERATION = 125, 12.0
@@ -111,7 +112,7 @@ def map_quality(matrix: Any, positions: Any, n_neighbours: int = 10, n_null: int
     for name, outer, inner in (("trustworthiness", rank_space, rank_map), ("continuity", rank_map, rank_space)):
         found[name] = _kept(outer, inner, k)
         null = [_kept(outer, inner[np.ix_(order, order)], k) for order in shuffles]
-        low, high = np.quantile(null, [0.025, 0.975]) if null else (np.nan, np.nan)
+        low, high = percentile_interval(null) if null else (np.nan, np.nan)
         found |= {f"{name}_null": expected, f"{name}_null_low": float(low), f"{name}_null_high": float(high)}
     return found
 

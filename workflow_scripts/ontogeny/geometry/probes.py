@@ -10,6 +10,7 @@ from scipy.stats import binomtest, norm
 
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.settings import RepresentationSettings
+from ontogeny.statistics import proportion_interval
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,6 @@ def linear_probe(
     samples. Source: Alain and Bengio (2017), "Understanding intermediate layers using linear classifier probes".
     """
     from sklearn.model_selection import StratifiedKFold
-    from statsmodels.stats.proportion import proportion_confint
 
     values, labels = np.asarray(matrix, dtype=np.float64), np.asarray(labels)
     if values.ndim != 2 or labels.shape != values.shape[:1] or not np.isfinite(values).all():
@@ -77,8 +77,8 @@ def linear_probe(
             predicted[test] = _fit(values[train], target[train], most_axes, penalty).predict(values[test])
         outcome.append((predicted == target, _match_test(predicted, target, [test for _, test in parts])))
     (correct, p_value), (chance, _) = outcome
-    low, high = proportion_confint(correct.sum(), len(codes), method="wilson")
-    chance_low, chance_high = proportion_confint(chance.sum(), len(codes), method="wilson")
+    low, high = proportion_interval(correct.sum(), len(codes))
+    chance_low, chance_high = proportion_interval(chance.sum(), len(codes))
     return Probe(
         accuracy=float(correct.mean()),
         low=float(low),

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from ontogeny.activations.store import ActivationFile
 from ontogeny.errors import OntogenyError
@@ -21,6 +20,7 @@ from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.geometry.similarity import cka_of_grams, gram, overlap_of_pca, procrustes_of_scores
 from ontogeny.jumps.plan import Moment
 from ontogeny.progress import Progress
+from ontogeny.statistics import adjust
 
 AXES = 64
 """Principal axes in which shapes and subspaces are compared; what they leave out is in the table."""
@@ -173,11 +173,7 @@ def _dimension(matrix: np.ndarray, basis: Any, generator: np.random.Generator) -
 
 def _adjusted(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """`table` with a column of p-values corrected after Holm beside `column`; missing ones stay missing."""
-    adjusted = np.full(len(table), np.nan)
-    if len(table):
-        there = table[column].notna().to_numpy()
-        if there.any():
-            adjusted[there] = multipletests(table.loc[there, column], method="holm")[1]
+    adjusted = adjust(table[column]).p_values if len(table) else []
     name = "p_adjusted" if column == "p_value" else f"{column}_adjusted"
     table = table.copy()
     table.insert(table.columns.get_loc(column) + 1, name, adjusted)

@@ -17,6 +17,7 @@ from scipy.stats import wishart
 
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.components import PCA, pca
+from ontogeny.statistics import percentile_interval, resampling_p_value
 
 _Z = 1.959963984540054
 _BLOCK_VALUES = 4_000_000
@@ -201,9 +202,9 @@ def overlap_of_pca(one: PCA, two: PCA, k: int, space: str = "features", seed: in
         low, high = max(value - margin, 0.0), min(value + margin, 1.0)
     value = min(value, 1.0)
     null = random_overlaps(min(k, d), d, seed)
-    tail = np.quantile(null, [0.025, 0.975])
-    p_value = (1 + int((null >= value - 1e-12).sum())) / (1 + len(null))
-    return Overlap(value, low, high, min(k, d) / d, float(tail[0]), float(tail[1]), p_value)
+    null_low, null_high = percentile_interval(null)
+    p_value = resampling_p_value(value, null)
+    return Overlap(value, low, high, min(k, d) / d, float(null_low), float(null_high), p_value)
 
 
 @lru_cache(maxsize=64)
