@@ -2,11 +2,11 @@
 
     python tests/reliability/corrupt.py --places 200 --seed 0 [--out damage.csv]
 
-Every kind of file (`readers.KINDS`) is damaged `--places` times, each time afresh: a flipped bit, a byte replaced,
-bytes missing in the middle, the end missing, bytes put in. Reading has to give the same values, or one sentence that
-names the file. `changed` counts other values: never allowed for files that carry a seal or checksums, and told of the
-others, which are text that anybody may edit. Reading happens in child processes, ten places in one, that may use 4 GiB
-and 60 s; where one dies, its places are tried one by one.
+Every kind of file (`readers.KINDS`) is damaged `--places` times, each time starting from a good copy: a flipped bit, a
+replaced byte, bytes missing in the middle, a truncated end, inserted bytes. Reading must give the same values, or one
+sentence that names the file. `changed` counts different values: never allowed for files with a checksum, and reported
+for the others, which are text that anyone may edit. Reading happens in child processes, ten places in each, with limits
+of 4 GiB and 60 s; if one dies, its places are tried one at a time.
 """
 
 from __future__ import annotations
@@ -117,11 +117,11 @@ def trial(folder: Path, places: int, seed: int, kinds: list[Kind] = KINDS) -> tu
         batches = [outcomes(kind, path, right, damaged[at : at + BATCH]) for at in range(0, places, BATCH)]
         for number, (found, said) in enumerate(item for batch in batches for item in batch):
             counts[found] += 1
-            if found in ("unnamed", "traceback", "crash") or (found == "changed" and kind.sealed):
+            if found in ("unnamed", "traceback", "crash") or (found == "changed" and kind.checked):
                 wrong.append(f"{kind.name}, place {number}: {found} {said}")
         path.write_bytes(data)
         rows.append(
-            {"file": kind.name, "sealed": kind.sealed, "places": places} | {name: counts[name] for name in OUTCOMES}
+            {"file": kind.name, "checked": kind.checked, "places": places} | {name: counts[name] for name in OUTCOMES}
         )
     return pd.DataFrame(rows), wrong
 

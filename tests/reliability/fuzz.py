@@ -45,8 +45,8 @@ from ontogeny.errors import OntogenyError
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY, SECONDS = 3 << 30, 20
-SEAL_BYTES = 81
-"""The seal at the end of an HDF5 file, without which anybody's are read."""
+CHECKSUM_BYTES = 81
+"""The checksum at the end of an HDF5 file, without which anybody's are read."""
 JUNK: list[Any] = [
     None, True, False, 0, -1, 1, 2, 1e308, -1e308, 5e-324, float("nan"), float("inf"), 10**9, 10**18, 10**40, 2**63,
     "", "x", "1", "NaN", "null", "\x00", "\ud800", "a\nb", "../../x", "/etc/passwd", "<script>", "$\\frac{", "é" * 300,
@@ -113,11 +113,11 @@ def names_in(value: Any) -> set[str]:
     return set().union(*map(names_in, value)) if isinstance(value, list) else set()
 
 
-def unsealed(value: Any) -> Any:
-    """A JSON value without its seal, so that a change of it gets past the seal."""
+def without_checksum(value: Any) -> Any:
+    """A JSON value without its checksum, so that a change of it gets past the checksum."""
     for part in (value, value.get("metadata")) if isinstance(value, dict) else ():
         if isinstance(part, dict):
-            part.pop("seal", None)
+            part.pop("checksum", None)
     return value
 
 
@@ -163,18 +163,18 @@ def targets(folder: Path, kinds: list[Kind] = KINDS) -> dict[str, Callable[[rand
         text = made[kind.name].read_bytes()
         if kind.name.endswith((".json", ".json.gz")):
             value = json.loads(gzip.decompress(text) if kind.name.endswith(".gz") else text)
-            found[f"value of {kind.name}"] = _value_target(kind, made[kind.name], unsealed(value))
+            found[f"value of {kind.name}"] = _value_target(kind, made[kind.name], without_checksum(value))
     found["configurations"] = config_target()
     return found
 
 
 def _bytes_target(kind: Kind, path: Path) -> Callable[[random.Random], str]:
     data = path.read_bytes()
-    unsealed_share = 0.1 if kind.name == "phase1.h5" else 0.0
+    unchecked_share = 0.1 if kind.name == "phase1.h5" else 0.0
 
     def attempt(rng: random.Random) -> str:
         changed = havoc(data, rng)
-        path.write_bytes(changed[:-SEAL_BYTES] if rng.random() < unsealed_share else changed)
+        path.write_bytes(changed[:-CHECKSUM_BYTES] if rng.random() < unchecked_share else changed)
         return check(lambda: kind.read(path))
 
     return attempt

@@ -44,7 +44,7 @@ class Kind:
     name: str
     make: Callable[[Path], Any]
     read: Callable[[Path], Any]
-    sealed: bool
+    checked: bool
 
 
 def fingerprint(value: Any) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from ontogeny.errors import OntogenyError, nearest, unknown
 from ontogeny.files import (
-    append_seal,
+    append_checksum,
     atomic,
     json_text,
     open_hdf5,
@@ -56,7 +56,7 @@ def test_json_is_strict_exact_and_the_same_every_time(tmp_path):
     text = json_text(value)
     assert text == json_text(dict(value))
     assert json.loads(text) == {"x": 0.1 + 0.2, "n": 3, "a": [0, 1], "nan": None, "inf": None}
-    with pytest.raises(TypeError, match="no place in JSON"):
+    with pytest.raises(TypeError, match="cannot be written as JSON"):
         write_json(tmp_path / "x.json", object())
 
 
@@ -85,7 +85,7 @@ def test_missing_files_and_folders_are_told(tmp_path):
     with pytest.raises(OntogenyError, match="does not exist"):
         read_table(tmp_path / "absent.csv")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(OntogenyError, match="not a table"):
+    with pytest.raises(OntogenyError, match="cannot be read as a table"):
         read_table(tmp_path / "empty.csv")
 
 
@@ -120,9 +120,9 @@ def test_hdf5_is_sealed_before_the_library_sees_it(tmp_path):
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:
         file["a/y"] = 1
-    with pytest.raises(OntogenyError, match="cut off or edited"):
+    with pytest.raises(OntogenyError, match="truncated or edited"):
         open_hdf5(path)
-    append_seal(path)
+    append_checksum(path)
     open_hdf5(path).close()
 
 
@@ -150,7 +150,7 @@ def test_a_full_disk_is_told_whatever_the_library_raises(tmp_path, error):
 
 def test_a_place_that_can_hold_no_file_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OntogenyError, match="file is no folder, and none can be made there"):
+    with pytest.raises(OntogenyError, match="file is not a folder and cannot be made one"):
         write_json(tmp_path / "file" / "table.json", {})
     with pytest.raises(OntogenyError, match="it is a folder"):
         write_json(tmp_path, {})

@@ -6,7 +6,7 @@ import h5py
 import pytest
 import yaml
 
-from ontogeny.files import append_seal, read_json, write_json
+from ontogeny.files import append_checksum, read_json, write_json
 
 RUN = "results/runs/tiny_mlp"
 
@@ -125,7 +125,7 @@ def test_a_flipped_byte_in_a_checkpoint_is_told(copy):
 def test_activations_that_another_run_made_are_refused(copy):
     with h5py.File(copy.folder / RUN / "activations.h5", "a") as file:
         file.attrs["run"], file.attrs["identity"] = "somebody", "0" * 16
-    append_seal(copy.folder / RUN / "activations.h5")
+    append_checksum(copy.folder / RUN / "activations.h5")
     said = copy(f"{RUN}/neurons/comparison.csv", f"{RUN}/geometry/pca_variance.csv", f"{RUN}/geometry/clusters.csv")
     for rule in ("compare_neurons", "project_pca", "cluster_activations"):
         assert said.refuses(rf"{rule} \(run tiny_mlp\): {RUN}/activations.h5 was made by another run \('somebody'")

@@ -1,4 +1,4 @@
-"""The one exception that people are meant to see, and the sentence-building that goes with it."""
+"""The one exception that users are meant to see, and helpers that build its message."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class OntogenyError(Exception):
-    """A mistake that its reader can mend.
+    """A mistake that the user can fix.
 
     The message is one sentence: what is wrong, where (file, key, line), and what would be right.
     Scripts and the command line print it without a traceback.
@@ -15,14 +15,14 @@ class OntogenyError(Exception):
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The entry of `known` most like `word` (case ignored), or None when nothing is close."""
+    """The entry of `known` closest to `word`, ignoring case, or None if nothing is close."""
     by_lower = {name.lower(): name for name in known}
     found = difflib.get_close_matches(str(word).lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[found[0]] if found else None
 
 
 def unknown(what: str, word: str, known: Iterable[str], where: str = "") -> OntogenyError:
-    """The error for a name that is not one of `known`, with the nearest known name.
+    """The error for a name that is not in `known`; it suggests the nearest known name.
 
     >>> str(unknown("model", "mlp_shalow", ["mlp_shallow", "vit"]))
     "unknown model 'mlp_shalow': did you mean 'mlp_shallow'? Known: mlp_shallow, vit"

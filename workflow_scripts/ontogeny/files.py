@@ -1,9 +1,9 @@
-"""Files written whole or not at all, and read with errors that name the file.
+"""Files that are written completely or not at all, and read with errors that name the file.
 
-Every file that the project makes goes through `atomic`: it is written beside its destination under a fixed
-temporary name, flushed to the disk, and renamed. A reader sees the old file, or the new one, never a part.
+Every file that the project makes goes through `atomic`: it is written next to its destination under a fixed
+temporary name, flushed to the disk, and renamed. A reader sees the old file or the new one, never a partial one.
 
-Records carry a seal, a digest of all of their content, which reading checks: what was damaged since is not read.
+Records carry a checksum of all of their content, which is verified on reading, so damaged data are never used.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from ontogeny.renamed import COLUMNS
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
-OPEN_SEAL = "seal:" + "0" * 64
-"""What stands for the seal in a text until `sealed` puts it in."""
-_SEAL = re.compile(r'"seal:([0-9a-f]{64})"')
+OPEN_CHECKSUM = "ontogeny-sha256:" + "0" * 64
+"""Placeholder for the checksum in a text, which `with_checksum` fills in."""
+_CHECKSUM = re.compile(r'"ontogeny-sha256:([0-9a-f]{64})"')
 _FOOT = b"\nontogeny-sha256:"
-_ONCE_A_SEAL = re.compile(r"(?=.{0,9}(?:sea|eal|al:)).{0,9}[0-9a-f]{40,}.{0,40}", re.DOTALL)
+_DAMAGED_CHECKSUM = re.compile(r"(?=.{0,16}(?:nto|gen|eny|y-s)).{0,18}[0-9a-f]{40,}.{0,40}", re.DOTALL)
 
 
 @contextmanager
 def disk_errors(path: str | os.PathLike) -> Iterator[None]:
-    """Turn a full or read-only disk met inside the block into one sentence that names `path`.
+    """Turn a full or read-only disk inside the block into a one-sentence error that names `path`.
 
-    Libraries that write for us may say so in exceptions of their own.
+    Covers libraries that report a full disk with exceptions of their own.
     """
     try:
         yield
@@ -49,7 +49,7 @@ def disk_errors(path: str | os.PathLike) -> Iterator[None]:
             free = shutil.disk_usage(_existing_parent(Path(path))).free
             raise OntogenyError(
                 f"no disk space left while writing {path} ({free / 2**20:.0f} MiB free): free some space and run "
-                "again; what was finished is kept"
+                "again; finished files are kept"
             ) from error
         if number in _READ_ONLY:
             raise OntogenyError(f"cannot write {path}: {error.strerror}; make the folder writable") from error
@@ -58,7 +58,7 @@ def disk_errors(path: str | os.PathLike) -> Iterator[None]:
 
 @contextmanager
 def read_errors(path: str | os.PathLike, what: str) -> Iterator[None]:
-    """Turn whatever a library raises on a broken file into one sentence that names `path`; `what` is wanted there."""
+    """Turn whatever a library raises on a broken file into a one-sentence error; `what` says what `path` should be."""
     try:
         yield
     except OntogenyError:
@@ -67,7 +67,7 @@ def read_errors(path: str | os.PathLike, what: str) -> Iterator[None]:
         raise OntogenyError(f"{path} does not exist") from None
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise OntogenyError(f"{path} is not {what} that can be read: {reason}") from None
+        raise OntogenyError(f"{path} cannot be read as {what}: {reason}") from None
 
 
 def _existing_parent(path: Path) -> Path:
@@ -81,9 +81,9 @@ def _existing_parent(path: Path) -> Path:
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary sibling of `path` to write to; rename it to `path` if the block succeeds.
 
-    The temporary name is the same every time (`.name.part`), so that a killed job leaves at most one, which
-    the next attempt replaces. Parent folders are made. Raises OntogenyError when the disk is full or read-only, and
-    where no file can lie.
+    The temporary name is always the same (`.name.part`), so a killed job leaves at most one such file, which the next
+    attempt replaces. Parent folders are created. Raises OntogenyError if the disk is full or read-only, or if no file
+    can be created at `path`.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.part{path.suffix}")
@@ -91,9 +91,7 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, FileNotFoundError, NotADirectoryError):
-            raise OntogenyError(
-                f"cannot write {path}: {path.parent} is no folder, and none can be made there"
-            ) from None
+            raise OntogenyError(f"cannot write {path}: {path.parent} is not a folder and cannot be made one") from None
         if path.is_dir():
             raise OntogenyError(f"cannot write {path}: it is a folder")
         try:
@@ -107,13 +105,13 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all."""
+    """Write `data` to `path`, completely or not at all."""
     with atomic(path) as part:
         part.write_bytes(data)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write `text` to `path` as UTF-8 with Unix line ends, whole or not at all."""
+    """Write `text` to `path` as UTF-8 with Unix line endings, completely or not at all."""
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -131,60 +129,64 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    raise TypeError(f"{type(value).__name__} has no place in JSON")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 def json_text(value: Any, indent: int | None = 2) -> str:
-    """Strict JSON text of `value` (see `plain`), floats exact, ending in a newline; the same value, the same text."""
+    """Strict JSON text of `value` (see `plain`), with exact floats and a final newline; deterministic."""
     return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(path: str | os.PathLike, value: Any, indent: int | None = 2) -> None:
-    """Write `value` as strict JSON (NaN becomes null), whole or not at all.
+    """Write `value` as strict JSON (NaN becomes null), completely or not at all.
 
-    A record, an object with `metadata` or a `format`, gets the entry `seal` there, which `read_json` checks.
+    A record, that is an object with `metadata` or a `format`, gets an entry `checksum`, which `read_json` verifies.
     """
-    write_text(path, sealed(json_text(_with_open_seal(value), indent)))
+    write_text(path, with_checksum(json_text(_with_open_checksum(value), indent)))
 
 
-def _with_open_seal(value: Any) -> Any:
+def _with_open_checksum(value: Any) -> Any:
     if not isinstance(value, dict) or not {"metadata", "format"} & value.keys():
         return value
     if isinstance(value.get("metadata"), dict):
-        return {**value, "metadata": {**value["metadata"], "seal": OPEN_SEAL}}
-    return {**value, "seal": OPEN_SEAL} if "format" in value else value
+        return {**value, "metadata": {**value["metadata"], "checksum": OPEN_CHECKSUM}}
+    return {**value, "checksum": OPEN_CHECKSUM} if "format" in value else value
 
 
-def sealed(text: str) -> str:
-    """`text` with its open seal, if it has one, replaced by the digest of `text`."""
-    head, found, tail = text.rpartition(OPEN_SEAL)
-    return f"{head}seal:{hashlib.sha256(text.encode()).hexdigest()}{tail}" if found else text
+def with_checksum(text: str) -> str:
+    """`text` with its placeholder `OPEN_CHECKSUM`, if it has one, replaced by the digest of `text`."""
+    head, found, tail = text.rpartition(OPEN_CHECKSUM)
+    return f"{head}ontogeny-sha256:{hashlib.sha256(text.encode()).hexdigest()}{tail}" if found else text
 
 
-def _check_seal(text: str, path: str | os.PathLike) -> None:
-    for found in _SEAL.finditer(text):
+def _verify_checksum(text: str, path: str | os.PathLike) -> None:
+    for found in _CHECKSUM.finditer(text):
         start, stop = found.span(1)
         opened = f"{text[:start]}{'0' * 64}{text[stop:]}"
         if hashlib.sha256(opened.encode()).hexdigest() != found[1]:
             raise OntogenyError(
-                f"{path} is damaged, or was edited: its content does not match its seal; make it again, or take out "
-                "the entry 'seal' if you edited it"
+                f"{path} is damaged or was edited: its content does not match its checksum; make it again, or remove "
+                "the entry 'checksum' if you edited it"
             )
 
 
-def _without_seal(value: Any, path: str | os.PathLike) -> Any:
-    """`value` without its seal. Raises OntogenyError if what was a seal is none any more."""
+def _without_checksum(value: Any, path: str | os.PathLike) -> Any:
+    """`value` without its checksum. Raises OntogenyError if the checksum itself is damaged, or has its former name."""
     for part in (value, value.get("metadata")) if isinstance(value, dict) else ():
         for key, item in list(part.items()) if isinstance(part, dict) else ():
-            if key == "seal" or (isinstance(item, str) and _ONCE_A_SEAL.fullmatch(item)):
-                if key != "seal" or not _SEAL.fullmatch(f'"{item}"'):
-                    raise OntogenyError(f"{path} is damaged: its seal is no seal any more; make it again")
+            if key == "seal" and str(item).startswith("seal:"):
+                raise OntogenyError(
+                    f"{path} is from an earlier version: its entry 'seal' is now called 'checksum'; make it again"
+                )
+            if key == "checksum" or (isinstance(item, str) and _DAMAGED_CHECKSUM.fullmatch(item)):
+                if key != "checksum" or not _CHECKSUM.fullmatch(f'"{item}"'):
+                    raise OntogenyError(f"{path} is damaged: its checksum is not valid; make it again")
                 del part[key]
     return value
 
 
-def seal_of(text: str, arrays: Mapping[str, Any]) -> str:
-    """The seal, as JSON text, of NumPy arrays by name and of the `text` beside them: a digest of each."""
+def checksum_of(text: str, arrays: Mapping[str, Any]) -> str:
+    """The checksum, as JSON text, of named NumPy arrays and of the `text` stored with them: a digest of each."""
     digests = {name: _array_digest(array) for name, array in sorted(arrays.items())}
     return json.dumps({"text": hashlib.sha256(text.encode()).hexdigest(), "arrays": digests})
 
@@ -195,10 +197,10 @@ def _array_digest(array: Any) -> str:
     return digest.hexdigest()
 
 
-def check_seal(path: str | os.PathLike, seal: str | None, text: str, arrays: Mapping[str, Any]) -> None:
-    """Raise OntogenyError unless `seal` is that of `text` and, among others, of `arrays`."""
+def verify_checksum(path: str | os.PathLike, checksum: str | None, text: str, arrays: Mapping[str, Any]) -> None:
+    """Raise OntogenyError unless `checksum` matches `text` and `arrays`; it may cover other arrays as well."""
     try:
-        found = json.loads(seal or "{}")
+        found = json.loads(checksum or "{}")
         whole = found["text"] == hashlib.sha256(text.encode()).hexdigest() and all(
             found["arrays"][name] == _array_digest(array) for name, array in arrays.items()
         )
@@ -206,20 +208,21 @@ def check_seal(path: str | os.PathLike, seal: str | None, text: str, arrays: Map
         whole = False
     if not whole:
         raise OntogenyError(
-            f"{path} is damaged or of another version: its content does not match its seal; delete it and run again"
+            f"{path} is damaged or from another version: its content does not match its checksum; delete it and "
+            "run again"
         )
 
 
-def append_seal(path: str | os.PathLike) -> None:
-    """Append to a file a digest of all of its bytes. Readers of HDF5 skip what follows their data."""
+def append_checksum(path: str | os.PathLike) -> None:
+    """Append to a file a digest of all of its bytes. HDF5 readers ignore what follows their data."""
     with open(path, "r+b") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0, os.SEEK_END)
         file.write(_FOOT + digest.encode())
 
 
-def ends_in_seal(path: str | os.PathLike) -> bool:
-    """Whether a file ends in a seal of `append_seal`. Raises OntogenyError if what precedes the seal was damaged."""
+def ends_in_checksum(path: str | os.PathLike) -> bool:
+    """Whether a file ends in a checksum from `append_checksum`. Raises OntogenyError if the bytes do not match it."""
     with open(path, "rb") as file:
         left = max(0, file.seek(0, os.SEEK_END) - len(_FOOT) - 64)
         file.seek(left)
@@ -232,33 +235,33 @@ def ends_in_seal(path: str | os.PathLike) -> bool:
             digest.update(chunk)
             left -= len(chunk)
     if foot.removeprefix(_FOOT) != digest.hexdigest().encode():
-        raise OntogenyError(f"{path} is damaged: its bytes do not match the seal at its end; make it again")
+        raise OntogenyError(f"{path} is damaged: its bytes do not match the checksum at its end; make it again")
     return True
 
 
 @contextmanager
 def write_hdf5(path: str | os.PathLike, track_order: bool = False) -> Iterator[Any]:
-    """Yield an `h5py.File` to fill; it is sealed with `append_seal`, and at `path` once the block succeeds."""
+    """Yield an `h5py.File` to fill; once the block succeeds, it gets a checksum and is moved to `path`."""
     import h5py
 
     with atomic(path) as part:
         with h5py.File(part, "w", track_order=track_order) as file:
             yield file
-        append_seal(part)
+        append_checksum(part)
 
 
 def open_hdf5(path: str | os.PathLike) -> Any:
-    """An `h5py.File` that `write_hdf5` made, to be read.
+    """An `h5py.File` made by `write_hdf5`, opened for reading.
 
-    Its seal is checked before the HDF5 library sees it, which may never end on a damaged file. Raises OntogenyError if
-    it is missing, damaged, cut off or carries no seal.
+    Its checksum is verified before the HDF5 library opens it, because that library may never return on a damaged file.
+    Raises OntogenyError if the file is missing, damaged, truncated or has no checksum.
     """
     import h5py
 
     with read_errors(path, "an HDF5 file"):
-        if not ends_in_seal(path):
+        if not ends_in_checksum(path):
             raise OntogenyError(
-                f"{path} is damaged, or of another version: it does not end in its seal, so that it was cut off or "
+                f"{path} is damaged or from another version: it does not end in its checksum, so it was truncated or "
                 "edited; make it again"
             )
         return h5py.File(path, "r")
@@ -271,7 +274,7 @@ def read_text(path: str | os.PathLike) -> str:
     except FileNotFoundError:
         raise OntogenyError(f"{path} does not exist") from None
     except IsADirectoryError:
-        raise OntogenyError(f"{path} is a folder; a file is wanted") from None
+        raise OntogenyError(f"{path} is a folder; a file is expected") from None
     except UnicodeDecodeError as error:
         raise OntogenyError(
             f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
@@ -283,10 +286,10 @@ def read_text(path: str | os.PathLike) -> str:
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Parse a JSON file; bare NaN and Infinity are accepted. A seal is checked, and taken out.
+    """Parse a JSON file; bare NaN and Infinity are accepted. A checksum is verified and removed.
 
-    Raises OntogenyError that says where it breaks, that a name stands twice in one object (of which JSON keeps only
-    one), or that it does not match its seal.
+    Raises OntogenyError if the file is not valid JSON (with the position), if a name appears twice in one object (JSON
+    would keep only one of them), or if the content does not match the checksum.
     """
     text = read_text(path)
 
@@ -294,28 +297,28 @@ def read_json(path: str | os.PathLike) -> Any:
         found = dict(pairs)
         if len(found) < len(pairs):
             again = Counter(name for name, _ in pairs).most_common(1)[0][0]
-            raise OntogenyError(f"{path} holds the name {again[:60]!r} twice in one object: give each its own")
+            raise OntogenyError(f"{path} has the name {again[:60]!r} twice in one object: names must be unique")
         return found
 
     try:
         value = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) - 1
-        what = "ends in the middle, as if it were cut off" if cut else f"is not JSON: {error.msg}"
+        what = "ends in the middle, as if it were truncated" if cut else f"is not JSON: {error.msg}"
         place = f"(line {error.lineno}, column {error.colno})"
-        raise OntogenyError(f"{path} {what} {place}; get a whole copy, or delete it to have it made again") from None
+        raise OntogenyError(f"{path} {what} {place}; get a complete copy, or delete it and make it again") from None
     except RecursionError:
         raise OntogenyError(f"{path} is nested too deeply to be a record") from None
     except ValueError as error:
-        raise OntogenyError(f"{path} is not JSON that can be read: {error}") from None
-    _check_seal(text, path)
-    return _without_seal(value, path)
+        raise OntogenyError(f"{path} cannot be read as JSON: {error}") from None
+    _verify_checksum(text, path)
+    return _without_checksum(value, path)
 
 
 def most_unpacked(path: str | os.PathLike) -> int:
-    """The bytes that a compressed file may unpack to: 200 times its size, and 64 MiB at least.
+    """The number of bytes that a compressed file may unpack to: 200 times its size, but at least 64 MiB.
 
-    What unpacks to more is no data but a bomb: text and numbers of records shrink to a fiftieth at most.
+    Anything larger is a decompression bomb: text and numbers of records compress by a factor of fifty at most.
     """
     return max(64 << 20, 200 * Path(path).stat().st_size)
 
@@ -331,7 +334,7 @@ def check_archive(path: str | os.PathLike) -> None:
 
 
 def write_csv(path: str | os.PathLike, frame: Any) -> None:
-    """Write a pandas DataFrame as CSV without its index, floats exact, whole or not at all (tabs for .tsv)."""
+    """Write a pandas DataFrame as CSV (tabs for .tsv), without its index, floats exact, completely or not at all."""
     separator = "\t" if str(path).endswith(".tsv") else ","
     write_text(path, frame.to_csv(index=False, sep=separator, lineterminator="\n"))
 
@@ -339,7 +342,7 @@ def write_csv(path: str | os.PathLike, frame: Any) -> None:
 def read_table(path: str | os.PathLike) -> Any:
     """A CSV or TSV file as a pandas DataFrame.
 
-    Raises OntogenyError that names the file if it is not one, or has a column by a name that it had before.
+    Raises OntogenyError if the file is missing or not a table, or if a column still has its former name.
     """
     import pandas as pd
 
@@ -348,7 +351,7 @@ def read_table(path: str | os.PathLike) -> Any:
     except FileNotFoundError:
         raise OntogenyError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
-        raise OntogenyError(f"{path} is not a table that can be read: {str(error).splitlines()[0]}") from None
+        raise OntogenyError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from None
     for old in COLUMNS.keys() & set(table.columns):
         if COLUMNS[old] not in table.columns:
             raise OntogenyError(f"{path}: the column {old} is now called {COLUMNS[old]}; make the file again")
@@ -356,7 +359,7 @@ def read_table(path: str | os.PathLike) -> Any:
 
 
 def read_tables(paths: Any) -> Any:
-    """Several tables with the same columns as one, in the order of `paths`."""
+    """Several tables with the same columns, concatenated in the order of `paths`."""
     import pandas as pd
 
     return pd.concat([read_table(path) for path in paths], ignore_index=True)

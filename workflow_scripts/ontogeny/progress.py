@@ -1,4 +1,4 @@
-"""Progress of long work: one moving line on a terminal, a plain line now and then in a log."""
+"""Progress of long work: one updating line on a terminal, an occasional plain line in a log."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ logger = logging.getLogger("ontogeny")
 
 
 class Progress:
-    """Report how far work of `total` units has come, how fast it goes and what is left.
+    """Report how many of `total` units of work are done, how fast, and how long the rest will take.
 
-    On a terminal one line is rewritten, at most five times a second. Elsewhere a line is logged at every tenth
-    of the way, and at least every 30 seconds.
+    On a terminal one line is rewritten, at most five times per second. Elsewhere a line is logged after every tenth of
+    the work, and at least every 30 seconds.
     """
 
     def __init__(self, total: int, label: str, done: int = 0, stream: TextIO | None = None) -> None:
@@ -25,7 +25,7 @@ class Progress:
         self.tenth = 10 * done // self.total
 
     def update(self, done: int, note: str = "") -> None:
-        """State that `done` units are finished; `note` is added to the line."""
+        """Report that `done` units are finished; `note` is appended to the line."""
         now = time.monotonic()
         finished = done >= self.total
         if self.live and (finished or now - self.last > 0.2):
@@ -38,7 +38,7 @@ class Progress:
             self.tenth, self.last = tenth, now
 
     def step(self, done: int, total: int) -> None:
-        """The same, for work that reports `(done, total)`."""
+        """Callback for work that reports `(done, total)`."""
         self.total = max(total, 1)
         self.update(done)
 

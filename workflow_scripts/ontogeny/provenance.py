@@ -1,4 +1,4 @@
-"""Which code and which libraries made a result."""
+"""Which code and which libraries produced a result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of this package, of Python and of the libraries that decide numbers, and the processor's kind."""
+    """Versions of this package, of Python and of the libraries that affect numbers, and the machine type."""
     from ontogeny import __version__
 
     found = {"ontogeny": __version__, "python": platform.python_version()}
@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def revision() -> str | None:
-    """The revision of the source (`git describe --always --dirty`), None outside a checkout."""
+    """The revision of the source (`git describe --always --dirty`), or None outside a checkout."""
     here = Path(__file__).resolve().parent
     try:
         done = subprocess.run(

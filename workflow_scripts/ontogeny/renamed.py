@@ -1,4 +1,4 @@
-"""Names that settings and columns of results had before, so that a person who still has them is told the new one."""
+"""Former names of settings and of columns in results; using one is an error that states the new name."""
 
 from __future__ import annotations
 

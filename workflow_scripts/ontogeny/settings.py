@@ -1,4 +1,4 @@
-"""What the blocks of `config.yaml` are made of: names, seeds, settings that refuse unknown keys, defaults."""
+"""Building blocks of `config.yaml`: names, seeds, settings that refuse unknown keys, defaults, sweeps."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from pydantic import (
 from ontogeny.errors import OntogenyError, unknown
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}$")]
-"""A name that is safe as a folder: letters, digits, `_ . + -`, not starting with a sign, at most 80 characters."""
+"""A name that is safe as a folder name: letters, digits and `_ . + -`, starting with a letter or digit, at most 80."""
 
 Positive = Annotated[int, Field(ge=1)]
 MOST_SEEDS = 1_000_000
 
 
 def _seeds(value: Any) -> Any:
-    """A number N, also as text, as the seeds 0 to N-1."""
+    """The seeds 0 to N-1 for a number N, which may be given as text."""
     if isinstance(value, str) and value.strip().isdigit():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if value > MOST_SEEDS:
-            raise ValueError(f"{value} seeds are more than the {MOST_SEEDS} that a run may have")
+            raise ValueError(f"{value} seeds exceed the maximum of {MOST_SEEDS} per run")
         return list(range(value))
     return value
 
 
 def _distinct(seeds: list[int]) -> list[int]:
     if len(set(seeds)) != len(seeds):
-        raise ValueError("the same seed is there twice; give every seed once")
+        raise ValueError("a seed appears twice; give every seed once")
     return seeds
 
 
@@ -53,21 +53,21 @@ Seeds = Annotated[
     AfterValidator(_distinct),
     Field(min_length=1, description="Seeds; a number N stands for 0 to N-1."),
 ]
-Label = Annotated[str | None, Field(description="Name in figures; the run's key, if not given.")]
+Label = Annotated[str | None, Field(description="Name in figures; default: the run's key.")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseModel):
-    """A block of settings that refuses keys it does not know."""
+    """A block of settings that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML reads `yes` and `on` as true, which would pass for the number 1."""
+        """YAML reads `yes` and `on` as true, which would otherwise count as the number 1."""
         if isinstance(value, bool) and cls.model_fields[info.field_name].annotation in (int, float):
-            raise ValueError(f"{str(value).lower()} is no number")
+            raise ValueError(f"'{str(value).lower()}' is not a number")
         return value
 
 
@@ -95,13 +95,13 @@ def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapp
 
 
 class StudySettings(Settings):
-    """What studies of every kind may say. `SHORT` names the key that a bare task or model stands for."""
+    """Settings common to studies of every kind. `SHORT` names the key that a bare task or model abbreviates."""
 
     SHORT: ClassVar[dict[str, str]] = {"task": "name", "model": "name"}
 
-    title: str | None = Field(None, description="Title in figures and report; the study's key, if not given.")
-    defaults: dict[str, Any] = Field({}, description="Settings that every run of this study starts from.")
-    analyses: dict[str, Any] = Field({}, description="Analysis settings of this study, over those at the top.")
+    title: str | None = Field(None, description="Title in figures and report; default: the study's key.")
+    defaults: dict[str, Any] = Field({}, description="Settings shared by every run of this study.")
+    analyses: dict[str, Any] = Field({}, description="Analysis settings of this study; they override the top level.")
 
     @model_validator(mode="before")
     @classmethod
@@ -118,16 +118,16 @@ class StudySettings(Settings):
 
     @classmethod
     def _spelt_out(cls, run: dict[str, Any]) -> dict[str, Any]:
-        """`run` with bare names of tasks and models as the mappings that they stand for."""
+        """`run` with bare names of tasks and models expanded to mappings."""
         spelt = {key: {cls.SHORT[key]: item} for key, item in run.items() if key in cls.SHORT and isinstance(item, str)}
         return {**run, **spelt}
 
 
 def merge(base: Any, over: Any) -> Any:
-    """`over` laid over `base`, mapping by mapping.
+    """`base` updated with `over`, recursively.
 
-    Another model or task than the one below replaces it whole, since the settings of one network make no sense for
-    another.
+    A different model or task replaces the one in `base` completely, because the settings of one network make no sense
+    for another.
     """
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
@@ -140,7 +140,7 @@ def merge(base: Any, over: Any) -> Any:
 
 
 MOST = 100_000
-"""Runs of one sweep."""
+"""Maximum number of runs in one sweep."""
 
 
 Values = dict[str, Annotated[list[Any], Field(min_length=1)]]
@@ -149,37 +149,37 @@ Values = dict[str, Annotated[list[Any], Field(min_length=1)]]
 Points = list[Annotated[dict[str, Any], Field(min_length=1)]]
 
 
-_NOT_SWEPT = {"seeds": "give the run several seeds instead", "label": "labels are made from the values", "sweep": ""}
+_NOT_SWEPT = {"seeds": "give the run several seeds instead", "label": "labels are built from the values", "sweep": ""}
 
 
 class Sweep(Settings):
-    """One run as many, one for every choice of values. Keys are settings of the run, with dots: `training.steps`.
+    """Many runs from one, one per choice of values. Keys are settings of the run, with dots: `training.steps`.
 
-    Where several of `grid`, `zip` and `list` are given, each choice of one meets each of the others.
+    If several of `grid`, `zip` and `list` are given, all their choices are combined.
     """
 
     grid: Values = Field({}, description="Lists of values by setting; every combination is a run.")
-    zip: Values = Field({}, description="Lists of values by setting, equally long; the first of all, the second, ...")
-    list: Points = Field([], description="The choices one by one, each a mapping from settings to values.")
+    zip: Values = Field({}, description="Lists of values by setting, all of the same length; one run per position.")
+    list: Points = Field([], description="Explicit choices, each a mapping from settings to values.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Sweep:
         lengths = {key: len(values) for key, values in self.zip.items()}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
-            raise ValueError(f"zip needs lists of one length, but {told}")
+            listed = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+            raise ValueError(f"zip needs lists of equal length, but {listed}")
         if not (self.grid or self.zip or self.list):
-            raise ValueError("nothing is swept; give grid, zip or list")
+            raise ValueError("the sweep is empty; give grid, zip or list")
         count = self.count()
         if count > MOST:
-            raise ValueError(f"this makes {count:,} runs; a sweep can make {MOST:,}")
+            raise ValueError(f"this would be {count:,} runs; a sweep can have at most {MOST:,}")
         keys = [*self.grid, *self.zip, *dict.fromkeys(key for point in self.list for key in point)]
         twice = [key for key, times in Counter(keys).items() if times > 1]
         if twice:
-            raise ValueError(f"{twice[0]} is swept in two ways; keep one")
+            raise ValueError(f"{twice[0]} is swept twice; keep one")
         for key in keys:
             if not all(key.split(".")):
-                raise ValueError(f"{key!r} is not a setting; write its keys with dots, as training.learning_rate")
+                raise ValueError(f"{key!r} is not a setting; write its keys with dots, like training.learning_rate")
             if key.split(".")[0] in _NOT_SWEPT:
                 raise ValueError(f"{key} cannot be swept; {_NOT_SWEPT[key.split('.')[0]] or 'sweeps do not nest'}")
         return self
@@ -190,7 +190,7 @@ class Sweep(Settings):
         return math.prod(map(len, self.grid.values())) * zipped * (len(self.list) or 1)
 
     def choices(self) -> list[list[tuple[str, Any, tuple[Any, ...]]]]:
-        """The runs as lists of (setting, value, where it stands in the sweep)."""
+        """The runs as lists of (setting, value, location in the sweep)."""
         grid = [[(key, value, ("grid", key, i)) for i, value in enumerate(self.grid[key])] for key in self.grid]
         rows = range(len(next(iter(self.zip.values())))) if self.zip else ()
         zipped = [[(key, self.zip[key][i], ("zip", key, i)) for key in self.zip] for i in rows]
@@ -199,7 +199,7 @@ class Sweep(Settings):
         return [[entry for part in parts for entry in part] for parts in itertools.product(*axes)]
 
 
-RunSweep = Annotated[Sweep | None, Field(description="Many runs made from this one.")]
+RunSweep = Annotated[Sweep | None, Field(description="Creates many runs from this one.")]
 
 
-StudySweep = Annotated[Sweep | None, Field(description="Makes many runs of each run that has no sweep of its own.")]
+StudySweep = Annotated[Sweep | None, Field(description="Creates many runs from each run that has no sweep of its own.")]

@@ -63,8 +63,8 @@ def test_another_model_does_not_inherit_the_settings_of_the_default_one(tmp_path
         ("training: {learning_rate: .nan}", ["learning_rate"]),
         ("model: mlp_shalow_2", ["model.name", "did you mean 'mlp_shallow_2'", "vit"]),
         ("task: fashion_minst", ["task.name", "did you mean 'fashion_mnist'"]),
-        ("seeds: [3, 3]", ["two.seeds", "same seed is there twice"]),
-        ("seeds: 1000000000", ["two.seeds", "more than the 1000000 that a run may have"]),
+        ("seeds: [3, 3]", ["two.seeds", "a seed appears twice"]),
+        ("seeds: 1000000000", ["two.seeds", "exceed the maximum of 1000000 per run"]),
         ("seeds: []", ["seeds"]),
         ("capture_steps: [101]", ["step 101", "last step, 100"]),
         ("modle: mlp", ["did you mean 'model'"]),
@@ -215,8 +215,11 @@ def test_studies_may_use_each_others_labels():
             "line 1: studies.s.runs.r.task.prompts[0] is 5; it should be a valid string",
         ),
         ("studies: {s: {runs: {r: {seeds: []}}}}", "seeds is []; it should have at least 1 item, not 0"),
-        ("studies: {s: {runs: {r: {training: {learning_rate: yes}}}}}", "training.learning_rate: true is no number"),
-        ("studies: {s: {runs: {r: {training: {steps: on}}}}}", "line 1: studies.s.runs.r.training.steps: true is no"),
+        (
+            "studies: {s: {runs: {r: {training: {learning_rate: yes}}}}}",
+            "training.learning_rate: 'true' is not a number",
+        ),
+        ("studies: {s: {runs: {r: {training: {steps: on}}}}}", "line 1: studies.s.runs.r.training.steps: 'true' is not a"),
     ],
 )
 def test_odd_yaml_and_odd_values_end_in_one_sentence(tmp_path, text, sentence):

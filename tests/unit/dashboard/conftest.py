@@ -116,9 +116,9 @@ def _make_connectome(results):
 
 
 def edit(path, change):
-    """Change a JSON file as a person with an editor would, who takes out its seal too."""
+    """Change a JSON file as a person with an editor would, who takes out its checksum too."""
     value = json.loads(path.read_text())
-    value.pop("seal", None)
+    value.pop("checksum", None)
     change(value)
     path.write_text(json.dumps(value))
 

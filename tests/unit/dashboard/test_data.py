@@ -56,7 +56,7 @@ def test_a_record_that_is_cut_off_or_of_another_version_is_a_sentence(results, e
     edited(files[3], lambda record: record.update(format="ontogeny-mechanism/9"))
     records, problems = data.read_mechanisms(run)
     assert [record["epoch"] for record in records] == [0]
-    assert "cut off" in problems[0].sentence
+    assert "truncated" in problems[0].sentence
     assert "ontogeny-mechanism/9" in problems[1].sentence
     edited(files[0], lambda record: record.pop("probes"))
     with pytest.raises(OntogenyError, match="lacks probes"):

@@ -194,7 +194,7 @@ def test_one_broken_epoch_does_not_hide_the_others(open_page, results, edited):
     edited(files[3], lambda record: record.update(samples=[{"name": "old", "label": 0, "prompt": "?"}]))
     app = open_page(results, "Judge", run="judge")
     assert not app.exception
-    assert "get a whole copy" in app.warning[0].value
+    assert "get a complete copy" in app.warning[0].value
     assert "another version" in app.error[0].value.replace("\\", "")
     app.select_slider[0].set_value(0).run()
     assert not app.error

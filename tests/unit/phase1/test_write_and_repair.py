@@ -115,7 +115,7 @@ def test_a_trackers_results_are_written_as_the_simplest_reader_wants_them(tmp_pa
     assert list(data) == ["Linear_0", "Linear_1", "metadata"]
     assert data["Linear_0"]["step"] == [0, 5, 10, 15]
     assert data["Linear_0"]["loss"] == [1.0, 0.5, None, 0.2]
-    assert data["metadata"].pop("seal").startswith("seal:")
+    assert data["metadata"].pop("checksum").startswith("ontogeny-sha256:")
     assert data["metadata"] == {"format": "ontogeny-phase1/1", "run": "digits/s0", "layers": {"Linear_0": "net.0"}}
     assert path.read_text() == phase1_json(phase1_from_results(results(), record.metadata | {"run": "digits/s0"}))
     pd.testing.assert_frame_equal(read_phase1(path).frame, record.frame)

@@ -174,9 +174,9 @@ def test_archives_that_lie_are_refused(tmp_path):
     with pytest.raises(OntogenyError, match=r"within\.zip is damaged or no archive"):
         unpack(within, tmp_path / "out")
     for number, digest in enumerate(("", None, 5, ["x"])):
-        unsealed = crafted(tmp_path / f"{number}.zip", [("results/a", b"x")], [("results/a", digest)])
+        without_checksum = crafted(tmp_path / f"{number}.zip", [("results/a", b"x")], [("results/a", digest)])
         with pytest.raises(OntogenyError, match=r"results/a is not what its checksum says"):
-            unpack(unsealed, tmp_path / "out")
+            unpack(without_checksum, tmp_path / "out")
     for name in (5, None, ["x"], {"x": 1}):
         odd = crafted(tmp_path / "odd.zip", [("results/a", b"x")], [(name, "x")])
         with pytest.raises(OntogenyError, match="which is no name of a file"):

@@ -26,7 +26,7 @@ from ontogeny.plotting.style import figure, save_figure
 def test_damage_anywhere_is_told_or_harmless(tmp_path):
     table, wrong = corrupt.trial(tmp_path, 6, 7)
     assert not wrong
-    assert (table.loc[table["sealed"], "changed"] == 0).all()
+    assert (table.loc[table["checked"], "changed"] == 0).all()
 
 
 def test_bombs_are_refused_or_read_within_limits(tmp_path):
@@ -46,7 +46,7 @@ def test_a_seal_is_checked_and_taken_out(tmp_path):
     write_json(path, {"format": "x/1", "values": [1.5, 2.5]})
     assert read_json(path) == {"format": "x/1", "values": [1.5, 2.5]}
     path.write_text(path.read_text().replace("2.5", "2.6"))
-    with pytest.raises(OntogenyError, match=r"record.json is damaged, or was edited: .* take out the entry 'seal'"):
+    with pytest.raises(OntogenyError, match=r"record.json is damaged or was edited: .* remove the entry 'checksum'"):
         read_json(path)
 
 

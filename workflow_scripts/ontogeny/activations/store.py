@@ -6,7 +6,7 @@
 attributes of the file               format, run, identity, layers (JSON: name to module path)
 attributes of a step                 step, digest of the weights
 attributes of a dataset              path of the module
-The file ends in a seal (see `ontogeny.files.append_seal`).
+The file ends in a checksum (see `ontogeny.files.append_checksum`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy as np
 from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.simulate import Activity
 from ontogeny.errors import OntogenyError
-from ontogeny.files import atomic, check_seal, json_text, read_errors, seal_of
+from ontogeny.files import atomic, checksum_of, json_text, read_errors, verify_checksum
 
 if TYPE_CHECKING:
     from ontogeny.connectome.fit import Fit
@@ -33,7 +33,7 @@ def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], abou
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     text = json_text(dict(about), indent=None)
     with atomic(path) as part:
-        save_file(whole, part, metadata={"about": json.dumps([text, seal_of(text, whole)])})
+        save_file(whole, part, metadata={"about": json.dumps([text, checksum_of(text, whole)])})
 
 
 def read_arrays(
@@ -46,13 +46,13 @@ def read_arrays(
     from safetensors import safe_open
 
     with read_errors(path, "a whole safetensors file"), safe_open(path, framework="numpy") as file:
-        text, seal = json.loads((file.metadata() or {}).get("about", '["{}", null]'))
+        text, checksum = json.loads((file.metadata() or {}).get("about", '["{}", null]'))
         about = json.loads(text)
         if not isinstance(about, dict) or about.get("format") != wanted:
             raise OntogenyError(f"{path} is not of the format {wanted}: delete it, and it is made again")
         kept = [name for name in file.keys() if names is None or name in names]  # noqa: SIM118
         arrays = {name: file.get_tensor(name) for name in kept}
-        check_seal(path, seal, text, arrays)
+        verify_checksum(path, checksum, text, arrays)
         return arrays, about
 
 

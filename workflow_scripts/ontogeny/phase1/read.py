@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import check_seal, ends_in_seal, read_json, read_text, seal_of
+from ontogeny.files import checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, FORMAT, RawRun, RawTable, flat_place, runs_of, step_key
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, listed, quote, tidy, unique_name
@@ -31,7 +31,7 @@ MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
 MOST_CONTAINERS = 5_000_000
 HDF5_SECONDS = 20
-"""How long reading an HDF5 file that carries no seal may take, and a second more a MiB."""
+"""How long reading an HDF5 file that carries no checksum may take, and a second more a MiB."""
 
 OnProblem = Literal["drop", "stop"]
 
@@ -216,10 +216,10 @@ def _parquet_runs(path: Path) -> list[RawRun]:
             raise OntogenyError(f"{path} tells of {cells} values, and a record may have {MOST_VALUES}")
         table = file.read()
         about = table.schema.metadata or {}
-        stamp, seal = about.get(b"ontogeny"), about.get(b"seal")
+        stamp, checksum = about.get(b"ontogeny"), about.get(b"checksum")
         frame = table.replace_schema_metadata(None).to_pandas()
-        if seal is not None:
-            check_seal(path, seal.decode(), (stamp or b"").decode(), {"frame": frame_hashes(frame)})
+        if checksum is not None:
+            verify_checksum(path, checksum.decode(), (stamp or b"").decode(), {"frame": frame_hashes(frame)})
     return _with_metadata(_table_runs(frame, str(path)), stamp, path)
 
 
@@ -373,7 +373,7 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
 
     _must_hold_bytes(path)
     with _foreign_errors(path, "HDF5"):
-        if not ends_in_seal(path):
+        if not ends_in_checksum(path):
             _must_end(path)
     with _foreign_errors(path, "HDF5"), h5py.File(path, "r") as file:
         total = 0
@@ -395,8 +395,11 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
         if stamp is not None and stamp.shape == ():
             text = stamp.asstr()[()]
             arrays = {item.name: item[()] for items in groups.values() for item in items.values()}
-            if "seal" in stamp.attrs and stamp.attrs["seal"] != sha256(seal_of(text, arrays).encode()).hexdigest():
-                raise OntogenyError(f"{path} is damaged: its content does not match its seal; get a whole copy")
+            if (
+                "checksum" in stamp.attrs
+                and stamp.attrs["checksum"] != sha256(checksum_of(text, arrays).encode()).hexdigest()
+            ):
+                raise OntogenyError(f"{path} is damaged: its content does not match its checksum; get a complete copy")
             return _own_hdf5(json.loads(text), groups, path)
         metadata = {str(key): _attribute(value) for key, value in file.attrs.items()}
         tables = {

@@ -12,7 +12,17 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import OPEN_SEAL, atomic, json_text, plain, seal_of, sealed, write_csv, write_hdf5, write_text
+from ontogeny.files import (
+    OPEN_CHECKSUM,
+    atomic,
+    checksum_of,
+    json_text,
+    plain,
+    with_checksum,
+    write_csv,
+    write_hdf5,
+    write_text,
+)
 from ontogeny.phase1.document import FORMAT, REPEATED, document
 from ontogeny.phase1.layouts import without_reserved
 from ontogeny.phase1.read import SUFFIXES, frame_hashes, phase1_from_frame
@@ -69,7 +79,7 @@ def phase1_json(record: Phase1) -> str:
     """The JSON text that `write_phase1` writes: one line per column, the same text for the same record."""
     runs = record.runs
     if len(runs) == 1:
-        return sealed(_run_json(record, runs[0], {"seal": OPEN_SEAL}) + "\n")
+        return with_checksum(_run_json(record, runs[0], {"checksum": OPEN_CHECKSUM}) + "\n")
     return '{\n"experiments": [\n' + ",\n".join(_run_json(record, run) for run in runs) + "\n]\n}\n"
 
 
@@ -162,8 +172,8 @@ def _write_parquet(path: Path, record: Phase1) -> None:
 
     table = pyarrow.Table.from_pandas(record.frame, preserve_index=False)
     about = json_text({"format": FORMAT, "runs": _about(record)}, indent=None)
-    seal = seal_of(about, {"frame": frame_hashes(record.frame)})
-    table = table.replace_schema_metadata({b"ontogeny": about.encode("utf-8"), b"seal": seal.encode()})
+    checksum = checksum_of(about, {"frame": frame_hashes(record.frame)})
+    table = table.replace_schema_metadata({b"ontogeny": about.encode("utf-8"), b"checksum": checksum.encode()})
     with atomic(path) as part:
         parquet.write_table(table, part, compression="zstd")
 
@@ -191,7 +201,7 @@ def _write_hdf5(path: Path, record: Phase1) -> None:
                 group.create_dataset(leaf, data=values, compression="gzip", shuffle=True, track_times=False)
         text = json_text({"format": FORMAT, "runs": list(by_run.values())}, indent=None)
         stamp = file.create_dataset("ontogeny", data=text, dtype=h5py.string_dtype("utf-8"), track_times=False)
-        stamp.attrs["seal"] = hashlib.sha256(seal_of(text, arrays).encode()).hexdigest()
+        stamp.attrs["checksum"] = hashlib.sha256(checksum_of(text, arrays).encode()).hexdigest()
 
 
 def _plain_word(name: str) -> bool:

@@ -31,7 +31,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import atomic, check_seal, read_errors, seal_of
+from ontogeny.files import atomic, checksum_of, read_errors, verify_checksum
 from ontogeny.phase1 import Phase1, phase1_from_frame
 from ontogeny.tasks.gates import GateData, GateSample, get_gates, sample_gates, separate_output, truth_table
 from ontogeny.tracking.estimators import choose_metrics, measure_singular_values
@@ -260,7 +260,7 @@ class EnsembleResult:
             tensors[f"layer{layer}.bias"] = np.ascontiguousarray(bias)
         text = json.dumps({"format": FORMAT, "settings": asdict(self.settings)}, sort_keys=True)
         with atomic(path) as part:
-            part.write_bytes(save(tensors, metadata={"ontogeny": json.dumps([text, seal_of(text, tensors)])}))
+            part.write_bytes(save(tensors, metadata={"ontogeny": json.dumps([text, checksum_of(text, tensors)])}))
 
 
 _TABLES = ("seeds", "offsets", "train_loss", "val_loss", "val_accuracy")
@@ -271,13 +271,13 @@ def load_ensemble(path: str | os.PathLike) -> EnsembleResult:
     from safetensors import safe_open
 
     with read_errors(path, "a whole safetensors file"), safe_open(os.fspath(path), "np") as handle:
-        text, seal = json.loads((handle.metadata() or {}).get("ontogeny", '["", null]'))
+        text, checksum = json.loads((handle.metadata() or {}).get("ontogeny", '["", null]'))
         tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     try:
         header = json.loads(text)
         if header["format"] != FORMAT:
             raise OntogenyError(f"{path} has the format '{header['format']}': {FORMAT} is wanted")
-        check_seal(path, seal, text, tensors)
+        verify_checksum(path, checksum, text, tensors)
         known = {field.name for field in fields(EnsembleSettings)}
         given = {key: tuple(v) if isinstance(v, list) else v for key, v in header["settings"].items() if key in known}
         settings = EnsembleSettings(**given)

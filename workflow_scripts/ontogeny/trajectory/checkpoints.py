@@ -64,8 +64,8 @@ def save_checkpoint(path: str | os.PathLike, tensors: Mapping[str, Tensor], meta
     """Write `tensors` and `meta` (JSON types) to `path`, whole or not at all; equal content gives equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     meta = {**meta, "format": FORMAT}
-    sealed = {"meta": meta, "digest": _seal(tensors, meta)}
-    write_bytes(path, save_safetensors(tensors, metadata={"ontogeny": json.dumps(sealed, sort_keys=True)}))
+    stored = {"meta": meta, "digest": _checksum(tensors, meta)}
+    write_bytes(path, save_safetensors(tensors, metadata={"ontogeny": json.dumps(stored, sort_keys=True)}))
 
 
 def load_checkpoint(path: str | os.PathLike, identity: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -83,10 +83,10 @@ def load_checkpoint(path: str | os.PathLike, identity: str | None = None) -> tup
     )
     try:
         length = int.from_bytes(data[:8], "little")
-        sealed = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["ontogeny"])
+        stored = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["ontogeny"])
         tensors = load_safetensors(data)
-        meta, digest = sealed["meta"], sealed["digest"]
-        intact = digest == _seal(tensors, meta)
+        meta, digest = stored["meta"], stored["digest"]
+        intact = digest == _checksum(tensors, meta)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, MemoryError, OverflowError):
         raise damaged from None
     if not intact:
@@ -98,6 +98,6 @@ def load_checkpoint(path: str | os.PathLike, identity: str | None = None) -> tup
     return tensors, meta
 
 
-def _seal(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> str:
+def _checksum(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> str:
     text = json.dumps(meta, sort_keys=True) + tensors_digest(tensors)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
