@@ -219,7 +219,10 @@ def test_studies_may_use_each_others_labels():
             "studies: {s: {runs: {r: {training: {learning_rate: yes}}}}}",
             "training.learning_rate: 'true' is not a number",
         ),
-        ("studies: {s: {runs: {r: {training: {steps: on}}}}}", "line 1: studies.s.runs.r.training.steps: 'true' is not a"),
+        (
+            "studies: {s: {runs: {r: {training: {steps: on}}}}}",
+            "line 1: studies.s.runs.r.training.steps: 'true' is not a",
+        ),
     ],
 )
 def test_odd_yaml_and_odd_values_end_in_one_sentence(tmp_path, text, sentence):

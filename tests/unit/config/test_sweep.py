@@ -119,7 +119,10 @@ def test_the_command_line_may_give_a_sweep_as_text():
         (["gird: {training.steps: [5]}"], ["line 9", "sweep.gird", "did you mean 'grid'"]),
         (["grid: {training.steps: 5}"], ["line 9", "sweep.grid.training.steps is 5", "list"]),
         (["grid: {training.steps: []}"], ["line 9", "training.steps", "at least 1"]),
-        (["zip: {training.steps: [1, 2], training.batch_size: [1]}"], ["line 8", "lists of equal length", "batch_size"]),
+        (
+            ["zip: {training.steps: [1, 2], training.batch_size: [1]}"],
+            ["line 8", "lists of equal length", "batch_size"],
+        ),
         (["grid: {training.steps: [1]}", "zip: {training.steps: [1]}"], ["is swept twice"]),
         (["grid: {seeds: [1, 2]}"], ["seeds cannot be swept", "several seeds"]),
         (["grid: {training.steps: [5, 5]}"], ["line 8", "training.steps 5 is there twice"]),
