@@ -12,6 +12,7 @@ import scipy.linalg
 import scipy.sparse.linalg
 
 from ontogeny.errors import OntogenyError
+from ontogeny.statistics import percentile_interval
 
 _DENSE_UP_TO = 1200
 
