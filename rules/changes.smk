@@ -187,7 +187,7 @@ rule list_pages:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        groups=pages_of(plan, assemblies.searched),
+        groups=pages_of(plan, populations.searched),
         code=plan.code("list_pages"),
     script:
         "../workflow_scripts/list_pages.py"

@@ -1,13 +1,13 @@
-# Connectomes: simulate assemblies, recover wiring, types and functions from activity, search training settings.
+# Connectomes: simulate populations, recover wiring, types and functions from activity, search training settings.
 
-from ontogeny.pipeline.assemblies import Assemblies
+from ontogeny.connectome.populations import Populations
 
-assemblies = Assemblies(plan)
+populations = Populations(plan)
 
 
 rule simulate_activity:
     input:
-        matrix=assemblies.matrix,
+        matrix=populations.matrix,
     output:
         activity="results/activity/{activity}.safetensors",
         report="results/activity/{activity}.json",
@@ -16,7 +16,7 @@ rule simulate_activity:
     benchmark:
         "results/benchmarks/simulate_activity/{activity}.tsv"
     wildcard_constraints:
-        activity="|".join(map(re.escape, assemblies.activities)) or "(?!)",
+        activity="|".join(map(re.escape, populations.activities)) or "(?!)",
     conda:
         "../envs/cpu.yaml"
     threads: 1
@@ -24,7 +24,7 @@ rule simulate_activity:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        assembly=assemblies.simulation,
+        population=populations.simulation,
         code=plan.code("simulate_activity"),
     script:
         "../workflow_scripts/simulate_activity.py"
@@ -32,10 +32,7 @@ rule simulate_activity:
 
 rule read_activity:
     input:
-        file=assemblies.data("file"),
-        derivative=assemblies.data("derivative_file"),
-        connectivity=assemblies.data("connectivity_file"),
-        types=assemblies.data("types_file"),
+        files=populations.data_files,
     output:
         activity="results/activity/{activity}.safetensors",
         report="results/activity/{activity}.json",
@@ -44,7 +41,7 @@ rule read_activity:
     benchmark:
         "results/benchmarks/read_activity/{activity}.tsv"
     wildcard_constraints:
-        activity="|".join(map(re.escape, assemblies.recorded)) or "(?!)",
+        activity="|".join(map(re.escape, populations.recorded)) or "(?!)",
     conda:
         "../envs/cpu.yaml"
     threads: 1
@@ -52,8 +49,7 @@ rule read_activity:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        delta_t=assemblies.data("delta_t"),
-        difference=assemblies.data("difference"),
+        settings=populations.data,
         code=plan.code("read_activity"),
     script:
         "../workflow_scripts/read_activity.py"
@@ -61,7 +57,7 @@ rule read_activity:
 
 rule fit_connectome:
     input:
-        activity=assemblies.activity,
+        activity=populations.activity,
     output:
         config="results/runs/{run}/config.json",
         phase1="results/runs/{run}/phase1.json",
@@ -88,7 +84,7 @@ rule fit_connectome:
 
 rule evaluate_connectome:
     input:
-        activity=assemblies.activity,
+        activity=populations.activity,
         fit="results/runs/{run}/connectome/fit.safetensors",
     output:
         metrics="results/runs/{run}/connectome/metrics.json",
@@ -114,7 +110,7 @@ rule evaluate_connectome:
 
 rule plot_connectome:
     input:
-        activity=assemblies.activity,
+        activity=populations.activity,
         fit="results/runs/{run}/connectome/fit.safetensors",
     output:
         activity=report(
@@ -202,7 +198,7 @@ rule plot_connectome:
 rule compare_recovery:
     input:
         metrics=lambda wildcards: plan.files_of_study("results/runs/{run}/connectome/metrics.json", wildcards),
-        reports=assemblies.reports,
+        reports=populations.reports,
     output:
         runs="results/studies/{study}/connectome/recovery_by_run.csv",
         recovery=report(
@@ -222,7 +218,7 @@ rule compare_recovery:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        runs=assemblies.about,
+        runs=populations.about,
         code=plan.code("compare_recovery"),
     script:
         "../workflow_scripts/compare_recovery.py"
@@ -260,7 +256,7 @@ rule plot_recovery:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        runs=assemblies.about,
+        runs=populations.about,
         code=plan.code("plot_recovery"),
     script:
         "../workflow_scripts/plot_recovery.py"
@@ -269,9 +265,9 @@ rule plot_recovery:
 rule animate_connectome:
     input:
         fits=lambda wildcards: [
-            f"results/runs/{run.name}/connectome/fit.safetensors" for run in assemblies.side_by_side(wildcards)
+            f"results/runs/{run.name}/connectome/fit.safetensors" for run in populations.side_by_side(wildcards)
         ],
-        activities=assemblies.side_by_side_activities,
+        activities=populations.side_by_side_activities,
     output:
         mp4=report(
             "results/animations/{study}/scatter-c{level}.mp4",
@@ -294,7 +290,7 @@ rule animate_connectome:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        labels=lambda wildcards: [run.settings.label or run.key for run in assemblies.side_by_side(wildcards)],
+        labels=lambda wildcards: [run.settings.label or run.key for run in populations.side_by_side(wildcards)],
         code=plan.code("animate_connectome"),
     script:
         "../workflow_scripts/animate_connectome.py"
@@ -302,8 +298,8 @@ rule animate_connectome:
 
 rule search_connectome:
     input:
-        activity=assemblies.search_activities,
-        before=assemblies.records_before,
+        activity=populations.search_activities,
+        before=populations.records_before,
     output:
         record="results/studies/{study}/connectome/search/records/block_{block}/iter_{iteration}.json",
     log:
@@ -320,8 +316,8 @@ rule search_connectome:
         mem_mb=growing(4000),
         runtime=growing(120),
     params:
-        search=assemblies.search,
-        identity=assemblies.search_identity,
+        search=populations.search,
+        identity=populations.search_identity,
         code=plan.code("search_connectome"),
     script:
         "../workflow_scripts/search_connectome.py"
@@ -329,7 +325,7 @@ rule search_connectome:
 
 rule write_search_log:
     input:
-        records=assemblies.records,
+        records=populations.records,
     output:
         iterations=report(
             "results/studies/{study}/connectome/search/iterations.csv",
@@ -359,7 +355,7 @@ rule write_search_log:
         mem_mb=growing(1500),
         runtime=growing(20),
     params:
-        search=assemblies.search,
+        search=populations.search,
         name=lambda wildcards: wildcards.study,
         code=plan.code("write_search_log"),
     script:
@@ -415,7 +411,7 @@ rule plot_search:
         mem_mb=growing(1500),
         runtime=growing(20),
     params:
-        search=assemblies.search,
+        search=populations.search,
         name=lambda wildcards: wildcards.study,
         title=lambda wildcards: f"Search over training settings: {wildcards.study}",
         code=plan.code("plot_search"),
@@ -425,7 +421,7 @@ rule plot_search:
 
 rule search_policy:
     input:
-        activities=assemblies.search_activities,
+        activities=populations.search_activities,
     output:
         iterations="results/studies/{study}/connectome/policies/{policy}-s{seed}/iterations.csv",
     log:
@@ -442,8 +438,8 @@ rule search_policy:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        search=assemblies.search,
-        identity=assemblies.search_identity,
+        search=populations.search,
+        identity=populations.search_identity,
         code=plan.code("search_policy"),
     script:
         "../workflow_scripts/search_policy.py"
@@ -451,7 +447,7 @@ rule search_policy:
 
 rule plot_policies:
     input:
-        searches=assemblies.policies,
+        searches=populations.policies,
     output:
         png=report(
             "results/figures/{study}/policies.png",
@@ -484,8 +480,8 @@ rule plot_policies:
 
 rule connectome:
     input:
-        expand("results/figures/{study}/{figure}.png", study=assemblies.names, figure=["recovery", "learning"]),
-        expand("results/figures/{run}/scatter.png", run=assemblies.drawn()),
-        [f"results/animations/{study}/scatter-c{assemblies.animated(study)}.mp4" for study in assemblies.simulated],
-        expand("results/figures/{study}/search_tree.png", study=assemblies.searched),
-        expand("results/figures/{study}/policies.png", study=assemblies.compared),
+        expand("results/figures/{study}/{figure}.png", study=populations.names, figure=["recovery", "learning"]),
+        expand("results/figures/{run}/scatter.png", run=populations.drawn()),
+        [f"results/animations/{study}/scatter-c{populations.animated(study)}.mp4" for study in populations.simulated],
+        expand("results/figures/{study}/search_tree.png", study=populations.searched),
+        expand("results/figures/{study}/policies.png", study=populations.compared),

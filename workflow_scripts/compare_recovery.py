@@ -1,4 +1,4 @@
-"""Compare recovery over the arms, levels and seeds of a study."""
+"""Compare recovery over the conditions, levels and seeds of a study."""
 
 from ontogeny.connectome.recovery import recovery_by_run, recovery_table
 from ontogeny.files import read_json, write_csv

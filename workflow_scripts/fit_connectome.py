@@ -1,4 +1,4 @@
-"""Recover the wiring, the types and the functions of one assembly from its activity."""
+"""Recover the wiring, the types and the functions of one population from its activity."""
 
 from ontogeny.connectome.fit_run import fit_connectome_run
 from ontogeny.pipeline import job

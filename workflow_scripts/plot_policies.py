@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ontogeny.connectome.search import compare_policies, read_records
+from ontogeny.connectome.search.comparison import compare_policies
+from ontogeny.connectome.search.records import read_records
 from ontogeny.connectome.search_figures import plot_policies
 from ontogeny.files import write_csv, write_text
 from ontogeny.pipeline import job

@@ -1,4 +1,4 @@
-"""Draw recovery against sparsity, one line an arm, and how every fit took shape over its steps."""
+"""Draw recovery against sparsity, one line per condition, and how every fit took shape over its steps."""
 
 import pandas as pd
 

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from ontogeny.connectome.search import read_records
+from ontogeny.connectome.search.declaration import search_from
+from ontogeny.connectome.search.records import read_records
 from ontogeny.connectome.search_figures import plot_landscape, plot_progress, plot_search_tree, write_tree_page
-from ontogeny.connectome.search_run import search_from
+from ontogeny.connectome.settings import SearchSettings
 from ontogeny.pipeline import job
 
 with job(snakemake) as (files, output, params):
-    search = search_from(params.search, params.name)
+    search = search_from(SearchSettings(**params.search), params.name)
     records = read_records(Path(files.iterations).parent, search)
     plot_search_tree(records, output.tree, search)
     plot_progress(records, output.progress, search)

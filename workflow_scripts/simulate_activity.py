@@ -1,4 +1,4 @@
-"""Simulate one neural assembly, and say what its activity can tell before anything is trained."""
+"""Simulate one population of neurons, and say what its activity can tell before anything is trained."""
 
 import logging
 
@@ -8,7 +8,7 @@ from ontogeny.files import write_json
 from ontogeny.pipeline import job
 
 with job(snakemake) as (_, output, params):
-    activity = simulate_activity(params.assembly["simulation"], seed=params.assembly["seed"])
+    activity = simulate_activity(params.population["simulation"], seed=params.population["seed"])
     report = activity_report(activity)
     logging.getLogger("ontogeny").info("%s", report["verdict"])
     save_activity(activity, output.activity)

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ontogeny.connectome.logbook import without_times
+from ontogeny.connectome.search.logbook import without_times
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = "tests/configs/smoke.yaml"

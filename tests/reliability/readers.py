@@ -17,11 +17,12 @@ import torch
 from ontogeny.activations.store import FORMAT as ACTIVATIONS
 from ontogeny.activations.store import read_activations
 from ontogeny.circuits.records import read_history, records_from_weights, write_record
-from ontogeny.connectome.logbook import read_memory, write_logbook
 from ontogeny.connectome.recorded import read_activity
-from ontogeny.connectome.search import Search
-from ontogeny.connectome.search import read_records as read_search
-from ontogeny.connectome.search_run import explore
+from ontogeny.connectome.search.declaration import Search
+from ontogeny.connectome.search.logbook import write_logbook
+from ontogeny.connectome.search.memory import read_memory
+from ontogeny.connectome.search.records import read_records as read_search
+from ontogeny.connectome.search.run import explore
 from ontogeny.connectome.simulate import ActivitySettings, read_connectivity, simulate_activity
 from ontogeny.connectome.store import load_activity, save_activity
 from ontogeny.errors import OntogenyError
@@ -159,7 +160,7 @@ def _scores(settings: dict, level: float, seed: int) -> dict:
 def _memory(path: Path) -> None:
     folder = path.parent / "search"
     records = explore(_scores, folder, blocks=(1.0, 0.5), n_iter_block=3, config="demo")
-    write_logbook(folder, Search("demo", (1.0, 0.5), 3), records)
+    write_logbook(folder, Search("demo", (1.0, 0.5), 3, sequential=True), records)
     path.write_bytes((folder / "demo_memory.md").read_bytes())
 
 

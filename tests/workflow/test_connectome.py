@@ -35,8 +35,8 @@ def planned(text):
     return {name: int(count) for name, count in (line.split() for line in lines if line.strip())}
 
 
-def with_arm(**changes):
-    return {"wiring": {**SMOKE["wiring"], "runs": {"arm": changes}}}
+def with_condition(**changes):
+    return {"wiring": {**SMOKE["wiring"], "runs": {"condition": changes}}}
 
 
 def test_a_dry_run_shows_every_job(tmp_path):
@@ -44,13 +44,13 @@ def test_a_dry_run_shows_every_job(tmp_path):
     assert code == 0, text
     jobs = planned(text)
     assert jobs["fit_connectome"] == jobs["evaluate_connectome"] == 2
-    assert jobs["simulate_activity"] == 2  # the arms share one; the search has its own level
+    assert jobs["simulate_activity"] == 2  # the conditions share one; the search has its own level
     assert jobs["search_connectome"] == 2
     assert {"compare_recovery", "plot_recovery", "plot_search", "write_search_log", "animate_connectome"} <= set(jobs)
 
 
 @pytest.mark.parametrize(
-    ("arm", "words"),
+    ("condition", "words"),
     [
         ({"levels": [1.5]}, ("levels", "1.5", "less than or equal to 1")),
         ({"levels": [0.0]}, ("levels", "greater than 0")),
@@ -66,24 +66,24 @@ def test_a_dry_run_shows_every_job(tmp_path):
     ],
     ids=str,
 )
-def test_a_mistake_is_one_sentence_before_anything_runs(arm, words):
+def test_a_mistake_is_one_sentence_before_anything_runs(condition, words):
     with pytest.raises(OntogenyError) as caught:
-        load_config({"studies": with_arm(**arm)})
+        load_config({"studies": with_condition(**condition)})
     for word in words:
         assert word in str(caught.value)
 
 
 def test_a_matrix_that_is_not_square_is_one_sentence(tmp_path):
     (tmp_path / "W.csv").write_text("0,1,2\n1,0,3\n")
-    arm = with_arm(simulation={"connectivity_type": "file", "connectivity_file": "W.csv", "n_neurons": 5})
-    code, text = snakemake(tmp_path, arm, "connectome", "--until", "simulate_activity")
+    condition = with_condition(simulation={"connectivity_type": "file", "connectivity_file": "W.csv", "n_neurons": 5})
+    code, text = snakemake(tmp_path, condition, "connectome", "--until", "simulate_activity")
     assert code != 0
     assert "W.csv has shape 2 x 3: a square matrix (neurons x neurons) is wanted" in text
     assert "Traceback" not in text
 
 
 def recorded(folder, **changes):
-    """Files of a small assembly's activity, and the study of one arm that reads them."""
+    """Files of a small population's activity, and the study of one condition that reads them."""
     import numpy as np
 
     from ontogeny.connectome import simulate_activity

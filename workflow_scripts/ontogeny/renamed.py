@@ -8,6 +8,7 @@ KEYS: dict[str, str] = {
 """Keys of `config.yaml`: old name to new name."""
 
 COLUMNS: dict[str, str] = {
+    "arm": "condition",
     "significant": "significant",
     "jumps_significant": "jumps_significant",
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -82,16 +83,50 @@ def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapp
     try:
         return model.model_validate(dict(values), context=dict(context or {}))
     except ValidationError as error:
-        item = error.errors(include_url=False)[0]
+        items = error.errors(include_url=False)
+        # Of a value that may be a number or a word, the reading as a number tells what is wrong with a number.
+        item = max(items, key=lambda item: (item["loc"][:1] == items[0]["loc"][:1], item["type"] != "literal_error"))
     if item["type"] == "extra_forbidden":
         raise unknown("setting", str(item["loc"][-1]), model.model_fields, where)
-    key = ".".join(map(str, item["loc"]))
+    kinds = re.compile(r".*[\[-].*|float|int|str|bool|none")
+    key = ".".join(str(part) for part in item["loc"] if not kinds.fullmatch(str(part)))
     if item["type"] == "missing":
         raise OntogenyError(f"{where}: {key} is missing; it is required")
     if item["type"] == "value_error":
         raise OntogenyError(f"{where}: {key}: {item['ctx']['error']}")
+    if item["type"] == "literal_error" and len(item["loc"]) == 1 and isinstance(item["input"], str):
+        raise unknown(key, item["input"], map(str, choices(model, key)), where)
     message = item["msg"].replace("Input should", "it should").replace("List should", "it should")
     raise OntogenyError(f"{where}: {key} is {item['input']!r}; {message}")
+
+
+def complete(model: type[S], given: S | Mapping[str, Any] | None, what: str) -> S:
+    """`given` (None, a mapping of names to values, or settings) as settings of the kind `model`, with its defaults.
+
+    Raises OntogenyError as `checked` does; its sentence begins with "`what` settings".
+    """
+    if isinstance(given, model):
+        return given
+    if isinstance(given, Settings):
+        given = given.model_dump(exclude_unset=True)
+    if given is not None and not isinstance(given, Mapping):
+        raise OntogenyError(f"{what} settings should be a mapping of names to values, not {type(given).__name__}")
+    values = {
+        str(key): value.item() if hasattr(value, "dtype") and not value.ndim else value
+        for key, value in (given or {}).items()
+    }
+    return checked(model, values, f"{what} settings")
+
+
+def choices(kind: type[Settings], name: str) -> tuple[Any, ...]:
+    """The values that the setting `name` of `kind` may have, of one that is a choice (also beside a number)."""
+    found: list[Any] = []
+    pending = [kind.model_fields[name].annotation]
+    while pending:
+        arguments = get_args(pending.pop())
+        found += [value for value in arguments if isinstance(value, str | int | float | bool)]
+        pending += [value for value in arguments if get_args(value)]
+    return tuple(found)
 
 
 class StudySettings(Settings):

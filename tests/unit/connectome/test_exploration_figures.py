@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ontogeny.connectome.policy import Record, propose, ucb_scores
-from ontogeny.connectome.search import Search, compare_policies
+from ontogeny.connectome.search.comparison import compare_policies
+from ontogeny.connectome.search.declaration import Search
+from ontogeny.connectome.search.policy import propose, ucb_scores
+from ontogeny.connectome.search.records import Record
+from ontogeny.connectome.search.space import FIRST_SETTINGS
 from ontogeny.connectome.search_figures import (
     plot_comparison,
     plot_landscape,
@@ -23,7 +26,6 @@ from ontogeny.connectome.search_figures import (
     tree_layout,
     write_tree_page,
 )
-from ontogeny.connectome.space import FIRST_SETTINGS
 from ontogeny.errors import OntogenyError
 
 EVIL = '</script><img src=x onerror="alert(1)">&[[c]]'

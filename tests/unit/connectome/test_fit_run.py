@@ -7,7 +7,8 @@ from ontogeny.connectome import fit_run
 from ontogeny.connectome.fit import fit_connectome
 from ontogeny.connectome.fit_run import fit_connectome_run, phase1_of_fit
 from ontogeny.connectome.metrics import recovery_metrics
-from ontogeny.connectome.search_run import search_from
+from ontogeny.connectome.search.declaration import search_from
+from ontogeny.connectome.settings import SearchSettings
 from ontogeny.connectome.simulate import simulate_activity
 from ontogeny.connectome.store import load_activity, load_fit, load_weights, save_activity, save_fit
 from ontogeny.errors import OntogenyError
@@ -90,8 +91,8 @@ def test_training_is_a_phase1_record(activity):
 def test_a_search_starts_where_its_fit_settings_say():
     settings = {"levels": [0.5], "n_iter_block": 3, "policy": "ucb", "ucb_c": 1.0, "sequential": False, "seed": 0}
     settings |= {"space": "measured", "fit": {"optimizer": "adamw", "n_steps": 10, "coeff_W_L1": "recommended"}}
-    search = search_from(settings, "x")
+    search = search_from(SearchSettings(**settings), "x")
     assert search.first["optimizer"] == "adamw"
     assert "n_steps" not in search.first
     with pytest.raises(OntogenyError, match="learning_rate_W_start"):
-        search_from({**settings, "fit": {"learning_rate_W_start": 0.9}}, "x")
+        search_from(SearchSettings(**{**settings, "fit": {"learning_rate_W_start": 0.9}}), "x")

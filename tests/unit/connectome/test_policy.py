@@ -8,25 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ontogeny.connectome.policy import (
+from ontogeny.connectome.search.declaration import Search
+from ontogeny.connectome.search.policy import (
     POLICIES,
     Proposal,
-    Record,
-    Rules,
-    Setting,
-    classify,
-    end_block,
     propose,
     recent_chain,
-    record_from_json,
-    reward,
-    short,
     streak,
     ucb_scores,
     valid_prefix,
 )
-from ontogeny.connectome.search import Search
-from ontogeny.connectome.space import FIRST_SETTINGS, SPACE, STUDY_FIRST, STUDY_SPACE
+from ontogeny.connectome.search.records import Record, classify, record_from_json, reward
+from ontogeny.connectome.search.rules import Rules, end_block
+from ontogeny.connectome.search.space import FIRST_SETTINGS, SPACE, STUDY_FIRST, STUDY_SPACE, Setting, short
 from ontogeny.errors import OntogenyError
 from ontogeny.files import json_text
 

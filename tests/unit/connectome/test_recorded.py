@@ -29,7 +29,9 @@ def test_differences_and_shapes(tmp_path):
 def test_names_of_types_become_numbers(tmp_path):
     (tmp_path / "types.txt").write_text("on\noff\non\n")
     np.savetxt(tmp_path / "W.csv", np.arange(9.0).reshape(3, 3), delimiter=",")
-    activity = read_activity(write(tmp_path, WAVES), 1, types=tmp_path / "types.txt", connectivity=tmp_path / "W.csv")
+    activity = read_activity(
+        write(tmp_path, WAVES), 1, types_file=tmp_path / "types.txt", connectivity_file=tmp_path / "W.csv"
+    )
     assert activity.types.tolist() == [1, 0, 1]
     assert not activity.weights.diagonal().any()
 

@@ -16,28 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ontogeny.connectome.logbook import (
-    analysis_text,
-    block_table,
-    iteration_table,
-    memory_text,
-    principles,
-    read_memory,
-    ucb_text,
-    without_times,
-    write_logbook,
-)
-from ontogeny.connectome.policy import Record, propose, valid_prefix
-from ontogeny.connectome.search import (
-    Search,
-    best_so_far,
-    compare_policies,
-    read_records,
-    record_path,
-    run_iteration,
-    training_minutes,
-)
-from ontogeny.connectome.search_run import explore
+from ontogeny.connectome.search.comparison import best_so_far, compare_policies
+from ontogeny.connectome.search.declaration import Search
+from ontogeny.connectome.search.logbook import analysis_text, ucb_text, without_times, write_logbook
+from ontogeny.connectome.search.memory import memory_text, read_memory
+from ontogeny.connectome.search.policy import propose, valid_prefix
+from ontogeny.connectome.search.records import Record, read_records, record_path, training_minutes
+from ontogeny.connectome.search.run import explore, run_iteration
+from ontogeny.connectome.search.tables import block_table, iteration_table, principles
 from ontogeny.errors import OntogenyError
 
 LEVELS = (1.0, 0.5, 0.1)
@@ -111,7 +97,7 @@ def test_a_search_that_is_killed_goes_on_to_the_same_end(study, tmp_path):
 
 SLOW_SEARCH = """
 import sys, time
-from ontogeny.connectome.search_run import explore
+from ontogeny.connectome.search.run import explore
 
 def evaluate(settings, filling_factor, seed):
     time.sleep(0.15)
@@ -222,7 +208,7 @@ def test_blocks_side_by_side_come_out_the_same_in_any_order(tmp_path):
 
 
 def test_a_sequential_block_waits_for_the_one_before(tmp_path):
-    search = Search("demo", LEVELS, 4)
+    search = Search("demo", LEVELS, 4, sequential=True)
     with pytest.raises(OntogenyError, match="block 2 starts from what block 1 found, of which 0 of 4"):
         run_iteration(Objective(), tmp_path, search, 2, 1)
     with pytest.raises(OntogenyError, match="needs the records of iterations 1 to 2"):
@@ -433,7 +419,7 @@ def test_tables_hold_what_the_records_hold(study):
 
 def test_principles_find_the_effect_that_is_there_and_no_other():
     """Pairs with a constructed effect of one setting: established; of the others: not."""
-    from ontogeny.connectome.space import FIRST_SETTINGS
+    from ontogeny.connectome.search.space import FIRST_SETTINGS
 
     search = Search("demo", (0.5,), 60)
     rng = np.random.default_rng(0)

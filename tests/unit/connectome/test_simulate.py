@@ -1,12 +1,10 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
 from ontogeny.connectome import activity_report, simulate_activity
+from ontogeny.connectome.settings import ActivitySettings
 from ontogeny.connectome.simulate import (
     Activity,
-    ActivitySettings,
     as_activity,
     check_activity,
     components,
@@ -104,15 +102,15 @@ def test_own_matrix_from_csv_npy_npz(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"connectivity_filling_factor": 0}, "connectivity_filling_factor is 0: it must lie in (0, 1]"),
+        ({"connectivity_filling_factor": 0}, "connectivity_filling_factor is 0; it should be greater than 0"),
         ({"connectivity_filling_factor": 1.5}, "connectivity_filling_factor"),
         ({"conectivity_filling_factor": 0.5}, "did you mean 'connectivity_filling_factor'"),
         ({"connectivity_type": "lorenz"}, "did you mean 'lorentz'"),
-        ({"n_neurons": 2.5}, "n_neurons is 2.5: it must be a whole number"),
-        ({"params": [[1, 2]]}, "params must be a list of [g, s, c]"),
+        ({"n_neurons": 2.5}, "n_neurons is 2.5; it should be a valid integer"),
+        ({"params": [[1, 2]]}, "params.0 is [1, 2]; it should have at least 3 items"),
         ({"delta_t": 0}, "delta_t"),
-        ({"delta_t": 3.0, "n_frames": 300}, "blows up"),
-        ({"connectivity_type": "file"}, "connectivity_file names none"),
+        ({"delta_t": 1.0, "n_frames": 300, "params": [[10, 1, 100]]}, "blows up"),
+        ({"connectivity_type": "file"}, "connectivity_type: file and connectivity_file belong together"),
         ({"precision": "float16"}, "precision"),
     ],
 )
@@ -147,7 +145,7 @@ def test_given_arrays_are_checked():
         as_activity(u)
 
 
-def test_report_of_a_live_assembly():
+def test_report_of_a_live_population():
     activity = simulate_activity({"n_neurons": 80, "n_trajectories": 20, "n_frames": 400}, seed=0)
     report = activity_report(activity)
     assert report["oracle_R2"] > 0.9999
@@ -160,7 +158,14 @@ def test_report_of_a_live_assembly():
 
 def test_activity_that_dies_out_is_reported():
     activity = simulate_activity(
-        {"n_neurons": 20, "n_frames": 4000, "params": [[0.1, 0.1, 2.0]], "connectivity_type": "gaussian"}, seed=0
+        {
+            "n_neurons": 20,
+            "n_trajectories": 1,
+            "n_frames": 4000,
+            "params": [[0.1, 0.1, 2.0]],
+            "connectivity_type": "gaussian",
+        },
+        seed=0,
     )
     assert "dies out" in activity_report(activity)["verdict"]
     rest = Activity(u=np.zeros((1, 10, 4)), du=np.zeros((1, 10, 4)))
@@ -170,12 +175,14 @@ def test_activity_that_dies_out_is_reported():
 def test_lyapunov_exponent_of_a_linear_system_and_a_chaotic_one():
     # Without transfer the slowest direction decays at rate min(c); s = 0, W = 0.
     W = np.zeros((6, 6))
-    activity = simulate_activity({"n_frames": 600, "params": [[1.0, 0.0, 1.0]]}, W=W)
+    activity = simulate_activity({"n_trajectories": 1, "n_frames": 600, "params": [[1.0, 0.0, 1.0]]}, W=W)
     from ontogeny.connectome.simulate import lyapunov_exponent
 
     exponent, _ = lyapunov_exponent(activity)
     assert exponent == pytest.approx(np.log(1 - 0.01) / 0.01, rel=1e-6)
-    chaotic = simulate_activity({"n_neurons": 100, "n_frames": 4000, "connectivity_type": "gaussian"}, seed=0)
+    chaotic = simulate_activity(
+        {"n_neurons": 100, "n_trajectories": 1, "n_frames": 4000, "connectivity_type": "gaussian"}, seed=0
+    )
     exponent, error = lyapunov_exponent(chaotic)
     assert exponent > 3 * error
 
@@ -193,7 +200,7 @@ def test_measurement_noise_leaves_the_derivative_alone():
     noisy = simulate_activity(SMALL | {"measurement_noise": 0.1}, seed=0)
     np.testing.assert_array_equal(clean.du, noisy.du)
     assert 0.08 < (noisy.u - clean.u).std() < 0.12
-    assert dataclasses.asdict(ActivitySettings())["delta_t"] == 0.01
+    assert ActivitySettings().delta_t == 0.01
 
 
 @pytest.mark.parametrize(
@@ -204,7 +211,7 @@ def test_measurement_noise_leaves_the_derivative_alone():
     ],
     ids=str,
 )
-def test_an_assembly_without_life_or_wiring_is_refused(settings, words):
+def test_a_population_without_life_or_wiring_is_refused(settings, words):
     with pytest.raises(OntogenyError) as caught:
         simulate_activity({"n_neurons": 20, "n_trajectories": 2, "n_frames": 20, **settings})
     assert all(word in str(caught.value) for word in words)

@@ -14,7 +14,7 @@ import torch
 from ontogeny.circuits.statistics import compare_conditions, condition_table, ensemble_history, seed_table
 from ontogeny.config import load_config, runs_of
 from ontogeny.connectome.recovery import METRICS, recovery_table
-from ontogeny.connectome.search_run import explore
+from ontogeny.connectome.search.run import explore
 from ontogeny.files import write_csv, write_json
 from ontogeny.judge import MechanismBench
 from ontogeny.jumps.report import find_jumps, write_jumps
@@ -109,8 +109,9 @@ def _make_connectome(results):
     explore(objective, folder / "search", blocks=(1.0, 0.1), n_iter_block=5)
     rng = np.random.default_rng(0)
     rows = [
-        {"arm": arm, "filling_factor": level, "classification": "CONVERGED", **dict.fromkeys(METRICS, rng.uniform())}
-        for arm in ("all", ATTACK) for level in (0.1, 0.75) for _ in range(2)
+        {"condition": name, "filling_factor": level, "classification": "CONVERGED",
+         **dict.fromkeys(METRICS, rng.uniform())}
+        for name in ("all", ATTACK) for level in (0.1, 0.75) for _ in range(2)
     ]  # fmt: skip
     write_csv(folder / "recovery.csv", recovery_table(pd.DataFrame(rows)))
 

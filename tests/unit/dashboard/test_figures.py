@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ontogeny.connectome.policy import ucb_scores
+from ontogeny.connectome.search.policy import ucb_scores
 from ontogeny.dashboard import data, figures
 from ontogeny.judge.figures import comparison_picture, layers_picture, neurons_picture, progress_picture
 

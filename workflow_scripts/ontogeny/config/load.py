@@ -39,8 +39,8 @@ Origins = dict[tuple[str, str], Swept]
 class Run:
     """One trajectory to be: a run of the configuration with one seed, or an ensemble with all of its seeds.
 
-    An arm of a connectome study is a run for every level and seed, `arm-c75/s0`; `level` is its filling factor. An arm
-    with data of its own has no levels.
+    A condition of a connectome study is a run for every level and seed, `condition-c75/s0`; `level` is its filling
+    factor. A condition with data of its own has no levels.
 
     `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` where there are several seeds), `key`
     its key in the configuration, `kind` that of its study. An ensemble's `seed` is None. `swept` says which sweep made

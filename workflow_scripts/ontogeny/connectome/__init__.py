@@ -1,4 +1,4 @@
-"""Connectomes: simulated assemblies, their wiring recovered from activity, and the search for good settings.
+"""Connectomes: simulated populations, their wiring recovered from activity, and the search for good settings.
 
     activity = simulate_activity({"n_neurons": 300, "n_trajectories": 100, "n_frames": 1000}, seed=0)
     result = fit_connectome(activity, settings={"n_steps": 300}, seed=0)

@@ -1,14 +1,20 @@
 from .diagnose import diagnose_scatter
-from .fit import Fit, FitSettings, fit_connectome, recommended_settings
+from .fit import Fit, fit_connectome, resolved_settings
 from .learning import learning_table
-from .logbook import principles, read_memory, write_logbook
 from .metrics import recovery_metrics
-from .policy import Guideline, Proposal, Record, Rules, Setting, classify, propose, ucb_scores, valid_prefix
 from .recorded import read_activity
-from .search import Search, compare_policies, read_records, run_iteration
-from .search_run import explore
-from .simulate import Activity, ActivitySettings, activity_report, as_activity, simulate_activity
-from .space import FIRST_SETTINGS, SPACE, STUDY_FIRST, STUDY_SPACE
+from .search.comparison import compare_policies
+from .search.declaration import Search
+from .search.logbook import write_logbook
+from .search.memory import read_memory
+from .search.policy import Proposal, propose, ucb_scores, valid_prefix
+from .search.records import Record, classify, read_records
+from .search.rules import Guideline, Rules
+from .search.run import explore, run_iteration
+from .search.space import FIRST_SETTINGS, SPACE, STUDY_FIRST, STUDY_SPACE, Setting
+from .search.tables import principles
+from .settings import ActivitySettings, FitSettings
+from .simulate import Activity, activity_report, as_activity, simulate_activity
 from .symbolic import symbolic_form, symbolic_functions
 
 __all__ = [
@@ -39,8 +45,8 @@ __all__ = [
     "read_activity",
     "read_memory",
     "read_records",
-    "recommended_settings",
     "recovery_metrics",
+    "resolved_settings",
     "run_iteration",
     "simulate_activity",
     "symbolic_form",

@@ -1,4 +1,4 @@
-"""Figures of simulated assemblies and of what was recovered from them."""
+"""Figures of simulated populations and of what was recovered from them."""
 
 from __future__ import annotations
 
@@ -307,22 +307,25 @@ def recovery_interval(values: Sequence[float]) -> tuple[float, float, float]:
 def plot_recovery(
     table: pd.DataFrame, metrics: Sequence[str] = ("connectivity_R2", "cluster_accuracy")
 ) -> tuple[Figure, pd.DataFrame]:
-    """Metrics against the filling factor, one line an arm, with points a seed and 95% t intervals over seeds.
+    """Metrics against the filling factor, one line per condition, with points per seed and 95% t intervals over seeds.
 
-    `table` has columns filling_factor (empty for recorded activity), arm, seed and the metrics (empty if not known).
+    `table` has columns filling_factor (empty for recorded activity), condition, seed and the metrics (empty if not
+    known).
     """
-    for column in ("filling_factor", "arm", *metrics):
+    for column in ("filling_factor", "condition", *metrics):
         if column not in table:
             raise OntogenyError(f"the recovery table lacks the column {column}")
-    arms = colour_map(table["arm"])
+    conditions = colour_map(table["condition"])
     table = table.assign(filling_factor=pd.to_numeric(table["filling_factor"]).fillna(_AS_RECORDED))
     levels = sorted(table["filling_factor"].unique())
     place = {level: k for k, level in enumerate(levels)}
     fig, axes = figure(1, len(metrics), width=3.6 * len(metrics), height=3.2, squeeze=False, sharey=True)
     rows = []
     for ax, metric in zip(axes[0], metrics):
-        for shift, (arm, colour) in zip(np.linspace(-0.12, 0.12, len(arms)) if len(arms) > 1 else [0.0], arms.items()):
-            part = table[table["arm"] == arm]
+        for shift, (condition, colour) in zip(
+            np.linspace(-0.12, 0.12, len(conditions)) if len(conditions) > 1 else [0.0], conditions.items()
+        ):
+            part = table[table["condition"] == condition]
             means = []
             for level in levels:
                 values = pd.to_numeric(part.loc[part["filling_factor"] == level, metric], errors="coerce").dropna()
@@ -337,7 +340,7 @@ def plot_recovery(
                 rows.append(
                     {
                         "metric": metric,
-                        "arm": arm,
+                        "condition": condition,
                         "filling_factor": level,
                         "mean": mean,
                         "low": low,
@@ -345,7 +348,7 @@ def plot_recovery(
                         "seeds": len(values),
                     }
                 )
-            ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=arm)
+            ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=condition)
         ax.axhline(0.9, color=MUTED, linewidth=0.8, linestyle=":")
         ax.set_xticks(
             range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]
@@ -355,16 +358,16 @@ def plot_recovery(
         ax.set_xlabel("connectivity")
         ax.set_title({"connectivity_R2": "Connectivity R²", "cluster_accuracy": "Cell types"}.get(metric, metric))
     axes[0][0].set_ylabel("recovery")
-    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(arms)))
-    columns = ["metric", "arm", "filling_factor", "mean", "low", "high", "seeds"]
+    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(conditions)))
+    columns = ["metric", "condition", "filling_factor", "mean", "low", "high", "seeds"]
     return fig, pd.DataFrame(rows, columns=columns).replace({"filling_factor": {_AS_RECORDED: np.nan}})
 
 
 def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """How fits took shape: recovery of W, types told from the embeddings, and the shape of both, over the training.
 
-    `table` has the columns of `ontogeny.connectome.learning_table`, and `run` and `arm`. One line a run, one colour an
-    arm; bands are 95% bootstrap intervals over neurons.
+    `table` has the columns of `ontogeny.connectome.learning_table`, and `run` and `condition`. One line per run, one
+    colour per condition; bands are 95% bootstrap intervals over neurons.
     """
     panels = {
         "connectivity_R2": "Connectivity R²",
@@ -372,12 +375,12 @@ def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         "W_share": "W: variance in 10 components",
         "embedding_PC1": "Embeddings: spread along PC1",
     }
-    colours = colour_map(table["arm"])
+    colours = colour_map(table["condition"])
     fig, axes = figure(2, 2, width=7.2, height=5.2, sharex=True)
     for ax, (column, title), letter in zip(axes.flat, panels.items(), "abcd"):
         for _, part in table.groupby("run", sort=False):
             values = pd.to_numeric(part[column], errors="coerce")
-            colour = colours[part["arm"].iloc[0]]
+            colour = colours[part["condition"].iloc[0]]
             ax.plot(part["share"], values, color=colour, linewidth=1.1, marker=".", markersize=3, alpha=0.85)
             if column == "type_ARI":
                 low, high = (pd.to_numeric(part[f"type_ARI_{end}"], errors="coerce") for end in ("low", "high"))
@@ -387,7 +390,7 @@ def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     for ax in axes[1]:
         ax.set_xlabel("share of the training, before refinement")
     axes[0][0].set_ylim(-0.05, 1.05)
-    handles = [axes[0][0].plot([], [], color=colour, label=arm)[0] for arm, colour in colours.items()]
+    handles = [axes[0][0].plot([], [], color=colour, label=condition)[0] for condition, colour in colours.items()]
     fig.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
     return fig, table
 

@@ -4,7 +4,7 @@ The network is that of Allier et al. (arXiv 2602.13325),
 
     du_i/dt = phi(u_i, a_i) + sum_j W_ij psi(u_j)                                                          (1)
 
-with a learnable matrix W (zero diagonal), one embedding a_i a neuron, and two small networks psi and phi. psi sees
+with a learnable matrix W (zero diagonal), one embedding a_i per neuron, and two small networks psi and phi. psi sees
 the sender alone, so all messages of a batch of frames are one matrix product. psi and phi are evaluated on a grid of
 points and interpolated linearly; the grid is shifted at random in every step, so that no kink stays in one place and
 the cost of the small networks does not grow with the batch.
@@ -27,98 +27,12 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.connectome.outcome import Outcome
-from ontogeny.connectome.simulate import Activity, as_activity, check_activity, require, settings_from
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.connectome.settings import FitSettings
+from ontogeny.connectome.simulate import Activity, as_activity, check_activity
+from ontogeny.errors import OntogenyError
+from ontogeny.settings import complete
 
-OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
-SCHEDULES = ("constant", "cosine", "linear", "step")
-L1_MODES = ("fixed", "annealed", "adaptive")
-W_INITS = ("zeros", "scaled", "normal")
-EDGES = ("all", "transposed", "true")
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """Settings of a fit. Names shared with the published study mean what they mean there.
-
-    Length: `n_steps` optimiser steps of `batch_size` frames, times `data_augmentation_loop` / 100.
-    Rates: `learning_rate_W_start`, `learning_rate_start` (psi and phi), `learning_rate_embedding_start`, changed over
-    the steps by `schedule`: "constant", "cosine" and "linear" (both to `final_rate` of the start), "step" (a tenth
-    from 60% and again from 85% on). `optimizer`; `gradient_clip` bounds the norm of the whole gradient (0: off).
-    Sparsity: the loss has `coeff_W_L1` * mean|W| * rms(psi). `l1_mode`: "fixed"; "annealed" (grows from 0 over the
-    first half); "adaptive" (multiplied by how much of W looks empty at present, see `emptiness`).
-    Start of W: `W_init` "zeros", "scaled" (`W_init_scale` * N(0, 1) / sqrt(N)) or "normal" (N(0, 1)).
-    `alternating_steps` k > 0 trains W alone for k steps, then everything else for k steps, and so on.
-    `masked_share` of the neurons, drawn anew each step, is left out of the loss.
-    `n_trajectories` uses only the first so many trajectories (0: all).
-    `edges`: which W_ij may be learned: "all"; "true" (where the true W is not zero); "transposed" (where the true W_ji
-    is not zero: an edge list read the wrong way round, as happens to a (post, pre) list in a layer that takes
-    (source, target); without effect on a full matrix).
-    Networks: `hidden_dim`, `n_layers` linear layers, `activation`, `embedding_dim`; `coeff_phi_zero` weighs phi(0)^2.
-    `refine` follows the training by Gauss-Newton steps in float64 (see `ontogeny.connectome.refine`).
-    Records: `n_snapshots` copies of W and the embedding, loss every `log_every` steps, `checkpoint_every` steps.
-    """
-
-    n_steps: int = 750
-    batch_size: int = 256
-    data_augmentation_loop: int = 100
-    learning_rate_W_start: float = 3e-3
-    learning_rate_start: float = 2e-3
-    learning_rate_embedding_start: float = 5e-3
-    schedule: str = "cosine"
-    final_rate: float = 0.02
-    optimizer: str = "adam"
-    gradient_clip: float = 0.0
-    coeff_W_L1: float = 0.0
-    l1_mode: str = "fixed"
-    W_init: str = "zeros"
-    W_init_scale: float = 0.1
-    alternating_steps: int = 0
-    masked_share: float = 0.0
-    n_trajectories: int = 0
-    edges: str = "all"
-    hidden_dim: int = 64
-    n_layers: int = 3
-    activation: str = "relu"
-    embedding_dim: int = 2
-    coeff_phi_zero: float = 1.0
-    grid_psi: int = 256
-    grid_phi: int = 32
-    refine: bool = True
-    n_snapshots: int = 12
-    log_every: int = 10
-    checkpoint_every: int = 250
-
-
-def fit_settings(settings: FitSettings | Mapping[str, Any] | None) -> FitSettings:
-    """`settings` completed and checked. Raises OntogenyError on an unknown name or a value out of range."""
-    settings = settings_from(FitSettings, settings, "fit")
-    for key in ("n_steps", "batch_size", "data_augmentation_loop", "hidden_dim", "n_layers", "embedding_dim"):
-        require("fit", key, getattr(settings, key), 1)
-    for key in ("log_every", "checkpoint_every"):
-        require("fit", key, getattr(settings, key), 1)
-    for key in ("grid_psi", "grid_phi"):
-        require("fit", key, getattr(settings, key), 8)
-    for key in ("learning_rate_W_start", "learning_rate_start", "learning_rate_embedding_start"):
-        require("fit", key, getattr(settings, key), 0, 1, open_below=True)
-    for key in ("gradient_clip", "coeff_W_L1", "W_init_scale", "coeff_phi_zero", "alternating_steps", "n_trajectories"):
-        require("fit", key, getattr(settings, key), 0)
-    require("fit", "n_snapshots", settings.n_snapshots, 0)
-    require("fit", "final_rate", settings.final_rate, 0, 1)
-    require("fit", "masked_share", settings.masked_share, 0, 0.99)
-    choices = (
-        ("optimizer", OPTIMIZERS),
-        ("schedule", SCHEDULES),
-        ("l1_mode", L1_MODES),
-        ("W_init", W_INITS),
-        ("edges", EDGES),
-        ("activation", tuple(ACTIVATIONS)),
-    )
-    for key, known in choices:
-        if getattr(settings, key) not in known:
-            raise unknown(key, getattr(settings, key), known)
-    return settings
 
 
 class _Interpolation(torch.autograd.Function):
@@ -296,15 +210,22 @@ def emptiness(W: Tensor | np.ndarray) -> float:
     return min(max((0.12 - participation) / 0.08, 0.0), 1.0)
 
 
-def recommended_settings(n_neurons: int, filling_factor: float) -> dict[str, Any]:
-    """Settings that served for so many neurons and so full a matrix, without refinement.
+def total_steps(settings: FitSettings) -> int:
+    """Optimisation steps of a fit."""
+    return max(1, round(settings.n_steps * settings.data_augmentation_loop / 100))
+
+
+def resolved_settings(settings: FitSettings, n_neurons: int, filling_factor: float) -> FitSettings:
+    """`settings` with each value "recommended" replaced by what serves so many neurons and so full a matrix.
 
     L1 helps where W is sparse, the more the larger it is, and costs precision where W is full.
     """
     l1 = 0.0
     if filling_factor <= 0.15:
         l1 = 0.3 if n_neurons < 200 else 1.0 if n_neurons < 600 else 3.0 if filling_factor > 0.07 else 10.0
-    return {"coeff_W_L1": l1, "learning_rate_W_start": 5e-3 if n_neurons < 200 else 3e-3}
+    served = {"coeff_W_L1": l1, "learning_rate_W_start": 5e-3 if n_neurons < 200 else 3e-3}
+    chosen = {key: value for key, value in served.items() if getattr(settings, key) == "recommended"}
+    return settings.model_copy(update=chosen)
 
 
 def edge_mask(activity: Activity, edges: str | np.ndarray) -> np.ndarray:
@@ -315,8 +236,6 @@ def edge_mask(activity: Activity, edges: str | np.ndarray) -> np.ndarray:
         if edges.shape != mask.shape:
             raise OntogenyError(f"edges has shape {edges.shape}: ({n}, {n}) is wanted")
         return mask & (edges != 0)
-    if edges not in EDGES:
-        raise unknown("edges", edges, EDGES)
     if edges == "all":
         return mask
     if activity.W is None:
@@ -411,10 +330,12 @@ def fit_connectome(
     """
     import time
 
-    settings = fit_settings(settings)
+    settings = complete(FitSettings, settings, "fit")
     if isinstance(edges, str):
-        settings = fit_settings(dataclasses.replace(settings, edges=edges))
+        settings = complete(FitSettings, {**settings.model_dump(), "edges": edges}, "fit")
     activity = as_activity(activity, derivative)
+    level = activity.settings.get("connectivity_filling_factor", 1.0)
+    settings = resolved_settings(settings, activity.n_neurons, level)
     if settings.n_trajectories > activity.u.shape[0]:
         raise OntogenyError(
             f"fit setting n_trajectories is {settings.n_trajectories}, but the activity has {activity.u.shape[0]}"
@@ -457,7 +378,7 @@ def fit_connectome(
     ).to(device)
     optimizer = _optimizer(network, settings)
     rates = [group["lr"] for group in optimizer.param_groups]
-    total = max(1, round(settings.n_steps * settings.data_augmentation_loop / 100))
+    total = total_steps(settings)
     kept = sorted(
         {round(k * total / settings.n_snapshots) for k in range(settings.n_snapshots + 1)}
         if settings.n_snapshots
@@ -569,7 +490,7 @@ def fit_connectome(
     return Fit(
         history=history,
         snapshots=stacked,
-        settings=dataclasses.asdict(settings),
+        settings=settings.model_dump(),
         seed=seed,
         network_W=_gauged(network, u)[0],
         validation=validation,

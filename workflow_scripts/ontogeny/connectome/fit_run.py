@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ontogeny.connectome.fit import Fit, fit_connectome, fit_settings, recommended_settings
+from ontogeny.connectome.fit import Fit, fit_connectome, total_steps
 from ontogeny.connectome.metrics import connectivity_r2
+from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.store import load_activity, read_arrays, save_fit, write_arrays
 from ontogeny.errors import OntogenyError
@@ -24,6 +23,7 @@ from ontogeny.phase1.record import RUN_LEVEL
 from ontogeny.phase1.write import write_phase1
 from ontogeny.progress import Progress
 from ontogeny.provenance import revision, versions
+from ontogeny.settings import complete
 from ontogeny.tracking.estimators import choose_metrics, measure_singular_values
 
 logger = logging.getLogger("ontogeny")
@@ -31,16 +31,6 @@ logger = logging.getLogger("ontogeny")
 RUN_FORMAT = "ontogeny-connectome-run/1"
 RESUME_FORMAT = "ontogeny-connectome-resume/1"
 METRICS = ("stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_ratio")
-
-
-def completed_settings(settings: Mapping[str, Any], n_neurons: int, filling_factor: float) -> dict[str, Any]:
-    """`settings` of a fit with every value "recommended" replaced by what serves (see `recommended_settings`).
-
-    What is not given has the default of `FitSettings`. Raises OntogenyError as `fit_settings` does.
-    """
-    served = recommended_settings(n_neurons, filling_factor)
-    given = {key: served[key] if value == "recommended" else value for key, value in settings.items()}
-    return dataclasses.asdict(fit_settings(given))
 
 
 def choose_device() -> str:
@@ -61,12 +51,10 @@ def fit_connectome_run(
     """
     folder = Path(folder)
     activity = load_activity(activity_path)
-    level = identity["simulation"]["connectivity_filling_factor"] if "simulation" in identity else 1.0
-    settings = completed_settings(identity["fit"], activity.n_neurons, level)
+    settings = complete(FitSettings, identity["fit"], "fit")
     state = folder / ".resume" / "fit.safetensors"
     mark = {"format": RESUME_FORMAT, "identity": identity_hash(identity)}
-    steps = max(1, round(settings["n_steps"] * settings["data_augmentation_loop"] / 100))
-    progress = Progress(steps, f"fit {run}")
+    progress = Progress(total_steps(settings), f"fit {run}")
     with disk_errors(folder):
         state.parent.mkdir(parents=True, exist_ok=True)
     device = choose_device()
@@ -92,7 +80,7 @@ def fit_connectome_run(
             "run": run,
             "identity": identity_hash(identity),
             "settings": identity,
-            "fit": settings,
+            "fit": fit.settings,
             "device": device,
             "outcome": {
                 **_recovered(fit.W, activity),
@@ -141,4 +129,4 @@ def phase1_of_fit(fit: Fit, activity: Activity, run: str) -> pd.DataFrame:
     return frame.assign(run=run)[["run", "layer", "step", "metric", "value"]]
 
 
-__all__ = ["choose_device", "completed_settings", "fit_connectome_run", "phase1_of_fit"]
+__all__ = ["choose_device", "fit_connectome_run", "phase1_of_fit"]

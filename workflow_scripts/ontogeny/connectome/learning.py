@@ -14,7 +14,7 @@ _COMPONENTS = 10
 
 
 def learning_table(result: Outcome, truth: Activity, seed: int = 0) -> pd.DataFrame:
-    """What the snapshots of a fit show, one row a step.
+    """What the snapshots of a fit show, one row per step.
 
     Columns: `step`; `share`, of the training; `loss`; `connectivity_R2`; `W_share`, of the variance of the rows of W
     that its ten leading principal components hold (one basis for all steps); `embedding_PC1`, `embedding_PC2`, the

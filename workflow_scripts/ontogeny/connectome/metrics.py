@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ontogeny.connectome.diagnose import diagnose_scatter
-from ontogeny.connectome.policy import classify
+from ontogeny.connectome.search.records import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
 from ontogeny.connectome.wiring import connectivity_r2, off_diagonal
 

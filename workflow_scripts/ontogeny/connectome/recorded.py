@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ontogeny.connectome.settings import DataSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
 from ontogeny.connectome.wiring import off_diagonal
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError
 from ontogeny.files import check_archive, read_errors, read_text
+from ontogeny.settings import complete
 
-DIFFERENCES = ("central", "forward")
 _FEWEST = 10
 
 
-def read_activity(
-    path: str | os.PathLike,
-    delta_t: float,
-    derivative: str | os.PathLike | None = None,
-    connectivity: str | os.PathLike | None = None,
-    types: str | os.PathLike | None = None,
-    difference: str = "central",
-) -> Activity:
-    """The activity in a CSV file (a frame a row, a neuron a column, with or without a header), npy or npz file.
+def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None = None, **settings: Any) -> Activity:
+    """The activity in a CSV file (one row per frame, one column per neuron, with or without a header), npy or npz file.
+
+    Takes `DataSettings` whole, or a file with the settings one by one (`delta_t`, `difference`, `connectivity_file`).
 
     Arrays have shape (frames, neurons) or (trajectories, frames, neurons); `delta_t` is the time between frames. An
     npz file holds `u` (or one array of any name) and may hold `du`, `W` and `types`; the other files, where given,
     hold the derivative (shaped as the activity), the true W (neurons x neurons, row = receiver) and the true types (one
-    name or number a neuron). A CSV file's first line is a header if it holds other than numbers, or counts 0, 1, 2, ...
+    name or number per neuron). The first line of a CSV file is a header if it is not numbers, or counts 0, 1, 2, ...
     Without a derivative it is estimated: "central" differences, error of order delta_t squared, lose the first and the
     last frame of every trajectory; "forward" differences lose the last, and are exact where every frame is an Euler
     step from the one before.
@@ -38,10 +35,14 @@ def read_activity(
     not fit, a value is not finite, a column counts the frames, there are fewer than 10 frames, W is the same
     everywhere, or the activity is at rest or blows up.
     """
-    if difference not in DIFFERENCES:
-        raise unknown("difference", difference, DIFFERENCES)
-    if not delta_t > 0:
-        raise OntogenyError(f"delta_t is {delta_t:g}: it must be positive")
+    if not isinstance(file, DataSettings):
+        given = {} if delta_t is None else {"delta_t": delta_t}
+        given |= {
+            key: value if isinstance(value, str) else os.fspath(value) for key, value in settings.items() if value
+        }
+        file = complete(DataSettings, {"file": os.fspath(file), **given}, "data")
+    path, delta_t, difference = file.file, file.delta_t, file.difference
+    derivative, connectivity, types = file.derivative_file, file.connectivity_file, file.types_file
     arrays = _arrays(path)
     u = _three(arrays.pop("u"), path)
     du = _arrays(derivative)["u"] if derivative is not None else arrays.get("du")
@@ -76,7 +77,7 @@ def read_activity(
             shape = " x ".join(map(str, W.shape))
             raise OntogenyError(
                 f"{connectivity or path}: W has shape {shape}: {neurons} x {neurons} finite numbers are wanted, "
-                "one row and column a neuron"
+                "one row and column per neuron"
             )
         np.fill_diagonal(W, 0)
         if np.ptp(off_diagonal(W, W)[0]) == 0:
@@ -180,4 +181,4 @@ def _finite(array: np.ndarray, path: str | os.PathLike) -> None:
         )
 
 
-__all__ = ["DIFFERENCES", "read_activity"]
+__all__ = ["read_activity"]

@@ -1,4 +1,4 @@
-"""Recovery across arms, levels and seeds, as tables."""
+"""Recovery across conditions, levels and seeds, as tables."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _KNOWN_BEFORE = ("oracle_R2", "lyapunov_exponent", "lyapunov_se", "components_90
 def recovery_by_run(
     runs: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, Any]], reports: Sequence[Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """One row a run: `runs` says which (run, arm, filling_factor, seed), `metrics` what was recovered, and `reports`
-    what the activity told beforehand (see `activity_report`)."""
+    """One row per run: `runs` says which (run, condition, filling_factor, seed), `metrics` what was recovered, and
+    `reports` what the activity told beforehand (see `activity_report`)."""
     rows = []
     for run, found, report in zip(runs, metrics, reports):
         before = {key: report[key] for key in _KNOWN_BEFORE}
@@ -38,13 +38,13 @@ def recovery_by_run(
 
 
 def recovery_table(by_run: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """One row an arm and filling factor: the mean of every metric with Student's interval over seeds, and how many
-    seeds converged. Intervals of a single seed are empty."""
+    """One row per condition and filling factor: the mean of every metric with Student's interval over seeds, and how
+    many seeds converged. Intervals of a single seed are empty."""
     from scipy import stats
 
     rows = []
-    for (arm, filling), part in by_run.groupby(["arm", "filling_factor"], sort=False, dropna=False):
-        row: dict[str, Any] = {"arm": arm, "filling_factor": filling, "seeds": len(part)}
+    for (condition, filling), part in by_run.groupby(["condition", "filling_factor"], sort=False, dropna=False):
+        row: dict[str, Any] = {"condition": condition, "filling_factor": filling, "seeds": len(part)}
         row["converged"] = int((part["classification"] == "CONVERGED").sum())
         for metric in METRICS:
             values = pd.to_numeric(part[metric], errors="coerce").dropna().to_numpy(float)

@@ -1,4 +1,4 @@
-"""What the pipeline draws of connectome studies: all figures of a run, arms side by side while they train, searches."""
+"""What the pipeline draws of connectome studies: figures of a run, conditions side by side, searches."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from ontogeny.connectome.figures import (
     plot_weights,
 )
 from ontogeny.connectome.metrics import connectivity_r2
-from ontogeny.connectome.policy import Record
+from ontogeny.connectome.search.records import Record
+from ontogeny.connectome.search.run import WEIGHTS_FORMAT
 from ontogeny.connectome.search_figures import plot_comparison
-from ontogeny.connectome.search_run import WEIGHTS_FORMAT
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.store import StoredFit, read_arrays
 from ontogeny.errors import OntogenyError
@@ -70,7 +70,7 @@ def in_the_gauge(fit: StoredFit) -> dict[str, np.ndarray]:
     return {**fit.snapshots, "W": fit.snapshots["W"] * (float((fit.network_W * last).sum()) / size if size else 1.0)}
 
 
-def animate_arms(
+def animate_conditions(
     fits: Sequence[StoredFit],
     truths: Sequence[np.ndarray],
     labels: Sequence[str],
@@ -170,4 +170,4 @@ def draw_comparisons(records: Sequence[Record], folder: str | os.PathLike) -> li
     return made
 
 
-__all__ = ["animate_arms", "draw_comparisons", "figures_of_run"]
+__all__ = ["animate_conditions", "draw_comparisons", "figures_of_run"]

@@ -16,9 +16,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ontogeny.connectome.logbook import config_text, iteration_table, mutation_text, observation_text, scatter_text
-from ontogeny.connectome.policy import CLUSTER_WEIGHT, OUTCOMES, R2_WEIGHT, Record, Setting, short, ucb_scores
-from ontogeny.connectome.search import PolicyComparison, Search
+from ontogeny.connectome.search.comparison import PolicyComparison
+from ontogeny.connectome.search.declaration import Search
+from ontogeny.connectome.search.policy import ucb_scores
+from ontogeny.connectome.search.records import CLUSTER_WEIGHT, OUTCOMES, R2_WEIGHT, Record
+from ontogeny.connectome.search.space import Setting, short
+from ontogeny.connectome.search.tables import iteration_table
+from ontogeny.connectome.search.text import config_text, mutation_text, observation_text, scatter_text
 from ontogeny.errors import OntogenyError
 from ontogeny.files import write_text
 from ontogeny.plotting.style import COLOURS, INK, MUTED, SEQUENTIAL, colour_map, figure, save_figure

@@ -1,4 +1,4 @@
-"""What `config.yaml` may say of studies of kind `connectome`."""
+"""Every setting of simulated populations, fits and searches: names, defaults, ranges and help, declared once."""
 
 from __future__ import annotations
 
@@ -22,22 +22,25 @@ def _distinct(levels: list[float]) -> list[float]:
 
 
 class SimulationSettings(Settings):
-    """The assembly whose activity is watched (model PDE_N2)."""
+    """The population of neurons whose activity is observed (model PDE_N2)."""
 
     n_neurons: Annotated[int, Field(ge=2, le=20_000)] = Field(300, description="Neurons.")
-    n_trajectories: Positive = Field(100, description="Trajectories, each from a random state of its own.")
-    n_frames: Annotated[int, Field(ge=2)] = Field(1000, description="Frames kept of every trajectory.")
-    warm_up_frames: int = Field(0, ge=0, description="Frames thrown away before those.")
+    n_trajectories: Positive = Field(100, description="Trajectories, each from its own random state.")
+    n_frames: Annotated[int, Field(ge=2)] = Field(1000, description="Frames kept of each trajectory.")
+    warm_up_frames: int = Field(0, ge=0, description="Frames discarded before those.")
     delta_t: float = Field(0.01, gt=0, le=1, description="Time between frames.")
     initial_scale: float = Field(5.0, ge=0, description="Standard deviation of the states at the start.")
     params: list[Annotated[list[float], Field(min_length=3, max_length=3)]] = Field(
         [[10.0, 1.0, 1.0], [10.0, 2.0, 1.0], [10.0, 1.0, 2.0], [10.0, 2.0, 2.0]],
         min_length=1,
-        description="Gain g, self-excitation s and leak c of every neuron type.",
+        description="Gain g, self-excitation s and leak c of each neuron type.",
     )
-    shuffle_types: bool = Field(True, description="Deal the types to neurons in random order.")
+    shuffle_types: bool = Field(True, description="Assign the types to neurons in random order.")
     connectivity_type: Literal["lorentz", "gaussian", "low_rank", "file"] = Field(
-        "lorentz", description="How weights are drawn; `file` reads them."
+        "lorentz",
+        description="How weights are drawn: `lorentz` is a standard Cauchy draw, values beyond 25 set to 0, divided by "
+        "a power of N (0.7; 0.675 from 2,000 and 0.67 from 4,000 neurons on); `gaussian` has standard deviation "
+        "1/sqrt(N); `low_rank` is a product of Gaussian factors; `file` reads them.",
     )
     connectivity_rank: Positive = Field(20, description="Rank of low-rank connectivity.")
     connectivity_file: str | None = Field(None, description="CSV, npy or npz file with one square matrix.")
@@ -49,9 +52,9 @@ class SimulationSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _without_level(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "connectivity_filling_factor" in data:
+        if cls is SimulationSettings and isinstance(data, dict) and "connectivity_filling_factor" in data:
             level = data["connectivity_filling_factor"]
-            raise ValueError(f"connectivity_filling_factor is told by levels; beside simulation, say levels: [{level}]")
+            raise ValueError(f"connectivity_filling_factor is set by levels; beside simulation, say levels: [{level}]")
         return data
 
     @model_validator(mode="after")
@@ -67,11 +70,21 @@ class SimulationSettings(Settings):
         return self
 
 
+class ActivitySettings(SimulationSettings):
+    """A simulation as the library takes it: at one level of connectivity."""
+
+    connectivity_filling_factor: Level = Field(1.0, description="Share of the weights that are kept; the others are 0.")
+    precision: Literal["float32", "float64"] = Field(
+        "float32", description="Type in which activity is stored; the right-hand side is always evaluated in float64."
+    )
+
+
 class DataSettings(Settings):
-    """Activity of your own, in place of a simulation."""
+    """Recorded activity, in place of a simulation."""
 
     file: str = Field(
-        description="CSV (a frame a row, a neuron a column), npy, or npz with `u` and, if known, `du`, `W`, `types`."
+        description="CSV (one row per frame, one column per neuron), npy, or npz with `u` and, if known, `du`, `W`, "
+        "`types`."
     )
     delta_t: float = Field(gt=0, description="Time between frames.")
     difference: Literal["central", "forward"] = Field(
@@ -86,31 +99,39 @@ class FitSettings(Settings):
     """How wiring, types and functions are recovered from the activity."""
 
     n_steps: Positive = Field(750, description="Optimisation steps, for a data_augmentation_loop of 100.")
-    batch_size: Positive = Field(256, description="Frames a step.")
+    batch_size: Positive = Field(256, description="Frames per step.")
     data_augmentation_loop: Positive = Field(100, description="Passes; the steps are n_steps times this over 100.")
     learning_rate_W_start: Annotated[float, Field(gt=0, le=1)] | Literal["recommended"] = Field(
-        "recommended", description="Learning rate of W; `recommended` is what serves for the number of neurons."
+        "recommended", description="Learning rate of W; `recommended` depends on the number of neurons."
     )
     learning_rate_start: float = Field(2e-3, gt=0, le=1, description="Learning rate of the functions phi and psi.")
     learning_rate_embedding_start: float = Field(5e-3, gt=0, le=1, description="Learning rate of the embeddings.")
-    schedule: Literal["constant", "cosine", "linear", "step"] = Field("cosine", description="Rates over the steps.")
+    schedule: Literal["constant", "cosine", "linear", "step"] = Field(
+        "cosine",
+        description="Rates over the steps: `cosine` and `linear` end at final_rate, `step` drops to a tenth at 60% "
+        "and again at 85%.",
+    )
     final_rate: float = Field(0.02, ge=0, le=1, description="Share of the rates left at the end (cosine, linear).")
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field("adam", description="Optimiser.")
     gradient_clip: float = Field(0.0, ge=0, description="Largest norm of the gradient; 0 is off.")
     coeff_W_L1: Annotated[float, Field(ge=0)] | Literal["recommended"] = Field(
         "recommended",
-        description="Weight of mean |W| in the loss; `recommended` is what serves for the size and the level.",
+        description="Weight of mean |W| times the size of psi in the loss; `recommended` depends on size and level.",
     )
     l1_mode: Literal["fixed", "annealed", "adaptive"] = Field(
-        "fixed", description="L1 as given, growing over the first half, or following how empty W looks."
+        "fixed", description="L1 as given, growing over the first half, or scaled by how empty W looks."
     )
     W_init: Literal["zeros", "scaled", "normal"] = Field(
         "zeros", description="Start of W: 0, W_init_scale N(0, 1) / sqrt(N), or N(0, 1)."
     )
     W_init_scale: float = Field(0.1, ge=0, description="Scale of a `scaled` start.")
-    alternating_steps: int = Field(0, ge=0, description="Train W, then all else, in turns this long; 0 is off.")
-    masked_share: float = Field(0.0, ge=0, le=0.99, description="Share of neurons left out of the loss at every step.")
-    n_trajectories: int = Field(0, ge=0, description="Use only the first so many trajectories; 0 is all.")
+    alternating_steps: int = Field(
+        0, ge=0, description="Train W, then everything else, in turns of this many steps; 0 is off."
+    )
+    masked_share: float = Field(
+        0.0, ge=0, le=0.99, description="Share of neurons, drawn anew at each step, left out of the loss."
+    )
+    n_trajectories: int = Field(0, ge=0, description="Use only the first trajectories, this many; 0 is all.")
     edges: Literal["all", "true", "transposed"] = Field(
         "all",
         description="Weights that may be learned: all; those of the true W; those of its transpose, an edge list "
@@ -130,12 +151,13 @@ class FitSettings(Settings):
 
 
 class ConnectomeRunSettings(Settings):
-    """One arm of the study: an assembly and a way to recover it, at every level and seed."""
+    """One condition of the study: a population and a way to recover it, at every level and seed."""
 
     simulation: SimulationSettings = Field(default_factory=SimulationSettings)
     data: DataSettings | None = Field(
         None,
-        description="Recorded activity; `simulation` and `levels` then do not count, and the run has the arm's name.",
+        description="Recorded activity; `simulation` and `levels` are then ignored, and the run is named as the "
+        "condition.",
     )
     fit: FitSettings = Field(default_factory=FitSettings)
     levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
@@ -159,8 +181,8 @@ class SearchSettings(Settings):
     """A search over training settings, block by block. `simulation` and `fit` start from the study's defaults."""
 
     levels: list[Level] = Field(LEVELS, min_length=1, description="Filling factor of every block, in order.")
-    n_iter_block: Positive = Field(6, description="Iterations a block.")
-    policy: Policy = Field("ucb", description="Who proposes: the UCB tree, random search, or TPE.")
+    n_iter_block: Positive = Field(6, description="Iterations per block.")
+    policy: Policy = Field("ucb", description="What proposes settings: the UCB tree, random search, or TPE.")
     ucb_c: float = Field(
         1.414, ge=0, description="Exploration constant; 1.414, the published one, is nearly breadth-first."
     )
@@ -185,12 +207,12 @@ class SearchSettings(Settings):
 
 
 class ConnectomeStudy(StudySettings):
-    """Simulated neural assemblies whose wiring, cell types and functions are recovered from activity."""
+    """Populations of neurons whose wiring, cell types and functions are recovered from activity."""
 
     kind: Literal["connectome"] = "connectome"
     sweep: StudySweep = None
     runs: dict[Name, ConnectomeRunSettings] = Field(
-        min_length=1, description="The arms, by name. Names are unique over all studies."
+        min_length=1, description="The conditions, by name. Names are unique over all studies."
     )
     search: SearchSettings | None = Field(None, description="A search over training settings; none, if not given.")
 

@@ -1,4 +1,4 @@
-"""Neural assemblies with known wiring: simulation, and what their activity can tell before anything is trained.
+"""Populations of neurons with known wiring: simulation, and what their activity tells before anything is trained.
 
 The state of neuron i follows (model PDE_N2 of Allier et al., arXiv 2602.13325)
 
@@ -14,60 +14,25 @@ import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ontogeny.connectome.settings import ActivitySettings
 from ontogeny.connectome.wiring import connectivity_r2
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError
 from ontogeny.files import check_archive
+from ontogeny.settings import complete
 
-CONNECTIVITY_TYPES = ("lorentz", "gaussian", "low_rank", "file")
-DEFAULT_PARAMS = ((10.0, 1.0, 1.0), (10.0, 2.0, 1.0), (10.0, 1.0, 2.0), (10.0, 2.0, 2.0))
 _LARGEST = 1e6
 _AT_REST = 1e-3
 
 
 @dataclass(frozen=True)
-class ActivitySettings:
-    """Settings of a simulation.
-
-    `params` holds one (g, s, c) a type; neurons are dealt to types evenly and, with `shuffle_types`, in random order.
-    `connectivity_type`: "lorentz" is a standard Cauchy draw, values beyond 25 set to 0, divided by N**0.7; "gaussian"
-    has standard deviation 1/sqrt(N); "low_rank" is a product of Gaussian N x r and r x N factors over sqrt(r N);
-    "file" reads `connectivity_file` (CSV, npy or npz holding one square matrix). Each entry is then kept with
-    probability `connectivity_filling_factor`; the diagonal is 0.
-    Trajectories start from `initial_scale` * N(0, 1); `warm_up_frames` are integrated (forward Euler, step `delta_t`)
-    and thrown away. `noise_level` is the standard deviation of the noise added to the state at every step,
-    `measurement_noise` that added to the stored state. Neuron i gets the known input
-    `input_amplitude` * cos(2 pi (`input_frequency` t + phase_i)). `precision` is the type in which u and du are
-    stored; the right-hand side is always evaluated in float64, at the stored state.
-    """
-
-    n_neurons: int = 300
-    n_trajectories: int = 1
-    n_frames: int = 10_000
-    warm_up_frames: int = 0
-    delta_t: float = 0.01
-    initial_scale: float = 5.0
-    params: Sequence[Sequence[float]] = DEFAULT_PARAMS
-    shuffle_types: bool = True
-    connectivity_type: str = "lorentz"
-    connectivity_filling_factor: float = 1.0
-    connectivity_rank: int = 20
-    connectivity_file: str | None = None
-    noise_level: float = 0.0
-    measurement_noise: float = 0.0
-    input_amplitude: float = 0.0
-    input_frequency: float = 1.0
-    precision: str = "float32"
-
-
-@dataclass(frozen=True)
 class Activity:
-    """Activity of an assembly, with the truth behind it where that is known.
+    """Activity of a population, with the truth behind it where that is known.
 
     `u` and `du` have shape (trajectories, frames, neurons): state, and its time derivative at that state (1 / unit of
     `delta_t`). `input` has shape (frames, neurons), or is None. `W` is (neurons, neurons), row = receiver; `types` is
@@ -104,72 +69,6 @@ class Activity:
         W itself, where the parameters are not known.
         """
         return self.W if self.params is None else self.params[self.types, 0][:, None] * self.W
-
-
-def settings_from(kind: type, given: Any, what: str) -> Any:
-    """`given` (None, a dict, or an instance of `kind`) as an instance of the dataclass `kind`; unknown keys refused."""
-    if isinstance(given, kind):
-        return given
-    if given is None:
-        return kind()
-    if not isinstance(given, Mapping):
-        raise OntogenyError(f"{what} settings must be a mapping of names to values, not {type(given).__name__}")
-    known = [f.name for f in fields(kind)]
-    for key in given:
-        if key not in known:
-            raise unknown(f"{what} setting", key, known)
-    defaults = {f.name: f.default for f in fields(kind) if f.default is not dataclasses.MISSING}
-    values = {}
-    for key, value in given.items():
-        default = defaults.get(key)
-        number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-        if isinstance(default, bool):
-            if not isinstance(value, bool):
-                raise OntogenyError(f"{what} setting {key} is {value!r}: it must be true or false")
-        elif isinstance(default, int):
-            if not number or float(value) != int(value):
-                raise OntogenyError(f"{what} setting {key} is {value!r}: it must be a whole number")
-            value = int(value)
-        elif isinstance(default, float):
-            if not number or not math.isfinite(value):
-                raise OntogenyError(f"{what} setting {key} is {value!r}: it must be a finite number")
-            value = float(value)
-        values[key] = value
-    return kind(**values)
-
-
-def require(what: str, key: str, value: float, least: float, most: float = math.inf, open_below: bool = False) -> None:
-    """Raise OntogenyError unless `least` <= `value` <= `most` (`least` itself excluded if `open_below`)."""
-    if not (least < value if open_below else least <= value) or not value <= most:
-        bracket = "(" if open_below else "["
-        end = "infinity)" if math.isinf(most) else f"{most:g}]"
-        raise OntogenyError(f"{what} setting {key} is {value:g}: it must lie in {bracket}{least:g}, {end}")
-
-
-def _check(settings: ActivitySettings) -> np.ndarray:
-    for key, least in (("n_neurons", 2), ("n_trajectories", 1), ("n_frames", 2), ("warm_up_frames", 0)):
-        require("simulation", key, getattr(settings, key), least)
-    require("simulation", "connectivity_filling_factor", settings.connectivity_filling_factor, 0, 1, open_below=True)
-    require("simulation", "delta_t", settings.delta_t, 0, open_below=True)
-    for key in ("initial_scale", "noise_level", "measurement_noise", "input_amplitude", "input_frequency"):
-        require("simulation", key, getattr(settings, key), 0)
-    if settings.connectivity_type not in CONNECTIVITY_TYPES:
-        raise unknown("connectivity_type", settings.connectivity_type, CONNECTIVITY_TYPES)
-    if settings.precision not in ("float32", "float64"):
-        raise unknown("precision", settings.precision, ("float32", "float64"))
-    if settings.connectivity_type == "low_rank":
-        require("simulation", "connectivity_rank", settings.connectivity_rank, 1, settings.n_neurons)
-    if settings.connectivity_type == "file" and not settings.connectivity_file:
-        raise OntogenyError('connectivity_type is "file" but connectivity_file names none')
-    try:
-        params = np.asarray(settings.params, dtype=np.float64)
-    except (TypeError, ValueError):
-        params = np.empty(0)
-    if params.ndim != 2 or params.shape[1] != 3 or not len(params) or not np.isfinite(params).all():
-        raise OntogenyError("simulation setting params must be a list of [g, s, c], one finite triple a neuron type")
-    if len(params) > settings.n_neurons:
-        raise OntogenyError(f"params names {len(params)} neuron types for n_neurons {settings.n_neurons}: use fewer")
-    return params
 
 
 def read_connectivity(path: str | os.PathLike) -> np.ndarray:
@@ -215,13 +114,18 @@ def check_connectivity(matrix: np.ndarray, what: str = "W") -> np.ndarray:
     return matrix
 
 
+def lorentz_exponent(n_neurons: int) -> float:
+    """The power of the number of neurons that divides `lorentz` weights, as in the published code."""
+    return 0.67 if n_neurons >= 4000 else 0.675 if n_neurons >= 2000 else 0.7
+
+
 def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> np.ndarray:
     """A connectivity matrix (N, N) float64 as `settings` describe it, row = receiver, zero diagonal."""
     n = settings.n_neurons
     if settings.connectivity_type == "lorentz":
         W = rng.standard_cauchy((n, n))
         W[np.abs(W) > 25] = 0
-        W /= n**0.7
+        W /= n ** lorentz_exponent(n)
     elif settings.connectivity_type == "gaussian":
         W = rng.standard_normal((n, n)) / math.sqrt(n)
     elif settings.connectivity_type == "low_rank":
@@ -244,18 +148,18 @@ def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> n
 def simulate_activity(
     settings: ActivitySettings | Mapping[str, Any] | None = None, seed: int = 0, W: np.ndarray | None = None
 ) -> Activity:
-    """Simulate an assembly: see `ActivitySettings` for the model and its settings.
+    """Simulate a population: see `ActivitySettings` for the model and its settings.
 
     A matrix given as `W` (N, N) replaces the drawn one (n_neurons then follows it). The derivative stored beside each
     state is the right-hand side evaluated at that very state in float64, and is what the integrator used.
     The same settings and seed give the same numbers. Raises OntogenyError on settings out of range, when every
     weight that was drawn or read is 0, and when the activity blows up or is at rest in every frame.
     """
-    settings = settings_from(ActivitySettings, settings, "simulation")
+    settings = complete(ActivitySettings, settings, "simulation")
     if W is not None:
         W = check_connectivity(W)
-        settings = dataclasses.replace(settings, n_neurons=len(W))
-    params = _check(settings)
+        settings = settings.model_copy(update={"n_neurons": len(W)})
+    params = np.asarray(settings.params, dtype=np.float64)
     n, runs, frames = settings.n_neurons, settings.n_trajectories, settings.n_frames
     wiring, typing, start, noise_stream, phases = (
         np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(5)
@@ -306,7 +210,7 @@ def simulate_activity(
             )
     if not du.any():
         raise OntogenyError(
-            f"the assembly is at rest in every frame: make initial_scale (it is {settings.initial_scale:g}) or "
+            f"the population is at rest in every frame: make initial_scale (it is {settings.initial_scale:g}) or "
             f"input_amplitude (it is {settings.input_amplitude:g}) larger than 0"
         )
     if not np.isfinite(u[:, -1]).all():
@@ -321,16 +225,8 @@ def simulate_activity(
         params=params,
         input=input_,
         delta_t=settings.delta_t,
-        settings={key: _plain(value) for key, value in dataclasses.asdict(settings).items()},
+        settings=settings.model_dump(mode="json"),
         seed=seed,
-    )
-
-
-def _plain(value: Any) -> Any:
-    return (
-        [list(map(float, row)) for row in value]
-        if isinstance(value, Sequence) and not isinstance(value, str)
-        else value
     )
 
 

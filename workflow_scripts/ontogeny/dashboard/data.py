@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from ontogeny.connectome.policy import Record
-from ontogeny.connectome.search import read_records as read_search_records
+from ontogeny.connectome.search.records import Record
+from ontogeny.connectome.search.records import read_records as read_search_records
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_table
 from ontogeny.judge.record import read_record

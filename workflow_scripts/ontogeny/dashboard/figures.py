@@ -15,9 +15,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ontogeny.connectome.logbook import config_text, mutation_text
-from ontogeny.connectome.policy import Record, UCBScore
-from ontogeny.connectome.search import Search
+from ontogeny.connectome.search.declaration import Search
+from ontogeny.connectome.search.policy import UCBScore
+from ontogeny.connectome.search.records import Record
+from ontogeny.connectome.search.text import config_text, mutation_text
 from ontogeny.connectome.search_figures import OUTCOME_COLOURS, tree_layout
 from ontogeny.judge.figures import escaped
 from ontogeny.jumps.figures import metric_label, shortened
@@ -367,21 +368,22 @@ def tree_figure(block: Sequence[Record], scores: Mapping[int, UCBScore], search:
 
 
 def recovery_figure(recovery: pd.DataFrame, metric: str) -> go.Figure:
-    """A recovery metric by filling factor, one line an arm, with 95 % intervals over seeds where there are several.
+    """A recovery metric by filling factor, one line per condition, with 95 % intervals over seeds.
 
-    recovery: columns arm, filling_factor, `metric`, and `metric` with _low and _high.
+    recovery: columns condition, filling_factor, `metric`, and `metric` with _low and _high.
     """
     fig = go.Figure()
-    for (arm, part), colour in zip(recovery.groupby("arm", sort=False), COLOURS * 5):
+    for (condition, part), colour in zip(recovery.groupby("condition", sort=False), COLOURS * 5):
         part = part.sort_values("filling_factor")
         value = part[metric].astype(float)
         low, high = (part.get(f"{metric}_{end}", value).astype(float).fillna(value) for end in ("low", "high"))
         fig.add_trace(
-            go.Scatter(x=(part["filling_factor"] * 100).tolist(), y=value.tolist(), name=escaped(shortened(str(arm))),
+            go.Scatter(x=(part["filling_factor"] * 100).tolist(), y=value.tolist(),
+                       name=escaped(shortened(str(condition))),
                        mode="lines+markers", line={"color": colour, "width": 1.6}, marker={"size": 8},
                        error_y={"type": "data", "array": (high - value).tolist(), "symmetric": False,
                                 "arrayminus": (value - low).tolist(), "thickness": 1.2},
-                       hovertemplate=f"{escaped(arm)}<br>%{{x:g}} %: %{{y:.4g}}<extra></extra>")
+                       hovertemplate=f"{escaped(condition)}<br>%{{x:g}} %: %{{y:.4g}}<extra></extra>")
         )  # fmt: skip
     fig.update_xaxes(title_text="connectivity filling factor (%)")
     fig.update_yaxes(title_text=escaped(metric.replace("_", " ")))

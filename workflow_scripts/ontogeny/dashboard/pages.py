@@ -14,7 +14,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from ontogeny.connectome.policy import UCB_C, Record, ucb_scores
+from ontogeny.connectome.search.policy import ucb_scores
+from ontogeny.connectome.search.records import Record
+from ontogeny.connectome.search.rules import UCB_C
 from ontogeny.dashboard import data, figures
 from ontogeny.dashboard.data import RunFolder, Stamp
 from ontogeny.errors import OntogenyError
@@ -611,7 +613,7 @@ def _recovery(results: Path, studies: list[str]) -> None:
     with one:
         study = st.selectbox("study", studies, key="recovery study")
     folder = results / "studies" / study / "connectome"
-    recovery = data.table_of(folder / "recovery.csv", ("arm", "filling_factor", "seeds"))
+    recovery = data.table_of(folder / "recovery.csv", ("condition", "filling_factor", "seeds"))
     metrics = [name for name in recovery if f"{name}_low" in recovery]
     if not metrics or not len(recovery):
         _say(f"The recovery table of {study} holds no metric yet.")
@@ -620,7 +622,9 @@ def _recovery(results: Path, studies: list[str]) -> None:
         metric = st.selectbox("metric", metrics, format_func=lambda m: m.replace("_", " "), key=f"recovery {study}")
     _plot(figures.recovery_figure(recovery, metric), "recovery")
     st.caption("Bars are 95 % intervals over seeds; there is none where a level has one seed.")
-    shown = recovery[["arm", "filling_factor", "seeds", *(["converged"] if "converged" in recovery else []), *metrics]]
+    shown = recovery[
+        ["condition", "filling_factor", "seeds", *(["converged"] if "converged" in recovery else []), *metrics]
+    ]
     st.dataframe(shown, hide_index=True)
     _table(folder / "recovery_by_run.csv", "Every run")
 

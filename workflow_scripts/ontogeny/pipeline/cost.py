@@ -88,7 +88,7 @@ def estimate_cost(
     """One row a rule: jobs, jobs whose cost is unknown, CPU hours, GB on disk, and what the numbers rest on.
 
     `measured` is a folder of results (`results`) with benchmarks. A job of a rule of `WORK` is estimated only from
-    measured jobs that are alike (same network, shape of data, batch and measurements, or same assembly): on the line
+    measured jobs that are alike (same network, shape of data, batch and measurements, or same population): on the line
     through them where they differ in size, in proportion to its work where they do not; what it keeps on disk by its
     checkpoints, snapshots or networks in the same manner. A job of any other rule counts
     as the mean of the measured ones, whatever their size. What nothing was measured for is unknown (NaN), and in no
@@ -144,11 +144,11 @@ class _About:
 
 def _activities(config: str | os.PathLike) -> dict[str, dict[str, Any]]:
     from ontogeny.config.load import parse_yaml
-    from ontogeny.pipeline.assemblies import Assemblies
+    from ontogeny.connectome.populations import Populations
     from ontogeny.pipeline.workflow import Workflow
 
     plan = Workflow(parse_yaml(config), [config], PACKAGE.parents[1])
-    return {name: made["simulation"] for name, made in Assemblies(plan).activities.items()}
+    return {name: made["simulation"] for name, made in Populations(plan).activities.items()}
 
 
 def _run_of(job: str, runs: Mapping[str, _About]) -> str | None:

@@ -24,219 +24,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ontogeny.connectome.search.records import CLUSTER_WEIGHT, R2_WEIGHT, Record, metric_value, reward, success
+from ontogeny.connectome.search.rules import UCB_C, Rules
+from ontogeny.connectome.search.space import Setting, two_digits
 from ontogeny.errors import OntogenyError, unknown
-
-R2_WEIGHT, CLUSTER_WEIGHT = 0.6, 0.4
-UCB_C = 1.414
-"""The study's exploration constant; its instructions allow 0.5 to 3."""
-
-SUCCESS = 0.9
-"""Both metrics at or above this count as a success."""
-
-STRATEGIES = ("exploit", "failure-probe", "explore", "robustness-test")
-OUTCOMES = ("CONVERGED", "partial-W", "partial-E", "partial", "failed")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One training setting that a search may change.
-
-    Args:
-        name: the setting's name in `settings`.
-        label: its short name in logs.
-        low, high: range of a number, stepped by factors; None for a choice.
-        values: what a choice may be; numbers in rising order.
-        steps: factors by which a number is multiplied or divided.
-        zero: whether the number may also be 0 (switched off).
-        option: changed only from the fifth iteration of a block on.
-        objective: what it acts on most, "W", "embedding" or "".
-    """
-
-    name: str
-    label: str
-    low: float | None = None
-    high: float | None = None
-    values: tuple[Any, ...] = ()
-    steps: tuple[float, ...] = (2.0, 5.0)
-    zero: bool = False
-    option: bool = False
-    objective: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.values and not (self.low is not None and self.high is not None and 0 < self.low < self.high):
-            raise OntogenyError(
-                f"setting {self.name}: give `values`, or a range with 0 < low < high (got low={self.low}, "
-                f"high={self.high})"
-            )
-
-    @property
-    def numeric(self) -> bool:
-        """Whether values are numbers, so that up and down mean something."""
-        return not self.values or all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
-
-    def check(self, value: Any, where: str = "settings") -> None:
-        """Raise OntogenyError unless `value` is allowed."""
-        if self.values:
-            if not any(type(value) is type(v) and value == v for v in self.values) and not (
-                self.numeric and isinstance(value, int | float) and value in self.values
-            ):
-                raise OntogenyError(f"{where}: {self.name} is {value!r}; one of {list(self.values)} is wanted")
-            return
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if number and ((self.zero and value == 0) or self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)):
-            return
-        off = "0 or " if self.zero else ""
-        raise OntogenyError(
-            f"{where}: {self.name} is {value!r}; {off}a number in [{self.low:g}, {self.high:g}] is wanted"
-        )
-
-    def direction(self, old: Any, new: Any) -> Any:
-        """+1 or -1 for numbers that rise or fall; the new value itself for other choices."""
-        return (1 if new > old else -1) if self.numeric else new
-
-    def moves(self, value: Any) -> list[tuple[Any, str]]:
-        """The values one step away from `value`, each with the law that leads there."""
-        if self.values:
-            if not self.numeric:
-                return [(v, "choice") for v in self.values if v != value]
-            at = min(range(len(self.values)), key=lambda i: abs(self.values[i] - value))
-            near = [i for i in (at - 2, at - 1, at + 1, at + 2) if 0 <= i < len(self.values)]
-            return [(self.values[i], f"step {i - at:+d}") for i in near]
-        if value == 0:
-            middle = two_digits(math.sqrt(self.low * self.high))
-            return [(self.low, "on, at the lower end"), (middle, "on, at the middle")]
-        found: dict[float, str] = {}
-        for factor in self.steps:
-            for new, law in ((value * factor, f"x {factor:g}"), (value / factor, f"/ {factor:g}")):
-                new = min(max(two_digits(new), self.low), self.high)
-                if abs(math.log(new / value)) > 0.05:
-                    found.setdefault(new, law)
-        if self.zero:
-            found.setdefault(0, "off")
-        return list(found.items())
-
-    def extreme(self, value: Any) -> Any:
-        """The end of the range that is farther from `value`, in the logarithm."""
-        low, high = (self.values[0], self.values[-1]) if self.values else (self.low, self.high)
-        if value == 0 or low == 0:
-            return high if abs(high - value) >= abs(value - low) else low
-        return high if high / value >= value / low else low
-
-    def sample(self, rng: np.random.Generator) -> Any:
-        """A value drawn from the whole range: log-uniform for a number (0 one time in five where allowed)."""
-        if self.values:
-            return self.values[int(rng.integers(len(self.values)))]
-        if self.zero and rng.random() < 0.2:
-            return 0
-        new = two_digits(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
-        return min(max(new, self.low), self.high)
-
-
-def two_digits(value: float) -> float:
-    """`value` rounded to two significant decimal digits."""
-    return float(f"{value:.1e}")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One iteration of a search, as it is stored.
-
-    `node` is the iteration's number over all blocks, and `parent` a node of the same block (None: root). `mutation`
-    holds `setting, old, new, law`, or only `law` where no single setting changed. `evaluation` names what was
-    computed (see `ontogeny.connectome.search.evaluation_key`).
-    """
-
-    block: int
-    iteration: int
-    node: int
-    parent: int | None
-    filling_factor: float
-    settings: Mapping[str, Any]
-    mutation: Mapping[str, Any]
-    strategy: str
-    rule: str
-    metrics: Mapping[str, Any]
-    seed: int
-    evaluation: str = ""
-
-    @property
-    def score(self) -> float:
-        """The reward 0.6 R2 + 0.4 cluster of this record."""
-        return reward(self.metrics)
-
-    @property
-    def outcome(self) -> str:
-        """The study's classification of this record."""
-        return classify(self.metrics)
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as JSON types."""
-        return asdict(self)
-
-
-_KINDS: dict[str, tuple[type, ...]] = {
-    "block": (int,),
-    "iteration": (int,),
-    "node": (int,),
-    "parent": (int, type(None)),
-    "filling_factor": (int, float),
-    "settings": (dict,),
-    "mutation": (dict,),
-    "strategy": (str,),
-    "rule": (str,),
-    "metrics": (dict,),
-    "seed": (int,),
-    "evaluation": (str,),
-}
-
-
-def record_from_json(value: Any, where: str = "record") -> Record:
-    """The record in parsed JSON. Raises OntogenyError that names a key that is missing, unknown or of a wrong type."""
-    if not isinstance(value, dict):
-        raise OntogenyError(f"{where} holds {type(value).__name__}; an object with the keys of one iteration is wanted")
-    names = [f.name for f in fields(Record)]
-    for key in value:
-        if key not in names:
-            raise unknown("key", key, names, where)
-    for key in names:
-        if key not in value:
-            raise OntogenyError(f"{where} lacks the key '{key}'")
-        if not isinstance(value[key], _KINDS[key]) or (isinstance(value[key], bool) and bool not in _KINDS[key]):
-            kinds = " or ".join("null" if k is type(None) else k.__name__ for k in _KINDS[key])
-            raise OntogenyError(f"{where}: '{key}' is {value[key]!r}; {kinds} is wanted")
-    return Record(**value)
-
-
-def _metric(metrics: Mapping[str, Any], name: str) -> float:
-    value = metrics.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return 0.0
-    return min(max(float(value), 0.0), 1.0)
-
-
-def reward(metrics: Mapping[str, Any]) -> float:
-    """0.6 connectivity_R2 + 0.4 cluster_accuracy, each held within [0, 1]; a missing or undefined metric counts 0."""
-    return R2_WEIGHT * _metric(metrics, "connectivity_R2") + CLUSTER_WEIGHT * _metric(metrics, "cluster_accuracy")
-
-
-def success(metrics: Mapping[str, Any]) -> bool:
-    """Whether both metrics are at least 0.9."""
-    return min(_metric(metrics, "connectivity_R2"), _metric(metrics, "cluster_accuracy")) >= SUCCESS
-
-
-def classify(metrics: Mapping[str, Any]) -> str:
-    """CONVERGED, partial-W, partial-E, partial or failed, by the study's table (thresholds 0.9 and 0.1)."""
-    r2, cluster = _metric(metrics, "connectivity_R2"), _metric(metrics, "cluster_accuracy")
-    if r2 > 0.9:
-        return "CONVERGED" if cluster > 0.9 else "partial-W"
-    if cluster > 0.9:
-        return "partial-E"
-    return "failed" if r2 < 0.1 and cluster < 0.1 else "partial"
 
 
 class UCBScore(NamedTuple):
@@ -301,76 +97,13 @@ def ucb_scores(records: Sequence[Record | Mapping[str, Any]], c: float = UCB_C) 
             reward(metrics) + c * math.sqrt(bonus / visits[node]),
             parent if parent in parents else None,
             visits[node],
-            _metric(metrics, "connectivity_R2"),
-            _metric(metrics, "cluster_accuracy"),
+            metric_value(metrics, "connectivity_R2"),
+            metric_value(metrics, "cluster_accuracy"),
         )
         for _, node, parent, metrics in nodes
     ]
     scores.sort(key=lambda s: (-s.ucb, -(R2_WEIGHT * s.R2 + CLUSTER_WEIGHT * s.cluster), s.node))
     return {score.node: score for score in scores}
-
-
-@dataclass(frozen=True)
-class Guideline:
-    """What is known of the L1 coefficient at one filling factor: a range that served, and a note."""
-
-    filling_factor: float
-    low: float
-    high: float
-    note: str = ""
-
-    @property
-    def middle(self) -> float:
-        """The geometric middle of the range, or its upper end where the range starts at 0."""
-        return two_digits(math.sqrt(self.low * self.high)) if self.low > 0 else self.high
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What holds throughout one block. Everything that a policy may use besides the records of the block.
-
-    Args:
-        block: number of the block, from 1.
-        filling_factor: fraction of nonzero connections, in (0, 1].
-        n_iter_block: iterations in the block.
-        first: settings of the first iteration; what is not in `space` stays as it is.
-        space: the settings that may change.
-        ucb_c: exploration constant.
-        explore: whether the exploration rule holds: after two steps down one chain, leave it.
-        focus: "W" or "embedding" where a focus rule holds: mutate what acts on it three times as often.
-        guidelines: L1 ranges per filling factor.
-    """
-
-    block: int
-    filling_factor: float
-    n_iter_block: int
-    first: Mapping[str, Any]
-    space: tuple[Setting, ...]
-    ucb_c: float = UCB_C
-    explore: bool = False
-    focus: str = ""
-    guidelines: tuple[Guideline, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_filling_factor(self.filling_factor)
-        for setting in self.space:
-            if setting.name not in self.first:
-                raise OntogenyError(f"the first settings lack {setting.name}, which the search may change")
-            setting.check(self.first[setting.name], "first settings")
-
-    def node(self, iteration: int) -> int:
-        """The number over all blocks of one iteration of this block."""
-        return (self.block - 1) * self.n_iter_block + iteration
-
-    def open_settings(self, iteration: int) -> list[Setting]:
-        """What may change at `iteration`: options only from the fifth on."""
-        return [s for s in self.space if iteration > 4 or not s.option]
-
-
-def check_filling_factor(value: Any) -> None:
-    """Raise OntogenyError unless `value` is a number in (0, 1]."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise OntogenyError(f"connectivity_filling_factor is {value!r}; a number in (0, 1] is wanted")
 
 
 @dataclass(frozen=True)
@@ -457,9 +190,6 @@ def follows(record: Record, proposal: Proposal) -> bool:
         and dict(record.mutation) == dict(proposal.mutation)
         and record.seed == proposal.seed
     )
-
-
-# The study's tree policy
 
 
 def streak(history: Sequence[Record]) -> int:
@@ -606,9 +336,6 @@ def ucb_policy(history: Sequence[Record], rules: Rules, rng: np.random.Generator
     return Proposal({**rules.first, **drawn}, None, "explore", {"law": "all settings drawn"}, rule)
 
 
-# Baselines
-
-
 def random_policy(history: Sequence[Record], rules: Rules, rng: np.random.Generator) -> Proposal:
     """Random search: every setting drawn from its whole range, from the block's first settings on."""
     drawn = {setting.name: setting.sample(rng) for setting in rules.open_settings(len(history) + 1)}
@@ -682,112 +409,3 @@ def resolve_policy(policy: str | Policy) -> Policy:
     if policy not in POLICIES:
         raise unknown("policy", policy, POLICIES)
     return POLICIES[policy]
-
-
-# What a block leaves to the next
-
-
-@dataclass(frozen=True)
-class BlockEnd:
-    """How a block ended, and what it hands over.
-
-    `branching_rate` is the share of iterations after the first whose parent is not the iteration before. `changes`
-    says in the study's words what was changed in the rules; `explore`, `focus` and `guidelines` hold from then on;
-    `best` is the settings of the best node.
-    """
-
-    block: int
-    filling_factor: float
-    branches: int
-    branching_rate: float
-    best_node: int
-    best: Mapping[str, Any]
-    explore: bool
-    focus: str
-    guidelines: tuple[Guideline, ...]
-    changes: tuple[str, ...]
-
-
-def end_block(records: Sequence[Record], rules: Rules) -> BlockEnd:
-    """Adapt the rules to the records of a finished block.
-
-    - Branching rate under 20%: the exploration rule is added. At 20% or more it stays as it is.
-    - R2 above 0.9 was reached and clusters were not (and rose by less than 0.05 over the block's second half):
-      a focus-embedding rule is added. The reverse: focus-W. A focus whose objective was reached is removed.
-    - The L1 guideline of this filling factor becomes the range of `coeff_W_L1` among the records within 0.02 of the
-      best reward; a block whose best reward is under 0.5 leaves no guideline.
-    """
-    if not records:
-        raise OntogenyError(f"block {rules.block} has no records to end with")
-    later = list(zip(records[1:], records))
-    branches = sum(record.parent != before.node for record, before in later)
-    rate = branches / len(later) if later else 1.0
-    best = max(records, key=lambda record: (record.score, -record.node))
-    changes = []
-
-    explore = rules.explore
-    if rate < 0.2 and not explore:
-        explore = True
-        changes.append(
-            "added rule [exploration: after two steps down one chain, take the best node outside it] "
-            f"(branching rate {branches}/{len(later)} = {rate:.0%}, under 20%)"
-        )
-
-    r2 = [_metric(record.metrics, "connectivity_R2") for record in records]
-    cluster = [_metric(record.metrics, "cluster_accuracy") for record in records]
-    half = len(records) // 2
-
-    def stuck(values: list[float]) -> bool:
-        return max(values) <= 0.9 and (half == 0 or max(values[half:]) - max(values[:half]) < 0.05)
-
-    focus = rules.focus
-    if max(r2) > 0.9 and stuck(cluster):
-        focus = "embedding"
-    elif max(cluster) > 0.9 and stuck(r2):
-        focus = "W"
-    elif focus and max({"W": r2, "embedding": cluster}[focus]) > 0.9:
-        focus = ""
-    if focus != rules.focus:
-        if focus:
-            good, bad = ("R2", cluster) if focus == "embedding" else ("clusters", r2)
-            name = "cluster_accuracy" if focus == "embedding" else "connectivity_R2"
-            changes.append(
-                f"added rule [focus-{focus}: mutate what acts on the {focus} three times as often] "
-                f"({good} good, {name} stuck at {max(bad):.2f})"
-            )
-        else:
-            changes.append(f"modified [focus-{rules.focus}: removed, the objective was reached]")
-
-    guidelines = rules.guidelines
-    if best.score >= 0.5 and "coeff_W_L1" in best.settings:
-        near = sorted(float(r.settings["coeff_W_L1"]) for r in records if r.score >= best.score - 0.02)
-        note = f"best score {best.score:.3f} at L1={short(best.settings['coeff_W_L1'])}, {len(near)} of {len(records)}"
-        new = Guideline(rules.filling_factor, near[0], near[-1], f"{note} iterations within 0.02 of it")
-        old = next((g for g in guidelines if math.isclose(g.filling_factor, rules.filling_factor)), None)
-        others = [g for g in guidelines if g is not old]
-        guidelines = tuple(sorted([*others, new], key=lambda g: -g.filling_factor))
-        if old is None or (old.low, old.high) != (new.low, new.high):
-            verb = "added rule" if old is None else "modified"
-            was = "" if old is None else f", was {_range(old)}"
-            changes.append(f"{verb} [Sparsity-L1 guideline {rules.filling_factor:.4g}: {_range(new)}]{was}")
-    return BlockEnd(
-        rules.block, rules.filling_factor, branches, rate, best.node, dict(best.settings), explore, focus, guidelines,
-        tuple(changes),
-    )  # fmt: skip
-
-
-def _range(guideline: Guideline) -> str:
-    low, high = short(guideline.low), short(guideline.high)
-    return low if low == high else f"{low} to {high}"
-
-
-def short(value: Any) -> str:
-    """A setting's value as the study writes it: 2.0E-3, 0, 8, cosine."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if value == 0:
-        return "0"
-    if isinstance(value, int) or (0.1 <= abs(value) < 1e4):
-        return f"{value:g}"
-    mantissa, exponent = f"{value:.1E}".split("E")
-    return f"{mantissa}E{int(exponent)}"

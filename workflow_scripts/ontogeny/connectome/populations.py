@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ RECORD = "results/studies/{study}/connectome/search/records/block_{block:02d}/it
 ACTIVITY = "results/activity/{activity}.safetensors"
 
 
-class Assemblies:
+class Populations:
     """The connectome studies of a plan. Runs with the same simulation, level and seed share one activity."""
 
     def __init__(self, plan: Workflow) -> None:
@@ -24,9 +23,9 @@ class Assemblies:
         self.searched = [name for name in self.names if plan.config.studies[name].search is not None]
         self.compared = [name for name in self.searched if plan.config.studies[name].search.compare]
         self.simulated = [
-            name for name in self.names if any(arm.data is None for arm in plan.config.studies[name].runs.values())
+            name for name in self.names if any(run.data is None for run in plan.config.studies[name].runs.values())
         ]
-        """The studies with an arm whose activity is simulated."""
+        """The studies with a condition whose activity is simulated."""
         self.activities: dict[str, dict[str, Any]] = {}
         self.recorded: dict[str, Any] = {}
         self._of_run = {
@@ -56,14 +55,13 @@ class Assemblies:
         self.recorded[name] = data
         return name
 
-    def data(self, key: str) -> Callable[[Any], Any]:
-        """A function of the wildcards: what the settings of a recorded activity say of `key`; no file is []."""
+    def data(self, wildcards: Any) -> dict[str, Any]:
+        """The settings of a recorded activity."""
+        return self.recorded[wildcards.activity].model_dump(mode="json")
 
-        def read(wildcards: Any) -> Any:
-            value = getattr(self.recorded[wildcards.activity], key)
-            return [] if value is None else value
-
-        return read
+    def data_files(self, wildcards: Any) -> list[str]:
+        """The files that a recorded activity is read from."""
+        return [value for key, value in self.data(wildcards).items() if key.endswith("file") and value is not None]
 
     def runs(self, study: str) -> list[Any]:
         """The runs of a study."""
@@ -87,11 +85,11 @@ class Assemblies:
         return [f"results/activity/{self._of_run[run.name]}.json" for run in self.runs(wildcards.study)]
 
     def about(self, wildcards: Any) -> list[dict[str, Any]]:
-        """Name, arm, level and seed of the runs of a study."""
+        """Name, condition, level and seed of the runs of a study."""
         return [
             {
                 "run": run.name,
-                "arm": run.settings.label or run.key,
+                "condition": run.settings.label or run.key,
                 "filling_factor": run.level,
                 "seed": run.seed,
             }
@@ -131,9 +129,9 @@ class Assemblies:
         search = self.plan.config.studies[wildcards.study].search
         block, iteration = int(wildcards.block), int(wildcards.iteration)
         before = range(1, block) if search.sequential else ()
-        wanted = [(b, i) for b in before for i in range(1, search.n_iter_block + 1)]
-        wanted += [(block, i) for i in range(1, iteration)]
-        return [RECORD.format(study=wildcards.study, block=b, iteration=i) for b, i in wanted]
+        needed = [(b, i) for b in before for i in range(1, search.n_iter_block + 1)]
+        needed += [(block, i) for i in range(1, iteration)]
+        return [RECORD.format(study=wildcards.study, block=b, iteration=i) for b, i in needed]
 
     def records(self, wildcards: Any) -> list[str]:
         """All records of the search of a study."""
@@ -154,8 +152,8 @@ class Assemblies:
         ]
 
     def drawn(self) -> list[str]:
-        """The runs whose figures are made without asking, as study/run: the first of every arm, and the last level of
-        the first arm."""
+        """The runs whose figures are made without asking, as study/run: the first of each condition, and the last
+        level of the first condition."""
         chosen: dict[str, None] = {}
         for study in self.names:
             runs = self.runs(study)
@@ -168,14 +166,14 @@ class Assemblies:
         return list(chosen)
 
     def animated(self, study: str) -> str:
-        """The level of a study that most arms have, as it stands in file names."""
-        arms: dict[str, set[str]] = {}
+        """The level of a study that most conditions have, as it stands in file names."""
+        by_level: dict[str, set[str]] = {}
         for run in filter(lambda run: run.level is not None, self.runs(study)):
-            arms.setdefault(f"{100 * run.level:g}", set()).add(run.key)
-        return max(arms, key=lambda level: len(arms[level]))
+            by_level.setdefault(f"{100 * run.level:g}", set()).add(run.key)
+        return max(by_level, key=lambda level: len(by_level[level]))
 
     def side_by_side(self, wildcards: Any) -> list[Any]:
-        """The runs of a study at the level of `wildcards`, one seed of each arm."""
+        """The runs of a study at the level of `wildcards`, one seed of each condition."""
         chosen: dict[str, Any] = {}
         for run in self.runs(wildcards.study):
             if run.level is not None and f"{100 * run.level:g}" == wildcards.level:

@@ -1,0 +1,171 @@
+"""Policies compared over seeds: who found good settings sooner."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ontogeny.connectome.search.records import Record, success
+from ontogeny.errors import OntogenyError
+
+
+@dataclass(frozen=True)
+class PolicyComparison:
+    """Policies compared over seeds.
+
+    `curves`: policy, iteration, mean, low, high of the best score so far, averaged over blocks, with a 95% interval
+    over seeds. `table`: one row a policy. `differences`: every policy against the reference, paired by seed.
+    `verdict`: one paragraph of what may be claimed.
+    """
+
+    curves: pd.DataFrame
+    table: pd.DataFrame
+    differences: pd.DataFrame
+    verdict: str
+
+
+def best_so_far(records: Sequence[Record]) -> np.ndarray:
+    """The best score up to each iteration, (blocks, iterations); blocks of unequal length are cut to the shortest."""
+    curves = [
+        np.maximum.accumulate([record.score for record in group])
+        for _, group in itertools.groupby(
+            sorted(records, key=lambda r: (r.block, r.iteration)), key=lambda record: record.block
+        )
+    ]
+    if not curves:
+        raise OntogenyError("a history without records cannot be compared")
+    return np.stack([curve[: min(map(len, curves))] for curve in curves])
+
+
+def compare_policies(
+    histories: Mapping[str, Sequence[Sequence[Record]]], reference: str | None = None, level: float = 0.95
+) -> PolicyComparison:
+    """Which policy found good settings sooner, with intervals over seeds and paired tests.
+
+    Three numbers a search, each averaged over its blocks: the mean of the best-so-far curve ("sooner": 1 would be
+    perfect from the first iteration on), the best score at the end, and the number of iterations until the first
+    success (one more than the block has where there was none). Policies are compared with `reference` by seed; p
+    comes from all sign flips of the differences (exact; at most 4,096, then drawn), and is corrected by Holm over
+    policies and the first two numbers. With k seeds p cannot fall under 2^(1-k): five seeds cannot show 0.05.
+
+    The best of noisy evaluations is biased upwards, more so where settings differ little: read differences smaller
+    than the spread between robustness-tests as none.
+
+    Args:
+        histories: `{policy: [records of seed 0, records of seed 1, ...]}`; equal seeds at equal places.
+        reference: the policy to compare with; "random" where it is there, else the first.
+        level: of the intervals (Student's t over seeds).
+    """
+    from scipy import stats
+
+    if not histories or any(len(runs) == 0 for runs in histories.values()):
+        raise OntogenyError("compare_policies needs at least one search of every policy")
+    reference = reference or ("random" if "random" in histories else next(iter(histories)))
+    if reference not in histories:
+        raise OntogenyError(f"the reference policy {reference!r} is not among {sorted(histories)}")
+
+    def interval(values: np.ndarray) -> tuple[float, float, float]:
+        mean = float(np.mean(values))
+        if len(values) < 2:
+            return mean, math.nan, math.nan
+        half = stats.t.ppf(0.5 + level / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+        return mean, mean - float(half), mean + float(half)
+
+    curve_rows, table_rows = [], []
+    numbers: dict[str, dict[str, np.ndarray]] = {}
+    for policy, runs in histories.items():
+        curves = [best_so_far(records).mean(axis=0) for records in runs]
+        length = min(map(len, curves))
+        stacked = np.stack([curve[:length] for curve in curves])
+        for i in range(length):
+            mean, low, high = interval(stacked[:, i])
+            row = {"policy": policy, "iteration": i + 1, "mean": mean, "low": low, "high": high, "seeds": len(runs)}
+            curve_rows.append(row)
+        waits = []
+        for records in runs:
+            first: dict[int, int] = {}
+            count: dict[int, int] = {}
+            for record in records:
+                count[record.block] = max(count.get(record.block, 0), record.iteration)
+                if success(record.metrics):
+                    first[record.block] = min(first.get(record.block, record.iteration), record.iteration)
+            waits.append(np.mean([first.get(block, last + 1) for block, last in count.items()]))
+        numbers[policy] = {"sooner": stacked.mean(axis=1), "final": stacked[:, -1], "wait": np.array(waits)}
+        row: dict[str, Any] = {"policy": policy, "seeds": len(runs)}
+        for name, values in numbers[policy].items():
+            row[name], row[f"{name}_low"], row[f"{name}_high"] = interval(values)
+        table_rows.append(row)
+
+    rows = []
+    for policy in histories:
+        if policy == reference:
+            continue
+        for name in ("sooner", "final"):
+            ours, theirs = numbers[policy][name], numbers[reference][name]
+            pairs = min(len(ours), len(theirs))
+            difference = ours[:pairs] - theirs[:pairs]
+            mean, low, high = interval(difference)
+            rows.append(
+                {
+                    "policy": policy,
+                    "reference": reference,
+                    "number": name,
+                    "difference": mean,
+                    "low": low,
+                    "high": high,
+                    "seeds": pairs,
+                    "p": _sign_flip_p(difference),
+                }
+            )
+    differences = pd.DataFrame(
+        rows, columns=["policy", "reference", "number", "difference", "low", "high", "seeds", "p"]
+    )
+    differences["p_holm"] = holm(differences["p"].to_numpy(float))
+    table = pd.DataFrame(table_rows)
+    return PolicyComparison(pd.DataFrame(curve_rows), table, differences, _verdict(differences, table, reference))
+
+
+def _sign_flip_p(differences: np.ndarray) -> float:
+    """Two-sided p of the mean of paired differences under random signs."""
+    count = len(differences)
+    if count < 2 or not np.any(differences):
+        return 1.0
+    if count <= 12:
+        signs = np.array(list(itertools.product((1.0, -1.0), repeat=count)))
+    else:
+        signs = np.random.default_rng(0).choice((1.0, -1.0), size=(4096, count))
+        signs[0] = 1.0
+    means = np.abs(signs @ differences)
+    return float(np.mean(means >= means[0] * (1 - 1e-12)))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """P values corrected by Holm (1979) for their number."""
+    p_values = np.asarray(p_values, dtype=float)
+    order = np.argsort(p_values, kind="stable")
+    scaled = p_values[order] * (len(p_values) - np.arange(len(p_values)))
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0) if len(p_values) else scaled
+    return corrected
+
+
+def _verdict(differences: pd.DataFrame, table: pd.DataFrame, reference: str) -> str:
+    lead = table.sort_values("sooner", ascending=False, kind="stable").iloc[0]
+    parts = [
+        f"Highest mean of the best score so far: {lead['policy']} ({lead['sooner']:.3f}, {int(lead['seeds'])} seeds)."
+    ]
+    for row in differences[differences["number"] == "sooner"].itertuples():
+        better = "sooner" if row.difference > 0 else "later"
+        sure = row.p_holm < 0.05
+        claim = f"found good settings {better} than {reference}" if sure else f"cannot be told from {reference}"
+        parts.append(
+            f"{row.policy} {claim}: difference {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}] over "
+            f"{row.seeds} seeds, Holm-corrected p = {row.p_holm:.2g}."
+        )
+    return " ".join(parts)
