@@ -8,7 +8,12 @@ import os
 import re
 import sys
 
-sys.path.insert(0, os.path.join(workflow.basedir, "workflow_scripts"))
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+HERE = workflow.current_basedir.get_path_or_uri(secret_free=False)  # also where another workflow uses this as a module
+sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
 from ontogeny.pipeline.workflow import (
     RUN_NAME,
@@ -21,16 +26,16 @@ from ontogeny.pipeline.workflow import (
     use_package,
 )
 
-use_package(workflow.basedir)
+use_package(HERE)
 plan_faster()
 
 if not workflow.overwrite_configfiles:
 
-    configfile: default_config(workflow.basedir)
+    configfile: default_config(HERE)
 
 
 try:
-    plan = Workflow(as_reported(config, sys.argv), workflow.configfiles, workflow.basedir)
+    plan = Workflow(as_reported(config, sys.argv), workflow.configfiles, HERE)
 except Exception as error:
     fail(error)
 
@@ -64,6 +69,9 @@ include: "rules/studies.smk"
 include: "rules/changes.smk"
 include: "rules/figures.smk"
 include: "rules/tables.smk"
+
+
+complete(rules)
 
 
 rule all:

@@ -1,4 +1,16 @@
-# What every stage shares: the shape of a run's name, and the files of a run.
+# What every stage shares, and how to add a rule.
+#
+# 1. Write it in the file of its stage, verb first, with `input`, `output`, `resources` and `params`, and a script of
+#    its name in workflow_scripts/. A run is named by the wildcard `run`, a study by `study`.
+# 2. `resources: **needs(mem_mb=1000, runtime=20)` says what a first attempt asks for; each further one asks for more.
+# 3. Settings go into `params` as plain JSON types; every file that the job reads is an `input`.
+# 4. `**figure_outputs("name")` declares a figure's PNG, PDF and CSV; add its entry to ontogeny/pipeline/figures.py and
+#    its caption to rules/captions/. Tables, pages and animations for the report go through `reported`.
+# 5. Leave out what follows from the name and wildcards, which `complete` adds: log, benchmark, conda environment, and
+#    `params.code`, the digest of what its script does. State one of them where it differs. Threads are 1.
+# 6. Name its files in the target rule at the end of the file.
+
+from ontogeny.pipeline.figures import FIGURES, FORMATS, files_of
 
 
 wildcard_constraints:
@@ -6,27 +18,13 @@ wildcard_constraints:
     study=r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
 
 
+UNTIMED = ["merge_benchmarks", "compare_results"]
 REPLAYED = ["dynamics", "judge"]
-CIRCUIT_FIGURES = ["counts", "sparsity", "losses", "overview", "effects"]
-REPRESENTATION_FIGURES = ["similarity", "subspaces", "dimension", "probes", "collapse"]
-CURVES = ["metrics", "heatmap"]
-RUN_FIGURES = ["variance", "projections", "clusters", "neurons"]
-STUDY_FIGURES = ["overview", "kinds", "convergence", "critical_periods", "agreement", "comparison"]
-STUDY_TABLES = [
-    "characterised",
-    "rates",
-    "convergence",
-    "order",
-    "coordination",
-    "periods",
-    "loss_relation",
-    "kinds",
-    "kinds_evidence",
-    "phases",
-    "agreement",
-    "comparisons",
-    "mixed_model",
-]
+RECORD = {name: f"results/runs/{{run}}/{name}.json" for name in ("config", "phase1")}
+TRAJECTORY = {**RECORD, "checkpoints": "results/runs/{run}/checkpoints"}
+PLAN = {"plan": "results/runs/{run}/capture_plan.json"}
+MOMENTS = {**TRAJECTORY, **PLAN}
+ACTIVATIONS = {"activations": "results/runs/{run}/activations.h5", "config": RECORD["config"]}
 
 
 def replayed(pattern):
@@ -34,19 +32,49 @@ def replayed(pattern):
     return plan.looked_at(pattern, *REPLAYED)
 
 
+def needs(mem_mb, runtime, **others):
+    """What a job asks for: memory and minutes, as much again at each further attempt, and `others` as they are."""
+    return {"mem_mb": growing(mem_mb), "runtime": growing(runtime), **others}
+
+
 def growing(need):
-    """What a job asks for: `need`, and as much again at each further attempt, for jobs that ran out of it."""
+    """`need`, and as much again at each further attempt, for jobs that ran out of it."""
     return lambda wildcards, attempt: need * attempt
 
 
-def large_page(path, **settings):
+def reported(path, caption, label="", **settings):
+    """An output that the report lists by `label`, in its study unless `settings` say otherwise."""
+    labels = {"run": "{run}" if "{run}" in path else "all", "figure": label}
+    part = re.match(r"results/(animations|pages)/", path)
+    given = {"category": "{study}", "subcategory": part[1] if part else None, "labels": labels, **settings}
+    return report(path, caption=f"captions/{caption}.rst", **given)
+
+
+def figure_folder(path, caption, label, run="{run}", subcategory="{run}"):
+    """A folder of figures, as many as there turn out to be."""
+    labels = {"run": run, "figure": label}
+    return reported(directory(path), caption, patterns=["{figure}.png"], subcategory=subcategory, labels=labels)
+
+
+def figure_outputs(*names):
+    """The outputs of the figures `names` in every format, as keywords: of one `png`, of several `name`, `name_pdf`."""
+    outputs = {}
+    for name in names:
+        figure, stem = FIGURES[name], f"{FIGURES[name].folder}/{name}"
+        shown = reported(f"{stem}.png", figure.caption, figure.label or name, subcategory=figure.subcategory)
+        keys = FORMATS if len(names) == 1 else (name, f"{name}_pdf", f"{name}_csv")
+        outputs |= dict(zip(keys, (shown, f"{stem}.pdf", f"{stem}.csv")))
+    return outputs
+
+
+def figure_files(*names):
+    """The figures `names` of all runs and studies that have them."""
+    return [file for name in names for file in files_of(plan, name)]
+
+
+def large_page(path, caption, label="", **settings):
     """A page for reports that are a .zip: from within one HTML file, browsers open no page of more than 1.5 MB."""
-    return report(path, **settings) if any(word.endswith(".zip") for word in sys.argv) else path
-
-
-def study_of(wildcards):
-    """The study of a run, under which the report lists it."""
-    return plan.run(wildcards).study
+    return reported(path, caption, label, **settings) if any(word.endswith(".zip") for word in sys.argv) else path
 
 
 def any_of(names):
@@ -56,6 +84,36 @@ def any_of(names):
 
 def memory_of_rules():
     """The memory in MB that a first attempt at every rule so far asks for, but for expressions of the command line."""
-    asked = {rule.name: rule.resources["mem_mb"] for rule in workflow.rules if "mem_mb" in rule.resources}
-    stated = {name: need for name, need in sorted(asked.items()) if not isinstance(need.raw, str)}
+    asked = {name: proxy.rule.resources.get("mem_mb") for name, proxy in rules._rules.items()}
+    stated = {name: need for name, need in sorted(asked.items()) if need and not isinstance(need.raw, str)}
     return {name: need.evaluate(None, attempt=1).value for name, need in stated.items()}
+
+
+def complete(rules):
+    """Give all rules that have scripts what follows from their names and wildcards, where they do not state it.
+
+    A rule that inherits from another keeps the script of that one, so that inheritance cannot do this.
+    """
+    for name, proxy in rules._rules.items():
+        made = proxy.rule
+        if made.script is None:
+            continue
+        first = made.output[0]
+        job = "/".join(
+            f"{{{name}}}" for name in sorted(first.get_wildcard_names(), key=lambda name: first.index(f"{{{name}"))
+        )
+        if not made.log:
+            made.log_modifier = made.output_modifier
+            made.set_log(f"results/logs/{name}/{job}.log" if job else f"results/logs/{name}.log")
+        if made.benchmark is None and name not in UNTIMED:
+            made.benchmark_modifier = made.output_modifier
+            made.benchmark = f"results/benchmarks/{name}/{job or 'all'}.tsv"
+        if made.conda_env is None:
+            made.conda_env = environment_of if "gpu" in made.resources else "../envs/cpu.yaml"
+        if "code" not in made.params.keys():
+            made.set_params(code=plan.code(name))
+
+
+def environment_of(wildcards):
+    """The conda environment of a rule that uses a GPU where the configuration says so."""
+    return "../envs/gpu.yaml" if plan.gpu(wildcards) else "../envs/cpu.yaml"

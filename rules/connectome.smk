@@ -11,21 +11,12 @@ rule simulate_activity:
     output:
         activity="results/activity/{activity}.safetensors",
         report="results/activity/{activity}.json",
-    log:
-        "results/logs/simulate_activity/{activity}.log",
-    benchmark:
-        "results/benchmarks/simulate_activity/{activity}.tsv"
     wildcard_constraints:
-        activity="|".join(map(re.escape, populations.activities)) or "(?!)",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
+        activity=any_of(populations.activities),
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        **needs(mem_mb=4000, runtime=60),
     params:
         population=populations.simulation,
-        code=plan.code("simulate_activity"),
     script:
         "../workflow_scripts/simulate_activity.py"
 
@@ -36,21 +27,12 @@ rule read_activity:
     output:
         activity="results/activity/{activity}.safetensors",
         report="results/activity/{activity}.json",
-    log:
-        "results/logs/read_activity/{activity}.log",
-    benchmark:
-        "results/benchmarks/read_activity/{activity}.tsv"
     wildcard_constraints:
-        activity="|".join(map(re.escape, populations.recorded)) or "(?!)",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
+        activity=any_of(populations.recorded),
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        **needs(mem_mb=4000, runtime=60),
     params:
         settings=populations.data,
-        code=plan.code("read_activity"),
     script:
         "../workflow_scripts/read_activity.py"
 
@@ -59,25 +41,15 @@ rule fit_connectome:
     input:
         activity=populations.activity,
     output:
-        config="results/runs/{run}/config.json",
-        phase1="results/runs/{run}/phase1.json",
+        **RECORD,
         fit="results/runs/{run}/connectome/fit.safetensors",
         history="results/runs/{run}/connectome/history.csv",
-    log:
-        "results/logs/fit_connectome/{run}.log",
-    benchmark:
-        "results/benchmarks/fit_connectome/{run}.tsv"
     wildcard_constraints:
         run=plan.pattern("connectome"),
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        **needs(mem_mb=4000, runtime=120),
     params:
         identity=plan.identity,
-        code=plan.code("fit_connectome"),
     script:
         "../workflow_scripts/fit_connectome.py"
 
@@ -90,20 +62,10 @@ rule evaluate_connectome:
         metrics="results/runs/{run}/connectome/metrics.json",
         functions="results/runs/{run}/connectome/functions.csv",
         learning="results/runs/{run}/connectome/learning.csv",
-    log:
-        "results/logs/evaluate_connectome/{run}.log",
-    benchmark:
-        "results/benchmarks/evaluate_connectome/{run}.tsv"
     wildcard_constraints:
         run=plan.pattern("connectome"),
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(30),
-    params:
-        code=plan.code("evaluate_connectome"),
+        **needs(mem_mb=3000, runtime=30),
     script:
         "../workflow_scripts/evaluate_connectome.py"
 
@@ -113,84 +75,13 @@ rule plot_connectome:
         activity=populations.activity,
         fit="results/runs/{run}/connectome/fit.safetensors",
     output:
-        activity=report(
-            "results/figures/{study}/{run}/activity.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/connectome_activity.rst",
-            labels={"run": "{run}", "figure": "activity"},
-        ),
-        weights=report(
-            "results/figures/{study}/{run}/weights.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/connectome_weights.rst",
-            labels={"run": "{run}", "figure": "weights"},
-        ),
-        scatter=report(
-            "results/figures/{study}/{run}/scatter.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/connectome_scatter.rst",
-            labels={"run": "{run}", "figure": "scatter"},
-        ),
-        training=report(
-            "results/figures/{study}/{run}/training.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/connectome_scatter.rst",
-            labels={"run": "{run}", "figure": "training"},
-        ),
-        embedding=report(
-            "results/figures/{study}/{run}/embedding.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/connectome_embedding.rst",
-            labels={"run": "{run}", "figure": "embedding"},
-        ),
-        functions=report(
-            "results/figures/{study}/{run}/functions.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/connectome_functions.rst",
-            labels={"run": "{run}", "figure": "functions"},
-        ),
-        rollout=report(
-            "results/figures/{study}/{run}/rollout.png",
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/connectome_rollout.rst",
-            labels={"run": "{run}", "figure": "rollout"},
-        ),
-        activity_pdf="results/figures/{study}/{run}/activity.pdf",
-        activity_csv="results/figures/{study}/{run}/activity.csv",
-        weights_pdf="results/figures/{study}/{run}/weights.pdf",
-        weights_csv="results/figures/{study}/{run}/weights.csv",
-        scatter_pdf="results/figures/{study}/{run}/scatter.pdf",
-        scatter_csv="results/figures/{study}/{run}/scatter.csv",
-        training_pdf="results/figures/{study}/{run}/training.pdf",
-        training_csv="results/figures/{study}/{run}/training.csv",
-        embedding_pdf="results/figures/{study}/{run}/embedding.pdf",
-        embedding_csv="results/figures/{study}/{run}/embedding.csv",
-        functions_pdf="results/figures/{study}/{run}/functions.pdf",
-        functions_csv="results/figures/{study}/{run}/functions.csv",
-        rollout_pdf="results/figures/{study}/{run}/rollout.pdf",
-        rollout_csv="results/figures/{study}/{run}/rollout.csv",
-    log:
-        "results/logs/plot_connectome/{study}/{run}.log",
-    benchmark:
-        "results/benchmarks/plot_connectome/{study}/{run}.tsv"
+        **figure_outputs("activity", "weights", "scatter", "training", "embedding", "functions", "rollout"),
     wildcard_constraints:
         run=plan.pattern("connectome"),
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(30),
+        **needs(mem_mb=3000, runtime=30),
     params:
         title=plan.title,
-        code=plan.code("plot_connectome"),
     script:
         "../workflow_scripts/plot_connectome.py"
 
@@ -201,25 +92,11 @@ rule compare_recovery:
         reports=populations.reports,
     output:
         runs="results/studies/{study}/connectome/recovery_by_run.csv",
-        recovery=report(
-            "results/studies/{study}/connectome/recovery.csv",
-            category="{study}",
-            caption="captions/connectome_recovery.rst",
-            labels={"run": "all", "figure": "table: recovery"},
-        ),
-    log:
-        "results/logs/compare_recovery/{study}.log",
-    benchmark:
-        "results/benchmarks/compare_recovery/{study}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
+        recovery=reported("results/studies/{study}/connectome/recovery.csv", "connectome_recovery", "table: recovery"),
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **needs(mem_mb=1000, runtime=10),
     params:
         runs=populations.about,
-        code=plan.code("compare_recovery"),
     script:
         "../workflow_scripts/compare_recovery.py"
 
@@ -229,35 +106,11 @@ rule plot_recovery:
         runs="results/studies/{study}/connectome/recovery_by_run.csv",
         learning=lambda wildcards: plan.files_of_study("results/runs/{run}/connectome/learning.csv", wildcards),
     output:
-        learning=report(
-            "results/figures/{study}/learning.png",
-            category="{study}",
-            caption="captions/connectome_learning.rst",
-            labels={"run": "all", "figure": "learning"},
-        ),
-        learning_pdf="results/figures/{study}/learning.pdf",
-        learning_csv="results/figures/{study}/learning.csv",
-        png=report(
-            "results/figures/{study}/recovery.png",
-            category="{study}",
-            caption="captions/connectome_recovery.rst",
-            labels={"run": "all", "figure": "recovery"},
-        ),
-        pdf="results/figures/{study}/recovery.pdf",
-        csv="results/figures/{study}/recovery.csv",
-    log:
-        "results/logs/plot_recovery/{study}.log",
-    benchmark:
-        "results/benchmarks/plot_recovery/{study}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
+        **figure_outputs("learning", "recovery"),
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **needs(mem_mb=1000, runtime=10),
     params:
         runs=populations.about,
-        code=plan.code("plot_recovery"),
     script:
         "../workflow_scripts/plot_recovery.py"
 
@@ -269,12 +122,10 @@ rule animate_connectome:
         ],
         activities=populations.side_by_side_activities,
     output:
-        mp4=report(
+        mp4=reported(
             "results/animations/{study}/scatter-c{level}.mp4",
-            category="{study}",
-            subcategory="animations",
-            caption="captions/connectome_animation.rst",
-            labels={"run": "all", "figure": "scatter at {level}% while training"},
+            "connectome_animation",
+            "scatter at {level}% while training",
         ),
         gif="results/animations/{study}/scatter-c{level}.gif",
     log:
@@ -283,15 +134,10 @@ rule animate_connectome:
         "results/benchmarks/animate_connectome/{study}/c{level}.tsv"
     wildcard_constraints:
         level=r"[0-9.]+",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **needs(mem_mb=2000, runtime=30),
     params:
         labels=lambda wildcards: [run.settings.label or run.key for run in populations.side_by_side(wildcards)],
-        code=plan.code("animate_connectome"),
     script:
         "../workflow_scripts/animate_connectome.py"
 
@@ -309,16 +155,11 @@ rule search_connectome:
     wildcard_constraints:
         block=r"\d+",
         iteration=r"\d+",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        **needs(mem_mb=4000, runtime=120),
     params:
         search=populations.search,
         identity=populations.search_identity,
-        code=plan.code("search_connectome"),
     script:
         "../workflow_scripts/search_connectome.py"
 
@@ -327,37 +168,20 @@ rule write_search_log:
     input:
         records=populations.records,
     output:
-        iterations=report(
-            "results/studies/{study}/connectome/search/iterations.csv",
-            category="{study}",
-            caption="captions/connectome_search.rst",
-            labels={"run": "all", "figure": "table: iterations"},
+        iterations=reported(
+            "results/studies/{study}/connectome/search/iterations.csv", "connectome_search", "table: iterations"
         ),
-        blocks=report(
-            "results/studies/{study}/connectome/search/blocks.csv",
-            category="{study}",
-            caption="captions/connectome_search.rst",
-            labels={"run": "all", "figure": "table: blocks"},
-        ),
+        blocks=reported("results/studies/{study}/connectome/search/blocks.csv", "connectome_search", "table: blocks"),
         log=update("results/studies/{study}/connectome/search/{study}_analysis.md"),
         memory=update("results/studies/{study}/connectome/search/{study}_memory.md"),
         rules=update("results/studies/{study}/connectome/search/rules.json"),
         scores="results/studies/{study}/connectome/search/ucb_scores.txt",
         comparisons=directory("results/studies/{study}/connectome/search/comparisons"),
-    log:
-        "results/logs/write_search_log/{study}.log",
-    benchmark:
-        "results/benchmarks/write_search_log/{study}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(20),
+        **needs(mem_mb=1500, runtime=20),
     params:
         search=populations.search,
         name=lambda wildcards: wildcards.study,
-        code=plan.code("write_search_log"),
     script:
         "../workflow_scripts/write_search_log.py"
 
@@ -366,55 +190,14 @@ rule plot_search:
     input:
         iterations="results/studies/{study}/connectome/search/iterations.csv",
     output:
-        tree=report(
-            "results/figures/{study}/search_tree.png",
-            category="{study}",
-            subcategory="search",
-            caption="captions/connectome_search.rst",
-            labels={"run": "all", "figure": "tree"},
-        ),
-        progress=report(
-            "results/figures/{study}/search_progress.png",
-            category="{study}",
-            subcategory="search",
-            caption="captions/connectome_search.rst",
-            labels={"run": "all", "figure": "progress"},
-        ),
-        landscape=report(
-            "results/figures/{study}/search_landscape.png",
-            category="{study}",
-            subcategory="search",
-            caption="captions/connectome_search.rst",
-            labels={"run": "all", "figure": "landscape"},
-        ),
-        page=report(
-            "results/pages/{study}/search.html",
-            category="{study}",
-            subcategory="pages",
-            caption="captions/connectome_search.rst",
-            labels={"run": "all", "figure": "search tree"},
-        ),
-        tree_pdf="results/figures/{study}/search_tree.pdf",
-        tree_csv="results/figures/{study}/search_tree.csv",
-        progress_pdf="results/figures/{study}/search_progress.pdf",
-        progress_csv="results/figures/{study}/search_progress.csv",
-        landscape_pdf="results/figures/{study}/search_landscape.pdf",
-        landscape_csv="results/figures/{study}/search_landscape.csv",
-    log:
-        "results/logs/plot_search/{study}.log",
-    benchmark:
-        "results/benchmarks/plot_search/{study}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
+        **figure_outputs("search_tree", "search_progress", "search_landscape"),
+        page=reported("results/pages/{study}/search.html", "connectome_search", "search tree"),
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(20),
+        **needs(mem_mb=1500, runtime=20),
     params:
         search=populations.search,
         name=lambda wildcards: wildcards.study,
         title=lambda wildcards: f"Search over training settings: {wildcards.study}",
-        code=plan.code("plot_search"),
     script:
         "../workflow_scripts/plot_search.py"
 
@@ -431,16 +214,11 @@ rule search_policy:
     wildcard_constraints:
         policy="ucb|random|tpe",
         seed=r"\d+",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        **needs(mem_mb=4000, runtime=240),
     params:
         search=populations.search,
         identity=populations.search_identity,
-        code=plan.code("search_policy"),
     script:
         "../workflow_scripts/search_policy.py"
 
@@ -449,38 +227,21 @@ rule plot_policies:
     input:
         searches=populations.policies,
     output:
-        png=report(
-            "results/figures/{study}/policies.png",
-            category="{study}",
-            subcategory="search",
-            caption="captions/connectome_policies.rst",
-            labels={"run": "all", "figure": "policies"},
-        ),
-        pdf="results/figures/{study}/policies.pdf",
-        csv="results/figures/{study}/policies.csv",
+        **figure_outputs("policies"),
         table="results/studies/{study}/connectome/policies/table.csv",
         differences="results/studies/{study}/connectome/policies/differences.csv",
         verdict="results/studies/{study}/connectome/policies/verdict.txt",
-    log:
-        "results/logs/plot_policies/{study}.log",
-    benchmark:
-        "results/benchmarks/plot_policies/{study}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(20),
+        **needs(mem_mb=1500, runtime=20),
     params:
         policies=lambda wildcards: plan.config.studies[wildcards.study].search.compare,
-        code=plan.code("plot_policies"),
     script:
         "../workflow_scripts/plot_policies.py"
 
 
 rule connectome:
     input:
-        expand("results/figures/{study}/{figure}.png", study=populations.names, figure=["recovery", "learning"]),
+        expand("results/figures/{study}/recovery.png", study=populations.names),
         expand("results/figures/{run}/scatter.png", run=populations.drawn()),
         [f"results/animations/{study}/scatter-c{populations.animated(study)}.mp4" for study in populations.simulated],
         expand("results/figures/{study}/search_tree.png", study=populations.searched),

@@ -3,10 +3,7 @@
 
 rule visualise_features:
     input:
-        config="results/runs/{run}/config.json",
-        phase1="results/runs/{run}/phase1.json",
-        checkpoints="results/runs/{run}/checkpoints",
-        plan="results/runs/{run}/capture_plan.json",
+        **MOMENTS,
     output:
         pictures="results/runs/{run}/features/features.h5",
         attributions="results/runs/{run}/features/attributions.csv",
@@ -17,21 +14,11 @@ rule visualise_features:
         top_inputs_control="results/runs/{run}/features/top_inputs_control.csv",
         preferred_inputs="results/runs/{run}/features/preferred_inputs.csv",
         left_out="results/runs/{run}/features/left_out.csv",
-    log:
-        "results/logs/visualise_features/{run}.log",
-    benchmark:
-        "results/benchmarks/visualise_features/{run}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
-        gpu=plan.gpu,
+        **needs(mem_mb=2000, runtime=30, gpu=plan.gpu),
     params:
         settings=plan.analysis("features"),
         cache=plan.config.cache,
-        code=plan.code("visualise_features"),
     script:
         "../workflow_scripts/visualise_features.py"
 
@@ -46,27 +33,11 @@ rule plot_features:
         top_inputs_control="results/runs/{run}/features/top_inputs_control.csv",
         preferred_inputs="results/runs/{run}/features/preferred_inputs.csv",
     output:
-        figures=report(
-            directory("results/figures/{study}/{run}/features"),
-            patterns=["{figure}.png"],
-            category="{study}",
-            subcategory="{run}",
-            caption="captions/features.rst",
-            labels={"run": "{run}", "figure": "features: {figure}"},
-        ),
-    log:
-        "results/logs/plot_features/{study}/{run}.log",
-    benchmark:
-        "results/benchmarks/plot_features/{study}/{run}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
+        figures=figure_folder("results/figures/{study}/{run}/features", "features", "features: {figure}"),
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **needs(mem_mb=1000, runtime=10),
     params:
         title=plan.title,
-        code=plan.code("plot_features"),
     script:
         "../workflow_scripts/plot_features.py"
 

@@ -7,19 +7,10 @@ rule detect_jumps:
     output:
         json="results/runs/{run}/jumps.json",
         csv="results/runs/{run}/jumps.csv",
-    log:
-        "results/logs/detect_jumps/{run}.log",
-    benchmark:
-        "results/benchmarks/detect_jumps/{run}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(800),
-        runtime=growing(20),
+        **needs(mem_mb=800, runtime=20),
     params:
         settings=plan.analysis("jumps"),
-        code=plan.code("detect_jumps"),
     script:
         "../workflow_scripts/detect_jumps.py"
 
@@ -30,20 +21,11 @@ rule plan_captures:
         jumps="results/runs/{run}/jumps.json",
     output:
         plan="results/runs/{run}/capture_plan.json",
-    log:
-        "results/logs/plan_captures/{run}.log",
-    benchmark:
-        "results/benchmarks/plan_captures/{run}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(800),
-        runtime=growing(10),
+        **needs(mem_mb=800, runtime=10),
     params:
         settings=plan.analysis("captures"),
         steps=plan.capture_steps,
-        code=plan.code("plan_captures"),
     script:
         "../workflow_scripts/plan_captures.py"
 
@@ -51,25 +33,16 @@ rule plan_captures:
 rule measure_validity:
     output:
         table="results/validity/{detector}/validity.csv",
-        png=report(
+        png=reported(
             "results/validity/{detector}/validity_figure.png",
+            "validity",
             category="Validity of detectors",
-            caption="captions/validity.rst",
             labels={"detector": "{detector}"},
         ),
-    log:
-        "results/logs/measure_validity/{detector}.log",
-    benchmark:
-        "results/benchmarks/measure_validity/{detector}.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(60),
+        **needs(mem_mb=1000, runtime=60),
     params:
         settings=plan.config.analyses.validity.model_dump(mode="json"),
-        code=plan.code("measure_validity"),
     script:
         "../workflow_scripts/measure_validity.py"
 

@@ -10,26 +10,14 @@ rule list_experiments:
         records=plan.files("results/runs/{run}/phase1.json"),
         jumps=plan.files("results/runs/{run}/jumps.csv"),
     output:
-        table=report(
-            "results/tables/experiments.tsv",
-            category="Tables",
-            caption="captions/experiments.rst",
-            labels={"table": "experiments"},
+        table=reported(
+            "results/tables/experiments.tsv", "experiments", category="Tables", labels={"table": "experiments"}
         ),
-    log:
-        "results/logs/list_experiments.log",
-    benchmark:
-        "results/benchmarks/list_experiments/all.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(800),
-        runtime=growing(10),
+        **needs(mem_mb=800, runtime=10),
     params:
         benchmarks="results/benchmarks",
         swept=plan.swept(),
-        code=plan.code("list_experiments"),
     script:
         "../workflow_scripts/list_experiments.py"
 
@@ -39,24 +27,12 @@ rule merge_benchmarks:
         rules.jumps.input,
         rules.figures.input,
     output:
-        table=report(
-            "results/tables/cost.tsv",
-            category="Tables",
-            caption="captions/cost.rst",
-            labels={"table": "cost of every job"},
-        ),
-    log:
-        "results/logs/merge_benchmarks.log",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
+        table=reported("results/tables/cost.tsv", "cost", category="Tables", labels={"table": "cost of every job"}),
     resources:
-        mem_mb=growing(800),
-        runtime=growing(10),
+        **needs(mem_mb=800, runtime=10),
     params:
         benchmarks="results/benchmarks",
         mem_mb=memory_of_rules(),
-        code=plan.code("merge_benchmarks"),
     script:
         "../workflow_scripts/merge_benchmarks.py"
 
@@ -70,26 +46,16 @@ rule tables:
 rule compare_results:
     output:
         **{
-            name: (large_page if name == "page" else report)(
-                file,
-                category="Comparison",
-                caption="captions/comparison.rst",
-                labels={"what differs": name},
+            name: (large_page if name == "page" else reported)(
+                file, "comparison", category="Comparison", labels={"what differs": name}
             )
             for name, file in COMPARISON.items()
         },
-    log:
-        "results/logs/compare_results.log",
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(30),
+        **needs(mem_mb=1500, runtime=30),
     params:
         compared=plan.compared,
         state=plan.compared_state,
-        code=plan.code("compare_results"),
     script:
         "../workflow_scripts/compare_results.py"
 

@@ -3,26 +3,15 @@
 
 rule train_run:
     output:
-        config="results/runs/{run}/config.json",
-        phase1="results/runs/{run}/phase1.json",
+        **RECORD,
         checkpoints=directory("results/runs/{run}/checkpoints"),
-    log:
-        "results/logs/train_run/{run}.log",
-    benchmark:
-        "results/benchmarks/train_run/{run}.tsv"
     wildcard_constraints:
         run=plan.pattern("dynamics"),
-    conda:
-        "../envs/cpu.yaml"
-    threads: 1
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(240),
-        gpu=plan.gpu,
+        **needs(mem_mb=1500, runtime=240, gpu=plan.gpu),
     params:
         identity=plan.identity,
         cache=plan.config.cache,
-        code=plan.code("train_run"),
     script:
         "../workflow_scripts/train_run.py"
 

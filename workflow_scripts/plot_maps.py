@@ -11,4 +11,4 @@ with job(snakemake) as (files, output, params):
     save_figure(plot_maps(places, quality, params.title), output.map, quality)
     boundary = plot_boundary(read_regions(files.regions), steps, read_table(files.changes), params.title)
     save_figure(boundary, output.boundary, steps)
-    animate_map(places, quality, output.film, params.title)
+    animate_map(places, quality, output.animation, params.title)

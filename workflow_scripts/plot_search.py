@@ -11,7 +11,7 @@ from ontogeny.pipeline import job
 with job(snakemake) as (files, output, params):
     search = search_from(SearchSettings(**params.search), params.name)
     records = read_records(Path(files.iterations).parent, search)
-    plot_search_tree(records, output.tree, search)
-    plot_progress(records, output.progress, search)
-    plot_landscape(records, output.landscape, search)
+    plot_search_tree(records, output.search_tree, search)
+    plot_progress(records, output.search_progress, search)
+    plot_landscape(records, output.search_landscape, search)
     write_tree_page(records, output.page, search, params.title)

@@ -24,7 +24,7 @@ def test_the_last_attempt_of_a_group_fits_into_a_day():
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     parts = dict(group.split("=") for group in profile["group-components"])
     text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    minutes = dict(re.findall(r"(?s)^rule (\w+):(?:(?!^rule ).)*?runtime=growing\((\d+)\)", text, re.M))
+    minutes = dict(re.findall(r"(?s)^rule (\w+):(?:(?!^rule ).)*?needs\(mem_mb=\d+, runtime=(\d+)", text, re.M))
     asked = Counter()
     for rule, group in (entry.split("=") for entry in profile["groups"]):
         asked[group] += int(minutes[rule]) * int(parts.get(group, 1)) * (profile["retries"] + 1)
@@ -34,7 +34,6 @@ def test_the_last_attempt_of_a_group_fits_into_a_day():
 def test_every_rule_with_a_script_states_its_needs():
     for path in (ROOT / "rules").glob("*.smk"):
         for body in re.split(r"(?m)^rule ", path.read_text())[1:]:
-            name = body.split(":")[0]
             if "script:" in body:
-                assert re.search(r"mem_mb=growing\(\d+\)", body), f"{path.name}: {name} states no memory"
-                assert re.search(r"runtime=growing\(\d+\)", body), f"{path.name}: {name} states no time"
+                name = body.split(":")[0]
+                assert re.search(r"\*\*needs\(mem_mb=\d+, runtime=\d+", body), f"{path.name}: {name} states no needs"

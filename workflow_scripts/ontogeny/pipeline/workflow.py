@@ -99,6 +99,10 @@ class Workflow:
             fail(unknown("run", wildcards.run, self.runs))
         return self.runs[wildcards.run]
 
+    def study_of(self, wildcards: Any) -> str:
+        """The study of the run of `wildcards`, under which the report lists it."""
+        return self.run(wildcards).study
+
     def identity(self, wildcards: Any) -> dict[str, Any]:
         """The settings that decide what the run of `wildcards` computes."""
         return self.run(wildcards).identity()

@@ -1,0 +1,41 @@
+"""The pipeline as a module of somebody else's workflow (Snakemake's `module` directive)."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OUTER = """
+configfile: "study.yaml"
+
+
+module ontogeny:
+    snakefile:
+        "{snakefile}"
+    config:
+        config
+    {prefix}
+
+
+use rule * from ontogeny as ontogeny_*
+
+
+rule everything:
+    default_target: True
+    input:
+        rules.ontogeny_all.input,
+"""
+
+
+@pytest.mark.parametrize("prefix", ["", 'prefix: "part"'], ids=["plain", "prefix"])
+def test_another_workflow_plans_it_from_an_empty_folder(project, tmp_path, prefix):
+    (tmp_path / "Snakefile").write_text(OUTER.format(snakefile=project / "Snakefile", prefix=prefix))
+    shutil.copy(project / "tests" / "configs" / "smoke.yaml", tmp_path / "study.yaml")
+    tool = str(Path(sys.executable).with_name("snakemake"))
+    done = subprocess.run([tool, "-n", "--cores", "1"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = "part/results" if prefix else "results"
+    assert f"log: {folder}/logs/train_run/smoke_vit.log" in done.stdout + done.stderr
+    assert not (tmp_path / "results").exists()
