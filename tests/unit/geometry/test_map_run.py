@@ -67,5 +67,5 @@ def test_a_file_that_holds_no_regions_is_refused(tmp_path):
     with pytest.raises(OntogenyError, match="does not exist"):
         read_regions(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("no regions")
-    with pytest.raises(OntogenyError, match="not an archive of regions"):
+    with pytest.raises(OntogenyError, match="cannot be read as an archive of regions"):
         read_regions(tmp_path / "text.npz")
