@@ -55,6 +55,7 @@ def test_proportion_interval_is_scipys_at_every_share(method, name):
 
 
 def test_a_share_of_nothing_may_be_anything():
+    np.testing.assert_allclose(proportion_interval(9, 10), (0.5958, 0.9821), atol=1e-4)
     assert proportion_interval(0, 0) == (0, 1)
     with pytest.raises(OntogenyError, match="hits"):
         proportion_interval(3, 2)
@@ -154,10 +155,14 @@ def test_what_could_not_be_tested_is_left_out_counted_and_said(method):
     assert adjust([], method).p_values.shape == (0,)
 
 
+def test_holm_by_hand():
+    np.testing.assert_allclose(adjust([0.01, 0.04, np.nan, 0.03]).p_values, [0.03, 0.06, np.nan, 0.06])
+
+
 def test_what_is_not_a_p_value_is_refused():
     with pytest.raises(OntogenyError, match="between 0 and 1"):
         adjust([0.5, 1.2])
-    with pytest.raises(OntogenyError, match="method"):
+    with pytest.raises(OntogenyError, match="did you mean|method"):
         adjust([0.5], "bonferoni")
     with pytest.raises(OntogenyError, match="confidence"):
         student_interval([1.0, 2.0], 95)

@@ -25,7 +25,9 @@ Alternative = Literal["two-sided", "greater", "less"]
 CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}
 """Adjustments of p-values, as `adjust` takes them, and their names."""
 
-_MOST_WAYS = 20_000
+MOST_WAYS = 20_000
+"""Up to so many ways, tests go through all of them and are exact."""
+
 _LEAST_RESAMPLES = 100
 _TIE = 1e-12
 
@@ -171,7 +173,7 @@ def sign_flip_test(
     count = data.shape[-1]
     if not count:
         return np.full(data.shape[:-1], np.nan)[()]
-    exact = signs is None and 2**count <= _MOST_WAYS
+    exact = signs is None and 2**count <= MOST_WAYS
     if exact:
         signs = np.array(list(product((1.0, -1.0), repeat=count)))
     elif signs is None:
@@ -210,7 +212,7 @@ def permutation_test(
     both, n = np.concatenate([one, two]), len(one)
     observed = abs(float(compare(both, (np.arange(len(both)) < n)[None])[0])) * (1 - 1e-9)
     ways = math.comb(len(both), n)
-    if ways <= _MOST_WAYS:
+    if ways <= MOST_WAYS:
         chosen = np.zeros((ways, len(both)), bool)
         for row, index in zip(chosen, combinations(range(len(both)), n), strict=True):
             row[list(index)] = True
@@ -315,6 +317,7 @@ def _check_confidence(confidence: float) -> None:
 
 __all__ = [
     "CORRECTIONS",
+    "MOST_WAYS",
     "Adjustment",
     "MeanInterval",
     "PermutationTest",

@@ -7,7 +7,7 @@ import pytest
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.agreement import detector_agreement, match_events
 from ontogeny.jumps.characterise import characterise_jumps, jump_kinds, phase_table
-from ontogeny.jumps.comparison import compare_groups, holm, jump_rates, mixed_model, searched_series
+from ontogeny.jumps.comparison import compare_groups, jump_rates, mixed_model, searched_series
 from ontogeny.jumps.convergence import layer_convergence, settling
 from ontogeny.jumps.critical_periods import ANY, find_critical_periods, loss_relation
 from ontogeny.phase1 import RUN_LEVEL, Phase1, phase1_from_frame
@@ -355,8 +355,7 @@ def test_a_factor_within_runs_has_its_own_degrees_of_freedom():
     assert model["method"].iloc[0] == "mixed"
 
 
-def test_holm_and_rates():
-    np.testing.assert_allclose(holm([0.01, 0.04, np.nan, 0.03]), [0.03, 0.06, np.nan, 0.06])
+def test_rates():
     held = record(decays([100, 200], np.random.default_rng(18)))
     series = searched_series(held.frame)
     rates = jump_rates(events([("r", "l0", "stable_rank", 50, 10, 1.0)]), series)

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps import DETECTORS, adjusted_p_values, detect_jumps, false_alarm_rate
+from ontogeny.jumps import DETECTORS, detect_jumps, false_alarm_rate
 from ontogeny.jumps.calibration import surrogate_p_values, tail_p_values
 from ontogeny.jumps.multiscale import highest_scores
 from ontogeny.jumps.series import NULLS
@@ -67,17 +66,6 @@ def test_tail_is_continued_beyond_the_draws():
     assert (np.diff(p) < 0).all()
     assert p[0] > 0.5
     assert p[3] < 1 / 200
-
-
-def test_q_values_agree_with_scipy():
-    p = np.random.default_rng(0).random(30) ** 3
-    for method in ("bh", "by"):
-        np.testing.assert_allclose(adjusted_p_values(p, method=method), false_discovery_control(p, method=method))
-    padded = false_discovery_control(np.r_[p, np.ones(50)])[:30]
-    np.testing.assert_allclose(adjusted_p_values(p, tests=80), padded)
-    assert np.isnan(adjusted_p_values([np.nan, 0.1])[0])
-    with pytest.raises(OntogenyError, match="did you mean 'bh'"):
-        adjusted_p_values(p, method="bhh")
 
 
 def test_false_alarm_rates_stored_and_fresh():

@@ -1,7 +1,7 @@
 from .agreement import detector_agreement, match_events
-from .calibration import FalseAlarms, adjusted_p_values, surrogate_p_values
+from .calibration import FalseAlarms, surrogate_p_values
 from .characterise import JumpKinds, characterise_jumps, jump_kinds, phase_table
-from .comparison import compare_groups, holm, jump_rates, mixed_model, searched_series
+from .comparison import compare_groups, jump_rates, mixed_model, searched_series
 from .convergence import Convergence, Settling, layer_convergence, settling
 from .critical_periods import CriticalPeriods, LossRelation, find_critical_periods, loss_relation
 from .detection import detect_jumps
@@ -26,7 +26,6 @@ __all__ = [
     "Moment",
     "NOISE_FLOOR",
     "Settling",
-    "adjusted_p_values",
     "characterise_jumps",
     "compare_groups",
     "detect_jumps",
@@ -34,7 +33,6 @@ __all__ = [
     "false_alarm_rate",
     "find_critical_periods",
     "find_jumps",
-    "holm",
     "jump_kinds",
     "jump_rates",
     "layer_convergence",

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.comparison import _need, holm
+from ontogeny.jumps.comparison import _need
+from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
 
 
 def match_events(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
@@ -79,7 +80,7 @@ def detector_agreement(
         "p_value",
     ]
     found = pd.DataFrame(rows, columns=columns)
-    return found.assign(p_holm=holm(found["p_value"]))
+    return found.assign(p_holm=adjust(found["p_value"]).p_values)
 
 
 def _by_series(table: pd.DataFrame, keys: list[str], places: dict, name: str) -> dict[int, np.ndarray]:
@@ -125,7 +126,7 @@ def _pair(
         return row
     row["dice"], row["chance"] = 2 * matched.sum() / total, 2 * expected.sum() / total
     row["corrected"] = _corrected(row["dice"], row["chance"])
-    row["p_value"] = (1 + int((null >= matched.sum()).sum())) / (1 + shuffles)
+    row["p_value"] = resampling_p_value(matched.sum(), null)
     row["offset"] = float(np.median(offsets)) if offsets else np.nan
     if runs > 1:
         drawn = rng.integers(0, runs, (resamples, runs))
@@ -133,7 +134,7 @@ def _pair(
         used = totals > 0
         dice = 2 * matched[drawn].sum(axis=1)[used] / totals[used]
         chance = 2 * expected[drawn].sum(axis=1)[used] / totals[used]
-        row["low"], row["high"] = np.quantile(_corrected(dice, chance), [0.025, 0.975])
+        row["low"], row["high"] = percentile_interval(_corrected(dice, chance))
     return row
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError
 from ontogeny.jumps.detectors import DETECTORS, Detector, normal_events
 from ontogeny.jumps.surrogates import stepless_surrogates
 
@@ -126,26 +126,3 @@ def battery_p_values(scores: Sequence[float], length: int, name: str, settings: 
     beyond = rate[-1] + exceed["slope"] * (logs - at[-1])
     rates = np.exp(np.where(logs > at[-1], beyond, inside))
     return np.clip(-np.expm1(-rates * length / 1000), 1e-12, 1.0)
-
-
-def adjusted_p_values(p_values: Sequence[float], tests: int | None = None, method: str = "bh") -> np.ndarray:
-    """q-values: the false discovery rate at which each p-value would be called (NaN stays NaN).
-
-    tests: number of hypotheses when more were tested than p-values are given (those left out have p = 1).
-    method: 'bh', Benjamini and Hochberg 1995, which holds for tests that are independent or positively dependent,
-    as those of one network's layers and metrics are when they rise and fall together; 'by', Benjamini and Yekutieli
-    2001, which holds for any dependence and is stricter by the sum of 1/k.
-    """
-    if method not in ("bh", "by"):
-        raise unknown("method", method, ["bh", "by"])
-    p = np.asarray(p_values, dtype=float)
-    out = np.full(p.size, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    m = max(tests or 0, known.size)
-    if not known.size:
-        return out
-    order = known[np.argsort(p[known], kind="stable")]
-    factor = float(np.sum(1 / np.arange(1, m + 1))) if method == "by" else 1.0
-    raw = p[order] * m * factor / np.arange(1, known.size + 1)
-    out[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
-    return out

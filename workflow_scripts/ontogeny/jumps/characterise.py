@@ -10,6 +10,7 @@ import pandas as pd
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.comparison import _need
 from ontogeny.phase1 import Phase1
+from ontogeny.statistics import percentile_interval
 
 PHASES = ("early", "middle", "late")
 """Thirds of training, by step."""
@@ -245,6 +246,6 @@ def phase_table(jumps: pd.DataFrame, by: str | None = None, resamples: int = 199
             row = {"what": what, "jumps": int(flag.sum()), "share": flag.mean() if len(flag) else np.nan}
             if len(names) > 2:
                 boot = hits[drawn].sum(axis=1) / total[drawn].sum(axis=1)
-                row["low"], row["high"] = np.quantile(boot, [0.025, 0.975])
+                row["low"], row["high"] = percentile_interval(boot)
             rows.append(({by: key} if by else {}) | row)
     return pd.DataFrame(rows, columns=[*([by] if by else []), "what", "jumps", "share", "low", "high"])

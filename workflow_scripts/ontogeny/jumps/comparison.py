@@ -7,29 +7,22 @@ takes one number a run, or gives the runs random intercepts in a linear mixed mo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
-from math import comb
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError, unknown
-
-_MOST_EXACT = 20_000
-
-
-def holm(p_values: Iterable[float]) -> np.ndarray:
-    """Holm's step-down adjusted p-values (Holm 1979, Scand. J. Statist. 6); NaN stays NaN and is not counted."""
-    p_values = np.asarray(list(p_values), float)
-    out = np.full(p_values.shape, np.nan)
-    known = np.flatnonzero(np.isfinite(p_values))
-    order = known[np.argsort(p_values[known], kind="stable")]
-    if len(order):
-        raised = p_values[order] * np.arange(len(order), 0, -1)
-        out[order] = np.minimum(np.maximum.accumulate(raised), 1.0)
-    return out
+from ontogeny.statistics import (
+    MOST_WAYS,
+    adjust,
+    bootstrap_interval,
+    percentile_interval,
+    permutation_test,
+    sign_flip_test,
+)
 
 
 def jump_rates(jumps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +85,7 @@ def compare_groups(
             rows.append({"a": a, "b": b} | _free_pair(x, y, resamples, rng))
     columns = ["a", "b", "runs_a", "runs_b", "mean_a", "mean_b", "difference", "low", "high"]
     found = pd.DataFrame(rows, columns=[*columns, "hedges_g", "g_low", "g_high", "p_value", "p_least"])
-    return found.assign(p_holm=holm(found["p_value"]))
+    return found.assign(p_holm=adjust(found["p_value"]).p_values)
 
 
 def _run_means(table: pd.DataFrame, value: str, group: str, run: str, block: str | None) -> pd.DataFrame:
@@ -115,42 +108,16 @@ def _free_pair(x: np.ndarray, y: np.ndarray, resamples: int, rng: np.random.Gene
     if min(len(x), len(y)) < 2:
         return row
     row["difference"] = x.mean() - y.mean()
-    both, n = np.concatenate([x, y]), len(x)
-    ways = comb(len(both), n)
-    if ways <= _MOST_EXACT:
-        chosen = np.zeros((ways, len(both)), bool)
-        for i, index in enumerate(combinations(range(len(both)), n)):
-            chosen[i, list(index)] = True
-        null = np.abs(_welch(both, chosen))
-        row["p_value"] = float((null >= abs(_welch(both, chosen[:1])[0]) * (1 - 1e-9)).mean())
-        row["p_least"] = (2 if len(x) == len(y) else 1) / ways
-    else:
-        order = rng.permuted(np.tile(np.arange(len(both)), (resamples, 1)), axis=1)
-        null = np.abs(_welch(both, order < n))
-        observed = abs(_welch(both, (np.arange(len(both)) < n)[None])[0])
-        row["p_value"] = (1 + int((null >= observed * (1 - 1e-9)).sum())) / (1 + resamples)
-        row["p_least"] = 1 / (1 + resamples)
+    row["p_value"], row["p_least"] = permutation_test(x, y, n_resamples=resamples, seed=rng)
     boot = rng.choice(x, (resamples, len(x))).mean(axis=1) - rng.choice(y, (resamples, len(y))).mean(axis=1)
-    row["low"], row["high"] = np.quantile(boot, [0.025, 0.975])
-    pooled = np.sqrt(((len(x) - 1) * x.var(ddof=1) + (len(y) - 1) * y.var(ddof=1)) / (len(both) - 2))
+    row["low"], row["high"] = percentile_interval(boot)
+    total = len(x) + len(y)
+    pooled = np.sqrt(((len(x) - 1) * x.var(ddof=1) + (len(y) - 1) * y.var(ddof=1)) / (total - 2))
     if pooled > 0:
-        g = (1 - 3 / (4 * len(both) - 9)) * row["difference"] / pooled
-        half = 1.96 * np.sqrt(len(both) / (len(x) * len(y)) + g * g / (2 * len(both)))
+        g = (1 - 3 / (4 * total - 9)) * row["difference"] / pooled
+        half = 1.96 * np.sqrt(total / (len(x) * len(y)) + g * g / (2 * total))
         row |= {"hedges_g": g, "g_low": g - half, "g_high": g + half}
     return row
-
-
-def _welch(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Welch's t for every row of `chosen`, which marks the first group; 0 where nothing varies and means agree."""
-    n = chosen.sum(axis=1)
-    m = chosen.shape[1] - n
-    centred = values - values.mean()
-    sum_a, square_a = chosen @ centred, chosen @ centred**2
-    sum_b, square_b = -sum_a + centred.sum(), (centred**2).sum() - square_a
-    spread_a = np.maximum(square_a - sum_a**2 / n, 0) / (n - 1) / n
-    spread_b = np.maximum(square_b - sum_b**2 / m, 0) / (m - 1) / m
-    floor = 1e-12 * max(float(centred.std()), 1e-300)
-    return (sum_a / n - sum_b / m) / np.maximum(np.sqrt(spread_a + spread_b), floor)
 
 
 def _blocked_pair(
@@ -167,15 +134,9 @@ def _blocked_pair(
         return row
     d = x - y
     row["difference"] = d.mean()
-    if 2 ** len(d) <= _MOST_EXACT:
-        signs = 1 - 2 * ((np.arange(2 ** len(d))[:, None] >> np.arange(len(d))) & 1)
-        row["p_value"] = float((np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-9)).mean())
-        row["p_least"] = 2.0 / 2 ** len(d)
-    else:
-        signs = rng.choice([-1, 1], (resamples, len(d)))
-        row["p_value"] = (1 + int((np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-9)).sum())) / (1 + resamples)
-        row["p_least"] = 1 / (1 + resamples)
-    row["low"], row["high"] = np.quantile(rng.choice(d, (resamples, len(d))).mean(axis=1), [0.025, 0.975])
+    row["p_value"] = sign_flip_test(d, n_resamples=resamples, seed=rng)
+    row["p_least"] = 2.0 / 2 ** len(d) if 2 ** len(d) <= MOST_WAYS else 1 / (1 + resamples)
+    row["low"], row["high"] = bootstrap_interval(d, n_resamples=resamples, seed=rng)
     if d.std(ddof=1) > 0:
         g = (1 - 3 / (4 * len(d) - 5)) * d.mean() / d.std(ddof=1)
         half = 1.96 * np.sqrt(1 / len(d) + g * g / (2 * len(d)))
@@ -233,7 +194,7 @@ def mixed_model(
             rows.append({"term": factor, "level": "", "statistic": f, "p_value": p, **shared})
     found = pd.DataFrame(rows, columns=_MODEL_COLUMNS)
     tested = (found["level"] == "") & (found["term"] != "intercept")
-    found.loc[tested, "p_holm"] = holm(found.loc[tested, "p_value"])
+    found.loc[tested, "p_holm"] = adjust(found.loc[tested, "p_value"]).p_values
     return found
 
 

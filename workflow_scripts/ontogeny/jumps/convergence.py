@@ -16,8 +16,8 @@ import pandas as pd
 from scipy.ndimage import median_filter, uniform_filter1d
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.comparison import holm
 from ontogeny.phase1 import DIMENSIONALITY_METRICS, RUN_LEVEL, Phase1
+from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
 
 BAND = 0.1
 """Half-width of the band around the final level, as a share of the layer's largest distance from it."""
@@ -102,7 +102,7 @@ def settling(
         return Settling("unsettled", share=share, **about)
     found = steps[places[places >= 0]]
     step = float(steps[place])
-    low, high = np.quantile(found, [0.025, 0.975])
+    low, high = percentile_interval(found)
     blur = (window // 4) * (steps[-1] - steps[0]) / (n - 1)
     low, high = min(low, 2 * step - high, step) - blur, max(high, 2 * step - low, step) + blur
     low, high = max(low, steps[0]), min(high, steps[-1])
@@ -214,8 +214,8 @@ def _order(found: dict, record: Phase1, metrics: list[str], resamples: int, shuf
             mean = float(np.mean(taus))
             null = np.mean(nulls, axis=0)
             boot = rng.choice(np.array(taus), (2000, len(taus))).mean(axis=1)
-            low, high = np.quantile(boot, [0.025, 0.975])
-            p = (1 + int((np.abs(null) >= abs(mean) - 1e-12).sum())) / (1 + len(null))
+            low, high = percentile_interval(boot)
+            p = resampling_p_value(mean, null, "two-sided")
             total |= {"tau": mean, "low": low, "high": high, "p_value": p, "spread": np.nan}
             total["reachable"] = 0.0
             part.append(total)
@@ -224,7 +224,7 @@ def _order(found: dict, record: Phase1, metrics: list[str], resamples: int, shuf
     for row in rows:
         families.setdefault("(all)" if row["run"] == "(all)" else row["metric"], []).append(row)
     for family in families.values():
-        for row, p in zip(family, holm([row["p_value"] for row in family])):
+        for row, p in zip(family, adjust([row["p_value"] for row in family]).p_values):
             row["p_holm"] = p
             row["verdict"] = _verdict(row)
     columns = ["run", "metric", "n_layers", "settled", "tau", "low", "high", "p_value", "p_holm", "spread", "verdict"]
@@ -242,7 +242,7 @@ def _order_of_run(
     draws = np.array([rng.choice(item[2], resamples) for item in layers])
     spread = float(np.quantile(np.ptp(draws, axis=0), 0.95))
     tau = _tau(depth, times[None])[0]
-    low, high = np.quantile(_tau(depth, draws.T), [0.025, 0.975])
+    low, high = percentile_interval(_tau(depth, draws.T))
     k = len(layers)
     if k <= _MOST_EXACT:
         null = _tau(depth, times[np.array(list(permutations(range(k))))])
@@ -250,7 +250,7 @@ def _order_of_run(
         reachable = 2.0 / len(null)
     else:
         null = _tau(depth, rng.permuted(np.tile(times, (shuffles, 1)), axis=1))
-        p = (1 + int((np.abs(null) >= abs(tau) - 1e-12).sum())) / (1 + shuffles)
+        p = resampling_p_value(tau, null, "two-sided")
         reachable = 1 / (1 + shuffles)
     numbers = {"tau": float(tau), "low": float(low), "high": float(high), "p_value": p}
     return numbers | {"spread": spread, "reachable": reachable}, null

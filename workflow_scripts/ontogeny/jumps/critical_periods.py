@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ontogeny.jumps.comparison import _need, holm
+from ontogeny.jumps.comparison import _need
 from ontogeny.phase1 import RUN_LEVEL, Phase1
+from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
 
 ANY = "(any)"
 """The metric name under which jumps of all metrics of a layer are counted once."""
@@ -72,7 +73,7 @@ def find_critical_periods(
                 totals.append(numbers)
                 periods += [{"run": run, "metric": metric, **window} for window in windows]
             part.append(row)
-        for row, p in zip(part, holm([row.get("p_value", np.nan) for row in part])):
+        for row, p in zip(part, adjust([row.get("p_value", np.nan) for row in part]).p_values):
             row["p_holm"] = p
         total = {"run": "(all)", "metric": metric, **{k: sum(row[k] for row in part) for k in ("layers", "jumps")}}
         if totals:
@@ -163,9 +164,9 @@ def _meetings(at: np.ndarray, layer: np.ndarray, tolerance: int) -> tuple[np.nda
 
 
 def _summary(observed: float, circular: np.ndarray, local: np.ndarray) -> dict[str, float]:
-    low, high = np.quantile(circular, [0.025, 0.975])
+    low, high = percentile_interval(circular)
     expected = float(circular.mean())
-    p = [(1 + int((null >= observed - 1e-9).sum())) / (1 + len(null)) for null in (circular, local)]
+    p = [resampling_p_value(observed, null) for null in (circular, local)]
     numbers = {"coincidences": observed, "expected": expected, "low": low, "high": high}
     ratio = observed / expected if expected > 0 else np.nan
     return numbers | {"ratio": ratio, "p_circular": p[0], "p_local": p[1], "p_value": max(p)}
@@ -254,9 +255,9 @@ def loss_relation(
     if len(sums) > 2:
         drawn = rng.integers(0, len(sums), (1999, len(sums)))
         boot = total[drawn, 0].sum(axis=1) / np.maximum(used[drawn, 0].sum(axis=1), 1)
-        low, high = np.quantile(boot, [0.025, 0.975], axis=0)
+        low, high = percentile_interval(boot)
         peaks = lags[(np.sign(departure[best]) * (boot - centre) / spread).argmax(axis=1)]
-        peak = tuple(np.quantile(peaks, [0.025, 0.975]))
+        peak = tuple(percentile_interval(peaks))
     null_low, null_high = centre - 1.96 * spread, centre + 1.96 * spread
     columns = [lags, observed, centre, null_low, null_high, low, high, p]
     found = p[best] <= 0.05

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure, log_axis
+from ontogeny.statistics import bootstrap_interval
 
 METRIC_LABELS = {
     "stable_rank": "Stable rank",
@@ -316,7 +317,7 @@ def plot_comparison(
         x = means.loc[means[group] == name, value].to_numpy()
         spots = i + rng.uniform(-0.18, 0.18, len(x))
         left.scatter(x, spots, s=16, color=colours[name], alpha=0.6, linewidths=0)
-        low, high = np.quantile(rng.choice(x, (2000, len(x))).mean(axis=1), [0.025, 0.975])
+        low, high = bootstrap_interval(x, n_resamples=2000, seed=rng) if len(x) > 1 else (x[0], x[0])
         left.plot([low, high], [i, i], color=INK, linewidth=1.6)
         left.scatter([x.mean()], [i], s=34, color=INK, marker="D", zorder=3)
     left.set_yticks(range(len(names)), [f"{shortened(n, 26)} ({(means[group] == n).sum()})" for n in names])

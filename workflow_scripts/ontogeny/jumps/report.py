@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
-from ontogeny.jumps.calibration import adjusted_p_values
 from ontogeny.jumps.detection import detect_jumps
 from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
+from ontogeny.statistics import adjust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,7 +226,7 @@ def _with_q_values(table: pd.DataFrame, series: pd.DataFrame, level: float) -> p
     for run in table["run"].unique():
         rows = np.flatnonzero(table["run"] == run)
         quiet = int(((judged["run"] == run) & (judged["jumps"] == 0)).sum())
-        q_values[rows] = adjusted_p_values(table["p_value"].to_numpy(float)[rows], tests=quiet + rows.size)
+        q_values[rows] = adjust(table["p_value"].to_numpy(float)[rows], "bh", tests=quiet + rows.size).p_values
     table = table.assign(q_value=q_values, significant=pd.Series(q_values <= level, dtype=bool))
     return table[list(COLUMNS)]
 

@@ -23,6 +23,7 @@ from ontogeny.jumps.detection import detect_jumps
 from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
 from ontogeny.jumps.series import BACKGROUNDS, FURTHER_NULLS, NULLS, planted
 from ontogeny.jumps.settings import JumpSettings, ValiditySettings
+from ontogeny.statistics import proportion_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,19 +42,6 @@ _NEAR = 10
 def false_alarm_bar(length: int) -> float:
     """Most false alarms per 1000 points that the bar allows in series of `length`."""
     return 0.5 if length >= 1000 else 1.5
-
-
-def wilson_interval(hits: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share (Wilson 1927)."""
-    from scipy.stats import norm
-
-    if total == 0:
-        return 0.0, 1.0
-    z = norm.ppf(0.5 + confidence / 2)
-    share = hits / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def rate_interval(counts: Sequence[int], points: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -180,7 +168,7 @@ def _planted_row(
         near += bool(close.size)
         extra += max(close.size - 1, 0)
         offsets += [float(close.min())] if close.size else []
-    low, high = wilson_interval(hits, repeats)
+    low, high = (float(end) for end in proportion_interval(hits, repeats))
     false_low, false_high = rate_interval(elsewhere, length * repeats)
     return {
         "sigmas": sigmas,
