@@ -24,6 +24,7 @@ from ontogeny.connectome.metrics import (
 from ontogeny.connectome.simulate import Activity
 from ontogeny.errors import OntogenyError
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, colour_map, figure, panel_letter
+from ontogeny.statistics import student_interval
 
 if TYPE_CHECKING:
     from ontogeny.connectome.fit import Fit
@@ -292,18 +293,6 @@ def plot_rollout(result: Fit, truth: Activity, neurons: int = 6, frames: int = 4
     return fig, pd.DataFrame(rows)
 
 
-def recovery_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of `values` and its 95% t interval (the range is NaN for a single value)."""
-    from scipy.stats import t
-
-    values = np.asarray(values, dtype=np.float64)
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, np.nan, np.nan
-    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return mean, mean - half, mean + half
-
-
 def plot_recovery(
     table: pd.DataFrame, metrics: Sequence[str] = ("connectivity_R2", "cluster_accuracy")
 ) -> tuple[Figure, pd.DataFrame]:
@@ -331,7 +320,7 @@ def plot_recovery(
                 values = pd.to_numeric(part.loc[part["filling_factor"] == level, metric], errors="coerce").dropna()
                 if not len(values):
                     continue
-                mean, low, high = recovery_interval(values)
+                mean, low, high = (float(end) for end in student_interval(values))
                 x = place[level] + shift
                 means.append((x, mean))
                 ax.plot(np.full(len(values), x), values, ".", color=colour, alpha=0.4, markersize=4)

@@ -9,6 +9,7 @@ from ontogeny.connectome.metrics import connectivity_r2, match_clusters
 from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.simulate import Activity
 from ontogeny.geometry import agreement, pca
+from ontogeny.statistics import adjust
 
 _COMPONENTS = 10
 
@@ -24,7 +25,6 @@ def learning_table(result: Outcome, truth: Activity, seed: int = 0) -> pd.DataFr
     matching. Empty where the truth or a spread is missing. A fit without snapshots has no rows.
     """
     from sklearn.cluster import KMeans
-    from statsmodels.stats.multitest import multipletests
 
     snapshots = result.snapshots
     steps = np.asarray(snapshots.get("step", ()), dtype=int)
@@ -53,9 +53,7 @@ def learning_table(result: Outcome, truth: Activity, seed: int = 0) -> pd.DataFr
             row["type_accuracy"] = match_clusters(found, truth.types)[0]
         table.append(row)
     frame = pd.DataFrame(table).reindex(columns=columns)
-    tested = frame["type_p"].notna()
-    if tested.any():
-        frame.loc[tested, "type_p_adjusted"] = multipletests(frame.loc[tested, "type_p"], method="holm")[1]
+    frame["type_p_adjusted"] = adjust(frame["type_p"].to_numpy(float)).p_values
     return frame
 
 

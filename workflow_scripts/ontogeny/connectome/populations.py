@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ontogeny.identity import identity_hash
-from ontogeny.pipeline.code import code_digest
-from ontogeny.pipeline.workflow import Workflow
 
 RECORD = "results/studies/{study}/connectome/search/records/block_{block:02d}/iter_{iteration:03d}.json"
 ACTIVITY = "results/activity/{activity}.safetensors"
 
 
+class Plan(Protocol):
+    """What is used of the plan of a workflow (`ontogeny.pipeline.workflow.Workflow`)."""
+
+    config: Any
+    runs: Any
+
+    def studies(self, kind: str | None = None) -> list[str]: ...
+    def runs_of_study(self, study: str) -> list[Any]: ...
+    def run(self, wildcards: Any) -> Any: ...
+    def code(self, script: str) -> Callable[[Any], str]: ...
+
+
 class Populations:
     """The connectome studies of a plan. Runs with the same simulation, level and seed share one activity."""
 
-    def __init__(self, plan: Workflow) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.names = plan.studies("connectome")
         self.searched = [name for name in self.names if plan.config.studies[name].search is not None]
@@ -114,7 +125,7 @@ class Populations:
             "simulation": search.simulation.model_dump(mode="json"),
             "data_seed": int(getattr(wildcards, "seed", search.seed)),
             "fit": search.fit.model_dump(mode="json"),
-            "code": code_digest(self.plan.scripts / "fit_connectome.py"),
+            "code": self.plan.code("fit_connectome")(wildcards),
         }
 
     def search_activities(self, wildcards: Any) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
+
+from ontogeny.statistics import student_interval
 
 METRICS = (
     "connectivity_R2",
@@ -37,23 +38,16 @@ def recovery_by_run(
     return pd.DataFrame(rows)
 
 
-def recovery_table(by_run: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def recovery_table(by_run: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per condition and filling factor: the mean of every metric with Student's interval over seeds, and how
     many seeds converged. Intervals of a single seed are empty."""
-    from scipy import stats
-
     rows = []
     for (condition, filling), part in by_run.groupby(["condition", "filling_factor"], sort=False, dropna=False):
         row: dict[str, Any] = {"condition": condition, "filling_factor": filling, "seeds": len(part)}
         row["converged"] = int((part["classification"] == "CONVERGED").sum())
         for metric in METRICS:
             values = pd.to_numeric(part[metric], errors="coerce").dropna().to_numpy(float)
-            low = high = mean = np.nan
-            if len(values):
-                mean = values.mean()
-            if len(values) > 1:
-                half = stats.t.ppf(0.5 + level / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-                low, high = mean - half, mean + half
+            mean, low, high = (float(end) for end in student_interval(values, confidence))
             row |= {metric: mean, f"{metric}_low": low, f"{metric}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)

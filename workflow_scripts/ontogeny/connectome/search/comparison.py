@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 
 from ontogeny.connectome.search.records import Record, success
 from ontogeny.errors import OntogenyError
+from ontogeny.statistics import adjust, sign_flip_test, student_interval
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class PolicyComparison:
     """Policies compared over seeds.
 
     `curves`: policy, iteration, mean, low, high of the best score so far, averaged over blocks, with a 95% interval
-    over seeds. `table`: one row a policy. `differences`: every policy against the reference, paired by seed.
+    over seeds. `table`: one row per policy. `differences`: every policy against the reference, paired by seed.
     `verdict`: one paragraph of what may be claimed.
     """
 
@@ -44,14 +44,14 @@ def best_so_far(records: Sequence[Record]) -> np.ndarray:
 
 
 def compare_policies(
-    histories: Mapping[str, Sequence[Sequence[Record]]], reference: str | None = None, level: float = 0.95
+    histories: Mapping[str, Sequence[Sequence[Record]]], reference: str | None = None, confidence: float = 0.95
 ) -> PolicyComparison:
     """Which policy found good settings sooner, with intervals over seeds and paired tests.
 
-    Three numbers a search, each averaged over its blocks: the mean of the best-so-far curve ("sooner": 1 would be
+    Three numbers per search, each averaged over its blocks: the mean of the best-so-far curve ("sooner": 1 would be
     perfect from the first iteration on), the best score at the end, and the number of iterations until the first
     success (one more than the block has where there was none). Policies are compared with `reference` by seed; p
-    comes from all sign flips of the differences (exact; at most 4,096, then drawn), and is corrected by Holm over
+    comes from sign flips of the differences (all of them up to 14 seeds, then drawn), and is corrected by Holm over
     policies and the first two numbers. With k seeds p cannot fall under 2^(1-k): five seeds cannot show 0.05.
 
     The best of noisy evaluations is biased upwards, more so where settings differ little: read differences smaller
@@ -60,22 +60,13 @@ def compare_policies(
     Args:
         histories: `{policy: [records of seed 0, records of seed 1, ...]}`; equal seeds at equal places.
         reference: the policy to compare with; "random" where it is there, else the first.
-        level: of the intervals (Student's t over seeds).
+        confidence: of the intervals (Student's t over seeds).
     """
-    from scipy import stats
-
     if not histories or any(len(runs) == 0 for runs in histories.values()):
         raise OntogenyError("compare_policies needs at least one search of every policy")
     reference = reference or ("random" if "random" in histories else next(iter(histories)))
     if reference not in histories:
         raise OntogenyError(f"the reference policy {reference!r} is not among {sorted(histories)}")
-
-    def interval(values: np.ndarray) -> tuple[float, float, float]:
-        mean = float(np.mean(values))
-        if len(values) < 2:
-            return mean, math.nan, math.nan
-        half = stats.t.ppf(0.5 + level / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
-        return mean, mean - float(half), mean + float(half)
 
     curve_rows, table_rows = [], []
     numbers: dict[str, dict[str, np.ndarray]] = {}
@@ -84,7 +75,7 @@ def compare_policies(
         length = min(map(len, curves))
         stacked = np.stack([curve[:length] for curve in curves])
         for i in range(length):
-            mean, low, high = interval(stacked[:, i])
+            mean, low, high = map(float, student_interval(stacked[:, i]))
             row = {"policy": policy, "iteration": i + 1, "mean": mean, "low": low, "high": high, "seeds": len(runs)}
             curve_rows.append(row)
         waits = []
@@ -99,7 +90,7 @@ def compare_policies(
         numbers[policy] = {"sooner": stacked.mean(axis=1), "final": stacked[:, -1], "wait": np.array(waits)}
         row: dict[str, Any] = {"policy": policy, "seeds": len(runs)}
         for name, values in numbers[policy].items():
-            row[name], row[f"{name}_low"], row[f"{name}_high"] = interval(values)
+            row[name], row[f"{name}_low"], row[f"{name}_high"] = map(float, student_interval(values))
         table_rows.append(row)
 
     rows = []
@@ -110,7 +101,7 @@ def compare_policies(
             ours, theirs = numbers[policy][name], numbers[reference][name]
             pairs = min(len(ours), len(theirs))
             difference = ours[:pairs] - theirs[:pairs]
-            mean, low, high = interval(difference)
+            mean, low, high = map(float, student_interval(difference))
             rows.append(
                 {
                     "policy": policy,
@@ -120,39 +111,15 @@ def compare_policies(
                     "low": low,
                     "high": high,
                     "seeds": pairs,
-                    "p": _sign_flip_p(difference),
+                    "p": float(sign_flip_test(difference)),
                 }
             )
     differences = pd.DataFrame(
         rows, columns=["policy", "reference", "number", "difference", "low", "high", "seeds", "p"]
     )
-    differences["p_holm"] = holm(differences["p"].to_numpy(float))
+    differences["p_holm"] = adjust(differences["p"].to_numpy(float)).p_values
     table = pd.DataFrame(table_rows)
     return PolicyComparison(pd.DataFrame(curve_rows), table, differences, _verdict(differences, table, reference))
-
-
-def _sign_flip_p(differences: np.ndarray) -> float:
-    """Two-sided p of the mean of paired differences under random signs."""
-    count = len(differences)
-    if count < 2 or not np.any(differences):
-        return 1.0
-    if count <= 12:
-        signs = np.array(list(itertools.product((1.0, -1.0), repeat=count)))
-    else:
-        signs = np.random.default_rng(0).choice((1.0, -1.0), size=(4096, count))
-        signs[0] = 1.0
-    means = np.abs(signs @ differences)
-    return float(np.mean(means >= means[0] * (1 - 1e-12)))
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """P values corrected by Holm (1979) for their number."""
-    p_values = np.asarray(p_values, dtype=float)
-    order = np.argsort(p_values, kind="stable")
-    scaled = p_values[order] * (len(p_values) - np.arange(len(p_values)))
-    corrected = np.empty_like(p_values)
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0) if len(p_values) else scaled
-    return corrected
 
 
 def _verdict(differences: pd.DataFrame, table: pd.DataFrame, reference: str) -> str:
@@ -163,7 +130,9 @@ def _verdict(differences: pd.DataFrame, table: pd.DataFrame, reference: str) -> 
     for row in differences[differences["number"] == "sooner"].itertuples():
         better = "sooner" if row.difference > 0 else "later"
         sure = row.p_holm < 0.05
-        claim = f"found good settings {better} than {reference}" if sure else f"cannot be told from {reference}"
+        claim = (
+            f"found good settings {better} than {reference}" if sure else f"cannot be distinguished from {reference}"
+        )
         parts.append(
             f"{row.policy} {claim}: difference {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}] over "
             f"{row.seeds} seeds, Holm-corrected p = {row.p_holm:.2g}."

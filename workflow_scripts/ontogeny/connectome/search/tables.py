@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.connectome.search.comparison import holm
 from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.policy import ucb_scores
 from ontogeny.connectome.search.records import Record, success
 from ontogeny.connectome.search.space import Setting
 from ontogeny.connectome.search.text import by_block, finding, mutation_text
+from ontogeny.statistics import adjust, student_interval
 
 
-def principles(records: Sequence[Record], search: Search, level: float = 0.95) -> pd.DataFrame:
+def principles(records: Sequence[Record], search: Search, confidence: float = 0.95) -> pd.DataFrame:
     """What single changes did, from all pairs of a node and its parent that differ in one setting.
 
     Pairs are grouped by setting and direction. `gain` is the mean change of the score with its interval (Student's
@@ -26,7 +26,7 @@ def principles(records: Sequence[Record], search: Search, level: float = 0.95) -
 
     Columns: setting, direction, pairs, blocks, gain, low, high, gain_R2, gain_cluster, p, p_holm, status, nodes.
     """
-    from scipy import stats
+    from scipy.stats import ttest_1samp
 
     by_node = {record.node: record for record in records}
     space: dict[str, Setting] = {setting.name: setting for setting in search.space}
@@ -47,13 +47,11 @@ def principles(records: Sequence[Record], search: Search, level: float = 0.95) -
     rows = []
     for (name, direction), found in pairs.items():
         gains = np.array([child.score - parent.score for parent, child in found])
-        low = high = p = math.nan
+        _, low, high = map(float, student_interval(gains, confidence))
+        p = math.nan
         if len(gains) > 1:
-            error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
-            half = stats.t.ppf(0.5 + level / 2, len(gains) - 1) * error
-            low, high = gains.mean() - half, gains.mean() + half
-            same = error < 1e-12
-            p = (1.0 if abs(gains.mean()) < 1e-12 else 0.0) if same else float(stats.ttest_1samp(gains, 0).pvalue)
+            same = float(np.std(gains)) < 1e-12
+            p = (1.0 if abs(gains.mean()) < 1e-12 else 0.0) if same else float(ttest_1samp(gains, 0).pvalue)
         rows.append(
             {
                 "setting": name,
@@ -88,9 +86,7 @@ def principles(records: Sequence[Record], search: Search, level: float = 0.95) -
     frame = pd.DataFrame(rows)
     if frame.empty:
         return pd.DataFrame(columns=columns)
-    tested = frame["p"].notna()
-    frame["p_holm"] = math.nan
-    frame.loc[tested, "p_holm"] = holm(frame.loc[tested, "p"].to_numpy(float))
+    frame["p_holm"] = adjust(frame["p"].to_numpy(float)).p_values
     frame["status"] = np.where(
         frame["p_holm"] < 0.05, "established", np.where(frame["contradicted"], "contradicted", "open")
     )
@@ -100,7 +96,7 @@ def principles(records: Sequence[Record], search: Search, level: float = 0.95) -
 
 
 def iteration_table(records: Sequence[Record], search: Search) -> pd.DataFrame:
-    """One row an iteration: numbers, strategy, mutation, settings, metrics, score, UCB within its block."""
+    """One row per iteration: numbers, strategy, mutation, settings, metrics, score, UCB within its block."""
     rows = []
     for _, group in by_block(records):
         scores = ucb_scores(group, search.ucb_c)
@@ -128,7 +124,7 @@ def iteration_table(records: Sequence[Record], search: Search) -> pd.DataFrame:
 
 
 def block_table(records: Sequence[Record], search: Search) -> pd.DataFrame:
-    """One row a block: best metrics, the settings behind them, successes, branching rate, seed noise, rule changes.
+    """One row per block: best metrics, the settings behind them, successes, branching rate, seed noise, rule changes.
 
     `seed_noise` is the largest difference of score between a robustness-test and the node that it ran again; NaN
     without one.
