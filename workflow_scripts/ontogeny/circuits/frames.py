@@ -1,13 +1,245 @@
-"""The network that stands for a condition, as it is drawn."""
+"""What is drawn of one run: shares of circuits, activations and losses, epoch by epoch.
+
+`CircuitFrames` is made from a published record (`frames_from_record`) or from a trained ensemble
+(`frames_from_ensemble`, `frames_of_condition`).
+"""
 
 from __future__ import annotations
 
+import itertools
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ontogeny.circuits.figures import CircuitFrames, frames_from_ensemble
-from ontogeny.errors import unknown
+from ontogeny.circuits.record_read import read_history
+from ontogeny.circuits.records import EpochCircuits
+from ontogeny.errors import OntogenyError, unknown
+
+
+@dataclass(frozen=True)
+class CircuitFrames:
+    """One run as it is drawn: a value for every tracked epoch (E of them).
+
+    `node_share[l]` (E, neurons) and `edge_share[l]` (E, out, in) are the shares of circuits that use each neuron and
+    connection, 0 where there is no circuit; `activation[l]` (E, neurons) is the mean activation over inputs and over
+    the circuits that use the neuron, NaN where it is unknown. `node_share` and `activation` start with the inputs.
+    `listed[e][l]` (circuits, out, in) are masks of circuits of an epoch, at most so many as were asked for.
+    """
+
+    title: str
+    epochs: NDArray[np.int64]
+    circuits: NDArray[np.int64]
+    train_loss: NDArray[np.float64]
+    val_loss: NDArray[np.float64]
+    node_share: tuple[NDArray[np.float64], ...]
+    edge_share: tuple[NDArray[np.float64], ...]
+    activation: tuple[NDArray[np.float64], ...]
+    jumps: tuple[int, ...] = ()
+    listed: tuple[tuple[NDArray[np.uint8], ...], ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Neurons of each layer."""
+        return tuple(layer.shape[1] for layer in self.node_share)
+
+    def index(self, epoch: int) -> int:
+        """The place of the last tracked epoch that is not after `epoch` (the first, if all are after)."""
+        return max(int(np.searchsorted(self.epochs, epoch, side="right")) - 1, 0)
+
+
+def frames_from_record(
+    record: str | os.PathLike | Iterable[dict[str, Any] | EpochCircuits],
+    title: str = "",
+    jumps: Iterable[int] = (),
+    sizes: Sequence[int] | None = None,
+    most_listed: int = 500,
+) -> CircuitFrames:
+    """The frames of a record in the published layout: a path to its JSON (gzip or not), or its entries.
+
+    Circuits of several outputs are taken together, each output with its own last neuron. `sizes` (neurons of each
+    layer) is needed only for a record without any circuit; `most_listed` circuits of an epoch are kept one by one.
+    Raises OntogenyError for a record that is empty, that is not such a record, or in which a mask does not fit
+    the others.
+    """
+    where = str(record) if isinstance(record, str | os.PathLike) else "the record"
+    if isinstance(record, str | os.PathLike):
+        epochs = read_history(record, sizes)
+    else:
+        epochs = [entry.as_dict() if isinstance(entry, EpochCircuits) else entry for entry in record]
+    if not epochs:
+        raise OntogenyError(f"{where} holds no epochs: a list of tracked epochs is wanted")
+    try:
+        outputs = max(len(entry["outputs"]) for entry in epochs)
+        found = _record_sizes(epochs, outputs)
+        if found is None and sizes is None:
+            raise OntogenyError(f"{where} has no circuit in any epoch, so the network is unknown: give its sizes")
+        sizes = tuple(int(size) for size in (found or sizes))
+        sums = [_sum_epoch(entry, sizes, where) for entry in epochs]
+        counts = np.array([max(total, 1) for *_, total in sums], dtype=float)
+        node_share = tuple(np.array([s[0][k] for s in sums]) / counts[:, None] for k in range(len(sizes)))
+        edge_share = tuple(np.array([s[1][k] for s in sums]) / counts[:, None, None] for k in range(len(sizes) - 1))
+        activation = []
+        for k in range(len(sizes)):
+            total, seen = np.array([s[2][k] for s in sums]), np.array([s[3][k] for s in sums])
+            activation.append(np.divide(total, seen, out=np.full(total.shape, np.nan), where=seen > 0))
+        return CircuitFrames(
+            title=title,
+            epochs=np.array([entry["epoch"] for entry in epochs], dtype=np.int64),
+            circuits=np.array([entry["total_circuits"] for entry in epochs], dtype=np.int64),
+            train_loss=_losses(epochs, "train_loss"),
+            val_loss=_losses(epochs, "val_loss"),
+            node_share=node_share,
+            edge_share=edge_share,
+            activation=tuple(activation),
+            jumps=_jump_epochs(jumps),
+            listed=tuple(tuple(mask[:most_listed] for mask in listed) for _, _, _, _, listed, _ in sums),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise OntogenyError(f"{where} is not a record of circuits: {type(error).__name__} {error}") from None
+
+
+def _losses(epochs: list[dict[str, Any]], key: str) -> NDArray[np.float64]:
+    values = [entry.get(key) for entry in epochs]
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _record_sizes(epochs: list[dict[str, Any]], outputs: int) -> tuple[int, ...] | None:
+    for entry in epochs:
+        for output in entry["outputs"]:
+            for circuit in output["circuits"]:
+                sizes = (*(len(mask) for mask in circuit["node_masks"][:-1]), outputs)
+                if len(sizes) != len(circuit["edge_masks"]) + 1 or len(sizes) < 3:
+                    raise ValueError(f"{len(sizes)} layers of neurons with {len(circuit['edge_masks'])} of edges")
+                return sizes
+    return None
+
+
+def _sum_epoch(entry: dict[str, Any], sizes: tuple[int, ...], where: str):
+    nodes = [np.zeros(size) for size in sizes]
+    edges = [np.zeros((after, before)) for before, after in itertools.pairwise(sizes)]
+    total, seen = [np.zeros(size) for size in sizes], [np.zeros(size) for size in sizes]
+    listed: list[list[NDArray]] = [[np.zeros((0, *mask.shape), np.uint8)] for mask in edges]
+    n = 0
+    for position, output in enumerate(entry["outputs"]):
+        circuits = output["circuits"]
+        if not circuits:
+            continue
+        n += len(circuits)
+        own = int(output.get("output_idx", position))
+        for layer in range(len(sizes) - 1):
+            masks = [np.asarray(circuit["edge_masks"][layer], dtype=float) for circuit in circuits]
+            last = layer == len(sizes) - 2
+            shape = (1, sizes[layer]) if last else edges[layer].shape
+            for circuit, mask in zip(circuits, masks):
+                if mask.shape != shape:
+                    raise OntogenyError(
+                        f"{where}, epoch {entry['epoch']}: circuit {circuit.get('circuit_idx', '?')} has a mask of "
+                        f"shape {mask.shape} in layer {layer}, where the network of the others has {shape}"
+                    )
+            whole = np.zeros((len(circuits), *edges[layer].shape), np.uint8)
+            whole[:, slice(own, own + 1) if last else slice(None)] = masks
+            edges[layer] += whole.sum(axis=0)
+            listed[layer].append(whole)
+            nodes[layer] += np.sum([circuit["node_masks"][layer] for circuit in circuits], axis=0)
+        nodes[-1][own] += len(circuits)
+        for circuit in circuits:
+            for neuron in circuit.get("neurons", ()):
+                layer = int(neuron["layer"])
+                place = own if layer == len(sizes) - 1 else int(neuron["neuron_idx"])
+                if neuron["mean_activation"] is not None:
+                    total[layer][place] += neuron["mean_activation"]
+                    seen[layer][place] += 1
+    return nodes, edges, total, seen, [np.concatenate(parts) for parts in listed], n
+
+
+def _jump_epochs(jumps: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted({int(jump) for jump in jumps}))
+
+
+def frames_from_ensemble(
+    result: Any,
+    seed: int,
+    title: str = "",
+    jumps: Iterable[int] = (),
+    *,
+    candidates: str = "all",
+    accuracy_threshold: float = 0.99,
+    most_listed: int = 500,
+    most_averaged: int = 20_000,
+) -> CircuitFrames:
+    """The frames of one seed of an `ontogeny.training.ensemble.EnsembleResult`, every epoch from 0 on.
+
+    Circuits are enumerated on the seed's validation rows; several outputs are taken together. Where an epoch has more
+    than `most_averaged` circuits, a neuron's mean activation is that of the whole network, not of its circuits.
+    """
+    from ontogeny.circuits import count_circuits, enumerate_circuits
+    from ontogeny.training.ensemble import layer_activations
+
+    settings, rows = result.settings, result.rows(seed)
+    data = result.data(seed).validation
+    x, weight = np.unique(data.x, axis=0, return_counts=True)
+    weight = weight / weight.sum()
+    sizes = settings.sizes
+    node_share, edge_share, activation, circuits, listed = [], [], [], [], []
+    for epoch in range(rows.stop - rows.start):
+        nodes = [np.zeros(size) for size in sizes]
+        edges = [np.zeros((after, before)) for before, after in itertools.pairwise(sizes)]
+        total, seen = [np.zeros(size) for size in sizes], [np.zeros(size) for size in sizes]
+        masks = [[np.zeros((0, *mask.shape), np.uint8)] for mask in edges]
+        n = 0
+        for output in range(sizes[-1]):
+            weights, biases = result.network(seed, epoch, output)
+            problem = (weights, biases, data.x, data.y[:, output : output + 1], candidates, accuracy_threshold)
+            found = count_circuits(*problem, activation=settings.activation)
+            if not found.count:
+                continue
+            n += found.count
+            each = found.count <= most_averaged
+            chosen = enumerate_circuits(*problem, activation=settings.activation) if each else None
+            stack = chosen.edge_masks if each else [np.ones((1, *layer.shape), np.uint8) for layer in weights]
+            used = chosen.node_masks[1:] if each else [np.ones((1, len(bias))) for bias in biases]
+            values = layer_activations(
+                [layer * mask for layer, mask in zip(weights, stack)],
+                [np.broadcast_to(bias, (len(stack[0]), len(bias))) for bias in biases],
+                x,
+                settings.activation,
+            )
+            for layer in range(len(sizes) - 1):
+                last = layer == len(sizes) - 2
+                own = slice(output, output + 1) if last else slice(None)
+                edges[layer][own] += found.count * found.edge_participation[layer]
+                nodes[layer] += found.count * found.node_participation[layer]
+                mean = np.einsum("r,crn->cn", weight, values[layer])
+                total[layer + 1][own] += (mean * used[layer]).sum(axis=0)
+                seen[layer + 1][own] += used[layer].sum(axis=0)
+                if each:
+                    whole = np.zeros((min(found.count, most_listed), *edges[layer].shape), np.uint8)
+                    whole[:, own] = stack[layer][:most_listed]
+                    masks[layer].append(whole)
+            nodes[-1][output] += found.count
+        circuits.append(n)
+        node_share.append([layer / max(n, 1) for layer in nodes])
+        edge_share.append([layer / max(n, 1) for layer in edges])
+        activation.append([np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0) for a, b in zip(total, seen)])
+        listed.append(tuple(np.concatenate(parts)[:most_listed] for parts in masks))
+    return CircuitFrames(
+        title=title,
+        epochs=np.arange(rows.stop - rows.start),
+        circuits=np.array(circuits, dtype=np.int64),
+        train_loss=result.train_loss[rows],
+        val_loss=result.val_loss[rows],
+        node_share=tuple(map(np.array, zip(*node_share))),
+        edge_share=tuple(map(np.array, zip(*edge_share))),
+        activation=tuple(map(np.array, zip(*activation))),
+        jumps=_jump_epochs(jumps),
+        listed=tuple(listed),
+    )
 
 
 def frames_of_condition(
