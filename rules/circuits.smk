@@ -54,9 +54,9 @@ rule trace_circuits:
         turnover="results/runs/{run}/circuits/turnover.csv",
         structure="results/runs/{run}/circuits/structure.csv",
         coincidence=reported(
-            "results/runs/{run}/circuits/births_at_jumps.csv",
-            "births_at_jumps",
-            "table: births at jumps",
+            "results/runs/{run}/circuits/appearances_at_jumps.csv",
+            "appearances_at_jumps",
+            "table: appearances at jumps",
             category="Circuits and jumps",
         ),
         records=directory("results/runs/{run}/circuits/records"),

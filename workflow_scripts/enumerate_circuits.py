@@ -1,5 +1,6 @@
 """Count the perfect circuits of every network of one ensemble at every epoch."""
 
+from ontogeny.circuits import CircuitSettings
 from ontogeny.circuits.statistics import ensemble_history
 from ontogeny.files import write_csv
 from ontogeny.pipeline import job
@@ -11,8 +12,7 @@ with job(snakemake) as (files, output, params):
     history = ensemble_history(
         result,
         params.label,
-        candidates=params.settings["candidates"],
-        accuracy_threshold=params.settings["accuracy_threshold"],
+        CircuitSettings(**params.settings),
         progress=Progress(len(result.seeds), f"circuits of {params.label}").step,
     )
     write_csv(output.history, history)

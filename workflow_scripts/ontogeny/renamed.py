@@ -9,7 +9,11 @@ KEYS: dict[str, str] = {
 
 COLUMNS: dict[str, str] = {
     "arm": "condition",
-    "significant": "significant",
-    "jumps_significant": "jumps_significant",
+    "believable": "significant",
+    "jumps_believable": "jumps_significant",
+    "births": "appearances",
+    "deaths": "disappearances",
+    "strangers": "between_networks",
+    "p_strangers": "p_between_networks",
 }
 """Columns of tables in `results`: old name to new name."""

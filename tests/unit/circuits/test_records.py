@@ -22,11 +22,13 @@ from ontogeny.circuits import (
     write_record,
 )
 from ontogeny.circuits.records import STATISTICS
+from ontogeny.circuits.settings import CircuitSettings
 from ontogeny.errors import OntogenyError
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
 
 DATA = Path(__file__).parents[2] / "data" / "circuits"
 RECORDS = ["detailed_circuits_k3_seed0_depth2_lr0.001_loss0.01.json", "detailed_circuits_seed80_dropout_0.01.json"]
+PUBLISHED = CircuitSettings(candidates="published")
 XOR = truth_table(2, copies=20)
 
 
@@ -58,7 +60,7 @@ def test_a_published_run_trained_again_gives_the_published_circuits_and_activati
     at = slice(result.rows(32).start + 23, result.rows(32).start + 24)
     data = result.data(32).validation
     weights, biases = [w[at] for w in result.weights], [b[at] for b in result.biases]
-    entry = next(records_from_weights(weights, biases, data.x, data.y, candidates="published")).as_dict()
+    entry = next(records_from_weights(weights, biases, data.x, data.y, settings=PUBLISHED)).as_dict()
     assert entry["total_circuits"] == 66
     for ours, theirs in zip(entry["outputs"][0]["circuits"], published):
         assert list(ours) == list(theirs)

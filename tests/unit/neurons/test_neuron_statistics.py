@@ -10,7 +10,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from ontogeny.errors import OntogenyError
-from ontogeny.neurons import NONLINEARITIES, apply_nonlinearity, compare_neurons, neuron_statistics
+from ontogeny.neurons import compare_neurons, neuron_statistics
+from ontogeny.nonlinearities import NONLINEARITIES, apply_nonlinearity
 
 
 def normal(*shape, seed=0):

@@ -5,20 +5,12 @@ import json
 import pandas as pd
 import pytest
 
-from ontogeny.circuits.trace import births_against_jumps, trace_ensemble, write_records
+from ontogeny.circuits.trace import coincidence_table, trace_ensemble, write_records
 from ontogeny.config import load_config, runs_of
 from ontogeny.phase1 import read_phase1
 from ontogeny.training import ensemble_run
 from ontogeny.training.ensemble import load_ensemble
 from ontogeny.training.ensemble_run import train_ensemble_run
-
-SETTINGS = {
-    "candidates": "all",
-    "accuracy_threshold": 0.99,
-    "min_sparsity": 0.0,
-    "convergence_frequency": 1,
-    "compress": True,
-}
 
 
 def identity(**training):
@@ -73,12 +65,13 @@ def test_other_settings_start_afresh(tmp_path, monkeypatch):
 
 def test_circuits_are_followed_through_training(folder, tmp_path):
     ensemble = load_ensemble(folder / "ensemble.safetensors")
-    turnover, structure, births = trace_ensemble(ensemble, SETTINGS)
-    assert set(turnover["seed"]) == set(structure["seed"]) == set(births) == set(range(12))
+    turnover, structure = trace_ensemble(ensemble)
+    assert set(turnover["seed"]) == set(structure["seed"]) == set(range(12))
     per_seed = turnover.groupby("seed")
-    assert (per_seed["births"].sum() - per_seed["deaths"].sum()).eq(per_seed["circuits"].last()).all()
+    balance = per_seed["appearances"].sum() - per_seed["disappearances"].sum()
+    assert balance.eq(per_seed["circuits"].last()).all()
     assert (structure["minimal"].dropna() <= structure["circuits"][structure["minimal"].notna()]).all()
-    write_records(ensemble, [0], tmp_path / "records", SETTINGS)
+    write_records(ensemble, 0, tmp_path / "records")
     names = sorted(path.name for path in (tmp_path / "records").iterdir())
     assert names == [
         "convergence_k3_seed0_depth2_lr0.001_loss0.01.csv",
@@ -86,12 +79,13 @@ def test_circuits_are_followed_through_training(folder, tmp_path):
     ]
 
 
-def test_births_meet_planted_jumps_and_no_jumps_are_told(folder):
+def test_appearances_meet_planted_jumps_and_no_jumps_are_told(folder):
     ensemble = load_ensemble(folder / "ensemble.safetensors")
-    _, _, births = trace_ensemble(ensemble, SETTINGS)
-    born = {seed: int(epochs[0]) for seed, epochs in births.items() if len(epochs)}
-    jumps = pd.DataFrame({"run": [f"xor/s{s}" for s in born], "step": list(born.values()), "significant": False})
-    table = births_against_jumps(ensemble, births, jumps).set_index("jumps")
+    turnover, _ = trace_ensemble(ensemble)
+    first = turnover[turnover["appearances"] > 0].groupby("seed")["epoch"].first()
+    jumps = pd.DataFrame({"run": [f"xor/s{s}" for s in first.index], "step": first.to_list(), "significant": False})
+    table = coincidence_table(ensemble, turnover, jumps).set_index("jumps")
     assert table.loc["all found", "near"] > table.loc["all found", "expected"]
     assert table.loc["all found", "p_value"] < 0.05
+    assert table.loc["all found", "runs"] == len(first)
     assert "nothing to compare" in table.loc["significant", "note"]

@@ -1,18 +1,4 @@
-from .comparison import (
-    Coincidence,
-    Core,
-    SetComparison,
-    birth_epochs,
-    births_at_jumps,
-    compare_within,
-    core,
-    inclusions,
-    life_table,
-    lineages,
-    minimal_circuits,
-    overlaps,
-    turnover,
-)
+from .coincidence import Coincidence, appearances_at_jumps
 from .enumeration import ACTIVATIONS, CircuitCount, count_circuits, enumerate_circuits, estimate_cost, sample_circuits
 from .interpretation import (
     Groundings,
@@ -24,27 +10,33 @@ from .interpretation import (
     map_formula,
     two_level_formulas,
 )
-from .masks import CANDIDATES, Circuit, CircuitSet, Layout, Sparsity, count_candidates
-from .records import (
-    DetailedCircuitTracker,
-    EpochCircuits,
-    OutputCircuits,
-    check_record,
-    circuits_of,
-    neuron_activations,
-    read_history,
-    record_stem,
-    records_from_weights,
-    write_convergence,
-    write_record,
+from .masks import Circuit, Circuits, CircuitSample, CircuitSet, Layout, Sparsity, count_candidates
+from .overlap import (
+    Core,
+    SetComparison,
+    compare_within,
+    core,
+    core_of_count,
+    inclusions,
+    minimal_circuits,
+    overlaps,
 )
+from .record_read import check_record, circuits_of, read_history
+from .record_write import record_stem, write_convergence, write_record
+from .records import EpochCircuits, OutputCircuits, neuron_activations, records_from_weights
+from .settings import CANDIDATES, CircuitSettings
+from .tracker import DetailedCircuitTracker
+from .tracking import appearance_epochs, life_table, lineages, schedule, turnover
 
 __all__ = [
     "ACTIVATIONS",
     "CANDIDATES",
     "Circuit",
     "CircuitCount",
+    "CircuitSample",
     "CircuitSet",
+    "CircuitSettings",
+    "Circuits",
     "Coincidence",
     "Core",
     "DetailedCircuitTracker",
@@ -55,12 +47,13 @@ __all__ = [
     "OutputCircuits",
     "SetComparison",
     "Sparsity",
-    "birth_epochs",
-    "births_at_jumps",
+    "appearance_epochs",
+    "appearances_at_jumps",
     "check_record",
     "circuits_of",
     "compare_within",
     "core",
+    "core_of_count",
     "count_candidates",
     "count_circuits",
     "enumerate_circuits",
@@ -80,6 +73,7 @@ __all__ = [
     "record_stem",
     "records_from_weights",
     "sample_circuits",
+    "schedule",
     "turnover",
     "two_level_formulas",
     "write_convergence",

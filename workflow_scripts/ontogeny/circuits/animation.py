@@ -198,7 +198,7 @@ def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float)
         Line2D([], [], markerfacecolor=ACTIVATION(0.0), markeredgecolor=EDGE, markeredgewidth=2.4,
                label="border, edge: share of circuits", **marker),
         Line2D([], [], color=_COUNT, label="circuits"),
-        Line2D([], [], color=_TRAIN, label="training loss"),
+        Line2D([], [], color=_TRAIN, label="training loss, with penalties"),
         Line2D([], [], color=_VAL, linestyle="--", label="validation loss"),
     ]  # fmt: skip
     if jumps:
@@ -219,7 +219,7 @@ def _compose(runs: Sequence[CircuitFrames], columns: int | None, dpi: float) -> 
     rows = math.ceil(n / columns)
     width, height = (6.8, 4.7) if n == 1 else (4.6 * columns, 3.9 * rows)
     key = 0.52
-    even = [2 * math.ceil(inches * dpi / 2) / dpi for inches in (width, height + key)]  # films need even pixels
+    even = [2 * math.ceil(inches * dpi / 2) / dpi for inches in (width, height + key)]  # animations need even pixels
     fig = Figure(figsize=even, dpi=dpi)
     fig.set_layout_engine(PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True))
     FigureCanvasAgg(fig)
@@ -332,7 +332,7 @@ def animate_circuits(
     if path.suffix not in (".mp4", ".gif"):
         raise OntogenyError(f"{path} ends in '{path.suffix}': an animation is written as .mp4 or .gif")
     if not (math.isfinite(fps) and fps > 0):
-        raise OntogenyError(f"fps is {fps}: a number above 0 is wanted")
+        raise OntogenyError(f"fps is {fps}: give a number above 0")
     runs = _as_runs(runs)
     epochs = frame_epochs(runs, most_frames)
     fig, scenes = _compose(runs, columns, dpi)

@@ -1,4 +1,15 @@
-"""Whether circuits appear where the dimensionality jumps."""
+"""Whether circuits appear where the dimensionality jumps, against three nulls.
+
+An appearance is known only to lie between two enumerated epochs, so it is an interval of steps. It is near a jump if
+the interval reaches within the window of it; with a circuit enumerated at every epoch that is plain distance.
+
+*Shifted jumps* ask whether the two have anything to do with time: all jumps of a run are moved around its span.
+*Other networks* ask whether they have to do with each other: each run's jumps meet another run's appearances, moved to
+the run's own clock, so that networks that merely learn at their own speed pass no test. *The neighbourhood* asks
+whether they meet more closely than anything slow explains: the share near jumps that are displaced by little more than
+the window, extrapolated to no displacement (as cross-correlograms are judged, Amarasingham et al., J. Neurophysiol.
+107, 2012, with an exponential in place of a flat neighbourhood, which is the more cautious).
+"""
 
 from __future__ import annotations
 
@@ -8,25 +19,31 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ontogeny.circuits.settings import DEFAULTS
 from ontogeny.errors import OntogenyError
+from ontogeny.statistics import percentile_interval, resampling_p_value
+
+MOST_DISPLACED = 30
+"""Jumps are displaced by 2 * window + 1 to this many steps, or to 6 * window where that is more."""
 
 
 @dataclass(frozen=True)
 class Coincidence:
-    """Do circuits appear where the dimensionality jumps? Against jumps shifted around each run, and against strangers.
+    """Do circuits appear where the dimensionality jumps?
 
-    births: circuits born in the runs that have both; near: those within `window` of a jump; expected: the mean of
-    `near` under the shifts, with its 95% range (low, high); ratio: near / expected; p_value: one-sided, that shifted
-    jumps meet as many births; null: the shifted values.
+    runs: those with both, over which all means are taken; appearances: circuits that appeared in them; near: those
+    within the window of a jump. expected: the mean of `near` under shifted jumps, with its 95 % range (low, high);
+    ratio: near / expected; p_value: one-sided, that shifted jumps meet as many; null: the shifted values.
 
-    share: the mean over runs of the share of their births that is near their own jumps; strangers: the same share of
-    the births of other runs near those same jumps; p_strangers: one-sided, that births of runs drawn at random meet
-    the jumps as often. Shifts ask whether the two have to do with time; strangers, whether they have to do with each
-    other: births and jumps that are both early in every run pass the first test and fail the second.
+    share: the mean over runs of the share of their appearances that is near their own jumps. displaced: that share
+    when jumps are displaced; nearby: what the displaced shares extrapolate to at no displacement; p_nearby: one-sided,
+    by resampling runs, that `share` is no more. between_networks: the share near the jumps of the appearances of
+    other networks; p_between_networks: one-sided, that networks drawn at random meet the jumps as often. Both are NaN
+    without clocks, and with fewer than two runs.
     """
 
     runs: int
-    births: int
+    appearances: int
     jumps: int
     near: int
     expected: float
@@ -35,105 +52,204 @@ class Coincidence:
     ratio: float
     p_value: float
     share: float
-    strangers: float
-    p_strangers: float
+    displaced: float
+    nearby: float
+    p_nearby: float
+    between_networks: float
+    p_between_networks: float
     null: NDArray[np.int64] = field(repr=False)
 
 
-def births_at_jumps(
-    births: Sequence[ArrayLike],
+@dataclass(frozen=True)
+class _Run:
+    """Appearances of one run, alike ones together: first and last possible step, and number; its jumps and span."""
+
+    first: NDArray[np.float64]
+    last: NDArray[np.float64]
+    number: NDArray[np.int64]
+    jumps: NDArray[np.float64]
+    start: float
+    stop: float
+
+    def share(self, displaced: float, window: float) -> float:
+        """The share of appearances near the jumps, all displaced alike."""
+        moved = self.jumps + displaced
+        near = (moved >= self.first[:, None] - window) & (moved <= self.last[:, None] + window)
+        return float(self.number @ near.any(axis=1) / self.number.sum())
+
+    def around(self, shifts: NDArray[np.float64], window: float) -> NDArray[np.int64]:
+        """How many are near the jumps, all shifted around the span; (shifts,)."""
+        length = self.stop - self.start + 1
+        moved = (self.jumps[:, None] + shifts).ravel()
+        gap = (moved - (self.first - window)[:, None]) % length
+        near = gap <= (self.last - self.first + 2 * window)[:, None]
+        return self.number @ near.reshape(len(self.first), len(self.jumps), len(shifts)).any(axis=1)
+
+    def inside(self, displaced: float) -> bool:
+        """Whether the displaced jumps stay within the span."""
+        return bool(self.start <= self.jumps.min() + displaced and self.jumps.max() + displaced <= self.stop)
+
+
+def appearances_at_jumps(
+    appearances: Sequence[ArrayLike],
     jumps: Sequence[ArrayLike],
     spans: Sequence[tuple[float, float]],
-    window: float,
-    n_shifts: int = 9999,
+    window: float = DEFAULTS.window,
+    *,
+    numbers: Sequence[ArrayLike] | None = None,
+    clocks: Sequence[float] | None = None,
+    n_resamples: int = 9999,
     seed: int = 0,
 ) -> Coincidence:
-    """Whether births of circuits coincide with jumps of the same runs, against two nulls.
+    """Whether appearances of circuits coincide with jumps of the same runs, against the nulls of this module.
 
-    births[r], jumps[r]: steps of run r (a birth for each circuit); spans[r]: its first and last step; window: steps
-    between a birth and a jump that count as together. All jumps of a run are moved by one random amount around its
-    span, which keeps their number and spacing and all births, so births that come in bursts do not fake a result.
-    Distance is measured around the span for true and shifted jumps alike. p = (1 + shifts as extreme) / (1 + shifts).
+    appearances[r]: steps of run r, (n,), or first and last possible step of each, (n, 2); numbers[r] (n,): circuits
+    that each stands for, 1 if not given. jumps[r]: steps; spans[r]: the run's first and last step; window: steps
+    between an appearance and a jump that count as together. clocks[r]: how long the run takes to learn, in steps, such
+    as the epoch at which its loss has halved: appearances of another run are moved by the ratio of both clocks,
+    keeping their spread. Every p-value counts the data themselves among `n_resamples` draws, so none is 0.
 
-    The second null leaves jumps where they are and gives each run the births of a run drawn at random from those that
-    have any (itself among them, as under exchangeable runs), `n_shifts` times; NaN where only one run has births.
-
-    Raises OntogenyError where the lists differ in length, a step lies outside its span, or no run has both.
+    Raises OntogenyError where lists differ in length, a step lies outside its span, or no run has both.
     """
-    if not len(births) == len(jumps) == len(spans):
+    if not len(appearances) == len(jumps) == len(spans):
         raise OntogenyError(
-            f"{len(births)} runs of births, {len(jumps)} of jumps and {len(spans)} spans: give one each"
+            f"{len(appearances)} runs of appearances, {len(jumps)} of jumps and {len(spans)} spans: give one of each "
+            "per run"
         )
-    if window < 0 or n_shifts < 1:
-        raise OntogenyError(f"window {window} and n_shifts {n_shifts} must be at least 0 and 1")
+    if window < 0 or n_resamples < 1:
+        raise OntogenyError(f"window {window} and n_resamples {n_resamples} must be at least 0 and 1")
+    times = None if clocks is None else np.asarray(clocks, np.float64)
+    if times is not None and (len(times) != len(spans) or not (np.isfinite(times) & (times > 0)).all()):
+        raise OntogenyError(f"{len(times)} clocks for {len(spans)} runs: give each run a number of steps above 0")
+    runs = [
+        _checked_run(r, appearances[r], None if numbers is None else numbers[r], jumps[r], spans[r])
+        for r in range(len(spans))
+    ]
+    both = [r for r, run in enumerate(runs) if len(run.first) and len(run.jumps)]
+    if not both:
+        raise OntogenyError("no run has both appearances of circuits and jumps, so there is nothing to compare")
     rng = np.random.default_rng(seed)
-    near, total, n_jumps, runs = 0, 0, 0, 0
-    null = np.zeros(n_shifts, np.int64)
-    sources = [np.unique(np.asarray(born, np.float64), return_counts=True) for born in births if len(np.ravel(born))]
-    own, others = [], []
-    for run, (born, jumped, (start, stop)) in enumerate(zip(births, jumps, spans)):
-        born, jumped = np.asarray(born, np.float64).ravel(), np.asarray(jumped, np.float64).ravel()
-        for name, steps in (("birth", born), ("jump", jumped)):
-            outside = steps[(steps < start) | (steps > stop)]
-            if len(outside):
-                raise OntogenyError(
-                    f"a {name} of run {run} at {outside[0]:g} lies outside its span {start:g} to {stop:g}"
-                )
-        if not len(born) or not len(jumped):
-            continue
-        runs, total, n_jumps = runs + 1, total + len(born), n_jumps + len(jumped)
-        length = stop - start + 1
-        steps, weight = np.unique(born, return_counts=True)
-        near += int(weight @ _meets(steps, jumped, length, window))
-        own.append(_share_near(steps, weight, jumped, window))
-        others.append([_share_near(*source, jumped, window) for source in sources])
-        for at, shift in enumerate(rng.uniform(0, length, n_shifts)):
-            null[at] += weight @ _meets(steps, jumped + shift, length, window)
-    if not runs:
-        raise OntogenyError("no run has both births of circuits and jumps, so there is nothing to compare")
-    low, high = np.quantile(null, [0.025, 0.975])
+    near, null = 0, np.zeros(n_resamples, np.int64)
+    for run in (runs[r] for r in both):
+        near += int(run.around(np.zeros(1), window)[0])
+        null += run.around(rng.uniform(0, run.stop - run.start + 1, n_resamples), window)
+    low, high = percentile_interval(null)
+    own = np.array([runs[r].share(0.0, window) for r in both])
+    displaced, nearby, p_nearby = _against_neighbourhood([runs[r] for r in both], own, window, n_resamples, rng)
+    between, p_between = np.nan, np.nan
+    if times is not None:
+        between, p_between = _against_networks(runs, both, own, times, window, n_resamples, rng)
     expected = float(null.mean())
-    share, strangers, p_strangers = _against_strangers(np.array(own), np.array(others), n_shifts, rng)
     return Coincidence(
-        runs,
-        total,
-        n_jumps,
-        near,
-        expected,
-        float(low),
-        float(high),
-        near / expected if expected else np.nan,
-        (1 + int((null >= near).sum())) / (1 + n_shifts),
-        share,
-        strangers,
-        p_strangers,
-        null,
+        runs=len(both),
+        appearances=sum(int(runs[r].number.sum()) for r in both),
+        jumps=sum(len(runs[r].jumps) for r in both),
+        near=near,
+        expected=expected,
+        low=float(low),
+        high=float(high),
+        ratio=near / expected if expected else np.nan,
+        p_value=resampling_p_value(near, null),
+        share=float(own.mean()),
+        displaced=displaced,
+        nearby=nearby,
+        p_nearby=p_nearby,
+        between_networks=between,
+        p_between_networks=p_between,
+        null=null,
     )
 
 
-def _share_near(steps: NDArray, weight: NDArray, jumps: NDArray, window: float) -> float:
-    """The share of births at `steps`, `weight` at each, that lies within `window` of a jump."""
-    near = (np.abs(steps[:, None] - jumps[None, :]) <= window).any(axis=1)
-    return float(weight @ near / weight.sum())
+def _checked_run(
+    number: int, appeared: ArrayLike, weights: ArrayLike | None, jumped: ArrayLike, span: tuple[float, float]
+) -> _Run:
+    steps = np.asarray(appeared, np.float64)
+    steps = np.stack([steps, steps], axis=1) if steps.ndim == 1 else steps.reshape(-1, 2)
+    counts = np.ones(len(steps), np.int64) if weights is None else np.asarray(weights, np.int64)
+    jumps = np.asarray(jumped, np.float64).ravel()
+    if len(counts) != len(steps) or (counts < 0).any() or (steps[:, 0] > steps[:, 1]).any():
+        raise OntogenyError(
+            f"run {number}: give each of the {len(steps)} appearances a number of at least 0, and its first possible "
+            "step no later than its last"
+        )
+    start, stop = span
+    for name, values in (("an appearance", steps), ("a jump", jumps)):
+        outside = values[(values < start) | (values > stop)]
+        if len(outside):
+            raise OntogenyError(f"{name} of run {number} at {outside[0]:g} lies outside its span {start:g} to {stop:g}")
+    alike, place = np.unique(steps, axis=0, return_inverse=True)
+    total = np.bincount(place.ravel(), counts, minlength=len(alike)).astype(np.int64)
+    alike, total = alike[total > 0], total[total > 0]
+    return _Run(alike[:, 0], alike[:, 1], total, jumps, start, stop)
 
 
-def _against_strangers(
-    own: NDArray, others: NDArray, draws: int, rng: np.random.Generator
+def _against_neighbourhood(
+    runs: list[_Run], own: NDArray[np.float64], window: float, n_resamples: int, rng: np.random.Generator
 ) -> tuple[float, float, float]:
-    """The mean of `own` (runs with jumps), that of all other sources, and p under sources drawn at random.
+    """The share near displaced jumps, what it extrapolates to at no displacement, and p of the share of `own`."""
+    least = int(2 * window) + 1
+    lags = np.arange(least, max(MOST_DISPLACED, int(6 * window)) + 1)
+    lags = np.concatenate([-lags, lags])
+    shares = np.array([[run.share(lag, window) if run.inside(lag) else np.nan for lag in lags] for run in runs])
+    if np.isnan(shares).all() or len(runs) < 2:
+        return float(np.nanmean(shares)) if not np.isnan(shares).all() else np.nan, np.nan, np.nan
+    chosen = rng.integers(0, len(runs), (n_resamples, len(runs)))
+    weights = np.zeros((n_resamples + 1, len(runs)))
+    np.add.at(weights, (np.arange(n_resamples)[:, None], chosen), 1.0)
+    weights[-1] = 1.0  # the runs as they are
+    known = ~np.isnan(shares)
+    seen = weights @ known
+    curve = np.divide(weights @ np.where(known, shares, 0.0), seen, out=np.zeros_like(seen), where=seen > 0)
+    nearby = _extrapolated(np.abs(lags), curve, seen > 0)
+    excess = weights @ own / weights.sum(axis=1) - nearby
+    p_value = (1 + int((excess[:-1] <= 1e-12).sum())) / (1 + n_resamples)
+    return float(np.nanmean(shares)), float(nearby[-1]), p_value
 
-    others: (runs with jumps, sources), the runs themselves among the sources.
+
+def _extrapolated(
+    distance: NDArray[np.int64], curve: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Each row's value at distance 0 by an exponential in distance, fitted to its logarithm weighted by its size.
+
+    Never below the row's mean, nor above 1.
     """
-    runs, sources = others.shape
-    share = float(own.mean())
-    if sources < 2:
-        return share, np.nan, np.nan
-    strangers = float((others.sum() - own.sum()) / (runs * (sources - 1)))
-    drawn = others[np.arange(runs), rng.integers(0, sources, (draws, runs))].mean(axis=1)
-    return share, strangers, (1 + int((drawn >= share - 1e-12).sum())) / (1 + draws)
+    weight = np.where(seen, np.maximum(curve, 1e-9), 0.0)
+    logs = np.log(np.maximum(curve, 1e-4))
+    total = weight.sum(axis=1, keepdims=True)
+    mean_x = weight @ distance / total[:, 0]
+    mean_y = (weight * logs).sum(axis=1) / total[:, 0]
+    centred = distance[None, :] - mean_x[:, None]
+    spread = (weight * centred**2).sum(axis=1)
+    slope = np.divide(
+        (weight * centred * (logs - mean_y[:, None])).sum(axis=1), spread, out=np.zeros(len(curve)), where=spread > 0
+    )
+    flat = np.where(seen, curve, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return np.clip(np.exp(mean_y - slope * mean_x), flat, 1.0)
 
 
-def _meets(steps: NDArray, jumps: NDArray, length: float, window: float) -> NDArray[np.bool_]:
-    """Whether each of `steps` has a jump within `window`, around a circle of `length`."""
-    gap = np.abs((steps[:, None] - jumps[None, :]) % length)
-    return (np.minimum(gap, length - gap) <= window).any(axis=1)
+def _against_networks(
+    runs: list[_Run],
+    both: list[int],
+    own: NDArray[np.float64],
+    clocks: NDArray[np.float64],
+    window: float,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    """The share near each run's jumps of other networks' appearances on its clock, and p of the mean of `own`."""
+    sources = [r for r, run in enumerate(runs) if len(run.first)]
+    if len(sources) < 2:
+        return np.nan, np.nan
+    met = np.zeros((len(both), len(sources)))
+    for i, r in enumerate(both):
+        for k, q in enumerate(sources):
+            other = runs[q]
+            middle = np.average((other.first + other.last) / 2, weights=other.number)
+            moved = middle * (clocks[r] / clocks[q] - 1) if q != r else 0.0
+            shifted = _Run(
+                other.first + moved, other.last + moved, other.number, runs[r].jumps, runs[r].start, runs[r].stop
+            )
+            met[i, k] = shifted.share(0.0, window)
+    strangers = (met.sum() - own.sum()) / (met.size - len(both))
+    drawn = met[np.arange(len(both)), rng.integers(0, len(sources), (n_resamples, len(both)))].mean(axis=1)
+    return float(strangers), resampling_p_value(float(own.mean()), drawn)

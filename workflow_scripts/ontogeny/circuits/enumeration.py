@@ -14,13 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits.masks import CircuitSet, Layout, Sparsity, count_candidates, max_active_neurons
+from ontogeny.circuits.masks import (
+    CircuitSample,
+    CircuitSet,
+    Layout,
+    Sparsity,
+    count_candidates,
+    max_active_neurons,
+)
+from ontogeny.circuits.settings import DEFAULTS
 from ontogeny.errors import OntogenyError, unknown
 
 ACTIVATIONS = {"leaky_relu": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "identity": 4}
 """Known activation functions of hidden neurons and their numbers inside the search."""
 
-_COUNT, _LIST, _SAMPLE = 0, 1, 2
+COUNT, LIST, SAMPLE = 0, 1, 2
 _NONE = np.zeros(0, np.int64)
 _WORTH_THREADS = 0.5  # seconds that a count may take before it is shared among threads
 
@@ -58,10 +66,10 @@ def as_array(value: Any, what: str) -> NDArray[np.float32]:
 def check_weights(
     weights: Sequence[Any], biases: Sequence[Any]
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], tuple[int, ...]]:
-    """Weights (out, in) and biases (out,) a layer as float32, and the layer sizes. Raises OntogenyError on a clash."""
+    """Weights (out, in) and biases (out,) of each layer as float32, and the layer sizes. Raises OntogenyError on a clash."""
     if len(weights) != len(biases) or len(weights) < 2:
         raise OntogenyError(
-            f"{len(weights)} weight and {len(biases)} bias arrays do not make a network: give one of each a layer, "
+            f"{len(weights)} weight and {len(biases)} bias arrays do not make a network: give one of each per layer, "
             "two layers at least"
         )
     matrices = [as_array(w, f"weights[{layer}]") for layer, w in enumerate(weights)]
@@ -70,7 +78,7 @@ def check_weights(
         if w.ndim != 2 or b.shape != w.shape[:1]:
             raise OntogenyError(
                 f"layer {layer} has weights of shape {w.shape} and biases of shape {b.shape}; "
-                "(out, in) and (out,) are wanted"
+                "they must be (out, in) and (out,)"
             )
         if layer and w.shape[1] != matrices[layer - 1].shape[0]:
             raise OntogenyError(
@@ -100,7 +108,9 @@ class Samples:
         return int(self.rows.sum())
 
     @classmethod
-    def of(cls, x: ArrayLike, y: ArrayLike, n_inputs: int, accuracy_threshold: float = 0.99) -> Samples:
+    def of(
+        cls, x: ArrayLike, y: ArrayLike, n_inputs: int, accuracy_threshold: float = DEFAULTS.accuracy_threshold
+    ) -> Samples:
         """Merge equal rows of x (rows, inputs) and y (rows, 1) and put the most telling samples first.
 
         A circuit is perfect when its share of right rows is above `accuracy_threshold`. Raises OntogenyError when
@@ -112,7 +122,7 @@ class Samples:
         ys = ys.reshape(-1)
         if xs.ndim != 2 or xs.shape[1] != n_inputs or len(xs) != len(ys) or not len(xs):
             raise OntogenyError(
-                f"x has shape {xs.shape} and y {len(ys)} rows; x (rows, {n_inputs}) and y (rows, 1) are wanted"
+                f"x has shape {xs.shape} and y {len(ys)} rows; x must be (rows, {n_inputs}) and y (rows, 1)"
             )
         if not ((ys == 0) | (ys == 1)).all():
             odd = ys[(ys != 0) & (ys != 1)][0]
@@ -161,8 +171,8 @@ def _telling(points: NDArray[np.float64]) -> NDArray[np.int64]:
 class CircuitCount:
     """Perfect circuits, counted. Shares are of `count` and 0 where there are none.
 
-    candidates: circuits that were decided on. node_participation: one array (neurons,) a layer, inputs first;
-    edge_participation: one array (out, in) a layer, the output layer included. mean_sparsity: means over the circuits
+    candidates: circuits that were decided on. node_participation: one array (neurons,) per layer, inputs first;
+    edge_participation: one array (out, in) per layer, the output layer included. mean_sparsity: means over the circuits
     of the node, edge and combined sparsity. decided_in_float32: circuits too close to a boundary for float64.
     """
 
@@ -174,7 +184,7 @@ class CircuitCount:
     decided_in_float32: int = 0
 
 
-class _Problem:
+class Problem:
     """A checked network with its samples, ready for the search."""
 
     def __init__(
@@ -240,11 +250,11 @@ class _Problem:
         if threads < 1:
             raise OntogenyError(f"threads is {threads}; give 1 or more, or None for as many as there are")
         if threads == 1 or len(self.sizes) < 4 or estimate_cost(self.sizes, len(self.samples.rows)) < _WORTH_THREADS:
-            found, _, marginals, decided, *_ = self.search(engine, _COUNT)
+            found, _, marginals, decided, *_ = self.search(engine, COUNT)
             return int(found), marginals, int(decided)
         parts = range(1 << self.sizes[0] * min(2, self.sizes[1]))
         with ThreadPoolExecutor(threads) as pool:
-            results = list(pool.map(lambda part: self.search(engine, _COUNT, part=part), parts))
+            results = list(pool.map(lambda part: self.search(engine, COUNT, part=part), parts))
         return sum(int(r[0]) for r in results), sum(r[2] for r in results), sum(int(r[3]) for r in results)
 
 
@@ -300,10 +310,10 @@ def enumerate_circuits(
     biases: Sequence[ArrayLike],
     x: ArrayLike,
     y: ArrayLike,
-    candidates: str = "all",
-    accuracy_threshold: float = 0.99,
+    candidates: str = DEFAULTS.candidates,
+    accuracy_threshold: float = DEFAULTS.accuracy_threshold,
     activation: str = "leaky_relu",
-    min_sparsity: float = 0.0,
+    min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
     limit: int = 50_000_000,
@@ -328,9 +338,9 @@ def enumerate_circuits(
     float32 forward pass. Raises OntogenyError for arrays that are not such a network or task, for a search that
     would take too long, and when more than `limit` circuits are perfect.
     """
-    problem = _Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
+    problem = Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
     problem.check_cost(max_seconds)
-    found, codes, *_ = problem.search(engine, _LIST, limit)
+    found, codes, *_ = problem.search(engine, LIST, limit)
     if found > limit:
         raise OntogenyError(
             f"more than {limit:,} of the {problem.n_candidates:.3g} candidates are perfect circuits, too many to list: "
@@ -344,10 +354,10 @@ def count_circuits(
     biases: Sequence[ArrayLike],
     x: ArrayLike,
     y: ArrayLike,
-    candidates: str = "all",
-    accuracy_threshold: float = 0.99,
+    candidates: str = DEFAULTS.candidates,
+    accuracy_threshold: float = DEFAULTS.accuracy_threshold,
     activation: str = "leaky_relu",
-    min_sparsity: float = 0.0,
+    min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
     max_seconds: float | None = 3600.0,
@@ -360,7 +370,7 @@ def count_circuits(
     at most so many share a count that may take long (None: OMP_NUM_THREADS, or one for each processor); the result is
     the same.
     """
-    problem = _Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
+    problem = Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
     problem.check_cost(max_seconds)
     found, marginals, decided = problem.count(engine, threads)
     return summarise(problem.sizes, found, marginals, problem.n_candidates, decided)
@@ -404,15 +414,15 @@ def sample_circuits(
     y: ArrayLike,
     n: int,
     seed: int | np.random.Generator,
-    candidates: str = "all",
-    accuracy_threshold: float = 0.99,
+    candidates: str = DEFAULTS.candidates,
+    accuracy_threshold: float = DEFAULTS.accuracy_threshold,
     activation: str = "leaky_relu",
-    min_sparsity: float = 0.0,
+    min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
     max_seconds: float | None = 3600.0,
     engine: str | None = None,
-) -> CircuitSet:
+) -> CircuitSample:
     """`n` of the perfect circuits, drawn uniformly without replacement (all of them when there are fewer).
 
     Two passes, one to count and one to pick, and memory for `n` circuits only. Arguments and errors as in
@@ -420,18 +430,18 @@ def sample_circuits(
     """
     if n < 0:
         raise OntogenyError(f"cannot draw {n} circuits; give a number of 0 or more")
-    problem = _Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
+    problem = Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
     problem.check_cost(None if max_seconds is None else max_seconds / 2)
     found, *_ = problem.count(engine, threads=None)
     rng = np.random.default_rng(seed)
     if n == 0 or found == 0:
-        return CircuitSet(np.zeros(0, np.uint64), problem.layout)
-    ranks = np.arange(found) if n >= found else _distinct(rng, found, n)
-    codes = problem.search(engine, _SAMPLE, ranks=ranks)[1]
-    return CircuitSet(problem.layout.in_order(codes), problem.layout)
+        return CircuitSample(np.zeros(0, np.uint64), problem.layout, found)
+    ranks = np.arange(found) if n >= found else distinct(rng, found, n)
+    codes = problem.search(engine, SAMPLE, ranks=ranks)[1]
+    return CircuitSample(problem.layout.in_order(codes), problem.layout, found)
 
 
-def _distinct(rng: np.random.Generator, below: int, n: int) -> NDArray[np.int64]:
+def distinct(rng: np.random.Generator, below: int, n: int) -> NDArray[np.int64]:
     """`n` different integers in [0, below), uniform, sorted."""
     if below <= 4 * n:
         return np.sort(rng.permutation(below)[:n])

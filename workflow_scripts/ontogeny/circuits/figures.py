@@ -24,7 +24,7 @@ def log_axis(axes: Axes, which: str) -> None:
 _NAMES = {
     "circuits": "perfect circuits",
     "sparsity": "mean node sparsity",
-    "train_loss": "training loss",
+    "train_loss": "training loss, with penalties",
     "val_loss": "validation loss",
     "first_circuit": "epoch of the first circuit",
     "epochs": "epochs trained",

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.records import EpochCircuits
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.tracking import schedule
 from ontogeny.errors import OntogenyError, unknown
 
 
@@ -73,7 +75,7 @@ def frames_from_record(
     else:
         epochs = [entry.as_dict() if isinstance(entry, EpochCircuits) else entry for entry in record]
     if not epochs:
-        raise OntogenyError(f"{where} holds no epochs: a list of tracked epochs is wanted")
+        raise OntogenyError(f"{where} holds no epochs: a record is a list of tracked epochs")
     try:
         outputs = max(len(entry["outputs"]) for entry in epochs)
         found = _record_sizes(epochs, outputs)
@@ -167,13 +169,13 @@ def frames_from_ensemble(
     seed: int,
     title: str = "",
     jumps: Iterable[int] = (),
+    settings: CircuitSettings = DEFAULTS,
     *,
-    candidates: str = "all",
-    accuracy_threshold: float = 0.99,
     most_listed: int = 500,
     most_averaged: int = 20_000,
 ) -> CircuitFrames:
-    """The frames of one seed of an `ontogeny.training.ensemble.EnsembleResult`, every epoch from 0 on.
+    """The frames of one seed of an `ontogeny.training.ensemble.EnsembleResult`: its initial weights, and every epoch
+    after which `settings` enumerate circuits.
 
     Circuits are enumerated on the seed's validation rows; several outputs are taken together. Where an epoch has more
     than `most_averaged` circuits, a neuron's mean activation is that of the whole network, not of its circuits.
@@ -181,13 +183,14 @@ def frames_from_ensemble(
     from ontogeny.circuits import count_circuits, enumerate_circuits
     from ontogeny.training.ensemble import layer_activations
 
-    settings, rows = result.settings, result.rows(seed)
+    made, rows = result.settings, result.rows(seed)
+    epochs = [0, *schedule(rows.stop - rows.start - 1, settings.convergence_frequency)]
     data = result.data(seed).validation
     x, weight = np.unique(data.x, axis=0, return_counts=True)
     weight = weight / weight.sum()
-    sizes = settings.sizes
+    sizes = made.sizes
     node_share, edge_share, activation, circuits, listed = [], [], [], [], []
-    for epoch in range(rows.stop - rows.start):
+    for epoch in epochs:
         nodes = [np.zeros(size) for size in sizes]
         edges = [np.zeros((after, before)) for before, after in itertools.pairwise(sizes)]
         total, seen = [np.zeros(size) for size in sizes], [np.zeros(size) for size in sizes]
@@ -195,20 +198,21 @@ def frames_from_ensemble(
         n = 0
         for output in range(sizes[-1]):
             weights, biases = result.network(seed, epoch, output)
-            problem = (weights, biases, data.x, data.y[:, output : output + 1], candidates, accuracy_threshold)
-            found = count_circuits(*problem, activation=settings.activation)
+            problem = (weights, biases, data.x, data.y[:, output : output + 1], settings.candidates)
+            problem += (settings.accuracy_threshold, made.activation, settings.min_sparsity)
+            found = count_circuits(*problem)
             if not found.count:
                 continue
             n += found.count
             each = found.count <= most_averaged
-            chosen = enumerate_circuits(*problem, activation=settings.activation) if each else None
+            chosen = enumerate_circuits(*problem) if each else None
             stack = chosen.edge_masks if each else [np.ones((1, *layer.shape), np.uint8) for layer in weights]
             used = chosen.node_masks[1:] if each else [np.ones((1, len(bias))) for bias in biases]
             values = layer_activations(
                 [layer * mask for layer, mask in zip(weights, stack)],
                 [np.broadcast_to(bias, (len(stack[0]), len(bias))) for bias in biases],
                 x,
-                settings.activation,
+                made.activation,
             )
             for layer in range(len(sizes) - 1):
                 last = layer == len(sizes) - 2
@@ -230,10 +234,10 @@ def frames_from_ensemble(
         listed.append(tuple(np.concatenate(parts)[:most_listed] for parts in masks))
     return CircuitFrames(
         title=title,
-        epochs=np.arange(rows.stop - rows.start),
+        epochs=np.array(epochs, np.int64),
         circuits=np.array(circuits, dtype=np.int64),
-        train_loss=result.train_loss[rows],
-        val_loss=result.val_loss[rows],
+        train_loss=result.train_loss[rows][epochs],
+        val_loss=result.val_loss[rows][epochs],
         node_share=tuple(map(np.array, zip(*node_share))),
         edge_share=tuple(map(np.array, zip(*edge_share))),
         activation=tuple(map(np.array, zip(*activation))),
@@ -243,13 +247,12 @@ def frames_from_ensemble(
 
 
 def frames_of_condition(
-    ensemble: Any, condition: str, representatives: pd.DataFrame, jumps: pd.DataFrame, settings: dict[str, Any]
+    ensemble: Any, condition: str, representatives: pd.DataFrame, jumps: pd.DataFrame, settings: CircuitSettings
 ) -> CircuitFrames:
     """The frames of the seed of `ensemble` that `representatives` (columns condition, seed) names for `condition`.
 
-    `jumps` (columns run, step, significant) are those of all seeds, whose runs are called `.../s{seed}`; the
-    significant ones of the seed are marked. `settings` holds `candidates` and `accuracy_threshold`.
-    Raises OntogenyError if the condition is not among the representatives.
+    `jumps` (columns run, step, significant) are those of all seeds, whose runs are called `.../s{seed}`; the significant
+    ones of the seed are marked. Raises OntogenyError if the condition is not among the representatives.
     """
     chosen = representatives.set_index("condition")["seed"]
     if condition not in chosen:
@@ -261,6 +264,5 @@ def frames_of_condition(
         seed,
         f"{condition}, seed {seed}",
         jumps=jumps.loc[mine, "step"].astype(int),
-        candidates=settings["candidates"],
-        accuracy_threshold=settings["accuracy_threshold"],
+        settings=settings,
     )

@@ -3,7 +3,8 @@
 Definitions of Meloux et al., arXiv 2502.20914. A *grounding* reads every active neuron as a logic gate of its parents:
 each neuron gets a threshold between two of its activation values, which turns it into a bit, and a truth table over
 its parents' bits that agrees with those bits on all inputs (free where a pattern of parents never occurs). Neurons of
-the first hidden layer are gates of all inputs. A two-input gate past the first layer may not be XOR or XNOR, which
+the first hidden layer are gates of all inputs. A neuron with one value on all inputs carries no bit: as in the
+published code it is no gate, and no parent of one. A two-input gate past the first layer may not be XOR or XNOR, which
 one neuron cannot compute.
 
 The reverse is causal: a node of a formula is mapped to a set of neurons, and *interchange intervention accuracy* is
@@ -144,12 +145,14 @@ class Groundings:
         self._cuts: list[list[list[float]]] = []
         edges = circuit.edge_masks
         for layer, mask in enumerate(circuit.node_masks[1:], start=1):
-            alive = np.flatnonzero(mask).tolist()
-            bits, cuts = [], []
-            for neuron in alive:
+            alive, bits, cuts = [], [], []
+            for neuron in np.flatnonzero(mask).tolist():
                 column = values[layer][:, neuron]
                 column = np.round(column) if layer == len(edges) else column
                 levels = np.unique(column)
+                if len(levels) < 2:
+                    continue
+                alive.append(neuron)
                 between = (levels[1:] + levels[:-1]) / 2
                 cuts.append(between.tolist())
                 bits.append([sum(1 << row for row in np.flatnonzero(column > cut).tolist()) for cut in between])
@@ -157,7 +160,7 @@ class Groundings:
             self._bits.append(bits)
             self._cuts.append(cuts)
         self._parents = [
-            [[self._neurons[layer - 1].index(i) for i in np.flatnonzero(edges[layer][k])] for k in alive]
+            [[k for k, i in enumerate(self._neurons[layer - 1]) if edges[layer][neuron, i]] for neuron in alive]
             for layer, alive in enumerate(self._neurons)
             if layer
         ]
@@ -359,7 +362,7 @@ def interchange_accuracies(
     clean = evaluate_formula(formula, x)
     output = list(formula)[-1]
     rows = []
-    wanted = {
+    expected = {
         node: evaluate_formula(formula, x[base], {node: clean[node][source]})[output]
         for node in formula
         if node != output
@@ -374,7 +377,7 @@ def interchange_accuracies(
                 if later < len(matrices) - 1:
                     h = activate(h, ACTIVATIONS[activation], negative_slope) * nodes[later + 1]
             got = (h[:, 0] > 0.5).astype(np.int64)
-            for node, target in wanted.items():
+            for node, target in expected.items():
                 rows.append((node, layer, chosen, float((got == target).mean())))
     return pd.DataFrame(rows, columns=["node", "layer", "neurons", "accuracy"])
 

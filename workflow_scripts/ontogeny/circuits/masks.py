@@ -12,9 +12,9 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ontogeny.circuits.settings import CANDIDATES
 from ontogeny.errors import OntogenyError, unknown
 
-CANDIDATES = ("all", "published")
 _CODE_BITS = 64
 
 
@@ -71,7 +71,7 @@ class Layout:
         return self.n_hidden_edges + self.sizes[-2]
 
     def edges(self, codes: NDArray[np.uint64]) -> list[NDArray[np.uint8]]:
-        """Edge masks, one array (codes, out, in) a layer, the output layer included."""
+        """Edge masks, one array (codes, out, in) per layer, the output layer included."""
         shifts = np.arange(self.n_hidden_edges - 1, -1, -1, dtype=np.uint64)
         bits = ((codes[:, None] >> shifts) & np.uint64(1)).astype(np.uint8)
         masks, at = [], 0
@@ -82,12 +82,12 @@ class Layout:
         return masks
 
     def nodes(self, edges: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """Node masks (codes, neurons) a layer, inputs first, that belong to `edges` (see `edges`)."""
+        """Node masks (codes, neurons) per layer, inputs first, that belong to `edges` (see `edges`)."""
         inputs = np.ones((len(edges[0]), self.sizes[0]), np.uint8)
         return [inputs, *(mask.any(axis=2).astype(np.uint8) for mask in edges)]
 
     def encode(self, edge_masks: Sequence[NDArray]) -> NDArray[np.uint64]:
-        """Codes of edge masks (circuits, out, in) a layer; the output layer may be left out."""
+        """Codes of edge masks (circuits, out, in) per layer; the output layer may be left out."""
         hidden = zip(edge_masks, pairwise(self.sizes[:-1]))
         flat = np.concatenate([np.asarray(mask).reshape(len(mask), a * b) for mask, (a, b) in hidden], axis=1)
         shifts = np.arange(self.n_hidden_edges - 1, -1, -1, dtype=np.uint64)
@@ -154,12 +154,12 @@ class Circuit:
 
     @property
     def edge_masks(self) -> list[NDArray[np.uint8]]:
-        """One array (out, in) of 0 and 1 a layer, the output layer included."""
+        """One array (out, in) of 0 and 1 per layer, the output layer included."""
         return [mask[0] for mask in self.layout.edges(np.array([self.code], np.uint64))]
 
     @property
     def node_masks(self) -> list[NDArray[np.uint8]]:
-        """One array (neurons,) of 0 and 1 a layer, inputs first, the output last."""
+        """One array (neurons,) of 0 and 1 per layer, inputs first, the output last."""
         return [mask[0] for mask in self.layout.nodes(self.layout.edges(np.array([self.code], np.uint64)))]
 
     @property
@@ -183,11 +183,11 @@ class Circuit:
         return f"Circuit({'-'.join(map(str, self.sizes))}: {' | '.join(sets)})"
 
 
-class CircuitSet(Sequence[Circuit]):
-    """Circuits of one network, 8 bytes each, in the order of the published enumeration.
+class Circuits(Sequence[Circuit]):
+    """Circuits of one network, 8 bytes each, in the order of the published enumeration: all of them, or a sample.
 
-    `codes` (n,) holds them as bits (see `Layout`). Indexing gives a `Circuit`, slicing a `CircuitSet`;
-    `in` and `index` look up by code.
+    `codes` (n,) holds them as bits (see `Layout`). Indexing gives a `Circuit`, slicing another of its own kind;
+    `in` and `index` look up by code. `CircuitSet` and `CircuitSample` say which it is.
     """
 
     def __init__(self, codes: NDArray[np.uint64], layout: Layout | Sequence[int]) -> None:
@@ -201,12 +201,12 @@ class CircuitSet(Sequence[Circuit]):
 
     @property
     def edge_masks(self) -> list[NDArray[np.uint8]]:
-        """One array (circuits, out, in) a layer, the output layer included."""
+        """One array (circuits, out, in) per layer, the output layer included."""
         return self.layout.edges(self.codes)
 
     @property
     def node_masks(self) -> list[NDArray[np.uint8]]:
-        """One array (circuits, neurons) a layer, inputs first."""
+        """One array (circuits, neurons) per layer, inputs first."""
         return self.layout.nodes(self.edge_masks)
 
     @property
@@ -220,10 +220,10 @@ class CircuitSet(Sequence[Circuit]):
     @overload
     def __getitem__(self, index: int) -> Circuit: ...
     @overload
-    def __getitem__(self, index: slice) -> CircuitSet: ...
-    def __getitem__(self, index):
+    def __getitem__(self, index: slice) -> Circuits: ...
+    def __getitem__(self, index: int | slice) -> Circuit | Circuits:
         if isinstance(index, slice):
-            return CircuitSet(self.codes[index], self.layout)
+            return self._part(self.codes[index])
         return Circuit(self.codes[index], self.layout)
 
     def __iter__(self) -> Iterator[Circuit]:
@@ -238,12 +238,47 @@ class CircuitSet(Sequence[Circuit]):
         )
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, CircuitSet) and self.sizes == other.sizes and np.array_equal(self.codes, other.codes)
+        same = type(self) is type(other) and isinstance(other, Circuits) and self.sizes == other.sizes
+        return same and np.array_equal(self.codes, other.codes)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
+
+    def _part(self, codes: NDArray[np.uint64]) -> Circuits:
+        raise NotImplementedError
+
+
+class CircuitSet(Circuits):
+    """All circuits of some kind: those of a network, the minimal ones among them, those that two epochs share."""
+
+    def _part(self, codes: NDArray[np.uint64]) -> CircuitSet:
+        return CircuitSet(codes, self.layout)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} circuits of {'-'.join(map(str, self.sizes))}>"
+
+
+class CircuitSample(Circuits):
+    """Some of a network's circuits, drawn uniformly without replacement from `count` of them.
+
+    Nothing that needs all circuits takes it: whether a circuit is minimal, new or gone cannot be told from a sample.
+    """
+
+    def __init__(self, codes: NDArray[np.uint64], layout: Layout | Sequence[int], count: int) -> None:
+        super().__init__(codes, layout)
+        self.count = int(count)
+
+    def _part(self, codes: NDArray[np.uint64]) -> CircuitSample:
+        return CircuitSample(codes, self.layout, self.count)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} of {self.count:,} circuits of {'-'.join(map(str, self.sizes))}>"
+
+
+def whole(circuits: Circuits, what: str) -> CircuitSet:
+    """`circuits` if they are all there are. Raises OntogenyError for a sample, from which `what` cannot be told."""
+    if isinstance(circuits, CircuitSet):
+        return circuits
+    raise OntogenyError(f"{what} cannot be told from a sample, {circuits!r}: give a CircuitSet, which holds them all")
 
 
 def max_active_neurons(n_hidden: int, candidates: str = "all", min_sparsity: float = 0.0) -> int:

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ontogeny.circuits.masks import CircuitSet
+from ontogeny.circuits.enumeration import CircuitCount
+from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet, whole
 from ontogeny.errors import OntogenyError
 
 
-def _features(circuits: CircuitSet) -> NDArray[np.float32]:
+def _features(circuits: Circuits) -> NDArray[np.float32]:
     """Hidden nodes and all edges of each circuit, 0 or 1, side by side."""
     edges, nodes = circuits.edge_masks, circuits.node_masks
     parts = [*nodes[1:-1], *(mask.reshape(len(circuits), -1) for mask in edges)]
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def overlaps(circuits: CircuitSet, others: CircuitSet | None = None) -> NDArray[np.float64]:
+def overlaps(circuits: Circuits, others: Circuits | None = None) -> NDArray[np.float64]:
     """Jaccard index of every pair, (circuits, others): shared hidden nodes and edges over those of either.
 
     As published (arXiv 2502.20914), hidden nodes and all edges count alike. `others` is `circuits` by default.
@@ -30,7 +31,7 @@ def overlaps(circuits: CircuitSet, others: CircuitSet | None = None) -> NDArray[
     return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
 
 
-def inclusions(circuits: CircuitSet) -> NDArray[np.bool_]:
+def inclusions(circuits: Circuits) -> NDArray[np.bool_]:
     """(circuits, circuits): whether circuit i is contained in circuit j. The diagonal is true."""
     codes = circuits.codes
     return (codes[:, None] & ~codes[None, :]) == 0
@@ -38,10 +39,10 @@ def inclusions(circuits: CircuitSet) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class SetComparison:
-    """How alike the circuits of a set are: over pairs of different circuits.
+    """How alike circuits are: over pairs of different circuits.
 
-    jaccard_mean, jaccard_sd; included: share of pairs of which one contains the other; pairs: how many were compared;
-    sampled: whether they are a uniform sample of circuits rather than all.
+    n_circuits: how many there are; jaccard_mean, jaccard_sd; included: share of pairs of which one contains the other;
+    pairs: how many were compared; sampled: whether they are a uniform sample of circuits rather than all.
     """
 
     n_circuits: int
@@ -52,30 +53,30 @@ class SetComparison:
     sampled: bool
 
 
-def compare_within(circuits: CircuitSet, most: int = 4000, seed: int = 0) -> SetComparison:
+def compare_within(circuits: Circuits, most: int = 4000, seed: int = 0) -> SetComparison:
     """Overlap and inclusion among circuits; above `most` circuits, of as many drawn uniformly from `seed`.
 
     Means are NaN for fewer than two circuits.
     """
-    sampled = len(circuits) > most
+    count = circuits.count if isinstance(circuits, CircuitSample) else len(circuits)
     used = circuits
-    if sampled:
+    if len(circuits) > most:
         rows = np.sort(np.random.default_rng(seed).choice(len(circuits), most, replace=False))
-        used = CircuitSet(circuits.codes[rows], circuits.layout)
+        used = CircuitSample(circuits.codes[rows], circuits.layout, count)
     upper = np.triu_indices(len(used), 1)
     if not len(upper[0]):
-        return SetComparison(len(circuits), 0, np.nan, np.nan, np.nan, sampled)
+        return SetComparison(count, 0, np.nan, np.nan, np.nan, len(used) < count)
     jaccard = overlaps(used)[upper]
     inside = inclusions(used)
     included = (inside | inside.T)[upper]
     return SetComparison(
-        len(circuits), len(jaccard), float(jaccard.mean()), float(jaccard.std()), float(included.mean()), sampled
+        count, len(jaccard), float(jaccard.mean()), float(jaccard.std()), float(included.mean()), len(used) < count
     )
 
 
 def minimal_circuits(circuits: CircuitSet) -> CircuitSet:
-    """The circuits that contain no other circuit of the set, in the set's order."""
-    codes = np.unique(circuits.codes)
+    """The circuits that contain no other circuit of the set, in the set's order. Raises OntogenyError for a sample."""
+    codes = np.unique(whole(circuits, "which circuits are minimal").codes)
     sizes = np.bitwise_count(codes)
     minimal = np.zeros(0, np.uint64)
     for size in np.unique(sizes):
@@ -95,7 +96,22 @@ class Core:
 
 
 def core(circuits: CircuitSet) -> Core:
-    """Nodes and edges that are in every circuit. Raises OntogenyError for an empty set, which shares nothing."""
+    """Nodes and edges that are in every circuit.
+
+    Raises OntogenyError for a sample, and for an empty set, which shares nothing. `core_of_count` tells the core of
+    circuits that were only counted.
+    """
+    whole(circuits, "what all circuits share")
     if not len(circuits):
         raise OntogenyError("there is no circuit, so no core that all circuits share")
     return Core([m.min(axis=0) for m in circuits.node_masks], [m.min(axis=0) for m in circuits.edge_masks])
+
+
+def core_of_count(found: CircuitCount) -> Core:
+    """As `core`, of circuits that were counted and not listed. Raises OntogenyError where there are none."""
+    if not found.count:
+        raise OntogenyError("there is no circuit, so no core that all circuits share")
+    return Core(
+        [(share == 1).astype(np.uint8) for share in found.node_participation],
+        [(share == 1).astype(np.uint8) for share in found.edge_participation],
+    )

@@ -6,19 +6,17 @@ no library: the network and the curves are SVG, drawn by the script in the page 
 
 from __future__ import annotations
 
-import html
-import json
 import math
 import os
-import re
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ontogeny.circuits.figures import ACTIVATION, CircuitFrames
+from ontogeny.circuits.animation import ACTIVATION
+from ontogeny.circuits.frames import CircuitFrames
 from ontogeny.files import write_text
+from ontogeny.plotting.templates import template
 
 
 def write_circuit_page(frames: CircuitFrames, path: str | os.PathLike, note: str = "") -> Path:
@@ -27,13 +25,9 @@ def write_circuit_page(frames: CircuitFrames, path: str | os.PathLike, note: str
     `frames.listed` are the circuits that can be looked at one by one; where an epoch has more, the page says how many
     are not listed. `note` is a sentence shown under the title. Title and note are escaped.
     """
-    title = frames.title or "Circuits"
-    data = json.dumps(_page_data(frames), separators=(",", ":"), allow_nan=False)
-    for mark, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
-        data = data.replace(mark, escaped)
-    parts = {"TITLE": html.escape(title), "NOTE": html.escape(note), "DATA": data}
-    template = resources.files("ontogeny.circuits").joinpath("page.html").read_text(encoding="utf-8")
-    page = re.sub("@(TITLE|NOTE|DATA)@", lambda found: parts[found[1]], template)
+    page = template("ontogeny.circuits", "page.html").render(
+        title=frames.title or "Circuits", note=note, data=_page_data(frames)
+    )
     path = Path(path)
     write_text(path, page)
     return path

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.circuits.masks import CANDIDATES, CircuitSet, Layout
+from ontogeny.circuits.masks import CircuitSet, Layout
+from ontogeny.circuits.settings import CANDIDATES
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import most_unpacked, read_errors, read_text
 
@@ -36,9 +37,9 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
         raise OntogenyError(f"{path} is not JSON that can be read: {error}") from None
     if not isinstance(history, list):
         raise OntogenyError(
-            f"{path} is not a record of circuits: a list of epochs is wanted, not {type(history).__name__}"
+            f"{path} is not a record of circuits: a record is a list of epochs, not a {type(history).__name__}"
         )
-    wanted = None if sizes is None else tuple(int(size) for size in sizes)
+    expected = None if sizes is None else tuple(int(size) for size in sizes)
     for number, entry in enumerate(history, start=1):
         where = f"entry {number} of {path}"
         if not isinstance(entry, dict):
@@ -56,11 +57,11 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
                 raise OntogenyError(f"'circuits' of an output in {where} is not a list of circuits")
             for index, circuit in enumerate(output["circuits"]):
                 found = _circuit_sizes(circuit, f"circuit {index} in {where}")
-                wanted = wanted or found
-                if found != wanted:
+                expected = expected or found
+                if found != expected:
                     raise OntogenyError(
                         f"circuit {index} in {where} has masks of a network {list(found)}, but the network is "
-                        f"{list(wanted)}"
+                        f"{list(expected)}"
                     )
     return history
 

@@ -102,7 +102,7 @@ def _epoch_lines(epoch: EpochCircuits | dict[str, Any], writers: dict[tuple[int,
     yield "    ]\n  }"
 
 
-def _epoch_text(epoch: EpochCircuits) -> str:
+def epoch_text(epoch: EpochCircuits) -> str:
     return "".join(_epoch_lines(epoch, {}))
 
 
@@ -177,7 +177,7 @@ def write_convergence(
     l2_lambda: float = 0.0,
     dropout_rate: float = 0.0,
 ) -> None:
-    """Write the published table of a run, one row an epoch: counts and mean node sparsities per output, and losses."""
+    """Write the published table of a run, one row per epoch: counts and mean node sparsities per output, and losses."""
     import pandas as pd
 
     table = summary(history)

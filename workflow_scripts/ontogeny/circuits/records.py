@@ -1,7 +1,7 @@
-"""Circuits of a training run, epoch by epoch, in the published layout of records; and the tracker that makes them.
+"""Circuits of a training run, epoch by epoch, as the published layout of records has them.
 
 The layout (public repository gwherb/MI-identifiability, a fork of the code of arXiv 2502.20914) is a list with one
-entry an epoch: epoch, train_loss, val_loss, total_circuits, and for each output its circuits with node and edge masks,
+entry per epoch: epoch, train_loss, val_loss, total_circuits, and for each output its circuits with node and edge masks,
 sparsity (node, edge, combined), and for every active neuron past the inputs its mean, standard deviation (n - 1),
 minimum and maximum activation over all validation rows *when only the circuit runs*: weights off the circuit are 0,
 inactive neurons are 0 after their activation function, and the output neuron is among them, before rounding.
@@ -20,17 +20,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import activate
 from ontogeny.circuits.enumeration import (
-    _COUNT,
-    _LIST,
-    _SAMPLE,
     ACTIVATIONS,
+    COUNT,
+    LIST,
+    SAMPLE,
+    Problem,
     Samples,
-    _distinct,
-    _Problem,
     as_array,
+    distinct,
     summarise,
 )
-from ontogeny.circuits.masks import CircuitSet
+from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError
 
 STATISTICS = ("mean_activation", "std_activation", "min_activation", "max_activation")
@@ -41,13 +42,13 @@ STATISTICS = ("mean_activation", "std_activation", "min_activation", "max_activa
 class OutputCircuits:
     """The perfect circuits of one output at one epoch.
 
-    `count`: how many there are; `circuits`: those listed, all unless the record was limited; mean_sparsity: mean node
-    sparsity of all of them, 0 without circuits; activations (listed, neurons, 4): `STATISTICS` of every neuron past
-    the inputs, layer by layer, the output last, NaN for inactive ones.
+    `count`: how many there are; `circuits`: all of them, or a `CircuitSample` where the record was limited;
+    mean_sparsity: mean node sparsity of all of them, 0 without circuits; activations (listed, neurons, 4): `STATISTICS`
+    of every neuron past the inputs, layer by layer, the output last, NaN for inactive ones.
     """
 
     count: int
-    circuits: CircuitSet
+    circuits: Circuits
     mean_sparsity: float
     activations: NDArray[np.float32]
 
@@ -68,11 +69,13 @@ class EpochCircuits:
 
     def as_dict(self) -> dict[str, Any]:
         """The epoch's entry of a record in the published layout."""
-        return json.loads(_epoch_text(self))
+        from ontogeny.circuits.record_write import epoch_text
+
+        return json.loads(epoch_text(self))
 
 
 def neuron_activations(
-    circuits: CircuitSet,
+    circuits: Circuits,
     weights: Sequence[ArrayLike],
     biases: Sequence[ArrayLike],
     samples: Samples,
@@ -110,11 +113,9 @@ def records_from_weights(
     epochs: Sequence[int] | None = None,
     train_loss: Sequence[float] | None = None,
     val_loss: Sequence[float] | None = None,
+    settings: CircuitSettings = DEFAULTS,
     *,
-    candidates: str = "all",
-    accuracy_threshold: float = 0.99,
     activation: str = "leaky_relu",
-    min_sparsity: float = 0.0,
     negative_slope: float = 0.01,
     most_listed: int = 1_000_000,
     max_seconds: float | None = 3600.0,
@@ -123,9 +124,10 @@ def records_from_weights(
     """The record of a whole run from its trajectory's weights, epoch by epoch as they are asked for.
 
     weights[l] (epochs, out, in), biases[l] (epochs, out); x (rows, inputs), y (rows, outputs): every output is
-    enumerated by itself. epochs: their numbers (1, 2, ... if None); train_loss, val_loss: one an epoch. Where an epoch
-    has more than `most_listed` circuits, as many are drawn uniformly (from `seed`); counts and sparsities stay those
-    of all. Other arguments and errors as in `enumerate_circuits`; max_seconds holds for one epoch.
+    enumerated by itself. epochs: their numbers (1, 2, ... if None); train_loss, val_loss: one per
+    epoch. `settings` holds candidates, accuracy_threshold and min_sparsity. Where an epoch has more than `most_listed`
+    circuits, as many are drawn uniformly (from `seed`); counts and sparsities stay those of all. Other arguments and
+    errors as in `enumerate_circuits`; max_seconds holds for one epoch.
     """
     matrices = [as_array(w, f"weights[{layer}]") for layer, w in enumerate(weights)]
     vectors = [as_array(b, f"biases[{layer}]") for layer, b in enumerate(biases)]
@@ -136,7 +138,7 @@ def records_from_weights(
         b.ndim != 2 or len(b) != n_epochs for b in vectors
     ):
         raise OntogenyError(
-            "weights (epochs, out, in) and biases (epochs, out) with the same epochs are wanted, got "
+            "weights must be (epochs, out, in) and biases (epochs, out) with the same epochs, not "
             f"{[w.shape for w in matrices]} and {[b.shape for b in vectors]}"
         )
     numbers = list(range(1, n_epochs + 1)) if epochs is None else [int(epoch) for epoch in epochs]
@@ -151,7 +153,10 @@ def records_from_weights(
     n_outputs = matrices[-1].shape[1]
     if targets.shape[1] != n_outputs:
         raise OntogenyError(f"y has {targets.shape[1]} outputs but the network has {n_outputs}")
-    samples = [Samples.of(x, targets[:, k : k + 1], matrices[0].shape[2], accuracy_threshold) for k in range(n_outputs)]
+    samples = [
+        Samples.of(x, targets[:, k : k + 1], matrices[0].shape[2], settings.accuracy_threshold)
+        for k in range(n_outputs)
+    ]
     rng = np.random.default_rng(seed)
 
     def one_epoch(at: int) -> EpochCircuits:
@@ -159,15 +164,15 @@ def records_from_weights(
         for output in range(n_outputs):
             ws = [*(w[at] for w in matrices[:-1]), matrices[-1][at, output : output + 1]]
             bs = [*(b[at] for b in vectors[:-1]), vectors[-1][at, output : output + 1]]
-            problem = _Problem(
+            problem = Problem(
                 ws,
                 bs,
                 x,
                 y,
-                candidates,
-                accuracy_threshold,
+                settings.candidates,
+                settings.accuracy_threshold,
                 activation,
-                min_sparsity,
+                settings.min_sparsity,
                 negative_slope,
                 samples[output],
             )
@@ -184,12 +189,12 @@ def _loss(value: Any) -> float | None:
 
 
 def _output_circuits(problem, weights, biases, activation, slope, most_listed, rng) -> OutputCircuits:
-    found, codes, *_ = problem.search(None, _LIST, most_listed)
+    found, codes, *_ = problem.search(None, LIST, most_listed)
     if found > most_listed:
-        found, _, marginals, *_ = problem.search(None, _COUNT)
+        found, _, marginals, *_ = problem.search(None, COUNT)
         mean = summarise(problem.sizes, int(found), marginals, 0).mean_sparsity.node
-        codes = problem.search(None, _SAMPLE, ranks=_distinct(rng, int(found), most_listed))[1]
-        circuits = CircuitSet(problem.layout.in_order(codes), problem.layout)
+        codes = problem.search(None, SAMPLE, ranks=distinct(rng, int(found), most_listed))[1]
+        circuits: Circuits = CircuitSample(problem.layout.in_order(codes), problem.layout, int(found))
     else:
         circuits = CircuitSet(problem.layout.in_order(codes), problem.layout)
         mean = float(np.mean(circuits.sparsity[:, 0])) if found else 0.0

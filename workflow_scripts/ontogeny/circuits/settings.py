@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
-from ontogeny.settings import Positive, Settings, Share
+from ontogeny.settings import Positive, Settings
+
+Candidates = Literal["all", "published"]
+CANDIDATES: tuple[str, ...] = get_args(Candidates)
+Networks = Literal["representative", "all", "none"]
 
 
 class CircuitSettings(Settings):
     """Enumeration of all circuits of the networks of an ensemble, and what is made of them."""
 
-    candidates: Literal["all", "published"] = Field(
+    candidates: Candidates = Field(
         "all", description="Every subnetwork, or without those that use all hidden neurons, as published."
     )
-    accuracy_threshold: Share = Field(0.99, description="Share of validation rows above which a circuit is perfect.")
-    min_sparsity: Share = Field(0.0, description="Least node sparsity of a circuit; 0 is off.")
-    convergence_frequency: Positive = Field(1, description="Epochs between enumerations.")
-    records: Literal["representative", "all", "none"] = Field(
+    accuracy_threshold: float = Field(
+        0.99, ge=0, lt=1, description="Share of validation rows above which a circuit is perfect."
+    )
+    min_sparsity: float = Field(
+        0.0, ge=0, lt=1, description="Node sparsity above which a circuit counts; 0 counts every circuit."
+    )
+    convergence_frequency: Positive = Field(
+        1, description="Epochs between enumerations: n counts after epochs n, 2n, 3n, ..., and after the last."
+    )
+    window: int = Field(
+        3, ge=0, description="Epochs between a jump and the appearance of a circuit that count as together."
+    )
+    records: Networks = Field(
         "representative", description="Networks whose circuits are written out in the published record format."
     )
     compress: bool = Field(True, description="Write the records gzipped.")
     frames: Positive = Field(42, description="Frames of an animation.")
+
+
+DEFAULTS = CircuitSettings()

@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.tracking import schedule
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_text
+from ontogeny.statistics import adjust, bootstrap_interval, proportion_interval, sign_flip_test
 
 COLUMNS = ("condition", "candidates", "seed", "epoch", "circuits", "sparsity", "train_loss", "val_loss", "converged")
 MEASURES = ("circuits", "sparsity", "first_circuit", "epochs")
@@ -39,30 +40,25 @@ MEASURES = ("circuits", "sparsity", "first_circuit", "epochs")
 def ensemble_history(
     result: Any,
     condition: str,
+    settings: CircuitSettings = DEFAULTS,
     *,
-    candidates: str = "all",
-    accuracy_threshold: float = 0.99,
-    epochs: str | Iterable[int] = "all",
+    epochs: Iterable[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Count the perfect circuits of an ensemble at every epoch, on each seed's own validation rows.
+    """Count the perfect circuits of an ensemble through training, on each seed's own validation rows.
 
-    `result` is an `ontogeny.training.ensemble.EnsembleResult`; `candidates` and `accuracy_threshold` are those of
-    `ontogeny.circuits.count_circuits`. `epochs` is "all" (from 1 on), "last", or a list of epochs; a seed's last epoch
-    is always among them. `progress(done, seeds)` is called after each seed.
+    `result` is an `ontogeny.training.ensemble.EnsembleResult`; `settings` holds candidates, accuracy_threshold,
+    min_sparsity and convergence_frequency, which decides the epochs unless `epochs` lists them; a seed's last epoch is
+    always among them. `progress(done, seeds)` is called after each seed.
     """
     from ontogeny.circuits import count_circuits
 
     lengths = np.diff(result.offsets)
-    frame = result.frame().assign(condition=condition, candidates=candidates, circuits=0, sparsity=np.nan)
+    frame = result.frame().assign(condition=condition, candidates=settings.candidates, circuits=0, sparsity=np.nan)
     frame["converged"] = np.repeat(result.converged, lengths)
     last = frame.epoch == np.repeat(result.n_epochs, lengths)
-    if isinstance(epochs, str):
-        if epochs not in ("all", "last"):
-            raise OntogenyError(f"epochs is '{epochs}': 'all', 'last' or a list of epochs is wanted")
-        keep = last if epochs == "last" else frame.epoch > 0
-    else:
-        keep = last | frame.epoch.isin([int(epoch) for epoch in epochs])
+    chosen = schedule(int(result.n_epochs.max()), settings.convergence_frequency) if epochs is None else list(epochs)
+    keep = last | frame.epoch.isin([int(epoch) for epoch in chosen])
     circuits, sparsity = np.zeros(len(frame), dtype=np.int64), np.full(len(frame), np.nan)
     n_outputs = len(result.settings.gates)
     for done, seed in enumerate(result.seeds, start=1):
@@ -79,23 +75,20 @@ def ensemble_history(
                     biases,
                     data.x,
                     data.y[:, output : output + 1],
-                    candidates=candidates,
-                    accuracy_threshold=accuracy_threshold,
+                    candidates=settings.candidates,
+                    accuracy_threshold=settings.accuracy_threshold,
                     activation=result.settings.activation,
+                    min_sparsity=settings.min_sparsity,
                 )
                 total += int(found.count)
                 if found.count:
-                    weighted += int(found.count) * _node_sparsity(found.mean_sparsity)
+                    weighted += int(found.count) * found.mean_sparsity.node
             circuits[row] = total
             sparsity[row] = weighted / total if total else np.nan
         if progress is not None:
             progress(done, len(result.seeds))
     frame["circuits"], frame["sparsity"] = circuits, sparsity
     return frame.loc[keep, list(COLUMNS)].reset_index(drop=True)
-
-
-def _node_sparsity(value: Any) -> float:
-    return float(np.ravel(value)[0])
 
 
 _NAME = re.compile(r"seed(\d+)")
@@ -113,7 +106,7 @@ def read_histories(paths: Iterable[str | os.PathLike], condition: str | None = N
     for path in map(Path, paths):
         found = _NAME.search(path.name)
         if found is None:
-            raise OntogenyError(f"{path} has no seed in its name: convergence_k3_seed0_... is wanted")
+            raise OntogenyError(f"{path} has no seed in its name: a name is like convergence_k3_seed0_...")
         try:
             table = pd.read_csv(io.StringIO(read_text(path)))
             sparsity = [_mean_sparsity(c, s) for c, s in zip(table["circuit_counts"], table["avg_sparsities"])]
@@ -160,7 +153,7 @@ def check_history(history: pd.DataFrame) -> pd.DataFrame:
     """
     missing = [column for column in COLUMNS if column not in history]
     if missing:
-        raise OntogenyError(f"the history lacks the column {missing[0]}: {', '.join(COLUMNS)} are wanted")
+        raise OntogenyError(f"the history lacks the column {missing[0]}: it needs {', '.join(COLUMNS)}")
     if history.empty:
         raise OntogenyError("the history is empty: no seed was tracked")
     kinds = list(dict.fromkeys(history["candidates"]))
@@ -210,7 +203,7 @@ def seed_table(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def condition_table(
-    seeds: pd.DataFrame, measures: Sequence[str] = MEASURES, confidence: float = 0.95, bootstrap: int = 5000
+    seeds: pd.DataFrame, measures: Sequence[str] = MEASURES, confidence: float = 0.95, n_resamples: int = 5000
 ) -> pd.DataFrame:
     """One row for each condition and measure, over the seeds that converged.
 
@@ -222,10 +215,10 @@ def condition_table(
     rows = []
     for condition, group in seeds.groupby("condition", sort=False):
         good = int(group.converged.sum())
-        share_low, share_high = proportion_confint(good, len(group), 1 - confidence, method="wilson")
+        share_low, share_high = proportion_interval(good, len(group), confidence)
         for measure in measures:
             values = group.loc[group.converged, measure].dropna().to_numpy(float)
-            low, high = _bootstrap(values, np.mean, confidence, bootstrap)
+            low, high = bootstrap_interval(values, np.mean, confidence, n_resamples)
             quartiles = np.percentile(values, [25, 75]) if len(values) else (math.nan, math.nan)
             rows.append(
                 {
@@ -255,16 +248,17 @@ def compare_conditions(
     baseline: str | None = None,
     measures: Sequence[str] = MEASURES,
     confidence: float = 0.95,
-    bootstrap: int = 5000,
+    n_resamples: int = 5000,
 ) -> pd.DataFrame:
     """Every other condition against `baseline` (the first, if None), paired on the seeds that both have.
 
     A measure is compared on the seeds that converged in both and have a value in both: `difference` is the mean of
     (condition - baseline), with its percentile bootstrap interval; `effect` is Cohen's d of the pairs (mean over
-    standard deviation of the differences), with a bootstrap interval; `p_value` is Wilcoxon's signed-rank test
-    (zeros by Pratt's rule). The measure "converged" compares the shares that converged on all common seeds: its
-    test is McNemar's exact one, its effect the odds ratio of the discordant pairs on a log scale (0.5 added to
-    each). `p_holm` corrects over all rows of the table (Holm 1979). Rows with fewer than two pairs are NaN.
+    standard deviation of the differences), with a bootstrap interval; `p_value` is the sign-flip test of the same mean
+    difference, so that it agrees with the interval. The measure "converged" compares the shares that converged on all
+    common seeds: its test is McNemar's exact one, its effect the odds ratio of the discordant pairs on a log scale (0.5
+    added to each). `p_holm` corrects over the conditions, measure by measure (Holm 1979): conditions are what one
+    chooses among. Rows with fewer than two pairs are NaN.
 
     Pairing shares initial weights and data order, so it removes most of the spread between seeds; conditioning on
     convergence in both can select seeds, which is why "converged" is reported beside it.
@@ -284,7 +278,7 @@ def compare_conditions(
         one, two = base.loc[common], other.loc[common]
         rows.append(
             {"condition": condition, "baseline": baseline, "measure": "converged"}
-            | _paired_shares(one.converged.to_numpy(bool), two.converged.to_numpy(bool), confidence, bootstrap)
+            | _paired_shares(one.converged.to_numpy(bool), two.converged.to_numpy(bool), confidence, n_resamples)
         )
         both = one.converged & two.converged
         for measure in measures:
@@ -292,7 +286,7 @@ def compare_conditions(
             usable = ~(np.isnan(a) | np.isnan(b))
             rows.append(
                 {"condition": condition, "baseline": baseline, "measure": measure}
-                | _paired_values(a[usable], b[usable], confidence, bootstrap)
+                | _paired_values(a[usable], b[usable], confidence, n_resamples)
             )
     columns = (
         "condition",
@@ -308,9 +302,8 @@ def compare_conditions(
     table = pd.DataFrame(rows, columns=[column for column in columns if column != "p_holm"])
     table["candidates"] = base.candidates.iloc[0]
     table["p_holm"] = math.nan
-    tested = table["p_value"].notna().to_numpy()
-    if tested.any():
-        table.loc[tested, "p_holm"] = multipletests(table.loc[tested, "p_value"].astype(float), method="holm")[1]
+    for rows_of in table.groupby("measure").groups.values():
+        table.loc[rows_of, "p_holm"] = adjust(table.loc[rows_of, "p_value"].astype(float)).p_values
     return table
 
 
@@ -321,15 +314,15 @@ def _check_measures(measures: Sequence[str]) -> None:
             raise unknown("measure", measure, known)
 
 
-def _paired_values(a: np.ndarray, b: np.ndarray, confidence: float, bootstrap: int) -> dict[str, float]:
+def _paired_values(a: np.ndarray, b: np.ndarray, confidence: float, n_resamples: int) -> dict[str, float]:
     n = len(a)
     row = {"pairs": n, "baseline_mean": math.nan, "condition_mean": math.nan}
     if n < 2:
         return row
     differences = b - a
-    low, high = _bootstrap(differences, np.mean, confidence, bootstrap)
-    effect_low, effect_high = _bootstrap(differences, _cohen, confidence, bootstrap)
-    p = 1.0 if not differences.any() else float(stats.wilcoxon(differences, zero_method="pratt").pvalue)
+    low, high = bootstrap_interval(differences, np.mean, confidence, n_resamples)
+    effect_low, effect_high = bootstrap_interval(differences, _cohen, confidence, n_resamples)
+    p = float(sign_flip_test(differences, n_resamples=n_resamples))
     return row | {
         "baseline_mean": a.mean(),
         "condition_mean": b.mean(),
@@ -343,12 +336,12 @@ def _paired_values(a: np.ndarray, b: np.ndarray, confidence: float, bootstrap: i
     }
 
 
-def _paired_shares(a: np.ndarray, b: np.ndarray, confidence: float, bootstrap: int) -> dict[str, float]:
+def _paired_shares(a: np.ndarray, b: np.ndarray, confidence: float, n_resamples: int) -> dict[str, float]:
     n = len(a)
     if n < 2:
         return {"pairs": n}
     gained, lost = int((b & ~a).sum()), int((a & ~b).sum())
-    low, high = _bootstrap(b.astype(float) - a, np.mean, confidence, bootstrap)
+    low, high = bootstrap_interval(b.astype(float) - a, np.mean, confidence, n_resamples)
     p = float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
     log_odds = math.log((gained + 0.5) / (lost + 0.5))
     half = stats.norm.ppf(0.5 + confidence / 2) * math.sqrt(1 / (gained + 0.5) + 1 / (lost + 0.5))
@@ -370,15 +363,6 @@ def _cohen(differences: np.ndarray, axis: int = -1) -> np.ndarray:
     spread = differences.std(axis=axis, ddof=1)
     mean = differences.mean(axis=axis)
     return np.divide(mean, spread, out=np.zeros_like(np.asarray(mean, float)), where=spread > 0)
-
-
-def _bootstrap(values: np.ndarray, statistic: Callable[..., np.ndarray], confidence: float, draws: int):
-    if len(values) < 2:
-        return math.nan, math.nan
-    rng = np.random.default_rng(0)
-    samples = values[rng.integers(len(values), size=(draws, len(values)))]
-    tail = 50 * (1 - confidence)
-    return tuple(np.percentile(statistic(samples, axis=-1), [tail, 100 - tail]))
 
 
 def mean_curves(history: pd.DataFrame, measure: str = "circuits", confidence: float = 0.95) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The circuits of a whole ensemble, followed through training: records, lives, structure, births against jumps."""
+"""The circuits of a whole ensemble, followed through training: records, turnover, structure, appearances at jumps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.circuits.comparison import birth_epochs, births_at_jumps, compare_within, core, minimal_circuits, turnover
+from ontogeny.circuits.coincidence import Coincidence, appearances_at_jumps
 from ontogeny.circuits.interpretation import ground
 from ontogeny.circuits.masks import CircuitSet
-from ontogeny.circuits.records import EpochCircuits, record_stem, records_from_weights, write_convergence, write_record
+from ontogeny.circuits.overlap import compare_within, core, minimal_circuits
+from ontogeny.circuits.record_write import record_stem, write_convergence, write_record
+from ontogeny.circuits.records import EpochCircuits, records_from_weights
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.tracking import schedule, turnover
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors
 
@@ -21,15 +25,14 @@ MOST_GROUNDED = 200
 """Circuits of a network whose groundings are counted; more are sampled."""
 
 
-def epochs_of_seed(ensemble: Any, seed: int, settings: dict[str, Any], first: int = 1) -> Iterator[EpochCircuits]:
-    """The circuits of one seed of an `ontogeny.training.ensemble.EnsembleResult`, epoch by epoch from `first` on.
+def epochs_of_seed(ensemble: Any, seed: int, settings: CircuitSettings = DEFAULTS) -> Iterator[EpochCircuits]:
+    """The circuits of one seed of an `ontogeny.training.ensemble.EnsembleResult`, epoch by epoch.
 
-    `settings` holds candidates, accuracy_threshold, min_sparsity and convergence_frequency; the last epoch is always
-    among those looked at. Circuits are judged on the seed's own validation rows.
+    Epochs are those of `schedule` with `settings.convergence_frequency`. Circuits are judged on the seed's own
+    validation rows.
     """
     rows = ensemble.rows(seed)
-    last = rows.stop - rows.start - 1
-    epochs = sorted({*range(first, last + 1, settings["convergence_frequency"]), last})
+    epochs = schedule(rows.stop - rows.start - 1, settings.convergence_frequency)
     chosen = rows.start + np.array(epochs)
     data = ensemble.data(seed).validation
     return records_from_weights(
@@ -40,53 +43,54 @@ def epochs_of_seed(ensemble: Any, seed: int, settings: dict[str, Any], first: in
         epochs,
         ensemble.train_loss[chosen],
         ensemble.val_loss[chosen],
-        candidates=settings["candidates"],
-        accuracy_threshold=settings["accuracy_threshold"],
+        settings,
         activation=ensemble.settings.activation,
-        min_sparsity=settings["min_sparsity"],
         seed=seed,
     )
 
 
-def write_records(ensemble: Any, seeds: list[int], folder: str | os.PathLike, settings: dict[str, Any]) -> None:
-    """Write the published record and convergence table of each of `seeds` into `folder`."""
+def write_records(
+    ensemble: Any, representative: int, folder: str | os.PathLike[str], settings: CircuitSettings = DEFAULTS
+) -> None:
+    """Write published records and convergence tables into `folder`: of the seeds that `settings.records` names.
+
+    `representative` is the seed that stands for all.
+    """
     made = ensemble.settings
+    seeds = {"all": [int(seed) for seed in ensemble.seeds], "representative": [representative], "none": []}
     with disk_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
+    for seed in seeds[settings.records]:
         size = made.hidden[0] if len(set(made.hidden)) == 1 else "-".join(map(str, made.hidden))
         stem = record_stem(size, seed, len(made.hidden), made.learning_rate, made.loss_target)
         history = list(epochs_of_seed(ensemble, seed, settings))
-        write_record(Path(folder) / f"detailed_circuits_{stem}.json", history, compress=settings["compress"])
+        write_record(Path(folder) / f"detailed_circuits_{stem}.json", history, compress=settings.compress)
         table = Path(folder) / f"convergence_{stem}.csv"
         write_convergence(table, history, made.l1_lambda, made.l2_lambda, made.dropout_rate)
 
 
 def trace_ensemble(
-    ensemble: Any, settings: dict[str, Any], progress: Callable[[int, int], None] | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[int, np.ndarray]]:
+    ensemble: Any, settings: CircuitSettings = DEFAULTS, progress: Callable[[int, int], None] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Follow the circuits of every seed and output through training.
 
-    Returns the turnover (seed, output, epoch, circuits, births, deaths, survived), the structure at the last epoch
-    (seed, output, circuits; minimal: circuits that contain no other; core_nodes, core_edges: hidden neurons and edges
-    that all share; jaccard: mean overlap of pairs; included: share of pairs of which one contains the other;
-    groundings: mean over at most 200 circuits), and the epochs of birth of all circuits of each seed.
+    Returns the turnover (seed, output, and the columns of `turnover`) and the structure at the last epoch (seed,
+    output, circuits; minimal: circuits that contain no other; core_nodes, core_edges: hidden neurons and edges that
+    all share; jaccard: mean overlap of pairs; included: share of pairs of which one contains the other; groundings:
+    mean over at most 200 circuits).
     """
-    lives, structure, births = [], [], {}
+    lives, structure = [], []
     for done, seed in enumerate(map(int, ensemble.seeds), start=1):
         history = list(epochs_of_seed(ensemble, seed, settings))
         epochs = [entry.epoch for entry in history]
-        born = []
         for output in range(ensemble.settings.sizes[-1]):
             sets = [entry.outputs[output].circuits for entry in history]
             lives.append(turnover(epochs, sets).assign(seed=seed, output=output))
             structure.append({"seed": seed, "output": output, **_structure(ensemble, seed, output, sets[-1])})
-            born.append(birth_epochs(epochs, sets))
-        births[seed] = np.sort(np.concatenate(born))
         if progress is not None:
             progress(done, len(ensemble.seeds))
     table = pd.concat(lives, ignore_index=True)
-    return table[["seed", "output", *table.columns.drop(["seed", "output"])]], pd.DataFrame(structure), births
+    return table[["seed", "output", *table.columns.drop(["seed", "output"])]], pd.DataFrame(structure)
 
 
 def _structure(ensemble: Any, seed: int, output: int, found: CircuitSet) -> dict[str, Any]:
@@ -107,29 +111,44 @@ def _structure(ensemble: Any, seed: int, output: int, found: CircuitSet) -> dict
     }
 
 
-def births_against_jumps(
-    ensemble: Any, births: dict[int, np.ndarray], jumps: pd.DataFrame, window: int = 3
-) -> pd.DataFrame:
-    """Whether circuits are born where the dimensionality of the same network jumps, over all seeds: one row.
+def learning_clock(losses: np.ndarray) -> float:
+    """The first epoch at which a loss (epochs,), from epoch 1 on, is at most half of its first value; else the last."""
+    below = np.flatnonzero(losses <= losses[0] / 2)
+    return float(below[0] + 1 if len(below) else len(losses))
 
-    `jumps` has the columns run (`.../s{seed}`), step (epoch) and significant. Two tests: all jumps found, and the
-    significant ones. Columns: jumps, runs, births, near (born within `window` epochs of a jump), expected with its 95 %
-    range under circular shifts, ratio, p_value; share, strangers, p_strangers: the share of births near the jumps of
-    their own network, that of other networks' births near the same jumps, and its p-value (see `Coincidence`); and
-    note, which says why there is nothing to compare.
+
+_KEYS = (
+    "runs", "appearances", "near", "expected", "low", "high", "ratio", "p_value", "share", "displaced", "nearby",
+    "p_nearby", "between_networks", "p_between_networks",
+)  # fmt: skip
+
+
+def coincidence_table(
+    ensemble: Any, lives: pd.DataFrame, jumps: pd.DataFrame, settings: CircuitSettings = DEFAULTS
+) -> pd.DataFrame:
+    """Whether circuits appear where the dimensionality of the same network jumps, over all seeds: one row per test.
+
+    `lives` is the turnover of `trace_ensemble`; `jumps` has the columns run (`.../s{seed}`), step (epoch) and
+    significant. Two tests: all jumps found, and the significant ones. Columns: jumps, window, the fields of
+    `Coincidence`, n_jumps, and note, which says why there is nothing to compare. A network's clock is the epoch at
+    which its training loss has halved (`learning_clock`).
     """
     spans = {int(seed): (0, int(length)) for seed, length in zip(ensemble.seeds, ensemble.n_epochs)}
+    clocks = [learning_clock(ensemble.train_loss[ensemble.rows(seed)][1:]) for seed in spans]
     seeds = jumps["run"].astype(str).str.rsplit("/s", n=1).str[-1].astype(int)
+    own = {seed: group[group["appearances"] > 0] for seed, group in lives.groupby("seed")}
+    intervals = [np.stack([own[s]["since"] + 1, own[s]["epoch"]], axis=1) for s in spans]
+    numbers = [own[s]["appearances"].to_numpy() for s in spans]
     rows = []
     for name, chosen in (("all found", jumps["step"].notna()), ("significant", jumps["significant"].astype(bool))):
-        at = {seed: jumps.loc[chosen & (seeds == seed), "step"].unique() for seed in spans}
-        row: dict[str, Any] = {"jumps": name, "window": window}
+        at = [jumps.loc[chosen & (seeds == seed), "step"].unique() for seed in spans]
+        row: dict[str, Any] = {"jumps": name, "window": settings.window}
         try:
-            found = births_at_jumps([births[s] for s in spans], [at[s] for s in spans], list(spans.values()), window)
+            found: Coincidence = appearances_at_jumps(
+                intervals, at, list(spans.values()), settings.window, numbers=numbers, clocks=clocks
+            )
         except OntogenyError as error:
             rows.append(row | {"note": str(error)})
             continue
-        keys = ("runs", "births", "near", "expected", "low", "high", "ratio", "p_value")
-        keys += ("share", "strangers", "p_strangers")
-        rows.append(row | {key: getattr(found, key) for key in keys} | {"n_jumps": found.jumps, "note": ""})
+        rows.append(row | {key: getattr(found, key) for key in _KEYS} | {"n_jumps": found.jumps, "note": ""})
     return pd.DataFrame(rows)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits.enumeration import as_array
-from ontogeny.circuits.masks import CANDIDATES
+from ontogeny.circuits.enumeration import ACTIVATIONS, as_array
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.record_write import summary, write_record
 from ontogeny.circuits.records import EpochCircuits, records_from_weights
+from ontogeny.circuits.settings import CANDIDATES, DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
 
 
@@ -78,8 +78,8 @@ class DetailedCircuitTracker:
         tracking_frequency: int,
         x_val: ArrayLike,
         y_val: ArrayLike,
-        accuracy_threshold: float = 0.99,
-        min_sparsity: float = 0.0,
+        accuracy_threshold: float = DEFAULTS.accuracy_threshold,
+        min_sparsity: float = DEFAULTS.min_sparsity,
         use_gpu_batching: bool = False,
         gpu_batch_size: int = 128,
         *,
@@ -95,9 +95,11 @@ class DetailedCircuitTracker:
             raise unknown("set of candidates", candidates, CANDIDATES)
         self.tracking_frequency = int(tracking_frequency)
         self.x_val, self.y_val = x_val, y_val
-        self.accuracy_threshold, self.min_sparsity = accuracy_threshold, min_sparsity
         self.use_gpu_batching, self.gpu_batch_size = use_gpu_batching, gpu_batch_size
-        self.candidates, self.activation, self.most_listed = candidates, activation, most_listed
+        self.settings = CircuitSettings(
+            candidates=candidates, accuracy_threshold=accuracy_threshold, min_sparsity=min_sparsity or 0.0
+        )
+        self.activation, self.most_listed = activation, most_listed
         self.epochs: list[EpochCircuits | dict[str, Any]] = []
 
     @property
@@ -138,10 +140,8 @@ class DetailedCircuitTracker:
                 [epoch + 1],
                 [train_loss],
                 [val_loss],
-                candidates=self.candidates,
-                accuracy_threshold=self.accuracy_threshold,
+                self.settings,
                 activation=activation,
-                min_sparsity=self.min_sparsity or 0.0,
                 negative_slope=slope,
                 most_listed=self.most_listed,
             )
@@ -150,13 +150,13 @@ class DetailedCircuitTracker:
         if logger:
             for index, output in enumerate(entry.outputs):
                 logger.info(
-                    f"Epoch {entry.epoch}, output {index}: {output.count} circuits ({self.candidates} candidates), "
-                    f"mean node sparsity {output.mean_sparsity:.4f}"
+                    f"Epoch {entry.epoch}, output {index}: {output.count} circuits "
+                    f"({self.settings.candidates} candidates), mean node sparsity {output.mean_sparsity:.4f}"
                 )
         return entry.as_dict()
 
     def get_history(self) -> list[dict[str, Any]]:
-        """One entry a tracked epoch, in the published layout."""
+        """One entry per tracked epoch, in the published layout."""
         return [entry if isinstance(entry, dict) else entry.as_dict() for entry in self.epochs]
 
     def save_to_json(self, filepath: str | os.PathLike) -> None:

@@ -1,105 +1,145 @@
-"""Circuits through training: appearances, disappearances and lineages."""
+"""Circuits through training: which appear and disappear, how long they live, and what they descend from.
+
+Everything here compares whole sets of circuits (`CircuitSet`); `dynamics` tells the same of circuits that are too many
+to list. A circuit is known to appear, or to disappear, only between two enumerated epochs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ontogeny.circuits.masks import CircuitSet
+from ontogeny.circuits.masks import CircuitSet, whole
 from ontogeny.errors import OntogenyError
 
 
-def _check_epochs(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> NDArray[np.int64]:
+def schedule(last: int, frequency: int) -> list[int]:
+    """The epochs after which circuits are enumerated: n, 2n, 3n, ..., as published, and the last."""
+    if frequency < 1:
+        raise OntogenyError(f"convergence_frequency is {frequency}; give a number of epochs, 1 or more")
+    return sorted({*range(frequency, last + 1, frequency), last} - {0}) or [last]
+
+
+def _checked_epochs(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> NDArray[np.int64]:
     numbers = np.asarray(list(epochs), np.int64)
     if len(numbers) != len(sets) or (np.diff(numbers) <= 0).any():
-        raise OntogenyError(f"{len(numbers)} increasing epochs are wanted for {len(sets)} sets of circuits")
+        raise OntogenyError(f"{len(sets)} sets of circuits need as many increasing epochs, not {len(numbers)}")
+    for found in sets:
+        whole(found, "which circuits appear and disappear")
     if len({found.sizes for found in sets}) > 1:
         raise OntogenyError("circuits of networks of different sizes cannot be followed through one training")
     return numbers
 
 
-def life_table(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> pd.DataFrame:
-    """One row for every circuit that was ever perfect, ordered by birth.
+_LIFE = ["code", "appeared", "last_seen", "disappeared", "present", "persistence", "spells"]
 
-    Columns: code; birth (first epoch); last_seen; death (first tracked epoch without it after last_seen; missing if
-    it lived to the end); present (tracked epochs with it); persistence (present over tracked epochs from birth on);
-    spells (unbroken stretches). `epochs` increase, `sets[k]` are the circuits at epoch k, all listed.
+
+def life_table(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> pd.DataFrame:
+    """One row per circuit that was ever perfect, ordered by appearance.
+
+    Columns: code; appeared (first enumerated epoch with it); last_seen; disappeared (first enumerated epoch without it
+    after last_seen; missing if it lived to the end); present (enumerated epochs with it); persistence (present over
+    enumerated epochs since it appeared); spells (unbroken stretches). `epochs` increase, `sets[k]` are the circuits at
+    epoch k. Raises OntogenyError for samples of circuits.
     """
-    numbers = _check_epochs(epochs, sets)
+    numbers = _checked_epochs(epochs, sets)
     codes = np.unique(np.concatenate([found.codes for found in sets])) if len(sets) else np.zeros(0, np.uint64)
-    alive = np.stack([np.isin(codes, found.codes) for found in sets], axis=1) if len(sets) else np.zeros((0, 0), bool)
     if not len(codes):
-        columns = ["code", "birth", "last_seen", "death", "present", "persistence", "spells"]
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=_LIFE)
+    alive = np.stack([np.isin(codes, found.codes) for found in sets], axis=1)
     first = alive.argmax(axis=1)
     last = len(numbers) - 1 - alive[:, ::-1].argmax(axis=1)
     ended = last < len(numbers) - 1
     present = alive.sum(axis=1)
-    starts = alive[:, :1].sum(axis=1) + (alive[:, 1:] & ~alive[:, :-1]).sum(axis=1)
-    death = pd.array(np.where(ended, numbers[np.minimum(last + 1, len(numbers) - 1)], 0), dtype="Int64")
-    death[~ended] = pd.NA
+    gone = pd.array(np.where(ended, numbers[np.minimum(last + 1, len(numbers) - 1)], 0), dtype="Int64")
+    gone[~ended] = pd.NA
     frame = pd.DataFrame(
         {
             "code": codes,
-            "birth": numbers[first],
+            "appeared": numbers[first],
             "last_seen": numbers[last],
-            "death": death,
+            "disappeared": gone,
             "present": present,
             "persistence": present / (len(numbers) - first),
-            "spells": starts,
+            "spells": alive[:, 0] + (alive[:, 1:] & ~alive[:, :-1]).sum(axis=1),
         }
     )
-    return frame.sort_values(["birth", "code"], kind="stable").reset_index(drop=True)
+    return frame.sort_values(["appeared", "code"], kind="stable").reset_index(drop=True)
+
+
+TURNOVER = ["epoch", "since", "circuits", "appearances", "disappearances", "survived"]
+"""Columns of `turnover` and `dynamics`."""
 
 
 def turnover(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> pd.DataFrame:
-    """One row an epoch: circuits, births and deaths since the tracked epoch before, and the share that survived.
+    """One row per enumerated epoch: which circuits are new, gone and still there since the one before.
 
-    survived is the share of the circuits before that are still perfect, missing where there were none.
+    Columns: epoch; since (the enumerated epoch before, 0 for the first: appearances and disappearances lie after it
+    and no later than `epoch`); circuits; appearances (perfect now and not before; all, at the first); disappearances;
+    survived (the share of the circuits before that are still perfect; missing where there were none). Raises
+    OntogenyError for samples of circuits.
     """
-    numbers = _check_epochs(epochs, sets)
-    rows, before = [], np.zeros(0, np.uint64)
-    for epoch, found in zip(numbers, sets):
-        kept = int(np.isin(before, found.codes).sum())
-        rows.append(
-            (epoch, len(found), len(found) - kept, len(before) - kept, kept / len(before) if len(before) else np.nan)
-        )
-        before = found.codes
-    return pd.DataFrame(rows, columns=["epoch", "circuits", "births", "deaths", "survived"])
+    numbers = _checked_epochs(epochs, sets)
+    rows, before, since = [], np.zeros(0, np.uint64), 0
+    for epoch, found in zip(numbers.tolist(), sets):
+        here = np.sort(found.codes)
+        kept = len(np.intersect1d(before, here, assume_unique=True))
+        rows.append(turnover_row(epoch, since, len(before), len(here), kept))
+        before, since = here, epoch
+    return pd.DataFrame(rows, columns=TURNOVER)
+
+
+def turnover_row(epoch: int, since: int, before: int, now: int, kept: int) -> tuple[int, int, int, int, int, float]:
+    """A row of `turnover` from how many circuits were perfect before, are now, and are both."""
+    return epoch, since, now, now - kept, before - kept, kept / before if before else np.nan
+
+
+_LINEAGE = ["epoch", "code", "returned", "parent", "distance", "line", "generation"]
 
 
 def lineages(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> pd.DataFrame:
-    """Where each circuit comes from: one row for every birth (and rebirth), in order.
+    """Where each circuit comes from: one row per appearance, in order.
 
-    Columns: epoch, code, parent (the circuit perfect at the tracked epoch before that differs in fewest edges into
-    hidden neurons, the lowest code among equals; missing for founders), distance (edges changed), line (the founder
-    it descends from, numbered), generation (steps from the founder).
+    Columns: epoch; code; returned (whether it was perfect before, and not at the enumerated epoch before this: it
+    keeps its line and generation, and has no new parent); parent (the circuit perfect at the enumerated epoch before
+    that differs in fewest edges into hidden neurons among those that share an edge with it, the lowest code among
+    equals; missing for founders); distance (edges changed); line (the founder it descends from, numbered); generation
+    (steps from the founder). Raises OntogenyError for samples of circuits.
     """
-    numbers = _check_epochs(epochs, sets)
+    numbers = _checked_epochs(epochs, sets)
     line: dict[int, tuple[int, int]] = {}
-    rows, before, founders = [], np.zeros(0, np.uint64), 0
-    for epoch, found in zip(numbers, sets):
+    rows: list[tuple[int, int, bool, int | None, int | None, int, int]] = []
+    before, founders = np.zeros(0, np.uint64), 0
+    for epoch, found in zip(numbers.tolist(), sets):
         here = np.unique(found.codes)
-        now = {code: line[code] for code in here[np.isin(here, before)].tolist()}
+        grown: dict[int, tuple[int, int]] = {}
         for code in here[~np.isin(here, before)].tolist():
-            if len(before):
-                distance = np.bitwise_count(before ^ np.uint64(code))
-                at = int(distance.argmin())
-                parent = int(before[at])
-                now[code] = (line[parent][0], line[parent][1] + 1)
-                rows.append((epoch, code, parent, int(distance[at]), *now[code]))
+            parent = None if code in line else _parent(code, before)
+            if code in line:
+                grown[code] = line[code]
+                rows.append((epoch, code, True, None, None, *line[code]))
+            elif parent is not None:
+                grown[code] = (line[parent][0], line[parent][1] + 1)
+                rows.append((epoch, code, False, parent, (parent ^ code).bit_count(), *grown[code]))
             else:
-                now[code] = (founders, 0)
+                grown[code] = (founders, 0)
                 founders += 1
-                rows.append((epoch, code, None, None, *now[code]))
-        line, before = now, here
-    frame = pd.DataFrame(rows, columns=["epoch", "code", "parent", "distance", "line", "generation"])
+                rows.append((epoch, code, False, None, None, *grown[code]))
+        line |= grown
+        before = here
+    frame = pd.DataFrame(rows, columns=_LINEAGE)
     return frame.astype({"code": "uint64", "parent": "UInt64", "distance": "Int64"}) if len(frame) else frame
 
 
-def birth_epochs(epochs: Iterable[int], sets: Sequence[CircuitSet]) -> NDArray[np.int64]:
-    """The epoch of birth of every circuit that was ever perfect, sorted: what `births_at_jumps` asks for."""
-    return life_table(list(epochs), sets)["birth"].to_numpy(np.int64)
+def _parent(code: int, before: NDArray[np.uint64]) -> int | None:
+    """The nearest of `before` (sorted) that shares an edge with `code`, if any does."""
+    kin = before[before & np.uint64(code) != 0]
+    return int(kin[np.bitwise_count(kin ^ np.uint64(code)).argmin()]) if len(kin) else None
+
+
+def appearance_epochs(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> NDArray[np.int64]:
+    """The epoch of the first appearance of every circuit that was ever perfect, sorted."""
+    return life_table(epochs, sets)["appeared"].to_numpy(np.int64)

@@ -505,7 +505,7 @@ def _circuits(results: Path, runs: list[RunFolder]) -> None:
         else:
             st.video(str(film), loop=True)
             st.caption("The circuits of one representative seed through training.")
-    _table(run.folder / "circuits" / "births_at_jumps.csv", "Are circuits born at jumps of dimensionality?")
+    _table(run.folder / "circuits" / "appearances_at_jumps.csv", "Do circuits appear at jumps of dimensionality?")
     _table(run.folder / "circuits" / "structure.csv", "The circuits at the end, by seed")
     for study in data.find_studies(results):
         folder = results / "studies" / study / "circuits"

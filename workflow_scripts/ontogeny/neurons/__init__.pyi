@@ -9,14 +9,12 @@ from .importance import (
 )
 from .selectivity import class_selectivity, selectivity_with_controls
 from .sites import unit_activations
-from .statistics import NONLINEARITIES, apply_nonlinearity, compare_neurons, neuron_statistics
+from .statistics import compare_neurons, neuron_statistics
 from .units import unit_health
 
 __all__ = [
-    "NONLINEARITIES",
     "ablation_importance",
     "against_control",
-    "apply_nonlinearity",
     "class_selectivity",
     "compare_neurons",
     "conductance_importance",

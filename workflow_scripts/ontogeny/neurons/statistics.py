@@ -6,7 +6,6 @@ A unit is a column of a matrix (n, f), a channel of a convolution (n, c, h, w), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,28 +13,10 @@ import pandas as pd
 import scipy.special
 import scipy.stats
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError
 from ontogeny.neurons.settings import NeuronSettings
+from ontogeny.nonlinearities import apply_nonlinearity
 from ontogeny.statistics import adjust, proportion_interval, student_interval
-
-NONLINEARITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "none": lambda x: x,
-    "relu": lambda x: np.maximum(x, 0.0),
-    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
-    "gelu": lambda x: x * scipy.special.ndtr(x),
-    "tanh": np.tanh,
-    "sigmoid": scipy.special.expit,
-    "silu": lambda x: x * scipy.special.expit(x),
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
-}
-"""Elementwise functions by name, with PyTorch's default settings; "none" for activations that are outputs already."""
-
-
-def apply_nonlinearity(values: Any, nonlinearity: str) -> np.ndarray:
-    """`values` in float64 after the named function. Raises OntogenyError for a name not in `NONLINEARITIES`."""
-    if nonlinearity not in NONLINEARITIES:
-        raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
-    return NONLINEARITIES[nonlinearity](np.asarray(values, dtype=np.float64))
 
 
 def neuron_statistics(

@@ -21,22 +21,27 @@ import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
+from pydantic import ConfigDict, ValidationError
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import atomic, checksum_of, read_errors, verify_checksum
+from ontogeny.models.settings import GateModelSettings
+from ontogeny.nonlinearities import apply_nonlinearity
 from ontogeny.phase1 import Phase1, phase1_from_frame
 from ontogeny.tasks.gates import GateData, GateSample, get_gates, sample_gates, separate_output, truth_table
+from ontogeny.tasks.settings import GateTaskSettings
 from ontogeny.tracking.estimators import choose_metrics, measure_singular_values
+from ontogeny.training.settings import GateTrainingSettings
 
-ACTIVATIONS = ("leaky_relu", "relu", "tanh", "sigmoid")
+ACTIVATIONS: tuple[str, ...] = get_args(GateModelSettings.model_fields["activation"].annotation)
 FORMAT = "ontogeny-ensemble/1"
 STOP_REASONS = ("loss_target", "early_stopping", "epochs")
 LEAK = np.float32(0.01)
@@ -44,83 +49,39 @@ LEAK = np.float32(0.01)
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 
-@dataclass(frozen=True)
-class EnsembleSettings:
-    """What an ensemble learns and how; the defaults are the published XOR baseline.
+class EnsembleSettings(GateTaskSettings, GateModelSettings, GateTrainingSettings):
+    """What an ensemble learns and how: the blocks task, model and training of a run, as one.
 
-    A seed stops after the first epoch whose mean training loss, penalties included, is below `loss_target`, after
-    `early_stopping` epochs in a row without a new lowest loss, or after `epochs`. It has converged if that loss is
-    at most `loss_target` and at least `accuracy_target` of the validation rows are right in every output after
-    rounding. `l1_lambda` and `l2_lambda` multiply the sum of magnitudes and of squares of all weights and biases;
-    `weight_decay` is AdamW's own. Dropout acts on hidden neurons, before the activation.
+    The defaults are the published XOR baseline. A seed stops after the first epoch whose mean training loss, penalties
+    included, is below `loss_target`, after `early_stopping` epochs in a row without a new lowest loss, or after
+    `epochs`. It has converged if that loss is at most `loss_target` and at least `accuracy_target` of the validation
+    rows are right in every output after rounding. `l1_lambda` and `l2_lambda` multiply the sum of magnitudes and of
+    squares of all weights and biases; `weight_decay` is AdamW's own. Dropout acts on hidden neurons, before the
+    activation. Raises OntogenyError for settings that cannot be.
 
     `published_streams` draws as the published program did with circuit tracking on: the data of seed s come from
     seed s - 1 (of 0 for the first), and after each epoch the tracker builds a network for each output, which
     advances the random state. The published losses are then met to about 1e-7 for as long as rounding lets them.
     """
 
-    gates: tuple[str, ...] = ("XOR",)
-    hidden: tuple[int, ...] = (3, 3)
-    activation: str = "leaky_relu"
-    n_samples_train: int = 1000
-    n_samples_val: int = 20
-    n_repeats: int = 1
-    noise_std: float = 0.0
-    noise_copies: int = 1
-    weights: str | tuple[float, ...] | None = None
-    batch_size: int = 100
-    learning_rate: float = 0.001
-    weight_decay: float = 0.01
-    epochs: int = 1000
-    loss_target: float = 0.01
-    accuracy_target: float = 0.99
-    early_stopping: int = 200
-    l1_lambda: float = 0.0
-    l2_lambda: float = 0.0
-    dropout_rate: float = 0.0
-    published_streams: bool = False
+    model_config = ConfigDict(frozen=True)
 
-    def __post_init__(self) -> None:
-        gates = get_gates(self.gates)
-        object.__setattr__(self, "gates", tuple(gate.name for gate in gates))
-        if isinstance(self.hidden, int):
-            raise OntogenyError(f"hidden is {self.hidden}: a list of layer sizes is wanted, such as [3, 3]")
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if self.weights is not None and not isinstance(self.weights, str):
-            object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
-        if not self.hidden:
-            raise OntogenyError("hidden is empty: name at least one hidden layer, such as [3, 3]")
-        for size in self.hidden:
-            _whole("hidden", size, 1)
-        if self.activation not in ACTIVATIONS:
-            raise unknown("activation", self.activation, ACTIVATIONS)
-        for key in ("n_samples_train", "n_samples_val", "n_repeats", "noise_copies", "batch_size", "epochs"):
-            _whole(key, getattr(self, key), 1)
-        _whole("early_stopping", self.early_stopping, 1)
-        for key in ("noise_std", "weight_decay", "loss_target", "l1_lambda", "l2_lambda"):
-            _number(key, getattr(self, key), 0.0, math.inf)
-        _number("learning_rate", self.learning_rate, 0.0, math.inf)
-        _number("accuracy_target", self.accuracy_target, 0.0, 1.0)
-        _number("dropout_rate", self.dropout_rate, 0.0, 1.0)
-        if self.dropout_rate == 1.0:
-            raise OntogenyError("dropout_rate is 1: every neuron would be silent; a rate below 1 is wanted")
+    def __init__(self, **settings: Any) -> None:
+        lists = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
+        try:
+            super().__init__(**lists)
+        except ValidationError as error:
+            found = error.errors()[0]
+            if found["type"] == "literal_error":
+                raise unknown("activation", found["input"], ACTIVATIONS) from None
+            place = ".".join(map(str, found["loc"]))
+            raise OntogenyError(f"{place} is {found['input']!r}: {found['msg'].lower()}") from None
+        object.__setattr__(self, "gates", [gate.name for gate in get_gates(self.gates)])
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Neurons of each layer, inputs and outputs included."""
         return (get_gates(self.gates)[0].n_inputs, *self.hidden, len(self.gates))
-
-
-def _whole(key: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise OntogenyError(f"{key} is {value!r}: a whole number of at least {least} is wanted")
-
-
-def _number(key: str, value: object, least: float, most: float) -> None:
-    good = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not good or not math.isfinite(value) or not least <= value <= most:
-        upper = "" if most == math.inf else f" to {most:g}"
-        raise OntogenyError(f"{key} is {value!r}: a number from {least:g}{upper} is wanted")
 
 
 @dataclass(frozen=True)
@@ -148,7 +109,7 @@ class EnsembleResult:
 
     @property
     def converged(self) -> NDArray[np.bool_]:
-        """Whether each seed reached the loss target with the accuracy wanted."""
+        """Whether each seed reached the loss target with its accuracy target."""
         last = self.offsets[1:] - 1
         settings = self.settings
         return (self.train_loss[last] <= settings.loss_target) & (self.val_accuracy[last] >= settings.accuracy_target)
@@ -258,7 +219,7 @@ class EnsembleResult:
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases)):
             tensors[f"layer{layer}.weight"] = np.ascontiguousarray(weight)
             tensors[f"layer{layer}.bias"] = np.ascontiguousarray(bias)
-        text = json.dumps({"format": FORMAT, "settings": asdict(self.settings)}, sort_keys=True)
+        text = json.dumps({"format": FORMAT, "settings": self.settings.model_dump()}, sort_keys=True)
         with atomic(path) as part:
             part.write_bytes(save(tensors, metadata={"ontogeny": json.dumps([text, checksum_of(text, tensors)])}))
 
@@ -276,11 +237,9 @@ def load_ensemble(path: str | os.PathLike) -> EnsembleResult:
     try:
         header = json.loads(text)
         if header["format"] != FORMAT:
-            raise OntogenyError(f"{path} has the format '{header['format']}': {FORMAT} is wanted")
+            raise OntogenyError(f"{path} has the format '{header['format']}': expected {FORMAT}")
         verify_checksum(path, checksum, text, tensors)
-        known = {field.name for field in fields(EnsembleSettings)}
-        given = {key: tuple(v) if isinstance(v, list) else v for key, v in header["settings"].items() if key in known}
-        settings = EnsembleSettings(**given)
+        settings = EnsembleSettings(**header["settings"])
         layers = range(len(settings.sizes) - 1)
         return EnsembleResult(
             settings=settings,
@@ -321,31 +280,33 @@ def train_ensemble(
     only the other seeds are trained: the end result is the same, bit for bit. `threads` trains so many seeds at a
     time. Raises OntogenyError for repeated or impossible seeds, and where `done` has other settings.
     """
-    wanted = [int(seed) for seed in seeds]
-    if len(set(wanted)) != len(wanted):
-        twice = next(seed for seed in wanted if wanted.count(seed) > 1)
+    asked = [int(seed) for seed in seeds]
+    if len(set(asked)) != len(asked):
+        twice = next(seed for seed in asked if asked.count(seed) > 1)
         raise OntogenyError(f"seed {twice} is listed twice: give every seed once")
-    if not wanted:
+    if not asked:
         raise OntogenyError("seeds is empty: give at least one seed")
-    for seed in wanted:
+    for seed in asked:
         if not 0 <= seed < 2**32:
-            raise OntogenyError(f"seed is {seed}: a whole number from 0 to 4294967295 is wanted")
-    _whole("chunk", chunk, 1)
-    _whole("threads", threads, 1)
+            raise OntogenyError(f"seed is {seed}: give a whole number from 0 to 4294967295")
+    if chunk < 1:
+        raise OntogenyError(f"chunk is {chunk}: give a number of seeds, 1 or more")
+    if threads < 1:
+        raise OntogenyError(f"threads is {threads}: give 1 or more")
     finished: dict[int, tuple[NDArray, ...]] = {}
     if done is not None:
         if done.settings != settings:
             raise OntogenyError("done was trained with other settings: resume with its own settings, or start afresh")
-        finished = {int(seed): _unpack(done, int(seed)) for seed in done.seeds if int(seed) in set(wanted)}
-    missing = [seed for seed in wanted if seed not in finished]
+        finished = {int(seed): _unpack(done, int(seed)) for seed in done.seeds if int(seed) in set(asked)}
+    missing = [seed for seed in asked if seed not in finished]
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(missing), chunk):
             part = missing[start : start + chunk]
             run = map if threads == 1 else pool.map
             finished.update(zip(part, run(lambda seed: _train_one(settings, seed), part)))
             if checkpoint is not None:
-                checkpoint(_pack(settings, {seed: finished[seed] for seed in wanted if seed in finished}))
-    return _pack(settings, {seed: finished[seed] for seed in wanted})
+                checkpoint(_pack(settings, {seed: finished[seed] for seed in asked if seed in finished}))
+    return _pack(settings, {seed: finished[seed] for seed in asked})
 
 
 def _pack(settings: EnsembleSettings, finished: dict[int, tuple[NDArray, ...]]) -> EnsembleResult:
@@ -747,21 +708,12 @@ def layer_activations(
     `weights[l]` is (networks, out, in), `biases[l]` is (networks, out), `x` is (rows, inputs).
     Raises OntogenyError for an unknown activation.
     """
-    if activation not in ACTIVATIONS:
-        raise unknown("activation", activation, ACTIVATIONS)
     values = np.broadcast_to(np.asarray(x, dtype=np.float64), (len(weights[0]), *np.shape(x)))
     layers = []
     for layer, (weight, bias) in enumerate(zip(weights, biases)):
         values = values @ np.asarray(weight, dtype=np.float64).swapaxes(1, 2) + bias[:, None, :]
         if layer < len(weights) - 1:
-            if activation == "leaky_relu":
-                values = np.where(values > 0, values, 0.01 * values)
-            elif activation == "relu":
-                values = np.maximum(values, 0.0)
-            elif activation == "tanh":
-                values = np.tanh(values)
-            else:
-                values = 1.0 / (1.0 + np.exp(-values))
+            values = apply_nonlinearity(values, activation)
         layers.append(values)
     return layers
 
@@ -792,7 +744,7 @@ def ensemble_phase1(
 
 
 def phase1_of_ensemble(frames: dict[str, pd.DataFrame], metadata: dict[str, Any] | None = None) -> Phase1:
-    """The Phase 1 record of what `ensemble_phase1` measured: one run for each seed, `s0`, `s1`, ..., a step an epoch.
+    """The Phase 1 record of what `ensemble_phase1` measured: one run for each seed, `s0`, `s1`, ..., one step per epoch.
 
     It is written with `ontogeny.phase1.write_phase1`, and jumps are found in it as in any other.
     """

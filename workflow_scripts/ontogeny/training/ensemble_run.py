@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,7 @@ METRICS = ("stable_rank", "participation_ratio", "nuclear_norm_ratio")
 def ensemble_settings(identity: dict[str, Any]) -> EnsembleSettings:
     """The settings of an ensemble from a run's identity (blocks task, model, training)."""
     blocks = {**identity["task"], **identity["model"], **identity["training"]}
-    return EnsembleSettings(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in blocks.items()}
-    )
+    return EnsembleSettings(**blocks)
 
 
 def train_ensemble_run(identity: dict[str, Any], folder: str | os.PathLike, run: str, threads: int = 1) -> None:
@@ -71,7 +68,7 @@ def train_ensemble_run(identity: dict[str, Any], folder: str | os.PathLike, run:
             "run": run,
             "identity": identity_hash(identity),
             "settings": identity,
-            "ensemble": asdict(settings),
+            "ensemble": settings.model_dump(),
             "sizes": settings.sizes,
             "outcome": {"seeds": len(seeds), "converged": int(result.converged.sum())},
             "versions": versions(),

@@ -12,20 +12,16 @@ import pytest
 from PIL import Image
 
 from ontogeny.circuits import enumerate_circuits, records_from_weights
-from ontogeny.circuits.figures import (
+from ontogeny.circuits.animation import (
     SHARE_FLOOR,
     animate_circuits,
     draw_epoch,
     frame_epochs,
-    frames_from_ensemble,
-    frames_from_record,
-    plot_curves,
-    plot_losses,
-    plot_overview,
-    plot_regularisers,
     save_snapshot,
     snapshot_table,
 )
+from ontogeny.circuits.figures import plot_curves, plot_losses, plot_overview, plot_regularisers
+from ontogeny.circuits.frames import frames_from_ensemble, frames_from_record
 from ontogeny.circuits.page import write_circuit_page
 from ontogeny.circuits.statistics import compare_conditions, ensemble_history, seed_table
 from ontogeny.errors import OntogenyError

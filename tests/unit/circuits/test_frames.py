@@ -3,11 +3,12 @@
 import pandas as pd
 import pytest
 
+from ontogeny.circuits import CircuitSettings
 from ontogeny.circuits.frames import frames_of_condition
 from ontogeny.errors import OntogenyError
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
 
-SETTINGS = {"candidates": "all", "accuracy_threshold": 0.99}
+SETTINGS = CircuitSettings()
 
 
 def test_the_seed_and_its_jumps():

@@ -1,0 +1,91 @@
+"""Circuits beside each other, against plain set arithmetic."""
+
+import itertools
+
+import numpy as np
+import pytest
+from nets import trained_nets, truth_table
+
+from ontogeny.circuits import (
+    CircuitSample,
+    compare_within,
+    core,
+    core_of_count,
+    count_circuits,
+    enumerate_circuits,
+    inclusions,
+    minimal_circuits,
+    overlaps,
+    turnover,
+)
+from ontogeny.errors import OntogenyError
+
+SIZES = (2, 3, 3, 1)
+
+
+@pytest.fixture(scope="module")
+def circuits():
+    return enumerate_circuits(*trained_nets(SIZES, 12)[0], *truth_table(2))
+
+
+def parts(circuit):
+    """A circuit as a set of named hidden nodes and edges."""
+    found = set()
+    for layer, mask in enumerate(circuit.node_masks[1:-1], start=1):
+        found |= {("node", layer, i) for i in np.flatnonzero(mask)}
+    for layer, mask in enumerate(circuit.edge_masks):
+        found |= {("edge", layer, *map(int, place)) for place in np.argwhere(mask)}
+    return found
+
+
+def test_overlap_and_inclusion_are_those_of_sets(circuits):
+    named = [parts(c) for c in circuits]
+    jaccard, inside = overlaps(circuits), inclusions(circuits)
+    for i, j in itertools.product(range(0, len(named), 7), repeat=2):
+        assert jaccard[i, j] == pytest.approx(len(named[i] & named[j]) / len(named[i] | named[j]))
+        assert inside[i, j] == (named[i] <= named[j]) == (circuits[i] <= circuits[j])
+    pairs = list(itertools.combinations(range(len(named)), 2))
+    summary = compare_within(circuits)
+    assert summary.pairs == len(pairs)
+    assert summary.jaccard_mean == pytest.approx(np.mean([jaccard[p] for p in pairs]))
+    assert summary.included == pytest.approx(np.mean([inside[i, j] or inside[j, i] for i, j in pairs]))
+    part = compare_within(circuits, most=10)
+    assert part.sampled
+    assert part.pairs == 45
+    assert overlaps(circuits, circuits[:2]).shape == (len(circuits), 2)
+    assert np.isnan(compare_within(circuits[:1]).jaccard_mean)
+
+
+def test_minimal_circuits_and_core(circuits):
+    named = [parts(c) for c in circuits]
+    expected = [c for c, mine in zip(circuits, named) if not any(other < mine for other in named)]
+    assert list(minimal_circuits(circuits)) == expected
+    shared = set.intersection(*named)
+    found = core(circuits)
+    mine = {("node", layer, i) for layer in (1, 2) for i in np.flatnonzero(found.node_masks[layer])}
+    mine |= {("edge", layer, *map(int, p)) for layer, m in enumerate(found.edge_masks) for p in np.argwhere(m)}
+    assert mine == shared
+    with pytest.raises(OntogenyError, match="no circuit"):
+        core(circuits[:0])
+
+
+def test_a_sample_is_no_set(circuits):
+    sample = CircuitSample(circuits.codes[:5], circuits.layout, len(circuits))
+    assert sample != circuits[:5]
+    assert sample[:2].count == len(circuits)
+    assert compare_within(sample).sampled
+    assert compare_within(sample).n_circuits == len(circuits)
+    for needs_all in (minimal_circuits, core):
+        with pytest.raises(OntogenyError, match="cannot be told from a sample"):
+            needs_all(sample)
+    with pytest.raises(OntogenyError, match="cannot be told from a sample"):
+        turnover([1, 2], [circuits, sample])
+
+
+def test_the_core_of_counted_circuits_is_that_of_listed_ones():
+    for net in trained_nets(SIZES, 12):
+        found = count_circuits(*net, *truth_table(2))
+        if found.count:
+            listed, counted = core(enumerate_circuits(*net, *truth_table(2))), core_of_count(found)
+            for mine, theirs in zip(listed.node_masks + listed.edge_masks, counted.node_masks + counted.edge_masks):
+                assert np.array_equal(mine, theirs)

@@ -1,0 +1,31 @@
+"""The elementwise functions of neurons, on arrays: one home for names, formulas and default settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.special
+from numpy.typing import NDArray
+
+from ontogeny.errors import unknown
+
+NONLINEARITIES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "none": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "gelu": lambda x: x * scipy.special.ndtr(x),
+    "tanh": np.tanh,
+    "sigmoid": scipy.special.expit,
+    "silu": lambda x: x * scipy.special.expit(x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
+}
+"""Elementwise functions by name, with PyTorch's default settings; "none" for activations that are outputs already."""
+
+
+def apply_nonlinearity(values: Any, nonlinearity: str) -> NDArray[np.float64]:
+    """`values` in float64 after the named function. Raises OntogenyError for a name not in `NONLINEARITIES`."""
+    if nonlinearity not in NONLINEARITIES:
+        raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
+    return NONLINEARITIES[nonlinearity](np.asarray(values, dtype=np.float64))
