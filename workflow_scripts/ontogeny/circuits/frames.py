@@ -251,8 +251,8 @@ def frames_of_condition(
 ) -> CircuitFrames:
     """The frames of the seed of `ensemble` that `representatives` (columns condition, seed) names for `condition`.
 
-    `jumps` (columns run, step, significant) are those of all seeds, whose runs are called `.../s{seed}`; the significant
-    ones of the seed are marked. Raises OntogenyError if the condition is not among the representatives.
+    `jumps` (columns run, step, significant) are those of all seeds, whose runs are called `.../s{seed}`; the
+    significant ones of the seed are marked. Raises OntogenyError if the condition is not among the representatives.
     """
     chosen = representatives.set_index("condition")["seed"]
     if condition not in chosen:

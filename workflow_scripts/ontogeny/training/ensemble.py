@@ -744,7 +744,7 @@ def ensemble_phase1(
 
 
 def phase1_of_ensemble(frames: dict[str, pd.DataFrame], metadata: dict[str, Any] | None = None) -> Phase1:
-    """The Phase 1 record of what `ensemble_phase1` measured: one run for each seed, `s0`, `s1`, ..., one step per epoch.
+    """The Phase 1 record of what `ensemble_phase1` measured: a run for each seed, `s0`, `s1`, ..., one step per epoch.
 
     It is written with `ontogeny.phase1.write_phase1`, and jumps are found in it as in any other.
     """
