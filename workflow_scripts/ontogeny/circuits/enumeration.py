@@ -66,7 +66,7 @@ def as_array(value: Any, what: str) -> NDArray[np.float32]:
 def check_weights(
     weights: Sequence[Any], biases: Sequence[Any]
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], tuple[int, ...]]:
-    """Weights (out, in) and biases (out,) per layer as float32, and the layer sizes. Raises OntogenyError on a clash."""
+    """Weights (out, in) and biases (out,) per layer as float32, and layer sizes. Raises OntogenyError on a clash."""
     if len(weights) != len(biases) or len(weights) < 2:
         raise OntogenyError(
             f"{len(weights)} weight and {len(biases)} bias arrays do not make a network: give one of each per layer, "
