@@ -1,7 +1,8 @@
 """Draw the mechanism of one judge: a page for every picture of every epoch, and its evolution as a figure."""
 
 from ontogeny.files import read_table
-from ontogeny.judge.figures import losses_of, plot_evolution, write_book, write_pages
+from ontogeny.judge.figures import plot_evolution
+from ontogeny.judge.pages import losses_of, write_book, write_pages
 from ontogeny.judge.record import read_records
 from ontogeny.pipeline import job
 from ontogeny.plotting.style import save_figure

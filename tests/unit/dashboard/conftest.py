@@ -17,6 +17,7 @@ from ontogeny.connectome.recovery import METRICS, recovery_table
 from ontogeny.connectome.search.run import explore
 from ontogeny.files import write_csv, write_json
 from ontogeny.judge import MechanismBench
+from ontogeny.judge.settings import JudgeAnalysisSettings
 from ontogeny.jumps.report import find_jumps, write_jumps
 from ontogeny.models.judge import Judge, train_tokenizer
 from ontogeny.phase1 import read_phase1
@@ -61,7 +62,7 @@ def _make_judges(runs):
     with torch.no_grad():
         small.get_input_embeddings().weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
     judge = Judge(small, 1, 0).eval()
-    bench = MechanismBench(judge, tokenizer, prompts, **SMALL)
+    bench = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL))
     generator = torch.Generator().manual_seed(1)
     for epoch in (0, 1, 3):
         record = bench.measure(judge, epoch, 4 * epoch)

@@ -8,7 +8,8 @@ import pytest
 
 from ontogeny.connectome.search.policy import ucb_scores
 from ontogeny.dashboard import data, figures
-from ontogeny.judge.figures import comparison_picture, layers_picture, neurons_picture, progress_picture
+from ontogeny.judge.pages import comparison_picture, layers_picture, neurons_picture, progress_picture
+from ontogeny.judge.record import read_records
 
 ATTACK = "<script>alert(1)</script>"
 
@@ -43,7 +44,7 @@ def test_curves_mark_jumps_where_they_are_and_escape_names():
 
 @pytest.fixture(scope="module")
 def records(made):
-    return data.read_mechanisms(made / "runs" / "judge")[0]
+    return read_records(made / "runs" / "judge" / "mechanism")
 
 
 @pytest.mark.parametrize(

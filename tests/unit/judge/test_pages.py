@@ -11,7 +11,9 @@ from small_judges import make_judge
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge import MechanismBench, evolution, read_records
-from ontogeny.judge.figures import plot_evolution, visualise_epoch, write_book, write_pages
+from ontogeny.judge.figures import plot_evolution
+from ontogeny.judge.pages import visualise_epoch, write_book, write_pages
+from ontogeny.judge.settings import JudgeAnalysisSettings
 from ontogeny.models.judge import Judge, train_tokenizer
 
 ATTACK = "<script>window.hacked = 1</script>"
@@ -47,7 +49,7 @@ def made(tmp_path_factory):
     prompts = some_prompts()
     tokenizer = train_tokenizer(prompts["prompt"], 400)
     judge = a_judge(tokenizer)
-    bench = MechanismBench(judge, tokenizer, prompts, **SMALL)
+    bench = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL))
     for epoch, step in ((0, 0), (2, 40)):
         visualise_epoch(judge, bench, epoch, folder, step)
     return folder, bench, judge
@@ -105,19 +107,19 @@ def test_without_the_advanced_set_there_are_fewer_pages(tmp_path):
     prompts = some_prompts().assign(pair="")
     tokenizer = train_tokenizer(prompts["prompt"], 400)
     judge = a_judge(tokenizer, "distilbert")
-    bench = MechanismBench(judge, tokenizer, prompts, run_advanced=False, **SMALL)
+    bench = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(run_advanced=False, **SMALL))
     record = bench.measure(judge, 1)
     written = write_pages([record], tmp_path)
     assert not [path for path in written if "neuron" in path.name or "circuit" in path.name]
     with pytest.raises(OntogenyError, match="pairs"):
-        MechanismBench(judge, tokenizer, prompts, **SMALL)
+        MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL))
 
 
 def test_an_encoder_gets_all_but_a_circuit(tmp_path):
     prompts = some_prompts()
     tokenizer = train_tokenizer(prompts["prompt"], 400)
     judge = a_judge(tokenizer, "distilbert")
-    record = MechanismBench(judge, tokenizer, prompts, **SMALL).measure(judge, 0)
+    record = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL)).measure(judge, 0)
     assert "residual stream" in record["circuit"]["reason"]
     write_pages([record], tmp_path)
 
@@ -127,7 +129,7 @@ def test_half_precision_is_measured_too(tmp_path):
     tokenizer = train_tokenizer(prompts["prompt"], 400)
     judge = a_judge(tokenizer)
     judge.backbone.to(torch.bfloat16)
-    record = MechanismBench(judge, tokenizer, prompts, **SMALL).measure(judge, 0)
+    record = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL)).measure(judge, 0)
     assert record["circuit"]["edges"] > 0
     write_pages([record], tmp_path)
 
@@ -137,7 +139,7 @@ def test_a_split_without_unsafe_prompts_is_a_sentence():
     tokenizer = train_tokenizer(prompts["prompt"], 400)
     lacking = prompts[(prompts["split"] == "train") | (prompts["label"] == 0)]
     with pytest.raises(OntogenyError, match="validation prompts hold 0 unsafe"):
-        MechanismBench(a_judge(tokenizer), tokenizer, lacking, **SMALL)
+        MechanismBench(a_judge(tokenizer), tokenizer, lacking, JudgeAnalysisSettings(**SMALL))
 
 
 @pytest.mark.slow

@@ -4,13 +4,16 @@ import json
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch.nn import functional
 
 from ontogeny.errors import OntogenyError
 from ontogeny.models import monitored_layers
 from ontogeny.models.judge import Judge, build_judge, load_judge, save_judge, train_tokenizer, trim
+from ontogeny.models.settings import JudgeModelSettings
 
 TEXTS = [f"How do I open door number {number} of the old house?" for number in range(60)]
+SMALL = {"vocabulary": 320, "width": 16, "heads": 2, "feedforward": 32}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def checkpoints(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def embedded():
-    return build_judge(TEXTS, vocabulary=320, width=16, layers=3, heads=2, feedforward=32, pretrain_steps=2)
+    return build_judge(TEXTS, JudgeModelSettings(**SMALL, layers=3, pretrain_steps=2))
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "distilbert"])
@@ -54,7 +57,7 @@ def test_padding_does_not_change_a_logit(checkpoints, kind):
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "distilbert"])
 def test_the_parts_of_every_architecture_are_found(checkpoints, kind):
-    judge, tokenizer = load_judge(checkpoints / kind, frozen_layers=1)
+    judge, tokenizer = load_judge(checkpoints / kind, JudgeModelSettings(frozen_layers=1))
     assert len(judge.blocks) == len(judge.residual) == len(judge.mlp) == 3
     assert judge.head.weight.shape == (2, 16)
     assert (judge.final_norm is None) == (kind == "distilbert")
@@ -106,7 +109,7 @@ def test_truncation_keeps_the_start_and_the_question():
 
 def test_the_embedded_judge_is_a_function_of_its_arguments(embedded, tmp_path):
     judge, tokenizer = embedded
-    again, _ = build_judge(TEXTS, vocabulary=320, width=16, layers=3, heads=2, feedforward=32, pretrain_steps=2)
+    again, _ = build_judge(TEXTS, JudgeModelSettings(**SMALL, layers=3, pretrain_steps=2))
     for one, two in zip(judge.parameters(), again.parameters()):
         assert torch.equal(one, two)
     save_judge(judge, tokenizer, tmp_path / "kept")
@@ -114,13 +117,13 @@ def test_the_embedded_judge_is_a_function_of_its_arguments(embedded, tmp_path):
     tokens = tokenizer.encode(TEXTS[:4])
     assert torch.equal(same.encode(TEXTS[:4]), tokens)
     assert torch.equal(back(tokens), judge(tokens))
-    with pytest.raises(OntogenyError, match="width is 18"):
-        build_judge(TEXTS, width=18, heads=4)
+    with pytest.raises(ValidationError, match="width is 18"):
+        build_judge(TEXTS, JudgeModelSettings(width=18, heads=4))
 
 
 def test_pretraining_learns_the_text():
-    short, _ = build_judge(TEXTS, vocabulary=320, width=16, layers=1, heads=2, feedforward=32, pretrain_steps=0)
-    long, tokenizer = build_judge(TEXTS, vocabulary=320, width=16, layers=1, heads=2, feedforward=32, pretrain_steps=60)
+    short, _ = build_judge(TEXTS, JudgeModelSettings(**SMALL, layers=1, pretrain_steps=0))
+    long, tokenizer = build_judge(TEXTS, JudgeModelSettings(**SMALL, layers=1, pretrain_steps=60))
     tokens = tokenizer.encode(TEXTS)
 
     def loss(judge):
@@ -153,7 +156,7 @@ def test_pickled_weights_foreign_code_and_missing_parts_are_refused(checkpoints,
     with pytest.raises(OntogenyError, match="run code of its own"):
         load_judge(folder)
     with pytest.raises(OntogenyError, match="frozen_layers is 4"):
-        load_judge(checkpoints / "gpt2", frozen_layers=4)
+        load_judge(checkpoints / "gpt2", JudgeModelSettings(frozen_layers=4))
 
 
 def test_an_unreachable_hub_is_one_sentence(monkeypatch):
@@ -168,7 +171,9 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch):
 
 
 def test_bfloat16_keeps_the_head_in_float32(checkpoints):
-    judge, tokenizer = load_judge(checkpoints / "llama", dtype="bfloat16", gradient_checkpointing=True)
+    judge, tokenizer = load_judge(
+        checkpoints / "llama", JudgeModelSettings(dtype="bfloat16", gradient_checkpointing=True)
+    )
     assert next(judge.backbone.parameters()).dtype == torch.bfloat16
     logits = judge.train()(tokenizer.encode(TEXTS[:2]))
     logits.sum().backward()

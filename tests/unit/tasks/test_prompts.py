@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError
 from ontogeny.tasks.prompts import (
@@ -16,11 +17,12 @@ from ontogeny.tasks.prompts import (
     split_prompts,
     synthetic_prompts,
 )
+from ontogeny.tasks.settings import JudgeTaskSettings, SplitSettings
 
 
 @pytest.fixture(scope="module")
 def made():
-    return load_prompts(count=2400, seed=3)
+    return load_prompts(JudgeTaskSettings(count=2400, split_seed=3))
 
 
 def test_the_generator_is_a_function_of_its_seed():
@@ -193,7 +195,7 @@ def _frame(tmp_path, rows):
 
 def test_copies_of_a_prompt_stay_in_one_split(tmp_path):
     rows = [{"prompt": f"text {i // 2}" + " " * (i % 2), "label": i // 2 % 2} for i in range(60)]
-    frame = split_prompts(_frame(tmp_path, rows), seed=1)
+    frame = split_prompts(_frame(tmp_path, rows), JudgeTaskSettings(split_seed=1))
     assert (frame.groupby("prompt")["split"].nunique() == 1).all()
 
 
@@ -209,13 +211,13 @@ def test_a_split_without_a_label_and_bad_shares_are_told(tmp_path):
     frame = _frame(tmp_path, [{"prompt": f"t{i}", "label": int(i == 0)} for i in range(30)])
     with pytest.raises(OntogenyError, match=r"the split (validation|test|train) has no unsafe prompt"):
         split_prompts(frame)
-    with pytest.raises(OntogenyError, match="shares"):
-        split_prompts(frame, {"train": 0.5, "validation": 0.5, "test": 0.5})
+    with pytest.raises(ValidationError, match=r"the shares add up to 1\.5"):
+        SplitSettings(train=0.5, validation=0.5, test=0.5)
 
 
 def test_a_count_below_the_files_draws_whole_groups(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(json.dumps({"prompt": f"t{i}", "label": i % 2, "group": str(i // 4)}) for i in range(80)))
-    frame = load_prompts(path, count=41)
+    frame = load_prompts(JudgeTaskSettings(prompts=str(path), count=41))
     assert len(frame) == 40
     assert (frame.groupby("group").size() == 4).all()

@@ -157,7 +157,7 @@ def test_balance_weighs_classes_by_their_share():
 
 
 def test_every_epoch_is_evaluated(run):
-    table = evaluate_epochs(Trajectory(run), resamples=20)
+    table = evaluate_epochs(Trajectory(run), n_resamples=20)
     judge = table[table["model"] == "judge"]
     assert sorted(judge["epoch"].unique()) == [0, 1, 2, 3]
     assert set(table["split"]) == {"validation", "test"}

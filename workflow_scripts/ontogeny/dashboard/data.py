@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -183,21 +183,6 @@ def _mechanism(state: Stamp) -> dict[str, Any]:
 def read_mechanism(path: str | os.PathLike) -> dict[str, Any]:
     """One record of a judge's mechanism (`ontogeny.judge.record`). Raises OntogenyError if it is none."""
     return _mechanism(stamp(path))
-
-
-def read_mechanisms(run: Path) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """All records of a run that can be read, by epoch, and those that cannot."""
-    records, problems = [], []
-    for path in mechanism_files(run).values():
-        _collect(path, read_mechanism, records, problems)
-    return records, problems
-
-
-def _collect(path: Path, read: Callable[[Path], T], found: list[T], problems: list[Problem]) -> None:
-    try:
-        found.append(read(path))
-    except OntogenyError as error:
-        problems.append(Problem(path, str(error)))
 
 
 # Phase 1, jumps, tables

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from markupsafe import Markup
 
 from ontogeny.connectome.search.policy import ucb_scores
 from ontogeny.connectome.search.records import Record
@@ -21,13 +22,15 @@ from ontogeny.dashboard import data, figures
 from ontogeny.dashboard.data import RunFolder, Stamp
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
-from ontogeny.judge.figures import (
+from ontogeny.judge.pages import (
     Picture,
     circuits_picture,
     comparison_picture,
     evolution_picture,
     layers_picture,
     neurons_picture,
+    not_measured,
+    numbers_table,
     progress_picture,
     tokens_picture,
 )
@@ -87,10 +90,10 @@ def _plot(fig: go.Figure | None, key: str) -> None:
         st.plotly_chart(fig, theme=None, key=f"figure {key}", config={"displaylogo": False})
 
 
-def _html(text: str) -> None:
+def _html(text: Markup) -> None:
     """HTML in which all text from data is escaped already; Streamlit removes scripts besides."""
     if text:
-        st.html(f'<div class="said">{text}</div>')
+        st.html(Markup('<div class="said">{}</div>').format(text))
 
 
 @st.cache_data(ttl=3, show_spinner=False, max_entries=8)
@@ -164,8 +167,7 @@ def picture(state: Stamp, what: str, sample: int = 0, narrow: bool = False) -> P
     try:
         if what in _PART:
             if not record.get(_PART[what]):
-                text = "<p>Not measured: the advanced set was switched off (<code>run_advanced</code>).</p>"
-                return Picture(text, "", None)
+                return not_measured(_PART[what])
             found = PICTURES[what](record)
         else:
             found = PICTURES[what](record, record["samples"][sample])
@@ -198,7 +200,7 @@ def over_time(states: tuple[Stamp, ...], what: str, extra: tuple[Stamp | None, S
             f"the records in {Path(states[0].path).parent} cannot be drawn together ({type(error).__name__}: {error}): "
             "they are of different versions; delete the folder, and trace the mechanism again"
         ) from None
-    table_below = "" if what == "Metrics" else found.table
+    table_below = Markup() if what == "Metrics" else found.table
     fig = figures.stacked(found.figure, 250) if narrow else found.figure
     return Picture(found.text, found.control, fig, table_below)
 
@@ -231,25 +233,10 @@ def judge_picture(
     fig = found.figure
     for marked in dict.fromkeys((epoch, *also)):
         fig = figures.mark_epoch(fig, marked)
-    rows = "".join(_numbers_at(files[marked]) for marked in dict.fromkeys((epoch, *also))) if what == "Metrics" else ""
-    if rows:
-        rows = "<table><tr><th>epoch</th>" + "".join(f"<th>{name}</th>" for name in _NUMBERS.values()) + f"</tr>{rows}"
-        rows += "</table>"
-    return Picture(found.text + rows, found.control, fig, found.table)
-
-
-_NUMBERS = {"auc": "AUC", "accuracy": "accuracy", "f1": "F1", "loss": "loss", "decoy_accuracy": "on decoys"}
-
-
-def _numbers_at(path: Path) -> str:
-    """A row of a table: the numbers of one epoch, with their intervals."""
-    record = data.read_mechanism(path)
-    cells = []
-    for name in _NUMBERS:
-        value, low, high = (record["metrics"].get(f"{name}{end}") for end in ("", "_low", "_high"))
-        cell = "–" if value is None else f"{value:.3g}"
-        cells.append(cell if low is None or high is None else f"{cell} ({low:.3g} to {high:.3g})")
-    return f"<tr><td>{int(record['epoch'])}</td>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    if what != "Metrics":
+        return Picture(found.text, found.control, fig, found.table)
+    numbers = numbers_table([data.read_mechanism(files[marked]) for marked in dict.fromkeys((epoch, *also))])
+    return Picture(found.text + numbers, found.control, fig, found.table)
 
 
 @_guarded

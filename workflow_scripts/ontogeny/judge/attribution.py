@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import PAD, difference, frozen, lengths
+from ontogeny.judge.settings import DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def attribute_tokens(
     baseline: Tensor | int,
     *,
     keep: Tensor | None = None,
-    steps: int = 32,
+    steps: int = DEFAULTS.integration_steps,
     tolerance: float | None = None,
     chunk: int = 512,
 ) -> TokenAttribution:
@@ -148,7 +149,7 @@ def deletion_curve(
     keep: Tensor | None = None,
     orders: int = 10,
     points: int = 12,
-    seed: int = 0,
+    seed: int = DEFAULTS.seed,
 ) -> list[DeletionCurve]:
     """Take tokens out of each prompt in the order of `values` (prompts, length), and in random orders.
 

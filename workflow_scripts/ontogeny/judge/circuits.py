@@ -24,7 +24,8 @@ from ontogeny.judge.network import (
     run,
 )
 from ontogeny.judge.pairs import Pairs
-from ontogeny.statistics import bootstrap_weights
+from ontogeny.judge.settings import DEFAULTS
+from ontogeny.statistics import adjust, bootstrap_weights
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def _forward(
     return readout(model, final[:, 0], past.safe.last.repeat_interleave(times)), inputs
 
 
-def edge_scores(model: nn.Module, pairs: Pairs, steps: int = 5, chunk: int = 16) -> np.ndarray:
+def edge_scores(model: nn.Module, pairs: Pairs, steps: int = DEFAULTS.edge_steps, chunk: int = 16) -> np.ndarray:
     """Edge attribution patching with integrated gradients, float64 (pairs, edges), edges as in `circuit_graph`.
 
     Hanna et al. 2024 (arXiv:2403.17806, sec. 3, EAP-IG): what the sender writes for the unsafe prompt, less what it
@@ -287,11 +288,11 @@ def faithfulness(
     scores: np.ndarray,
     *,
     shares: Sequence[float] = (0.01, 0.03, 0.06, 0.1, 0.2, 0.4),
-    draws: int = 5,
-    wanted: float = 0.85,
-    alpha: float = 0.01,
+    draws: int = DEFAULTS.random_subgraphs,
+    wanted: float = DEFAULTS.faithfulness,
+    alpha: float = DEFAULTS.alpha,
     flips: int = 2000,
-    seed: int = 0,
+    seed: int = DEFAULTS.seed,
 ) -> Faithfulness:
     """Keep the edges of highest |score| and cut the rest, on pairs that did not score them; the same for random ones.
 
@@ -320,10 +321,7 @@ def faithfulness(
         return (1 + int((signs @ values >= values.sum() - 1e-12 * np.abs(values).sum()).sum())) / (1 + flips)
 
     p_value = np.array([tested(row[0] - row[1:].mean(0)) for row in carried])
-    order = np.argsort(p_value, kind="stable")
-    stepped = np.maximum.accumulate(p_value[order] * np.arange(len(order), 0, -1))
-    corrected = np.empty_like(p_value)
-    corrected[order] = np.minimum(1.0, stepped)
+    corrected = adjust(p_value, "holm").p_values
     gap_p = tested(gap)
     spread = np.quantile(weights @ gap, [0.025, 0.975])
     told = gap_p <= alpha

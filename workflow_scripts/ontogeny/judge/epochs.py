@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.judge.layers import performance
+from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import trim
 from ontogeny.progress import Progress
 from ontogeny.tasks.prompts import fit_keywords
@@ -19,7 +20,7 @@ from ontogeny.trajectory.replay import Trajectory
 HELD_OUT = ("validation", "test")
 
 
-def evaluate_epochs(trajectory: Trajectory, resamples: int = 500, seed: int = 0) -> pd.DataFrame:
+def evaluate_epochs(trajectory: Trajectory, n_resamples: int = 500, seed: int = DEFAULTS.seed) -> pd.DataFrame:
     """Measure the judge of a run after every epoch, and after its last step, on held-out prompts.
 
     One row a model, epoch, split and kind of prompts: model ("judge", or "words", a logistic regression on the words
@@ -37,9 +38,9 @@ def evaluate_epochs(trajectory: Trajectory, resamples: int = 500, seed: int = 0)
         for split, (prompts, tokens, _) in splits.items():
             logits = judge_logits(learner.model, tokens.to(learner.device))
             place = {"model": "judge", "epoch": step / per_epoch, "step": step, "split": split}
-            rows += _measured(place, logits, prompts, resamples, seed)
+            rows += _measured(place, logits, prompts, n_resamples, seed)
         progress.update(done, f"step {step}")
-    rows += _baseline(data, splits, resamples, seed)
+    rows += _baseline(data, splits, n_resamples, seed)
     return pd.DataFrame(rows)
 
 
@@ -57,22 +58,22 @@ def judge_logits(model: nn.Module, tokens: Tensor, chunk: int = 128) -> np.ndarr
 
 
 def _measured(
-    place: dict[str, Any], logits: np.ndarray, prompts: pd.DataFrame, resamples: int, seed: int
+    place: dict[str, Any], logits: np.ndarray, prompts: pd.DataFrame, n_resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     rows = []
     labels, groups, decoy = (prompts[name].to_numpy() for name in ("label", "group", "decoy"))
     for kind, chosen in (("all", np.ones(len(prompts), bool)), ("decoys", decoy)):
         if chosen.any():
-            found = performance(logits[chosen], labels[chosen], groups[chosen], resamples, seed)
+            found = performance(logits[chosen], labels[chosen], groups[chosen], n_resamples, seed)
             rows.append({**place, "prompts": kind, "n": int(chosen.sum()), **found})
     return rows
 
 
-def _baseline(data: JudgeData, splits: dict[str, Any], resamples: int, seed: int) -> list[dict[str, Any]]:
+def _baseline(data: JudgeData, splits: dict[str, Any], n_resamples: int, seed: int) -> list[dict[str, Any]]:
     model = fit_keywords(data.prompts)
     rows = []
     for split, (prompts, _, _) in splits.items():
         logits = model.predict_log_proba(prompts["prompt"])
         place = {"model": "words", "epoch": np.nan, "step": np.nan, "split": split}
-        rows += _measured(place, logits, prompts, resamples, seed)
+        rows += _measured(place, logits, prompts, n_resamples, seed)
     return rows

@@ -1,16 +1,12 @@
-"""Pages of a judge's mechanism, drawn from its records: standalone HTML that works from disk without a network.
+"""Figures of a judge's mechanism, drawn from its records: by plotly for pages, by Matplotlib for print.
 
-All pages of a folder share one `plotly.min.js`, so that a page is a few kilobytes. All text that comes from data is
-escaped: in the page, and in the labels that plotly reads as markup.
+Labels from data are escaped, since plotly reads them as markup.
 """
 
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,61 +14,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
-from ontogeny.errors import OntogenyError
-from ontogeny.files import json_text, read_json, write_json, write_text
 from ontogeny.judge.record import evolution
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, figure
 
-LIBRARY = "plotly.min.js"
 SAFE_COLOUR, UNSAFE_COLOUR, OTHER_COLOUR = COLOURS[0], COLOURS[1], COLOURS[2]
 TWO_SIDED = [[0.0, SAFE_COLOUR], [0.5, "#F7F7F7"], [1.0, UNSAFE_COLOUR]]
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<script src="plotly.min.js"></script>
-<style>
-body {{ font: 15px/1.5 "DejaVu Sans", Verdana, sans-serif; color: #222; max-width: 1120px; margin: 1.2em auto;
-  padding: 0 1em }}
-h1 {{ font-size: 1.35em; margin: .2em 0 }} .where, nav {{ color: #666; font-size: .9em }}
-nav a {{ margin-right: 1em }} a {{ color: #0072B2 }}
-.control {{ border-left: 4px solid #8A8A8A; background: #F4F4F4; padding: .5em .9em; margin: .9em 0 }}
-.words span {{ padding: .15em .1em; border-radius: 3px; line-height: 2; white-space: pre-wrap }}
-table {{ border-collapse: collapse; font-size: .88em }} td, th {{ padding: .2em .8em; text-align: right;
-  border-bottom: 1px solid #E6E6E6 }} td:first-child, th:first-child {{ text-align: left }}
-</style></head><body>
-<nav>{links}</nav>
-<h1>{title}</h1>
-<p class="where">{where}</p>
-{body}
-</body></html>
-"""
-
-_BOOK = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>%(title)s</title>
-<style>html, body { margin: 0; height: 100%% } iframe { border: 0; width: 100%%; height: 100%%; display: block }</style>
-</head><body>
-<iframe id="page" title="%(title)s"></iframe>
-<script id="library" type="text/plain">%(library)s</script>
-<script id="pages" type="application/json">%(pages)s</script>
-<script>
-const pages = JSON.parse(document.getElementById("pages").textContent);
-const linked = '<script src="plotly.min.js"><' + "/script>";
-const library = "<script>" + document.getElementById("library").textContent + "<" + "/script>";
-const frame = document.getElementById("page");
-const show = name => { frame.srcdoc = pages[name].replace(linked, () => library); };
-frame.addEventListener("load", () => frame.contentDocument.addEventListener("click", event => {
-  const link = event.target.closest("a[href]");
-  const name = link && link.getAttribute("href");
-  if (name && name in pages) { event.preventDefault(); show(name); }
-}));
-show("training_progress.html");
-</script></body></html>
-"""
 
 
 def escaped(text: Any) -> str:
@@ -93,39 +41,9 @@ def _layout(fig: go.Figure, height: int, **settings: Any) -> go.Figure:
     return fig
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One picture of a mechanism: what it says, its negative control, the figure (None: nothing to draw), a table.
-
-    text, control and table are HTML in which all text from data is escaped.
-    """
-
-    text: str
-    control: str
-    figure: go.Figure | None
-    table: str = ""
-
-    @property
-    def body(self) -> str:
-        """All of it, as the body of a page."""
-        return self.text + self.control + ("" if self.figure is None else _div(self.figure)) + self.table
-
-
-def _div(fig: go.Figure, name: str = "figure") -> str:
-    return fig.to_html(
-        full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False, "responsive": True}
-    )
-
-
-def _plain(value: Any, digits: int = 3) -> str:
+def short(value: Any, digits: int = 3) -> str:
+    """A number as pages show it; a dash for none."""
     return "–" if value is None or (isinstance(value, float) and not np.isfinite(value)) else f"{value:.{digits}g}"
-
-
-def _spread(table: dict[str, Any], name: str, digits: int = 3) -> str:
-    return (
-        f"{_plain(table[name], digits)} "
-        f"(95 % interval {_plain(table[f'{name}_low'], digits)} to {_plain(table[f'{name}_high'], digits)})"
-    )
 
 
 def _numbers(values: Any) -> np.ndarray:
@@ -163,58 +81,10 @@ def _line(
     )  # fmt: skip
 
 
-def _names(record: dict[str, Any]) -> dict[str, str]:
-    """The pages of one epoch: what they are called, and their files."""
-    epoch = record["epoch"]
-    pages = {}
-    for sample in record["samples"]:
-        stem = f"epoch_{epoch}_{sample['name']}"
-        label = sample["name"].replace("_", " ").replace("sample ", "sample ")
-        pages[f"{label}: tokens"] = f"{stem}_tokens.html"
-        pages[f"{label}: layers"] = f"{stem}_layers.html"
-    if record.get("patching"):
-        pages["matched pairs"] = f"epoch_{epoch}_circuit_comparison.html"
-    if record.get("neurons"):
-        pages["neurons"] = f"epoch_{epoch}_neuron_map.html"
-    if record.get("circuit"):
-        pages["circuit"] = f"epoch_{epoch}_circuits.html"
-    return pages
-
-
-def _page(record: dict[str, Any] | None, title: str, body: str, file: str, epochs: Sequence[int] = ()) -> str:
-    links = [("evolution", "evolution.html"), ("training", "training_progress.html")]
-    where = ""
-    if record is not None:
-        epoch = record["epoch"]
-        step = "" if record["step"] is None else f", step {record['step']}"
-        where = f"{escaped(record['run'])}, epoch {epoch}{step}"
-        prefix, rest = f"epoch_{epoch}_", file.removeprefix(f"epoch_{epoch}_")
-        place = list(epochs).index(epoch) if epoch in epochs else -1
-        if place > 0:
-            links.append((f"← epoch {epochs[place - 1]}", file.replace(prefix, f"epoch_{epochs[place - 1]}_", 1)))
-        if 0 <= place < len(epochs) - 1:
-            links.append((f"epoch {epochs[place + 1]} →", f"epoch_{epochs[place + 1]}_{rest}"))
-        links += [(name, page) for name, page in _names(record).items() if page != file]
-    else:
-        links = [link for link in links if link[1] != file]
-    listed = "".join(f'<a href="{escaped(page)}">{escaped(name)}</a>' for name, page in links)
-    return _PAGE.format(title=escaped(title), links=listed, where=where, body=body)
-
-
-def _control(text: str) -> str:
-    return f'<div class="control"><b>Negative control.</b> {text}</div>'
-
-
-def tokens_picture(record: dict[str, Any], sample: dict[str, Any]) -> Picture:
+def tokens_figure(record: dict[str, Any], sample: dict[str, Any]) -> go.Figure:
     """Attribution, occlusion and deletion curve of one prompt."""
     tokens, values = sample["tokens"], _numbers(sample["attribution"])
-    top = max(float(np.nanmax(np.abs(values))), 1e-12)
-    words = "".join(
-        f'<span style="background:{_tint(value / top)}" title="{value:+.3g}">{escaped(token)}</span>'
-        for token, value in zip(tokens, values)
-    )
     called = "unsafe" if sample["score"] > 0 else "safe"
-    truth = "unsafe" if sample["label"] else "safe"
     fig = make_subplots(
         rows=3, cols=1, vertical_spacing=0.13, row_heights=[0.36, 0.32, 0.32],
         subplot_titles=("Integrated Gradients", "occlusion", "deletion: is it these tokens that matter?"),
@@ -242,32 +112,7 @@ def tokens_picture(record: dict[str, Any], sample: dict[str, Any]) -> Picture:
     _line(fig, cut["removed"], cut["by_attribution"], "most supporting tokens first", OTHER_COLOUR, where)
     fig.update_xaxes(title_text="tokens taken out", row=3, col=1)
     fig.update_yaxes(title_text=f"logits for {called}", row=3, col=1)
-    _layout(fig, 860)
-    control = ""
-    if sample["untrained"] is not None:
-        control = _control(
-            f"An untrained judge, same prompt (grey dots): rank correlation of its attributions with these is "
-            f"{_plain(sample['like_untrained'])}; over {record['attribution']['prompts']} prompts "
-            f"{_spread(record['attribution'], 'like_untrained')}. A value near 1 would say that the picture shows the "
-            f"prompt, not what was learned. The control of the deletion is the random order, in grey: area between the "
-            f"curves {_spread(cut, 'gap')} logits a point; over {record['attribution']['prompts']} prompts "
-            f"{_spread(record['attribution'], 'gap')}."
-        )
-    text = (
-        f'<p class="words">{words}</p>'
-        f"<p>The judge says <b>{called}</b>, the label is <b>{truth}</b>: logit difference (unsafe − safe) "
-        f"{sample['score']:+.3g}. Orange speaks for unsafe, blue for safe. Baseline: the mean embedding of the "
-        f"training prompts' tokens in the place of every word, at which the difference is "
-        f"{sample['baseline_score']:+.3g}. The attributions add up to the change from there, but "
-        f"for an error (delta) of {sample['delta']:+.2g}.</p>"
-    )
-    return Picture(text, control, fig)
-
-
-def _tint(share: float) -> str:
-    colour = UNSAFE_COLOUR if share > 0 else SAFE_COLOUR
-    channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    return "rgb({},{},{})".format(*(round(255 + (c - 255) * min(1.0, abs(share)) * 0.75) for c in channels))
+    return _layout(fig, 860)
 
 
 def _frozen_line(fig: go.Figure, record: dict[str, Any], horizontal: bool, **where: int) -> None:
@@ -280,7 +125,7 @@ def _frozen_line(fig: go.Figure, record: dict[str, Any], horizontal: bool, **whe
         fig.add_vline(x=edge, line={"color": INK, "dash": "dash", "width": 1.5}, **where)
 
 
-def layers_picture(record: dict[str, Any], sample: dict[str, Any]) -> Picture:
+def layers_figure(record: dict[str, Any], sample: dict[str, Any]) -> go.Figure:
     """Norms, logit lens and probes by layer."""
     norms, lens = _numbers(sample["norms"]), _numbers(sample["lens"])
     layers = list(range(len(norms)))
@@ -320,30 +165,10 @@ def layers_picture(record: dict[str, Any], sample: dict[str, Any]) -> Picture:
     _line(fig, layers, _listed(lens[:, -1]), "this prompt", UNSAFE_COLOUR if sample["label"] else SAFE_COLOUR,
           {"row": 2, "col": 2})  # fmt: skip
     fig.update_yaxes(title_text="logits", row=2, col=2)
-    _layout(fig, 800)
-    frozen = record["frozen_layers"]
-    border = (
-        f"The dashed line is the frozen boundary: what is below it, {frozen} of {record['layers']} layers and the "
-        "embedding, is not trained."
-        if frozen
-        else "No layer is frozen."
-    )
-    last, best = probes[-1], max(probes, key=lambda row: row["auc"])
-    text = (
-        f"<p>What each layer holds for one {'unsafe' if sample['label'] else 'safe'} prompt (above), and what a linear "
-        f"probe reads from each layer on {record['prompts']['validation']} held-out prompts (below, left): best at "
-        f"layer {best['layer']}, AUC {_spread(best, 'auc')}. {border}</p>"
-    )
-    control = _control(
-        f"At the last layer, a probe trained on shuffled labels gives an AUC of {_plain(last['shuffled_mean'])} "
-        f"(95th percentile {_plain(last['shuffled_high'])}), and a probe in the untrained judge "
-        f"{_plain(last['untrained'])}, against {_plain(last['auc'])} here. Random features hold words too: only "
-        "what is above the dashed line was learned."
-    )
-    return Picture(text, control, fig)
+    return _layout(fig, 800)
 
 
-def comparison_picture(record: dict[str, Any]) -> Picture:
+def comparison_figure(record: dict[str, Any]) -> go.Figure:
     """Patching by layer and position on matched pairs, and where they part."""
     data = record["patching"]
     restored, distance = _numbers(data["restored"]), _numbers(data["distance"])
@@ -388,28 +213,10 @@ def comparison_picture(record: dict[str, Any]) -> Picture:
     for column in () if told else (1, 2):
         fig.add_annotation(text="nothing to restore", x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False,
                            row=1, col=column)  # fmt: skip
-    text = (
-        f"<p>{data['pairs']} pairs of a safe and an unsafe held-out prompt of equal length. Their logit differences "
-        f"(unsafe − safe) are {_spread(data, 'difference')} apart. "
-    )
-    text += (
-        "Shown is how much of that comes back when the residual stream of the unsafe prompt is put into the safe "
-        "prompt's run at one layer and position: 1 means that everything the judge needs is there.</p>"
-        if told
-        else "The interval holds 0: the judge does not tell the pairs apart, and there is nothing to restore.</p>"
-    )
-    control = f"With shuffled labels the two prompts are {_spread(data['shuffled_labels'], 'difference')} logits apart"
-    if untrained:
-        some = any(value is not None for row in untrained["restored"] for value in row)
-        control += f"; in an untrained judge {_spread(untrained, 'difference')}, so that " + (
-            "patching restores something there too, of the difference stated: random features see the words"
-            if some
-            else "nothing is there to restore"
-        )
-    return Picture(text, _control(control + "."), fig)
+    return fig
 
 
-def neurons_picture(record: dict[str, Any]) -> Picture:
+def neurons_figure(record: dict[str, Any]) -> go.Figure:
     """AUROC of neurons, the replicated ones, and what ablating them does."""
     data = record["neurons"]
     untrained = data.get("untrained") or {}
@@ -449,7 +256,7 @@ def neurons_picture(record: dict[str, Any]) -> Picture:
         fig.add_trace(
             go.Scatter(x=[row["auroc"] for row in chosen], y=[row["held_out_auroc"] for row in chosen], mode="markers",
                        name=name, marker={"color": colour, "size": 8},
-                       text=[f"layer {row['layer']}, neuron {row['neuron']}<br>adjusted p {_plain(row['p_adjusted'])}"
+                       text=[f"layer {row['layer']}, neuron {row['neuron']}<br>adjusted p {short(row['p_adjusted'])}"
                              for row in chosen],
                        hovertemplate="%{text}<br>AUROC %{x}, held out %{y}<extra></extra>"),
             row=1, col=2,
@@ -480,27 +287,7 @@ def neurons_picture(record: dict[str, Any]) -> Picture:
         fig.update_xaxes(visible=False, range=[0, 1], row=1, col=3)
         fig.update_yaxes(visible=False, range=[0, 1], row=1, col=3)
     _layout(fig, 520)
-    text = (
-        f"<p>Of {data['tested']} MLP neurons, read at the last token, {data['selective']} pass the permutation test on "
-        f"training prompts (false discovery rate {data['alpha']:g}), {data['replicated']} of them again on held-out "
-        f"templates, and <b>{data['found']}</b> of these are further from 0.5 than every neuron of an untrained judge "
-        f"(dashed; {', '.join(f'layer {i}: {n}' for i, n in enumerate(data['found_by_layer'], 1))}). "
-    )
-    if ablation:
-        text += (
-            f"Setting {ablation['count']} found ones (at most half of a layer) to their mean changes the margin from "
-            f"{_plain(ablation['margin'])} to {_plain(ablation['ablated'])} logits and the accuracy from "
-            f"{_plain(ablation['accuracy'])} to {_plain(ablation['accuracy_ablated'])}; as many random neurons of the "
-            f"same layers leave {_plain(float(np.mean(ablation['random'])))} (p {_plain(ablation['p_value'])}, "
-            f"{len(ablation['random'])} random sets)."
-        )
-    control = (
-        f"Found with shuffled labels: {data['shuffled_labels']}. "
-        + (f"In the untrained judge: {untrained['random_labels']} with random labels; with the true labels "
-           f"{untrained['replicated']} pass the permutation tests, and the furthest is {_plain(limit)} from 0.5; "
-           "random features answer to words too." if untrained else "")
-    )  # fmt: skip
-    return Picture(text + "</p>", _control(control), fig)
+    return fig
 
 
 def _places(layers: int, heads: int) -> dict[str, tuple[float, float]]:
@@ -522,12 +309,11 @@ def _curve(start: tuple[float, float], end: tuple[float, float], points: int = 7
     return x.round(2).tolist(), (y0 + (y1 - y0) * at).round(2).tolist()
 
 
-def circuits_picture(record: dict[str, Any]) -> Picture:
+def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
     """The circuit, layer by layer, and its faithfulness against random subgraphs."""
     data = record["circuit"]
     if "edges" not in data:
-        reason = f"<p>No circuit: {escaped(data['reason'])}.</p>"
-        return Picture(reason, _control("none, since nothing was measured."), None)
+        return None
     fig = make_subplots(
         rows=1, cols=2, horizontal_spacing=0.1, column_widths=[0.52, 0.48],
         subplot_titles=("strongest edges", "faithfulness on held-out pairs"),
@@ -551,7 +337,7 @@ def circuits_picture(record: dict[str, Any]) -> Picture:
             )  # fmt: skip
     incoming: dict[str, list[str]] = {}
     for sender, receiver, score, error in drawn:
-        incoming.setdefault(receiver, []).append(f"from {sender}: {score:+.3g} ± {_plain(error, 2)}")
+        incoming.setdefault(receiver, []).append(f"from {sender}: {score:+.3g} ± {short(error, 2)}")
     fig.add_trace(
         go.Scatter(
             x=[x for x, _ in places.values()], y=[y for _, y in places.values()], mode="markers+text",
@@ -597,34 +383,7 @@ def circuits_picture(record: dict[str, Any]) -> Picture:
         fig.add_annotation(text="nothing to carry", showarrow=False, x=0.5, y=0.5, row=1, col=2)
         fig.update_xaxes(visible=False, range=[0, 1], row=1, col=2)
         fig.update_yaxes(visible=False, range=[0, 1], row=1, col=2)
-    _layout(fig, 720)
-    pairs = data["pairs"]
-    text = (
-        f"<p>Edges between heads and MLPs, scored by attribution patching with integrated gradients on "
-        f"{pairs['scoring']} matched pairs and judged on {pairs['judging']} others, whose prompts are "
-        f"{_spread(data, 'difference')} logits apart. Edges left out carry what they carry for the safe prompt. "
-    )
-    if data["size"]:
-        shown = "" if len(drawn) == data["size"] else f" (the {len(drawn)} strongest are drawn)"
-        index = data["sizes"].index(data["size"])
-        text += (
-            f"<b>{data['size']} of {data['edges']} edges</b>{shown} carry {_plain(data['restored'][index])} of the "
-            f"difference; random subgraphs of that size {_plain(data['random'][index])} "
-            f"(p {_plain(data['p_value'][index])} after Holm). Orange edges carry the difference, blue ones work "
-            "against it.</p>"
-        )
-    else:
-        text += f"<b>No circuit</b>: {escaped(data['reason'])}.</p>"
-    parts = []
-    for key, name in (("untrained_random_labels", "An untrained judge with random labels"),
-                      ("untrained", "An untrained judge with the true labels")):  # fmt: skip
-        if data.get(key):
-            other = data[key]
-            outcome = "no circuit" if other["size"] is None else f"{other['size']} edges"
-            reason = f", {escaped(other['reason'])}" if other["reason"] else ""
-            parts.append(f"{name}: <b>{outcome}</b>{reason} (prompts {_spread(other, 'difference')} logits apart).")
-    parts.append("The other control is the random subgraphs, drawn as paths from the embedding to the output.")
-    return Picture(text, _control(" ".join(parts)), fig)
+    return _layout(fig, 720)
 
 
 PANELS = (
@@ -667,7 +426,7 @@ def jump_epochs(jumps: pd.DataFrame | None, records: Sequence[dict[str, Any]]) -
     return pd.DataFrame(rows, columns=["epoch", "what"])
 
 
-def evolution_picture(records: Sequence[dict[str, Any]], jumps: pd.DataFrame | None = None) -> Picture:
+def evolution_figure(records: Sequence[dict[str, Any]], jumps: pd.DataFrame | None = None) -> go.Figure:
     """All measures on one time axis, with the jumps of the run's dimensionality."""
     table = evolution(list(records))
     panels = [(title, _panel(table, measures)) for _, title, measures in PANELS]
@@ -704,33 +463,10 @@ def evolution_picture(records: Sequence[dict[str, Any]], jumps: pd.DataFrame | N
     _layout(fig, 60 + 235 * max(rows, 1))
     for note in fig.layout.annotations[: len(panels)]:
         note.update(x=note.x - 0.5 * (0.45), xanchor="left", yshift=18, text=f"<b>{note.text}</b>")
-    last = records[-1]
-    listed = "".join(
-        f"<tr><td>{escaped(row.what)}</td><td>{row.epoch:.2f}</td></tr>" for row in moments.head(40).itertuples()
-    )
-    noted = (
-        f"Dotted lines: {len(moments)} moments at which the dimensionality of a layer jumps."
-        if len(moments)
-        else "No significant jump of dimensionality was found in this run."
-    )
-    body = f"<p>Epochs {records[0]['epoch']} to {last['epoch']}; bands are 95 % intervals. {noted}</p>"
-    metrics = last["metrics"]
-    control = f"An untrained judge has an AUC of {_plain(metrics['untrained']['auc'])} on these prompts"
-    probe = max(last["probes"], key=lambda row: row["auc"])
-    control += f", its best-layer probe {_plain(probe['untrained'])}"
-    control += f", a probe of shuffled labels {_plain(probe['shuffled_mean'])}"
-    if last.get("neurons"):
-        control += f"; neurons found under shuffled labels: {last['neurons']['shuffled_labels']}"
-    if last.get("circuit") and last["circuit"].get("untrained_random_labels"):
-        size = last["circuit"]["untrained_random_labels"]["size"]
-        control += f"; circuit of the untrained judge with random labels: {'none' if size is None else f'{size} edges'}"
-    table_of_jumps = (
-        f"<table><tr><th>jump of dimensionality</th><th>epoch</th></tr>{listed}</table>" if len(moments) else ""
-    )
-    return Picture(body, _control(control + "."), fig, table_of_jumps)
+    return fig
 
 
-def progress_picture(records: Sequence[dict[str, Any]], losses: pd.DataFrame | None = None) -> Picture:
+def progress_figure(records: Sequence[dict[str, Any]], losses: pd.DataFrame | None = None) -> go.Figure:
     """Performance on held-out prompts by epoch, the training loss, and links to all pages.
 
     losses: columns step, loss; drawn if given.
@@ -761,140 +497,13 @@ def progress_picture(records: Sequence[dict[str, Any]], losses: pd.DataFrame | N
     _line(fig, epochs, [r["metrics"]["loss"] for r in records], "held-out loss", COLOURS[1], {"row": 1, "col": 2})
     fig.update_xaxes(title_text="epoch")
     fig.update_yaxes(range=[-0.03, 1.03], row=1, col=1)
-    _layout(fig, 460)
-    rows = []
-    for record in records:
-        links = " ".join(f'<a href="{escaped(page)}">{escaped(name)}</a>' for name, page in _names(record).items())
-        m = record["metrics"]
-        rows.append(
-            f"<tr><td>{record['epoch']}</td><td>{_plain(m['auc'])}</td><td>{_plain(m['accuracy'])}</td>"
-            f"<td>{_plain(m['loss'])}</td><td style='text-align:left'>{links}</td></tr>"
-        )
-    last = records[-1]["metrics"]
-    text = (
-        f"<p>Measured on {records[-1]['prompts']['validation']} held-out prompts, {last['decoys']} of them decoys. "
-        "Bands are 95 % intervals over templates.</p>"
-    )
-    control = _control(
-        f"An untrained judge on the same prompts: AUC {_plain(last['untrained']['auc'])}, accuracy "
-        f"{_plain(last['untrained']['accuracy'])}, loss {_plain(last['untrained']['loss'])}."
-    )
-    table = (
-        "<table><tr><th>epoch</th><th>AUC</th><th>accuracy</th><th>loss</th>"
-        "<th style='text-align:left'>pages</th></tr>" + "".join(rows) + "</table>"
-    )
-    return Picture(text, control, fig, table)
-
-
-def losses_of(phase1: str | os.PathLike) -> pd.DataFrame:
-    """The training loss in a Phase 1 record of this project, columns step and loss."""
-    layers = [entry for key, entry in read_json(phase1).items() if key != "metadata" and "loss" in entry]
-    return pd.DataFrame({name: layers[0][name] for name in ("step", "loss")} if layers else {"step": [], "loss": []})
-
-
-def epoch_metrics(record: dict[str, Any]) -> dict[str, Any]:
-    """The numbers of one epoch that `epoch_{N}_metrics.json` holds."""
-    probes = [row["auc"] for row in record["probes"]]
-    result = {"run": record["run"], "epoch": record["epoch"], "step": record["step"], **record["metrics"]}
-    result |= {"probe_auc": probes, "deletion_gap": record["attribution"]["gap"]}
-    if record.get("patching"):
-        result["pair_difference"] = record["patching"]["difference"]
-    if record.get("neurons"):
-        result["neurons_found"] = record["neurons"]["found"]
-    if record.get("circuit"):
-        result["circuit_edges"] = record["circuit"]["size"]
-    return result
-
-
-def write_epoch(record: dict[str, Any], folder: str | os.PathLike, epochs: Sequence[int] = ()) -> list[Path]:
-    """Write all pages of one record, and its metrics, into `folder`; return the paths. `epochs` are those linked to."""
-    folder = Path(folder)
-    epoch = record["epoch"]
-    pages: dict[str, tuple[str, str]] = {}
-    for sample in record["samples"]:
-        what = sample["name"].replace("_", " ")
-        stem = f"epoch_{epoch}_{sample['name']}"
-        pages[f"{stem}_tokens.html"] = (f"Which tokens decide: {what}", tokens_picture(record, sample).body)
-        pages[f"{stem}_layers.html"] = (f"Layer by layer: {what}", layers_picture(record, sample).body)
-    if record.get("patching"):
-        pages[f"epoch_{epoch}_circuit_comparison.html"] = (
-            "Where safe and unsafe part",
-            comparison_picture(record).body,
-        )
-    if record.get("neurons"):
-        pages[f"epoch_{epoch}_neuron_map.html"] = ("Neurons that tell unsafe from safe", neurons_picture(record).body)
-    if record.get("circuit"):
-        pages[f"epoch_{epoch}_circuits.html"] = ("The circuit", circuits_picture(record).body)
-    _write_library(folder)
-    for file, (title, body) in pages.items():
-        write_text(folder / file, _page(record, title, body, file, epochs))
-    write_json(folder / f"epoch_{epoch}_metrics.json", epoch_metrics(record))
-    return [*(folder / file for file in pages), folder / f"epoch_{epoch}_metrics.json"]
-
-
-def write_pages(
-    records: Sequence[dict[str, Any]],
-    folder: str | os.PathLike,
-    jumps: pd.DataFrame | None = None,
-    losses: pd.DataFrame | None = None,
-) -> list[Path]:
-    """Write the pages of all records, `training_progress.html` and `evolution.html`; return the paths.
-
-    jumps: the run's jumps (columns layer, metric, step, significant). losses: columns step, loss. Raises OntogenyError
-    without a record.
-    """
-    if not records:
-        raise OntogenyError("there is no record to draw: measure the mechanism at one epoch at least")
-    folder = Path(folder)
-    epochs = [record["epoch"] for record in records]
-    written = [path for record in records for path in write_epoch(record, folder, epochs)]
-    run = records[-1]["run"]
-    name = f": {run}" if run else ""
-    for file, title, body in (
-        ("evolution.html", f"How the mechanism forms{name}", evolution_picture(records, jumps).body),
-        ("training_progress.html", f"Training progress{name}", progress_picture(records, losses).body),
-    ):
-        write_text(folder / file, _page(None, title, body, file))
-        written.append(folder / file)
-    return written
-
-
-def write_book(folder: str | os.PathLike, path: str | os.PathLike, title: str) -> None:
-    """Write the pages that `write_pages` left in `folder` as one HTML file, which needs no other and no network."""
-    pages = {page.name: page.read_text(encoding="utf-8") for page in sorted(Path(folder).glob("*.html"))}
-    if "training_progress.html" not in pages:
-        raise OntogenyError(f"{folder} holds no page training_progress.html; write the pages first")
-    inside = json_text(pages, indent=None).replace("<", "\\u003c")
-    write_text(path, _BOOK % {"title": escaped(title), "library": get_plotlyjs(), "pages": inside})
-
-
-def _write_library(folder: Path) -> None:
-    if not (folder / LIBRARY).exists():
-        write_text(folder / LIBRARY, get_plotlyjs())
-
-
-def visualise_epoch(
-    model: Any, bench: Any, epoch: int, folder: str | os.PathLike, step: int | None = None
-) -> dict[str, Any]:
-    """Measure a judge in the middle of somebody's own training loop, and write the pages of this epoch.
-
-    `bench` is an `ontogeny.judge.MechanismBench`. The record is kept beside the pages, in `folder`/records, so that
-    `training_progress.html` and `evolution.html` show all epochs so far. Returns the record. The model, its mode and
-    the global random state stay as they were.
-    """
-    from ontogeny.judge.record import read_records
-
-    folder = Path(folder)
-    record = bench.measure(model, epoch, step)
-    write_json(folder / "records" / f"epoch_{epoch}.json", record, indent=None)
-    write_pages(read_records(folder / "records"), folder)
-    return record
+    return _layout(fig, 460)
 
 
 def plot_evolution(
     records: Sequence[dict[str, Any]], title: str, jumps: pd.DataFrame | None = None
 ) -> tuple[Figure, pd.DataFrame]:
-    """The evolution as a figure for print, and the table that it shows; panels and arguments as `evolution_picture`."""
+    """The evolution as a figure for print, and the table that it shows; panels and arguments as `evolution_figure`."""
     table = evolution(list(records))
     panels = [(name, _panel(table, measures)) for _, name, measures in PANELS]
     panels = [(name, lines) for name, lines in panels if lines]

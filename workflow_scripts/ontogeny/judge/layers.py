@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import difference, frozen, lengths, read, run
+from ontogeny.judge.settings import DEFAULTS
 
 
 def last_residuals(model: nn.Module, tokens: Tensor, chunk: int = 256) -> np.ndarray:
@@ -39,9 +40,9 @@ def layer_probes(
     held_out: np.ndarray,
     held_out_labels: np.ndarray,
     groups: np.ndarray,
-    shuffles: int = 20,
-    resamples: int = 1000,
-    seed: int = 0,
+    shuffles: int = DEFAULTS.shuffles,
+    n_resamples: int = 1000,
+    seed: int = DEFAULTS.seed,
 ) -> list[dict[str, float]]:
     """A linear probe of the label at each layer, judged on held-out prompts, and what shuffled labels give.
 
@@ -58,7 +59,7 @@ def layer_probes(
     rng = np.random.default_rng(seed)
     columns = [train_labels, *(_unrelated(train_labels, rng) for _ in range(shuffles))]
     targets = np.stack(columns, 1) * 2.0 - 1.0
-    drawn = _group_draws(groups, resamples, rng)
+    drawn = _group_draws(groups, n_resamples, rng)
     result = []
     for layer, (values, others) in enumerate(zip(train, held_out)):
         mean, scale = values.mean(0), values.std(0)
@@ -90,14 +91,14 @@ def _unrelated(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return result
 
 
-def _group_draws(groups: np.ndarray, resamples: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _group_draws(groups: np.ndarray, n_resamples: int, rng: np.random.Generator) -> list[np.ndarray]:
     names, place = np.unique(groups, return_inverse=True)
     members = [np.flatnonzero(place == index) for index in range(len(names))]
     if len(names) < 5:
-        return [rng.integers(len(groups), size=len(groups)) for _ in range(resamples)]
+        return [rng.integers(len(groups), size=len(groups)) for _ in range(n_resamples)]
     return [
         np.concatenate([members[index] for index in rng.integers(len(names), size=len(names))])
-        for _ in range(resamples)
+        for _ in range(n_resamples)
     ]
 
 
@@ -123,7 +124,7 @@ def _auc_interval(labels: np.ndarray, scores: np.ndarray, drawn: list[np.ndarray
 
 
 def performance(
-    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, resamples: int = 1000, seed: int = 0
+    logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, n_resamples: int = 1000, seed: int = DEFAULTS.seed
 ) -> dict[str, float]:
     """Loss, accuracy, F1 of unsafe and AUC, each with a 95 % percentile bootstrap interval over groups.
 
@@ -135,7 +136,7 @@ def performance(
     sign = np.where(labels == 1, 1.0, -1.0)
     loss, right = np.logaddexp(0, -sign * score), (score > 0) == (labels == 1)
     true_unsafe, called = (score > 0) & (labels == 1), (score > 0).astype(float) + (labels == 1)
-    drawn = _group_draws(np.asarray(groups), resamples, rng)
+    drawn = _group_draws(np.asarray(groups), n_resamples, rng)
     everything = np.arange(len(labels))
 
     def f1(rows: np.ndarray) -> float:

@@ -30,9 +30,12 @@ from ontogeny.judge.neurons import ablate_neurons, neuron_activations, neuron_ma
 from ontogeny.judge.pairs import ROLES, minimal_pairs
 from ontogeny.judge.patching import patch_pairs, share_restored
 from ontogeny.judge.record import FORMAT, QUANTILES, compact
-from ontogeny.models.judge import LABELS, PAD, trim
+from ontogeny.judge.settings import DEFAULTS, JudgeAnalysisSettings
+from ontogeny.models.judge import LABELS, MAX_LENGTH, PAD, Judge, PromptTokenizer, trim
 from ontogeny.progress import Progress
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
+from ontogeny.trajectory.prompts import judge_data
+from ontogeny.trajectory.replay import Trajectory
 
 STRONGEST = 40
 """Neurons and edges listed one by one in a record."""
@@ -54,47 +57,23 @@ class MechanismBench:
     groups are others. The control is a judge with newly drawn weights, measured once, on first use; `model` serves for
     its shape alone.
 
-    samples: prompts of each label shown one by one. discovery, held_out: prompts used at most. pairs: matched pairs;
-    half of them score edges, the other half judges circuits. attributed: prompts whose attributions are averaged.
-    integration_steps, edge_steps: points of the integrals. permutations, shuffles, ablations, random_subgraphs:
-    repeats of the controls. faithfulness: share of the difference that a circuit has to carry. alpha: level of the
-    tests. run_advanced: measure pairs, neurons and circuits too.
-
     Raises OntogenyError if a split lacks safe or unsafe prompts, or matched pairs are fewer than four.
     """
 
     def __init__(
         self,
-        model: nn.Module,
-        tokenizer: Any,
+        model: Judge,
+        tokenizer: PromptTokenizer,
         prompts: pd.DataFrame,
+        settings: JudgeAnalysisSettings | None = None,
         *,
-        max_length: int = 64,
-        samples: int = 2,
-        discovery: int = 256,
-        held_out: int = 256,
-        pairs: int = 40,
-        attributed: int = 12,
-        integration_steps: int = 32,
-        edge_steps: int = 5,
-        permutations: int = 200,
-        shuffles: int = 20,
-        ablations: int = 10,
-        random_subgraphs: int = 5,
-        faithfulness: float = 0.85,
-        alpha: float = 0.01,
-        run_advanced: bool = True,
-        seed: int = 0,
+        max_length: int = MAX_LENGTH,
     ) -> None:
         self.shape_of, self.tokenizer = model, tokenizer
-        self.samples, self.attributed, self.seed = samples, max(attributed, 2 * samples), seed
-        self.integration_steps, self.edge_steps = integration_steps, edge_steps
-        self.permutations, self.shuffles, self.ablations = permutations, shuffles, ablations
-        self.random_subgraphs, self.wanted, self.alpha = random_subgraphs, faithfulness, alpha
-        self.run_advanced = run_advanced
-        train = _balanced(prompts, "train", discovery, self._seed("discovery"))
+        self.settings = settings = settings or DEFAULTS
+        train = _balanced(prompts, "train", settings.discovery, self._seed("discovery"))
         validation = prompts[prompts["split"] == "validation"].reset_index(drop=True)
-        self.held_out = _balanced(prompts, "validation", held_out, self._seed("held_out"))
+        self.held_out = _balanced(prompts, "validation", settings.held_out, self._seed("held_out"))
 
         def encoded(frame: pd.DataFrame) -> Tensor:
             return trim(tokenizer.encode(frame["prompt"].tolist(), max_length))
@@ -103,14 +82,14 @@ class MechanismBench:
         self.tokens, self.labels = encoded(self.held_out), self.held_out["label"].to_numpy(int)
         self.groups = pd.factorize(self.held_out["group"])[0]
         self.fixed = _marks(self.train_tokens)
-        self.shown = _shown(self.labels, self.attributed)
+        self.shown = _shown(self.labels, max(settings.attributed, 2 * settings.samples))
         self.pairs = None
-        if run_advanced:
-            self.pairs = minimal_pairs(validation, encoded(validation), pairs, self._seed("pairs"))
+        if settings.run_advanced:
+            self.pairs = minimal_pairs(validation, encoded(validation), settings.pairs, self._seed("pairs"))
         self._control: dict[str, Any] | None = None
 
     def _seed(self, what: str) -> int:
-        return int(np.random.SeedSequence([self.seed, SEPARATELY_SEEDED[what]]).generate_state(1)[0])
+        return int(np.random.SeedSequence([self.settings.seed, SEPARATELY_SEEDED[what]]).generate_state(1)[0])
 
     @property
     def control(self) -> dict[str, Any]:
@@ -147,7 +126,7 @@ class MechanismBench:
             metrics["untrained"] = {key: control["metrics"][key] for key in ("accuracy", "auc", "loss")}
         shown = self._shown(model, control)
         found = {"metrics": metrics, **shown, "probes": self._probes(model, control)}
-        if self.run_advanced:
+        if self.settings.run_advanced:
             found |= {
                 "patching": self._patching(model, control),
                 "neurons": self._neurons(model, control),
@@ -158,7 +137,7 @@ class MechanismBench:
     def _metrics(self, model: nn.Module) -> dict[str, Any]:
         with frozen(model), torch.no_grad():
             logits = batched(model, [row[row != PAD] for row in self.tokens]).double().numpy()
-        result = performance(logits, self.labels, self.groups, seed=self.seed)
+        result = performance(logits, self.labels, self.groups, seed=self.settings.seed)
         decoy = self.held_out["decoy"].fillna(False).to_numpy(bool)
         right = (logits[:, 1] > logits[:, 0]) == (self.labels == 1)
         return result | {
@@ -171,17 +150,21 @@ class MechanismBench:
         tokens = trim(self.tokens[torch.from_numpy(rows)])
         keep = (tokens[..., None] == torch.tensor(self.fixed or [PAD - 1])).any(-1)
         baseline = mean_embedding(model, self.train_tokens)
-        found = attribute_tokens(model, tokens, baseline, keep=keep, steps=self.integration_steps, tolerance=0.05)
-        curves = deletion_curve(model, tokens, found.values, keep=keep, orders=5, seed=self.seed)
+        found = attribute_tokens(
+            model, tokens, baseline, keep=keep, steps=self.settings.integration_steps, tolerance=0.05
+        )
+        curves = deletion_curve(model, tokens, found.values, keep=keep, orders=5, seed=self.settings.seed)
         gaps = np.array([curve.gap for curve in curves])
-        whole = {"prompts": len(rows), **_interval("gap", gaps, self.seed)}
-        first = np.concatenate([np.flatnonzero(self.labels[rows] == label)[: self.samples] for label in (0, 1)])
+        whole = {"prompts": len(rows), **_interval("gap", gaps, self.settings.seed)}
+        first = np.concatenate(
+            [np.flatnonzero(self.labels[rows] == label)[: self.settings.samples] for label in (0, 1)]
+        )
         occluded = np.zeros_like(found.values)
         occluded[first] = occlude_tokens(model, tokens[first], baseline, keep=keep[first])
         if control is not None:
             other: TokenAttribution = control["_attribution"]
             alike = np.array([_rank_correlation(*pair) for pair in zip(found.values, other.values)])
-            whole |= _interval("like_untrained", alike[np.isfinite(alike)], self.seed)
+            whole |= _interval("like_untrained", alike[np.isfinite(alike)], self.settings.seed)
             whole["untrained_gap"] = control["attribution"]["gap"]
         norms, lens = layer_activations(model, tokens[first])
         samples = []
@@ -222,7 +205,9 @@ class MechanismBench:
 
     def _probes(self, model: nn.Module, control: dict[str, Any] | None) -> list[dict[str, Any]]:
         train, other = last_residuals(model, self.train_tokens), last_residuals(model, self.tokens)
-        probes = layer_probes(train, self.train_labels, other, self.labels, self.groups, self.shuffles, seed=self.seed)
+        probes = layer_probes(
+            train, self.train_labels, other, self.labels, self.groups, self.settings.shuffles, seed=self.settings.seed
+        )
         if control is not None:
             for row, untrained in zip(probes, control["probes"]):
                 row["untrained"] = untrained["auc"]
@@ -230,11 +215,11 @@ class MechanismBench:
 
     def _patching(self, model: nn.Module, control: dict[str, Any] | None) -> dict[str, Any]:
         patching = patch_pairs(model, self.pairs)
-        table = share_restored(patching, seed=self.seed)
+        table = share_restored(patching, seed=self.settings.seed)
         result = {"pairs": len(self.pairs), "roles": list(ROLES), **table}
         swapped = self.pairs.relabelled(self._seed("labels"))
         sign = np.where((swapped.unsafe == self.pairs.unsafe).all(1).numpy(), 1.0, -1.0)
-        shuffled = _interval("difference", sign * patching.difference, self.seed)
+        shuffled = _interval("difference", sign * patching.difference, self.settings.seed)
         result["shuffled_labels"] = shuffled
         if control is not None:
             names = ("difference", "difference_low", "difference_high", "restored", "distance")
@@ -248,9 +233,15 @@ class MechanismBench:
 
         def mapped(labels: np.ndarray, others: np.ndarray, against: np.ndarray | None) -> pd.DataFrame:
             return neuron_map(
-                train, labels, other, others, control=against, permutations=self.permutations, alpha=self.alpha,
-                seed=self.seed,
-            )  # fmt: skip
+                train,
+                labels,
+                other,
+                others,
+                control=against,
+                permutations=self.settings.permutations,
+                alpha=self.settings.alpha,
+                seed=self.settings.seed,
+            )
 
         against = None if control is None else control["neurons"]["_activations"]
         table = mapped(self.train_labels, self.labels, against)
@@ -261,11 +252,11 @@ class MechanismBench:
         held_out = table["held_out_auroc"].to_numpy().reshape(train.shape[1], -1)
         result: dict[str, Any] = {
             "tested": len(table),
-            "selective": int((table["p_adjusted"] <= self.alpha).sum()),
+            "selective": int((table["p_adjusted"] <= self.settings.alpha).sum()),
             "replicated": int(table["replicated"].sum()),
             "found": int(table["found"].sum()),
             "found_by_layer": table.groupby("layer")["found"].sum().astype(int).tolist(),
-            "alpha": self.alpha,
+            "alpha": self.settings.alpha,
             "quantiles": np.quantile(held_out, QUANTILES, axis=1).T,
             "strongest": strongest.head(STRONGEST).drop(columns="size").to_dict("records"),
             "shuffled_labels": int(null["found"].sum()),
@@ -284,7 +275,7 @@ class MechanismBench:
         if len(chosen):
             rows = _shown(self.labels, ABLATED)
             result["ablation"] = ablate_neurons(
-                model, self.tokens[rows], self.labels[rows], chosen, self.ablations, seed=self.seed
+                model, self.tokens[rows], self.labels[rows], chosen, self.settings.ablations, seed=self.settings.seed
             )
         return result
 
@@ -303,11 +294,17 @@ class MechanismBench:
 
     def _one_circuit(self, model: nn.Module, graph: Any, pairs: Any) -> dict[str, Any]:
         scoring, judging = pairs.halves(self._seed("halves"))
-        by_pair = edge_scores(model, scoring, self.edge_steps)
+        by_pair = edge_scores(model, scoring, self.settings.edge_steps)
         scores = by_pair.mean(0)
         error = by_pair.std(0, ddof=1) / np.sqrt(len(by_pair)) if len(by_pair) > 1 else np.full_like(scores, np.nan)
         result = faithfulness(
-            model, judging, scores, draws=self.random_subgraphs, wanted=self.wanted, alpha=self.alpha, seed=self.seed
+            model,
+            judging,
+            scores,
+            draws=self.settings.random_subgraphs,
+            wanted=self.settings.faithfulness,
+            alpha=self.settings.alpha,
+            seed=self.settings.seed,
         )
         order = np.argsort(-np.abs(scores), kind="stable")[:STRONGEST]
         return {
@@ -325,7 +322,7 @@ class MechanismBench:
             "difference_low": result.difference_low,
             "difference_high": result.difference_high,
             "difference_p": result.difference_p,
-            "wanted": self.wanted,
+            "wanted": self.settings.faithfulness,
             "size": result.size,
             "reason": result.reason,
             "strongest": [
@@ -389,24 +386,23 @@ def epochs_looked_at(last: int, interval: int) -> list[int]:
 
 
 def trace_mechanism(
-    trajectory: Any, folder: str | os.PathLike, *, visualization_interval: int = 1, **settings: Any
+    trajectory: Trajectory, folder: str | os.PathLike, settings: JudgeAnalysisSettings | None = None
 ) -> list[Path]:
     """Measure a finished run at its epochs, in one walk along its trajectory, into `folder`/epoch_{N}.json.
 
-    trajectory: an `ontogeny.trajectory.Trajectory` of a judge. visualization_interval: epochs between records; the
-    first and the last are always measured. settings: those of `MechanismBench`. Returns the paths.
+    `settings.visualization_interval` epochs lie between records; the first and the last are always measured. Returns
+    the paths.
     """
-    from ontogeny.trajectory.prompts import judge_data
-
+    settings = settings or DEFAULTS
     data = judge_data(trajectory.config["settings"], trajectory.folder)
     per_epoch = trajectory.config["data"]["steps_per_epoch"]
-    epochs = epochs_looked_at(trajectory.last_step // per_epoch, visualization_interval)
+    epochs = epochs_looked_at(trajectory.last_step // per_epoch, settings.visualization_interval)
     progress = Progress(len(epochs), f"mechanism of {trajectory.run}")
     bench: MechanismBench | None = None
     written = []
     for epoch, (step, learner) in zip(epochs, trajectory.walk(epoch * per_epoch for epoch in epochs)):
         if bench is None:
-            bench = MechanismBench(learner.model, data.tokenizer, data.prompts, max_length=data.max_length, **settings)
+            bench = MechanismBench(learner.model, data.tokenizer, data.prompts, settings, max_length=data.max_length)
         path = Path(folder) / f"epoch_{epoch}.json"
         write_json(path, bench.measure(learner.model, epoch, step, trajectory.run), indent=None)
         written.append(path)

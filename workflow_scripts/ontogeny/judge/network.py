@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
+from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import PAD
 
 SAFE, UNSAFE = 0, 1
@@ -63,7 +64,7 @@ def difference(logits: Tensor) -> Tensor:
     return logits[..., UNSAFE].double() - logits[..., SAFE].double()
 
 
-def untrained_like(model: nn.Module, seed: int = 0) -> nn.Module:
+def untrained_like(model: nn.Module, seed: int = DEFAULTS.seed) -> nn.Module:
     """A judge of the same architecture with newly drawn weights, the control of every analysis.
 
     The global random state is left as it was.

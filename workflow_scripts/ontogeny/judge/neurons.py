@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import difference, frozen, hooked, lengths, neuron_outputs
+from ontogeny.judge.settings import DEFAULTS
 from ontogeny.statistics import adjust
 
 
@@ -50,9 +51,9 @@ def neuron_map(
     held_out_labels: np.ndarray,
     *,
     control: np.ndarray | None = None,
-    permutations: int = 200,
-    alpha: float = 0.01,
-    seed: int = 0,
+    permutations: int = DEFAULTS.permutations,
+    alpha: float = DEFAULTS.alpha,
+    seed: int = DEFAULTS.seed,
 ) -> pd.DataFrame:
     """Every MLP neuron's AUROC for unsafe against safe, and whether it is one that can be called so.
 
@@ -126,8 +127,8 @@ def ablate_neurons(
     tokens: Tensor,
     labels: np.ndarray,
     neurons: pd.DataFrame,
-    repeats: int = 10,
-    seed: int = 0,
+    repeats: int = DEFAULTS.ablations,
+    seed: int = DEFAULTS.seed,
     chunk: int = 256,
 ) -> dict[str, Any]:
     """Set `neurons` (columns layer, neuron) to their mean, everywhere, and compare with as many random ones.

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import PAD, SAFE, UNSAFE, lengths
+from ontogeny.judge.settings import DEFAULTS
 
 ROLES = ("before", "differing", "next", "later", "last")
 """Positions of a pair, alike in pairs of all lengths: before the first differing token, the differing tokens, the one
@@ -81,7 +82,9 @@ class Pairs:
         return self.take(np.flatnonzero(inside)), self.take(np.flatnonzero(~inside))
 
 
-def minimal_pairs(prompts: pd.DataFrame, tokens: Tensor, count: int, seed: int = 0) -> Pairs:
+def minimal_pairs(
+    prompts: pd.DataFrame, tokens: Tensor, count: int = DEFAULTS.pairs, seed: int = DEFAULTS.seed
+) -> Pairs:
     """Up to `count` pairs among `prompts` (columns label, pair, group; rows as in `tokens`) that match in length.
 
     A pair is a safe and an unsafe prompt with the same value of `pair`. Pairs are drawn evenly over groups. Raises

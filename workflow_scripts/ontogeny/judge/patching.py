@@ -10,6 +10,7 @@ from torch import nn
 
 from ontogeny.judge.network import difference, frozen, run, run_on
 from ontogeny.judge.pairs import ROLES, Pairs
+from ontogeny.judge.settings import DEFAULTS
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 
@@ -65,7 +66,9 @@ def patch_pairs(model: nn.Module, pairs: Pairs, chunk: int = 512) -> Patching:
     return Patching(gap, restored, distance)
 
 
-def share_restored(patching: Patching, resamples: int = 1000, seed: int = 0) -> dict[str, np.ndarray | float]:
+def share_restored(
+    patching: Patching, n_resamples: int = 1000, seed: int = DEFAULTS.seed
+) -> dict[str, np.ndarray | float]:
     """Patching over all pairs: the share of the logit difference that comes back, with 95 % bootstrap intervals.
 
     Keys: restored, restored_low, restored_high, each (layers + 1, roles), mean of what comes back over the mean
@@ -75,7 +78,9 @@ def share_restored(patching: Patching, resamples: int = 1000, seed: int = 0) -> 
     """
     mean, low, high = (
         float(x)
-        for x in bootstrap_mean(patching.difference, bootstrap_weights(len(patching.difference), resamples, seed), 0.95)
+        for x in bootstrap_mean(
+            patching.difference, bootstrap_weights(len(patching.difference), n_resamples, seed), 0.95
+        )
     )
     shape = patching.restored.shape[:2]
     result = {
@@ -85,7 +90,7 @@ def share_restored(patching: Patching, resamples: int = 1000, seed: int = 0) -> 
         there = np.isfinite(patching.restored[0, role])
         if there.sum() < 2:
             continue
-        weights = bootstrap_weights(int(there.sum()), resamples, seed)
+        weights = bootstrap_weights(int(there.sum()), n_resamples, seed)
         spread = bootstrap_mean(patching.distance[:, role, there], weights, 0.95)
         for end, values in zip(("", "_low", "_high"), spread):
             result[f"distance{end}"][:, role] = values

@@ -30,3 +30,6 @@ class JudgeAnalysisSettings(Settings):
     faithfulness: float = Field(0.85, gt=0, le=1, description="Share of the logit difference a circuit has to carry.")
     alpha: float = Field(0.01, gt=0, lt=0.5, description="Level of the tests, and false discovery rate of neurons.")
     seed: int = Field(0, ge=0, description="Seed of all choices and resampling.")
+
+
+DEFAULTS = JudgeAnalysisSettings()

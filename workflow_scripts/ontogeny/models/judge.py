@@ -20,9 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors
+from ontogeny.models.settings import JudgeModelSettings
+from ontogeny.tasks.settings import JudgeTaskSettings
 
+DEFAULTS = JudgeModelSettings()
+MAX_LENGTH = JudgeTaskSettings().max_length
 LABELS = ("safe", "unsafe")
 PAD = -1
 HEAD_SHARE = 4
@@ -65,7 +69,7 @@ class Judge(nn.Module):
     Raises OntogenyError if the backbone's layers cannot be found, or there are fewer than `frozen_layers`.
     """
 
-    def __init__(self, backbone: nn.Module, frozen_layers: int = 0, seed: int = 0) -> None:
+    def __init__(self, backbone: nn.Module, frozen_layers: int = DEFAULTS.frozen_layers, seed: int = 0) -> None:
         super().__init__()
         self.backbone = backbone
         width = backbone.config.hidden_size
@@ -184,7 +188,7 @@ class PromptTokenizer:
         """Number of different tokens."""
         return self.tokenizer.get_vocab_size()
 
-    def encode(self, prompts: Sequence[str], max_length: int = 256) -> Tensor:
+    def encode(self, prompts: Sequence[str], max_length: int = MAX_LENGTH) -> Tensor:
         """Token ids (prompts, length), int64, padded on the right with -1 to the longest.
 
         A prompt of more than `max_length` tokens keeps its first quarter of them (what it starts as, and the start
@@ -224,7 +228,7 @@ def trim(tokens: Tensor) -> Tensor:
     return tokens[:, : max(1, int((tokens >= 0).sum(1).max()))]
 
 
-def train_tokenizer(prompts: Iterable[str], vocabulary: int = 2048) -> PromptTokenizer:
+def train_tokenizer(prompts: Iterable[str], vocabulary: int = DEFAULTS.vocabulary) -> PromptTokenizer:
     """A byte-level BPE tokenizer of at most `vocabulary` tokens, trained on `prompts`.
 
     Every prompt starts with `<start>` and ends with `<end>`, so a decoder classifies at `<end>`. No text is unknown.
@@ -250,41 +254,28 @@ def train_tokenizer(prompts: Iterable[str], vocabulary: int = 2048) -> PromptTok
 
 def build_judge(
     prompts: Sequence[str],
+    settings: JudgeModelSettings | None = None,
     *,
     text: Sequence[str] = (),
-    vocabulary: int = 2048,
-    width: int = 112,
-    layers: int = 6,
-    heads: int = 4,
-    feedforward: int = 288,
-    frozen_layers: int = 0,
-    max_length: int = 64,
-    pretrain_steps: int = 300,
-    pretrain_batch_size: int = 32,
-    pretrain_learning_rate: float = 2e-3,
-    seed: int = 0,
+    max_length: int = MAX_LENGTH,
 ) -> tuple[Judge, PromptTokenizer]:
     """The embedded judge: a small decoder (Llama architecture) and its tokenizer, both made from `prompts`.
 
     The tokenizer is trained on `prompts` and `text`; the decoder then learns to continue them (next-token
     cross-entropy with tied embeddings, AdamW, a cosine down to 0). The head is untrained. The same arguments give the
-    same weights.
-    The defaults make about one million parameters.
-
-    Raises OntogenyError if `width` is not a multiple of twice `heads`.
+    same weights. The default settings make about one million parameters.
     """
     from transformers import LlamaConfig, LlamaModel
 
-    if width % (2 * heads):
-        raise OntogenyError(f"model.width is {width}: it has to be a multiple of twice model.heads, {2 * heads}")
+    settings = settings or DEFAULTS
     learned = [*prompts, *text]
-    tokenizer = train_tokenizer(learned, vocabulary)
+    tokenizer = train_tokenizer(learned, settings.vocabulary)
     config = LlamaConfig(
         vocab_size=tokenizer.size,
-        hidden_size=width,
-        intermediate_size=feedforward,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
+        hidden_size=settings.width,
+        intermediate_size=settings.feedforward,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
         max_position_embeddings=max(512, max_length),
         bos_token_id=0,
         eos_token_id=1,
@@ -292,28 +283,20 @@ def build_judge(
         attn_implementation="eager",
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(settings.pretrain_seed)
         backbone = LlamaModel(config)
-    _learn_language(
-        backbone,
-        tokenizer.encode(learned, max_length),
-        pretrain_steps,
-        pretrain_batch_size,
-        pretrain_learning_rate,
-        seed,
-    )
-    return Judge(backbone, frozen_layers, seed).eval(), tokenizer
+    _learn_language(backbone, tokenizer.encode(learned, max_length), settings)
+    return Judge(backbone, settings.frozen_layers, settings.pretrain_seed).eval(), tokenizer
 
 
-def _learn_language(
-    backbone: nn.Module, tokens: Tensor, steps: int, batch_size: int, learning_rate: float, seed: int
-) -> None:
-    generator = torch.Generator().manual_seed(seed)
+def _learn_language(backbone: PreTrainedModel, tokens: Tensor, settings: JudgeModelSettings) -> None:
+    steps, learning_rate = settings.pretrain_steps, settings.pretrain_learning_rate
+    generator = torch.Generator().manual_seed(settings.pretrain_seed)
     optimizer = torch.optim.AdamW(backbone.parameters(), lr=learning_rate, weight_decay=0.01)
     backbone.train()
     warm = max(1, steps // 20)
     for step in range(steps):
-        rows = trim(tokens[torch.randint(len(tokens), (batch_size,), generator=generator)])
+        rows = trim(tokens[torch.randint(len(tokens), (settings.pretrain_batch_size,), generator=generator)])
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)))
         mask = (rows >= 0).long()
@@ -359,47 +342,39 @@ def _quietly() -> Iterator[None]:
 
 
 def load_judge(
-    name: str | os.PathLike,
-    *,
-    frozen_layers: int = 0,
-    seed: int = 0,
-    dtype: str = "float32",
-    gradient_checkpointing: bool = False,
-    device_map: str | dict | None = None,
+    name: str | os.PathLike, settings: JudgeModelSettings | None = None, *, seed: int = 0
 ) -> tuple[Judge, PromptTokenizer]:
     """A judge on a pretrained backbone, from a local folder or the Hugging Face hub, with an untrained head.
 
-    Weights are read from safetensors only, and no code that a checkpoint brings is run. `dtype` is float32 or
-    bfloat16 (the head is always float32); `device_map` places a large backbone over several devices (it needs the
-    package accelerate).
+    Of the settings, `frozen_layers`, `dtype`, `gradient_checkpointing` and `device_map` are used. Weights are read from
+    safetensors only, and no code that a checkpoint brings is run. The head is always float32, drawn by `seed`.
 
     Raises OntogenyError if there is no such checkpoint, the hub cannot be reached, it has no safetensors or no
     tokenizer, or its kind is unknown or cannot judge (an encoder with a decoder, layers of another shape).
     """
     from transformers import AutoModel
 
-    if dtype not in DTYPES:
-        raise unknown("dtype", dtype, DTYPES)
+    settings = settings or DEFAULTS
     folder = Path(name)
     local = folder.is_dir()
     if local:
         _check_folder(folder)
     options: dict[str, Any] = {"local_files_only": True} if local else {}
-    if device_map is not None:
-        options["device_map"] = device_map
+    if settings.device_map is not None:
+        options["device_map"] = settings.device_map
     with _told(name, local), _quietly():
         backbone = AutoModel.from_pretrained(
             os.fspath(name),
             use_safetensors=True,
             trust_remote_code=False,
             attn_implementation="eager",
-            dtype=DTYPES[dtype],
+            dtype=DTYPES[settings.dtype],
             **options,
         )
-    if gradient_checkpointing:
+    if settings.gradient_checkpointing:
         _recompute_activations(backbone)
-    judge = Judge(backbone, frozen_layers, seed)
-    if device_map is not None:
+    judge = Judge(backbone, settings.frozen_layers, seed)
+    if settings.device_map is not None:
         judge.head.to(next(reversed(list(backbone.parameters()))).device)
     judge.eval()
     _try_out(judge, name)

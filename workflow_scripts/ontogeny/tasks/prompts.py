@@ -24,11 +24,11 @@ import pandas as pd
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_text
+from ontogeny.tasks.settings import SYNTHETIC, JudgeTaskSettings, SplitSettings
 
 COLUMNS = ["prompt", "label", "source", "group", "pair", "decoy", "split"]
-SPLITS = ("train", "validation", "test")
-SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
-SYNTHETIC = "synthetic"
+DEFAULTS = JudgeTaskSettings()
+SPLITS = tuple(SplitSettings.model_fields)
 TOXICITY_THRESHOLD = 0.5
 
 _LABELS = {"0": 0, "1": 1, "safe": 0, "unsafe": 1}
@@ -178,7 +178,7 @@ _FAMILIES: dict[str, Callable[[str, Callable[[Sequence], Any]], _Pair]] = {
 }
 
 
-def synthetic_prompts(count: int = 2400, seed: int = 0) -> pd.DataFrame:
+def synthetic_prompts(count: int = DEFAULTS.count, seed: int = DEFAULTS.split_seed) -> pd.DataFrame:
     """`count` made-up prompts (an even number): minimal pairs of a safe and an unsafe one, equal in words.
 
     Four families of requests in 96 templates. In `polarity` and `target` the label is the exclusive or of two words
@@ -469,18 +469,17 @@ def _number(value: Any, key: str, place: str) -> float:
 # --------------------------------------------------------------------------------------------------- splits
 
 
-def split_prompts(frame: pd.DataFrame, shares: Mapping[str, float] | None = None, seed: int = 0) -> pd.DataFrame:
-    """`frame` with its column `split` filled in: train, validation and test by their `shares`.
+def split_prompts(frame: pd.DataFrame, settings: JudgeTaskSettings | None = None) -> pd.DataFrame:
+    """`frame` with its column `split` filled in: train, validation and test by the shares of `settings.split`.
 
-    Groups stay whole. Every source is spread over the splits, its groups drawn by `seed`; a source of fewer groups
-    than splits counts with others of its kind. Splits that the prompts bring are kept.
+    Groups stay whole. Every source is spread over the splits, its groups drawn by `settings.split_seed`; a source of
+    fewer groups than splits counts with others of its kind. Splits that the prompts bring are kept.
 
-    Raises OntogenyError if shares do not add up to 1, only some prompts bring a split, a text or a group stands in
+    Raises OntogenyError if only some prompts bring a split, a text or a group stands in
     two splits, a split lacks a label, or the prompts are all safe or all unsafe.
     """
-    shares = dict(SHARES if shares is None else shares)
-    if set(shares) != set(SPLITS) or abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:
-        raise OntogenyError(f"the shares {shares} should give train, validation and test more than 0, and 1 in all")
+    settings = settings or DEFAULTS
+    shares = settings.split.model_dump()
     present = set(frame["label"])
     if len(present) < 2:
         only = "safe" if 0 in present else "unsafe"
@@ -492,7 +491,7 @@ def split_prompts(frame: pd.DataFrame, shares: Mapping[str, float] | None = None
             f"{int((~given).sum())} of {len(frame)} prompts have no split: give all of them one, or none"
         )
     if not given.any():
-        frame["split"] = frame["group"].map(_assign(frame, shares, np.random.default_rng(seed)))
+        frame["split"] = frame["group"].map(_assign(frame, shares, np.random.default_rng(settings.split_seed)))
     for what, key in (("prompt", frame["prompt"].map(_plain_text)), ("group", frame["group"])):
         counts = frame.groupby(key, sort=False)["split"].nunique()
         if (counts > 1).any():
@@ -527,27 +526,23 @@ def _assign(frame: pd.DataFrame, shares: Mapping[str, float], rng: np.random.Gen
     return chosen
 
 
-def load_prompts(
-    path: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
-    format: str | None = None,
-    count: int | None = 2400,
-    seed: int = 0,
-    shares: Mapping[str, float] | None = None,
-) -> pd.DataFrame:
-    """Split prompts: synthetic ones, `count` of them, or those of the files at `path`, at most `count` of them.
+def load_prompts(settings: JudgeTaskSettings | None = None) -> pd.DataFrame:
+    """The split prompts of a task: synthetic ones, `count` of them, or those of its files, at most `count` of them.
 
     Where a file has more, whole groups are drawn. Raises OntogenyError as the functions that it calls do.
     """
-    if path is None:
-        return split_prompts(synthetic_prompts(2400 if count is None else count, seed), shares, seed)
-    frame = read_prompts(path, format)
+    settings = settings or DEFAULTS
+    count, seed = settings.count, settings.split_seed
+    if settings.prompts == SYNTHETIC:
+        return split_prompts(synthetic_prompts(DEFAULTS.count if count is None else count, seed), settings)
+    frame = read_prompts(settings.prompts, settings.format)
     if count is not None and len(frame) > count:
         groups = frame["group"].drop_duplicates().to_numpy()
         order = np.random.default_rng(seed).permutation(len(groups))
         sizes = frame["group"].value_counts()[groups[order]].to_numpy().cumsum()
         kept = set(groups[order[: max(1, int((sizes <= count).sum()))]])
         frame = frame[frame["group"].isin(kept)].reset_index(drop=True)
-    return split_prompts(frame, shares, seed)
+    return split_prompts(frame, settings)
 
 
 def fit_keywords(frame: pd.DataFrame) -> Any:

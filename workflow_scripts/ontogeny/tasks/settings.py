@@ -68,12 +68,15 @@ class SplitSettings(Settings):
         return self
 
 
+SYNTHETIC = "synthetic"
+
+
 class JudgeTaskSettings(Settings):
     """Prompts labelled safe or unsafe. A bare name or path, or a list of paths, stands for `{prompts: ...}`."""
 
     kind: Literal["prompts"] = Field("prompts", description="The kind of task; there is one.")
     prompts: str | list[str] = Field(
-        "synthetic",
+        SYNTHETIC,
         min_length=1,
         description="`synthetic`, or files (CSV, TSV, JSONL) or folders of prompts with labels.",
     )

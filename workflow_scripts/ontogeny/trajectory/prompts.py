@@ -31,16 +31,16 @@ from ontogeny.models.judge import (
     save_judge,
     trim,
 )
-from ontogeny.tasks.prompts import SYNTHETIC, load_prompts, synthetic_text
+from ontogeny.models.settings import JudgeModelSettings
+from ontogeny.tasks.prompts import load_prompts, synthetic_text
+from ontogeny.tasks.settings import SYNTHETIC, JudgeTaskSettings
+from ontogeny.training.settings import JudgeTrainingSettings
 from ontogeny.trajectory.checkpoints import tensors_digest
 from ontogeny.trajectory.learner import Batch, Learner, make_optimizer, rate_schedule
 from ontogeny.trajectory.setup import DataOrder, Setup, get_device
 
 EMBEDDED = "embedded"
 PRETRAINED = "pretrained"
-
-_BACKBONE = ("vocabulary", "width", "layers", "heads", "feedforward")
-_PRETRAINING = ("pretrain_steps", "pretrain_batch_size", "pretrain_learning_rate")
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,18 @@ def pretrain(identity: dict[str, Any], folder: str | os.PathLike) -> None:
     Writes prompts.csv, and for the embedded judge config.json, model.safetensors and tokenizer.json. Raises
     OntogenyError if the prompts are wrong.
     """
-    task, model, folder = identity["task"], identity["model"], Path(folder)
-    synthetic = task["prompts"] == SYNTHETIC
-    prompts = load_prompts(
-        None if synthetic else task["prompts"], task["format"], task["count"], task["split_seed"], task["split"]
-    )
-    if model["name"] == EMBEDDED:
+    task, model, folder = JudgeTaskSettings(**identity["task"]), JudgeModelSettings(**identity["model"]), Path(folder)
+    prompts = load_prompts(task)
+    if model.name == EMBEDDED:
         judge, tokenizer = build_judge(
             list(prompts.loc[prompts["split"] == "train", "prompt"]),
-            text=synthetic_text() if synthetic else (),
-            **{key: model[key] for key in (*_BACKBONE, *_PRETRAINING)},
-            max_length=task["max_length"],
-            seed=model["pretrain_seed"],
+            model,
+            text=synthetic_text() if task.prompts == SYNTHETIC else (),
+            max_length=task.max_length,
         )
         save_judge(judge, tokenizer, folder)
     else:
-        load_tokenizer(model["name"])
+        load_tokenizer(model.name)
         folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "prompts.csv", prompts)
 
@@ -124,25 +120,19 @@ def set_up_prompts(
     """
     if folder is None:
         raise OntogenyError("a judge needs the folder of its run: its prompts and its pretrained weights are there")
-    task, model, training, seed = identity["task"], identity["model"], identity["training"], identity["seed"]
+    task, model = JudgeTaskSettings(**identity["task"]), JudgeModelSettings(**identity["model"])
+    training, seed = JudgeTrainingSettings(**identity["training"]), identity["seed"]
     place = Path(folder) / PRETRAINED
     if not (place / "prompts.csv").is_file():
         pretrain(identity, place)
     data = judge_data(identity, folder)
-    judge, _ = load_judge(
-        place if model["name"] == EMBEDDED else model["name"],
-        frozen_layers=model["frozen_layers"],
-        seed=seed,
-        dtype=model["dtype"],
-        gradient_checkpointing=model["gradient_checkpointing"],
-        device_map=model["device_map"],
-    )
-    device = get_device(training["device"])
-    if model["device_map"] is None:
+    judge, _ = load_judge(place if model.name == EMBEDDED else model.name, model, seed=seed)
+    device = get_device(training.device)
+    if model.device_map is None:
         judge.to(device)
     splits = {name: data.split(name) for name in ("train", "validation")}
     _, tokens, labels = splits["train"]
-    size, count = training["batch_size"] * training["accumulation"], len(labels)
+    size, count = training.batch_size * training.accumulation, len(labels)
     if size > count:
         raise OntogenyError(
             f"training.batch_size times training.accumulation is {size}, but there are only {count} training prompts; "
@@ -156,19 +146,19 @@ def set_up_prompts(
         chosen = order(epoch)[position * size : (position + 1) * size]
         return trim(tokens[chosen]).to(device), labels[chosen].to(device)
 
-    steps = training["epochs"] * per_epoch
+    steps = training.epochs * per_epoch
     learner = Learner(
         judge,
-        make_optimizer(judge, "adamw", training["learning_rate"], training["weight_decay"], 0.0),
+        make_optimizer(judge, "adamw", training.learning_rate, training.weight_decay, 0.0),
         batch,
-        _loss(labels, training["balance"], training["label_smoothing"]),
-        rate_schedule(training["learning_rate"], training["schedule"], steps, training["warmup_steps"]),
+        _loss(labels, training.balance, training.label_smoothing),
+        rate_schedule(training.learning_rate, training.schedule, steps, training.warmup_steps),
         seed,
-        training["gradient_clip"],
-        training["accumulation"],
+        training.gradient_clip,
+        training.accumulation,
     )
     validation = splits["validation"][1].to(device), splits["validation"][2].to(device)
-    shown = _probe(splits["validation"][0], task["n_probe"], task["split_seed"])
+    shown = _probe(splits["validation"][0], task.n_probe, task.split_seed)
     layers = [f"{kind}.{index}" for kind in ("residual", "mlp") for index in range(len(getattr(judge, kind)))]
     return Setup(
         learner,
@@ -176,7 +166,7 @@ def set_up_prompts(
         validation,
         {**_record(data.prompts, judge), "steps_per_epoch": per_epoch, "probe": shown.tolist()},
         steps,
-        training["early_stopping"],
+        training.early_stopping,
         layers,
     )
 
