@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors
 from ontogeny.models.settings import JudgeModelSettings
 from ontogeny.tasks.settings import JudgeTaskSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 DEFAULTS = JudgeModelSettings()
 MAX_LENGTH = JudgeTaskSettings().max_length
