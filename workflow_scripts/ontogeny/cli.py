@@ -1,4 +1,4 @@
-"""`ontogeny ...`: what is handier than a pipeline target. The pipeline is the main door."""
+"""The command line, for what is handier outside the pipeline. The pipeline is the main entry point."""
 
 from __future__ import annotations
 
@@ -28,70 +28,72 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ontogeny {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    check = commands.add_parser("check", help="check a configuration, and list its runs")
+    check = commands.add_parser("check", help="check a configuration and list its runs")
     check.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
     check.set_defaults(command=_check)
 
-    cost = commands.add_parser("cost", help="tell how many jobs a configuration needs, and what they would cost")
+    cost = commands.add_parser("cost", help="count the jobs that a configuration needs and estimate their cost")
     cost.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
-    cost.add_argument("targets", nargs="*", help="targets of the pipeline; everything, if none is named")
-    cost.add_argument("--measured", help="the `results` of a run whose benchmarks tell what jobs cost")
-    cost.add_argument("--directory", default=".", help="the folder whose results are to be made or finished (.)")
+    cost.add_argument("targets", nargs="*", help="targets of the pipeline (everything)")
+    cost.add_argument("--measured", help="the `results` of an earlier run, whose benchmarks measure the cost of jobs")
+    cost.add_argument("--directory", default=".", help="the folder whose results will be made or completed (.)")
     cost.set_defaults(command=_cost)
 
-    config = commands.add_parser("config", help="make the schema and the reference page of config.yaml")
+    config = commands.add_parser("config", help="write the schema or the reference page of config.yaml")
     config.add_argument("what", choices=["schema", "reference"])
-    config.add_argument("--out", help="file to write; standard output, if not given")
+    config.add_argument("--out", help="file to write (standard output)")
     config.set_defaults(command=_config)
 
-    summary = commands.add_parser("phase1", help="read Phase 1 records, and tell what is in them and wrong with them")
-    summary.add_argument("paths", nargs="+", help="files, folders or patterns")
-    summary.add_argument("--out", help="write all of them as one .json, .csv, .h5 or .parquet")
+    summary = commands.add_parser("phase1", help="read Phase 1 records and report their content and problems")
+    summary.add_argument("paths", nargs="+", help="files, folders or glob patterns")
+    summary.add_argument("--out", help="write all of them to one .json, .csv, .h5 or .parquet file")
     summary.set_defaults(command=_phase1)
 
     validity = commands.add_parser("validity", help="measure a detector's false alarms and recall")
-    validity.add_argument("--detector", default="step", help="its name, or module:function of your own (step)")
+    validity.add_argument("--detector", default="step", help="its name, or module:function for your own (step)")
     validity.add_argument("--out", default="validity", help="folder for the table and the figure (validity)")
-    validity.add_argument("--repeats", type=int, default=100, help="series of each kind (100)")
-    validity.add_argument("--seed", type=int, default=0, help="of the random series (0)")
-    validity.add_argument("--lengths", type=int, nargs="+", default=[200, 1000], help="points of a series (200 1000)")
-    validity.add_argument("--further", action="store_true", help="also try the further families of nulls")
+    validity.add_argument("--repeats", type=int, default=100, help="number of series of each kind (100)")
+    validity.add_argument("--seed", type=int, default=0, help="seed of the random series (0)")
+    validity.add_argument(
+        "--lengths", type=int, nargs="+", default=[200, 1000], help="lengths of the series (200 1000)"
+    )
+    validity.add_argument("--further", action="store_true", help="also test the additional families of null series")
     validity.set_defaults(command=_validity)
 
-    show = commands.add_parser("show", help="tell all about one run: settings, outcome, jumps, files, time")
+    show = commands.add_parser("show", help="describe one run: settings, outcome, jumps, files, time")
     show.add_argument("run")
-    show.add_argument("--directory", default=".", help="the folder that holds results (.)")
+    show.add_argument("--directory", default=".", help="the folder that contains results (.)")
     show.set_defaults(command=_show)
 
-    status = commands.add_parser("status", help="tell what is done, runs, failed and why, or waits")
-    status.add_argument("--config", help="the configuration whose runs are wanted (config.yaml, if it is there)")
-    status.add_argument("--directory", default=".", help="the folder that holds results (.)")
+    status = commands.add_parser("status", help="list what is done, running, waiting, or failed and why")
+    status.add_argument("--config", help="the configuration whose runs to list (config.yaml, if it exists)")
+    status.add_argument("--directory", default=".", help="the folder that contains results (.)")
     status.set_defaults(command=_status)
 
-    compare = commands.add_parser("compare", help="compare two configurations, or two folders of results")
+    compare = commands.add_parser("compare", help="compare two configurations or two folders of results")
     compare.add_argument("a")
     compare.add_argument("b")
-    compare.add_argument("--out", help="write a page (.html) with the figures side by side")
-    compare.add_argument("--same", action="store_true", help="end with exit status 1 unless nothing differs")
+    compare.add_argument("--out", help="write an HTML page with the figures side by side")
+    compare.add_argument("--same", action="store_true", help="exit with status 1 if anything differs")
     compare.set_defaults(command=_compare)
 
-    dashboard = commands.add_parser("dashboard", help="show results in a browser, live while training runs")
+    dashboard = commands.add_parser("dashboard", help="show results in a browser, live during training")
     dashboard.add_argument("results", nargs="?", default="results", help="the folder of results (results)")
-    dashboard.add_argument("--port", type=int, help="the port on this machine; the first free one from 8501 on")
+    dashboard.add_argument("--port", type=int, help="port on this machine (the first free one from 8501)")
     dashboard.set_defaults(command=_dashboard)
 
-    archive = commands.add_parser("archive", help="pack results for publication, as an RO-Crate")
-    archive.add_argument("runs", nargs="*", help="runs to pack; everything, if none is named")
+    archive = commands.add_parser("archive", help="pack results for publication as an RO-Crate")
+    archive.add_argument("runs", nargs="*", help="runs to pack (everything)")
     archive.add_argument("--out", required=True, help="the zip file to write")
-    archive.add_argument("--config", help="the configuration to pack with them (config.yaml, if it is there)")
-    archive.add_argument("--directory", default=".", help="the folder that holds results (.)")
+    archive.add_argument("--config", help="the configuration to pack with them (config.yaml, if it exists)")
+    archive.add_argument("--directory", default=".", help="the folder that contains results (.)")
     archive.add_argument("--name", help="title of the archive")
     archive.add_argument("--license", help="URL of the licence")
     archive.set_defaults(command=_archive)
 
-    unpack = commands.add_parser("unpack", help="unpack an archive, checked, so that nothing needs to rerun")
+    unpack = commands.add_parser("unpack", help="verify and unpack an archive, so that nothing needs to rerun")
     unpack.add_argument("file")
-    unpack.add_argument("folder", help="a new folder")
+    unpack.add_argument("folder", help="the folder to create")
     unpack.set_defaults(command=_unpack)
     return parser
 
@@ -107,8 +109,8 @@ def _status(given: argparse.Namespace) -> None:
     from ontogeny.pipeline.overview import describe_state
 
     config = given.config or _default_config()
-    wanted = list(runs_of(read_config(config)).values()) if config else None
-    print(describe_state(given.directory, wanted), end="")
+    expected = list(runs_of(read_config(config)).values()) if config else None
+    print(describe_state(given.directory, expected), end="")
 
 
 def _default_config() -> str | None:
@@ -176,8 +178,8 @@ def _phase1(given: argparse.Namespace) -> None:
     record = read_many(find_records(given.paths))
     for name, frame in record.frame.groupby("run", sort=False):
         steps, layers = frame["step"], len(record.layers_of(name))
-        told = f"{layers} layer{'' if layers == 1 else 's'}"
-        print(f"{name}\t{told}\tsteps {steps.min()} to {steps.max()}\t{len(frame)} values")
+        counted = f"{layers} layer{'' if layers == 1 else 's'}"
+        print(f"{name}\t{counted}\tsteps {steps.min()} to {steps.max()}\t{len(frame)} values")
     for note in record.notes:
         print(note, file=sys.stderr)
     if given.out:

@@ -66,7 +66,7 @@ def test_another_model_does_not_inherit_the_settings_of_the_default_one(tmp_path
         ("seeds: [3, 3]", ["two.seeds", "a seed appears twice"]),
         ("seeds: 1000000000", ["two.seeds", "exceed the maximum of 1000000 per run"]),
         ("seeds: []", ["seeds"]),
-        ("capture_steps: [101]", ["step 101", "last step, 100"]),
+        ("capture_steps: [101]", ["contains 101", "last step, 100"]),
         ("modle: mlp", ["did you mean 'model'"]),
     ],
 )
@@ -127,7 +127,7 @@ def test_broken_yaml_and_missing_files_are_told(tmp_path):
     with pytest.raises(OntogenyError, match="line 1 is not YAML"):
         read_config(path)
     path.write_text("[1, 2]")
-    with pytest.raises(OntogenyError, match="holds list"):
+    with pytest.raises(OntogenyError, match="contains list"):
         read_config(path)
     with pytest.raises(OntogenyError, match="does not exist"):
         read_config(tmp_path / "absent.yaml")
@@ -141,7 +141,7 @@ def test_strings_of_the_command_line_become_what_the_key_wants():
 
 def test_two_studies_cannot_hold_a_run_of_the_same_name():
     raw = {"studies": {"a": {"runs": {"r": {}}}, "b": {"runs": {"r": {}}}}}
-    with pytest.raises(OntogenyError, match="give one of them another"):
+    with pytest.raises(OntogenyError, match="rename one of them"):
         load_config(raw)
 
 
@@ -195,18 +195,18 @@ def test_studies_may_use_each_others_labels():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a: &a [*a]", "c.yaml: a block lies more than 50 blocks deep, or in itself"),
+        ("a: &a [*a]", "c.yaml: a block is nested over 50 levels deep, or contains itself"),
         (
             "studies:\n  s:\n    runs: &r\n      a: {training: *r}",
-            "a block lies more than 50 blocks deep, or in itself",
+            "a block is nested over 50 levels deep, or contains itself",
         ),
-        ("a: " + "[" * 5000 + "]" * 5000, "a block lies more than 50 blocks deep"),
+        ("a: " + "[" * 5000 + "]" * 5000, "a block is nested over 50 levels deep"),
         (
             "a0: &a0 [1,1,1,1,1,1,1,1,1]\n"
             + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
-            "it is 4,412,961,506 values; 10,000,000 can be",
+            "it has 4,412,961,506 values; the maximum is 10,000,000",
         ),
-        ("", "holds nothing, not the keys"),
+        ("", "contains nothing, not the keys"),
         ("studies: {}\0", "unacceptable character"),
         ("studies: {s: null}", "line 1: studies.s is null; it should be a mapping of keys to values"),
         ("studies: {s: {kind: null, runs: {r: {}}}}", "line 1: studies.s.kind is null; it should be a name: dynamics"),

@@ -125,7 +125,7 @@ def test_the_command_line_may_give_a_sweep_as_text():
         ),
         (["grid: {training.steps: [1]}", "zip: {training.steps: [1]}"], ["is swept twice"]),
         (["grid: {seeds: [1, 2]}"], ["seeds cannot be swept", "several seeds"]),
-        (["grid: {training.steps: [5, 5]}"], ["line 8", "training.steps 5 is there twice"]),
+        (["grid: {training.steps: [5, 5]}"], ["line 8", "training.steps 5 appears twice"]),
         (["grid: {}"], ["the sweep is empty"]),
         (["list: [{training.steps: 5}, {training.steps: x}]"], ["line 9", "sweep.list[1].training.steps", '"x"']),
         (["grid: {training..steps: [5]}"], ["is not a setting"]),
@@ -145,7 +145,7 @@ def test_a_sweep_of_a_billion_runs_is_refused_before_it_is_made():
 
 def test_a_swept_name_that_a_run_has_already_is_refused():
     runs = {"r_steps5": None, "r": {"sweep": {"grid": {"training.steps": [5]}}}}
-    with pytest.raises(OntogenyError, match="both name a run r_steps5"):
+    with pytest.raises(OntogenyError, match="both have a run r_steps5"):
         load_config({"studies": {"s": {"runs": runs}}})
 
 

@@ -76,7 +76,7 @@ def test_what_is_done_failed_runs_and_waits(folder):
     told = describe_state(folder, wanted("mlp", "bad", "live", "later"))
     assert "1 done, 1 failed, 1 interrupted, 1 waiting" in told
     assert "the data set is empty: give another" in told
-    assert "step 20 of 80, loss 0.5, goes on where it stopped" in told
+    assert "step 20 of 80, loss 0.5, resumes where it stopped" in told
     assert "train_run/bad.log" in told
     lock = folder / ".snakemake" / "locks" / "0.input.lock"
     lock.parent.mkdir(parents=True)
@@ -100,8 +100,8 @@ def test_a_job_for_all_runs_is_done_when_its_benchmark_is_there(tmp_path):
 
 def test_an_empty_folder_is_explained(tmp_path):
     told = describe_state(tmp_path, wanted("a", "b"))
-    assert "nothing has been made" in told
-    assert "2 runs wait" in told
+    assert "no results in" in told
+    assert "2 runs are waiting" in told
     with pytest.raises(OntogenyError, match="make some with snakemake"):
         describe_state(tmp_path)
 

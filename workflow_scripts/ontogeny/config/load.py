@@ -1,4 +1,4 @@
-"""From the YAML that a person wrote to a validated `Config`, or to one sentence that says what is wrong and where."""
+"""From the user's YAML to a validated `Config`, or to a one-sentence error that says what is wrong and where."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ontogeny.renamed import KEYS
 from ontogeny.settings import Sweep
 
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The safe loader in C, where PyYAML brings it; the one in Python tells mistakes better."""
+"""The safe loader in C if PyYAML includes it; the one in Python gives better error messages."""
 
 _DEEPEST = 50
 _LARGEST = 10_000_000
-"""Blocks within blocks, and values, of a configuration."""
+"""Maximum nesting depth and maximum number of values of a configuration."""
 
 Path_ = tuple[Any, ...]
 Origins = dict[tuple[str, str], Swept]
@@ -37,14 +37,14 @@ Origins = dict[tuple[str, str], Swept]
 
 @dataclass(frozen=True)
 class Run:
-    """One trajectory to be: a run of the configuration with one seed, or an ensemble with all of its seeds.
+    """One trajectory: a run of the configuration with one seed, or an ensemble with all of its seeds.
 
-    A condition of a connectome study is a run for every level and seed, `condition-c75/s0`; `level` is its filling
-    factor. A condition with data of its own has no levels.
+    A condition of a connectome study is one run per level and seed, `key-c75/s0`; `level` is its filling factor. A
+    condition with recorded data has no levels.
 
-    `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` where there are several seeds), `key`
-    its key in the configuration, `kind` that of its study. An ensemble's `seed` is None. `swept` says which sweep made
-    it, if one did.
+    `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` if there are several seeds), `key` its key
+    in the configuration, `kind` the kind of its study. An ensemble's `seed` is None. `swept` describes the sweep that
+    created it, if any.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Run:
     swept: Swept | None = None
 
     def identity(self) -> dict[str, Any]:
-        """The settings that decide what this run computes, as plain JSON types, with its seed or seeds."""
+        """The settings that determine what this run computes, as plain JSON types, with its seed or seeds."""
         chosen = set(IDENTITY[self.kind])
         if getattr(self.settings, "data", None) is not None:
             chosen = chosen - {"simulation"} | {"data"}
@@ -80,8 +80,8 @@ def runs_of(config: Config) -> dict[str, Run]:
                 name = stem if seed is None or len(run.seeds) == 1 else f"{stem}/s{seed}"
                 if name in runs:
                     raise OntogenyError(
-                        f"studies.{study}.runs.{key}: the study '{runs[name].study}' has a run of that name too; "
-                        "results are kept by name, so give one of them another"
+                        f"studies.{study}.runs.{key}: the study '{runs[name].study}' also has a run of that name; "
+                        "results are stored by name, so rename one of them"
                     )
                 swept = config.swept.get((study, key))
                 runs[name] = Run(name, key, study, settings.kind, seed, run, level, swept)
@@ -89,7 +89,7 @@ def runs_of(config: Config) -> dict[str, Run]:
 
 
 def _parts(kind: str, run: Any) -> Iterator[tuple[float | None, int | None]]:
-    """The levels and seeds that are runs of their own."""
+    """The combinations of level and seed that are separate runs."""
     for level in run.levels if kind == "connectome" and run.data is None else [None]:
         for seed in [None] if kind == "circuits" else run.seeds:
             yield level, seed
@@ -98,7 +98,7 @@ def _parts(kind: str, run: Any) -> Iterator[tuple[float | None, int | None]]:
 def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) -> Config:
     """Validate `raw`, the configuration as Snakemake merged it from `files` and the command line.
 
-    Strings from the command line become what the key wants (`"3"` is 3, `"[0, 1]"` a list).
+    Strings from the command line are parsed as the key requires (`"3"` as 3, `"[0, 1]"` as a list).
     Raises OntogenyError with one sentence: file and line, key, what was given, what is allowed.
     """
     files = [Path(file) for file in files]
@@ -122,14 +122,14 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
                 raise OntogenyError(_sentence(error, raw, files, Analyses, (block, study, "analyses"))) from None
     for study in config.phase1_imports:
         if study in config.studies:
-            raise OntogenyError(f"phase1_imports.{study}: a study has that name too; give one of them another")
+            raise OntogenyError(f"phase1_imports.{study}: a study has the same name; rename one of them")
     runs_of(config)
     _refuse_shared_labels(config, files)
     return config
 
 
 def _refuse_shared_labels(config: Config, files: list[Path]) -> None:
-    """Runs of a study are told apart by their labels, in figures and in tables of all of its runs."""
+    """Figures and tables of a study distinguish its runs by their labels."""
     for study, settings in config.studies.items():
         seen: dict[str, str] = {}
         for key, run in settings.runs.items():
@@ -142,7 +142,7 @@ def _refuse_shared_labels(config: Config, files: list[Path]) -> None:
             place, loc = _where(loc if (study, named) in config.swept else (*loc, "label"), files)
             raise OntogenyError(
                 f"{place}{_dotted(loc)}: the runs {other} and {key} are both called {_shown(label)} in figures and "
-                "tables; give each a label of its own"
+                "tables; give each its own label"
             )
 
 
@@ -151,12 +151,12 @@ def read_config(path: str | os.PathLike) -> Config:
     raw = parse_yaml(path)
     if not isinstance(raw, dict):
         held = "nothing" if raw is None else type(raw).__name__
-        raise OntogenyError(f"{path} holds {held}, not the keys of a configuration (studies, analyses)")
+        raise OntogenyError(f"{path} contains {held}, not the keys of a configuration (studies, analyses)")
     return load_config(raw, [path])
 
 
 def _expand_sweeps(raw: Any, files: list[Path]) -> tuple[Any, Origins]:
-    """`raw` with every swept run as the runs that it stands for, and where they came from, by study and name."""
+    """`raw` with every sweep expanded to its runs, and the origin of each swept run, by study and name."""
     origins: Origins = {}
     kinds = {model.model_fields["kind"].default: model for model in _models(Study)}
     if not (isinstance(raw, dict) and isinstance(raw.get("studies"), dict)):
@@ -192,12 +192,12 @@ def _expand_sweeps(raw: Any, files: list[Path]) -> tuple[Any, Origins]:
 
 def _take(runs: dict[Any, Any], key: Any, run: Any, at: Path_) -> None:
     if key in runs:
-        raise OntogenyError(f"{_dotted(at)}: the sweep and the study both name a run {key}; give one another name")
+        raise OntogenyError(f"{_dotted(at)}: the sweep and the study both have a run {key}; rename one of them")
     runs[key] = run
 
 
 def _as_written(loc: Path_, swept: Origins) -> Path_:
-    """The location in the file of `loc`, which may lie in a run that a sweep made."""
+    """The location of `loc` in the file; `loc` may be inside a run that a sweep created."""
     origin = swept.get((loc[1], loc[3])) if len(loc) > 3 and loc[0] == "studies" and loc[2] == "runs" else None
     if origin is None:
         return loc
@@ -211,7 +211,7 @@ def _as_written(loc: Path_, swept: Origins) -> Path_:
 
 
 def _parse_strings(raw: Any, error: ValidationError) -> Any:
-    """`raw` with every refused string replaced by what it says as YAML."""
+    """`raw` with every refused string parsed as YAML."""
     raw = json.loads(json.dumps(raw, default=str))
     for item in error.errors(include_url=False):
         if not isinstance(item["input"], str):
@@ -226,7 +226,7 @@ def _parse_strings(raw: Any, error: ValidationError) -> Any:
 
 
 def _parent(raw: Any, loc: Path_) -> tuple[Any, Any]:
-    """The container and key in `raw` at which the pydantic location `loc` ends (tags of unions are stepped over)."""
+    """The container and key in `raw` at which the pydantic location `loc` ends (skipping union tags)."""
     parent, key = None, None
     for part in loc:
         here = raw if parent is None else parent[key]
@@ -242,7 +242,7 @@ def _holds(container: Any, part: Any) -> bool:
 
 
 def parse_yaml(file: str | os.PathLike) -> Any:
-    """What a YAML file holds. Raises OntogenyError with file and line if it is not YAML, or endless."""
+    """The content of a YAML file. Raises OntogenyError, with file and line, if it is not YAML or expands endlessly."""
     text = read_text(file)
     for loader in (_FAST, yaml.SafeLoader):
         try:
@@ -259,7 +259,7 @@ def parse_yaml(file: str | os.PathLike) -> Any:
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise OntogenyError(f"{file}{place} is not YAML: {problem}") from None
     except RecursionError:
-        raise OntogenyError(f"{file} nests too deeply: no configuration does") from None
+        raise OntogenyError(f"{file} is nested too deeply for a configuration") from None
 
 
 def _nodes(file: Path) -> yaml.Node | None:
@@ -271,7 +271,7 @@ def _nodes(file: Path) -> yaml.Node | None:
 
 
 def _refuse_endless(raw: Any, files: list[Path]) -> None:
-    """YAML's aliases let few lines stand for endless ones, and for blocks that hold themselves."""
+    """YAML aliases let a few lines expand without bound, or make blocks that contain themselves."""
     place = f"{files[-1]}: " if files else ""
     sizes: dict[int, int] = {}
 
@@ -279,7 +279,7 @@ def _refuse_endless(raw: Any, files: list[Path]) -> None:
         if not isinstance(value, dict | list):
             return 1
         if depth > _DEEPEST:
-            raise OntogenyError(f"{place}a block lies more than {_DEEPEST} blocks deep, or in itself; write it flat")
+            raise OntogenyError(f"{place}a block is nested over {_DEEPEST} levels deep, or contains itself; flatten it")
         if id(value) not in sizes:
             items = value.values() if isinstance(value, dict) else value
             sizes[id(value)] = 1 + sum(size(item, depth + 1) for item in items)
@@ -287,7 +287,7 @@ def _refuse_endless(raw: Any, files: list[Path]) -> None:
 
     if size(raw, 0) > _LARGEST:
         raise OntogenyError(
-            f"{place}with its aliases written out, it is {sizes[id(raw)]:,} values; {_LARGEST:,} can be"
+            f"{place}with its aliases expanded it has {sizes[id(raw)]:,} values; the maximum is {_LARGEST:,}"
         )
 
 
@@ -311,14 +311,14 @@ def _refuse_duplicate_keys(file: Path) -> None:
                 yield from walk(item, path)
 
     for key, first, second in walk(_nodes(file), ""):
-        raise OntogenyError(f"{file}, line {second}: {key} is given twice, first in line {first}; keep one of them")
+        raise OntogenyError(f"{file}, line {second}: {key} is given twice, first in line {first}; remove one of them")
 
 
 def _where(loc: Path_, files: list[Path]) -> tuple[str, Path_]:
-    """Where a person wrote `loc`, as `config.yaml, line 12: `, and the key as they wrote it.
+    """Where the user wrote `loc`, as `config.yaml, line 12: `, and the key as written.
 
-    A setting of a run may stand in its study's defaults. Files given later win. What no file holds came from the
-    command line.
+    A setting of a run may come from its study's defaults. Later files take precedence. A key that is in no file came
+    from the command line.
     """
     places = [loc]
     if len(loc) > 4 and loc[0] == "studies" and loc[2] == "runs":
@@ -332,7 +332,7 @@ def _where(loc: Path_, files: list[Path]) -> tuple[str, Path_]:
 
 
 def _line(loc: Path_, file: Path) -> tuple[int | None, int]:
-    """The line in `file` of the deepest part of `loc` that it holds, and how deep that is."""
+    """The line in `file` of the deepest part of `loc` that it contains, and the depth of that part."""
     node, line, depth = _nodes(file), None, 0
     for depth, part in enumerate(loc):
         if isinstance(node, yaml.MappingNode):
@@ -355,11 +355,11 @@ def _dotted(loc: Path_) -> str:
 
 
 _KIND_OF_VALUE = re.compile(r"(constrained|lax-or-strict|function)-.*|literal\[.*\]|list\[.*\]|float|int|str|bool")
-"""How pydantic calls the alternatives of a value that may be of several kinds."""
+"""Pydantic's names for the alternatives of a union."""
 
 
 def _without_tags(loc: Path_, raw: Any) -> Path_:
-    """`loc` less the union tags that pydantic puts into it, which are no keys of the file."""
+    """`loc` without the union tags that pydantic inserts, which are not keys of the file."""
     cleaned: list[Any] = []
     here: Any = raw
     for i, part in enumerate(loc):
@@ -389,7 +389,7 @@ def _sentence(
     items = error.errors(include_url=False)
     places = [_without_tags(prefix + tuple(item["loc"]), raw) for item in items]
     first = next((k for k, item in enumerate(items) if item["type"] == "extra_forbidden"), 0)
-    # Of a value that may be of several kinds, what is wrong inside tells more than that it is none of the others.
+    # For a union, an error inside one alternative is more informative than the mismatch with the others.
     first = max(range(len(items)), key=lambda k: (places[k][: len(places[first])] == places[first], len(places[k]), -k))
     item, loc = items[first], places[first]
     if loc and loc[-1] == "[key]":
@@ -402,7 +402,7 @@ def _sentence(
         place, loc = _where(loc, files)
     text = place + _reason(item, loc, known)
     more = len({place for place in places if place != places[first][: len(place)]})
-    return text + (f" ({more} more {'mistake' if more == 1 else 'mistakes'} after this one)" if more else "")
+    return text + (f" ({more} more {'mistake' if more == 1 else 'mistakes'})" if more else "")
 
 
 def _reason(item: dict[str, Any], loc: Path_, known: list[str]) -> str:
@@ -415,7 +415,7 @@ def _reason(item: dict[str, Any], loc: Path_, known: list[str]) -> str:
         hint = f"did you mean '{guess}'? " if guess else ""
         return f"unknown key '{key}': {hint}Known here: {', '.join(known)}"
     if item["type"] == "missing":
-        return f"{key} is missing; it is required"
+        return f"{key} is required but missing"
     if item["type"] == "union_tag_invalid":
         key, given = f"{key}.kind", context["tag"]
     if item["type"] in ("union_tag_invalid", "literal_error"):
@@ -443,7 +443,7 @@ def _shown(value: Any) -> str:
 
 
 def known_keys(root: type[BaseModel], loc: Path_) -> list[str]:
-    """The keys that the model `root` knows at the pydantic location `loc`."""
+    """The keys that the model `root` accepts at the pydantic location `loc`."""
     kind: Any = root
     for part in loc:
         kind = _step(kind, part)

@@ -1,7 +1,7 @@
-"""What `config.yaml` may say: the blocks that the subjects declare (`ontogeny.*.settings`), assembled.
+"""The model of `config.yaml`, assembled from the blocks that the subjects declare (`ontogeny.*.settings`).
 
-The JSON schema and the reference page are made from these models (`ontogeny config`), and `load_config` turns what
-they refuse into one sentence.
+The JSON schema and the reference page are generated from these models (`ontogeny config`), and `load_config` turns
+their validation errors into one sentence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ontogeny.training.settings import GateTrainingSettings, JudgeTrainingSettin
 
 CaptureSteps = Annotated[
     list[Annotated[int, Field(ge=0)]],
-    Field(description="Steps whose activations are kept besides those at jumps."),
+    Field(description="Additional steps whose activations are captured."),
 ]
 
 
@@ -62,12 +62,12 @@ class RunSettings(Settings):
     def _consistent(self) -> RunSettings:
         late = [step for step in self.capture_steps if step > self.training.steps]
         if late:
-            raise ValueError(f"capture_steps asks for step {late[0]}, after the last step, {self.training.steps}")
+            raise ValueError(f"capture_steps contains {late[0]}, after the last step, {self.training.steps}")
         return self
 
 
 class CircuitRunSettings(Settings):
-    """An ensemble: one small network for every seed, all in one run."""
+    """An ensemble: one small network per seed, all in one run."""
 
     task: GateTaskSettings = Field(default_factory=GateTaskSettings)
     model: GateModelSettings = Field(default_factory=GateModelSettings)
@@ -88,7 +88,7 @@ class CircuitRunSettings(Settings):
 
 
 class JudgeRunSettings(Settings):
-    """A transformer fine-tuned to tell safe from unsafe prompts, for one or several seeds."""
+    """A transformer fine-tuned to separate safe from unsafe prompts, for one or several seeds."""
 
     task: JudgeTaskSettings = Field(default_factory=JudgeTaskSettings)
     model: JudgeModelSettings = Field(default_factory=JudgeModelSettings)
@@ -111,16 +111,16 @@ IDENTITY = {
     "connectome": ("simulation", "fit"),
     "judge": ("task", "model", "training", "tracking"),
 }
-"""The blocks of a run's settings that, with its seeds, decide what it computes. Labels and captures do not."""
+"""The blocks of settings that, with the seeds, determine what a run computes. Labels and captures do not."""
 
 
 class Analyses(Settings):
-    """Everything that reads a trajectory. Changing a key here never trains anything again."""
+    """Everything that reads a trajectory. Changing a key here never retrains anything."""
 
     seeds: Literal["all", "first", "none"] = Field(
         "first",
-        description="Seeds of a run whose captured moments are looked at: activations, geometry, neurons, features, "
-        "interventions. Jumps are found in all of them.",
+        description="Seeds of a run whose captured moments are analysed: activations, geometry, neurons, features, "
+        "interventions. Jumps are detected in all seeds.",
     )
     jumps: JumpSettings = Field(default_factory=JumpSettings)
     validity: ValiditySettings = Field(default_factory=ValiditySettings)
@@ -132,7 +132,8 @@ class Analyses(Settings):
     importance: ImportanceSettings = Field(default_factory=ImportanceSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     interventions: list[Intervention] = Field(
-        default_factory=default_interventions, description="What is done to every run's networks; see the kinds below."
+        default_factory=default_interventions,
+        description="Interventions on every run; the kinds are listed below.",
     )
     changes: ChangeSettings = Field(default_factory=ChangeSettings)
     circuits: CircuitSettings = Field(default_factory=CircuitSettings)
@@ -145,19 +146,19 @@ class DynamicsStudy(StudySettings):
     kind: Literal["dynamics"] = "dynamics"
     sweep: StudySweep = None
     runs: dict[Name, RunSettings] = Field(
-        min_length=1, description="The runs, by name. Names are unique over all studies."
+        min_length=1, description="The runs, by name. Names must be unique across studies."
     )
 
 
 class CircuitsStudy(StudySettings):
-    """Ensembles of small networks on logic gates, all of whose circuits are enumerated."""
+    """Ensembles of small networks on logic gates; all their circuits are enumerated."""
 
     SHORT: ClassVar[dict[str, str]] = {"task": "gates"}
 
     kind: Literal["circuits"] = "circuits"
     sweep: StudySweep = None
     runs: dict[Name, CircuitRunSettings] = Field(
-        min_length=1, description="The ensembles, by name; the first is the one that the others are compared with."
+        min_length=1, description="The ensembles, by name; the others are compared with the first."
     )
 
 
@@ -169,7 +170,7 @@ class JudgeStudy(StudySettings):
     kind: Literal["judge"] = "judge"
     sweep: StudySweep = None
     runs: dict[Name, JudgeRunSettings] = Field(
-        min_length=1, description="The runs, by name. Names are unique over all studies."
+        min_length=1, description="The runs, by name. Names must be unique across studies."
     )
 
 
@@ -187,18 +188,18 @@ Study = Annotated[
 
 
 class ImportSettings(Settings):
-    """Phase 1 records that others trained. A bare path, or a list of them, stands for `{records: ...}`."""
+    """Phase 1 records of training elsewhere. A bare path, or a list of paths, is short for `{records: ...}`."""
 
-    records: list[str] = Field(min_length=1, description="Files, folders or patterns of records in any known layout.")
-    title: str | None = Field(None, description="Title in figures and report; the group's key, if not given.")
+    records: list[str] = Field(min_length=1, description="Files, folders or glob patterns of records.")
+    title: str | None = Field(None, description="Title in figures and report; default: the group's key.")
     on_problem: Literal["drop", "stop"] = Field(
-        "drop", description="What to do with values that cannot be used: leave them out and say so, or stop."
+        "drop", description="How to handle unusable values: drop them and note it, or stop."
     )
-    analyses: dict[str, Any] = Field({}, description="Analysis settings of this group, over those at the top.")
+    analyses: dict[str, Any] = Field({}, description="Analysis settings of this group; they override the top level.")
 
 
 def _imports(value: Any) -> Any:
-    """A path, or a list of them, as the group `imported`."""
+    """A bare path, or a list of paths, as the group `imported`."""
     if isinstance(value, str | list):
         value = {"imported": value}
     if isinstance(value, dict):
@@ -210,29 +211,29 @@ def _imports(value: Any) -> Any:
 
 
 class Config(Settings):
-    """The whole of `config.yaml`."""
+    """The complete `config.yaml`."""
 
     studies: dict[Name, Study] = Field({}, description="The studies, by name.")
     phase1_imports: Annotated[
         dict[Name, ImportSettings],
         BeforeValidator(_imports, json_schema_input_type=str | list[str] | dict[str, str | list[str] | ImportSettings]),
-    ] = Field({}, description="Records that others trained, by group; they enter the chain at jump detection.")
+    ] = Field({}, description="Records of training elsewhere, by group; their analysis starts with jump detection.")
     analyses: Analyses = Field(default_factory=Analyses)
-    cache: str = Field("cache", description="Folder in which fetched data sets are kept.")
+    cache: str = Field("cache", description="Folder for downloaded data sets.")
     container: str | None = Field(
-        None, description="Image in which jobs run under `--sdm apptainer`: the path of a .sif file, or an address."
+        None, description="Container image for `--sdm apptainer`: the path of a .sif file, or an address."
     )
     compare: Annotated[list[str], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="Two configurations, or two folders of results: what the target `compare` compares."
+        None, description="Two configurations or two folders of results that the target `compare` compares."
     )
     _swept: dict[tuple[str, str], Swept] = PrivateAttr(default_factory=dict)
 
     @property
     def swept(self) -> dict[tuple[str, str], Swept]:
-        """Where the runs that sweeps made came from, by study and key."""
+        """The origin of runs created by sweeps, by study and key."""
         return self._swept
 
     def analyses_of(self, study: str) -> Analyses:
-        """The analysis settings of one study: those at the top, with the study's own over them."""
+        """The analysis settings of one study: the top level, overridden by the study's own."""
         own = (self.studies.get(study) or self.phase1_imports[study]).analyses
         return Analyses.model_validate(merge(self.analyses.model_dump(), own))

@@ -1,9 +1,9 @@
-"""Sweeps: one entry of a study's runs that stands for many, one for every choice of some settings.
+"""Sweeps: one entry of a study's runs that expands to many runs, one per choice of settings.
 
-A swept run is named `{run}_{key}{value}...`, a part for every swept key in the order of the sweep. `key` is the last
-word of the setting, or its initials where it has several (`training.learning_rate` is `lr`, `model.hidden` is
-`hidden`), or all of it where two would be alike. Names do not depend on the other values of a sweep, so a value more
-renames nothing and trains nothing again.
+A swept run is named `{run}_{key}{value}...`, with one part per swept key in the order of the sweep. `key` is the last
+word of the setting, or its initials if it has several words (`training.learning_rate` is `lr`, `model.hidden` is
+`hidden`), or the full setting if two would be alike. Names do not depend on the other values of a sweep, so adding a
+value renames and retrains nothing.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ontogeny.errors import OntogenyError
 from ontogeny.settings import Sweep, merge
 
 LONGEST = 60
-"""Characters of a swept run's name; longer ones are cut and end in a digest."""
+"""Maximum length of a swept run's name; longer names are truncated and end in a digest."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """Where a run came from: the key that was swept, the values it got, and where in the file each of them stands."""
+    """The origin of a run: the key that was swept, the values of this run, and the location of each in the file."""
 
     key: str
     values: dict[str, Any]
@@ -39,9 +39,9 @@ def expand(
     at: tuple[Any, ...],
     spell: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> dict[str, tuple[dict[str, Any], Swept]]:
-    """The runs that `sweep`, which stands at `at` in the configuration, makes of `run`: name to settings and origin.
+    """The runs that `sweep`, at `at` in the configuration, creates from `run`: name to settings and origin.
 
-    `spell` writes bare names of tasks and models out. Raises OntogenyError if two runs would be the same.
+    `spell` expands bare names of tasks and models. Raises OntogenyError if two runs would be identical.
     """
     choices = sweep.choices()
     short = _short_keys(dict.fromkeys(setting for choice in choices for setting, _, _ in choice))
@@ -53,8 +53,8 @@ def expand(
     for name, choice, label in zip(names, choices, labels):
         values = {setting: value for setting, value, _ in choice}
         if name in made:
-            told = ", ".join(f"{setting} {json.dumps(value)}" for setting, value in values.items())
-            raise OntogenyError(f"{'.'.join(map(str, at))}: {told} is there twice; keep one")
+            listed = ", ".join(f"{setting} {json.dumps(value)}" for setting, value in values.items())
+            raise OntogenyError(f"{'.'.join(map(str, at))}: {listed} appears twice; keep one")
         settings = spell(run)
         for setting, value in values.items():
             settings = merge(settings, spell(_nested(setting.split("."), value)))
@@ -70,7 +70,7 @@ def _nested(keys: list[str], value: Any) -> dict[str, Any]:
 
 
 def _short_keys(settings: Any) -> dict[str, str]:
-    """A short word for every setting, each another."""
+    """A short, distinct word for every setting."""
     last = {setting: setting.split(".")[-1] for setting in settings}
     initials = {s: "".join(word[0] for word in re.split(r"[_-]+", k) if word) for s, k in last.items()}
     words = {s: initials[s] if re.search(r"[^_-][_-]+[^_-]", k) else k for s, k in last.items()}
@@ -81,7 +81,7 @@ def _short_keys(settings: Any) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """A value as a name may hold it: numbers as they are, lists joined by `-`, mappings by their values."""
+    """A value as part of a name: numbers as they are, lists joined by `-`, mappings by their values."""
     if value is None or isinstance(value, bool):
         return {None: "none", True: "true", False: "false"}[value]
     if isinstance(value, dict):
@@ -94,7 +94,7 @@ def _text(value: Any) -> str:
 
 
 def _names(key: str, choices: list[Any], parts: list[list[tuple[str, str]]]) -> list[str]:
-    """Names that are safe as folders, each another also where case does not count."""
+    """Names that are safe as folder names and distinct even if case is ignored."""
     plain = ["_".join([key, *(word + text for word, text in words)]) for words in parts]
     plain = [re.sub(r"[^A-Za-z0-9_.+-]+", "-", name) for name in plain]
     counts = Counter(name.lower() for name in plain)

@@ -19,7 +19,7 @@ from typing import Any
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import atomic, check_archive, disk_errors, json_text
-from ontogeny.pipeline.overview import results_folder, runs_in
+from ontogeny.pipeline.overview import README, results_folder, runs_in
 from ontogeny.provenance import revision, versions
 
 CRATE = "ro-crate-metadata.json"
@@ -95,7 +95,7 @@ def unpack(file: str | os.PathLike, folder: str | os.PathLike) -> int:
     """
     file, folder = Path(file), Path(folder)
     if not file.is_file():
-        raise OntogenyError(f"{file} is no file" if file.exists() else f"{file} does not exist")
+        raise OntogenyError(f"{file} is not a file" if file.exists() else f"{file} does not exist")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OntogenyError(f"{folder} is not {'empty' if folder.is_dir() else 'a folder'}; unpack into a new folder")
     written = []
@@ -111,7 +111,7 @@ def unpack(file: str | os.PathLike, folder: str | os.PathLike) -> int:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         if isinstance(error, _BROKEN):
             raise OntogenyError(
-                f"{file} is damaged or no archive of results ({_line(error)}); get a whole copy"
+                f"{file} is damaged or not an archive of results ({_line(error)}); get a complete copy"
             ) from None
         raise
     now = time.time()
@@ -121,11 +121,11 @@ def unpack(file: str | os.PathLike, folder: str | os.PathLike) -> int:
 
 
 def _files(results: Path) -> Iterator[Path]:
-    """What belongs to results: no links, no half files, no state of unfinished training; Snakemake's stamps do."""
+    """The result files with Snakemake's time stamps, without links, partial files and state of unfinished training."""
     for path in sorted(results.rglob("*")):
         parts = path.relative_to(results).parts
         hidden = [part for part in parts if part.startswith(".") and part != ".snakemake_timestamp"]
-        if path.is_file() and not path.is_symlink() and not hidden:
+        if path.is_file() and not path.is_symlink() and not hidden and path != results / README:
             yield path
 
 
@@ -265,17 +265,17 @@ def _sums(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
         (missing, "lacks {}"),
     ):
         if found:
-            raise OntogenyError(f"{file} {what.format(found[0])}; get a whole copy")
+            raise OntogenyError(f"{file} {what.format(found[0])}; get a complete copy")
     return {**sums, CRATE: ""}
 
 
 def _check_name(name: Any, file: Path) -> None:
     """Raise OntogenyError unless `name` is one that `pack` may give to a file."""
     if not isinstance(name, str) or not name.isprintable():
-        raise OntogenyError(f"{file} names {ascii(name)[:200]}, which is no name of a file; do not trust it")
+        raise OntogenyError(f"{file} names {ascii(name)[:200]}, which is not a valid file name; do not trust it")
     parts = PurePosixPath(name).parts
     if PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or ":" in name.partition("/")[0]:
-        raise OntogenyError(f"{file} names {name}, which lies outside of the folder; do not trust it")
+        raise OntogenyError(f"{file} names {name}, which is outside the folder; do not trust it")
     if name not in _BESIDE and (not name.startswith(_WITHIN) or "/".join(parts) != name):
         raise OntogenyError(f"{file} names {name}, where results have no files; do not trust it")
 
@@ -289,7 +289,7 @@ def _write(archive: zipfile.ZipFile, name: str, digest: str, path: Path, file: P
                 found.update(chunk)
                 target.write(chunk)
     if name != CRATE and found.hexdigest() != digest:
-        raise OntogenyError(f"{file} is damaged: {name} is not what its checksum says; get a whole copy")
+        raise OntogenyError(f"{file} is damaged: {name} is not what its checksum says; get a complete copy")
 
 
 def _line(error: BaseException) -> str:

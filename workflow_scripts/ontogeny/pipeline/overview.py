@@ -28,17 +28,23 @@ class JobState:
     log: Path
 
 
+README = "README.md"
+"""The file in `results` that no rule makes."""
+
+
 def results_folder(folder: str | os.PathLike) -> Path:
-    """The folder of results that `folder` is or holds. Raises OntogenyError if it is neither."""
+    """The folder of results: `folder` itself or `folder/results`. Raises OntogenyError if neither holds results."""
     folder = Path(folder)
     for place in (folder / "results", folder):
         if (place / "runs").is_dir() or (place / "logs").is_dir():
             return place
-    raise OntogenyError(f"{folder} holds no results (no folder runs or logs in it); make some with snakemake --cores 2")
+    raise OntogenyError(
+        f"{folder} holds no results (it has no folder runs or logs); make some with snakemake --cores 2"
+    )
 
 
 def runs_in(results: Path) -> list[str]:
-    """The names of the runs below `results` that have begun to leave files, sorted; a folder in a run is none."""
+    """The sorted names of the runs below `results` that have begun to write files."""
     markers = ("config.json", "phase1.json", "metrics.jsonl")
     root = results / "runs"
     found = {path.parent for marker in markers for depth in ("*", "*/*") for path in root.glob(f"{depth}/{marker}")}
@@ -46,9 +52,9 @@ def runs_in(results: Path) -> list[str]:
 
 
 def describe_run(name: str, results: str | os.PathLike) -> str:
-    """One run in words: settings, outcome, jumps, files, and where its time went.
+    """A description of one run: settings, outcome, jumps, files, and how long its jobs took.
 
-    Raises OntogenyError, with the nearest name, if there is no such run.
+    Raises OntogenyError, with the nearest name, if the run is unknown.
     """
     results = results_folder(results)
     known = runs_in(results)
@@ -100,7 +106,7 @@ def _progress_lines(folder: Path) -> list[str]:
 
 
 def last_measurement(folder: Path) -> dict[str, Any] | None:
-    """The last whole line of a run's `metrics.jsonl`, None if there is none."""
+    """The last complete line of a run's `metrics.jsonl`, or None."""
     path = folder / "metrics.jsonl"
     if not path.is_file():
         return None
@@ -190,18 +196,18 @@ def failure(log: Path) -> str | None:
     return None
 
 
-def describe_state(results: str | os.PathLike, wanted: Iterable[Any] | None = None) -> str:
-    """The state of all runs and of the jobs that failed, in words. `wanted` are the runs of a configuration."""
+def describe_state(results: str | os.PathLike, expected: Iterable[Any] | None = None) -> str:
+    """A description of the state of all runs and of failed jobs. `expected` are the runs of a configuration."""
     try:
         results = results_folder(results)
     except OntogenyError:
-        if wanted is None:
+        if expected is None:
             raise
-        names = [run.name for run in wanted]
-        return f"nothing has been made in {results} yet; {len(names)} runs wait for: snakemake --cores 2\n"
+        names = [run.name for run in expected]
+        return f"no results in {results} yet; {len(names)} runs are waiting; start them with snakemake --cores 2\n"
     states = job_states(results)
     training = {job.name: job for job in states if job.rule.startswith(TRAINERS)}
-    runs = {run.name: run for run in wanted} if wanted is not None else dict.fromkeys(runs_in(results))
+    runs = {run.name: run for run in expected} if expected is not None else dict.fromkeys(runs_in(results))
     rows = [(name, *_state_of(name, run, results, training)) for name, run in runs.items()]
     counts = {
         state: sum(row[1] == state for row in rows) for state in ("done", "running", "failed", "interrupted", "waiting")
@@ -224,7 +230,7 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _state_of(name: str, run: Any, results: Path, training: dict[str, JobState]) -> tuple[str, str]:
-    """The state of the training of a run, and what there is to say of it."""
+    """The state of a run's training, and details on it."""
     folder, job = results / "runs" / name, training.get(name)
     if job is not None and job.state == "failed":
         return "failed", job.reason
@@ -236,13 +242,13 @@ def _state_of(name: str, run: Any, results: Path, training: dict[str, JobState])
     steps = getattr(getattr(getattr(run, "settings", None), "training", None), "steps", None)
     told = f"step {last['step']}" + (f" of {steps}" if steps else "") if "step" in last else ""
     loss = f"loss {last['loss']:.4g}" if isinstance(last.get("loss"), int | float) else ""
-    again = "goes on where it stopped, when run again" if job.state == "interrupted" else ""
+    again = "resumes where it stopped when run again" if job.state == "interrupted" else ""
     return job.state, ", ".join(filter(None, (told, loss, again)))
 
 
 def walk(results: Path, leave: Iterable[str] = ()) -> Iterator[Path]:
-    """The files below `results` that are results: none that are hidden or unfinished, none below `leave`."""
-    leave = set(leave)
+    """The result files below `results`, without its README, hidden or unfinished files, and folders in `leave`."""
+    leave = {README, *leave}
     for path in sorted(results.rglob("*")):
         parts = path.relative_to(results).parts
         hidden = any(part.startswith(".") for part in parts)
