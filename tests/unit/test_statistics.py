@@ -54,6 +54,13 @@ def test_proportion_interval_is_scipys_at_every_share(method, name):
         np.testing.assert_allclose([low[hits], high[hits]], expected, atol=1e-12)
 
 
+def test_single_numbers_are_scalars_that_tables_keep_as_numbers():
+    scalars = [*student_interval([1.0]), *student_interval([]), *student_interval([1.0, 2.0])]
+    scalars += [*proportion_interval(1, 2), *percentile_interval([1.0, 2.0]), sign_flip_test([1.0, 2.0])]
+    scalars += bootstrap_mean([1.0, 2.0], bootstrap_weights(2, 100))
+    assert all(isinstance(each, float) for each in scalars)
+
+
 def test_a_share_of_nothing_may_be_anything():
     np.testing.assert_allclose(proportion_interval(9, 10), (0.5958, 0.9821), atol=1e-4)
     assert proportion_interval(0, 0) == (0, 1)

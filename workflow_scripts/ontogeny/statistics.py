@@ -48,11 +48,11 @@ def student_interval(values: ArrayLike, confidence: float = 0.95, axis: int = 0)
     data = np.asarray(values, dtype=np.float64)
     count = data.shape[axis]
     if not count:
-        nothing = np.full(np.delete(data.shape, axis), np.nan)
+        nothing = np.full(np.delete(data.shape, axis), np.nan)[()]
         return MeanInterval(nothing, nothing, nothing)
     mean = data.mean(axis=axis)
     if count < 2:
-        return MeanInterval(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
+        return MeanInterval(mean, mean * np.nan, mean * np.nan)
     half = t.ppf(0.5 + confidence / 2, count - 1) * data.std(axis=axis, ddof=1) / np.sqrt(count)
     return MeanInterval(mean, mean - half, mean + half)
 
@@ -77,7 +77,7 @@ def proportion_interval(
         successes, np.maximum(trials, 1), 1 - confidence, method="beta" if method == "exact" else "wilson"
     )
     seen = trials > 0
-    return np.where(seen, np.maximum(low, 0.0), 0.0), np.where(seen, np.minimum(high, 1.0), 1.0)
+    return np.where(seen, np.maximum(low, 0.0), 0.0)[()], np.where(seen, np.minimum(high, 1.0), 1.0)[()]
 
 
 def percentile_interval(
@@ -137,7 +137,7 @@ def bootstrap_mean(values: ArrayLike, weights: Floats, confidence: float = 0.95)
     drawn = np.sort((data - mean[..., None]) @ weights.T, axis=-1)
     low, high = (_quantile_of_sorted(drawn, share) for share in ((1 - confidence) / 2, (1 + confidence) / 2))
     mean = np.where(constant, data[..., 0], mean)
-    return MeanInterval(mean, np.where(constant, mean, mean + low), np.where(constant, mean, mean + high))
+    return MeanInterval(*(np.where(constant, mean, end)[()] for end in (mean, mean + low, mean + high)))
 
 
 def resampling_p_value(observed: float, null: ArrayLike, alternative: Alternative = "greater") -> float:

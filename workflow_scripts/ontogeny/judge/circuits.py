@@ -25,7 +25,7 @@ from ontogeny.judge.network import (
 )
 from ontogeny.judge.pairs import Pairs
 from ontogeny.judge.settings import DEFAULTS
-from ontogeny.statistics import adjust, bootstrap_weights
+from ontogeny.statistics import adjust, bootstrap_weights, percentile_interval, sign_flip_test
 
 
 @dataclass(frozen=True)
@@ -316,21 +316,17 @@ def faithfulness(
     weights = bootstrap_weights(len(pairs), 1000, seed)
     signs = rng.choice([-1.0, 1.0], size=(flips, len(pairs)))
 
-    def tested(values: np.ndarray) -> float:
-        """One-sided p-value of a mean above 0; only labels, and so signs, are random."""
-        return (1 + int((signs @ values >= values.sum() - 1e-12 * np.abs(values).sum()).sum())) / (1 + flips)
-
-    p_value = np.array([tested(row[0] - row[1:].mean(0)) for row in carried])
-    corrected = adjust(p_value, "holm").p_values
-    gap_p = tested(gap)
-    spread = np.quantile(weights @ gap, [0.025, 0.975])
+    p_value = sign_flip_test(carried[:, 0] - carried[:, 1:].mean(1), "greater", signs=signs)
+    corrected = adjust(p_value).p_values
+    gap_p = float(sign_flip_test(gap, "greater", signs=signs))
+    spread = percentile_interval(weights @ gap)
     told = gap_p <= alpha
     with np.errstate(divide="ignore", invalid="ignore"):
         share = carried.mean(-1) / gap.mean()
         drawn = (carried[:, 0] @ weights.T) / (weights @ gap)
     if not told:
         share, drawn = np.full_like(share, np.nan), np.full_like(drawn, np.nan)
-    bounds = np.quantile(drawn, [0.025, 0.975], axis=1)
+    bounds = percentile_interval(drawn, axis=1)
     passed = told & (share[:, 0] >= wanted) & (corrected <= alpha)
     size = int(sizes[np.flatnonzero(passed)[0]]) if passed.any() else None
     reason = ""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import difference, frozen, lengths, read, run
 from ontogeny.judge.settings import DEFAULTS
+from ontogeny.statistics import percentile_interval
 
 
 def last_residuals(model: nn.Module, tokens: Tensor, chunk: int = 256) -> np.ndarray:
@@ -119,7 +120,7 @@ def _auc_interval(labels: np.ndarray, scores: np.ndarray, drawn: list[np.ndarray
             found.append((up * (below + down / 2)).sum() / (up.sum() * down.sum()))
     if not found:
         return float("nan"), float("nan")
-    low, high = np.quantile(found, [0.025, 0.975])
+    low, high = percentile_interval(found)
     return float(low), float(high)
 
 
