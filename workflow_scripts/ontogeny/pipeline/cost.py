@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.code import PACKAGE
 from ontogeny.config import read_config, runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
-from ontogeny.pipeline.code import PACKAGE
 from ontogeny.pipeline.tables import cost_table
 
 JOB_START = 1.4

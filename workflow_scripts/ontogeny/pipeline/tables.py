@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from ontogeny.code import PACKAGE, code_digest
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
-from ontogeny.pipeline.code import PACKAGE, code_digest
 
 FINAL_METRICS = ("loss", "probe_loss", "probe_accuracy")
 

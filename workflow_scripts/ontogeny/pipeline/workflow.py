@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ontogeny.code import code_digest
 from ontogeny.config import Config, Run, load_config, runs_of
 from ontogeny.config.load import parse_yaml
 from ontogeny.config.models import IDENTITY
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.pipeline.code import code_digest
 
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/s\d+)?"
 
@@ -130,7 +130,7 @@ class Workflow:
         return lambda wildcards: self._analysis(block, self.run(wildcards).study)
 
     def code(self, script: str) -> Callable[[Any], str]:
-        """A params function: the digest of what a script does (see `ontogeny.pipeline.code`)."""
+        """A params function: the digest of what a script does (see `ontogeny.code`)."""
         return lambda wildcards: code_digest(self.scripts / f"{script}.py")
 
     def studies(self, kind: str | None = None) -> list[str]:
