@@ -15,6 +15,7 @@ min_version("9.27")
 HERE = workflow.current_basedir.get_path_or_uri(secret_free=False)  # also where another workflow uses this as a module
 sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
+from ontogeny.pipeline.adopt import adopt
 from ontogeny.pipeline.workflow import (
     RUN_NAME,
     Workflow,
@@ -38,6 +39,9 @@ try:
     plan = Workflow(as_reported(config, sys.argv), workflow.configfiles, HERE)
 except Exception as error:
     fail(error)
+
+for sentence in adopt(plan.runs.values()):
+    print(sentence, file=sys.stderr)
 
 
 report: "rules/captions/workflow.rst"

@@ -47,7 +47,7 @@ def identity_of(**blocks: Any) -> dict[str, Any]:
         "training": {"steps": 16, "batch_size": 24, "learning_rate": 0.01, "checkpoint_every": 8},
     }
     run |= blocks
-    return runs_of(load_config({"studies": {"s": {"runs": {"run": run}}}}))["run"].identity()
+    return runs_of(load_config({"studies": {"s": {"runs": {"run": run}}}}))["run/s0"].identity()
 
 
 @cache

@@ -29,8 +29,8 @@ CHROMIUM = "/usr/bin/chromium"
 PAGES = [
     f"results/pages/{name}"
     for name in (
-        "digits/smoke_vit.html", "xor/smoke_xor_l1.html", "wiring/search.html", "index.html",
-        "smoke_judge/training_visualizations",
+        "digits/smoke_vit/s0.html", "xor/smoke_xor_l1.html", "wiring/search.html", "index.html",
+        "smoke_judge/s0/training_visualizations",
     )
 ]  # fmt: skip
 """One page of every kind, and all of the judge."""

@@ -8,7 +8,7 @@ import yaml
 
 from ontogeny.files import append_checksum, read_json, write_json
 
-RUN = "results/runs/tiny_mlp"
+RUN = "results/runs/tiny_mlp/s0/s0"
 
 
 def configuration(pipeline, change, name="changed.yaml"):
@@ -66,7 +66,7 @@ def test_a_key_given_twice_is_told_with_both_lines(fresh):
 
 def test_a_run_that_is_not_configured_is_told_with_the_nearest(fresh):
     said = fresh("--dry-run", "results/runs/tiny_mpl/jumps.json")
-    assert said.refuses("unknown run 'tiny_mpl': did you mean 'tiny_mlp'")
+    assert said.refuses("unknown run 'tiny_mpl': did you mean 'tiny_mlp/s0'")
     assert not list((fresh.folder / ".snakemake" / "locks").glob("*"))
 
 
@@ -109,7 +109,7 @@ def test_a_record_cut_in_half_is_told(copy):
     record.write_bytes(record.read_bytes()[: record.stat().st_size // 2])
     kept = snapshot(copy.folder / RUN / "checkpoints")
     said = copy(f"{RUN}/jumps.json")
-    assert said.refuses(rf"detect_jumps \(run tiny_mlp\): {RUN}/phase1.json ends in the middle.*delete it")
+    assert said.refuses(rf"detect_jumps \(run tiny_mlp/s0\): {RUN}/phase1.json ends in the middle.*delete it")
     assert snapshot(copy.folder / RUN / "checkpoints") == kept
 
 
@@ -119,7 +119,9 @@ def test_a_flipped_byte_in_a_checkpoint_is_told(copy):
         data[-100] ^= 1
         path.write_bytes(data)
     said = copy(f"{RUN}/activations.h5", "--forcerun", "extract_activations")
-    assert said.refuses(r"extract_activations \(run tiny_mlp\): .*step_\d+.safetensors is damaged.*train the run again")
+    assert said.refuses(
+        r"extract_activations \(run tiny_mlp/s0\): .*step_\d+.safetensors is damaged.*train the run again"
+    )
 
 
 def test_activations_that_another_run_made_are_refused(copy):
@@ -128,7 +130,7 @@ def test_activations_that_another_run_made_are_refused(copy):
     append_checksum(copy.folder / RUN / "activations.h5")
     said = copy(f"{RUN}/neurons/comparison.csv", f"{RUN}/geometry/pca_variance.csv", f"{RUN}/geometry/clusters.csv")
     for rule in ("compare_neurons", "project_pca", "cluster_activations"):
-        assert said.refuses(rf"{rule} \(run tiny_mlp\): {RUN}/activations.h5 was made by another run \('somebody'")
+        assert said.refuses(rf"{rule} \(run tiny_mlp/s0\): {RUN}/activations.h5 was made by another run \('somebody'")
 
 
 def test_a_run_of_another_version_is_refused(copy):
@@ -141,7 +143,7 @@ def test_a_run_of_another_version_is_refused(copy):
 def test_a_full_disk_is_told_and_what_is_finished_is_kept(fresh, small_disk):
     small_disk(fresh.results / "runs", "size=150k")
     said = fresh(f"{RUN}/phase1.json")
-    assert said.refuses(rf"train_run \(run tiny_mlp\): no disk space left while writing {RUN}.*free some space")
+    assert said.refuses(rf"train_run \(run tiny_mlp/s0\): no disk space left while writing {RUN}.*free some space")
     subprocess.run(["mount", "-o", "remount,size=20m", str(fresh.results / "runs")], check=True)
     again = fresh(f"{RUN}/phase1.json")
     assert again.code == 0, again.text

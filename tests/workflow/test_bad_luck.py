@@ -16,12 +16,12 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-RUN = "results/runs/tiny_mlp"
+RUN = "results/runs/tiny_mlp/s0/s0"
 LEAVES = {
     "project_pca": f"{RUN}/geometry/pca_*",
     "cluster_activations": f"{RUN}/geometry/cluster*",
     "compare_neurons": f"{RUN}/neurons/[cs][ou]m*",
-    "plot_run": "results/figures/tiny/tiny_mlp/[mh]e*",
+    "plot_run": "results/figures/tiny/tiny_mlp/s0/[mh]e*",
     "list_experiments": "results/tables/experiments.tsv",
 }
 """Rules, and what they write."""
@@ -45,7 +45,7 @@ def test_on_a_full_disk_every_rule_says_so_and_what_is_finished_stays(finished, 
     shutil.copytree(finished.folder / ".snakemake" / "metadata", fresh.folder / ".snakemake" / "metadata")
     before = disk.bytes_of(fresh.folder)
     targets = [f"{RUN}/geometry/pca_variance.csv", f"{RUN}/geometry/clusters.csv", f"{RUN}/neurons/comparison.csv",
-               "results/figures/tiny/tiny_mlp/metrics.png", "results/tables/experiments.tsv"]  # fmt: skip
+               "results/figures/tiny/tiny_mlp/s0/metrics.png", "results/tables/experiments.tsv"]  # fmt: skip
     for pattern in LEAVES.values():
         for path in fresh.folder.glob(pattern):
             path.unlink()

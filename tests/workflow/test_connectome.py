@@ -103,9 +103,9 @@ def test_recorded_activity_runs_to_the_end(tmp_path):
     }
     code, text = snakemake(tmp_path, study, "connectome", "--quiet")
     assert code == 0, text
-    known = json.loads((tmp_path / "results/runs/mine/connectome/metrics.json").read_text())
+    known = json.loads((tmp_path / "results/runs/mine/s0/connectome/metrics.json").read_text())
     assert known["connectivity_R2"] > 0.99
-    blind = json.loads((tmp_path / "results/runs/blind/connectome/metrics.json").read_text())
+    blind = json.loads((tmp_path / "results/runs/blind/s0/connectome/metrics.json").read_text())
     assert blind["connectivity_R2"] is None
     assert blind["test_pearson"] is not None
     reports = [json.loads(path.read_text()) for path in (tmp_path / "results/activity").glob("*.json")]

@@ -24,20 +24,20 @@ def files(folder, suffixes):
 
 
 def test_every_target_is_there(finished):
-    run = finished.results / "runs" / "tiny_mlp"
+    run = finished.results / "runs" / "tiny_mlp" / "s0"
     for name in ("config.json", "phase1.json", "jumps.json", "jumps.csv", "capture_plan.json", "activations.h5"):
         assert (run / name).stat().st_size > 0
     assert len(list((run / "checkpoints").glob("*.safetensors"))) == 4
     for name in FIGURES_OF_RUN:
         for suffix in ("png", "pdf", "csv"):
-            assert (finished.results / "figures" / "tiny" / "tiny_mlp" / f"{name}.{suffix}").is_file()
+            assert (finished.results / "figures" / "tiny" / "tiny_mlp" / "s0" / f"{name}.{suffix}").is_file()
     assert (finished.results / "figures" / "others" / "heatmaps" / "mlp_shallow_2_mnist.png").is_file()
     assert (finished.results / "figures" / "tiny" / "change_kinds.png").is_file()
     assert not [path for path in finished.results.rglob("*") if ".part" in path.name or path.name == ".resume"]
 
 
 def test_the_links_of_every_page_lead_somewhere(finished):
-    pages = [finished.results / "pages" / name for name in ("index.html", "tiny/tiny_mlp.html")]
+    pages = [finished.results / "pages" / name for name in ("index.html", "tiny/tiny_mlp/s0.html")]
     for page in pages:
         links = re.findall(r'(?:href|src)="([^"#]+)"', page.read_text())
         assert links
@@ -58,7 +58,7 @@ def test_every_picture_is_one(finished):
 
 def test_tables_hold_what_they_name(finished):
     experiments = pd.read_csv(finished.results / "tables" / "experiments.tsv", sep="\t")
-    assert list(experiments["run"]) == ["tiny_mlp"]
+    assert list(experiments["run"]) == ["tiny_mlp/s0"]
     assert experiments.loc[0, "training.steps"] == 110
     assert 0 < experiments.loc[0, "final_probe_accuracy"] <= 1
     cost = pd.read_csv(finished.results / "tables" / "cost.tsv", sep="\t")
@@ -67,7 +67,7 @@ def test_tables_hold_what_they_name(finished):
     for path in files(finished.results / "runs", {".csv"}) + files(finished.results / "studies", {".csv"}):
         assert path.read_text().strip(), f"{path} has not even a header"
     for name in ("geometry/pca_variance", "geometry/cluster_by_step", "neurons/comparison"):
-        assert len(pd.read_csv(finished.results / "runs" / "tiny_mlp" / f"{name}.csv")) > 0
+        assert len(pd.read_csv(finished.results / "runs" / "tiny_mlp" / "s0" / f"{name}.csv")) > 0
 
 
 def test_every_job_has_a_log_and_a_benchmark(finished):
@@ -129,7 +129,7 @@ def test_report_holds_figures_with_categories_and_captions(copy):
         assert caption in text, caption
     assert "{%" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL).split("captions")[-1]
     if shutil.which("chromium"):
-        assert open_report(copy.folder / "report" / "report.html", "tiny", "tiny_mlp", "heatmap") == []
+        assert open_report(copy.folder / "report" / "report.html", "tiny", "tiny_mlp/s0", "heatmap") == []
 
 
 def test_report_as_one_page(copy):
@@ -163,7 +163,7 @@ def test_another_label_draws_again_and_does_nothing_else(finished):
 
 
 def test_deleting_a_figure_makes_only_that_figure(copy):
-    (copy.results / "figures" / "tiny" / "tiny_mlp" / "variance.png").unlink()
+    (copy.results / "figures" / "tiny" / "tiny_mlp" / "s0" / "variance.png").unlink()
     jobs = copy.plan().jobs
     assert jobs.pop("merge_benchmarks", 1) == 1
     assert jobs == {"plot_geometry": 1, "write_run_page": 1}
@@ -208,7 +208,7 @@ def test_jobs_use_the_package_beside_the_snakefile(edited, copy):
     path = edited.project / "workflow_scripts" / "ontogeny" / "jumps" / "report.py"
     path.write_text(path.read_text() + "\nraise RuntimeError('this copy')\n")
     copy.project = edited.project
-    said = copy("results/runs/tiny_mlp/jumps.csv")
+    said = copy("results/runs/tiny_mlp/s0/jumps.csv")
     assert "this copy" in said.text, said.text
 
 
@@ -218,7 +218,7 @@ def lines(path):
 
 def test_killed_anywhere_and_run_again_elsewhere_the_files_are_the_same(finished, fresh):
     """A second place, killed while training: a folder that is locked, unlocked, and finished to the same bytes."""
-    run = fresh.results / "runs" / "tiny_mlp"
+    run = fresh.results / "runs" / "tiny_mlp" / "s0"
     process = subprocess.Popen(
         fresh.command(),
         env=fresh.environment,
@@ -236,7 +236,7 @@ def test_killed_anywhere_and_run_again_elsewhere_the_files_are_the_same(finished
     assert not (run / "phase1.json").exists()
 
     targets = [
-        *(f"results/figures/tiny/tiny_mlp/{name}.png" for name in FIGURES_OF_RUN),
+        *(f"results/figures/tiny/tiny_mlp/s0/{name}.png" for name in FIGURES_OF_RUN),
         "results/studies/others/kinds.csv",
         "results/figures/others/heatmaps",
         "results/figures/tiny/overview.png",
@@ -246,7 +246,9 @@ def test_killed_anywhere_and_run_again_elsewhere_the_files_are_the_same(finished
     assert fresh("--unlock").code == 0
     said = fresh(*targets)
     assert said.code == 0, said.text
-    assert re.search(r"continuing at step (40|80)", (fresh.results / "logs" / "train_run" / "tiny_mlp.log").read_text())
+    assert re.search(
+        r"continuing at step (40|80)", (fresh.results / "logs" / "train_run" / "tiny_mlp" / "s0.log").read_text()
+    )
 
     made = [path.relative_to(fresh.results) for path in files(fresh.results, DATA)]
     made = [path for path in made if path.parts[0] not in ("logs", "benchmarks")]
@@ -266,6 +268,6 @@ def test_a_thousand_runs_are_planned_in_reasonable_time(fresh):
 
 
 def test_record_of_the_run_is_json_of_the_contract(finished):
-    record = json.loads((finished.results / "runs" / "tiny_mlp" / "phase1.json").read_text())
-    assert record["metadata"]["run"] == "tiny_mlp"
+    record = json.loads((finished.results / "runs" / "tiny_mlp" / "s0" / "phase1.json").read_text())
+    assert record["metadata"]["run"] == "tiny_mlp/s0"
     assert record["Linear_0"]["step"] == list(range(111))

@@ -37,5 +37,5 @@ def test_another_workflow_plans_it_from_an_empty_folder(project, tmp_path, prefi
     done = subprocess.run([tool, "-n", "--cores", "1"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = "part/results" if prefix else "results"
-    assert f"log: {folder}/logs/train_run/smoke_vit.log" in done.stdout + done.stderr
+    assert f"log: {folder}/logs/train_run/smoke_vit/s0.log" in done.stdout + done.stderr
     assert not (tmp_path / "results").exists()

@@ -80,7 +80,7 @@ def training(tmp_path_factory):
     study = {"kind": "dynamics", "defaults": {"task": {"name": "digits"}, "training": settings}, "runs": runs}
     path = tmp_path_factory.mktemp("training") / "training.yaml"
     path.write_text(yaml.safe_dump({"studies": {"one": study}}))
-    return path, "results/runs/long/phase1.json"
+    return path, "results/runs/long/s0/phase1.json"
 
 
 def bytes_of(folder, suffixes=DATA):
@@ -137,7 +137,7 @@ def test_a_training_cancelled_and_then_out_of_time_goes_on_to_the_same_bytes(
     cluster, project, training, tmp_path_factory
 ):
     config, target = training
-    metrics = cluster.results / "runs" / "long" / "metrics.jsonl"
+    metrics = cluster.results / "runs" / "long" / "s0" / "metrics.jsonl"
     process = cluster.start(target, config=config)
     wait_until(lambda: lines_of(metrics) > 400, 300)
     ((first, _, _),) = jobs_in(cluster.folder)

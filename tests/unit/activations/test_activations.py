@@ -29,7 +29,7 @@ RUN = {
 @pytest.fixture(scope="module")
 def trajectory(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    identity = runs_of(load_config({"studies": {"s": {"runs": {"run": RUN}}}}))["run"].identity()
+    identity = runs_of(load_config({"studies": {"s": {"runs": {"run": RUN}}}}))["run/s0"].identity()
     train(identity, folder, "run")
     return Trajectory(folder)
 

@@ -14,7 +14,7 @@ def _config(**run):
 
 
 def test_names_and_paths_alone_stand_for_tasks_and_models():
-    run = runs_of(load_config(_config(task=["a.csv", "b.csv"], model="some/checkpoint")))["one"]
+    run = runs_of(load_config(_config(task=["a.csv", "b.csv"], model="some/checkpoint")))["one/s0"]
     assert run.settings.task.prompts == ["a.csv", "b.csv"]
     assert run.settings.model.name == "some/checkpoint"
     assert set(run.identity()) == {"task", "model", "training", "tracking", "seed"}
@@ -46,4 +46,4 @@ def test_runs_that_differ_after_pretraining_share_it():
     config = load_config({"studies": {"judge": {"kind": "judge", "runs": runs}}})
     judges = Judges(SimpleNamespace(config=config, runs=runs_of(config)))
     assert len(judges.backbones) == 2
-    assert judges._of_run["a/s0"] == judges._of_run["a/s1"] == judges._of_run["b"] != judges._of_run["c"]
+    assert judges._of_run["a/s0"] == judges._of_run["a/s1"] == judges._of_run["b/s0"] != judges._of_run["c/s0"]

@@ -37,14 +37,19 @@ def refused(tmp_path, *sweep):
     return str(caught.value)
 
 
+def by_key(runs):
+    """Runs of one seed by their key."""
+    return {name.removesuffix("/s0") if f"{name.removesuffix('0')}1" not in runs else name: runs[name] for name in runs}
+
+
 def names(sweep, kind="dynamics", run=None, **study):
     study = {"kind": kind, "runs": {"r": {**(run or {}), "sweep": sweep}}, **study}
-    return runs_of(load_config({"studies": {"s": study}}))
+    return by_key(runs_of(load_config({"studies": {"s": study}})))
 
 
 def test_a_grid_is_every_combination_and_names_say_which(tmp_path):
     file = write(tmp_path, "grid: {training.learning_rate: [0.001, 0.01], model.hidden: [[16], [64, 32]]}")
-    runs = runs_of(read_config(file))
+    runs = by_key(runs_of(read_config(file)))
     assert list(runs) == [
         "mlp_lr0.001_hidden16",
         "mlp_lr0.001_hidden64-32",
@@ -73,7 +78,7 @@ def test_a_study_sweeps_its_runs_and_a_run_may_have_its_own():
         "sweep": {"grid": {"training.steps": [5, 6]}},
         "runs": {"a": None, "b": {"sweep": {"grid": {"model.hidden": [[4]]}}}},
     }
-    assert list(runs_of(load_config({"studies": {"s": raw}}))) == ["a_steps5", "a_steps6", "b_hidden4"]
+    assert list(by_key(runs_of(load_config({"studies": {"s": raw}})))) == ["a_steps5", "a_steps6", "b_hidden4"]
 
 
 def test_every_kind_can_be_swept_with_seeds_and_levels():
@@ -102,7 +107,7 @@ def test_one_value_more_renames_nothing():
 
 def test_a_sweep_computes_what_the_runs_would_that_are_written_out():
     swept = names({"grid": {"training.steps": [7]}})["r_steps7"]
-    plain = runs_of(load_config({"studies": {"s": {"runs": {"x": {"training": {"steps": 7}}}}}}))["x"]
+    plain = runs_of(load_config({"studies": {"s": {"runs": {"x": {"training": {"steps": 7}}}}}}))["x/s0"]
     assert swept.identity() == plain.identity()
 
 
@@ -185,4 +190,4 @@ def test_nonsense_ends_in_one_sentence(sweep):
 
 def test_the_page_of_the_reference_explains_sweeps():
     config = yaml.safe_load("studies: {s: {sweep: {zip: {model.hidden: [[4]]}}, runs: {r: {}}}}")
-    assert list(runs_of(load_config(config))) == ["r_hidden4"]
+    assert list(by_key(runs_of(load_config(config)))) == ["r_hidden4"]

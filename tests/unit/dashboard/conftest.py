@@ -51,7 +51,9 @@ def _prompts():
 
 
 def _identity(kind, settings):
-    return runs_of(load_config({"studies": {"s": {"kind": kind, "runs": {"run": settings}}}}))["run"].identity()
+    return runs_of(load_config({"studies": {"s": {"kind": kind, "runs": {"run": settings}}}}))[
+        "run" if kind == "circuits" else "run/s0"
+    ].identity()
 
 
 def _make_judges(runs):

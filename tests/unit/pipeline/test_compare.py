@@ -96,9 +96,9 @@ def test_configurations(tmp_path):
             f"analyses: {{geometry: {{components: {steps}}}}}\n"
         )
     found = compare(tmp_path / "a.yaml", tmp_path / "b.yaml")
-    assert ("one", "training.steps", 5, 6) in found.settings
+    assert ("one/s0", "training.steps", 5, 6) in found.settings
     assert ("analyses of s", "geometry.components", 5, 6) in found.settings
-    assert (found.only_a, found.only_b) == ([], ["two"])
+    assert (found.only_a, found.only_b) == ([], ["two/s0"])
     assert compare(tmp_path / "a.yaml", tmp_path / "a.yaml").equal
 
 

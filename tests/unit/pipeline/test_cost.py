@@ -37,7 +37,7 @@ def trained(results, run, steps, hidden, seconds, size, task="mnist"):
     """What a run of `steps` left: settings, a record of `size` bytes, a benchmark."""
     raw = {"task": {"name": task, "n_probe": 64, "n_train": 100}, "training": {"steps": steps, "checkpoint_every": 10}}
     raw["model"] = {"name": "mlp", "hidden": [hidden]}
-    made = runs_of(load_config({"studies": {"one": {"runs": {run: raw}}}}))[run]
+    made = runs_of(load_config({"studies": {"one": {"runs": {run: raw}}}}))[f"{run}/s0"]
     folder = results / "runs" / run
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"run": run, "settings": made.identity()}))

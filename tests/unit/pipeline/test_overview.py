@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_an_unknown_run_is_answered_with_the_nearest(folder):
 
 def wanted(*names):
     runs = {name: {"training": {"steps": 80}} for name in names}
-    return list(runs_of(load_config({"studies": {"s": {"runs": runs}}})).values())
+    return [replace(run, name=run.key) for run in runs_of(load_config({"studies": {"s": {"runs": runs}}})).values()]
 
 
 def test_what_is_done_failed_runs_and_waits(folder):

@@ -97,7 +97,7 @@ def train(folder, **training):
         "model": {"name": "mlp", "hidden": [32, 32]},
         "training": {"steps": 150, "batch_size": 64, **training},
     }
-    train(runs_of(load_config({"studies": {"s": {"runs": {"run": run}}}}))["run"].identity(), folder, "run")
+    train(runs_of(load_config({"studies": {"s": {"runs": {"run": run}}}}))["run/s0"].identity(), folder, "run")
     return json.loads((folder / "phase1.json").read_text())["metadata"]["collapse"]
 
 

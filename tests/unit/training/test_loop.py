@@ -24,7 +24,7 @@ RUN = {
 
 def identity(**changes):
     run = {key: {**value, **changes.get(key, {})} for key, value in RUN.items()}
-    return runs_of(load_config({"studies": {"s": {"runs": {"run": run}}}}))["run"].identity()
+    return runs_of(load_config({"studies": {"s": {"runs": {"run": run}}}}))["run/s0"].identity()
 
 
 def run(folder, **changes):

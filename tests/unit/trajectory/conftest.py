@@ -21,7 +21,7 @@ def identity_of(model="mlp", **training):
         "tracking": {"every": 4},
     }
     config = load_config({"studies": {"study": {"runs": {"run": run}}}})
-    return runs_of(config)["run"].identity()
+    return runs_of(config)["run/s0"].identity()
 
 
 @pytest.fixture(scope="session")

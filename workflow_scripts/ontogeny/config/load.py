@@ -42,8 +42,8 @@ class Run:
     A condition of a connectome study is one run per level and seed, `key-c75/s0`; `level` is its filling factor. A
     condition with recorded data has no levels.
 
-    `name` is its path below `results/runs` (`digits_mlp`, or `digits_mlp/s0` if there are several seeds), `key` its key
-    in the configuration, `kind` the kind of its study. An ensemble's `seed` is None. `swept` describes the sweep that
+    `name` is its path below `results/runs` (`digits_mlp/s0`; that of an ensemble is its key alone), `key` its key in
+    the configuration, `kind` the kind of its study. An ensemble's `seed` is None. `swept` describes the sweep that
     created it, if any.
     """
 
@@ -77,7 +77,7 @@ def runs_of(config: Config) -> dict[str, Run]:
         for key, run in settings.runs.items():
             for level, seed in _parts(settings.kind, run):
                 stem = key if level is None else f"{key}-c{100 * level:g}"
-                name = stem if seed is None or len(run.seeds) == 1 else f"{stem}/s{seed}"
+                name = stem if seed is None else f"{stem}/s{seed}"
                 if name in runs:
                     raise OntogenyError(
                         f"studies.{study}.runs.{key}: the study '{runs[name].study}' also has a run of that name; "

@@ -61,7 +61,7 @@ def pack(
     folder, results = Path(folder), results_folder(folder)
     known = runs_in(results)
     for run in runs:
-        if run not in known:
+        if run not in known and not any(name.startswith(f"{run}/s") for name in known):
             raise unknown("run", run, known, str(results))
     chosen = [path for path in _files(results) if not runs or _belongs(path.relative_to(results), runs)]
     if not chosen:

@@ -61,7 +61,10 @@ def describe_run(name: str, results: str | os.PathLike) -> str:
     if name not in known:
         if not known:
             raise OntogenyError(f"{results} holds no runs yet; make some with snakemake --cores 2")
-        raise unknown("run", name, known, str(results))
+        seeds = [run for run in known if run.startswith(f"{name}/s")]
+        if len(seeds) != 1:
+            raise unknown("run", name, known, str(results))
+        name = seeds[0]
     folder = results / "runs" / name
     lines = [f"run       {name}"]
     if (folder / "config.json").exists():
