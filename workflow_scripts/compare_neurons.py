@@ -11,6 +11,6 @@ with job(snakemake) as (files, output, params):
     settings = NeuronSettings(**params.settings)
     config, moments = read_json(files.config), read_plan(files.plan).moments
     with read_activations(files.activations, config["identity"]) as activations:
-        units, summary = neurons_of_run(activations, moments, config["nonlinearities"], settings)
+        units, summary = neurons_of_run(activations, moments, settings)
     write_csv(output.neurons, units)
     write_csv(output.summary, summary)

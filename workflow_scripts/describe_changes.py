@@ -19,7 +19,6 @@ with job(snakemake) as (files, output, params):
             activations,
             units,
             importance,
-            config["nonlinearities"],
             ChangeSettings(**params.settings),
         )
     write_csv(output.changes, changes)

@@ -126,7 +126,7 @@ def test_geometry_and_neurons_of_a_run_as_tables_and_figures(path):
     with read_activations(path) as file:
         variance, projections = pca_of_run(file, GeometrySettings(components=4))
         choice, by_step, assigned = clusters_of_run(file, GeometrySettings(clusters=[2, 3]))
-        units, summary = neurons_of_run(file, moments, dict.fromkeys(file.layers, "relu"))
+        units, summary = neurons_of_run(file, moments)
         layers = list(file.layers)
     assert list(dict.fromkeys(variance["layer"])) == layers
     assert (variance.groupby("layer")["cumulative"].last() <= 1 + 1e-9).all()
@@ -169,6 +169,6 @@ def test_layers_that_do_not_fit_into_memory_are_read_in_part(path, monkeypatch):
 def test_no_change_is_no_change(path):
     still = Moment(kind="control", step=12, before=12, after=12, phase="early", reason="")
     with read_activations(path) as file:
-        units, summary = neurons_of_run(file, [still], dict.fromkeys(file.layers, "none"))
+        units, summary = neurons_of_run(file, [still])
     assert (units["change"] == 0).all()
     assert (summary["changed"] == 0).all()

@@ -1,5 +1,6 @@
 """Every setting of changes changes the tables of a run."""
 
+import pandas as pd
 import pytest
 from settings_walk import Walk, cases
 from small_runs import MOMENTS, digest, small_activations, small_run
@@ -11,14 +12,10 @@ from ontogeny.neurons.run import neurons_of_run
 
 
 def run(settings):
-    import pandas as pd
-
-    run = small_run()
-    functions = dict.fromkeys(run.layers, "relu")
     nothing = pd.DataFrame(columns=["measure", "control", "moment", "layer", "value"])
     with read_activations(small_activations()) as activations:
-        units, _ = neurons_of_run(activations, MOMENTS[:2], functions)
-        return digest(changes_of_run(run, MOMENTS[:2], activations, units, nothing, functions, settings))
+        units, _ = neurons_of_run(activations, MOMENTS[:2])
+        return digest(changes_of_run(small_run(), MOMENTS[:2], activations, units, nothing, settings))
 
 
 WALKS = [

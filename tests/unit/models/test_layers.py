@@ -9,13 +9,14 @@ from torch import nn
 from ontogeny.errors import OntogenyError
 from ontogeny.models import (
     MODELS,
-    NONLINEARITIES,
     build_model,
     detect_architecture,
     get_handler,
     monitored_layers,
+    trace_layers,
     without_fast_path,
 )
+from ontogeny.models.trace import FUNCTIONS, nonlinear
 
 
 def named(model):
@@ -65,10 +66,10 @@ def test_our_own(name):
 def test_sequential_mlp():
     model = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Dropout(0.1), nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 2))
     handler = fires(model, torch.rand(3, 8))
-    assert [(layer.name, layer.path, layer.kind, layer.nonlinearity) for layer in handler.layers] == [
-        ("Linear_0", "0", "linear", "relu"),
-        ("Linear_1", "3", "linear", "tanh"),
-        ("Linear_2", "5", "linear", None),
+    assert [(layer.name, layer.path, layer.kind) for layer in handler.layers] == [
+        ("Linear_0", "0", "linear"),
+        ("Linear_1", "3", "linear"),
+        ("Linear_2", "5", "linear"),
     ]
     assert handler.skipped == []
     assert handler.get_activation_layers(model) == [model[0], model[3], model[5]]
@@ -95,14 +96,16 @@ def test_bare_attention_has_tuple_outputs():
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_stock_encoder(norm_first):
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=norm_first, activation="gelu")
-    handler = fires(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), torch.rand(2, 5, 8))
-    assert [(layer.name, layer.nonlinearity) for layer in handler.layers] == [
-        ("MultiheadAttention_0", None),
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+    handler = fires(model, torch.rand(2, 5, 8))
+    followed = trace_layers(model, torch.rand(2, 5, 8))
+    assert [(name, each.nonlinearity) for name, each in followed.items()] == [
+        ("MultiheadAttention_0", "none"),
         ("Linear_0", "gelu"),
-        ("Linear_1", None),
-        ("MultiheadAttention_1", None),
+        ("Linear_1", "none"),
+        ("MultiheadAttention_1", "none"),
         ("Linear_2", "gelu"),
-        ("Linear_3", None),
+        ("Linear_3", "none"),
     ]
     assert sum("normalisation" in entry.reason for entry in handler.skipped) == 4
 
@@ -269,7 +272,7 @@ def test_bad_requests():
         monitored_layers(attention, ["transformer.layers"])
 
 
-@pytest.mark.parametrize("name", NONLINEARITIES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_nonlinearities(name):
     module = {
         "relu": nn.ReLU,
@@ -281,13 +284,16 @@ def test_nonlinearities(name):
         "elu": nn.ELU,
     }[name]()
     x = torch.linspace(-3, 3, 20)
-    model = nn.Sequential(nn.Linear(2, 2), module)
-    assert get_handler(model).layers[0].nonlinearity == name
-    assert torch.equal(NONLINEARITIES[name](x), module(x))
+    model = nn.Sequential(nn.Linear(4, 6), module)
+    followed = trace_layers(model, torch.randn(3, 4, generator=torch.Generator().manual_seed(0)))["Linear_0"]
+    assert (followed.nonlinearity, followed.computable, followed.module) == (name, True, "1")
+    torch.testing.assert_close(nonlinear(x, name), module(x.double()))
 
 
 def test_scaled_nonlinearity_is_not_mistaken():
-    assert get_handler(nn.Sequential(nn.Linear(2, 2), nn.LeakyReLU(0.2))).layers[0].nonlinearity is None
+    model = nn.Sequential(nn.Linear(4, 6), nn.LeakyReLU(0.2))
+    followed = trace_layers(model, torch.randn(3, 4, generator=torch.Generator().manual_seed(0)))["Linear_0"]
+    assert (followed.nonlinearity, followed.computable) == ("leaky_relu", False)
 
 
 # --------------------------------------------------------------------------------------- Hugging Face networks

@@ -12,7 +12,7 @@ from ontogeny.neurons.settings import ImportanceSettings, NeuronSettings
 
 def compared(settings):
     with read_activations(small_activations()) as activations:
-        return digest(neurons_of_run(activations, MOMENTS, dict.fromkeys(activations.layers, "relu"), settings))
+        return digest(neurons_of_run(activations, MOMENTS, settings))
 
 
 def important(settings):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 import h5py
 import numpy as np
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 from ontogeny.activations.store import FORMAT
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import write_hdf5
-from ontogeny.models import readout_layer, without_fast_path
+from ontogeny.models import Following, monitored_layers, readout_layer, trace_layers, without_fast_path
+from ontogeny.models.trace import UNKNOWN, undisturbed, value_after
 from ontogeny.progress import Progress
 from ontogeny.tracking.capture import ActivationCapture
 from ontogeny.trajectory.checkpoints import weights_digest
@@ -33,7 +35,9 @@ def extract_activations(
 
     The network of each step is replayed exactly, and run in eval mode without gradients, `chunk` samples at a time;
     every layer's output goes to the file inside the forward pass, so that memory holds one layer of one chunk. What
-    the network's last linear layer reads goes there too, with its weights, if it reads one vector a sample.
+    follows each layer is found by running the network once; where it is not an elementwise function of the output that
+    can be computed again (a normalisation lies between, say), the value after it goes to the file as well. What the
+    network's last linear layer reads goes there too, with its weights, if it reads one vector per sample.
     `dtype` is `float16` or `float32`; values beyond float16 are refused.
 
     Raises OntogenyError for a step or layer that the run does not have, and as `Trajectory.walk` does.
@@ -46,6 +50,7 @@ def extract_activations(
         chosen = {name: chosen[name] for name in layers}
     inputs, labels = trajectory.probe
     steps = sorted(set(steps))
+    followed: dict[str, Following] | None = None
     progress = Progress(len(steps), f"activations of {trajectory.run}")
     with write_hdf5(path) as file:
         file.attrs["format"] = FORMAT
@@ -58,7 +63,11 @@ def extract_activations(
             group = file.create_group(f"step_{step}")
             group.attrs["step"] = step
             group.attrs["digest"] = weights_digest(learner.model)
+            if followed is None:
+                followed = _followed(learner.model, inputs, chosen)
+                file.attrs["nonlinearities"] = json.dumps({name: _name(each) for name, each in followed.items()})
             _write_step(group, learner.model, inputs, chosen, np.dtype(dtype), chunk)
+            _write_units(file.create_group(f"units_{step}"), learner.model, inputs, followed, np.dtype(dtype), chunk)
             _write_readout(file.create_group(f"readout_{step}"), learner.model, inputs, chunk)
             progress.update(done, f"step {step}")
 
@@ -87,6 +96,50 @@ def _write_step(
         for offset in range(0, len(inputs), chunk):
             model(inputs[offset : offset + chunk])
     model.train(was_training)
+
+
+def _followed(model: nn.Module, inputs: Tensor, layers: dict[str, str]) -> dict[str, Following]:
+    return trace_layers(model, inputs[:2], monitored_layers(model, layers))
+
+
+def _write_units(
+    group: h5py.Group, model: nn.Module, inputs: Tensor, followed: dict[str, Following], dtype: np.dtype, chunk: int
+) -> None:
+    """The values after the nonlinearity, of layers whose own output does not give them."""
+    stored = {name: each for name, each in followed.items() if is_stored(each)}
+    offset = 0
+
+    def writer(name: str) -> Callable[[Tensor], None]:
+        def write(value: Tensor) -> None:
+            values = value.float().cpu().numpy()
+            if name not in group:
+                group.create_dataset(name, (len(inputs), *values.shape[1:]), dtype, **_STORAGE)
+            group[name][offset : offset + len(values)] = np.clip(values, *_finite(dtype)).astype(dtype)
+
+        return write
+
+    with ExitStack() as stack:
+        for name, each in stored.items():
+            stack.enter_context(value_after(model, each, writer(name)))
+        stack.enter_context(undisturbed(model))
+        stack.enter_context(without_fast_path())
+        for offset in range(0, len(inputs) if stored else 0, chunk):
+            model(inputs[offset : offset + chunk])
+
+
+def is_stored(following: Following) -> bool:
+    """Whether the value after the nonlinearity is kept, as it cannot be computed from the layer's output."""
+    return following.call is not None and not following.computable and not following.moved
+
+
+def _name(following: Following) -> str:
+    """What follows a layer, `unknown` where the value after it can neither be computed nor kept."""
+    lost = following.call is not None and not following.computable and not is_stored(following)
+    return UNKNOWN if lost else following.nonlinearity
+
+
+def _finite(dtype: np.dtype) -> tuple[float, float]:
+    return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
 
 
 def _write_readout(group: h5py.Group, model: nn.Module, inputs: Tensor, chunk: int) -> None:

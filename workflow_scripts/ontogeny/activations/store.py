@@ -2,8 +2,10 @@
 
 /probe/inputs, /probe/labels        the fixed probe batch
 /step_{step}/{layer}                 samples x features..., gzip
+/units_{step}/{layer}                the values after the nonlinearity, where the output does not give them
 /readout_{step}/features, weight, bias  what the network's last linear layer reads, and its parameters
-attributes of the file               format, run, identity, layers (JSON: name to module path)
+attributes of the file               format, run, identity, layers (JSON: name to module path), nonlinearities (JSON:
+                                     name to what follows the layer: a function, custom, none, or unknown)
 attributes of a step                 step, digest of the weights
 attributes of a dataset              path of the module
 The file ends in a checksum (see `ontogeny.files.append_checksum`).
@@ -25,7 +27,7 @@ import numpy as np
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import open_hdf5
 
-FORMAT = "ontogeny-activations/1"
+FORMAT = "ontogeny-activations/2"
 LARGEST = 1 << 28
 """Bytes of activations in float64 that an analysis holds at once."""
 
@@ -64,6 +66,7 @@ class ActivationFile:
         self.run = str(attributes.get("run"))
         self.identity = str(attributes.get("identity"))
         self.layers: dict[str, str] = json.loads(attributes.get("layers", "{}"))
+        self.nonlinearities: dict[str, str] = json.loads(attributes.get("nonlinearities", "{}"))
         self.steps = sorted(int(name[5:]) for name in self._file if name.startswith("step_"))
         for step in self.steps:
             if self._file[f"step_{step}"].attrs["step"] != step:
@@ -93,6 +96,21 @@ class ActivationFile:
         """
         values = self._dataset(step, layer)
         return (values[()] if rows is None or len(rows) == len(values) else values[rows]).astype(np.float32)
+
+    @_told
+    def units(self, step: int, layer: str, rows: np.ndarray | None = None) -> tuple[np.ndarray, str]:
+        """Values of the units of `layer` at `step`, float32, and the nonlinearity that is yet to be applied to them.
+
+        That is `none` where the values have been through it, and `unknown` where what follows could not be seen: then
+        they are the layer's output, and nothing is known of units that are silent.
+        """
+        self._dataset(step, layer)
+        name, kept = self.nonlinearities.get(layer, "unknown"), f"units_{step}/{layer}"
+        if kept in self._file:
+            values = self._file[kept]
+            whole = rows is None or len(rows) == len(values)
+            return (values[()] if whole else values[rows]).astype(np.float32), "none"
+        return self.array(step, layer, rows), name
 
     def matrix(self, step: int, layer: str, rows: np.ndarray | None = None) -> np.ndarray:
         """`array` as (samples, features), positions flattened into features."""

@@ -19,8 +19,18 @@ from ontogeny.features.attribution import saliency
 from ontogeny.geometry.components import pca
 from ontogeny.geometry.similarity import cka_of_grams, gram, procrustes_of_scores
 from ontogeny.models import get_handler
-from ontogeny.neurons.sites import check_classes, checked_data, find_site, sample_losses, scores_of, site_values
-from ontogeny.neurons.statistics import _by_unit, compare_neurons
+from ontogeny.models.trace import undisturbed
+from ontogeny.neurons.sites import (
+    by_unit,
+    check_classes,
+    checked_data,
+    find_site,
+    sample_losses,
+    scores_of,
+    site_values,
+    working_copy,
+)
+from ontogeny.neurons.statistics import UNKNOWN, compare_neurons, values_by_unit
 from ontogeny.tracking.estimators import stable_rank
 
 AXES = 64
@@ -49,13 +59,17 @@ def network_changes(
     if [(layer.name, layer.path) for layer in layers] != [(x.name, x.path) for x in get_handler(after).layers]:
         raise OntogenyError("the two networks have different layers: compare networks of one architecture")
     found = weight_changes(before, after, {layer.name: layer.path for layer in layers})
+    twins = [working_copy(network) for network in (before, after)]
     for layer in layers:
-        site = find_site(before, layer.name, inputs, after_nonlinearity=False)
-        one, two = (site_values(network, site, inputs).numpy() for network in (before, after))
-        nonlinearity = layer.nonlinearity or "none"
+        site = find_site(twins[0], layer.name, inputs, after_nonlinearity=False)
+        one, two = (site_values(network, site, inputs).numpy() for network in twins)
         found += activation_changes(layer.name, *(values.reshape(len(values), -1) for values in (one, two)))
-        found += unit_changes(layer.name, compare_neurons(one, None, two, nonlinearity), settings.false_discovery_rate)
-        found += selectivity_changes(layer.name, one, two, labels.numpy(), nonlinearity)
+        site = find_site(twins[0], layer.name, inputs)
+        one, two = (by_unit(site_values(network, site, inputs), site).numpy() for network in twins)
+        name = UNKNOWN if site.nonlinearity == UNKNOWN else "none"
+        units = compare_neurons(one, None, two, name, feature_axis=-1)
+        found += unit_changes(layer.name, units, settings.false_discovery_rate)
+        found += selectivity_changes(layer.name, one, two, labels.numpy(), name)
     found += attention_changes(before, after, inputs)
     found += feature_changes(before, after, inputs[: settings.explained], labels[: settings.explained])
     return found + prediction_changes(flipped_predictions(before, after, inputs, labels))
@@ -158,7 +172,7 @@ def selectivity_changes(
 ) -> list[Change]:
     """By how much the share of each unit's variance that the class explains (eta squared) moved, up or down."""
     shares = [
-        _explained(_by_unit(values, nonlinearity, None, layer).mean(axis=1), labels)
+        _explained(values_by_unit(values, nonlinearity, None, layer).mean(axis=1), labels)
         for values in _moments(before, during, after)
     ]
     moved = Change.of_samples("neurons", layer, "selectivity", np.abs(shares[-1] - shares[0]), over="units")
@@ -221,7 +235,8 @@ def flipped_predictions(before: nn.Module, after: nn.Module, inputs: Any, labels
     inputs, labels = checked_data(inputs, labels)
     columns: dict[str, Any] = {"sample": np.arange(len(labels)), "label": labels.numpy()}
     for name, network in (("before", before), ("after", after)):
-        scores = scores_of(network, inputs).double()
+        with undisturbed(network):
+            scores = scores_of(network, inputs).double()
         check_classes(scores, labels)
         own = scores.gather(1, labels[:, None])[:, 0]
         others = scores.scatter(1, labels[:, None], -torch.inf)

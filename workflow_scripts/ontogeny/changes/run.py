@@ -37,13 +37,12 @@ def changes_of_run(
     activations: ActivationFile,
     units: pd.DataFrame,
     importance: pd.DataFrame,
-    nonlinearities: Mapping[str, str],
     settings: ChangeSettings | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What changed from before to after every moment, against matched controls, and the predictions that flipped there.
 
     activations: of the run's probe. units: the run's table of `neurons_of_run`; importance: that of
-    `importance_of_run`. nonlinearities: what follows each layer ("none" if nothing does). The rest is measured on
+    `importance_of_run`. The rest is measured on
     networks replayed in one walk: weights, attention and saliency on the probe, predictions on all held-out samples.
 
     Returns the table of `against_controls`, and one row a moment and flipped sample: moment, kind, step, and the
@@ -65,12 +64,14 @@ def changes_of_run(
         name = place_of(moment).name
         here = weight_changes(before, after, trajectory.layers, at)
         for layer in activations.layers:
-            one, middle, two = (activations.array(step, layer) for step in (moment.before, moment.step, moment.after))
+            one, two = (activations.array(step, layer) for step in (moment.before, moment.after))
             flat = [values.reshape(len(values), -1)[:MOST_SAMPLES] for values in (one, two)]
             here += activation_changes(layer, *flat)
             if (name, layer) in by_unit:
                 here += unit_changes(layer, by_unit[name, layer], settings.false_discovery_rate)
-            here += selectivity_changes(layer, one, two, labels.numpy(), nonlinearities[layer], middle)
+            states = [activations.units(step, layer) for step in (moment.before, moment.step, moment.after)]
+            first, middle, last = (values for values, _ in states)
+            here += selectivity_changes(layer, first, last, labels.numpy(), states[0][1], middle)
             ends = [worth.get((place_of(moment, role).name, layer)) for role in ("before", "after")]
             if all(end is not None for end in ends):
                 here.append(_worth(layer, *ends))

@@ -19,7 +19,7 @@ from ontogeny.neurons.sites import (
     checked_data,
     find_site,
     logits_of,
-    replaced,
+    replaced_at,
     scores_of,
     site_values,
     working_copy,
@@ -215,7 +215,7 @@ def grad_cam(
         raise OntogenyError(f"layer '{layer}' puts out {tuple(shape[1:])} a sample: Grad-CAM needs channels of a plane")
     tap = nn.Identity()
     method = LayerGradCam(lambda x: logits_of(twin(x)), tap)
-    with replaced(twin, site.path, site.side, tap):
+    with replaced_at(twin, site, tap):
         values = _by_chunk(
             lambda x, t: method.attribute(x.clone().requires_grad_(), target=t, relu_attributions=True),
             inputs,

@@ -20,7 +20,7 @@ from ontogeny.neurons.sites import (
     checked_data,
     chosen_units,
     find_site,
-    replaced,
+    replaced_at,
     site_values,
     working_copy,
 )
@@ -203,7 +203,7 @@ def preferred_input(
     spatial = len(shape) == 3 and min(shape[1:]) > 1
     jitter = (min(shape[1:]) // 16 if spatial else 0) if jitter is None else jitter
     history = []
-    with without_fast_path(), replaced(twin, site.path, site.side, tap), torch.enable_grad():
+    with without_fast_path(), replaced_at(twin, site, tap), torch.enable_grad():
         start = float(activation(image))
         for step in range(steps):
             shift = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()

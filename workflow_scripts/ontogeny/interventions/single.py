@@ -15,7 +15,7 @@ from ontogeny.interventions._common import Bench, table
 from ontogeny.interventions.settings import Ablate, NoiseActivations, NoiseWeights, Prune
 from ontogeny.models import monitored_layers
 from ontogeny.neurons.importance import ablation_importance
-from ontogeny.neurons.sites import chosen_units, find_site, replaced, site_values, working_copy
+from ontogeny.neurons.sites import chosen_units, find_site, replaced_at, site_values, working_copy
 
 
 def ablate(bench: Bench, settings: Ablate) -> pd.DataFrame:
@@ -85,7 +85,7 @@ def _with_values(
 def measure_with(bench: Bench, model: nn.Module, site: Any, values: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Loss and correctness of every sample with `values`, (samples, ...), in place of those at the site."""
     place = iter(values.split(bench.settings.chunk))
-    with replaced(model, site.path, site.side, lambda _: next(place)):
+    with replaced_at(model, site, lambda _: next(place)):
         return bench.measure(model)
 
 

@@ -1,6 +1,5 @@
 from .build import MODELS, ModelSpec, build_model, count_parameters
 from .layers import (
-    NONLINEARITIES,
     LayerHandler,
     MonitoredLayer,
     SkippedModule,
@@ -10,13 +9,14 @@ from .layers import (
     readout_layer,
     without_fast_path,
 )
+from .trace import Following, trace_layers
 
 __all__ = [
+    "Following",
     "LayerHandler",
     "MODELS",
     "ModelSpec",
     "MonitoredLayer",
-    "NONLINEARITIES",
     "SkippedModule",
     "build_model",
     "count_parameters",
@@ -24,5 +24,6 @@ __all__ = [
     "get_handler",
     "monitored_layers",
     "readout_layer",
+    "trace_layers",
     "without_fast_path",
 ]

@@ -9,32 +9,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from ontogeny.errors import OntogenyError, nearest, unknown
 
 ARCHITECTURES = ("mlp", "cnn", "transformer", "vit", "rnn")
-
-NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "gelu": F.gelu,
-    "tanh": torch.tanh,
-    "leaky_relu": F.leaky_relu,
-    "sigmoid": torch.sigmoid,
-    "silu": F.silu,
-    "elu": F.elu,
-}
-"""The elementwise functions that `MonitoredLayer.nonlinearity` may name."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +30,13 @@ class MonitoredLayer:
 
     name: for display, the class and a number per class, such as `Linear_0`. path: as in `named_modules`.
     kind: linear, conv, attention, recurrent, block (a composite) or other.
-    nonlinearity: the key in `NONLINEARITIES` of the function applied to this very output next, where the structure
-    of the model shows it; None where nothing is known to follow directly.
+    What follows it is found by running the model: `ontogeny.models.trace_layers`.
     """
 
     name: str
     path: str
     module: nn.Module
     kind: str
-    nonlinearity: str | None = None
 
 
 class SkippedModule(NamedTuple):
@@ -241,13 +226,12 @@ def _walk(model: nn.Module) -> tuple[list[MonitoredLayer], list[SkippedModule]]:
     counts: Counter[str] = Counter()
     seen: dict[int, str] = {}
     inside: dict[str, str] = {}
-    following = _nonlinearities(model)
 
     def monitor(path: str, module: nn.Module, kind: str, parts: str | None = None) -> None:
         label = _class_name(module)
         name = f"{label}_{counts[label]}"
         counts[label] += 1
-        layers.append(MonitoredLayer(name, path, module, kind, following.get(id(module))))
+        layers.append(MonitoredLayer(name, path, module, kind))
         if parts and next(module.children(), None) is not None:
             inside[f"{path}." if path else ""] = parts.format(name=name)
 
@@ -304,13 +288,12 @@ def _directory(model: nn.Module) -> list[MonitoredLayer]:
     monitored, _ = _walk(model)
     counts = Counter(_class_name(layer.module) for layer in monitored)
     known = {id(layer.module) for layer in monitored}
-    following = _nonlinearities(model)
     everything = list(monitored)
     for path, module in model.named_modules():
         if id(module) not in known:
             label = _class_name(module)
             kind = "block" if next(module.children(), None) is not None else "other"
-            everything.append(MonitoredLayer(f"{label}_{counts[label]}", path, module, kind, following.get(id(module))))
+            everything.append(MonitoredLayer(f"{label}_{counts[label]}", path, module, kind))
             counts[label] += 1
     return everything
 
@@ -351,38 +334,3 @@ def _architecture(model: nn.Module, layers: list[MonitoredLayer]) -> str:
         f"no known architecture: {type(model).__name__} is made of {listed}{also}, without a linear, convolutional, "
         "attention or recurrent layer; name the layers to monitor"
     )
-
-
-# --------------------------------------------------------------------------------------------- nonlinearities
-
-
-def _nonlinearities(model: nn.Module) -> dict[int, str]:
-    """id of a module -> name of the elementwise function that its output meets next, where the structure shows it."""
-    following: dict[int, str] = {}
-    for module in model.modules():
-        if isinstance(module, nn.Sequential):
-            members = [m for m in module if not isinstance(m, nn.Identity | nn.Dropout)]
-            for before, after in pairwise(members):
-                name = _nonlinearity_name(after)
-                if name:
-                    following[id(before)] = name
-        elif isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
-            name = _nonlinearity_name(module.activation)
-            if name:
-                following[id(module.linear1)] = name
-    return following
-
-
-def _nonlinearity_name(function: Any) -> str | None:
-    if isinstance(function, nn.GELU):
-        return "gelu" if function.approximate == "none" else None
-    if isinstance(function, nn.LeakyReLU):
-        return "leaky_relu" if function.negative_slope == 0.01 else None
-    if isinstance(function, nn.ELU):
-        return "elu" if function.alpha == 1 else None
-    kinds = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.SiLU: "silu"}
-    if type(function) in kinds:
-        return kinds[type(function)]
-    if isinstance(function, nn.Module):
-        return None
-    return next((name for name, known in NONLINEARITIES.items() if function is known), None)

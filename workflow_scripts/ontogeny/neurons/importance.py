@@ -28,7 +28,7 @@ from ontogeny.neurons.sites import (
     chosen_units,
     find_site,
     logits_of,
-    replaced,
+    replaced_at,
     sample_losses,
     scores_of,
     site_values,
@@ -181,7 +181,7 @@ def gradient_importance(
             kept.append(value.detach().requires_grad_())
             return kept[0]
 
-        with torch.enable_grad(), without_fast_path(), replaced(twin, site.path, site.side, tap):
+        with torch.enable_grad(), without_fast_path(), replaced_at(twin, site, tap):
             scores = logits_of(twin(part))
             check_classes(scores, labels)
             (gradient,) = torch.autograd.grad(sample_losses(scores, here).sum(), kept[0])
@@ -221,7 +221,7 @@ def conductance_importance(
     tap = nn.Identity()
     method = LayerConductance(lambda x: logits_of(twin(x)), tap)
     rows = []
-    with without_fast_path(), torch.enable_grad(), replaced(twin, site.path, site.side, tap):
+    with without_fast_path(), torch.enable_grad(), replaced_at(twin, site, tap):
         for part, here in zip(inputs.split(chunk), labels.split(chunk)):
             values = method.attribute(
                 part,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -18,15 +18,15 @@ from ontogeny.statistics import proportion_interval
 def neurons_of_run(
     activations: ActivationFile,
     moments: Iterable[Moment],
-    nonlinearities: Mapping[str, str],
     settings: NeuronSettings | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare every unit before and after each of `moments`, and sum up the comparison.
 
-    `nonlinearities` names what follows each layer ("none" if nothing does). Returns the units (moment, kind, layer, and
-    the columns of `compare_neurons`) and a summary (moment, kind, layer, before, at, after, units, changed, its share
-    with a Wilson interval, died, revived, and the median magnitude of the effect). A unit counts as changed if its
-    adjusted p-value is at most `settings.false_discovery_rate`.
+    Units are measured after what follows their layer, as the file of activations says; where that is unknown, so is
+        whether a unit is silent. Returns the units (moment, kind, layer, and the columns of `compare_neurons`) and a
+        summary (moment, kind, layer, before, at, after, units, changed, its share with a Wilson interval, died,
+        revived, and the median magnitude of the effect). A unit counts as changed if its adjusted p-value is at most
+        `settings.false_discovery_rate`.
     """
     settings = settings or NeuronSettings()
     moments = list(moments)
@@ -37,8 +37,8 @@ def neurons_of_run(
         name = f"{moment.kind} at {at}"
         for layer in activations.layers:
             rows = activations.fitting(layer)
-            values = (activations.array(step, layer, rows) for step in (before, at, after))
-            table = compare_neurons(*values, nonlinearities[layer], settings.threshold)
+            found = [activations.units(step, layer, rows) for step in (before, at, after)]
+            table = compare_neurons(*(values for values, _ in found), found[0][1], settings.threshold)
             place = {"moment": name, "kind": moment.kind, "layer": layer}
             units.append(table.assign(**place)[[*place, *table.columns]])
             changed = int((table["p_adjusted"] <= settings.false_discovery_rate).sum())
@@ -46,7 +46,7 @@ def neurons_of_run(
             summary.append(
                 {**place, "before": before, "at": at, "after": after, "units": len(table), "changed": changed}
                 | {"share": changed / len(table), "share_low": low, "share_high": high}
-                | {"died": int(table["died"].sum()), "revived": int(table["revived"].sum())}
+                | {name: table[name].sum(min_count=1) for name in ("died", "revived")}
                 | {"median_effect": float(np.nanmedian(np.abs(table["effect_size"])))}
             )
             progress.update(len(summary), f"{name}, {layer}")

@@ -14,13 +14,15 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
-from ontogeny.models import NONLINEARITIES, monitored_layers, without_fast_path
+from ontogeny.models import monitored_layers, without_fast_path
+from ontogeny.models.trace import UNKNOWN, Following, Key, Trace, nonlinear, replaced_call, trace
 
 logger = logging.getLogger("ontogeny")
 
@@ -50,6 +52,8 @@ class Site:
     axis: int
     units: int
     nonlinearity: str
+    order: tuple[int, ...] = ()
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,130 +152,53 @@ def check_classes(scores: Tensor, labels: Tensor) -> None:
 # -------------------------------------------------------------------------------------------------- finding sites
 
 
-@dataclass
-class _Event:
-    module: nn.Module
-    side: str
-    value: Tensor
-
-
-def _first(value: Any) -> Tensor | None:
-    if isinstance(value, Tensor):
-        return value
-    if isinstance(value, tuple | list) and value and isinstance(value[0], Tensor):
-        return value[0]
-    return None
-
-
-@torch.no_grad()
-def _events(model: nn.Module, inputs: Tensor) -> list[_Event]:
-    """What enters and leaves every module of one forward pass, in order."""
-    events: list[_Event] = []
-
-    def note(side: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Any, *output: Any) -> None:
-            value = _first(output[0] if output else args)
-            if value is not None:
-                events.append(_Event(module, side, value))
-
-        return hook
-
-    handles = []
-    try:
-        for module in model.modules():
-            handles.append(module.register_forward_pre_hook(note("input")))
-            handles.append(module.register_forward_hook(note("output")))
-        with without_fast_path():
-            model(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return events
-
-
 def find_site(model: nn.Module, layer: str, inputs: Tensor, after_nonlinearity: bool = True) -> Site:
     """The site of `layer` (a display name such as `Linear_0`, or a module path) in `model`, found by running it.
 
-    With `after_nonlinearity` the value is followed through batch norm, dropout and the nonlinearity, as far as each
-    is a module or is known from the structure; otherwise, or where nothing follows, or where something else reads what
-    lies before (a shortcut), it is the layer's own output.
+    With `after_nonlinearity` the value is followed through normalisation, dropout, pooling and the nonlinearity,
+    however each is called (`ontogeny.models.trace`); otherwise, or where nothing follows, or where something else reads
+    what lies before (a shortcut), it is the layer's own output. Where what follows cannot be seen, it is the layer's
+    own output too, and the nonlinearity is `unknown`.
 
     Raises OntogenyError for a layer that does not exist, does not run, or runs more than once in a forward pass.
     """
     chosen = monitored_layers(model, [layer])[0]
-    events = _events(model, inputs[:2])
-    paths = {id(module): path for path, module in model.named_modules()}
-    calls = [i for i, event in enumerate(events) if event.module is chosen.module and event.side == "output"]
-    if len(calls) != 1:
-        times = "not at all" if not calls else f"{len(calls)} times"
+    found = trace(model, inputs[:2])
+    following = found.following(chosen.path)
+    if following.calls != 1:
+        times = "not at all" if not following.calls else f"{following.calls} times"
         raise OntogenyError(f"layer '{layer}' runs {times} in one forward pass: name one that runs once")
-    start = calls[0]
-    value = events[start].value
-    axis = 1 if chosen.kind == "conv" or value.ndim >= 4 else -1
-    at, name = events[start], "none"
-    if after_nonlinearity:
-        following = events[start + 1 :]
-        once = [e for e in following if sum(o.module is e.module and o.side == e.side for o in events) == 1]
-        found = _followed(value, following) or _recognised(value, chosen.nonlinearity, once)
-        if found and any(e is found[0] for e in once):
-            at, name = found
-        elif found:
-            after = [e for e in once if e.value is found[0].value]
-            if after:
-                at, name = after[0], found[1]
-        if at is not events[start] and _passed_by(model, inputs[:2], chosen.path, (paths[id(at.module)], at.side)):
-            at, name = events[start], "none"
-    return Site(chosen.name, paths[id(at.module)], at.side, axis, at.value.shape[axis], name)
+    own = found.values[found.outputs[chosen.path][0]]
+    axis = 1 if chosen.kind == "conv" or own.ndim >= 4 else -1
+    if not after_nonlinearity or following.call is None:
+        name = following.nonlinearity if following.call is None else "none"
+        return Site(chosen.name, chosen.path, "output", axis, own.shape[axis], name)
+    value = found.values[found.place(following.call)]
+    place, name = following.module, following.nonlinearity
+    order: tuple[int, ...] = ()
+    shape: tuple[int, ...] = ()
+    if following.moved:
+        layout = _layout(value, own, following)
+        if layout is None:
+            return Site(chosen.name, chosen.path, "output", axis, own.shape[axis], UNKNOWN)
+        order, shape = layout
+    elif value.ndim != own.ndim:
+        return Site(chosen.name, chosen.path, "output", axis, own.shape[axis], UNKNOWN)
+    path, side = (f"{following.call[0]}#{following.call[1]}", "call") if place is None else (place, "output")
+    return Site(chosen.name, path, side, axis, own.shape[axis], name, order, shape)
 
 
-def _passed_by(model: nn.Module, inputs: Tensor, layer: str, place: tuple[str, str]) -> bool:
-    """Whether the output of `layer` reaches the scores on a way that does not lead through `place`, such as a shortcut.
-
-    Automatic differentiation decides, with the value at `place` held fixed; where it cannot, the answer is no.
-    """
-    leaves: list[Tensor] = []
-
-    def begin(value: Tensor) -> Tensor:
-        leaves.append(value.detach().clone().requires_grad_())
-        return leaves[0] * 1
-
-    try:
-        with (
-            torch.enable_grad(),
-            without_fast_path(),
-            replaced(model, layer, "output", begin),
-            replaced(model, *place, lambda value: value.detach()),
-        ):
-            scores = logits_of(model(inputs))
-            if not scores.requires_grad:
-                return False
-            return torch.autograd.grad(scores.sum(), leaves[0], allow_unused=True)[0] is not None
-    except (RuntimeError, OntogenyError):
-        return False
-
-
-def _followed(value: Tensor, events: Sequence[_Event]) -> tuple[_Event, str] | None:
-    """The output of the nonlinearity module that receives `value`, past norms and dropout."""
-    for position, event in enumerate(events):
-        if event.side != "input" or event.value is not value:
-            continue
-        passes = isinstance(event.module, (*_NORMS, *_PASSING))
-        if passes or isinstance(event.module, _ACTIVATIONS):
-            output = next(e for e in events[position:] if e.module is event.module and e.side == "output")
-            if not passes:
-                return output, type(event.module).__name__.lower()
-            value = output.value
-    return None
-
-
-def _recognised(value: Tensor, nonlinearity: str | None, events: Sequence[_Event]) -> tuple[_Event, str] | None:
-    """The first place where the named function of `value` shows up, for models that call functions, not modules."""
-    if nonlinearity is None:
+def _layout(value: Tensor, own: Tensor, following: Following) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """The order of axes, or the shape of a sample, in which `value` is the nonlinearity of the layer's output `own`."""
+    if not following.computable:
         return None
-    expected = NONLINEARITIES[nonlinearity](value)
-    for event in events:
-        if event.value.shape == expected.shape and torch.equal(event.value, expected):
-            return event, nonlinearity
+    expected, value = nonlinear(own, following.nonlinearity), value.double().cpu()
+    if len(value) == len(own) and torch.allclose(value.reshape(own.shape), expected, rtol=1e-4, atol=1e-6):
+        return (), tuple(own.shape[1:])
+    for order in permutations(range(value.ndim)):
+        turned = value.permute(order)
+        if turned.shape == own.shape and torch.allclose(turned, expected, rtol=1e-4, atol=1e-6):
+            return tuple(order), ()
     return None
 
 
@@ -280,13 +207,21 @@ def _recognised(value: Tensor, nonlinearity: str | None, events: Sequence[_Event
 
 @contextmanager
 def replaced(model: nn.Module, path: str, side: str, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Inside the block, the value at (path, side) is `function` of what it would have been."""
+    """Inside the block, the value at (path, side) of a `Site` is `function` of what it would have been."""
+    if side == "call":
+        name, number = path.split("#")
+        with replaced_call(model, name, int(number), function):
+            yield
+        return
     module = model.get_submodule(path)
 
     def swap(value: Any) -> Any:
         if isinstance(value, Tensor):
             return function(value)
-        return type(value)((function(value[0]), *value[1:]))
+        if isinstance(value, tuple | list):
+            return type(value)((function(value[0]), *value[1:]))
+        raise OntogenyError(f"'{path}' gives a {type(value).__name__}: only tensors, and tuples that begin with one, "
+                            "can be replaced")  # fmt: skip
 
     if side == "output":
         handle = module.register_forward_hook(lambda _module, _args, output: swap(output))
@@ -298,6 +233,22 @@ def replaced(model: nn.Module, path: str, side: str, function: Callable[[Tensor]
         handle.remove()
 
 
+@contextmanager
+def replaced_at(model: nn.Module, site: Site, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Inside the block, the value at `site`, in the layout of the layer's output, is `function` of what it would be."""
+
+    def moved(value: Tensor) -> Tensor:
+        if site.order:
+            back = [site.order.index(place) for place in range(len(site.order))]
+            return function(value.permute(site.order)).permute(back)
+        if site.shape:
+            return function(value.reshape(len(value), *site.shape)).reshape(value.shape)
+        return function(value)
+
+    with replaced(model, site.path, site.side, moved):
+        yield
+
+
 @torch.no_grad()
 def site_values(model: nn.Module, site: Site, inputs: Tensor, chunk: int = 512) -> Tensor:
     """The value at `site` for all inputs, (samples, ...), `chunk` samples at a time."""
@@ -307,7 +258,7 @@ def site_values(model: nn.Module, site: Site, inputs: Tensor, chunk: int = 512) 
         parts.append(value.detach().clone())
         return value
 
-    with replaced(model, site.path, site.side, keep), without_fast_path():
+    with replaced_at(model, site, keep), without_fast_path():
         for part in inputs.split(chunk):
             model(part)
     if sum(map(len, parts)) != len(inputs):
@@ -358,32 +309,32 @@ def find_consumer(model: nn.Module, site: Site, inputs: Tensor) -> Consumer | No
     It must receive the very tensor of the site (dropout in eval mode may lie between), and with its output held
     fixed the scores must not depend on the site, which automatic differentiation decides.
     """
-    if site.axis != -1:
+    if site.axis != -1 or site.order or site.shape:
         return None
-    events = _events(model, inputs[:2])
-    source = next(e for e in events if e.module is model.get_submodule(site.path) and e.side == site.side)
-    paths = {id(module): path for path, module in model.named_modules()}
-    value, reader = source.value, None
-    for event in events[events.index(source) :]:
-        if event.value is not value:
-            continue
-        if event.side == "input" and type(event.module) is nn.Linear:
-            reader = event.module
-            break
-        if event.side == "input" and isinstance(event.module, _PASSING):
-            value = next(e.value for e in events if e.module is event.module and e.side == "output")
-    if reader is None or sum(e.module is reader and e.side == "output" for e in events) != 1:
+    found = trace(model, inputs[:2])
+    value = _key_of(found, site)
+    event = found.reader(value)
+    path = next((each for key in (event.gave if event else []) for each in found.made_by.get(key, [])), None)
+    if path is None or type(model.get_submodule(path)) is not nn.Linear or len(found.outputs[path]) != 1:
         return None
     with torch.enable_grad(), without_fast_path():
-        leaf = source.value.detach().clone().requires_grad_()
+        leaf = found.values[value].clone().requires_grad_()
         with (
-            replaced(model, site.path, site.side, lambda _: leaf),
-            replaced(model, paths[id(reader)], "output", lambda output: output.detach()),
+            replaced_at(model, site, lambda _: leaf),
+            replaced(model, path, "output", lambda output: output.detach()),
         ):
             scores = logits_of(model(inputs[:2]))
         if scores.requires_grad and torch.autograd.grad(scores.sum(), leaf, allow_unused=True)[0] is not None:
             return None
-    return Consumer(paths[id(reader)], reader.weight.detach())
+    return Consumer(path, model.get_submodule(path).weight.detach())
+
+
+def _key_of(found: Trace, site: Site) -> Key:
+    """The value of the site in a traced forward pass."""
+    if site.side == "output":
+        return found.outputs[site.path][0]
+    name, number = site.path.split("#")
+    return found.place((name, int(number)))
 
 
 @torch.no_grad()
@@ -393,22 +344,22 @@ def find_tail(model: nn.Module, path: str, inputs: Tensor) -> list[nn.Module] | 
     Each must receive the very tensor that the one before it put out, a matrix, and the last one's output must be the
     model's; the chain is also run, to see that it gives the scores.
     """
-    scores: list[Tensor] = []
-    handle = model.register_forward_hook(lambda _module, _args, output: scores.append(logits_of(output)))
-    try:
-        events = _events(model, inputs[:2])
-    finally:
-        handle.remove()
-    start = next(e for e in events if e.module is model.get_submodule(path) and e.side == "output").value
-    value, chain = start, []
-    for position, event in enumerate(events):
-        if event.side != "input" or event.value is not value or next(event.module.children(), None) is not None:
-            continue
-        if value.ndim != 2 or not isinstance(event.module, (nn.Linear, nn.LayerNorm, *_ACTIVATIONS, *_PASSING)):
+    found = trace(model, inputs[:2])
+    modules = dict(model.named_modules())
+    key, chain = found.outputs[path][0], []
+    while key not in found.final:
+        event = found.reader(key)
+        after = [each for each in (event.gave if event else []) if each in found.made_by]
+        if event is None or not after:
             return None
-        chain.append(event.module)
-        value = next(e for e in events[position:] if e.module is event.module and e.side == "output").value
-    if value is not scores[0] or not torch.allclose(_through(chain, start.clone()), scores[0], rtol=1e-5, atol=1e-6):
+        owner = found.made_by[after[0]][0]
+        module = modules[owner]
+        if found.values[key].ndim != 2 or not isinstance(module, (nn.Linear, nn.LayerNorm, *_ACTIVATIONS, *_PASSING)):
+            return None
+        chain.append(module)
+        key = after[0]
+    start, scores = found.values[found.outputs[path][0]], found.values[key]
+    if not torch.allclose(_through(chain, start.clone()), scores, rtol=1e-5, atol=1e-6):
         return None
     return chain
 
@@ -447,7 +398,7 @@ class Rest:
             return lambda value: kept.setdefault(name, value.clone())
 
         with ExitStack() as stack:
-            stack.enter_context(replaced(model, site.path, site.side, keep("values")))
+            stack.enter_context(replaced_at(model, site, keep("values")))
             if self.consumer is not None:
                 stack.enter_context(replaced(model, self.consumer.path, "output", keep("consumed")))
             self.scores = scores_of(model, inputs, chunk=len(inputs))
@@ -502,7 +453,7 @@ class Rest:
                 old = self.values.index_select(-1, here).movedim(-1, 0)
                 delta = (_spread(replacements[part], old) - old).unsqueeze(-1)
                 columns = weight[:, here].T.reshape(len(here), *[1] * (start.ndim - 1), -1)
-                yield part, self._run(self.consumer.path, "output", torch.addcmul(start, delta, columns))
+                yield part, self._run(self.consumer, torch.addcmul(start, delta, columns))
             return
         per = max(1, CHUNK_VALUES // max(self.values.numel(), 1))
         for low in range(0, len(units), per):
@@ -512,7 +463,7 @@ class Rest:
             moved = variants.movedim(axis if axis < 0 else axis + 1, -1)
             for row, unit in enumerate(here.tolist()):
                 moved[row, ..., unit] = _spread(replacements[part][row : row + 1], moved[row : row + 1, ..., unit])[0]
-            yield part, self._run(self.site.path, self.site.side, variants)
+            yield part, self._run(self.site, variants)
 
     @torch.no_grad()
     def _down_the_tail(self, units: Tensor, replacements: Tensor) -> Tensor:
@@ -529,26 +480,30 @@ class Rest:
 
     def with_values(self, values: Tensor) -> Tensor:
         """Scores (samples, classes) with the whole value at the site replaced by `values`."""
-        return self._run(self.site.path, self.site.side, values.unsqueeze(0))[0]
+        return self._run(self.site, values.unsqueeze(0))[0]
 
-    def _one(self, path: str, side: str, value: Tensor) -> Tensor:
-        with replaced(self.model, path, side, lambda _: value):
+    def _one(self, place: Site | Consumer, value: Tensor) -> Tensor:
+        if isinstance(place, Site):
+            there = replaced_at(self.model, place, lambda _: value)
+        else:
+            there = replaced(self.model, place.path, "output", lambda _: value)
+        with there:
             return logits_of(self.model(self.inputs))
 
     @torch.no_grad()
-    def _run(self, path: str, side: str, variants: Tensor) -> Tensor:
+    def _run(self, place: Site | Consumer, variants: Tensor) -> Tensor:
         with without_fast_path():
             if self._batched and len(variants) > 1:
                 try:
                     with warnings.catch_warnings():
                         warnings.filterwarnings("ignore", message="There is a performance drop")
-                        return torch.func.vmap(lambda value: self._one(path, side, value))(variants)
+                        return torch.func.vmap(lambda value: self._one(place, value))(variants)
                 except OntogenyError:
                     raise
                 except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
                     logger.info("one variant at a time, as the model does not run batched: %s", error)
                     self._batched = False
-            return torch.stack([self._one(path, side, value) for value in variants])
+            return torch.stack([self._one(place, value) for value in variants])
 
 
 def _spread(replacements: Tensor, like: Tensor) -> Tensor:
@@ -570,6 +525,7 @@ __all__ = [
     "find_site",
     "logits_of",
     "replaced",
+    "replaced_at",
     "sample_losses",
     "scores_of",
     "site_values",

@@ -18,6 +18,9 @@ from ontogeny.neurons.settings import NeuronSettings
 from ontogeny.nonlinearities import apply_nonlinearity
 from ontogeny.statistics import adjust, proportion_interval, student_interval
 
+UNKNOWN = "unknown"
+"""What is said to follow a layer where that could not be seen."""
+
 
 def neuron_statistics(
     activations: Any,
@@ -37,14 +40,14 @@ def neuron_statistics(
     `feature_axis` is the axis of units (default: 1 for four and more axes, the last otherwise). Raises OntogenyError
     for fewer than two samples, numbers that are not finite, a negative threshold, or an unknown nonlinearity.
     """
-    values = _by_unit(activations, nonlinearity, feature_axis, "activations")
+    values = values_by_unit(activations, nonlinearity, feature_axis, "activations")
     _check(threshold, confidence)
     samples = len(values)
     idle = np.abs(values) <= threshold
     mean, mean_low, mean_high = student_interval(values.mean(axis=1), confidence)
     sparsity, low, high = student_interval(idle.mean(axis=1), confidence)
     active = samples - idle.all(axis=1).sum(axis=0)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "unit": np.arange(values.shape[2]),
             "mean": mean,
@@ -58,6 +61,7 @@ def neuron_statistics(
             "active_high": proportion_interval(active, samples, 2 * confidence - 1, "exact")[1],
         }
     )
+    return _unsaid(table) if nonlinearity == UNKNOWN else table
 
 
 def compare_neurons(
@@ -94,7 +98,7 @@ def compare_neurons(
         raise OntogenyError("a comparison needs the activations before and after")
     moments = {"before": before, "at": at, "after": after}
     values = {
-        name: _by_unit(moment, nonlinearity, feature_axis, name)
+        name: values_by_unit(moment, nonlinearity, feature_axis, name)
         for name, moment in moments.items()
         if moment is not None
     }
@@ -127,12 +131,18 @@ def compare_neurons(
     dead = {name: moment.all(axis=(0, 1)) for name, moment in idle.items()}
     columns |= {"dead_before": dead["before"], "dead_after": dead["after"]}
     columns |= {"died": dead["after"] & ~dead["before"], "revived": dead["before"] & ~dead["after"]}
-    return pd.DataFrame(columns)
+    return _unsaid(pd.DataFrame(columns)) if nonlinearity == UNKNOWN else pd.DataFrame(columns)
 
 
-def _by_unit(activations: Any, nonlinearity: str, feature_axis: int | None, name: str) -> np.ndarray:
+def _unsaid(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with NaN in all that says when a unit is silent."""
+    silent = [name for name in table if name.startswith(("sparsity", "dead", "active_high", "died", "revived"))]
+    return table.assign(**dict.fromkeys(silent, np.nan))
+
+
+def values_by_unit(activations: Any, nonlinearity: str, feature_axis: int | None, name: str) -> np.ndarray:
     """Outputs as (samples, positions, units), float64."""
-    values = apply_nonlinearity(activations, nonlinearity)
+    values = apply_nonlinearity(activations, "none" if nonlinearity == UNKNOWN else nonlinearity)
     if values.ndim < 2 or 0 in values.shape:
         raise OntogenyError(f"{name}: the shape {values.shape} is not (samples, ..., units)")
     if len(values) < 2:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.neurons.settings import ImportanceSettings, NeuronSettings
+from ontogeny.neurons.statistics import UNKNOWN
 from ontogeny.statistics import proportion_interval
 
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -39,8 +40,9 @@ def unit_health(
     - active: share of samples with magnitude above `threshold`, with active_low and active_high (Clopper and Pearson
       1934: for a unit silent in n samples the upper end says how sure that is).
     - dead: never active. constant: the same output for every sample.
-    - saturated_at_bound: share of samples within `margin` times the range of a bound of the nonlinearity, with _low
-      and _high likewise; saturated: that share is at least `saturated_share`. Unbounded functions do not saturate.
+    - saturated_at_bound: share of samples within `margin` times the range of a bound of the nonlinearity, with _low and
+      _high likewise; saturated: that share is at least `saturated_share`. Unbounded functions do not saturate. Where
+      the nonlinearity is `unknown`, all of these are NaN.
     - duplicate_of: the first earlier unit whose correlation over samples is at least `correlation` in magnitude, -1
       where there is none; duplicate_correlation, that correlation (NaN); duplicated: there is one. Dead and constant
       units have no correlation and duplicate nothing.
@@ -52,7 +54,7 @@ def unit_health(
         raise OntogenyError(f"activations of shape {values.shape}: (samples, units) with three or more samples wanted")
     if not np.isfinite(values).all():
         raise OntogenyError("the activations hold NaN or infinite values")
-    known = {*BOUNDS, "gelu", "leakyrelu", "leaky_relu", "silu", "elu", "selu", "none"}
+    known = {*BOUNDS, "gelu", "leaky_relu", "silu", "elu", "selu", "none", "custom", UNKNOWN}
     if nonlinearity not in known:
         raise unknown("nonlinearity", nonlinearity, known)
     samples = len(values)
@@ -64,7 +66,7 @@ def unit_health(
     source, strength = _duplicates(values, constant, correlation)
     active_low, active_high = proportion_interval(active, samples, confidence, "exact")
     bound_low, bound_high = proportion_interval(at_bound, samples, confidence, "exact")
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "unit": np.arange(values.shape[1]),
             "active": active / samples,
@@ -81,6 +83,11 @@ def unit_health(
             "duplicated": source >= 0,
         }
     )
+    if nonlinearity == UNKNOWN:
+        unsaid = ["active", "active_low", "active_high", "dead", "saturated_at_bound", "saturated_low",
+                  "saturated_high", "saturated"]  # fmt: skip
+        return table.assign(**dict.fromkeys(unsaid, np.nan))
+    return table
 
 
 def _duplicates(values: np.ndarray, constant: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -368,37 +367,15 @@ def run_probe(
     model: nn.Module, layers: Mapping[str, nn.Module], capture: ActivationCapture, probe: Any
 ) -> dict[str, Any]:
     """Run `probe` through `model` undisturbed (`undisturbed`); what `capture` keeps of `layers`, by name."""
-    from ontogeny.models import without_fast_path
+    from ontogeny.models.trace import call, undisturbed, without_fast_path
 
     capture.register_hooks(model, layers)
     try:
         with undisturbed(model), without_fast_path():
-            if isinstance(probe, Mapping):
-                model(**probe)
-            else:
-                model(*(probe if isinstance(probe, tuple) else (probe,)))
+            call(model, probe)
         return capture.get_all_activations()
     finally:
         capture.remove_hooks()
-
-
-@contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """A block in which `model` is in evaluation mode without gradients, and after which nothing of it has changed.
-
-    The training flag of each module is set and put back directly, so that a `train()` of the user's with other
-    effects is not called. The random number generators of the CPU and of the model's devices are put back.
-    """
-    flags = {module: module.training for module in model.modules()}
-    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers()) if tensor.device.type == "cuda"}
-    try:
-        for module in flags:
-            module.training = False
-        with torch.random.fork_rng(devices=sorted(device.index or 0 for device in devices)), torch.no_grad():
-            yield
-    finally:
-        for module, training in flags.items():
-            module.training = training
 
 
 def measure_probe(

@@ -21,7 +21,14 @@ from torch.nn import functional
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, json_text, plain, write_json
 from ontogeny.identity import identity_hash
-from ontogeny.models import MonitoredLayer, count_parameters, monitored_layers, readout_layer, without_fast_path
+from ontogeny.models import (
+    MonitoredLayer,
+    count_parameters,
+    monitored_layers,
+    readout_layer,
+    trace_layers,
+    without_fast_path,
+)
 from ontogeny.phase1.document import document
 from ontogeny.progress import Progress
 from ontogeny.provenance import revision, versions
@@ -73,7 +80,7 @@ def train(
             "threads": threads,
             "last_step": last,
             "layers": {layer.name: layer.path for layer in layers},
-            "nonlinearities": {layer.name: layer.nonlinearity or "none" for layer in layers},
+            "nonlinearities": _nonlinearities(setup, layers),
             "parameters": count_parameters(learner.model),
             "data": setup.record,
             "versions": versions(),
@@ -82,6 +89,12 @@ def train(
         if setup.patience is not None:
             config["validation_loss"] = attempt.validation_loss
         attempt.finish(config, _collapse(attempt.rows, readout.name if readout else None, setup))
+
+
+def _nonlinearities(setup: Setup, layers: list[MonitoredLayer]) -> dict[str, str]:
+    """What follows each layer, by display name, as a run of the network on two samples of the probe shows it."""
+    followed = trace_layers(setup.learner.model, setup.probe[0][:2], layers)
+    return {name: each.nonlinearity for name, each in followed.items()}
 
 
 def _run(
