@@ -46,8 +46,13 @@ def reported(path, caption, label="", **settings):
     """An output that the report lists by `label`, in its study unless `settings` say otherwise."""
     labels = {"run": "{run}" if "{run}" in path else "all", "figure": label}
     part = re.match(r"results/(animations|pages)/", path)
-    given = {"category": "{study}", "subcategory": part[1] if part else None, "labels": labels, **settings}
+    given = {"category": titled, "subcategory": part[1] if part else None, "labels": labels, **settings}
     return report(path, caption=f"captions/{caption}.rst", **given)
+
+
+def titled(wildcards):
+    """The title of the study of `wildcards`, under which the report lists an output."""
+    return plan.title_of(wildcards.study)
 
 
 def figure_folder(path, caption, label, run="{run}", subcategory="{run}"):

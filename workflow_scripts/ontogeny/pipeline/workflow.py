@@ -162,8 +162,8 @@ class Workflow:
         return {name: self.label(self.runs[name]) for name in names}
 
     def title_of(self, study: str) -> str:
-        """How figures name a study."""
-        return self.config.studies[study].title or study
+        """How figures and the report name a study, or a group of imports."""
+        return (self.config.studies.get(study) or self.config.phase1_imports[study]).title or study
 
     def is_looked_at(self, run: Run) -> bool:
         """Whether the captured moments of `run` are looked at."""
