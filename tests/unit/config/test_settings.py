@@ -71,14 +71,17 @@ WALKS = [
         lambda settings: planned(said(settings)),
         {
             "studies": {"a": {"runs": {"r": {}}}}, "phase1_imports": {"p": {"records": ["x.json"]}},
-            "analyses": {"analyses": {"jumps": {"detector": "pelt"}}, "studies": {"a": {"runs": {"r": {}}}}}, "cache": "elsewhere",
-            "container": "image.sif", "compare": ["a.yaml", "b.yaml"],
+            "analyses": {"analyses": {"jumps": {"detector": "pelt"}}, "studies": {"a": {"runs": {"r": {}}}}},
+            "cache": "elsewhere", "container": "image.sif", "compare": ["a.yaml", "b.yaml"],
         },
     ),
     Walk(
         DynamicsStudy,
         study("dynamics"),
-        {**SHARED, "defaults": {"training": {"steps": 7}}, "analyses": {"jumps": {"metrics": ["loss"]}}, "sweep": SWEEP},
+        {
+            **SHARED, "defaults": {"training": {"steps": 7}}, "analyses": {"jumps": {"metrics": ["loss"]}},
+            "sweep": SWEEP,
+        },
         KIND,
         {"runs": {"r": {}}},
     ),
@@ -110,8 +113,9 @@ WALKS = [
         RunSettings,
         run_of("dynamics"),
         {
-            "task": {"name": "mnist"}, "model": {"name": "cnn_shallow"}, "training": {"steps": 7}, "tracking": {"every": 2},
-            "seeds": [0, 1], "label": "A label", "sweep": {"grid": GRID}, "capture_steps": [5],
+            "task": {"name": "mnist"}, "model": {"name": "cnn_shallow"}, "training": {"steps": 7},
+            "tracking": {"every": 2}, "seeds": [0, 1], "label": "A label", "sweep": {"grid": GRID},
+            "capture_steps": [5],
         },
     ),
     Walk(

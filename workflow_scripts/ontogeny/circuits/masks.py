@@ -12,7 +12,7 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ontogeny.circuits.settings import CANDIDATES
+from ontogeny.circuits.settings import CANDIDATES, DEFAULTS
 from ontogeny.errors import OntogenyError, unknown
 
 _CODE_BITS = 64
@@ -281,7 +281,9 @@ def whole(circuits: Circuits, what: str) -> CircuitSet:
     raise OntogenyError(f"{what} cannot be told from a sample, {circuits!r}: give a CircuitSet, which holds them all")
 
 
-def max_active_neurons(n_hidden: int, candidates: str = "all", min_sparsity: float = 0.0) -> int:
+def max_active_neurons(
+    n_hidden: int, candidates: str = DEFAULTS.candidates, min_sparsity: float = DEFAULTS.min_sparsity
+) -> int:
     """The most hidden neurons a candidate may use.
 
     `candidates` "published" leaves out the circuits that use all of them, as the published enumeration does by an
@@ -304,7 +306,9 @@ def _surjections(a: int, b: int) -> int:
     return sum((-1) ** i * comb(a, i) * (2 ** (a - i) - 1) ** b for i in range(a + 1))
 
 
-def count_candidates(sizes: Sequence[int], candidates: str = "all", min_sparsity: float = 0.0) -> int:
+def count_candidates(
+    sizes: Sequence[int], candidates: str = DEFAULTS.candidates, min_sparsity: float = DEFAULTS.min_sparsity
+) -> int:
     """The number of circuits that an enumeration has to decide on, exactly.
 
     The sum over active sets of prod C(n_l, a_l) f(a_(l-1), a_l), f(a, b) = sum_i (-1)^i C(a, i) (2^(a-i) - 1)^b;

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ontogeny.circuits.masks import CircuitSet, Layout
-from ontogeny.circuits.settings import CANDIDATES
+from ontogeny.circuits.settings import CANDIDATES, DEFAULTS
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import most_unpacked, read_errors, read_text
 
@@ -119,7 +119,7 @@ def circuits_of(output: dict[str, Any], sizes: Sequence[int] | None = None) -> C
     return circuits
 
 
-def check_record(history: Iterable[dict[str, Any]], candidates: str = "all") -> list[str]:
+def check_record(history: Iterable[dict[str, Any]], candidates: str = DEFAULTS.candidates) -> list[str]:
     """Re-derive from the masks of a record all that follows from them, and list what disagrees (nothing, if sound).
 
     Compared are counts, the sparsity triple, its mean, validity and membership in `candidates`, the order, doubles,

@@ -122,12 +122,12 @@ def _text_sink(path: str | os.PathLike, compress: bool) -> Iterator[io.TextIOBas
 
 
 def write_record(
-    path: str | os.PathLike, epochs: Iterable[EpochCircuits | dict[str, Any]], compress: bool = False
+    path: str | os.PathLike, epochs: Iterable[EpochCircuits | dict[str, Any]], compress: bool | None = None
 ) -> Path:
     """Write a record in the published layout, byte for byte as its authors' `json.dump(..., indent=2)` lays it out.
 
     `epochs` (from `records_from_weights`, or entries of a history) are written as they come, so memory holds one at a
-    time. compress: gzip; also when the name ends in .gz, which is added if it is missing. Returns the path.
+    time. compress: gzip, and add .gz to the name; None: if the name ends in .gz. Returns the path.
     """
     path = Path(path)
     if compress and path.suffix != ".gz":

@@ -251,7 +251,7 @@ def _measured(entry: Detector, text: str, length: int, repeats: int, seed: int, 
 
 
 def make_stored_table(
-    path: str | os.PathLike, repeats: Mapping[str, int], lengths: Sequence[int] = (200, 400, 1000), seed: int = 20
+    path: str | os.PathLike, repeats: Mapping[str, int], lengths: Sequence[int] = (200, 400, 1000), *, seed: int
 ) -> None:
     """Measure every registered detector with its default settings and write the table that ships with the package.
 

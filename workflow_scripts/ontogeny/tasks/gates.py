@@ -19,6 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.tasks.settings import GateTaskSettings
+
+DEFAULTS = GateTaskSettings()
 
 MAX_INPUTS = 16
 
@@ -171,11 +174,11 @@ def sample_gates(
     specs: str | Gate | Sequence[str | Sequence[int] | Gate],
     seed: int,
     *,
-    n_samples_train: int = 1000,
-    n_samples_val: int = 50,
-    n_repeats: int = 10,
-    noise_std: float = 0.0,
-    noise_copies: int = 1,
+    n_samples_train: int = DEFAULTS.n_samples_train,
+    n_samples_val: int = DEFAULTS.n_samples_val,
+    n_repeats: int = DEFAULTS.n_repeats,
+    noise_std: float = DEFAULTS.noise_std,
+    noise_copies: int = DEFAULTS.noise_copies,
     weights: str | Sequence[float] | None = None,
 ) -> GateData:
     """Draw the data of one seed; the same arguments give the same arrays, whatever else has been drawn.

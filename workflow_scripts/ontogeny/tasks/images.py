@@ -20,6 +20,9 @@ import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import atomic
+from ontogeny.tasks.settings import TaskSettings
+
+DEFAULTS = TaskSettings()
 
 Arrays = tuple[np.ndarray, np.ndarray]
 Fetcher = Callable[..., Arrays]
@@ -99,7 +102,7 @@ IMAGE_SETS: dict[str, ImageSet] = {
 
 
 def load_images(
-    name: str = "digits",
+    name: str = DEFAULTS.name,
     path: str | os.PathLike | None = None,
     cache_dir: str | os.PathLike | None = None,
     *,
@@ -360,7 +363,7 @@ def split_images(
     n_validation: int,
     n_probe: int,
     seed: int,
-    standardise: bool = True,
+    standardise: bool = DEFAULTS.standardise,
 ) -> ImageSplits:
     """Draw disjoint splits, each with the classes in their proportions, fixed by `seed`.
 

@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.tracking.settings import TrackingSettings
+
+DEFAULTS = TrackingSettings()
 
 Metric = Callable[[np.ndarray], float]
 
@@ -157,7 +160,7 @@ def _move_to_end(activation: Any, axis: int) -> Any:
     return np.moveaxis(activation, axis, -1)
 
 
-def singular_values(activations: Any, centre: bool = False, method: str = "gram") -> np.ndarray:
+def singular_values(activations: Any, centre: bool = DEFAULTS.centre, method: str = "gram") -> np.ndarray:
     """The singular values of a matrix (rows by features), float64, descending, in units of the activations.
 
     `centre` subtracts each column's mean first. `method` "gram" takes the roots of the eigenvalues of the
@@ -213,7 +216,7 @@ def _as_float64(values: Any) -> tuple[Any, bool]:
 
 
 def measure(
-    activations: Any, metrics: Iterable[str] | None = None, centre: bool = False, method: str = "gram"
+    activations: Any, metrics: Iterable[str] | None = None, centre: bool = DEFAULTS.centre, method: str = "gram"
 ) -> dict[str, float]:
     """Dimensionality metrics of a matrix of activations, rows by features; all without unit.
 

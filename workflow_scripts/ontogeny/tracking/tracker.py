@@ -14,6 +14,7 @@ from torch import nn
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.tracking.capture import ActivationCapture, module_path, resolve_layers
 from ontogeny.tracking.estimators import (
+    DEFAULTS,
     LAYOUTS,
     choose_metrics,
     measure_singular_values,
@@ -73,7 +74,7 @@ class HighFrequencyTracker:
         jump_window_size: int = 50,
         *,
         metrics: Iterable[str] | None = None,
-        centre: bool = False,
+        centre: bool = DEFAULTS.centre,
         layout: str = "auto",
         feature_axis: int | None = None,
         max_rows: int | None = None,
@@ -384,7 +385,7 @@ def measure_probe(
     layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None = None,
     *,
     metrics: Iterable[str] | None = None,
-    centre: bool = False,
+    centre: bool = DEFAULTS.centre,
     layout: str = "auto",
     feature_axis: int | None = None,
 ) -> dict[str, dict[str, float]]:

@@ -32,7 +32,10 @@ import numpy as np
 from ontogeny.connectome.search.records import CLUSTER_WEIGHT, R2_WEIGHT, Record, metric_value, reward, success
 from ontogeny.connectome.search.rules import UCB_C, Rules
 from ontogeny.connectome.search.space import Setting, two_digits
+from ontogeny.connectome.settings import SearchSettings
 from ontogeny.errors import OntogenyError, unknown
+
+DEFAULTS = SearchSettings()
 
 
 class UCBScore(NamedTuple):
@@ -130,7 +133,7 @@ class Proposal:
 Policy = Callable[[Sequence[Record], Rules, np.random.Generator], Proposal]
 
 
-def propose(history: Sequence[Record], rules: Rules, seed: int, policy: str | Policy = "ucb") -> Proposal:
+def propose(history: Sequence[Record], rules: Rules, seed: int, policy: str | Policy = DEFAULTS.policy) -> Proposal:
     """The settings of the iteration that follows `history`.
 
     A pure function: the same records, rules, seed and policy give the same proposal. Its random numbers come from
@@ -170,7 +173,7 @@ def propose(history: Sequence[Record], rules: Rules, seed: int, policy: str | Po
     return replace(proposal, seed=int(seed) + offset)
 
 
-def valid_prefix(records: Sequence[Record], rules: Rules, seed: int, policy: str | Policy = "ucb") -> int:
+def valid_prefix(records: Sequence[Record], rules: Rules, seed: int, policy: str | Policy = DEFAULTS.policy) -> int:
     """How many of a block's records, from the first on, are what `policy` would propose under `rules`.
 
     After a change of `ucb_c`, of a policy or of rules, iterations up to this number stay valid.
