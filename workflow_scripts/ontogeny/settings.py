@@ -134,9 +134,11 @@ class StudySettings(Settings):
 
     SHORT: ClassVar[dict[str, str]] = {"task": "name", "model": "name"}
 
-    title: str | None = Field(None, description="Title in figures and report; default: the study's key.")
-    defaults: dict[str, Any] = Field({}, description="Settings shared by every run of this study.")
-    analyses: dict[str, Any] = Field({}, description="Analysis settings of this study; they override the top level.")
+    title: str | None = Field(default=None, description="Title in figures and report; default: the study's key.")
+    defaults: dict[str, Any] = Field(default={}, description="Settings shared by every run of this study.")
+    analyses: dict[str, Any] = Field(
+        default={}, description="Analysis settings of this study; they override the top level."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -193,9 +195,11 @@ class Sweep(Settings):
     If several of `grid`, `zip` and `list` are given, all their choices are combined.
     """
 
-    grid: Values = Field({}, description="Lists of values by setting; every combination is a run.")
-    zip: Values = Field({}, description="Lists of values by setting, all of the same length; one run per position.")
-    list: Points = Field([], description="Explicit choices, each a mapping from settings to values.")
+    grid: Values = Field(default={}, description="Lists of values by setting; every combination is a run.")
+    zip: Values = Field(
+        default={}, description="Lists of values by setting, all of the same length; one run per position."
+    )
+    list: Points = Field(default=[], description="Explicit choices, each a mapping from settings to values.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Sweep:

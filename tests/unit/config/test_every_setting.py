@@ -108,6 +108,7 @@ OTHERS = {
     "jumps/events.py detector": "a label of what was run; empty where nothing was",
     "jumps/detectors.py window": "a detector's own, in points; the setting is that of captures, in steps",
     "jumps/detectors.py threshold": "a detector's own; the setting overrides it for all",
+    "models/trace.py depth": "how deep an output is nested, not how deep a network is",
     "geometry/maps.py components": "axes that a map starts from; the setting counts those that are kept",
 }
 """Parameters that share a setting's name and mean something else."""

@@ -13,9 +13,9 @@ class ChangeSettings(Settings):
     """What changed from before to after each captured moment, against the quiet moments."""
 
     explained: Annotated[int, Field(ge=2)] = Field(
-        64, description="Probe images whose saliency maps are compared, spread over the classes."
+        default=64, description="Probe images whose saliency maps are compared, spread over the classes."
     )
     false_discovery_rate: float = Field(
-        0.05, gt=0, lt=1, description="Share of the units called changed that may be false."
+        default=0.05, gt=0, lt=1, description="Share of the units called changed that may be false."
     )
-    seed: int = Field(0, ge=0, description="Seed of bootstraps and random exchanges.")
+    seed: int = Field(default=0, ge=0, description="Seed of bootstraps and random exchanges.")

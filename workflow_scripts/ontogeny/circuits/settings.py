@@ -17,25 +17,25 @@ class CircuitSettings(Settings):
     """Enumeration of all circuits of the networks of an ensemble, and what is made of them."""
 
     candidates: Candidates = Field(
-        "all", description="Every subnetwork, or without those that use all hidden neurons, as published."
+        default="all", description="Every subnetwork, or without those that use all hidden neurons, as published."
     )
     accuracy_threshold: float = Field(
-        0.99, ge=0, lt=1, description="Share of validation rows above which a circuit is perfect."
+        default=0.99, ge=0, lt=1, description="Share of validation rows above which a circuit is perfect."
     )
     min_sparsity: float = Field(
-        0.0, ge=0, lt=1, description="Node sparsity above which a circuit counts; 0 counts every circuit."
+        default=0.0, ge=0, lt=1, description="Node sparsity above which a circuit counts; 0 counts every circuit."
     )
     convergence_frequency: Positive = Field(
-        1, description="Epochs between enumerations: n counts after epochs n, 2n, 3n, ..., and after the last."
+        default=1, description="Epochs between enumerations: n counts after epochs n, 2n, 3n, ..., and after the last."
     )
     window: int = Field(
-        3, ge=0, description="Epochs between a jump and the appearance of a circuit that count as together."
+        default=3, ge=0, description="Epochs between a jump and the appearance of a circuit that count as together."
     )
     records: Networks = Field(
-        "representative", description="Networks whose circuits are written out in the published record format."
+        default="representative", description="Networks whose circuits are written out in the published record format."
     )
-    compress: bool = Field(True, description="Write the records gzipped.")
-    frames: Positive = Field(42, description="Frames of an animation.")
+    compress: bool = Field(default=True, description="Write the records gzipped.")
+    frames: Positive = Field(default=42, description="Frames of an animation.")
 
 
 DEFAULTS = CircuitSettings()

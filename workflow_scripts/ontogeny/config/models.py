@@ -48,10 +48,10 @@ class RunSettings(Settings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
-    seeds: Seeds = Field([0])
+    seeds: Seeds = Field(default=[0])
     label: Label = None
     sweep: RunSweep = None
-    capture_steps: CaptureSteps = Field([])
+    capture_steps: CaptureSteps = Field(default=[])
 
     @field_validator("task", "model", mode="before")
     @classmethod
@@ -72,7 +72,7 @@ class CircuitRunSettings(Settings):
     task: GateTaskSettings = Field(default_factory=GateTaskSettings)
     model: GateModelSettings = Field(default_factory=GateModelSettings)
     training: GateTrainingSettings = Field(default_factory=GateTrainingSettings)
-    seeds: Seeds = Field(list(range(100)))
+    seeds: Seeds = Field(default=list(range(100)))
     label: Label = None
     sweep: RunSweep = None
 
@@ -94,10 +94,10 @@ class JudgeRunSettings(Settings):
     model: JudgeModelSettings = Field(default_factory=JudgeModelSettings)
     training: JudgeTrainingSettings = Field(default_factory=JudgeTrainingSettings)
     tracking: JudgeTrackingSettings = Field(default_factory=JudgeTrackingSettings)
-    seeds: Seeds = Field([0])
+    seeds: Seeds = Field(default=[0])
     label: Label = None
     sweep: RunSweep = None
-    capture_steps: CaptureSteps = Field([])
+    capture_steps: CaptureSteps = Field(default=[])
 
     @field_validator("task", "model", mode="before")
     @classmethod
@@ -118,7 +118,7 @@ class Analyses(Settings):
     """Everything that reads a trajectory. Changing a key here never retrains anything."""
 
     seeds: Literal["all", "first", "none"] = Field(
-        "first",
+        default="first",
         description="Seeds of a run whose captured moments are analysed: activations, geometry, neurons, features, "
         "interventions. Jumps are detected in all seeds.",
     )
@@ -191,11 +191,13 @@ class ImportSettings(Settings):
     """Phase 1 records of training elsewhere. A bare path, or a list of paths, is short for `{records: ...}`."""
 
     records: list[str] = Field(min_length=1, description="Files, folders or glob patterns of records.")
-    title: str | None = Field(None, description="Title in figures and report; default: the group's key.")
+    title: str | None = Field(default=None, description="Title in figures and report; default: the group's key.")
     on_problem: Literal["drop", "stop"] = Field(
-        "drop", description="How to handle unusable values: drop them and note it, or stop."
+        default="drop", description="How to handle unusable values: drop them and note it, or stop."
     )
-    analyses: dict[str, Any] = Field({}, description="Analysis settings of this group; they override the top level.")
+    analyses: dict[str, Any] = Field(
+        default={}, description="Analysis settings of this group; they override the top level."
+    )
 
 
 def _imports(value: Any) -> Any:
@@ -213,18 +215,20 @@ def _imports(value: Any) -> Any:
 class Config(Settings):
     """The complete `config.yaml`."""
 
-    studies: dict[Name, Study] = Field({}, description="The studies, by name.")
+    studies: dict[Name, Study] = Field(default={}, description="The studies, by name.")
     phase1_imports: Annotated[
         dict[Name, ImportSettings],
         BeforeValidator(_imports, json_schema_input_type=str | list[str] | dict[str, str | list[str] | ImportSettings]),
-    ] = Field({}, description="Records of training elsewhere, by group; their analysis starts with jump detection.")
+    ] = Field(
+        default={}, description="Records of training elsewhere, by group; their analysis starts with jump detection."
+    )
     analyses: Analyses = Field(default_factory=Analyses)
-    cache: str = Field("cache", description="Folder for downloaded data sets.")
+    cache: str = Field(default="cache", description="Folder for downloaded data sets.")
     container: str | None = Field(
-        None, description="Container image for `--sdm apptainer`: the path of a .sif file, or an address."
+        default=None, description="Container image for `--sdm apptainer`: the path of a .sif file, or an address."
     )
     compare: Annotated[list[str], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="Two configurations or two folders of results that the target `compare` compares."
+        default=None, description="Two configurations or two folders of results that the target `compare` compares."
     )
     _swept: dict[tuple[str, str], Swept] = PrivateAttr(default_factory=dict)
 

@@ -24,30 +24,30 @@ def _distinct(levels: list[float]) -> list[float]:
 class SimulationSettings(Settings):
     """The population of neurons whose activity is observed (model PDE_N2)."""
 
-    n_neurons: Annotated[int, Field(ge=2, le=20_000)] = Field(300, description="Neurons.")
-    n_trajectories: Positive = Field(100, description="Trajectories, each from its own random state.")
-    n_frames: Annotated[int, Field(ge=2)] = Field(1000, description="Frames kept of each trajectory.")
-    warm_up_frames: int = Field(0, ge=0, description="Frames discarded before those.")
-    delta_t: float = Field(0.01, gt=0, le=1, description="Time between frames.")
-    initial_scale: float = Field(5.0, ge=0, description="Standard deviation of the states at the start.")
+    n_neurons: Annotated[int, Field(ge=2, le=20_000)] = Field(default=300, description="Neurons.")
+    n_trajectories: Positive = Field(default=100, description="Trajectories, each from its own random state.")
+    n_frames: Annotated[int, Field(ge=2)] = Field(default=1000, description="Frames kept of each trajectory.")
+    warm_up_frames: int = Field(default=0, ge=0, description="Frames discarded before those.")
+    delta_t: float = Field(default=0.01, gt=0, le=1, description="Time between frames.")
+    initial_scale: float = Field(default=5.0, ge=0, description="Standard deviation of the states at the start.")
     params: list[Annotated[list[float], Field(min_length=3, max_length=3)]] = Field(
-        [[10.0, 1.0, 1.0], [10.0, 2.0, 1.0], [10.0, 1.0, 2.0], [10.0, 2.0, 2.0]],
+        default=[[10.0, 1.0, 1.0], [10.0, 2.0, 1.0], [10.0, 1.0, 2.0], [10.0, 2.0, 2.0]],
         min_length=1,
         description="Gain g, self-excitation s and leak c of each neuron type.",
     )
-    shuffle_types: bool = Field(True, description="Assign the types to neurons in random order.")
+    shuffle_types: bool = Field(default=True, description="Assign the types to neurons in random order.")
     connectivity_type: Literal["lorentz", "gaussian", "low_rank", "file"] = Field(
-        "lorentz",
+        default="lorentz",
         description="How weights are drawn: `lorentz` is a standard Cauchy draw, values beyond 25 set to 0, divided by "
         "a power of N (0.7; 0.675 from 2,000 and 0.67 from 4,000 neurons on); `gaussian` has standard deviation "
         "1/sqrt(N); `low_rank` is a product of Gaussian factors; `file` reads them.",
     )
-    connectivity_rank: Positive = Field(20, description="Rank of low-rank connectivity.")
-    connectivity_file: str | None = Field(None, description="CSV, npy or npz file with one square matrix.")
-    noise_level: float = Field(0.0, ge=0, description="Standard deviation of noise on the state at every step.")
-    measurement_noise: float = Field(0.0, ge=0, description="Standard deviation of noise on the stored state.")
-    input_amplitude: float = Field(0.0, ge=0, description="Amplitude of a known sinusoidal input.")
-    input_frequency: float = Field(1.0, ge=0, description="Its frequency.")
+    connectivity_rank: Positive = Field(default=20, description="Rank of low-rank connectivity.")
+    connectivity_file: str | None = Field(default=None, description="CSV, npy or npz file with one square matrix.")
+    noise_level: float = Field(default=0.0, ge=0, description="Standard deviation of noise on the state at every step.")
+    measurement_noise: float = Field(default=0.0, ge=0, description="Standard deviation of noise on the stored state.")
+    input_amplitude: float = Field(default=0.0, ge=0, description="Amplitude of a known sinusoidal input.")
+    input_frequency: float = Field(default=1.0, ge=0, description="Its frequency.")
 
     @model_validator(mode="before")
     @classmethod
@@ -73,9 +73,12 @@ class SimulationSettings(Settings):
 class ActivitySettings(SimulationSettings):
     """A simulation as the library takes it: at one level of connectivity."""
 
-    connectivity_filling_factor: Level = Field(1.0, description="Share of the weights that are kept; the others are 0.")
+    connectivity_filling_factor: Level = Field(
+        default=1.0, description="Share of the weights that are kept; the others are 0."
+    )
     precision: Literal["float32", "float64"] = Field(
-        "float32", description="Type in which activity is stored; the right-hand side is always evaluated in float64."
+        default="float32",
+        description="Type in which activity is stored; the right-hand side is always evaluated in float64.",
     )
 
 
@@ -88,66 +91,78 @@ class DataSettings(Settings):
     )
     delta_t: float = Field(gt=0, description="Time between frames.")
     difference: Literal["central", "forward"] = Field(
-        "central", description="How the derivative is estimated where none is given."
+        default="central", description="How the derivative is estimated where none is given."
     )
-    derivative_file: str | None = Field(None, description="The derivative, shaped as the activity.")
-    connectivity_file: str | None = Field(None, description="The true W, if known, to measure recovery against.")
-    types_file: str | None = Field(None, description="The true type of each neuron, if known.")
+    derivative_file: str | None = Field(default=None, description="The derivative, shaped as the activity.")
+    connectivity_file: str | None = Field(
+        default=None, description="The true W, if known, to measure recovery against."
+    )
+    types_file: str | None = Field(default=None, description="The true type of each neuron, if known.")
 
 
 class FitSettings(Settings):
     """How wiring, types and functions are recovered from the activity."""
 
-    n_steps: Positive = Field(750, description="Optimisation steps, for a data_augmentation_loop of 100.")
-    batch_size: Positive = Field(256, description="Frames per step.")
-    data_augmentation_loop: Positive = Field(100, description="Passes; the steps are n_steps times this over 100.")
-    learning_rate_W_start: Annotated[float, Field(gt=0, le=1)] | Literal["recommended"] = Field(
-        "recommended", description="Learning rate of W; `recommended` depends on the number of neurons."
+    n_steps: Positive = Field(default=750, description="Optimisation steps, for a data_augmentation_loop of 100.")
+    batch_size: Positive = Field(default=256, description="Frames per step.")
+    data_augmentation_loop: Positive = Field(
+        default=100, description="Passes; the steps are n_steps times this over 100."
     )
-    learning_rate_start: float = Field(2e-3, gt=0, le=1, description="Learning rate of the functions phi and psi.")
-    learning_rate_embedding_start: float = Field(5e-3, gt=0, le=1, description="Learning rate of the embeddings.")
+    learning_rate_W_start: Annotated[float, Field(gt=0, le=1)] | Literal["recommended"] = Field(
+        default="recommended", description="Learning rate of W; `recommended` depends on the number of neurons."
+    )
+    learning_rate_start: float = Field(
+        default=2e-3, gt=0, le=1, description="Learning rate of the functions phi and psi."
+    )
+    learning_rate_embedding_start: float = Field(
+        default=5e-3, gt=0, le=1, description="Learning rate of the embeddings."
+    )
     schedule: Literal["constant", "cosine", "linear", "step"] = Field(
-        "cosine",
+        default="cosine",
         description="Rates over the steps: `cosine` and `linear` end at final_rate, `step` drops to a tenth at 60% "
         "and again at 85%.",
     )
-    final_rate: float = Field(0.02, ge=0, le=1, description="Share of the rates left at the end (cosine, linear).")
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field("adam", description="Optimiser.")
-    gradient_clip: float = Field(0.0, ge=0, description="Largest norm of the gradient; 0 is off.")
+    final_rate: float = Field(
+        default=0.02, ge=0, le=1, description="Share of the rates left at the end (cosine, linear)."
+    )
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field(default="adam", description="Optimiser.")
+    gradient_clip: float = Field(default=0.0, ge=0, description="Largest norm of the gradient; 0 is off.")
     coeff_W_L1: Annotated[float, Field(ge=0)] | Literal["recommended"] = Field(
-        "recommended",
+        default="recommended",
         description="Weight of mean |W| times the size of psi in the loss; `recommended` depends on size and level.",
     )
     l1_mode: Literal["fixed", "annealed", "adaptive"] = Field(
-        "fixed", description="L1 as given, growing over the first half, or scaled by how empty W looks."
+        default="fixed", description="L1 as given, growing over the first half, or scaled by how empty W looks."
     )
     W_init: Literal["zeros", "scaled", "normal"] = Field(
-        "zeros", description="Start of W: 0, W_init_scale N(0, 1) / sqrt(N), or N(0, 1)."
+        default="zeros", description="Start of W: 0, W_init_scale N(0, 1) / sqrt(N), or N(0, 1)."
     )
-    W_init_scale: float = Field(0.1, ge=0, description="Scale of a `scaled` start.")
+    W_init_scale: float = Field(default=0.1, ge=0, description="Scale of a `scaled` start.")
     alternating_steps: int = Field(
-        0, ge=0, description="Train W, then everything else, in turns of this many steps; 0 is off."
+        default=0, ge=0, description="Train W, then everything else, in turns of this many steps; 0 is off."
     )
     masked_share: float = Field(
-        0.0, ge=0, le=0.99, description="Share of neurons, drawn anew at each step, left out of the loss."
+        default=0.0, ge=0, le=0.99, description="Share of neurons, drawn anew at each step, left out of the loss."
     )
-    n_trajectories: int = Field(0, ge=0, description="Use only the first trajectories, this many; 0 is all.")
+    n_trajectories: int = Field(default=0, ge=0, description="Use only the first trajectories, this many; 0 is all.")
     edges: Literal["all", "true", "transposed"] = Field(
-        "all",
+        default="all",
         description="Weights that may be learned: all; those of the true W; those of its transpose, an edge list "
         "read the wrong way round.",
     )
-    hidden_dim: Positive = Field(64, description="Width of phi and psi.")
-    n_layers: Positive = Field(3, description="Linear layers of phi and psi.")
-    activation: Literal["relu", "silu", "tanh"] = Field("relu", description="Nonlinearity of phi and psi.")
-    embedding_dim: Positive = Field(2, description="Dimensions of the embedding of a neuron.")
-    coeff_phi_zero: float = Field(1.0, ge=0, description="Weight of phi(0)^2 in the loss.")
-    grid_psi: Annotated[int, Field(ge=8)] = Field(256, description="Grid points on which psi is tabulated.")
-    grid_phi: Annotated[int, Field(ge=8)] = Field(32, description="Grid points on which phi is tabulated.")
-    refine: bool = Field(True, description="Refine by Gauss-Newton steps in float64 after the training.")
-    n_snapshots: int = Field(24, ge=0, le=10_000, description="Copies of W and the embeddings kept over training.")
-    log_every: Positive = Field(10, description="Steps between records of the loss.")
-    checkpoint_every: Positive = Field(250, description="Steps after which an interrupted fit can go on.")
+    hidden_dim: Positive = Field(default=64, description="Width of phi and psi.")
+    n_layers: Positive = Field(default=3, description="Linear layers of phi and psi.")
+    activation: Literal["relu", "silu", "tanh"] = Field(default="relu", description="Nonlinearity of phi and psi.")
+    embedding_dim: Positive = Field(default=2, description="Dimensions of the embedding of a neuron.")
+    coeff_phi_zero: float = Field(default=1.0, ge=0, description="Weight of phi(0)^2 in the loss.")
+    grid_psi: Annotated[int, Field(ge=8)] = Field(default=256, description="Grid points on which psi is tabulated.")
+    grid_phi: Annotated[int, Field(ge=8)] = Field(default=32, description="Grid points on which phi is tabulated.")
+    refine: bool = Field(default=True, description="Refine by Gauss-Newton steps in float64 after the training.")
+    n_snapshots: int = Field(
+        default=24, ge=0, le=10_000, description="Copies of W and the embeddings kept over training."
+    )
+    log_every: Positive = Field(default=10, description="Steps between records of the loss.")
+    checkpoint_every: Positive = Field(default=250, description="Steps after which an interrupted fit can go on.")
 
 
 class ConnectomeRunSettings(Settings):
@@ -155,15 +170,17 @@ class ConnectomeRunSettings(Settings):
 
     simulation: SimulationSettings = Field(default_factory=SimulationSettings)
     data: DataSettings | None = Field(
-        None,
+        default=None,
         description="Recorded activity; `simulation` and `levels` are then ignored, and the run is named as the "
         "condition.",
     )
     fit: FitSettings = Field(default_factory=FitSettings)
     levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
-        LEVELS, min_length=1, description="Filling factors; each is a run."
+        default=LEVELS, min_length=1, description="Filling factors; each is a run."
     )
-    seeds: Seeds = Field([0], description="Seeds of the simulation and the fit; a number N stands for 0 to N-1.")
+    seeds: Seeds = Field(
+        default=[0], description="Seeds of the simulation and the fit; a number N stands for 0 to N-1."
+    )
     label: Label = None
     sweep: RunSweep = None
 
@@ -180,21 +197,24 @@ class ConnectomeRunSettings(Settings):
 class SearchSettings(Settings):
     """A search over training settings, block by block. `simulation` and `fit` start from the study's defaults."""
 
-    levels: list[Level] = Field(LEVELS, min_length=1, description="Filling factor of every block, in order.")
-    n_iter_block: Positive = Field(6, description="Iterations per block.")
-    policy: Policy = Field("ucb", description="What proposes settings: the UCB tree, random search, or TPE.")
+    levels: list[Level] = Field(default=LEVELS, min_length=1, description="Filling factor of every block, in order.")
+    n_iter_block: Positive = Field(default=6, description="Iterations per block.")
+    policy: Policy = Field(default="ucb", description="What proposes settings: the UCB tree, random search, or TPE.")
     ucb_c: float = Field(
-        1.414, ge=0, description="Exploration constant; 1.414, the published one, is nearly breadth-first."
+        default=1.414, ge=0, description="Exploration constant; 1.414, the published one, is nearly breadth-first."
     )
     sequential: bool = Field(
-        False, description="Start every block from what the one before found; otherwise blocks run side by side."
+        default=False,
+        description="Start every block from what the one before found; otherwise blocks run side by side.",
     )
     space: Literal["measured", "published"] = Field(
-        "measured", description="Ranges that act here, or those of the published instructions."
+        default="measured", description="Ranges that act here, or those of the published instructions."
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="Seed of proposals and fits.")
-    compare: list[Policy] = Field([], description="Policies whose searches are compared; each runs whole searches.")
-    compare_seeds: Seeds = Field([0, 1, 2], description="Seeds of the compared searches.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of proposals and fits.")
+    compare: list[Policy] = Field(
+        default=[], description="Policies whose searches are compared; each runs whole searches."
+    )
+    compare_seeds: Seeds = Field(default=[0, 1, 2], description="Seeds of the compared searches.")
     simulation: SimulationSettings = Field(default_factory=SimulationSettings)
     fit: FitSettings = Field(default_factory=lambda: FitSettings(refine=False))
 
@@ -214,7 +234,9 @@ class ConnectomeStudy(StudySettings):
     runs: dict[Name, ConnectomeRunSettings] = Field(
         min_length=1, description="The conditions, by name. Names are unique over all studies."
     )
-    search: SearchSettings | None = Field(None, description="A search over training settings; none, if not given.")
+    search: SearchSettings | None = Field(
+        default=None, description="A search over training settings; none, if not given."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -47,18 +47,20 @@ class InterventionSettings(Settings):
 
     kind: str
 
-    n_resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap samples of the intervals.")
-    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="Confidence of the intervals.")
-    chunk: Positive = Field(512, description="Samples per pass.")
+    n_resamples: Annotated[int, Field(ge=100)] = Field(default=1000, description="Bootstrap samples of the intervals.")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.95, description="Confidence of the intervals.")
+    chunk: Positive = Field(default=512, description="Samples per pass.")
 
 
 class _Single(InterventionSettings):
     moments: Moments | None = Field(
-        None, min_length=1, description="`start`, `jump`, `control`, `before`, `after`, `end`, or a step. "
+        default=None, min_length=1, description="`start`, `jump`, `control`, `before`, `after`, `end`, or a step. "
         "Start, jumps and end, if not given."
     )  # fmt: skip
     layers: list[str] | None = Field(
-        None, min_length=1, description="Layers by display name or module path; all that are monitored, if not given."
+        default=None,
+        min_length=1,
+        description="Layers by display name or module path; all that are monitored, if not given.",
     )
 
     @field_validator("moments", "layers", mode="before")
@@ -72,9 +74,9 @@ class Ablate(_Single):
 
     kind: Literal["ablate"] = "ablate"
     units: Annotated[str | list[int], BeforeValidator(_units)] = Field(
-        "all", description="`all` of a layer together, `each` alone, or a list of units together."
+        default="all", description="`all` of a layer together, `each` alone, or a list of units together."
     )
-    mode: Literal["zero", "mean", "resample"] = Field("mean", description="What they are set to.")
+    mode: Literal["zero", "mean", "resample"] = Field(default="mean", description="What they are set to.")
 
 
 class Prune(_Single):
@@ -82,15 +84,16 @@ class Prune(_Single):
 
     kind: Literal["prune"] = "prune"
     method: Literal["magnitude", "random", "structured", "random_structured"] = Field(
-        "magnitude", description="Smallest weights, or whole units of the smallest norm, or their random controls."
+        default="magnitude",
+        description="Smallest weights, or whole units of the smallest norm, or their random controls.",
     )
     amounts: list[Share] = Field(
-        [0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95], min_length=1, description="Shares removed."
+        default=[0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95], min_length=1, description="Shares removed."
     )  # fmt: skip
     scope: Literal["global", "layer"] = Field(
-        "global", description="Whether weights are ranked in all layers together."
+        default="global", description="Whether weights are ranked in all layers together."
     )
-    repeats: Positive = Field(5, description="Draws of a random method.")
+    repeats: Positive = Field(default=5, description="Draws of a random method.")
 
 
 class NoiseActivations(_Single):
@@ -98,9 +101,11 @@ class NoiseActivations(_Single):
 
     kind: Literal["noise_activations"] = "noise_activations"
     levels: list[Spread] = Field(
-        [0.0, 0.1, 0.2, 0.5, 1.0, 2.0], min_length=1, description="Size of the noise over that of the activations."
+        default=[0.0, 0.1, 0.2, 0.5, 1.0, 2.0],
+        min_length=1,
+        description="Size of the noise over that of the activations.",
     )
-    repeats: Positive = Field(5, description="Draws of noise.")
+    repeats: Positive = Field(default=5, description="Draws of noise.")
 
 
 class NoiseWeights(_Single):
@@ -108,10 +113,10 @@ class NoiseWeights(_Single):
 
     kind: Literal["noise_weights"] = "noise_weights"
     levels: list[Spread] = Field(
-        [0.0, 0.05, 0.1, 0.2, 0.5, 1.0], min_length=1, description="Size of the noise over that of the weights."
+        default=[0.0, 0.05, 0.1, 0.2, 0.5, 1.0], min_length=1, description="Size of the noise over that of the weights."
     )
-    repeats: Positive = Field(5, description="Draws of noise.")
-    together: bool = Field(True, description="In all layers at once, or else one layer at a time.")
+    repeats: Positive = Field(default=5, description="Draws of noise.")
+    together: bool = Field(default=True, description="In all layers at once, or else one layer at a time.")
 
 
 class _Pair(InterventionSettings):
@@ -124,11 +129,13 @@ class Patch(_Pair):
 
     kind: Literal["patch"] = "patch"
     layers: list[str] | None = Field(
-        None, min_length=1, description="Layers by display name or module path; all that are monitored, if not given."
+        default=None,
+        min_length=1,
+        description="Layers by display name or module path; all that are monitored, if not given.",
     )
-    what: Literal["activations", "weights"] = Field("activations", description="What is replaced.")
+    what: Literal["activations", "weights"] = Field(default="activations", description="What is replaced.")
     control: Annotated[list[Moment], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="Source and target of a control; for `before` and `after` of a jump, those of its "
+        default=None, description="Source and target of a control; for `before` and `after` of a jump, those of its "
         "matched controls, if not given."
     )  # fmt: skip
 
@@ -143,10 +150,12 @@ class Interpolate(_Pair):
 
     kind: Literal["interpolate"] = "interpolate"
     positions: list[Annotated[float, Field(ge=-1, le=2)]] = Field(
-        [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0], min_length=1, description="Positions on the line."
+        default=[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+        min_length=1,
+        description="Positions on the line.",
     )
     batch_norm: Literal["recompute", "interpolate"] = Field(
-        "recompute", description="Statistics of batch norm between the ends: computed again, or averaged."
+        default="recompute", description="Statistics of batch norm between the ends: computed again, or averaged."
     )
 
 

@@ -15,19 +15,19 @@ class JumpSettings(Settings):
     """When a change in a metric counts as a jump."""
 
     detector: Literal["step", "z_score", "gradient", "pelt", "likelihood_ratio"] = Field(
-        "step", description="Detector (see `ontogeny validity`)."
+        default="step", description="Detector (see `ontogeny validity`)."
     )
     threshold: float | None = Field(
-        None, gt=0, description="Score above which the detector fires; its calibrated default, if not given."
+        default=None, gt=0, description="Score above which the detector fires; its calibrated default, if not given."
     )
     noise_floor: float = Field(
-        NOISE_FLOOR, ge=NOISE_FLOOR, lt=1, description="Relative change below which nothing is a jump."
+        default=NOISE_FLOOR, ge=NOISE_FLOOR, lt=1, description="Relative change below which nothing is a jump."
     )
     metrics: list[str] | None = Field(
-        None, min_length=1, description="Metrics to search; all that were measured, if not given."
+        default=None, min_length=1, description="Metrics to search; all that were measured, if not given."
     )
     false_discovery_rate: float = Field(
-        0.05, gt=0, lt=1, description="Expected share of false ones among a run's significant jumps."
+        default=0.05, gt=0, lt=1, description="Expected share of false ones among a run's significant jumps."
     )
 
     @model_validator(mode="after")
@@ -46,18 +46,18 @@ class ValiditySettings(Settings):
     """The battery of nulls and planted changes that measures detectors (target `validity`)."""
 
     detectors: list[str] = Field(
-        ["step", "z_score"], min_length=1, description="Detectors by name, or as `module:function` of your own."
+        default=["step", "z_score"], min_length=1, description="Detectors by name, or as `module:function` of your own."
     )
-    repeats: Positive = Field(50, description="Series of each kind and length.")
-    seed: int = Field(0, ge=0, description="Seed of the random series.")
+    repeats: Positive = Field(default=50, description="Series of each kind and length.")
+    seed: int = Field(default=0, ge=0, description="Seed of the random series.")
 
 
 class CaptureSettings(Settings):
     """Which moments are looked at closely."""
 
-    strongest: int = Field(3, ge=0, le=1000, description="Jumps of a run that are captured, strongest first.")
+    strongest: int = Field(default=3, ge=0, le=1000, description="Jumps of a run that are captured, strongest first.")
     controls: int = Field(
-        2, ge=0, le=1000, description="Matched controls per jump: moments without a jump, for comparison."
+        default=2, ge=0, le=1000, description="Matched controls per jump: moments without a jump, for comparison."
     )
-    window: Positive = Field(10, description="Steps from `before` to the jump and from the jump to `after`.")
-    dtype: Literal["float16", "float32"] = Field("float32", description="Precision of the activations on disk.")
+    window: Positive = Field(default=10, description="Steps from `before` to the jump and from the jump to `after`.")
+    dtype: Literal["float16", "float32"] = Field(default="float32", description="Precision of the activations on disk.")

@@ -34,20 +34,22 @@ ModelName = Literal[
 class ModelSettings(Settings):
     """The network. A bare name stands for `{name: ...}`; the other keys replace that model's own defaults."""
 
-    name: ModelName = Field("mlp", description="One of the networks of `ontogeny.models`.")
-    hidden: list[Positive] | None = Field(None, description="Widths of the hidden layers (MLP).")
-    channels: list[Positive] | None = Field(None, description="Channels of the convolutions (CNN).")
-    width: Positive | None = Field(None, description="Model width (Transformer, ViT).")
-    depth: Positive | None = Field(None, description="Number of blocks (Transformer, ViT).")
-    heads: Positive | None = Field(None, description="Attention heads a block (Transformer, ViT).")
-    feedforward: Positive | None = Field(None, description="Width of the feed-forward layers (Transformer, ViT).")
-    patch: Positive | None = Field(None, description="Side of a patch in pixels (ViT).")
+    name: ModelName = Field(default="mlp", description="One of the networks of `ontogeny.models`.")
+    hidden: list[Positive] | None = Field(default=None, description="Widths of the hidden layers (MLP).")
+    channels: list[Positive] | None = Field(default=None, description="Channels of the convolutions (CNN).")
+    width: Positive | None = Field(default=None, description="Model width (Transformer, ViT).")
+    depth: Positive | None = Field(default=None, description="Number of blocks (Transformer, ViT).")
+    heads: Positive | None = Field(default=None, description="Attention heads a block (Transformer, ViT).")
+    feedforward: Positive | None = Field(
+        default=None, description="Width of the feed-forward layers (Transformer, ViT)."
+    )
+    patch: Positive | None = Field(default=None, description="Side of a patch in pixels (ViT).")
     tokens: Positive | None = Field(
-        None,
+        default=None,
         description="Pieces that the flattened image is cut into (Transformer; 16 as published); rows, if not given.",
     )
-    dropout: float | None = Field(None, ge=0, lt=1, description="Dropout probability.")
-    activation: Literal["relu", "gelu", "tanh", "leaky_relu"] | None = Field(None, description="Nonlinearity.")
+    dropout: float | None = Field(default=None, ge=0, lt=1, description="Dropout probability.")
+    activation: Literal["relu", "gelu", "tanh", "leaky_relu"] | None = Field(default=None, description="Nonlinearity.")
 
     def overrides(self) -> dict[str, Any]:
         """The keys that were given, besides the name."""
@@ -57,34 +59,42 @@ class ModelSettings(Settings):
 class GateModelSettings(Settings):
     """A small MLP whose circuits can be enumerated."""
 
-    hidden: list[Positive] = Field([3, 3], min_length=1, description="Widths of the hidden layers.")
-    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = Field("leaky_relu", description="Nonlinearity.")
-    dropout_rate: float = Field(0.0, ge=0, lt=1, description="Dropout probability of hidden neurons.")
+    hidden: list[Positive] = Field(default=[3, 3], min_length=1, description="Widths of the hidden layers.")
+    activation: Literal["leaky_relu", "relu", "tanh", "sigmoid"] = Field(
+        default="leaky_relu", description="Nonlinearity."
+    )
+    dropout_rate: float = Field(default=0.0, ge=0, lt=1, description="Dropout probability of hidden neurons.")
 
 
 class JudgeModelSettings(Settings):
     """The judge. A bare name stands for `{name: ...}`."""
 
     name: str = Field(
-        "embedded",
+        default="embedded",
         min_length=1,
         description="`embedded`, a small decoder that is pretrained on the training prompts first; or a checkpoint, "
         "by its folder or its name on the Hugging Face hub.",
     )
-    vocabulary: int = Field(2048, ge=300, description="Most tokens of the tokenizer (embedded).")
-    width: Positive = Field(112, description="Model width (embedded).")
-    layers: Positive = Field(6, description="Layers (embedded).")
-    heads: Positive = Field(4, description="Attention heads a layer (embedded).")
-    feedforward: Positive = Field(288, description="Width of the feed-forward layers (embedded).")
-    pretrain_steps: int = Field(300, ge=0, description="Steps of next-token prediction before fine-tuning (embedded).")
-    pretrain_batch_size: Positive = Field(32, description="Prompts a step of pretraining (embedded).")
-    pretrain_learning_rate: float = Field(2e-3, gt=0, le=100, description="Learning rate of pretraining (embedded).")
-    pretrain_seed: int = Field(0, ge=0, lt=2**31, description="Seed of the initial weights and of pretraining.")
-    frozen_layers: int = Field(1, ge=0, description="First layers that, with the embeddings, are not trained; 0: none.")
-    dtype: Literal["float32", "bfloat16"] = Field("float32", description="Precision of the backbone.")
-    gradient_checkpointing: bool = Field(False, description="Compute activations again in the backward pass.")
+    vocabulary: int = Field(default=2048, ge=300, description="Most tokens of the tokenizer (embedded).")
+    width: Positive = Field(default=112, description="Model width (embedded).")
+    layers: Positive = Field(default=6, description="Layers (embedded).")
+    heads: Positive = Field(default=4, description="Attention heads a layer (embedded).")
+    feedforward: Positive = Field(default=288, description="Width of the feed-forward layers (embedded).")
+    pretrain_steps: int = Field(
+        default=300, ge=0, description="Steps of next-token prediction before fine-tuning (embedded)."
+    )
+    pretrain_batch_size: Positive = Field(default=32, description="Prompts a step of pretraining (embedded).")
+    pretrain_learning_rate: float = Field(
+        default=2e-3, gt=0, le=100, description="Learning rate of pretraining (embedded)."
+    )
+    pretrain_seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the initial weights and of pretraining.")
+    frozen_layers: int = Field(
+        default=1, ge=0, description="First layers that, with the embeddings, are not trained; 0: none."
+    )
+    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="Precision of the backbone.")
+    gradient_checkpointing: bool = Field(default=False, description="Compute activations again in the backward pass.")
     device_map: str | None = Field(
-        None, description="Placement of a large backbone, such as `auto` (needs the package accelerate)."
+        default=None, description="Placement of a large backbone, such as `auto` (needs the package accelerate)."
     )
 
     @model_validator(mode="after")

@@ -12,29 +12,35 @@ from ontogeny.settings import Positive, Settings
 class NeuronSettings(Settings):
     """Comparison of single neurons before and after a jump."""
 
-    threshold: float = Field(1e-6, ge=0, description="Activation at or below which a neuron counts as silent.")
+    threshold: float = Field(default=1e-6, ge=0, description="Activation at or below which a neuron counts as silent.")
     false_discovery_rate: float = Field(
-        0.05, gt=0, lt=1, description="Share of the neurons called changed that may be false."
+        default=0.05, gt=0, lt=1, description="Share of the neurons called changed that may be false."
     )
 
 
 class ImportanceSettings(Settings):
     """How much single units matter, which classes they answer to, and which do no work."""
 
-    samples: Annotated[int, Field(ge=8)] = Field(256, description="Probe samples on which it is measured, at most.")
+    samples: Annotated[int, Field(ge=8)] = Field(
+        default=256, description="Probe samples on which it is measured, at most."
+    )
     layers: list[str] | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Layers by display name; all but the one that puts out the scores, if not given.",
     )
-    untrained: Positive = Field(2, description="Networks with fresh weights, the control.")
-    repeats: Positive = Field(2, description="Draws of ablation by resampling.")
-    conductance_steps: Annotated[int, Field(ge=2)] = Field(12, description="Points on the line of the conductance.")
-    permutations: Annotated[int, Field(ge=19)] = Field(499, description="Random labellings of the selectivity's test.")
+    untrained: Positive = Field(default=2, description="Networks with fresh weights, the control.")
+    repeats: Positive = Field(default=2, description="Draws of ablation by resampling.")
+    conductance_steps: Annotated[int, Field(ge=2)] = Field(
+        default=12, description="Points on the line of the conductance."
+    )
+    permutations: Annotated[int, Field(ge=19)] = Field(
+        default=499, description="Random labellings of the selectivity's test."
+    )
     false_discovery_rate: float = Field(
-        0.05, gt=0, lt=1, description="Share of the units called important or selective that may be false."
+        default=0.05, gt=0, lt=1, description="Share of the units called important or selective that may be false."
     )
     duplicates: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.999, description="Correlation from which two units count as one."
+        default=0.999, description="Correlation from which two units count as one."
     )
-    seed: int = Field(0, ge=0, description="Seed of draws, bootstraps and the untrained networks.")
+    seed: int = Field(default=0, ge=0, description="Seed of draws, bootstraps and the untrained networks.")

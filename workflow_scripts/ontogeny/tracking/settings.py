@@ -16,22 +16,22 @@ Metric = Literal[
 class TrackingSettings(Settings):
     """What is measured while the network trains, and how often."""
 
-    every: Positive = Field(1, description="Steps between measurements.")
+    every: Positive = Field(default=1, description="Steps between measurements.")
     metrics: list[Metric] = Field(
-        ["stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_ratio"],
+        default=["stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_ratio"],
         min_length=1,
         description="Dimensionality metrics of every monitored layer's activations.",
     )
     source: Literal["probe", "batch"] = Field(
-        "probe", description="Measured on the fixed probe batch in eval mode, or on the live batch."
+        default="probe", description="Measured on the fixed probe batch in eval mode, or on the live batch."
     )
     rows: Literal["auto", "samples", "positions", "pooled"] = Field(
-        "auto",
+        default="auto",
         description="What a row of a layer's activation matrix is, where a layer has positions (pixels, tokens).",
     )
-    centre: bool = Field(False, description="Subtract each column's mean first.")
+    centre: bool = Field(default=False, description="Subtract each column's mean first.")
     layers: list[str] | None = Field(
-        None, min_length=1, description="Layers to monitor, by display name or module path; all, if not given."
+        default=None, min_length=1, description="Layers to monitor, by display name or module path; all, if not given."
     )
 
 
@@ -39,7 +39,8 @@ class JudgeTrackingSettings(TrackingSettings):
     """What is measured while a judge trains; by default the residual stream and the MLP output of every layer, at the
     token that it classifies at."""
 
-    every: Positive = Field(2, description="Steps between measurements.")
+    every: Positive = Field(default=2, description="Steps between measurements.")
     centre: bool = Field(
-        True, description="Subtract each column's mean first; it dominates, since every prompt ends in the same token."
+        default=True,
+        description="Subtract each column's mean first; it dominates, since every prompt ends in the same token.",
     )
