@@ -81,7 +81,7 @@ def test_cache_of_fractions_is_exact(tmp_path):
 
 def test_damaged_cache_says_what_to_do(tmp_path):
     (tmp_path / "mnist.npz").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(OntogenyError, match=r"mnist\.npz is not an \.npz.*delete it"):
+    with pytest.raises(OntogenyError, match=r"mnist\.npz cannot be read as an \.npz.*delete it"):
         load_images("mnist", cache_dir=tmp_path)
 
 
@@ -143,10 +143,10 @@ X, Y = np.zeros((6, 1, 8, 8), np.float32), np.array([0, 1, 2, 0, 1, 2])
 NAN = X.copy()
 NAN[3, 0, 2, 2] = np.nan
 BAD_FILES = {
-    "keys": ({"pixels": X, "y": Y}, "holds pixels, y: arrays x and y"),
-    "nan": ({"x": NAN, "y": Y}, "image 3 holds NaN"),
-    "range": ({"x": X - 1, "y": Y}, "pixels go from -1 to -1"),
-    "beyond bytes": ({"x": X + 300, "y": Y}, "pixels go from 300 to 300"),
+    "keys": ({"pixels": X, "y": Y}, "holds pixels, y: expected arrays x and y"),
+    "nan": ({"x": NAN, "y": Y}, "image 3 contains NaN"),
+    "range": ({"x": X - 1, "y": Y}, "pixels range from -1 to -1"),
+    "beyond bytes": ({"x": X + 300, "y": Y}, "pixels range from 300 to 300"),
     "count": ({"x": X, "y": Y[:5]}, "6 images and 5 labels"),
     "one-hot": ({"x": X, "y": np.eye(6)}, r"labels have shape \(6, 6\)"),
     "fraction": ({"x": X, "y": Y + 0.5}, "label 0.5 of image 0"),
@@ -154,7 +154,7 @@ BAD_FILES = {
     "gap": ({"x": X, "y": Y * 2}, "no image has label 1"),
     "words": ({"x": X, "y": np.array(list("abcabc"))}, "is not a number"),
     "objects": ({"x": X, "y": np.array([None] * 6, dtype=object)}, "holds Python objects"),
-    "text images": ({"x": np.full((6, 4), "a"), "y": Y}, "numbers are wanted"),
+    "text images": ({"x": np.full((6, 4), "a"), "y": Y}, "expected numbers"),
     "axes": ({"x": X[..., None, None], "y": Y}, "images have shape"),
     "not square": ({"x": np.zeros((6, 7)), "y": Y}, "an image has 7 pixels"),
     "empty": ({"x": X[:0], "y": Y[:0]}, "no images"),
@@ -175,7 +175,7 @@ def test_other_bad_paths(tmp_path):
     with pytest.raises(OntogenyError, match="does not exist"):
         load_images("mine", path=tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("x,y")
-    with pytest.raises(OntogenyError, match=r"is not an \.npz"):
+    with pytest.raises(OntogenyError, match=r"cannot be read as an \.npz"):
         load_images("mine", path=tmp_path / "text.npz")
     np.save(tmp_path / "one.npy", X)
     with pytest.raises(OntogenyError, match="single array"):
@@ -252,7 +252,7 @@ def test_constant_channel(tmp_path):
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ((1500, 360, 256), "1500 training .* = 2116 images, are asked of digits, which has 1797"),
+        ((1500, 360, 256), "1500 training .* = 2116 images requested, but digits has 1797"),
         ((None, 360, 2000), "2000 probe images.*1797"),
         ((10, 10, 0), "n_probe is 0"),
         ((0, 10, 10), "n_train is 0"),

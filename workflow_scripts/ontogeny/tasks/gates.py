@@ -69,9 +69,9 @@ GATES: dict[str, Gate] = {
 
 
 def get_gate(spec: str | Sequence[int] | Gate) -> Gate:
-    """The gate that `spec` means: a name (case ignored), a truth table as text ("0110") or as a sequence of bits.
+    """The gate specified by `spec`: a name (case ignored), a truth table as text ("0110") or as a sequence of bits.
 
-    Raises OntogenyError for an unknown name (naming the nearest), a table whose length is no power of two, and an
+    Raises OntogenyError for an unknown name (naming the nearest), a table whose length is not a power of two, and an
     output that is not 0 or 1.
     """
     if isinstance(spec, Gate):
@@ -159,7 +159,7 @@ def _probabilities(weights: str | Sequence[float] | None, n: int, stream: np.ran
         return None
     if isinstance(weights, str):
         if weights != "random":
-            raise OntogenyError(f"weights '{weights}' is not known: give 'random' or {2**n} numbers")
+            raise OntogenyError(f"unknown weights '{weights}': give 'random' or {2**n} numbers")
         drawn = stream.random_sample(2**n)
         return drawn / drawn.sum()
     values = np.asarray(weights, dtype=np.float64)
@@ -199,11 +199,11 @@ def sample_gates(
         ("noise_copies", noise_copies),
     ):
         if isinstance(count, bool) or int(count) != count or count < 1:
-            raise OntogenyError(f"{key} is {count}: a whole number of at least 1 is wanted")
+            raise OntogenyError(f"{key} is {count}: expected a whole number of at least 1")
     if not math.isfinite(noise_std) or noise_std < 0:
-        raise OntogenyError(f"noise_std is {noise_std}: a finite standard deviation of at least 0 is wanted")
+        raise OntogenyError(f"noise_std is {noise_std}: expected a finite standard deviation of at least 0")
     if isinstance(seed, bool) or int(seed) != seed or not 0 <= seed < 2**32:
-        raise OntogenyError(f"seed is {seed}: a whole number from 0 to 4294967295 is wanted")
+        raise OntogenyError(f"seed is {seed}: expected a whole number from 0 to 4294967295")
     gates = get_gates(specs)
     x, y = truth_table(gates)
     stream = np.random.RandomState(int(seed))
@@ -227,7 +227,7 @@ def separate_output(
 ) -> tuple[list[NDArray], list[NDArray]]:
     """The network of one output of a network of several: the last layer cut to its row `output`, the rest shared.
 
-    `weights[l]` is (out, in), `biases[l]` is (out,). Raises OntogenyError for an output that is not there.
+    `weights[l]` is (out, in), `biases[l]` is (out,). Raises OntogenyError for an output that does not exist.
     """
     n_outputs = len(weights[-1])
     if not 0 <= output < n_outputs:

@@ -110,7 +110,7 @@ def load_images(
 ) -> ImageData:
     """Load a data set by name, or from a local `.npz`.
 
-    name: a key of `IMAGE_SETS`; with `path`, it may also be a name of your own.
+    name: a key of `IMAGE_SETS`; with `path`, any name.
     path: an `.npz` with arrays `x` and `y` (also images/labels, data/target, or x_train/y_train with
         x_test/y_test, which are joined); read instead of fetching.
     cache_dir: folder that keeps fetched sets as `{name}.npz`; None fetches every time.
@@ -133,7 +133,7 @@ def load_images(
         try:
             return _image_data(name, *_read_npz(cached), entry, source=entry.source, where=str(cached))
         except OntogenyError as error:
-            raise OntogenyError(f"{error} (this is the cached copy of {name}: delete it to fetch it again)") from None
+            raise OntogenyError(f"{error} (the cached copy of {name}; delete it to download it again)") from None
     data = _image_data(name, *_fetched(name, entry, fetch), entry, source=entry.source, where=entry.source)
     if cached is not None:
         _write_npz(cached, data)
@@ -141,7 +141,7 @@ def load_images(
 
 
 def _no_network(**_: Any) -> Arrays:
-    raise OntogenyError("a data set marked remote=False asked for the network: mark it remote=True in IMAGE_SETS")
+    raise OntogenyError("a data set with remote=False tried to use the network: set remote=True in IMAGE_SETS")
 
 
 def _fetched(name: str, entry: ImageSet, fetch: Fetcher | None) -> Arrays:
@@ -152,8 +152,8 @@ def _fetched(name: str, entry: ImageSet, fetch: Fetcher | None) -> Arrays:
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
         raise OntogenyError(
-            f"{name} could not be fetched from {entry.source} ({reason[:200]}): without a network, give a local .npz "
-            f"with arrays x (n, {', '.join(map(str, entry.shape))}) and y (n,) as the task's path"
+            f"{name} could not be fetched from {entry.source} ({reason[:200]}): offline, set `path` to a local .npz "
+            f"with arrays x (n, {', '.join(map(str, entry.shape))}) and y (n,)"
         ) from error
     return x, y
 
@@ -184,7 +184,7 @@ def _read_npz(path: Path) -> Arrays:
     try:
         archive = np.load(path, allow_pickle=False)
         if not hasattr(archive, "files"):
-            raise OntogenyError(f"{path} is a single array: an .npz with arrays x and y is wanted")
+            raise OntogenyError(f"{path} is a single array: expected an .npz with arrays x and y")
         with archive:
             names = {key.lower(): key for key in archive.files}
             for pair in _PAIRS:
@@ -199,8 +199,8 @@ def _read_npz(path: Path) -> Arrays:
             found = ", ".join(archive.files) or "no arrays"
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         detail = "it holds Python objects" if "pickle" in str(error).lower() else str(error).splitlines()[0]
-        raise OntogenyError(f"{path} is not an .npz that can be read ({detail})") from None
-    raise OntogenyError(f"{path} holds {found}: arrays x and y (or x_train, y_train, x_test, y_test) are wanted")
+        raise OntogenyError(f"{path} cannot be read as an .npz file ({detail})") from None
+    raise OntogenyError(f"{path} holds {found}: expected arrays x and y (or x_train, y_train, x_test, y_test)")
 
 
 def _joined(parts: list[Arrays], path: Path) -> Arrays:
@@ -216,9 +216,9 @@ def _image_data(name: str, x: Any, y: Any, entry: ImageSet | None, source: str, 
     y = _labels(np.asarray(y), entry, where)
     x = _pixels(np.asarray(x), entry, name, where)
     if len(x) != len(y):
-        raise OntogenyError(f"{where} holds {len(x)} images and {len(y)} labels: one label an image is wanted")
+        raise OntogenyError(f"{where} contains {len(x)} images and {len(y)} labels: expected one label per image")
     if len(x) == 0:
-        raise OntogenyError(f"{where} holds no images")
+        raise OntogenyError(f"{where} contains no images")
     classes = entry.classes if entry is not None else int(y.max()) + 1
     digest = hashlib.sha256(repr(x.shape).encode())
     digest.update(x.data)
@@ -230,7 +230,7 @@ def _labels(y: np.ndarray, entry: ImageSet | None, where: str) -> np.ndarray:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
-        raise OntogenyError(f"{where}: labels have shape {y.shape}; one whole number an image, shape (n,), is wanted")
+        raise OntogenyError(f"{where}: labels have shape {y.shape}; expected one whole number per image, shape (n,)")
     try:
         numbers = y.astype(np.float64)
     except (TypeError, ValueError):
@@ -256,16 +256,16 @@ def _labels(y: np.ndarray, entry: ImageSet | None, where: str) -> np.ndarray:
 
 def _pixels(x: np.ndarray, entry: ImageSet | None, name: str, where: str) -> np.ndarray:
     if not (np.issubdtype(x.dtype, np.integer) or np.issubdtype(x.dtype, np.floating) or x.dtype == bool):
-        raise OntogenyError(f"{where}: images have type {x.dtype}; numbers are wanted")
+        raise OntogenyError(f"{where}: images have type {x.dtype}; expected numbers")
     x = _channels_first(x, entry.shape if entry is not None else None, name, where)
     if x.size == 0:
         return x.astype(np.float32)
     low, high = float(x.min()), float(x.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
-        raise OntogenyError(f"{where}: image {int(np.argmin(finite))} holds NaN or an infinity")
+        raise OntogenyError(f"{where}: image {int(np.argmin(finite))} contains NaN or infinity")
     if low < 0 or high > 255:
-        raise OntogenyError(f"{where}: pixels go from {low:g} to {high:g}; 0 to 1, or 0 to 255, is wanted")
+        raise OntogenyError(f"{where}: pixels range from {low:g} to {high:g}; expected 0 to 1, or 0 to 255")
     scaled = x.astype(np.float32) / np.float32(255) if high > 1 else x.astype(np.float32)
     return np.ascontiguousarray(scaled)
 
@@ -281,8 +281,8 @@ def _channels_first(x: np.ndarray, shape: tuple[int, int, int] | None, name: str
         elif shape is None and side * side == pixels:
             x = x.reshape(len(x), 1, side, side)
         else:
-            wanted = f"{math.prod(shape)} ({'x'.join(map(str, shape))})" if shape else "a square number"
-            raise OntogenyError(f"{where}: an image has {pixels} pixels; {wanted} is wanted")
+            expected = f"{math.prod(shape)} ({'x'.join(map(str, shape))})" if shape else "a square number"
+            raise OntogenyError(f"{where}: an image has {pixels} pixels; expected {expected}")
     elif x.ndim == 3:
         x = x[:, None]
     elif x.ndim == 4:
@@ -293,11 +293,11 @@ def _channels_first(x: np.ndarray, shape: tuple[int, int, int] | None, name: str
         elif shape is None and x.shape[1] not in channel_counts:
             raise OntogenyError(f"{where}: images have shape {x.shape[1:]}, in which no axis looks like channels")
     else:
-        raise OntogenyError(f"{where}: images have shape {x.shape}; (n, channels, height, width) is wanted")
+        raise OntogenyError(f"{where}: images have shape {x.shape}; expected (n, channels, height, width)")
     if shape is not None and x.shape[1:] != shape:
         raise OntogenyError(
             f"{where}: images are {'x'.join(map(str, x.shape[1:]))}, but {name} is {'x'.join(map(str, shape))}; "
-            "give them a name of their own"
+            "give the set another name"
         )
     return x
 
@@ -309,7 +309,7 @@ def _channels_first(x: np.ndarray, shape: tuple[int, int, int] | None, name: str
 class ImageSplits:
     """Disjoint train, validation and probe images of one data set.
 
-    train, validation, probe: int64 indices into `data`. mean, std: float64, one a channel, of the training images
+    train, validation, probe: int64 indices into `data`. mean, std: float64, one per channel, of the training images
     (0 and 1 when `standardise` is off).
     """
 
@@ -329,7 +329,7 @@ class ImageSplits:
         return getattr(self, split)
 
     def arrays(self, split: str) -> Arrays:
-        """(x, y) of `split`: x float32 (n, channels, height, width), standardised if so asked; y int64 (n,).
+        """(x, y) of `split`: x float32 (n, channels, height, width), standardised if `standardise`; y int64 (n,).
 
         A channel that is constant over the training images is centred and not scaled.
         """
@@ -341,7 +341,7 @@ class ImageSplits:
         return np.ascontiguousarray(x, dtype=np.float32), self.data.y[at]
 
     def record(self) -> dict[str, Any]:
-        """What is needed to know these splits again, as JSON types."""
+        """What is needed to recognise these splits, as JSON types."""
         return {
             "data": self.data.name,
             "source": self.data.source,
@@ -367,7 +367,7 @@ def split_images(
 ) -> ImageSplits:
     """Draw disjoint splits, each with the classes in their proportions, fixed by `seed`.
 
-    n_train: None takes all that validation and probe leave. The probe is drawn first, then validation, then
+    n_train: None takes everything left by validation and probe. The probe is drawn first, then validation, then
     training, so that the probe stays the same when another size changes.
 
     Raises OntogenyError when the sizes do not fit the data.
@@ -376,14 +376,17 @@ def split_images(
     n_validation, n_probe = _count("n_validation", n_validation), _count("n_probe", n_probe)
     held_out = n_validation + n_probe
     if n_train is None:
-        wanted, asked = held_out + 1, f"{n_validation} validation + {n_probe} probe images, and some to train on"
+        needed, asked = (
+            held_out + 1,
+            f"{n_validation} validation + {n_probe} probe images, and a training image",
+        )
     else:
         n_train = _count("n_train", n_train)
-        wanted = n_train + held_out
-        asked = f"{n_train} training + {n_validation} validation + {n_probe} probe = {wanted} images"
-    if wanted > len(data):
+        needed = n_train + held_out
+        asked = f"{n_train} training + {n_validation} validation + {n_probe} probe = {needed} images"
+    if needed > len(data):
         raise OntogenyError(
-            f"{asked}, are asked of {data.name}, which has {len(data)}: lower n_probe, n_validation or n_train"
+            f"{asked} requested, but {data.name} has {len(data)}: lower n_probe, n_validation or n_train"
         )
     n_train = len(data) - held_out if n_train is None else n_train
 
@@ -429,5 +432,5 @@ _EPOCH_STREAM = 100
 
 def _count(what: str, value: Any, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise OntogenyError(f"{what} is {value!r}: a whole number of at least {least} is wanted")
+        raise OntogenyError(f"{what} is {value!r}: expected a whole number of at least {least}")
     return int(value)
