@@ -11,6 +11,7 @@
 # 6. Name its files in the target rule at the end of the file.
 
 from ontogeny.pipeline.figures import FIGURES, FORMATS, files_of
+from ontogeny.pipeline.inputs import file_of_module
 
 
 wildcard_constraints:
@@ -21,7 +22,7 @@ wildcard_constraints:
 UNTIMED = ["merge_benchmarks", "compare_results"]
 REPLAYED = ["dynamics", "judge"]
 RECORD = {name: f"results/runs/{{run}}/{name}.json" for name in ("config", "phase1")}
-TRAJECTORY = {**RECORD, "checkpoints": "results/runs/{run}/checkpoints"}
+TRAJECTORY = {**RECORD, "checkpoints": "results/runs/{run}/checkpoints", "data": plan.data}
 PLAN = {"plan": "results/runs/{run}/capture_plan.json"}
 MOMENTS = {**TRAJECTORY, **PLAN}
 ACTIVATIONS = {"activations": "results/runs/{run}/activations.h5", "config": RECORD["config"]}

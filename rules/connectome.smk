@@ -17,6 +17,7 @@ rule simulate_activity:
         **needs(mem_mb=4000, runtime=60),
     params:
         population=populations.simulation,
+        files=plan.digests(populations.matrix),
     script:
         "../workflow_scripts/simulate_activity.py"
 
@@ -33,6 +34,7 @@ rule read_activity:
         **needs(mem_mb=4000, runtime=60),
     params:
         settings=populations.data,
+        files=plan.digests(populations.data_files),
     script:
         "../workflow_scripts/read_activity.py"
 

@@ -7,7 +7,7 @@ judges = Judges(plan)
 
 rule pretrain_judge:
     input:
-        prompts=judges.prompts,
+        files=judges.files,
     output:
         folder=directory(PRETRAINED),
     wildcard_constraints:
@@ -16,6 +16,7 @@ rule pretrain_judge:
         **needs(mem_mb=2500, runtime=60),
     params:
         settings=judges.settings,
+        files=plan.digests(judges.files),
     script:
         "../workflow_scripts/pretrain_judge.py"
 
@@ -23,9 +24,9 @@ rule pretrain_judge:
 rule train_judge:
     input:
         pretrained=judges.pretrained,
+        data=plan.data,
     output:
-        config="results/runs/{run}/config.json",
-        phase1="results/runs/{run}/phase1.json",
+        **RECORD,
         checkpoints=directory("results/runs/{run}/checkpoints"),
         pretrained=directory("results/runs/{run}/pretrained"),
     wildcard_constraints:
@@ -34,6 +35,7 @@ rule train_judge:
         **needs(mem_mb=2500, runtime=240, gpu=plan.gpu),
     params:
         identity=plan.identity,
+        data=plan.digests(plan.data),
         cache=plan.config.cache,
     script:
         "../workflow_scripts/train_judge.py"

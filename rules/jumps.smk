@@ -31,6 +31,8 @@ rule plan_captures:
 
 
 rule measure_validity:
+    input:
+        module=lambda wildcards: file_of_module(wildcards.detector),
     output:
         table="results/validity/{detector}/validity.csv",
         png=reported(
@@ -43,6 +45,7 @@ rule measure_validity:
         **needs(mem_mb=1000, runtime=60),
     params:
         settings=plan.config.analyses.validity.model_dump(mode="json"),
+        files=plan.digests(lambda wildcards: file_of_module(wildcards.detector)),
     script:
         "../workflow_scripts/measure_validity.py"
 

@@ -38,6 +38,7 @@ rule import_phase1:
         **needs(mem_mb=2000, runtime=30),
     params:
         settings=lambda wildcards: plan.study_analysis("jumps", wildcards),
+        files=plan.digests(plan.records),
         on_problem=lambda wildcards: plan.config.phase1_imports[wildcards.study].on_problem,
     script:
         "../workflow_scripts/import_phase1.py"

@@ -2,6 +2,8 @@
 
 
 rule train_run:
+    input:
+        data=plan.data,
     output:
         **RECORD,
         checkpoints=directory("results/runs/{run}/checkpoints"),
@@ -11,6 +13,7 @@ rule train_run:
         **needs(mem_mb=1500, runtime=240, gpu=plan.gpu),
     params:
         identity=plan.identity,
+        data=plan.digests(plan.data),
         cache=plan.config.cache,
     script:
         "../workflow_scripts/train_run.py"

@@ -4,9 +4,13 @@ from ontogeny.connectome.search.declaration import search_from
 from ontogeny.connectome.search.run import evaluator, explore
 from ontogeny.connectome.settings import SearchSettings
 from ontogeny.pipeline import job
+from ontogeny.provenance import versions
 
 with job(snakemake) as (files, output, params):
     folder = output.iterations.removesuffix("/iterations.csv")
-    search, about = search_from(SearchSettings(**params.search), snakemake.wildcards.study), params.identity
+    search, about = (
+        search_from(SearchSettings(**params.search), snakemake.wildcards.study),
+        {**params.identity, "versions": versions()},
+    )
     evaluate = evaluator(dict(zip(search.blocks, files.activities)), about["fit"], folder, about)
     explore(evaluate, folder, search, identity=about)

@@ -8,7 +8,7 @@ import yaml
 
 from ontogeny.files import append_checksum, read_json, write_json
 
-RUN = "results/runs/tiny_mlp/s0/s0"
+RUN = "results/runs/tiny_mlp/s0"
 
 
 def configuration(pipeline, change, name="changed.yaml"):

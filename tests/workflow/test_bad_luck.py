@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-RUN = "results/runs/tiny_mlp/s0/s0"
+RUN = "results/runs/tiny_mlp/s0"
 LEAVES = {
     "project_pca": f"{RUN}/geometry/pca_*",
     "cluster_activations": f"{RUN}/geometry/cluster*",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import platform
+import shutil
 import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger("ontogeny")
 
 _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
@@ -23,6 +29,29 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[library] = "absent"
     return {**found, "machine": platform.machine()}
+
+
+def bits(identity: str, code: str, data: Any, threads: int = 1) -> dict[str, Any]:
+    """What decides the bits of a training: what an attempt may be continued with. JSON types.
+
+    identity: digest of its settings. code: digest of the code. data: anything that names the data.
+    """
+    made = {name: version for name, version in versions().items() if name != "ontogeny"}
+    return {"settings": identity, "code": code, "data": data, "threads": threads, **made}
+
+
+def set_aside(state: Path, kept: Any, now: dict[str, Any]) -> None:
+    """Move what an attempt left in `state` to a sibling, and say why: `kept`, its `bits`, are no longer those `now`."""
+    kept = kept if isinstance(kept, dict) else {}
+    differ = [name for name in now if kept.get(name) != now[name]]
+    told = [name if len(f"{now[name]}") > 20 else f"{name} ({kept.get(name)}, now {now[name]})" for name in differ]
+    aside = state.with_name(f"{state.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.replace(state, aside)
+    logger.warning(
+        "an attempt that was interrupted had other %s: it is set aside in %s, and training starts anew",
+        ", ".join(told) or "files", aside,
+    )  # fmt: skip
 
 
 @cache

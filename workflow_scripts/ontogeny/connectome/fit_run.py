@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
@@ -11,18 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.code import code_digest
 from ontogeny.connectome.fit import Fit, fit_connectome, total_steps
 from ontogeny.connectome.metrics import connectivity_r2
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.store import load_activity, read_arrays, save_fit, write_arrays
 from ontogeny.errors import OntogenyError
-from ontogeny.files import disk_errors, write_csv, write_json
+from ontogeny.files import disk_errors, plain, write_csv, write_json
 from ontogeny.identity import identity_hash
 from ontogeny.phase1.record import RUN_LEVEL
 from ontogeny.phase1.write import write_phase1
 from ontogeny.progress import Progress
-from ontogeny.provenance import revision, versions
+from ontogeny.provenance import bits, revision, set_aside, versions
 from ontogeny.settings import complete
 from ontogeny.tracking.estimators import choose_metrics, measure_singular_values
 
@@ -53,18 +55,19 @@ def fit_connectome_run(
     activity = load_activity(activity_path)
     settings = complete(FitSettings, identity["fit"], "fit")
     state = folder / ".resume" / "fit.safetensors"
-    mark = {"format": RESUME_FORMAT, "identity": identity_hash(identity)}
+    device = choose_device()
+    mark = _mark(identity, activity_path, device)
     progress = Progress(total_steps(settings), f"fit {run}")
     with disk_errors(folder):
+        kept = _kept(state, mark)
         state.parent.mkdir(parents=True, exist_ok=True)
-    device = choose_device()
     fit = fit_connectome(
         activity,
         settings=settings,
         seed=identity["seed"],
         progress=lambda record: progress.update(int(record["step"]), f"error {record['error']:.3g}"),
         checkpoint=lambda arrays: write_arrays(state, arrays, mark),
-        resume=_kept(state, mark),
+        resume=kept,
         device=device,
     )
     for note in fit.notes:
@@ -103,7 +106,26 @@ def _kept(state: Path, mark: dict[str, Any]) -> dict[str, np.ndarray] | None:
     except OntogenyError as error:
         logger.info("starting afresh: %s", error)
         return None
-    return arrays if about == mark else None
+    if about == mark:
+        return arrays
+    set_aside(state.parent, about, mark)
+    return None
+
+
+def _mark(identity: dict[str, Any], activity_path: str | os.PathLike, device: str) -> dict[str, Any]:
+    """What decides the bits of a fit."""
+    import torch
+
+    with open(activity_path, "rb") as file:
+        data = hashlib.file_digest(file, "sha256").hexdigest()
+    code = code_digest(Path(__file__))
+    return plain(
+        {
+            "format": RESUME_FORMAT,
+            **bits(identity_hash(identity), code, data, torch.get_num_threads()),
+            "device": device,
+        }
+    )
 
 
 def _recovered(W: np.ndarray, activity: Activity) -> dict[str, float]:

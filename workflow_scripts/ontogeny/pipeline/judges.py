@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ontogeny.identity import identity_hash
+from ontogeny.pipeline.inputs import files_of_run
 from ontogeny.pipeline.workflow import Workflow
 
 PRETRAINED = "results/pretrained/{backbone}"
@@ -36,7 +37,9 @@ class Judges:
         """The settings that decide the backbone of `wildcards`."""
         return self.backbones[wildcards.backbone]
 
-    def prompts(self, wildcards: Any) -> list[str]:
-        """The files or folders of prompts that the backbone of `wildcards` reads, if it reads any."""
-        found = self.backbones[wildcards.backbone]["task"]["prompts"]
-        return [] if found == "synthetic" else [found] if isinstance(found, str) else found
+    def files(self, wildcards: Any) -> list[str]:
+        """The files or folders of prompts, and the checkpoint, that the backbone of `wildcards` reads, if any."""
+        blocks = self.backbones[wildcards.backbone]
+        found = blocks["task"]["prompts"]
+        prompts = [] if found == "synthetic" else [found] if isinstance(found, str) else found
+        return [*prompts, *files_of_run(blocks)]

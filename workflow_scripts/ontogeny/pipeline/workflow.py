@@ -14,6 +14,7 @@ from ontogeny.config import Config, Run, load_config, runs_of
 from ontogeny.config.load import parse_yaml
 from ontogeny.config.models import IDENTITY
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.pipeline.inputs import content_digests, files_of_run
 
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/s\d+)?"
 
@@ -132,6 +133,19 @@ class Workflow:
     def code(self, script: str) -> Callable[[Any], str]:
         """A params function: the digest of what a script does (see `ontogeny.code`)."""
         return lambda wildcards: code_digest(self.scripts / f"{script}.py")
+
+    def data(self, wildcards: Any) -> list[str]:
+        """The user's files that training the run of `wildcards`, or replaying it, reads. Ends the planning without."""
+        run = self.run(wildcards)
+        files = files_of_run(run.identity())
+        for file in files:
+            if not os.path.exists(file):
+                fail(OntogenyError(f"studies.{run.study}.runs.{run.key}: {file} does not exist"))
+        return files
+
+    def digests(self, files: Callable[[Any], list[str]]) -> Callable[[Any], dict[str, str]]:
+        """A params function: the digest of every one of `files`, which are a function of the wildcards."""
+        return lambda wildcards: content_digests(files(wildcards))
 
     def studies(self, kind: str | None = None) -> list[str]:
         """The names of the studies (of one kind)."""

@@ -10,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from ontogeny.code import code_digest
 from ontogeny.errors import OntogenyError
-from ontogeny.files import disk_errors, read_json, write_json
+from ontogeny.files import disk_errors, plain, read_json, write_json
 from ontogeny.identity import identity_hash
 from ontogeny.phase1.record import RUN_LEVEL
 from ontogeny.phase1.write import write_phase1
 from ontogeny.progress import Progress
-from ontogeny.provenance import revision, versions
+from ontogeny.provenance import bits, revision, set_aside, versions
 from ontogeny.training.ensemble import (
     EnsembleResult,
     EnsembleSettings,
@@ -46,10 +47,11 @@ def train_ensemble_run(identity: dict[str, Any], folder: str | os.PathLike, run:
     folder = Path(folder)
     settings, seeds = ensemble_settings(identity), identity["seeds"]
     state = folder / ".resume"
-    done = _finished(state, identity)
+    mark = plain(bits(identity_hash(identity), code_digest(Path(__file__)), None, threads))
+    done = _finished(state, mark)
     with disk_errors(folder):
         state.mkdir(parents=True, exist_ok=True)
-    write_json(state / "identity.json", identity_hash(identity))
+    write_json(state / "mark.json", mark)
     progress = Progress(len(seeds), f"train {run}", done=len(done.seeds) if done is not None else 0)
 
     def keep(result: EnsembleResult) -> None:
@@ -78,12 +80,18 @@ def train_ensemble_run(identity: dict[str, Any], folder: str | os.PathLike, run:
     shutil.rmtree(state)
 
 
-def _finished(state: Path, identity: dict[str, Any]) -> EnsembleResult | None:
+def _finished(state: Path, mark: dict[str, Any]) -> EnsembleResult | None:
+    """The networks that an earlier attempt finished, if it was the same in all that decides bits."""
+    if not state.is_dir():
+        return None
     try:
-        if read_json(state / "identity.json") == identity_hash(identity):
+        kept = read_json(state / "mark.json")
+        if kept == mark:
             return load_ensemble(state / "ensemble.safetensors")
     except OntogenyError as error:
         logger.info("starting afresh: %s", error)
+        return None
+    set_aside(state, kept, mark)
     return None
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ontogeny.code import code_digest
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, json_text, plain, write_json
 from ontogeny.identity import identity_hash
@@ -31,7 +32,7 @@ from ontogeny.models import (
 )
 from ontogeny.phase1.document import document
 from ontogeny.progress import Progress
-from ontogeny.provenance import revision, versions
+from ontogeny.provenance import bits, revision, set_aside, versions
 from ontogeny.tracking.capture import ActivationCapture
 from ontogeny.tracking.collapse import CollapseAlarm, representation_state
 from ontogeny.tracking.estimators import measure, to_rows
@@ -44,7 +45,7 @@ from ontogeny.trajectory.checkpoints import (
 )
 from ontogeny.trajectory.learner import Learner
 from ontogeny.trajectory.replay import RUN_FORMAT
-from ontogeny.trajectory.setup import Setup, set_up
+from ontogeny.trajectory.setup import Setup, code_of_setup, set_up
 
 logger = logging.getLogger("ontogeny")
 
@@ -68,7 +69,9 @@ def train(
     setup = set_up(identity, cache_dir, folder)
     learner = setup.learner
     layers = monitored_layers(learner.model, identity["tracking"]["layers"] or setup.layers)
-    with _Attempt(Path(folder), identity_hash(identity), learner) as attempt:
+    code = f"{code_digest(Path(__file__))}-{code_of_setup(identity)}"
+    mark = bits(identity_hash(identity), code, setup.record, threads)
+    with _Attempt(Path(folder), mark, learner) as attempt:
         last = _run(setup, identity, attempt, Progress(setup.steps, f"train {run}", done=learner.step), layers)
         readout = readout_layer(learner.model)
         config = {
@@ -234,8 +237,8 @@ def _validation_loss(setup: Setup, chunk: int = 256) -> float:
 class _Attempt:
     """The unfinished state of a run on disk: checkpoints in `.resume`, rows in metrics.jsonl."""
 
-    def __init__(self, folder: Path, identity: str, learner: Learner) -> None:
-        self.folder, self.identity = folder, identity
+    def __init__(self, folder: Path, mark: dict[str, Any], learner: Learner) -> None:
+        self.folder, self.mark, self.identity = folder, plain(mark), mark["settings"]
         self.state, self.metrics = folder / ".resume", folder / "metrics.jsonl"
         self.rows: list[dict[str, Any]] = []
         self.validation_loss: list[float] = []
@@ -243,7 +246,7 @@ class _Attempt:
             if not self._continue(learner):
                 shutil.rmtree(self.state, ignore_errors=True)
                 self.state.mkdir(parents=True)
-                write_json(self.state / "identity.json", identity)
+                write_json(self.state / "mark.json", self.mark)
             self._rewrite_metrics()
 
     def __enter__(self) -> _Attempt:
@@ -254,9 +257,16 @@ class _Attempt:
 
     def _continue(self, learner: Learner) -> bool:
         """Put the learner where the last attempt's newest whole checkpoint was; False if there is none to trust."""
+        if not self.state.is_dir():
+            return False
         try:
-            if json.loads((self.state / "identity.json").read_text()) != self.identity:
-                return False
+            kept = json.loads((self.state / "mark.json").read_text())
+        except (OSError, ValueError):
+            kept = None
+        if kept != self.mark:
+            set_aside(self.state, kept, self.mark)
+            return False
+        try:
             lines = self.metrics.read_text().split("\n")[:-1]
             rows = [json.loads(line) for line in lines]
             by_step = {row["step"]: row for row in rows}

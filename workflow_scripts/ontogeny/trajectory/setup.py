@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ontogeny.code import code_digest
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import build_model
 from ontogeny.tasks import epoch_order, load_images, split_images
@@ -97,6 +99,14 @@ def set_up_images(
     )
     record = {**split.record(), "steps_per_epoch": count // size}
     return Setup(learner, tensors("probe"), tensors("validation"), record, training["steps"])
+
+
+def code_of_setup(identity: dict[str, Any]) -> str:
+    """Digest of the code that sets up a run and goes on from there, for its kind of task."""
+    chosen = SETUPS.get(identity["task"].get("kind", "images"), set_up_images)
+    name = chosen.partition(":")[0] if isinstance(chosen, str) else chosen.__module__
+    file = find_spec(name)
+    return code_digest(file.origin) if file is not None and file.origin else "unknown"
 
 
 class DataOrder:
