@@ -75,7 +75,8 @@ include: "rules/figures.smk"
 include: "rules/tables.smk"
 
 
-complete(rules)
+book.complete()
+book.stop_where_nothing_changed()
 
 
 rule all:

@@ -1,5 +1,7 @@
 # Ensembles on logic gates: train all seeds as one, enumerate every perfect circuit at every epoch, compare, draw.
 
+REPRESENTATIVES = "results/studies/{study}/circuits/representatives.csv"
+
 
 rule train_ensemble:
     output:
@@ -38,7 +40,7 @@ rule compare_circuits:
             "results/studies/{study}/circuits/conditions.csv", "circuit_conditions", "table: conditions"
         ),
         effects=reported("results/studies/{study}/circuits/effects.csv", "circuit_effects", "table: effects"),
-        representatives="results/studies/{study}/circuits/representatives.csv",
+        representatives=REPRESENTATIVES,
     resources:
         **needs(mem_mb=1000, runtime=20),
     script:
@@ -49,7 +51,7 @@ rule trace_circuits:
     input:
         ensemble="results/runs/{run}/ensemble.safetensors",
         jumps="results/runs/{run}/jumps.csv",
-        representatives=lambda wildcards: f"results/studies/{plan.run(wildcards).study}/circuits/representatives.csv",
+        representatives=lambda wildcards: book.decided(REPRESENTATIVES.format(study=plan.run(wildcards).study)),
     output:
         turnover="results/runs/{run}/circuits/turnover.csv",
         structure="results/runs/{run}/circuits/structure.csv",
@@ -88,7 +90,7 @@ rule animate_circuits:
     input:
         ensemble="results/runs/{run}/ensemble.safetensors",
         jumps="results/runs/{run}/jumps.csv",
-        representatives="results/studies/{study}/circuits/representatives.csv",
+        representatives=lambda wildcards: book.decided(REPRESENTATIVES.format(study=wildcards.study)),
     output:
         mp4=reported("results/animations/{study}/{run}.mp4", "circuit_animation", "animation"),
         gif="results/animations/{study}/{run}.gif",
@@ -108,7 +110,7 @@ rule animate_comparison:
     input:
         ensembles=lambda wildcards: plan.files_of_study("results/runs/{run}/ensemble.safetensors", wildcards),
         jumps=lambda wildcards: plan.files_of_study("results/runs/{run}/jumps.csv", wildcards),
-        representatives="results/studies/{study}/circuits/representatives.csv",
+        representatives=lambda wildcards: book.decided(REPRESENTATIVES.format(study=wildcards.study)),
     output:
         mp4=reported("results/animations/{study}/comparison.mp4", "circuit_animation", "animation"),
         snapshot="results/figures/{study}/circuits_snapshot.png",

@@ -6,12 +6,13 @@
 # 3. Settings go into `params` as plain JSON types; every file that the job reads is an `input`.
 # 4. `**figure_outputs("name")` declares a figure's PNG, PDF and CSV; add its entry to ontogeny/pipeline/figures.py and
 #    its caption to rules/captions/. Tables, pages and animations for the report go through `reported`.
-# 5. Leave out what follows from the name and wildcards, which `complete` adds: log, benchmark, conda environment, and
+# 5. Leave out what follows from the name and wildcards, which `Rulebook` adds: log, benchmark, conda environment, and
 #    `params.code`, the digest of what its script does. State one of them where it differs. Threads are 1.
 # 6. Name its files in the target rule at the end of the file.
 
 from ontogeny.pipeline.figures import FIGURES, FORMATS, files_of
 from ontogeny.pipeline.inputs import file_of_module
+from ontogeny.pipeline.rulebook import Rulebook
 
 
 wildcard_constraints:
@@ -19,11 +20,11 @@ wildcard_constraints:
     study=r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
 
 
-UNTIMED = ["merge_benchmarks", "compare_results"]
+book = Rulebook(workflow, rules, plan)
 REPLAYED = ["dynamics", "judge"]
 RECORD = {name: f"results/runs/{{run}}/{name}.json" for name in ("config", "phase1")}
 TRAJECTORY = {**RECORD, "checkpoints": "results/runs/{run}/checkpoints", "data": plan.data}
-PLAN = {"plan": "results/runs/{run}/capture_plan.json"}
+PLAN = {"plan": lambda wildcards: book.decided(f"results/runs/{wildcards.run}/capture_plan.json")}
 MOMENTS = {**TRAJECTORY, **PLAN}
 ACTIVATIONS = {"activations": "results/runs/{run}/activations.h5", "config": RECORD["config"]}
 
@@ -86,40 +87,3 @@ def large_page(path, caption, label="", **settings):
 def any_of(names):
     """A pattern that matches these names only, and nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
-
-
-def memory_of_rules():
-    """The memory in MB that a first attempt at every rule so far asks for, but for expressions of the command line."""
-    asked = {name: proxy.rule.resources.get("mem_mb") for name, proxy in rules._rules.items()}
-    stated = {name: need for name, need in sorted(asked.items()) if need and not isinstance(need.raw, str)}
-    return {name: need.evaluate(None, attempt=1).value for name, need in stated.items()}
-
-
-def complete(rules):
-    """Give all rules that have scripts what follows from their names and wildcards, where they do not state it.
-
-    A rule that inherits from another keeps the script of that one, so that inheritance cannot do this.
-    """
-    for name, proxy in rules._rules.items():
-        made = proxy.rule
-        if made.script is None:
-            continue
-        first = made.output[0]
-        job = "/".join(
-            f"{{{name}}}" for name in sorted(first.get_wildcard_names(), key=lambda name: first.index(f"{{{name}"))
-        )
-        if not made.log:
-            made.log_modifier = made.output_modifier
-            made.set_log(f"results/logs/{name}/{job}.log" if job else f"results/logs/{name}.log")
-        if made.benchmark is None and name not in UNTIMED:
-            made.benchmark_modifier = made.output_modifier
-            made.benchmark = f"results/benchmarks/{name}/{job or 'all'}.tsv"
-        if made.conda_env is None:
-            made.conda_env = environment_of if "gpu" in made.resources else "../envs/cpu.yaml"
-        if "code" not in made.params.keys():
-            made.set_params(code=plan.code(name))
-
-
-def environment_of(wildcards):
-    """The conda environment of a rule that uses a GPU where the configuration says so."""
-    return "../envs/gpu.yaml" if plan.gpu(wildcards) else "../envs/cpu.yaml"

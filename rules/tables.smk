@@ -32,7 +32,7 @@ rule merge_benchmarks:
         **needs(mem_mb=800, runtime=10),
     params:
         benchmarks="results/benchmarks",
-        mem_mb=memory_of_rules(),
+        mem_mb=book.memory(),
     script:
         "../workflow_scripts/merge_benchmarks.py"
 

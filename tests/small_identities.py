@@ -23,5 +23,9 @@ def circuits_identity(seed=0):
 def fit_identity(seed=0):
     """A fit of a small population."""
     simulation = {"n_neurons": 8, "n_trajectories": 8, "n_frames": 40}
-    run = {"simulation": simulation, "levels": [0.5], "fit": {"n_steps": 40, "refine": False, "n_snapshots": 3, "checkpoint_every": 20}}
+    run = {
+        "simulation": simulation,
+        "levels": [0.5],
+        "fit": {"n_steps": 40, "refine": False, "n_snapshots": 3, "checkpoint_every": 20},
+    }
     return _identity(run, [seed], "connectome")

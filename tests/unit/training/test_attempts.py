@@ -4,12 +4,12 @@ import logging
 
 import numpy as np
 import pytest
+from small_identities import circuits_identity, dynamics_identity, fit_identity
 
 from ontogeny import provenance
 from ontogeny.connectome import fit_run, simulate_activity
 from ontogeny.connectome.store import save_activity
 from ontogeny.training import ensemble_run, loop
-from small_identities import circuits_identity, dynamics_identity, fit_identity
 
 STEPS = 24
 

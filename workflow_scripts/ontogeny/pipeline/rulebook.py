@@ -1,0 +1,74 @@
+"""What follows for a rule from its name and its wildcards, so that rules state only what is theirs.
+
+A rule that inherits from another (`use rule ... as ... with`) keeps the script of that one, so that Snakemake's own
+inheritance cannot do this.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ontogeny.pipeline.workflow import Workflow
+
+UNTIMED = ("merge_benchmarks", "compare_results")
+"""Rules without a benchmark: they read those of the others."""
+DECIDING = ("plan_captures", "compare_circuits")
+"""Rules whose output often comes out as it was when they are run again, which then stops the chain."""
+CPU, GPU = "../envs/cpu.yaml", "../envs/gpu.yaml"
+
+
+class Rulebook:
+    """The rules of the pipeline: Snakemake's `workflow` and `rules`, and the plan. Names are those in rules/."""
+
+    def __init__(self, workflow: Any, rules: Any, plan: Workflow) -> None:
+        self.workflow, self.rules, self.plan = workflow, rules, plan
+
+    def complete(self) -> None:
+        """Give all rules with a script their log, benchmark, environment and code digest, where they state none."""
+        for name, proxy in self.rules._rules.items():
+            made = proxy.rule
+            if made.script is None:
+                continue
+            first = made.output[0]
+            wildcards = sorted(first.get_wildcard_names(), key=lambda wildcard: first.index(f"{{{wildcard}"))
+            job = "/".join(f"{{{wildcard}}}" for wildcard in wildcards)
+            if not made.log:
+                made.log_modifier = made.output_modifier
+                made.set_log(f"results/logs/{name}/{job}.log" if job else f"results/logs/{name}.log")
+            if made.benchmark is None and name not in UNTIMED:
+                made.benchmark_modifier = made.output_modifier
+                made.benchmark = f"results/benchmarks/{name}/{job or 'all'}.tsv"
+            if made.conda_env is None:
+                made.conda_env = self._environment if "gpu" in made.resources else CPU
+            if "code" not in made.params.keys():  # noqa: SIM118
+                made.set_params(code=self.plan.code(name))
+
+    def _environment(self, wildcards: Any) -> str:
+        return GPU if self.plan.gpu(wildcards) else CPU
+
+    def stop_where_nothing_changed(self) -> None:
+        """Let Snakemake ask anew what is to be made once a deciding rule is done, where there are results already.
+
+        These rules become checkpoints whose inputs are known beforehand all the same, so that a dry-run shows every
+        job. Groups of a cluster are sent as a whole and are left as they are.
+        """
+        here = self.workflow.is_main_process and not self.workflow.group_settings.overwrite_groups
+        if here and os.path.isdir("results/runs"):
+            for name in DECIDING:
+                self.rules._rules[name].rule.is_checkpoint = True
+
+    def decided(self, path: str) -> str:
+        """`path`, of a deciding rule: once that is done, jobs expected only because of it have no reason any more."""
+        dag = self.workflow.dag
+        if dag is not None and dag._finished:
+            for job, reason in dag._reason.items():
+                if job not in dag._running:
+                    reason.updated_input_run.clear()
+        return path
+
+    def memory(self) -> dict[str, int]:
+        """The memory in MB that a first attempt at every rule asks for, but for expressions of the command line."""
+        asked = {name: proxy.rule.resources.get("mem_mb") for name, proxy in self.rules._rules.items()}
+        stated = {name: need for name, need in sorted(asked.items()) if need and not isinstance(need.raw, str)}
+        return {name: need.evaluate(None, attempt=1).value for name, need in stated.items()}
