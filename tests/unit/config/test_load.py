@@ -61,8 +61,8 @@ def test_another_model_does_not_inherit_the_settings_of_the_default_one(tmp_path
         ("training: {checkpoint_every: 0}", ["checkpoint_every is 0", "greater than or equal to 1"]),
         ("training: {steps: many}", ['training.steps is "many"', "integer"]),
         ("training: {learning_rate: .nan}", ["learning_rate"]),
-        ("model: mlp_shalow_2", ["model.name", "did you mean 'mlp_shallow_2'", "vit"]),
-        ("task: fashion_minst", ["task.name", "did you mean 'fashion_mnist'"]),
+        ("model: mlp_shalow_2", ["runs.two.model is", "did you mean 'mlp_shallow_2'", "vit"]),
+        ("task: fashion_minst", ["runs.two.task is", "did you mean 'fashion_mnist'"]),
         ("seeds: [3, 3]", ["two.seeds", "a seed appears twice"]),
         ("seeds: 1000000000", ["two.seeds", "exceed the maximum of 1000000 per run"]),
         ("seeds: []", ["seeds"]),
@@ -232,3 +232,33 @@ def test_odd_yaml_and_odd_values_end_in_one_sentence(tmp_path, text, sentence):
         read_config(path)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("studies: {digits: []}", "studies.digits is []"),
+        ("studies: {digits: 3}", "studies.digits is 3"),
+        ("studies: {digits: ''}", 'studies.digits is ""'),
+        ("studies: {s: {kind: circuits, runs: {x: []}}}", "studies.s.runs.x is []"),
+        ("studies: {s: {runs: {a: ''}}}", 'studies.s.runs.a is ""'),
+        ("studies: {s: {runs: ''}}", 'studies.s.runs is ""'),
+        ("studies: {s: {defaults: '', runs: {a: {}}}}", 'studies.s.defaults is ""'),
+        ("studies: {s: {runs: {a: {model: []}}}}", "studies.s.runs.a.model is []"),
+        ("studies: {s: {defaults: {model: []}, runs: {a: {}}}}", "studies.s.defaults.model is []"),
+        ("studies: {s: {runs: {a: {training: ''}}}}", 'studies.s.runs.a.training is ""'),
+        ("studies: {s: {kind: judge, runs: {a: {model: []}}}}", "studies.s.runs.a.model is []"),
+        ("studies: {s: {kind: judge, runs: {a: {task: [3]}}}}", "studies.s.runs.a.task[0] is 3"),
+        ("studies: {s: {kind: circuits, runs: {a: {task: []}}}}", "studies.s.runs.a.task is []"),
+        ("studies: {s: {kind: connectome, runs: {a: {data: ''}}}}", 'studies.s.runs.a.data is ""'),
+        ("phase1_imports: [1, 2]", "phase1_imports[0] is 1"),
+        ("phase1_imports: {a: [1]}", "phase1_imports.a[0] is 1"),
+        ("analyses: ''", 'analyses is ""'),
+    ],
+)
+def test_a_block_of_the_wrong_shape_is_told_as_it_was_written(tmp_path, written, key):
+    file = tmp_path / "config.yaml"
+    file.write_text(f"# A first line.\n{written}\n")
+    with pytest.raises(OntogenyError) as caught:
+        read_config(file)
+    assert str(caught.value).startswith(f"{file}, line 2: {key}; it should ")

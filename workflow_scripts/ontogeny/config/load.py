@@ -214,7 +214,7 @@ def _parse_strings(raw: Any, error: ValidationError) -> Any:
     """`raw` with every refused string parsed as YAML."""
     raw = json.loads(json.dumps(raw, default=str))
     for item in error.errors(include_url=False):
-        if not isinstance(item["input"], str):
+        if not isinstance(item["input"], str) or not item["input"].strip():
             continue
         parent, key = _parent(raw, tuple(item["loc"]))
         if parent is not None and isinstance(parent[key], str):
@@ -354,10 +354,6 @@ def _dotted(loc: Path_) -> str:
     return re.sub(r"\.\[", "[", ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc))
 
 
-_KIND_OF_VALUE = re.compile(r"(constrained|lax-or-strict|function)-.*|literal\[.*\]|list\[.*\]|float|int|str|bool")
-"""Pydantic's names for the alternatives of a union."""
-
-
 def _without_tags(loc: Path_, raw: Any) -> Path_:
     """`loc` without the union tags that pydantic inserts, which are not keys of the file."""
     cleaned: list[Any] = []
@@ -366,10 +362,8 @@ def _without_tags(loc: Path_, raw: Any) -> Path_:
         tag = part in IDENTITY or part in INTERVENTIONS
         if _holds(here, part):
             here = here[part]
-        elif isinstance(here, list) and _KIND_OF_VALUE.fullmatch(str(part)):
-            continue
-        elif here is not None and not isinstance(here, dict | list) and _KIND_OF_VALUE.fullmatch(str(part)):
-            break
+        elif isinstance(part, str) and here is not None and not isinstance(here, dict):
+            continue  # what stands there is short for a block, or is no block: the key is the last one written
         elif tag and (here is None or (isinstance(here, dict) and i < len(loc) - 1)):
             continue
         else:
