@@ -107,3 +107,15 @@ def test_the_probe_is_the_one_that_was_measured(trained):
     inputs, labels = Trajectory(trained("mlp")).probe
     assert inputs.shape == (30, 1, 8, 8)
     assert labels.shape == (30,)
+
+
+def test_the_caller_keeps_its_threads(tmp_path):
+    from small_runs import small_run
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        small_run().at(5)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -21,9 +23,11 @@ class ActivationCapture:
     removes its hooks at the end, whatever happens inside; contexts may be nested. Deleting the object removes
     them too, and a copy or pickle of the model does not carry them.
 
-    A layer that gives a tuple, list or mapping is represented by its first tensor of two or more axes (for
+    A layer that gives a tuple, list, mapping or data class is represented by its first tensor of two or more axes (for
     `nn.MultiheadAttention` the attention output, for `nn.LSTM` the output sequence, for a Hugging Face output its
-    first field). A layer called several times in one forward pass is represented by the last call.
+    first field). A layer called several times in one forward pass is represented by the last call. A layer without such
+    a tensor (a scalar, a vector), and one that runs inside `torch.vmap` or another transformation, has no activation:
+    there is one warning, and the forward pass goes on. Hooks stay outside of what `torch.compile` compiles.
 
     What is kept is what the layer put out, even if a later layer (an in-place ReLU, an in-place addition)
     overwrites that memory: whether this happens is learned from each layer's first output, and a layer whose
@@ -32,8 +36,9 @@ class ActivationCapture:
 
     Arguments:
         model, layers, layer_names: see `register_hooks`.
-        when: "always", or "training": then only a forward pass with the model in training mode and gradients
-            enabled is kept, so that an evaluation between two training steps leaves no trace.
+        when: "always", or "training": then only a forward pass with gradients enabled is kept, and one in evaluation
+            mode only where none came in training mode (a network may be trained with `eval()`, to hold its batch
+            norms still). So an evaluation between two training steps leaves no trace.
         max_rows: keep only the first so many samples of each output.
         transform: called with the layer's name and its output inside the forward pass; its result is kept in
             place of the tensor. It must not change the tensor, nor keep it.
@@ -61,6 +66,8 @@ class ActivationCapture:
         self.enabled = True
         self._model: weakref.ref[nn.Module] | None = None
         self._kept: dict[str, Any] = {}
+        self._evaluated: dict[str, Any] = {}
+        self._warned: set[str] = set()
         self._overwritten: dict[str, bool | None] = {}
         self._depth = 0
         self._wanted = (model, layers, layer_names)
@@ -103,6 +110,8 @@ class ActivationCapture:
         """
         if self.layers and layer_name not in self.layers:
             raise unknown("layer", layer_name, self.layers)
+        if layer_name not in self._kept and layer_name in self._evaluated:
+            self._kept[layer_name] = self._evaluated.pop(layer_name)
         kept = self._kept.get(layer_name)
         return kept if kept is None or self.transform is not None else self._intact(layer_name, kept)
 
@@ -119,6 +128,7 @@ class ActivationCapture:
     def clear_activations(self) -> None:
         """Forget the outputs; go on watching."""
         self._kept.clear()
+        self._evaluated.clear()
 
     def remove_hooks(self) -> None:
         """Stop watching, and forget the outputs. Safe to call at any time, any number of times."""
@@ -126,7 +136,7 @@ class ActivationCapture:
             hook.remove()
         self.hooks.clear()
         self.layers = {}
-        self._kept.clear()
+        self.clear_activations()
 
     def __enter__(self) -> ActivationCapture:
         if not self.hooks and self._wanted[0] is not None:
@@ -147,25 +157,36 @@ class ActivationCapture:
     def _receive(self, name: str, output: Any) -> None:
         if not self.enabled:
             return
+        kept = self._kept
         if self.when == "training":
             model = self._model() if self._model is not None else None
-            if model is None or not model.training or not torch.is_grad_enabled():
+            if model is None or not torch.is_grad_enabled():
                 return
+            kept = self._kept if model.training else self._evaluated
         tensor = output if type(output) is torch.Tensor and output.ndim > 1 else first_tensor(output)
+        if _is_transformed(output if tensor is None else tensor):
+            self._warn_once(name, "runs inside torch.vmap or another transformation")
+            return
         if tensor is None:
-            raise OntogenyError(
-                f"layer '{name}' puts out {type(output).__name__} without a tensor of two or more axes: watch another"
-            )
+            self._warn_once(name, f"puts out {_described(output)}, without a tensor of two or more axes")
+            return
+        if kept is self._evaluated and not tensor.requires_grad:
+            return
         tensor = tensor.detach()
         if self.transform is not None:
-            self._kept[name] = self.transform(name, tensor[: self.max_rows])
+            kept[name] = self.transform(name, tensor[: self.max_rows])
             return
         overwritten = self._overwritten[name]
         if overwritten is True or tensor.is_inference():
-            self._kept[name] = (None, 0, tensor[: self.max_rows].clone())
+            kept[name] = (None, 0, tensor[: self.max_rows].clone())
         else:
             copy = tensor[: self.max_rows].clone() if overwritten is None else None
-            self._kept[name] = (tensor, tensor._version, copy)
+            kept[name] = (tensor, tensor._version, copy)
+
+    def _warn_once(self, name: str, what: str) -> None:
+        if name not in self._warned:
+            self._warned.add(name)
+            warnings.warn(f"layer '{name}' {what}: it has no activation; watch another layer instead", stacklevel=4)
 
     def _intact(self, name: str, kept: tuple[torch.Tensor | None, int, torch.Tensor | None]) -> torch.Tensor | None:
         """The output of (reference, version counter at the time, copy if one was made); learn who overwrites."""
@@ -186,6 +207,7 @@ class _Hook:
         self._module = weakref.ref(module)
         self._name = name
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         owner = self._owner()
         if owner is not None and self._module() is module:
@@ -222,6 +244,18 @@ def _parts(output: Any) -> Iterator[Any]:
         yield from output.values()
     elif isinstance(output, list | tuple):
         yield from output
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        yield from (getattr(output, each.name, None) for each in dataclasses.fields(output))
+
+
+def _described(output: Any) -> str:
+    return f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
+
+
+def _is_transformed(tensor: Any) -> bool:
+    """Whether it is one of `torch.func`'s tensors, which must not leave their transformation."""
+    functorch = getattr(torch._C, "_functorch", None) if isinstance(tensor, torch.Tensor) else None
+    return functorch is not None and bool(functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def resolve_layers(

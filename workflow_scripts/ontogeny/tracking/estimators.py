@@ -118,7 +118,8 @@ def to_rows(activation: Any, layout: str = "auto", feature_axis: int | None = No
     - "samples": one row a sample, all positions side by side: (n, c*h*w), (n, t*d).
     - "positions": one row a position of a sample: (n*h*w, c), (n*t, d).
     - "pooled": one row a sample, the mean over its positions in float64: (n, c), (n, d).
-    - "auto": "positions" for 3 axes and "samples" otherwise, as the published tracker does it.
+    - "auto": "positions" for 3 axes and "samples" otherwise, as the published tracker does it. Where the layer is
+      known to be a convolution, trackers take "samples" for 3 axes too (see `rows_of_layer`).
 
     A matrix is returned as it is in every layout. Raises OntogenyError for fewer than two axes.
     """

@@ -27,7 +27,8 @@ class TrackingSettings(Settings):
     )
     rows: Literal["auto", "samples", "positions", "pooled"] = Field(
         default="auto",
-        description="What a row of a layer's activation matrix is, where a layer has positions (pixels, tokens).",
+        description="What a row of a layer's activation matrix is, where a layer has positions (pixels, tokens). "
+        "`auto`: a token of a sequence, but a whole sample of a convolution.",
     )
     centre: bool = Field(default=False, description="Subtract each column's mean first.")
     layers: list[str] | None = Field(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -22,9 +24,13 @@ from ontogeny.tracking.estimators import (
     singular_values,
     to_rows,
 )
+from ontogeny.tracking.settings import TrackingSettings
 
+DEFAULTS = TrackingSettings()
 PENDING_STEPS = 16
 PENDING_BYTES = 32 * 2**20
+MEASURING = 2
+"""Parcels of steps that may wait to be measured."""
 
 
 class HighFrequencyTracker:
@@ -67,7 +73,7 @@ class HighFrequencyTracker:
         model: nn.Module,
         layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None = None,
         layer_names: Sequence[str] | None = None,
-        sampling_frequency: int = 1,
+        sampling_frequency: int = DEFAULTS.every,
         capture_on_cpu: bool = True,
         enable_jump_detection: bool = True,
         jump_z_threshold: float = 3.0,
@@ -75,7 +81,7 @@ class HighFrequencyTracker:
         *,
         metrics: Iterable[str] | None = None,
         centre: bool = DEFAULTS.centre,
-        layout: str = "auto",
+        layout: str = DEFAULTS.rows,
         feature_axis: int | None = None,
         max_rows: int | None = None,
         probe: Any = None,
@@ -116,6 +122,8 @@ class HighFrequencyTracker:
         self._warned: set[str] = set()
         self._pending: list[dict[str, Any]] = []
         self._pending_bytes = 0
+        self._worker: ThreadPoolExecutor | None = None
+        self._measuring: deque[Future[list[dict[str, dict[str, float]]]]] = deque()
         self._closed = False
         if probe is None:
             self.activation_capture = ActivationCapture(model, self._layers, when="training", max_rows=max_rows)
@@ -129,10 +137,11 @@ class HighFrequencyTracker:
         """Measure every layer, if `sampling_frequency` divides `step` (or `force`); call it once each step.
 
         `loss` and `grad_norm` are recorded as they are; zero-dimensional tensors are read only when the step is
-        sampled. A layer without an output to measure is recorded as NaN with a warning. Of a live batch the rows
-        are set aside and worked through a few steps at a time, or when results are asked for, because that
-        costs half as much. Raises OntogenyError if no forward pass was seen at all, if steps do not increase, or
-        after `close`.
+        sampled. A tracker never breaks a run: a layer without an output that can be measured is recorded as NaN, and
+        a step that was logged before (as when gradients are accumulated) is passed over, each with one warning. Of a
+        live batch the rows are set aside and measured a few steps at a time, by a thread of the tracker's own beside
+        the training, or when results are asked for. Raises OntogenyError for a step, loss or gradient norm that is not
+        a number, and after `close`.
         """
         if self._closed:
             raise OntogenyError("the tracker is closed: log before close(), or make a new tracker")
@@ -144,11 +153,11 @@ class HighFrequencyTracker:
         step, loss, grad_norm = int(step), _number(loss, "loss"), _number(grad_norm, "grad_norm")
         first = self._columns[self.layer_names[0]]["step"]
         if first and step <= first[-1]:
-            raise OntogenyError(f"step {step} was logged after step {first[-1]}: log each step once, in order")
-        if self.probe is None:
-            taken = self._take_batch(step)
-        else:
-            taken = run_probe(self.model, self._layers, self.activation_capture, self.probe)
+            self.activation_capture.clear_activations()
+            self._warn_once("order", f"step {step} was logged after step {first[-1]}: it is passed over, here and "
+                            "wherever a step is logged again")  # fmt: skip
+            return
+        taken = self._take_batch() if self.probe is None else self._run_probe(step)
         for name in self.layer_names:
             rows = self._count_rows(name, taken.get(name), step)
             columns = self._columns[name]
@@ -159,7 +168,7 @@ class HighFrequencyTracker:
         self._pending.append(taken)
         self._pending_bytes += sum(getattr(matrix, "nbytes", 0) for matrix in taken.values())
         if len(self._pending) >= PENDING_STEPS or self._pending_bytes > PENDING_BYTES:
-            self._work_off()
+            self._hand_over()
         self.step_counter = step
 
     @property
@@ -254,6 +263,9 @@ class HighFrequencyTracker:
     def close(self) -> None:
         """Take the hooks out of the model. Results stay available. Safe to call again."""
         self._work_off()
+        if self._worker is not None:
+            self._worker.shutdown()
+            self._worker = None
         self.activation_capture.remove_hooks()
         self._closed = True
 
@@ -263,21 +275,29 @@ class HighFrequencyTracker:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _take_batch(self, step: int) -> dict[str, torch.Tensor]:
+    def _run_probe(self, step: int) -> dict[str, Any]:
+        try:
+            return run_probe(self.model, self._layers, self.activation_capture, self.probe)
+        except Exception as error:
+            if not self._shapes:
+                raise OntogenyError(f"the probe does not run: {str(error).splitlines()[0]}") from error
+            self._warn_once("probe", f"the probe failed at step {step} ({str(error).splitlines()[0]}): NaN is recorded")
+            return {}
+
+    def _take_batch(self) -> dict[str, Any]:
         """The rows of each layer's latest output, copied out of the way of whatever happens next."""
         taken = {}
         for name in self.layer_names:
             output = self.activation_capture.get_activation(name)
-            if output is not None and output.numel():
+            if output is None or not output.numel():
+                continue
+            try:
                 matrix = self._matrix(name, output)
                 shared = matrix.untyped_storage().data_ptr() == output.untyped_storage().data_ptr()
                 taken[name] = matrix.clone() if shared else matrix
+            except Exception as error:
+                self._warn_once(f"matrix {name}", f"layer '{name}' cannot be measured: {str(error).splitlines()[0]}")
         self.activation_capture.clear_activations()
-        if not taken and not self._shapes:
-            raise OntogenyError(
-                f"no forward pass in training mode came before log({step}, ...): call log after the forward pass, "
-                "put the model in training mode with model.train(), or give a probe"
-            )
         return taken
 
     def _take_probe(self, name: str, output: torch.Tensor) -> _Measured:
@@ -285,7 +305,7 @@ class HighFrequencyTracker:
         return _Measured(self._measure(matrix), matrix.shape[0])
 
     def _matrix(self, name: str, output: torch.Tensor) -> torch.Tensor:
-        layout, axis = self._rows_of(self._layers[name], output.ndim)
+        layout, axis = rows_of_layer(self._layers[name], output.ndim, self.layout, self.feature_axis)
         matrix = to_rows(output if self.device is None else output.to(self.device), layout, axis)
         if name not in self._shapes:
             self._shapes[name] = (layout, matrix.shape[1])
@@ -294,26 +314,48 @@ class HighFrequencyTracker:
     def _measure(self, matrix: torch.Tensor) -> dict[str, float]:
         return measure_singular_values(singular_values(matrix, self.centre), self._metrics)
 
-    def _work_off(self) -> None:
+    def _hand_over(self) -> None:
+        """Give the steps set aside to the thread that measures them, and wait if it lags far behind."""
         pending, self._pending, self._pending_bytes = self._pending, [], 0
-        for name, columns in self._columns.items():
-            for taken in pending:
-                found = taken.get(name)
-                if isinstance(found, _Measured):
-                    values = found.values
-                elif found is None:
-                    values = dict.fromkeys(self._metrics, math.nan)
-                else:
-                    values = self._measure(found)
+        if not pending:
+            return
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="ontogeny-tracker")
+        self._measuring.append(self._worker.submit(self._measured, pending))
+        while len(self._measuring) > MEASURING:
+            self._collect(self._measuring.popleft().result())
+
+    def _work_off(self) -> None:
+        """Have everything measured that was logged so far."""
+        self._hand_over()
+        while self._measuring:
+            self._collect(self._measuring.popleft().result())
+
+    def _measured(self, pending: list[dict[str, Any]]) -> list[dict[str, dict[str, float]]]:
+        return [{name: self._values(taken.get(name)) for name in self.layer_names} for taken in pending]
+
+    def _values(self, found: Any) -> dict[str, float]:
+        if isinstance(found, _Measured):
+            return found.values
+        if found is not None:
+            try:
+                return self._measure(found)
+            except Exception as error:
+                warnings.warn(f"a measurement failed, and NaN is recorded: {str(error).splitlines()[0]}", stacklevel=2)
+        return dict.fromkeys(self._metrics, math.nan)
+
+    def _collect(self, measured: list[dict[str, dict[str, float]]]) -> None:
+        for step in measured:
+            for name, values in step.items():
                 for metric, value in values.items():
-                    columns[metric].append(value)
+                    self._columns[name][metric].append(value)
 
     def _count_rows(self, name: str, found: torch.Tensor | _Measured | None, step: int) -> int:
         if found is None:
             self._warn_once(
                 name,
                 f"layer '{name}' put out nothing to measure at step {step}: NaN is recorded, here and wherever it "
-                "happens again",
+                "happens again (log after the forward pass of a batch that is not empty, with gradients enabled)",
             )
             return 0
         rows = found.shape[0]
@@ -326,14 +368,6 @@ class HighFrequencyTracker:
             )
         return rows
 
-    def _rows_of(self, module: nn.Module, axes: int) -> tuple[str, int | None]:
-        """Layout and feature axis for an output with so many axes: a 1-d convolution's channels come second."""
-        if axes == 2:
-            return "samples", None
-        if axes == 3 and isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
-            return resolve_layout(self.layout, 4), 1 if self.feature_axis is None else self.feature_axis
-        return resolve_layout(self.layout, axes), self.feature_axis
-
     def _warn_once(self, key: str, message: str) -> None:
         if key not in self._warned:
             self._warned.add(key)
@@ -342,6 +376,21 @@ class HighFrequencyTracker:
     def _known(self, layer_name: str) -> None:
         if layer_name not in self._columns:
             raise unknown("layer", layer_name, self._columns)
+
+
+def rows_of_layer(
+    module: nn.Module, axes: int, layout: str = DEFAULTS.rows, feature_axis: int | None = None
+) -> tuple[str, int | None]:
+    """The layout and feature axis of a layer's output with so many axes.
+
+    With `auto`, a row is a position of a sample where the output is a sequence of vectors (three axes, features last),
+    and a sample where it is not: the maps of a convolution in any number of dimensions, whose channels come second.
+    """
+    if axes == 2:
+        return "samples", None
+    if isinstance(module, nn.modules.conv._ConvNd):
+        return "samples" if layout == "auto" else layout, 1 if feature_axis is None else feature_axis
+    return resolve_layout(layout, axes), feature_axis
 
 
 class _Measured:
@@ -386,7 +435,7 @@ def measure_probe(
     *,
     metrics: Iterable[str] | None = None,
     centre: bool = DEFAULTS.centre,
-    layout: str = "auto",
+    layout: str = DEFAULTS.rows,
     feature_axis: int | None = None,
 ) -> dict[str, dict[str, float]]:
     """Metrics of each layer on a fixed input, once; arguments as for `HighFrequencyTracker`. The model is unchanged."""

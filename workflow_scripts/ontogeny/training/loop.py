@@ -36,6 +36,8 @@ from ontogeny.provenance import bits, revision, set_aside, versions
 from ontogeny.tracking.capture import ActivationCapture
 from ontogeny.tracking.collapse import CollapseAlarm, representation_state
 from ontogeny.tracking.estimators import measure, to_rows
+from ontogeny.tracking.settings import TrackingSettings
+from ontogeny.tracking.tracker import rows_of_layer
 from ontogeny.trajectory.checkpoints import (
     checkpoint_path,
     checkpoint_steps,
@@ -44,7 +46,7 @@ from ontogeny.trajectory.checkpoints import (
     weights_digest,
 )
 from ontogeny.trajectory.learner import Learner
-from ontogeny.trajectory.replay import RUN_FORMAT
+from ontogeny.trajectory.replay import RUN_FORMAT, threads_of_torch
 from ontogeny.trajectory.setup import Setup, code_of_setup, set_up
 
 logger = logging.getLogger("ontogeny")
@@ -65,13 +67,17 @@ def train(
     Raises OntogenyError if the settings do not fit the data, the disk is full, or the loss stops being finite; what
     was measured until then stays in metrics.jsonl.
     """
-    torch.set_num_threads(threads)
+    with threads_of_torch(threads):
+        _train(identity, Path(folder), run, cache_dir, threads)
+
+
+def _train(identity: dict[str, Any], folder: Path, run: str, cache_dir: str | os.PathLike, threads: int) -> None:
     setup = set_up(identity, cache_dir, folder)
     learner = setup.learner
     layers = monitored_layers(learner.model, identity["tracking"]["layers"] or setup.layers)
     code = f"{code_digest(Path(__file__))}-{code_of_setup(identity)}"
     mark = bits(identity_hash(identity), code, setup.record, threads)
-    with _Attempt(Path(folder), mark, learner) as attempt:
+    with _Attempt(folder, mark, learner) as attempt:
         last = _run(setup, identity, attempt, Progress(setup.steps, f"train {run}", done=learner.step), layers)
         readout = readout_layer(learner.model)
         config = {
@@ -105,19 +111,19 @@ def _run(
 ) -> int:
     """Train to the last step, with a checkpoint and a row wherever one is due; return that step."""
     learner = setup.learner
-    training, tracking = identity["training"], identity["tracking"]
-    meter = _make_meter(learner.model, {layer.name: layer.path for layer in layers}, tracking)
+    settings, checkpoint_every = TrackingSettings(**identity["tracking"]), identity["training"]["checkpoint_every"]
+    meter = _make_meter(learner.model, {layer.name: layer.path for layer in layers}, settings)
     watch = _Watch(learner.model, setup, attempt.rows)
     last, epoch = setup.steps, setup.record["steps_per_epoch"]
-    checkpoint_every = training["checkpoint_every"] or epoch
+    checkpoint_every = checkpoint_every or epoch
     while True:
         step = learner.step
         if setup.patience is not None and step % epoch == 0 and attempt.out_of_patience(setup):
             last = step
         if step % checkpoint_every == 0 or step == last:
             attempt.checkpoint(learner, setup)
-        if step % tracking["every"] == 0 or step == last:
-            row = _measure(learner, setup, meter, watch, tracking["source"])
+        if step % settings.every == 0 or step == last:
+            row = _measure(learner, setup, meter, watch, settings.source)
             loss = row["loss"]
             attempt.log(row)
             progress.update(step, f"loss {loss:.4g}")
@@ -133,11 +139,14 @@ def _run(
         learner.update()
 
 
-def _make_meter(model: nn.Module, layers: dict[str, str], tracking: dict[str, Any]) -> ActivationCapture:
+def _make_meter(model: nn.Module, layers: dict[str, str], settings: TrackingSettings) -> ActivationCapture:
     """Hooks that measure the layers' activations inside a forward pass, while they are enabled."""
 
-    def measured(_: str, activation: Tensor) -> dict[str, float]:
-        return measure(to_rows(activation, tracking["rows"]), tracking["metrics"], tracking["centre"])
+    def measured(name: str, activation: Tensor) -> dict[str, float]:
+        rows = to_rows(activation, *rows_of_layer(modules[name], activation.ndim, settings.rows))
+        return measure(rows, settings.metrics, settings.centre)
+
+    modules = {name: model.get_submodule(path) for name, path in layers.items()}
 
     meter = ActivationCapture(model, layers, transform=measured)
     meter.enabled = False

@@ -6,6 +6,7 @@ import logging
 import operator
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,17 @@ from ontogeny.trajectory.setup import Setup, set_up
 logger = logging.getLogger("ontogeny")
 
 RUN_FORMAT = "ontogeny-run/1"
+
+
+@contextmanager
+def threads_of_torch(count: int) -> Iterator[None]:
+    """A block in which PyTorch computes with `count` threads, on which the last bits of a sum depend."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Trajectory:
@@ -103,10 +115,11 @@ class Trajectory:
         learner: Learner | None = None
         for step in sorted({self._whole(step) for step in steps}):
             start = self._start(step)
-            if learner is None or learner.step < start:
-                learner = self._load(start, learner)
-            learner.advance_to(step)
-            self._prove(learner)
+            with threads_of_torch(self.config["threads"]):
+                if learner is None or learner.step < start:
+                    learner = self._load(start, learner)
+                learner.advance_to(step)
+                self._prove(learner)
             yield step, learner
 
     def _whole(self, step: int) -> int:
@@ -128,7 +141,6 @@ class Trajectory:
     def _load(self, step: int, learner: Learner | None = None) -> Learner:
         """The learner at the checkpoint of `step`: a new one, or `learner` put there."""
         tensors, _ = load_checkpoint(checkpoint_path(self.folder / "checkpoints", step), self.config["identity"])
-        torch.set_num_threads(self.config["threads"])
         learner = self._set_up().learner if learner is None else learner
         learner.restore(tensors, step)
         return learner
