@@ -16,7 +16,6 @@ from torch import nn
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.tracking.capture import ActivationCapture, module_path, resolve_layers
 from ontogeny.tracking.estimators import (
-    DEFAULTS,
     LAYOUTS,
     choose_metrics,
     measure_singular_values,
