@@ -13,13 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ontogeny.complexity.landscape import Landscape
+from ontogeny.complexity.landscape import Landscape, ModuleLandscape
 from ontogeny.complexity.sampling import run_chains
 from ontogeny.complexity.settings import ComplexitySettings
 
 SMALLEST, LARGEST = 1e-10, 10.0
 _ROUNDS, _CHAINS, _STEPS = 7, 4, 20
 _CHECKS, _WALK, _SHRINK = 8, 100, 1.5
+_MOST_SAMPLES, _BATCHES, _BATCH_SHARE = 1024, 16, 0.05
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,12 @@ def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings)
 
     By bisection on a logarithmic scale, all networks at once; within a factor of 1.5. Where the loss is flat at the
     weights and steep further out, the step that serves at the start is too large later: so chains then walk, and the
-    step shrinks until it serves there too.
+    step shrinks until it serves there too. With a batch size, the noise of the batches' gradients may moreover be no
+    more than a twentieth of the noise that a step adds.
     """
+    whole = landscape
+    if isinstance(landscape, ModuleLandscape):
+        landscape = landscape.subsample(_MOST_SAMPLES, settings.seed)
     generator = torch.Generator().manual_seed(settings.seed + 1)
     n = landscape.n_networks
     owner = torch.arange(n).repeat_interleave(_CHAINS)
@@ -77,4 +82,20 @@ def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings)
         if not bad.any():
             break
         step = torch.where(bad, step / _SHRINK, step)
+    if settings.batch_size is not None and settings.batch_size < whole.n_samples:
+        step = torch.minimum(step, _step_for_batches(whole, n_beta, settings.batch_size, generator))
     return Calibration(np.array(tried), np.array(accepted), step.numpy())
+
+
+def _step_for_batches(landscape: Landscape, n_beta: float, batch_size: int, generator: torch.Generator) -> Tensor:
+    """The step size of every network at which batches add _BATCH_SHARE of the variance that the noise adds.
+
+    A step of size e adds the variance e by its noise, and (e n_beta / 2)^2 v by gradients of variance v.
+    """
+    n = landscape.n_networks
+    owner = torch.arange(n).repeat_interleave(_BATCHES)
+    start = landscape.start[owner]
+    _, gradient = landscape.evaluate(start, owner, batch_size, generator)
+    variance = gradient.double().view(n, _BATCHES, -1).var(1)
+    typical = (variance**2).sum(1) / variance.sum(1).clamp(min=1e-300)
+    return 4 * _BATCH_SHARE / (n_beta**2 * typical.clamp(min=1e-300))

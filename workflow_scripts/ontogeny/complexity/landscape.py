@@ -7,6 +7,7 @@ first for all other networks.
 
 from __future__ import annotations
 
+import copy
 import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -146,7 +147,8 @@ class ModuleLandscape:
     `data` is (inputs, targets), or a mapping of tensors that the network takes by name (as language models do), all
     with samples on the first axis. `loss(outputs, targets)` gives a mean over samples (`loss(outputs, data)` for a
     mapping); by default the cross-entropy of integer targets, the mean squared error of others, or the `loss` that the
-    outputs carry. The network runs in eval mode. `states` are further weights of the same network, one mapping each.
+    outputs carry. The network runs in eval mode. Only parameters that require gradients move, or all if none does.
+    `states` are further weights of the same network, one mapping each.
 
     Raises OntogenyError if the loss is not a finite scalar, or not a mean over samples.
     """
@@ -170,7 +172,9 @@ class ModuleLandscape:
         self.n_samples = len(tensors[0])
         self.loss = loss or self._default_loss()
         named = dict(model.named_parameters())
-        chosen = [name for name in named if parameters is None or any(fnmatch.fnmatch(name, p) for p in parameters)]
+        trained = [name for name, p in named.items() if p.requires_grad] or list(named)
+        patterns = ["*"] if parameters is None else parameters
+        chosen = [name for name in trained if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
         if not chosen:
             raise unknown("parameters", ", ".join(parameters or []), named)
         self.names = [name for name in chosen for _ in range(named[name].numel())]
@@ -185,6 +189,15 @@ class ModuleLandscape:
         ]
         self._vmapped: bool | None = None
         self._check_loss()
+
+    def subsample(self, count: int, seed: int) -> ModuleLandscape:
+        """The same networks on `count` of the samples, drawn at random; this landscape, if there are no more."""
+        if count >= self.n_samples:
+            return self
+        fewer = copy.copy(self)
+        rows = torch.randperm(self.n_samples, generator=torch.Generator().manual_seed(seed))[:count]
+        fewer.data, fewer.n_samples = self._rows(rows), count
+        return fewer
 
     def _default_loss(self) -> Loss:
         if isinstance(self.data, dict):

@@ -51,3 +51,20 @@ class ComplexitySettings(Settings):
         if self.sampler == "rmsprop" and self.burn_in < 20:
             raise ValueError(f"rmsprop adapts during the burn-in, and burn_in is {self.burn_in}; give it 20 or more")
         return self
+
+
+class ComplexityAnalysisSettings(ComplexitySettings):
+    """The local learning coefficient along a trajectory (target `complexity`)."""
+
+    localisation: float = Field(
+        100.0,
+        ge=0,
+        description="Strength of the pull towards the weights; strong, since weights in training are at no minimum.",
+    )
+    frames: Annotated[int, Field(ge=2, le=1000)] = Field(
+        10, description="Evenly spaced steps or epochs at which it is estimated, the ends among them."
+    )
+    strongest: int = Field(2, ge=0, description="Jumps of a run, strongest first, at which it is estimated besides.")
+    by_layer: bool = Field(
+        False, description="Estimate it for the parameters of each layer alone, too (runs and judges)."
+    )

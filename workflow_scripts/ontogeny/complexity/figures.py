@@ -1,0 +1,103 @@
+"""Figures of the learning coefficient along training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ontogeny.errors import OntogenyError
+from ontogeny.phase1 import RUN_LEVEL, Phase1
+from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, figure, log_axis
+
+_METRICS = ("participation_ratio", "stable_rank")
+
+
+def plot_complexity(
+    table: pd.DataFrame, record: Phase1, jumps: pd.DataFrame | None = None, title: str | None = None
+) -> Figure:
+    """Loss, learning coefficient and dimensionality of one run on one time axis, significant jumps marked.
+
+    table: of `complexity_of_run`. Bars are two standard errors over chains; hollow points have a note that speaks
+    against them. The dimensionality is that of the last monitored layer but one. `jumps` has step and `significant`.
+    """
+    if table.empty:
+        raise OntogenyError("the table of learning coefficients is empty; there is nothing to draw")
+    run = record.runs[0]
+    held = {(layer, metric): (s, v) for r, layer, metric, s, v in record.each_series() if r == run}
+    layers = record.layers_of(run)
+    layer = layers[max(len(layers) - 2, 0)]
+    metric = next((m for m in _METRICS if (layer, m) in held), None)
+    fig, axes = figure(3 if metric else 2, 1, width=6.4, height=5.6 if metric else 4.2, sharex=True)
+    if (RUN_LEVEL, "loss") in held:
+        axes[0].plot(*held[RUN_LEVEL, "loss"], color=MUTED, linewidth=0.8, label="training batch")
+    whole = table[table["group"] == "all"]
+    axes[0].plot(whole["step"], whole["loss"], "o-", color=INK, markersize=3, label="all training samples")
+    axes[0].set_ylabel("Loss")
+    log_axis(axes[0])
+    axes[0].legend()
+    for k, (group, part) in enumerate(table.groupby("group", sort=False)):
+        colour = INK if group == "all" else COLOURS[(k - 1) % len(COLOURS)]
+        _points(axes[1], part, colour, "all parameters" if group == "all" else str(group))
+    axes[1].axhline(0, color=MUTED, linewidth=0.6)
+    axes[1].set_ylabel("Learning coefficient")
+    if table["group"].nunique() > 1:
+        axes[1].legend(fontsize=7, ncols=2)
+    if metric:
+        axes[2].plot(*held[layer, metric], color=COLOURS[0], linewidth=1.0)
+        axes[2].set_ylabel(f"{metric.replace('_', ' ').capitalize()}\n({layer})")
+    for step in _significant(jumps):
+        for axis in axes:
+            axis.axvline(step, color=JUMP, linewidth=0.8, alpha=0.6)
+    axes[-1].set_xlabel("Training step")
+    axes[0].set_title(title or run)
+    fig.align_ylabels(axes)
+    return fig
+
+
+def _points(axis, part: pd.DataFrame, colour: str, label: str) -> None:
+    clean = part["notes"].fillna("") == ""
+    axis.plot(part["step"], part["llc"], "-", color=colour, linewidth=0.9)
+    for rows, face in ((part[clean], colour), (part[~clean], "white")):
+        axis.errorbar(
+            rows["step"], rows["llc"], 2 * rows["standard_error"].fillna(0), fmt="o", color=colour, markersize=4,
+            markerfacecolor=face, elinewidth=0.8, label=label if face == colour else None,
+        )  # fmt: skip
+
+
+def _significant(jumps: pd.DataFrame | None) -> list[int]:
+    if jumps is None or jumps.empty or "significant" not in jumps:
+        return []
+    return sorted(set(jumps.loc[jumps["significant"].astype(bool), "step"]))
+
+
+def plot_complexity_of_ensemble(table: pd.DataFrame, title: str, most: int = 100) -> Figure:
+    """Learning coefficients of the networks of one ensemble over training, against epoch and against loss.
+
+    table: of `complexity_of_ensemble`. Faint lines are networks (the first `most`), the bold one their median at each
+    share of training; on the right, estimates with a note (not at a minimum, for instance) are hollow.
+    """
+    if table.empty:
+        raise OntogenyError("the table of learning coefficients is empty; there is nothing to draw")
+    fig, axes = figure(1, 2, width=7.2, height=3.0)
+    last = table.groupby("seed")["epoch"].transform("max").clip(lower=1)
+    table = table.assign(share=table["epoch"] / last)
+    for _, part in list(table.groupby("seed"))[:most]:
+        axes[0].plot(part["share"], part["llc"], color=COLOURS[0], linewidth=0.5, alpha=0.25)
+    bins = np.round(table["share"] * 20) / 20
+    median = table.groupby(bins)["llc"].median()
+    axes[0].plot(median.index, median.to_numpy(), color=INK, linewidth=1.8, label="median")
+    axes[0].axhline(0, color=MUTED, linewidth=0.6)
+    axes[0].set(xlabel="Share of the network's own training", ylabel="Learning coefficient")
+    axes[0].set_title(title)
+    axes[0].legend()
+    clean = table["notes"].fillna("") == ""
+    for rows, face, label in ((table[clean], COLOURS[0], "no note"), (table[~clean], "white", "with a note")):
+        axes[1].scatter(
+            rows["loss"], rows["llc"], s=7, facecolors=face, edgecolors=COLOURS[0], linewidths=0.4, label=label
+        )
+    log_axis(axes[1], "x")
+    axes[1].axhline(0, color=MUTED, linewidth=0.6)
+    axes[1].set(xlabel="Training loss", ylabel="Learning coefficient")
+    axes[1].legend()
+    return fig
