@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
+from matplotlib import ticker
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, figure, log_axis
+
+if TYPE_CHECKING:
+    from ontogeny.complexity.calibration import Calibration
 
 _METRICS = ("participation_ratio", "stable_rank")
 
@@ -55,7 +62,7 @@ def plot_complexity(
     return fig
 
 
-def _points(axis, part: pd.DataFrame, colour: str, label: str) -> None:
+def _points(axis: Axes, part: pd.DataFrame, colour: str, label: str) -> None:
     clean = part["notes"].fillna("") == ""
     axis.plot(part["step"], part["llc"], "-", color=colour, linewidth=0.9)
     for rows, face in ((part[clean], colour), (part[~clean], "white")):
@@ -75,7 +82,8 @@ def plot_complexity_of_ensemble(table: pd.DataFrame, title: str, most: int = 100
     """Learning coefficients of the networks of one ensemble over training, against epoch and against loss.
 
     table: of `complexity_of_ensemble`. Faint lines are networks (the first `most`), the bold one their median at each
-    share of training; on the right, estimates with a note (not at a minimum, for instance) are hollow.
+    share of training; on the right, estimates with a note (not at a minimum, for instance) are hollow. The axis of the
+    coefficient is linear from -10 to 10 and logarithmic beyond.
     """
     if table.empty:
         raise OntogenyError("the table of learning coefficients is empty; there is nothing to draw")
@@ -99,5 +107,29 @@ def plot_complexity_of_ensemble(table: pd.DataFrame, title: str, most: int = 100
     log_axis(axes[1], "x")
     axes[1].axhline(0, color=MUTED, linewidth=0.6)
     axes[1].set(xlabel="Training loss", ylabel="Learning coefficient")
+    for axis in axes:
+        axis.set_yscale("symlog", linthresh=10, linscale=2)
+        axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     axes[1].legend()
+    return fig
+
+
+def plot_calibration(calibration: Calibration, acceptance: float, title: str = "") -> Figure:
+    """The share of acceptable steps against the step size, for every network that was calibrated, and the choice.
+
+    calibration: of `calibrate`; acceptance: the share that was asked for.
+    """
+    fig, axes = figure(1, 1, width=4.6, height=3.2)
+    for k in range(len(calibration.chosen)):
+        order = np.argsort(calibration.tried[:, k])
+        tried, accepted = calibration.tried[order, k], calibration.accepted[order, k]
+        faint = max(0.15, 1 / len(calibration.chosen))
+        name, choice = ("tried", "chosen") if k == 0 else (None, None)
+        axes.plot(tried, accepted, "o-", color=COLOURS[0], markersize=3, linewidth=0.8, alpha=faint, label=name)
+        axes.axvline(calibration.chosen[k], color=JUMP, linewidth=1, alpha=faint, label=choice)
+    axes.axhline(acceptance, color=MUTED, linewidth=0.8, linestyle="--", label="asked for")
+    axes.set_xscale("log")
+    axes.set(xlabel="Step size", ylabel="Share of acceptable steps", ylim=(-0.03, 1.03))
+    axes.set_title(title)
+    axes.legend(loc="lower left")
     return fig

@@ -1,0 +1,206 @@
+"""Learning coefficients along trajectories, their stages, and what else changes with them."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from settings_walk import Walk, cases
+from torch import nn
+
+from ontogeny.complexity import (
+    ComplexityAnalysisSettings,
+    ComplexitySettings,
+    calibrate,
+    complexity_and_circuits,
+    complexity_of_ensemble,
+    complexity_of_run,
+    estimate_llc,
+    find_stages,
+    parameter_groups,
+)
+from ontogeny.complexity.figures import plot_calibration, plot_complexity, plot_complexity_of_ensemble
+from ontogeny.complexity.landscape import ModuleLandscape
+from ontogeny.phase1 import read_phase1
+from ontogeny.plotting.style import save_figure
+from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
+from ontogeny.training.loop import train
+from ontogeny.trajectory import Trajectory
+
+QUICK = {"chains": 2, "draws": 6, "burn_in": 2, "frames": 3}
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    return train_ensemble(EnsembleSettings(n_samples_train=50, epochs=40), range(4))
+
+
+@pytest.fixture(scope="module")
+def trajectory(tmp_path_factory):
+    from ontogeny.config.models import RunSettings
+
+    folder = tmp_path_factory.mktemp("run") / "r"
+    run = RunSettings(
+        task={"name": "digits", "n_train": 96, "n_validation": 64, "n_probe": 32},
+        model={"name": "mlp", "hidden": [6]},
+        training={"steps": 8, "batch_size": 32, "checkpoint_every": 4},
+    )
+    train({**run.model_dump(mode="json", include={"task", "model", "training", "tracking"}), "seed": 0}, folder, "r")
+    return Trajectory(folder)
+
+
+def test_every_network_of_an_ensemble_at_every_frame(ensemble):
+    table = complexity_of_ensemble(ensemble, ComplexityAnalysisSettings(**QUICK))
+    assert list(table.groupby("seed").size()) == [3, 3, 3, 3]
+    assert set(table.groupby("seed")["epoch"].max()) == set(ensemble.n_epochs)
+    row = table[(table["seed"] == 2) & (table["epoch"] == ensemble.n_epochs[2])].iloc[0]
+    weights, biases = ensemble.network(2, int(row["epoch"]))
+    model = nn.Sequential(nn.Linear(2, 3), nn.LeakyReLU(), nn.Linear(3, 3), nn.LeakyReLU(), nn.Linear(3, 1))
+    for layer, w, b in zip([model[0], model[2], model[4]], weights, biases):
+        layer.weight.data, layer.bias.data = torch.tensor(w), torch.tensor(b)
+    data = ensemble.data(2).train
+    loss = nn.functional.mse_loss(model(torch.tensor(data.x).float()), torch.tensor(data.y).float())
+    assert row["loss"] == pytest.approx(loss.item(), rel=1e-5)
+    assert row["n_beta"] == pytest.approx(len(data.x) / np.log(len(data.x)))
+
+
+def test_a_run_by_replay(trajectory, tmp_path):
+    table = complexity_of_run(trajectory, [], ComplexityAnalysisSettings(**QUICK, by_layer=True))
+    assert list(table["step"].unique()) == [0, 4, 8]
+    assert list(table["group"].unique()) == ["all", *parameter_groups(trajectory.at(0))]
+    by_group = table[table["step"] == 0].set_index("group")["n_parameters"]
+    assert by_group["all"] == by_group.drop("all").sum()
+    record = read_phase1(trajectory.folder / "phase1.json")
+    fig = plot_complexity(table, record, pd.DataFrame({"step": [4], "significant": [True]}), "a run")
+    assert [axis.get_ylabel().split("\n")[0] for axis in fig.axes] == [
+        "Loss",
+        "Learning coefficient",
+        "Participation ratio",
+    ]
+    assert save_figure(fig, tmp_path / "f", table)
+
+
+def test_figures_of_ensembles_and_calibrations(ensemble, tmp_path):
+    table = complexity_of_ensemble(ensemble, ComplexityAnalysisSettings(**QUICK))
+    assert save_figure(plot_complexity_of_ensemble(table, "XOR"), tmp_path / "f", table)
+    data = torch.randn(20, 2), torch.randn(20, 1)
+    calibration = calibrate(ModuleLandscape(nn.Linear(2, 1), data), 100.0, ComplexitySettings())
+    assert save_figure(plot_calibration(calibration, 0.9, "a line"), tmp_path / "c")
+
+
+def test_figures_load_no_torch():
+    code = "import sys, ontogeny.complexity.figures; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_groups_are_layers_or_blocks():
+    class Blocks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(3, 2)
+            self.blocks = nn.ModuleList(nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2)}) for _ in range(2))
+
+    assert list(parameter_groups(Blocks())) == ["embed", "blocks.0", "blocks.1"]
+    assert len(parameter_groups(Blocks())["blocks.1"]) == 4
+
+
+class TestStages:
+    def table(self, llc, error=0.1):
+        count = len(llc)
+        return pd.DataFrame(
+            {"step": range(count), "llc": llc, "standard_error": error, "loss": np.linspace(1, 0, count)}
+        )
+
+    def test_a_rise_between_plateaus(self):
+        found = find_stages(self.table([1, 1.05, 0.95, 3, 5, 5.1, 5]))
+        assert list(found["direction"]) == ["stays", "rises", "stays"]
+        assert list(found["start"]) == [0, 2, 4]
+        assert list(found["end"]) == [2, 4, 6]
+
+    def test_noise_alone_is_one_stage(self):
+        rng = np.random.default_rng(0)
+        stages = [len(find_stages(self.table(5 + 0.1 * rng.normal(size=30)))) for _ in range(100)]
+        assert np.mean(np.array(stages) > 1) <= 0.1
+
+    def test_gaps_and_too_little(self):
+        assert find_stages(self.table([1.0])).empty
+        assert len(find_stages(self.table([1, np.nan, 1.0]))) == 1
+
+
+class TestWithCircuits:
+    def tables(self, linked, seed=0, networks=30, frames=20):
+        """Networks whose coefficient and circuits change at moments of their own, together or not."""
+        rng = np.random.default_rng(seed)
+        complexity, history = [], []
+        for network in range(networks):
+            own = rng.exponential(size=frames) ** 2
+            other = own if linked else rng.exponential(size=frames) ** 2
+            for name, out, steps in (("llc", complexity, own), ("circuits", history, other)):
+                values = np.cumsum(steps * rng.choice([-1, 1], frames))
+                out += [{"seed": network, "epoch": k, name: value} for k, value in enumerate(values)]
+        return pd.DataFrame(complexity), pd.DataFrame(history)
+
+    def test_a_link_is_found(self):
+        row = complexity_and_circuits(*self.tables(True)).iloc[0]
+        assert row["quantity"] == "circuits"
+        assert row["n"] == 30
+        assert row["correlation"] > 0.9
+        assert max(row["p_shift"], row["p_between_networks"]) <= 0.005
+
+    def test_no_link_is_not(self):
+        rows = [complexity_and_circuits(*self.tables(False, seed), n_resamples=99).iloc[0] for seed in range(25)]
+        for null in ("p_shift", "p_between_networks"):
+            assert np.mean([row[null] <= 0.05 for row in rows]) <= 0.16
+
+
+def _digest(settings):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1))
+    data = torch.randn(30, 3), torch.randn(30, 1)
+    llc = estimate_llc(model, data, settings)
+    return llc.value, llc.by_chain.shape
+
+
+def _tables(settings):
+    return complexity_of_ensemble(_XOR, settings).drop(columns="notes").to_csv()
+
+
+_XOR = train_ensemble(EnsembleSettings(n_samples_train=20, epochs=6), range(2))
+_BASE = {"chains": 2, "draws": 8, "burn_in": 20, "step_size": 1e-3}
+_CHANGES = {
+    "sampler": "rmsprop",
+    "corrected": False,
+    "chains": 3,
+    "draws": 9,
+    "burn_in": 21,
+    "step_size": 2e-3,
+    "acceptance": {"acceptance": 0.6, "step_size": "calibrated"},
+    "localisation": 50.0,
+    "n_beta": 20.0,
+    "batch_size": 10,
+    "parameters": ["0.*"],
+    "seed": 1,
+}
+_BY_RUN = "it acts on runs alone, in `test_a_run_by_replay`"
+WALKS = [
+    Walk(ComplexitySettings, _digest, _CHANGES, base=_BASE),
+    Walk(
+        ComplexityAnalysisSettings,
+        _tables,
+        {**{key: value for key, value in _CHANGES.items() if key not in ("batch_size", "parameters")}, "frames": 2},
+        {
+            "batch_size": "the few distinct rows of a logic gate are always used whole; runs: `ComplexitySettings`",
+            "parameters": "networks of an ensemble move as a whole; runs: `ComplexitySettings`",
+            "strongest": _BY_RUN,
+            "by_layer": _BY_RUN,
+        },
+        base=_BASE,
+    ),
+]
+
+
+@pytest.mark.parametrize(("walk", "name"), cases(WALKS))
+def test_every_setting_acts(walk, name):
+    walk.check(name)
