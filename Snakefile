@@ -71,6 +71,7 @@ include: "rules/connectome.smk"
 include: "rules/judge.smk"
 include: "rules/studies.smk"
 include: "rules/changes.smk"
+include: "rules/complexity.smk"
 include: "rules/figures.smk"
 include: "rules/tables.smk"
 

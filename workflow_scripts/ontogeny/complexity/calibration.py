@@ -42,7 +42,8 @@ def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings)
     """
     whole = landscape
     if isinstance(landscape, ModuleLandscape):
-        landscape = landscape.subsample(_MOST_SAMPLES, settings.seed)
+        count = _MOST_SAMPLES if settings.batch_size is None else min(_MOST_SAMPLES, 4 * settings.batch_size)
+        landscape = landscape.subsample(count, settings.seed)
     generator = torch.Generator().manual_seed(settings.seed + 1)
     n = landscape.n_networks
     owner = torch.arange(n).repeat_interleave(_CHAINS)

@@ -16,6 +16,7 @@ from ontogeny.complexity.landscape import Data, Loss
 from ontogeny.complexity.settings import ComplexityAnalysisSettings
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
+from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.statistics import resampling_p_value
 from ontogeny.training.ensemble import EnsembleResult, gate_data
 from ontogeny.trajectory import Trajectory
@@ -157,6 +158,28 @@ def _rows_of(ensemble: EnsembleResult) -> tuple[np.ndarray, np.ndarray, np.ndarr
     counts = np.stack([np.bincount(s.combination, minlength=int(first.combination.max()) + 1) for s in samples])
     kept = np.unique(first.combination)
     return first.x[place], first.y[place], counts[:, kept]
+
+
+def changes_beside(history: pd.DataFrame, record: Phase1) -> pd.DataFrame:
+    """What may change with the coefficient: seed, epoch, circuits (log10 of 1 + their number), and dimensionalities.
+
+    history: of `ensemble_history`, with seed, epoch and circuits. record: the ensemble's Phase 1 record, whose metrics
+    become columns `layer metric`.
+    """
+    beside = history[["seed", "epoch"]].assign(circuits=np.log10(1 + history["circuits"].astype(float)))
+    columns = []
+    for run, layer, metric, steps, values in record.each_series():
+        if layer == RUN_LEVEL:
+            continue
+        digits = re.search(r"(\d+)$", run)
+        if digits:
+            columns.append(
+                pd.DataFrame({"seed": int(digits[1]), "epoch": steps, "name": f"{layer} {metric}", "value": values})
+            )
+    if not columns:
+        return beside
+    wide = pd.concat(columns).pivot_table(index=["seed", "epoch"], columns="name", values="value").reset_index()
+    return beside.merge(wide, on=["seed", "epoch"], how="left")
 
 
 def complexity_and_circuits(

@@ -21,6 +21,7 @@ from pydantic import (
 
 from ontogeny.changes.settings import ChangeSettings
 from ontogeny.circuits.settings import CircuitSettings
+from ontogeny.complexity.settings import ComplexityAnalysisSettings
 from ontogeny.config.sweep import Swept
 from ontogeny.connectome.settings import ConnectomeStudy
 from ontogeny.features.settings import FeatureSettings
@@ -138,6 +139,7 @@ class Analyses(Settings):
     changes: ChangeSettings = Field(default_factory=ChangeSettings)
     circuits: CircuitSettings = Field(default_factory=CircuitSettings)
     judge: JudgeAnalysisSettings = Field(default_factory=JudgeAnalysisSettings)
+    complexity: ComplexityAnalysisSettings = Field(default_factory=ComplexityAnalysisSettings)
 
 
 class DynamicsStudy(StudySettings):

@@ -64,6 +64,8 @@ FIGURES = {
     "dimension": _run("dimension"),
     "probes": _run("probes"),
     "collapse": _run("collapse"),
+    "complexity": _run("complexity", "learning coefficient"),
+    "complexity_by_seed": Figure("complexity_by_seed", "complexity", "every run", ("circuits",), subcategory="{run}"),
     "change_kinds": Figure("change_kinds", "changes by architecture", "study looked at", IMAGES, STUDY),
     "{figure}": Figure(
         "plot_study",
