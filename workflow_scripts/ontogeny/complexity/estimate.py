@@ -169,7 +169,7 @@ def _summary(
     losses: NDArray[np.float64] | None,
 ) -> LLC:
     """The estimate from the losses (draws, chains) of one network."""
-    diverged = ~np.isfinite(kept).all(0)
+    diverged = np.asarray(~np.isfinite(kept).all(axis=0))
     by_chain = n_beta * (kept.mean(0) - loss)
     good = by_chain[~diverged]
     value = float(good.mean()) if len(good) else math.nan

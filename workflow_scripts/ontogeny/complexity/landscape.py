@@ -249,9 +249,8 @@ class ModuleLandscape:
         self, theta: Tensor, owner: Tensor, batch_size: int | None, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Losses (K,) and gradients (K, P) of the chains `theta` (K, P), which belong to the networks `owner` (K,)."""
-        whole = batch_size is None or batch_size >= self.n_samples
         rows = None
-        if not whole:
+        if batch_size is not None and batch_size < self.n_samples:
             rows = torch.randint(self.n_samples, (len(theta), batch_size), generator=generator)
         with _eval(self.model):
             if self._vmapped is not False and self.n_parameters <= _LARGEST_TOGETHER:

@@ -55,13 +55,14 @@ def run_chains(
     adapt_steps: int = 0,
     corrected: bool = True,
     batch_size: int | None = None,
-    acceptance_from: int | None = None,
+    acceptance_from: int = -1,
 ) -> Chains:
     """Run K chains for `n_steps` steps.
 
     owner (K,): the network that each chain belongs to, whose weights it starts from; step_size (K,). The sampler
-    `rmsprop` adapts G during the first `adapt_steps`. From the step `acceptance_from` on, acceptance is measured; all
-    of the data are then used at every step, and steps are not corrected. A chain whose loss is not finite stays so.
+    `rmsprop` adapts G during the first `adapt_steps`. From the step `acceptance_from` on, unless it is negative,
+    acceptance is measured; all of the data are then used at every step, and steps are not corrected. A chain whose
+    loss is not finite stays so.
     """
     first = landscape.chain_axis == 0
     start = landscape.start[:, owner] if not first else landscape.start[owner]
@@ -72,16 +73,14 @@ def run_chains(
     scale = torch.ones((), dtype=start.dtype)
     square = torch.zeros_like(start) if sampler == "rmsprop" else None
     losses = torch.empty(n_steps, len(owner), dtype=torch.float64)
-    accepted = torch.zeros(len(owner), dtype=torch.float64) if acceptance_from is not None else None
+    accepted = torch.zeros(len(owner), dtype=torch.float64) if acceptance_from >= 0 else None
     axis = 1 - landscape.chain_axis
     uniform = None
     if landscape.n_parameters > LARGE and accepted is None:
         uniform = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
     before: tuple[Tensor, ...] | None = None
     for t in range(n_steps):
-        value, gradient = landscape.evaluate(
-            theta, owner, None if acceptance_from is not None else batch_size, generator
-        )
+        value, gradient = landscape.evaluate(theta, owner, None if acceptance_from >= 0 else batch_size, generator)
         losses[t] = value
         if square is not None and t < adapt_steps:
             square.mul_(_FORGET).addcmul_(gradient, gradient, value=1 - _FORGET)
