@@ -160,7 +160,7 @@ WALKS = [
             "geometry": {"components": 3}, "maps": {"frames": 5}, "boundary": {"planes": 1},
             "neurons": {"threshold": 0.5}, "importance": {"samples": 64}, "features": {"samples": 3},
             "interventions": [{"kind": "ablate"}], "changes": {"seed": 3}, "circuits": {"window": 9},
-            "judge": {"samples": 50},
+            "judge": {"samples": 50}, "complexity": {"chains": 3},
         },
     ),
 ]  # fmt: skip
