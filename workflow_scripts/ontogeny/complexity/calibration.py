@@ -58,9 +58,8 @@ def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings)
             step[owner],
             n_steps,
             n_beta,
-            settings.localisation,
+            settings,
             generator,
-            sampler=settings.sampler,
             adapt_steps=n_steps,
             acceptance_from=n_steps - _STEPS,
         )

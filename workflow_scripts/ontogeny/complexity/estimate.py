@@ -65,7 +65,7 @@ def estimate_llc(
     Raises OntogenyError for a loss that is not a finite mean over samples, or patterns that match no parameter.
     """
     settings = settings or ComplexitySettings()
-    landscape = ModuleLandscape(model, data, loss, parameters=settings.parameters)
+    landscape = ModuleLandscape(model, data, loss, patterns=settings.parameters)
     return _estimate(landscape, settings, keep_losses=True)[0]
 
 
@@ -134,12 +134,9 @@ def _estimate(landscape: Landscape, settings: ComplexitySettings, keep_losses: b
         step[owner],
         settings.burn_in + settings.draws,
         n_beta,
-        settings.localisation,
+        settings,
         generator,
-        sampler=settings.sampler,
         adapt_steps=settings.burn_in,
-        corrected=settings.corrected,
-        batch_size=settings.batch_size,
     )
     losses = ran.losses.numpy().reshape(-1, n, chains)
     slope = gradient.double().norm(dim=1 - landscape.chain_axis).numpy()

@@ -148,7 +148,7 @@ class ModuleLandscape:
     with samples on the first axis. `loss(outputs, targets)` gives a mean over samples (`loss(outputs, data)` for a
     mapping); by default the cross-entropy of integer targets, the mean squared error of others, or the `loss` that the
     outputs carry. The network runs in eval mode. Only parameters that require gradients move, or all if none does.
-    `states` are further weights of the same network, one mapping each.
+    `patterns` name those that move, all by default. `states` are further weights of the same network, one mapping each.
 
     Raises OntogenyError if the loss is not a finite scalar, or not a mean over samples.
     """
@@ -161,7 +161,7 @@ class ModuleLandscape:
         data: Data,
         loss: Loss | None = None,
         states: Sequence[Mapping[str, Tensor]] | None = None,
-        parameters: Sequence[str] | None = None,
+        patterns: Sequence[str] | None = None,
     ) -> None:
         self.model = model
         self.was_training = model.training
@@ -173,10 +173,9 @@ class ModuleLandscape:
         self.loss = loss or self._default_loss()
         named = dict(model.named_parameters())
         trained = [name for name, p in named.items() if p.requires_grad] or list(named)
-        patterns = ["*"] if parameters is None else parameters
-        chosen = [name for name in trained if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
+        chosen = [name for name in trained if any(fnmatch.fnmatch(name, pattern) for pattern in patterns or ["*"])]
         if not chosen:
-            raise unknown("parameters", ", ".join(parameters or []), named)
+            raise unknown("parameters", ", ".join(patterns or []), named)
         self.names = [name for name in chosen for _ in range(named[name].numel())]
         self.shapes = {name: named[name].shape for name in chosen}
         self.n_parameters = sum(math.prod(shape) for shape in self.shapes.values())

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from ontogeny.complexity.landscape import Landscape
+from ontogeny.complexity.settings import ComplexitySettings
 
 LARGE = 100_000
 _FORGET, _FLOOR = 0.99, 1e-3
@@ -48,13 +49,10 @@ def run_chains(
     step_size: Tensor,
     n_steps: int,
     n_beta: float,
-    localisation: float,
+    settings: ComplexitySettings,
     generator: torch.Generator,
     *,
-    sampler: str = "sgld",
-    adapt_steps: int = 0,
-    corrected: bool = True,
-    batch_size: int | None = None,
+    adapt_steps: int,
     acceptance_from: int = -1,
 ) -> Chains:
     """Run K chains for `n_steps` steps.
@@ -64,23 +62,25 @@ def run_chains(
     acceptance is measured; all of the data are then used at every step, and steps are not corrected. A chain whose
     loss is not finite stays so.
     """
-    first = landscape.chain_axis == 0
+    first, localisation = landscape.chain_axis == 0, settings.localisation
     start = landscape.start[:, owner] if not first else landscape.start[owner]
     if landscape.n_networks == 1:
         start = landscape.start.expand_as(start)
     step = (step_size[:, None] if first else step_size).to(start.dtype)
     theta, noise, noise_before = start.clone(), torch.empty_like(start), torch.zeros_like(start)
     scale = torch.ones((), dtype=start.dtype)
-    square = torch.zeros_like(start) if sampler == "rmsprop" else None
+    square = torch.zeros_like(start) if settings.sampler == "rmsprop" else None
     losses = torch.empty(n_steps, len(owner), dtype=torch.float64)
     accepted = torch.zeros(len(owner), dtype=torch.float64) if acceptance_from >= 0 else None
-    axis = 1 - landscape.chain_axis
+    axis, batch_size = 1 - landscape.chain_axis, None if acceptance_from >= 0 else settings.batch_size
     uniform = None
     if landscape.n_parameters > LARGE and accepted is None:
         uniform = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
     before: tuple[Tensor, ...] | None = None
     for t in range(n_steps):
-        value, gradient = landscape.evaluate(theta, owner, None if acceptance_from >= 0 else batch_size, generator)
+        value, gradient = landscape.evaluate(
+            theta, owner, None if acceptance_from >= 0 else settings.batch_size, generator
+        )
         losses[t] = value
         if square is not None and t < adapt_steps:
             square.mul_(_FORGET).addcmul_(gradient, gradient, value=1 - _FORGET)
@@ -105,7 +105,7 @@ def run_chains(
         width = rate.sqrt() if uniform is None else rate.sqrt() / _SPREAD
         theta.lerp_(start, (0.5 * localisation) * rate)
         theta.addcmul_(gradient, rate, value=-0.5 * n_beta)
-        if corrected and accepted is None:
+        if settings.corrected and accepted is None:
             theta.addcmul_(noise_before.add_(noise), width, value=0.5)
             noise, noise_before = noise_before, noise
         else:
