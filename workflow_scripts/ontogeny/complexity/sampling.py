@@ -72,7 +72,7 @@ def run_chains(
     square = torch.zeros_like(start) if settings.sampler == "rmsprop" else None
     losses = torch.empty(n_steps, len(owner), dtype=torch.float64)
     accepted = torch.zeros(len(owner), dtype=torch.float64) if acceptance_from >= 0 else None
-    axis, batch_size = 1 - landscape.chain_axis, None if acceptance_from >= 0 else settings.batch_size
+    axis, _batch_size = 1 - landscape.chain_axis, None if acceptance_from >= 0 else settings.batch_size
     uniform = None
     if landscape.n_parameters > LARGE and accepted is None:
         uniform = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
