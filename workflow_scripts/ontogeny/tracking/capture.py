@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,13 @@ from torch import nn
 from ontogeny.errors import OntogenyError, unknown
 
 WHEN = ("always", "training")
+
+
+def _forget_compiled_code() -> None:
+    """Let `torch.compile` compile anew: code that it made for one module serves all of its class, without new hooks."""
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is not None:
+        dynamo.reset()
 
 
 class ActivationCapture:
@@ -95,6 +103,7 @@ class ActivationCapture:
         self._wanted = (model, layers, layer_names)
         self.layers = chosen
         self._overwritten = dict.fromkeys(chosen)
+        _forget_compiled_code()
         try:
             for name, module in chosen.items():
                 self.hooks.append(module.register_forward_hook(_Hook(self, name, module)))
