@@ -24,6 +24,7 @@ from ontogeny.pipeline.workflow import (
     default_config,
     fail,
     plan_faster,
+    tell_summary,
     use_package,
 )
 
@@ -44,7 +45,11 @@ for sentence in adopt(plan.runs.values()):
     print(sentence, file=sys.stderr)
 
 
-report: "rules/captions/workflow.rst"
+SUMMARY_PAGE = "results/tables/summary.rst"
+
+
+# The first page of the report says what was found, once that has been made.
+report: os.path.abspath(SUMMARY_PAGE) if os.path.exists(SUMMARY_PAGE) else "rules/captions/workflow.rst"
 
 
 if plan.config.container:
@@ -54,6 +59,10 @@ if plan.config.container:
 
 onstart:
     check_writable()
+
+
+onsuccess:
+    tell_summary("results/SUMMARY.md")
 
 
 include: "rules/common.smk"

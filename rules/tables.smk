@@ -37,8 +37,28 @@ rule merge_benchmarks:
         "../workflow_scripts/merge_benchmarks.py"
 
 
+rule summarise:
+    input:
+        plan.summary_inputs(),
+    output:
+        summary="results/SUMMARY.md",
+        page=SUMMARY_PAGE,
+    resources:
+        **needs(mem_mb=800, runtime=10),
+    params:
+        studies=plan.summarised(),
+    script:
+        "../workflow_scripts/summarise.py"
+
+
+rule summary:
+    input:
+        rules.summarise.output,
+
+
 rule tables:
     input:
+        rules.summarise.output,
         rules.list_experiments.output,
         rules.merge_benchmarks.output,
 

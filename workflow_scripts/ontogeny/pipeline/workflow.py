@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -78,6 +80,14 @@ def check_writable(folder: str | os.PathLike = "results") -> None:
             fail(
                 OntogenyError(f"{place} {what}: make it a writable folder, or work elsewhere with --directory"), "Error"
             )
+
+
+def tell_summary(file: str | os.PathLike, since: float = time.time()) -> None:
+    """Print what was found, if `file` was made since this module was loaded, that is by the run that ends."""
+    from ontogeny.pipeline.summary import summary_text
+
+    if os.path.exists(file) and os.stat(file).st_mtime >= since:
+        print(f"\n{summary_text(file)}\n", file=sys.stderr)
 
 
 class Workflow:
@@ -234,6 +244,26 @@ class Workflow:
     def measured_studies(self) -> list[str]:
         """The studies whose measurements are compared across runs: image runs, and imports."""
         return [*self.studies("dynamics"), *self.config.phase1_imports]
+
+    def summarised(self) -> list[dict[str, Any]]:
+        """What the summary says of every study: its name, title and kind, and its first run."""
+        named = [(name, study.kind, study) for name, study in self.config.studies.items()]
+        named += [(name, "imports", group) for name, group in self.config.phase1_imports.items()]
+        first = {name: next((run.name for run in self.runs_of_study(name)), "") for name, *_ in named}
+        return [
+            {"name": name, "title": study.title or name, "kind": kind, "run": first[name]}
+            for name, kind, study in named
+        ]
+
+    def summary_inputs(self) -> list[str]:
+        """The tables and figures that the summary is made from."""
+        from ontogeny.pipeline.summary import FIGURES, TABLES
+
+        return [
+            pattern.format(study=study["name"], run=study["run"])
+            for study in self.summarised()
+            for pattern in (*TABLES[study["kind"]], FIGURES[study["kind"]])
+        ]
 
     def files_of_study(self, pattern: str, wildcards: Any) -> list[str]:
         """`pattern` filled in with `run` for every run of the study that the wildcard `study` names."""

@@ -1,0 +1,181 @@
+"""What can be checked of a figure without looking at it: axes, ticks, legends, texts and colour bars."""
+
+import itertools
+
+import numpy as np
+from matplotlib.collections import Collection, PathCollection, QuadMesh
+from matplotlib.colors import BoundaryNorm, ListedColormap, to_hex
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+
+EDGE = 2
+"""Pixels that a text may stand over the edge of the canvas, or over another text."""
+MOST_CATEGORIES = 20
+"""A colour map with up to so many colours shows categories, which need no colour bar."""
+
+
+def problems(fig):
+    """Sentences on what is wrong with `fig`; it is drawn, not changed."""
+    fig.canvas.draw()
+    axes = [each for each in fig.axes if each.get_visible()]
+    found = []
+    for each in axes:
+        if each.axison:
+            found += [*_axis(fig, axes, each, "x"), *_axis(fig, axes, each, "y")]
+    found += _legends(fig, axes)
+    found += _texts(fig, axes)
+    return [*found, *_colours(axes)]
+
+
+def _name(axes):
+    title = " ".join(axes.get_title(loc).strip() for loc in ("left", "center", "right")).strip()
+    return f"axes '{title or axes.get_ylabel() or axes.get_xlabel()}'"
+
+
+def _is_bar(axes):
+    return getattr(axes, "_colorbar", None) is not None
+
+
+def _axis(fig, all_axes, axes, which):
+    """Whether an axis is named and has two ticks or more, or none at all."""
+    axis = getattr(axes, f"{which}axis")
+    if not axis.get_visible():
+        return
+    shown = [tick for tick in axis._update_ticks() if tick.tick1line.get_visible() or tick.label1.get_visible()]
+    labelled = [tick for tick in shown if tick.label1.get_text() or tick.label2.get_text()]
+    ticks = len(axis.get_major_locator()()) if not labelled else len(labelled)
+    if _is_bar(axes) and len(axes.get_xlabel() + axes.get_ylabel() + axes.get_title()) == 0:
+        yield "a colour bar has no label"
+    if _is_bar(axes) or not shown:
+        return
+    if ticks == 1:
+        yield f"{_name(axes)}: the {which} axis has one tick"
+    categories = any(not _is_numeric(tick.label1.get_text()) for tick in labelled)
+    shared = getattr(axes, f"get_shared_{which}_axes")()
+    span = "colspan" if which == "x" else "rowspan"
+    named = [other for other in all_axes if other is axes or shared.joined(axes, other) or _along(axes, other, span)]
+    overall = fig._supxlabel if which == "x" else fig._supylabel
+    if not (any(getattr(other, f"get_{which}label")() for other in named) or overall or categories):
+        yield f"{_name(axes)}: the {which} axis has no name"
+
+
+def _along(a, b, span):
+    spec, other = a.get_subplotspec(), b.get_subplotspec()
+    if spec is None or other is None or spec.get_gridspec() is not other.get_gridspec():
+        return False
+    return list(getattr(spec, span)) == list(getattr(other, span))
+
+
+def _is_numeric(text):
+    return not text or text.removeprefix("$\\mathdefault{").lstrip("\u2212-+.")[:1].isdigit()
+
+
+def _legends(fig, all_axes):
+    """Legend entries that draw nothing, or whose colour nothing in the figure has."""
+    legends = [*fig.legends, *(each.get_legend() for each in all_axes if each.get_legend() is not None)]
+    colours = set(
+        itertools.chain.from_iterable(_colours_of(artist) for each in all_axes for artist in each.get_children())
+    )
+    for legend in legends:
+        for handle, text in zip(legend.legend_handles, legend.get_texts()):
+            if not text.get_text():
+                continue
+            drawn = _colours_of(handle, legend=True)
+            if not drawn:
+                yield f"legend entry '{text.get_text()}' draws nothing"
+            elif not drawn & colours:
+                yield f"legend entry '{text.get_text()}' has a colour that nothing in the figure has"
+
+
+def _colours_of(artist, legend=False):
+    """Colours, without their transparency, that an artist draws with."""
+    if not artist.get_visible():
+        return set()
+    if isinstance(artist, Line2D):
+        x = np.asarray(artist.get_xdata(orig=False), dtype=float)
+        if not legend and not len(x):
+            return set()
+        line = artist.get_linestyle() not in ("None", "", " ", "none") and artist.get_linewidth() > 0
+        marker = artist.get_marker() not in ("None", "", " ", "none", None)
+        found = [artist.get_color()] if line else []
+        found += [artist.get_markerfacecolor(), artist.get_markeredgecolor()] if marker else []
+    elif isinstance(artist, Patch):
+        found = [artist.get_facecolor(), artist.get_edgecolor()]
+    elif isinstance(artist, Collection):
+        if not legend and isinstance(artist, PathCollection) and not len(artist.get_offsets()):
+            return set()
+        found = [*artist.get_facecolor(), *artist.get_edgecolor()]
+    else:
+        return set()
+    return {to_hex(colour) for colour in found if not isinstance(colour, str) or colour.lower() != "none"}
+
+
+def _texts(fig, all_axes):
+    """Texts that leave the canvas, or lie over each other."""
+    renderer = fig.canvas.get_renderer()
+    canvas = fig.bbox
+    boxes = []
+    for text in _all_texts(fig, all_axes):
+        box = text.get_window_extent(renderer)
+        words = " ".join(text.get_text().split())[:40]
+        outside = max(canvas.x0 - box.x0, canvas.y0 - box.y0, box.x1 - canvas.x1, box.y1 - canvas.y1)
+        if outside > EDGE:
+            yield f"the text '{words}' leaves the canvas by {outside:.0f} pixels"
+        if text.get_rotation() % 90 == 0:
+            boxes.append((words, box))
+    told = 0
+    for (a, one), (b, other) in itertools.combinations(boxes, 2):
+        width = min(one.x1, other.x1) - max(one.x0, other.x0)
+        height = min(one.y1, other.y1) - max(one.y0, other.y0)
+        if width > EDGE and height > EDGE + 1 and told < 3:
+            told += 1
+            yield f"the texts '{a}' and '{b}' lie over each other"
+
+
+def _all_texts(fig, all_axes):
+    seen = set()
+    for each in all_axes:
+        for axis in (each.xaxis, each.yaxis):
+            if axis.get_visible() and each.axison:
+                for tick in axis._update_ticks():
+                    yield from _shown((tick.label1, tick.label2), seen)
+                yield from _shown((axis.label, axis.get_offset_text()), seen)
+        yield from _shown((each.title, each._left_title, each._right_title, *each.texts), seen)
+        legend = each.get_legend()
+        yield from _shown(legend.findobj(Text) if legend is not None else (), seen)
+    yield from _shown((text for text in (*fig.texts, fig._suptitle, fig._supxlabel, fig._supylabel) if text), seen)
+    for legend in fig.legends:
+        yield from _shown(legend.findobj(Text), seen)
+
+
+def _shown(texts, seen):
+    for text in texts:
+        if text.get_visible() and text.get_text().strip() and id(text) not in seen:
+            seen.add(id(text))
+            yield text
+
+
+def _colours(all_axes):
+    """Numbers shown by colour without a colour bar of the same scale."""
+    mappables = [
+        (each, artist)
+        for each in all_axes
+        if not _is_bar(each)
+        for artist in each.get_children()
+        if isinstance(artist, AxesImage | QuadMesh | PathCollection) and artist.get_array() is not None
+    ]
+    barred = {_scale(artist) for _, artist in mappables if artist.colorbar is not None}
+    for axes, artist in mappables:
+        values = np.asarray(artist.get_array())
+        coloured = isinstance(artist, AxesImage) and values.ndim == 3
+        categories = isinstance(artist.norm, BoundaryNorm) or (
+            isinstance(artist.cmap, ListedColormap) and artist.cmap.N <= MOST_CATEGORIES
+        )
+        if not (coloured or categories or artist.colorbar is not None or _scale(artist) in barred):
+            yield f"{_name(axes)}: colours carry numbers, and no colour bar tells which"
+
+
+def _scale(artist):
+    return artist.cmap.name, artist.norm.vmin, artist.norm.vmax

@@ -1,0 +1,228 @@
+"""What was found, in one sentence and one figure per study: for the terminal, for `results` and for the report."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ontogeny.files import read_table, write_text
+from ontogeny.statistics import student_interval
+
+FIGURES = {
+    "dynamics": "results/figures/{study}/overview.png",
+    "imports": "results/figures/{study}/overview.png",
+    "circuits": "results/figures/{study}/circuits_counts.png",
+    "connectome": "results/figures/{study}/recovery.png",
+    "judge": "results/pages/{run}/mechanism.png",
+}
+"""The figure that stands for a study, by its kind."""
+TABLES = {
+    "dynamics": ("results/studies/{study}/rates.csv", "results/studies/{study}/comparisons.csv"),
+    "imports": ("results/studies/{study}/rates.csv", "results/studies/{study}/comparisons.csv"),
+    "circuits": ("results/studies/{study}/circuits/conditions.csv", "results/studies/{study}/circuits/effects.csv"),
+    "connectome": ("results/studies/{study}/connectome/recovery.csv",),
+    "judge": ("results/runs/{run}/epochs.csv",),
+}
+"""The tables from which the sentence on a study is made, by its kind."""
+_SIGNIFICANT = 0.05
+_WIDTH = 640
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The sentence and the figure of one study."""
+
+    title: str
+    sentence: str
+    figure: Path
+
+
+def findings(studies: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """One finding per study, in the order given.
+
+    studies: mappings with `name`, `title`, `kind` (a kind of study, or `imports`) and `run`, the run of a judge whose
+    evaluation is summarised (its first).
+    """
+    found = []
+    for study in studies:
+        names = {"study": study["name"], "run": study["run"]}
+        tables = [read_table(path.format(**names)) for path in TABLES[study["kind"]]]
+        found.append(
+            Finding(study["title"], _SENTENCES[study["kind"]](*tables), Path(FIGURES[study["kind"]].format(**names)))
+        )
+    return found
+
+
+def _jumps(rates: pd.DataFrame, comparisons: pd.DataFrame) -> str:
+    """`rates`: one row per run, layer and metric, with points and jumps. `comparisons`: families in pairs."""
+    by_run = rates.groupby("run", sort=False)[["points", "jumps"]].sum()
+    per_run = 1000 * by_run["jumps"] / by_run["points"]
+    mean, low, high = student_interval(per_run.to_numpy())
+    low = np.maximum(low, 0.0)
+    text = f"{_counted(int(by_run['jumps'].sum()), 'significant jump')} in {_counted(len(by_run), 'run')}: "
+    text += f"{_number(float(mean))} per 1,000 measurements{_interval(low, high, 'one run')}."
+    pairs = comparisons[comparisons["value"] == "jump rate"].dropna(subset=["p_holm"]) if len(comparisons) else []
+    if not len(pairs):
+        return text + " Families of architectures are not compared: that needs at least two runs of each."
+    best = pairs.loc[pairs["p_holm"].idxmin()]
+    if best["p_holm"] > _SIGNIFICANT:
+        return text + f" No two families of architectures differ significantly (smallest p = {best['p_holm']:.2g})."
+    more, less = ("a", "b") if best["difference"] > 0 else ("b", "a")
+    return text + (
+        f" {best[more]} networks jump more often than {best[less]} networks, by {_number(abs(best['difference']))}"
+        f"{_interval(*sorted((abs(best['low']), abs(best['high']))), '')} (p = {best['p_holm']:.2g})."
+    )
+
+
+def _circuits(conditions: pd.DataFrame, effects: pd.DataFrame) -> str:
+    counts = conditions[conditions["measure"] == "circuits"]
+    first = counts.iloc[0]
+    text = (
+        f"{first['condition']}: {_number(first['mean'])} perfect circuits per network"
+        f"{_interval(first['mean_low'], first['mean_high'], 'too few networks')} in the {int(first['converged'])} of "
+        f"{_counted(int(first['seeds']), 'network')} that converged."
+    )
+    tested = effects[(effects["measure"] == "circuits")].dropna(subset=["p_holm"])
+    if not len(tested):
+        return text
+    clear = tested[tested["p_holm"] <= _SIGNIFICANT]
+    if not len(clear):
+        return (
+            text
+            + f" No other condition changes their number significantly (smallest p = {tested['p_holm'].min():.2g})."
+        )
+    told = [
+        f"{row['condition']} by {row['difference']:+.3g}{_interval(row['difference_low'], row['difference_high'], '')}"
+        for _, row in clear.iterrows()
+    ]
+    return text + f" Changed significantly by {_joined(told)}."
+
+
+def _recovery(recovery: pd.DataFrame) -> str:
+    name = recovery.iloc[0]["condition"]
+    rows = recovery[recovery["condition"] == name].sort_values("filling_factor", ascending=False)
+    ends = [rows.iloc[0], rows.iloc[-1]] if len(rows) > 1 else [rows.iloc[0]]
+    told = [
+        f"{row['connectivity_R2']:.3f}{_interval(row['connectivity_R2_low'], row['connectivity_R2_high'], 'one fit')} "
+        f"at {100 * row['filling_factor']:g}% connectivity"
+        for row in ends
+    ]
+    text = f"{name}: the wiring is recovered with R² = {_joined(told)}, and the types of "
+    shares = [f"{100 * row['cluster_accuracy']:.0f}%" for row in ends]
+    text += f"{_joined(list(dict.fromkeys(shares)))} of the neurons."
+    others = recovery[recovery["condition"] != name].groupby("condition", sort=False)["connectivity_R2"].max()
+    if len(others):
+        text += f" The worst of the other conditions, {others.idxmin()}, reaches R² = {others.min():.2f} at best."
+    return text
+
+
+def _judge(epochs: pd.DataFrame) -> str:
+    test = epochs[epochs["split"] == "test"]
+    judge = test[test["model"] == "judge"]
+    last = judge[judge["epoch"] == judge["epoch"].max()]
+    words = test[test["model"] == "words"]
+    parts = []
+    for prompts, where in (("all", "test prompts"), ("decoys", "decoys")):
+        ours, theirs = (side[side["prompts"] == prompts] for side in (last, words))
+        if len(ours) and len(theirs):
+            judged, counted = (
+                f"{row['auc']:.3f}{_interval(row['auc_low'], row['auc_high'], '')}"
+                for row in (ours.iloc[0], theirs.iloc[0])
+            )
+            parts.append(f"{judged} on {where}, where a list of words reaches {counted}")
+    return f"After {_counted(int(last['epoch'].max()), 'epoch')} the judge's AUC is {_joined(parts)}."
+
+
+_SENTENCES: dict[str, Callable[..., str]] = {
+    "dynamics": _jumps,
+    "imports": _jumps,
+    "circuits": _circuits,
+    "connectome": _recovery,
+    "judge": _judge,
+}
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _interval(low: float, high: float, without: str) -> str:
+    """The 95% interval in brackets, or why there is none."""
+    if pd.isna(low) or pd.isna(high):
+        return f" ({without}, hence no interval)" if without else ""
+    return f" [{_number(float(low))}, {_number(float(high))}]"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def write_summary(found: Sequence[Finding], markdown: str | os.PathLike, page: str | os.PathLike) -> None:
+    """Write the findings as Markdown, with links to the figures, and as the first page of the report (RST)."""
+    folder = Path(markdown).parent
+    lines = ["# What was found", "", f"{_NOTE} Made by the pipeline from the tables in this folder.", ""]
+    for finding in found:
+        figure = os.path.relpath(finding.figure, folder)
+        lines += [f"## {finding.title}", "", finding.sentence, "", f"![{finding.title}](<{figure}>)", ""]
+    write_text(markdown, "\n".join(lines))
+    write_text(page, _page(found))
+
+
+_NOTE = "Brackets are 95% intervals; p-values of several comparisons are corrected by Holm's method."
+_HOW = """The studies on the left hold all figures, tables and pages; **Tables** holds what spans studies. The eye icon
+opens an item; the icon next to it explains how to read it and shows the rule that made it. Everything works offline.
+"""
+
+
+def _page(found: Sequence[Finding]) -> str:
+    """The findings as RST, with the figures inside, safe from Jinja and from markup in titles."""
+    parts = [_HOW, _NOTE, ""]
+    for finding in found:
+        title = _plain(finding.title)
+        parts += [title, "-" * max(4, 2 * len(title)), "", _plain(finding.sentence), ""]
+        parts += [
+            ".. image::",
+            textwrap.indent(_data_uri(finding.figure), "   "),
+            f"   :alt: {title}",
+            f"   :width: {_WIDTH}px",
+            "",
+        ]
+    text = "\n".join(parts).replace("{%", "{ %").replace("{{", "{ {")
+    return "{% raw %}" + text + "{% endraw %}\n"
+
+
+def _plain(text: str) -> str:
+    """`text` with everything that RST could take for markup escaped."""
+    return re.sub(r"([^\w\s.,:;%=+²()-])", r"\\\1", " ".join(text.split()))
+
+
+def _data_uri(figure: Path) -> str:
+    """A smaller copy of a picture as a URI, in lines, since docutils takes no long ones."""
+    from PIL import Image
+
+    with Image.open(figure) as image:
+        image = image.convert("RGB")
+        image.thumbnail((2 * _WIDTH, 4 * _WIDTH), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        image.quantize(128).save(buffer, "PNG", optimize=True)
+    return "\n".join(textwrap.wrap("data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(), 1000))
+
+
+def summary_text(markdown: str | os.PathLike) -> str:
+    """The findings as plain text for the terminal, without links."""
+    kept = [line for line in Path(markdown).read_text(encoding="utf-8").splitlines() if not line.startswith("![")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.removeprefix("## ").removeprefix("# ") for line in kept)).strip()
