@@ -1,4 +1,4 @@
-# Before, during and after: what changed at every jump, against quiet moments, and a page for every run.
+# Before, during and after: what changed at every jump, against matched controls, and a page for every run.
 
 from ontogeny.pipeline.figures import on_pages
 from ontogeny.pipeline.pages import pages_of

@@ -1,4 +1,4 @@
-"""Describe what changed in one run from before to after its captured moments, against quiet moments."""
+"""Describe what changed in one run from before to after its captured moments, against matched controls."""
 
 from ontogeny.activations.store import read_activations
 from ontogeny.changes.run import changes_of_run

@@ -1,4 +1,4 @@
-"""Draw what changed at jumps beside quiet moments: for every run of a study, and by architecture."""
+"""Draw what changed at jumps beside matched controls: for every run of a study, and by architecture."""
 
 from ontogeny.changes.figures import draw_run_changes, plot_change_kinds
 from ontogeny.files import read_table

@@ -1,4 +1,4 @@
-"""Draw how the neurons of a run change at its jumps and at quiet moments."""
+"""Draw how the neurons of a run change at its jumps and at matched controls."""
 
 from ontogeny.files import read_table
 from ontogeny.neurons.figures import plot_neuron_change

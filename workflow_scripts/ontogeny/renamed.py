@@ -13,6 +13,13 @@ COLUMNS: dict[str, str] = {
     "jumps_believable": "jumps_significant",
     "births": "appearances",
     "deaths": "disappearances",
+    "p_quiet": "p_controls",
+    "p_quiet_adjusted": "p_controls_adjusted",
+    "quiet": "other_controls",
+    "quiet_effect": "controls_effect",
+    "quiet_high": "controls_high",
+    "quiet_low": "controls_low",
+    "quiet_mean": "controls_mean",
     "strangers": "between_networks",
     "p_strangers": "p_between_networks",
 }

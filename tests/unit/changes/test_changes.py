@@ -1,4 +1,4 @@
-"""What changed between two networks, against quiet moments: planted truths, and silence where nothing changed."""
+"""What changed between two networks, against matched controls: planted truths, and silence where nothing changed."""
 
 import copy
 import math
@@ -105,7 +105,7 @@ def test_a_control_like_the_jump_gives_no_effect():
     same = [Change.of_samples("features", "", "saliency moved", values)]
     table = against_controls({jump(20): same, control(50, 20): same})
     row = table[table["kind"] == "jump"].iloc[0]
-    assert (row["difference"], row["effect_size"], row["p_value"], row["p_quiet"]) == (0, 0, 1, 1)
+    assert (row["difference"], row["effect_size"], row["p_value"], row["p_controls"]) == (0, 0, 1, 1)
     assert (row["difference_low"], row["difference_high"]) == (0, 0)
 
 
@@ -122,10 +122,10 @@ def test_a_larger_change_shows_with_its_interval_and_corrected():
     table = against_controls(moments).query("kind == 'jump'").set_index("quantity")
     assert table.loc["margin", "p_adjusted"] == pytest.approx(2 / 5000)
     assert table.loc["margin", "difference_low"] < (large - quiet[0]).mean() < table.loc["margin", "difference_high"]
-    assert table.loc["margin", "p_quiet"] == pytest.approx(1 / 6)
-    assert table.loc["margin", "quiet_effect"] > 3
+    assert table.loc["margin", "p_controls"] == pytest.approx(1 / 6)
+    assert table.loc["margin", "controls_effect"] > 3
     assert table.loc["loss", "p_value"] > 0.05
-    assert list(table.loc["margin", ["controls", "quiet"]]) == [1, 5]
+    assert list(table.loc["margin", ["controls", "other_controls"]]) == [1, 5]
 
 
 def test_p_values_are_uniform_where_there_is_nothing():
@@ -143,7 +143,7 @@ def test_p_values_are_uniform_where_there_is_nothing():
 def test_without_a_quiet_moment_there_is_no_comparison():
     table = against_controls({jump(20): [Change("weights", "Linear_0", "norm", 1.0)]})
     assert table["controls"].iloc[0] == 0
-    assert table[["control", "difference", "p_value", "p_quiet", "p_adjusted"]].isna().all(axis=None)
+    assert table[["control", "difference", "p_value", "p_controls", "p_adjusted"]].isna().all(axis=None)
     assert list(against_controls({}).columns) == list(table.columns)
 
 

@@ -127,7 +127,7 @@ def test_a_run_without_a_jump_does_what_needs_none(small, tmp_path):
     assert interventions_of_run(small, moments, specs[:1]).empty
     tables = importance_of_run(small, moments, QUICK)
     assert tables["importance_change"].empty
-    assert "quiet_mean" in tables["importance_change"]
+    assert "controls_mean" in tables["importance_change"]
     fig = plot_importance_of_run(tables["importance"], tables["importance_agreement"], tables["importance_change"], "x")
     assert any("no jump" in axes.get_title("left") for axes in fig.axes)
 

@@ -307,7 +307,7 @@ def test_change_across_a_jump_against_quiet_pairs():
     assert (jump["effect_size"] > 10).all()
     none = importance_change(*quiet[0], quiet[1:])
     assert (none["p_value"] > 0.05).all()
-    with pytest.raises(OntogenyError, match="no quiet pair"):
+    with pytest.raises(OntogenyError, match="no control pair"):
         importance_change(table(start), table(start), [])
     with pytest.raises(OntogenyError, match="like with like"):
         importance_change(table(start), table(start[:-1]), quiet)

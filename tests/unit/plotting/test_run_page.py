@@ -103,17 +103,17 @@ def test_the_page_escapes_what_it_is_told_and_links_beside_itself(written):
 
 def test_the_page_tells_what_changed_against_the_quiet_moments(written):
     said = "".join(Page(written((*ENDS, JUMP, *QUIET)).read_text()).text)
-    assert "compared with the quiet moments at step 80, 120" in said
+    assert "compared with the matched controls at step 80, 120" in said
     assert "2 of 40 held-out samples flipped, 1 to right and 1 to wrong" in said
-    assert "moved most, by 1 of their length (quiet moment: 0.1)" in said
-    assert "Quiet moments against each other: 0 of" in said
+    assert "moved most, by 1 of their length (matched control: 0.1)" in said
+    assert "Matched controls against each other: 0 of" in said
     assert "Of 4 quantities tested" in said
 
 
 def test_a_run_without_a_jump_has_its_start_and_end(written):
     page = Page(written(ENDS).read_text())
     assert {"start-0", "end-200"} <= page.ids
-    assert "There are fewer than two quiet moments" in "".join(page.text)
+    assert "There are fewer than two matched controls" in "".join(page.text)
 
 
 def test_the_page_of_pages_escapes_and_links_beside_itself(tmp_path):

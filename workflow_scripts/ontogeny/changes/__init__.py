@@ -1,4 +1,4 @@
-"""What changes from before to after a moment of training, in every part of a network, against quiet moments."""
+"""What changes from before to after a moment of training, in every part of a network, against matched controls."""
 
 import lazy_loader
 

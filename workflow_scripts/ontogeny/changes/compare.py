@@ -1,4 +1,4 @@
-"""Changes at one moment against the changes at quiet moments, quantity by quantity, with intervals and tests."""
+"""Changes at one moment against the changes at matched controls, quantity by quantity, with intervals and tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = [
     "moment", "kind", "step", "before_step", "after_step", "jump", "family", "layer", "quantity",
     "before", "during", "after", "change", "low", "high", "over", "samples",
     "controls", "control", "difference", "difference_low", "difference_high", "effect_size", "p_value", "p_adjusted",
-    "quiet", "quiet_mean", "quiet_effect", "p_quiet", "p_quiet_adjusted",
+    "other_controls", "controls_mean", "controls_effect", "p_controls", "p_controls_adjusted",
 ]  # fmt: skip
 FAMILIES = ("weights", "activations", "neurons", "attention", "features", "predictions")
 _FLIPS = 4999
@@ -72,10 +72,10 @@ class Change:
 def against_controls(
     changes: Mapping[Moment, Sequence[Change]], n_resamples: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
-    """One row a moment and quantity: the change there, and how it differs from that at quiet moments.
+    """One row a moment and quantity: the change there, and how it differs from that at matched controls.
 
-    A jump is compared with the quiet moments matched to it, a quiet moment with all others of the run (the negative
-    control); other moments, and those without a quiet moment, are described alone. Columns:
+    A jump is compared with the matched controls of it, a matched control with all others of the run (the negative
+    control); other moments, and those without a matched control, are described alone. Columns:
 
     - moment, kind, step, before_step, after_step, jump (to which a control is matched); family, layer, quantity;
       before, during, after (states, where defined), change, low, high; over (`inputs` or `units`), samples.
@@ -83,13 +83,14 @@ def against_controls(
       effect_size: the mean of the samples' differences in their standard deviations (Cohen's d_z; 0 where all are 0,
       infinite where they are all the same); p_value: of a randomisation test that exchanges moment and control
       sample by sample (two-sided, 4,999 draws). It says that the change is another on such samples, not that jumps in
-      general differ from quiet moments. For CKA and shape: of the difference over its error, samples taken as apart.
+      general differ from matched controls. For CKA and shape: of the difference over its error, samples taken as apart.
       Weights have no samples, hence no p-value.
-    - quiet (number of all other quiet moments of the run), quiet_mean, quiet_effect: (change - quiet_mean) in their
-      standard deviations (NaN for fewer than three), p_quiet: the share of moments, this one included, whose change
-      is at least as large by size; it cannot be below 1 / (1 + quiet).
-    - p_adjusted, p_quiet_adjusted: after Benjamini and Hochberg (1995), over all rows of the run's jumps, and
-      over those of its quiet moments apart.
+    - other_controls (number of all other matched controls of the run), controls_mean, controls_effect: (change -
+      controls_mean) in their
+      standard deviations (NaN for fewer than three), p_controls: the share of moments, this one included, whose change
+      is at least as large by size; it cannot be below 1 / (1 + other_controls).
+    - p_adjusted, p_controls_adjusted: after Benjamini and Hochberg (1995), over all rows of the run's jumps, and
+      over those of its matched controls apart.
 
     Intervals are 95 %: percentile bootstrap over samples. Sources: Cumming (2012), Understanding the New
     Statistics, ch. 11 (d_z); Edgington and Onghena (2007), Randomization Tests, ch. 5.
@@ -115,17 +116,19 @@ def against_controls(
             rows.append(row)
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     table["jump"] = table["jump"].astype("Int64")
-    for name in ("p_value", "p_quiet"):
+    for name in ("p_value", "p_controls"):
         for kind in ("jump", "control"):
             here = table["kind"] == kind
             p_values = table.loc[here, name].to_numpy(dtype=np.float64)
-            table.loc[here, "p_adjusted" if name == "p_value" else "p_quiet_adjusted"] = adjust(p_values, "bh").p_values
-    whole = ["controls", "quiet", "samples"]
+            table.loc[here, "p_adjusted" if name == "p_value" else "p_controls_adjusted"] = adjust(
+                p_values, "bh"
+            ).p_values
+    whole = ["controls", "other_controls", "samples"]
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
 def ratios_of_run(table: pd.DataFrame) -> pd.DataFrame:
-    """Size of each change over that at the quiet moments matched to the jump: a row a jump, quantity and layer.
+    """Size of each change over that at the matched controls of the jump: a row a jump, quantity and layer.
 
     table: of `against_controls`. Columns: moment, family, quantity, layer, ratio (infinite over 0; rows with two zeros
     are left out), p_adjusted.
@@ -215,7 +218,7 @@ def _exchanged(paired: np.ndarray, seed: int) -> float:
 
 def _among(value: float, others: list[float]) -> dict[str, Any]:
     null = np.array([each for each in others if np.isfinite(each)])
-    row: dict[str, Any] = {"quiet": len(null)}
+    row: dict[str, Any] = {"other_controls": len(null)}
     if not len(null) or not np.isfinite(value):
         return row
     spread = null.std(ddof=1) if len(null) > 2 else np.nan
@@ -223,5 +226,6 @@ def _among(value: float, others: list[float]) -> dict[str, Any]:
     with np.errstate(divide="ignore", invalid="ignore"):
         effect = np.float64(value - null.mean()) / spread
     return row | {
-        "quiet_mean": float(null.mean()), "quiet_effect": float(effect), "p_quiet": (1 + reached) / (1 + len(null)),
+        "controls_mean": float(null.mean()), "controls_effect": float(effect),
+        "p_controls": (1 + reached) / (1 + len(null)),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What changed at jumps beside what changed at quiet moments: figures of a run, and of a study."""
+"""What changed at jumps beside what changed at matched controls: figures of a run, and of a study."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FARTHEST = 64.0
 def draw_run_changes(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str], folder: str | os.PathLike) -> None:
     """Write `plot_run_changes` of every run as `{run}.png` into `folder`, with the table that it shows beside it.
 
-    Runs without a jump that has a quiet moment are left out.
+    Runs without a jump that has a matched control are left out.
     """
     with disk_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -35,11 +35,11 @@ def draw_run_changes(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, st
 
 
 def plot_run_changes(ratios: pd.DataFrame, title: str) -> Figure:
-    """Every quantity's change, by how much larger it is than at a quiet moment: one mark a layer, by jump.
+    """Every quantity's change, by how much larger it is than at a matched control: one mark a layer, by jump.
 
-    ratios: of `ratios_of_run`. Filled marks differ from the quiet moment beyond chance over samples (corrected), hollow
-    ones do not; small crosses are quantities without samples, such as of weights. Ratios beyond 64 are drawn at the
-    edge.
+    ratios: of `ratios_of_run`. Filled marks differ from the matched control beyond chance over samples (corrected),
+    hollow ones do not; small crosses are quantities without samples, such as weights. Ratios beyond 64 are drawn at
+    the edge.
     """
     order = {family: place for place, family in enumerate(FAMILIES)}
     rows = list(dict.fromkeys(zip(ratios["family"], ratios["quantity"])))
@@ -84,14 +84,14 @@ def plot_run_changes(ratios: pd.DataFrame, title: str) -> Figure:
     axis.set_yticks(range(len(rows)), [quantity for _, quantity in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.grid(axis="y", visible=False)
-    axis.set_xlabel("size of the change at the jump, over that at the quiet moment")
+    axis.set_xlabel("size of the change at the jump, over that at the matched control")
     axis.set_title(f"{title}: before and after")
     fig.legend(loc="outside lower center", ncols=4)
     return fig
 
 
 def plot_change_kinds(table: pd.DataFrame, title: str) -> Figure:
-    """Which kinds of change go with which architecture: ratios of the change at jumps to that at quiet moments.
+    """Which kinds of change go with which architecture: ratios of the change at jumps to that at matched controls.
 
     table: first of `changes_of_study`. Blue is less, red more; a star marks what is beyond chance after correction.
     """
@@ -101,7 +101,7 @@ def plot_change_kinds(table: pd.DataFrame, title: str) -> Figure:
     rows = sorted(dict.fromkeys(zip(table["family"], table["quantity"])), key=lambda row: order[row[0]])
     fig, axis = figure(1, 1, width=2.6 + 1.1 * max(len(names), 2), height=0.23 * max(len(rows), 4) + 1.5)
     if not rows:
-        axis.text(0.5, 0.5, "no jump of this study has a quiet moment to compare with", ha="center", color=MUTED,
+        axis.text(0.5, 0.5, "no jump of this study has a matched control to compare with", ha="center", color=MUTED,
                   transform=axis.transAxes)  # fmt: skip
         axis.set_axis_off()
         axis.set_title(title)
@@ -130,7 +130,7 @@ def plot_change_kinds(table: pd.DataFrame, title: str) -> Figure:
     axis.set_title(title)
     bar = fig.colorbar(drawn, ax=axis, shrink=0.5, pad=0.02, ticks=[-3, -2, -1, 0, 1, 2, 3])
     bar.ax.set_yticklabels(["1/8", "1/4", "1/2", "1", "2", "4", "8"])
-    bar.set_label("change at jumps / at quiet moments")
+    bar.set_label("change at jumps / at matched controls")
     bar.outline.set_visible(False)
     return fig
 

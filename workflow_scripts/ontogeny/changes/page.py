@@ -119,7 +119,7 @@ def _facts(config: Mapping[str, Any], plan: CapturePlan) -> list[tuple[str, str]
         ("data", f"{settings['task']['name']}: {listed(settings['task'], ['name'])}"),
         ("training", listed(settings["training"])),
         ("seed", str(settings["seed"])),
-        ("looked at", f"{_count(kinds, 'jump')}, {_count(kinds, 'control', 'quiet moment')}"),
+        ("looked at", f"{_count(kinds, 'jump')}, {_count(kinds, 'control', 'matched control')}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in config["versions"].items())),
     ]
 
@@ -178,7 +178,11 @@ def _curve(
         drawn.append({"name": label, "points": points, "colour": _colour(place / max(len(lines) - 1, 1))})
     ticks = [{"y": y(v), "text": f"{10**v if log else v:.3g}"} for v in np.linspace(low, high, 4)]
     marks = [
-        {"x": x(m.step), "jump": m.kind == "jump", "text": f"{'jump' if m.kind == 'jump' else 'quiet'}, step {m.step}"}
+        {
+            "x": x(m.step),
+            "jump": m.kind == "jump",
+            "text": f"{m.kind}, step {m.step}",
+        }
         for m in moments
         if m.kind in ("jump", "control")
     ]
@@ -232,7 +236,7 @@ def _moment(moment: Moment, changes: pd.DataFrame, flipped: pd.DataFrame) -> dic
 
 
 def _strip(ratios: pd.DataFrame) -> dict[str, Any] | None:
-    """Ratios to the quiet moment as marks of a picture: a row a quantity, a mark a layer; None if there are none."""
+    """Ratios to the matched control as marks of a picture: a row a quantity, a mark a layer; None if there are none."""
     if not len(ratios):
         return None
     left, right, high = 170, 900, 20
@@ -272,8 +276,8 @@ def _quiet(here: pd.DataFrame, changes: pd.DataFrame) -> str:
     matched = changes[(changes["kind"] == "control") & (changes["jump"] == here["step"].iloc[0])]
     steps = [str(step) for step in dict.fromkeys(matched["step"])]
     if not steps:
-        return "no quiet moment was found for it, so its changes are described alone."
-    return f"compared with the quiet moment{'s' if len(steps) > 1 else ''} at step {', '.join(steps)}."
+        return "no matched control was found for it, so its changes are described alone."
+    return f"compared with the matched control{'s' if len(steps) > 1 else ''} at step {', '.join(steps)}."
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -290,7 +294,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sentences(here: pd.DataFrame, flips: pd.DataFrame) -> list[str]:
-    """What changed, in words: the strongest layer of each family, beside the quiet moment."""
+    """What changed, in words: the strongest layer of each family, beside the matched control."""
     said = []
     for family, quantity, words in (
         ("weights", "relative change", "Weights: those of {layer} moved most, by {change} of their length{quiet}."),
@@ -326,23 +330,25 @@ def _sentences(here: pd.DataFrame, flips: pd.DataFrame) -> list[str]:
     tested = here["p_adjusted"].notna().sum()
     if tested:
         sure = int((here["p_adjusted"] <= ALPHA).sum())
-        said.append(f"Of {tested} quantities tested, {sure} changed otherwise than at the quiet moment beyond chance.")
+        said.append(
+            f"Of {tested} quantities tested, {sure} changed differently from the matched control, beyond chance."
+        )
     return said
 
 
 def _beside(row: Mapping[str, Any], share: bool = False) -> str:
-    """What the same was at the quiet moment, in brackets."""
+    """What the same was at the matched control, in brackets."""
     if not _known(row["control"]):
         return ""
     control = f"{round(row['control'] * row['samples']):d}" if share else _number(row["control"])
     p_value = f"; p {_p_value(row['p_adjusted'], equals=True)}" if _known(row["p_adjusted"]) else ""
-    return f" (quiet moment: {control}{p_value})"
+    return f" (matched control: {control}{p_value})"
 
 
 def _controls(changes: pd.DataFrame, tables: Tables) -> list[str]:
     said = []
     for kind, words in (
-        ("control", "Quiet moments against each other"),
+        ("control", "Matched controls against each other"),
         ("jump", "For comparison, jumps against them"),
     ):
         part = changes[(changes["kind"] == kind) & changes["p_adjusted"].notna()]
@@ -350,7 +356,7 @@ def _controls(changes: pd.DataFrame, tables: Tables) -> list[str]:
             sure = int((part["p_adjusted"] <= ALPHA).sum())
             said.append(f"{words}: {sure} of {len(part)} quantities differ beyond what samples explain.")
         elif kind == "control":
-            said.append("There are fewer than two quiet moments, so they cannot be compared with each other.")
+            said.append("There are fewer than two matched controls, so they cannot be compared with each other.")
     for name, column, words in (
         ("selectivity", "selective", "Selective units"),
         ("importance", "stands_out", "Units whose importance stands out"),

@@ -10,7 +10,7 @@ from ontogeny.settings import Settings
 
 
 class ChangeSettings(Settings):
-    """What changed from before to after each captured moment, against the quiet moments."""
+    """What changed from before to after each captured moment, against the matched controls."""
 
     explained: Annotated[int, Field(ge=2)] = Field(
         default=64, description="Probe images whose saliency maps are compared, spread over the classes."

@@ -14,7 +14,7 @@ _DRAWS = 9999
 
 
 def pairs_of_study(tables: Mapping[str, pd.DataFrame], architectures: Mapping[str, str]) -> pd.DataFrame:
-    """One row a jump and quantity: its mean size over layers at the jump, and at the quiet moments matched to it.
+    """One row a jump and quantity: its mean size over layers at the jump, and at the matched controls of it.
 
     tables: run to its table of `against_controls`. architectures: run to the name of its architecture. Columns:
     architecture, run, jump, family, quantity, layers, at_jump, at_control (means over layers of |change|),
@@ -42,7 +42,7 @@ def pairs_of_study(tables: Mapping[str, pd.DataFrame], architectures: Mapping[st
 def changes_of_study(
     tables: Mapping[str, pd.DataFrame], architectures: Mapping[str, str], n_resamples: int = 1000, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Which quantities change more at jumps than at matched quiet moments, by architecture and over all of them.
+    """Which quantities change more at jumps than at matched controls, by architecture and over all of them.
 
     tables, architectures: as in `pairs_of_study`, whose table is the second returned. The first has one row a quantity
     and architecture (`all`: all together): family, quantity, architecture, runs, jumps; at_jump, at_control (means);

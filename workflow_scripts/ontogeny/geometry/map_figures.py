@@ -224,7 +224,7 @@ def plot_boundary(
 
 def _draw_changes(axes: Axes, changes: pd.DataFrame) -> None:
     """Share of the planes that changed: per step of training between frames, and at jumps and their controls."""
-    names = {"frame": (MUTED, "between frames"), "control": (COLOURS[0], "quiet control"), "jump": (JUMP, "jump")}
+    names = {"frame": (MUTED, "between frames"), "control": (COLOURS[0], "matched controls"), "jump": (JUMP, "jump")}
     for kind, (colour, name) in names.items():
         here = changes[changes["kind"] == kind]
         if not len(here):

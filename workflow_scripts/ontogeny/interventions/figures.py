@@ -87,7 +87,7 @@ def plot_noise(table: pd.DataFrame) -> Figure:
 def plot_interpolation(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Loss and accuracy along straight lines of weights; the dotted chord joins the ends, what is above is a barrier.
 
-    tables: name (such as `across the jump`, `quiet`) to a table of `interpolate`.
+    tables: name (such as `across the jump`, `control`) to a table of `interpolate`.
     """
     tables = {name: _only(table, "interpolate") for name, table in tables.items()}
     fig, axes = figure(1, 2, width=7.4, height=3.0)
@@ -109,7 +109,7 @@ def plot_patching(table: pd.DataFrame) -> Figure:
     """How much of the change between two moments each layer carries when patched, with its controls.
 
     table: of `patch`. Left: the share of the loss difference (0: the target's loss, 1: the source's). Right: the change
-    of the target's loss, with the control patches of a quiet stretch and of other inputs, where the table has them.
+    of the target's loss, with the control patches of a matched control and of other inputs, where the table has them.
     """
     table = _only(table, "patch")
     losses = table[table["metric"] == "loss"]
@@ -127,7 +127,7 @@ def plot_patching(table: pd.DataFrame) -> Figure:
     axes[0].set_xlabel("share of the change carried")
     axes[0].set_yticks(y, layers)
     axes[0].grid(False, axis="y")
-    kinds = {"patch": "patched", "control": "quiet control", "shuffled": "other inputs"}
+    kinds = {"patch": "patched", "control": "matched controls", "shuffled": "other inputs"}
     colours = colour_map(kinds)
     for place, (setting, name) in enumerate(kinds.items()):
         part = losses[losses["setting"] == setting].drop_duplicates("layer").set_index("layer").reindex(layers)
@@ -199,21 +199,21 @@ def draw_interventions(table: pd.DataFrame, folder: str | os.PathLike, title: st
 
 
 def _patches(part: pd.DataFrame, jump: float) -> list[tuple[str, Figure, pd.DataFrame]]:
-    """A figure for every pair of moments of one jump (or of none), with its quiet control."""
+    """A figure for every pair of moments of one jump (or of none), with its matched controls."""
     found = []
-    quiet = part[(part["control"] == "quiet") & (part["setting"] != "shuffled")].assign(setting="control")
-    own = part[(part["control"] != "quiet") & ~part["moment"].isin(quiet["moment"])]
+    matched = part[(part["control"] == "matched") & (part["setting"] != "shuffled")].assign(setting="control")
+    own = part[(part["control"] != "matched") & ~part["moment"].isin(matched["moment"])]
     for (source, target), rows in own.groupby(["source", "moment"], sort=False):
-        fig = plot_patching(pd.concat([rows, quiet], ignore_index=True))
+        fig = plot_patching(pd.concat([rows, matched], ignore_index=True))
         fig.axes[0].set_title(f"{source}\n→ {target}", fontsize=8)
         name = f"jump {int(jump)}" if pd.notna(jump) else f"{source} to {target}"
-        found.append((name, fig, pd.concat([rows, quiet], ignore_index=True)))
+        found.append((name, fig, pd.concat([rows, matched], ignore_index=True)))
     return found
 
 
 def _lines(part: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {
-        f"{source} to {target}" if control == "none" else f"quiet: {source} to {target}": rows
+        f"{source} to {target}" if control == "none" else f"control: {source} to {target}": rows
         for (control, source, target), rows in part.groupby(["control", "source", "moment"], sort=False)
     }
 

@@ -38,7 +38,7 @@ def patch(bench: Bench, settings: Patch) -> pd.DataFrame:
       carried_low and carried_high; NaN where the two do not differ.
     - setting `shuffled` (activations): the source's activations of other inputs, a control that carries no information
       on the input.
-    - setting `control`, where `control` names two moments (source, target) of a matched quiet stretch: the same patch
+    - setting `control`, where `control` names two moments (source, target) of a matched control: the same patch
       there; its rows have that target as their moment.
     """
     what = settings.what

@@ -21,14 +21,14 @@ CONTROLS = {
 
 _KINDS = {
     "jump": (JUMP, "jump"),
-    "control": (MUTED, "quiet control"),
+    "control": (MUTED, "matched controls"),
     "start": (COLOURS[0], "start of training"),
     "end": (COLOURS[2], "end of training"),
 }
 
 
 def plot_neuron_change(units: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
-    """How units change at jumps and at quiet controls, by layer, input layers at the top.
+    """How units change at jumps and at matched controls, by layer, input layers at the top.
 
     Without a jump, the start and the end of training are shown. Left: standardised change of every unit, one dot each,
     with the middle half as a bar. Right: share of units whose change is significant, with its Wilson interval, one
@@ -165,11 +165,11 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
             found = each.set_index("layer").reindex(layers)
             axes.plot(found["change"], y + 0.12, "o", color=JUMP, markersize=5, label="across a jump")
         quiet = part.drop_duplicates("layer").set_index("layer").reindex(layers)
-        axes.hlines(y - 0.12, quiet["quiet_low"], quiet["quiet_high"], color=MUTED, linewidth=1.2)
-        axes.plot(quiet["quiet_mean"], y - 0.12, "s", color=MUTED, markersize=4, label="quiet pairs")
+        axes.hlines(y - 0.12, quiet["controls_low"], quiet["controls_high"], color=MUTED, linewidth=1.2)
+        axes.plot(quiet["controls_mean"], y - 0.12, "s", color=MUTED, markersize=4, label="control pairs")
         pairs = int(quiet["pairs"].max())
         jumps = f"{len(colours)} jump{'s' * (len(colours) > 1)}"
-        axes.set_title(f"{jumps}, {pairs} quiet pair{'s' * (pairs > 1)}", fontsize=8.5)
+        axes.set_title(f"{jumps}, {pairs} control pair{'s' * (pairs > 1)}", fontsize=8.5)
         axes.set_xlabel("mean change of a unit's importance (nats)")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
         axes.legend(handles.values(), handles.keys(), loc="best")
@@ -182,7 +182,7 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
             total = part.groupby("layer")["value"].agg(lambda values: values.abs().mean()).reindex(layers)
             height = y + 0.12 * ((len(colours) - 1) / 2 - place)
             axes.plot(total, height, "o", color=colours[moment], markersize=5, label=moment)
-        axes.set_title("through training; no jump with a quiet pair", fontsize=8.5)
+        axes.set_title("through training; no jump with a control pair", fontsize=8.5)
         axes.set_xlabel("mean importance of a unit (nats)")
         axes.set_xlim(left=0)
         axes.legend(loc="best")

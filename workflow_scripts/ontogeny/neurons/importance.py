@@ -338,18 +338,18 @@ def importance_change(
     quiet: Sequence[tuple[pd.DataFrame, pd.DataFrame]],
     column: str = "loss_change",
 ) -> pd.DataFrame:
-    """How far a layer's importances moved across a jump, against matched pairs of quiet moments.
+    """How far a layer's importances moved across a jump, against matched pairs of matched controls.
 
     before, after, and each pair in `quiet` are importance tables of the same units. Two quantities, one row each:
     `mean_change`, the mean over units of |after - before|, and `rank_change`, 1 - Spearman's correlation. Columns:
-    layer, quantity, jump, quiet_mean, quiet_low, quiet_high (least and greatest), effect_size (jump - quiet mean, in
-    standard deviations of the quiet pairs; NaN for fewer than two, infinite where they do not vary), p_value (share of
-    pairs, the jump included, at least as large), pairs.
+    layer, quantity, jump, controls_mean, controls_low, controls_high (minimum and maximum), effect_size (jump minus
+    controls_mean, in standard deviations of the control pairs; NaN for fewer than two, infinite if they do not vary),
+    p_value (share of pairs, the jump included, at least as large), pairs.
 
-    Raises OntogenyError if units differ or there is no quiet pair.
+    Raises OntogenyError if units differ or there is no control pair.
     """
     if not len(quiet):
-        raise OntogenyError("no quiet pair of moments: a change across a jump means nothing without one")
+        raise OntogenyError("no control pair of moments: a change across a jump means nothing without one")
     pairs = [(before, after), *quiet]
     for one, two in pairs:
         for frame in (one, two):
@@ -375,7 +375,7 @@ def importance_change(
             effect = np.float64(jump - null.mean()) / spread
         p_value = (1 + (null >= jump).sum()) / (1 + len(null))
         rows.append((quantity, jump, null.mean(), null.min(), null.max(), effect, p_value, len(null)))
-    columns = ["quantity", "jump", "quiet_mean", "quiet_low", "quiet_high", "effect_size", "p_value", "pairs"]
+    columns = ["quantity", "jump", "controls_mean", "controls_low", "controls_high", "effect_size", "p_value", "pairs"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(0, "layer", before["layer"].iloc[0])
     return table

@@ -41,8 +41,8 @@ IMPORTANCE = [
     "control_high", "control_p_value", "control_p_adjusted", "stands_out",
 ]  # fmt: skip
 CHANGE = [
-    "moment", "jump", "before", "after", "layer", "quantity", "change", "quiet_mean", "quiet_low", "quiet_high",
-    "effect_size", "p_value", "p_adjusted", "pairs",
+    "moment", "jump", "before", "after", "layer", "quantity", "change", "controls_mean", "controls_low",
+    "controls_high", "effect_size", "p_value", "p_adjusted", "pairs",
 ]  # fmt: skip
 MINIMUM = 4
 """Samples that a class needs for its selectivity to be tested and replicated."""
@@ -66,8 +66,8 @@ def importance_of_run(
     - `selectivity`: `class_selectivity` at every moment, with the controls at the end. Classes of fewer than four
       samples are left out.
     - `health`: `unit_health` at every moment, around jumps and controls, and of the untrained networks.
-    - `importance_change`: change across each jump against all quiet pairs of the run, p-values adjusted over the run's
-      layers and quantities. Empty without a jump or without a quiet pair.
+    - `importance_change`: change across each jump against all control pairs of the run, p-values adjusted over its
+      layers and quantities. Empty without a jump or without a control pair.
 
     Raises OntogenyError for an unknown layer, or if captum is missing.
     """
@@ -227,7 +227,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changes(importance: pd.DataFrame, moments: Sequence[Moment]) -> pd.DataFrame:
-    """Change of importance across every jump against all quiet pairs of the run."""
+    """Change of importance across every jump against all control pairs of the run."""
     zero = importance[(importance["measure"] == "ablation zero") & (importance["control"] == "none")]
     zero = zero.rename(columns={"value": "loss_change"})
     by_place = dict(iter(zero.groupby(["moment", "layer"], sort=False)))
