@@ -31,7 +31,7 @@ from ontogeny.connectome.search.logbook import without_times
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = "tests/configs/smoke.yaml"
-COST = {"logs", "benchmarks", "cost"}
+COST = {"logs", "benchmarks", "cost", "provenance"}
 
 
 def command(folder: Path, config: str, *more: str, project: Path = ROOT) -> list[str]:

@@ -60,10 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     validity.add_argument("--further", action="store_true", help="also test the additional families of null series")
     validity.set_defaults(command=_validity)
 
-    show = commands.add_parser("show", help="describe one run: settings, outcome, jumps, files, time")
-    show.add_argument("run")
+    show = commands.add_parser("show", help="describe one run, or what one file of results was made from")
+    show.add_argument("what", help="the name of a run, or the path of a result")
     show.add_argument("--directory", default=".", help="the folder that contains results (.)")
     show.set_defaults(command=_show)
+
+    verify = commands.add_parser("verify", help="tell which results no longer follow from what lies beside them")
+    verify.add_argument("directory", nargs="?", default=".", help="results, or the folder that contains them (.)")
+    verify.add_argument("--seed", type=int, default=0, help="of the steps that are replayed, one per trajectory (0)")
+    verify.add_argument("--no-replay", action="store_true", help="compare digests only")
+    verify.set_defaults(command=_verify)
 
     status = commands.add_parser("status", help="list what is done, running, waiting, or failed and why")
     status.add_argument("--config", help="the configuration whose runs to list (config.yaml, if it exists)")
@@ -100,8 +106,22 @@ def _parser() -> argparse.ArgumentParser:
 
 def _show(given: argparse.Namespace) -> None:
     from ontogeny.pipeline.overview import describe_run
+    from ontogeny.pipeline.record import describe_file
 
-    print(describe_run(given.run, given.directory), end="")
+    is_file = Path(given.what).exists() or (Path(given.directory) / given.what).exists()
+    print((describe_file if is_file else describe_run)(given.what, given.directory), end="")
+
+
+def _verify(given: argparse.Namespace) -> int:
+    from ontogeny.pipeline.record import verify
+
+    doubts = 0
+    for sentence in verify(given.directory, given.seed, not given.no_replay):
+        doubts += 1
+        print(sentence)
+    said = "everything follows from what lies beside it" if not doubts else f"{doubts} doubts"
+    print(said, file=sys.stderr)
+    return int(doubts > 0)
 
 
 def _status(given: argparse.Namespace) -> None:

@@ -20,7 +20,7 @@ from ontogeny.pipeline.tables import flat
 
 _COST = {"logs", "benchmarks"}
 """Folders below results that say how long things took, which no two runs share."""
-_LEFT_OUT = _COST | {"comparison"}
+_LEFT_OUT = _COST | {"comparison", "provenance"}
 COMPARISON_TABLES = ("settings", "numbers", "figures", "files")
 _TABLES = {".csv", ".tsv"}
 _WIDTH = 900

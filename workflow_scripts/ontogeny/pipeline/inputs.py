@@ -10,36 +10,56 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ontogeny.code import PACKAGE
 from ontogeny.files import write_text
 
+PROJECT = "{project}"
+"""What stands for the folder of the project in the names of files that it brings."""
 MEMORY = Path(".snakemake") / "ontogeny" / "digests.json"
 
 
-def content_digest(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, or of the names and contents of all files in a folder; "absent" where there is nothing."""
-    path = Path(path)
+def digest_of(path: str | os.PathLike, of_file: Callable[[Path], str] | None = None) -> str:
+    """SHA-256 of a file, or of the names and contents of all files in a folder; "absent" where there is nothing.
+
+    Hidden files in a folder do not count.
+    """
+    path, of_file = Path(path), of_file or _of_file
     if path.is_dir():
         digest = hashlib.sha256()
         for file in sorted(path.rglob("*")):
             if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts):
-                digest.update(f"{file.relative_to(path).as_posix()} {_of_file(file)}\n".encode())
+                digest.update(f"{file.relative_to(path).as_posix()} {of_file(file)}\n".encode())
         return digest.hexdigest()
-    return _of_file(path) if path.is_file() else "absent"
+    return of_file(path) if path.is_file() else "absent"
 
 
 def content_digests(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
-    """`content_digest` of each of `paths`, by path."""
-    return {os.fspath(path): content_digest(path) for path in paths}
+    """`digest_of` each of `paths`, by `named`, from memory where size and times are those that were met before."""
+    return {named(path): digest_of(path, _remembered) for path in paths}
+
+
+def named(path: str | os.PathLike) -> str:
+    """`path` relative to the working folder or to the project where it lies in one of them: no folder of a machine."""
+    path = Path(path)
+    for root, start in ((Path.cwd(), ""), (PACKAGE.parents[1], f"{PROJECT}/")):
+        if path.is_absolute() and path.is_relative_to(root):
+            return start + path.relative_to(root).as_posix()
+    return path.as_posix()
 
 
 def _of_file(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remembered(path: Path) -> str:
     about = path.stat()
     return _known(str(path.resolve()), about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
@@ -48,8 +68,7 @@ def _of_file(path: Path) -> str:
 def _known(path: str, *state: int) -> str:
     memory = _memory()
     if memory.get(path, [None])[1:] != list(state):
-        with open(path, "rb") as file:
-            memory[path] = [hashlib.file_digest(file, "sha256").hexdigest(), *state]
+        memory[path] = [_of_file(Path(path)), *state]
         if MEMORY.parent.parent.is_dir():
             with suppress(Exception):
                 write_text(MEMORY, json.dumps(memory))

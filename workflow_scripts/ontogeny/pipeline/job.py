@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ontogeny.errors import OntogenyError
+from ontogeny.pipeline.record import write_record
 
 logger = logging.getLogger("ontogeny")
 
@@ -28,6 +29,7 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
     _limit_threads(int(snakemake.threads))
     try:
         yield snakemake.input, snakemake.output, snakemake.params
+        write_record(snakemake)
     except OntogenyError as error:
         logger.error("%s", error)
         _tell(snakemake, str(error))
