@@ -88,9 +88,7 @@ rule write_run_page:
         **needs(mem_mb=800, runtime=10),
     params:
         title=plan.title,
-        figures=lambda wildcards, input: dict(zip(PAGE_FIGURES, input.figures)),
-        tables=lambda wildcards, input: {f"{name}.csv": input[name] for name in PAGE_TABLES},
-        index=PAGES_INDEX,
+        headings=list(PAGE_FIGURES),
     script:
         "../workflow_scripts/write_run_page.py"
 

@@ -20,10 +20,15 @@ wildcard_constraints:
     study=r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
 
 
+def from_here(files):
+    """Files of the user, or of the project, which a function of the wildcards names: never looked for in a storage."""
+    return lambda wildcards: [local(file) for file in files(wildcards)]
+
+
 book = Rulebook(workflow, rules, plan)
 REPLAYED = ["dynamics", "judge"]
 RECORD = {name: f"results/runs/{{run}}/{name}.json" for name in ("config", "phase1")}
-TRAJECTORY = {**RECORD, "checkpoints": "results/runs/{run}/checkpoints", "data": plan.data}
+TRAJECTORY = {**RECORD, "checkpoints": "results/runs/{run}/checkpoints", "data": from_here(plan.data)}
 PLAN = {"plan": lambda wildcards: book.decided(f"results/runs/{wildcards.run}/capture_plan.json")}
 MOMENTS = {**TRAJECTORY, **PLAN}
 ACTIVATIONS = {"activations": "results/runs/{run}/activations.h5", "config": RECORD["config"]}

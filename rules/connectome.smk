@@ -7,7 +7,7 @@ populations = Populations(plan)
 
 rule simulate_activity:
     input:
-        matrix=populations.matrix,
+        matrix=from_here(populations.matrix),
     output:
         activity="results/activity/{activity}.safetensors",
         report="results/activity/{activity}.json",
@@ -24,7 +24,7 @@ rule simulate_activity:
 
 rule read_activity:
     input:
-        files=populations.data_files,
+        files=from_here(populations.data_files),
     output:
         activity="results/activity/{activity}.safetensors",
         report="results/activity/{activity}.json",

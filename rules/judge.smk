@@ -7,7 +7,7 @@ judges = Judges(plan)
 
 rule pretrain_judge:
     input:
-        files=judges.files,
+        files=from_here(judges.files),
     output:
         folder=directory(PRETRAINED),
     wildcard_constraints:
@@ -24,7 +24,7 @@ rule pretrain_judge:
 rule train_judge:
     input:
         pretrained=judges.pretrained,
-        data=plan.data,
+        data=from_here(plan.data),
     output:
         **RECORD,
         checkpoints=directory("results/runs/{run}/checkpoints"),

@@ -32,7 +32,7 @@ rule plan_captures:
 
 rule measure_validity:
     input:
-        module=lambda wildcards: file_of_module(wildcards.detector),
+        module=from_here(lambda wildcards: file_of_module(wildcards.detector)),
     output:
         table="results/validity/{detector}/validity.csv",
         png=reported(

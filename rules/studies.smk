@@ -27,7 +27,7 @@ rule gather_records:
 
 rule import_phase1:
     input:
-        records=plan.records,
+        records=from_here(plan.records),
     output:
         **STUDY_RECORD,
         json="results/studies/{study}/jumps.json",
@@ -64,8 +64,6 @@ rule plot_study:
         figure=any_of(FIGURES["{figure}"].each),
     resources:
         **needs(mem_mb=1000, runtime=10),
-    params:
-        tables=lambda wildcards: f"results/studies/{wildcards.study}",
     script:
         "../workflow_scripts/plot_study.py"
 

@@ -16,7 +16,6 @@ rule list_experiments:
     resources:
         **needs(mem_mb=800, runtime=10),
     params:
-        benchmarks="results/benchmarks",
         swept=plan.swept(),
     script:
         "../workflow_scripts/list_experiments.py"
@@ -31,7 +30,6 @@ rule merge_benchmarks:
     resources:
         **needs(mem_mb=800, runtime=10),
     params:
-        benchmarks="results/benchmarks",
         mem_mb=book.memory(),
     script:
         "../workflow_scripts/merge_benchmarks.py"

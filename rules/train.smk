@@ -3,7 +3,7 @@
 
 rule train_run:
     input:
-        data=plan.data,
+        data=from_here(plan.data),
     output:
         **RECORD,
         checkpoints=directory("results/runs/{run}/checkpoints"),

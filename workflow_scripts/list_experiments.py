@@ -8,4 +8,4 @@ from ontogeny.pipeline.tables import experiment_table
 
 with job(snakemake) as (files, output, params):
     folders = [Path(config).parent for config in files.configs]
-    write_csv(output.table, experiment_table(folders, params.benchmarks, params.swept))
+    write_csv(output.table, experiment_table(folders, Path(snakemake.log[0]).parents[1] / "benchmarks", params.swept))

@@ -160,3 +160,36 @@ def test_tables_comparisons_templates_and_data_count(copy):
         before = digest(script)
         append(scripts / "ontogeny" / file, "\nEXTRA = 1\n")
         assert digest(script) != before, (script, file)
+
+
+def test_a_change_of_any_module_changes_the_digest_of_every_script_that_reaches_it(monkeypatch):
+    """Generated from the scripts, so that a new rule and a new module are covered."""
+    scripts = sorted(SCRIPTS.glob("*.py"))
+    before = {script: code.code_digest(script) for script in scripts}
+    reached = {script: set(code.files_of_code(script)) for script in scripts}
+    modules = sorted(set().union(*reached.values()) - set(scripts))
+    assert len(modules) > 80
+    of_file = code._fingerprint
+    for module in modules:
+        monkeypatch.setattr(code, "_fingerprint", lambda file, module=module: "" if file == module else of_file(file))
+        code.code_digest.cache_clear()
+        changed = {script for script in scripts if code.code_digest(script) != before[script]}
+        assert changed == {script for script in scripts if module in reached[script]}, module
+    code.code_digest.cache_clear()
+
+
+def test_every_import_is_written_so_that_the_digest_follows_it():
+    """Modules that are named by texts only would not count: the ones there are go through tables that say so."""
+    known = {"trajectory/setup.py", "jumps/validity.py"}
+    found = {
+        path.relative_to(SCRIPTS / "ontogeny").as_posix()
+        for path in (SCRIPTS / "ontogeny").rglob("*.py")
+        if "import_module(" in path.read_text()
+    }
+    assert found == known, "let `files_of_code` follow it, or add it here with its module in the digest"
+    relative = [
+        path
+        for path in (SCRIPTS / "ontogeny").rglob("*.py")
+        if any(line.strip().startswith("from .") for line in path.read_text().splitlines())
+    ]
+    assert relative == [], "relative imports are not followed"

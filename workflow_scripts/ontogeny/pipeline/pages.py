@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from ontogeny.pipeline.workflow import Workflow
 
 PAGES = {
-    "dynamics": "results/pages/{study}/{run}.html",
-    "circuits": "results/pages/{study}/{run}.html",
-    "judge": "results/pages/{run}/training_visualizations/training_progress.html",
+    "dynamics": "{study}/{run}.html",
+    "circuits": "{study}/{run}.html",
+    "judge": "{run}/training_visualizations/training_progress.html",
 }
-SEARCH = "results/pages/{study}/search.html"
+SEARCH = "{study}/search.html"
 
 
 def pages_of(plan: Workflow, searched: Iterable[str]) -> dict[str, list[tuple[str, str]]]:

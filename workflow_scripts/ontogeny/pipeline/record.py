@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +24,34 @@ FORMAT = "ontogeny-provenance/1"
 
 def write_record(snakemake: Any) -> None:
     """Write the record of the job that a script just did. `snakemake` is the object that scripts get."""
-    if not snakemake.log or "/logs/" not in f"/{snakemake.log[0]}":
+    place = snakemake.log.get("record")
+    if place is None:
         return
+    root = str(place).rpartition("results/provenance/")[0]
+
+    def digests(paths: Iterable[str]) -> dict[str, str]:
+        return {named(path.removeprefix(root)): digest_of(path) for path in dict.fromkeys(map(str, paths))}
+
     params = {name: value for name, value in snakemake.params.items() if name != "code"}
     record = {
         "format": FORMAT,
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
         "settings": plain(params),
-        "inputs": {named(path): digest_of(path) for path in dict.fromkeys(map(str, snakemake.input))},
-        "outputs": {named(path): digest_of(path) for path in dict.fromkeys(map(str, snakemake.output))},
+        "inputs": digests(snakemake.input),
+        "outputs": digests(snakemake.output),
         "code": snakemake.params.get("code"),
         "versions": versions(),
         "revision": revision(),
         "threads": int(snakemake.threads),
     }
-    write_json(_place(str(snakemake.log[0])), record)
-
-
-def _place(log: str) -> Path:
-    before, _, after = f"/{log}".rpartition("/logs/")
-    return Path(f"{before}/provenance/{after}".lstrip("/")).with_suffix(".json")
+    write_json(place, record)
 
 
 def _found(name: str, folder: Path) -> Path:
-    return Path(name.replace(PROJECT, str(PACKAGE.parents[1]))) if name.startswith(PROJECT) else folder / name
+    if name.startswith(PROJECT):
+        return Path(name.replace(PROJECT, str(PACKAGE.parents[1])))
+    return folder / name if (folder / name).exists() or not Path(name).exists() else Path(name)
 
 
 def records_in(results: str | os.PathLike) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -25,7 +25,10 @@ class Rulebook:
         self.workflow, self.rules, self.plan = workflow, rules, plan
 
     def complete(self) -> None:
-        """Give all rules with a script their log, benchmark, environment and code digest, where they state none."""
+        """Give all rules with a script their log, benchmark, environment and code digest, where they state none.
+
+        The record of provenance is a second log: it is kept, and stored where results are, without being a result.
+        """
         for name, proxy in self.rules._rules.items():
             made = proxy.rule
             if made.script is None:
@@ -36,6 +39,7 @@ class Rulebook:
             if not made.log:
                 made.log_modifier = made.output_modifier
                 made.set_log(f"results/logs/{name}/{job}.log" if job else f"results/logs/{name}.log")
+            made.set_log(record=f"results/provenance/{name}/{job or 'all'}.json")
             if made.benchmark is None and name not in UNTIMED:
                 made.benchmark_modifier = made.output_modifier
                 made.benchmark = f"results/benchmarks/{name}/{job or 'all'}.tsv"
