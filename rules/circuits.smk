@@ -9,9 +9,11 @@ rule train_ensemble:
         ensemble="results/runs/{run}/ensemble.safetensors",
     wildcard_constraints:
         run=plan.pattern("circuits"),
+    cache: True
     resources:
         **needs(mem_mb=1500, runtime=60),
     params:
+        run=plan.name,
         identity=plan.identity,
     script:
         "../workflow_scripts/train_ensemble.py"

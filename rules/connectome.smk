@@ -13,6 +13,7 @@ rule simulate_activity:
         report="results/activity/{activity}.json",
     wildcard_constraints:
         activity=any_of(populations.activities),
+    cache: True
     resources:
         **needs(mem_mb=4000, runtime=60),
     params:
@@ -30,6 +31,7 @@ rule read_activity:
         report="results/activity/{activity}.json",
     wildcard_constraints:
         activity=any_of(populations.recorded),
+    cache: True
     resources:
         **needs(mem_mb=4000, runtime=60),
     params:
@@ -48,9 +50,11 @@ rule fit_connectome:
         history="results/runs/{run}/connectome/history.csv",
     wildcard_constraints:
         run=plan.pattern("connectome"),
+    cache: True
     resources:
         **needs(mem_mb=4000, runtime=120),
     params:
+        run=plan.name,
         identity=plan.identity,
     script:
         "../workflow_scripts/fit_connectome.py"

@@ -12,6 +12,7 @@ rule pretrain_judge:
         folder=directory(PRETRAINED),
     wildcard_constraints:
         backbone=any_of(judges.backbones),
+    cache: True
     resources:
         **needs(mem_mb=2500, runtime=60),
     params:
@@ -31,9 +32,11 @@ rule train_judge:
         pretrained=directory("results/runs/{run}/pretrained"),
     wildcard_constraints:
         run=plan.pattern("judge"),
+    cache: True
     resources:
         **needs(mem_mb=2500, runtime=240, gpu=plan.gpu),
     params:
+        run=plan.name,
         identity=plan.identity,
         data=plan.digests(plan.data),
         cache=plan.config.cache,

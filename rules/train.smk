@@ -9,9 +9,11 @@ rule train_run:
         checkpoints=directory("results/runs/{run}/checkpoints"),
     wildcard_constraints:
         run=plan.pattern("dynamics"),
+    cache: True
     resources:
         **needs(mem_mb=1500, runtime=240, gpu=plan.gpu),
     params:
+        run=plan.name,
         identity=plan.identity,
         data=plan.digests(plan.data),
         cache=plan.config.cache,

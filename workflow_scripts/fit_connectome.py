@@ -5,4 +5,4 @@ from ontogeny.pipeline import job
 
 with job(snakemake) as (files, output, params):
     folder = output.config.removesuffix("/config.json")
-    fit_connectome_run(params.identity, files.activity, folder, snakemake.wildcards.run)
+    fit_connectome_run(params.identity, files.activity, folder, params.run)

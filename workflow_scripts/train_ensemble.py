@@ -5,4 +5,4 @@ from ontogeny.training.ensemble_run import train_ensemble_run
 
 with job(snakemake) as (_, output, params):
     folder = output.config.removesuffix("/config.json")
-    train_ensemble_run(params.identity, folder, snakemake.wildcards.run, threads=snakemake.threads)
+    train_ensemble_run(params.identity, folder, params.run, threads=snakemake.threads)

@@ -7,4 +7,4 @@ from ontogeny.trajectory.prompts import link_pretrained
 with job(snakemake) as (files, output, params):
     folder = output.config.removesuffix("/config.json")
     link_pretrained(files.pretrained, folder)
-    train(params.identity, folder, snakemake.wildcards.run, cache_dir=params.cache, threads=snakemake.threads)
+    train(params.identity, folder, params.run, cache_dir=params.cache, threads=snakemake.threads)

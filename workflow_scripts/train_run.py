@@ -5,4 +5,4 @@ from ontogeny.training.loop import train
 
 with job(snakemake) as (_, output, params):
     folder = output.config.removesuffix("/config.json")
-    train(params.identity, folder, snakemake.wildcards.run, cache_dir=params.cache, threads=snakemake.threads)
+    train(params.identity, folder, params.run, cache_dir=params.cache, threads=snakemake.threads)

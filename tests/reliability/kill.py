@@ -121,10 +121,10 @@ def being_made(folder: Path) -> set[str]:
     return found
 
 
-def started(folder: Path, config: str, project: Path) -> subprocess.Popen:
+def started(folder: Path, config: str, project: Path, *more: str) -> subprocess.Popen:
     """Snakemake in a process group of its own."""
     return subprocess.Popen(
-        command(folder, config, "--quiet", "rules", project=project),
+        [*command(folder, config, "--quiet", "rules", project=project), *more],
         cwd=folder,
         start_new_session=True,
         stdout=open(folder / "said.txt", "ab"),

@@ -28,6 +28,7 @@ class Rulebook:
         """Give all rules with a script their log, benchmark, environment and code digest, where they state none.
 
         The record of provenance is a second log: it is kept, and stored where results are, without being a result.
+        Rules that Snakemake may take from its cache have no benchmark where it is asked to (`--cache`).
         """
         for name, proxy in self.rules._rules.items():
             made = proxy.rule
@@ -40,7 +41,9 @@ class Rulebook:
                 made.log_modifier = made.output_modifier
                 made.set_log(f"results/logs/{name}/{job}.log" if job else f"results/logs/{name}.log")
             made.set_log(record=f"results/provenance/{name}/{job or 'all'}.json")
-            if made.benchmark is None and name not in UNTIMED:
+            if made.cache.output and not self.workflow.enable_cache:
+                made.cache = type(made.cache).from_rule(made, False)
+            if made.benchmark is None and name not in UNTIMED and not made.cache.output:
                 made.benchmark_modifier = made.output_modifier
                 made.benchmark = f"results/benchmarks/{name}/{job or 'all'}.tsv"
             if made.conda_env is None:

@@ -114,6 +114,10 @@ class Workflow:
         """The study of the run of `wildcards`, under which the report lists it."""
         return self.run(wildcards).study
 
+    def name(self, wildcards: Any) -> str:
+        """The name of the run of `wildcards`, which its files state."""
+        return self.run(wildcards).name
+
     def identity(self, wildcards: Any) -> dict[str, Any]:
         """The settings that decide what the run of `wildcards` computes."""
         return self.run(wildcards).identity()
