@@ -10,8 +10,10 @@ import numpy as np
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.calibration import battery_p_values, surrogate_p_values
 from ontogeny.jumps.detectors import abstention, check_settings, normal_events, resolve_detector
-from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series
+from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
+from ontogeny.jumps.guards import BOUND_SIGMAS, Guarded, guard, lasting
 from ontogeny.jumps.settings import JumpSettings
+from ontogeny.jumps.transitions import SHORTEST, Event, least_score, p_values, relaxes, transition_events
 
 DEFAULTS = JumpSettings()
 
@@ -51,25 +53,135 @@ def detect_jumps(
         raise OntogenyError(f"noise_floor = {noise_floor!r} is not a relative change: give a number from 0 to below 1")
     kept = np.flatnonzero(np.isfinite(series))
     finite = np.ascontiguousarray(series[kept])
-    told = {"detector": name, "settings": settings, "length": series.size, "missing": series.size - finite.size}
-    reason = abstention(finite, entry)
-    if reason:
-        return Detection(abstained=reason, **told)
-    if np.ptp(finite) <= noise_floor * np.max(np.abs(finite)):
-        return Detection(**told)
+    found = Detection(detector=name, settings=settings, length=series.size, missing=series.size - finite.size)
+    guarded = guard(finite) if entry.guarded else Guarded(finite, np.arange(finite.size), 1, 0.0, ())
+    found.notes = guarded.notes
+    kept, finite = kept[guarded.kept], guarded.values
+    found.abstained = abstention(finite, entry)
+    if found.abstained or np.ptp(finite) <= noise_floor * np.max(np.abs(finite)):
+        return found
     events = normal_events(entry.function(finite, **settings), finite, name)
+    if entry.guarded:
+        events = [event for event in events if lasting(finite, event[0], event[2], guarded.noise)]
     events, notes = _reportable(events, finite, kept, places, noise_floor)
+    found.notes += tuple(notes)
     p_values = np.full(len(events), np.nan)
     if events:
         if surrogates:
             p_values = surrogate_p_values(finite, events, entry, settings, surrogates, surrogate_seed)
         else:
             p_values = battery_p_values([e[1] for e in events], finite.size, name, settings)
-    jumps = [
-        Jump(places[kept[i]].item(), int(kept[i]), float(size), "up" if size > 0 else "down", float(score), float(p))
-        for (i, score, size), p in zip(events, p_values)
+    for (i, score, size), p in zip(events, p_values):
+        onset, end = places[kept[i - 1]].item(), places[kept[i]].item()
+        found.append(
+            Jump(
+                step=end,
+                index=int(kept[i]),
+                size=float(size),
+                direction="up" if size > 0 else "down",
+                score=float(score),
+                p_value=float(p),
+                onset=onset,
+                end=end,
+                midpoint_low=onset,
+                midpoint_high=end,
+                width_low=0.0,
+                width_high=float(end - onset),
+                **levels_around(finite, i - 1, i),
+            )
+        )
+    return found
+
+
+def detect_transitions(
+    values: Any,
+    steps: Any = None,
+    *,
+    noise_floor: float = DEFAULTS.noise_floor,
+    jumps: bool = True,
+) -> Detection:
+    """Find lasting changes of any width, from one measurement to a third of the record.
+
+    values, steps, noise_floor: as for `detect_jumps`. Widths are judged in measurements, so steps may be spaced in any
+    way, evenly in their logarithm for instance; where they are not even, a change whose rate by steps is no lower
+    before its onset is taken for a relaxation. jumps: also search abrupt changes (`detect_jumps`); one that makes up most of a
+    transition is reported in its place.
+
+    Each event has its p-value: the chance that a series of this length without a transition, of the worst null of the
+    battery, holds a score as high anywhere. Events are reported where that chance allows at most 0.2 false alarms per
+    1000 points. Returns a `Detection`; its notes say which widths could be judged. Raises OntogenyError for values or
+    steps that are not valid.
+    """
+    series, places = as_series(values, steps)
+    kept = np.flatnonzero(np.isfinite(series))
+    guarded = guard(np.ascontiguousarray(series[kept]))
+    kept, finite = kept[guarded.kept], guarded.values
+    found = Detection(detector="transition", length=series.size, missing=series.size - int(np.isfinite(series).sum()))
+    found.notes = guarded.notes
+    if finite.size < SHORTEST:
+        found.abstained = f"{finite.size} finite values, and transitions need {SHORTEST}"
+        return found
+    found.notes += (sampling_note(finite.size),)
+    if np.ptp(finite) <= noise_floor * np.max(np.abs(finite)):
+        return found
+    at = places[kept].astype(float)
+    events = [
+        event
+        for event in transition_events(finite, least_score(finite.size))
+        if abs(event.size) > noise_floor * np.max(np.abs(finite))
+        and abs(event.size) > BOUND_SIGMAS * guarded.noise
+        and not relaxes(finite, at, event)
     ]
-    return Detection(jumps, notes=notes, **told)
+    chances = p_values([event.score for event in events], finite.size)
+    slow = [_transition(event, finite, at, places, kept, float(p)) for event, p in zip(events, chances)]
+    abrupt = list(detect_jumps(series, places, DEFAULTS.detector, noise_floor=noise_floor)) if jumps else []
+    found.extend(_one_each(slow, abrupt))
+    return found
+
+
+def sampling_note(points: int) -> str:
+    """Which widths can be judged with so many measurements."""
+    return f"{points} measurements: widths of 1 to {points // 3} measurements were judged, none wider or narrower"
+
+
+def _transition(
+    event: Event, finite: np.ndarray, at: np.ndarray, places: np.ndarray, kept: np.ndarray, p_value: float
+) -> Jump:
+    position = np.arange(at.size)
+    onset, end, low, high = (
+        float(np.interp(place, position, at)) for place in (event.onset, event.end, event.middle_low, event.middle_high)
+    )
+    index = int(np.clip(round(event.middle), 1, at.size - 1))
+    per_point = (end - onset) / max(event.width, 1e-9)
+    return Jump(
+        step=places[kept[index]].item(),
+        index=int(kept[index]),
+        size=event.size,
+        direction="up" if event.size > 0 else "down",
+        score=event.score,
+        p_value=p_value,
+        kind="transition",
+        onset=onset,
+        end=end,
+        midpoint_low=low,
+        midpoint_high=high,
+        width_low=event.width_low * per_point,
+        width_high=event.width_high * per_point,
+        **levels_around(finite, int(event.onset), min(int(np.ceil(event.end)), finite.size - 1)),
+    )
+
+
+def _one_each(slow: list[Jump], abrupt: list[Jump], most_of: float = 0.6) -> list[Jump]:
+    """Transitions and jumps, of those that overlap the jump if it makes up most of the change."""
+    kept: list[Jump] = []
+    for event in slow:
+        margin = 0.25 * event.width
+        inside = [jump for jump in abrupt if event.onset - margin <= jump.step <= event.end + margin]
+        if any(abs(jump.size) >= most_of * abs(event.size) and jump.direction == event.direction for jump in inside):
+            continue
+        abrupt = [jump for jump in abrupt if jump not in inside]
+        kept.append(event)
+    return sorted([*kept, *abrupt], key=lambda event: event.step)
 
 
 def _reportable(

@@ -28,13 +28,15 @@ class Detector:
     """An entry of the registry: the function, what it does in a line, and the least length that it judges.
 
     highest: optional, the highest score in each row of (series, n), for p-values of many surrogates at once; it
-    is called with the completed settings.
+    is called with the completed settings. guarded: repeated values, saturation and spikes that recover are looked at
+    first (`ontogeny.jumps.guards`), as the calibration of the detector assumes.
     """
 
     function: Callable[..., Events]
     summary: str
     shortest: int = 3
     highest: Callable[..., np.ndarray] | None = None
+    guarded: bool = False
 
     @functools.cached_property
     def settings(self) -> dict[str, Any] | None:
@@ -241,7 +243,7 @@ def _highest_gradient(x: np.ndarray, **settings: Any) -> np.ndarray:
 
 
 DETECTORS: dict[str, Detector] = {
-    "step": Detector(step, "multi-scale step test, normalised by its own neighbourhood", 100, _highest_step),
+    "step": Detector(step, "multi-scale step test, normalised by its own neighbourhood", 100, _highest_step, True),
     "z_score": Detector(z_score, "rolling z-score over a trailing window", 21, _highest_z),
     "gradient": Detector(gradient, "gradient above a multiple of its standard deviation", 3, _highest_gradient),
     "pelt": Detector(pelt, "optimal segmentation into constant stretches (PELT)", 10),

@@ -20,11 +20,16 @@ LONGEST_GAP = 4
 
 @dataclass(frozen=True)
 class Jump:
-    """One abrupt, lasting change of a series.
+    """One lasting change of a series: abrupt (kind 'jump'), or taking a while (kind 'transition').
 
-    step: logged step of the first point of the new level; index: its position in the series as given;
-    size: change in the metric's units; direction: 'up' or 'down'; score: the detector's statistic, always
-    positive, larger is stronger; p_value: see `ontogeny.jumps.calibration.surrogate_p_values` (NaN when not asked for).
+    step: logged step of the first point of the new level, or of a transition's midpoint; index: its position in the
+    series as given; size: change in the metric's units; direction: 'up' or 'down'; score: the detector's statistic,
+    always positive, larger is stronger; p_value: NaN when not asked for. value_before, value_after: medians of the up
+    to 8 values before the onset and from the end on; z_score: their difference over the standard deviation of the up to
+    50 values before the onset, its straight trend taken out.
+
+    onset, end: steps at which 10% and 90% of the change are reached (of a jump the last step before and the step
+    itself); midpoint_low, midpoint_high, width_low, width_high: 95% intervals, in steps.
     """
 
     step: float
@@ -33,6 +38,21 @@ class Jump:
     direction: str
     score: float
     p_value: float = math.nan
+    kind: str = "jump"
+    onset: float = math.nan
+    end: float = math.nan
+    midpoint_low: float = math.nan
+    midpoint_high: float = math.nan
+    width_low: float = math.nan
+    width_high: float = math.nan
+    value_before: float = math.nan
+    value_after: float = math.nan
+    z_score: float = math.nan
+
+    @property
+    def width(self) -> float:
+        """From onset to end, in steps."""
+        return self.end - self.onset
 
 
 class Detection(list):
@@ -109,6 +129,17 @@ def level_change(series: np.ndarray, index: int, low: int = 0, high: int | None 
     if not after.size or not before.size:
         return 0.0
     return float(np.median(after) - np.median(before))
+
+
+def levels_around(series: np.ndarray, onset: int, end: int, width: int = 8, past: int = 50) -> dict[str, float]:
+    """`value_before`, `value_after` and `z_score` of a change between two positions of a finite series."""
+    before, after = series[max(onset - width + 1, 0) : onset + 1], series[end : end + width]
+    history = series[max(onset - past + 1, 0) : onset + 1]
+    level, new = float(np.median(before)), float(np.median(after))
+    place = np.arange(history.size) - (history.size - 1) / 2
+    slope = place @ history / (place @ place) if history.size > 2 else 0.0
+    spread = float((history - slope * place).std()) if history.size > 2 else 0.0
+    return {"value_before": level, "value_after": new, "z_score": (new - level) / spread if spread > 0 else math.nan}
 
 
 def above_floor(series: np.ndarray, index: int, size: float, noise_floor: float, width: int = 8) -> bool:

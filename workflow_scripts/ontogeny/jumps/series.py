@@ -112,6 +112,32 @@ def garch(rng, rows, n, alpha: float = 0.15, beta: float = 0.8):
     return x[:, 200:]
 
 
+def clipped_ar(rng, rows, n):
+    """AR(1) 0.9, clipped at bounds 0.5 to 1.5 standard deviations from its mean."""
+    bound = rng.uniform(0.5, 1.5, (rows, 1))
+    return np.clip(ar1(rng, rows, n), -bound, bound)
+
+
+def logged_thrice(rng, rows, n):
+    """AR(1) 0.9 of which every value is logged three times."""
+    return np.repeat(ar1(rng, rows, -(-n // 3)), 3, axis=1)[:, :n]
+
+
+def decaying_spikes(rng, rows, n):
+    """White noise with spikes of 5 to 50 standard deviations, one in 200 points, that decay over about 8 points."""
+    at = (rng.random((rows, n)) < 0.005) * rng.uniform(5, 50, (rows, n)) * rng.choice([-1, 1], (rows, n))
+    return white(rng, rows, n) + _filtered(at, np.exp(-1 / 8))
+
+
+def held_drift(rng, rows, n):
+    """A drift of 10 to 100 standard deviations with white noise, measured every 4 to 20 points and held between."""
+    out = np.empty((rows, n))
+    for i, every in enumerate(rng.integers(4, 21, rows)):
+        drift = linear_drift(rng, 1, n)[0]
+        out[i] = drift[np.arange(n) // every * every]
+    return out
+
+
 NULLS: dict[str, Maker] = {
     "white": white,
     "ar1_0.9": ar1,
@@ -127,6 +153,10 @@ NULLS: dict[str, Maker] = {
     "quantised_drift": quantised_drift,
     "pink": pink,
     "garch": garch,
+    "clipped_ar": clipped_ar,
+    "logged_thrice": logged_thrice,
+    "decaying_spikes": decaying_spikes,
+    "held_drift": held_drift,
 }
 """The nulls of the battery, by name."""
 

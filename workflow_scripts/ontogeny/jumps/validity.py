@@ -21,8 +21,11 @@ from ontogeny.errors import OntogenyError, unknown
 from ontogeny.jumps.calibration import FalseAlarms, stored_entry
 from ontogeny.jumps.detection import detect_jumps
 from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
+from ontogeny.jumps.events import NOISE_FLOOR
+from ontogeny.jumps.guards import BOUND_SIGMAS, guard
 from ontogeny.jumps.series import BACKGROUNDS, FURTHER_NULLS, NULLS, planted
 from ontogeny.jumps.settings import JumpSettings, ValiditySettings
+from ontogeny.jumps.transitions import CANDIDATE, SHORTEST, transition_events
 from ontogeny.statistics import proportion_interval
 
 if TYPE_CHECKING:
@@ -283,6 +286,40 @@ def _exceedance(scores: list[float], points: int) -> dict[str, Any]:
     top = values[int(0.9 * values.size) :]
     slope = -1 / max(float(np.mean(np.log(top / top[0]))), 0.05) if top.size > 2 else -4.0
     return {"score": [round(float(s), 6) for s in at], "per_1000": [max(r, 1e-6) for r in rate], "slope": slope}
+
+
+def highest_transition_score(series: np.ndarray, noise_floor: float = NOISE_FLOOR) -> float:
+    """The score of the strongest transition candidate of a series after its guards; 0 where there is none."""
+    guarded = guard(series)
+    x = guarded.values
+    if x.size < SHORTEST or np.ptp(x) <= noise_floor * np.abs(x).max():
+        return 0.0
+    least = max(BOUND_SIGMAS * guarded.noise, noise_floor * float(np.abs(x).max()))
+    return max((event.score for event in transition_events(x, CANDIDATE) if abs(event.size) > least), default=0.0)
+
+
+def make_transition_table(
+    path: str | os.PathLike, repeats: int = 400, lengths: Sequence[int] = (100, 200, 400, 1000, 2500), seed: int = 30
+) -> None:
+    """Measure the highest scores of transitions in every null and write the table that ships with the package.
+
+    For each length and each of a grid of chances: the score that the worst null exceeds with that chance.
+    """
+    from ontogeny.files import write_json
+
+    chances = (0.5, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
+    table = {}
+    for length in lengths:
+        worst = np.zeros(len(chances))
+        for k, make in enumerate(NULLS.values()):
+            batch = make(np.random.default_rng([seed, length, k]), repeats, length)
+            highest = np.array([highest_transition_score(row) for row in batch])
+            worst = np.maximum(worst, np.quantile(highest, 1 - np.array(chances), method="higher"))
+        table[str(length)] = {
+            "score": (np.maximum.accumulate(worst) + 1e-6 * np.arange(len(chances))).tolist(),
+            "p_value": list(chances),
+        }
+    write_json(path, {"format": "ontogeny-transition-scores/1", "seed": seed, "repeats": repeats, "lengths": table})
 
 
 def verdict(table: pd.DataFrame) -> list[str]:

@@ -1,0 +1,111 @@
+"""What is wrong with a series before it is searched: repeated values, saturation, spikes, too few points.
+
+A detector takes every value for a measurement of its own. Values logged several times, or held until the next one is
+measured, look like perfect steps; a metric that rests at a bound has no noise there; a spike that decays is a step at
+first. Each guard says so in a sentence, and what was done about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+HELD_SHARE = 0.4
+"""Share of values that repeat their predecessor from which a series is taken for held, if its levels are new ones."""
+
+LEAST_RUNS = 20
+SATURATED_SHARE = 0.1
+RECOVERY = 24
+RECOVERED = 0.6
+BOUND_SIGMAS = 4.0
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A series as it is to be searched.
+
+    values: (m,) the measurements, kept: their positions (m,) in the series as given; every: how many times each value
+    is repeated (1: not at all); noise: standard deviation away from the bound of a saturated series, else 0; notes.
+    """
+
+    values: np.ndarray
+    kept: np.ndarray
+    every: int
+    noise: float
+    notes: tuple[str, ...]
+
+
+def guard(series: np.ndarray) -> Guarded:
+    """Look at a finite series (n,) and keep one value for each measurement."""
+    kept, every, notes = _measurements(series)
+    values = series[kept]
+    noise = 0.0
+    bound = _bound(values)
+    if bound is not None:
+        share = float(np.mean(values == bound))
+        noise = _noise_off(values, bound)
+        notes.append(f"{share:.0%} of the values rest at {bound:g}: the metric is saturated there")
+    return Guarded(values, kept, every, noise, tuple(notes))
+
+
+def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
+    n = series.size
+    everything = np.arange(n)
+    starts = np.concatenate([[0], np.flatnonzero(series[1:] != series[:-1]) + 1]) if n else everything
+    runs = starts.size
+    if runs < LEAST_RUNS or 1 - runs / n < HELD_SHARE:
+        return everything, 1, []
+    gaps = np.diff(starts)
+    every = int(np.gcd.reduce(gaps))
+    fresh = np.unique(series).size >= 0.9 * runs
+    if every == 1 and not fresh:
+        return everything, 1, []
+    if every > 1:
+        kept = np.arange(int(starts[1] % every), n, every)
+        kept = kept if kept[0] == 0 else np.concatenate([[0], kept])
+        return kept, every, [f"values repeat in runs of {every}: it was measured every {every} points"]
+    mean = n / runs
+    return starts, max(round(mean), 1), [f"values are held for {mean:.1f} points on average: only new values count"]
+
+
+def _bound(values: np.ndarray) -> float | None:
+    if values.size < LEAST_RUNS:
+        return None
+    for bound in (float(values.max()), float(values.min())):
+        at = values == bound
+        if at.mean() >= SATURATED_SHARE and np.count_nonzero(at[1:] != at[:-1]) > 4 and np.unique(values).size > 20:
+            return bound
+    return None
+
+
+def _noise_off(values: np.ndarray, bound: float) -> float:
+    other = float(values.min() if bound == values.max() else values.max())
+    off = (values != bound) & (values != other)
+    inner = values[off]
+    return float(inner.std()) if inner.size > 2 else 0.0
+
+
+def lasting(series: np.ndarray, index: int, size: float, noise: float) -> bool:
+    """Whether a change is a lasting one, larger than the noise of a saturated series."""
+    return abs(size) > BOUND_SIGMAS * noise and not recovers(series, index, size)
+
+
+def recovers(series: np.ndarray, index: int, size: float) -> bool:
+    """Whether the change at `index` decays back towards the level before within `RECOVERY` points.
+
+    The course of the change is compared at one third and at three thirds of that reach: a lasting change keeps its
+    size, a decaying spike loses most of it steadily.
+    """
+    third = RECOVERY // 3
+    after = series[index : index + RECOVERY + third]
+    before = series[max(index - third, 0) : index]
+    if after.size < RECOVERY or before.size < third or size == 0:
+        return False
+    level = float(np.median(before))
+    first = float(np.median(after[:3])) - level
+    middle = float(np.median(after[third : 2 * third])) - level
+    last = float(np.median(after[2 * third :])) - level
+    sign = 1.0 if size > 0 else -1.0
+    first, middle, last = sign * first, sign * middle, sign * last
+    return first > 0 and last < (1 - RECOVERED) * first and last <= middle <= 0.9 * first
