@@ -1,5 +1,5 @@
 from .errors import OntogenyError
-from .jumps import detect_jumps
+from .jumps import detect_jumps, detect_transitions
 from .models import detect_architecture, get_handler
 from .phase1 import read_phase1, write_phase1
 from .tracking import ActivationCapture, HighFrequencyTracker
@@ -15,6 +15,7 @@ __all__ = [
     "Trajectory",
     "detect_architecture",
     "detect_jumps",
+    "detect_transitions",
     "get_handler",
     "read_phase1",
     "write_phase1",

@@ -23,6 +23,8 @@ def _frame():
         x = 1e3 + rng.standard_normal(300)
         x[160:] += size
         parts.append(pd.DataFrame({"run": "r", "layer": layer, "step": range(300), "metric": metric, "value": x}))
+    slow = 1e3 + rng.standard_normal(300) + 12 * np.clip(np.arange(300) / 40 - 3, 0, 1)
+    parts.append(pd.DataFrame({"run": "r", "layer": "c", "step": range(300), "metric": "stable_rank", "value": slow}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -31,7 +33,7 @@ FRAME = _frame()
 
 def jumps(settings):
     report = find_jumps(FRAME, settings, surrogates=19)
-    return report.table.drop(columns="p_value").to_csv()
+    return report.table.drop(columns="p_value").to_csv() + report.series.to_csv()
 
 
 def battery(settings):
@@ -49,8 +51,9 @@ WALKS = [
         jumps,
         {
             "detector": "z_score",
-            "threshold": 12.0,
+            "threshold": {"threshold": 12.0, "transitions": False},
             "noise_floor": 0.01,
+            "transitions": False,
             "metrics": ["stable_rank"],
             "false_discovery_rate": 1e-9,
         },

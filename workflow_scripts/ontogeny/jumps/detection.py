@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import SHORTEST, Event, least_score, p_values, relaxes, transition_events
 
 DEFAULTS = JumpSettings()
+
+ABRUPT = 2.0
+"""Widths, in measurements, up to which a change is a jump."""
 
 
 def detect_jumps(
@@ -98,14 +101,14 @@ def detect_transitions(
     steps: Any = None,
     *,
     noise_floor: float = DEFAULTS.noise_floor,
-    jumps: bool = True,
+    jumps: Sequence[Jump] | None = None,
 ) -> Detection:
     """Find lasting changes of any width, from one measurement to a third of the record.
 
     values, steps, noise_floor: as for `detect_jumps`. Widths are judged in measurements, so steps may be spaced in any
     way, evenly in their logarithm for instance; where they are not even, a change whose rate by steps is no lower
-    before its onset is taken for a relaxation. jumps: also search abrupt changes (`detect_jumps`); one that makes up most of a
-    transition is reported in its place.
+    before its onset is taken for a relaxation. jumps: the abrupt changes, if they are known; by default
+    those of `detect_jumps`. A jump that makes up most of a transition is reported in its place.
 
     Each event has its p-value: the chance that a series of this length without a transition, of the worst null of the
     battery, holds a score as high anywhere. Events are reported where that chance allows at most 0.2 false alarms per
@@ -118,12 +121,12 @@ def detect_transitions(
     kept, finite = kept[guarded.kept], guarded.values
     found = Detection(detector="transition", length=series.size, missing=series.size - int(np.isfinite(series).sum()))
     found.notes = guarded.notes
-    if finite.size < SHORTEST:
-        found.abstained = f"{finite.size} finite values, and transitions need {SHORTEST}"
+    flat = finite.size < 2 or np.ptp(finite) <= noise_floor * np.max(np.abs(finite))
+    if finite.size < SHORTEST or flat:
+        found.abstained = None if flat else f"{finite.size} finite values, and transitions need {SHORTEST}"
+        found.extend(jumps or ())
         return found
     found.notes += (sampling_note(finite.size),)
-    if np.ptp(finite) <= noise_floor * np.max(np.abs(finite)):
-        return found
     at = places[kept].astype(float)
     events = [
         event
@@ -134,8 +137,8 @@ def detect_transitions(
     ]
     chances = p_values([event.score for event in events], finite.size)
     slow = [_transition(event, finite, at, places, kept, float(p)) for event, p in zip(events, chances)]
-    abrupt = list(detect_jumps(series, places, DEFAULTS.detector, noise_floor=noise_floor)) if jumps else []
-    found.extend(_one_each(slow, abrupt))
+    abrupt = detect_jumps(series, places, DEFAULTS.detector, noise_floor=noise_floor) if jumps is None else jumps
+    found.extend(_one_each(slow, list(abrupt)))
     return found
 
 
@@ -177,7 +180,8 @@ def _one_each(slow: list[Jump], abrupt: list[Jump], most_of: float = 0.6) -> lis
     for event in slow:
         margin = 0.25 * event.width
         inside = [jump for jump in abrupt if event.onset - margin <= jump.step <= event.end + margin]
-        if any(abs(jump.size) >= most_of * abs(event.size) and jump.direction == event.direction for jump in inside):
+        sudden = [jump for jump in inside if event.width_low <= ABRUPT * (jump.end - jump.onset)]
+        if any(abs(jump.size) >= most_of * abs(event.size) and jump.direction == event.direction for jump in sudden):
             continue
         abrupt = [jump for jump in abrupt if jump not in inside]
         kept.append(event)

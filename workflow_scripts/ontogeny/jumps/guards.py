@@ -54,12 +54,11 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     everything = np.arange(n)
     starts = np.concatenate([[0], np.flatnonzero(series[1:] != series[:-1]) + 1]) if n else everything
     runs = starts.size
-    if runs < LEAST_RUNS or 1 - runs / n < HELD_SHARE:
+    if runs < 6 or 1 - runs / n < HELD_SHARE:
         return everything, 1, []
-    gaps = np.diff(starts)
-    every = int(np.gcd.reduce(gaps))
+    every = int(np.gcd.reduce(np.diff(starts)))
     fresh = np.unique(series).size >= 0.9 * runs
-    if every == 1 and not fresh:
+    if (every == 1 and not (fresh and runs >= LEAST_RUNS)) or (every == 2 and runs < LEAST_RUNS):
         return everything, 1, []
     if every > 1:
         kept = np.arange(int(starts[1] % every), n, every)
@@ -94,18 +93,21 @@ def lasting(series: np.ndarray, index: int, size: float, noise: float) -> bool:
 def recovers(series: np.ndarray, index: int, size: float) -> bool:
     """Whether the change at `index` decays back towards the level before within `RECOVERY` points.
 
-    The course of the change is compared at one third and at three thirds of that reach: a lasting change keeps its
-    size, a decaying spike loses most of it steadily.
+    Measured from the straight line before it, a lasting change keeps its size; a decaying spike loses most of it
+    steadily.
     """
-    third = RECOVERY // 3
-    after = series[index : index + RECOVERY + third]
-    before = series[max(index - third, 0) : index]
-    if after.size < RECOVERY or before.size < third or size == 0:
+    after = series[index : index + RECOVERY + RECOVERY // 3]
+    before = series[max(index - RECOVERY, 0) : index]
+    third = after.size // 4
+    if third < 3 or before.size < 8 or size == 0:
         return False
-    level = float(np.median(before))
-    first = float(np.median(after[:3])) - level
-    middle = float(np.median(after[third : 2 * third])) - level
-    last = float(np.median(after[2 * third :])) - level
+    place = np.arange(before.size) - (before.size - 1) / 2
+    slope = float(place @ before / (place @ place))
+    level = float(np.median(before - slope * place)) + slope * (place[-1] + 1 + np.arange(after.size))
+    away = after - level
+    first, middle, last = (
+        float(np.median(away[low:high])) for low, high in ((0, 3), (third, 2 * third), (2 * third, away.size))
+    )
     sign = 1.0 if size > 0 else -1.0
     first, middle, last = sign * first, sign * middle, sign * last
-    return first > 0 and last < (1 - RECOVERED) * first and last <= middle <= 0.9 * first
+    return first > 0 and last < (1 - RECOVERED) * first and middle < 0.75 * first

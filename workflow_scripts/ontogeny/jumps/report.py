@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
-from ontogeny.jumps.detection import detect_jumps
+from ontogeny.jumps.detection import detect_jumps, detect_transitions
 from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
@@ -29,7 +29,11 @@ RUN_LEVEL = "(run)"
 
 COLUMNS = (
     "run", "layer", "metric", "step", "index", "size", "direction", "score", "p_value", "q_value", "significant",
+    "kind", "onset", "end", "width", "midpoint_low", "midpoint_high", "width_low", "width_high", "value_before",
+    "value_after", "z_score",
 )  # fmt: skip
+_OF_RUN = ("run", "layer", "metric", "q_value", "significant")
+_OF_JUMP = tuple(column for column in COLUMNS if column not in _OF_RUN)
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,10 @@ class JumpReport:
     table: one row per jump, columns `COLUMNS`, in the order of the record; `significant` where q_value is at most
     `false_discovery_rate`. false_alarms: the detector's measured false alarms per 1000 points (`FalseAlarms`).
     series: one row for each layer and metric of a run: points, missing, first_step, last_step, jumps, abstained
-    (a reason, or empty).
+    (a reason, or empty), remarks (what is wrong with the series, or empty).
+
+    `kind` is 'jump' or 'transition'; the steps of a transition are its midpoint, `onset` and `end`, with 95% intervals
+    of midpoint and width (see `ontogeny.jumps.Jump`).
     """
 
     table: pd.DataFrame
@@ -51,6 +58,7 @@ class JumpReport:
     seed: int
     surrogates: int
     false_alarms: dict[str, Any]
+    transitions: bool = True
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     @property
@@ -65,17 +73,23 @@ class JumpReport:
 
     def summary(self) -> str:
         """What was found, in a few plain sentences."""
-        jumps, sure, series = len(self.table), int(self.table["significant"].sum()), len(self.series)
+        sure, series = int(self.table["significant"].sum()), len(self.series)
         away = len(self.abstentions)
         alarms = self.false_alarms
         lines = [
-            f"{jumps} jump{'s' if jumps != 1 else ''} in {series - away} series of {self.series['run'].nunique()} "
+            f"{_counted(self.table)} in {series - away} series of {self.series['run'].nunique()} "
             f"run{'s' if self.series['run'].nunique() != 1 else ''}, {sure} significant at a false discovery rate of "
             f"{self.false_discovery_rate:g}.",
             f"The detector ({self.detector}) gives {alarms['rate']:.2f} false alarms per 1000 points "
             f"(95% interval {alarms['low']:.2f} to {alarms['high']:.2f}) in series without a jump, at worst "
             f"{alarms['worst']:.2f} ({str(alarms['worst_null']).replace('_', ' ')}).",
         ]
+        if self.transitions and len(self.series):
+            lines.append(
+                "Changes over up to a third of a series are judged (here up to "
+                f"{int(self.series['points'].median()) // 3} measurements); slower ones, and any between two "
+                "measurements, are not seen."
+            )
         if away:
             reasons = self.abstentions.groupby("abstained", sort=True).size()
             lines.append("No judgement on " + "; ".join(f"{n} series ({why})" for why, n in reasons.items()) + ".")
@@ -130,6 +144,12 @@ def find_jumps(
                 surrogate_seed=_seed(seed, run, layer, metric),
                 **given,
             )
+            remarks = list(found.notes)
+            if settings.transitions:
+                remarks += [f"jumps were not looked for: {found.abstained}"] if found.abstained else []
+                found = detect_transitions(
+                    part["value"].to_numpy(), part["step"].to_numpy(), noise_floor=settings.noise_floor, jumps=found
+                )
         except OntogenyError as error:
             raise OntogenyError(f"run {run}, layer {layer}, metric {metric}: {error}") from None
         series.append(
@@ -143,18 +163,23 @@ def find_jumps(
                 "last_step": part["step"].iloc[-1],
                 "jumps": len(found),
                 "abstained": found.abstained or "",
+                "remarks": "" if found.abstained else "; ".join(remarks),
             }
         )
-        notes += [f"Run {run}, layer {layer}, metric {metric}: {note}." for note in found.notes]
+        notes += [
+            f"Run {run}, layer {layer}, metric {metric}: {note}." for note in ([] if found.abstained else remarks)
+        ]
         events += [
-            {"run": run, "layer": layer, "metric": metric} | {key: getattr(jump, key) for key in COLUMNS[3:9]}
+            {"run": run, "layer": layer, "metric": metric} | {key: getattr(jump, key) for key in _OF_JUMP}
             for jump in found
         ]
     about = pd.DataFrame(
         series,
-        columns=["run", "layer", "metric", "points", "missing", "first_step", "last_step", "jumps", "abstained"],
+        columns=list(_SERIES),
     )
-    table = _with_q_values(pd.DataFrame(events, columns=list(COLUMNS[:9])), about, settings.false_discovery_rate)
+    table = _with_q_values(
+        pd.DataFrame(events, columns=["run", "layer", "metric", *_OF_JUMP]), about, settings.false_discovery_rate
+    )
     length = int(about["points"].median()) if len(about) else 1000
     alarms = false_alarm_rate(chosen_detector, length, **given)
     return JumpReport(
@@ -162,6 +187,7 @@ def find_jumps(
         series=about,
         detector=name,
         settings=completed,
+        transitions=settings.transitions,
         noise_floor=settings.noise_floor,
         false_discovery_rate=settings.false_discovery_rate,
         seed=seed,
@@ -187,6 +213,15 @@ def _completed(
         raise OntogenyError(f"{'.'.join(map(str, first['loc'])) or 'settings'}: {first['msg']}") from None
     given = {key: value for key, value in changes.items() if key not in own}
     return completed, completed.detector_settings() | given
+
+
+def _counted(table: pd.DataFrame) -> str:
+    """How many jumps and transitions, in words."""
+    counts = table["kind"].value_counts()
+    said = [
+        f"{counts[kind]} {kind}{'' if counts[kind] == 1 else 's'}" for kind in ("jump", "transition") if kind in counts
+    ]
+    return " and ".join(said) or "0 jumps"
 
 
 def _chosen(frame: pd.DataFrame, metrics: Iterable[str] | None, notes: list[str]) -> pd.DataFrame:
@@ -240,6 +275,7 @@ def write_jumps(report: JumpReport, json_path: str | os.PathLike, csv_path: str 
             "summary": report.summary().split("\n"),
             "detector": report.detector,
             "settings": report.settings,
+            "transitions": report.transitions,
             "noise_floor": report.noise_floor,
             "false_discovery_rate": report.false_discovery_rate,
             "seed": report.seed,
@@ -267,13 +303,14 @@ def read_jumps(path: str | os.PathLike) -> JumpReport:
             f"{Path(path)} is not a report of jumps: its format is {found!r}, and {FORMAT!r} is expected"
         )
     try:
-        table = _frame(data["jumps"], COLUMNS, {"score": float, "p_value": float, "q_value": float, "size": float})
+        table = _frame(data["jumps"], COLUMNS, dict.fromkeys(_FLOATS, float))
         series = _frame(data["series"], _SERIES, {})
         return JumpReport(
             table=table.assign(significant=table["significant"].astype(bool)),
             series=series,
             detector=data["detector"],
             settings=data["settings"],
+            transitions=data["transitions"],
             noise_floor=data["noise_floor"],
             false_discovery_rate=data["false_discovery_rate"],
             seed=data["seed"],
@@ -285,7 +322,12 @@ def read_jumps(path: str | os.PathLike) -> JumpReport:
         raise OntogenyError(f"{Path(path)} lacks what a report of jumps holds: {error}") from None
 
 
-_SERIES = ("run", "layer", "metric", "points", "missing", "first_step", "last_step", "jumps", "abstained")
+_FLOATS = [
+    column
+    for column in COLUMNS
+    if column not in ("run", "layer", "metric", "step", "index", "direction", "kind", "significant")
+]
+_SERIES = ("run", "layer", "metric", "points", "missing", "first_step", "last_step", "jumps", "abstained", "remarks")
 
 
 def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], types: dict[str, type]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Settings of jump detection, of its validity, and of the moments that are captured."""
+"""Settings of jump and transition detection, of its validity, and of the moments that are captured."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class JumpSettings(Settings):
     noise_floor: float = Field(
         default=NOISE_FLOOR, ge=NOISE_FLOOR, lt=1, description="Relative change below which nothing is a jump."
     )
+    transitions: bool = Field(True, description="Also find transitions, of any width up to a third of the record.")
     metrics: list[str] | None = Field(
         default=None, min_length=1, description="Metrics to search; all that were measured, if not given."
     )

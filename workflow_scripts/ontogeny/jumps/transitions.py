@@ -42,9 +42,15 @@ NOISY = 5.3
 PER_WINDOW = 0.8
 FINEST = 1.0
 SMOOTH = 6.5
-SHORTEST = 24
+SHORTEST = BLOCKS
+"""Measurements of the shortest series that is judged."""
+
+_FEWEST_BLOCKS = 24
 LEAST_SHARE = 0.01
 """Least change, as a share of the range of the series, that can be a transition."""
+
+WIDEST = 0.4
+"""Share of the record that a transition may take from 10 to 90%."""
 
 UNITS = 1.5
 ROUNDING = 1e-13
@@ -112,7 +118,7 @@ def _forms(away: np.ndarray, width: float | np.ndarray) -> list[np.ndarray]:
     tau = width / math.log(9.0)
     after = 1 - np.exp(-np.maximum(away / tau + math.log(2.0), 0))
     before = np.exp(-np.maximum(math.log(2.0) - away / tau, 0))
-    return [1 / (1 + np.exp(-LOGISTIC * away / width)), after, before]
+    return [1 / (1 + np.exp(np.clip(-LOGISTIC * away / width, -500, 500))), after, before]
 
 
 @functools.cache
@@ -216,7 +222,7 @@ def _smooth(x: np.ndarray, unit: np.ndarray | None) -> list[_Candidate]:
     found: list[_Candidate] = []
     largest = float(np.abs(x).max())
     block = 1
-    while x.size // block >= SHORTEST:
+    while x.size // block >= _FEWEST_BLOCKS:
         count = x.size // block
         y = x[: count * block].reshape(count, block).mean(axis=1) if block > 1 else x
         rate = np.diff(y)
@@ -290,7 +296,7 @@ def transition_events(series: np.ndarray, least: float = 1.0) -> list[Event]:
     candidates = [
         c
         for c in [*_noisy(x, unit), *_smooth(x, unit)]
-        if c.score >= least and abs(c.size) >= LEAST_SHARE * reach and c.width <= n / 3
+        if c.score >= least and abs(c.size) >= LEAST_SHARE * reach and c.width <= WIDEST * n
     ]
     chosen: list[_Candidate] = []
     for c in sorted(candidates, key=lambda c: -c.score):
@@ -305,8 +311,13 @@ def _lasts(x: np.ndarray, event: Event, reach: int = 24) -> bool:
     if event.width > reach:
         return True
     first, last = int(event.onset), min(math.ceil(event.end) + 1, x.size - 1)
-    change = np.median(x[last : last + reach]) - np.median(x[max(first - reach, 0) : first + 1])
-    return bool(change * np.sign(event.size) >= 0.5 * abs(event.size))
+    before, after = x[max(first - reach, 0) : first + 1], x[last : last + reach]
+    change = float(np.median(after) - np.median(before)) * math.copysign(1, event.size)
+    slopes = _slope(before), _slope(after)
+    if abs(slopes[0] - slopes[1]) * reach < 0.5 * abs(event.size):
+        drift = 0.5 * sum(slopes) * (last - first + 0.5 * (before.size + after.size))
+        change = max(change, change - drift * math.copysign(1, event.size))
+    return change >= 0.5 * abs(event.size)
 
 
 def _placed(x: np.ndarray, found: _Candidate) -> Event:
@@ -361,7 +372,8 @@ def _fine_steps(found: _Candidate, edges: np.ndarray) -> tuple[np.ndarray, np.nd
     """Middles, 10 to 90% widths and forms (64, steps) of ramps and logistic steps around a candidate."""
     centres = 0.5 * (edges[1:] + edges[:-1])
     middles = found.middle + max(found.width, 2.0) * np.linspace(-0.7, 0.7, 29)
-    widths = np.maximum(found.width, 1.0) * np.geomspace(0.4, 2.0, 11)
+    base = max(found.width, 1.0)
+    widths = np.concatenate([[w for w in (1.0, 2.0, 4.0) if w < 0.4 * base], base * np.geomspace(0.4, 2.0, 10)])
     place, wide = (grid.ravel() for grid in np.meshgrid(middles, widths))
     forms = _forms(centres[:, None] - place, wide)
     return np.tile(place, len(forms)), np.tile(wide, len(forms)), np.concatenate(forms, axis=1)

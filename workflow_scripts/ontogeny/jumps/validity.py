@@ -299,11 +299,12 @@ def highest_transition_score(series: np.ndarray, noise_floor: float = NOISE_FLOO
 
 
 def make_transition_table(
-    path: str | os.PathLike, repeats: int = 400, lengths: Sequence[int] = (100, 200, 400, 1000, 2500), seed: int = 30
+    path: str | os.PathLike, rows: int = 400, lengths: Sequence[int] = (100, 200, 400, 1000, 2500), entropy: int = 30
 ) -> None:
     """Measure the highest scores of transitions in every null and write the table that ships with the package.
 
-    For each length and each of a grid of chances: the score that the worst null exceeds with that chance.
+    rows: series of each null; entropy: seeds them. For each length and each of a grid of chances: the score that the
+    worst null exceeds with that chance.
     """
     from ontogeny.files import write_json
 
@@ -312,14 +313,14 @@ def make_transition_table(
     for length in lengths:
         worst = np.zeros(len(chances))
         for k, make in enumerate(NULLS.values()):
-            batch = make(np.random.default_rng([seed, length, k]), repeats, length)
+            batch = make(np.random.default_rng([entropy, length, k]), rows, length)
             highest = np.array([highest_transition_score(row) for row in batch])
             worst = np.maximum(worst, np.quantile(highest, 1 - np.array(chances), method="higher"))
         table[str(length)] = {
             "score": (np.maximum.accumulate(worst) + 1e-6 * np.arange(len(chances))).tolist(),
             "p_value": list(chances),
         }
-    write_json(path, {"format": "ontogeny-transition-scores/1", "seed": seed, "repeats": repeats, "lengths": table})
+    write_json(path, {"format": "ontogeny-transition-scores/1", "entropy": entropy, "rows": rows, "lengths": table})
 
 
 def verdict(table: pd.DataFrame) -> list[str]:

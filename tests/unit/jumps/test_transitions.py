@@ -1,0 +1,98 @@
+"""Transitions: found at every width, placed, once, and not where there are none."""
+
+import numpy as np
+import pytest
+
+from ontogeny.jumps import detect_jumps, detect_transitions
+from ontogeny.jumps.guards import guard, recovers
+from ontogeny.jumps.series import NULLS, planted
+from ontogeny.jumps.transitions import least_score, p_values
+
+
+@pytest.mark.parametrize("background", ["white", "ar1_0.9", "linear_drift"])
+@pytest.mark.parametrize("ramp", [10, 50, 100])
+def test_ramps_are_found_once_and_in_place(background, ramp):
+    series, at = planted(background, np.random.default_rng(5), 20, 1000, 8, ramp, margin=120)
+    found = placed = extra = 0
+    for values, begin in zip(series, at):
+        events = detect_transitions(values)
+        middle = begin + ramp / 2
+        near = [event for event in events if abs(event.step - middle) <= ramp]
+        found += bool(near)
+        placed += bool(near) and abs(near[0].step - middle) <= max(ramp / 3, 2)
+        extra += len(events) - bool(near)
+    assert found >= 18
+    assert placed >= 0.9 * found
+    assert extra <= 5
+
+
+@pytest.mark.parametrize("name", ["white", "random_walk", "integrated_random_walk", "exponential_drift", "held_drift"])
+def test_false_alarms_keep_the_bar(name):
+    batch = NULLS[name](np.random.default_rng(6), 30, 1000)
+    assert sum(len(detect_transitions(row, jumps=[])) for row in batch) / 30 <= 0.25
+
+
+def test_a_sigmoid_without_noise_is_one_transition_and_a_relaxation_none():
+    t = np.arange(600)
+    (event,) = detect_transitions(1 / (1 + np.exp(-(t - 240) / 15)))
+    assert event.kind == "transition"
+    assert abs(event.step - 240) <= 2
+    assert event.onset == pytest.approx(240 - 15 * np.log(9), abs=4)
+    assert event.end == pytest.approx(240 + 15 * np.log(9), abs=4)
+    assert event.p_value < 0.01
+    assert event.value_before < 0.2 < 0.8 < event.value_after
+    assert detect_transitions(np.exp(-t / 40)) == []
+    assert detect_transitions(np.log1p(t)) == []
+
+
+def test_steps_even_in_their_logarithm_are_judged_by_their_rate():
+    steps = np.unique(np.geomspace(1, 1e6, 400).astype(int))
+    assert detect_transitions(1 - np.exp(-steps / 3e3), steps) == []
+    (event,) = detect_transitions(1 / (1 + (steps / 3e3) ** -6.0), steps)
+    assert event.onset < 3e3 < event.end
+
+
+def test_a_jump_is_a_transition_of_width_one():
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(400) + 9.0 * (np.arange(400) >= 170)
+    (event,) = detect_transitions(values)
+    assert (event.kind, event.index, event.width) == ("jump", 170, 1)
+    assert event.value_after - event.value_before == pytest.approx(9, abs=1.5)
+    assert event.z_score > 5
+
+
+def test_repeated_values_are_one_measurement():
+    rng = np.random.default_rng(1)
+    base = rng.standard_normal(300) + 9.0 * (np.arange(300) >= 140)
+    looked = guard(np.repeat(base, 3))
+    assert looked.every == 3
+    assert looked.values.size == 300
+    found = detect_jumps(np.repeat(base, 3))
+    assert [event.index for event in found] == [420]
+    assert "every 3 points" in found.notes[0]
+
+
+def test_a_spike_that_decays_is_no_lasting_change():
+    rng = np.random.default_rng(2)
+    t = np.arange(400)
+    spike = np.where(t >= 200, 20 * np.exp(-(t - 200) / 8.0), 0)
+    values = rng.standard_normal(400) + spike
+    assert recovers(values, 200, 20.0)
+    assert detect_jumps(values) == []
+    assert not recovers(rng.standard_normal(400) + 20 * (t >= 200), 200, 20.0)
+
+
+def test_a_saturated_metric_is_said_to_be():
+    values = np.clip(np.random.default_rng(3).standard_normal(500), -1, 1)
+    assert "rest at" in detect_jumps(values).notes[0]
+
+
+def test_short_series_abstain():
+    found = detect_transitions(np.arange(40.0))
+    assert found == []
+    assert "40 finite values" in found.abstained
+
+
+def test_p_values_fall_with_the_score_and_scores_of_events_rise_with_short_records():
+    assert (np.diff(p_values([0.5, 1, 2, 4, 8], 1000)) < 0).all()
+    assert least_score(100) > least_score(1000)
