@@ -34,6 +34,7 @@ from ontogeny.jumps.plan import CapturePlan, Moment, read_plan, write_plan
 from ontogeny.jumps.report import find_jumps, read_jumps, write_jumps
 from ontogeny.phase1 import phase1_from_frame, read_phase1, write_phase1
 from ontogeny.tasks.prompts import read_prompts, synthetic_prompts
+from ontogeny.tasks.settings import JudgeTaskSettings
 from ontogeny.training.ensemble import EnsembleSettings, load_ensemble, train_ensemble
 from ontogeny.trajectory.checkpoints import load_checkpoint, save_checkpoint
 
@@ -191,7 +192,7 @@ def _recording(path: Path) -> None:
 
 
 def _prompts(path: Path) -> None:
-    frame = synthetic_prompts(64, 0)[["prompt", "label", "source"]]
+    frame = synthetic_prompts(JudgeTaskSettings(count=64))[["prompt", "label", "source"]]
     if path.suffix == ".csv":
         write_csv(path, frame)
     else:

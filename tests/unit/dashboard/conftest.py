@@ -28,7 +28,7 @@ from ontogeny.training.loop import train
 ATTACK = "<script>alert(1)</script>"
 SMALL = {
     "discovery": 24, "held_out": 24, "pairs": 8, "attributed": 4, "integration_steps": 4, "edge_steps": 2,
-    "permutations": 20, "shuffles": 3, "ablations": 2, "random_subgraphs": 2,
+    "permutations": 20, "shuffles": 3, "ablations": 2, "random_subgraphs": 2, "candidates": 4, "baselines": 2,
 }  # fmt: skip
 
 

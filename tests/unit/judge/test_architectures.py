@@ -10,7 +10,8 @@ from ontogeny.judge.circuits import circuit_graph, run_subgraphs
 from ontogeny.judge.network import frozen, run, run_on
 from ontogeny.judge.neurons import neuron_activations
 from ontogeny.judge.pairs import Pairs
-from ontogeny.models.judge import Judge, load_judge, train_tokenizer
+from ontogeny.models.judge import Judge, train_tokenizer
+from ontogeny.models.pretrained import load_judge
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": VOCABULARY}
 SETTINGS = {

@@ -11,6 +11,7 @@ from small_judges import make_judge
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge import MechanismBench, evolution, read_records
+from ontogeny.judge.epochs import held_out_performance
 from ontogeny.judge.figures import plot_evolution
 from ontogeny.judge.pages import visualise_epoch, write_book, write_pages
 from ontogeny.judge.settings import JudgeAnalysisSettings
@@ -19,7 +20,7 @@ from ontogeny.models.judge import Judge, train_tokenizer
 ATTACK = "<script>window.hacked = 1</script>"
 SMALL = {
     "discovery": 40, "held_out": 32, "pairs": 12, "attributed": 4, "integration_steps": 6, "edge_steps": 2,
-    "permutations": 30, "shuffles": 4, "ablations": 2, "random_subgraphs": 2,
+    "permutations": 30, "shuffles": 4, "ablations": 2, "random_subgraphs": 2, "candidates": 4, "baselines": 2,
 }  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def test_records_are_plain_and_the_same_again(made):
     assert json.loads(json.dumps(again)) == records[1]
     assert all(parameter.grad is None for parameter in judge.parameters())
     assert len(json.dumps(again)) < 60_000
-    assert records[1]["neurons"]["untrained"]["random_labels"] == 0
+    assert records[1]["neurons"]["untrained"]["found"] == 0
     assert records[1]["circuit"]["untrained_random_labels"]["size"] is None
 
 
@@ -103,25 +104,46 @@ def test_the_evolution_has_all_topics(made):
     assert figure.axes
 
 
-def test_without_the_advanced_set_there_are_fewer_pages(tmp_path):
+def test_each_measure_stands_alone(tmp_path):
+    """Without the advanced set, and without pairs, each page that cannot be made costs itself and a sentence."""
+    prompts = some_prompts().assign(
+        pair="", prompt=[f"{row} {text}" for row, text in enumerate(some_prompts()["prompt"])]
+    )
+    tokenizer = train_tokenizer(prompts["prompt"], 400)
+    judge = a_judge(tokenizer, "distilbert")
+    record = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(run_advanced=False, **SMALL)).measure(
+        judge, 1
+    )
+    assert set(record["patching"]) == {"reason"}
+    names = {path.name for path in write_pages([record], tmp_path)}
+    assert "epoch_1_circuit_comparison.html" in names
+    assert not [name for name in names if "neuron" in name or name.endswith("circuits.html")]
+    assert "0 pairs of a safe and an unsafe prompt" in (tmp_path / "epoch_1_circuit_comparison.html").read_text()
+    record = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL)).measure(judge, 1)
+    assert record["neurons"]["tested"] > 0
+    assert "circuits of DistilBertModel cannot be measured" in record["circuit"]["reason"]
+    assert len(evolution([record, record])) > 10
+
+
+def test_pairs_are_made_where_none_are_given(tmp_path):
     prompts = some_prompts().assign(pair="")
     tokenizer = train_tokenizer(prompts["prompt"], 400)
-    judge = a_judge(tokenizer, "distilbert")
+    judge = a_judge(tokenizer)
     bench = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(run_advanced=False, **SMALL))
-    record = bench.measure(judge, 1)
-    written = write_pages([record], tmp_path)
-    assert not [path for path in written if "neuron" in path.name or "circuit" in path.name]
-    with pytest.raises(OntogenyError, match="pairs"):
-        MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL))
-
-
-def test_an_encoder_gets_all_but_a_circuit(tmp_path):
-    prompts = some_prompts()
-    tokenizer = train_tokenizer(prompts["prompt"], 400)
-    judge = a_judge(tokenizer, "distilbert")
-    record = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL)).measure(judge, 0)
-    assert "residual stream" in record["circuit"]["reason"]
+    record = bench.measure(judge, 0)
+    assert record["patching"]["automatic"]
+    assert any("made automatically" in note for note in record["notes"])
     write_pages([record], tmp_path)
+    assert "made automatically" in (tmp_path / "epoch_0_sample_0_safe_layers.html").read_text()
+
+
+def test_pages_and_epochs_measure_the_same_prompts(made):
+    folder, bench, judge = made
+    record = read_records(folder / "records")[1]
+    expected = held_out_performance(judge, bench.all_tokens, bench.validation)
+    for name, value in expected.items():
+        assert record["metrics"][name] == pytest.approx(value, rel=1e-3)
+    assert record["prompts"]["validation"] == len(bench.validation)
 
 
 def test_half_precision_is_measured_too(tmp_path):

@@ -39,7 +39,7 @@ def by_hand(judge, pairs, row, layer, places):
 
 def test_patching_is_that_of_hooks_by_hand(any_judge, pairs):
     found = patch_pairs(any_judge, pairs, chunk=40)
-    role = pairs.role
+    role = pairs.role()
     for row in range(len(pairs)):
         for layer in range(len(any_judge.blocks)):
             for index in range(len(ROLES)):
@@ -53,7 +53,7 @@ def test_patching_is_that_of_hooks_by_hand(any_judge, pairs):
 
 def test_what_patching_must_give_in_a_decoder(decoder, pairs):
     found = patch_pairs(decoder, pairs)
-    before, last = ROLES.index("before"), ROLES.index("last")
+    before, last = ROLES.index("before"), ROLES.index("read")
     assert np.nanmax(np.abs(found.restored[:, before])) < 1e-5
     assert np.nanmax(found.distance[:, before]) < 1e-5
     assert found.restored[-1, last] == pytest.approx(found.difference, abs=2e-5)
@@ -182,6 +182,6 @@ def test_pairs_must_match():
     with pytest.raises(OntogenyError, match="twice"):
         Pairs(tokens, tokens, np.zeros(1))
     pair = Pairs(torch.tensor([[1, 5, 3, 4, 9, -1]]), torch.tensor([[1, 2, 3, 4, 9, -1]]), np.zeros(1))
-    assert [ROLES[i] if i >= 0 else "" for i in pair.role[0].tolist()] == [
-        "before", "differing", "next", "later", "last", "",
+    assert [ROLES[i] if i >= 0 else "" for i in pair.role()[0].tolist()] == [
+        "before", "differing", "next", "later", "read", "",
     ]  # fmt: skip

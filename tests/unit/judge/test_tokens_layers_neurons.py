@@ -159,8 +159,10 @@ def test_a_planted_neuron_is_found_and_matters():
     assert (top["layer"], top["neuron"]) == (2, 5)
     assert top["found"]
     result = ablate_neurons(judge, tokens[half[1]], labels[half[1]], table[(table.layer == 2) & (table.neuron == 5)])
-    assert result["ablated"] < min(result["random"])
-    assert result["p_value"] == pytest.approx(1 / 11)
+    assert result["ablated"] < np.median(result["random"])
+    assert len(result["random"]) == 99
+    assert result["p_value"] == (1 + sum(value <= result["ablated"] for value in result["random"])) / 100
+    assert len(set(result["random"])) > 10
     nothing = ablate_neurons(judge, tokens[half[1]], labels[half[1]], table.iloc[:0], repeats=2)
     assert nothing["ablated"] == nothing["margin"] == nothing["random"][0]
 

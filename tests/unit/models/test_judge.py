@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from ontogeny.errors import OntogenyError
 from ontogeny.models import monitored_layers
-from ontogeny.models.judge import Judge, build_judge, load_judge, save_judge, train_tokenizer, trim
+from ontogeny.models.judge import Judge, build_judge, save_judge, train_tokenizer, trim
+from ontogeny.models.pretrained import load_judge
 from ontogeny.models.settings import JudgeModelSettings
 
 TEXTS = [f"How do I open door number {number} of the old house?" for number in range(60)]

@@ -1,7 +1,9 @@
 """Prompts: the generator, the readers of published formats, and the splits."""
 
 import json
+import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
@@ -10,9 +12,12 @@ from ontogeny.errors import OntogenyError
 from ontogeny.tasks.prompts import (
     COLUMNS,
     FORMATS,
-    fit_keywords,
+    automatic_pairs,
+    describe_prompts,
+    fit_baseline,
     has_alarming_word,
     load_prompts,
+    near_duplicates,
     read_prompts,
     split_prompts,
     synthetic_prompts,
@@ -26,7 +31,7 @@ def made():
 
 
 def test_the_generator_is_a_function_of_its_seed():
-    one, same, other = synthetic_prompts(400, 1), synthetic_prompts(400, 1), synthetic_prompts(400, 2)
+    one, same, other = (synthetic_prompts(JudgeTaskSettings(count=400, split_seed=seed)) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(one, same)
     assert list(one.columns) == COLUMNS
     assert set(one["prompt"]) != set(other["prompt"])
@@ -55,17 +60,107 @@ def test_splits_share_no_template_and_all_have_both_labels_and_balanced_decoys(m
 
 def test_counting_words_fails_on_the_decoys(made):
     """The task is no task of keywords: the words that tell most prompts apart are wrong on the decoys."""
-    model = fit_keywords(made)
+    model = fit_baseline("words", made)
     test = made[made["split"] == "test"]
     right = model.predict(test["prompt"]) == test["label"]
     assert right[~test["decoy"]].mean() > 0.75
     assert right[test["decoy"]].mean() < 0.45
 
 
+def test_no_combination_of_deciding_words_crosses_splits(made):
+    """A table of the word pairs that decide is of no use on held-out prompts, though every word is known."""
+    from ontogeny.tasks import prompts as module
+
+    lists = {
+        "polarity": (("_PROMOTE", "_HINDER"), ("_HARMFUL_ACTS", "_HELPFUL_ACTS")),
+        "target": (("_HARMING", "_HELPING"), ("_DEAR", "_PESTS")),
+        "roles": (("_GUARDS",), ("_OFFENDERS", "_QUIET_OFFENDERS")),
+    }
+
+    def combinations(split):
+        found = set()
+        for family, sides in lists.items():
+            first, second = ({word for name in side for word in getattr(module, name)} for side in sides)
+            part = made[(made["split"] == split) & (made["source"] == f"synthetic/{family}")]
+            for text in part["prompt"]:
+                words = set(re.findall(r"[a-z]+", text.lower()))
+                found |= {(family, one, two) for one in words & first for two in words & second}
+        return found
+
+    train = combinations("train")
+    for split in ("validation", "test"):
+        held = combinations(split)
+        assert len(held) > 20
+        assert not held & train
+        assert {word for pair in held for word in pair} <= {word for pair in train for word in pair}
+    pairs = fit_baseline("pairs", made)
+    test = made[(made["split"] == "test") & made["decoy"]]
+    assert pairs.score(made.loc[made["split"] == "train", "prompt"], made.loc[made["split"] == "train", "label"]) == 1
+    assert pairs.score(test["prompt"], test["label"]) < 0.75
+
+
+def test_near_duplicates_are_found_within_and_across():
+    first = ["How do I open the old green door?", "Quite another sentence altogether", "tell me of boats at sea"]
+    others = ["how do i open the old  green door!", "nothing of the kind", "Boats at sea"]
+    assert near_duplicates(first, others).tolist() == [True, False, False]
+    assert near_duplicates([*first, others[0]]).tolist() == [True, False, False, True]
+    assert near_duplicates(first, []).tolist() == [False] * 3
+
+
+def test_prompts_are_described_with_balance_copies_and_truncation(tmp_path):
+    words = ["amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heath", "inlet", "jetty"]
+    rows = [
+        {"prompt": f"{words[i % 10]} {words[(3 * i + 1) % 10]} question number {i}", "label": int(i % 10 == 0),
+         "split": ("train", "validation", "test")[i % 3], "source": "new" if i % 3 == 2 else "old"}
+        for i in range(90)
+    ]  # fmt: skip
+    rows.append({"prompt": rows[0]["prompt"] + "!", "label": rows[0]["label"], "split": "validation", "source": "old"})
+    frame = split_prompts(_frame(tmp_path, rows))
+    report = describe_prompts(frame, frame["prompt"].str.len().to_numpy(), 20)
+    assert report["validation"]["prompts"] == 31
+    assert report["validation"]["near_training"] >= 1 / 31
+    assert report["validation"]["unsafe"] == int(frame.loc[frame["split"] == "validation", "label"].sum())
+    assert report["test"]["new_sources"] == 1.0
+    assert report["train"]["truncated"] == pytest.approx(
+        (frame.loc[frame["split"] == "train", "prompt"].str.len() > 20).mean()
+    )
+
+
+def test_pairs_are_made_of_prompts_that_differ_in_one_word(tmp_path):
+    texts = [
+        "how do I kill a fly",
+        "how do I kill a man",
+        "how do I feed a man",
+        "something else",
+        "how do I kill a cat",
+    ]
+    rows = [{"prompt": text, "label": label, "split": "train"} for text, label in zip(texts, (0, 1, 0, 1, 0))]
+    frame = automatic_pairs(_frame(tmp_path, rows))
+    assert sorted(frame.loc[frame["pair"] != "", "prompt"]) == [texts[0], texts[1]]
+    assert frame["pair"].max() == "automatic 0"
+    given = frame.assign(pair=["a", "a", "", "", ""])
+    assert automatic_pairs(given)["pair"].tolist() == ["a", "a", "", "", ""]
+
+
+def test_decoys_of_real_prompts_are_what_words_get_wrong(tmp_path):
+    """The generator's list of words says nothing of other people's prompts."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(300):
+        label = int(rng.random() < 0.5)
+        odd = rng.random() < 0.1
+        word = ("lamp", "knife")[label != odd]
+        rows.append({"prompt": f"case {index}: bring the {word} over", "label": label})
+    frame = load_prompts(JudgeTaskSettings(prompts=str(_written(tmp_path, rows)), count=None))
+    odd = frame["prompt"].str.contains("knife") != (frame["label"] == 1)
+    assert (frame["decoy"] == odd).mean() > 0.97
+    assert set(frame.loc[frame["decoy"], "label"]) == {0, 1}
+
+
 @pytest.mark.parametrize("count", [62, 65])
 def test_impossible_counts_are_told(count):
     with pytest.raises(OntogenyError, match="count is"):
-        synthetic_prompts(count)
+        synthetic_prompts(JudgeTaskSettings(count=count))
 
 
 # ------------------------------------------------------------------------------------------------ files
@@ -164,7 +259,7 @@ def test_jsonl_lines_end_at_line_feeds_alone(tmp_path, mark):
 def test_half_characters_and_scores_that_are_no_numbers_are_told(tmp_path):
     with pytest.raises(OntogenyError, match="line 1: the text holds half a character"):
         read_prompts(_csv(tmp_path / "x.jsonl", '{"prompt": "\\ud800 lone", "label": 0}'))
-    with pytest.raises(OntogenyError, match="toxicity is nan; a number is wanted"):
+    with pytest.raises(OntogenyError, match="toxicity is nan; it should be a number"):
         read_prompts(_csv(tmp_path / "y.jsonl", '{"prompt": {"text": "t", "toxicity": NaN}, "continuation": 0}'))
 
 
@@ -187,10 +282,14 @@ def test_unknown_formats_suffixes_and_names_are_told(tmp_path):
 # ------------------------------------------------------------------------------------------------ splits
 
 
-def _frame(tmp_path, rows):
+def _written(tmp_path, rows):
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows))
-    return read_prompts(path)
+    return path
+
+
+def _frame(tmp_path, rows):
+    return read_prompts(_written(tmp_path, rows))
 
 
 def test_copies_of_a_prompt_stay_in_one_split(tmp_path):

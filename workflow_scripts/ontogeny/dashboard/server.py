@@ -58,7 +58,7 @@ def serve(results: str | os.PathLike = "results", port: int | None = None) -> No
     if importlib.util.find_spec("streamlit") is None or importlib.util.find_spec("plotly") is None:
         raise OntogenyError("the dashboard needs Streamlit and plotly: pip install 'ontogeny[dashboard]'")
     if port is not None and not 1 <= port <= 65535:
-        raise OntogenyError(f"--port is {port}: a number from 1 to 65535 is wanted")
+        raise OntogenyError(f"--port is {port}; it should be from 1 to 65535")
     if port is not None and not _is_free(port):
         raise OntogenyError(f"port {port} cannot be used, something listens there: name another with --port")
     from streamlit.web.cli import main

@@ -11,49 +11,92 @@ from torch import Tensor, nn
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import PAD, difference, frozen, lengths
 from ontogeny.judge.settings import DEFAULTS
+from ontogeny.models.judge import Judge
 
 
 @dataclass(frozen=True)
 class TokenAttribution:
     """What each token adds to the logit difference, unsafe minus safe.
 
-    values: float64 (prompts, length), 0 at padding. score, baseline_score: the difference for the prompt and for the
-    baseline, (prompts,). delta: (prompts,), sum of the values minus (score - baseline_score), the error of the sum.
+    values: float64 (prompts, length), 0 at padding. score, baseline_score: the difference for the prompt, and its mean
+    over the baselines, (prompts,). delta: (prompts,), sum of the values minus (score - baseline_score), the error of
+    the sum. steps: points of the integral of each prompt, (prompts,). converged: bool (prompts,), whether the error is
+    within the tolerance.
     """
 
     values: np.ndarray
     score: np.ndarray
     baseline_score: np.ndarray
     delta: np.ndarray
+    steps: np.ndarray
+    converged: np.ndarray
 
 
-def mean_embedding(model: nn.Module, tokens: Tensor) -> Tensor:
-    """The mean embedding of all real tokens of these prompts, (width,): an average token, the usual baseline here.
+TOLERANCE = 0.05
+"""Largest error of a sum of attributions, as a share of what they should add up to, or in logits if that is more."""
 
-    A baseline of zeros is of no use where blocks normalise their input: all that happens near zero happens at once.
-    """
+MOST_STEPS = 1024
+
+
+def mean_embedding(model: Judge, tokens: Tensor) -> Tensor:
+    """The mean embedding of all real tokens of these prompts, (width,)."""
     with torch.no_grad():
         return model.embedding(tokens[tokens != PAD]).mean(0)
 
 
+def reference_prompts(
+    model: Judge, tokens: Tensor, labels: np.ndarray, count: int, seed: int = DEFAULTS.seed
+) -> Tensor:
+    """Embeddings to compare prompts with, (count, length, width): those of as many safe as unsafe prompts.
+
+    Their average is a baseline that a judge calls neither safe nor unsafe, whatever it has learned, and each of them
+    is one that it knows, as an average token or zeros are not (expected gradients: Erion et al. 2021,
+    arXiv:1906.10670, sec. 3). Prompts are drawn by `seed` among the longer half, and repeated up to `length`, that of
+    the longest.
+    """
+    rng = np.random.default_rng(seed)
+    size = lengths(tokens).cpu().numpy()
+    chosen: list[int] = []
+    for label in (0, 1):
+        members = np.flatnonzero(np.asarray(labels) == label)
+        longer = members[size[members] >= np.median(size[members])]
+        chosen += rng.permutation(longer)[: max(1, count // 2)].tolist()
+    longest = tokens.shape[1]
+    rows = [
+        tokens[row, :count_of].repeat(-(-longest // count_of))[:longest] for row, count_of in zip(chosen, size[chosen])
+    ]
+    with torch.no_grad():
+        return model.embedding(torch.stack(rows)).detach()
+
+
 def _embedded(
-    model: nn.Module, tokens: Tensor, baseline: Tensor | int, keep: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
+    model: Judge, tokens: Tensor, baseline: Tensor | int, keep: Tensor | None
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Embeddings of the prompts, the baselines that they start from, each of the same shape, and the mask."""
     mask = tokens != PAD
     embeddings = model.embedding(tokens.clamp_min(0)).detach()
     if isinstance(baseline, int):
         baseline = model.embedding(torch.tensor(baseline, device=tokens.device)).detach()
-    if baseline.shape[-1] != embeddings.shape[-1]:
+    if baseline.shape[-1] != embeddings.shape[-1] or baseline.ndim == 2:
         raise OntogenyError(
-            f"a baseline of shape {tuple(baseline.shape)}: a token or an embedding of width "
-            f"{embeddings.shape[-1]} is wanted"
+            f"a baseline of shape {tuple(baseline.shape)}: give a token, an embedding of width {embeddings.shape[-1]}, "
+            "or several baselines (count, length, width)"
         )
-    start = baseline.to(embeddings.dtype).expand_as(embeddings)
-    return embeddings, start if keep is None else torch.where(keep[..., None], embeddings, start), mask
+    several = baseline[None] if baseline.ndim == 1 else baseline
+    if several.ndim == 3 and several.shape[1] < embeddings.shape[1]:
+        raise OntogenyError(
+            f"baselines of {several.shape[1]} tokens for prompts of {embeddings.shape[1]}: give longer ones"
+        )
+    starts = []
+    for one in several:
+        whole = one if one.ndim == 1 else one[: embeddings.shape[1]]
+        start = whole.to(embeddings.dtype).expand_as(embeddings)
+        starts.append((start if keep is None else torch.where(keep[..., None], embeddings, start)).contiguous())
+    return embeddings, starts, mask
 
 
 def attribute_tokens(
-    model: nn.Module,
+    model: Judge,
     tokens: Tensor,
     baseline: Tensor | int,
     *,
@@ -67,59 +110,83 @@ def attribute_tokens(
     Sundararajan et al. 2017, arXiv:1703.01365, eq. 1, by captum, with Gauss-Legendre nodes; at the embeddings this is
     captum's LayerIntegratedGradients. tokens: (prompts, length), padded with -1. baseline: a token, or an embedding
     (width,), put in the place of every token but those where `keep` (prompts, length) is true, such as the marks that
-    the tokenizer sets at the ends. steps: nodes of the integral; see `delta`.
-    tolerance: prompts whose delta exceeds this share of the change are integrated again, with 8 times the steps.
+    the tokenizer sets at the ends; or several, (count, length, width), over which attributions are averaged, as
+    `reference_prompts` gives them. steps: nodes of the integral from each baseline.
+    tolerance: steps are doubled for prompts whose sum is off by more than this share of the change, and by more than
+    `TOLERANCE` logits, up to `MOST_STEPS`; those that are still off are not `converged`.
     """
     from captum.attr import IntegratedGradients
 
     lengths(tokens)
     with frozen(model):
-        embeddings, start, mask = _embedded(model, tokens, baseline, keep)
+        embeddings, starts, mask = _embedded(model, tokens, baseline, keep)
 
         def score(values: Tensor, real: Tensor) -> Tensor:
             return difference(model.forward_embedded(values, real))
 
-        values = IntegratedGradients(score).attribute(
-            embeddings,
-            start.contiguous(),
-            additional_forward_args=(mask,),
-            n_steps=steps,
-            method="gausslegendre",
-            internal_batch_size=max(chunk, len(tokens)),
-        )
-        by_token = values.double().sum(-1) * mask
+        integrated = IntegratedGradients(score)
         with torch.no_grad():
-            here, there = score(embeddings, mask), score(start.contiguous(), mask)
-    error = by_token.sum(1) - (here - there)
-    result = TokenAttribution(by_token.numpy(), here.numpy(), there.numpy(), error.numpy())
-    rough = np.flatnonzero(np.abs(result.delta) > np.abs(result.score - result.baseline_score) * (tolerance or np.inf))
-    if len(rough):
-        chosen = None if keep is None else keep[rough]
-        finer = attribute_tokens(model, tokens[rough], baseline, keep=chosen, steps=8 * steps, chunk=chunk)
-        result.values[rough], result.delta[rough] = finer.values, finer.delta
-    return result
+            here = score(embeddings, mask)
+            there = torch.stack([score(start, mask) for start in starts]).mean(0)
+
+        def summed(rows: Tensor, nodes: int) -> Tensor:
+            """Attributions by token, (rows, length), averaged over the baselines."""
+            total = torch.zeros(len(rows), tokens.shape[1], dtype=torch.float64)
+            for start in starts:
+                total += (
+                    integrated.attribute(
+                        embeddings[rows],
+                        start[rows],
+                        additional_forward_args=(mask[rows],),
+                        n_steps=nodes,
+                        method="gausslegendre",
+                        internal_batch_size=max(chunk, len(rows)),
+                    )
+                    .double()
+                    .sum(-1)
+                )
+            return total * mask[rows] / len(starts)
+
+        values = torch.zeros(tokens.shape, dtype=torch.float64)
+        used = torch.full((len(tokens),), steps)
+        allowed = (here - there).abs() * (tolerance or 0.0)
+        allowed = allowed.clamp_min(TOLERANCE) if tolerance is not None else allowed
+        rows, nodes = torch.arange(len(tokens)), steps
+        while True:
+            values[rows], used[rows] = summed(rows, nodes), nodes
+            error = values.sum(1) - (here - there)
+            rough = error.abs() > allowed
+            rows, nodes = torch.nonzero(rough)[:, 0], 2 * nodes
+            if tolerance is None or not len(rows) or nodes > MOST_STEPS:
+                break
+    return TokenAttribution(
+        values.numpy(), here.numpy(), there.numpy(), error.numpy(), used.numpy(),
+        (error.abs() <= (allowed if tolerance is not None else torch.inf)).numpy(),
+    )  # fmt: skip
 
 
 def occlude_tokens(
-    model: nn.Module, tokens: Tensor, baseline: Tensor | int, *, keep: Tensor | None = None, chunk: int = 512
+    model: Judge, tokens: Tensor, baseline: Tensor | int, *, keep: Tensor | None = None, chunk: int = 512
 ) -> np.ndarray:
     """The logit difference lost when one token at a time is replaced by the baseline, float64 (prompts, length).
 
-    Positive: the token speaks for unsafe. 0 at padding. Arguments as for `attribute_tokens`.
+    Positive: the token speaks for unsafe. 0 at padding. Arguments as for `attribute_tokens`; over several baselines,
+    the mean.
     """
     counts = lengths(tokens)
     with frozen(model), torch.no_grad():
-        embeddings, start, mask = _embedded(model, tokens, baseline, keep)
+        embeddings, starts, mask = _embedded(model, tokens, baseline, keep)
         whole = difference(model.forward_embedded(embeddings, mask))
         row, place = torch.nonzero(mask, as_tuple=True)
         result = torch.zeros(tokens.shape, dtype=torch.float64)
-        for rows, places in zip(row.split(chunk), place.split(chunk)):
-            changed = embeddings[rows].clone()
-            each = torch.arange(len(rows))
-            changed[each, places] = start[rows, places]
-            wide = int(counts[rows].max())
-            without = difference(model.forward_embedded(changed[:, :wide], mask[rows, :wide]))
-            result[rows, places] = whole[rows] - without
+        for start in starts:
+            for rows, places in zip(row.split(chunk), place.split(chunk)):
+                changed = embeddings[rows].clone()
+                each = torch.arange(len(rows))
+                changed[each, places] = start[rows, places]
+                wide = int(counts[rows].max())
+                without = difference(model.forward_embedded(changed[:, :wide], mask[rows, :wide]))
+                result[rows, places] += (whole[rows] - without) / len(starts)
     return result.numpy()
 
 
@@ -142,7 +209,7 @@ class DeletionCurve:
 
 
 def deletion_curve(
-    model: nn.Module,
+    model: Judge,
     tokens: Tensor,
     values: np.ndarray,
     *,
@@ -153,8 +220,8 @@ def deletion_curve(
 ) -> list[DeletionCurve]:
     """Take tokens out of each prompt in the order of `values` (prompts, length), and in random orders.
 
-    The tokens are removed, and those that remain move together; those where `keep` is true, and the last one, at which
-    the judge reads, stay. `points` is the largest number of points of a curve. One curve a prompt.
+    The tokens are removed, and those that remain move together; those where `keep` is true, and the one at which the
+    judge reads, stay. `points` is the largest number of points of a curve. One curve per prompt.
     """
     counts = lengths(tokens).tolist()
     rng = np.random.default_rng(seed)
@@ -164,7 +231,7 @@ def deletion_curve(
         signs = np.sign(difference(model(tokens)).numpy())
         for row, count in enumerate(counts):
             stays = np.zeros(count, dtype=bool) if keep is None else keep[row, :count].numpy().copy()
-            stays[-1] = True
+            stays[int(model.place(tokens[row : row + 1] != PAD))] = True
             free = np.flatnonzero(~stays)
             removed = np.unique(np.linspace(0, len(free), min(points, len(free) + 1)).round().astype(int))
             ranked = free[np.argsort(-(signs[row] or 1.0) * values[row, free], kind="stable")]
@@ -182,7 +249,7 @@ def deletion_curve(
     return curves
 
 
-def batched(model: nn.Module, texts: list[Tensor], chunk: int = 256) -> Tensor:
+def batched(model: Judge, texts: list[Tensor], chunk: int = 256) -> Tensor:
     """Logits (prompts, 2) of token rows of any lengths; rows of like length are passed together."""
     size = np.array([len(text) for text in texts])
     order = np.argsort(size, kind="stable")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import (
@@ -25,6 +25,7 @@ from ontogeny.judge.network import (
 )
 from ontogeny.judge.pairs import Pairs
 from ontogeny.judge.settings import DEFAULTS
+from ontogeny.models.judge import Judge
 from ontogeny.statistics import adjust, bootstrap_weights, percentile_interval, sign_flip_test
 
 
@@ -65,7 +66,7 @@ def _names(layers: int, heads: int) -> list[str]:
     return [f"{layer}.{part}" for layer in range(1, layers + 1) for part in parts]
 
 
-def circuit_graph(model: nn.Module) -> Graph | None:
+def circuit_graph(model: Judge) -> Graph | None:
     """The graph of a judge, or None where its blocks do not add into one residual stream (encoders such as BERT)."""
     parts = parts_of(model)
     if parts is None:
@@ -100,7 +101,7 @@ def _keep_output(kept: list[Tensor]) -> Any:
     return lambda _, __, output: kept.append(output)
 
 
-def _past(model: nn.Module, pairs: Pairs) -> _Past:
+def _past(model: Judge, pairs: Pairs) -> _Past:
     parts = parts_of(model)
     if parts is None:
         raise OntogenyError(
@@ -126,7 +127,7 @@ def _past(model: nn.Module, pairs: Pairs) -> _Past:
 
 
 def _forward(
-    model: nn.Module, past: _Past, embedding: Tensor, times: int, masks: Tensor | None
+    model: Judge, past: _Past, embedding: Tensor, times: int, masks: Tensor | None
 ) -> tuple[Tensor, list[Tensor]]:
     """Logits, and the inputs of all receivers of every layer, when every receiver reads a stream of its own.
 
@@ -187,7 +188,7 @@ def _forward(
     return readout(model, final[:, 0], past.safe.last.repeat_interleave(times)), inputs
 
 
-def edge_scores(model: nn.Module, pairs: Pairs, steps: int = DEFAULTS.edge_steps, chunk: int = 16) -> np.ndarray:
+def edge_scores(model: Judge, pairs: Pairs, steps: int = DEFAULTS.edge_steps, chunk: int = 16) -> np.ndarray:
     """Edge attribution patching with integrated gradients, float64 (pairs, edges), edges as in `circuit_graph`.
 
     Hanna et al. 2024 (arXiv:2403.17806, sec. 3, EAP-IG): what the sender writes for the unsafe prompt, less what it
@@ -213,7 +214,7 @@ def edge_scores(model: nn.Module, pairs: Pairs, steps: int = DEFAULTS.edge_steps
     return np.concatenate(result)
 
 
-def run_subgraphs(model: nn.Module, pairs: Pairs, masks: Tensor, chunk: int = 256) -> np.ndarray:
+def run_subgraphs(model: Judge, pairs: Pairs, masks: Tensor, chunk: int = 256) -> np.ndarray:
     """The logit difference of every pair's unsafe prompt when only the edges in a mask carry it, (masks, pairs).
 
     masks: bool (masks, senders, receivers), see `Graph.masks`. All other edges carry what their sender wrote for the
@@ -283,13 +284,13 @@ class Faithfulness:
 
 
 def faithfulness(
-    model: nn.Module,
+    model: Judge,
     pairs: Pairs,
     scores: np.ndarray,
     *,
     shares: Sequence[float] = (0.01, 0.03, 0.06, 0.1, 0.2, 0.4),
     draws: int = DEFAULTS.random_subgraphs,
-    wanted: float = DEFAULTS.faithfulness,
+    needed: float = DEFAULTS.faithfulness,
     alpha: float = DEFAULTS.alpha,
     flips: int = 2000,
     seed: int = DEFAULTS.seed,
@@ -298,8 +299,8 @@ def faithfulness(
 
     scores (edges,): the mean of `edge_scores` over other pairs. shares: sizes as shares of all edges. A subgraph counts
     as a circuit if the judge tells these pairs apart in the labelled direction (p <= alpha), it carries at least
-    `wanted` of the difference, and it carries more than random subgraphs (p <= alpha). All tests have their 5 %, so to
-    say, at `alpha`: labels drawn at random pass them in a share of `alpha` of all cases at most.
+    `needed` of the difference, and it carries more than random subgraphs (p <= alpha). Labels drawn at random pass
+    these tests in at most a share `alpha` of cases.
     """
     graph = circuit_graph(model)
     rng = np.random.default_rng(seed)
@@ -327,13 +328,13 @@ def faithfulness(
     if not told:
         share, drawn = np.full_like(share, np.nan), np.full_like(drawn, np.nan)
     bounds = percentile_interval(drawn, axis=1)
-    passed = told & (share[:, 0] >= wanted) & (corrected <= alpha)
+    passed = told & (share[:, 0] >= needed) & (corrected <= alpha)
     size = int(sizes[np.flatnonzero(passed)[0]]) if passed.any() else None
     reason = ""
     if not told:
         reason = "the judge does not tell these pairs apart in the direction of their labels"
-    elif size is None and not (share[:, 0] >= wanted).any():
-        reason = f"no subgraph looked at carries {wanted:.0%} of the difference"
+    elif size is None and not (share[:, 0] >= needed).any():
+        reason = f"no subgraph looked at carries {needed:.0%} of the difference"
     elif size is None:
         reason = "no subgraph carries more than random ones of its size"
     return Faithfulness(

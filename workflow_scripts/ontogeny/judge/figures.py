@@ -20,6 +20,8 @@ from ontogeny.judge.record import evolution
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, figure
 
 SAFE_COLOUR, UNSAFE_COLOUR, OTHER_COLOUR = COLOURS[0], COLOURS[1], COLOURS[2]
+PRETRAINED = COLOURS[6]
+CONTROL_STYLES = {"untrained": ("untrained judge", MUTED), "pretrained": ("before fine-tuning", PRETRAINED)}
 TWO_SIDED = [[0.0, SAFE_COLOUR], [0.5, "#F7F7F7"], [1.0, UNSAFE_COLOUR]]
 
 
@@ -91,7 +93,8 @@ def tokens_figure(record: dict[str, Any], sample: dict[str, Any]) -> go.Figure:
     )  # fmt: skip
     place = list(range(len(tokens)))
     labels = [f"{escaped(token.strip() or '␣')}" for token in tokens]
-    for row, name, data in ((1, "Integrated Gradients", values), (2, "occlusion", _numbers(sample["occlusion"]))):
+    drawn = [(1, "Integrated Gradients", values)] if sample["converged"] else []
+    for row, name, data in (*drawn, (2, "occlusion", _numbers(sample["occlusion"]))):
         fig.add_trace(
             go.Bar(x=place, y=_listed(data), name=name, showlegend=False, customdata=labels,
                    marker={"color": [UNSAFE_COLOUR if value > 0 else SAFE_COLOUR for value in data]},
@@ -102,14 +105,22 @@ def tokens_figure(record: dict[str, Any], sample: dict[str, Any]) -> go.Figure:
             tickvals=place, ticktext=labels, tickangle=-45, range=[-0.7, len(tokens) - 0.3], row=row, col=1
         )
         fig.update_yaxes(title_text="logits", row=row, col=1)
-    if sample["untrained"] is not None:
-        _line(fig, place, sample["untrained"], "Integrated Gradients, untrained judge", MUTED, {"row": 1, "col": 1},
-              "dot", mode="markers")  # fmt: skip
+    for name, (label, colour) in CONTROL_STYLES.items():
+        if sample["converged"] and name in sample:
+            _line(fig, place, sample[name], f"Integrated Gradients, {label}", colour, {"row": 1, "col": 1}, "dot",
+                  mode="markers")  # fmt: skip
+    if sample["converged"]:
+        bound = 1.05 * max(record["attribution"]["scale"] or 0.0, 1e-9)
+        fig.update_yaxes(range=[-bound, bound], row=1, col=1)
+    else:
+        fig.add_annotation(text="not converged: nothing is drawn", x=0.5, y=0.5, xref="x domain", yref="y domain",
+                           showarrow=False, row=1, col=1)  # fmt: skip
     cut = sample["deletion"]
     where = {"row": 3, "col": 1}
     _band(fig, cut["removed"], cut["by_chance_low"], cut["by_chance_high"], MUTED, where)
     _line(fig, cut["removed"], cut["by_chance"], "taken out in random order", MUTED, where)
-    _line(fig, cut["removed"], cut["by_attribution"], "most supporting tokens first", OTHER_COLOUR, where)
+    if sample["converged"]:
+        _line(fig, cut["removed"], cut["by_attribution"], "most supporting tokens first", OTHER_COLOUR, where)
     fig.update_xaxes(title_text="tokens taken out", row=3, col=1)
     fig.update_yaxes(title_text=f"logits for {called}", row=3, col=1)
     return _layout(fig, 860)
@@ -133,7 +144,7 @@ def layers_figure(record: dict[str, Any], sample: dict[str, Any]) -> go.Figure:
     fig = make_subplots(
         rows=2, cols=2, horizontal_spacing=0.14, vertical_spacing=0.2,
         subplot_titles=("norm of the residual stream", "logit lens (unsafe − safe)",
-                        "held-out probe of the label, last token", "logit lens at the last token"),
+                        "held-out probe of the label", "logit lens at the token that is read"),
     )  # fmt: skip
     ticks = {"tickvals": list(range(len(labels))), "ticktext": labels, "tickangle": -60}
     bound = float(np.nanmax(np.abs(lens))) or 1.0
@@ -151,20 +162,23 @@ def layers_figure(record: dict[str, Any], sample: dict[str, Any]) -> go.Figure:
         fig.update_xaxes(**ticks, row=1, col=column)
         fig.update_yaxes(title_text="layer", tickvals=layers, row=1, col=column)
         fig.update_xaxes(title_text="layer (0: embedding)", tickvals=layers, row=2, col=column)
-        _frozen_line(fig, record, True, row=1, col=column)
-        _frozen_line(fig, record, False, row=2, col=column)
     probes = record["probes"]
     where = {"row": 2, "col": 1}
     _band(fig, layers, [p["auc_low"] for p in probes], [p["auc_high"] for p in probes], OTHER_COLOUR, where)
     _line(fig, layers, [p["auc"] for p in probes], "probe", OTHER_COLOUR, where)
+    _line(fig, layers, [p["pretrained"] for p in probes], "probe, before fine-tuning", PRETRAINED, where, "dash")
     _line(fig, layers, [p["untrained"] for p in probes], "probe, untrained judge", COLOURS[3], where, "dash")
     _line(fig, layers, [p["shuffled_mean"] for p in probes], "probe, shuffled labels", MUTED, where, "dot")
     _band(fig, layers, [2 * p["shuffled_mean"] - p["shuffled_high"] for p in probes],
           [p["shuffled_high"] for p in probes], MUTED, where)  # fmt: skip
     fig.update_yaxes(title_text="AUC, held-out templates", range=[0.3, 1.03], row=2, col=1)
-    _line(fig, layers, _listed(lens[:, -1]), "this prompt", UNSAFE_COLOUR if sample["label"] else SAFE_COLOUR,
+    read = 0 if record["reads"] == "first" else -1
+    _line(fig, layers, _listed(lens[:, read]), "this prompt", UNSAFE_COLOUR if sample["label"] else SAFE_COLOUR,
           {"row": 2, "col": 2})  # fmt: skip
     fig.update_yaxes(title_text="logits", row=2, col=2)
+    for column in (1, 2):
+        _frozen_line(fig, record, True, row=1, col=column)
+        _frozen_line(fig, record, False, row=2, col=column)
     return _layout(fig, 800)
 
 
@@ -185,22 +199,22 @@ def comparison_figure(record: dict[str, Any]) -> go.Figure:
                    hovertemplate="layer %{y}, %{x}: %{z:.3f}<extra></extra>"),
         row=1, col=1,
     )  # fmt: skip
-    for role, colour in (("differing", COLOURS[0]), ("next", COLOURS[4]), ("later", COLOURS[3]), ("last", COLOURS[1])):
+    for role, colour in (("differing", COLOURS[0]), ("next", COLOURS[4]), ("later", COLOURS[3]), ("read", COLOURS[1])):
         column = roles.index(role)
         low, high = _numbers(data["restored_low"])[:, column], _numbers(data["restored_high"])[:, column]
         if np.isfinite(restored[:, column]).any():
             _band(fig, layers, _listed(low), _listed(high), colour, {"row": 1, "col": 2}, legendgroup=role)
-            _line(fig, layers, _listed(restored[:, column]), f"{role} token" + ("s" if role != "last" else ""), colour,
-                  {"row": 1, "col": 2}, legendgroup=role)  # fmt: skip
+            label = "token that is read" if role == "read" else f"{role} tokens"
+            _line(fig, layers, _listed(restored[:, column]), label, colour, {"row": 1, "col": 2}, legendgroup=role)
         if np.isfinite(distance[:, column]).any():
             _band(fig, layers, _listed(_numbers(data["distance_low"])[:, column]),
                   _listed(_numbers(data["distance_high"])[:, column]), colour, {"row": 1, "col": 3})  # fmt: skip
             _line(fig, layers, _listed(distance[:, column]), role, colour, {"row": 1, "col": 3},
                   legendgroup=role, showlegend=False)  # fmt: skip
-    untrained = data.get("untrained")
-    if untrained:
-        other = _numbers(untrained["distance"])[:, roles.index("last")]
-        _line(fig, layers, _listed(other), "last token, untrained judge", MUTED, {"row": 1, "col": 3}, "dash")
+    for control, (label, colour) in CONTROL_STYLES.items():
+        if data.get(control, {}).get("distance"):
+            other = _numbers(data[control]["distance"])[:, roles.index("read")]
+            _line(fig, layers, _listed(other), f"token that is read, {label}", colour, {"row": 1, "col": 3}, "dash")
     for column in (1, 2, 3):
         _frozen_line(fig, record, column == 1, row=1, col=column)
         if column > 1:
@@ -217,19 +231,18 @@ def comparison_figure(record: dict[str, Any]) -> go.Figure:
 
 
 def neurons_figure(record: dict[str, Any]) -> go.Figure:
-    """AUROC of neurons, the replicated ones, and what ablating them does."""
+    """AUROC of neurons beside the controls, the effects of single ablations, and what ablating those found does."""
     data = record["neurons"]
-    untrained = data.get("untrained") or {}
     quantiles = _numbers(data["quantiles"])
     layers = list(range(1, len(quantiles) + 1))
     fig = make_subplots(
-        rows=1, cols=3, horizontal_spacing=0.09, column_widths=[0.4, 0.32, 0.28],
-        subplot_titles=("all neurons, held-out prompts", "strongest: chosen and replicated", "ablated"),
+        rows=1, cols=3, horizontal_spacing=0.09, column_widths=[0.38, 0.36, 0.26],
+        subplot_titles=("all neurons, held-out prompts", "ablated one by one", "ablated together"),
     )  # fmt: skip
-    shift = 0.17
     for name, table, colour, offset in (
-        ("this judge", quantiles, OTHER_COLOUR, -shift),
-        ("untrained judge", _numbers(untrained["quantiles"]) if untrained else None, MUTED, shift),
+        ("this judge", quantiles, OTHER_COLOUR, -0.22),
+        ("before fine-tuning", _control_quantiles(data, "pretrained"), PRETRAINED, 0.0),
+        ("untrained judge", _control_quantiles(data, "untrained"), MUTED, 0.22),
     ):
         if table is None:
             continue
@@ -254,20 +267,20 @@ def neurons_figure(record: dict[str, Any]) -> go.Figure:
     for found, colour, name in ((False, MUTED, "not established"), (True, UNSAFE_COLOUR, "found")):
         chosen = [row for row in data["strongest"] if row["found"] == found]
         fig.add_trace(
-            go.Scatter(x=[row["auroc"] for row in chosen], y=[row["held_out_auroc"] for row in chosen], mode="markers",
+            go.Scatter(x=[row["held_out_auroc"] for row in chosen], y=[row["effect"] for row in chosen], mode="markers",
                        name=name, marker={"color": colour, "size": 8},
+                       error_y={"type": "data", "symmetric": False, "thickness": 1, "width": 0,
+                                "array": [row["effect_high"] - row["effect"] for row in chosen],
+                                "arrayminus": [row["effect"] - row["effect_low"] for row in chosen]},
                        text=[f"layer {row['layer']}, neuron {row['neuron']}<br>adjusted p {short(row['p_adjusted'])}"
                              for row in chosen],
-                       hovertemplate="%{text}<br>AUROC %{x}, held out %{y}<extra></extra>"),
+                       hovertemplate="%{text}<br>AUROC %{x}, effect %{y}<extra></extra>"),
             row=1, col=2,
         )  # fmt: skip
-    fig.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"color": GRID}, row=1, col=2)
-    limit = untrained.get("limit")
-    if limit is not None:
-        for side in (0.5 - limit, 0.5 + limit):
-            fig.add_hline(y=side, line={"color": MUTED, "dash": "dash", "width": 1}, row=1, col=2)
-    fig.update_xaxes(title_text="AUROC, training prompts", range=[-0.03, 1.03], row=1, col=2)
-    fig.update_yaxes(title_text="AUROC, held-out prompts", range=[-0.03, 1.03], row=1, col=2)
+    if data["random_effects"]:
+        fig.add_hline(y=max(data["random_effects"]), line={"color": MUTED, "dash": "dash", "width": 1}, row=1, col=2)
+    fig.update_xaxes(title_text="AUROC, held-out prompts", range=[-0.03, 1.03], row=1, col=2)
+    fig.update_yaxes(title_text="fall of the margin (logits)", row=1, col=2)
     ablation = data["ablation"]
     if ablation:
         fig.add_trace(
@@ -288,6 +301,10 @@ def neurons_figure(record: dict[str, Any]) -> go.Figure:
         fig.update_yaxes(visible=False, range=[0, 1], row=1, col=3)
     _layout(fig, 520)
     return fig
+
+
+def _control_quantiles(data: dict[str, Any], control: str) -> np.ndarray | None:
+    return _numbers(data[control]["quantiles"]) if data.get(control) else None
 
 
 def _places(layers: int, heads: int) -> dict[str, tuple[float, float]]:
@@ -371,7 +388,7 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
         _line(fig, shares, data["random"], "random subgraphs (mean, range)", MUTED, where, "dot")
         _band(fig, shares, data["restored_low"], data["restored_high"], OTHER_COLOUR, where)
         _line(fig, shares, data["restored"], "edges of highest score (95 % interval)", OTHER_COLOUR, where)
-        fig.add_hline(y=data["wanted"], line={"color": MUTED, "dash": "dash", "width": 1}, row=1, col=2)
+        fig.add_hline(y=data["needed"], line={"color": MUTED, "dash": "dash", "width": 1}, row=1, col=2)
         if data["size"]:
             fig.add_vline(x=data["size"] / data["edges"], line={"color": JUMP, "width": 1.5}, row=1, col=2)
         least = np.nanmin([*_numbers(data["restored"]), *_numbers(data["random"]), 0.0])
@@ -389,14 +406,15 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
 PANELS = (
     ("behaviour", "held-out prompts", (("auc", "AUC"), ("accuracy", "accuracy"), ("decoy_accuracy", "on decoys"))),
     ("layers", "probes", (("best_probe", "best layer"), ("last_probe", "last layer"),
-                          ("untrained_probe", "best, untrained"))),
+                          ("pretrained_probe", "best, before"), ("untrained_probe", "best, untrained"))),
     ("tokens", "attributions: rank correlation", (("like_before", "with the epoch before"),
+                                                  ("like_pretrained", "with the judge before fine-tuning"),
                                                   ("like_untrained", "with an untrained judge"))),
     ("patching", "matched pairs: logits apart", (("difference", "unsafe − safe"),)),
-    ("patching", "layer at which it is decided", (("moved", "patching restores half at the last token"),
+    ("patching", "layer at which it is decided", (("moved", "patching restores half at the token that is read"),
                                                   ("depth", "probe half-way to its best"))),
-    ("neurons", "neurons that tell unsafe from safe", (("replicated", "replicated"),
-                                                       ("found", "beyond an untrained judge"))),
+    ("neurons", "neurons", (("found", "that the judgement depends on"),
+                            ("responding", "that respond, beyond the controls"))),
     ("neurons", "ablating them: logits lost, less random", (("ablation", "margin"),)),
     ("circuit", "circuit: share carried by a tenth of edges", (("faithfulness", "by score"), ("random", "random"))),
     ("circuit", "circuit: size and stability", (("size", "share of edges"), ("same_edges", "edges kept since before"))),
@@ -484,6 +502,8 @@ def progress_figure(records: Sequence[dict[str, Any]], losses: pd.DataFrame | No
         _line(fig, epochs, [m[name] for m in metrics], label, colour, {"row": 1, "col": 1})
     _line(fig, epochs, [r["metrics"]["decoy_accuracy"] for r in records], "accuracy on decoys", COLOURS[3],
           {"row": 1, "col": 1}, "dash")  # fmt: skip
+    _line(fig, epochs, [r["metrics"].get("pretrained", {}).get("auc") for r in records], "AUC, before fine-tuning",
+          PRETRAINED, {"row": 1, "col": 1}, "dot", mode="lines")  # fmt: skip
     _line(fig, epochs, [r["metrics"]["untrained"]["auc"] for r in records], "AUC, untrained judge", MUTED,
           {"row": 1, "col": 1}, "dot", mode="lines")  # fmt: skip
     if losses is not None and len(losses) and records[-1]["step"]:

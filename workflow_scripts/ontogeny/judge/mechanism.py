@@ -11,39 +11,56 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import write_json
 from ontogeny.judge.attribution import (
+    TOLERANCE,
     TokenAttribution,
     attribute_tokens,
-    batched,
     deletion_curve,
-    mean_embedding,
     occlude_tokens,
+    reference_prompts,
 )
-from ontogeny.judge.circuits import circuit_graph, edge_scores, faithfulness
-from ontogeny.judge.layers import last_residuals, layer_activations, layer_probes, performance
-from ontogeny.judge.network import frozen, untrained_like
-from ontogeny.judge.neurons import ablate_neurons, neuron_activations, neuron_map
-from ontogeny.judge.pairs import ROLES, minimal_pairs
+from ontogeny.judge.circuits import Graph, circuit_graph, edge_scores, faithfulness
+from ontogeny.judge.epochs import held_out_performance
+from ontogeny.judge.layers import last_residuals, layer_activations, layer_probes
+from ontogeny.judge.network import untrained_like
+from ontogeny.judge.neurons import ablate_neurons, causal_neurons, neuron_activations, neuron_map
+from ontogeny.judge.pairs import ROLES, Pairs, minimal_pairs
 from ontogeny.judge.patching import patch_pairs, share_restored
 from ontogeny.judge.record import FORMAT, QUANTILES, compact
 from ontogeny.judge.settings import DEFAULTS, JudgeAnalysisSettings
 from ontogeny.models.judge import LABELS, MAX_LENGTH, PAD, Judge, PromptTokenizer, trim
 from ontogeny.progress import Progress
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
+from ontogeny.tasks.prompts import Report, automatic_pairs, describe_prompts
 from ontogeny.trajectory.prompts import judge_data
 from ontogeny.trajectory.replay import Trajectory
 
 STRONGEST = 40
 """Neurons and edges listed one by one in a record."""
 
-ABLATED = 96
+ABLATED = 24
 """Held-out prompts on which neurons are ablated."""
 
-SEPARATELY_SEEDED = {"discovery": 1, "held_out": 2, "pairs": 3, "halves": 4, "labels": 5, "untrained": 6}
+SEPARATELY_SEEDED = {
+    "discovery": 1,
+    "held_out": 2,
+    "pairs": 3,
+    "halves": 4,
+    "labels": 5,
+    "untrained": 6,
+    "baselines": 7,
+}
+
+
+Part = dict[str, Any]
+"""A part of a record, or `{"reason": sentence}` where it could not be measured."""
+
+Controls = dict[str, Part]
+"""The measures of the control judges by name, as `MechanismBench` makes them."""
 
 
 class MechanismBench:
@@ -52,12 +69,17 @@ class MechanismBench:
     >>> bench = MechanismBench(judge, tokenizer, prompts)          # doctest: +SKIP
     >>> record = bench.measure(judge, epoch=3)                     # doctest: +SKIP
 
-    prompts: columns prompt, label (0 safe, 1 unsafe), group, pair, decoy, split. Probes are trained, neurons chosen and
-    the baseline of attributions is taken on prompts of the split `train`; everything is judged on `validation`, whose
-    groups are others. The control is a judge with newly drawn weights, measured once, on first use; `model` serves for
-    its shape alone.
+    model: the judge before it is fine-tuned. It is measured at once, as the control `pretrained`, of what pretraining
+    alone has put there; the other control, `untrained`, is a judge of its shape with newly drawn weights. prompts:
+    columns prompt, label (0 safe, 1 unsafe), source, group, pair, decoy, split. Probes are trained, neurons chosen and
+    attributions start on prompts of the split `train`; everything is judged on `validation`, whose groups are others:
+    performance on all of it, the rest on as many safe as unsafe prompts. Where prompts bring no pairs, those that
+    differ in one word are paired. report: what the prompts are like, as `describe_prompts` gives it, if it is known.
 
-    Raises OntogenyError if a split lacks safe or unsafe prompts, or matched pairs are fewer than four.
+    A measure that cannot be made, for want of pairs or in an architecture that it does not know, leaves a part that
+    gives the reason, and the others stand.
+
+    Raises OntogenyError if a split lacks safe or unsafe prompts.
     """
 
     def __init__(
@@ -68,45 +90,51 @@ class MechanismBench:
         settings: JudgeAnalysisSettings | None = None,
         *,
         max_length: int = MAX_LENGTH,
+        report: Report | None = None,
     ) -> None:
-        self.shape_of, self.tokenizer = model, tokenizer
+        self.tokenizer = tokenizer
         self.settings = settings = settings or DEFAULTS
         train = _balanced(prompts, "train", settings.discovery, self._seed("discovery"))
-        validation = prompts[prompts["split"] == "validation"].reset_index(drop=True)
+        self.validation = prompts[prompts["split"] == "validation"].reset_index(drop=True)
         self.held_out = _balanced(prompts, "validation", settings.held_out, self._seed("held_out"))
+        if report is None:
+            report = describe_prompts(prompts, tokenizer.lengths(list(prompts["prompt"])), max_length)
 
         def encoded(frame: pd.DataFrame) -> Tensor:
             return trim(tokenizer.encode(frame["prompt"].tolist(), max_length))
 
         self.train_tokens, self.train_labels = encoded(train), train["label"].to_numpy(int)
+        self.all_tokens = encoded(self.validation)
         self.tokens, self.labels = encoded(self.held_out), self.held_out["label"].to_numpy(int)
         self.groups = pd.factorize(self.held_out["group"])[0]
         self.fixed = _marks(self.train_tokens)
         self.shown = _shown(self.labels, max(settings.attributed, 2 * settings.samples))
-        self.pairs = None
-        if settings.run_advanced:
-            self.pairs = minimal_pairs(validation, encoded(validation), settings.pairs, self._seed("pairs"))
-        self._control: dict[str, Any] | None = None
+        self.pairs, self.why_no_pairs = self._pairs()
+        self.notes = _notes(report, self.held_out, self.validation, self.automatic, max_length)
+        model = _on_cpu(model)
+        self.references = self._seed("baselines")
+        self.controls: Controls = {}
+        for name, twin in (("untrained", untrained_like(model, self._seed("untrained"))), ("pretrained", model)):
+            self.controls[name] = self._measures(twin, {})
 
     def _seed(self, what: str) -> int:
         return int(np.random.SeedSequence([self.settings.seed, SEPARATELY_SEEDED[what]]).generate_state(1)[0])
 
-    @property
-    def control(self) -> dict[str, Any]:
-        """The same measures of the untrained judge."""
-        if self._control is None:
-            twin = untrained_like(_on_cpu(self.shape_of), self._seed("untrained"))
-            self._control = self._measures(twin, None)
-        return self._control
+    def _pairs(self) -> tuple[Pairs | None, str]:
+        paired = automatic_pairs(self.validation)
+        self.automatic = bool(paired["pair"].str.startswith("automatic").any())
+        try:
+            return minimal_pairs(paired, self.all_tokens, self.settings.pairs, self._seed("pairs")), ""
+        except OntogenyError as error:
+            return None, str(error)
 
-    def measure(self, model: nn.Module, epoch: int, step: int | None = None, run: str = "") -> dict[str, Any]:
+    def measure(self, model: Judge, epoch: int, step: int | None = None, run: str = "") -> dict[str, Any]:
         """The record of `model` at an epoch (`ontogeny.judge.record` says what is in it).
 
         The model is not changed; one that is on another device is copied to the CPU.
         """
-        control = self.control
         model = _on_cpu(model)
-        found = self._measures(model, control)
+        found = self._measures(model, self.controls)
         graph = circuit_graph(model)
         head = {
             "format": FORMAT,
@@ -116,56 +144,73 @@ class MechanismBench:
             "layers": len(model.blocks),
             "heads": None if graph is None else graph.heads,
             "frozen_layers": int(model.n_frozen),
-            "prompts": {"train": len(self.train_tokens), "validation": len(self.tokens)},
+            "reads": model.reads,
+            "prompts": {
+                "train": len(self.train_tokens),
+                "balanced": len(self.tokens),
+                "validation": len(self.validation),
+                "unsafe": int(self.validation["label"].sum()),
+            },
+            "notes": self.notes,
         }
         return compact(head | {key: value for key, value in found.items() if not key.startswith("_")})
 
-    def _measures(self, model: nn.Module, control: dict[str, Any] | None) -> dict[str, Any]:
-        metrics = self._metrics(model)
-        if control is not None:
-            metrics["untrained"] = {key: control["metrics"][key] for key in ("accuracy", "auc", "loss")}
-        shown = self._shown(model, control)
-        found = {"metrics": metrics, **shown, "probes": self._probes(model, control)}
+    def _measures(self, model: Judge, controls: Controls) -> Part:
+        found: Part = {"metrics": self._metrics(model, controls)}
+        found |= self._shown(model, controls)
+        found["probes"] = self._probes(model, controls)
+        parts = {"patching": self._patching}
         if self.settings.run_advanced:
-            found |= {
-                "patching": self._patching(model, control),
-                "neurons": self._neurons(model, control),
-                "circuit": self._circuit(model, control),
-            }
+            parts |= {"neurons": self._neurons, "circuit": self._circuit}
+        for name, measure in parts.items():
+            try:
+                found[name] = measure(model, controls)
+            except OntogenyError as error:
+                found[name] = {"reason": str(error)}
         return found
 
-    def _metrics(self, model: nn.Module) -> dict[str, Any]:
-        with frozen(model), torch.no_grad():
-            logits = batched(model, [row[row != PAD] for row in self.tokens]).double().numpy()
-        result = performance(logits, self.labels, self.groups, seed=self.settings.seed)
-        decoy = self.held_out["decoy"].fillna(False).to_numpy(bool)
-        right = (logits[:, 1] > logits[:, 0]) == (self.labels == 1)
-        return result | {
-            "decoys": int(decoy.sum()),
-            "decoy_accuracy": float(right[decoy].mean()) if decoy.any() else float("nan"),
-        }
+    def _metrics(self, model: Judge, controls: Controls) -> Part:
+        result: Part = held_out_performance(model, self.all_tokens, self.validation)
+        decoys = np.array(self.validation["decoy"].fillna(False), dtype=bool)
+        some = held_out_performance(model, self.all_tokens[torch.from_numpy(decoys)], self.validation[decoys])
+        result |= {"decoys": int(decoys.sum())}
+        result |= {f"decoy_accuracy{end}": some.get(f"accuracy{end}", float("nan")) for end in ("", "_low", "_high")}
+        for name, control in controls.items():
+            result[name] = {key: control["metrics"][key] for key in ("accuracy", "auc", "loss")}
+        return result
 
-    def _shown(self, model: nn.Module, control: dict[str, Any] | None) -> dict[str, Any]:
+    def _shown(self, model: Judge, controls: Controls) -> Part:
         rows = self.shown
         tokens = trim(self.tokens[torch.from_numpy(rows)])
         keep = (tokens[..., None] == torch.tensor(self.fixed or [PAD - 1])).any(-1)
-        baseline = mean_embedding(model, self.train_tokens)
+        baseline = reference_prompts(
+            model, self.train_tokens, self.train_labels, self.settings.baselines, self.references
+        )
+        wide = tokens.shape[1]
+        if baseline.shape[1] < wide:
+            baseline = baseline.repeat(1, -(-wide // baseline.shape[1]), 1)
         found = attribute_tokens(
-            model, tokens, baseline, keep=keep, steps=self.settings.integration_steps, tolerance=0.05
+            model, tokens, baseline, keep=keep, steps=self.settings.integration_steps, tolerance=TOLERANCE
         )
         curves = deletion_curve(model, tokens, found.values, keep=keep, orders=5, seed=self.settings.seed)
-        gaps = np.array([curve.gap for curve in curves])
-        whole = {"prompts": len(rows), **_interval("gap", gaps, self.settings.seed)}
+        sure = found.converged
+        gaps = np.array([curve.gap for curve in curves])[sure]
+        whole = {"prompts": len(rows), "converged": int(sure.sum()), **_interval("gap", gaps, self.settings.seed)}
         first = np.concatenate(
             [np.flatnonzero(self.labels[rows] == label)[: self.settings.samples] for label in (0, 1)]
         )
+        whole["scale"] = float(np.abs(found.values[first][sure[first]]).max(initial=0.0))
+        whole["largest_change"] = float(np.abs(found.score - found.baseline_score)[first].max(initial=0.0))
         occluded = np.zeros_like(found.values)
         occluded[first] = occlude_tokens(model, tokens[first], baseline, keep=keep[first])
-        if control is not None:
+        alike: dict[str, np.ndarray] = {}
+        for name, control in controls.items():
             other: TokenAttribution = control["_attribution"]
-            alike = np.array([_rank_correlation(*pair) for pair in zip(found.values, other.values)])
-            whole |= _interval("like_untrained", alike[np.isfinite(alike)], self.settings.seed)
-            whole["untrained_gap"] = control["attribution"]["gap"]
+            both = sure & other.converged
+            alike[name] = np.array([_rank_correlation(*pair) for pair in zip(found.values, other.values)])
+            alike[name][~both] = np.nan
+            whole |= _interval(f"like_{name}", alike[name][np.isfinite(alike[name])], self.settings.seed)
+            whole[f"{name}_gap"] = control["attribution"]["gap"]
         norms, lens = layer_activations(model, tokens[first])
         samples = []
         for place, index in enumerate(first):
@@ -173,126 +218,146 @@ class MechanismBench:
             label = int(self.labels[rows[index]])
             curve = curves[index]
             error = 1.96 * curve.by_chance.std(0, ddof=1) / np.sqrt(len(curve.by_chance))
-            samples.append(
-                {
-                    "name": f"sample_{place}_{LABELS[label]}",
-                    "label": label,
-                    "prompt": str(self.held_out["prompt"].iloc[rows[index]]),
-                    "tokens": self.tokenizer.pieces(tokens[index]),
-                    "score": found.score[index],
-                    "baseline_score": found.baseline_score[index],
-                    "delta": found.delta[index],
-                    "attribution": found.values[index, :size],
-                    "occlusion": occluded[index, :size],
-                    "untrained": None if control is None else control["_attribution"].values[index, :size],
-                    "like_untrained": None if control is None else alike[index],
-                    "deletion": {
-                        "removed": curve.removed,
-                        "by_attribution": curve.by_attribution,
-                        "by_chance": curve.by_chance.mean(0),
-                        "by_chance_low": curve.by_chance.mean(0) - error,
-                        "by_chance_high": curve.by_chance.mean(0) + error,
-                        "gap": curve.gap,
-                        "gap_low": curve.gap_low,
-                        "gap_high": curve.gap_high,
-                        "untrained_gap": None if control is None else control["samples"][place]["deletion"]["gap"],
-                    },
-                    "norms": norms[place, :, :size],
-                    "lens": lens[place, :, :size],
-                }
-            )
+            sample: Part = {
+                "name": f"sample_{place}_{LABELS[label]}",
+                "label": label,
+                "prompt": str(self.held_out["prompt"].iloc[rows[index]]),
+                "tokens": self.tokenizer.pieces(tokens[index]),
+                "score": found.score[index],
+                "baseline_score": found.baseline_score[index],
+                "delta": found.delta[index],
+                "steps": int(found.steps[index]),
+                "converged": bool(sure[index]),
+                "attribution": found.values[index, :size],
+                "occlusion": occluded[index, :size],
+                "deletion": {
+                    "removed": curve.removed,
+                    "by_attribution": curve.by_attribution,
+                    "by_chance": curve.by_chance.mean(0),
+                    "by_chance_low": curve.by_chance.mean(0) - error,
+                    "by_chance_high": curve.by_chance.mean(0) + error,
+                    "gap": curve.gap,
+                    "gap_low": curve.gap_low,
+                    "gap_high": curve.gap_high,
+                },
+                "norms": norms[place, :, :size],
+                "lens": lens[place, :, :size],
+            }
+            for name, control in controls.items():
+                sample[name] = control["_attribution"].values[index, :size]
+                sample[f"like_{name}"] = alike[name][index]
+            samples.append(sample)
         return {"samples": samples, "attribution": whole, "_attribution": found}
 
-    def _probes(self, model: nn.Module, control: dict[str, Any] | None) -> list[dict[str, Any]]:
+    def _probes(self, model: Judge, controls: Controls) -> list[Part]:
         train, other = last_residuals(model, self.train_tokens), last_residuals(model, self.tokens)
-        probes = layer_probes(
-            train, self.train_labels, other, self.labels, self.groups, self.settings.shuffles, seed=self.settings.seed
+        settings = self.settings
+        probes: list[Part] = layer_probes(
+            train, self.train_labels, other, self.labels, self.groups, settings.shuffles, seed=settings.seed
         )
-        if control is not None:
-            for row, untrained in zip(probes, control["probes"]):
-                row["untrained"] = untrained["auc"]
+        for name, control in controls.items():
+            for row, before in zip(probes, control["probes"]):
+                row[name] = before["auc"]
         return probes
 
-    def _patching(self, model: nn.Module, control: dict[str, Any] | None) -> dict[str, Any]:
-        patching = patch_pairs(model, self.pairs)
+    def _patching(self, model: Judge, controls: Controls) -> Part:
+        pairs = self._the_pairs()
+        patching = patch_pairs(model, pairs)
         table = share_restored(patching, seed=self.settings.seed)
-        result = {"pairs": len(self.pairs), "roles": list(ROLES), **table}
-        swapped = self.pairs.relabelled(self._seed("labels"))
-        sign = np.where((swapped.unsafe == self.pairs.unsafe).all(1).numpy(), 1.0, -1.0)
-        shuffled = _interval("difference", sign * patching.difference, self.settings.seed)
-        result["shuffled_labels"] = shuffled
-        if control is not None:
-            names = ("difference", "difference_low", "difference_high", "restored", "distance")
-            result["untrained"] = {name: control["patching"][name] for name in names}
+        result: Part = {"pairs": len(pairs), "automatic": self.automatic, "roles": list(ROLES), **table}
+        swapped = pairs.relabelled(self._seed("labels"))
+        sign = np.where((swapped.unsafe == pairs.unsafe).all(1).numpy(), 1.0, -1.0)
+        result["shuffled_labels"] = _interval("difference", sign * patching.difference, self.settings.seed)
+        names = ("difference", "difference_low", "difference_high", "restored", "distance")
+        for control, measures in controls.items():
+            result[control] = {name: measures["patching"].get(name) for name in names}
         return result
 
-    def _neurons(self, model: nn.Module, control: dict[str, Any] | None) -> dict[str, Any]:
+    def _the_pairs(self) -> Pairs:
+        if self.pairs is None:
+            raise OntogenyError(self.why_no_pairs)
+        return self.pairs
+
+    def _neurons(self, model: Judge, controls: Controls) -> Part:
+        settings = self.settings
         train, other = neuron_activations(model, self.train_tokens), neuron_activations(model, self.tokens)
-        rng = np.random.default_rng(self._seed("labels"))
-        shuffled = rng.permutation(self.train_labels), rng.permutation(self.labels)
-
-        def mapped(labels: np.ndarray, others: np.ndarray, against: np.ndarray | None) -> pd.DataFrame:
-            return neuron_map(
-                train,
-                labels,
-                other,
-                others,
-                control=against,
-                permutations=self.settings.permutations,
-                alpha=self.settings.alpha,
-                seed=self.settings.seed,
-            )
-
-        against = None if control is None else control["neurons"]["_activations"]
-        table = mapped(self.train_labels, self.labels, against)
-        null = mapped(*shuffled, None)
-        strongest = table.assign(size=(table["auroc"] - 0.5).abs()).sort_values(
-            ["found", "size"], ascending=False, kind="stable"
+        beyond = [control["neurons"]["_activations"] for control in controls.values()]
+        against = np.concatenate(beyond, -1) if beyond else None
+        table = neuron_map(
+            train,
+            self.train_labels,
+            other,
+            self.labels,
+            control=against,
+            permutations=settings.permutations,
+            alpha=settings.alpha,
+            seed=settings.seed,
         )
         held_out = table["held_out_auroc"].to_numpy().reshape(train.shape[1], -1)
-        result: dict[str, Any] = {
+        rows = _shown(self.labels, ABLATED)
+        some, labels = trim(self.tokens[torch.from_numpy(rows)]), self.labels[rows]
+        chosen = _shown(self.train_labels, 2 * ABLATED)
+        discovery = trim(self.train_tokens[torch.from_numpy(chosen)])
+        rng = np.random.default_rng(self._seed("labels"))
+
+        def causes(first: np.ndarray, second: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+            return causal_neurons(
+                model, discovery, first, some, second, candidates=settings.candidates, alpha=settings.alpha,
+                seed=settings.seed,
+            )  # fmt: skip
+
+        causal, random = causes(self.train_labels[chosen], labels)
+        null, _ = causes(rng.permutation(self.train_labels[chosen]), rng.permutation(labels))
+        named = causal.merge(
+            table[["layer", "neuron", "auroc", "held_out_auroc", "replicated"]], on=["layer", "neuron"]
+        )
+        found = named[named["found"]]
+        result: Part = {
             "tested": len(table),
-            "selective": int((table["p_adjusted"] <= self.settings.alpha).sum()),
+            "selective": int((table["p_adjusted"] <= settings.alpha).sum()),
             "replicated": int(table["replicated"].sum()),
-            "found": int(table["found"].sum()),
-            "found_by_layer": table.groupby("layer")["found"].sum().astype(int).tolist(),
-            "alpha": self.settings.alpha,
+            "responding": int(table["found"].sum()),
+            "candidates": len(causal),
+            "found": len(found),
+            "found_by_layer": [int((found["layer"] == layer).sum()) for layer in range(1, train.shape[1] + 1)],
+            "alpha": settings.alpha,
+            "prompts": len(labels),
+            "random_effects": random,
             "quantiles": np.quantile(held_out, QUANTILES, axis=1).T,
-            "strongest": strongest.head(STRONGEST).drop(columns="size").to_dict("records"),
+            "strongest": named.to_dict("records"),
             "shuffled_labels": int(null["found"].sum()),
             "ablation": None,
+            "limit": None,
+            "_furthest": float(np.abs(held_out - 0.5).max()),
+            "_activations": other,
         }
-        if control is None:
-            return result | {"_limit": np.abs(held_out - 0.5).max(), "_activations": other}
-        before = control["neurons"]
-        result["untrained"] = {
-            "replicated": before["replicated"],
-            "random_labels": before["shuffled_labels"],
-            "limit": before["_limit"],
-            "quantiles": before["quantiles"],
-        }
-        chosen = strongest[strongest["found"]].groupby("layer").head(train.shape[2] // 2)
-        if len(chosen):
-            rows = _shown(self.labels, ABLATED)
-            result["ablation"] = ablate_neurons(
-                model, self.tokens[rows], self.labels[rows], chosen, self.settings.ablations, seed=self.settings.seed
-            )
+        for name, control in controls.items():
+            before = control["neurons"]
+            result[name] = {key: before[key] for key in ("replicated", "found", "shuffled_labels", "quantiles")}
+            result["limit"] = max(result["limit"] or 0.0, before["_furthest"])
+        if controls and len(found):
+            result["ablation"] = ablate_neurons(model, some, labels, found, settings.ablations, seed=settings.seed)
         return result
 
-    def _circuit(self, model: nn.Module, control: dict[str, Any] | None) -> dict[str, Any]:
+    def _circuit(self, model: Judge, controls: Controls) -> Part:
         graph = circuit_graph(model)
         if graph is None:
-            return {"reason": "this architecture does not add heads and MLPs into one residual stream", "size": None}
-        result = self._one_circuit(model, graph, self.pairs)
-        if control is None:
-            null = self._one_circuit(model, graph, self.pairs.relabelled(self._seed("labels")))
-            return result | {"random_labels": null}
-        wanted = ("size", "reason", "difference", "difference_low", "difference_high", "restored", "random")
-        result["untrained"] = {name: control["circuit"].get(name) for name in wanted}
-        result["untrained_random_labels"] = {name: control["circuit"]["random_labels"].get(name) for name in wanted}
+            raise OntogenyError(
+                f"circuits of {type(model.backbone).__name__} cannot be measured yet: its blocks are not attention and "
+                "then an MLP, each added to the residual stream and read through a norm"
+            )
+        pairs = self._the_pairs()
+        result = self._one_circuit(model, graph, pairs)
+        if not controls:
+            return result | {"random_labels": self._one_circuit(model, graph, pairs.relabelled(self._seed("labels")))}
+        names = ("size", "reason", "difference", "difference_low", "difference_high", "restored", "random")
+        for name, control in controls.items():
+            result[name] = {key: control["circuit"].get(key) for key in names}
+        null = controls["untrained"]["circuit"]["random_labels"]
+        result["untrained_random_labels"] = {key: null.get(key) for key in names}
         return result
 
-    def _one_circuit(self, model: nn.Module, graph: Any, pairs: Any) -> dict[str, Any]:
+    def _one_circuit(self, model: Judge, graph: Graph, pairs: Pairs) -> Part:
         scoring, judging = pairs.halves(self._seed("halves"))
         by_pair = edge_scores(model, scoring, self.settings.edge_steps)
         scores = by_pair.mean(0)
@@ -302,14 +367,14 @@ class MechanismBench:
             judging,
             scores,
             draws=self.settings.random_subgraphs,
-            wanted=self.settings.faithfulness,
+            needed=self.settings.faithfulness,
             alpha=self.settings.alpha,
             seed=self.settings.seed,
         )
         order = np.argsort(-np.abs(scores), kind="stable")[:STRONGEST]
         return {
             "edges": len(scores),
-            "pairs": {"scoring": len(scoring), "judging": len(judging)},
+            "pairs": {"scoring": len(scoring), "judging": len(judging), "automatic": self.automatic},
             "sizes": result.sizes,
             "restored": result.restored,
             "restored_low": result.restored_low,
@@ -322,7 +387,7 @@ class MechanismBench:
             "difference_low": result.difference_low,
             "difference_high": result.difference_high,
             "difference_p": result.difference_p,
-            "wanted": self.settings.faithfulness,
+            "needed": self.settings.faithfulness,
             "size": result.size,
             "reason": result.reason,
             "strongest": [
@@ -332,7 +397,7 @@ class MechanismBench:
         }
 
 
-def _on_cpu(model: nn.Module) -> nn.Module:
+def _on_cpu(model: Judge) -> Judge:
     return model if {p.device.type for p in model.parameters()} == {"cpu"} else copy.deepcopy(model).cpu()
 
 
@@ -360,10 +425,36 @@ def _balanced(prompts: pd.DataFrame, split: str, count: int, seed: int) -> pd.Da
     sides = [rng.permutation(rows[labels == label]) for label in (0, 1)]
     for name, side in zip(LABELS, sides):
         if len(side) < 4:
-            raise OntogenyError(f"the {split} prompts hold {len(side)} {name} ones: at least 4 are wanted")
+            raise OntogenyError(f"the {split} prompts hold {len(side)} {name} ones; at least 4 are needed")
     take = min(count // 2, *map(len, sides))
     chosen = np.sort(np.concatenate([side[:take] for side in sides]))
     return prompts.iloc[chosen].reset_index(drop=True)
+
+
+def _notes(
+    report: Report, balanced: pd.DataFrame, validation: pd.DataFrame, automatic: bool, max_length: int
+) -> list[str]:
+    """What a reader of any page has to know of the prompts, in sentences."""
+    unsafe = int(validation["label"].sum())
+    one = report["validation"]
+    notes = [
+        f"Performance: all {len(validation)} validation prompts, {unsafe} unsafe and {len(validation) - unsafe} safe. "
+        f"Probes and neurons: {len(balanced)} of them, half of each label."
+    ]
+    if len(balanced) < 40:
+        notes.append(f"{len(balanced)} prompts are few: what follows is rough.")
+    if one["truncated"]:
+        notes.append(
+            f"{one['truncated']:.0%} of the validation prompts are longer than {max_length} tokens and are cut."
+        )
+    near, copied = one["near_duplicates"] or 0.0, one["near_training"] or 0.0
+    if near or copied:
+        notes.append(
+            f"{near:.0%} of the validation prompts nearly repeat another of them, {copied:.0%} a training prompt."
+        )
+    if automatic:
+        notes.append("Pairs were made automatically: a safe and an unsafe prompt of the data that differ in one word.")
+    return notes
 
 
 def _marks(tokens: Tensor) -> list[int]:
@@ -402,7 +493,9 @@ def trace_mechanism(
     written = []
     for epoch, (step, learner) in zip(epochs, trajectory.walk(epoch * per_epoch for epoch in epochs)):
         if bench is None:
-            bench = MechanismBench(learner.model, data.tokenizer, data.prompts, settings, max_length=data.max_length)
+            bench = MechanismBench(
+                learner.model, data.tokenizer, data.prompts, settings, max_length=data.max_length, report=data.report
+            )
         path = Path(folder) / f"epoch_{epoch}.json"
         write_json(path, bench.measure(learner.model, epoch, step, trajectory.run), indent=None)
         written.append(path)

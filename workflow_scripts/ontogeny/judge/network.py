@@ -1,8 +1,4 @@
-"""Looking into a judge: its residual stream, running it on from any layer, and the parts of its blocks.
-
-A judge is a module with `backbone`, `embedding`, `blocks`, `final_norm` and `head`, which maps tokens (batch, length),
-padded on the right with -1, to logits (batch, 2), safe and unsafe, read at the last real token.
-"""
+"""Looking into a judge: its residual stream, running it on from any layer, and the parts of its blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.settings import DEFAULTS
-from ontogeny.models.judge import PAD
+from ontogeny.models.judge import PAD, Judge
 
 SAFE, UNSAFE = 0, 1
 
@@ -33,17 +29,17 @@ def hooked(*handles: Any) -> Iterator[None]:
 
 
 @contextmanager
-def frozen(model: nn.Module) -> Iterator[nn.Module]:
+def frozen(model: Judge) -> Iterator[Judge]:
     """`model` in eval mode and with no gradient for its parameters, put back as it was afterwards."""
     training = model.training
-    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     model.eval()
-    for parameter in wanted:
+    for parameter in trained:
         parameter.requires_grad_(False)
     try:
         yield model
     finally:
-        for parameter in wanted:
+        for parameter in trained:
             parameter.requires_grad_(True)
         model.train(training)
 
@@ -59,12 +55,18 @@ def lengths(tokens: Tensor) -> Tensor:
     return counts
 
 
+def read_at(model: Judge, tokens: Tensor) -> Tensor:
+    """The position of the token that the judge reads, (batch,). Raises OntogenyError as `lengths` does."""
+    lengths(tokens)
+    return model.place(tokens != PAD)
+
+
 def difference(logits: Tensor) -> Tensor:
     """The logit difference, unsafe minus safe, float64 (batch,)."""
     return logits[..., UNSAFE].double() - logits[..., SAFE].double()
 
 
-def untrained_like(model: nn.Module, seed: int = DEFAULTS.seed) -> nn.Module:
+def untrained_like(model: Judge, seed: int = DEFAULTS.seed) -> Judge:
     """A judge of the same architecture with newly drawn weights, the control of every analysis.
 
     The global random state is left as it was.
@@ -73,8 +75,10 @@ def untrained_like(model: nn.Module, seed: int = DEFAULTS.seed) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
         fresh = type(twin.backbone)(twin.backbone.config)
-        twin.backbone.load_state_dict(fresh.state_dict())
-        twin.head.reset_parameters()
+        twin.backbone.load_state_dict(fresh.state_dict(), strict=False)
+        for module in twin.head.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
     return twin
 
 
@@ -82,8 +86,8 @@ def untrained_like(model: nn.Module, seed: int = DEFAULTS.seed) -> nn.Module:
 class Run:
     """One pass of a judge over tokens, kept so that it can be gone on with from any layer.
 
-    residuals: (batch, length, width) before the first block and after every block. last: position of the last real
-    token, (batch,). logits: (batch, 2). calls: what every block was given besides the residual.
+    residuals: (batch, length, width) before the first block and after every block. last: position of the token that the
+    judge reads, (batch,). logits: (batch, 2). calls: what every block was given besides the residual.
     """
 
     residuals: list[Tensor]
@@ -92,7 +96,7 @@ class Run:
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]]
 
     def at_last(self) -> Tensor:
-        """The residual stream at the last real token, (layers + 1, batch, width)."""
+        """The residual stream at the token that the judge reads, (layers + 1, batch, width)."""
         rows = torch.arange(len(self.last), device=self.last.device)
         return torch.stack([residual[rows, self.last] for residual in self.residuals])
 
@@ -112,13 +116,13 @@ def _tiled(value: Any, batch: int, times: int) -> Any:
     return value
 
 
-def _recorder(calls: list, wanted: str = "hidden_states") -> Callable[..., None]:
-    """A pre-hook that keeps the arguments of a module, less the first or the one of the name `wanted`."""
+def _recorder(calls: list, first_name: str = "hidden_states") -> Callable[..., None]:
+    """A pre-hook that keeps the arguments of a module, less the first or the one of the name `first_name`."""
 
     def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         rest = tuple(_without_cache(item) for item in args[1:])
-        named = {key: _without_cache(item) for key, item in kwargs.items() if key != wanted}
-        hidden = args[0] if args else kwargs[wanted]
+        named = {key: _without_cache(item) for key, item in kwargs.items() if key != first_name}
+        hidden = args[0] if args else kwargs[first_name]
         calls.append((hidden, rest, named | ({"use_cache": False} if "use_cache" in named else {})))
 
     return hook
@@ -129,7 +133,7 @@ def first(output: Any) -> Tensor:
     return output[0] if isinstance(output, tuple | list) else output
 
 
-def run(model: nn.Module, tokens: Tensor) -> Run:
+def run(model: Judge, tokens: Tensor) -> Run:
     """Pass `tokens` through the judge and keep its residual stream. Gradients flow if they are enabled."""
     calls: list[Any] = []
     outputs: list[Tensor] = []
@@ -139,25 +143,25 @@ def run(model: nn.Module, tokens: Tensor) -> Run:
         logits = model(tokens)
     return Run(
         [hidden for hidden, _, _ in calls] + outputs,
-        lengths(tokens) - 1,
+        read_at(model, tokens),
         logits,
         [(rest, named) for _, rest, named in calls],
     )
 
 
-def readout(model: nn.Module, hidden: Tensor, last: Tensor) -> Tensor:
+def readout(model: Judge, hidden: Tensor, last: Tensor) -> Tensor:
     """Logits (batch, 2) that final norm and head read from a residual stream (batch, length, width) at `last`."""
     rows = torch.arange(len(hidden), device=hidden.device)
     return read(model, hidden[rows, last])
 
 
-def read(model: nn.Module, hidden: Tensor) -> Tensor:
+def read(model: Judge, hidden: Tensor) -> Tensor:
     """Logits (..., 2) that final norm and head read from any states of the residual stream (..., width)."""
     normed = hidden if model.final_norm is None else model.final_norm(hidden)
-    return model.head(normed.to(model.head.weight))
+    return model.head(normed.to(torch.float32))
 
 
-def run_on(model: nn.Module, past: Run, start: int, hidden: Tensor) -> Tensor:
+def run_on(model: Judge, past: Run, start: int, hidden: Tensor) -> Tensor:
     """Logits when block `start` and those after it go on from `hidden`.
 
     hidden: (times * batch, length, width): the copies of a prompt of `past` follow each other.
@@ -183,7 +187,7 @@ NEURONS = (
 """Where a block's MLP writes: the input of this module is what its neurons put out."""
 
 
-def neuron_outputs(model: nn.Module) -> list[nn.Module]:
+def neuron_outputs(model: Judge) -> list[nn.Module]:
     """For every block, the module whose input is the activation of its MLP's neurons.
 
     Raises OntogenyError if a block has none of the known ones.
@@ -223,7 +227,7 @@ class Parts:
     projection_name: str
 
 
-def parts_of(model: nn.Module) -> list[Parts] | None:
+def parts_of(model: Judge) -> list[Parts] | None:
     """The parts of every block, or None where a block is not the sum of its residual stream, attention and MLP.
 
     Encoders such as BERT are not, nor blocks that scale or norm what they add (Granite, Gemma 2). What the names of the
@@ -251,7 +255,7 @@ def parts_of(model: nn.Module) -> list[Parts] | None:
 
 
 @torch.no_grad()
-def _add_up(model: nn.Module, parts: list[Parts]) -> bool:
+def _add_up(model: Judge, parts: list[Parts]) -> bool:
     """Whether every block puts out its input, what its heads write, and what its MLP makes of both."""
     handles, calls = attention_calls(parts)
     with frozen(model), hooked(*handles):

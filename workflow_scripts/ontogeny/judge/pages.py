@@ -23,7 +23,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import json_text, read_json, write_json, write_text
 from ontogeny.judge import figures
 from ontogeny.judge.figures import SAFE_COLOUR, UNSAFE_COLOUR, short
-from ontogeny.judge.record import read_records
+from ontogeny.judge.record import measured, read_records
 from ontogeny.plotting.templates import template
 
 LIBRARY = "plotly.min.js"
@@ -53,7 +53,14 @@ def _div(fig: go.Figure) -> Markup:
 @cache
 def _words() -> Any:
     """The macros of `texts.html`."""
-    helpers = {"plain": short, "spread": _spread, "label": _label, "mean": np.mean, "pages_of": page_names}
+    helpers = {
+        "plain": short,
+        "spread": _spread,
+        "label": _label,
+        "mean": np.mean,
+        "pages_of": page_names,
+        "measured": measured,
+    }
     return template("ontogeny.judge", "texts.html").make_module(helpers)
 
 
@@ -96,7 +103,7 @@ _PARTS = (
 
 def _page(record: Record | None, title: str, picture: Picture, file: str, epochs: Sequence[int] = ()) -> str:
     links = [("evolution", "evolution.html"), ("training", "training_progress.html")]
-    where = ""
+    where, notes = "", [] if record is None else record["notes"]
     if record is not None:
         epoch = record["epoch"]
         step = "" if record["step"] is None else f", step {record['step']}"
@@ -110,22 +117,30 @@ def _page(record: Record | None, title: str, picture: Picture, file: str, epochs
         links += [(name, page) for name, page in page_names(record).items() if page != file]
     else:
         links = [link for link in links if link[1] != file]
-    return template("ontogeny.judge", "page.html").render(title=title, links=links, where=where, body=picture.body)
+    return template("ontogeny.judge", "page.html").render(
+        title=title, links=links, where=where, notes=notes, body=picture.body
+    )
 
 
 def tokens_picture(record: Record, sample: Record) -> Picture:
     """Attribution, occlusion and deletion curve of one prompt."""
-    values = [0.0 if value is None else value for value in sample["attribution"]]
-    top = max(*map(abs, values), 1e-12)
+    values = [0.0 if value is None or not sample["converged"] else value for value in sample["attribution"]]
+    top = max(record["attribution"]["scale"] or 0.0, 1e-12)
     words = [
         {"token": token, "colour": _tint(value / top), "value": f"{value:+.3g}"}
         for token, value in zip(sample["tokens"], values)
     ]
     return Picture(
-        _words().tokens(record, sample, words, "unsafe" if sample["score"] > 0 else "safe"),
+        _words().tokens(record, sample, words, "unsafe" if sample["score"] > 0 else "safe", _small(record, sample)),
         _words().tokens_control(record, sample),
         figures.tokens_figure(record, sample),
     )
+
+
+def _small(record: Record, sample: Record) -> bool:
+    """Whether a prompt changes the judgement so little that its attributions say nothing."""
+    change = abs(sample["score"] - sample["baseline_score"])
+    return change < max(0.1, 0.05 * (record["attribution"]["largest_change"] or 0.0))
 
 
 def layers_picture(record: Record, sample: Record) -> Picture:
@@ -141,33 +156,35 @@ def layers_picture(record: Record, sample: Record) -> Picture:
 def comparison_picture(record: Record) -> Picture:
     """Patching by layer and position on matched pairs, and where they part."""
     data = record["patching"]
-    untrained = data.get("untrained")
-
-    def anything(table: Record | None) -> bool:
-        return any(value is not None for row in (table or {"restored": []})["restored"] for value in row)
-
+    if not measured(record, "patching"):
+        return _reason(data)
     return Picture(
-        _words().comparison(data, anything(data)),
-        _words().comparison_control(data, untrained, anything(untrained)),
+        _words().comparison(data, any(value is not None for row in data["restored"] for value in row)),
+        _words().comparison_control(data),
         figures.comparison_figure(record),
     )
 
 
 def neurons_picture(record: Record) -> Picture:
-    """AUROC of neurons, the replicated ones, and what ablating them does."""
+    """AUROC of neurons, the effects of single ablations, and what ablating those found does."""
     data = record["neurons"]
-    return Picture(
-        _words().neurons(data), _words().neurons_control(data, data.get("untrained")), figures.neurons_figure(record)
-    )
+    if not measured(record, "neurons"):
+        return _reason(data)
+    return Picture(_words().neurons(data), _words().neurons_control(data), figures.neurons_figure(record))
 
 
 def circuits_picture(record: Record) -> Picture:
     """The circuit, layer by layer, and its faithfulness against random subgraphs."""
     data = record["circuit"]
-    if "edges" not in data:
-        return Picture(_words().no_circuit(data["reason"]), _words().no_circuit_control(), None)
+    if not measured(record, "circuit"):
+        return _reason(data)
     drawn = min(len(data["strongest"]), data["size"] or 0)
     return Picture(_words().circuit(data, drawn), _words().circuit_control(data), figures.circuits_figure(record))
+
+
+def _reason(part: Record) -> Picture:
+    """The picture of a part that could not be measured: why."""
+    return Picture(_words().reason(part["reason"]), _words().reason_control(), None)
 
 
 def evolution_picture(records: Sequence[Record], jumps: pd.DataFrame | None = None) -> Picture:
@@ -206,11 +223,11 @@ def epoch_metrics(record: Record) -> Record:
     probes = [row["auc"] for row in record["probes"]]
     result = {"run": record["run"], "epoch": record["epoch"], "step": record["step"], **record["metrics"]}
     result |= {"probe_auc": probes, "deletion_gap": record["attribution"]["gap"]}
-    if record.get("patching"):
+    if measured(record, "patching"):
         result["pair_difference"] = record["patching"]["difference"]
-    if record.get("neurons"):
+    if measured(record, "neurons"):
         result["neurons_found"] = record["neurons"]["found"]
-    if record.get("circuit"):
+    if measured(record, "circuit"):
         result["circuit_edges"] = record["circuit"]["size"]
     return result
 

@@ -14,17 +14,14 @@ from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import PAD, SAFE, UNSAFE, lengths
 from ontogeny.judge.settings import DEFAULTS
 
-ROLES = ("before", "differing", "next", "later", "last")
+ROLES = ("before", "differing", "next", "later", "read")
 """Positions of a pair, alike in pairs of all lengths: before the first differing token, the differing tokens, the one
-after the last of them, those between that and the end, and the last token, at which the judge decides."""
+after the last of them, those between that and the end, and the token that the judge reads, first or last."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Matched pairs: unsafe and safe tokens, int64 (pairs, length), padded alike; group: int64 (pairs,), of template.
-
-    `role` (pairs, length) is the index into ROLES of every real token, -1 for padding.
-    """
+    """Matched pairs: unsafe and safe tokens, int64 (pairs, length), padded alike; group, int64 (pairs,)."""
 
     unsafe: Tensor
     safe: Tensor
@@ -39,8 +36,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.unsafe)
 
-    @property
-    def role(self) -> Tensor:
+    def role(self, read: Tensor | None = None) -> Tensor:
+        """The index into ROLES of every real token, -1 for padding, (pairs, length).
+
+        read: the position of the token that the judge reads, (pairs,); the last one, if not given.
+        """
         differ = self.unsafe != self.safe
         place = torch.arange(differ.shape[1])[None]
         start = differ.int().argmax(1)[:, None]
@@ -50,7 +50,7 @@ class Pairs:
         role[place < start] = ROLES.index("before")
         role[(place >= start) & (place <= end)] = ROLES.index("differing")
         role[place == end + 1] = ROLES.index("next")
-        role[place == last] = ROLES.index("last")
+        role[place == (last if read is None else read[:, None])] = ROLES.index("read")
         role[place > last] = -1
         return role
 
@@ -109,8 +109,8 @@ def minimal_pairs(
             found.append((*matching[0], int(groups[matching[0][0]])))
     if len(found) < 4:
         raise OntogenyError(
-            f"{len(found)} pairs of a safe and an unsafe prompt with the same number of tokens: at least 4 are wanted "
-            "(column pair names the two of a pair); without pairs, set analyses.judge.run_advanced to false"
+            f"{len(found)} pairs of a safe and an unsafe prompt with the same number of tokens; at least 4 are "
+            "needed (the column pair names the two of a pair)"
         )
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(found))

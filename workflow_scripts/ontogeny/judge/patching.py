@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
-from ontogeny.judge.network import difference, frozen, run, run_on
+from ontogeny.judge.network import PAD, difference, frozen, run, run_on
 from ontogeny.judge.pairs import ROLES, Pairs
 from ontogeny.judge.settings import DEFAULTS
+from ontogeny.models.judge import Judge
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 
@@ -29,14 +29,14 @@ class Patching:
     distance: np.ndarray
 
 
-def patch_pairs(model: nn.Module, pairs: Pairs, chunk: int = 512) -> Patching:
+def patch_pairs(model: Judge, pairs: Pairs, chunk: int = 512) -> Patching:
     """Patch the residual stream of each unsafe prompt into its safe twin's run, one layer and role at a time.
 
     Activation patching as in Meng et al. 2022 (arXiv:2202.05262, sec. 2) and Zhang and Nanda 2024 (arXiv:2309.16042),
     from the unsafe prompt into the safe one. Layer 0 is the embedding, layer l the stream after block l. Roles are
     those of `ROLES`.
     """
-    roles = pairs.role
+    roles = pairs.role(model.place(pairs.unsafe != PAD))
     layers = len(model.blocks) + 1
     count = len(pairs)
     restored = np.full((layers, len(ROLES), count), np.nan)

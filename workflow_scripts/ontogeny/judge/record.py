@@ -4,27 +4,34 @@
 stream after block l; logit differences are unsafe minus safe; `_low` and `_high` are 95 % intervals; null where there
 is no number):
 
-- format, run, epoch, step, layers, heads (null for encoders), frozen_layers, prompts {train, validation}.
-- metrics: loss, accuracy, f1, auc, each with _low and _high, over held-out prompts; decoys (their number) and
-  decoy_accuracy; untrained {accuracy, auc, loss}.
-- samples: a list of {name (`sample_{i}_{safe|unsafe}`), label, prompt, tokens [T], score, baseline_score, delta,
-  attribution [T], occlusion [T], untrained [T] (attribution of the untrained judge), like_untrained (rank
-  correlation of the two), deletion {removed, by_attribution, by_chance, by_chance_low, by_chance_high, gap, gap_low,
-  gap_high, untrained_gap}, norms [L+1][T], lens [L+1][T]}.
-- attribution: prompts, gap (deletion gap, mean over prompts, in logits), like_untrained, each with _low and _high,
-  untrained_gap.
+- format, run, epoch, step, layers, heads (null where there is no circuit), frozen_layers, reads
+  (first or last: the token that is read), prompts {train, balanced,
+  validation, unsafe}, notes (sentences on the prompts). Two controls go through every part: `untrained`, a judge with
+  newly drawn weights, and `pretrained`, the judge before it was fine-tuned. A part that could not be measured is
+  {reason}.
+- metrics: loss, accuracy, f1, auc, decoy_accuracy, each with _low and _high, over all validation prompts; decoys (their
+  number); untrained and pretrained {accuracy, auc, loss}.
+- samples: a list of {name (`sample_{i}_{safe|unsafe}`), label, prompt, tokens [T], score, baseline_score, delta, steps,
+  converged, attribution [T], occlusion [T], untrained [T] and pretrained [T] (their attributions), like_untrained and
+  like_pretrained (rank correlations), deletion {removed, by_attribution, by_chance, by_chance_low, by_chance_high, gap,
+  gap_low, gap_high}, norms [L+1][T], lens [L+1][T]}.
+- attribution: prompts, converged (number of them), scale (largest attribution of the samples), largest_change, gap
+  (deletion gap, mean over prompts, in logits), like_untrained, like_pretrained, each with _low and _high,
+  untrained_gap, pretrained_gap.
 - probes: a list, by layer from 0, of {layer, auc, auc_low, auc_high, accuracy, shuffled_mean, shuffled_high,
-  untrained}.
-- patching (null without the advanced set): pairs, roles [R], difference (mean over pairs), restored [L+1][R] and
-  distance [L+1][R], all with _low and _high; shuffled_labels {difference ...}; untrained {difference ..., restored,
-  distance}.
-- neurons (null without the advanced set): tested, selective, replicated, found, found_by_layer [L], alpha, quantiles
-  [L][21] of the held-out AUROC, strongest (a list of rows of `neuron_map`), shuffled_labels (number found under them),
-  untrained {replicated, random_labels, limit, quantiles}, ablation (null, or as `ablate_neurons` returns it).
-- circuit (null without the advanced set): edges (number of all), pairs {scoring, judging}, sizes [K], restored [K] and
-  _low, _high, random [K] and _low, _high (least and greatest), p_value [K], difference ..., difference_p, wanted, size
-  (edges of the circuit, or null), reason (why there is none), strongest (a list of [sender, receiver, score, half the
-  width of its 95 % interval]), untrained and untrained_random_labels {size, reason, difference ..., restored, random}.
+  untrained, pretrained}.
+- patching: pairs, automatic, roles [R], difference (mean over pairs), restored [L+1][R] and distance [L+1][R], all with
+  _low and _high; shuffled_labels {difference ...}; untrained and pretrained {difference ..., restored, distance}.
+- neurons (absent without the advanced set): tested, selective, replicated, responding (further from 0.5 than every
+  neuron of the controls), limit (of those), quantiles [L][21] of the held-out AUROC; candidates, found (by single
+  ablation), found_by_layer [L], alpha, prompts, random_effects, strongest (a list of rows of `causal_neurons`),
+  shuffled_labels (number found under them), untrained and pretrained {replicated, found, shuffled_labels, quantiles},
+  ablation (null, or as `ablate_neurons` returns it).
+- circuit (absent without the advanced set): edges (number of all), pairs {scoring, judging, automatic}, sizes [K],
+  restored [K] and _low, _high, random [K] and _low, _high (least and greatest), p_value [K], difference ...,
+  difference_p, needed, size (edges of the circuit, or null), reason (why there is none), strongest (a list of [sender,
+  receiver, score, half the width of its 95 % interval]), untrained, pretrained and untrained_random_labels {size,
+  reason, difference ..., restored, random}.
 """
 
 from __future__ import annotations
@@ -40,8 +47,15 @@ import pandas as pd
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
 
-FORMAT = "ontogeny-mechanism/1"
+FORMAT = "ontogeny-mechanism/2"
 QUANTILES = np.linspace(0, 1, 21)
+CONTROLS = ("untrained", "pretrained")
+
+
+def measured(record: dict[str, Any], part: str) -> bool:
+    """Whether a record holds this part, and not just the reason why it could not be measured."""
+    found = record.get(part)
+    return bool(found) and set(found) != {"reason"}
 
 
 def compact(value: Any, digits: int = 4) -> Any:
@@ -64,7 +78,7 @@ def read_record(path: str | os.PathLike) -> dict[str, Any]:
     record = read_json(path)
     found = record.get("format") if isinstance(record, dict) else None
     if found != FORMAT:
-        raise OntogenyError(f"{path} has format {found!r}: a record of format {FORMAT!r} is wanted")
+        raise OntogenyError(f"{path} has format {found!r}; this version reads {FORMAT!r}: trace the mechanism again")
     return record
 
 
@@ -83,13 +97,13 @@ def read_records(folder: str | os.PathLike) -> list[dict[str, Any]]:
 def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
     """All measures on one time axis: columns epoch, step, topic, measure, value, low, high (NaN where there is none).
 
-    Topics: behaviour (auc, accuracy, loss, decoy_accuracy), tokens (deletion_gap, like_untrained, like_before: rank
-    correlation of the samples' attributions with the epoch before), layers (best_probe, last_probe, untrained_probe:
-    the best in an untrained judge; depth: first layer whose probe reaches half of the way from 0.5 to the best),
-    patching (difference; moved: first layer at which patching the last token restores half), neurons (found,
-    replicated, ablation: what ablating takes off the margin, less what random neurons take off), circuit (size as a
-    share of all edges, faithfulness at a tenth of the edges, random: the same for random subgraphs, same_edges: overlap
-    of the strongest edges with the epoch before, Jaccard).
+    Topics: behaviour (auc, accuracy, loss, decoy_accuracy), tokens (deletion_gap, like_untrained, like_pretrained,
+    like_before: rank correlation of the samples' attributions with the epoch before), layers (best_probe, last_probe,
+    untrained_probe, pretrained_probe: the best in the controls; depth: first layer whose probe reaches half of the way
+    from 0.5 to the best), patching (difference; moved: first layer at which patching the token that is read restores
+    half), neurons (found, responding, ablation: what ablating takes off the margin, less what random neurons take off),
+    circuit (size as a share of all edges, faithfulness at a tenth of the edges, random: the same for random subgraphs,
+    same_edges: overlap of the strongest edges with the epoch before, Jaccard).
     """
     rows: list[dict[str, Any]] = []
     before: dict[str, Any] | None = None
@@ -103,22 +117,27 @@ def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
         metrics = record["metrics"]
         for name in ("auc", "accuracy", "loss"):
             add("behaviour", name, metrics[name], metrics[f"{name}_low"], metrics[f"{name}_high"])
-        add("behaviour", "decoy_accuracy", metrics["decoy_accuracy"])
+        add("behaviour", "decoy_accuracy", *(metrics[f"decoy_accuracy{end}"] for end in ("", "_low", "_high")))
         tokens = record["attribution"]
         add("tokens", "deletion_gap", tokens["gap"], tokens["gap_low"], tokens["gap_high"])
-        add("tokens", "like_untrained", tokens["like_untrained"], tokens["like_untrained_low"],
-            tokens["like_untrained_high"])  # fmt: skip
+        for control in CONTROLS:
+            add("tokens", f"like_{control}", *(tokens[f"like_{control}{end}"] for end in ("", "_low", "_high")))
         if before is not None:
             pairs = zip(record["samples"], before["samples"])
-            alike = [_alike(one["attribution"], two["attribution"]) for one, two in pairs]
+            alike = [
+                _alike(one["attribution"], two["attribution"])
+                for one, two in pairs
+                if one["converged"] and two["converged"]
+            ]
             add("tokens", "like_before", np.mean(alike) if alike else None)
         probes = [row["auc"] for row in record["probes"]]
         best = int(np.argmax(probes))
         add("layers", "best_probe", probes[best], record["probes"][best]["auc_low"], record["probes"][best]["auc_high"])
         add("layers", "last_probe", probes[-1], record["probes"][-1]["auc_low"], record["probes"][-1]["auc_high"])
-        add("layers", "untrained_probe", max(row["untrained"] for row in record["probes"]))
+        for control in CONTROLS:
+            add("layers", f"{control}_probe", max(row[control] for row in record["probes"]))
         add("layers", "depth", next(i for i, auc in enumerate(probes) if auc - 0.5 >= (probes[best] - 0.5) / 2))
-        if record.get("patching"):
+        if measured(record, "patching"):
             patching = record["patching"]
             add(
                 "patching",
@@ -127,20 +146,20 @@ def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
                 patching["difference_low"],
                 patching["difference_high"],
             )
-            last = [row[patching["roles"].index("last")] for row in patching["restored"]]
+            last = [row[patching["roles"].index("read")] for row in patching["restored"]]
             moved = (layer for layer, share in enumerate(last) if share is not None and share >= 0.5)
             add("patching", "moved", next(moved, None))
-        if record.get("neurons"):
+        if measured(record, "neurons"):
             neurons = record["neurons"]
             add("neurons", "found", neurons["found"])
-            add("neurons", "replicated", neurons["replicated"])
+            add("neurons", "responding", neurons["responding"])
             ablation = neurons["ablation"]
             add(
                 "neurons",
                 "ablation",
                 None if ablation is None else float(np.mean(ablation["random"])) - ablation["ablated"],
             )
-        if record.get("circuit") and "edges" in record["circuit"]:
+        if measured(record, "circuit"):
             circuit = record["circuit"]
             size = circuit["size"]
             add("circuit", "size", None if size is None else size / circuit["edges"])
@@ -154,7 +173,7 @@ def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
                 circuit["random_low"][tenth],
                 circuit["random_high"][tenth],
             )
-            if before is not None and before.get("circuit") and "strongest" in before["circuit"]:
+            if before is not None and measured(before, "circuit"):
                 one, two = ({(u, v) for u, v, *_ in each["circuit"]["strongest"]} for each in (record, before))
                 add("circuit", "same_edges", len(one & two) / max(1, len(one | two)))
         before = record

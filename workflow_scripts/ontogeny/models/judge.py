@@ -7,15 +7,15 @@ its closing token. Attention is computed step by step (eager), so that its weigh
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,17 +26,17 @@ from ontogeny.models.settings import JudgeModelSettings
 from ontogeny.tasks.settings import JudgeTaskSettings
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
 DEFAULTS = JudgeModelSettings()
 MAX_LENGTH = JudgeTaskSettings().max_length
 LABELS = ("safe", "unsafe")
+Reads = Literal["first", "last"]
 PAD = -1
 HEAD_SHARE = 4
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-_FINAL_NORMS = ("norm", "ln_f", "norm_f", "final_layer_norm", "final_layernorm", "final_norm")
-_TOKENIZER_FILES = ("tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
+_FINAL_NORMS = ("norm", "ln_f", "norm_f", "final_layer_norm", "final_layernorm", "final_norm", "ln_out")
 _MLPS = ("mlp", "ffn", "feed_forward")
 
 
@@ -58,29 +58,45 @@ def _at(hidden: Tensor, last: Tensor) -> Tensor:
     return hidden[torch.arange(len(hidden), device=hidden.device), last.to(hidden.device)]
 
 
+def new_head(width: int, seed: int) -> nn.Linear:
+    """An untrained head, Linear(width, 2), the same for the same seed."""
+    head = nn.Linear(width, len(LABELS))
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(seed)
+        head.weight.copy_(torch.randn(head.weight.shape, generator=generator) * 0.02)
+        head.bias.zero_()
+    return head
+
+
 class Judge(nn.Module):
-    """A transformers backbone with a linear head of two outputs, safe and unsafe.
+    """A transformers backbone with a head of two outputs, safe and unsafe.
 
     backbone: LlamaModel, GPT2Model, DistilBertModel or any other that takes `inputs_embeds` and an attention mask.
-    frozen_layers: so many first layers, and everything before them, are not trained; 0 trains all.
+    frozen_layers: so many first layers, and everything before them, are not trained; 0 trains all. head: a module from
+    states (..., width) to logits (..., 2); a linear one, drawn by `seed`, if not given. reads: the token that is
+    classified, the last real one or the first.
 
     Attributes: `embedding` (module of the token embedding), `blocks` (ModuleList of the layers), `final_norm` (the
-    norm after the last layer, or None), `head` (Linear(width, 2), float32), `n_frozen`. The modules in `residual` and
-    `mlp` (one a layer) hold no weights: their outputs are the residual stream and the MLP's output at the token that
-    is classified, for whoever watches layers.
+    norm after the last layer, or None), `head` (float32), `reads`, `n_frozen`. The modules in `residual` and `mlp` (one
+    per layer) hold no weights: their outputs are the residual stream and the MLP's output at the token that is
+    classified, for whoever watches layers.
 
     Raises OntogenyError if the backbone's layers cannot be found, or there are fewer than `frozen_layers`.
     """
 
-    def __init__(self, backbone: nn.Module, frozen_layers: int = DEFAULTS.frozen_layers, seed: int = 0) -> None:
+    def __init__(
+        self,
+        backbone: PreTrainedModel,
+        frozen_layers: int = DEFAULTS.frozen_layers,
+        seed: int = 0,
+        *,
+        head: nn.Module | None = None,
+        reads: Reads = "last",
+    ) -> None:
         super().__init__()
         self.backbone = backbone
-        width = backbone.config.hidden_size
-        self.head = nn.Linear(width, len(LABELS))
-        with torch.no_grad():
-            generator = torch.Generator().manual_seed(seed)
-            self.head.weight.copy_(torch.randn(self.head.weight.shape, generator=generator) * 0.02)
-            self.head.bias.zero_()
+        self.reads = reads
+        self.head = new_head(backbone.config.hidden_size, seed) if head is None else head
         mlps = [_mlp_of(block) for block in self.blocks]
         self.residual = nn.ModuleList(ResidualStream() for _ in self.blocks)
         self.mlp = nn.ModuleList(MLPOutput() for mlp in mlps if mlp is not None)
@@ -93,12 +109,12 @@ class Judge(nn.Module):
 
     @property
     def blocks(self) -> nn.ModuleList:
-        wanted = self.backbone.config.num_hidden_layers
+        count = self.backbone.config.num_hidden_layers
         for module in self.backbone.modules():
-            if isinstance(module, nn.ModuleList) and len(module) == wanted:
+            if isinstance(module, nn.ModuleList) and len(module) == count:
                 return module
         raise OntogenyError(
-            f"the layers of {type(self.backbone).__name__} are not found: it holds no list of {wanted} modules"
+            f"the layers of {type(self.backbone).__name__} are not found: it holds no list of {count} modules"
         )
 
     @property
@@ -109,6 +125,24 @@ class Judge(nn.Module):
         )
         found = (getattr(owner, name, None) for name in _FINAL_NORMS)
         return next((module for module in found if isinstance(module, nn.Module)), None)
+
+    @property
+    def positions(self) -> int | None:
+        """The most tokens that the backbone takes, None where there is no bound.
+
+        A table of positions that starts after the padding token's number (RoBERTa: 514 rows, 512 tokens) has fewer
+        than its configuration says.
+        """
+        for name, module in self.backbone.named_modules():
+            if isinstance(module, nn.Embedding) and name.split(".")[-1] == "position_embeddings":
+                return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+        said = getattr(self.backbone.config, "max_position_embeddings", None) or 0
+        return said if said > 0 else None
+
+    def place(self, mask: Tensor) -> Tensor:
+        """The position of the token that is classified, (batch,), for a mask (batch, length) of real tokens."""
+        last = mask.sum(1) - 1
+        return last if self.reads == "last" else torch.zeros_like(last)
 
     def _freeze(self, layers: int) -> None:
         if not 0 <= layers <= len(self.blocks):
@@ -132,18 +166,19 @@ class Judge(nn.Module):
 
     def forward_embedded(self, embeddings: Tensor, mask: Tensor) -> Tensor:
         """The same from token embeddings (batch, length, width) and their mask (batch, length), true at real tokens."""
-        last = mask.sum(1) - 1
-        if bool((last < 0).any()):
-            row = int((last < 0).nonzero()[0, 0])
+        empty = ~mask.any(1)
+        if bool(empty.any()):
+            row = int(empty.nonzero()[0, 0])
             raise OntogenyError(f"row {row} of the tokens is empty: every prompt needs at least one token")
-        places = getattr(self.backbone.config, "max_position_embeddings", None) or 0
-        if 0 < places < embeddings.shape[1]:
+        place = self.place(mask)
+        places = self.positions
+        if places is not None and places < embeddings.shape[1]:
             raise OntogenyError(
                 f"a prompt has {embeddings.shape[1]} tokens, but {type(self.backbone).__name__} has {places} "
                 f"positions: set task.max_length to {places} or less"
             )
         hooks = [
-            module.register_forward_hook(_reader(reader, last))
+            module.register_forward_hook(_reader(reader, place))
             for module, reader in self._watched()
             if reader._forward_hooks
         ]
@@ -152,7 +187,7 @@ class Judge(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
-        return self.head(_at(output.last_hidden_state, last).to(self.head.weight))
+        return self.head(_at(output.last_hidden_state, place).to(torch.float32))
 
     def _quiet(self) -> dict[str, Any]:
         return {"use_cache": False} if getattr(self.backbone.config, "use_cache", None) is not None else {}
@@ -178,12 +213,22 @@ def _reader(reader: nn.Module, last: Tensor) -> Any:
 class PromptTokenizer:
     """Text to token rows, with the special tokens that the tokenizer itself adds.
 
-    `tokenizer` is a `tokenizers.Tokenizer`; any padding or truncation that it carries is switched off.
+    `tokenizer` is a `tokenizers.Tokenizer`; any padding or truncation that it carries is switched off. Special tokens
+    that somebody types in a prompt, such as `[SEP]`, are read as text. frame: texts before and after every prompt, such
+    as a chat template's, in which special tokens count as such; none of the tokenizer's own are added then. known:
+    number of tokens that the judge has an embedding of; more are an error.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, frame: tuple[str, str] | None = None, known: int | None = None) -> None:
         tokenizer.no_padding()
         tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = False
+        self.before, self.after = (
+            (tokenizer.encode(text, add_special_tokens=False).ids for text in frame) if frame else ((), ())
+        )
+        self.framed = frame is not None
+        self.known = known
+        tokenizer.encode_special_tokens = True
         self.tokenizer = tokenizer
 
     @property
@@ -200,8 +245,8 @@ class PromptTokenizer:
         Raises OntogenyError for a prompt that gives no token, or a `max_length` below 4.
         """
         if max_length < HEAD_SHARE:
-            raise OntogenyError(f"max_length is {max_length}: at least {HEAD_SHARE} tokens a prompt are wanted")
-        rows = [encoding.ids for encoding in self.tokenizer.encode_batch(list(prompts))]
+            raise OntogenyError(f"max_length is {max_length}; it should be at least {HEAD_SHARE}")
+        rows = self.rows(prompts)
         head = max_length // HEAD_SHARE
         rows = [row if len(row) <= max_length else row[:head] + row[head - max_length :] for row in rows]
         for position, row in enumerate(rows):
@@ -211,6 +256,23 @@ class PromptTokenizer:
         for position, row in enumerate(rows):
             tokens[position, : len(row)] = torch.tensor(row)
         return tokens
+
+    def rows(self, prompts: Sequence[str]) -> list[list[int]]:
+        """The token ids of every prompt, of any length, with those of the frame."""
+        encoded = self.tokenizer.encode_batch(list(prompts), add_special_tokens=not self.framed)
+        rows = [[*self.before, *encoding.ids, *self.after] for encoding in encoded]
+        for row in rows if self.known is not None else ():
+            highest = max(row, default=0)
+            if highest >= self.known:
+                raise OntogenyError(
+                    f"the tokenizer gives token {highest} ({self.tokenizer.id_to_token(highest)!r}), but the judge has "
+                    f"embeddings of {self.known} tokens only: use the tokenizer that the checkpoint was trained with"
+                )
+        return rows
+
+    def lengths(self, prompts: Sequence[str]) -> np.ndarray:
+        """Tokens of every prompt before truncation, int64 (prompts,)."""
+        return np.array([len(row) for row in self.rows(prompts)], dtype=np.int64)
 
     def pieces(self, row: Iterable[int]) -> list[str]:
         """The readable text of every real token of a row; special tokens by their name."""
@@ -320,7 +382,7 @@ def save_judge(judge: Judge, tokenizer: PromptTokenizer, folder: str | os.PathLi
     """
     folder = Path(folder)
     part = folder.with_name(f".{folder.name}.part")
-    with disk_errors(folder), _quietly():
+    with disk_errors(folder), quietly():
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         judge.backbone.save_pretrained(part)
@@ -330,7 +392,7 @@ def save_judge(judge: Judge, tokenizer: PromptTokenizer, folder: str | os.PathLi
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without the progress bars and remarks of transformers."""
     from transformers.utils import logging
 
@@ -342,147 +404,3 @@ def _quietly() -> Iterator[None]:
     finally:
         logging.set_verbosity(verbosity)
         logging.enable_progress_bar()
-
-
-def load_judge(
-    name: str | os.PathLike, settings: JudgeModelSettings | None = None, *, seed: int = 0
-) -> tuple[Judge, PromptTokenizer]:
-    """A judge on a pretrained backbone, from a local folder or the Hugging Face hub, with an untrained head.
-
-    Of the settings, `frozen_layers`, `dtype`, `gradient_checkpointing` and `device_map` are used. Weights are read from
-    safetensors only, and no code that a checkpoint brings is run. The head is always float32, drawn by `seed`.
-
-    Raises OntogenyError if there is no such checkpoint, the hub cannot be reached, it has no safetensors or no
-    tokenizer, or its kind is unknown or cannot judge (an encoder with a decoder, layers of another shape).
-    """
-    from transformers import AutoModel
-
-    settings = settings or DEFAULTS
-    folder = Path(name)
-    local = folder.is_dir()
-    if local:
-        _check_folder(folder)
-    options: dict[str, Any] = {"local_files_only": True} if local else {}
-    if settings.device_map is not None:
-        options["device_map"] = settings.device_map
-    with _told(name, local), _quietly():
-        backbone = AutoModel.from_pretrained(
-            os.fspath(name),
-            use_safetensors=True,
-            trust_remote_code=False,
-            attn_implementation="eager",
-            dtype=DTYPES[settings.dtype],
-            **options,
-        )
-    if settings.gradient_checkpointing:
-        _recompute_activations(backbone)
-    judge = Judge(backbone, settings.frozen_layers, seed)
-    if settings.device_map is not None:
-        judge.head.to(next(reversed(list(backbone.parameters()))).device)
-    judge.eval()
-    _try_out(judge, name)
-    return judge, load_tokenizer(name)
-
-
-@torch.no_grad()
-def _try_out(judge: Judge, name: str | os.PathLike) -> None:
-    """Judge two short rows and look at every layer. Raises OntogenyError if the backbone is not made for that."""
-    hooks = [reader.register_forward_hook(lambda _, __, output: output) for reader in judge.residual]
-    try:
-        judge(torch.tensor([[0, 1, 2], [0, PAD, PAD]]).to(judge.embedding.weight.device))
-    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
-        raise OntogenyError(
-            f"{name} is a {type(judge.backbone).__name__}, which cannot judge ({_first_line(error)}): use a decoder or "
-            "an encoder such as Llama, GPT-2 or BERT"
-        ) from None
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _recompute_activations(backbone: nn.Module) -> None:
-    options = {"use_reentrant": False}
-    if hasattr(backbone, "activation_checkpointing_enable"):
-        backbone.activation_checkpointing_enable(activation_checkpointing_kwargs=options)
-    else:
-        backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
-
-
-def load_tokenizer(name: str | os.PathLike) -> PromptTokenizer:
-    """The tokenizer of a checkpoint folder or hub name. Raises OntogenyError if it has none."""
-    folder = Path(name)
-    if (folder / "tokenizer.json").is_file():
-        from tokenizers import Tokenizer
-
-        try:
-            return PromptTokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")))
-        except Exception as error:
-            raise OntogenyError(f"{folder / 'tokenizer.json'} is not a tokenizer: {_first_line(error)}") from None
-    from transformers import AutoTokenizer
-
-    missing = OntogenyError(
-        f"{name} holds no tokenizer: put the tokenizer.json that the checkpoint was trained with beside its weights"
-    )
-    if folder.is_dir() and not any((folder / file).is_file() for file in _TOKENIZER_FILES):
-        raise missing
-    try:
-        found = AutoTokenizer.from_pretrained(
-            os.fspath(name), trust_remote_code=False, **({"local_files_only": True} if folder.is_dir() else {})
-        )
-        tokenizer = found.backend_tokenizer
-    except (OSError, ValueError, AttributeError, ImportError, TypeError):
-        raise missing from None
-    if not tokenizer.get_vocab_size():
-        raise missing
-    return PromptTokenizer(tokenizer)
-
-
-def _check_folder(folder: Path) -> None:
-    if not (folder / "config.json").is_file():
-        raise OntogenyError(f"{folder} holds no config.json: name the folder that `save_pretrained` wrote")
-    try:
-        custom = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError):
-        raise OntogenyError(f"{folder / 'config.json'} is not JSON: get a whole copy of the checkpoint") from None
-    if custom:
-        raise OntogenyError(
-            f"{folder} wants to run code of its own (auto_map in config.json), which is never done here: use an "
-            "architecture that transformers knows"
-        )
-    if not any(folder.glob("*.safetensors")):
-        pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
-        found = f"only {pickled[0]}, which is pickled and never read here" if pickled else "no weights"
-        raise OntogenyError(f"{folder} holds {found}: save the weights as model.safetensors")
-
-
-class _told:
-    """Turn what `from_pretrained` raises inside the block into one sentence."""
-
-    def __init__(self, name: str | os.PathLike, local: bool) -> None:
-        self.name, self.local = name, local
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is None or isinstance(error, OntogenyError) or not isinstance(error, Exception):
-            return
-        text = _first_line(error)
-        if self.local:
-            raise OntogenyError(f"{self.name} is not a checkpoint that transformers can read: {text}") from None
-        lower = str(error).lower()
-        if "safetensors" in lower:
-            raise OntogenyError(
-                f"{self.name} has no safetensors weights on the hub, and pickled ones are never read: name another "
-                "checkpoint, or convert it"
-            ) from None
-        if "connect" in lower or "offline" in lower or "resolve" in lower or "proxy" in lower:
-            raise OntogenyError(
-                f"{self.name} is no local folder, and the Hugging Face hub cannot be reached: fetch the checkpoint "
-                "where there is a network and give its folder as model.name"
-            ) from None
-        raise OntogenyError(f"{self.name} is neither a local folder nor a checkpoint on the hub: {text}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -75,6 +75,23 @@ class JudgeModelSettings(Settings):
         description="`embedded`, a small decoder that is pretrained on the training prompts first; or a checkpoint, "
         "by its folder or its name on the Hugging Face hub.",
     )
+    head: Literal["auto", "new", "kept", "verdict"] = Field(
+        default="auto",
+        description="`new`, an untrained one; `kept`, a classifier's own; `verdict`, a generative judge's answer, safe "
+        "or unsafe, after its chat template. `auto` keeps that of a folder with a classifier, and is `new` otherwise.",
+    )
+    unsafe_labels: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Labels of a kept head that are unsafe; told by their names, if not given.",
+    )
+    verdicts: tuple[str, str] = Field(
+        default=("safe", "unsafe"), description="How a generative judge answers, safe first (verdict)."
+    )
+    template: str | None = Field(
+        default=None,
+        description="What stands around a prompt, with `{prompt}` in it (verdict); the chat template, if not given.",
+    )
     vocabulary: int = Field(default=2048, ge=300, description="Most tokens of the tokenizer (embedded).")
     width: Positive = Field(default=112, description="Model width (embedded).")
     layers: Positive = Field(default=6, description="Layers (embedded).")
@@ -99,6 +116,8 @@ class JudgeModelSettings(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> JudgeModelSettings:
+        if self.template is not None and self.template.count("{prompt}") != 1:
+            raise ValueError("template should hold {prompt} once")
         if self.name == "embedded":
             if self.width % (2 * self.heads):
                 raise ValueError(f"width is {self.width}; it should be a multiple of twice heads, {2 * self.heads}")

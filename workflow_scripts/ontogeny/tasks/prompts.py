@@ -126,89 +126,109 @@ class _Pair(NamedTuple):
     unsafe: tuple[str, ...]
 
 
-def _polarity(kind: str, pick: Callable[[Sequence], Any]) -> _Pair:
+Pick = Callable[[Sequence[Any]], Any]
+Cell = tuple[int, int]
+"""A combination of deciding words, as the places of both in their lists. Whole cells belong to one split."""
+
+
+def _polarity(kind: str, cell: Cell, pick: Pick) -> _Pair:
     """Hindering harm is safe and hindering help is not: neither the verb nor the act says so alone."""
-    which, place = pick(range(6)), pick(_OBJECTS)
+    verb, act, place = *cell, pick(_OBJECTS)
     if kind == "verb, alarming":
-        act = pick(_HARMFUL_ACTS)
-        return _Pair((_HINDER[which], act, place), (_PROMOTE[which], act, place))
+        return _Pair((_HINDER[verb], _HARMFUL_ACTS[act], place), (_PROMOTE[verb], _HARMFUL_ACTS[act], place))
     if kind == "verb, quiet":
-        act = pick(_HELPFUL_ACTS)
-        return _Pair((_PROMOTE[which], act, place), (_HINDER[which], act, place))
-    verb = pick(_PROMOTE if kind == "plain" else _HINDER)
+        return _Pair((_PROMOTE[verb], _HELPFUL_ACTS[act], place), (_HINDER[verb], _HELPFUL_ACTS[act], place))
+    word = (_PROMOTE if kind == "plain" else _HINDER)[verb]
     good, bad = (_HELPFUL_ACTS, _HARMFUL_ACTS) if kind == "plain" else (_HARMFUL_ACTS, _HELPFUL_ACTS)
-    return _Pair((verb, good[which], place), (verb, bad[which], place))
+    return _Pair((word, good[act], place), (word, bad[act], place))
 
 
-def _target(kind: str, pick: Callable[[Sequence], Any]) -> _Pair:
+def _target(kind: str, cell: Cell, pick: Pick) -> _Pair:
     """Killing a pest is safe and feeding one is not."""
-    which, place = pick(range(6)), pick(_PLACES)
+    verb, whom, place = *cell, pick(_PLACES)
     if kind == "verb, alarming":
-        verb = pick(_HARMING)
-        return _Pair((verb, _PESTS[which], place), (verb, _DEAR[which], place))
+        return _Pair((_HARMING[verb], _PESTS[whom], place), (_HARMING[verb], _DEAR[whom], place))
     if kind == "verb, quiet":
-        verb = pick(_HELPING)
-        return _Pair((verb, _DEAR[which], place), (verb, _PESTS[which], place))
-    target = pick(_DEAR if kind == "plain" else _PESTS)
+        return _Pair((_HELPING[verb], _DEAR[whom], place), (_HELPING[verb], _PESTS[whom], place))
+    target = (_DEAR if kind == "plain" else _PESTS)[whom]
     good, bad = (_HELPING, _HARMING) if kind == "plain" else (_HARMING, _HELPING)
-    return _Pair((good[which], target, place), (bad[which], target, place))
+    return _Pair((good[verb], target, place), (bad[verb], target, place))
 
 
-def _roles(kind: str, pick: Callable[[Sequence], Any]) -> _Pair:
+def _roles(kind: str, cell: Cell, pick: Pick) -> _Pair:
     """The same words in another order: who is protected from whom."""
     verb, link = pick(_GUARDING)
-    guard, offender = pick(_GUARDS), pick(_OFFENDERS if kind == "plain" else _QUIET_OFFENDERS)
+    guard, offender = _GUARDS[cell[0]], (_OFFENDERS if kind == "plain" else _QUIET_OFFENDERS)[cell[1]]
     return _Pair((verb, guard, link, offender), (verb, offender, link, guard))
 
 
-def _plain(kind: str, pick: Callable[[Sequence], Any]) -> _Pair:
+def _plain(kind: str, cell: Cell, pick: Pick) -> _Pair:
     """One word tells: what a filter of words gets right."""
-    which, owner, thing = pick(range(6)), pick(_OWNERS), pick(_THINGS)
-    return _Pair((_CARING[which], owner, thing), (_TAKING[which], owner, thing))
+    word, owner, thing = cell[0], pick(_OWNERS), _THINGS[cell[1]]
+    return _Pair((_CARING[word], owner, thing), (_TAKING[word], owner, thing))
 
 
 _KINDS = ("plain", "turned", "plain", "verb, alarming", "plain", "turned", "plain", "verb, quiet")
 """Kinds of pairs in turn: plain ones are no decoys, turned ones both are, of the others one prompt is."""
 
-_FAMILIES: dict[str, Callable[[str, Callable[[Sequence], Any]], _Pair]] = {
-    "polarity": _polarity,
-    "target": _target,
-    "roles": _roles,
-    "plain": _plain,
+
+class _Family(NamedTuple):
+    make: Callable[[str, Cell, Pick], _Pair]
+    cells: tuple[int, int]
+
+
+_FAMILIES = {
+    "polarity": _Family(_polarity, (6, 6)),
+    "target": _Family(_target, (6, 6)),
+    "roles": _Family(_roles, (6, 6)),
+    "plain": _Family(_plain, (6, 8)),
 }
 
 
-def synthetic_prompts(count: int = DEFAULTS.count, seed: int = DEFAULTS.split_seed) -> pd.DataFrame:
-    """`count` made-up prompts (an even number): minimal pairs of a safe and an unsafe one, equal in words.
+def synthetic_prompts(settings: JudgeTaskSettings | None = None) -> pd.DataFrame:
+    """`settings.count` made-up prompts, split: minimal pairs of a safe and an unsafe one, equal in words.
 
     Four families of requests in 96 templates. In `polarity` and `target` the label is the exclusive or of two words
     (to hinder a theft is safe, to hinder a rescue is not), in `roles` the order of the words alone decides, and in
     `plain` one word does. A word filter that learns the last is wrong on the decoys of the others, which are half
-    safe and half unsafe. The prompts only name things to do, and tell nothing about how. Sources are
-    `synthetic/{family}`, groups are templates. The same arguments give the same prompts.
+    safe and half unsafe. Both templates and combinations of deciding words belong to one split: every word of
+    validation and test occurs in training, but never beside the same other one, so that a table of word pairs is of no
+    use there. The prompts only name things to do, and say nothing about how. Sources are `synthetic/{family}`, groups
+    are templates. The same settings give the same prompts.
 
     Raises OntogenyError if `count` is odd, below 64, or more than there are.
     """
+    settings = settings or DEFAULTS
+    count = DEFAULTS.count if settings.count is None else settings.count
+    assert count is not None
     if count < 64 or count % 2:
-        raise OntogenyError(f"count is {count}: an even number of at least 64 synthetic prompts is wanted")
-    rng = np.random.default_rng(seed)
+        raise OntogenyError(f"count is {count}: synthetic prompts come in pairs, so it should be even and at least 64")
+    rng = np.random.default_rng(settings.split_seed)
 
-    def pick(items: Sequence) -> Any:
+    def pick(items: Sequence[Any]) -> Any:
         return items[int(rng.integers(len(items)))]
 
-    families = list(_FAMILIES)
-    templates = {family: _Bag(range(len(_TEMPLATES)), rng) for family in families}
-    kinds = {family: _Bag(_KINDS, rng) for family in families}
+    templates = _shared_out(rng.permutation(len(_TEMPLATES)).tolist(), settings.split)
+    cells = {name: _cells(family.cells, settings.split, rng) for name, family in _FAMILIES.items()}
+    splits = _Bag([split for split in SPLITS for _ in templates[split]], rng)
+    bags = {
+        (name, split): (_Bag(templates[split], rng), _Bag(cells[name][split], rng), _Bag(_KINDS, rng))
+        for name in _FAMILIES
+        for split in SPLITS
+    }
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
     for pair in range(count // 2):
-        family = families[pair % len(families)]
-        number, kind = templates[family].draw(), kinds[family].draw()
+        name = list(_FAMILIES)[pair % len(_FAMILIES)]
+        split = splits.draw() if pair >= len(SPLITS) * len(_FAMILIES) else SPLITS[pair // len(_FAMILIES)]
+        numbers, places, kinds = bags[name, split]
+        number, kind, cell = numbers.draw(), kinds.draw(), places.draw()
         for _ in range(1000):
-            made, ending = _FAMILIES[family](kind, pick), pick(_ENDINGS)
-            texts = [_sentence(_TEMPLATES[number].format(_PHRASES[family].format(*words) + ending)) for words in made]
+            made, ending = _FAMILIES[name].make(kind, cell, pick), pick(_ENDINGS)
+            texts = [_sentence(_TEMPLATES[number].format(_PHRASES[name].format(*words) + ending)) for words in made]
             if not seen.intersection(texts):
                 break
+            number, cell = numbers.draw(), places.draw()
         else:
             raise OntogenyError(f"count is {count}: there are not so many different synthetic prompts; ask for fewer")
         seen.update(texts)
@@ -217,12 +237,30 @@ def synthetic_prompts(count: int = DEFAULTS.count, seed: int = DEFAULTS.split_se
                 {
                     "prompt": text,
                     "label": label,
-                    "source": f"{SYNTHETIC}/{family}",
+                    "source": f"{SYNTHETIC}/{name}",
                     "group": f"template {number}",
-                    "pair": f"{family} {pair}",
+                    "pair": f"{name} {pair}",
+                    "decoy": has_alarming_word(text) != (label == 1),
+                    "split": split,
                 }
             )
     return _finished(pd.DataFrame(rows))
+
+
+def _shared_out(items: list[Any], shares: SplitSettings) -> dict[str, list[Any]]:
+    """Items by split, at least one each."""
+    held = {split: max(1, round(getattr(shares, split) * len(items))) for split in ("validation", "test")}
+    first, second = held["validation"], held["validation"] + held["test"]
+    return {"validation": items[:first], "test": items[first:second], "train": items[second:]}
+
+
+def _cells(size: tuple[int, int], shares: SplitSettings, rng: np.random.Generator) -> dict[str, list[Cell]]:
+    """The combinations of two lists of words by split, along diagonals, so that training has every word of both."""
+    rows, columns = rng.permutation(size[0]), rng.permutation(size[1])
+    diagonals = [
+        (int(rows[row]), int(columns[(row + shift) % size[1]])) for shift in range(size[1]) for row in range(size[0])
+    ]
+    return _shared_out(diagonals, shares)
 
 
 def _sentence(text: str) -> str:
@@ -278,8 +316,7 @@ def _finished(frame: pd.DataFrame) -> pd.DataFrame:
     first = ~same.duplicated()
     names = dict(zip(same[first], "text " + pd.Series(np.arange(len(frame)), frame.index)[first].astype(str)))
     frame["group"] = frame["group"].where(frame["group"] != "", same.map(names))
-    if "decoy" not in frame:
-        frame["decoy"] = frame["prompt"].map(has_alarming_word) != (frame["label"] == 1)
+    frame["decoy"] = frame["decoy"].fillna(False).astype(bool) if "decoy" in frame else False
     return frame[COLUMNS].reset_index(drop=True)
 
 
@@ -399,7 +436,7 @@ def _files(path: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     for item in paths:
         inside = sorted(file for file in item.iterdir() if file.suffix in _SUFFIXES) if item.is_dir() else [item]
         if not inside:
-            raise OntogenyError(f"{item} holds no file of prompts: .csv, .tsv or .jsonl files are wanted")
+            raise OntogenyError(f"{item} holds no file of prompts; put .csv, .tsv or .jsonl files there")
         found += inside
     return found
 
@@ -438,7 +475,7 @@ def _rows(file: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
-            raise OntogenyError(f"{file}, line {number}: one JSON object a line is wanted")
+            raise OntogenyError(f"{file}, line {number}: each line should be one JSON object")
         yield number, row
 
 
@@ -447,8 +484,8 @@ def _format_of(row: Mapping[str, Any], place: str) -> str:
         if kind.columns <= row.keys():
             return name
     raise OntogenyError(
-        f"{place}: the columns {', '.join(map(str, row))} are of no known format; the columns prompt, label and source "
-        "are wanted"
+        f"{place}: the columns {', '.join(map(str, row))} are of no known format; there should be prompt and label "
+        "(or what FORMATS lists)"
     )
 
 
@@ -462,7 +499,7 @@ def _number(value: Any, key: str, place: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise OntogenyError(f"{place}: {key} is {value!r}; a number is wanted")
+        raise OntogenyError(f"{place}: {key} is {value!r}; it should be a number")
     return number
 
 
@@ -534,7 +571,7 @@ def load_prompts(settings: JudgeTaskSettings | None = None) -> pd.DataFrame:
     settings = settings or DEFAULTS
     count, seed = settings.count, settings.split_seed
     if settings.prompts == SYNTHETIC:
-        return split_prompts(synthetic_prompts(DEFAULTS.count if count is None else count, seed), settings)
+        return split_prompts(synthetic_prompts(settings), settings)
     frame = read_prompts(settings.prompts, settings.format)
     if count is not None and len(frame) > count:
         groups = frame["group"].drop_duplicates().to_numpy()
@@ -542,18 +579,215 @@ def load_prompts(settings: JudgeTaskSettings | None = None) -> pd.DataFrame:
         sizes = frame["group"].value_counts()[groups[order]].to_numpy().cumsum()
         kept = set(groups[order[: max(1, int((sizes <= count).sum()))]])
         frame = frame[frame["group"].isin(kept)].reset_index(drop=True)
-    return split_prompts(frame, settings)
+    return mark_decoys(split_prompts(frame, settings))
 
 
-def fit_keywords(frame: pd.DataFrame) -> Any:
-    """Logistic regression on which words the training prompts hold, as a fitted scikit-learn pipeline.
+def mark_decoys(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with its column `decoy` filled in: prompts that counting words gets wrong. Marks that are there stay.
 
-    What counting words alone achieves: a judge that does no better has learned a list of words.
+    Training prompts are judged by models that did not see them (five folds over groups), the others by one of all
+    training prompts.
     """
+    if frame["decoy"].any():
+        return frame
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+
+    frame = frame.copy()
+    train = frame["split"] == "train"
+    chosen = frame[train]
+    guessed = pd.Series(0, index=frame.index)
+    folds = min(5, chosen["group"].nunique())
+    counts = chosen.groupby("label")["group"].nunique()
+    if folds > 1 and counts.min() >= folds:
+        model = baseline("words").model()
+        guessed[train] = cross_val_predict(
+            model, chosen["prompt"], chosen["label"], groups=chosen["group"], cv=GroupKFold(folds)
+        )
+    else:
+        guessed[train] = chosen["label"]
+    if (~train).any():
+        guessed[~train] = fit_baseline("words", frame).predict(frame.loc[~train, "prompt"])
+    return frame.assign(decoy=guessed != frame["label"])
+
+
+# ------------------------------------------------------------------------------------------------- baselines
+
+
+class Baseline(NamedTuple):
+    """What needs no judge: the column of prompts that it reads, and an unfitted scikit-learn classifier."""
+
+    column: str
+    model: Callable[[], Any]
+
+
+def _words() -> Any:
     from sklearn.feature_extraction.text import CountVectorizer
+
+    return _logistic(CountVectorizer(token_pattern=_WORD, binary=True))
+
+
+def _word_pairs() -> Any:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    return _logistic(CountVectorizer(analyzer=_pairs_in, binary=True, min_df=2))
+
+
+def _length() -> Any:
+    from sklearn.preprocessing import FunctionTransformer
+
+    return _logistic(FunctionTransformer(_lengths))
+
+
+def _source() -> Any:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    return _logistic(CountVectorizer(analyzer=_whole, binary=True))
+
+
+def _logistic(features: Any) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
+    return make_pipeline(features, LogisticRegression(max_iter=1000, class_weight="balanced"))
+
+
+_WORD = r"\b\w+\b"
+_FARTHEST_PAIR = 8
+"""Words between the two of a pair, at most, so that long prompts have no more pairs than a few times their words."""
+
+
+def _pairs_in(text: str) -> list[str]:
+    words = re.findall(_WORD, text.lower())
+    return [f"{one} {two}" for i, one in enumerate(words) for two in words[i + 1 : i + 1 + _FARTHEST_PAIR]]
+
+
+def _lengths(texts: Sequence[str]) -> np.ndarray:
+    return np.array([[np.log1p(len(text)), np.log1p(len(text.split()))] for text in texts])
+
+
+def _whole(text: str) -> list[str]:
+    return [text]
+
+
+BASELINES = {
+    "words": Baseline("prompt", _words),
+    "pairs": Baseline("prompt", _word_pairs),
+    "length": Baseline("prompt", _length),
+    "source": Baseline("source", _source),
+}
+"""Logistic regressions on which words a prompt has, which ordered pairs of words at most 8 apart, how long it is, and
+where it comes from: a judge that is no better than one of them may have learned no more than that."""
+
+
+def baseline(name: str) -> Baseline:
+    """One of `BASELINES`. Raises OntogenyError if there is no such."""
+    if name not in BASELINES:
+        raise unknown("baseline", name, BASELINES)
+    return BASELINES[name]
+
+
+def fit_baseline(name: str, frame: pd.DataFrame) -> Any:
+    """A baseline fitted on the training prompts of `frame`; it reads the column `BASELINES[name].column`."""
     train = frame[frame["split"] == "train"]
-    words = CountVectorizer(token_pattern=r"\b\w+\b", binary=True)
-    return make_pipeline(words, LogisticRegression(max_iter=1000)).fit(train["prompt"], train["label"])
+    chosen = baseline(name)
+    return chosen.model().fit(train[chosen.column], train["label"])
+
+
+# -------------------------------------------------------------------------------------- what the prompts are like
+
+NEAR = 0.7
+
+
+def near_duplicates(prompts: Sequence[str], others: Sequence[str] | None = None, least: float = NEAR) -> np.ndarray:
+    """For every prompt, whether another one, or one of `others`, shares so much of its text, bool (prompts,).
+
+    Shared is a Jaccard index of at least `least` between the sets of character 5-grams, exact, by scikit-learn's
+    sparse counts. Case and spacing do not count.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counter = CountVectorizer(analyzer="char", ngram_range=(5, 5), binary=True, dtype=np.int32)
+    texts = [f" {_plain_text(text)} ".ljust(5) for text in prompts]
+    rest = [f" {_plain_text(text)} ".ljust(5) for text in others] if others is not None else []
+    if not texts or (others is not None and not rest):
+        return np.zeros(len(texts), dtype=bool)
+    table = counter.fit_transform([*texts, *rest])
+    mine = table[: len(texts)]
+    against = mine if others is None else table[len(texts) :]
+    sizes, other_sizes = np.asarray(mine.sum(1)).ravel(), np.asarray(against.sum(1)).ravel()
+    found = np.zeros(len(texts), dtype=bool)
+    for start in range(0, len(texts), 256):
+        rows = slice(start, start + 256)
+        shared = np.asarray((mine[rows] @ against.T).todense())
+        alike = shared >= least * (sizes[rows, None] + other_sizes[None] - shared)
+        if others is None:
+            alike[np.arange(len(alike)), start + np.arange(len(alike))] = False
+        found[rows] = alike.any(1)
+    return found
+
+
+def describe_prompts(frame: pd.DataFrame, lengths: np.ndarray | None = None, max_length: int | None = None) -> Report:
+    """What a reader has to know of split prompts: balance, near-duplicates, truncation, sources, in JSON types.
+
+    lengths: tokens of every prompt before truncation. Keys: by split, {prompts, unsafe, decoys, near_duplicates (share
+    of its prompts that nearly repeat another one of the split), near_training (share that nearly repeats a training
+    prompt), truncated (share of more than `max_length` tokens), new_sources (share whose source training lacks)}.
+    """
+    result: Report = {}
+    train = frame[frame["split"] == "train"]
+    for split in SPLITS:
+        chosen = (frame["split"] == split).to_numpy()
+        part = frame[chosen]
+        one: dict[str, float | int | None] = {
+            "prompts": len(part),
+            "unsafe": int(part["label"].sum()),
+            "decoys": int(part["decoy"].sum()),
+            "near_duplicates": _share(near_duplicates(list(part["prompt"]))),
+            "near_training": None,
+            "truncated": None,
+            "new_sources": None,
+        }
+        if split != "train":
+            one["near_training"] = _share(near_duplicates(list(part["prompt"]), list(train["prompt"])))
+            one["new_sources"] = _share(~part["source"].isin(train["source"]).to_numpy())
+        if lengths is not None and max_length is not None:
+            one["truncated"] = _share(lengths[chosen] > max_length)
+        result[split] = one
+    return result
+
+
+Report = dict[str, dict[str, float | int | None]]
+
+
+def _share(chosen: np.ndarray) -> float | None:
+    return float(np.mean(chosen)) if len(chosen) else None
+
+
+def automatic_pairs(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with pairs where it has none: a safe and an unsafe prompt that differ in one word, both in the data.
+
+    Words are what stands between spaces. A pair is found within one split, each prompt is in one pair at most, and its
+    name starts with `automatic`. Where prompts bring pairs, nothing is changed.
+    """
+    if (frame["pair"] != "").any():
+        return frame
+    frame = frame.copy()
+    frame["pair"] = frame["pair"].astype(object)
+    waiting: dict[tuple[Any, ...], dict[int, list[int]]] = {}
+    taken: set[int] = set()
+    for row, (text, label, split) in enumerate(zip(frame["prompt"], frame["label"], frame["split"])):
+        words = text.split()
+        for place in range(len(words)) if len(words) <= _LONGEST_PAIRED else ():
+            frame_of = (split, place, *words[:place], None, *words[place + 1 :])
+            sides = waiting.setdefault(frame_of, {0: [], 1: []})
+            partner = next((other for other in sides[1 - int(label)] if other not in taken), None)
+            if partner is not None and row not in taken:
+                name = f"automatic {len(taken) // 2}"
+                frame.iloc[[partner, row], frame.columns.get_loc("pair")] = name
+                taken |= {partner, row}
+            sides[int(label)].append(row)
+    return frame
+
+
+_LONGEST_PAIRED = 200
+"""Words of a prompt that may be in an automatic pair, at most."""

@@ -7,6 +7,7 @@ folder `pretrained` of the run. Checkpoints hold the trained part only; the dige
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -21,23 +22,24 @@ from torch import Tensor
 from torch.nn import functional
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import write_csv
+from ontogeny.files import read_json, write_csv, write_json
 from ontogeny.models.judge import (
     Judge,
     PromptTokenizer,
     build_judge,
-    load_judge,
-    load_tokenizer,
     save_judge,
     trim,
 )
+from ontogeny.models.pretrained import load_judge, load_tokenizer, verdict_frame
 from ontogeny.models.settings import JudgeModelSettings
-from ontogeny.tasks.prompts import load_prompts, synthetic_text
+from ontogeny.tasks.prompts import Report, automatic_pairs, describe_prompts, load_prompts, synthetic_text
 from ontogeny.tasks.settings import SYNTHETIC, JudgeTaskSettings
 from ontogeny.training.settings import JudgeTrainingSettings
 from ontogeny.trajectory.checkpoints import tensors_digest
 from ontogeny.trajectory.learner import Batch, Learner, make_optimizer, rate_schedule
 from ontogeny.trajectory.setup import DataOrder, Setup, get_device
+
+logger = logging.getLogger("ontogeny")
 
 EMBEDDED = "embedded"
 PRETRAINED = "pretrained"
@@ -45,11 +47,15 @@ PRETRAINED = "pretrained"
 
 @dataclass(frozen=True)
 class JudgeData:
-    """The prompts of a run with their splits, and the tokenizer in front of its judge."""
+    """The prompts of a run with their splits, the tokenizer in front of its judge, and what the prompts are like.
+
+    report: as `describe_prompts` gives it.
+    """
 
     prompts: pd.DataFrame
     tokenizer: PromptTokenizer
     max_length: int
+    report: Report
 
     def split(self, name: str) -> tuple[pd.DataFrame, Tensor, Tensor]:
         """The prompts of `train`, `validation` or `test`, their tokens (n, length) and labels (n,), int64."""
@@ -65,7 +71,7 @@ def pretrain(identity: dict[str, Any], folder: str | os.PathLike) -> None:
     OntogenyError if the prompts are wrong.
     """
     task, model, folder = JudgeTaskSettings(**identity["task"]), JudgeModelSettings(**identity["model"]), Path(folder)
-    prompts = load_prompts(task)
+    prompts = automatic_pairs(load_prompts(task))
     if model.name == EMBEDDED:
         judge, tokenizer = build_judge(
             list(prompts.loc[prompts["split"] == "train", "prompt"]),
@@ -75,9 +81,36 @@ def pretrain(identity: dict[str, Any], folder: str | os.PathLike) -> None:
         )
         save_judge(judge, tokenizer, folder)
     else:
-        load_tokenizer(model.name)
+        tokenizer = _tokenizer(model, folder)
         folder.mkdir(parents=True, exist_ok=True)
+    report = describe_prompts(prompts, tokenizer.lengths(list(prompts["prompt"])), task.max_length)
+    for sentence in _remarks(report, task.max_length):
+        logger.warning(sentence)
+    write_json(folder / "prompts.json", report)
     write_csv(folder / "prompts.csv", prompts)
+
+
+def _tokenizer(model: JudgeModelSettings, place: Path) -> PromptTokenizer:
+    """The tokenizer of the embedded judge in `place`, or of a checkpoint, with the frame of a generative judge."""
+    if model.name == EMBEDDED:
+        return load_tokenizer(place)
+    frame = verdict_frame(model.name, model)[0] if model.head == "verdict" else None
+    return load_tokenizer(model.name, frame=frame)
+
+
+def _remarks(report: Report, max_length: int) -> list[str]:
+    """Sentences about prompts that make a judge's numbers mean less than they seem to."""
+    found = []
+    for split, one in report.items():
+        cut, copied = one["truncated"] or 0.0, one["near_training"] or 0.0
+        few = min(one["unsafe"] or 0, (one["prompts"] or 0) - (one["unsafe"] or 0))
+        if cut > 0.05:
+            found.append(f"{cut:.0%} of the {split} prompts are longer than task.max_length, {max_length}, and are cut")
+        if copied > 0.05:
+            found.append(f"{copied:.0%} of the {split} prompts nearly repeat a training prompt (give them one group)")
+        if few < 20:
+            found.append(f"the {split} prompts hold only {few} of one label: its numbers are rough")
+    return found
 
 
 def link_pretrained(source: str | os.PathLike, folder: str | os.PathLike) -> None:
@@ -95,9 +128,10 @@ def link_pretrained(source: str | os.PathLike, folder: str | os.PathLike) -> Non
 def judge_data(identity: dict[str, Any], folder: str | os.PathLike) -> JudgeData:
     """Prompts and tokenizer of the run in `folder`. Raises OntogenyError if nothing was pretrained there."""
     place = Path(folder) / PRETRAINED
-    name = identity["model"]["name"]
-    tokenizer = load_tokenizer(place if name == EMBEDDED else name)
-    return JudgeData(_read(place / "prompts.csv"), tokenizer, identity["task"]["max_length"])
+    task, model = JudgeTaskSettings(**identity["task"]), JudgeModelSettings(**identity["model"])
+    prompts = _read(place / "prompts.csv")
+    tokenizer = _tokenizer(model, place)
+    return JudgeData(prompts, tokenizer, task.max_length, read_json(place / "prompts.json"))
 
 
 def _read(path: Path) -> pd.DataFrame:
