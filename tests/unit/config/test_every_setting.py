@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "workflow_scripts" / "ontogeny"
 
 
-NOT_YET_WALKED = {"JudgeAnalysisSettings"}
+NOT_YET_WALKED: set[str] = set()
 
 
 def reachable(annotation: typing.Any, found: list[type[BaseModel]]) -> list[type[BaseModel]]:

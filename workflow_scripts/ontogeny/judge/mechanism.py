@@ -315,6 +315,7 @@ class MechanismBench:
         result: Part = {
             "tested": len(table),
             "selective": int((table["p_adjusted"] <= settings.alpha).sum()),
+            "least_p": float(table["p_value"].min()),
             "replicated": int(table["replicated"].sum()),
             "responding": int(table["found"].sum()),
             "candidates": len(causal),

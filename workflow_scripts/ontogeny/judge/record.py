@@ -22,8 +22,8 @@ is no number):
   untrained, pretrained}.
 - patching: pairs, automatic, roles [R], difference (mean over pairs), restored [L+1][R] and distance [L+1][R], all with
   _low and _high; shuffled_labels {difference ...}; untrained and pretrained {difference ..., restored, distance}.
-- neurons (absent without the advanced set): tested, selective, replicated, responding (further from 0.5 than every
-  neuron of the controls), limit (of those), quantiles [L][21] of the held-out AUROC; candidates, found (by single
+- neurons (absent without the advanced set): tested, selective, least_p, replicated, responding (further from 0.5 than
+  every neuron of the controls), limit (of those), quantiles [L][21] of the held-out AUROC; candidates, found (by single
   ablation), found_by_layer [L], alpha, prompts, random_effects, strongest (a list of rows of `causal_neurons`),
   shuffled_labels (number found under them), untrained and pretrained {replicated, found, shuffled_labels, quantiles},
   ablation (null, or as `ablate_neurons` returns it).
