@@ -138,7 +138,7 @@ REGISTRIES = {
     "JudgeTaskSettings.format": "tasks.prompts.FORMATS",
     "ModelSettings.name": "models.build.MODELS",
     "ModelSettings.activation": "models.build.ACTIVATIONS",
-    "JudgeModelSettings.dtype": "models.judge.DTYPES",
+    "JudgeModelSettings.dtype": "models.pretrained.DTYPES",
     "TrackingSettings.metrics": "tracking.estimators.METRICS",
     "TrackingSettings.rows": "tracking.estimators.LAYOUTS",
     "JumpSettings.detector": "jumps.detectors.DETECTORS",
