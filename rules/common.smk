@@ -26,7 +26,7 @@ def from_here(files):
 
 
 book = Rulebook(workflow, rules, plan)
-REPLAYED = ["dynamics", "judge"]
+REPLAYED = ["dynamics", "judge", "series"]
 RECORD = {name: f"results/runs/{{run}}/{name}.json" for name in ("config", "phase1")}
 TRAJECTORY = {**RECORD, "checkpoints": "results/runs/{run}/checkpoints", "data": from_here(plan.data)}
 PLAN = {"plan": lambda wildcards: book.decided(f"results/runs/{wildcards.run}/capture_plan.json")}

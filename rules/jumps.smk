@@ -19,6 +19,7 @@ rule plan_captures:
     input:
         phase1="results/runs/{run}/phase1.json",
         jumps="results/runs/{run}/jumps.json",
+        config=RECORD["config"],
     output:
         plan="results/runs/{run}/capture_plan.json",
     resources:

@@ -1,6 +1,7 @@
 """Choose the moments of one run that are worth a closer look."""
 
-from ontogeny.jumps.plan import plan_captures, write_plan
+from ontogeny.files import read_json
+from ontogeny.jumps.plan import plan_captures, steps_of, write_plan
 from ontogeny.jumps.report import read_jumps
 from ontogeny.jumps.settings import CaptureSettings
 from ontogeny.phase1 import RUN_LEVEL, read_phase1
@@ -10,7 +11,7 @@ with job(snakemake) as (files, output, params):
     loss = read_phase1(files.phase1).series(RUN_LEVEL, "loss")
     plan = plan_captures(
         read_jumps(files.jumps),
-        range(int(loss[0].max()) + 1),
+        steps_of(read_json(files.config)),
         CaptureSettings(**params.settings),
         user_steps=params.steps,
         loss=loss,

@@ -3,13 +3,14 @@ from .jumps import detect_jumps, detect_transitions
 from .models import detect_architecture, get_handler
 from .phase1 import read_phase1, write_phase1
 from .tracking import ActivationCapture, HighFrequencyTracker
-from .trajectory import Trajectory
+from .trajectory import CheckpointSeries, Trajectory
 
 __version__: str
 
 __all__ = [
     "__version__",
     "ActivationCapture",
+    "CheckpointSeries",
     "HighFrequencyTracker",
     "OntogenyError",
     "Trajectory",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
-from ontogeny.trajectory import Trajectory, set_up
+from ontogeny.trajectory import Trajectory
 
 ROLES = ("before", "at", "after")
 
@@ -68,9 +68,7 @@ def untrained_networks(trajectory: Trajectory, count: int, seed: int = 0) -> lis
     """Networks of the run's architecture with fresh weights, from seeds that differ from the run's own."""
     own = trajectory.config["settings"]["seed"]
     seeds = [1_000_003 * (seed + 1) + position for position in range(count + 1)]
-    fresh = [each % 2**31 for each in seeds if each % 2**31 != own][:count]
-    settings = trajectory.config["settings"]
-    return [set_up({**settings, "seed": each}, trajectory.cache_dir).learner.model.cpu().eval() for each in fresh]
+    return [trajectory.fresh(each) for each in [each % 2**31 for each in seeds if each % 2**31 != own][:count]]
 
 
 def probe_of(trajectory: Trajectory, samples: int | None = None) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, Study
+from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, SeriesRun, Study
 from ontogeny.config.sweep import Swept, expand
 from ontogeny.connectome.settings import ConnectomeRunSettings
 from ontogeny.errors import OntogenyError, nearest
@@ -52,12 +52,15 @@ class Run:
     study: str
     kind: str
     seed: int | None
-    settings: RunSettings | CircuitRunSettings | ConnectomeRunSettings
+    settings: RunSettings | CircuitRunSettings | ConnectomeRunSettings | SeriesRun
     level: float | None = None
     swept: Swept | None = None
 
     def identity(self) -> dict[str, Any]:
         """The settings that determine what this run computes, as plain JSON types, with its seed or seeds."""
+        if isinstance(self.settings, SeriesRun):
+            outside = {"label", "capture_steps"}
+            return {**self.settings.model_dump(mode="json", exclude=outside), "seed": self.seed}
         chosen = set(IDENTITY[self.kind])
         if getattr(self.settings, "data", None) is not None:
             chosen = chosen - {"simulation"} | {"data"}
@@ -73,7 +76,7 @@ def runs_of(config: Config) -> dict[str, Run]:
     Raises OntogenyError if two studies give the same name to different runs.
     """
     runs: dict[str, Run] = {}
-    for study, settings in config.studies.items():
+    for study, settings in config.groups.items():
         for key, run in settings.runs.items():
             for level, seed in _parts(settings.kind, run):
                 stem = key if level is None else f"{key}-c{100 * level:g}"
@@ -84,8 +87,13 @@ def runs_of(config: Config) -> dict[str, Run]:
                         "results are stored by name, so rename one of them"
                     )
                 swept = config.swept.get((study, key))
-                runs[name] = Run(name, key, study, settings.kind, seed, run, level, swept)
+                runs[name] = Run(name, key, study, _kind_of(settings.kind, run), seed, run, level, swept)
     return runs
+
+
+def _kind_of(kind: str, run: Any) -> str:
+    """The kind of a run: an imported series of token sequences takes no part in analyses of classes of images."""
+    return "series" if isinstance(run, SeriesRun) and not run.sees_classes else kind
 
 
 def _parts(kind: str, run: Any) -> Iterator[tuple[float | None, int | None]]:
@@ -114,14 +122,14 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
         except ValidationError as error:
             raise OntogenyError(_sentence(error, raw, files, swept=swept)) from None
     config.swept.update(swept)
-    for block in ("studies", "phase1_imports"):
+    for block in ("studies", "phase1_imports", "trajectory_imports"):
         for study in getattr(config, block):
             try:
                 config.analyses_of(study)
             except ValidationError as error:
                 raise OntogenyError(_sentence(error, raw, files, Analyses, (block, study, "analyses"))) from None
     for study in config.phase1_imports:
-        if study in config.studies:
+        if study in config.groups:
             raise OntogenyError(f"phase1_imports.{study}: a study has the same name; rename one of them")
     runs_of(config)
     _refuse_shared_labels(config, files)

@@ -35,6 +35,7 @@ from ontogeny.settings import Label, Name, RunSweep, Seeds, Settings, StudySetti
 from ontogeny.tasks.settings import GateTaskSettings, JudgeTaskSettings, TaskSettings
 from ontogeny.tracking.settings import JudgeTrackingSettings, TrackingSettings
 from ontogeny.training.settings import GateTrainingSettings, JudgeTrainingSettings, TrainingSettings
+from ontogeny.trajectory.settings import SeriesSettings
 
 CaptureSteps = Annotated[
     list[Annotated[int, Field(ge=0)]],
@@ -176,6 +177,35 @@ class JudgeStudy(StudySettings):
     )
 
 
+class SeriesRun(SeriesSettings):
+    """A series of checkpoints that others saved, as a run: without training, and with one seed."""
+
+    @property
+    def seeds(self) -> list[int]:
+        """One run."""
+        return [0]
+
+    @property
+    def sees_classes(self) -> bool:
+        """Whether its probe has real-valued inputs of labelled classes, which analyses of gradients need."""
+        return self.probe.text is None and not self.probe.tokens
+
+
+class SeriesStudy(StudySettings):
+    """Networks whose checkpoints were saved by other programs."""
+
+    SHORT: ClassVar[dict[str, str]] = {}
+
+    runs: dict[Name, SeriesRun] = Field(
+        min_length=1, description="The series, by name. Names must be unique across studies."
+    )
+
+    @property
+    def kind(self) -> str:
+        """Their representations are measured as those of trained runs are."""
+        return "dynamics"
+
+
 def _kind(study: Any) -> str:
     return study.get("kind", "dynamics") if isinstance(study, dict) else getattr(study, "kind", "dynamics")
 
@@ -224,6 +254,9 @@ class Config(Settings):
     ] = Field(
         default={}, description="Records of training elsewhere, by group; their analysis starts with jump detection."
     )
+    trajectory_imports: dict[Name, SeriesStudy] = Field(
+        default={}, description="Series of checkpoints saved elsewhere, by group; each is a run in every rule."
+    )
     analyses: Analyses = Field(default_factory=Analyses)
     cache: str = Field(default="cache", description="Folder for downloaded data sets.")
     container: str | None = Field(
@@ -235,11 +268,16 @@ class Config(Settings):
     _swept: dict[tuple[str, str], Swept] = PrivateAttr(default_factory=dict)
 
     @property
+    def groups(self) -> dict[str, Any]:
+        """The studies, and the groups of imported series, which have runs too."""
+        return {**self.studies, **self.trajectory_imports}
+
+    @property
     def swept(self) -> dict[tuple[str, str], Swept]:
         """The origin of runs created by sweeps, by study and key."""
         return self._swept
 
     def analyses_of(self, study: str) -> Analyses:
         """The analysis settings of one study: the top level, overridden by the study's own."""
-        own = (self.studies.get(study) or self.phase1_imports[study]).analyses
+        own = (self.groups.get(study) or self.phase1_imports[study]).analyses
         return Analyses.model_validate(merge(self.analyses.model_dump(), own))

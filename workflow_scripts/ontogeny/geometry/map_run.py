@@ -41,7 +41,7 @@ def map_of_run(
     name = _layer(trajectory, settings.layer)
     inputs, labels = probe_of(trajectory, settings.samples)
     shown = _marked(moments, SHOWN)
-    steps = frame_steps(trajectory.last_step, settings.frames, sorted(shown))
+    steps = frame_steps(trajectory.steps, settings.frames, sorted(shown))
     matrices = []
     for _, learner in trajectory.walk(steps):
         matrices.append(_matrix(learner, trajectory.layers[name], inputs, chunk))
@@ -68,7 +68,7 @@ def boundary_of_run(
     """
     settings = settings or BoundarySettings()
     moments = list(moments)
-    steps = frame_steps(trajectory.last_step, settings.frames)
+    steps = frame_steps(trajectory.steps, settings.frames)
     pairs = [
         {"kind": kind, "step": moment.step, "before": moment.before, "after": moment.after}
         for kind, moment in _compared(moments, settings.strongest)

@@ -171,12 +171,17 @@ def map_moments(
     return pd.concat(places, ignore_index=True), quality[[*(c for c in quality if c != "note"), "note"]]
 
 
-def frame_steps(last_step: int, frames: int, moments: Sequence[int] = ()) -> list[int]:
-    """About `frames` steps from 0 to `last_step`, closer together early, when most changes, and all of `moments`.
+def frame_steps(steps: Sequence[int], frames: int, moments: Sequence[int] = ()) -> list[int]:
+    """About `frames` of `steps`, closer together early, when most changes, and all of `moments`.
 
-    They are evenly spaced in the square root of the step; one within a hundredth of the training of one of `moments`
-    gives way to it.
+    Where every step of a training can be had, they are evenly spaced in the square root of the step, and one within a
+    hundredth of the training of one of `moments` gives way to it. Of fewer steps, such as checkpoints that others
+    saved, which may lie at a logarithm's distances, they are evenly spaced in their order.
     """
+    last_step = steps[-1]
+    if len(steps) != last_step + 1:
+        places = np.unique(np.round(np.linspace(0, len(steps) - 1, max(frames, 2))).astype(int))
+        return sorted({*(steps[place] for place in places), *moments})
     share = np.linspace(0, 1, max(frames, 2))
     spread = np.unique(np.round(last_step * share**2).astype(int))
     must = sorted({0, last_step, *moments})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,11 @@ class CapturePlan:
         lines = [f"Run {self.run}: {len(self.moments)} moments, {len(self.steps)} steps to capture."]
         lines += [f"  {m.kind:<7} step {m.step} (with {m.before} and {m.after}): {m.reason}" for m in self.moments]
         return "\n".join([*lines, *self.notes])
+
+
+def steps_of(config: Mapping[str, Any]) -> list[int]:
+    """The steps of a run, from its config.json, whose network can be had: all, or those of an imported series."""
+    return list(config["series"]["steps"]) if "series" in config else list(range(config["last_step"] + 1))
 
 
 def plan_captures(

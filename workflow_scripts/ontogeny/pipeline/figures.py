@@ -28,7 +28,7 @@ class Figure:
     scope: Literal["every run", "run looked at", "study", "study looked at", "by name"] = "run looked at"
     """What has the figure: every run of its kinds, those whose captured moments are looked at, the studies of its
     kinds, those with such runs, or only what target rules ask for by name."""
-    kinds: tuple[str, ...] = ("dynamics", "judge")
+    kinds: tuple[str, ...] = ("dynamics", "judge", "series")
     """The kinds of studies that have it."""
     folder: str = RUN
     subcategory: str | None = None
@@ -49,6 +49,7 @@ def _connectome(caption: str, label: str = "", **settings: object) -> Figure:
 
 IMAGES = ("dynamics",)
 FIGURES = {
+    "integrity": Figure("integrity", "checkpoints", "by name", ("dynamics", "series"), subcategory="{run}"),
     "metrics": _run("metrics", scope="every run"),
     "heatmap": _run("heatmap", "layers by steps", scope="every run"),
     "map": _run("map", "map of the last layer", kinds=IMAGES),

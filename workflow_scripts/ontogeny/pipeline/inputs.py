@@ -86,6 +86,11 @@ def _memory() -> dict[str, list[Any]]:
 
 def files_of_run(identity: dict[str, Any]) -> list[str]:
     """The user's files and folders that training a run, or replaying it, reads: images, a local checkpoint."""
+    if "source" in identity:
+        build = (identity["network"].get("build") or "").rpartition(":")[0]
+        probe = identity["probe"]
+        held = (probe["file"], probe["text"], (probe["task"] or {}).get("path"), build)
+        return [path for path in held if path]
     path, name = identity.get("task", {}).get("path"), identity.get("model", {}).get("name")
     checkpoint = identity.get("task", {}).get("kind") == "prompts" and os.path.isdir(name)
     return [*([path] if path else []), *([name] if checkpoint else [])]

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from ontogeny.code import code_digest
 from ontogeny.config import Config, Run, load_config, runs_of
 from ontogeny.config.load import parse_yaml
-from ontogeny.config.models import IDENTITY
+from ontogeny.config.models import IDENTITY, SeriesRun
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.pipeline.inputs import content_digests, files_of_run
 
@@ -101,7 +101,7 @@ class Workflow:
         self.config: Config = load_config(raw, [_short(file) for file in files])
         self.runs: dict[str, Run] = runs_of(self.config)
         self.scripts = Path(basedir) / "workflow_scripts"
-        groups = (*self.config.studies, *self.config.phase1_imports)
+        groups = (*self.config.groups, *self.config.phase1_imports)
         self._analyses = {name: self.config.analyses_of(name).model_dump(mode="json") for name in groups}
 
     def run(self, wildcards: Any) -> Run:
@@ -133,7 +133,8 @@ class Workflow:
 
     def gpu(self, wildcards: Any) -> int:
         """The number of GPUs that training the run of `wildcards`, or replaying it, asks for."""
-        return int(getattr(self.run(wildcards).settings.training, "device", "cpu") == "cuda")
+        training = getattr(self.run(wildcards).settings, "training", None)
+        return int(getattr(training, "device", "cpu") == "cuda")
 
     def title(self, wildcards: Any) -> str:
         """How figures name the run of `wildcards`."""
@@ -163,7 +164,7 @@ class Workflow:
 
     def studies(self, kind: str | None = None) -> list[str]:
         """The names of the studies (of one kind)."""
-        return [name for name, study in self.config.studies.items() if kind is None or study.kind == kind]
+        return [name for name, study in self.config.groups.items() if kind is None or study.kind == kind]
 
     def runs_of_study(self, study: str) -> list[Run]:
         """The runs of a study, in the order of the configuration."""
@@ -181,7 +182,7 @@ class Workflow:
 
     def looked_at_of_study(self, pattern: str, wildcards: Any) -> list[str]:
         """`pattern` filled in for the runs, whose captured moments are looked at, of the study `wildcards` names."""
-        runs = self.runs_of_study(wildcards.study)
+        runs = [run for run in self.runs_of_study(wildcards.study) if run.kind != "series"]
         return [pattern.format(run=run.name, study=run.study) for run in runs if self.is_looked_at(run)]
 
     def titles_of_study(self, wildcards: Any) -> dict[str, str]:
@@ -191,7 +192,7 @@ class Workflow:
 
     def title_of(self, study: str) -> str:
         """How figures and the report name a study, or a group of imports."""
-        return (self.config.studies.get(study) or self.config.phase1_imports[study]).title or study
+        return (self.config.groups.get(study) or self.config.phase1_imports[study]).title or study
 
     def is_looked_at(self, run: Run) -> bool:
         """Whether the captured moments of `run` are looked at."""
@@ -209,6 +210,15 @@ class Workflow:
             return "|".join(keys[kind]) or "(?!)"
         others = "|".join(name for names in keys.values() for name in names)
         return f"(?!(?:{others})(?:/|$)){RUN_NAME}" if others else RUN_NAME
+
+    def imported(self) -> list[str]:
+        """The names of the runs that are series of checkpoints of other programs."""
+        return [run.name for run in self.runs.values() if isinstance(run.settings, SeriesRun)]
+
+    def trained_pattern(self) -> str:
+        """A regular expression for the names of image runs that are trained here."""
+        imported = "|".join(map(re.escape, self.imported()))
+        return f"(?!(?:{imported})$){self.pattern('dynamics')}" if imported else self.pattern("dynamics")
 
     def records(self, wildcards: Any) -> list[str]:
         """The files of the group of imports that the wildcard `study` names.
@@ -271,8 +281,8 @@ class Workflow:
 
     def files_of_study(self, pattern: str, wildcards: Any) -> list[str]:
         """`pattern` filled in with `run` for every run of the study that the wildcard `study` names."""
-        if wildcards.study not in self.config.studies:
-            fail(unknown("study", wildcards.study, self.config.studies))
+        if wildcards.study not in self.config.groups:
+            fail(unknown("study", wildcards.study, self.config.groups))
         return [pattern.format(run=run.name, study=run.study) for run in self.runs_of_study(wildcards.study)]
 
     def study_analysis(self, block: str, wildcards: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import operator
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from ontogeny.trajectory.checkpoints import (
     weights_digest,
 )
 from ontogeny.trajectory.learner import Batch, Learner
+from ontogeny.trajectory.series import CheckpointSeries, SavedNetwork
+from ontogeny.trajectory.settings import SeriesSettings
 from ontogeny.trajectory.setup import Setup, set_up
 
 logger = logging.getLogger("ontogeny")
@@ -66,11 +68,32 @@ class Trajectory:
             )
         self.run: str = self.config["run"]
         self.last_step: int = self.config["last_step"]
-        self.checkpoints = checkpoint_steps(self.folder / "checkpoints")
+        self._series = self._opened_series()
+        self.checkpoints = self._series.steps if self._series else checkpoint_steps(self.folder / "checkpoints")
         if not self.checkpoints:
             raise OntogenyError(f"{self.folder / 'checkpoints'} holds no checkpoint; train the run again")
         self._digests: dict[int, str] | None = None
         self._setup: Setup | None = None
+
+    def _opened_series(self) -> CheckpointSeries | None:
+        """The checkpoints of another program that this run was imported from."""
+        if "series" not in self.config:
+            return None
+        blocks = {key: value for key, value in self.config["settings"].items() if key in SeriesSettings.model_fields}
+        series = CheckpointSeries(blocks, self.cache_dir)
+        series.use(self.config["series"]["steps"])
+        return series
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The steps whose network can be had: all of them by replay, or those of a series that was imported."""
+        return self._series.steps if self._series else range(self.last_step + 1)
+
+    def fresh(self, seed: int) -> nn.Module:
+        """A network of the run's architecture with fresh weights, on the CPU, in eval mode."""
+        if self._series:
+            return self._series.fresh(seed)
+        return set_up({**self.config["settings"], "seed": seed}, self.cache_dir).learner.model.cpu().eval()
 
     @property
     def digests(self) -> dict[int, str]:
@@ -89,29 +112,38 @@ class Trajectory:
     @property
     def probe(self) -> Batch:
         """The fixed probe batch of the run: inputs and labels."""
-        return self._first_setup().probe
+        return self._series.probe if self._series else self._first_setup().probe
 
     @property
     def validation(self) -> Batch:
         """All held-out samples of the run: inputs and labels."""
-        return self._first_setup().validation
+        return self._series.probe if self._series else self._first_setup().validation
 
     def at(self, step: int) -> nn.Module:
         """The network after `step` optimisation steps, in eval mode.
 
         Raises OntogenyError if there is no such step, a checkpoint is damaged, or replay ends in another network.
         """
-        return self.learner_at(step).model.eval()
+        return next(self.walk([step]))[1].model.eval()
 
     def learner_at(self, step: int) -> Learner:
         """The learner at `step`: as `at`, with optimiser and random state, ready to be trained on."""
-        return next(self.walk([step]))[1]
+        if self._series:
+            raise OntogenyError(f"{self.run} was imported as a series of checkpoints: it has networks, and no training")
+        found = next(self.walk([step]))[1]
+        assert isinstance(found, Learner)
+        return found
 
-    def walk(self, steps: Iterable[int]) -> Iterator[tuple[int, Learner]]:
+    def walk(self, steps: Iterable[int]) -> Iterator[tuple[int, Learner | SavedNetwork]]:
         """Yield `(step, learner)` for every one of `steps`, ascending, in one pass.
 
         It is one learner that moves on, so look at it, or copy from it, before asking for the next.
         """
+        if self._series:
+            for step, saved in self._series.walk([self._whole(step) for step in steps]):
+                self._prove_saved(saved)
+                yield step, saved
+            return
         learner: Learner | None = None
         for step in sorted({self._whole(step) for step in steps}):
             start = self._start(step)
@@ -144,6 +176,14 @@ class Trajectory:
         learner = self._set_up().learner if learner is None else learner
         learner.restore(tensors, step)
         return learner
+
+    def _prove_saved(self, saved: SavedNetwork) -> None:
+        expected = self.digests.get(saved.step)
+        if expected is not None and weights_digest(saved.model) != expected:
+            raise OntogenyError(
+                f"the checkpoint of step {saved.step} of {self.run} is another than when the series was imported: "
+                "import it again"
+            )
 
     def _prove(self, learner: Learner) -> None:
         expected = self.digests.get(learner.step)

@@ -1,0 +1,163 @@
+"""Weights in the files of other programs, read tensor by tensor, without running any code that a file may hold."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ontogeny.errors import OntogenyError
+
+INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+WHOLE = ("model.safetensors", "pytorch_model.bin")
+PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
+_OPTIMISER = re.compile(r"optimi[sz]er|^optim\.|^state$|param_groups|exp_avg|scheduler|^rng")
+_KEYS = ("state_dict", "model_state_dict", "model", "module", "weights", "net")
+
+
+class State(Mapping[str, Tensor]):
+    """The weights in one or several files, by name; a tensor is read when it is asked for."""
+
+    def __init__(self, where: Mapping[str, tuple[Path, str]], loaded: Mapping[str, Tensor], files: list[Path]) -> None:
+        self._where, self._loaded, self.files = dict(where), dict(loaded), files
+        self._open: dict[Path, Any] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name in self._loaded:
+            return self._loaded[name]
+        path, key = self._where[name]
+        try:
+            if path not in self._open:
+                self._open[path] = safe_open(path, framework="pt", device="cpu")
+            return self._open[path].get_tensor(key)
+        except (SafetensorError, OSError) as error:
+            raise OntogenyError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._where
+        yield from self._loaded
+
+    def __len__(self) -> int:
+        return len(self._where) + len(self._loaded)
+
+
+def open_state(path: Path, key: str | None = None) -> State:
+    """The weights at `path`: a file, or a folder with one file, or with an index and its shards.
+
+    Raises OntogenyError for a file that is missing, damaged, needs more than weights to be unpickled, or holds none.
+    """
+    if path.is_dir():
+        return _open_folder(path, key)
+    if not path.is_file():
+        raise OntogenyError(f"{path} does not exist")
+    if path.name.endswith(".index.json"):
+        return _open_index(path, key)
+    if path.suffix == ".safetensors":
+        return _open_safetensors(path)
+    if path.suffix in PICKLED:
+        return State({}, _unpickled(path, key), [path])
+    raise OntogenyError(
+        f"{path} is not a checkpoint: .safetensors, {', '.join(PICKLED)} and folders of them can be read"
+    )
+
+
+def _open_folder(folder: Path, key: str | None) -> State:
+    for name in INDEXES:
+        if (folder / name).is_file():
+            return _open_index(folder / name, key)
+    for name in WHOLE:
+        if (folder / name).is_file():
+            return open_state(folder / name, key)
+    found = [path for path in sorted(folder.iterdir()) if path.suffix in (".safetensors", *PICKLED)]
+    found = [path for path in found if not _OPTIMISER.search(path.stem) and path.stem not in ("training_args",)]
+    if len(found) == 1:
+        return open_state(found[0], key)
+    if not found and any(_OPTIMISER.search(path.stem) for path in folder.iterdir()):
+        raise OntogenyError(f"{folder} holds the state of the optimiser only, and no weights")
+    listed = ", ".join(path.name for path in found[:4]) or "none"
+    raise OntogenyError(f"{folder} should hold one file of weights, or an index of shards; it holds {listed}")
+
+
+def _open_index(index: Path, key: str | None) -> State:
+    try:
+        shards: dict[str, str] = json.loads(index.read_text())["weight_map"]
+    except (OSError, ValueError, KeyError) as error:
+        raise OntogenyError(f"{index} is not an index of shards: {error}") from None
+    names = list(dict.fromkeys(shards.values()))
+    missing = [name for name in names if not (index.parent / name).is_file()]
+    if missing:
+        raise OntogenyError(f"{index.parent} lacks the shard {missing[0]}, which its index names")
+    files = [index.parent / name for name in names]
+    if all(path.suffix == ".safetensors" for path in files):
+        parts = {path: set(_open_safetensors(path)) for path in files}
+        lacking = [name for name, shard in shards.items() if name not in parts[index.parent / shard]]
+        if lacking:
+            raise OntogenyError(
+                f"{index.parent / shards[lacking[0]]} lacks {lacking[0]}, which its index says it holds"
+            )
+        return State({name: (index.parent / shard, name) for name, shard in shards.items()}, {}, files)
+    loaded: dict[str, Tensor] = {}
+    for path in files:
+        loaded |= _unpickled(path, key)
+    return State({}, loaded, files)
+
+
+def _open_safetensors(path: Path) -> State:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            names, ours = list(file.keys()), "ontogeny" in (file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise OntogenyError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+    if ours:
+        return State({name[6:]: (path, name) for name in names if name.startswith("model.")}, {}, [path])
+    if names and all(_OPTIMISER.search(name) for name in names):
+        raise OntogenyError(f"{path} holds the state of the optimiser only, and no weights")
+    return State({name: (path, name) for name in names}, {}, [path])
+
+
+def _unpickled(path: Path, key: str | None) -> dict[str, Tensor]:
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError:
+        raise OntogenyError(
+            f"{path} needs more than weights to be unpickled, which could run any code: save it anew as safetensors, "
+            "with safetensors.torch.save_file(model.state_dict(), ...)"
+        ) from None
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        try:
+            held = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception:
+            raise OntogenyError(f"{path} is damaged or not a checkpoint: {str(error).splitlines()[0]}") from None
+    return _weights(held, path, key)
+
+
+def _weights(held: Any, path: Path, key: str | None) -> dict[str, Tensor]:
+    if key is not None:
+        for part in key.split("."):
+            if not isinstance(held, Mapping) or part not in held:
+                raise OntogenyError(f"{path} has nothing under the key '{key}'")
+            held = held[part]
+    elif isinstance(held, Mapping) and not any(isinstance(value, Tensor) for value in held.values()):
+        inside = [name for name in _KEYS if isinstance(held.get(name), Mapping)]
+        if inside:
+            held = held[inside[0]]
+    found = (
+        {str(name): value for name, value in held.items() if isinstance(value, Tensor)}
+        if isinstance(held, Mapping)
+        else {}
+    )
+    if not found or all(_OPTIMISER.search(name) for name in found):
+        what = "the state of the optimiser only, and no weights" if _mentions_optimiser(held) else "no named weights"
+        raise OntogenyError(f"{path} holds {what}; name the key of the weights, if they are there, as source.key")
+    return found
+
+
+def _mentions_optimiser(held: Any) -> bool:
+    return isinstance(held, Mapping) and any(_OPTIMISER.search(str(name)) for name in held)
