@@ -17,6 +17,7 @@ from ontogeny.config.models import (
     JudgeRunSettings,
     JudgeStudy,
     RunSettings,
+    SeriesStudy,
 )
 from ontogeny.connectome.settings import ConnectomeStudy
 from ontogeny.pipeline.workflow import Workflow
@@ -36,7 +37,7 @@ def planned(raw):
     blocks = [block for block in Analyses.model_fields if block != "seeds"]
     groups = {
         name: [plan.title_of(name), [plan.study_analysis(block, SimpleNamespace(study=name)) for block in blocks]]
-        for name in (*plan.config.studies, *plan.config.phase1_imports)
+        for name in (*plan.config.groups, *plan.config.phase1_imports)
     }
     imports = {name: [group.records, group.on_problem] for name, group in plan.config.phase1_imports.items()}
     whole = [plan.config.cache, plan.config.container, plan.config.compare]
@@ -65,13 +66,25 @@ SWEEP = {"grid": {"training.batch_size": [16, 32]}}
 SHARED = {"title": "A title", "runs": {"q": {}}}
 GRID = {"training.steps": [10, 20]}
 
+SERIES = {"source": "saved/step_{step}.pt", "network": {"model": "mlp"}, "probe": {"task": "digits"}}
+
 WALKS = [
+    Walk(
+        SeriesStudy,
+        lambda settings: planned({"trajectory_imports": {"t": said(settings)}}),
+        {
+            "title": "A title", "defaults": {"on_problem": "drop"}, "analyses": {"jumps": {"metrics": ["loss"]}},
+            "runs": {"other": SERIES},
+        },
+        base={"runs": {"r": SERIES}},
+    ),
     Walk(
         Config,
         lambda settings: planned(said(settings)),
         {
             "studies": {"a": {"runs": {"r": {}}}}, "phase1_imports": {"p": {"records": ["x.json"]}},
             "analyses": {"analyses": {"jumps": {"detector": "pelt"}}, "studies": {"a": {"runs": {"r": {}}}}},
+            "trajectory_imports": {"t": {"runs": {"r": SERIES}}},
             "cache": "elsewhere", "container": "image.sif", "compare": ["a.yaml", "b.yaml"],
         },
     ),

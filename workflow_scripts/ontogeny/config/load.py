@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, SeriesRun, Study
+from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, Study
 from ontogeny.config.sweep import Swept, expand
 from ontogeny.connectome.settings import ConnectomeRunSettings
 from ontogeny.errors import OntogenyError, nearest
@@ -23,6 +23,7 @@ from ontogeny.files import read_text
 from ontogeny.interventions.settings import INTERVENTIONS
 from ontogeny.renamed import KEYS
 from ontogeny.settings import Sweep
+from ontogeny.trajectory.settings import SeriesSettings
 
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader in C if PyYAML includes it; the one in Python gives better error messages."""
@@ -52,13 +53,13 @@ class Run:
     study: str
     kind: str
     seed: int | None
-    settings: RunSettings | CircuitRunSettings | ConnectomeRunSettings | SeriesRun
+    settings: RunSettings | CircuitRunSettings | ConnectomeRunSettings | SeriesSettings
     level: float | None = None
     swept: Swept | None = None
 
     def identity(self) -> dict[str, Any]:
         """The settings that determine what this run computes, as plain JSON types, with its seed or seeds."""
-        if isinstance(self.settings, SeriesRun):
+        if isinstance(self.settings, SeriesSettings):
             outside = {"label", "capture_steps"}
             return {**self.settings.model_dump(mode="json", exclude=outside), "seed": self.seed}
         chosen = set(IDENTITY[self.kind])
@@ -93,7 +94,7 @@ def runs_of(config: Config) -> dict[str, Run]:
 
 def _kind_of(kind: str, run: Any) -> str:
     """The kind of a run: an imported series of token sequences takes no part in analyses of classes of images."""
-    return "series" if isinstance(run, SeriesRun) and not run.sees_classes else kind
+    return "series" if isinstance(run, SeriesSettings) and not run.sees_classes else kind
 
 
 def _parts(kind: str, run: Any) -> Iterator[tuple[float | None, int | None]]:

@@ -177,26 +177,12 @@ class JudgeStudy(StudySettings):
     )
 
 
-class SeriesRun(SeriesSettings):
-    """A series of checkpoints that others saved, as a run: without training, and with one seed."""
-
-    @property
-    def seeds(self) -> list[int]:
-        """One run."""
-        return [0]
-
-    @property
-    def sees_classes(self) -> bool:
-        """Whether its probe has real-valued inputs of labelled classes, which analyses of gradients need."""
-        return self.probe.text is None and not self.probe.tokens
-
-
 class SeriesStudy(StudySettings):
     """Networks whose checkpoints were saved by other programs."""
 
     SHORT: ClassVar[dict[str, str]] = {}
 
-    runs: dict[Name, SeriesRun] = Field(
+    runs: dict[Name, SeriesSettings] = Field(
         min_length=1, description="The series, by name. Names must be unique across studies."
     )
 

@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 from ontogeny.code import code_digest
 from ontogeny.config import Config, Run, load_config, runs_of
 from ontogeny.config.load import parse_yaml
-from ontogeny.config.models import IDENTITY, SeriesRun
+from ontogeny.config.models import IDENTITY
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.pipeline.inputs import content_digests, files_of_run
+from ontogeny.trajectory.settings import SeriesSettings
 
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/s\d+)?"
 
@@ -213,12 +214,12 @@ class Workflow:
 
     def imported(self) -> list[str]:
         """The names of the runs that are series of checkpoints of other programs."""
-        return [run.name for run in self.runs.values() if isinstance(run.settings, SeriesRun)]
+        return [run.name for run in self.runs.values() if isinstance(run.settings, SeriesSettings)]
 
     def trained_pattern(self) -> str:
         """A regular expression for the names of image runs that are trained here."""
         imported = "|".join(map(re.escape, self.imported()))
-        return f"(?!(?:{imported})$){self.pattern('dynamics')}" if imported else self.pattern("dynamics")
+        return f"(?!(?:{imported})(?:/|$)){self.pattern('dynamics')}" if imported else self.pattern("dynamics")
 
     def records(self, wildcards: Any) -> list[str]:
         """The files of the group of imports that the wildcard `study` names.

@@ -111,13 +111,16 @@ class Trajectory:
 
     @property
     def probe(self) -> Batch:
-        """The fixed probe batch of the run: inputs and labels."""
-        return self._series.probe if self._series else self._first_setup().probe
+        """The fixed probe batch of the run: inputs and labels, of token sequences their last token."""
+        if self._series:
+            inputs, labels = self._series.probe
+            return inputs, labels if labels.ndim == 1 else labels[:, -1]
+        return self._first_setup().probe
 
     @property
     def validation(self) -> Batch:
         """All held-out samples of the run: inputs and labels."""
-        return self._series.probe if self._series else self._first_setup().validation
+        return self.probe if self._series else self._first_setup().validation
 
     def at(self, step: int) -> nn.Module:
         """The network after `step` optimisation steps, in eval mode.

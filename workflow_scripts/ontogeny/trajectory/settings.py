@@ -119,6 +119,16 @@ class SeriesSettings(Settings):
         default=[], description="Steps whose activations are kept besides those at jumps."
     )
 
+    @property
+    def seeds(self) -> list[int]:
+        """One run."""
+        return [0]
+
+    @property
+    def sees_classes(self) -> bool:
+        """Whether its probe has real-valued inputs of labelled classes, which analyses of gradients need."""
+        return self.probe.text is None and not self.probe.tokens
+
     @field_validator("source", mode="before")
     @classmethod
     def _path_alone(cls, value: Any) -> Any:
