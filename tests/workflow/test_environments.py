@@ -13,8 +13,8 @@ CONDA = {"matplotlib": "matplotlib-base"}
 """Packages that conda-forge calls otherwise."""
 EXTRAS = ("studies", "explore")
 """What rules need beyond the dependencies of the package."""
-NOT_IN_JOBS = {"snakemake"}
-"""Snakemake brings what a script needs of it into the job's environment."""
+NOT_IN_JOBS = {"rocrate", "snakemake"}
+"""The command line alone packs archives; Snakemake brings what a script needs of it into the job's environment."""
 
 
 def name_of(requirement):

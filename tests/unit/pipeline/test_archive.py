@@ -11,6 +11,7 @@ import pytest
 
 from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.archive import CRATE, pack, unpack
+from ontogeny.pipeline.record import FORMAT
 
 
 @pytest.fixture
@@ -191,3 +192,28 @@ def test_archives_that_lie_are_refused(tmp_path):
         unpack(tmp_path, tmp_path / "new")
     with pytest.raises(OntogenyError, match="is not a folder"):
         unpack(bomb, bomb)
+
+
+def test_every_job_is_an_action_with_what_it_read_and_wrote(folder, tmp_path):
+    record = {
+        "format": FORMAT,
+        "rule": "draw",
+        "wildcards": {"run": "cnn/s0"},
+        "inputs": {"results/runs/cnn/s0/checkpoints": "abc", "elsewhere.npz": "abc"},
+        "outputs": {"results/runs/cnn/s0/config.json": "abc"},
+        "code": "c0de",
+        "versions": {"python": "3.12.1"},
+        "threads": 2,
+    }
+    path = folder / "results/provenance/draw/cnn/s0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(record))
+    pack(tmp_path / "a.zip", folder)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        graph = {entry["@id"]: entry for entry in json.loads(archive.read(CRATE))["@graph"]}
+    action = graph["#job/draw/cnn/s0"]
+    assert action["@type"] == "CreateAction"
+    assert action["object"] == [{"@id": "results/runs/cnn/s0/checkpoints/.snakemake_timestamp"},
+                                {"@id": "results/runs/cnn/s0/checkpoints/step_1.safetensors"}]  # fmt: skip
+    assert action["result"] == [{"@id": "results/runs/cnn/s0/config.json"}]
+    assert action["description"] == "code c0de, threads 2, python 3.12.1"

@@ -12,7 +12,7 @@ import stat
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import atomic, check_archive, disk_errors, json_text
 from ontogeny.pipeline.overview import README, results_folder, runs_in
+from ontogeny.pipeline.record import records_in
 from ontogeny.provenance import revision, versions
 
 CRATE = "ro-crate-metadata.json"
@@ -77,7 +78,9 @@ def pack(
     sums = {entry: _digest(source) for entry, source in sorted(entries.items())}
     newest = max(path.stat().st_mtime for path in chosen)
     title = name or ("Results: " + ", ".join(runs) if runs else "Results")
-    crate = _crate(sums, title, license, time.strftime("%Y-%m-%d", time.gmtime(newest)), runs or known)
+    made = [record for path, record in records_in(results) if f"results/{path.relative_to(results).as_posix()}" in sums]
+    date = time.strftime("%Y-%m-%d", time.gmtime(newest))
+    crate = _crate(sums, title, license, date, runs or known, made)
     with atomic(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         _add(archive, CRATE, json_text(crate).encode())
         for entry in sorted(entries):
@@ -185,59 +188,71 @@ def _add(archive: zipfile.ZipFile, name: str, source: Path | bytes) -> None:
 
 
 def _crate(
-    sums: dict[str, tuple[str, int]], title: str, license: str | None, date: str, runs: Sequence[str]
+    sums: dict[str, tuple[str, int]],
+    title: str,
+    license: str | None,
+    date: str,
+    runs: Sequence[str],
+    records: Iterable[dict[str, Any]],
 ) -> dict[str, Any]:
-    """The description (RO-Crate 1.1, https://w3id.org/ro/crate/1.1)."""
-    said = versions()
-    software = {
-        "@id": "#ontogeny",
-        "@type": "SoftwareApplication",
-        "name": "Ontogeny",
-        "softwareVersion": said["ontogeny"],
-        "version": revision() or "unknown",
-        "softwareRequirements": {"@id": "environment.txt"},
-    }
-    root: dict[str, Any] = {
-        "@id": "./",
-        "@type": "Dataset",
-        "name": title,
-        "description": f"Trajectories, analyses, tables and figures of {len(runs)} runs: {', '.join(runs)}.",
-        "datePublished": date,
-        "hasPart": [{"@id": _uri(name)} for name in sums],
-        "mentions": {"@id": "#making"},
-    }
-    if license:
-        root["license"] = {"@id": license}
-    making = {
-        "@id": "#making",
-        "@type": "CreateAction",
-        "name": "Run of the pipeline",
-        "instrument": {"@id": "#ontogeny"},
-        "description": ", ".join(f"{key} {value}" for key, value in said.items()),
-        "result": [{"@id": _uri(name)} for name in sums if name.startswith("results/")],
-    }
-    if "config.yaml" in sums:
-        making["object"] = {"@id": "config.yaml"}
-    files = [
-        {
-            "@id": _uri(name),
+    """The description (RO-Crate 1.1, https://w3id.org/ro/crate/1.1): the files, the software, and every job."""
+    from rocrate.model.contextentity import ContextEntity
+    from rocrate.model.data_entity import DataEntity
+    from rocrate.rocrate import ROCrate
+
+    crate = ROCrate(version="1.1")
+    crate.metadata.extra_terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
+    crate.name, crate.root_dataset["datePublished"] = title, date
+    crate.description = f"Trajectories, analyses, tables and figures of {len(runs)} runs: {', '.join(runs)}."
+    files = {}
+    for name, (digest, size) in sums.items():
+        about = {
             "@type": "File",
             "name": name,
             "contentSize": str(size),
             "sha256": digest,
             "encodingFormat": _MEDIA.get(PurePosixPath(name).suffix, "application/octet-stream"),
         }
-        for name, (digest, size) in sums.items()
-    ]
-    descriptor = {
-        "@id": CRATE,
-        "@type": "CreativeWork",
-        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
-        "about": {"@id": "./"},
+        files[name] = crate.add(DataEntity(crate, _uri(name), properties=about))
+    said = versions()
+    software = {"@type": "SoftwareApplication", "name": "Ontogeny", "softwareVersion": said["ontogeny"]}
+    software |= {"version": revision() or "unknown"}
+    program = crate.add(ContextEntity(crate, "#ontogeny", properties=software))
+    program["softwareRequirements"] = files["environment.txt"]
+    if license:
+        crate.license = crate.add(ContextEntity(crate, license, properties={"@type": "CreativeWork", "name": license}))
+    made = {"@type": "CreateAction", "name": "Run of the pipeline", "description": _words(said)}
+    making = crate.add(ContextEntity(crate, "#making", properties=made))
+    making["instrument"] = program
+    making["result"] = [files[name] for name in files if name.startswith("results/")]
+    if "config.yaml" in files:
+        making["object"] = files["config.yaml"]
+    actions = [making, *(_action(crate, record, files, program) for record in records)]
+    crate.root_dataset["mentions"] = actions
+    return crate.metadata.generate()
+
+
+def _action(crate: Any, record: dict[str, Any], files: dict[str, Any], program: Any) -> Any:
+    """A job as an action: what it read and wrote of the packed files, and with what."""
+    from rocrate.model.contextentity import ContextEntity
+
+    def packed(names: Iterable[str]) -> list[Any]:
+        return [files[file] for name in names for file in files if file == name or file.startswith(f"{name}/")]
+
+    job = "/".join([record["rule"], *record["wildcards"].values()])
+    about = {
+        "@type": "CreateAction",
+        "name": job,
+        "description": f"code {record['code']}, threads {record['threads']}, {_words(record['versions'])}",
     }
-    extra = [{"@id": license, "@type": "CreativeWork", "name": license}] if license else []
-    context = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}]
-    return {"@context": context, "@graph": [descriptor, root, software, making, *extra, *files]}
+    action = crate.add(ContextEntity(crate, f"#job/{_uri(job)}", properties=about))
+    action["instrument"], action["result"] = program, packed(record["outputs"])
+    action["object"] = packed(record["inputs"])
+    return action
+
+
+def _words(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _uri(name: str) -> str:

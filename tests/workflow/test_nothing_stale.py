@@ -1,0 +1,258 @@
+"""Nothing stale, nothing mixed: what changes is made again, what comes out as it was stops, and results say so."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from ontogeny.cli import main
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
+
+import mutate
+
+from .conftest import Pipeline
+
+RUN = Path("results/runs/mine/s0")
+
+
+def write_images(folder, seed):
+    rng = np.random.default_rng(seed)
+    np.savez(folder / "mine.npz", x=rng.random((200, 1, 8, 8), dtype=np.float32), y=np.arange(200) % 10)
+
+
+def write_study(folder, seeds=1, **analyses):
+    state = mutate.State(seeds=seeds)
+    (folder / "study.yaml").write_text(yaml.safe_dump({**state.configuration(), "analyses": analyses}))
+
+
+class One(Pipeline):
+    """One small image run on a file of the user's."""
+
+    def __call__(self, *arguments, config=None):
+        return super().__call__(*arguments, config=config or self.folder / "study.yaml")
+
+    def plan(self, *arguments, config=None):
+        return super().plan(*arguments, config=config or self.folder / "study.yaml")
+
+
+@pytest.fixture(scope="module")
+def trained(project, tmp_path_factory):
+    """A run and its jumps, made once; leave it as it is."""
+    made = One(project, tmp_path_factory.mktemp("trained"))
+    write_images(made.folder, 0)
+    write_study(made.folder)
+    said = made("jumps")
+    assert said.code == 0, said.text
+    return made
+
+
+@pytest.fixture
+def one(trained, tmp_path):
+    """The same, to be changed."""
+    shutil.copytree(trained.folder, tmp_path / "one", ignore=shutil.ignore_patterns("log", "locks", "incomplete"))
+    return One(trained.project, tmp_path / "one")
+
+
+@pytest.fixture
+def in_folder(one, monkeypatch):
+    monkeypatch.chdir(one.folder)
+    return one
+
+
+@pytest.mark.parametrize("date", [None, 1_500_000_000], ids=["now", "dated back"])
+def test_other_data_train_again(one, date):
+    assert one.plan("jumps").nothing_to_do
+    (one.folder / "mine.npz").touch()
+    assert one.plan("jumps").nothing_to_do
+    write_images(one.folder, 1)
+    if date:
+        os.utime(one.folder / "mine.npz", (date, date))
+    assert one.plan("jumps").jobs["train_run"] == 1
+
+
+def test_data_that_are_not_there_are_told_when_planned(one):
+    (one.folder / "mine.npz").unlink()
+    assert one("--dry-run", "jumps").refuses(r"studies\.s\.runs\.mine: mine\.npz does not exist")
+
+
+def test_another_seed_trains_that_seed_only(one):
+    write_study(one.folder, seeds=2)
+    said = one.plan("phase1")
+    assert said.jobs["train_run"] == 1
+    assert "runs/mine/s1/phase1.json" in said.text
+
+
+def test_results_kept_without_a_seed_are_adopted(one):
+    """An earlier version called the only seed of a run by its key alone."""
+    old = one.results / "runs" / "mine"
+    for path in list((old / "s0").iterdir()):
+        path.rename(old / path.name)
+    (old / "s0").rmdir()
+    for name in ("config.json", "phase1.json"):
+        value = json.loads((old / name).read_text().replace('"mine/s0"', '"mine"'))
+        for place in (value, value.get("metadata", {})):
+            place.pop("checksum", None)
+        (old / name).write_text(json.dumps(value))
+    said = one("--dry-run", "phase1")
+    assert "results/runs/mine is now results/runs/mine/s0" in said.text
+    assert json.loads((one.folder / RUN / "config.json").read_text())["run"] == "mine/s0"
+    assert sorted(path.name for path in old.iterdir()) == ["s0"]
+    assert one("--dry-run", "phase1").text.count("is now") == 0
+
+
+def test_what_comes_out_as_it_was_stops_there(one):
+    said = one("activations")
+    assert said.code == 0, said.text
+    write_study(one.folder, jumps={"false_discovery_rate": 0.049999})
+    planned = one.plan("activations").jobs
+    assert planned["extract_activations"] == 1
+    said = one("activations")
+    assert said.code == 0, said.text
+    assert "rule detect_jumps" in said.text
+    assert "plan_captures" in said.text
+    assert "rule extract_activations" not in said.text, said.text
+    assert one.plan("activations").nothing_to_do
+
+
+def test_a_result_says_what_it_was_made_from(in_folder, capsys):
+    assert main(["show", str(RUN / "checkpoints" / "step_00000008.safetensors")]) == 0
+    told = capsys.readouterr().out
+    for part in (
+        "made by   train_run (run mine/s0)",
+        "mine.npz  ",
+        "identity.training.steps  40",
+        "python ",
+        "threads   1",
+    ):
+        assert part in told, told
+    assert main(["show", "study.yaml"]) == 1
+    assert "is not the result of a rule" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda folder: None, None),
+        (
+            lambda folder: write_images(folder, 1),
+            r"config\.json no longer follows from mine\.npz, which has other content",
+        ),
+        (lambda folder: (folder / "mine.npz").unlink(), r"no longer follows from mine\.npz, which is missing now"),
+        (lambda folder: (folder / RUN / "jumps.csv").write_text("x\n"), r"jumps\.csv is not what detect_jumps wrote"),
+        (lambda folder: (folder / RUN / "jumps.json").unlink(), r"jumps\.json is missing"),
+        (
+            lambda folder: shutil.copy(
+                folder / RUN / "checkpoints/step_00000000.safetensors",
+                folder / RUN / "checkpoints/step_00000008.safetensors",
+            ),
+            r"replay of .* does not give the network that was trained|belongs to|is not step",
+        ),
+    ],
+    ids=["nothing", "data", "no data", "edited", "missing", "checkpoint"],
+)
+def test_what_no_longer_follows_is_told(in_folder, capsys, change, sentence):
+    change(in_folder.folder)
+    status = main(["verify", "--seed", "3"])
+    told = capsys.readouterr()
+    assert status == int(sentence is not None), told.out
+    assert re.search(sentence or "^$", told.out), told.out
+
+
+def test_the_same_run_in_two_folders_is_trained_once(trained, tmp_path, monkeypatch):
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(tmp_path / "cache"))
+    for name in ("first", "second"):
+        here = One(trained.project, tmp_path / name)
+        here.folder.mkdir()
+        write_images(here.folder, 0)
+        write_study(here.folder)
+        said = here(str(RUN / "phase1.json"), "--cache")
+        assert said.code == 0, said.text
+        assert ("from cache" in said.text) == (name == "second"), said.text
+        assert (here.folder / RUN / "phase1.json").read_bytes() == (trained.folder / RUN / "phase1.json").read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("rsync"), reason="the storage plugin fs needs rsync")
+def test_results_may_lie_in_a_storage(trained, tmp_path):
+    pytest.importorskip("snakemake_storage_plugin_fs")
+    here = One(trained.project, tmp_path / "here")
+    here.folder.mkdir()
+    write_images(here.folder, 0)
+    write_study(here.folder)
+    where = ["--default-storage-provider", "fs", "--default-storage-prefix", str(tmp_path / "store")]
+    said = here("jumps", *where)
+    assert said.code == 0, said.text
+    for name in ("phase1.json", "jumps.csv", "capture_plan.json"):
+        assert (tmp_path / "store" / RUN / name).read_bytes() == (trained.folder / RUN / name).read_bytes()
+    assert (tmp_path / "store" / "results/provenance/train_run/mine/s0.json").is_file()
+    assert not (here.folder / "results").exists()
+    assert here.plan("jumps", *where).nothing_to_do
+
+
+def test_a_generic_cluster_makes_the_same_files(trained, tmp_path):
+    pytest.importorskip("snakemake_executor_plugin_cluster_generic")
+    here = One(trained.project, tmp_path / "here")
+    here.folder.mkdir()
+    write_images(here.folder, 0)
+    write_study(here.folder)
+    said = here("jumps", "--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "1")
+    assert said.code == 0, said.text
+    for name in ("phase1.json", "jumps.csv", "capture_plan.json"):
+        assert (here.folder / RUN / name).read_bytes() == (trained.folder / RUN / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_edits_between_kills_and_restarts_leave_what_nothing_leaves(tmp_path):
+    found = mutate.trial(tmp_path, rounds=2, seed=int(time.time()) % 1000, low=3, high=8)
+    assert found["different"] == [], found
+
+
+@pytest.mark.slow
+def test_jobs_read_only_what_their_rules_declare(project, tmp_path):
+    """Every rule of the small configuration, as it runs: files of the working folder that its jobs open by Python."""
+    notes, here = tmp_path / "notes", Pipeline(project, tmp_path / "here")
+    notes.mkdir()
+    shutil.copytree(project / "resources", here.folder / "resources")
+    environment = {**here.environment, "ONTOGENY_AUDIT": str(notes), "PYTHONPATH": str(Path(__file__).parent / "audit")}
+    done = subprocess.run(here.command(), env=environment, cwd=here.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(list(notes.iterdir())) > 30
+    undeclared = undeclared_reads(notes, here.results)
+    assert not undeclared, undeclared
+
+
+ALLOWED = {"list_experiments": ("results/benchmarks/",), "merge_benchmarks": ("results/benchmarks/",)}
+"""What rules may read besides: the costs of other jobs, which are no results."""
+
+
+def undeclared_reads(notes, results):
+    """Files below the working folder that the jobs of a rule opened, and that no record of the rule names."""
+    wrong = {}
+    for note in sorted(notes.iterdir()):
+        declared = [f"results/{kind}/" for kind in ("logs", "provenance")] + list(ALLOWED.get(note.name, ()))
+        for record in (results / "provenance" / note.name).rglob("*.json"):
+            made = json.loads(record.read_text())
+            declared += [*made["inputs"], *made["outputs"]]
+            declared += [f"{Path(path).parent.as_posix()}/." for path in made["outputs"]]
+        for path in sorted(set(note.read_text().splitlines())):
+            path = os.path.relpath(path, results.parent)
+            inside = not path.startswith(("..", ".snakemake", "cache")) and not path.endswith("metrics.jsonl")
+            if (
+                inside
+                and ".resume" not in path
+                and not any(
+                    path == name or path.startswith(f"{name.rstrip('/')}/") or path.startswith(name)
+                    for name in declared
+                )
+            ):
+                wrong.setdefault(note.name, []).append(path)
+    return wrong
