@@ -148,3 +148,29 @@ def test_a_transposed_array_is_stored_as_it_is(tmp_path):
     for name, given in (("t", array.T), ("s", array[:, ::2]), ("f", np.asfortranarray(array))):
         write_arrays(tmp_path / name, {"a": given}, {"format": "one"})
         np.testing.assert_array_equal(read_arrays(tmp_path / name, "one")[0]["a"], given)
+
+
+def test_values_of_the_command_line_are_those_of_a_file():
+    """Snakemake leaves numbers in lists, true and null as text; `int | float` makes 1 of the text 1.0."""
+    from ontogeny.config import load_config
+
+    run = {
+        "task": {"standardise": True, "n_train": 100}, "model": {"hidden": [8, 4], "activation": None},
+        "training": {"learning_rate": 0.001, "gradient_clip": None, "steps": 20, "weight_decay": 1.0}, "seeds": [1, 2],
+    }  # fmt: skip
+    text = {
+        "task": {"standardise": "true", "n_train": "100"}, "model": {"hidden": ["8", "4"], "activation": "null"},
+        "training": {"learning_rate": "1e-3", "gradient_clip": "null", "steps": "20", "weight_decay": "1.0"},
+        "seeds": ["1", "2"],
+    }  # fmt: skip
+    file, line = (load_config({"studies": {"a": {"runs": {"r": each}}}}).model_dump() for each in (run, text))
+    assert file == line
+    assert repr(file) == repr(line)
+
+
+def test_a_share_of_nothing_and_equal_values_have_intervals():
+    """statsmodels gives NaN for no trials, and SciPy's bootstrap NaN for a constant."""
+    from ontogeny.statistics import bootstrap_interval, proportion_interval
+
+    assert proportion_interval(0, 0) == (0, 1)
+    assert bootstrap_interval(np.ones(10)) == (1, 1)

@@ -79,7 +79,7 @@ def write_run_page(
     return path
 
 
-def write_pages_index(path: str | os.PathLike, groups: Mapping[str, Iterable[tuple[str, str | os.PathLike]]]) -> Path:
+def write_pages_index(path: str | os.PathLike, groups: Mapping[str, Iterable[Sequence[str | os.PathLike]]]) -> Path:
     """Write the page that links to all pages; groups: heading to (name, file) of each. Names are escaped."""
     path = Path(path)
     listed = [
