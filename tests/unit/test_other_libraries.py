@@ -174,3 +174,23 @@ def test_a_share_of_nothing_and_equal_values_have_intervals():
 
     assert proportion_interval(0, 0) == (0, 1)
     assert bootstrap_interval(np.ones(10)) == (1, 1)
+
+
+def test_a_step_in_several_rows_is_read_whole(tmp_path):
+    """Lightning and Weights & Biases write a step's training and validation metrics in rows of their own."""
+    from ontogeny import read_phase1
+
+    lines = ["epoch,step,train_loss,val_loss"]
+    for step in range(40):
+        lines.append(f"{step // 5},{step},{1 / (step + 1)},")
+        if step % 5 == 4:
+            lines.append(f"{step // 5},{step},,{2 / (step + 1)}")
+    (tmp_path / "metrics.csv").write_text("\n".join(lines))
+    record = read_phase1(tmp_path / "metrics.csv")
+    loss = record.frame[record.frame["metric"] == "val_loss"]
+    assert loss["step"].tolist() == [4, 9, 14, 19, 24, 29, 34, 39]
+    np.testing.assert_allclose(loss["value"], 2 / (loss["step"] + 1))
+    assert any("8 rows of a step that has others put together" in note.text for note in record.notes), record.notes
+    (tmp_path / "twice.csv").write_text("step,train_loss\n0,1\n1,2\n1,3\n")
+    twice = read_phase1(tmp_path / "twice.csv")
+    assert any("repeats a step" in note.text for note in twice.notes)
