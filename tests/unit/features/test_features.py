@@ -164,11 +164,11 @@ def test_the_control_of_attribution(cnn, digits):
         (lambda m, x: saliency(m, x, torch.full((4,), 10)), "target 10 does not exist"),
         (lambda m, x: saliency(m, x.long()), "real-valued"),
         (lambda m, x: integrated_gradients(m, x, baseline="black"), "unknown baseline 'black'"),
-        (lambda m, x: integrated_gradients(m, x, baseline=torch.zeros(3)), "one input, wanted"),
+        (lambda m, x: integrated_gradients(m, x, baseline=torch.zeros(3)), "one input, expected"),
         (lambda m, x: smoothgrad(m, x, noisy_copies=0), "at least 1 copy"),
         (lambda m, x: grad_cam(m, x, layer="Linear_0"), "channels of a plane"),
         (lambda m, x: attribution_control("saliancy", m, m, x, None), "did you mean 'saliency'"),
-        (lambda m, x: saliency("model", x), "torch.nn.Module is wanted"),
+        (lambda m, x: saliency("model", x), "torch.nn.Module is expected"),
     ],
 )
 def test_mistakes_in_attribution(cnn, digits, call, message):

@@ -58,7 +58,7 @@ def test_steps_that_do_not_exist_are_told(trained):
         with pytest.raises(OntogenyError, match=f"has no step {step}: it goes from 0 to 23"):
             trajectory.at(step)
     for step in (3.5, "7", None):
-        with pytest.raises(OntogenyError, match="is no whole number"):
+        with pytest.raises(OntogenyError, match="is not a whole number"):
             trajectory.at(step)
 
 

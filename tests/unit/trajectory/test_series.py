@@ -177,7 +177,7 @@ def test_what_a_checkpoint_lacks_is_a_sentence(tmp_path):
 def test_files_that_could_run_code_are_refused(tmp_path):
     torch.save(small_run().at(4), tmp_path / "step_4.pt")
     series = CheckpointSeries(source=str(tmp_path), network=MODEL, probe=TASK)
-    with pytest.raises(OntogenyError, match=r"could run any code: save it anew as safetensors"):
+    with pytest.raises(OntogenyError, match=r"could run any code: save it again as safetensors"):
         series.at(4)
 
 

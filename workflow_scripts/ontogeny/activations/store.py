@@ -134,7 +134,7 @@ class ActivationFile:
     def readout(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Features (samples, f), weight (classes, f) and bias (classes,) of the last linear layer at `step`, float32.
 
-        None if the network has none that reads one vector a sample, or the file was made before they were kept.
+        None if the network has none that reads one vector per sample, or the file was made before they were kept.
         """
         self._group(step)
         name = f"readout_{step}"

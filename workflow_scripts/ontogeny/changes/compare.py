@@ -72,7 +72,7 @@ class Change:
 def against_controls(
     changes: Mapping[Moment, Sequence[Change]], n_resamples: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
-    """One row a moment and quantity: the change there, and how it differs from that at matched controls.
+    """One row per moment and quantity: the change there, and how it differs from that at matched controls.
 
     A jump is compared with the matched controls of it, a matched control with all others of the run (the negative
     control); other moments, and those without a matched control, are described alone. Columns:
@@ -128,7 +128,7 @@ def against_controls(
 
 
 def ratios_of_run(table: pd.DataFrame) -> pd.DataFrame:
-    """Size of each change over that at the matched controls of the jump: a row a jump, quantity and layer.
+    """Size of each change over that at the matched controls of the jump: a row per jump, quantity and layer.
 
     table: of `against_controls`. Columns: moment, family, quantity, layer, ratio (infinite over 0; rows with two zeros
     are left out), p_adjusted.

@@ -226,7 +226,7 @@ def feature_changes(before: nn.Module, after: nn.Module, inputs: Tensor, labels:
 
 
 def flipped_predictions(before: nn.Module, after: nn.Module, inputs: Any, labels: Any) -> pd.DataFrame:
-    """One row a sample: what each network predicts, and which way it flipped.
+    """One row per sample: what each network predicts, and which way it flipped.
 
     Columns: sample, label, predicted_before, predicted_after, flip (`to right`, `to wrong`, `other` from one wrong
     class to another, or empty), and of both networks margin (score of the true class less the best other) and loss

@@ -236,7 +236,8 @@ def _moment(moment: Moment, changes: pd.DataFrame, flipped: pd.DataFrame) -> dic
 
 
 def _strip(ratios: pd.DataFrame) -> dict[str, Any] | None:
-    """Ratios to the matched control as marks of a picture: a row a quantity, a mark a layer; None if there are none."""
+    """Ratios to the matched control as marks of a picture: a row per quantity, a mark per layer; None if there are
+    none."""
     if not len(ratios):
         return None
     left, right, high = 170, 900, 20

@@ -45,7 +45,7 @@ def changes_of_run(
     `importance_of_run`. The rest is measured on
     networks replayed in one walk: weights, attention and saliency on the probe, predictions on all held-out samples.
 
-    Returns the table of `against_controls`, and one row a moment and flipped sample: moment, kind, step, and the
+    Returns the table of `against_controls`, and one row per moment and flipped sample: moment, kind, step, and the
     columns of `flipped_predictions`.
     """
     settings = settings or ChangeSettings()

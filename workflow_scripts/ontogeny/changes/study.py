@@ -14,7 +14,7 @@ _DRAWS = 9999
 
 
 def pairs_of_study(tables: Mapping[str, pd.DataFrame], architectures: Mapping[str, str]) -> pd.DataFrame:
-    """One row a jump and quantity: its mean size over layers at the jump, and at the matched controls of it.
+    """One row per jump and quantity: its mean size over layers at the jump, and at the matched controls of it.
 
     tables: run to its table of `against_controls`. architectures: run to the name of its architecture. Columns:
     architecture, run, jump, family, quantity, layers, at_jump, at_control (means over layers of |change|),
@@ -44,11 +44,11 @@ def changes_of_study(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Which quantities change more at jumps than at matched controls, by architecture and over all of them.
 
-    tables, architectures: as in `pairs_of_study`, whose table is the second returned. The first has one row a quantity
-    and architecture (`all`: all together): family, quantity, architecture, runs, jumps; at_jump, at_control (means);
-    difference with low and high (95 % percentile bootstrap over runs, and over the jumps within a run; NaN with one
-    jump); ratio (geometric mean of jump / control); p_value of the test that exchanges jump and control in every pair
-    (two-sided; all ways up to 14 pairs, 9,999 draws beyond), so that a pair is only ever compared within its
+    tables, architectures: as in `pairs_of_study`, whose table is the second returned. The first has one row per
+    quantity and architecture (`all`: all together): family, quantity, architecture, runs, jumps; at_jump, at_control
+    (means); difference with low and high (95 % percentile bootstrap over runs, and over the jumps within a run; NaN
+    with one jump); ratio (geometric mean of jump / control); p_value of the test that exchanges jump and control in
+    every pair (two-sided; all ways up to 14 pairs, 9,999 draws beyond), so that a pair is only ever compared within its
     run; p_adjusted (Holm over the architectures' rows, and over the rows `all` apart); and, in the rows `all`,
     between_p_value: whether the log ratio differs between architectures, by permuting whole runs (their means; between
     groups sum of squares), with between_p_adjusted (Holm). It needs two architectures of two runs or more.

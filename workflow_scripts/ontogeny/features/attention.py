@@ -88,7 +88,7 @@ def attention_maps(model: nn.Module, inputs: Any, chunk: int = 256) -> dict[str,
     if not maps:
         raise OntogenyError(
             f"this {type(model).__name__} has no attention that can be read: nn.MultiheadAttention or a Hugging Face "
-            "model is wanted"
+            "model is expected"
         )
     for path, weights in maps.items():
         if len(weights) != len(inputs):
@@ -108,7 +108,7 @@ def attention_rollout(maps: Mapping[str, np.ndarray], residual: float = 0.5) -> 
     Raises OntogenyError if the layers do not have the same tokens.
     """
     if not 0 <= residual < 1:
-        raise OntogenyError(f"residual is {residual}: a share from 0 up to, but not, 1 is wanted")
+        raise OntogenyError(f"residual is {residual}: a share from 0 up to, but not, 1 is expected")
     rolled: np.ndarray | None = None
     for path, weights in maps.items():
         queries, keys = weights.shape[-2:]
@@ -129,7 +129,7 @@ def head_statistics(
 ) -> pd.DataFrame:
     """Entropy and specialisation of every head, with intervals over samples.
 
-    One row a head: layer, head, samples, tokens (keys), and, each averaged over queries and samples, with _low and
+    One row per head: layer, head, samples, tokens (keys), and, each averaged over queries and samples, with _low and
     _high (percentile bootstrap over samples):
 
     - entropy: -sum p ln p of the attention weights p as they are, in nats; relative_entropy: over ln(tokens), 1 for

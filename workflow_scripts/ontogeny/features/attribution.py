@@ -142,7 +142,7 @@ def integrated_gradients(
 
     twin, inputs, targets, scores = _prepared(model, inputs, targets, "Integrated Gradients")
     if steps < 2:
-        raise OntogenyError(f"steps is {steps}: at least 2 are wanted")
+        raise OntogenyError(f"steps is {steps}: at least 2 are expected")
     start, name = _baseline(inputs, baseline)
     method = IntegratedGradients(lambda x: logits_of(twin(x)))
     values = _by_chunk(
@@ -172,7 +172,7 @@ def _baseline(inputs: Tensor, baseline: Any) -> tuple[Tensor, str]:
     if value.ndim == 0:
         return value.expand(1, *inputs.shape[1:]), f"constant {float(value):g}"
     if value.shape != inputs.shape[1:]:
-        raise OntogenyError(f"a baseline of shape {tuple(value.shape)}: {tuple(inputs.shape[1:])}, one input, wanted")
+        raise OntogenyError(f"a baseline of shape {tuple(value.shape)}: {tuple(inputs.shape[1:])}, one input, expected")
     return value[None], "given"
 
 

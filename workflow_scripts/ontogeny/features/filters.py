@@ -54,9 +54,9 @@ def first_layer_filters(model: nn.Module, input_shape: Sequence[int]) -> np.ndar
 def filter_evolution(models: Mapping[str, nn.Module], input_shape: Sequence[int]) -> pd.DataFrame:
     """How the first layer's filters change over `models` (moment to network, in order).
 
-    One row a moment and filter: moment, filter, norm (Euclidean), cosine_first, cosine_previous, cosine_last (cosine of
-    the angle to the same filter at those moments; NaN of a filter of zeros), movement (distance from the filter at the
-    previous moment over its norm there; NaN at the first).
+    One row per moment and filter: moment, filter, norm (Euclidean), cosine_first, cosine_previous, cosine_last (cosine
+    of the angle to the same filter at those moments; NaN of a filter of zeros), movement (distance from the filter at
+    the previous moment over its norm there; NaN at the first).
     """
     if not models:
         raise OntogenyError("no networks: give at least one moment")
@@ -97,13 +97,13 @@ def top_inputs(
 ) -> pd.DataFrame:
     """The `k` inputs that activate each unit of `layer` most, after its nonlinearity.
 
-    One row a unit and rank: layer, unit, rank (from 0), index (into inputs), activation (the maximum over positions),
+    One row per unit and rank: layer, unit, rank (from 0), index (into inputs), activation (the maximum over positions),
     position (where it is, in the flattened plane or sequence; 0 without positions), and label where labels are given.
     Ties go to the earlier input; a dead unit has activations of 0.
     """
     inputs, labels = checked_data(inputs, labels)
     if not 1 <= k <= len(inputs):
-        raise OntogenyError(f"k is {k}: between 1 and the {len(inputs)} inputs is wanted")
+        raise OntogenyError(f"k is {k}: between 1 and the {len(inputs)} inputs is expected")
     twin = working_copy(model)
     site = find_site(twin, layer, inputs)
     best, where = [], []
@@ -177,7 +177,7 @@ def preferred_input(
     radius = math.sqrt(math.prod(shape)) if norm is None else float(norm)
     if radius <= 0 or steps < 1 or (bounds is not None and bounds[0] >= bounds[1]):
         raise OntogenyError(
-            f"norm {radius}, steps {steps}, bounds {bounds}: positive, positive, and (low, high) wanted"
+            f"norm {radius}, steps {steps}, bounds {bounds}: positive, positive, and (low, high) expected"
         )
     dtype = next((p.dtype for p in twin.parameters() if p.is_floating_point()), torch.float32)
     image = torch.randn(1, *shape, generator=generator, dtype=dtype) * 0.1

@@ -62,7 +62,7 @@ def features_of_run(
     `rollout_picture` (samples, 1, height, width) where tokens are pieces of the image; `preferred/{layer}/{unit}`, the
     inputs made at the end; `shown`, the inputs that `top_inputs` names, by its column `picture`.
 
-    Tables: `attributions` (one row a moment, method and sample: class, score, prediction, and baseline and delta of
+    Tables: `attributions` (one row per moment, method and sample: class, score, prediction, and baseline and delta of
     Integrated Gradients); `attribution_control` (`cascading_control` at the end); `heads` (`head_statistics` at every
     moment and of an untrained network); `filters` (`filter_evolution`); `top_inputs` (of the units of each layer that
     vary most over the probe); `top_inputs_control` (share of a unit's top inputs that are of one class: in the network,

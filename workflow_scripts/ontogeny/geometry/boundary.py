@@ -34,7 +34,7 @@ def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.n
             parts.append(model(block).detach().cpu().double().numpy())
     found = np.concatenate(parts) if parts else np.zeros((0, 2))
     if found.ndim != 2 or found.shape[1] < 2:
-        raise OntogenyError(f"the model gives an array {found.shape}: two or more logits for each sample are wanted")
+        raise OntogenyError(f"the model gives an array {found.shape}: two or more logits for each sample are expected")
     if not np.isfinite(found).all():
         raise OntogenyError("the model gives logits that are not finite: it has no boundary to draw")
     return found
@@ -177,7 +177,7 @@ def plane_of_components(inputs: Any, margin: float = 0.1) -> Plane:
     values = np.asarray(inputs, dtype=np.float64)
     found = pca([values.reshape(len(values), -1)], 2)
     if found.n_components < 2:
-        raise OntogenyError("the inputs span no plane: two principal components with variance are wanted")
+        raise OntogenyError("the inputs span no plane: two principal components with variance are expected")
     return _plane(found.mean, found.components, found.projections[0], values.shape[1:], margin)
 
 
@@ -211,7 +211,7 @@ def regions(model: Callable[..., Any], plane: Plane, resolution: int = BoundaryS
     import contourpy
 
     if resolution < 3:
-        raise OntogenyError(f"resolution is {resolution}: a grid of at least 3 points a side is wanted")
+        raise OntogenyError(f"resolution is {resolution}: a grid of at least 3 points per side is expected")
     across, up = plane.grid(resolution)
     coordinates = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     logits = logits_of(model, plane.points(coordinates))
@@ -272,11 +272,11 @@ def boundary_of_moments(
     Lengths and shares are measured on `settings.planes` planes of three inputs and on that of the principal components,
     all on grids of `settings.resolution`.
 
-    Returns four things: one row a step (margin and distances as medians with 95 % bootstrap intervals over samples;
-    accuracy); one row a step, plane and class (share of the area, length of the boundary a unit of area's square root);
-    one row a pair (share of the planes that changed from before to after, with the interval over the planes of three
-    inputs); and arrays to draw from: `steps`, `pca_classes`, `pca_gap`, `triple_classes`, `triple_gap` (steps, r, r),
-    the corners and marks of both planes, and the labels of the marks.
+    Returns four things: one row per step (margin and distances as medians with 95 % bootstrap intervals over samples;
+    accuracy); one row per step, plane and class (share of the area, length of the boundary a unit of area's square
+    root); one row per pair (share of the planes that changed from before to after, with the interval over the planes of
+    three inputs); and arrays to draw from: `steps`, `pca_classes`, `pca_gap`, `triple_classes`, `triple_gap` (steps, r,
+    r), the corners and marks of both planes, and the labels of the marks.
     """
     settings = settings or BoundarySettings()
     seed = settings.seed

@@ -37,7 +37,7 @@ class Clustering:
         that is filled evenly, for the k chosen; the larger of the two.
     reason: the choice in a sentence.
     assignments: the cluster of each row, (N,), numbered in the order of their mean step; None without clusters.
-    table: one row a step and cluster: step, cluster, count, share, low, high (95 % Wilson interval of the share).
+    table: one row per step and cluster: step, cluster, count, share, low, high (95 % Wilson interval of the share).
     stability: one row a number of clusters: k, stability (mean adjusted Rand index between fits to subsamples),
         low, high (its 95 % jackknife interval), within (share of the variance that is within clusters),
         null_within (its mean under the null), p_value (of this k alone).
@@ -102,7 +102,7 @@ def cluster(
     """
     values = np.asarray(matrix, dtype=np.float64)
     if values.ndim != 2 or not np.isfinite(values).all():
-        raise OntogenyError(f"a matrix of finite numbers, rows by features, is wanted; this one is {_what(values)}")
+        raise OntogenyError(f"a matrix of finite numbers, rows by features, is expected; this one is {_what(values)}")
     rows = len(values)
     steps = _column("steps", np.zeros(rows, dtype=np.int64) if steps is None else steps, rows)
     labels = None if labels is None else _column("labels", labels, rows)

@@ -47,7 +47,7 @@ def neural_collapse(
     classes, codes = np.unique(labels, return_inverse=True)
     if values.ndim != 2 or labels.shape != values.shape[:1] or len(classes) < 2 or not np.isfinite(values).all():
         raise OntogenyError(
-            f"finite features (samples, features) with two labels or more are wanted, not {values.shape} with "
+            f"finite features (samples, features) with two labels or more are expected, not {values.shape} with "
             f"{len(classes)} labels"
         )
     if classes.dtype.kind not in "iu" or classes[0] < 0:

@@ -55,7 +55,7 @@ class PCA:
         """Other rows, (n, f), in this basis, (n, k). Raises OntogenyError if the number of features differs."""
         values = np.asarray(matrix, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.mean):
-            raise OntogenyError(f"rows of {len(self.mean)} features are wanted, not the shape {values.shape}")
+            raise OntogenyError(f"rows of {len(self.mean)} features are expected, not the shape {values.shape}")
         return (values - self.mean) @ self.components.T
 
 
@@ -123,7 +123,7 @@ def variance_table(
 
     The intervals are percentiles over `n_resamples` resamples of the samples, drawn once for all matrices if they
     have equally many rows (the same samples at several steps), and of all rows otherwise. Within a resample the
-    components are found anew in the space of those kept, so an interval is that of the k-th largest share.
+    components are computed again in the space of those kept, so an interval is that of the k-th largest share.
     """
     generator = np.random.default_rng(seed)
     sizes = {len(block) for block in result.projections}
@@ -159,7 +159,7 @@ def variance_table(
 def projection_table(result: PCA, steps: Sequence[int], labels: Any = None) -> pd.DataFrame:
     """Projections as a table: step, sample (row in its matrix), label (if given), PC1, PC2, ....
 
-    `steps` has one entry a matrix; `labels` one a row, the same for every matrix. Raises OntogenyError where they
+    `steps` has one entry per matrix; `labels` one per row, the same for every matrix. Raises OntogenyError where they
     do not fit.
     """
     if len(steps) != len(result.projections):
@@ -169,7 +169,7 @@ def projection_table(result: PCA, steps: Sequence[int], labels: Any = None) -> p
         columns: dict[str, Any] = {"step": np.full(len(block), step), "sample": np.arange(len(block))}
         if labels is not None:
             if len(labels) != len(block):
-                raise OntogenyError(f"{len(labels)} labels for the {len(block)} rows of step {step}: give one a row")
+                raise OntogenyError(f"{len(labels)} labels for the {len(block)} rows of step {step}: give one per row")
             columns["label"] = np.asarray(labels)
         columns |= {f"PC{index + 1}": block[:, index] for index in range(block.shape[1])}
         tables.append(pd.DataFrame(columns))
@@ -183,7 +183,7 @@ def _chunks(matrices: Any) -> list[Any]:
         raise OntogenyError("there are no matrices: give at least one of shape (rows, features)")
     for index, chunk in enumerate(chunks):
         if len(chunk.shape) != 2 or 0 in chunk.shape:
-            raise OntogenyError(f"matrix {index} has the shape {tuple(chunk.shape)}: (rows, features) is wanted")
+            raise OntogenyError(f"matrix {index} has the shape {tuple(chunk.shape)}: (rows, features) is expected")
         if chunk.shape[1] != chunks[0].shape[1]:
             raise OntogenyError(
                 f"matrix {index} has {chunk.shape[1]} features and matrix 0 has {chunks[0].shape[1]}: one basis needs "

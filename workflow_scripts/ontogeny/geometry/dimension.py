@@ -41,7 +41,9 @@ def two_nn(matrix: Any, discard: float = 0.1, confidence: float = 0.95) -> Intri
     """
     values = np.asarray(matrix, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape or not np.isfinite(values).all():
-        raise OntogenyError(f"a matrix of finite numbers, samples by features, is wanted, not of shape {values.shape}")
+        raise OntogenyError(
+            f"a matrix of finite numbers, samples by features, is expected, not of shape {values.shape}"
+        )
     if not 0 <= discard <= 0.5:
         raise OntogenyError(f"discard = {discard!r} is the share of the ratios that is cut off: from 0 to 0.5")
     points = np.unique(values, axis=0)

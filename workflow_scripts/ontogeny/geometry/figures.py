@@ -99,7 +99,7 @@ def plot_moment(projections: pd.DataFrame, moments: Sequence[Moment], title: str
 
 
 def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Figure:
-    """Share of the probe samples in each cluster at every captured step, a panel a layer; layers without are named.
+    """Share of the probe samples in each cluster at every captured step, a panel per layer; layers without are named.
 
     `by_step` has columns layer, step, cluster, share; `choice` layer, n_clusters, labels_ari,
     untrained_ari, end_ari, shuffled_ari.

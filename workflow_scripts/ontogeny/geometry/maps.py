@@ -103,7 +103,7 @@ def map_quality(matrix: Any, positions: Any, n_neighbours: int = 10, n_null: int
         raise OntogenyError(f"the map has {len(places)} points, the matrix {n} rows: give one for each")
     if not 1 <= k < n / 2:
         raise OntogenyError(
-            f"n_neighbours is {k}: a number from 1 to {(n - 1) // 2}, below half the {n} samples, is wanted"
+            f"n_neighbours is {k}: a number from 1 to {(n - 1) // 2}, below half the {n} samples, is expected"
         )
     rank_space, rank_map = _ranks(values), _ranks(places)
     expected = 1 - (n - 1 - k) * (n - k) / ((n - 1) * (2 * n - 3 * k - 1))
@@ -198,13 +198,13 @@ def _checked(matrices: Sequence[Any], method: str, neighbours: float) -> list[np
     for index, matrix in enumerate(values):
         if matrix.ndim != 2 or len(matrix) != n:
             raise OntogenyError(
-                f"moment {index} has shape {matrix.shape}: the same {n} samples, by features, are wanted each time"
+                f"moment {index} has shape {matrix.shape}: the same {n} samples, by features, are expected each time"
             )
         note = _unfit(matrix)
         if note:
             raise OntogenyError(f"moment {index} cannot be mapped: {note}")
     if not neighbours > 1:
-        raise OntogenyError(f"neighbours is {neighbours}: a number above 1 is wanted")
+        raise OntogenyError(f"neighbours is {neighbours}: a number above 1 is expected")
     least = int(3 * neighbours) + 2 if method == "tsne" else int(neighbours) + 2
     if n < least:
         what = "perplexity" if method == "tsne" else "neighbours"

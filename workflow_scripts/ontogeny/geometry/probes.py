@@ -56,7 +56,7 @@ def linear_probe(
     values, labels = np.asarray(matrix, dtype=np.float64), np.asarray(labels)
     if values.ndim != 2 or labels.shape != values.shape[:1] or not np.isfinite(values).all():
         raise OntogenyError(
-            f"finite features (samples, features) and one label a sample are wanted, not {values.shape} and "
+            f"finite features (samples, features) and one label per sample are expected, not {values.shape} and "
             f"{labels.shape}"
         )
     classes, codes = np.unique(labels, return_inverse=True)
@@ -99,7 +99,7 @@ def compare_probes(first: np.ndarray, second: np.ndarray) -> float:
     """
     first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     if first.shape != second.shape:
-        raise OntogenyError(f"{first.shape} and {second.shape}: the same samples are wanted for both probes")
+        raise OntogenyError(f"{first.shape} and {second.shape}: the same samples are expected for both probes")
     one, other = int((first & ~second).sum()), int((second & ~first).sum())
     return float(binomtest(one, one + other).pvalue) if one + other else 1.0
 

@@ -42,7 +42,7 @@ def plot_similarity(similarity: pd.DataFrame, title: str) -> Figure:
 
 
 def plot_subspaces(subspaces: pd.DataFrame, title: str) -> Figure:
-    """The overlap of each layer's leading subspace with that at the end, a panel a layer, with the random range."""
+    """The overlap of each layer's leading subspace with that at the end, a panel per layer, with the random range."""
     last = subspaces["step_b"].max() if len(subspaces) else 0
     table = subspaces[subspaces["step_b"] == last]
     layers = list(dict.fromkeys(table["layer"]))
@@ -63,7 +63,7 @@ def plot_subspaces(subspaces: pd.DataFrame, title: str) -> Figure:
 
 
 def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
-    """TwoNN dimension with interval and with shuffled features, and effective rank, a line a layer over steps."""
+    """TwoNN dimension with interval and with shuffled features, and effective rank, a line per layer over steps."""
     layers = list(dict.fromkeys(dimension["layer"]))
     colours = colour_map(layers)
     fig, axes = figure(1, 2, width=8.2, height=3.4)
@@ -87,7 +87,7 @@ def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
 
 
 def plot_probes(probes: pd.DataFrame, title: str) -> Figure:
-    """Accuracy of linear probes, a panel a layer over steps, with the untrained network's and shuffled labels'."""
+    """Accuracy of linear probes, a panel per layer over steps, with the untrained network's and shuffled labels'."""
     layers = list(dict.fromkeys(probes["layer"]))
     fig, panels = _panels(layers)
     for axis, layer in zip(panels, layers):

@@ -47,7 +47,7 @@ def clusters_of_run(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """K-means clusters of every layer over all captured steps, as many as are stable.
 
-    Returns the choice (one row a layer: n_clusters, or none; the reason; agreement with labels and with steps, each
+    Returns the choice (one row per layer: n_clusters, or none; the reason; agreement with labels and with steps, each
     with interval and p-value; agreement with shuffled labels, and that of as many clusters of the first step alone,
     the untrained network, and of the last step alone; silhouettes of clusters and labels; samples, as in `pca_of_run`),
     the clusters by step (layer, step, cluster, count, share, low, high), and the assignments (layer, step, sample,

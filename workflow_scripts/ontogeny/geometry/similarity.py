@@ -293,7 +293,7 @@ def _biased_hsic(
     first: np.ndarray,
     second: np.ndarray,
 ) -> tuple:
-    """|X^T Y|^2 of centred rows, and its values without each sample in turn (and centred anew)."""
+    """|X^T Y|^2 of centred rows, and its values without each sample in turn (and centred again)."""
     n, whole = len(k), products + first * second
     total = whole.sum()
     fall = 2 * whole * n / (n - 1) - first * second * (n / (n - 1)) ** 2

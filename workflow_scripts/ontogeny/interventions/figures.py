@@ -58,7 +58,7 @@ def plot_pruning(table: pd.DataFrame, chance: float | None = None) -> Figure:
 
 
 def plot_noise(table: pd.DataFrame) -> Figure:
-    """Accuracy against the size of noise: one panel a layer, one line a moment, bands over samples and draws."""
+    """Accuracy against the size of noise: one panel per layer, one line per moment, bands over samples and draws."""
     table = _only(table, "noise_activations", "noise_weights")
     table = table[table["metric"] == "accuracy"]
     layers = list(dict.fromkeys(table["layer"]))

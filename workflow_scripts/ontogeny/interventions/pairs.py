@@ -100,8 +100,8 @@ def interpolate(bench: Bench, settings: Interpolate) -> pd.DataFrame:
 
     Column `excess` is the value minus that on the chord between the ends, with excess_low and excess_high; its maximum
     over the line is the barrier (Frankle et al. 2020, arXiv:1912.05671, sec. 2; see `loss_barrier`). Positions beyond
-    0 to 1 go on along the line. batch_norm: statistics between the ends are no average of theirs; `recompute` takes
-    them anew from the given inputs (Izmailov et al. 2018, arXiv:1803.05407, sec. 3.3), `interpolate` averages them. At
+    0 to 1 go on along the line. batch_norm: statistics between the ends are not an average of theirs; `recompute` takes
+    them again from the given inputs (Izmailov et al. 2018, arXiv:1803.05407, sec. 3.3), `interpolate` averages them. At
     positions 0 and 1, and all along a line of no length, the networks are exactly those given. Buffers that are whole
     numbers come from the nearer end.
     """

@@ -344,19 +344,19 @@ def count_parameters(model: nn.Module, trainable: bool = False) -> int:
 
 def _whole(what: str, value: Any, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
-        raise OntogenyError(f"{what} is {value!r}: a whole number of at least {least} is wanted")
+        raise OntogenyError(f"{what} is {value!r}: a whole number of at least {least} is expected")
     return value
 
 
 def _widths(what: str, value: Any) -> list[int]:
     if not isinstance(value, list | tuple) or (not value and what != "hidden"):
-        raise OntogenyError(f"{what} is {value!r}: a list of whole numbers is wanted, such as [64, 32]")
+        raise OntogenyError(f"{what} is {value!r}: a list of whole numbers is expected, such as [64, 32]")
     return [_whole(f"an entry of {what}", width) for width in value]
 
 
 def _probability(what: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise OntogenyError(f"{what} is {value!r}: a number from 0 up to, but not, 1 is wanted")
+        raise OntogenyError(f"{what} is {value!r}: a number from 0 up to, but not, 1 is expected")
     return float(value)
 
 

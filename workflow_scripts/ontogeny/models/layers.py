@@ -94,7 +94,7 @@ class LayerHandler:
     def get_layer_names(self, model: nn.Module | None = None, layers: Iterable[nn.Module] | None = None) -> list[str]:
         """The display names of `layers` (modules of the model), or of all monitored layers.
 
-        Raises OntogenyError if one of `layers` is no part of the model.
+        Raises OntogenyError if one of `layers` is not part of the model.
         """
         if layers is None:
             return [layer.name for layer in self._layers_of(model)]
@@ -194,7 +194,7 @@ def readout_layer(model: nn.Module) -> MonitoredLayer | None:
 
 def _require_module(model: Any) -> None:
     if not isinstance(model, nn.Module):
-        raise OntogenyError(f"the model is a {type(model).__name__}: a torch.nn.Module is wanted")
+        raise OntogenyError(f"the model is a {type(model).__name__}: a torch.nn.Module is expected")
 
 
 def _class_name(module: nn.Module) -> str:

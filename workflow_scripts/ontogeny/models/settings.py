@@ -39,7 +39,7 @@ class ModelSettings(Settings):
     channels: list[Positive] | None = Field(default=None, description="Channels of the convolutions (CNN).")
     width: Positive | None = Field(default=None, description="Model width (Transformer, ViT).")
     depth: Positive | None = Field(default=None, description="Number of blocks (Transformer, ViT).")
-    heads: Positive | None = Field(default=None, description="Attention heads a block (Transformer, ViT).")
+    heads: Positive | None = Field(default=None, description="Attention heads per block (Transformer, ViT).")
     feedforward: Positive | None = Field(
         default=None, description="Width of the feed-forward layers (Transformer, ViT)."
     )
@@ -95,7 +95,7 @@ class JudgeModelSettings(Settings):
     vocabulary: int = Field(default=2048, ge=300, description="Most tokens of the tokenizer (embedded).")
     width: Positive = Field(default=112, description="Model width (embedded).")
     layers: Positive = Field(default=6, description="Layers (embedded).")
-    heads: Positive = Field(default=4, description="Attention heads a layer (embedded).")
+    heads: Positive = Field(default=4, description="Attention heads per layer (embedded).")
     feedforward: Positive = Field(default=288, description="Width of the feed-forward layers (embedded).")
     pretrain_steps: int = Field(
         default=300, ge=0, description="Steps of next-token prediction before fine-tuning (embedded)."

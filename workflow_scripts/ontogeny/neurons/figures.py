@@ -32,7 +32,7 @@ def plot_neuron_change(units: pd.DataFrame, summary: pd.DataFrame, title: str) -
 
     Without a jump, the start and the end of training are shown. Left: standardised change of every unit, one dot each,
     with the middle half as a bar. Right: share of units whose change is significant, with its Wilson interval, one
-    line a moment. `units` has columns moment, kind, layer, effect_size; `summary` moment, kind, layer, share,
+    line per moment. `units` has columns moment, kind, layer, effect_size; `summary` moment, kind, layer, share,
     share_low, share_high.
     """
     layers = list(dict.fromkeys(summary["layer"]))

@@ -60,7 +60,7 @@ def ablation_importance(
     input drawn at random, averaged over `repeats` draws. A unit of a convolution is a channel; of tokens, an entry of
     every token. All units run in one batched pass from the layer on.
 
-    One row a unit: layer, unit, mode, where (the nonlinearity passed), samples, loss (of the intact network, nats),
+    One row per unit: layer, unit, mode, where (the nonlinearity passed), samples, loss (of the intact network, nats),
     loss_change with loss_low and loss_high, accuracy_change with accuracy_low and accuracy_high (paired percentile
     bootstrap over samples), and p_value, p_adjusted: exact sign test over samples that the loss goes up as often as
     down, after Benjamini and Hochberg over the units. A unit whose ablation changes no activation has a change of
@@ -71,7 +71,7 @@ def ablation_importance(
     if mode not in ABLATIONS:
         raise unknown("ablation", mode, ABLATIONS)
     if repeats < 1:
-        raise OntogenyError(f"repeats is {repeats}: at least 1 is wanted")
+        raise OntogenyError(f"repeats is {repeats}: at least 1 is expected")
     inputs, labels = checked_data(inputs, labels)
     twin = working_copy(model)
     site = find_site(twin, layer, inputs)
@@ -167,7 +167,7 @@ def gradient_importance(
     """Minus gradient x activation of each unit: the first-order estimate of the loss change of zeroing it.
 
     -sum over positions of a * dL/da, averaged over samples (Molchanov et al. 2017, arXiv:1611.06440, eq. 8, with its
-    sign). One row a unit: layer, unit, where, samples, importance with importance_low and importance_high (percentile
+    sign). One row per unit: layer, unit, where, samples, importance with importance_low and importance_high (percentile
     bootstrap over samples), and magnitude, the mean over samples of its absolute value.
     """
     inputs, labels = checked_data(inputs, labels)
@@ -256,7 +256,7 @@ def _importance_table(
 def importance_agreement(
     measures: Mapping[str, Any], *, n_resamples: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
-    """Spearman's rank correlation over units between every two of `measures` (name to one number a unit).
+    """Spearman's rank correlation over units between every two of `measures` (name to one number per unit).
 
     Columns: first, second, units, spearman with spearman_low and spearman_high (percentile bootstrap over units),
     p_value (t approximation), p_adjusted (Benjamini and Hochberg). NaN where a measure is constant.
@@ -266,7 +266,9 @@ def importance_agreement(
     values = {name: np.asarray(measure, dtype=np.float64) for name, measure in measures.items()}
     lengths = {name: len(measure) for name, measure in values.items()}
     if len(values) < 2 or len(set(lengths.values())) != 1 or min(lengths.values()) < 4:
-        raise OntogenyError(f"measures of {lengths} units: two or more measures of the same four or more units wanted")
+        raise OntogenyError(
+            f"measures of {lengths} units: two or more measures of the same four or more units expected"
+        )
     units = next(iter(lengths.values()))
     draws = np.random.default_rng(seed).integers(units, size=(n_resamples, units))
     rows = []

@@ -58,10 +58,10 @@ def importance_of_run(
     For `settings.layers` (all but the one that puts out the scores). Importance is measured on the first
     `settings.samples` of the probe, selectivity and health on all of it. Returns
 
-    - `importance`: one row a moment, control, measure, layer and unit. measure: `ablation zero` at every moment, and at
-      the end also `ablation mean`, `ablation resample`, `gradient` and `conductance`; value with low and high (change
-      of loss in nats; conductance in score), and for ablations accuracy_change and p-values. control: `none`, at the
-      end also `shuffled labels` and `untrained` (`network` numbers them); stands_out: above the untrained units.
+    - `importance`: one row per moment, control, measure, layer and unit. measure: `ablation zero` at every moment, and
+      at the end also `ablation mean`, `ablation resample`, `gradient` and `conductance`; value with low and high
+      (change of loss in nats; conductance in score), and for ablations accuracy_change and p-values. control: `none`,
+      at the end also `shuffled labels` and `untrained` (`network` numbers them); stands_out: above the untrained units.
     - `importance_agreement`: rank correlations of the measures at the end, by layer.
     - `selectivity`: `class_selectivity` at every moment, with the controls at the end. Classes of fewer than four
       samples are left out.

@@ -35,11 +35,11 @@ def class_selectivity(
     samples; without it, half of the samples of each class, drawn by `seed`, are held out. `shuffle_labels` puts the
     labels in random order first, as a control: nothing should then be found.
 
-    One row a unit: unit; preferred_class, of the largest mean activation; effect, with effect_low and effect_high: the
-    mean in that class minus the largest mean in another, over the standard deviation within classes; selectivity, the
-    index (largest - rest) / (largest + rest) of the class means (Morcos et al. 2018, arXiv:1803.06959, eq. 1; NaN where
-    an activation is negative); eta_squared, the share of variance that the class explains; p_value: how often random
-    labels give as large an effect of their own preferred class (`permutations` draws, the observed included);
+    One row per unit: unit; preferred_class, of the largest mean activation; effect, with effect_low and effect_high:
+    the mean in that class minus the largest mean in another, over the standard deviation within classes; selectivity,
+    the index (largest - rest) / (largest + rest) of the class means (Morcos et al. 2018, arXiv:1803.06959, eq. 1; NaN
+    where an activation is negative); eta_squared, the share of variance that the class explains; p_value: how often
+    random labels give as large an effect of their own preferred class (`permutations` draws, the observed included);
     p_adjusted, after Benjamini and Hochberg; selective: p_adjusted <= false_discovery_rate; held_out_effect,
     held_out_p_value: the same class against the rest on held-out data (Welch's one-sided t-test), held_out_p_adjusted
     over selective units, and replicated. A lone selective unit among many needs more permutations than units /
@@ -60,7 +60,7 @@ def class_selectivity(
     if held_out is None:
         if counts.min() < 4:
             scarce = names[counts.argmin()]
-            raise OntogenyError(f"class {scarce} has {counts.min()} samples: at least 4 are wanted to hold half out")
+            raise OntogenyError(f"class {scarce} has {counts.min()} samples: at least 4 are expected to hold half out")
         first, second = _halves(classes, rng)
         others, other_classes = values[second], classes[second]
         values, classes = values[first], classes[first]
@@ -74,7 +74,7 @@ def class_selectivity(
         if short:
             raise OntogenyError(f"the held-out data have fewer than 2 samples of class {short[0]}: give more")
         if counts.min() < 2:
-            raise OntogenyError(f"class {names[counts.argmin()]} has one sample: at least 2 are wanted")
+            raise OntogenyError(f"class {names[counts.argmin()]} has one sample: at least 2 are expected")
 
     scale = np.maximum(np.abs(values).max(0), np.finfo(np.float64).tiny)
     centred = (values - values.mean(0)) / scale
@@ -164,10 +164,10 @@ def selectivity_with_controls(
 def _checked(activations: Any, labels: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
     values, classes = np.asarray(activations, dtype=np.float64), np.asarray(labels)
     if values.ndim != 2:
-        raise OntogenyError(f"{what} of shape {values.shape}: (samples, units) is wanted; pool positions first")
+        raise OntogenyError(f"{what} of shape {values.shape}: (samples, units) is expected; pool positions first")
     if classes.shape != (len(values),) or not np.issubdtype(classes.dtype, np.integer):
         raise OntogenyError(f"{what} of {len(values)} samples with labels of shape {classes.shape} ({classes.dtype}): "
-                            "one class number a sample wanted")  # fmt: skip
+                            "one class number per sample expected")  # fmt: skip
     if not np.isfinite(values).all():
         raise OntogenyError(f"the {what} hold NaN or infinite values")
     return values, classes

@@ -70,7 +70,7 @@ def working_copy(model: nn.Module) -> nn.Module:
     Raises OntogenyError if the model cannot be copied.
     """
     if not isinstance(model, nn.Module):
-        raise OntogenyError(f"the model is a {type(model).__name__}: a torch.nn.Module is wanted")
+        raise OntogenyError(f"the model is a {type(model).__name__}: a torch.nn.Module is expected")
     try:
         twin = copy.deepcopy(model)
     except Exception as error:
@@ -94,30 +94,32 @@ def logits_of(output: Any) -> Tensor:
         scores = scores[0]
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         what = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
-        raise OntogenyError(f"the model's output is {what}: class scores of shape (samples, classes) are wanted")
+        raise OntogenyError(f"the model's output is {what}: class scores of shape (samples, classes) are expected")
     return scores
 
 
 def checked_data(inputs: Any, labels: Any = None) -> tuple[Tensor, Tensor | None]:
-    """`inputs` and `labels` as tensors that fit each other (labels int64, one a sample).
+    """`inputs` and `labels` as tensors that fit each other (labels int64, one per sample).
 
     Raises OntogenyError if they do not fit, if inputs hold NaN or infinity, or there are none.
     """
     inputs = torch.as_tensor(inputs)
     if inputs.ndim < 2 or len(inputs) == 0:
-        raise OntogenyError(f"inputs of shape {tuple(inputs.shape)}: two or more axes wanted, samples first")
+        raise OntogenyError(f"inputs of shape {tuple(inputs.shape)}: two or more axes expected, samples first")
     if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
         raise OntogenyError("the inputs hold NaN or infinite values: clean them first")
     if labels is None:
         return inputs, None
     labels = torch.as_tensor(labels)
     if labels.ndim != 1 or len(labels) != len(inputs):
-        raise OntogenyError(f"{len(inputs)} inputs, labels of shape {tuple(labels.shape)}: one label a sample wanted")
+        raise OntogenyError(
+            f"{len(inputs)} inputs, labels of shape {tuple(labels.shape)}: one label per sample expected"
+        )
     if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise OntogenyError(f"labels are {labels.dtype}: class numbers (integers from 0) are wanted")
+        raise OntogenyError(f"labels are {labels.dtype}: class numbers (integers from 0) are expected")
     labels = labels.long()
     if int(labels.min()) < 0:
-        raise OntogenyError(f"labels hold {int(labels.min())}: class numbers from 0 are wanted")
+        raise OntogenyError(f"labels hold {int(labels.min())}: class numbers from 0 are expected")
     return inputs, labels
 
 
@@ -267,12 +269,12 @@ def site_values(model: nn.Module, site: Site, inputs: Tensor, chunk: int = 512) 
 
 
 def unit_activations(model: nn.Module, inputs: Any, layer: str, pool: str = "mean", chunk: int = 512) -> Tensor:
-    """Activations of the units of `layer` after its nonlinearity, one number a sample and unit: (samples, units).
+    """Activations of the units of `layer` after its nonlinearity, one number per sample and unit: (samples, units).
 
     Positions (pixels of a channel, tokens) are pooled by `mean` or `max`. The model is not changed.
     """
     if pool not in ("mean", "max"):
-        raise OntogenyError(f"pool is '{pool}': mean or max is wanted")
+        raise OntogenyError(f"pool is '{pool}': mean or max is expected")
     twin = working_copy(model)
     inputs, _ = checked_data(inputs)
     site = find_site(twin, layer, inputs)
@@ -292,7 +294,7 @@ def chosen_units(site: Site, units: Sequence[int] | None) -> list[int]:
     try:
         chosen = [operator.index(unit) for unit in units]
     except TypeError:
-        raise OntogenyError(f"units are {units!r}: a list of their numbers is wanted") from None
+        raise OntogenyError(f"units are {units!r}: a list of their numbers is expected") from None
     for unit in chosen:
         if not 0 <= unit < site.units:
             raise OntogenyError(f"layer '{site.layer}' has no unit {unit}: its units are 0 to {site.units - 1}")

@@ -29,7 +29,7 @@ def neuron_statistics(
     feature_axis: int | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """One row a unit: what it puts out over the samples, after `nonlinearity` is applied to `activations`.
+    """One row per unit: what it puts out over the samples, after `nonlinearity` is applied to `activations`.
 
     Columns: unit; mean with mean_low, mean_high (Student interval over samples); std (over samples and positions,
     denominator N); sparsity, the share of outputs of magnitude <= `threshold` (with 0: exactly zero, or, of a ReLU,
@@ -73,7 +73,7 @@ def compare_neurons(
     feature_axis: int | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """One row a unit: before and after a moment of training, on the same samples in the same order.
+    """One row per unit: before and after a moment of training, on the same samples in the same order.
 
     `before`, `at` and `after` are activations of one layer with one shape; `at` may be None. Columns:
 

@@ -35,7 +35,7 @@ def unit_health(
 ) -> pd.DataFrame:
     """Dead, saturated and duplicated units of one layer, from activations (samples, units) after the nonlinearity.
 
-    One row a unit:
+    One row per unit:
 
     - active: share of samples with magnitude above `threshold`, with active_low and active_high (Clopper and Pearson
       1934: for a unit silent in n samples the upper end says how sure that is).
@@ -51,7 +51,9 @@ def unit_health(
     """
     values = np.asarray(activations, dtype=np.float64)
     if values.ndim != 2 or len(values) < 3:
-        raise OntogenyError(f"activations of shape {values.shape}: (samples, units) with three or more samples wanted")
+        raise OntogenyError(
+            f"activations of shape {values.shape}: (samples, units) with three or more samples expected"
+        )
     if not np.isfinite(values).all():
         raise OntogenyError("the activations hold NaN or infinite values")
     known = {*BOUNDS, "gelu", "leaky_relu", "silu", "elu", "selu", "none", "custom", UNKNOWN}

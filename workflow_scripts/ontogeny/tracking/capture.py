@@ -274,7 +274,7 @@ def resolve_layers(
 ) -> dict[str, nn.Module]:
     """The modules to watch, by name, in order (see `ActivationCapture.register_hooks`)."""
     if not isinstance(model, nn.Module):
-        raise OntogenyError(f"a torch.nn.Module is wanted as the model, not {type(model).__name__}")
+        raise OntogenyError(f"a torch.nn.Module is expected as the model, not {type(model).__name__}")
     from ontogeny.models import monitored_layers
 
     if layers is None:
@@ -296,7 +296,7 @@ def resolve_layers(
         layer_names = [f"{type(module).__name__}_{index}" for index, module in enumerate(modules)]
     names = list(layer_names)
     if len(names) != len(modules):
-        raise OntogenyError(f"{len(names)} layer names for {len(modules)} layers: give one name a layer")
+        raise OntogenyError(f"{len(names)} layer names for {len(modules)} layers: give one name per layer")
     for index, name in enumerate(names):
         if name in names[:index]:
             raise OntogenyError(f"the layer name '{name}' is given twice: every layer needs its own")

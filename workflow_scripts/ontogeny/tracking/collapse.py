@@ -42,7 +42,7 @@ def representation_state(features: Any, labels: Any) -> dict[str, float]:
     values, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
     if values.ndim != 2 or labels.shape != values.shape[:1] or not len(values):
         raise OntogenyError(
-            f"features (samples, features) and one label a sample are wanted, not {values.shape} and {labels.shape}"
+            f"features (samples, features) and one label per sample are expected, not {values.shape} and {labels.shape}"
         )
     largest = float(np.abs(values).max(initial=0.0))
     if not math.isfinite(largest):

@@ -115,9 +115,9 @@ def to_rows(activation: Any, layout: str = "auto", feature_axis: int | None = No
     PyTorch's channels-last memory format still has the shape (n, c, h, w) and needs nothing; one whose *shape*
     is (n, h, w, c) needs `feature_axis=-1`, and a 1-d convolution's (n, c, t) needs `feature_axis=1`.
 
-    - "samples": one row a sample, all positions side by side: (n, c*h*w), (n, t*d).
+    - "samples": one row per sample, all positions side by side: (n, c*h*w), (n, t*d).
     - "positions": one row a position of a sample: (n*h*w, c), (n*t, d).
-    - "pooled": one row a sample, the mean over its positions in float64: (n, c), (n, d).
+    - "pooled": one row per sample, the mean over its positions in float64: (n, c), (n, d).
     - "auto": "positions" for 3 axes and "samples" otherwise, as the published tracker does it. Where the layer is
       known to be a convolution, trackers take "samples" for 3 axes too (see `rows_of_layer`).
 
@@ -177,7 +177,7 @@ def singular_values(activations: Any, centre: bool = DEFAULTS.centre, method: st
     values = activations if _on_accelerator(activations) and method == "gram" else _as_array(activations)
     if values.ndim != 2 or 0 in values.shape:
         raise OntogenyError(
-            f"a matrix of rows by features is wanted, not an array of shape {tuple(values.shape)}: see to_rows"
+            f"a matrix of rows by features is expected, not an array of shape {tuple(values.shape)}: see to_rows"
         )
     matrix, narrow = _as_float64(values)
     scale = 1.0
@@ -212,7 +212,7 @@ def _as_float64(values: Any) -> tuple[Any, bool]:
     if hasattr(values, "detach"):
         return values.detach().double(), values.dtype.itemsize <= 4
     if values.dtype.kind not in "fiub":
-        raise OntogenyError(f"activations are of type {values.dtype}; real numbers are wanted")
+        raise OntogenyError(f"activations are of type {values.dtype}; real numbers are expected")
     return values.astype(np.float64), values.dtype.itemsize <= 4
 
 

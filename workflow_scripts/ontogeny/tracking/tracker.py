@@ -145,7 +145,7 @@ class HighFrequencyTracker:
         if self._closed:
             raise OntogenyError("the tracker is closed: log before close(), or make a new tracker")
         if isinstance(step, str | bytes) or step != int(step):
-            raise OntogenyError(f"step {step!r} is no whole number: count the steps of training")
+            raise OntogenyError(f"step {step!r} is not a whole number: count the steps of training")
         if not force and step % self.sampling_frequency:
             self.activation_capture.clear_activations()
             return

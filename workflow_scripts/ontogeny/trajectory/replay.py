@@ -162,7 +162,8 @@ class Trajectory:
             return operator.index(step)
         except TypeError:
             raise OntogenyError(
-                f"step {step!r} is no whole number: {self.folder} goes from {self.checkpoints[0]} to {self.last_step}"
+                f"step {step!r} is not a whole number: {self.folder} goes from {self.checkpoints[0]} to "
+                f"{self.last_step}"
             ) from None
 
     def _start(self, step: int) -> int:

@@ -134,4 +134,4 @@ SETUPS: dict[str, Callable[..., Setup] | str] = {
     "images": set_up_images,
     "prompts": "ontogeny.trajectory.prompts:set_up_prompts",
 }
-"""Kinds of tasks: a function, or where it is as `module:function`, which then is no part of the other kinds' code."""
+"""Kinds of tasks: a function, or where it is as `module:function`, which then is not part of the other kinds' code."""

@@ -127,7 +127,7 @@ def _unpickled(path: Path, key: str | None) -> dict[str, Tensor]:
         held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError:
         raise OntogenyError(
-            f"{path} needs more than weights to be unpickled, which could run any code: save it anew as safetensors, "
+            f"{path} needs more than weights to be unpickled, which could run any code: save it again as safetensors, "
             "with safetensors.torch.save_file(model.state_dict(), ...)"
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
