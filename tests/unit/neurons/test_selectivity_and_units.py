@@ -96,7 +96,7 @@ def test_mistakes_of_selectivity(planted):
         class_selectivity(values[:62], labels[:62])
     with pytest.raises(OntogenyError, match="pool positions"):
         class_selectivity(values[:, :, None], labels)
-    with pytest.raises(OntogenyError, match="one class number a sample"):
+    with pytest.raises(OntogenyError, match="one class number per sample"):
         class_selectivity(values, labels[:-1])
     with pytest.raises(OntogenyError, match="fewer than 2 samples of class 2"):
         class_selectivity(values, labels, held_out=(values[:120], labels[:120]))
