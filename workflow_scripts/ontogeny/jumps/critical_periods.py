@@ -2,10 +2,10 @@
 
 Two nulls. Circular shifts move each layer's jumps around the whole training by one random amount: number and spacing
 stay, the time goes. They answer whether jumps of different layers meet more often than by chance, and so also fire
-where every layer is simply busy early in training. Local shifts move each layer's jumps by at most a tenth of
-training, so that the slow change of the rate stays (as spike trains are moved by Pipa et al. 2008, J. Comput.
-Neurosci. 25). They answer whether jumps are coordinated beyond that common trend. Coordination is claimed only
-against both.
+where every layer is simply busy early in training. Dithered jumps are moved one by one, in the logarithm of the time
+since the beginning, so that the rate of jumps stays however steeply it falls early in training (jitter of spikes, as
+reviewed by Gruen 2009, J. Neurophysiol. 101, on a time axis on which early training is no longer steep). They answer
+whether jumps are coordinated beyond that common trend. Coordination is claimed only against both.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
 ANY = "(any)"
 """The metric name under which jumps of all metrics of a layer are counted once."""
 
-LOCAL = 0.1
-"""Largest local shift, as a share of training."""
+DITHER = 0.4
+"""Standard deviation of a dithered jump, in natural logarithms of time."""
+
+ORIGIN = 2.0
+"""Time, in tolerances, that is added before logarithms are taken: dithers at the very beginning are of that order."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,9 @@ def _coordination(
     n = len(grid)
     at = np.concatenate(list(trains.values()))
     layer = np.repeat(np.arange(len(trains)), [len(train) for train in trains.values()])
-    reach = max(int(LOCAL * n), tolerance + 1)
-    shape = (shuffles, len(trains))
     moved = {
-        "circular": (at + rng.integers(0, n, shape)[:, layer]) % n,
-        "local": _reflected(at + rng.integers(-reach, reach + 1, shape)[:, layer], n),
+        "circular": (at + rng.integers(0, n, (shuffles, len(trains)))[:, layer]) % n,
+        "local": _dithered(at, n, tolerance, shuffles, rng),
     }
     null = {kind: _meetings(places, layer, tolerance) for kind, places in moved.items()}
     pairs, around = _meetings(at[None], layer, tolerance)
@@ -141,9 +142,16 @@ def _groups(at: np.ndarray, tolerance: int) -> list[np.ndarray]:
     return np.split(at, np.flatnonzero(np.diff(at) > 2 * tolerance + 1) + 1) if len(at) else []
 
 
-def _reflected(at: np.ndarray, n: int) -> np.ndarray:
-    at = np.abs(at)
-    return np.where(at > n - 1, 2 * (n - 1) - at, at).clip(0, n - 1)
+def _dithered(at: np.ndarray, n: int, tolerance: int, shuffles: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions (shuffles, jumps), each moved by itself in the logarithm of time, reflected at both ends."""
+    origin = ORIGIN * max(tolerance, 1)
+    low, high = np.log(origin - 0.5), np.log(n - 0.5 + origin)
+    places = np.log(at + rng.uniform(-0.5, 0.5, (shuffles, at.size)) + origin) + DITHER * rng.standard_normal(
+        (shuffles, at.size)
+    )
+    places = np.where(places < low, 2 * low - places, places)
+    places = np.where(places > high, 2 * high - places, places)
+    return np.rint(np.exp(places) - origin).astype(int).clip(0, n - 1)
 
 
 def _meetings(at: np.ndarray, layer: np.ndarray, tolerance: int) -> tuple[np.ndarray, np.ndarray]:
@@ -207,7 +215,7 @@ def loss_relation(
     the running median, over the running median absolute deviation, of 51 measurements; its arsinh, so that no single
     fall decides). Its mean over all jumps is given at lags of -`most_lag` .. `most_lag` measurements; positive values
     mean that the loss falls faster than usual. Under the nulls all jumps of a run move around it together, by one
-    random circular shift, or by one local shift (see the module), and a relation has to stand against both, so that
+    random circular shift, or each is dithered (see the module), and a relation has to stand against both, so that
     jumps and falls that are merely both frequent early make none. p-values compare each lag with the largest
     departure over all lags, each standardised by its null spread, in every shuffle, and so hold for all lags at once.
     Jumps of several layers or metrics at the same step count once; runs with less than 4 * `most_lag` losses are left
@@ -227,9 +235,8 @@ def loss_relation(
             continue
         fall = _local_fall(values)
         n = len(fall)
-        reach = max(int(LOCAL * n), 2)
-        shifts = rng.integers(0, n, shuffles), rng.integers(-reach, reach + 1, shuffles)
-        rows = [at[None], (at + shifts[0][:, None]) % n, _reflected(at + shifts[1][:, None], n)]
+        shifts = rng.integers(0, n, shuffles)
+        rows = [at[None], (at + shifts[:, None]) % n, _dithered(at, n, 3, shuffles, rng)]
         total, used = np.zeros((1 + 2 * shuffles, len(lags))), np.zeros((1 + 2 * shuffles, len(lags)))
         for event in np.concatenate(rows).T:
             where = event[:, None] + lags
