@@ -362,3 +362,44 @@ def test_rates():
     assert rates["jumps"].tolist() == [1, 0]
     assert rates["rate"].tolist() == [2.5, 0]
     assert isinstance(held, Phase1)
+
+
+def _busy_early(rng, count, tau=8.0, n=400):
+    return np.minimum(rng.exponential(tau, count).astype(int), n - 1)
+
+
+def _bare(n=400, losses=None):
+    parts = [pd.DataFrame({"run": "r", "layer": "a", "step": np.arange(n), "metric": "m", "value": 0.0})]
+    for run, loss in (losses or {}).items():
+        parts.append(
+            pd.DataFrame({"run": run, "layer": "(run)", "step": np.arange(n), "metric": "loss", "value": loss})
+        )
+    return Phase1(pd.concat(parts, ignore_index=True))
+
+
+def test_layers_that_are_all_busy_early_are_not_coordinated():
+    rng = np.random.default_rng(0)
+    rejected = 0
+    for seed in range(12):
+        rows = [("r", f"l{k}", "m", int(s)) for k in range(6) for s in _busy_early(rng, 5)]
+        jumps = pd.DataFrame(rows, columns=["run", "layer", "metric", "step"])
+        table = find_critical_periods(jumps, _bare(), shuffles=99, seed=seed).coordination
+        rejected += table.loc[(table["run"] == "r") & (table["metric"] == "m"), "p_value"].item() <= 0.05
+    assert rejected <= 2
+
+
+def test_jumps_and_losses_that_both_fall_early_are_not_related():
+    rng = np.random.default_rng(1)
+    rejected = 0
+    for seed in range(10):
+        t = np.arange(400)
+        losses, rows = {}, []
+        for run in ("r", "s", "t"):
+            log = -np.log1p(t / 8) + 0.02 * rng.standard_normal(400)
+            for drop in _busy_early(rng, 8):
+                log -= 0.15 * (t >= drop)
+            losses[run] = np.exp(log)
+            rows += [(run, f"l{k}", "m", int(s)) for k, s in enumerate(_busy_early(rng, 8))]
+        jumps = pd.DataFrame(rows, columns=["run", "layer", "metric", "step"])
+        rejected += loss_relation(jumps, _bare(losses=losses), shuffles=99, seed=seed).p_value <= 0.05
+    assert rejected <= 2

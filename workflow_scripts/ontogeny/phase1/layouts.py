@@ -12,9 +12,10 @@ from typing import Any
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1.document import FORMAT
+from ontogeny.phase1.loggers import is_clock, trainer_state
 from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
 
-STEP_NAMES = ("step", "steps", "global_step", "iteration")
+STEP_NAMES = ("step", "steps", "global_step", "iteration", "_step", "trainer/global_step")
 KNOWN_LAYOUTS = (
     "rows per step (`measurements` with `layer_metrics`), columns per layer (`{layer: {step: [...], metric: [...]}}`), "
     "records per layer (`{layer: [{step, metric, ...}]}`), a list of runs, `{experiments: [runs]}`"
@@ -63,6 +64,9 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
     Raises OntogenyError, with the keys that are there and the layouts that are known, if there is none.
     """
     if isinstance(data, dict):
+        rows = trainer_state(data)
+        if rows is not None:
+            return [_rows(rows, {key: value for key, value in data.items() if key != "log_history"})]
         if not _is_ours(data):
             for key in _LIST_OF_RUNS:
                 if key in data and _holds_runs(data[key]):
@@ -72,7 +76,7 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
         return [_one_run(data, where)]
     if isinstance(data, list):
         if not data:
-            raise OntogenyError(f"{where} is an empty list; a Phase 1 record is wanted")
+            raise OntogenyError(f"{where} is an empty list; a Phase 1 record is expected")
         if all(isinstance(item, dict) and step_key(item) for item in data):
             return _long_rows(data) if any("layer" in item for item in data) else [_rows(data, {})]
         if _holds_runs(data):
@@ -140,6 +144,10 @@ def step_key(row: Collection[str]) -> str | None:
     for name in STEP_NAMES:
         if name in row:
             return name
+    lowered = {str(name).strip().lower(): name for name in row}
+    for name in STEP_NAMES:
+        if name in lowered:
+            return lowered[name]
     return "epoch" if "epoch" in row else None
 
 
@@ -176,7 +184,7 @@ def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
                             place = series[layer, metric] = ([], [])
                         place[0].append(number)
                         place[1].append(found)
-            elif key in STEP_NAMES or (key == "epoch" and not by_steps):
+            elif str(key).lower() in STEP_NAMES or is_clock(str(key)) or (key == "epoch" and not by_steps):
                 continue
             elif isinstance(value, dict):
                 if not _nested(table, number, key, value):
@@ -202,6 +210,9 @@ def flat_place(key: str) -> tuple[str, str]:
         return MODEL_LEVEL, key
     for sign in "/.:":
         layer, _, metric = key.rpartition(sign)
+        if layer and metric in DIMENSIONALITY_NAMES:
+            return layer, metric
+        metric, _, layer = key.partition(sign)
         if layer and metric in DIMENSIONALITY_NAMES:
             return layer, metric
     return RUN_LEVEL, key

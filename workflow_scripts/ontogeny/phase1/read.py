@@ -23,10 +23,18 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, FORMAT, RawRun, RawTable, flat_place, runs_of, step_key
-from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, listed, quote, tidy, unique_name
+from ontogeny.phase1.loggers import (
+    event_table,
+    is_event_file,
+    is_mlflow_folder,
+    logged_table,
+    mlflow_table,
+    scalar_triples,
+)
+from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, quote, tidy, unique_name
 from ontogeny.phase1.repair import repair_stable_rank
 
-SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet")
+SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".feather", ".gz")
 MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
 MOST_CONTAINERS = 5_000_000
@@ -60,9 +68,22 @@ def read_phase1(
 def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop", repair: bool = True) -> Phase1:
     """Read several records into one. Runs of the same name are told apart by `_2`, `_3`, ... in the order of `paths`.
 
+    Files that are not records are skipped with a note, unless `on_problem` is "stop" or none of them is one.
     Raises OntogenyError as `read_phase1` does, and if `paths` is empty.
     """
-    return combine(read_phase1(path, on_problem, repair=repair) for path in paths)
+    records, refused = [], []
+    for path in paths:
+        try:
+            records.append(read_phase1(path, on_problem, repair=repair))
+        except OntogenyError as error:
+            if on_problem == "stop":
+                raise
+            refused.append(error)
+    if refused and not records:
+        raise refused[0]
+    record = combine(records)
+    skipped = [Note("dropped", f"a file is skipped: {error}") for error in refused]
+    return Phase1(record.frame, [*skipped, *record.notes], record.metadata, record.derived)
 
 
 def combine(records: Iterable[Phase1]) -> Phase1:
@@ -103,7 +124,9 @@ def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> l
     found: dict[Path, None] = {}
     for pattern in patterns:
         text = os.path.expanduser(os.fspath(pattern))
-        if os.path.isdir(text):
+        if os.path.isdir(text) and is_mlflow_folder(Path(text)):
+            here = [Path(text)]
+        elif os.path.isdir(text):
             here = sorted(filter(_may_be_record, Path(text).iterdir()))
         elif os.path.isfile(text):
             here = [Path(text)]
@@ -119,7 +142,8 @@ def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> l
 
 
 def _may_be_record(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    known = path.suffix.lower() in SUFFIXES or is_event_file(path)
+    return known and not path.name.startswith(".") and path.is_file()
 
 
 def phase1_from_frame(
@@ -162,16 +186,31 @@ def _judge(where: Any, on_problem: str) -> Judge:
 
 def _raw_runs(path: Path) -> list[RawRun]:
     suffix = path.suffix.lower()
+    if is_event_file(path):
+        return _table_runs(event_table(path), str(path))
+    if path.is_dir() and is_mlflow_folder(path):
+        return _table_runs(mlflow_table(path), str(path))
     if path.exists() and not path.is_dir() and path.stat().st_size > MOST_BYTES and suffix not in (".h5", ".hdf5"):
         raise OntogenyError(
             f"{path} has {path.stat().st_size >> 20} MiB, and a record may have {MOST_BYTES >> 20}: split it by run"
         )
     if suffix == ".json":
         _must_fit(path, b"[{", MOST_CONTAINERS, "lists and records")
-        return runs_of(read_json(path), str(path))
+        data = read_json(path)
+        triples = scalar_triples(data, path)
+        return runs_of(data, str(path)) if triples is None else _table_runs(triples, str(path))
+    if suffix == ".jsonl":
+        return runs_of(_json_lines(path), str(path))
+    if suffix == ".gz" and path.name.lower().endswith((".csv.gz", ".tsv.gz")):
+        return _table_runs(logged_table(_read_text_table(path), Path(path.stem)), str(path))
+    if suffix == ".feather":
+        _must_hold_bytes(path)
+        with _foreign_errors(path, "Feather"):
+            frame = pd.read_feather(path)
+        return _table_runs(logged_table(frame, path), str(path))
     if suffix in (".csv", ".tsv"):
         _must_fit(path, b",;\t\n", MOST_VALUES, "cells")
-        return _table_runs(_read_text_table(path), str(path))
+        return _table_runs(logged_table(_read_text_table(path), path), str(path))
     if suffix == ".parquet":
         return _parquet_runs(path)
     if suffix in (".h5", ".hdf5"):
@@ -188,12 +227,34 @@ def _must_fit(path: Path, signs: bytes, most: int, what: str) -> None:
             raise OntogenyError(f"{path} has {count} {what}, and a record may have {most}: split it by run")
 
 
+def _unzipped(path: Path) -> str:
+    import gzip
+
+    _must_hold_bytes(path)
+    with _foreign_errors(path, "gzip"), gzip.open(path) as stream:
+        data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise OntogenyError(f"{path} has more than {MOST_BYTES >> 20} MiB unpacked: split it by run")
+        return data.decode()
+
+
+def _json_lines(path: Path) -> list[Any]:
+    rows = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except (ValueError, RecursionError):
+                raise OntogenyError(f"{path} is not JSON lines: line {number} cannot be read") from None
+    return rows
+
+
 def _read_text_table(path: Path) -> pd.DataFrame:
-    text = read_text(path).removeprefix("\ufeff")
+    text = (_unzipped(path) if path.suffix.lower() == ".gz" else read_text(path)).removeprefix("\ufeff")
     head = text[:10_000].split("\n", 1)[0]
     separator = max(",\t;", key=head.count)
     if head.count(separator) > 10_000:
-        raise OntogenyError(f"{path} has more than 10000 columns, so it is no Phase 1 table")
+        raise OntogenyError(f"{path} has more than 10000 columns, so it is not a Phase 1 table")
     try:
         names = [name.strip() for name in next(csv.reader([head.rstrip("\r")], delimiter=separator), [])]
         whole = head.count('"') % 2 == 0
@@ -201,7 +262,7 @@ def _read_text_table(path: Path) -> pd.DataFrame:
             StringIO(text), sep=separator, dtype=object, keep_default_na=False, na_filter=False, low_memory=False
         )
     except Exception as error:
-        raise OntogenyError(f"{path} is no table that can be read: {_one_line(error)}") from None
+        raise OntogenyError(f"{path} is not a table that can be read: {_one_line(error)}") from None
     return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
 
 
@@ -251,7 +312,7 @@ def _with_metadata(runs: list[RawRun], stamp: bytes | str | None, path: Path) ->
 def _must_hold_bytes(path: Path) -> None:
     """Raise the usual sentences for a file that is missing, a folder or empty."""
     if path.is_dir():
-        raise OntogenyError(f"{path} is a folder; a file is wanted")
+        raise OntogenyError(f"{path} is a folder; a file is expected")
     if not path.exists():
         raise OntogenyError(f"{path} does not exist")
     if path.stat().st_size == 0:
@@ -288,8 +349,8 @@ def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
     step = step_key(columns)
     if step is None or len(columns) < 2:
         raise OntogenyError(
-            f"{where} holds no Phase 1 table: its columns are {listed(columns)}, and wanted are step, metric and value "
-            "(tidy), or step and one column a metric (wide), with layer and run where there are several"
+            f"{where} holds no Phase 1 table: its columns are {listed(columns)}; expected are step, metric and value "
+            "(tidy), or step and one column per metric (wide), with layer and run where there are several"
         )
     if frame.empty:
         raise OntogenyError(f"{where} holds no Phase 1 table: it has columns and no rows")

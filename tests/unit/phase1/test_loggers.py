@@ -1,0 +1,118 @@
+"""Files of other people's loggers are read as what they are."""
+
+import gzip
+import importlib.util
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ontogeny.phase1 import read_many, read_phase1
+
+STEPS = np.arange(0, 50, 5)
+RANK = np.linspace(5, 2, 10)
+LOSS = np.linspace(2, 1, 10)
+
+
+def check(path, layer="Linear_0", loss="loss"):
+    record = read_phase1(path)
+    steps, values = record.series(layer, "stable_rank")
+    np.testing.assert_array_equal(steps, STEPS)
+    np.testing.assert_allclose(values, RANK)
+    if loss:
+        np.testing.assert_allclose(record.series("(run)", loss)[1], LOSS)
+    assert not {"_runtime", "_timestamp", "Wall time"} & set(record.frame["metric"])
+    return record
+
+
+def test_weights_and_biases_history(tmp_path):
+    table = pd.DataFrame(
+        {
+            "_step": STEPS,
+            "_runtime": STEPS * 0.1,
+            "_timestamp": 1.7e9 + STEPS,
+            "loss": LOSS,
+            "stable_rank/Linear_0": RANK,
+        }
+    )
+    table.to_csv(tmp_path / "history.csv", index=False)
+    check(tmp_path / "history.csv")
+    table.to_csv(tmp_path / "history.csv.gz", index=False)
+    check(tmp_path / "history.csv.gz")
+    table.to_feather(tmp_path / "history.feather")
+    check(tmp_path / "history.feather")
+    with open(tmp_path / "history.jsonl", "w") as stream:
+        stream.writelines(json.dumps(row) + "\n" for row in table.to_dict(orient="records"))
+    check(tmp_path / "history.jsonl")
+
+
+def test_weights_and_biases_export_of_the_page(tmp_path):
+    name = "glad-sun-3 - loss"
+    pd.DataFrame({"Step": STEPS, name: LOSS, f"{name}__MIN": LOSS, f"{name}__MAX": LOSS}).to_csv(
+        tmp_path / "wandb.csv", index=False
+    )
+    record = read_phase1(tmp_path / "wandb.csv")
+    assert record.runs == ["glad-sun-3"]
+    np.testing.assert_allclose(record.series("(run)", "loss")[1], LOSS)
+
+
+def test_tensorboard_exports(tmp_path):
+    pd.DataFrame({"Wall time": 1.7e9 + STEPS, "Step": STEPS, "Value": LOSS}).to_csv(
+        tmp_path / "run-a-tag-loss.csv", index=False
+    )
+    np.testing.assert_allclose(read_phase1(tmp_path / "run-a-tag-loss.csv").series("(run)", "loss")[1], LOSS)
+    rows = [[1.7e9, int(step), float(value)] for step, value in zip(STEPS, LOSS)]
+    (tmp_path / "run-a-tag-loss.json").write_text(json.dumps(rows))
+    np.testing.assert_allclose(read_phase1(tmp_path / "run-a-tag-loss.json").series("(run)", "loss")[1], LOSS)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed")
+def test_tensorboard_events(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(tmp_path) as writer:
+        for step, rank, loss in zip(STEPS, RANK, LOSS):
+            writer.add_scalar("stable_rank/Linear_0", rank, step)
+            writer.add_scalar("loss", loss, step)
+    (path,) = tmp_path.glob("events*")
+    values = read_phase1(path).series("Linear_0", "stable_rank")[1]
+    np.testing.assert_allclose(values, RANK, rtol=1e-6)
+
+
+def test_hugging_face_trainer_state(tmp_path):
+    rows = [{"step": int(s), "epoch": s / 10, "loss": x} for s, x in zip(STEPS, LOSS)]
+    rows += [{"step": int(STEPS[-1]), "epoch": 5.0, "eval_loss": 1.5}]
+    (tmp_path / "trainer_state.json").write_text(
+        json.dumps({"best_metric": None, "max_steps": 50, "log_history": rows})
+    )
+    record = read_phase1(tmp_path / "trainer_state.json")
+    steps, values = record.series("(run)", "loss")
+    np.testing.assert_array_equal(steps, STEPS)
+    np.testing.assert_allclose(values, LOSS)
+
+
+def test_lightning_rows_of_one_step_are_merged(tmp_path):
+    halves = [pd.DataFrame({"epoch": 0, "step": STEPS, name: column}) for name, column in
+              (("loss", LOSS), ("stable_rank/Linear_0", RANK))]  # fmt: skip
+    pd.concat(halves).to_csv(tmp_path / "metrics.csv", index=False)
+    record = check(tmp_path / "metrics.csv")
+    assert not [note for note in record.notes if note.kind == "dropped"]
+
+
+def test_mlflow_metrics(tmp_path):
+    for name, column in (("loss", LOSS), ("stable_rank/Linear_0", RANK)):
+        path = tmp_path / "run" / "metrics" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"1700000000000 {value} {step}\n" for step, value in zip(STEPS, column)))
+    check(tmp_path / "run")
+
+
+def test_a_stray_file_is_skipped_with_a_note(tmp_path):
+    pd.DataFrame({"Step": STEPS, "stable_rank/Linear_0": RANK}).to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "experiment_summary.json").write_text('{"runs": 3, "best": "a"}')
+    with gzip.open(tmp_path / "c.csv.gz", "wt") as stream:
+        stream.write("no,record\n1,2\n")
+    record = read_many(sorted(tmp_path.iterdir()))
+    assert record.runs == ["a"]
+    assert len([note for note in record.notes if "skipped" in note.text]) == 2

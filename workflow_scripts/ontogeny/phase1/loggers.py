@@ -1,0 +1,145 @@
+"""Files of other people's loggers as wide tables: a column step, and a column for each metric.
+
+Weights & Biases (history and UI exports), TensorBoard (CSV, JSON and event files), Hugging Face `trainer_state.json`,
+Lightning `metrics.csv`, MLflow metric files. What is no metric (time stamps, run times, ranges) is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ontogeny.errors import OntogenyError
+
+CLOCKS = frozenset(
+    ("_timestamp", "_runtime", "timestamp", "wall time", "wall_time", "time", "created_at", "relative time (process)",
+     "relative time (wall)")
+)  # fmt: skip
+"""Columns, in lower case, that tell the time and are no metric."""
+
+_EVENTS = re.compile(r"events\.out\.tfevents\.")
+_MLFLOW = re.compile(r"^\d{9,}\s+\S+\s+\d+$")
+
+
+def is_clock(name: str) -> bool:
+    """Whether a column tells the time, or belongs to the logger itself."""
+    lowered = name.strip().lower()
+    return lowered in CLOCKS or lowered.startswith("_") or lowered.endswith(("__min", "__max"))
+
+
+def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A table of a logger as one that the readers of tables know; other tables come back as they are.
+
+    Clocks go; "run - metric" of a UI export is split into a column run; a TensorBoard series takes its metric from the
+    file's name; rows of one step that fill each other's gaps become one.
+    """
+    lowered = {str(name).strip().lower(): name for name in frame.columns}
+    if {"wall time", "step", "value"} <= lowered.keys() and "metric" not in lowered:
+        metric = path.name.split("-tag-")[-1].rsplit(".", 1)[0]
+        return frame.rename(columns={lowered["step"]: "step", lowered["value"]: metric})[["step", metric]]
+    kept = [name for name in frame.columns if str(name).strip().lower() == "_step" or not is_clock(str(name))]
+    if {"metric", "value"} <= lowered.keys():
+        return frame[kept]
+    frame = frame[kept]
+    dashed = [str(name) for name in kept if " - " in str(name)]
+    steps = [name for name in kept if str(name).strip().lower() in ("step", "_step")]
+    if dashed and len(steps) == 1 and len(dashed) == len(kept) - 1:
+        parts = []
+        for name in dashed:
+            run, _, metric = name.rpartition(" - ")
+            part = pd.DataFrame({"run": run, "step": frame[steps[0]], "metric": metric, "value": frame[name]})
+            parts.append(part[part["value"].notna() & (part["value"].astype(str) != "")])
+        return pd.concat(parts, ignore_index=True)
+    return _merged(frame)
+
+
+def _merged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one step made one, where no two of them hold different values of a metric."""
+    names = {str(name).strip().lower(): name for name in frame.columns}
+    step = next(
+        (names[name] for name in ("step", "_step", "global_step", "trainer/global_step") if name in names), None
+    )
+    if step is None or {"run", "layer", "metric"} & names.keys() or not frame[step].duplicated().any():
+        return frame
+    filled = frame.astype(object).where(frame.notna() & (frame.astype(str) != ""))
+    counts = filled.groupby(step, sort=False).count()
+    others = [name for name in counts.columns if str(name).lower() != "epoch"]
+    if (counts[others] > 1).any().any():
+        return frame
+    return filled.groupby(step, sort=False).first().reset_index()
+
+
+def trainer_state(data: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The rows of a Hugging Face `trainer_state.json`, those of one step merged; None if it is not one."""
+    rows = data.get("log_history")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "step" in row for row in rows) or not rows:
+        return None
+    merged: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
+        merged.setdefault(row["step"], {}).update(numbers)
+    return [{**row, "step": step} for step, row in merged.items()]
+
+
+def scalar_triples(data: Any, path: Path) -> pd.DataFrame | None:
+    """A TensorBoard series in JSON, `[[wall time, step, value], ...]`; None if it is not one."""
+    if not isinstance(data, list) or not data or not all(isinstance(row, list) and len(row) == 3 for row in data):
+        return None
+    metric = path.name.split("-tag-")[-1].rsplit(".", 1)[0]
+    return pd.DataFrame({"step": [row[1] for row in data], metric: [row[2] for row in data]})
+
+
+def is_event_file(path: Path) -> bool:
+    """Whether a file's name is that of TensorBoard events."""
+    return bool(_EVENTS.search(path.name))
+
+
+def event_table(path: Path) -> pd.DataFrame:
+    """All scalars of a TensorBoard event file, wide, read by the tensorboard package."""
+    try:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    except ImportError:
+        raise OntogenyError(
+            f"{path} is a TensorBoard event file: install tensorboard to read it, or export it as CSV"
+        ) from None
+    events = EventAccumulator(str(path), size_guidance={"scalars": 0, "tensors": 0})
+    events.Reload()
+    columns: dict[str, pd.Series] = {}
+    for tag in events.Tags()["scalars"]:
+        columns[tag] = pd.Series({event.step: event.value for event in events.Scalars(tag)})
+    for tag in events.Tags()["tensors"]:
+        values = {event.step: _scalar(event.tensor_proto) for event in events.Tensors(tag)}
+        columns[tag] = pd.Series({step: value for step, value in values.items() if value is not None})
+    if not columns:
+        raise OntogenyError(f"{path} holds no scalar")
+    return pd.DataFrame(columns).sort_index().rename_axis("step").reset_index()
+
+
+def _scalar(proto: Any) -> float | None:
+    from tensorboard.util.tensor_util import make_ndarray
+
+    array = make_ndarray(proto)
+    return float(array.reshape(())) if array.size == 1 and array.dtype.kind in "fiu" else None
+
+
+def is_mlflow_folder(path: Path) -> bool:
+    """Whether a folder is a run of MLflow's file store, or its folder of metrics."""
+    folder = path / "metrics" if (path / "metrics").is_dir() else path
+    files = [item for item in folder.rglob("*") if item.is_file()] if folder.name == "metrics" else []
+    return bool(files) and all(_MLFLOW.match(item.read_text(errors="replace").split("\n", 1)[0]) for item in files[:3])
+
+
+def mlflow_table(path: Path) -> pd.DataFrame:
+    """All metrics of a run of MLflow's file store, wide: each file has lines of time, value and step."""
+    folder = path / "metrics" if (path / "metrics").is_dir() else path
+    columns: dict[str, pd.Series] = {}
+    for file in sorted(item for item in folder.rglob("*") if item.is_file()):
+        rows = [line.split() for line in file.read_text().splitlines() if line.strip()]
+        try:
+            columns[file.relative_to(folder).as_posix()] = pd.Series({int(row[2]): float(row[1]) for row in rows})
+        except (IndexError, ValueError):
+            raise OntogenyError(f"{file} is not a metric of MLflow: its lines should be time, value and step") from None
+    return pd.DataFrame(columns).sort_index().rename_axis("step").reset_index()
