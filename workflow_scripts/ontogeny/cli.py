@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ontogeny import __version__
 from ontogeny.errors import OntogenyError
@@ -60,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     validity.add_argument("--further", action="store_true", help="also test the additional families of null series")
     validity.set_defaults(command=_validity)
 
+    _add_circuits(commands)
+
     show = commands.add_parser("show", help="describe one run, or what one file of results was made from")
     show.add_argument("what", help="the name of a run, or the path of a result")
     show.add_argument("--directory", default=".", help="the folder that contains results (.)")
@@ -102,6 +105,54 @@ def _parser() -> argparse.ArgumentParser:
     unpack.add_argument("folder", help="the folder to create")
     unpack.set_defaults(command=_unpack)
     return parser
+
+
+def _add_circuits(commands: Any) -> None:
+    circuits = commands.add_parser(
+        "circuits", help="count the circuits of one network, or animate a record of circuits"
+    )
+    kinds = circuits.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    count = kinds.add_parser("count", help="tell the perfect circuits of a network in a .npz or .safetensors file")
+    count.add_argument("network", help="its matrices and vectors in order, or an ensemble")
+    count.add_argument("--gate", action="append", required=True, help="what it computes; once for each output")
+    count.add_argument("--activation", help="of hidden neurons (the ensemble's, or leaky_relu)")
+    count.add_argument("--rule", default="rounded", help="when an output is right: rounded or sign (rounded)")
+    count.add_argument("--candidates", default="all", help="all or published (all)")
+    count.add_argument("--seed", type=int, help="network of an ensemble (the first)")
+    count.add_argument("--epoch", type=int, help="epoch of an ensemble (the last)")
+    count.set_defaults(command=_count_circuits)
+    animate = kinds.add_parser("animate", help="make an animation (.mp4, .gif) or a page (.html) of a published record")
+    animate.add_argument("record", help="detailed_circuits_....json, gzipped or not")
+    animate.add_argument("--out", required=True, help="file to write")
+    animate.add_argument("--frames", type=int, default=240, help="frames of the animation (240)")
+    animate.set_defaults(command=_animate_circuits)
+
+
+def _count_circuits(given: argparse.Namespace) -> None:
+    import json
+
+    from ontogeny.circuits import CANDIDATES, CircuitSettings
+    from ontogeny.circuits.command import describe_network
+    from ontogeny.errors import unknown
+
+    if given.candidates not in CANDIDATES:
+        raise unknown("set of candidates", given.candidates, CANDIDATES)
+    told = describe_network(
+        given.network,
+        given.gate,
+        activation=given.activation,
+        rule=given.rule,
+        seed=given.seed,
+        epoch=given.epoch,
+        settings=CircuitSettings(candidates=given.candidates),
+    )
+    print(json.dumps(told, indent=2))
+
+
+def _animate_circuits(given: argparse.Namespace) -> None:
+    from ontogeny.circuits.command import animate_record
+
+    print(animate_record(given.record, given.out, given.frames))
 
 
 def _show(given: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from ontogeny.circuits import (
     Circuit,
     CircuitSet,
     Layout,
+    above,
     count_candidates,
     count_circuits,
     enumerate_circuits,
@@ -20,6 +21,7 @@ from ontogeny.circuits import (
     sample_circuits,
 )
 from ontogeny.errors import OntogenyError
+from ontogeny.nonlinearities import apply_nonlinearity
 
 XOR = truth_table(2, copies=20)
 
@@ -229,7 +231,9 @@ def test_both_engines_find_the_same():
 def test_sample_is_a_uniform_subset(engine):
     net = trained_nets((2, 3, 3, 1), 12)[0]
     full = enumerate_circuits(*net, *XOR)
-    assert sample_circuits(*net, *XOR, n=10**6, seed=0, engine=engine) == full
+    every = sample_circuits(*net, *XOR, n=10**6, seed=0, engine=engine)
+    assert np.array_equal(every.codes, full.codes)
+    assert every.count == len(full)
     hits = np.zeros(len(full))
     draws = 200 if engine == "compiled" else 20
     for seed in range(draws):
@@ -318,3 +322,51 @@ def test_cost_grows_with_size():
     costs = [estimate_cost(s) for s in ((2, 3, 3, 1), (2, 4, 4, 1), (2, 5, 5, 1), (2, 6, 6, 1), (2, 7, 7, 1))]
     assert costs == sorted(costs)
     assert costs[0] < 1e-3
+
+
+def test_a_layer_of_many_inputs_with_few_candidates():
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(1, 40)).astype(np.float32), np.ones((1, 1), np.float32)]
+    biases = [np.zeros(1, np.float32), np.zeros(1, np.float32)]
+    x = rng.normal(size=(30, 40)).astype(np.float32)
+    y = (x @ weights[0].T > 0).astype(np.float32)
+    assert estimate_cost((40, 1, 1)) < 1
+    found = count_circuits(weights, biases, x, y, rule=above(0.0), activation="identity")
+    assert (found.count, found.candidates) == (1, 1)
+    assert found.edge_participation[0].shape == (1, 40)
+    assert enumerate_circuits(weights, biases, x, y, rule=above(0.0), activation="identity")[0].edge_masks[0].all()
+    with pytest.raises(OntogenyError, match="candidate circuits"):
+        count_circuits(*random_net((20, 3, 1), 0), rng.normal(size=(4, 20)), np.ones(4))
+
+
+@pytest.mark.parametrize("engine", ["compiled", "plain"])
+@pytest.mark.parametrize("activation", [("gelu", "tanh"), ("silu", "softplus"), ("elu", "identity")])
+def test_activations_of_each_layer_and_a_threshold(engine, activation):
+    x, y = truth_table(2)
+    for seed in range(3):
+        net = random_net((2, 3, 2, 1), seed, 2.0)
+        found = enumerate_circuits(*net, x, y, activation=activation, rule=above(0.1), engine=engine)
+        edges, nodes = candidates((2, 3, 2, 1))
+        h = np.broadcast_to(x.astype(np.float64), (len(edges[0]), 4, 2))
+        for layer, (w, b) in enumerate(zip(*net)):
+            h = h @ (w * edges[layer]).transpose(0, 2, 1) + b
+            if layer < 2:
+                h = np.asarray(apply(h, activation[layer])) * nodes[layer][:, None]
+        right = ((h[..., 0] > 0.1) == (y[:, 0] > 0)).all(axis=1)
+        assert len(found) == right.sum()
+        assert np.array_equal(found.edge_masks[0], edges[0][right])
+        counted = count_circuits(*net, x, y, activation=activation, rule=above(0.1), engine=engine)
+        assert counted.count == len(found)
+
+
+def apply(values, name):
+    return values if name == "identity" else apply_nonlinearity(values, name)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "plain"])
+def test_many_rows_of_which_some_may_be_wrong(engine):
+    x, y = truth_table(2, copies=100, noise=0.15)
+    for net in trained_nets((2, 3, 3, 1), 6)[:2]:
+        found = enumerate_circuits(*net, x, y, accuracy_threshold=0.9, engine=engine)
+        assert np.array_equal(found.edge_masks[0], candidates((2, 3, 3, 1))[0][0][perfect(*net, x, y, threshold=0.9)])
+        assert count_circuits(*net, x, y, accuracy_threshold=0.9, engine=engine).count == len(found) > 0

@@ -1,4 +1,6 @@
 from .coincidence import Coincidence, appearances_at_jumps
+from .door import ReadNetwork, from_torch
+from .dynamics import count_in_all
 from .enumeration import ACTIVATIONS, CircuitCount, count_circuits, enumerate_circuits, estimate_cost, sample_circuits
 from .interpretation import (
     Groundings,
@@ -11,6 +13,7 @@ from .interpretation import (
     two_level_formulas,
 )
 from .masks import Circuit, Circuits, CircuitSample, CircuitSet, Layout, Sparsity, count_candidates
+from .outputs import ROUNDED, OutputRule, above
 from .overlap import (
     Core,
     SetComparison,
@@ -31,6 +34,7 @@ from .tracking import appearance_epochs, life_table, lineages, schedule, turnove
 __all__ = [
     "ACTIVATIONS",
     "CANDIDATES",
+    "ROUNDED",
     "Circuit",
     "CircuitCount",
     "CircuitSample",
@@ -45,8 +49,11 @@ __all__ = [
     "Layout",
     "NeuronGate",
     "OutputCircuits",
+    "OutputRule",
+    "ReadNetwork",
     "SetComparison",
     "Sparsity",
+    "above",
     "appearance_epochs",
     "appearances_at_jumps",
     "check_record",
@@ -56,9 +63,11 @@ __all__ = [
     "core_of_count",
     "count_candidates",
     "count_circuits",
+    "count_in_all",
     "enumerate_circuits",
     "estimate_cost",
     "evaluate_formula",
+    "from_torch",
     "gate_name",
     "ground",
     "inclusions",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import combinations, pairwise
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ontogeny.circuits import _plain
+from ontogeny.circuits._plain import Functions
+from ontogeny.circuits._problem import COUNT, LIST, SAMPLE, Network, Rows, Task
 from ontogeny.circuits.masks import (
     CircuitSample,
     CircuitSet,
@@ -21,33 +25,46 @@ from ontogeny.circuits.masks import (
     Sparsity,
     count_candidates,
     max_active_neurons,
+    surjections,
 )
+from ontogeny.circuits.outputs import ROUNDED, OutputRule
 from ontogeny.circuits.settings import DEFAULTS
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.nonlinearities import KINDS
 
-ACTIVATIONS = {"leaky_relu": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "identity": 4}
-"""Known activation functions of hidden neurons and their numbers inside the search."""
+ACTIVATIONS: tuple[str, ...] = KINDS
+"""Activation functions of hidden neurons that the search knows by name."""
 
-COUNT, LIST, SAMPLE = 0, 1, 2
-_NONE = np.zeros(0, np.int64)
 _WORTH_THREADS = 0.5  # seconds that a count may take before it is shared among threads
+_PLAIN_SECONDS = 1.0  # spent on small networks before anything is compiled
+_SMALL = 1_000_000  # candidates times rows of a small network
+
+_MOST_TABULATED = 16  # inputs of a neuron whose sets are tabulated
+
+_NO_PAIRS = np.zeros((0, 2), np.int64)
+_FEW_PAIRS = [np.triu_indices(n, 1) for n in range(5)]
+
+_plain_spent = 0.0
 
 
-def _engine(name: str | None):
-    """The module that searches: `_compiled` where Numba is installed, else `_plain`."""
+def _compiled_engine() -> Any:
+    from ontogeny.circuits import _compiled
+
+    return _compiled
+
+
+def _engine(name: str | None, small: bool = False) -> Any:
+    """The module that searches: `_compiled`, or `_plain` where Numba is missing or a small network is quicker there."""
     if name not in (None, "compiled", "plain"):
         raise unknown("engine", name, ["compiled", "plain"])
-    if name != "plain":
-        try:
-            from ontogeny.circuits import _compiled
-        except ImportError:
-            if name == "compiled":
-                raise OntogenyError("the compiled engine needs Numba, which is not installed") from None
-        else:
-            return _compiled
-    from ontogeny.circuits import _plain
-
-    return _plain
+    if name == "plain" or (name is None and small and _plain_spent < _PLAIN_SECONDS):
+        return _plain
+    try:
+        return _compiled_engine()
+    except ImportError:
+        if name == "compiled":
+            raise OntogenyError("the compiled engine needs Numba, which is not installed") from None
+        return _plain
 
 
 def as_array(value: Any, what: str) -> NDArray[np.float32]:
@@ -93,23 +110,43 @@ class Samples:
     """Distinct validation rows: what a circuit is judged on.
 
     inputs (inputs, S) float64, targets (S,) 0 or 1, rows (S,) how many rows each stands for, `budget`: how many rows
-    may be wrong; pairs (X, 2): samples whose half-difference bounds the search.
+    may be wrong, `rule`: which outputs are right.
     """
 
     inputs: NDArray[np.float64]
     targets: NDArray[np.int64]
     rows: NDArray[np.int64]
     budget: int
-    pairs: NDArray[np.int64] = field(repr=False)
+    rule: OutputRule = ROUNDED
 
     @property
     def n_rows(self) -> int:
         """The number of validation rows."""
         return int(self.rows.sum())
 
+    @cached_property
+    def as_rows(self) -> Rows:
+        """What a search of one network judged by rounding is given."""
+        rows = Rows(
+            self.inputs.astype(np.float32),
+            *ROUNDED.limits(self.targets),
+            self.targets.astype(np.float64),
+            np.ones(len(self.rows)),
+            self.rows,
+            np.array([0, len(self.rows)]),
+            np.array([self.budget]),
+            _NO_PAIRS,
+        )
+        return rows._replace(pairs=_pairs(rows))
+
     @classmethod
     def of(
-        cls, x: ArrayLike, y: ArrayLike, n_inputs: int, accuracy_threshold: float = DEFAULTS.accuracy_threshold
+        cls,
+        x: ArrayLike,
+        y: ArrayLike,
+        n_inputs: int,
+        accuracy_threshold: float = DEFAULTS.accuracy_threshold,
+        rule: OutputRule = ROUNDED,
     ) -> Samples:
         """Merge equal rows of x (rows, inputs) and y (rows, 1) and put the most telling samples first.
 
@@ -141,15 +178,12 @@ class Samples:
         budget = min(total - 1, int(total * (1 - accuracy_threshold)) + 1)
         while not (total - budget) / total > accuracy_threshold:
             budget -= 1
-        targets = distinct[order, -1].astype(np.int64)
-        pairs = [(a, b) for a, b in combinations(range(len(order)), 2) if targets[a] != targets[b]]
-        few = pairs if len(order) <= 8 else []
         return cls(
             np.ascontiguousarray(distinct[order, :-1].T),
-            targets,
+            distinct[order, -1].astype(np.int64),
             rows[order],
             budget,
-            np.array(few, np.int64).reshape(-1, 2),
+            rule,
         )
 
 
@@ -185,84 +219,215 @@ class CircuitCount:
 
 
 class Problem:
-    """A checked network with its samples, ready for the search."""
+    """One network, or several of one shape, with the rows that each is judged on, ready for the search.
+
+    A circuit is perfect when it is perfect in every one of the networks on its own rows.
+    """
 
     def __init__(
-        self, weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, slope, samples=None
+        self,
+        networks: Sequence[tuple[Sequence[ArrayLike], Sequence[ArrayLike]]],
+        samples: Sequence[Samples],
+        activation: str | Sequence[str] = "leaky_relu",
+        candidates: str = DEFAULTS.candidates,
+        min_sparsity: float = DEFAULTS.min_sparsity,
+        negative_slope: float | Sequence[float] = 0.01,
+        functions: Functions | None = None,
     ) -> None:
-        matrices, vectors, sizes = check_weights(weights, biases)
-        if activation not in ACTIVATIONS:
-            raise unknown("activation", activation, ACTIVATIONS)
-        self.sizes, self.layout = sizes, Layout(sizes)
-        self.samples = Samples.of(x, y, sizes[0], accuracy_threshold) if samples is None else samples
-        self.max_active = max_active_neurons(self.layout.n_hidden, candidates, min_sparsity)
-        self.candidates, self.min_sparsity = candidates, min_sparsity
-        widest = max(sizes)
-        self.weights = np.zeros((len(matrices), widest, widest))
-        self.biases = np.zeros((len(matrices), widest))
-        for layer, (w, b) in enumerate(zip(matrices, vectors)):
-            self.weights[layer, : w.shape[0], : w.shape[1]] = w
-            self.biases[layer, : len(b)] = b
-        self.kind, self.slope = ACTIVATIONS[activation], slope
-        if not 0 <= slope <= 1:
-            raise OntogenyError(f"negative_slope is {slope}; give a slope from 0 to 1")
+        checked = [check_weights(*network) for network in networks]
+        self.sizes = checked[0][2]
+        if any(sizes != self.sizes for _, _, sizes in checked):
+            raise OntogenyError("networks of different sizes have no circuits in common")
+        self.layout = Layout(self.sizes)
+        self.most = max_active_neurons(self.layout.n_hidden, candidates, min_sparsity)
+        self.candidates, self.min_sparsity, self.functions = candidates, min_sparsity, functions
+        depth = len(self.sizes) - 2
+        names = [activation] * depth if isinstance(activation, str) else list(activation)
+        slopes = list(negative_slope) if isinstance(negative_slope, Sequence) else [negative_slope] * depth
+        for name in names:
+            if name not in ACTIVATIONS:
+                raise unknown("activation", name, ACTIVATIONS)
+        for name, slope in zip(names, slopes):
+            if name == "leaky_relu" and not 0 <= slope <= 1:
+                raise OntogenyError(f"negative_slope is {slope}; give a slope from 0 to 1")
+        if len(names) != depth or len(slopes) != depth:
+            raise OntogenyError(
+                f"{len(names)} activations do not fit a network of {depth} hidden layers: one per layer"
+            )
+        self.network = _expanded(checked, [len(own.rows) for own in samples], names, slopes)
+        self.rows = _merged(self.network, samples, functions)
+        if len(samples) > 1 and self.strict:
+            self._interleave([len(own.rows) for own in samples])
+
+    @property
+    def strict(self) -> bool:
+        """Whether no row may be wrong."""
+        rows = self.rows
+        return bool((rows.budget < np.minimum.reduceat(rows.weight, rows.starts[:-1])).all())
+
+    def _interleave(self, counts: list[int]) -> None:
+        """Put the most telling rows of all networks first, which then are judged as one."""
+        place = np.concatenate([np.arange(n) for n in counts])
+        order = np.argsort(place, kind="stable")
+        rows, network = self.rows, self.network
+        turned = {
+            name: np.ascontiguousarray(getattr(rows, name)[..., order])
+            for name in ("inputs", "above", "upto", "centre", "scale", "weight")
+        }
+        starts = np.array([0, len(order)])
+        self.rows = rows._replace(**turned, starts=starts, budget=rows.budget.min(keepdims=True))
+        self.rows = self.rows._replace(pairs=_pairs(self.rows))
+        self.network = network._replace(
+            weights=np.ascontiguousarray(network.weights[..., order]),
+            biases=np.ascontiguousarray(network.biases[..., order]),
+        )
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether a layer has more inputs than sets of them can be tabulated for."""
+        return max(self.sizes[:-2]) > _MOST_TABULATED
 
     @property
     def n_candidates(self) -> int:
+        """How many circuits are decided on."""
         return count_candidates(self.sizes, self.candidates, self.min_sparsity)
 
+    def cost(self) -> float:
+        """Seconds of CPU that a search may take, see `estimate_cost`."""
+        return _cost(self.sizes, len(self.rows.weight), self.candidates, self.min_sparsity)
+
     def check_cost(self, max_seconds: float | None) -> None:
-        if max_seconds is None:
-            return
-        cost = estimate_cost(self.sizes, len(self.samples.rows))
-        if cost > max_seconds:
+        """Raise OntogenyError if a search may take longer than `max_seconds`."""
+        if max_seconds is not None and (cost := self.cost()) > max_seconds:
             raise OntogenyError(
                 f"a network of sizes {list(self.sizes)} has {self.n_candidates:.3g} candidate circuits, about "
                 f"{_duration(cost)} of work, which is above the limit of {_duration(max_seconds)}: take fewer or "
                 "smaller hidden layers, or raise max_seconds"
             )
 
-    def search(self, engine: str | None, mode: int, limit: int = 0, ranks: NDArray[np.int64] = _NONE, part: int = -1):
-        s, chosen, sizes = self.samples, _engine(engine), np.array(self.sizes)
-        margin = chosen.rounding_margin(sizes, self.weights, self.biases, s.inputs, self.kind, self.slope)
-        return chosen.search(
-            sizes,
-            self.weights,
-            self.biases,
-            s.inputs,
-            s.targets,
-            s.rows,
-            s.budget,
-            margin,
-            self.kind,
-            self.slope,
-            self.max_active,
-            s.pairs,
-            mode,
-            limit,
-            ranks,
-            part,
-        )
+    def search(
+        self, engine: str | None, mode: int, limit: int = 0, ranks: NDArray[np.int64] | None = None, part: int = -1
+    ) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int]:
+        """Number found, codes (unless counting), marginals (when counting), and number decided in float32."""
+        global _plain_spent
+        ranks = np.zeros(0, np.int64) if ranks is None else ranks
+        if self.functions is not None:
+            margin = _plain.rounding_margin(self.network, self.rows, self.functions)
+            task = Task(mode, limit, ranks, self.most, part, margin)
+            return _plain.search(self.network, self.rows, task, self.functions)
+        if self.one_by_one:
+            task = Task(mode, limit, ranks, self.most, part, 0.0)
+            return _plain.one_by_one(self.network, self.rows, task, self.functions)
+        small = _plain_spent < _PLAIN_SECONDS and self.n_candidates * len(self.rows.weight) < _SMALL
+        chosen = _engine(engine, small)
+        began = time.perf_counter()
+        task = Task(mode, limit, ranks, self.most, part, chosen.rounding_margin(self.network, self.rows))
+        found = chosen.search(self.network, self.rows, task)
+        if engine is None and chosen is _plain:
+            _plain_spent += time.perf_counter() - began
+        return found
 
-    def count(self, engine: str | None, threads: int | None) -> tuple[int, NDArray[np.int64], int]:
+    def count(self, engine: str | None = None, threads: int | None = 1) -> tuple[int, NDArray[np.int64], int]:
         """Number found, marginals and number decided in float32, as of `search`, with up to `threads` threads."""
         threads = _available_threads() if threads is None else threads
         if threads < 1:
             raise OntogenyError(f"threads is {threads}; give 1 or more, or None for as many as there are")
-        if threads == 1 or len(self.sizes) < 4 or estimate_cost(self.sizes, len(self.samples.rows)) < _WORTH_THREADS:
-            found, _, marginals, decided, *_ = self.search(engine, COUNT)
-            return int(found), marginals, int(decided)
+        if (
+            threads == 1
+            or len(self.sizes) < 4
+            or self.one_by_one
+            or self.functions is not None
+            or self.cost() < _WORTH_THREADS
+        ):
+            found, _, marginals, decided = self.search(engine, COUNT)
+            return found, marginals, decided
         parts = range(1 << self.sizes[0] * min(2, self.sizes[1]))
         with ThreadPoolExecutor(threads) as pool:
             results = list(pool.map(lambda part: self.search(engine, COUNT, part=part), parts))
-        return sum(int(r[0]) for r in results), sum(r[2] for r in results), sum(int(r[3]) for r in results)
+        return sum(r[0] for r in results), np.sum([r[2] for r in results], axis=0), sum(r[3] for r in results)
+
+
+def _expanded(
+    networks: Sequence[tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], tuple[int, ...]]],
+    counts: Sequence[int],
+    activations: Sequence[str],
+    slopes: Sequence[float],
+) -> Network:
+    """The networks as one, with each one's weights at its own rows."""
+    sizes = networks[0][2]
+    n, layers = max(sizes), len(sizes) - 1
+    weights = np.zeros((layers, n, n, sum(counts)), np.float32)
+    biases = np.zeros((layers, n, sum(counts)), np.float32)
+    start = 0
+    for (matrices, vectors, _), count in zip(networks, counts):
+        for layer, (w, b) in enumerate(zip(matrices, vectors)):
+            weights[layer, : w.shape[0], : w.shape[1], start : start + count] = w[:, :, None]
+            biases[layer, : len(b), start : start + count] = b[:, None]
+        start += count
+    kinds = np.array([ACTIVATIONS.index(name) for name in activations], np.int64)
+    return Network(np.array(sizes), weights, biases, kinds, np.array(slopes, np.float32))
+
+
+def _merged(network: Network, samples: Sequence[Samples], functions: Functions | None) -> Rows:
+    """The rows of all networks, one network after another, with the limits of their outputs."""
+    if len(samples) == 1 and samples[0].rule is ROUNDED:
+        return samples[0].as_rows
+    inputs = np.concatenate([own.inputs for own in samples], axis=1)
+    limits = [own.rule.limits(own.targets) for own in samples]
+    above, upto = (np.concatenate([pair[side] for pair in limits]) for side in (0, 1))
+    counts = [len(own.rows) for own in samples]
+    targets = np.concatenate([own.targets for own in samples])
+    centre, scale = targets.astype(np.float64), np.ones(sum(counts))
+    if any(own.rule is not ROUNDED for own in samples):
+        low, high, _ = _plain.output_range(network, inputs, functions)
+        room = 2.0 * (np.maximum(np.abs(low), np.abs(high)) + 1.0)
+        start = 0
+        for own, count in zip(samples, counts):
+            part = slice(start, start + count)
+            start += count
+            if own.rule is not ROUNDED:
+                centre[part], scale[part] = _centred(own.rule, above[part], upto[part], room[part])
+    rows = Rows(
+        np.ascontiguousarray(inputs, np.float32),
+        above,
+        upto,
+        centre,
+        scale,
+        np.concatenate([own.rows for own in samples]),
+        np.cumsum([0, *counts]),
+        np.array([own.budget for own in samples], np.int64),
+        np.zeros((0, 2), np.int64),
+    )
+    return rows._replace(pairs=_pairs(rows))
+
+
+def _centred(
+    rule: OutputRule, above: NDArray[np.float32], upto: NDArray[np.float32], room: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middle of what is right, and what makes it 1 wide; where it has no end, it goes as far as outputs can."""
+    low, high = above.astype(np.float64), upto.astype(np.float64)
+    no_low, no_high = np.isinf(low), np.isinf(high)
+    ends = np.where(no_low, 0.0, np.abs(low)) + np.where(no_high, 0.0, np.abs(high)) + room
+    high = np.where(no_high, np.where(no_low, 0.0, low) + ends, high)
+    low = np.where(no_low, high - ends, low)
+    return (low + high) / 2, 1.0 / (high - low)
+
+
+def _pairs(rows: Rows) -> NDArray[np.int64]:
+    """Rows whose half-differences sharpen the bounds: those with different centres, where rows are few."""
+    n = len(rows.weight)
+    if n > 8:
+        return _NO_PAIRS
+    first, second = np.triu_indices(n, 1) if n > 4 else _FEW_PAIRS[n]
+    other = rows.centre[first] != rows.centre[second]
+    return np.stack([first[other], second[other]], axis=1)
 
 
 def _available_threads() -> int:
     """OMP_NUM_THREADS where it is a number, as Snakemake sets it for a job, else the processors of this process."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and int(wanted) > 0:
-        return int(wanted)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -273,23 +438,34 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.2g} s"
 
 
-def estimate_cost(sizes: Sequence[int], n_samples: int = 4) -> float:
+def estimate_cost(
+    sizes: Sequence[int],
+    n_samples: int = 4,
+    candidates: str = DEFAULTS.candidates,
+    min_sparsity: float = DEFAULTS.min_sparsity,
+) -> float:
     """Seconds of CPU that a search may take, from measurements on trained networks for which it took long.
 
-    Networks of one size differ: hard ones take up to three times this, easy ones a hundredth or less.
+    Networks of one size differ: hard ones take up to three times this, easy ones a hundredth or less. Never more than
+    deciding every candidate by itself would take.
 
-    `sizes`: layer sizes, inputs first, 1 last; `n_samples`: distinct validation rows.
+    `sizes`: layer sizes, inputs first, 1 last; `n_samples`: distinct validation rows; others as in
+    `enumerate_circuits`.
     """
-    sizes = [int(size) for size in sizes]
+    return _cost(tuple(int(size) for size in sizes), n_samples, candidates, min_sparsity)
+
+
+@lru_cache(maxsize=256)
+def _cost(sizes: tuple[int, ...], n_samples: int, candidates: str, min_sparsity: float) -> float:
+    one_by_one = 2e-4 * count_candidates(sizes, candidates, min_sparsity)
+    if max(sizes[:-2]) > _MOST_TABULATED:
+        return one_by_one
     before = {sizes[0]: 1.0}
     for size in sizes[1:-2]:
         grown: dict[int, float] = {}
         for upstream, number in before.items():
             for now in range(1, size + 1):
-                ways = comb(size, now) * sum(
-                    (-1) ** i * comb(upstream, i) * (2.0 ** (upstream - i) - 1) ** now for i in range(upstream + 1)
-                )
-                grown[now] = grown.get(now, 0.0) + number * ways
+                grown[now] = grown.get(now, 0.0) + number * comb(size, now) * surjections(upstream, now)
         before = grown
     last, seconds = sizes[-2], 0.0
     for upstream, number in before.items():
@@ -302,7 +478,24 @@ def estimate_cost(sizes: Sequence[int], n_samples: int = 4) -> float:
         leaf = 4e-7 + 4e-9 * last * options * n_samples + 2e-9 * table
         leaf += 0.015 * left * (5e-8 + 1e-10 * table * max(1.0, n_samples / 4))
         seconds += number * leaf
-    return seconds
+    return min(seconds, one_by_one)
+
+
+def _problem_of(
+    weights: Sequence[ArrayLike],
+    biases: Sequence[ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
+    candidates: str,
+    accuracy_threshold: float,
+    activation: str | Sequence[str],
+    min_sparsity: float,
+    negative_slope: float,
+    rule: OutputRule,
+) -> Problem:
+    matrices, vectors, sizes = check_weights(weights, biases)
+    samples = Samples.of(x, y, sizes[0], accuracy_threshold, rule)
+    return Problem([(matrices, vectors)], [samples], activation, candidates, min_sparsity, negative_slope)
 
 
 def enumerate_circuits(
@@ -312,10 +505,11 @@ def enumerate_circuits(
     y: ArrayLike,
     candidates: str = DEFAULTS.candidates,
     accuracy_threshold: float = DEFAULTS.accuracy_threshold,
-    activation: str = "leaky_relu",
+    activation: str | Sequence[str] = "leaky_relu",
     min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
+    rule: OutputRule = ROUNDED,
     limit: int = 50_000_000,
     max_seconds: float | None = 3600.0,
     engine: str | None = None,
@@ -330,7 +524,8 @@ def enumerate_circuits(
 
     weights[l] (out, in), biases[l] (out,); x (rows, inputs), y (rows, 1) of 0 and 1; taken as float32. candidates:
     "all", or "published", which leaves out the circuits that use all hidden neurons (2-3-3-1: 3,000 of 9,625).
-    activation: of hidden neurons, one of `ACTIVATIONS`, with `negative_slope` for leaky_relu. min_sparsity: keep node
+    activation: of hidden neurons, one of `ACTIVATIONS` or one per hidden layer, with `negative_slope` for leaky_relu.
+    rule: which outputs are right, the published one or that of `above`. min_sparsity: keep node
     sparsities strictly above it; 0 is off. limit: the most circuits to list (8 bytes each). max_seconds: refuse a
     search that is estimated to cost more (None: never). engine: "compiled" or "plain"; None takes the faster there is.
 
@@ -338,7 +533,9 @@ def enumerate_circuits(
     float32 forward pass. Raises OntogenyError for arrays that are not such a network or task, for a search that
     would take too long, and when more than `limit` circuits are perfect.
     """
-    problem = Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
+    problem = _problem_of(
+        weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
+    )
     problem.check_cost(max_seconds)
     found, codes, *_ = problem.search(engine, LIST, limit)
     if found > limit:
@@ -356,10 +553,11 @@ def count_circuits(
     y: ArrayLike,
     candidates: str = DEFAULTS.candidates,
     accuracy_threshold: float = DEFAULTS.accuracy_threshold,
-    activation: str = "leaky_relu",
+    activation: str | Sequence[str] = "leaky_relu",
     min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
+    rule: OutputRule = ROUNDED,
     max_seconds: float | None = 3600.0,
     engine: str | None = None,
     threads: int | None = None,
@@ -370,7 +568,9 @@ def count_circuits(
     at most so many share a count that may take long (None: OMP_NUM_THREADS, or one for each processor); the result is
     the same.
     """
-    problem = Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
+    problem = _problem_of(
+        weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
+    )
     problem.check_cost(max_seconds)
     found, marginals, decided = problem.count(engine, threads)
     return summarise(problem.sizes, found, marginals, problem.n_candidates, decided)
@@ -390,9 +590,13 @@ def summarise(
     nodes = [np.full(sizes[0], found, np.int64)]
     edges = []
     for layer, (a, b) in enumerate(pairwise(sizes[:-1])):
-        table = marginals[layer, :b, : 1 << a]
-        edges.append(table @ _members(a))
-        nodes.append(table[:, 1:].sum(axis=1))
+        if max(sizes[:-2]) > _MOST_TABULATED:
+            edges.append(marginals[layer, :b, :a])
+            nodes.append(marginals[layer, :b, -1])
+        else:
+            table = marginals[layer, :b, : 1 << a]
+            edges.append(table @ _members(a))
+            nodes.append(table[:, 1:].sum(axis=1))
     edges.append(nodes[-1][None, :].copy())
     nodes.append(np.array([found], np.int64))
     n_hidden = sum(sizes[1:-1])
@@ -416,10 +620,11 @@ def sample_circuits(
     seed: int | np.random.Generator,
     candidates: str = DEFAULTS.candidates,
     accuracy_threshold: float = DEFAULTS.accuracy_threshold,
-    activation: str = "leaky_relu",
+    activation: str | Sequence[str] = "leaky_relu",
     min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
+    rule: OutputRule = ROUNDED,
     max_seconds: float | None = 3600.0,
     engine: str | None = None,
 ) -> CircuitSample:
@@ -430,7 +635,9 @@ def sample_circuits(
     """
     if n < 0:
         raise OntogenyError(f"cannot draw {n} circuits; give a number of 0 or more")
-    problem = Problem(weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope)
+    problem = _problem_of(
+        weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
+    )
     problem.check_cost(None if max_seconds is None else max_seconds / 2)
     found, *_ = problem.count(engine, threads=None)
     rng = np.random.default_rng(seed)

@@ -301,7 +301,7 @@ def max_active_neurons(
     return most
 
 
-def _surjections(a: int, b: int) -> int:
+def surjections(a: int, b: int) -> int:
     """Ways to give each of `b` neurons a non-empty set of `a` inputs so that every input is used."""
     return sum((-1) ** i * comb(a, i) * (2 ** (a - i) - 1) ** b for i in range(a + 1))
 
@@ -330,6 +330,6 @@ def _candidates_below(sizes: tuple[int, ...], most: int) -> int:
             for now in range(1, size + 1):
                 if total + now <= most:
                     key = (now, total + now)
-                    grown[key] = grown.get(key, 0) + number * comb(size, now) * _surjections(before, now)
+                    grown[key] = grown.get(key, 0) + number * comb(size, now) * surjections(before, now)
         ways = grown
     return sum(ways.values())

@@ -19,11 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import activate
+from ontogeny.circuits._problem import COUNT, LIST, SAMPLE
 from ontogeny.circuits.enumeration import (
     ACTIVATIONS,
-    COUNT,
-    LIST,
-    SAMPLE,
     Problem,
     Samples,
     as_array,
@@ -94,7 +92,7 @@ def neuron_activations(
     for layer, (w, b) in enumerate(zip(weights, biases)):
         values = (np.asarray(w, np.float64) * edges[layer]) @ h + np.asarray(b, np.float64)[:, None]
         if layer < len(weights) - 1:
-            values = activate(values, ACTIVATIONS[activation], negative_slope)
+            values = activate(values, ACTIVATIONS.index(activation), negative_slope)
         on = nodes[layer + 1][:, :, None] != 0
         h = np.where(on, values, 0.0)
         mean = h @ share
@@ -165,20 +163,18 @@ def records_from_weights(
             ws = [*(w[at] for w in matrices[:-1]), matrices[-1][at, output : output + 1]]
             bs = [*(b[at] for b in vectors[:-1]), vectors[-1][at, output : output + 1]]
             problem = Problem(
-                ws,
-                bs,
-                x,
-                y,
-                settings.candidates,
-                settings.accuracy_threshold,
+                [(ws, bs)],
+                [samples[output]],
                 activation,
+                settings.candidates,
                 settings.min_sparsity,
                 negative_slope,
-                samples[output],
             )
             if at == 0:
                 problem.check_cost(max_seconds)
-            found.append(_output_circuits(problem, ws, bs, activation, negative_slope, most_listed, rng))
+            found.append(
+                _output_circuits(problem, samples[output], ws, bs, activation, negative_slope, most_listed, rng)
+            )
         return EpochCircuits(losses[0][at], _loss(losses[1][at]), _loss(losses[2][at]), tuple(found))
 
     return (one_epoch(at) for at in range(n_epochs))
@@ -188,7 +184,7 @@ def _loss(value: Any) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-def _output_circuits(problem, weights, biases, activation, slope, most_listed, rng) -> OutputCircuits:
+def _output_circuits(problem, samples, weights, biases, activation, slope, most_listed, rng) -> OutputCircuits:
     found, codes, *_ = problem.search(None, LIST, most_listed)
     if found > most_listed:
         found, _, marginals, *_ = problem.search(None, COUNT)
@@ -199,7 +195,7 @@ def _output_circuits(problem, weights, biases, activation, slope, most_listed, r
         circuits = CircuitSet(problem.layout.in_order(codes), problem.layout)
         mean = float(np.mean(circuits.sparsity[:, 0])) if found else 0.0
     if len(circuits):
-        stats = neuron_activations(circuits, weights, biases, problem.samples, activation, slope)
+        stats = neuron_activations(circuits, weights, biases, samples, activation, slope)
     else:
         stats = np.zeros((0, sum(problem.sizes[1:]), 4), np.float32)
     return OutputCircuits(int(found), circuits, mean, stats)

@@ -11,18 +11,24 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.circuits.coincidence import Coincidence, appearances_at_jumps
+from ontogeny.circuits.dynamics import dynamics
+from ontogeny.circuits.enumeration import count_circuits, enumerate_circuits, sample_circuits
 from ontogeny.circuits.interpretation import ground
-from ontogeny.circuits.masks import CircuitSet
-from ontogeny.circuits.overlap import compare_within, core, minimal_circuits
+from ontogeny.circuits.masks import Circuits
+from ontogeny.circuits.overlap import compare_within, core_of_count, minimal_circuits
 from ontogeny.circuits.record_write import record_stem, write_convergence, write_record
 from ontogeny.circuits.records import EpochCircuits, records_from_weights
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
-from ontogeny.circuits.tracking import schedule, turnover
+from ontogeny.circuits.tracking import schedule
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors
 
 MOST_GROUNDED = 200
 """Circuits of a network whose groundings are counted; more are sampled."""
+MOST_COMPARED = 4000
+"""Circuits of a network that are compared in pairs; more are sampled."""
+MOST_STRUCTURED = 200_000
+"""Circuits of a network among which the minimal ones are looked for."""
 
 
 def epochs_of_seed(ensemble: Any, seed: int, settings: CircuitSettings = DEFAULTS) -> Iterator[EpochCircuits]:
@@ -75,38 +81,57 @@ def trace_ensemble(
     """Follow the circuits of every seed and output through training.
 
     Returns the turnover (seed, output, and the columns of `turnover`) and the structure at the last epoch (seed,
-    output, circuits; minimal: circuits that contain no other; core_nodes, core_edges: hidden neurons and edges that
-    all share; jaccard: mean overlap of pairs; included: share of pairs of which one contains the other; groundings:
-    mean over at most 200 circuits).
+    output, circuits; minimal: circuits that contain no other, missing where there are more than 200,000 circuits;
+    core_nodes, core_edges: hidden neurons and edges that all share; jaccard: mean overlap of pairs, and included: share
+    of pairs of which one contains the other, among jaccard_compared circuits, a uniform sample where those are fewer
+    than there are; groundings: mean over groundings_sampled circuits).
     """
     lives, structure = [], []
     for done, seed in enumerate(map(int, ensemble.seeds), start=1):
-        history = list(epochs_of_seed(ensemble, seed, settings))
-        epochs = [entry.epoch for entry in history]
+        rows = ensemble.rows(seed)
+        epochs = schedule(rows.stop - rows.start - 1, settings.convergence_frequency)
+        chosen = rows.start + np.array(epochs)
+        data = ensemble.data(seed).validation
         for output in range(ensemble.settings.sizes[-1]):
-            sets = [entry.outputs[output].circuits for entry in history]
-            lives.append(turnover(epochs, sets).assign(seed=seed, output=output))
-            structure.append({"seed": seed, "output": output, **_structure(ensemble, seed, output, sets[-1])})
+            own = slice(output, output + 1)
+            weights = [*(layer[chosen] for layer in ensemble.weights[:-1]), ensemble.weights[-1][chosen, own]]
+            biases = [*(layer[chosen] for layer in ensemble.biases[:-1]), ensemble.biases[-1][chosen, own]]
+            table = dynamics(
+                epochs, weights, biases, data.x, data.y[:, own], settings, activation=ensemble.settings.activation
+            )
+            lives.append(table.assign(seed=seed, output=output))
+            structure.append({"seed": seed, "output": output, **_structure(ensemble, seed, output, settings)})
         if progress is not None:
             progress(done, len(ensemble.seeds))
     table = pd.concat(lives, ignore_index=True)
     return table[["seed", "output", *table.columns.drop(["seed", "output"])]], pd.DataFrame(structure)
 
 
-def _structure(ensemble: Any, seed: int, output: int, found: CircuitSet) -> dict[str, Any]:
-    row: dict[str, Any] = {"circuits": len(found)}
-    if not len(found):
-        return row
-    shared, alike = core(found), compare_within(found)
+def _structure(ensemble: Any, seed: int, output: int, settings: CircuitSettings) -> dict[str, Any]:
     weights, biases = ensemble.network(seed, output=output)
+    data = ensemble.data(seed).validation
+    problem = (weights, biases, data.x, data.y[:, output : output + 1], settings.candidates)
+    problem += (settings.accuracy_threshold, ensemble.settings.activation, settings.min_sparsity)
+    counted = count_circuits(*problem)
+    row: dict[str, Any] = {"circuits": counted.count}
+    if not counted.count:
+        return row
+    found: Circuits
+    if counted.count <= MOST_STRUCTURED:
+        found = enumerate_circuits(*problem)
+        row["minimal"] = len(minimal_circuits(found))
+    else:
+        found = sample_circuits(*problem, n=MOST_COMPARED, seed=seed)
+    shared, alike = core_of_count(counted), compare_within(found, MOST_COMPARED)
     chosen = np.random.default_rng(seed).permutation(len(found))[:MOST_GROUNDED]
     counts = [ground(found[int(at)], weights, biases, ensemble.settings.activation).count for at in chosen]
     return row | {
-        "minimal": len(minimal_circuits(found)),
         "core_nodes": int(sum(mask.sum() for mask in shared.node_masks[1:-1])),
         "core_edges": int(sum(mask.sum() for mask in shared.edge_masks)),
+        "jaccard_compared": min(len(found), MOST_COMPARED),
         "jaccard": alike.jaccard_mean,
         "included": alike.included,
+        "groundings_sampled": len(counts),
         "groundings": float(np.mean(counts)),
     }
 

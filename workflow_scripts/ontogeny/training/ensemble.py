@@ -35,6 +35,7 @@ from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import atomic, checksum_of, read_errors, verify_checksum
 from ontogeny.models.settings import GateModelSettings
 from ontogeny.nonlinearities import apply_nonlinearity
+from ontogeny.nonlinearities.compiled import activate32, slope32
 from ontogeny.phase1 import Phase1, phase1_from_frame
 from ontogeny.tasks.gates import GateData, GateSample, get_gates, sample_gates, separate_output, truth_table
 from ontogeny.tasks.settings import GateTaskSettings
@@ -44,7 +45,6 @@ from ontogeny.training.settings import GateTrainingSettings
 ACTIVATIONS: tuple[str, ...] = get_args(GateModelSettings.model_fields["activation"].annotation)
 FORMAT = "ontogeny-ensemble/1"
 STOP_REASONS = ("loss_target", "early_stopping", "epochs")
-LEAK = np.float32(0.01)
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
@@ -470,28 +470,6 @@ def _kept_run(mask_state, log_keep):
 
 
 @njit(cache=True, nogil=True)
-def _activate(kind, z):
-    if kind == 0:
-        return z if z > 0 else z * LEAK
-    if kind == 1:
-        return z if z > 0 else np.float32(0.0)
-    if kind == 2:
-        return np.float32(math.tanh(z))
-    return np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-z)))
-
-
-@njit(cache=True, nogil=True)
-def _slope(kind, z, a):
-    if kind == 0:
-        return np.float32(1.0) if z > 0 else LEAK
-    if kind == 1:
-        return np.float32(1.0) if z > 0 else np.float32(0.0)
-    if kind == 2:
-        return np.float32(1.0) - a * a
-    return a * (np.float32(1.0) - a)
-
-
-@njit(cache=True, nogil=True)
 def _forward(sizes, kind, parameters, row, scale, before, after):
     """Pre-activations and activations of one row; `scale` multiplies hidden neurons before their activation."""
     for i in range(sizes[0]):
@@ -508,7 +486,7 @@ def _forward(sizes, kind, parameters, row, scale, before, after):
             if layer < last:
                 z *= scale[hidden + o]
                 before[layer + 1, o] = z
-                after[layer + 1, o] = _activate(kind, z)
+                after[layer + 1, o] = activate32(kind, z)
             else:
                 after[layer + 1, o] = z
         hidden += n_out
@@ -542,7 +520,7 @@ def _backward(sizes, kind, parameters, target, weight, scale, before, after, del
                 total = np.float32(0.0)
                 for o in range(n_out):
                     total += delta[layer + 1, o] * parameters[position + o * n_in + i]
-                total *= _slope(kind, before[layer, i], after[layer, i])
+                total *= slope32(kind, before[layer, i], after[layer, i])
                 delta[layer, i] = total * scale[hidden + i]
     return squared
 

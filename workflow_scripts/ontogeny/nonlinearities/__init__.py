@@ -20,6 +20,7 @@ NONLINEARITIES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "sigmoid": scipy.special.expit,
     "silu": lambda x: x * scipy.special.expit(x),
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
+    "softplus": lambda x: np.where(x > 20, x, np.log1p(np.exp(np.minimum(x, 20.0)))),
 }
 """Elementwise functions by name, with PyTorch's default settings; "none" for activations that are outputs already."""
 
@@ -29,3 +30,7 @@ def apply_nonlinearity(values: Any, nonlinearity: str) -> NDArray[np.float64]:
     if nonlinearity not in NONLINEARITIES:
         raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
     return NONLINEARITIES[nonlinearity](np.asarray(values, dtype=np.float64))
+
+
+KINDS = ("leaky_relu", "relu", "tanh", "sigmoid", "identity", "elu", "gelu", "silu", "softplus")
+"""Names of the functions that compiled loops know; the place of a name is its number there."""

@@ -1,0 +1,40 @@
+"""`ontogeny circuits`: one command for a network in a file, and one that animates a record."""
+
+import json
+
+import numpy as np
+import pytest
+from nets import trained_nets, truth_table
+
+from ontogeny.circuits import count_circuits
+from ontogeny.cli import main
+from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
+
+
+def test_circuits_of_a_network_in_a_file(tmp_path, capsys):
+    weights, biases = trained_nets((2, 3, 3, 1), 6)[0]
+    arrays = {f"w{k}": w for k, w in enumerate(weights)} | {f"b{k}": b for k, b in enumerate(biases)}
+    np.savez(tmp_path / "net.npz", **arrays)
+    assert main(["circuits", "count", str(tmp_path / "net.npz"), "--gate", "XOR"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["sizes"] == [2, 3, 3, 1]
+    assert told["outputs"][0]["circuits"] == count_circuits(weights, biases, *truth_table(2)).count > 0
+    assert main(["circuits", "count", str(tmp_path / "net.npz"), "--gate", "XOR", "--gate", "AND"]) == 1
+    assert "name as many gates" in capsys.readouterr().err
+
+
+def test_an_ensemble_is_a_file_of_networks(tmp_path, capsys):
+    train_ensemble(EnsembleSettings(epochs=30, learning_rate=0.01), [3]).save(tmp_path / "e.safetensors")
+    assert main(["circuits", "count", str(tmp_path / "e.safetensors"), "--gate", "XOR", "--epoch", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["sizes"] == [2, 3, 3, 1]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".html"])
+def test_a_record_is_animated(tmp_path, suffix):
+    from ontogeny.circuits.trace import write_records
+
+    ensemble = train_ensemble(EnsembleSettings(epochs=12, learning_rate=0.02), [3])
+    write_records(ensemble, 3, tmp_path)
+    record = next(tmp_path.glob("detailed*"))
+    assert main(["circuits", "animate", str(record), "--out", str(tmp_path / f"a{suffix}"), "--frames", "5"]) in (0, 1)
+    assert (tmp_path / f"a{suffix}").is_file()

@@ -1,0 +1,70 @@
+"""Methods of circuit discovery, held against all circuits of small networks."""
+
+import numpy as np
+import pytest
+import torch
+from nets import trained_nets, truth_table
+
+from ontogeny.circuits import CircuitSettings, enumerate_circuits, minimal_circuits
+from ontogeny.circuits.discovery import METHODS, discover, discovery_table, edge_scores, score_discovery, trimmed
+from ontogeny.errors import OntogenyError
+from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
+
+XOR = truth_table(2)
+
+
+def test_gradient_scores_are_those_of_autograd():
+    weights, biases = trained_nets((2, 3, 3, 1), 6)[0]
+    x, y = truth_table(2, copies=2, noise=0.1)
+    ws = [torch.tensor(w, dtype=torch.float64, requires_grad=True) for w in weights]
+    h = torch.tensor(x, dtype=torch.float64)
+    for layer, (w, b) in enumerate(zip(ws, biases)):
+        h = h @ w.T + torch.tensor(b, dtype=torch.float64)
+        h = torch.nn.functional.leaky_relu(h) if layer < 2 else h
+    ((h - torch.tensor(y, dtype=torch.float64)) ** 2).mean().backward()
+    for score, w in zip(edge_scores("gradient", weights, biases, x, y), ws):
+        np.testing.assert_allclose(score, (w * w.grad).abs().detach().numpy(), rtol=1e-9, atol=1e-12)
+    centred = [b - b for b in biases]
+    first = edge_scores("attribution", weights, centred, x, y)[0]
+    z = torch.tensor(x @ weights[0].T, dtype=torch.float64, requires_grad=True)
+    h = torch.nn.functional.leaky_relu(z)
+    h = torch.nn.functional.leaky_relu(h @ torch.tensor(weights[1].T, dtype=torch.float64))
+    out = h @ torch.tensor(weights[2].T, dtype=torch.float64)
+    ((out - torch.tensor(y, dtype=torch.float64)) ** 2).mean().backward()
+    expected = np.abs(weights[0] * (z.grad.numpy().T @ (x - x.mean(axis=0))))
+    np.testing.assert_allclose(first, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_edges_that_lead_nowhere_are_no_part_of_a_circuit():
+    masks = [np.array([[1, 1], [1, 0], [0, 0]]), np.array([[1, 0, 1], [0, 0, 1], [0, 0, 0]]), np.array([[1, 1, 1]])]
+    kept = trimmed(masks)
+    assert kept[0].tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert kept[1].tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert kept[2].tolist() == [[1, 0, 0]]
+    assert trimmed([np.array([[1, 0]]), np.ones((1, 1))]) is None
+
+
+def test_what_a_method_returns_is_a_circuit():
+    for net in trained_nets((2, 3, 3, 1), 12)[:3]:
+        circuits = enumerate_circuits(*net, *XOR)
+        minimal = set(minimal_circuits(circuits).codes.tolist())
+        for method in METHODS:
+            code = discover(method, circuits, *net, *XOR)
+            assert code is None or code in circuits.codes
+        pruned = discover("acdc", circuits, *net, *XOR)
+        assert pruned is not None
+        assert (np.bitwise_count(np.uint64(pruned)) <= np.bitwise_count(circuits.codes).max()).all()
+        assert len(minimal) > 0
+    with pytest.raises(OntogenyError, match="did you mean 'gradient'"):
+        discover("gradients", circuits, *net, *XOR)
+
+
+def test_scores_of_an_ensemble():
+    ensemble = train_ensemble(EnsembleSettings(epochs=40, loss_target=0, learning_rate=0.01), range(2))
+    scores = score_discovery(ensemble, CircuitSettings(convergence_frequency=40))
+    assert set(scores.method) == set(METHODS)
+    assert not (scores.is_minimal & ~scores.found).any()
+    assert (scores.edges.dropna() >= scores.fewest[scores.edges.notna()]).all()
+    table = discovery_table(scores).set_index("method")
+    assert table.networks.nunique() == 1
+    assert (table.found_low <= table.found).all()

@@ -1,0 +1,164 @@
+"""Anybody's PyTorch model, in odd styles, against every masked forward pass written out."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from brute_force import candidates
+from torch import nn
+
+from ontogeny.circuits import CircuitSettings, from_torch
+from ontogeny.errors import OntogenyError
+
+X = torch.tensor(list(itertools.product((0.0, 1.0), repeat=2)))
+Y = torch.tensor([0.0, 1.0, 1.0, 0.0])
+
+
+def by_hand(network, right, x=None):
+    """How many circuits of a network are right on all rows, every candidate run as a masked network."""
+    x = X.numpy() if x is None else x
+    edges, nodes = candidates((*network.sizes[:-1], 1))
+    total, block = 0, 4096
+    for start in range(0, len(edges[0]), block):
+        part = slice(start, start + block)
+        h = np.broadcast_to(x.astype(np.float64), (len(edges[0][part]), *x.shape))
+        for layer, (w, b) in enumerate(zip(network.weights, network.biases)):
+            last = layer == len(network.weights) - 1
+            mask = np.repeat(edges[layer][part], len(b), axis=1) if last else edges[layer][part]
+            h = h @ (w * mask).transpose(0, 2, 1) + b
+            if not last:
+                h = network.hidden[layer](h) * nodes[layer][part][:, None]
+        total += int(right(network.output(h)).all(axis=1).sum())
+    return total
+
+
+def rounded(out):
+    return np.round(out[..., 0]) == Y.numpy()
+
+
+def trained(model, loss, y=Y[:, None], steps=250, seed=0):
+    torch.manual_seed(seed)
+    for module in model.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    optimiser = torch.optim.Adam(model.parameters(), 0.05)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss(model(X), y).backward()
+        optimiser.step()
+    return model
+
+
+class OutOfOrder(nn.Module):
+    """Layers registered in another order than they run in, with functions called by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.c, self.b, self.out = (
+            nn.Linear(2, 3),
+            nn.Linear(3, 3),
+            nn.Linear(3, 3, bias=False),
+            nn.Linear(3, 1),
+        )
+
+    def forward(self, x):
+        h = torch.tanh(self.a(x))
+        h = nn.functional.elu(h @ self.b.weight.T)
+        return self.out(torch.relu(self.c(h)) * 1.0 + 0).squeeze(-1)
+
+
+MODELS = {
+    "sigmoid": lambda: nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 2), nn.Sigmoid(), nn.Linear(2, 1)),
+    "gelu": lambda: nn.Sequential(nn.Linear(2, 3), nn.GELU(), nn.Linear(3, 3), nn.SiLU(), nn.Linear(3, 1)),
+    "odd function": lambda: nn.Sequential(nn.Linear(2, 3), nn.Hardswish(), nn.Linear(3, 1)),
+    "norm": lambda: nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Dropout(0.1), nn.Linear(4, 1)),
+    "no bias": lambda: nn.Sequential(nn.Linear(2, 3, bias=False), nn.LeakyReLU(0.2), nn.Linear(3, 1, bias=False)),
+    "linear in a row": lambda: nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3), nn.Softplus(), nn.Linear(3, 1)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_circuits_of_a_model_are_those_of_its_masked_forward_passes(name):
+    model = trained(MODELS[name](), nn.functional.mse_loss)
+    model.train()
+    network = from_torch(model, X)
+    assert all(module.training for module in model.modules())
+    assert network.count(Y).count == by_hand(network, rounded) == len(network.enumerate(Y))
+
+
+def test_layers_are_read_in_the_order_in_which_they_run():
+    model = trained(OutOfOrder(), lambda out, y: nn.functional.mse_loss(out, y[:, 0]))
+    network = from_torch(model, X)
+    assert [function.name for function in network.hidden] == ["tanh", "elu", "relu"]
+    assert np.array_equal(network.weights[1], model.b.weight.detach().numpy())
+    assert network.count(Y).count == by_hand(network, rounded)
+
+
+def test_rules_for_logits_and_probabilities():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1))
+    trained(model, nn.functional.binary_cross_entropy_with_logits, seed=1)
+    logits, probabilities = from_torch(model, X), from_torch(nn.Sequential(model, nn.Sigmoid()), X)
+    expected = by_hand(logits, lambda out: (out[..., 0] > 0) == (Y.numpy() > 0))
+    assert expected > 0
+    assert logits.count(Y, "sign").count == logits.count(2 * Y - 1, "sign").count == expected
+    for rule in ("rounded", "probability"):
+        assert probabilities.count(Y, rule).count == expected
+    assert logits.count(Y).count < expected
+
+
+def test_argmax_of_two_and_three_outputs():
+    for outputs, labels in ((2, [0, 1, 1, 0]), (3, [0, 1, 2, 0])):
+        model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, outputs))
+        trained(model, nn.functional.cross_entropy, torch.tensor(labels))
+        network = from_torch(model, X)
+        expected = by_hand(network, lambda out, labels=labels: out.argmax(axis=-1) == np.array(labels))
+        assert network.count(labels, "argmax").count == expected > 0
+
+
+def test_a_slice_of_a_larger_network():
+    front = nn.Sequential(nn.Linear(5, 2), nn.LayerNorm(2), nn.Sigmoid())
+    back = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    model, x = nn.Sequential(front, back), torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    network = from_torch(model, x, start=back)
+    assert network.sizes == (2, 3, 1)
+    with torch.no_grad():
+        inner = front(x).numpy()
+    np.testing.assert_allclose(network.x, inner, atol=1e-6)
+    y = (model(x).detach().numpy() > 0).astype(float)
+    assert network.count(y, "sign").count == by_hand(network, lambda o: (o[..., 0] > 0) == (y[:, 0] > 0), inner) > 0
+
+
+class Skip(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 1)
+
+    def forward(self, x):
+        h = torch.relu(self.a(x))
+        return self.c(h + torch.relu(self.b(h)))
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (Skip(), "skips a layer"),
+        (nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 1)), "neither a linear map"),
+        (nn.Sequential(nn.Linear(2, 4), nn.Softmax(-1), nn.Linear(4, 1)), "neither a linear map"),
+        (nn.Linear(2, 1), "no hidden layer"),
+    ],
+)
+def test_what_is_no_stack_of_layers_is_refused(model, says):
+    with pytest.raises(OntogenyError, match=says):
+        from_torch(model, X)
+
+
+def test_targets_that_do_not_fit_are_refused():
+    network = from_torch(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)), X)
+    with pytest.raises(OntogenyError, match="y has 1 outputs but the network has 2"):
+        network.count(Y)
+    with pytest.raises(OntogenyError, match="did you mean 'rounded'"):
+        network.count(Y, "round")
+    with pytest.raises(OntogenyError, match="one target from 0 to 1"):
+        network.count([0, 1, 2, 0], "argmax")
+    assert network.count([0, 1, 1, 0], "argmax", CircuitSettings(accuracy_threshold=0.7)).count >= 0

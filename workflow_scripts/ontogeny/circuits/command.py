@@ -1,0 +1,117 @@
+"""What `ontogeny circuits` does: tell the circuits of one network in a file, and animate a record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ontogeny.circuits.enumeration import check_weights, count_circuits, enumerate_circuits
+from ontogeny.circuits.outputs import ROUNDED, above
+from ontogeny.circuits.overlap import core, minimal_circuits
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.files import read_errors
+
+MOST_LISTED = 100_000
+RULES = {"rounded": ROUNDED, "sign": above(0.0)}
+
+
+def read_network(
+    path: str | os.PathLike[str], seed: int | None = None, epoch: int | None = None
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], str | None]:
+    """Weights, biases and, if the file tells it, the activation of a network in a .npz or .safetensors file.
+
+    The file is an ensemble (`seed`, and `epoch`, the last if None, choose the network), or holds the matrices (out, in)
+    and vectors (out,) of a network's layers, in the order of their names; a layer without a vector has no bias.
+    Raises OntogenyError for other files.
+    """
+    file = Path(path)
+    if file.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        with read_errors(file, "a whole safetensors file"), safe_open(os.fspath(file), "np") as handle:
+            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+        if "offsets" in arrays:
+            from ontogeny.training.ensemble import load_ensemble
+
+            ensemble = load_ensemble(file)
+            weights, biases = ensemble.network(int(ensemble.seeds[0]) if seed is None else seed, epoch)
+            return weights, biases, ensemble.settings.activation
+    elif file.suffix == ".npz":
+        with read_errors(file, "a whole .npz file"), np.load(file, allow_pickle=False) as handle:
+            arrays = {name: handle[name] for name in handle.files}
+    else:
+        raise OntogenyError(f"{file} is not a .npz or .safetensors file, which hold networks")
+    names = [name for name, array in arrays.items() if array.ndim == 2]
+    matrices = [arrays[name] for name in names]
+    vectors = [array for array in arrays.values() if array.ndim == 1]
+    if len(vectors) not in (0, len(matrices)):
+        raise OntogenyError(
+            f"{file} holds {len(matrices)} matrices and {len(vectors)} vectors: give each layer its own"
+        )
+    biases = vectors or [np.zeros(len(w), np.float32) for w in matrices]
+    weights, checked, _ = check_weights(matrices, biases)
+    return weights, checked, None
+
+
+def describe_network(
+    path: str | os.PathLike[str],
+    gates: Sequence[str],
+    *,
+    activation: str | None = None,
+    rule: str = "rounded",
+    seed: int | None = None,
+    epoch: int | None = None,
+    settings: CircuitSettings = DEFAULTS,
+) -> dict[str, Any]:
+    """The circuits of a network in a file, judged on the truth table of `gates`, one output each.
+
+    Sizes, and for each output circuits, candidates and mean node sparsity; and, where circuits are at most 100,000,
+    how many contain no other, and the hidden neurons and edges that all share.
+    """
+    from ontogeny.tasks.gates import get_gates, separate_output, truth_table
+
+    if rule not in RULES:
+        raise unknown("output rule", rule, RULES)
+    weights, biases, own = read_network(path, seed, epoch)
+    x, y = truth_table(gates)
+    if y.shape[1] != len(biases[-1]):
+        raise OntogenyError(f"the network has {len(biases[-1])} outputs: name as many gates, not {y.shape[1]}")
+    outputs = []
+    for output, gate in enumerate(get_gates(gates)):
+        w, b = separate_output(weights, biases, output)
+        problem = (w, b, x, y[:, output : output + 1], settings.candidates, settings.accuracy_threshold)
+        problem += (activation or own or "leaky_relu", settings.min_sparsity)
+        found = count_circuits(*problem, rule=RULES[rule])
+        told: dict[str, Any] = {
+            "output": output,
+            "gate": gate.name,
+            "circuits": found.count,
+            "candidates": found.candidates,
+            "mean_node_sparsity": round(found.mean_sparsity.node, 4),
+        }
+        if 0 < found.count <= MOST_LISTED:
+            circuits = enumerate_circuits(*problem, rule=RULES[rule])
+            shared = core(circuits)
+            told["minimal"] = len(minimal_circuits(circuits))
+            told["core_neurons"] = int(sum(mask.sum() for mask in shared.node_masks[1:-1]))
+            told["core_edges"] = int(sum(mask.sum() for mask in shared.edge_masks))
+        outputs.append(told)
+    return {"sizes": [weights[0].shape[1], *(len(v) for v in biases)], "outputs": outputs}
+
+
+def animate_record(record: str | os.PathLike[str], out: str | os.PathLike[str], frames: int = DEFAULTS.frames) -> Path:
+    """Write an animation (.mp4 or .gif) or a page (.html) of a record in the published layout."""
+    from ontogeny.circuits.animation import animate_circuits
+    from ontogeny.circuits.frames import frames_from_record
+    from ontogeny.circuits.page import write_circuit_page
+
+    drawn = frames_from_record(record, Path(record).name.removesuffix(".gz").removesuffix(".json"))
+    if Path(out).suffix == ".html":
+        return write_circuit_page(drawn, out)
+    return animate_circuits(drawn, out, most_frames=frames)

@@ -1,0 +1,55 @@
+"""When an output is right: the rules that a circuit can be judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ontogeny.errors import OntogenyError
+
+
+@dataclass(frozen=True)
+class OutputRule:
+    """The outputs that are right for each target: above < output <= upto, in float32.
+
+    `above` and `upto` hold a limit for target 0 and for target 1; infinite ones are no limit.
+    """
+
+    name: str
+    above: tuple[float, float]
+    upto: tuple[float, float]
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether each target has one limit, and not two."""
+        return bool(np.isinf(self.above[0]) and np.isinf(self.upto[1]))
+
+    def limits(self, targets: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`above` and `upto` of every row; targets (rows,) are 0 and 1."""
+        return np.array(self.above, np.float32)[targets], np.array(self.upto, np.float32)[targets]
+
+    def right(self, outputs: NDArray[Any], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each of `outputs` (..., rows) is right."""
+        above, upto = self.limits(targets)
+        return (outputs > above) & (outputs <= upto)
+
+
+_BELOW, _HALF, _MORE = (
+    float(np.nextafter(np.float32(-0.5), np.float32(-1))),
+    0.5,
+    float(np.nextafter(np.float32(1.5), np.float32(0))),
+)
+
+ROUNDED = OutputRule("rounded", (_BELOW, _HALF), (_HALF, _MORE))
+"""The output, rounded half to even, equals the target: 0 accepts [-0.5, 0.5] and 1 accepts (0.5, 1.5), as published."""
+
+
+def above(threshold: float) -> OutputRule:
+    """Target 1 asks for an output above `threshold`, target 0 for one that is not: signs and logits at 0."""
+    if not np.isfinite(threshold):
+        raise OntogenyError(f"the threshold of an output is {threshold}; give a finite number")
+    limit = float(np.float32(threshold))
+    return OutputRule(f"above {limit:g}", (-np.inf, limit), (limit, np.inf))
