@@ -7,6 +7,6 @@ from ontogeny.pipeline import job
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, _):
-    record, significant = read_phase1(files.phase1), read_jumps(files.jumps).significant
-    save_figure(plot_metrics(record, jumps=significant), output.metrics, record.frame)
-    save_figure(plot_heat_map(record, jumps=significant), output.heatmap, record.frame)
+    record, jumps = read_phase1(files.phase1), read_jumps(files.jumps).table
+    save_figure(plot_metrics(record, jumps=jumps), output.metrics, record.frame)
+    save_figure(plot_heat_map(record, jumps=jumps), output.heatmap, record.frame)

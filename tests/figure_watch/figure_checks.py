@@ -9,6 +9,7 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
 
 EDGE = 2
 """Pixels that a text may stand over the edge of the canvas, or over another text."""
@@ -29,9 +30,12 @@ def problems(fig):
     return [*found, *_colours(axes)]
 
 
+def _title(axes):
+    return " ".join(axes.get_title(loc).strip() for loc in ("left", "center", "right")).strip()
+
+
 def _name(axes):
-    title = " ".join(axes.get_title(loc).strip() for loc in ("left", "center", "right")).strip()
-    return f"axes '{title or axes.get_ylabel() or axes.get_xlabel()}'"
+    return f"axes '{_title(axes) or axes.get_ylabel() or axes.get_xlabel()}'"
 
 
 def _is_bar(axes):
@@ -39,7 +43,10 @@ def _is_bar(axes):
 
 
 def _axis(fig, all_axes, axes, which):
-    """Whether an axis is named and has two ticks or more, or none at all."""
+    """Whether an axis is named and has two ticks or more, or none at all.
+
+    Ticks that were set by hand may be one, for one category. The title of a panel may name what its y axis shows.
+    """
     axis = getattr(axes, f"{which}axis")
     if not axis.get_visible():
         return
@@ -50,13 +57,13 @@ def _axis(fig, all_axes, axes, which):
         yield "a colour bar has no label"
     if _is_bar(axes) or not shown:
         return
-    if ticks == 1:
+    if ticks == 1 and not isinstance(axis.get_major_locator(), FixedLocator):
         yield f"{_name(axes)}: the {which} axis has one tick"
     categories = any(not _is_numeric(tick.label1.get_text()) for tick in labelled)
     shared = getattr(axes, f"get_shared_{which}_axes")()
     span = "colspan" if which == "x" else "rowspan"
     named = [other for other in all_axes if other is axes or shared.joined(axes, other) or _along(axes, other, span)]
-    overall = fig._supxlabel if which == "x" else fig._supylabel
+    overall = fig._supxlabel if which == "x" else fig._supylabel or _title(axes)
     if not (any(getattr(other, f"get_{which}label")() for other in named) or overall or categories):
         yield f"{_name(axes)}: the {which} axis has no name"
 
@@ -169,6 +176,8 @@ def _colours(all_axes):
     barred = {_scale(artist) for _, artist in mappables if artist.colorbar is not None}
     for axes, artist in mappables:
         values = np.asarray(artist.get_array())
+        if not values.size:
+            continue
         coloured = isinstance(artist, AxesImage) and values.ndim == 3
         categories = isinstance(artist.norm, BoundaryNorm) or (
             isinstance(artist.cmap, ListedColormap) and artist.cmap.N <= MOST_CATEGORIES

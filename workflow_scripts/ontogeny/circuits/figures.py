@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ontogeny.circuits.statistics import mean_curves
@@ -118,6 +119,17 @@ def plot_overview(history: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
                 axes.set_ylabel(_name(measure, history).replace(" (", "\n("))
     for axes in grid[-1]:
         _epoch_axis(axes, history)
+    handles = [
+        Line2D([], [], color=MUTED, linewidth=0.6, label="one seed"),
+        Line2D(
+            [],
+            [],
+            color=colours[conditions[0]],
+            linewidth=2,
+            label="mean over seeds",
+        ),
+    ]
+    fig.legend(handles=handles, loc="outside lower center", ncols=2)
     return fig, pd.concat(tables, ignore_index=True)
 
 

@@ -293,6 +293,19 @@ def plot_rollout(result: Fit, truth: Activity, neurons: int = 6, frames: int = 4
     return fig, pd.DataFrame(rows)
 
 
+_MISSED = {"connectivity_R2": "1 − R²"}
+"""Metrics near 1, of which the rest to 1 is drawn on a logarithmic axis, and its name."""
+_LEAST_MISSED = 1e-6
+
+
+def _missed(values: Any) -> Any:
+    return np.maximum(1.0 - np.asarray(values, dtype=float), _LEAST_MISSED)
+
+
+def _identity(values: Any) -> Any:
+    return values
+
+
 def plot_recovery(
     table: pd.DataFrame, metrics: Sequence[str] = ("connectivity_R2", "cluster_accuracy")
 ) -> tuple[Figure, pd.DataFrame]:
@@ -308,11 +321,13 @@ def plot_recovery(
     table = table.assign(filling_factor=pd.to_numeric(table["filling_factor"]).fillna(_AS_RECORDED))
     levels = sorted(table["filling_factor"].unique())
     place = {level: k for k, level in enumerate(levels)}
-    fig, axes = figure(1, len(metrics), width=3.6 * len(metrics), height=3.2, squeeze=False, sharey=True)
+    fig, axes = figure(1, len(metrics), width=3.6 * len(metrics), height=3.2, squeeze=False)
     rows = []
     for ax, metric in zip(axes[0], metrics):
+        missed = _MISSED.get(metric)
+        shown = _identity if missed is None else _missed
         for shift, (condition, colour) in zip(
-            np.linspace(-0.12, 0.12, len(conditions)) if len(conditions) > 1 else [0.0], conditions.items()
+            np.linspace(-0.06, 0.06, len(conditions)) if len(conditions) > 1 else [0.0], conditions.items()
         ):
             part = table[table["condition"] == condition]
             means = []
@@ -322,10 +337,11 @@ def plot_recovery(
                     continue
                 mean, low, high = (float(end) for end in student_interval(values))
                 x = place[level] + shift
-                means.append((x, mean))
-                ax.plot(np.full(len(values), x), values, ".", color=colour, alpha=0.4, markersize=4)
+                means.append((x, shown(mean)))
+                ax.plot(np.full(len(values), x), shown(values), ".", color=colour, alpha=0.4, markersize=4)
                 if np.isfinite(low):
-                    ax.plot([x, x], [max(low, -0.05), min(high, 1.05)], color=colour, linewidth=2, alpha=0.6)
+                    ends = shown(np.clip([low, high], -0.05, 1.05 if missed is None else 1.0))
+                    ax.plot([x, x], ends, color=colour, linewidth=2, alpha=0.6)
                 rows.append(
                     {
                         "metric": metric,
@@ -338,15 +354,21 @@ def plot_recovery(
                     }
                 )
             ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=condition)
-        ax.axhline(0.9, color=MUTED, linewidth=0.8, linestyle=":")
+        ax.axhline(shown(0.9), color=MUTED, linewidth=0.8, linestyle=":")
         ax.set_xticks(
             range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]
         )
         ax.set_xlim(-0.5, len(levels) - 0.5)
-        ax.set_ylim(-0.05, 1.05)
         ax.set_xlabel("connectivity")
-        ax.set_title({"connectivity_R2": "Connectivity R²", "cluster_accuracy": "Cell types"}.get(metric, metric))
-    axes[0][0].set_ylabel("recovery")
+        ax.set_title({"connectivity_R2": "Wiring", "cluster_accuracy": "Cell types"}.get(metric, metric))
+        if missed is None:
+            ax.set_ylim(-0.05, 1.05)
+            ax.set_ylabel("share of neurons" if metric == "cluster_accuracy" else metric)
+        else:
+            ax.set_yscale("log")
+            _plain_decades(ax.yaxis)
+            ax.set_ylim(2 * max(1.0, ax.get_ylim()[1] / 2), min(0.01, max(ax.get_ylim()[0], _LEAST_MISSED)) / 2)
+            ax.set_ylabel(f"{missed} (better upwards)")
     fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(conditions)))
     columns = ["metric", "condition", "filling_factor", "mean", "low", "high", "seeds"]
     return fig, pd.DataFrame(rows, columns=columns).replace({"filling_factor": {_AS_RECORDED: np.nan}})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ontogeny.jumps.plan import Moment
 from ontogeny.plotting.style import COLOURS, INK, MUTED, SEQUENTIAL, figure
@@ -76,6 +77,7 @@ def plot_projections(projections: pd.DataFrame, layer: str, moments: Sequence[tu
         axis.set_title(f"{name}\nstep {step}", loc="center")
         axis.set_xlabel("PC 1")
         axis.margins(0.05)
+        axis.xaxis.set_major_locator(MaxNLocator(3))
     axes[0, 0].set_ylabel("PC 2")
     handles, names = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside right center", title="label", markerscale=2, handletextpad=0.1)

@@ -30,6 +30,8 @@ def plot_similarity(similarity: pd.DataFrame, title: str) -> Figure:
     for axis, layer in zip(axes[1], _three(layers)):
         image = _matrix(axis, along[along["layer_a"] == layer], "step", steps) or image
         axis.set_title(f"moments, {layer}", size=9, loc="center")
+        axis.set_xlabel("training step", size=7)
+    axes[1, 0].set_ylabel("training step", size=7)
     for axis in [*axes[0, 1:], *axes[1, 1:]]:
         axis.tick_params(labelleft=False)
     for axis in [*axes[0][len(_three(steps)) :], *axes[1][len(_three(layers)) :]]:
@@ -70,7 +72,7 @@ def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
     for layer in layers:
         rows = dimension[dimension["layer"] == layer]
         error = _around(rows, "two_nn", "two_nn_low", "two_nn_high")
-        style = {"color": colours[layer], "marker": "o", "markersize": 3}
+        style = {"color": colours[layer], "marker": "o", "markersize": 3, "linewidth": 0.5, "alpha": 0.9}
         axes[0].errorbar(rows["step"], rows["two_nn"], error, elinewidth=0.8, label=layer, **style)
         axes[0].plot(rows["step"], rows["two_nn_shuffled"], color=colours[layer], linewidth=0.9, linestyle=":")
         axes[1].plot(rows["step"], rows["effective_rank"], **style)

@@ -174,12 +174,15 @@ def plot_ablation(table: pd.DataFrame) -> Figure:
 def draw_interventions(table: pd.DataFrame, folder: str | os.PathLike, title: str) -> None:
     """Write a figure for every kind of intervention in `table` (of `interventions_of_run`) into `folder`."""
     drawn: dict[str, tuple[Figure, pd.DataFrame]] = {}
+    whats = {"pruning": "weights pruned", "interpolation": "weights interpolated"}
     for kind, part in table.groupby("intervention", sort=False):
         if kind == "ablate":
             for entry, each in part.groupby("entry"):
                 whole = each["unit"].isna().all() if "unit" in each else True
                 if whole:
                     drawn[f"ablation {entry}"] = plot_layers_ablated(each), each
+                    modes = " and ".join(dict.fromkeys(each["setting"]))
+                    whats[f"ablation {entry}"] = f"units of a layer set to their {modes}".replace("their zero", "zero")
         elif kind == "prune":
             drawn["pruning"] = plot_pruning(part), part
         elif kind in ("noise_activations", "noise_weights"):
@@ -193,8 +196,8 @@ def draw_interventions(table: pd.DataFrame, folder: str | os.PathLike, title: st
             fig.axes[0].get_legend().remove()
             fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
             drawn["interpolation"] = fig, part
-    for fig, _ in drawn.values():
-        fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+    for name, (fig, _) in drawn.items():
+        fig.suptitle(f"{title}: {whats.get(name, name)}", x=0.01, ha="left", fontsize=10, fontweight="bold")
     save_figures(drawn, folder)
 
 
@@ -235,8 +238,9 @@ def plot_layers_ablated(table: pd.DataFrame) -> Figure:
     names = [f"{name}: {matter['none', name]}" for name in names]
     for (control, _), said in matter.items():
         if control != "none":
-            handles.append(axes.plot([], [], " ")[0])
-            names.append(f"{control}: {said}")
-    axes.legend(handles, names, loc="center left", bbox_to_anchor=(1.0, 0.5))
+            axes.annotate(
+                f"{control}: {said}", (1.02, 0), xycoords="axes fraction", fontsize=8, color=MUTED, va="bottom"
+            )
+    axes.legend(handles, names, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     fig.set_size_inches(8.6, fig.get_figheight())
     return fig

@@ -29,6 +29,12 @@ METRIC_LABELS = {
     "loss": "Loss",
     "grad_norm": "Gradient norm",
 }
+_EARLY = 20
+"""Where nine tenths of all jumps lie before this percentage of training, its axis is logarithmic."""
+_LEAST_FOR_INTERVAL = 3
+"""Runs from which an interval of their mean is drawn."""
+_MOST_NAMED = 8
+"""Up to so many runs get a colour and a legend entry each."""
 _MOST_LABELS = 20
 
 
@@ -46,9 +52,10 @@ def shortened(name: str, most: int = 34) -> str:
 def plot_metrics(
     record: Phase1, run: str | None = None, jumps: pd.DataFrame | None = None, metrics: Sequence[str] | None = None
 ) -> Figure:
-    """All metrics of one run over training: one panel a metric, one line a layer, jumps marked, loss at the bottom.
+    """All metrics of one run over training: one panel per metric, one line per layer, the loss at the bottom.
 
-    `jumps` has run, layer, metric, step, direction; only those of the run and of the layers drawn are shown.
+    `jumps` has run, layer, metric, step, direction, and optionally `significant` (true, by default). Significant
+    jumps of the layers drawn are filled triangles, the others hollow; the title counts both.
     """
     run = record.runs[0] if run is None and len(record.runs) == 1 else run
     layers = record.layers_of(run)
@@ -60,14 +67,17 @@ def plot_metrics(
     rows = len(names) + bool(bottom)
     fig, axes = figure(rows, 1, width=7.2, height=0.6 + 1.5 * rows, sharex=True, squeeze=False)
     colours = _layer_colours(layers)
+    marked = [False, False]
     for axis, metric in zip(axes[:, 0], names):
         drawn = [layer for layer in layers if (layer, metric) in held]
         for layer in drawn:
             axis.plot(*held[layer, metric], color=colours[layer], linewidth=1.0)
-        _mark_jumps(axis, _of(jumps, run, metric), held, metric)
+        marked = [a or b for a, b in zip(marked, _mark_jumps(axis, _of(jumps, run, metric), held, metric))]
         rebuilt = any((run, layer, metric) in record.derived for layer in drawn)
         axis.set_ylabel(metric_label(metric) + ("\n(rebuilt)" if rebuilt else ""))
         _log_if_wide(axis, [held[layer, metric][1] for layer in drawn])
+        if metric.startswith("cumulative") and axis.get_yscale() == "linear":
+            axis.yaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, min_n_ticks=2))
     if bottom:
         axis = axes[-1, 0]
         for metric, style in zip(bottom, ("-", "--")):
@@ -77,19 +87,19 @@ def plot_metrics(
         if len(bottom) > 1:
             axis.legend()
     axes[-1, 0].set_xlabel("Training step")
-    axes[0, 0].set_title(shortened(run, 70))
+    axes[0, 0].set_title(f"{shortened(run, 50)}: metrics by layer{_jump_counts(jumps, run)}")
     fig.align_ylabels(axes[:, 0])
-    _layer_legend(fig, layers, colours, jumps is not None)
+    _layer_legend(fig, layers, colours, marked)
     return fig
 
 
 def plot_heat_map(
     record: Phase1, run: str | None = None, jumps: pd.DataFrame | None = None, metrics: Sequence[str] | None = None
 ) -> Figure:
-    """Layers by steps of one run, one panel a metric, jumps overlaid; the input layer is at the bottom.
+    """Layers by steps of one run, one panel per metric, jumps overlaid; the input layer is at the bottom.
 
-    Each layer is centred at its median and divided by its interquartile range (over 1.35), so that layers of different
-    level compare; colours saturate at 3. A layer that does not vary is left grey.
+    Each layer is centred at its median and scaled so that 98% of its values lie between -1 and 1, so that layers of
+    different level compare and steep first steps do not saturate. A layer that does not vary is grey.
     """
     run = record.runs[0] if run is None and len(record.runs) == 1 else run
     layers = record.layers_of(run)
@@ -104,9 +114,10 @@ def plot_heat_map(
         edges = _edges(steps)
         shades = mpl.colormaps[DIVERGING].with_extremes(bad="#DDDDDD")
         image = axis.pcolormesh(
-            edges, np.arange(len(layers) + 1) - 0.5, scaled, cmap=shades, vmin=-3, vmax=3, rasterized=True
+            edges, np.arange(len(layers) + 1) - 0.5, scaled, cmap=shades, vmin=-1, vmax=1, rasterized=True
         )
         found = _of(jumps, run, metric)
+        found = found[found["significant"].astype(bool)] if "significant" in found else found
         depth = {layer: i for i, layer in enumerate(layers)}
         for direction, marker in (("up", "^"), ("down", "v")):
             part = found[(found["direction"] == direction) & found["layer"].isin(layers)]
@@ -125,9 +136,10 @@ def plot_heat_map(
         rebuilt = any((run, layer, metric) in record.derived for layer in layers)
         axis.set_title(metric_label(metric).replace("\n", " ") + (" (rebuilt)" if rebuilt else ""), fontsize=9)
     axes[-1, 0].set_xlabel("Training step")
-    fig.suptitle(shortened(run, 70), fontsize=10, fontweight="bold")
+    title = f"{shortened(run, 50)}: layers by steps{_jump_counts(jumps, run)}"
+    fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     bar = fig.colorbar(image, ax=axes[:, 0].tolist(), shrink=0.6, aspect=25, extend="both")
-    bar.set_label("Robust deviation from the layer's median")
+    bar.set_label("Deviation from the layer's median / largest of 98% of steps")
     return fig
 
 
@@ -161,8 +173,12 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
     right.barh([place[run] for run in per_run.index], height, color=colours, height=0.7)
     left.set_yticks(range(len(runs)), [shortened(run) for run in runs], fontsize=6.5)
     left.set_ylim(len(runs) - 0.4, -0.6)
-    left.set_xlim(-1, 101)
-    left.set_xlabel("Training (%)")
+    early = len(jumps) > 0 and 100 * jumps["fraction"].quantile(0.9) < _EARLY
+    if early:
+        left.set_xscale("symlog", linthresh=1)
+        left.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    left.set_xlim(-0.05 if early else -1, 110 if early else 101)
+    left.set_xlabel("Training (%)" + (", logarithmic above 1" if early else ""))
     right.set_xlabel("Jumps per 1,000 points")
     for axis in (left, right):
         axis.grid(False, axis="y")
@@ -177,6 +193,7 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
         handles += [
             Line2D([], [], color=colour, marker="s", linestyle="", label=shortened(kind))
             for kind, colour in kinds.items()
+            if any(height[run] > 0 for run in runs if groups.get(run, "") == kind)
         ]
     fig.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
     return fig
@@ -195,12 +212,15 @@ def plot_convergence(layers: pd.DataFrame, order: pd.DataFrame, metric: str) -> 
         1, 2, width=8.2, height=max(3.2, 1.4 + 0.17 * len(rows)), gridspec_kw={"width_ratios": [1.25, 1]}
     )
     settled = part[part["status"] == "settled"]
-    for run in runs:
+    drawn = [run for run in runs if (settled["run"] == run).any()]
+    named = colour_map(drawn) if len(drawn) <= _MOST_NAMED else dict.fromkeys(drawn, MUTED)
+    for run in drawn:
         mine = settled[settled["run"] == run]
-        if len(mine):
-            deep = mine["depth"] / np.maximum(mine["n_layers"] - 1, 1)
-            left.plot(deep, 100 * mine["fraction"], color=MUTED, linewidth=0.7, alpha=0.6)
-            left.scatter(deep, 100 * mine["fraction"], s=9, color=COLOURS[0], alpha=0.7, linewidths=0)
+        deep = mine["depth"] / np.maximum(mine["n_layers"] - 1, 1)
+        left.plot(deep, 100 * mine["fraction"], color=named[run], linewidth=0.8, marker="o", markersize=3,
+                  alpha=0.8, label=shortened(run, 30))  # fmt: skip
+    if drawn and len(drawn) <= _MOST_NAMED:
+        fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
     left.set(xlabel="Relative depth (0 input, 1 output)", ylabel="Settled at (% of training)", ylim=(-2, 102))
     counts = part["status"].value_counts()
     told = ", ".join(f"{counts[name]} {name}" for name in ("settled", "unsettled", "flat", "short") if name in counts)
@@ -220,6 +240,8 @@ def plot_critical_periods(
     `coordination` is that of `find_critical_periods`; `relation` and `sentence` are those of `loss_relation`.
     """
     rows = coordination[(coordination["metric"] == metric) & coordination["coincidences"].notna()]
+    if rows["run"].nunique() == 2:
+        rows = rows[rows["run"] != "(all)"]
     both = relation is not None and len(relation) > 0
     fig, axes = figure(1, 1 + both, width=8.2 if both else 4.8, height=max(3.2, 1.3 + 0.17 * len(rows)), squeeze=False)
     left = axes[0, 0]
@@ -309,6 +331,7 @@ def plot_comparison(
     means = table.groupby([run, group], sort=False, observed=True)[value].mean().reset_index()
     names = list(dict.fromkeys(means[group]))
     pairs = comparisons[comparisons["difference"].notna()]
+    left_out = comparisons[comparisons["difference"].isna()]
     rows = max(len(names), len(pairs), 3)
     fig, (left, right) = figure(1, 2, width=8.2, height=1.4 + 0.24 * rows)
     rng = np.random.default_rng(0)
@@ -317,8 +340,8 @@ def plot_comparison(
         x = means.loc[means[group] == name, value].to_numpy()
         spots = i + rng.uniform(-0.18, 0.18, len(x))
         left.scatter(x, spots, s=16, color=colours[name], alpha=0.6, linewidths=0)
-        low, high = bootstrap_interval(x, n_resamples=2000, seed=rng) if len(x) > 1 else (x[0], x[0])
-        left.plot([low, high], [i, i], color=INK, linewidth=1.6)
+        if len(x) >= _LEAST_FOR_INTERVAL:
+            left.plot(bootstrap_interval(x, n_resamples=2000, seed=rng), [i, i], color=INK, linewidth=1.6)
         left.scatter([x.mean()], [i], s=34, color=INK, marker="D", zorder=3)
     left.set_yticks(range(len(names)), [f"{shortened(n, 26)} ({(means[group] == n).sum()})" for n in names])
     left.set_ylim(len(names) - 0.5, -0.5)
@@ -337,7 +360,10 @@ def plot_comparison(
     for spot, p in zip(at, pairs["p_holm"]):
         right.annotate(f"p = {p:.2g}", (1.01, spot), xycoords=("axes fraction", "data"), va="center", fontsize=7)
     title = "Differences; filled: p ≤ 0.05 after Holm" if len(pairs) else "Too few runs to compare"
-    right.set_title(title, fontsize=9)
+    if len(pairs) and len(left_out):
+        missing = ", ".join(f"{a} − {b}" for a, b in zip(left_out["a"], left_out["b"]))
+        title += "\n" + "\n".join(_wrapped(f"not compared, fewer than two runs: {missing}", 52))
+    right.set_title(title, fontsize=8)
     for axis in (left, right):
         axis.grid(False, axis="y")
     return fig
@@ -383,7 +409,7 @@ def plot_agreement(agreement: pd.DataFrame) -> Figure:
         i, j = place[b], place[a]
         grid[i, j] = value
         told = "none" if np.isnan(value) else f"{value:.2f}"
-        told += "" if np.isnan(low) else f"\n{low:.2f}–{high:.2f}"
+        told += "" if np.isnan(low) else f"\n{low:.2f} to {high:.2f}"
         axis.text(j, i, told, ha="center", va="center", fontsize=7, color="white" if value < 0.5 else INK)
     shades = mpl.colormaps["viridis"].with_extremes(bad="#F2F2F2")
     image = axis.imshow(
@@ -408,27 +434,44 @@ def _layer_colours(layers: Sequence[str]) -> dict[str, tuple]:
     return {layer: shades(0.05 + 0.85 * i / max(len(layers) - 1, 1)) for i, layer in enumerate(layers)}
 
 
-def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marked: bool) -> None:
+def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
+    """How many jumps of a run were found and are significant, as a part of a title."""
+    if jumps is None:
+        return ""
+    mine = jumps[jumps["run"] == run]
+    significant = int(mine["significant"].sum()) if "significant" in mine else len(mine)
+    return f" ({len(mine)} jumps found, {significant} significant)"
+
+
+def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marked: Sequence[bool]) -> None:
     shown = list(layers) if len(layers) <= _MOST_LABELS else [layers[0], layers[len(layers) // 2], layers[-1]]
     handles = [Line2D([], [], color=colours[layer], label=shortened(layer, 32)) for layer in shown]
-    if marked:
-        handles.append(Line2D([], [], color=JUMP, marker="^", linestyle="", label="jump (up, down)"))
+    for shown, fill, label in zip(marked, (JUMP, "white"), ("significant jump (up, down)", "jump, not significant")):
+        if shown:
+            handles.append(Line2D([], [], color=JUMP, markerfacecolor=fill, marker="^", linestyle="", label=label))
     if handles:
         fig.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=7)
 
 
-def _mark_jumps(axis: Axes, found: pd.DataFrame, held: dict, metric: str) -> None:
-    for direction, marker in (("up", "^"), ("down", "v")):
-        points = []
-        for layer, step in zip(*(found.loc[found["direction"] == direction, name] for name in ("layer", "step"))):
-            steps, values = held.get((layer, metric), (np.zeros(0), np.zeros(0)))
-            place = int(np.searchsorted(steps, step))
+def _mark_jumps(axis: Axes, found: pd.DataFrame, held: dict, metric: str) -> tuple[bool, bool]:
+    """Mark jumps by triangles; whether any significant one, and any other, was drawn."""
+    sure = found["significant"].astype(bool) if "significant" in found else pd.Series(True, index=found.index)
+    drawn = []
+    for chosen, style in (
+        (sure, {"c": JUMP, "edgecolors": "white", "linewidths": 0.5}),
+        (~sure, {"c": "white", "edgecolors": JUMP, "linewidths": 0.8}),
+    ):
+        points = {"^": [], "v": []}
+        for _, jump in found[chosen].iterrows():
+            steps, values = held.get((jump["layer"], metric), (np.zeros(0), np.zeros(0)))
+            place = int(np.searchsorted(steps, jump["step"]))
             if place < len(steps):
-                points.append((steps[place], values[place]))
-        if points:
-            axis.scatter(
-                *np.array(points).T, marker=marker, s=22, color=JUMP, edgecolors="white", linewidths=0.5, zorder=3
-            )
+                points["^" if jump["direction"] == "up" else "v"].append((steps[place], values[place]))
+        for marker, spots in points.items():
+            if spots:
+                axis.scatter(*np.array(spots).T, marker=marker, s=22, zorder=3, **style)
+        drawn.append(any(points.values()))
+    return drawn[0], drawn[1]
 
 
 def _log_if_wide(axis: Axes, series: Sequence[np.ndarray]) -> None:
@@ -444,8 +487,8 @@ def _scaled(layers: Sequence[str], metric: str, held: dict) -> tuple[np.ndarray,
     for i, layer in enumerate(layers):
         if layer in present:
             at, values = present[layer]
-            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-            spread = (high - low) / 1.349 or values.std()
+            low, middle, high = np.quantile(values, [0.01, 0.5, 0.99])
+            spread = max(high - middle, middle - low) or np.abs(values - middle).max()
             if spread > 1e-9 * max(abs(middle), 1e-300):
                 grid[i, np.searchsorted(steps, at)] = (values - middle) / spread
     return steps, np.ma.masked_invalid(grid)

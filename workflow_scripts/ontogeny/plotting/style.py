@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from ontogeny.files import atomic, disk_errors, write_csv
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5C99", "#5F5F5F", "#B8A400", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5C99", "#B0B0B0", "#B8A400", "#7B1E3A")
 """Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), in the order of use, with three additions."""
 
 INK = "#222222"
