@@ -1,6 +1,7 @@
 """Reading results: whole, growing, cut off, of another version, or not there."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -129,3 +130,12 @@ def test_a_search_is_read_and_a_broken_record_named(results):
     path.write_text(path.read_text()[:100])
     with pytest.raises(OntogenyError, match=r"iter_002\.json"):
         data.read_search(folders["wiring"])
+
+
+def test_pages_drawn_in_a_training_loop_of_ones_own_are_found(made, tmp_path):
+    shutil.copytree(made / "runs" / "judge" / "mechanism", tmp_path / "pages" / "records")
+    for folder in (tmp_path, tmp_path / "pages"):
+        (run,) = data.find_runs(folder)
+        assert (run.name, run.kind) == ("pages", "judge")
+        assert list(data.mechanism_files(run.folder)) == [0, 1, 3]
+        assert data.explain_folder(folder) is None

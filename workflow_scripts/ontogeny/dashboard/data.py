@@ -99,7 +99,7 @@ def find_runs(results: str | os.PathLike) -> list[RunFolder]:
     """The runs in a folder of results, by name, finished or not."""
     root = Path(results) / "runs"
     if not root.is_dir():
-        return []
+        return _drawn_while_training(Path(results))
     try:
         names = set(runs_in(Path(results)))
         for pattern in ("*/mechanism", "*/*/mechanism", "*/circuits/history.csv", "*/*/circuits/history.csv"):
@@ -108,7 +108,22 @@ def find_runs(results: str | os.PathLike) -> list[RunFolder]:
                 names.add(folder.relative_to(root).as_posix())
     except OSError as error:
         raise OntogenyError(f"{root} cannot be read: {error.strerror}") from None
-    return [_run(root, name) for name in sorted(names)]
+    return [*(_run(root, name) for name in sorted(names)), *_drawn_while_training(Path(results))]
+
+
+def _drawn_while_training(results: Path) -> list[RunFolder]:
+    """Judges whose records `visualise_epoch` writes in somebody's own training loop, into this folder or one in it."""
+    try:
+        folders = [path.parent for pattern in ("records", "*/records") for path in sorted(results.glob(pattern))]
+    except OSError:
+        return []
+    return [
+        RunFolder(
+            folder.name if folder == results else folder.relative_to(results).as_posix(), folder, "judge", False, True
+        )
+        for folder in folders
+        if mechanism_files(folder)
+    ]
 
 
 def _run(root: Path, name: str) -> RunFolder:
@@ -155,6 +170,7 @@ def study_file(results: str | os.PathLike, group: str, name: str) -> Path | None
 def mechanism_files(run: Path) -> dict[int, Path]:
     """The records of a judge's mechanism by epoch."""
     folder = run / "mechanism"
+    folder = folder if folder.is_dir() else run / "records"
     try:
         names = os.listdir(folder)
     except OSError:
@@ -164,7 +180,8 @@ def mechanism_files(run: Path) -> dict[int, Path]:
 
 
 _NEEDED = (
-    "run", "epoch", "step", "layers", "heads", "frozen_layers", "prompts", "metrics", "samples", "attribution", "probes"
+    "run", "epoch", "step", "layers", "heads", "frozen_layers", "reads", "prompts", "notes", "metrics", "samples",
+    "attribution", "probes",
 )  # fmt: skip
 
 

@@ -5,12 +5,14 @@ from .attribution import (
     deletion_curve,
     mean_embedding,
     occlude_tokens,
+    reference_prompts,
 )
 from .circuits import Faithfulness, Graph, circuit_graph, edge_scores, faithfulness, random_subgraph, run_subgraphs
 from .layers import last_residuals, layer_activations, layer_probes, performance
 from .mechanism import MechanismBench, trace_mechanism
 from .network import untrained_like
-from .neurons import ablate_neurons, neuron_activations, neuron_map
+from .neurons import ablate_neurons, causal_neurons, neuron_activations, neuron_map
+from .pages import visualise_epoch
 from .pairs import Pairs, minimal_pairs
 from .patching import Patching, patch_pairs, share_restored
 from .record import evolution, read_record, read_records
@@ -25,6 +27,7 @@ __all__ = [
     "TokenAttribution",
     "ablate_neurons",
     "attribute_tokens",
+    "causal_neurons",
     "circuit_graph",
     "deletion_curve",
     "edge_scores",
@@ -43,8 +46,10 @@ __all__ = [
     "random_subgraph",
     "read_record",
     "read_records",
+    "reference_prompts",
     "run_subgraphs",
     "share_restored",
     "trace_mechanism",
     "untrained_like",
+    "visualise_epoch",
 ]

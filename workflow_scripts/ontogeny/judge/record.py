@@ -54,7 +54,7 @@ CONTROLS = ("untrained", "pretrained")
 
 def measured(record: dict[str, Any], part: str) -> bool:
     """Whether a record holds this part, and not just the reason why it could not be measured."""
-    found = record.get(part)
+    found = record.get(part) or {}
     return bool(found) and set(found) != {"reason"}
 
 
