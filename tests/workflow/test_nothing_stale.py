@@ -177,7 +177,7 @@ def test_the_same_run_in_two_folders_is_trained_once(trained, tmp_path, monkeypa
         write_study(here.folder)
         said = here(str(RUN / "phase1.json"), "--cache")
         assert said.code == 0, said.text
-        assert ("from cache" in said.text) == (name == "second"), said.text
+        assert ("to cache" in said.text) == (name == "first"), said.text
         assert (here.folder / RUN / "phase1.json").read_bytes() == (trained.folder / RUN / "phase1.json").read_bytes()
 
 

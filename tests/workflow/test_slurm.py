@@ -84,7 +84,7 @@ def training(tmp_path_factory):
 
 
 def bytes_of(folder, suffixes=DATA):
-    left_out = ("benchmarks", "logs", "tables")
+    left_out = ("benchmarks", "logs", "provenance", "tables")
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -51,7 +51,7 @@ def disk_errors(path: str | os.PathLike) -> Iterator[None]:
                 f"no disk space left while writing {path} ({free / 2**20:.0f} MiB free): free some space and run "
                 "again; finished files are kept"
             ) from error
-        if number in _READ_ONLY:
+        if isinstance(error, OSError) and number in _READ_ONLY:
             raise OntogenyError(f"cannot write {path}: {error.strerror}; make the folder writable") from error
         raise
 
@@ -172,8 +172,9 @@ def _verify_checksum(text: str, path: str | os.PathLike) -> None:
 
 def _without_checksum(value: Any, path: str | os.PathLike) -> Any:
     """`value` without its checksum. Raises OntogenyError if the checksum itself is damaged, or has its former name."""
-    for part in (value, value.get("metadata")) if isinstance(value, dict) else ():
-        for key, item in list(part.items()) if isinstance(part, dict) else ():
+    places = (value, value.get("metadata")) if isinstance(value, dict) else ()
+    for part in (place for place in places if isinstance(place, dict)):
+        for key, item in list(part.items()):
             if key == "seal" and str(item).startswith("seal:"):
                 raise OntogenyError(
                     f"{path} is from an earlier version: its entry 'seal' is now called 'checksum'; make it again"

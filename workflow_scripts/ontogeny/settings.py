@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import math
 import re
@@ -228,7 +229,7 @@ class Sweep(Settings):
         zipped = len(next(iter(self.zip.values()))) if self.zip else 1
         return math.prod(map(len, self.grid.values())) * zipped * (len(self.list) or 1)
 
-    def choices(self) -> list[list[tuple[str, Any, tuple[Any, ...]]]]:
+    def choices(self) -> builtins.list[builtins.list[tuple[str, Any, tuple[Any, ...]]]]:
         """The runs as lists of (setting, value, location in the sweep)."""
         grid = [[(key, value, ("grid", key, i)) for i, value in enumerate(self.grid[key])] for key in self.grid]
         rows = range(len(next(iter(self.zip.values())))) if self.zip else ()

@@ -7,7 +7,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,30 +110,30 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
     Strings from the command line are parsed as the key requires (`"3"` as 3, `"[0, 1]"` as a list).
     Raises OntogenyError with one sentence: file and line, key, what was given, what is allowed.
     """
-    files = [Path(file) for file in files]
-    _refuse_endless(raw, files)
-    for file in files:
+    places = [Path(file) for file in files]
+    _refuse_endless(raw, places)
+    for file in places:
         _refuse_duplicate_keys(file)
-    raw, swept = _expand_sweeps(raw, files)
+    raw, swept = _expand_sweeps(raw, places)
     try:
         config = Config.model_validate(raw)
     except ValidationError as first:
         try:
             config = Config.model_validate(_parse_strings(raw, first))
         except ValidationError as error:
-            raise OntogenyError(_sentence(error, raw, files, swept=swept)) from None
+            raise OntogenyError(_sentence(error, raw, places, swept=swept)) from None
     config.swept.update(swept)
     for block in ("studies", "phase1_imports", "trajectory_imports"):
         for study in getattr(config, block):
             try:
                 config.analyses_of(study)
             except ValidationError as error:
-                raise OntogenyError(_sentence(error, raw, files, Analyses, (block, study, "analyses"))) from None
+                raise OntogenyError(_sentence(error, raw, places, Analyses, (block, study, "analyses"))) from None
     for study in config.phase1_imports:
         if study in config.groups:
             raise OntogenyError(f"phase1_imports.{study}: a study has the same name; rename one of them")
     runs_of(config)
-    _refuse_shared_labels(config, files)
+    _refuse_shared_labels(config, places)
     return config
 
 
@@ -185,7 +185,7 @@ def _expand_sweeps(raw: Any, files: list[Path]) -> tuple[Any, Origins]:
                 continue
             at = ("studies", name, "sweep") if own is None else ("studies", name, "runs", key, "sweep")
             rest = {setting: value for setting, value in (run or {}).items() if setting != "sweep"}
-            spell = shortest._spelt_out if shortest else dict
+            spell = getattr(shortest, "_spelt_out", dict)
             try:
                 made = expand(str(key), rest, Sweep.model_validate(sweep), at, spell)
             except ValidationError as error:
@@ -408,7 +408,7 @@ def _sentence(
     return text + (f" ({more} more {'mistake' if more == 1 else 'mistakes'})" if more else "")
 
 
-def _reason(item: dict[str, Any], loc: Path_, known: list[str]) -> str:
+def _reason(item: Mapping[str, Any], loc: Path_, known: list[str]) -> str:
     key, given, context = _dotted(loc), item["input"], item.get("ctx", {})
     if item["type"] == "extra_forbidden":
         renamed = KEYS.get(str(item["loc"][-1]))

@@ -265,7 +265,8 @@ def comparison_text(found: Comparison, most: int = 20) -> str:
         "settings that differ", (f"{r}: {k}: {_cell(x)} -> {_cell(y)}" for r, k, x, y in found.settings), most
     )
     numbers = (
-        f"{name}: {column}: {rows} rows" + ("" if gap is None else f", by up to {gap:.3g} ({100 * share:.3g}%)")
+        f"{name}: {column}: {rows} rows"
+        + ("" if gap is None or share is None else f", by up to {gap:.3g} ({100 * share:.3g}%)")
         for name, column, gap, share, rows in found.numbers
     )
     lines += _part("tables that differ", numbers, most)

@@ -147,7 +147,7 @@ def _activities(config: str | os.PathLike) -> dict[str, dict[str, Any]]:
     from ontogeny.connectome.populations import Populations
     from ontogeny.pipeline.workflow import Workflow
 
-    plan = Workflow(parse_yaml(config), [config], PACKAGE.parents[1])
+    plan = Workflow(parse_yaml(config), [config], str(PACKAGE.parents[1]))
     return {name: made["simulation"] for name, made in Populations(plan).activities.items()}
 
 

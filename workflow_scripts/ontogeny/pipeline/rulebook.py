@@ -7,6 +7,7 @@ inheritance cannot do this.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from ontogeny.pipeline.workflow import Workflow
@@ -76,6 +77,10 @@ class Rulebook:
 
     def memory(self) -> dict[str, int]:
         """The memory in MB that a first attempt at every rule asks for, but for expressions of the command line."""
-        asked = {name: proxy.rule.resources.get("mem_mb") for name, proxy in self.rules._rules.items()}
-        stated = {name: need for name, need in sorted(asked.items()) if need and not isinstance(need.raw, str)}
-        return {name: need.evaluate(None, attempt=1).value for name, need in stated.items()}
+        stated = {}
+        for name, proxy in sorted(self.rules._rules.items()):
+            need = proxy.rule.resources.get("mem_mb")
+            if need and not isinstance(need.raw, str):
+                with suppress(TypeError):  # an expression that Snakemake hands to the job of another executor
+                    stated[name] = need.evaluate(None, attempt=1).value
+        return stated

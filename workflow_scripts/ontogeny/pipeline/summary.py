@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ontogeny.files import read_table, write_text
@@ -67,20 +66,23 @@ def _jumps(rates: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     """`rates`: one row per run, layer and metric, with points and jumps. `comparisons`: families in pairs."""
     by_run = rates.groupby("run", sort=False)[["points", "jumps"]].sum()
     per_run = 1000 * by_run["jumps"] / by_run["points"]
-    mean, low, high = student_interval(per_run.to_numpy())
-    low = np.maximum(low, 0.0)
+    mean, low, high = map(float, student_interval(per_run.to_numpy()))
+    low = max(low, 0.0)
     text = f"{_counted(int(by_run['jumps'].sum()), 'significant jump')} in {_counted(len(by_run), 'run')}: "
-    text += f"{_number(float(mean))} per 1,000 measurements{_interval(low, high, 'one run')}."
-    pairs = comparisons[comparisons["value"] == "jump rate"].dropna(subset=["p_holm"]) if len(comparisons) else []
+    text += f"{_number(mean)} per 1,000 measurements{_interval(low, high, 'one run')}."
+    pairs = (
+        comparisons[comparisons["value"] == "jump rate"].dropna(subset=["p_holm"]) if len(comparisons) else comparisons
+    )
     if not len(pairs):
         return text + " Families of architectures are not compared: that needs at least two runs of each."
     best = pairs.loc[pairs["p_holm"].idxmin()]
     if best["p_holm"] > _SIGNIFICANT:
         return text + f" No two families of architectures differ significantly (smallest p = {best['p_holm']:.2g})."
+    smallest, largest = sorted((abs(best["low"]), abs(best["high"])))
     more, less = ("a", "b") if best["difference"] > 0 else ("b", "a")
     return text + (
         f" {best[more]} networks jump more often than {best[less]} networks, by {_number(abs(best['difference']))}"
-        f"{_interval(*sorted((abs(best['low']), abs(best['high']))), '')} (p = {best['p_holm']:.2g})."
+        f"{_interval(smallest, largest, '')} (p = {best['p_holm']:.2g})."
     )
 
 
@@ -214,8 +216,8 @@ def _data_uri(figure: Path) -> str:
     """A smaller copy of a picture as a URI, in lines, since docutils takes no long ones."""
     from PIL import Image
 
-    with Image.open(figure) as image:
-        image = image.convert("RGB")
+    with Image.open(figure) as opened:
+        image = opened.convert("RGB")
         image.thumbnail((2 * _WIDTH, 4 * _WIDTH), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         image.quantize(128).save(buffer, "PNG", optimize=True)

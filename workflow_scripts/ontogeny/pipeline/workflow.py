@@ -130,7 +130,7 @@ class Workflow:
 
     def capture_steps(self, wildcards: Any) -> list[int]:
         """The steps of the run of `wildcards` that the user wants captured."""
-        return self.run(wildcards).settings.capture_steps
+        return list(getattr(self.run(wildcards).settings, "capture_steps", []))
 
     def gpu(self, wildcards: Any) -> int:
         """The number of GPUs that training the run of `wildcards`, or replaying it, asks for."""
@@ -262,7 +262,7 @@ class Workflow:
 
     def summarised(self) -> list[dict[str, Any]]:
         """What the summary says of every study: its name, title and kind, and its first run."""
-        named = [(name, study.kind, study) for name, study in self.config.studies.items()]
+        named: list[tuple[str, str, Any]] = [(name, study.kind, study) for name, study in self.config.studies.items()]
         named += [(name, "imports", group) for name, group in self.config.phase1_imports.items()]
         first = {name: next((run.name for run in self.runs_of_study(name)), "") for name, *_ in named}
         return [
