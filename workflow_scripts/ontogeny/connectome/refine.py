@@ -12,6 +12,7 @@ directions that the activity does not visit from blowing up; its effect vanishes
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -20,6 +21,7 @@ import scipy.linalg
 from scipy.interpolate import BSpline
 
 _CUT = 1e-14
+_RESOLUTION = 1e-5
 _SMOOTH = 1e-12
 
 
@@ -135,7 +137,8 @@ def _messages(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, we
 class Refined:
     """W (N, N) with zero diagonal and its standard errors; psi (size,) and phi (size, N) as coefficients of `spline`.
 
-    `residuals` holds the relative root mean square residual at every step, `noise` the final one of each neuron.
+    `residuals` holds the relative root mean square residual at every step, `noise` the final one of each neuron,
+    `inflation` (N,) how many times larger the variance of W is than with residuals that are white in time.
     """
 
     W: np.ndarray
@@ -145,29 +148,39 @@ class Refined:
     spline: Spline
     residuals: list[float]
     noise: np.ndarray
+    inflation: np.ndarray
 
 
 @dataclass
 class _Senders:
-    """The singular value decomposition of the senders' matrix psi(u), and the shrinkage of the prior."""
+    """The singular value decomposition of the senders' matrix psi(u), (frames, senders), and the prior's shrinkage."""
 
     U: np.ndarray
     s: np.ndarray
     V: np.ndarray
-    shrink: np.ndarray
+    shrink: float
 
     @property
     def kept(self) -> np.ndarray:
         return self.s**2 / (self.s**2 + self.shrink)
 
+    @property
+    def solver(self) -> np.ndarray:
+        """Maps projections on U to weights, (senders, rank)."""
+        return self.V * (self.s / (self.s**2 + self.shrink))
+
     def weights(self, projected: np.ndarray) -> np.ndarray:
-        """Rows of W (receivers, N) for targets whose projections U^T y are `projected` (N, receivers)."""
-        return ((self.V * (self.s / (self.s**2 + self.shrink))) @ projected).T
+        """Rows of W (receivers, senders) for targets whose projections U^T y are `projected` (rank, receivers)."""
+        return (self.solver @ projected).T
+
+    def rest(self, values: np.ndarray, projected: np.ndarray) -> np.ndarray:
+        """What the senders leave of `values` (frames, m), whose projections are `projected`."""
+        return values - self.U @ (self.kept[:, None] * projected)
 
 
 def _decompose(sent: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Q, R = scipy.linalg.qr(sent, mode="economic", overwrite_a=False, check_finite=False)
-    left, s, right = scipy.linalg.svd(R, check_finite=False)
+    left, s, right = scipy.linalg.svd(R, check_finite=False, full_matrices=False)
     return Q @ left, s, right.T
 
 
@@ -183,14 +196,146 @@ def _own_part(
     return root @ (root.T @ (B.T @ y - UB.T @ (kept * Uy))), root
 
 
-def _rows_for(
-    phi: np.ndarray, senders: _Senders, spline: Spline, u: np.ndarray, du: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _rows_for(phi: np.ndarray, senders: _Senders, problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
     """W (N, N) given the update functions `phi` (size, N), and the root mean square residual of each neuron."""
-    rest = du - spline.each(spline.polynomials(phi), u)
+    spline = problem.spline
+    rest = problem.du - problem.summed(spline.each(spline.polynomials(phi), problem.u))
     projected = senders.U.T @ rest
-    rest -= senders.U @ (senders.kept[:, None] * projected)
-    return senders.weights(projected), np.sqrt(np.mean(rest**2, axis=0))
+    return senders.weights(projected), np.sqrt(np.mean(senders.rest(rest, projected) ** 2, axis=0))
+
+
+def starts_of(numbers: np.ndarray) -> np.ndarray:
+    """Where runs of equal numbers begin."""
+    return np.r_[0, np.flatnonzero(np.diff(numbers)) + 1]
+
+
+class _Problem:
+    """Frames `u`, `du` (frames, N) on a spline, the edges that are allowed, and blocks of frames that are one cluster.
+
+    `allowed` (N, N) bool, or None where every weight may be learned.
+    """
+
+    def __init__(
+        self,
+        u: np.ndarray,
+        du: np.ndarray,
+        spline: Spline,
+        allowed: np.ndarray | None,
+        clusters: np.ndarray,
+        windows: np.ndarray | None,
+    ) -> None:
+        self.u, self.spline, self.allowed = u, spline, allowed
+        self.frames, self.n = u.shape
+        self.piece, self.x = spline.place(u)
+        self.starts = starts_of(clusters)
+        self.windows = None if windows is None else starts_of(windows)
+        self.du = self.summed(du)
+        self.free = self.frames - (0 if self.windows is None else len(self.windows))
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        """`values` (frames, ...) summed up along every window, less the window's mean; as they are without windows."""
+        if self.windows is None:
+            return values
+        out = np.cumsum(values, axis=0)
+        ends = np.r_[self.windows[1:], self.frames]
+        counts = (ends - self.windows).reshape(-1, *[1] * (values.ndim - 1))
+        means = np.add.reduceat(out, self.windows, axis=0) / counts
+        return out - np.repeat(means, ends - self.windows, axis=0)
+
+    def design(self, neuron: int) -> np.ndarray:
+        """The splines at the states of one neuron, (frames, size)."""
+        return self.summed(_design(self.piece[:, neuron], self.x[:, neuron], self.spline.local, self.spline.size))
+
+    def messages(self, rows: np.ndarray) -> np.ndarray:
+        """What psi's splines send through `rows` (receivers, N): (frames, size, receivers)."""
+        weights = np.ascontiguousarray(rows.T)
+        return self.summed(_messages(self.piece, self.x, self.spline.local, self.spline.size, weights))
+
+    def normalised(self, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """psi with psi(0) = 0 and root mean square 1, as coefficients and as values (frames, N)."""
+        c = c - self.spline.values(c, np.zeros(1))[0]
+        sent = _sent(self.piece, self.x, np.einsum("kmp,km->kp", self.spline.local, _windows(c, self.spline)))
+        scale = math.sqrt(np.mean(sent**2)) or 1.0
+        return c / scale, self.summed(sent / scale)
+
+    def senders_of(self, sent: np.ndarray, receivers: np.ndarray, ratio: float) -> list[_Senders]:
+        """The senders of each of `receivers`: one and the same where all edges are allowed."""
+        if self.allowed is None:
+            return [_Senders(*_decompose(sent), ratio)] * len(receivers)
+        return [_Senders(*_decompose(sent[:, self.allowed[i]]), ratio) for i in receivers]
+
+    def place(self, receiver: int, row: np.ndarray) -> np.ndarray:
+        """Weights of the allowed senders of `receiver` as a row over all neurons."""
+        if self.allowed is None:
+            return row
+        whole = np.zeros(self.n)
+        whole[self.allowed[receiver]] = row
+        return whole
+
+
+@dataclass
+class _Projection:
+    """What is left of the chosen receivers once their own functions and their senders are eliminated."""
+
+    senders: list[_Senders]
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
+    rows: np.ndarray
+    error: float
+    residual: np.ndarray
+    ratio: float
+
+
+def _project(
+    problem: _Problem, chosen: np.ndarray, own: list[np.ndarray], sent: np.ndarray, ratio: float, total: float
+) -> _Projection:
+    y = problem.du[:, chosen]
+    senders = problem.senders_of(sent, chosen, ratio)
+    Uy = [of.U.T @ y[:, k] for k, of in enumerate(senders)]
+    UB = [of.U.T @ B for of, B in zip(senders, own)]
+    for _ in range(3):
+        parts, rows, residual = [], np.empty((len(chosen), problem.n)), np.empty_like(y)
+        for k, (of, B) in enumerate(zip(senders, own)):
+            beta, root = _own_part(B, UB[k], y[:, k], Uy[k], of.kept, problem.spline.roughness)
+            parts.append((beta, root))
+            rest = Uy[k] - UB[k] @ beta
+            rows[k] = problem.place(int(chosen[k]), of.weights(rest[:, None])[0])
+            residual[:, k] = y[:, k] - B @ beta - of.U @ (of.kept * rest)
+        free = float(np.mean([of.kept.sum() for of in senders]))
+        noise = float((residual**2).sum() / max(len(chosen) * (problem.free - free - problem.spline.size), 1))
+        prior = float((rows**2).sum() / max(len(chosen) * free, 1e-12))
+        update = min(noise / max(prior, 1e-300), float(senders[0].s[0]) ** 2)
+        done = abs(math.log(max(update, 1e-300) / max(ratio, 1e-300))) < 0.3
+        ratio = update
+        for of in senders:
+            of.shrink = ratio
+        if done:
+            break
+    kept = [(B, UB[k], *parts[k]) for k, B in enumerate(own)]
+    return _Projection(senders, kept, rows, math.sqrt(float(np.mean(residual**2)) / total), residual, ratio)
+
+
+def _curvature(problem: _Problem, chosen: np.ndarray, found: _Projection, c: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Gauss-Newton's Hessian and slope in psi's coefficients, the directions that matter, and scores by cluster.
+
+    Neither psi's scale nor a constant in it changes the residual: the directions leave both alone.
+    """
+    spline = problem.spline
+    found.rows[np.arange(len(chosen)), chosen] = 0
+    messages = problem.messages(found.rows)
+    gram, slope = np.zeros((spline.size, spline.size)), np.zeros(spline.size)
+    scores = np.zeros((len(problem.starts), spline.size))
+    for k, (B, UB, _, root) in enumerate(found.parts):
+        senders = found.senders[k]
+        J = np.ascontiguousarray(messages[:, :, k])
+        UJ = senders.U.T @ J
+        own = senders.rest(B, UB) @ root
+        cross = own.T @ J
+        gram += J.T @ J - (UJ.T * senders.kept) @ UJ - cross.T @ cross
+        slope += J.T @ found.residual[:, k]
+        left = senders.rest(J, UJ) - own @ cross
+        scores += np.add.reduceat(left * found.residual[:, k, None], problem.starts, axis=0)
+    free = scipy.linalg.null_space(np.stack([c, np.ones(spline.size)]))
+    return free.T @ gram @ free, free.T @ slope, free, scores @ free
 
 
 def refine(
@@ -198,18 +343,27 @@ def refine(
     du: np.ndarray,
     psi: tuple[np.ndarray, np.ndarray],
     *,
+    allowed: np.ndarray | None = None,
+    clusters: np.ndarray | None = None,
+    windows: np.ndarray | None = None,
     seed: int = 0,
     receivers: int = 24,
     rounds: int = 4,
     splines: int = 48,
     max_steps: int = 25,
-    progress: object = None,
+    progress: Callable[[int, float], None] | None = None,
 ) -> Refined:
     """Refine psi, W and phi on frames `u`, `du` (frames, N), starting from psi given as (points, values).
 
     Gauss-Newton runs on `receivers` neurons drawn with `seed`, and then, up to `rounds` times, on those that the rest
-    is fitted worst by; frames should number several times N. Steps that would
-    raise the residual are damped (Levenberg-Marquardt). It ends when a step changes the residual by less than 0.1%.
+    is fitted worst by; frames should number several times N. Steps that would raise the residual are damped
+    (Levenberg-Marquardt). It ends when a step changes the residual by less than 0.1%.
+
+    `allowed` (N, N) bool restricts W, all edges by default. Standard errors are of W with phi and psi marginalised,
+    with degrees of freedom taken off, and inflated for residuals that are correlated within `clusters` (frames,), runs
+    of equal numbers (Liang and Zeger 1986); each frame is one by default. With `windows` (frames,), runs of equal
+    numbers, the model is fitted in its integral form: both sides are summed up along each window, less its mean, which
+    turns the noise of differences of a noisy state into white noise (Schaeffer and McCalla 2017).
     """
     u, du = np.asarray(u, np.float64), np.asarray(du, np.float64)
     frames, n = u.shape
@@ -217,120 +371,208 @@ def refine(
     size = max(abs(u.min()), abs(u.max()), 1e-12)
     low, high = u.min() - 1e-6 * size, u.max() + 1e-6 * size
     spline = Spline(low, high, math.sqrt(np.mean(u**2)) / 8 + 1e-12, splines)
-    piece, x = spline.place(u)
-    total = float(np.mean((du - du.mean(0)) ** 2)) or 1.0
+    if allowed is not None:
+        allowed = np.asarray(allowed, bool) & ~np.eye(n, dtype=bool)
+        if allowed.sum() == n * (n - 1):
+            allowed = None
+    problem = _Problem(u, du, spline, allowed, np.arange(frames) if clusters is None else clusters, windows)
+    total = float(np.mean((problem.du - problem.du.mean(0)) ** 2)) or 1.0
     c = spline.fit(*psi)
-    chosen = np.sort(rng.choice(n, min(receivers, n), replace=False))
-    own: list[np.ndarray] = []
-    y = du[:, chosen]
-
-    def normalise(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        c = c - spline.values(c, np.zeros(1))[0]
-        sent = _sent(piece, x, np.einsum("kmp,km->kp", spline.local, _windows(c, spline)))
-        scale = math.sqrt(np.mean(sent**2)) or 1.0
-        return c / scale, sent / scale
-
-    def project(sent: np.ndarray, ratio: float) -> tuple[_Senders, list, np.ndarray, float]:
-        U, s, V = _decompose(sent)
-        senders = _Senders(U, s, V, np.full(len(s), ratio))
-        Uy = U.T @ y
-        UB = [U.T @ B for B in own]
-        for _ in range(3):
-            parts, rows, residual = [], np.empty((len(chosen), n)), np.empty_like(y)
-            for k, B in enumerate(own):
-                beta, root = _own_part(B, UB[k], y[:, k], Uy[:, k], senders.kept, spline.roughness)
-                parts.append((beta, root))
-                rest = Uy[:, k] - UB[k] @ beta
-                rows[k] = senders.weights(rest[:, None])[0]
-                residual[:, k] = y[:, k] - B @ beta - U @ (senders.kept * rest)
-            free = senders.kept.sum()
-            noise = float((residual**2).sum() / max(len(chosen) * (frames - free - spline.size), 1))
-            prior = float((rows**2).sum() / max(len(chosen) * free, 1e-12))
-            update = min(noise / max(prior, 1e-300), s[0] ** 2)
-            done = abs(math.log(max(update, 1e-300) / max(ratio, 1e-300))) < 0.3
-            ratio = update
-            senders = _Senders(U, s, V, np.full(len(s), ratio))
-            if done:
-                break
-        kept = [(B, UB[k], *parts[k]) for k, B in enumerate(own)]
-        return senders, kept, rows, math.sqrt(float(np.mean(residual**2)) / total), residual, ratio
+    able = np.arange(n) if allowed is None else np.flatnonzero(allowed.any(1))
+    chosen = np.sort(rng.choice(able, min(receivers, len(able)), replace=False))
 
     errors: list[float] = []
     for _ in range(rounds):
-        own[:] = [_design(piece[:, i], x[:, i], spline.local, spline.size) for i in chosen]
-        y = du[:, chosen]
-        c, sent = normalise(c)
-        senders, parts, rows, error, residual, ratio = project(sent, 1e-8 * frames)
-        errors.append(error)
+        own = [problem.design(i) for i in chosen]
+        c, sent = problem.normalised(c)
+        found = _project(problem, chosen, own, sent, 1e-8 * frames, total)
+        errors.append(found.error)
         damping = 1e-10
         for _ in range(max_steps):
-            rows[np.arange(len(chosen)), chosen] = 0
-            messages = _messages(piece, x, spline.local, spline.size, np.ascontiguousarray(rows.T))
-            gram, slope = np.zeros((spline.size, spline.size)), np.zeros(spline.size)
-            for k, (B, UB, _, root) in enumerate(parts):
-                J = np.ascontiguousarray(messages[:, :, k])
-                UJ = senders.U.T @ J
-                cross = (B.T @ J - (UB.T * senders.kept) @ UJ).T @ root
-                gram += J.T @ J - (UJ.T * senders.kept) @ UJ - cross @ cross.T
-                slope += J.T @ residual[:, k]
+            gram, slope, free, _ = _curvature(problem, chosen, found, c)
             better = False
-            # Neither psi's scale nor a constant in it changes the residual: steps leave both alone.
-            free = scipy.linalg.null_space(np.stack([c, np.ones(spline.size)]))
-            gram, slope = free.T @ gram @ free, free.T @ slope
             for _ in range(6):
                 values, vectors = np.linalg.eigh(gram + damping * np.diag(np.diag(gram)))
                 good = values > 1e-12 * values[-1]
                 step = free @ (vectors[:, good] @ ((vectors[:, good].T @ slope) / values[good]))
-                trial, sent = normalise(c + step)
-                found = project(sent, ratio)
-                if found[3] < error:
+                trial, sent = problem.normalised(c + step)
+                tried = _project(problem, chosen, own, sent, found.ratio, total)
+                if tried.error < found.error:
                     better = True
                     break
                 damping = max(damping * 100, 1e-8)
             if not better:
                 break
-            c, previous = trial, error
-            senders, parts, rows, error, residual, ratio = found
-            errors.append(error)
+            c, previous, found = trial, found.error, tried
+            errors.append(found.error)
             damping = max(damping / 100, 1e-12)
             if progress is not None:
-                progress(len(errors), error)
-            if previous - error < 1e-3 * previous:
+                progress(len(errors), found.error)
+            if previous - found.error < 1e-3 * previous:
                 break
-        c, sent = normalise(c)
-        if np.corrcoef(u[:: max(1, frames // 2000)].ravel(), sent[:: max(1, frames // 2000)].ravel())[0, 1] < 0:
+        c, sent = problem.normalised(c)
+        if not _rises(spline, c, u):
             c, sent = -c, -sent
-            senders.V = -senders.V
-        phi, curvature = np.empty((spline.size, n)), np.empty((n, spline.size, spline.size))
-        Uy = senders.U.T @ du
-        block = max(1, 2**24 // (frames * spline.size))
-        for first in range(0, n, block):
-            members = range(first, min(first + block, n))
-            B = np.concatenate([_design(piece[:, i], x[:, i], spline.local, spline.size) for i in members], axis=1)
-            UB = senders.U.T @ B
-            for k, i in enumerate(members):
-                part = slice(k * spline.size, (k + 1) * spline.size)
-                mine, projected = B[:, part], UB[:, part]
-                curvature[i] = mine.T @ mine - (projected.T * senders.kept) @ projected
-                phi[:, i], _ = _own_part(mine, projected, du[:, i], Uy[:, i], senders.kept, spline.roughness)
-
-        W, noise = _rows_for(phi, senders, spline, u, du)
+        solved = _solve_rows(problem, sent, found.ratio)
         # psi far out is seen only through the few senders that go there: take in receivers that it does not fit yet.
-        if noise.max() < 5 * np.median(noise) or len(chosen) == n:
+        if solved.noise.max() < 5 * np.median(solved.noise) or len(chosen) == n:
             break
-        worst = np.argsort(-noise, kind="stable")[: receivers // 2]
-        chosen = np.union1d(worst, rng.choice(n, min(receivers - len(worst), n), replace=False))
-    shared = share_functions(phi, curvature, noise**2 * frames, c)
-    if shared is not None:
-        functions, confined = shared
-        candidate, left = _rows_for(functions, senders, spline, u, du)
-        confined &= left < 3 * noise
-        phi, W = np.where(confined, functions, phi), np.where(confined[:, None], candidate, W)
-        noise = np.where(confined, left, noise)
+        worst = np.argsort(-solved.noise, kind="stable")[: receivers // 2]
+        chosen = np.union1d(worst, rng.choice(able, min(receivers - len(worst), len(able)), replace=False))
+
+    found = _project(problem, chosen, [problem.design(i) for i in chosen], sent, found.ratio, total)
+    gram, _, free, scores = _curvature(problem, chosen, found, c)
+    psi_root = _psi_root(gram, scores, found.residual, problem)
+    errors_of_W, inflation = _errors(problem, sent, solved, free @ psi_root)
+    W, phi, noise = solved.W, solved.phi, solved.noise
+    if allowed is None:
+        shared = share_functions(phi, solved.curvature, noise**2 * frames, c)
+        if shared is not None:
+            functions, confined = shared
+            candidate, left = _rows_for(functions, solved.senders[0], problem)
+            confined &= left < 3 * noise
+            phi, W = np.where(confined, functions, phi), np.where(confined[:, None], candidate, W)
+            noise = np.where(confined, left, noise)
     phi = phi + np.diag(W) * c[:, None]
     np.fill_diagonal(W, 0)
-    spread = np.sqrt((senders.V**2 / (senders.s**2 + senders.shrink)).sum(1))
-    return Refined(W, np.outer(noise, spread), c, phi, spline, errors, noise)
+    # Functions are splines and data are often stored in float32: no weight is surer than this.
+    errors_of_W = np.hypot(errors_of_W, _RESOLUTION * math.sqrt(float(np.mean(W**2))))
+    if allowed is not None:
+        errors_of_W[~allowed] = 0
+    np.fill_diagonal(errors_of_W, 0)
+    return Refined(W, errors_of_W, c, phi, spline, errors, noise, inflation)
+
+
+def _rises(spline: Spline, c: np.ndarray, u: np.ndarray) -> bool:
+    sample = u[:: max(1, len(u) // 2000)].ravel()
+    return float(np.corrcoef(sample, spline.values(c, sample))[0, 1]) >= 0
+
+
+@dataclass
+class _Solved:
+    """W (N, N), phi (size, N), how the squared residual grows around phi, the noise (N,), the senders of each."""
+
+    W: np.ndarray
+    phi: np.ndarray
+    curvature: np.ndarray
+    noise: np.ndarray
+    degrees: np.ndarray
+    senders: list[_Senders]
+
+
+def _solve_rows(problem: _Problem, sent: np.ndarray, ratio: float) -> _Solved:
+    """Every row of W and every phi, given psi at the frames."""
+    n, spline = problem.n, problem.spline
+    phi, curvature = np.empty((spline.size, n)), np.empty((n, spline.size, spline.size))
+    W, noise, degrees = np.zeros((n, n)), np.empty(n), np.empty(n)
+    shared = problem.senders_of(sent, np.arange(1), ratio)[0] if problem.allowed is None else None
+    listed: list[_Senders] = []
+    for i in range(n):
+        senders = shared or problem.senders_of(sent, np.array([i]), ratio)[0]
+        B, y = problem.design(i), problem.du[:, i]
+        UB, Uy = senders.U.T @ B, senders.U.T @ y
+        curvature[i] = B.T @ B - (UB.T * senders.kept) @ UB
+        phi[:, i], root = _own_part(B, UB, y, Uy, senders.kept, spline.roughness)
+        projected = Uy - UB @ phi[:, i]
+        W[i] = problem.place(i, senders.weights(projected[:, None])[0])
+        rest = y - B @ phi[:, i] - senders.U @ (senders.kept * projected)
+        noise[i] = math.sqrt(float(np.mean(rest**2)))
+        degrees[i] = max(problem.free - senders.kept.sum() - root.shape[1], 1.0)
+        listed.append(senders)
+    return _Solved(W, phi, curvature, noise, degrees, listed)
+
+
+def _psi_root(gram: np.ndarray, scores: np.ndarray, residual: np.ndarray, problem: _Problem) -> np.ndarray:
+    """A root (free, rank) of the covariance of psi's free coefficients, clusters taken into account by one factor."""
+    values, vectors = np.linalg.eigh(gram)
+    good = values > 1e-12 * values[-1]
+    root = vectors[:, good] / np.sqrt(values[good])
+    noise = float(np.mean(residual**2)) * problem.frames / max(problem.free - problem.n - problem.spline.size, 1)
+    whitened = scores @ root
+    inflation = float((whitened**2).sum() / max(good.sum() * float(np.mean(residual**2)), 1e-300))
+    return root * math.sqrt(noise * max(inflation, 1.0))
+
+
+_MOST_RECEIVERS = 400
+"""Receivers whose errors are computed one by one; of more, these stand for all by the factors that they show."""
+
+
+class _LeftOut:
+    """Residuals of each cluster under the fit that leaves it out: (I - H_gg)^-1 e_g, with the senders' part shared."""
+
+    def __init__(self, senders: _Senders, starts: np.ndarray) -> None:
+        ends = np.r_[starts[1:], len(senders.U)]
+        self.blocks = [slice(int(a), int(b)) for a, b in zip(starts, ends)]
+        self.inverses = []
+        for block in self.blocks:
+            U = senders.U[block]
+            leverage = (U * senders.kept) @ U.T
+            leverage[np.diag_indices_from(leverage)] -= 1 + 1e-9
+            self.inverses.append(np.linalg.inv(-leverage))
+
+    def apply(self, own: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The leave-out operator on `values` (frames, m), with the receiver's own directions `own` (frames, r)."""
+        out = np.empty_like(values)
+        for block, inverse in zip(self.blocks, self.inverses):
+            Z = own[block]
+            KZ = inverse @ Z
+            core = np.eye(Z.shape[1]) * (1 + 1e-9) - Z.T @ KZ
+            solved = inverse @ values[block]
+            out[block] = solved + KZ @ np.linalg.lstsq(core, Z.T @ solved, rcond=1e-10)[0]
+        return out
+
+
+def _errors(
+    problem: _Problem, sent: np.ndarray, solved: _Solved, psi_root: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors of W (N, N) with phi and psi marginalised, and the inflation by clusters (N,).
+
+    The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), relative to what that gives for
+    white residuals, and pooled over the senders of a receiver.
+    """
+    n, spline = problem.n, problem.spline
+    variances, inflation, grown = np.zeros((n, n)), np.full(n, np.nan), np.full(n, np.nan)
+    chosen = np.unique(np.linspace(0, n - 1, min(n, _MOST_RECEIVERS)).astype(int))
+    clustered = len(problem.starts) < problem.frames
+    shared, left_out = np.empty(0), None
+    for k, i in enumerate(chosen):
+        senders, B = solved.senders[i], problem.design(i)
+        if problem.allowed is not None or not k:
+            shared = senders.solver @ senders.U.T
+            spread = (senders.V**2 / (senders.s**2 + senders.shrink)).sum(1)
+            left_out = _LeftOut(senders, problem.starts) if clustered else None
+        UB = senders.U.T @ B
+        _, root = _own_part(B, UB, problem.du[:, i], senders.U.T @ problem.du[:, i], senders.kept, spline.roughness)
+        own = senders.rest(B, UB) @ root
+        cross = senders.solver @ (UB @ root)
+        influence = shared - cross @ own.T
+        mine = slice(None) if problem.allowed is None else problem.allowed[i]
+        rest = problem.du[:, i] - B @ solved.phi[:, i] - sent[:, mine] @ solved.W[i][mine]
+        noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i]
+        inflation[i] = 1.0
+        if left_out is not None:
+            moved = left_out.apply(own, np.column_stack([rest, influence.T]))
+            sums = np.add.reduceat(influence * moved[:, 0], problem.starts, axis=1)
+            white = noise * float(np.einsum("jt,tj->", influence, moved[:, 1:]))
+            inflation[i] = max(1.0, float((sums**2).sum()) / max(white, 1e-300))
+        noise *= inflation[i]
+        within = noise * (spread + (cross**2).sum(1))
+        weights = solved.W[i].copy()
+        weights[i] = 0
+        messages = problem.messages(weights[None])[:, :, 0]
+        turned = influence @ (messages @ psi_root)
+        whole = within + (turned**2).sum(1)
+        grown[i] = float(np.median(whole / np.maximum(noise * spread, 1e-300)))
+        variances[i] = problem.place(i, whole)
+    rest_of = np.setdiff1d(np.arange(n), chosen)
+    if len(rest_of):
+        inflation[rest_of] = np.median(inflation[chosen])
+        for i in rest_of:
+            senders = solved.senders[i]
+            spread = (senders.V**2 / (senders.s**2 + senders.shrink)).sum(1)
+            noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i] * inflation[i]
+            variances[i] = problem.place(i, noise * spread * np.median(grown[chosen]))
+    return np.sqrt(variances), inflation
 
 
 def share_functions(
