@@ -67,6 +67,7 @@ rule evaluate_connectome:
     output:
         metrics="results/runs/{run}/connectome/metrics.json",
         functions="results/runs/{run}/connectome/functions.csv",
+        edges="results/runs/{run}/connectome/edges.csv",
         learning="results/runs/{run}/connectome/learning.csv",
     wildcard_constraints:
         run=plan.pattern("connectome"),

@@ -26,13 +26,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ontogeny.connectome.observe import Rows, Split, derived_by, rows_of, split_frames
 from ontogeny.connectome.outcome import Outcome
+from ontogeny.connectome.recover import Recovered, common_inputs, derivative_of, recover, without_common
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
+from ontogeny.connectome.verdict import Verdict, assess, unrefined
 from ontogeny.errors import OntogenyError
 from ontogeny.settings import complete
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
+
+
+_MOST_HELD = 2000
+_MOST_FRAMES = 6000
+_SPARSER = 0.9
+_SHARED_LEAST = 1e-3
+"""Common inputs are taken out of W where the residual has more than the second share of the variance, they make half
+of it, and what they leave of W is at most the first share of its sum of sizes."""
 
 
 class _Interpolation(torch.autograd.Function):
@@ -179,7 +190,8 @@ class Fit(Outcome):
     `phi_zero`.
     `snapshots` has `step` (S,), `W` (S, N, N), `embedding` (S, N, d), `loss` (S,): training as a trajectory.
     `network_W` is W before the refinement, `standard_errors` (N, N) those of W after it (None without).
-    `validation` is the error on frames that were not trained on, `before` and `after` the refinement.
+    `validation` is the error on frames that were not trained on, held out in blocks, `before` and `after` the
+    refinement, over their variance. `verdict` says whether W can be trusted (see `ontogeny.connectome.verdict`).
     """
 
     W: np.ndarray
@@ -194,6 +206,7 @@ class Fit(Outcome):
     network_W: np.ndarray
     validation: dict[str, float]
     standard_errors: np.ndarray | None = None
+    verdict: dict[str, Any] = field(default_factory=dict)
     refinement: list[float] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -358,7 +371,9 @@ def fit_connectome(
     du = activity.du.reshape(-1, n).astype(np.float32, copy=False)
     drive = None if activity.input is None else activity.input.astype(np.float32)
     frames = activity.u.shape[1]
-    held_out = np.random.Generator(np.random.PCG64([seed, 1])).permutation(len(u))[: min(1000, len(u) // 5)]
+    split = split_frames(*activity.u.shape[:2], seed)
+    held_out = np.flatnonzero(split.held.reshape(-1))
+    held_out = held_out[:: max(1, len(held_out) // _MOST_HELD)]
     low, high = float(u.min()), float(u.max())
     sample = du[:: max(1, len(du) // 5000)]
     variance = float(
@@ -397,7 +412,7 @@ def fit_connectome(
 
     U, Y = torch.from_numpy(u).to(device), torch.from_numpy(du).to(device)
     D = None if drive is None else torch.from_numpy(drive).to(device)
-    keep = torch.from_numpy(np.setdiff1d(np.arange(len(u)), held_out))
+    keep = torch.from_numpy(np.flatnonzero(split.train.reshape(-1)))
     zero = torch.zeros(1, device=device)
     W_group, others = optimizer.param_groups[0], optimizer.param_groups[1:]
     for step in range(first, total):
@@ -466,27 +481,36 @@ def fit_connectome(
     logged = dict(zip(history["step"], history["loss"]))
     stacked["loss"] = np.array([logged.get(int(k), math.nan) for k in stacked["step"]])
     result = _from_network(network, u)
-    target = du[held_out] if drive is None else du[held_out] - drive[held_out % frames]
+    slopes = du[held_out] if drive is None else du[held_out] - drive[held_out % frames]
     seen = u[held_out]
-    before = _relative_error(result["derivative"](seen), target, variance)
+    held_variance = float(np.var(slopes)) or variance
+    before = _relative_error(result["derivative"](seen), slopes, held_variance)
     validation = {"before": before}
     extra: dict[str, Any] = {}
+    verdict = unrefined("the wiring is the network's own, without a refinement and so without standard errors")
     if settings.refine:
-        if mask.sum() != n * (n - 1):
-            notes.append("no refinement: it needs all edges")
-        elif len(u) - len(held_out) < n:
-            notes.append(f"no refinement: {len(u) - len(held_out)} training frames are fewer than {n} neurons")
+        full = bool(mask.sum() == n * (n - 1))
+        training = int(split.train.sum())
+        least = n if full else int(mask.sum(1).max())
+        if training < least:
+            what = f"{n} neurons" if full else f"the {least} weights of a neuron"
+            notes.append(f"no refinement: {training} training frames are fewer than {what}")
+            verdict = unrefined(notes[-1])
         else:
-            improved, record = _refine(result, u, du, drive, frames, held_out, seed, settings.embedding_dim)
-            after = _relative_error(improved["derivative"](seen), target, variance)
+            improved, found, held = _refine(result, activity, split, None if full else mask, seed, settings)
+            after = _relative_error(improved["derivative"](seen), slopes, held_variance)
             validation["after"] = after
+            verdict = assess(found, held, None if full else mask, activity.delta_t, seed)
             if after < before:
                 result = improved
-                extra = {"standard_errors": record.standard_errors, "refinement": record.residuals}
+                extra = {"standard_errors": found.refined.standard_errors, "refinement": found.refined.residuals}
+                notes += _about(found, result, verdict)
             else:
                 notes.append(
                     f"the refinement was dropped: its error on held-out frames is {after:.3g}, without it {before:.3g}"
                 )
+                kind = "wrong" if verdict.verdict == "wrong" else "undetermined"
+                verdict = dataclasses.replace(verdict, verdict=kind, reason=f"{notes[-1]}; {verdict.reason}")
     return Fit(
         history=history,
         snapshots=stacked,
@@ -494,6 +518,7 @@ def fit_connectome(
         seed=seed,
         network_W=_gauged(network, u)[0],
         validation=validation,
+        verdict=verdict.to_json(),
         seconds={"training": trained - started, "refinement": time.process_time() - trained},
         notes=notes,
         **result,
@@ -554,25 +579,28 @@ def _from_network(network: ConnectomeNetwork, u: np.ndarray) -> dict[str, Any]:
 
 def _refine(
     result: dict[str, Any],
-    u: np.ndarray,
-    du: np.ndarray,
-    drive: np.ndarray | None,
-    frames: int,
-    held_out: np.ndarray,
+    activity: Activity,
+    split: Split,
+    allowed: np.ndarray | None,
     seed: int,
-    dimensions: int,
-) -> tuple[dict[str, Any], Any]:
-    from ontogeny.connectome.refine import refine
-
-    n = u.shape[1]
-    rng = np.random.Generator(np.random.PCG64([seed, 2]))
-    rest = np.setdiff1d(np.arange(len(u)), held_out)
-    rows = np.sort(rng.choice(rest, min(len(rest), max(4000, 8 * n)), replace=False))
-    target = du[rows].astype(np.float64)
-    if drive is not None:
-        target -= drive[rows % frames]
-    points = np.linspace(u.min(), u.max(), 4001)
-    record = refine(u[rows], target, (points, result["psi"](points)), seed=seed)
+    settings: FitSettings,
+) -> tuple[dict[str, Any], Recovered, Rows]:
+    n = activity.n_neurons
+    differences = derived_by(activity) is not None
+    rows = rows_of(activity, split.train, max(_MOST_FRAMES, 8 * n), differences)
+    held = rows_of(activity, split.held, max(_MOST_FRAMES, 4 * n), differences)
+    points = np.linspace(rows.u.min(), rows.u.max(), 4001)
+    found = recover(rows, (points, result["psi"](points)), allowed, activity.delta_t, differences, seed)
+    record = found.refined
+    if allowed is None and settings.hidden_inputs and found.share > _SHARED_LEAST:
+        residual = found.rows.slope - derivative_of(record)(found.rows.u)
+        common = common_inputs(residual, found.rows.block, seed)[:, : settings.hidden_inputs]
+        if common.shape[1] and float(np.sum(common**2)) > 0.5 * n * float(np.mean(residual**2)):
+            W = without_common(record.W, common)
+            off = ~np.eye(n, dtype=bool)
+            if np.abs(W[off]).sum() < _SPARSER * np.abs(record.W[off]).sum():
+                found = dataclasses.replace(found, common=common)
+                result = {**result, "W": W}
     spline, piecewise = record.spline, record.spline.polynomials(record.phi)
 
     def psi(points: np.ndarray) -> np.ndarray:
@@ -586,8 +614,23 @@ def _refine(
         return spline.each(piecewise, state) + psi(state) @ record.W.T
 
     span = np.linspace(max(spline.breaks[0], -3.0), min(spline.breaks[-1], 3.0), 61)
-    embedding = functions_embedding(phi(span), dimensions)
-    return {"W": record.W, "embedding": embedding, "psi": psi, "phi": phi, "derivative": derivative}, record
+    embedding = functions_embedding(phi(span), settings.embedding_dim)
+    W = record.W if found.common is None else result["W"]
+    improved = {"W": W, "embedding": embedding, "psi": psi, "phi": phi, "derivative": derivative}
+    return improved, found, held
+
+
+def _about(found: Recovered, result: dict[str, Any], verdict: Verdict) -> list[str]:
+    """What a person should know of how the wiring was found."""
+    notes = []
+    if found.substeps != 1:
+        how = "as a continuous flow" if not found.substeps else f"in {found.substeps} Euler steps per frame"
+        notes.append(f"differences between frames were corrected for what the model does between them, {how}")
+    if found.windows is not None:
+        notes.append("the model was fitted in its integral form, since the derivative is a difference of noisy states")
+    if found.common is not None:
+        notes.append(f"W was cleared of {found.common.shape[1]} inputs that neurons share and none of them carries")
+    return notes + ([] if verdict.verdict == "trusted" else [f"{verdict.verdict}: {verdict.reason}"])
 
 
 def functions_embedding(functions: np.ndarray, dimensions: int) -> np.ndarray:

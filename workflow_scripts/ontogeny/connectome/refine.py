@@ -5,8 +5,9 @@ few dozen coefficients, so W and all phi_i are eliminated exactly (variable proj
 Kaufman's Jacobian) and Gauss-Newton runs on psi alone, on a few receiving neurons: psi is the same for all. A last
 linear solve gives every row of W. On noise-free activity it converges quadratically to the noise floor of the data.
 
-The rows have a Gaussian prior whose variance is estimated together with that of the noise (MacKay 1992), which keeps
-directions that the activity does not visit from blowing up; its effect vanishes where the data decide.
+The rows, and the bends of the neurons' own functions, have Gaussian priors whose variances are estimated together with
+that of the noise (MacKay 1992), which keeps what the activity does not visit from blowing up; their effect vanishes
+where the data decide.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ import scipy.linalg
 from scipy.interpolate import BSpline
 
 _CUT = 1e-14
-_RESOLUTION = 1e-5
+_RESOLUTION = 1e-6
 _SMOOTH = 1e-12
+_SMOOTH_FIRST = 1e-3
 
 
 class Spline:
@@ -138,7 +140,8 @@ class Refined:
     """W (N, N) with zero diagonal and its standard errors; psi (size,) and phi (size, N) as coefficients of `spline`.
 
     `residuals` holds the relative root mean square residual at every step, `noise` the final one of each neuron,
-    `inflation` (N,) how many times larger the variance of W is than with residuals that are white in time.
+    `inflation` (N,) how many times larger the variance of W is than with residuals that are white in time, `ratio` `smooth`
+    the variance of the noise over that of the prior of W, and of the prior of the functions' bends.
     """
 
     W: np.ndarray
@@ -149,6 +152,8 @@ class Refined:
     residuals: list[float]
     noise: np.ndarray
     inflation: np.ndarray
+    ratio: float
+    smooth: float
 
 
 @dataclass
@@ -169,6 +174,11 @@ class _Senders:
         """Maps projections on U to weights, (senders, rank)."""
         return self.V * (self.s / (self.s**2 + self.shrink))
 
+    @property
+    def spread(self) -> np.ndarray:
+        """The variance of each weight, in units of that of the noise, (senders,)."""
+        return (self.V**2 / (self.s**2 + self.shrink)).sum(1)
+
     def weights(self, projected: np.ndarray) -> np.ndarray:
         """Rows of W (receivers, senders) for targets whose projections U^T y are `projected` (rank, receivers)."""
         return (self.solver @ projected).T
@@ -185,18 +195,24 @@ def _decompose(sent: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _own_part(
-    B: np.ndarray, UB: np.ndarray, y: np.ndarray, Uy: np.ndarray, kept: np.ndarray, roughness: np.ndarray
+    B: np.ndarray,
+    UB: np.ndarray,
+    y: np.ndarray,
+    Uy: np.ndarray,
+    kept: np.ndarray,
+    roughness: np.ndarray,
+    smooth: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (size,) of one neuron's own spline once the senders are eliminated, and a pseudo-inverse root."""
     own = B.T @ B
-    gram = own - (UB.T * kept) @ UB + _SMOOTH * np.trace(own) * roughness
+    gram = own - (UB.T * kept) @ UB + max(_SMOOTH * np.trace(own), smooth) * roughness
     values, vectors = np.linalg.eigh(gram)
     good = values > _CUT * np.trace(own)
     root = vectors[:, good] / np.sqrt(values[good])
     return root @ (root.T @ (B.T @ y - UB.T @ (kept * Uy))), root
 
 
-def _rows_for(phi: np.ndarray, senders: _Senders, problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
+def _rows_for(phi: np.ndarray, senders: _Senders, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """W (N, N) given the update functions `phi` (size, N), and the root mean square residual of each neuron."""
     spline = problem.spline
     rest = problem.du - problem.summed(spline.each(spline.polynomials(phi), problem.u))
@@ -209,7 +225,7 @@ def starts_of(numbers: np.ndarray) -> np.ndarray:
     return np.r_[0, np.flatnonzero(np.diff(numbers)) + 1]
 
 
-class _Problem:
+class Problem:
     """Frames `u`, `du` (frames, N) on a spline, the edges that are allowed, and blocks of frames that are one cluster.
 
     `allowed` (N, N) bool, or None where every weight may be learned.
@@ -230,6 +246,7 @@ class _Problem:
         self.starts = starts_of(clusters)
         self.windows = None if windows is None else starts_of(windows)
         self.du = self.summed(du)
+        self.smooth = _SMOOTH_FIRST * self.frames
         self.free = self.frames - (0 if self.windows is None else len(self.windows))
 
     def summed(self, values: np.ndarray) -> np.ndarray:
@@ -286,7 +303,7 @@ class _Projection:
 
 
 def _project(
-    problem: _Problem, chosen: np.ndarray, own: list[np.ndarray], sent: np.ndarray, ratio: float, total: float
+    problem: Problem, chosen: np.ndarray, own: list[np.ndarray], sent: np.ndarray, ratio: float, total: float
 ) -> _Projection:
     y = problem.du[:, chosen]
     senders = problem.senders_of(sent, chosen, ratio)
@@ -295,7 +312,7 @@ def _project(
     for _ in range(3):
         parts, rows, residual = [], np.empty((len(chosen), problem.n)), np.empty_like(y)
         for k, (of, B) in enumerate(zip(senders, own)):
-            beta, root = _own_part(B, UB[k], y[:, k], Uy[k], of.kept, problem.spline.roughness)
+            beta, root = _own_part(B, UB[k], y[:, k], Uy[k], of.kept, problem.spline.roughness, problem.smooth)
             parts.append((beta, root))
             rest = Uy[k] - UB[k] @ beta
             rows[k] = problem.place(int(chosen[k]), of.weights(rest[:, None])[0])
@@ -303,6 +320,9 @@ def _project(
         free = float(np.mean([of.kept.sum() for of in senders]))
         noise = float((residual**2).sum() / max(len(chosen) * (problem.free - free - problem.spline.size), 1))
         prior = float((rows**2).sum() / max(len(chosen) * free, 1e-12))
+        bends = [float(beta @ problem.spline.roughness @ beta) for beta, _ in parts]
+        bend = float(np.mean(bends)) / (problem.spline.size - 2)
+        problem.smooth = min(noise / max(bend, 1e-300), _SMOOTH_FIRST * problem.frames)
         update = min(noise / max(prior, 1e-300), float(senders[0].s[0]) ** 2)
         done = abs(math.log(max(update, 1e-300) / max(ratio, 1e-300))) < 0.3
         ratio = update
@@ -314,7 +334,7 @@ def _project(
     return _Projection(senders, kept, rows, math.sqrt(float(np.mean(residual**2)) / total), residual, ratio)
 
 
-def _curvature(problem: _Problem, chosen: np.ndarray, found: _Projection, c: np.ndarray) -> tuple[np.ndarray, ...]:
+def _curvature(problem: Problem, chosen: np.ndarray, found: _Projection, c: np.ndarray) -> tuple[np.ndarray, ...]:
     """Gauss-Newton's Hessian and slope in psi's coefficients, the directions that matter, and scores by cluster.
 
     Neither psi's scale nor a constant in it changes the residual: the directions leave both alone.
@@ -351,6 +371,7 @@ def refine(
     rounds: int = 4,
     splines: int = 48,
     max_steps: int = 25,
+    uncertainty: bool = True,
     progress: Callable[[int, float], None] | None = None,
 ) -> Refined:
     """Refine psi, W and phi on frames `u`, `du` (frames, N), starting from psi given as (points, values).
@@ -363,7 +384,8 @@ def refine(
     with degrees of freedom taken off, and inflated for residuals that are correlated within `clusters` (frames,), runs
     of equal numbers (Liang and Zeger 1986); each frame is one by default. With `windows` (frames,), runs of equal
     numbers, the model is fitted in its integral form: both sides are summed up along each window, less its mean, which
-    turns the noise of differences of a noisy state into white noise (Schaeffer and McCalla 2017).
+    turns the noise of differences of a noisy state into white noise (Schaeffer and McCalla 2017). Without
+    `uncertainty` standard errors are NaN, and it is faster.
     """
     u, du = np.asarray(u, np.float64), np.asarray(du, np.float64)
     frames, n = u.shape
@@ -375,7 +397,7 @@ def refine(
         allowed = np.asarray(allowed, bool) & ~np.eye(n, dtype=bool)
         if allowed.sum() == n * (n - 1):
             allowed = None
-    problem = _Problem(u, du, spline, allowed, np.arange(frames) if clusters is None else clusters, windows)
+    problem = Problem(u, du, spline, allowed, np.arange(frames) if clusters is None else clusters, windows)
     total = float(np.mean((problem.du - problem.du.mean(0)) ** 2)) or 1.0
     c = spline.fit(*psi)
     able = np.arange(n) if allowed is None else np.flatnonzero(allowed.any(1))
@@ -413,17 +435,19 @@ def refine(
         c, sent = problem.normalised(c)
         if not _rises(spline, c, u):
             c, sent = -c, -sent
-        solved = _solve_rows(problem, sent, found.ratio)
+        solved = solve_rows(problem, sent, found.ratio)
         # psi far out is seen only through the few senders that go there: take in receivers that it does not fit yet.
         if solved.noise.max() < 5 * np.median(solved.noise) or len(chosen) == n:
             break
         worst = np.argsort(-solved.noise, kind="stable")[: receivers // 2]
         chosen = np.union1d(worst, rng.choice(able, min(receivers - len(worst), len(able)), replace=False))
 
-    found = _project(problem, chosen, [problem.design(i) for i in chosen], sent, found.ratio, total)
-    gram, _, free, scores = _curvature(problem, chosen, found, c)
-    psi_root = _psi_root(gram, scores, found.residual, problem)
-    errors_of_W, inflation = _errors(problem, sent, solved, free @ psi_root)
+    errors_of_W, inflation = np.full((n, n), np.nan), np.full(n, np.nan)
+    if uncertainty:
+        found = _project(problem, chosen, [problem.design(i) for i in chosen], sent, found.ratio, total)
+        gram, _, free, scores = _curvature(problem, chosen, found, c)
+        psi_root = _psi_root(gram, scores, found.residual, problem)
+        errors_of_W, inflation = _errors(problem, sent, solved, free @ psi_root)
     W, phi, noise = solved.W, solved.phi, solved.noise
     if allowed is None:
         shared = share_functions(phi, solved.curvature, noise**2 * frames, c)
@@ -440,7 +464,7 @@ def refine(
     if allowed is not None:
         errors_of_W[~allowed] = 0
     np.fill_diagonal(errors_of_W, 0)
-    return Refined(W, errors_of_W, c, phi, spline, errors, noise, inflation)
+    return Refined(W, errors_of_W, c, phi, spline, errors, noise, inflation, found.ratio, problem.smooth)
 
 
 def _rises(spline: Spline, c: np.ndarray, u: np.ndarray) -> bool:
@@ -449,7 +473,7 @@ def _rises(spline: Spline, c: np.ndarray, u: np.ndarray) -> bool:
 
 
 @dataclass
-class _Solved:
+class Solved:
     """W (N, N), phi (size, N), how the squared residual grows around phi, the noise (N,), the senders of each."""
 
     W: np.ndarray
@@ -460,7 +484,7 @@ class _Solved:
     senders: list[_Senders]
 
 
-def _solve_rows(problem: _Problem, sent: np.ndarray, ratio: float) -> _Solved:
+def solve_rows(problem: Problem, sent: np.ndarray, ratio: float) -> Solved:
     """Every row of W and every phi, given psi at the frames."""
     n, spline = problem.n, problem.spline
     phi, curvature = np.empty((spline.size, n)), np.empty((n, spline.size, spline.size))
@@ -472,17 +496,17 @@ def _solve_rows(problem: _Problem, sent: np.ndarray, ratio: float) -> _Solved:
         B, y = problem.design(i), problem.du[:, i]
         UB, Uy = senders.U.T @ B, senders.U.T @ y
         curvature[i] = B.T @ B - (UB.T * senders.kept) @ UB
-        phi[:, i], root = _own_part(B, UB, y, Uy, senders.kept, spline.roughness)
+        phi[:, i], root = _own_part(B, UB, y, Uy, senders.kept, spline.roughness, problem.smooth)
         projected = Uy - UB @ phi[:, i]
         W[i] = problem.place(i, senders.weights(projected[:, None])[0])
         rest = y - B @ phi[:, i] - senders.U @ (senders.kept * projected)
         noise[i] = math.sqrt(float(np.mean(rest**2)))
         degrees[i] = max(problem.free - senders.kept.sum() - root.shape[1], 1.0)
         listed.append(senders)
-    return _Solved(W, phi, curvature, noise, degrees, listed)
+    return Solved(W, phi, curvature, noise, degrees, listed)
 
 
-def _psi_root(gram: np.ndarray, scores: np.ndarray, residual: np.ndarray, problem: _Problem) -> np.ndarray:
+def _psi_root(gram: np.ndarray, scores: np.ndarray, residual: np.ndarray, problem: Problem) -> np.ndarray:
     """A root (free, rank) of the covariance of psi's free coefficients, clusters taken into account by one factor."""
     values, vectors = np.linalg.eigh(gram)
     good = values > 1e-12 * values[-1]
@@ -522,9 +546,7 @@ class _LeftOut:
         return out
 
 
-def _errors(
-    problem: _Problem, sent: np.ndarray, solved: _Solved, psi_root: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _errors(problem: Problem, sent: np.ndarray, solved: Solved, psi_root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors of W (N, N) with phi and psi marginalised, and the inflation by clusters (N,).
 
     The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), relative to what that gives for
@@ -539,10 +561,11 @@ def _errors(
         senders, B = solved.senders[i], problem.design(i)
         if problem.allowed is not None or not k:
             shared = senders.solver @ senders.U.T
-            spread = (senders.V**2 / (senders.s**2 + senders.shrink)).sum(1)
+            spread = senders.spread
             left_out = _LeftOut(senders, problem.starts) if clustered else None
         UB = senders.U.T @ B
-        _, root = _own_part(B, UB, problem.du[:, i], senders.U.T @ problem.du[:, i], senders.kept, spline.roughness)
+        y = problem.du[:, i]
+        _, root = _own_part(B, UB, y, senders.U.T @ y, senders.kept, spline.roughness, problem.smooth)
         own = senders.rest(B, UB) @ root
         cross = senders.solver @ (UB @ root)
         influence = shared - cross @ own.T
@@ -569,7 +592,7 @@ def _errors(
         inflation[rest_of] = np.median(inflation[chosen])
         for i in rest_of:
             senders = solved.senders[i]
-            spread = (senders.V**2 / (senders.s**2 + senders.shrink)).sum(1)
+            spread = senders.spread
             noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i] * inflation[i]
             variances[i] = problem.place(i, noise * spread * np.median(grown[chosen]))
     return np.sqrt(variances), inflation

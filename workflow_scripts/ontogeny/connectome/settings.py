@@ -158,6 +158,9 @@ class FitSettings(Settings):
     grid_psi: Annotated[int, Field(ge=8)] = Field(default=256, description="Grid points on which psi is tabulated.")
     grid_phi: Annotated[int, Field(ge=8)] = Field(default=32, description="Grid points on which phi is tabulated.")
     refine: bool = Field(default=True, description="Refine by Gauss-Newton steps in float64 after the training.")
+    hidden_inputs: int = Field(
+        default=8, ge=0, description="Most inputs shared by neurons and carried by none that W is cleared of; 0 is off."
+    )
     n_snapshots: int = Field(
         default=24, ge=0, le=10_000, description="Copies of W and the embeddings kept over training."
     )

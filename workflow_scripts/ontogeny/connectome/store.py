@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ontogeny.connectome.fit import Fit
 
 ACTIVITY_FORMAT = "ontogeny-activity/1"
-FIT_FORMAT = "ontogeny-connectome-fit/1"
+FIT_FORMAT = "ontogeny-connectome-fit/2"
 _ARRAYS = ("u", "du", "W", "types", "params", "input")
 _POINTS = 1025
 
@@ -95,6 +95,7 @@ class StoredFit(Outcome):
     validation: dict[str, float]
     notes: list[str]
     refinement: list[float]
+    verdict: dict[str, Any]
     standard_errors: np.ndarray | None = None
 
     def _place(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,7 +134,7 @@ def save_fit(fit: Fit, path: str | os.PathLike, low: float, high: float) -> None
     }
     if fit.standard_errors is not None:
         arrays["standard_errors"] = fit.standard_errors
-    keys = ("history", "settings", "seed", "validation", "notes", "refinement")
+    keys = ("history", "settings", "seed", "validation", "notes", "refinement", "verdict")
     write_arrays(path, arrays, {"format": FIT_FORMAT, **{key: getattr(fit, key) for key in keys}})
 
 

@@ -1,0 +1,243 @@
+"""Does the verdict hold? Recordings whose wiring can be recovered, and recordings whose wiring cannot, by the seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ontogeny.connectome.edges import edge_table
+from ontogeny.connectome.fit import fit_connectome
+from ontogeny.connectome.settings import FitSettings
+from ontogeny.connectome.simulate import Activity, simulate_activity
+from ontogeny.connectome.wiring import connectivity_r2
+from ontogeny.errors import unknown
+from ontogeny.statistics import proportion_interval
+
+BASE = {"n_neurons": 20, "n_trajectories": 12, "n_frames": 150, "connectivity_filling_factor": 0.3}
+FIT = FitSettings(n_steps=40, n_snapshots=0, hidden_dim=32, n_layers=2)
+
+
+def _simulated(seed: int, **changes: Any) -> Activity:
+    return simulate_activity({**BASE, **changes}, seed=seed)
+
+
+def _rng(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64([seed, 77]))
+
+
+def _with_slopes(made: Activity, u: np.ndarray, delta_t: float | None = None) -> Activity:
+    """`u` (trajectories, frames, N) with central differences as its slopes, and the truth of `made`."""
+    dt = delta_t or made.delta_t
+    slopes = (u[:, 2:] - u[:, :-2]) / (2 * dt)
+    return Activity(u=u[:, 1:-1], du=slopes, W=made.weights, types=made.types, delta_t=dt)
+
+
+def _exact(seed: int) -> Activity:
+    return _simulated(seed)
+
+
+def _gaussian(seed: int) -> Activity:
+    return _simulated(seed, connectivity_type="gaussian")
+
+
+def _full(seed: int) -> Activity:
+    return _simulated(seed, connectivity_filling_factor=1.0)
+
+
+def _white(seed: int) -> Activity:
+    made = _simulated(seed)
+    noise = 0.5 * _rng(seed).standard_normal(made.du.shape)
+    return dataclasses.replace(made, du=made.du + noise)
+
+
+def _coloured(seed: int) -> Activity:
+    from scipy.ndimage import gaussian_filter1d
+
+    made = _simulated(seed)
+    noise = gaussian_filter1d(_rng(seed).standard_normal(made.du.shape), 2, axis=1)
+    return dataclasses.replace(made, du=made.du + 0.3 * noise / noise.std())
+
+
+def _central(seed: int) -> Activity:
+    made = _simulated(seed)
+    return _with_slopes(made, made.u)
+
+
+def _down_sampled(seed: int) -> Activity:
+    k = 2 + seed % 4
+    made = _simulated(seed, n_frames=150 * k)
+    return _with_slopes(made, made.u[:, ::k], made.delta_t * k)
+
+
+def _noisy_state(seed: int) -> Activity:
+    made = _simulated(seed, measurement_noise=0.02)
+    return _with_slopes(made, made.u)
+
+
+def _noise_alone(seed: int) -> Activity:
+    """Smooth signals that know nothing of each other."""
+    from scipy.ndimage import gaussian_filter1d
+
+    rng = _rng(seed)
+    walk = gaussian_filter1d(rng.standard_normal((1, 1800, 20)), 5 + seed % 20, axis=1)
+    made = _simulated(seed, n_frames=2)
+    return _with_slopes(made, walk / walk.std())
+
+
+def _relaxing(seed: int) -> Activity:
+    """Independent Ornstein-Uhlenbeck processes, smoothed."""
+    from scipy.ndimage import gaussian_filter1d
+
+    rng, dt = _rng(seed), 0.01
+    u = np.empty((1, 1800, 20))
+    x = rng.standard_normal(20)
+    for t in range(1800):
+        x = x - dt * x + math.sqrt(2 * dt) * rng.standard_normal(20)
+        u[0, t] = x
+    return _with_slopes(_simulated(seed, n_frames=2), gaussian_filter1d(u, 20, axis=1))
+
+
+def _mixed_trajectories(seed: int) -> Activity:
+    """Each neuron's series from a trajectory of its own: its own dynamics, without its senders."""
+    made = _simulated(seed)
+    rng = _rng(seed)
+    order = np.stack([rng.permutation(len(made.u)) for _ in range(made.n_neurons)], 1)
+    u, du = (np.stack([a[order[:, k], :, k] for k in range(made.n_neurons)], 2) for a in (made.u, made.du))
+    return dataclasses.replace(made, u=u, du=du)
+
+
+def _surrogates(seed: int) -> Activity:
+    """The recording with the phases of its spectrum drawn anew for every neuron."""
+    made = _simulated(seed, n_trajectories=1, n_frames=2000)
+    rng = _rng(seed)
+    spectrum = np.fft.rfft(made.u.astype(float), axis=1)
+    phases = np.exp(2j * np.pi * rng.random(spectrum.shape))
+    return _with_slopes(made, np.fft.irfft(np.abs(spectrum) * phases, made.u.shape[1], axis=1))
+
+
+def _short(seed: int) -> Activity:
+    return _simulated(seed, n_trajectories=1, n_frames=40 + 5 * (seed % 5), n_neurons=30)
+
+
+def _settled(seed: int) -> Activity:
+    """One trajectory that comes to rest."""
+    return _simulated(seed, n_trajectories=1, n_frames=1500, params=[[1.0, 0.1, 2.0]], connectivity_type="gaussian")
+
+
+def _hidden(seed: int) -> Activity:
+    made = _simulated(seed, n_neurons=30)
+    seen = np.arange(15)
+    params = made.types[seen]
+    return Activity(
+        u=made.u[..., seen],
+        du=made.du[..., seen],
+        W=made.weights[np.ix_(seen, seen)],
+        types=params,
+        delta_t=made.delta_t,
+    )
+
+
+def _slow_indicator(seed: int) -> Activity:
+    made = _simulated(seed)
+    keep = math.exp(-made.delta_t / 0.5)
+    seen, x = np.empty_like(made.u), made.u[:, 0].copy()
+    for t in range(made.u.shape[1]):
+        x = keep * x + (1 - keep) * made.u[:, t]
+        seen[:, t] = x
+    return _with_slopes(made, seen)
+
+
+def _few_sources(seed: int) -> Activity:
+    """Mixtures of three oscillations."""
+    rng = _rng(seed)
+    time = 0.01 * np.arange(1500)[:, None]
+    sources = np.sin(2 * np.pi * (rng.uniform(0.3, 2, 3) * time + rng.random(3)))
+    return _with_slopes(_simulated(seed, n_frames=2), (sources @ rng.standard_normal((3, 20)))[None])
+
+
+def _noise_drowned(seed: int) -> Activity:
+    made = _simulated(seed, measurement_noise=2.0)
+    return _with_slopes(made, made.u)
+
+
+RECOVERABLE: dict[str, Callable[[int], Activity]] = {
+    "exact slopes": _exact,
+    "Gaussian wiring": _gaussian,
+    "full wiring": _full,
+    "white noise": _white,
+    "coloured noise": _coloured,
+    "central differences": _central,
+    "down-sampled 2 to 5 times": _down_sampled,
+    "noisy states": _noisy_state,
+}
+UNRECOVERABLE: dict[str, Callable[[int], Activity]] = {
+    "independent smooth signals": _noise_alone,
+    "independent relaxing signals": _relaxing,
+    "trajectories mixed": _mixed_trajectories,
+    "phases drawn anew": _surrogates,
+    "short": _short,
+    "settled": _settled,
+    "half of the neurons hidden": _hidden,
+    "slow indicator": _slow_indicator,
+    "three sources mixed": _few_sources,
+    "drowned in noise": _noise_drowned,
+}
+
+
+def run_cases(
+    repeats: int = 10, seed: int = 0, cases: Sequence[str] | None = None, confidence: float = 0.95
+) -> Iterator[dict[str, Any]]:
+    """Fit every case with `repeats` seeds, and yield one row each.
+
+    Keys: case, recoverable, seed, verdict, reason, connectivity_R2, coverage (share of intervals at `confidence` that
+    hold the true weight, in the scale that fits best), edges (at an FDR of 5%), false_edges (share of them), and the
+    numbers behind the verdict.
+    """
+    known = {**RECOVERABLE, **UNRECOVERABLE}
+    for name in cases or known:
+        if name not in known:
+            raise unknown("case", name, known)
+        for k in range(repeats):
+            activity = known[name](seed + k)
+            fit = fit_connectome(activity, settings=FIT, seed=seed + k)
+            row: dict[str, Any] = {"case": name, "recoverable": name in RECOVERABLE, "seed": seed + k}
+            row |= {key: fit.verdict.get(key) for key in ("verdict", "reason")}
+            row |= _against_truth(fit, activity.weights, confidence)
+            yield row | {key: value for key, value in fit.verdict.items() if key not in row}
+
+
+def _against_truth(fit: Any, true: np.ndarray, confidence: float) -> dict[str, float]:
+    found: dict[str, float] = {"connectivity_R2": connectivity_r2(fit.W, true)["connectivity_R2"]}
+    if fit.standard_errors is None:
+        return found
+    scale = connectivity_r2(fit.W, true)["slope"] or 1.0
+    table = edge_table(fit, confidence=confidence)
+    truth = scale * true[table["target"], table["source"]]
+    found["coverage"] = float(((table["low"] <= truth) & (truth <= table["high"])).mean())
+    edges = table["q_value"] <= 0.05
+    found["edges"] = int(edges.sum())
+    found["false_edges"] = float((truth[edges] == 0).mean()) if edges.any() else 0.0
+    return found
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per case: how often which verdict was given, with Wilson's interval of the share that is trusted, and the
+    median recovery, coverage and share of false edges of the trusted."""
+    rows = []
+    for (name, recoverable), part in table.groupby(["case", "recoverable"], sort=False):
+        trusted = int((part["verdict"] == "trusted").sum())
+        low, high = proportion_interval(trusted, len(part))
+        row = {"case": name, "recoverable": recoverable, "seeds": len(part)}
+        row |= {kind: int((part["verdict"] == kind).sum()) for kind in ("trusted", "undetermined", "wrong")}
+        row |= {"trusted_share": trusted / len(part), "low": float(low), "high": float(high)}
+        row |= {key: float(part[key].median()) for key in ("connectivity_R2", "coverage", "false_edges") if key in part}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+__all__ = ["RECOVERABLE", "UNRECOVERABLE", "run_cases", "summary"]

@@ -1,0 +1,120 @@
+"""What of an activity is trained on, what is held out, and how its derivative came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ontogeny.connectome.simulate import Activity
+
+_FEW = 5
+_CLUSTERS = 24
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which frames (trajectories, frames) are trained on and which are held out; the frames between are neither.
+
+    With five trajectories or more, whole ones are held out; of fewer, a block in the middle and one at the end of each.
+    """
+
+    train: np.ndarray
+    held: np.ndarray
+    whole: bool
+
+
+def split_frames(trajectories: int, frames: int, seed: int = 0) -> Split:
+    """Hold out an eighth of the trajectories, or blocks of the frames with a guard between them and the rest."""
+    held = np.zeros((trajectories, frames), bool)
+    if trajectories >= _FEW:
+        rng = np.random.Generator(np.random.PCG64([seed, 1]))
+        held[rng.permutation(trajectories)[: max(1, trajectories // 8)]] = True
+        return Split(~held, held, True)
+    train = np.ones_like(held)
+    length = max(1, frames // 10)
+    guard = min(frames // 50, 50)
+    middle = (frames // 2, frames // 2 + length)
+    spans = [(frames - 2 * length, frames)] if frames < 100 else [(frames - length, frames), middle]
+    for first, end in spans:
+        held[:, first:end] = True
+        train[:, max(0, first - guard) : end + guard] = False
+    return Split(train, held, False)
+
+
+def derived_by(activity: Activity) -> str | None:
+    """ "central" or "forward" if `du` is that difference of `u`, to the precision of single numbers; else None."""
+    u, du, dt = activity.u, activity.du, activity.delta_t
+    if u.shape[1] < 4:
+        return None
+    runs = slice(None, None, max(1, len(u) // 20))
+    part, slope = u[runs, :400].astype(np.float64), du[runs, :400].astype(np.float64)
+    size = float(np.sqrt(np.mean(slope**2)))
+    precision = 4 * np.finfo(np.result_type(u.dtype, np.float32)).eps * float(np.abs(part).max()) / dt
+    central = (part[:, 2:] - part[:, :-2]) / (2 * dt) - slope[:, 1:-1]
+    forward = np.diff(part, axis=1) / dt - slope[:, :-1]
+    for name, gap in (("forward", forward), ("central", central)):
+        if float(np.sqrt(np.mean(gap**2))) < max(precision, 1e-6 * size):
+            return name
+    return None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Frames as rows, block by block: states and slopes (rows, N), and the block (rows,) that each belongs to.
+
+    A block is a run of consecutive frames of one trajectory; `trajectory` and `frame` say where each row comes from.
+    """
+
+    u: np.ndarray
+    slope: np.ndarray
+    block: np.ndarray
+    trajectory: np.ndarray
+    frame: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.u)
+
+    def only(self, chosen: np.ndarray) -> Rows:
+        """The rows `chosen`, a mask or indices in rising order."""
+        return Rows(*(getattr(self, name)[chosen] for name in ("u", "slope", "block", "trajectory", "frame")))
+
+
+def rows_of(activity: Activity, chosen: np.ndarray, most: int, differences: bool) -> Rows:
+    """The frames `chosen` (trajectories, frames) as rows, in blocks, of which at most about `most` are kept.
+
+    The slope is `du` less the known input, or, with `differences`, the step to the next frame over `delta_t` (frames
+    without a next one that is chosen too are left out). Blocks number 24 or more where the frames allow it.
+    """
+    usable = chosen.copy()
+    if differences:
+        usable[:, :-1] &= chosen[:, 1:]
+        usable[:, -1] = False
+    run, frame = np.nonzero(usable)
+    starts = np.r_[0, np.flatnonzero((np.diff(run) != 0) | (np.diff(frame) != 1)) + 1]
+    stretch = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(run)]))
+    lengths = np.diff(np.r_[starts, len(run)])
+    pieces = np.maximum(1, np.round(lengths / max(10, len(run) / _CLUSTERS)).astype(int))
+    place = (np.arange(len(run)) - starts[stretch]) * pieces[stretch] // lengths[stretch]
+    block = np.cumsum(np.r_[0, (np.diff(stretch) != 0) | (np.diff(place) != 0)])
+    if len(run) > most:
+        count = int(block.max()) + 1
+        sizes = np.bincount(block)
+        order = np.unique((np.arange(count) * 0.6180339887) % 1, return_index=True)[1]
+        kept = order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), most)) + 1)]
+        inside = np.isin(block, kept)
+        run, frame, block = run[inside], frame[inside], block[inside]
+        if len(run) > 1.5 * most:
+            thin = np.arange(len(run)) % -(-len(run) // most) == 0 if not differences else slice(None)
+            run, frame, block = run[thin], frame[thin], block[thin]
+    u = activity.u[run, frame].astype(np.float64)
+    if differences:
+        slope = (activity.u[run, frame + 1].astype(np.float64) - u) / activity.delta_t
+    else:
+        slope = activity.du[run, frame].astype(np.float64)
+    if activity.input is not None:
+        slope = slope - activity.input[frame]
+    return Rows(u, slope, block, run, frame)
+
+
+__all__ = ["Rows", "Split", "derived_by", "rows_of", "split_frames"]

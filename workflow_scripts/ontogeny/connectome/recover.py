@@ -1,0 +1,248 @@
+"""From frames to wiring: the refinement in the form that suits how the derivative was observed, and common inputs.
+
+Where the derivative is a difference of a recorded state, two things are tried and kept where they leave less: the
+integral form of the model, which is robust to noise of the state; and the correction of the difference for what the
+recovered model itself does between two frames (deferred correction, Stetter 1978), either as a continuous flow or in
+Euler steps that are a whole fraction of the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ontogeny.connectome.observe import Rows
+from ontogeny.connectome.refine import Problem, Refined, refine, solve_rows, starts_of
+
+_EXACT = 1e-8
+_ROUNDS = 10
+_MOST_SUBSTEPS = 20
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What the refinement found on `rows`, whose slopes are as they were finally taken.
+
+    `windows` (rows,) or None: the windows of the integral form. `substeps`: Euler steps in a frame, 0 for a continuous
+    flow, 1 where no correction was made. `common` (N, r): how receivers load on inputs that no recorded neuron
+    explains. `halves`: W (N, N) from every other block and from the blocks between, with psi given.
+    """
+
+    refined: Refined
+    rows: Rows
+    windows: np.ndarray | None = None
+    substeps: int = 1
+    common: np.ndarray | None = None
+    halves: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def share(self) -> float:
+        """The residual's share of the variance, in the form that was fitted."""
+        form = summed(self.rows.slope, self.windows)
+        return float(np.mean(self.refined.noise**2) / max(float(np.mean((form - form.mean(0)) ** 2)), 1e-300))
+
+    @property
+    def imprecision(self) -> float:
+        """The share of the sum of squares of W that its standard errors make."""
+        return float(np.sum(self.refined.standard_errors**2) / max(float(np.sum(self.refined.W**2)), 1e-300))
+
+
+def summed(values: np.ndarray, windows: np.ndarray | None) -> np.ndarray:
+    """`values` (rows, m) summed up along every window, less the window's mean; as they are where there is none."""
+    if windows is None:
+        return values
+    starts = starts_of(windows)
+    lengths = np.diff(np.r_[starts, len(values)])
+    out = np.cumsum(values, axis=0)
+    return out - np.repeat(np.add.reduceat(out, starts, axis=0) / lengths[:, None], lengths, axis=0)
+
+
+def derivative_of(found: Refined) -> Callable[[np.ndarray], np.ndarray]:
+    """du/dt of the refined model, a function of states (rows, N)."""
+    spline, pieces = found.spline, found.spline.polynomials(found.phi)
+
+    def derivative(state: np.ndarray) -> np.ndarray:
+        # Beyond the range of the data a polynomial runs away: functions go on as they are at its ends.
+        state = np.clip(np.asarray(state, np.float64), spline.breaks[0], spline.breaks[-1])
+        return spline.each(pieces, state) + spline.values(found.psi, state) @ found.W.T
+
+    return derivative
+
+
+def step(derivative: Callable[[np.ndarray], np.ndarray], u: np.ndarray, delta_t: float, substeps: int) -> np.ndarray:
+    """The state one frame later: by Euler's method in so many steps, or for 0 by two steps of Runge and Kutta."""
+    if substeps:
+        for _ in range(substeps):
+            u = u + delta_t / substeps * derivative(u)
+        return u
+    h = delta_t / 2
+    for _ in range(2):
+        k1 = derivative(u)
+        k2 = derivative(u + h / 2 * k1)
+        k3 = derivative(u + h / 2 * k2)
+        u = u + h / 6 * (k1 + 2 * k2 + 2 * k3 + derivative(u + h * k3))
+    return u
+
+
+def recover(
+    rows: Rows,
+    psi: tuple[np.ndarray, np.ndarray],
+    allowed: np.ndarray | None,
+    delta_t: float,
+    differences: bool,
+    seed: int = 0,
+) -> Recovered:
+    """Refine on `rows`, starting from psi given as (points, values); see `refine` and the module's text.
+
+    `differences`: the slopes are steps to the next frame over `delta_t`.
+    """
+
+    def run(rows: Rows, start: tuple[np.ndarray, np.ndarray], windows: np.ndarray | None, **more: Any) -> Refined:
+        return refine(
+            rows.u, rows.slope, start, allowed=allowed, clusters=rows.block, windows=windows, seed=seed, **more
+        )
+
+    best = Recovered(run(rows, psi, None), rows)
+    if differences and best.share > _EXACT:
+        best = _by_differences(best, run, psi, delta_t)
+    return _calibrated(best, allowed)
+
+
+def _by_differences(
+    best: Recovered, run: Callable[..., Refined], psi: tuple[np.ndarray, np.ndarray], delta_t: float
+) -> Recovered:
+    rows = best.rows
+    integral = Recovered(run(rows, psi, rows.block), rows, rows.block)
+    if integral.imprecision < best.imprecision:
+        best = integral
+    flow = _corrected(best, run, delta_t, 0)
+    tried = [best, flow]
+    first, second = _residual(best), _residual(flow)
+    gap = first - second
+    along = float(np.sum(first * gap) / max(float(np.sum(gap**2)), 1e-300))
+    substeps = round(1 / min(max(1 - along, 1e-3), 1.0))
+    if 2 <= substeps <= _MOST_SUBSTEPS:
+        tried.append(_corrected(flow, run, delta_t, substeps))
+    last = min(tried, key=lambda found: found.share)
+    if last.share > 0.9 * best.share:
+        return best
+    forms = [None] if last.windows is None else [None, last.windows]
+    ends = [replace(last, refined=run(last.rows, _psi(last), windows), windows=windows) for windows in forms]
+    return min(ends, key=lambda found: found.imprecision)
+
+
+def _calibrated(found: Recovered, allowed: np.ndarray | None) -> Recovered:
+    """`found` with the wiring of both halves of its blocks, and errors no smaller than the halves' difference shows.
+
+    What a model leaves is not always noise: where the halves differ more than standard errors allow, the errors of a
+    receiver grow by the factor that they show (Birge 1932).
+    """
+    rows, errors = found.rows, found.refined.standard_errors
+    order = np.cumsum(np.r_[0, np.diff(rows.block) != 0])
+    halves, spreads = [], []
+    for part, share in ((rows, 1.0), (rows.only(order % 2 == 0), 0.5), (rows.only(order % 2 == 1), 0.5)):
+        if len(part) < 2:
+            return found
+        windows = None if found.windows is None else part.block
+        problem = Problem(part.u, part.slope, found.refined.spline, allowed, part.block, windows)
+        problem.smooth = found.refined.smooth * share
+        solved = solve_rows(problem, problem.normalised(found.refined.psi)[1], found.refined.ratio)
+        np.fill_diagonal(solved.W, 0)
+        halves.append(solved.W)
+        spreads.append(np.stack([problem.place(i, of.spread) for i, of in enumerate(solved.senders)]))
+    expected = errors**2 * (spreads[1] + spreads[2]) / np.where(spreads[0] > 0, spreads[0], 1.0)
+    usable = expected > 0
+    ratio = np.where(usable, (halves[1] - halves[2]) ** 2 / np.where(usable, expected, 1.0), np.nan)
+    # The median of a squared standard normal number is 0.455.
+    factor = np.sqrt(np.nanmedian(ratio, axis=1) / 0.455) if usable.any(1).all() else np.ones(len(errors))
+    errors = errors * np.maximum(factor, 1.0)[:, None]
+    return replace(found, refined=replace(found.refined, standard_errors=errors), halves=(halves[1], halves[2]))
+
+
+def _psi(found: Recovered) -> tuple[np.ndarray, np.ndarray]:
+    points = np.linspace(found.rows.u.min(), found.rows.u.max(), 4001)
+    return points, found.refined.spline.values(found.refined.psi, points)
+
+
+def _residual(found: Recovered) -> np.ndarray:
+    return found.rows.slope - derivative_of(found.refined)(found.rows.u)
+
+
+def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, substeps: int) -> Recovered:
+    """`found` again, with slopes corrected for what its own model does within a frame, until that settles."""
+    rows = found.rows
+    raw = rows.slope if found.substeps == 1 else rows.slope + _defect(found, delta_t, found.substeps)
+    size = float(np.sqrt(np.mean(raw**2))) or 1.0
+    best, before = None, None
+    for _ in range(_ROUNDS):
+        defect = _defect(found, delta_t, substeps)
+        if not np.isfinite(defect).all():
+            break
+        changed = replace(rows, slope=raw - defect)
+        found = Recovered(
+            run(changed, _psi(found), found.windows, rounds=1, max_steps=4, uncertainty=False),
+            changed,
+            found.windows,
+            substeps,
+        )
+        if best is not None and found.share > 1.2 * best.share:
+            break
+        best = found if best is None or found.share < best.share else best
+        if before is not None and float(np.sqrt(np.mean((defect - before) ** 2))) < 1e-5 * size:
+            break
+        before = defect
+    return best or found
+
+
+def _defect(found: Recovered, delta_t: float, substeps: int) -> np.ndarray:
+    derivative = derivative_of(found.refined)
+    u = found.rows.u
+    return (step(derivative, u, delta_t, substeps) - u) / delta_t - derivative(u)
+
+
+def common_inputs(residual: np.ndarray, block: np.ndarray, seed: int = 0, shifts: int = 9) -> np.ndarray:
+    """How neurons load (N, r) on factors that their residuals (rows, N) share, in units of the residuals.
+
+    Factors are principal components of the standardised residuals beyond the largest eigenvalue of `shifts` data sets
+    in which every neuron's residual is moved in time on its own (parallel analysis, Horn 1965); at most a quarter of
+    the neurons.
+    """
+    rng = np.random.Generator(np.random.PCG64([seed, 9]))
+    frames, n = residual.shape
+    size = residual.std(0)
+    scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
+    values, vectors = np.linalg.eigh(scaled.T @ scaled / frames)
+    null = 0.0
+    for _ in range(shifts):
+        moved = np.stack([np.roll(scaled[:, k], int(rng.integers(frames // 10, frames))) for k in range(n)], 1)
+        null = max(null, float(np.linalg.eigvalsh(moved.T @ moved / frames)[-1]))
+    count = min(int((values > 1.2 * null).sum()), n // 4)
+    return (vectors[:, ::-1][:, :count] * np.sqrt(values[::-1][:count])) * size[:, None]
+
+
+def without_common(W: np.ndarray, loading: np.ndarray, sweeps: int = 100) -> np.ndarray:
+    """W (N, N) less what common inputs with the loadings (N, r) put into it.
+
+    A hidden input that a sender's activity predicts adds a multiple of its loadings to that sender's column. Where the
+    wiring is sparse, most of a column is that alone, so it is what a regression on the loadings that minimises the sum
+    of absolute errors finds (iteratively reweighted least squares). The diagonal stays out.
+    """
+    out = W.copy()
+    n = len(W)
+    for j in range(n):
+        others = np.arange(n) != j
+        y, X = W[others, j], loading[others]
+        floor = 1e-6 * float(np.abs(y).max() or 1.0)
+        weight = np.ones(len(y))
+        for _ in range(sweeps):
+            root = np.sqrt(weight)
+            gamma = np.linalg.lstsq(X * root[:, None], y * root, rcond=1e-10)[0]
+            weight = 1 / np.maximum(np.abs(y - X @ gamma), floor)
+        out[others, j] = y - X @ gamma
+    return out
+
+
+__all__ = ["Recovered", "common_inputs", "derivative_of", "recover", "step", "summed", "without_common"]

@@ -1,0 +1,243 @@
+"""Whether a recovered wiring can be trusted, told from the activity alone.
+
+Five questions, each with a number: does the model predict frames that it did not see, held out in blocks, better than
+each neuron's own past does and better than senders moved in time against their receivers do (circular shifts)? Do the
+two halves of the data give the same wiring? Are the standard errors small against the weights? Does the model, left
+alone, follow trajectories that it did not see? Is what it leaves unexplained free of structure: not predictable from
+the past state, not shared between neurons?
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from ontogeny.connectome.observe import Rows
+from ontogeny.connectome.recover import Recovered, common_inputs, derivative_of, step, summed
+from ontogeny.connectome.refine import Problem, solve_rows
+
+TRUSTED_PRECISION = 0.9
+"""Least share of the sum of squares of W that is not made by its standard errors."""
+
+TRUSTED_AGREEMENT = 0.8
+"""Least squared correlation of the weights that two halves of the data give."""
+
+TRUSTED_GAIN = 0.5
+"""Largest held-out error as a share of that of the better null."""
+
+TRUSTED_ROLLOUT = 0.5
+"""Least share of the error of standing still that a rollout does away with."""
+
+STRUCTURE = 0.1
+"""Share of the residual that past states may predict, or neurons may share, before it counts as structure."""
+
+NEGLIGIBLE = 1e-4
+"""Share of the variance below which structure of the residual does not matter."""
+
+ENOUGH = 5.0
+"""Frames per unknown of a receiver below which nothing is called wrong."""
+
+_SHIFTS = 3
+_MOST = 4000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`verdict`, the sentence why, and the numbers behind it."""
+
+    verdict: Literal["trusted", "undetermined", "wrong"]
+    reason: str
+    measures: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as JSON types."""
+        return {"verdict": self.verdict, "reason": self.reason, **self.measures}
+
+
+def unrefined(reason: str) -> Verdict:
+    """The verdict on a fit that was not refined: without standard errors nothing can be trusted."""
+    return Verdict("undetermined", reason, {})
+
+
+def assess(found: Recovered, held: Rows, allowed: np.ndarray | None, delta_t: float, seed: int = 0) -> Verdict:
+    """The verdict on `found`, with the frames `held` that it did not see, whose slopes are as its rows' were at first.
+
+    See the module's text for what is measured; keys of `measures`: held_out_error, own_error, shifted_error (mean
+    square errors over the variance of the held-out slopes, in the form that was fitted), held_out_variance (their
+    variance over that of the frames trained on), agreement, precision, rollout_skill, memory (share of the residual
+    that past states predict, held out), common_inputs (how many) and common_share (of the residual), residual_share.
+    """
+    measures = measure(found, held, allowed, delta_t, seed)
+    return judge(measures)
+
+
+def measure(
+    found: Recovered, held: Rows, allowed: np.ndarray | None, delta_t: float, seed: int = 0
+) -> dict[str, float]:
+    """The numbers of `assess`."""
+    derivative = derivative_of(found.refined)
+    if found.substeps != 1:
+        defect = (step(derivative, held.u, delta_t, found.substeps) - held.u) / delta_t - derivative(held.u)
+        held = replace(held, slope=held.slope - defect)
+    form = None if found.windows is None else held.block
+    target = summed(held.slope, form)
+    variance = float(np.mean((target - target.mean(0)) ** 2))
+    trained = summed(found.rows.slope, found.windows)
+    spread = float(np.mean((trained - trained.mean(0)) ** 2)) or 1.0
+
+    def error(predicted: np.ndarray) -> float:
+        value = float(np.mean((summed(predicted, form) - target) ** 2))
+        return value / variance if variance > 0 else math.nan
+
+    rest = target - summed(derivative(held.u), form)
+    own, shifted = _nulls(found, held, allowed, error, seed)
+    residual = trained - summed(derivative(found.rows.u), found.windows)
+    common = common_inputs(residual, found.rows.block, seed) if len(residual) > 4 else np.zeros((held.u.shape[1], 0))
+    power = float(np.mean(residual**2)) or 1.0
+    return {
+        "held_out_error": error(derivative(held.u)),
+        "own_error": own,
+        "shifted_error": shifted,
+        "held_out_variance": variance / spread,
+        "agreement": _agreement(found),
+        "precision": 1 - found.imprecision,
+        "rollout_skill": _rollout_skill(derivative, held, delta_t, found.substeps),
+        "memory": _memory(found, held, residual, rest, derivative),
+        "common_inputs": float(common.shape[1]),
+        "common_share": float(np.sum(common**2) / len(common) / power),
+        "residual_share": power / spread,
+        "frames_per_unknown": len(found.rows) / (held.u.shape[1] + found.refined.spline.size),
+    }
+
+
+def judge(measures: dict[str, float]) -> Verdict:
+    """The verdict that follows from the numbers of `measure`."""
+    m = measures
+    null = np.nanmin([m["own_error"], m["shifted_error"], 1.0])
+    structured = m["residual_share"] > NEGLIGIBLE
+    wrong, doubts = [], []
+    if not math.isfinite(m["held_out_error"]) or m["held_out_variance"] < 1e-6:
+        doubts.append("the held-out frames hardly move, so that nothing can be tested on them")
+    elif m["held_out_error"] > 0.9 * null:
+        wrong.append(
+            f"on held-out frames its error ({m['held_out_error']:.2g} of the variance) is no smaller than without "
+            f"wiring or with senders shifted in time ({null:.2g})"
+        )
+    elif m["held_out_error"] > TRUSTED_GAIN * null:
+        doubts.append(
+            f"on held-out frames its error ({m['held_out_error']:.2g} of the variance) is little smaller than without "
+            f"wiring ({null:.2g})"
+        )
+    if not m["agreement"] >= TRUSTED_AGREEMENT:
+        doubts.append(f"two halves of the data give wirings whose squared correlation is {m['agreement']:.2f}")
+    if not m["precision"] >= TRUSTED_PRECISION:
+        doubts.append(f"standard errors make up {1 - m['precision']:.0%} of the weights' sum of squares")
+    if not m["rollout_skill"] >= TRUSTED_ROLLOUT:
+        doubts.append(f"left alone it does not follow unseen trajectories (skill {m['rollout_skill']:.2f})")
+    if structured and m["memory"] > STRUCTURE:
+        text = f"past states predict {m['memory']:.0%} of what it leaves unexplained: the model lacks something"
+        (wrong if m["residual_share"] > 0.05 else doubts).append(text)
+    if structured and m["common_inputs"] and m["common_share"] > STRUCTURE:
+        doubts.append(
+            f"neurons share {m['common_share']:.0%} of what it leaves unexplained: "
+            f"{int(m['common_inputs'])} inputs that no recorded neuron carries"
+        )
+    if wrong and m["frames_per_unknown"] < ENOUGH:
+        doubts, wrong = [*wrong, *doubts], []
+        doubts.append(f"there are {m['frames_per_unknown']:.1f} frames per unknown")
+    if wrong:
+        return Verdict("wrong", "; ".join(wrong + doubts), measures)
+    if doubts:
+        return Verdict("undetermined", "; ".join(doubts), measures)
+    return Verdict(
+        "trusted",
+        f"held-out error {m['held_out_error']:.2g} of the variance against {null:.2g} without wiring, two halves agree "
+        f"(squared correlation {m['agreement']:.4f}), rollouts follow unseen trajectories (skill "
+        f"{m['rollout_skill']:.2f}), and nothing in the residual speaks against the model",
+        measures,
+    )
+
+
+def _problem(found: Recovered, rows: Rows, allowed: np.ndarray | None) -> Problem:
+    windows = None if found.windows is None else rows.block
+    problem = Problem(rows.u, rows.slope, found.refined.spline, allowed, rows.block, windows)
+    problem.smooth = max(found.refined.smooth, 1e-6 * len(rows))
+    return problem
+
+
+def _nulls(found: Recovered, held: Rows, allowed: np.ndarray | None, error: Any, seed: int) -> tuple[float, float]:
+    """Held-out errors without wiring, and the smallest with senders that are shifted in time."""
+    rng = np.random.Generator(np.random.PCG64([seed, 11]))
+    rows, spline = found.rows, found.refined.spline
+    problem = _problem(found, rows, allowed)
+    state = np.clip(held.u, spline.breaks[0], spline.breaks[-1])
+    own = np.empty_like(state)
+    for i in range(problem.n):
+        B, y = problem.design(i), problem.du[:, i]
+        gram = B.T @ B
+        gram += problem.smooth * spline.roughness + 1e-12 * np.trace(gram) * np.eye(len(gram))
+        own[:, i] = spline.values(np.linalg.solve(gram, B.T @ y), state[:, i])
+    errors = []
+    for _ in range(_SHIFTS):
+        shifts = rng.integers(len(rows) // 10, max(len(rows) * 9 // 10, len(rows) // 10 + 1), problem.n)
+        moved = np.stack([np.roll(rows.u[:, k], s) for k, s in enumerate(shifts)], 1)
+        sent = problem.summed(spline.values(found.refined.psi, moved))
+        solved = solve_rows(problem, sent, max(found.refined.ratio, 1e-6 * len(rows)))
+        there = np.stack([np.roll(state[:, k], s % max(len(state), 1)) for k, s in enumerate(shifts)], 1)
+        W = solved.W.copy()
+        np.fill_diagonal(W, 0)
+        each = spline.each(spline.polynomials(solved.phi), state)
+        errors.append(error(each + spline.values(found.refined.psi, there) @ W.T))
+    return error(own), float(np.min(errors))
+
+
+def _agreement(found: Recovered) -> float:
+    """Squared correlation of the weights from the two halves of the data; 0 for a negative one."""
+    if found.halves is None:
+        return math.nan
+    halves = [half[~np.eye(len(half), dtype=bool)] for half in found.halves]
+    if min(np.ptp(half) for half in halves) == 0:
+        return 0.0
+    return max(0.0, float(np.corrcoef(*halves)[0, 1])) ** 2
+
+
+def _rollout_skill(derivative: Any, held: Rows, delta_t: float, substeps: int, horizon: int = 40) -> float:
+    """The share of the error of standing still that the model, left alone, does away with, over held-out blocks."""
+    starts = np.flatnonzero(np.r_[True, np.diff(held.block) != 0])
+    ends = np.r_[starts[1:], len(held)]
+    made = still = 0.0
+    for first, end in list(zip(starts, ends))[:8]:
+        true = held.u[first : min(end, first + horizon + 1)]
+        state, errors = true[:1], []
+        for later in true[1:]:
+            state = np.clip(step(derivative, state, delta_t, substeps), -1e6, 1e6)
+            errors.append(float(np.mean((state[0] - later) ** 2)))
+        made += float(np.sum(errors))
+        still += float(np.mean((true[1:] - true[:1]) ** 2) * len(errors)) if len(errors) else 0.0
+    return 1 - made / still if still > 0 else math.nan
+
+
+def _memory(found: Recovered, held: Rows, residual: np.ndarray, rest: np.ndarray, derivative: Any) -> float:
+    """The share of the held-out residual that the model's slopes one frame before predict, at least 0."""
+
+    def lagged(rows: Rows, values: np.ndarray, windows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        slopes = derivative(rows.u)
+        before = np.r_[slopes[:1], slopes[:-1]] - slopes
+        before[np.r_[True, np.diff(rows.block) != 0]] = 0
+        before = summed(before, windows)
+        apart = max(1, len(before) // _MOST)
+        return before[::apart], values[::apart]
+
+    X, y = lagged(found.rows, residual, found.windows)
+    Z, v = lagged(held, rest, None if found.windows is None else held.block)
+    gram = X.T @ X
+    gram[np.diag_indices_from(gram)] += 1e-6 * np.trace(gram) / len(gram) + 1e-300
+    predicted = Z @ np.linalg.solve(gram, X.T @ y)
+    whole = float(np.sum(v**2))
+    return max(0.0, 1 - float(np.sum((v - predicted) ** 2)) / whole) if whole > 0 else 0.0
+
+
+__all__ = ["Verdict", "assess", "judge", "measure", "unrefined"]
