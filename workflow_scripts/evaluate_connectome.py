@@ -1,5 +1,8 @@
 """Measure what one fit recovered against the truth behind its data, and how it took shape over the steps."""
 
+import pandas as pd
+
+from ontogeny.connectome.edges import COLUMNS, edge_table
 from ontogeny.connectome.learning import learning_table
 from ontogeny.connectome.metrics import recovery_metrics
 from ontogeny.connectome.store import load_activity, load_fit
@@ -12,4 +15,5 @@ with job(snakemake) as (files, output, _):
     functions, sentence = symbolic_functions(fit, activity)
     write_json(output.metrics, {**recovery_metrics(fit, activity), "functions": sentence})
     write_csv(output.functions, functions)
+    write_csv(output.edges, edge_table(fit) if fit.refined else pd.DataFrame(columns=COLUMNS))
     write_csv(output.learning, learning_table(fit, activity))

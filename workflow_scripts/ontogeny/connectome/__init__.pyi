@@ -1,4 +1,5 @@
 from .diagnose import diagnose_scatter
+from .edges import edge_table
 from .fit import Fit, fit_connectome, resolved_settings
 from .learning import learning_table
 from .metrics import recovery_metrics
@@ -37,6 +38,7 @@ __all__ = [
     "classify",
     "compare_policies",
     "diagnose_scatter",
+    "edge_table",
     "explore",
     "fit_connectome",
     "learning_table",

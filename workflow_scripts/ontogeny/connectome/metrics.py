@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from ontogeny.connectome.diagnose import diagnose_scatter
+from ontogeny.connectome.edges import edge_table
 from ontogeny.connectome.search.records import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
 from ontogeny.connectome.wiring import connectivity_r2, off_diagonal
@@ -187,7 +189,17 @@ def rollout_metrics(true: np.ndarray, learned: np.ndarray) -> dict[str, float]:
     }
 
 
+def _edges_against_truth(table: pd.DataFrame, true: np.ndarray, scale: float) -> dict[str, float]:
+    """Share of intervals that hold the true weight, and share of false edges at the false discovery rate asked for."""
+    weights = scale * true[table["target"], table["source"]]
+    held = (table["low"] <= weights) & (weights <= table["high"])
+    edges = table["edge"].to_numpy(bool)
+    false = float((weights[edges] == 0).mean()) if edges.any() and (weights == 0).any() else math.nan
+    return {"interval_coverage": float(held.mean()), "false_edges": false}
+
+
 _OF_WIRING = ("connectivity_R2", "slope", "connectivity_pearson", "network_R2", "spectral_radius", "filling_factor")
+_OF_ERRORS = ("edges_found", "interval_coverage", "false_edges")
 _OF_EDGES = ("edge_precision", "edge_recall", "edge_AUROC", "sign_accuracy")
 _OF_TYPES = ("cluster_accuracy", "cluster_accuracy_embedding", "cluster_accuracy_linkage")
 _OF_FUNCTIONS = ("psi_R2", "phi_R2", "phi_R2_worst")
@@ -204,9 +216,13 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
     accuracy exceed 0.9; partial-W when only R2 does, partial-E when only the clusters do) and `scatter`, the one-line
     reading of the scatter of W.
 
+    `verdict` and `verdict_reason` say whether W can be trusted, from the activity alone, and `validity` has the numbers
+    behind that (see `ontogeny.connectome.verdict`); `edges_found` counts edges at an FDR of 5% (see `edge_table`), and
+    `interval_coverage` and `false_edges` compare them with the truth.
+
     What `truth` does not know (W, types, functions of recorded activity) is not measured: those keys are None.
     """
-    metrics: dict[str, Any] = dict.fromkeys((*_OF_WIRING, *_OF_EDGES, *_OF_TYPES, *_OF_FUNCTIONS))
+    metrics: dict[str, Any] = dict.fromkeys((*_OF_WIRING, *_OF_ERRORS, *_OF_EDGES, *_OF_TYPES, *_OF_FUNCTIONS))
     if truth.W is not None:
         weights = truth.weights
         metrics.update(connectivity_r2(result.W, weights))
@@ -230,6 +246,14 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
         validation_loss=result.validation.get("after", math.inf) if result.refined else result.validation["before"],
         refined=result.refined,
     )
+    metrics["verdict"] = result.verdict.get("verdict")
+    metrics["verdict_reason"] = result.verdict.get("reason")
+    metrics["validity"] = {key: value for key, value in result.verdict.items() if key not in ("verdict", "reason")}
+    if result.standard_errors is not None:
+        table = edge_table(result)
+        metrics["edges_found"] = int(table["edge"].sum())
+        if truth.W is not None:
+            metrics.update(_edges_against_truth(table, truth.weights, metrics["slope"] or 1.0))
     if getattr(result, "seconds", None):
         metrics["training_time_min"] = sum(result.seconds.values()) / 60
     known = truth.W is not None and truth.types is not None

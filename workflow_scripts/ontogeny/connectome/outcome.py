@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,10 @@ import numpy as np
 class Outcome:
     """The part of a fit that follows from its history and its standard errors."""
 
+    W: np.ndarray
     history: dict[str, list[float]]
+    snapshots: dict[str, np.ndarray]
+    verdict: dict[str, Any]
     standard_errors: np.ndarray | None
 
     @property

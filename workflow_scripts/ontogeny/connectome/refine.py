@@ -140,8 +140,8 @@ class Refined:
     """W (N, N) with zero diagonal and its standard errors; psi (size,) and phi (size, N) as coefficients of `spline`.
 
     `residuals` holds the relative root mean square residual at every step, `noise` the final one of each neuron,
-    `inflation` (N,) how many times larger the variance of W is than with residuals that are white in time, `ratio` `smooth`
-    the variance of the noise over that of the prior of W, and of the prior of the functions' bends.
+    `inflation` (N,) how many times larger the variance of W is than with residuals that are white in time, `ratio` and
+    `smooth` the variance of the noise over that of the prior of W and over that of the prior of the functions' bends.
     """
 
     W: np.ndarray
