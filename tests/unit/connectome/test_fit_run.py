@@ -39,7 +39,7 @@ def test_a_damaged_or_foreign_file_is_one_sentence(activity, tmp_path):
     with pytest.raises(OntogenyError, match="is not of the format"):
         load_fit(path)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(OntogenyError, match="is not a whole safetensors file"):
+    with pytest.raises(OntogenyError, match="a whole safetensors file"):
         load_activity(path)
 
 

@@ -191,6 +191,9 @@ WALKS = [
         FitSettings,
         fitted,
         FIT,
+        cannot={
+            "hidden_inputs": "acts on what a refinement leaves; test_verdict shows it on a recording with such inputs"
+        },
         base={"n_steps": 10, "n_snapshots": 2, "refine": False, "batch_size": 64, "edges": "all"},
     ),
     Walk(

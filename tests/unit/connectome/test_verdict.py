@@ -1,0 +1,119 @@
+"""What is said of a recovered wiring: verdicts, intervals, edges, and derivatives that were observed as differences."""
+
+import numpy as np
+import pytest
+
+from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
+from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cases, summary
+from ontogeny.connectome.observe import derived_by, rows_of, split_frames
+from ontogeny.connectome.recover import without_common
+from ontogeny.connectome.simulate import Activity
+from ontogeny.connectome.wiring import connectivity_r2
+
+
+def test_whole_trajectories_or_blocks_are_held_out():
+    many = split_frames(16, 30)
+    assert many.whole
+    assert many.held.any(1).sum() == 2
+    assert (many.held.all(1) | many.train.all(1)).all()
+    one = split_frames(1, 1000)
+    assert one.held[0, -100:].all()
+    assert not (one.held & one.train).any()
+    edges = np.flatnonzero(np.diff(one.held[0].astype(int)))
+    assert not any(one.train[0, max(0, k - 5) : k + 5].any() for k in edges)
+
+
+def test_differences_are_recognised_and_exact_slopes_of_a_flow_are_not():
+    u = np.cumsum(np.random.default_rng(0).standard_normal((2, 40, 3)), axis=1)
+    assert derived_by(Activity(u=u[:, 1:-1], du=(u[:, 2:] - u[:, :-2]) / 0.02)) == "central"
+    assert derived_by(Activity(u=u[:, :-1], du=np.diff(u, axis=1) / 0.01)) == "forward"
+    assert derived_by(Activity(u=u, du=np.cos(u))) is None
+
+
+def test_rows_of_differences_stay_within_their_trajectory():
+    u = np.arange(24.0).reshape(2, 6, 2) ** 2
+    rows = rows_of(Activity(u=u, du=u), np.ones((2, 6), bool), 100, True)
+    assert len(rows) == 10
+    assert rows.frame.max() == 4
+    np.testing.assert_allclose(rows.slope[0], (u[0, 1] - u[0, 0]) / 0.01)
+
+
+@pytest.mark.parametrize("case", ["exact slopes", "white noise", "central differences", "noisy states"])
+def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(case):
+    row = next(run_cases(1, 15, [case]))
+    assert row["verdict"] == "trusted", row["reason"]
+    assert row["connectivity_R2"] > 0.999
+    assert row["coverage"] > 0.9
+    assert row["false_edges"] <= 0.07
+
+
+@pytest.mark.parametrize(
+    "case", ["independent smooth signals", "independent relaxing signals", "trajectories mixed", "short", "settled",
+             "half of the neurons hidden", "slow indicator"]
+)  # fmt: skip
+def test_what_cannot_be_recovered_is_not_trusted(case):
+    row = next(run_cases(1, 15, [case]))
+    assert row["verdict"] in ("undetermined", "wrong")
+    assert row["reason"]
+
+
+def test_the_battery_is_summed_up_by_case():
+    import pandas as pd
+
+    table = summary(pd.DataFrame(list(run_cases(1, 3, ["short"]))))
+    assert table["trusted"].tolist() == [0]
+    assert table["high"].iloc[0] > 0
+    assert len(RECOVERABLE) >= 8
+    assert len(UNRECOVERABLE) >= 10
+
+
+def test_edges_come_with_intervals_probabilities_and_a_false_discovery_rate():
+    made = RECOVERABLE["white noise"](2)
+    fit = fit_connectome(made, settings=FIT)
+    table = edge_table(fit)
+    assert len(table) == 20 * 19
+    assert (table["low"] < table["weight"]).all()
+    assert table["q_value"].is_monotonic_increasing
+    assert table["probability"].between(0, 1).all()
+    edge = made.weights[table["target"], table["source"]] != 0
+    assert table["probability"][edge].mean() > 0.8 > 0.2 > table["probability"][~edge].mean()
+    found = table[table["edge"]]
+    assert (made.weights[found["target"], found["source"]] == 0).mean() <= 0.07
+
+
+def test_a_known_mask_is_refined_within_it():
+    made = simulate_activity(
+        {"n_neurons": 20, "n_trajectories": 12, "n_frames": 120, "connectivity_filling_factor": 0.4}, seed=4
+    )
+    fit = fit_connectome(made, settings=FIT, edges="true")
+    assert fit.refined
+    assert not fit.W[made.W == 0].any()
+    assert connectivity_r2(fit.W, made.weights)["connectivity_R2"] > 0.9999
+    assert fit.verdict["verdict"] == "trusted"
+    wrong = fit_connectome(made, settings=FIT, edges="transposed")
+    assert wrong.verdict["verdict"] != "trusted"
+
+
+def test_a_common_input_is_taken_out_of_sparse_columns():
+    rng = np.random.default_rng(1)
+    true = np.where(rng.random((40, 40)) < 0.25, rng.standard_normal((40, 40)), 0)
+    np.fill_diagonal(true, 0)
+    loading = rng.standard_normal((40, 3))
+    seen = true + loading @ (0.4 * rng.standard_normal((3, 40)))
+    np.fill_diagonal(seen, 0)
+    assert connectivity_r2(seen, true)["connectivity_R2"] < 0.6
+    assert connectivity_r2(without_common(seen, loading), true)["connectivity_R2"] > 0.98
+
+
+def test_hidden_neurons_cost_less_with_their_inputs_taken_out():
+    made = simulate_activity(
+        {"n_neurons": 40, "n_trajectories": 16, "n_frames": 150, "connectivity_filling_factor": 0.25}, seed=31
+    )
+    seen = Activity(u=made.u[..., :36], du=made.du[..., :36])
+    r2 = {
+        most: connectivity_r2(
+            fit_connectome(seen, settings=FIT.model_copy(update={"hidden_inputs": most})).W, made.weights[:36, :36]
+        )["connectivity_R2"]
+        for most in (0, 8)
+    }
+    assert r2[8] > r2[0]
