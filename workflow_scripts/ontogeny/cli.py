@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_circuits(commands: Any) -> None:
     circuits = commands.add_parser(
-        "circuits", help="count the circuits of one network, or animate a record of circuits"
+        "circuits", help="count circuits, animate a record, score methods of circuit discovery"
     )
     kinds = circuits.add_subparsers(title="commands", required=True, metavar="COMMAND")
     count = kinds.add_parser("count", help="tell the perfect circuits of a network in a .npz or .safetensors file")
@@ -126,6 +126,11 @@ def _add_circuits(commands: Any) -> None:
     animate.add_argument("--out", required=True, help="file to write")
     animate.add_argument("--frames", type=int, default=240, help="frames of the animation (240)")
     animate.set_defaults(command=_animate_circuits)
+    discovery = kinds.add_parser("discovery", help="score methods of circuit discovery against all circuits")
+    discovery.add_argument("ensemble", help="ensemble.safetensors of networks with one output")
+    discovery.add_argument("--out", default="discovery", help="folder for the tables and the figure (discovery)")
+    discovery.add_argument("--every", type=int, default=1, help="epochs between those that are scored (1)")
+    discovery.set_defaults(command=_score_discovery)
 
 
 def _count_circuits(given: argparse.Namespace) -> None:
@@ -147,6 +152,15 @@ def _count_circuits(given: argparse.Namespace) -> None:
         settings=CircuitSettings(candidates=given.candidates),
     )
     print(json.dumps(told, indent=2))
+
+
+def _score_discovery(given: argparse.Namespace) -> None:
+    from ontogeny.circuits import CircuitSettings
+    from ontogeny.circuits.command import score_methods
+
+    if given.every < 1:
+        raise OntogenyError(f"--every is {given.every}; give a number of epochs, 1 or more")
+    print(score_methods(given.ensemble, given.out, CircuitSettings(convergence_frequency=given.every)))
 
 
 def _animate_circuits(given: argparse.Namespace) -> None:

@@ -29,6 +29,14 @@ def test_an_ensemble_is_a_file_of_networks(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["sizes"] == [2, 3, 3, 1]
 
 
+def test_methods_of_discovery_are_scored(tmp_path, capsys):
+    train_ensemble(EnsembleSettings(epochs=40, learning_rate=0.01), range(2)).save(tmp_path / "e.safetensors")
+    arguments = ["circuits", "discovery", str(tmp_path / "e.safetensors"), "--out", str(tmp_path / "d")]
+    assert main([*arguments, "--every", "40"]) == 0
+    assert "acdc" in capsys.readouterr().out
+    assert {"scores.csv", "methods.csv", "methods.png"} <= {path.name for path in (tmp_path / "d").iterdir()}
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".html"])
 def test_a_record_is_animated(tmp_path, suffix):
     from ontogeny.circuits.trace import write_records

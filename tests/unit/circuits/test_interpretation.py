@@ -9,6 +9,7 @@ import pytest
 from nets import trained_nets, truth_table
 
 from ontogeny.circuits import (
+    Circuit,
     enumerate_circuits,
     evaluate_formula,
     gate_name,
@@ -142,3 +143,15 @@ def test_gates_have_names():
     assert gate_name((0, 1, 1, 1)) == "OR"
     assert gate_name((1, 1)) == "TRUE"
     assert gate_name((0, 0, 0, 1, 0, 1, 1, 1)) == "00010111"
+
+
+def test_a_constant_neuron_is_no_gate_and_no_parent():
+    """Of two ReLU neurons one is on for no input; the published code then counts gates of the other alone."""
+    weights = [np.array([[1.0, 1.0], [-1.0, -1.0]], np.float32), np.array([[1.0, 1.0]], np.float32)]
+    biases = [np.array([-1.0, -3.0], np.float32), np.array([0.0], np.float32)]
+    circuit = Circuit(0b1111, (2, 2, 1))
+    found = ground(circuit, weights, biases, "relu")
+    assert found.count == 1
+    (gates,) = list(found)
+    assert [(gate.layer, gate.neuron, gate.name) for gate in gates] == [(1, 0, "AND"), (2, 0, "ID")]
+    assert found.sample(2, seed=0) == [gates, gates]

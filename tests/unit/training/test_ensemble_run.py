@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from ontogeny.circuits import dynamics, trace
 from ontogeny.circuits.trace import coincidence_table, trace_ensemble, write_records
 from ontogeny.config import load_config, runs_of
 from ontogeny.phase1 import read_phase1
@@ -77,6 +78,18 @@ def test_circuits_are_followed_through_training(folder, tmp_path):
         "convergence_k3_seed0_depth2_lr0.001_loss0.01.csv",
         "detailed_circuits_k3_seed0_depth2_lr0.001_loss0.01.json.gz",
     ]
+
+
+def test_what_is_too_many_to_list_is_counted_and_sampled(folder, monkeypatch):
+    ensemble = load_ensemble(folder / "ensemble.safetensors")
+    turnover, listed = trace_ensemble(ensemble)
+    monkeypatch.setattr(trace, "MOST_STRUCTURED", 0)
+    monkeypatch.setattr(dynamics, "MOST_LISTED", 0)
+    again, sampled = trace_ensemble(ensemble)
+    pd.testing.assert_frame_equal(again, turnover)
+    assert "minimal" not in sampled
+    for column in ("circuits", "core_nodes", "core_edges", "jaccard"):
+        pd.testing.assert_series_equal(sampled[column], listed[column])
 
 
 def test_appearances_meet_planted_jumps_and_no_jumps_are_told(folder):

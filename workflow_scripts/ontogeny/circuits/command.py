@@ -1,4 +1,4 @@
-"""What `ontogeny circuits` does: tell the circuits of one network in a file, and animate a record."""
+"""What `ontogeny circuits` does: count circuits of a network in a file, animate a record, score discovery methods."""
 
 from __future__ import annotations
 
@@ -115,3 +115,28 @@ def animate_record(record: str | os.PathLike[str], out: str | os.PathLike[str], 
     if Path(out).suffix == ".html":
         return write_circuit_page(drawn, out)
     return animate_circuits(drawn, out, most_frames=frames)
+
+
+def score_methods(
+    ensemble: str | os.PathLike[str], folder: str | os.PathLike[str], settings: CircuitSettings = DEFAULTS
+) -> str:
+    """Score methods of circuit discovery on every network of an ensemble file, and return the table as text.
+
+    Writes `scores.csv`, `methods.csv` and the figure `methods.png` (also as PDF and SVG) into `folder`.
+    """
+    from ontogeny.circuits.discovery import discovery_table, score_discovery
+    from ontogeny.circuits.figures import plot_discovery
+    from ontogeny.files import write_csv
+    from ontogeny.plotting.style import save_figure
+    from ontogeny.training.ensemble import load_ensemble
+
+    loaded = load_ensemble(ensemble)
+    scores = score_discovery(loaded, settings)
+    if scores.empty:
+        raise OntogenyError(f"no network in {ensemble} has a circuit at an enumerated epoch, so there is no truth")
+    table = discovery_table(scores)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    write_csv(Path(folder) / "scores.csv", scores)
+    write_csv(Path(folder) / "methods.csv", table)
+    save_figure(plot_discovery(table), Path(folder) / "methods.png", table)
+    return str(table.round(3).to_string(index=False))

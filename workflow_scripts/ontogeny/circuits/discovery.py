@@ -113,7 +113,7 @@ def trimmed(masks: Sequence[NDArray[Any]]) -> list[NDArray[np.uint8]] | None:
 
     Edges of the last layer follow from the neurons that are on, as in every circuit.
     """
-    edges = [np.array(mask, bool) for mask in masks]
+    edges: list[NDArray[np.bool_]] = [np.array(mask, bool) for mask in masks]
     for _ in range(len(edges) + 1):
         for layer in range(1, len(edges)):
             edges[layer] &= edges[layer - 1].any(axis=1)[None, :]

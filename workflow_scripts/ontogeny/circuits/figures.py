@@ -1,4 +1,4 @@
-"""Curves of circuits over training, and the effect of regularisers."""
+"""Curves of circuits over training, the effect of regularisers, and what discovery methods return."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ontogeny.circuits.statistics import mean_curves
-from ontogeny.plotting.style import INK, MUTED, colour_map, figure
+from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure
 
 
 def log_axis(axes: Axes, which: str) -> None:
@@ -197,4 +197,33 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
     baseline = shown.baseline.iloc[0] if len(shown) else conditions[0]
     forest.set_xlabel(f"Cohen's d, against {baseline}")
     forest.set_title("paired effect (Holm p)")
+    return fig
+
+
+def plot_discovery(table: pd.DataFrame) -> Figure:
+    """How often each method of circuit discovery returns a circuit, and a minimal one, with 95 % intervals.
+
+    Minimal is one that contains no other. `table` is `ontogeny.circuits.discovery.discovery_table`. Beside it, the
+    edges of what is returned, and of the smallest circuit.
+    """
+    fig, (shares, sizes) = figure(1, 2, width=7.2, height=0.36 * len(table) + 1.3, sharey=True, width_ratios=(1.5, 1))
+    places = np.arange(len(table))
+    for column, name, colour, shift in (
+        ("found", "a circuit", COLOURS[2], -0.16),
+        ("is_minimal", "one that contains no other", COLOURS[0], 0.16),
+    ):
+        low, high = table[f"{column}_low"], table[f"{column}_high"]
+        error = np.clip([table[column] - low, high - table[column]], 0, None)
+        shares.errorbar(
+            table[column], places + shift, xerr=error, fmt="o", color=colour, capsize=2, markersize=4, label=name
+        )  # fmt: skip
+    shares.set_yticks(places, table.method)
+    shares.invert_yaxis()
+    shares.set_xlim(-0.03, 1.03)
+    shares.set_xlabel(f"share of {int(table.networks.iloc[0]):,} networks")
+    shares.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
+    sizes.barh(places, table.edges, height=0.5, color=COLOURS[4])
+    sizes.axvline(table.fewest.mean(), color=INK, linewidth=1)
+    sizes.set_xlabel("edges (line: smallest circuit)")
+    sizes.grid(axis="y", visible=False)
     return fig

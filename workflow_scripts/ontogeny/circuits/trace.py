@@ -110,18 +110,23 @@ def trace_ensemble(
 def _structure(ensemble: Any, seed: int, output: int, settings: CircuitSettings) -> dict[str, Any]:
     weights, biases = ensemble.network(seed, output=output)
     data = ensemble.data(seed).validation
-    problem = (weights, biases, data.x, data.y[:, output : output + 1], settings.candidates)
-    problem += (settings.accuracy_threshold, ensemble.settings.activation, settings.min_sparsity)
-    counted = count_circuits(*problem)
+    problem = (weights, biases, data.x, data.y[:, output : output + 1])
+    how: dict[str, Any] = {
+        "candidates": settings.candidates,
+        "accuracy_threshold": settings.accuracy_threshold,
+        "activation": ensemble.settings.activation,
+        "min_sparsity": settings.min_sparsity,
+    }
+    counted = count_circuits(*problem, **how)
     row: dict[str, Any] = {"circuits": counted.count}
     if not counted.count:
         return row
     found: Circuits
     if counted.count <= MOST_STRUCTURED:
-        found = enumerate_circuits(*problem)
+        found = enumerate_circuits(*problem, **how)
         row["minimal"] = len(minimal_circuits(found))
     else:
-        found = sample_circuits(*problem, n=MOST_COMPARED, seed=seed)
+        found = sample_circuits(*problem, n=MOST_COMPARED, seed=seed, **how)
     shared, alike = core_of_count(counted), compare_within(found, MOST_COMPARED)
     chosen = np.random.default_rng(seed).permutation(len(found))[:MOST_GROUNDED]
     counts = [ground(found[int(at)], weights, biases, ensemble.settings.activation).count for at in chosen]
