@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 
-EDGE = 2
+EDGE = 4
 """Pixels that a text may stand over the edge of the canvas, or over another text."""
 MOST_CATEGORIES = 20
 """A colour map with up to so many colours shows categories, which need no colour bar."""
@@ -176,7 +176,7 @@ def _colours(all_axes):
     barred = {_scale(artist) for _, artist in mappables if artist.colorbar is not None}
     for axes, artist in mappables:
         values = np.asarray(artist.get_array())
-        if not values.size:
+        if not values.size or len(axes.texts) >= values.size:  # nothing, or every number is written out
             continue
         coloured = isinstance(artist, AxesImage) and values.ndim == 3
         categories = isinstance(artist.norm, BoundaryNorm) or (

@@ -72,7 +72,9 @@ class Pipeline:
 
     @property
     def environment(self):
-        return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        watch = Path(__file__).parents[1] / "figure_watch"
+        about = {"PYTHONPATH": str(watch), "FIGURE_PROBLEMS": str(self.folder / "figure_problems.jsonl")}
+        return os.environ | about
 
     def __call__(self, *arguments, config=TINY):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -21,7 +21,7 @@ def plot_similarity(similarity: pd.DataFrame, title: str) -> Figure:
     along = similarity[similarity["scope"] == "moments"]
     layers = list(dict.fromkeys([*along["layer_a"], *across["layer_a"], *across["layer_b"]]))
     steps = sorted({*along["step_a"], *along["step_b"], *across["step_a"]})
-    fig, axes = figure(2, 3, width=8.2, height=5.6, squeeze=False)
+    fig, axes = figure(2, 3, width=8.2, height=6.4, squeeze=False)
     image = None
     for axis, step in zip(axes[0], _three(steps)):
         rows = across[across["step_a"] == step]
