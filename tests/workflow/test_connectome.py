@@ -78,7 +78,7 @@ def test_a_matrix_that_is_not_square_is_one_sentence(tmp_path):
     condition = with_condition(simulation={"connectivity_type": "file", "connectivity_file": "W.csv", "n_neurons": 5})
     code, text = snakemake(tmp_path, condition, "connectome", "--until", "simulate_activity")
     assert code != 0
-    assert "W.csv has shape 2 x 3: a square matrix (neurons x neurons) is wanted" in text
+    assert "W.csv has shape 2 x 3: expected a square matrix (neurons x neurons)" in text
     assert "Traceback" not in text
 
 

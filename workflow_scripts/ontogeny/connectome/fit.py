@@ -247,7 +247,7 @@ def edge_mask(activity: Activity, edges: str | np.ndarray) -> np.ndarray:
     mask = ~np.eye(n, dtype=bool)
     if isinstance(edges, np.ndarray):
         if edges.shape != mask.shape:
-            raise OntogenyError(f"edges has shape {edges.shape}: ({n}, {n}) is wanted")
+            raise OntogenyError(f"edges has shape {edges.shape}: expected ({n}, {n})")
         return mask & (edges != 0)
     if edges == "all":
         return mask

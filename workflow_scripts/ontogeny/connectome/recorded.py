@@ -50,7 +50,7 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     _runs, frames, neurons = u.shape
     if neurons < 2 or frames < _FEWEST:
         raise OntogenyError(
-            f"{path} has {frames} frames of {neurons} neurons: at least {_FEWEST} frames of 2 neurons are wanted "
+            f"{path} has {frames} frames of {neurons} neurons: expected at least {_FEWEST} frames of 2 neurons "
             "(rows are frames, columns are neurons)"
         )
     clock = _counting(u)
@@ -76,7 +76,7 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
         if W.shape != (neurons, neurons) or not np.isfinite(W).all():
             shape = " x ".join(map(str, W.shape))
             raise OntogenyError(
-                f"{connectivity or path}: W has shape {shape}: {neurons} x {neurons} finite numbers are wanted, "
+                f"{connectivity or path}: W has shape {shape}: expected {neurons} x {neurons} finite numbers, "
                 "one row and column per neuron"
             )
         np.fill_diagonal(W, 0)
@@ -122,7 +122,7 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         for name in arrays:
             if name in ("u", "du", "W"):
                 if arrays[name].dtype.kind in "cMm":
-                    raise OntogenyError(f"{path}: {name} is {arrays[name].dtype.name}: real numbers are wanted")
+                    raise OntogenyError(f"{path}: {name} is {arrays[name].dtype.name}: expected real numbers")
                 single = arrays[name].dtype == np.float32
                 arrays[name] = np.asarray(arrays[name], np.float32 if single else np.float64)
     except OntogenyError:
@@ -158,7 +158,7 @@ def _three(array: np.ndarray, path: str | os.PathLike) -> np.ndarray:
     array = array[None] if array.ndim == 2 else array
     if array.ndim != 3 or min(array.shape) < 1:
         raise OntogenyError(
-            f"{path} has shape {array.shape}: (frames, neurons) or (trajectories, frames, neurons) is wanted"
+            f"{path} has shape {array.shape}: expected (frames, neurons) or (trajectories, frames, neurons)"
         )
     return array
 

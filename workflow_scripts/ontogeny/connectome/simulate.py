@@ -92,7 +92,7 @@ def read_connectivity(path: str | os.PathLike) -> np.ndarray:
         else:
             matrix = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
         if matrix.dtype.kind in "cMm":
-            raise OntogenyError(f"connectivity_file {path} is {matrix.dtype.name}: real numbers are wanted")
+            raise OntogenyError(f"connectivity_file {path} is {matrix.dtype.name}: expected real numbers")
         matrix = np.asarray(matrix, dtype=np.float64)
     except OntogenyError:
         raise
@@ -107,7 +107,7 @@ def check_connectivity(matrix: np.ndarray, what: str = "W") -> np.ndarray:
     matrix = np.asarray(matrix, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         shape = " x ".join(map(str, matrix.shape))
-        raise OntogenyError(f"{what} has shape {shape}: a square matrix (neurons x neurons) is wanted")
+        raise OntogenyError(f"{what} has shape {shape}: expected a square matrix (neurons x neurons)")
     if not np.isfinite(matrix).all():
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         raise OntogenyError(f"{what} is not finite at row {row + 1}, column {column + 1}")
@@ -243,7 +243,7 @@ def as_activity(activity: Activity | np.ndarray, derivative: np.ndarray | None =
         result = Activity(u=np.asarray(activity), du=np.asarray(derivative))
     u, du = (array[None] if array.ndim == 2 else array for array in (result.u, result.du))
     if u.ndim != 3 or min(u.shape) < 1:
-        raise OntogenyError(f"activity has shape {u.shape}: (trajectories, frames, neurons) is wanted")
+        raise OntogenyError(f"activity has shape {u.shape}: expected (trajectories, frames, neurons)")
     if u.shape != du.shape:
         raise OntogenyError(f"activity has shape {u.shape} but its derivative {du.shape}: they must agree")
     for name, array in (("activity", u), ("derivative", du)):

@@ -14,7 +14,7 @@ def off_diagonal(learned: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.
     learned, true = np.asarray(learned, np.float64), np.asarray(true, np.float64)
     if learned.shape != true.shape or true.ndim != 2 or true.shape[0] != true.shape[1]:
         raise OntogenyError(
-            f"learned W has shape {learned.shape} and the true W {true.shape}: two equal squares are wanted"
+            f"learned W has shape {learned.shape} and the true W {true.shape}: expected two equal squares"
         )
     off = ~np.eye(len(true), dtype=bool)
     return learned[off], true[off]

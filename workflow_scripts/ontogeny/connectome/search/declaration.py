@@ -55,11 +55,11 @@ class Search:
         for level in self.blocks:
             check_filling_factor(level)
         if isinstance(self.n_iter_block, bool) or not isinstance(self.n_iter_block, int) or self.n_iter_block < 1:
-            raise OntogenyError(f"n_iter_block is {self.n_iter_block!r}; a whole number of at least 1 is wanted")
+            raise OntogenyError(f"n_iter_block is {self.n_iter_block!r}; expected a whole number of at least 1")
         if isinstance(self.ucb_c, bool) or not isinstance(self.ucb_c, int | float) or not 0 <= self.ucb_c < math.inf:
-            raise OntogenyError(f"ucb_c is {self.ucb_c!r}; a number of at least 0 is wanted (the study: 0.5 to 3)")
+            raise OntogenyError(f"ucb_c is {self.ucb_c!r}; expected a number of at least 0 (the study: 0.5 to 3)")
         if not self.config or any(mark in self.config for mark in "/\\\n"):
-            raise OntogenyError(f"config is {self.config!r}; a name that can be part of a file name is wanted")
+            raise OntogenyError(f"config is {self.config!r}; expected a name that can be part of a file name")
         resolve_policy(self.policy)
         _ = self.rules(1)
 

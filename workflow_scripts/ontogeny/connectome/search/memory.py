@@ -278,7 +278,7 @@ def _parse_memory(text: str, where: str) -> Memory:
         if header is None:
             if cells != _TABLE:
                 raise OntogenyError(
-                    f"{where}, line {i + 1}: the comparison table has columns {cells}; {_TABLE} are wanted"
+                    f"{where}, line {i + 1}: the comparison table has columns {cells}; expected {_TABLE}"
                 )
             header = cells
         elif set("".join(cells)) <= {"-", " ", ":"}:
@@ -292,7 +292,7 @@ def _parse_memory(text: str, where: str) -> Memory:
                 rows.append([int(cells[0]), cells[1], *map(float, cells[2:5]), *cells[5:]])
             except ValueError:
                 raise OntogenyError(
-                    f"{where}, line {i + 1}: a block number, a sparsity and three numbers are wanted; got {cells[:5]}"
+                    f"{where}, line {i + 1}: expected a block number, a sparsity and three numbers; got {cells[:5]}"
                 ) from None
     notes = tuple(line[len("- Note:") :].strip() for line in lines if line.startswith("- Note:"))
     return Memory(sections, pd.DataFrame(rows, columns=_TABLE), notes)

@@ -77,7 +77,7 @@ def ucb_scores(records: Sequence[Record | Mapping[str, Any]], c: float = UCB_C) 
         OntogenyError: c is negative or not finite, a node is listed twice, or a record has no number.
     """
     if not (isinstance(c, int | float) and math.isfinite(c) and c >= 0):
-        raise OntogenyError(f"ucb_c is {c!r}; a number of at least 0 is wanted (the study allows 0.5 to 3)")
+        raise OntogenyError(f"ucb_c is {c!r}; expected a number of at least 0 (the study allows 0.5 to 3)")
     if not records:
         return {}
     nodes = [_as_node(record) for record in records]
@@ -153,7 +153,7 @@ def propose(history: Sequence[Record], rules: Rules, seed: int, policy: str | Po
     """
     chosen = resolve_policy(policy)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise OntogenyError(f"seed is {seed!r}; a whole number of at least 0 is wanted")
+        raise OntogenyError(f"seed is {seed!r}; expected a whole number of at least 0")
     for place, record in enumerate(history, start=1):
         if record.block != rules.block or record.iteration != place:
             raise OntogenyError(

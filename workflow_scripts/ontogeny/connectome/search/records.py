@@ -83,7 +83,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 def record_from_json(value: Any, where: str = "record") -> Record:
     """The record in parsed JSON. Raises OntogenyError that names a key that is missing, unknown or of a wrong type."""
     if not isinstance(value, dict):
-        raise OntogenyError(f"{where} holds {type(value).__name__}; an object with the keys of one iteration is wanted")
+        raise OntogenyError(f"{where} holds {type(value).__name__}; expected an object with the keys of one iteration")
     names = [f.name for f in fields(Record)]
     for key in value:
         if key not in names:
@@ -93,7 +93,7 @@ def record_from_json(value: Any, where: str = "record") -> Record:
             raise OntogenyError(f"{where} lacks the key '{key}'")
         if not isinstance(value[key], _KINDS[key]) or (isinstance(value[key], bool) and bool not in _KINDS[key]):
             kinds = " or ".join("null" if k is type(None) else k.__name__ for k in _KINDS[key])
-            raise OntogenyError(f"{where}: '{key}' is {value[key]!r}; {kinds} is wanted")
+            raise OntogenyError(f"{where}: '{key}' is {value[key]!r}; expected {kinds}")
     return Record(**value)
 
 

@@ -76,7 +76,7 @@ class Rules:
 def check_filling_factor(value: Any) -> None:
     """Raise OntogenyError unless `value` is a number in (0, 1]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise OntogenyError(f"connectivity_filling_factor is {value!r}; a number in (0, 1] is wanted")
+        raise OntogenyError(f"connectivity_filling_factor is {value!r}; expected a number in (0, 1]")
 
 
 @dataclass(frozen=True)

@@ -56,14 +56,14 @@ class Setting:
             if not any(type(value) is type(v) and value == v for v in self.values) and not (
                 self.numeric and isinstance(value, int | float) and value in self.values
             ):
-                raise OntogenyError(f"{where}: {self.name} is {value!r}; one of {list(self.values)} is wanted")
+                raise OntogenyError(f"{where}: {self.name} is {value!r}; expected one of {list(self.values)}")
             return
         number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if number and ((self.zero and value == 0) or self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)):
             return
         off = "0 or " if self.zero else ""
         raise OntogenyError(
-            f"{where}: {self.name} is {value!r}; {off}a number in [{self.low:g}, {self.high:g}] is wanted"
+            f"{where}: {self.name} is {value!r}; expected {off}a number in [{self.low:g}, {self.high:g}]"
         )
 
     def direction(self, old: Any, new: Any) -> Any:
