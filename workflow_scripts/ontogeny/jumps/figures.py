@@ -55,7 +55,8 @@ def plot_metrics(
     """All metrics of one run over training: one panel per metric, one line per layer, the loss at the bottom.
 
     `jumps` has run, layer, metric, step, direction, and optionally `significant` (true, by default). Significant
-    jumps of the layers drawn are filled triangles, the others hollow; the title counts both.
+    jumps of the layers drawn are filled triangles, the others hollow; the title counts both. With kind,
+    onset and end, the spans of significant transitions are shaded.
     """
     run = record.runs[0] if run is None and len(record.runs) == 1 else run
     layers = record.layers_of(run)
@@ -108,7 +109,9 @@ def plot_heat_map(
     if not names:
         raise OntogenyError(f"run {run!r} has no layers to draw")
     tall = max(1.0, 0.16 * len(layers) + 0.35)
-    fig, axes = figure(len(names), 1, width=7.2, height=0.8 + tall * len(names), sharex=True, squeeze=False)
+    fig, axes = figure(
+        len(names), 1, width=7.2, height=0.8 + tall * len(names), sharex=True, squeeze=False, layout="none"
+    )
     for axis, metric in zip(axes[:, 0], names):
         steps, scaled = _scaled(layers, metric, held)
         edges = _edges(steps)
@@ -137,10 +140,19 @@ def plot_heat_map(
         axis.set_title(metric_label(metric).replace("\n", " ") + (" (rebuilt)" if rebuilt else ""), fontsize=9)
     axes[-1, 0].set_xlabel("Training step")
     title = f"{shortened(run, 50)}: layers by steps{_jump_counts(jumps, run)}"
-    fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
-    bar = fig.colorbar(image, ax=axes[:, 0].tolist(), shrink=0.6, aspect=25, extend="both")
+    fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", y=1 - 0.12 / fig.get_figheight())
+    _place_by_hand(fig, axes[:, 0].tolist(), max(len(shortened(layer, 28)) for layer in layers))
+    beside = fig.add_axes((1 - 0.62 / fig.get_figwidth(), 0.3, 0.14 / fig.get_figwidth(), 0.4))
+    bar = fig.colorbar(image, cax=beside, extend="both")
     bar.set_label("Deviation from the layer's median / largest of 98% of steps")
     return fig
+
+
+def _place_by_hand(fig: Figure, panels: Sequence[Axes], letters: int) -> None:
+    """Room for tick labels of so many letters, titles and a colour bar, without the slow layout that measures text."""
+    width, height = fig.get_figwidth(), fig.get_figheight()
+    left, right = (0.2 + 0.062 * letters) / width, 1 - 0.8 / width
+    fig.subplots_adjust(left, 0.5 / height, right, 1 - 0.65 / height, hspace=0.35 / (height / len(panels) - 0.4))
 
 
 def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[str, str] | None = None) -> Figure:
@@ -446,7 +458,9 @@ def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
 def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marked: Sequence[bool]) -> None:
     shown = list(layers) if len(layers) <= _MOST_LABELS else [layers[0], layers[len(layers) // 2], layers[-1]]
     handles = [Line2D([], [], color=colours[layer], label=shortened(layer, 32)) for layer in shown]
-    for shown, fill, label in zip(marked, (JUMP, "white"), ("significant jump (up, down)", "jump, not significant")):
+    for shown, fill, label in zip(
+        marked, (JUMP, "white"), ("significant jump (up, down; shaded: transition)", "jump, not significant")
+    ):
         if shown:
             handles.append(Line2D([], [], color=JUMP, markerfacecolor=fill, marker="^", linestyle="", label=label))
     if handles:
@@ -456,6 +470,10 @@ def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marked: Seq
 def _mark_jumps(axis: Axes, found: pd.DataFrame, held: dict, metric: str) -> tuple[bool, bool]:
     """Mark jumps by triangles; whether any significant one, and any other, was drawn."""
     sure = found["significant"].astype(bool) if "significant" in found else pd.Series(True, index=found.index)
+    if "kind" in found:
+        slow = found[sure & (found["kind"] == "transition")]
+        for onset, end in slow[["onset", "end"]].itertuples(index=False):
+            axis.axvspan(onset, end, color=JUMP, alpha=0.1, linewidth=0)
     drawn = []
     for chosen, style in (
         (sure, {"c": JUMP, "edgecolors": "white", "linewidths": 0.5}),

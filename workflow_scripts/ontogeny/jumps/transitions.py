@@ -54,6 +54,9 @@ WIDEST = 0.4
 
 UNITS = 1.5
 ROUNDING = 1e-13
+SCREEN = 0.5
+"""Share of the threshold that a few steps have to gain over the line before a window is fitted in full."""
+
 CANDIDATE = 0.6
 """Share of the threshold from which candidates are kept for the null's table."""
 
@@ -153,17 +156,30 @@ def _scales(n: int) -> list[int]:
     return found
 
 
+@functools.lru_cache(maxsize=64)
+def _starts(count: int) -> np.ndarray:
+    """First blocks of the windows over `count` blocks; the last window ends with them."""
+    starts = np.arange(0, count - BLOCKS + 1, HOP)
+    return starts if starts[-1] == count - BLOCKS else np.append(starts, count - BLOCKS)
+
+
 def _noisy(x: np.ndarray, unit: np.ndarray | None) -> list[_Candidate]:
     """Steps of any width in a series (n,), as likelihood ratios in windows of `BLOCKS` blocks."""
     found: list[_Candidate] = []
     for block in _scales(x.size):
         count = x.size // block
         y = x[: count * block].reshape(count, block).mean(axis=1) if block > 1 else x
-        starts = np.unique(np.r_[np.arange(0, count - BLOCKS + 1, HOP), count - BLOCKS])
+        starts = _starts(count)
         threshold = NOISY + PER_WINDOW * math.log(len(starts)) + (FINEST if block == 1 else 0.0)
+        first = [_screened(y, starts[i : i + 4096]) for i in range(0, len(starts), 4096)]
+        gain, rho = (np.concatenate(column) for column in zip(*first))
+        typical = float(np.median(rho))
+        starts = starts[BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold]
+        if not starts.size:
+            continue
         parts = [_window_scores(y, starts[i : i + 2048]) for i in range(0, len(starts), 2048)]
         gain, rho, best, size = (np.concatenate(column) for column in zip(*parts))
-        rho = np.maximum(rho, np.median(rho))
+        rho = np.maximum(rho, typical)
         score = BLOCKS * (1 - rho) / (1 + rho) / 2 * gain / threshold
         kept = np.flatnonzero(score >= CANDIDATE)
         _, middles, widths, _ = _steps()
@@ -176,6 +192,27 @@ def _noisy(x: np.ndarray, unit: np.ndarray | None) -> list[_Candidate]:
             if _steeper_inside(y, starts[i] + middles[shape], widths[shape] / RAMP_SHARE, math.copysign(1, size[i])):
                 found.append(_Candidate(float(middle), float(width), float(size[i]), float(score[i])))
     return found
+
+
+@functools.cache
+def _few_steps() -> np.ndarray:
+    """Every second logistic step of the bank, (64, shapes): what windows are screened with."""
+    return np.ascontiguousarray(_steps()[0][:, ::6])
+
+
+def _screened(y: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each window, what the best of a few steps gains over the line, and the autocorrelation that it leaves."""
+    line, steps = _nulls()[1], _few_steps()
+    values = y[starts[:, None] + np.arange(BLOCKS)]
+    rest = values - (values @ line) @ line.T
+    straight = (rest * rest).sum(axis=1)
+    part = rest @ steps
+    best = np.abs(part).argmax(axis=1)
+    held = part[np.arange(len(best)), best]
+    residual = rest - held[:, None] * steps[:, best].T
+    left = np.maximum((residual * residual).sum(axis=1), ROUNDING * (values * values).sum(axis=1) + 1e-300)
+    rho = (residual[:, 1:] * residual[:, :-1]).sum(axis=1) / left
+    return np.log(np.maximum(straight, left) / left), np.clip(rho + (1 + 4 * rho) / BLOCKS, 0, 0.97)
 
 
 def _window_scores(y: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
