@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from typing import Any
 
 import h5py
 import numpy as np
@@ -161,7 +162,8 @@ def _write_readout(group: h5py.Group, model: nn.Module, inputs: Tensor, chunk: i
     if any(part.ndim != 2 for part in taken) or sum(map(len, taken)) != len(inputs):
         return
     group.attrs["layer"] = readout.name
-    weight, bias = readout.module.weight, readout.module.bias
+    module: Any = readout.module
+    weight, bias = module.weight, module.bias
     values = {"features": np.concatenate(taken), "weight": weight.detach().cpu().numpy()}
     values["bias"] = np.zeros(len(weight), np.float32) if bias is None else bias.detach().cpu().numpy()
     for name, value in values.items():

@@ -150,7 +150,7 @@ class ActivationFile:
 
     def _group(self, step: int) -> h5py.Group:
         if step not in self.steps:
-            raise unknown("step", str(step), self.steps, str(self.path))
+            raise unknown("step", str(step), map(str, self.steps), str(self.path))
         return self._file[f"step_{step}"]
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
-from .compare import against_controls
-from .measure import Change, flipped_predictions, network_changes
+from .compare import Change, against_controls
+from .measure import flipped_predictions, network_changes
 from .run import changes_of_run
 from .study import changes_of_study
 

@@ -168,7 +168,7 @@ def _weights(samples: int, n_resamples: int, seed: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _signs(samples: int, seed: int) -> np.ndarray:
-    return np.random.default_rng([seed, samples]).choice(np.float32([-1, 1]), size=(_FLIPS, samples))
+    return np.random.default_rng([seed, samples]).choice(np.array([-1, 1], np.float32), size=(_FLIPS, samples))
 
 
 def _compared(change: Change, controls: list[Change], n_resamples: int, seed: int) -> dict[str, Any]:
@@ -178,10 +178,10 @@ def _compared(change: Change, controls: list[Change], n_resamples: int, seed: in
     control = float(np.mean([each.value for each in controls]))
     row |= {"control": control, "difference": change.value - control}
     if change.values is not None:
-        shapes = {each.values.shape for each in (change, *controls)}
-        if len(shapes) > 1:
+        measured = [each.values for each in (change, *controls) if each.values is not None]
+        if len({values.shape for values in measured}) > 1 or len(measured) <= len(controls):
             raise OntogenyError(f"{change.quantity} of {change.layer or 'the network'}: moments have other samples")
-        paired = change.values - np.mean([each.values for each in controls], axis=0)
+        paired = change.values - np.mean(measured[1:], axis=0)
         paired = paired[np.isfinite(paired)]
         if len(paired) < 2:
             return row

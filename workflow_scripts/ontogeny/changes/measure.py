@@ -99,7 +99,7 @@ def weight_changes(
         length = size * np.linalg.norm(b)
         turned = 0.0 if moved == 0 else max(1 - float(a @ b / length), 0.0) if length else np.nan
         found.append(Change("weights", name, "direction", turned))
-        found.append(Change.between("weights", name, "norm", [np.linalg.norm(each) for each in flat]))
+        found.append(Change.between("weights", name, "norm", [float(np.linalg.norm(each)) for each in flat]))
         one = states[0]
         place = max(range(len(one)), key=lambda k: one[k].numel() * (one[k].ndim > 1))
         if one[place].ndim > 1:

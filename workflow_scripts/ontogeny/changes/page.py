@@ -91,8 +91,12 @@ def write_pages_index(path: str | os.PathLike, groups: Mapping[str, Iterable[Seq
     return path
 
 
-@cache
 def _link(page: Path, file: str | os.PathLike) -> str:
+    return _relative(page, os.fspath(file))
+
+
+@cache
+def _relative(page: Path, file: str) -> str:
     """`file` relative to the folder of `page`, as a URL."""
     relative = os.path.relpath(file, page.parent).replace(os.sep, posixpath.sep)
     return quote(relative if relative.startswith(".") else f"./{relative}")
@@ -173,7 +177,7 @@ def _curve(
         at, measured = np.asarray(at, dtype=float), np.asarray(measured, dtype=float)
         known = np.isfinite(measured) & ((measured > 0) | (not log))
         at, measured = at[known], scale(measured[known])
-        kept = np.unique(np.linspace(0, max(len(at) - 1, 0), min(len(at), _POINTS)).astype(int)) if len(at) else []
+        kept = np.unique(np.linspace(0, max(len(at) - 1, 0), min(len(at), _POINTS)).astype(int))
         points = " ".join(f"{x(at[k])},{y(measured[k])}" for k in kept)
         drawn.append({"name": label, "points": points, "colour": _colour(place / max(len(lines) - 1, 1))})
     ticks = [{"y": y(v), "text": f"{10**v if log else v:.3g}"} for v in np.linspace(low, high, 4)]

@@ -73,8 +73,9 @@ def changes_of_run(
             first, middle, last = (values for values, _ in states)
             here += selectivity_changes(layer, first, last, labels.numpy(), states[0][1], middle)
             ends = [worth.get((place_of(moment, role).name, layer)) for role in ("before", "after")]
-            if all(end is not None for end in ends):
-                here.append(_worth(layer, *ends))
+            known = [end for end in ends if end is not None]
+            if len(known) == 2:
+                here.append(_worth(layer, *known))
         attended = attention_changes(before, after, inputs[:MOST_SAMPLES], at)
         here += [_named(change, trajectory.layers) for change in attended]
         here += feature_changes(before, after, inputs[chosen], labels[chosen])

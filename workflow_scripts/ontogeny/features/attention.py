@@ -35,13 +35,14 @@ def recorded_attention(model: nn.Module, received: dict[str, list[Tensor]]) -> I
             need_weights = given.pop("need_weights", need_weights)
             average_attn_weights = given.pop("average_attn_weights", average_attn_weights)
             output, weights = original(**given, need_weights=True, average_attn_weights=False)
+            assert weights is not None, "weights were asked for"
             kept = weights.detach()
             received.setdefault(path, []).append(kept if kept.ndim == 4 else kept.unsqueeze(0))
             if not need_weights:
                 return output, None
             return output, weights.mean(-3) if average_attn_weights else weights
 
-        module.forward = forward
+        setattr(module, "forward", forward)  # noqa: B010
         patched.append(module)
 
     try:
@@ -79,7 +80,8 @@ def attention_maps(model: nn.Module, inputs: Any, chunk: int = 256) -> dict[str,
                         f"attention '{twice[0]}' runs more than once in a forward pass: its maps would mix"
                     )
     elif hasattr(twin, "config") and hasattr(twin, "set_attn_implementation"):
-        twin.set_attn_implementation("eager")
+        choose: Any = twin.set_attn_implementation
+        choose("eager")
         for part in inputs.split(chunk):
             maps = twin(part, output_attentions=True).attentions
             for place, weights in enumerate(maps or ()):

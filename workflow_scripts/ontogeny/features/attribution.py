@@ -118,7 +118,7 @@ def smoothgrad(
         )  # fmt: skip
 
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         values = _by_chunk(one, inputs, targets, chunk)
     return Attribution(values, "smoothgrad", targets.numpy(), scores.numpy())
 

@@ -136,7 +136,8 @@ class Plane:
 
     def grid(self, resolution: int) -> tuple[np.ndarray, np.ndarray]:
         """The coordinates along both axes, each (resolution,), ends included."""
-        return tuple(np.linspace(low, high, resolution) for low, high in zip(self.low, self.high))
+        across, up = (np.linspace(low, high, resolution) for low, high in zip(self.low, self.high))
+        return across, up
 
     def points(self, coordinates: Any) -> np.ndarray:
         """Inputs, float64 (n, *shape), at coordinates (n, 2)."""
@@ -223,7 +224,7 @@ def regions(model: Callable[..., Any], plane: Plane, resolution: int = BoundaryS
         others = np.delete(logits, k, axis=1).max(axis=1)
         lead = (logits[:, k] - others).reshape(resolution, resolution)
         for line in contourpy.contour_generator(across, up, lead).lines(0.0):
-            length += float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum()) / 2
+            length += float(np.linalg.norm(np.diff(np.asarray(line), axis=0), axis=1).sum()) / 2
     grid = (resolution, resolution)
     return Regions(classes.reshape(grid), (top[:, -1] - top[:, -2]).reshape(grid), shares, length)
 
@@ -364,7 +365,7 @@ def _median(values: np.ndarray, seed: int, n_resamples: int = 399) -> tuple[floa
 def _mean(values: np.ndarray) -> dict[str, float]:
     """The mean with its 95 % interval by Student's t over planes, held to [0, 1]."""
     mean, low, high = student_interval(values)
-    return {"changed": float(mean), "changed_low": np.maximum(low, 0.0), "changed_high": np.minimum(high, 1.0)}
+    return {"changed": float(mean), "changed_low": max(float(low), 0.0), "changed_high": min(float(high), 1.0)}
 
 
 class _still:

@@ -226,9 +226,9 @@ def agreement(
         for _ in range(n_resamples)
     ]
     permuted = [index(generator.permutation(two)) for _ in range(_PERMUTATIONS)]
-    low, high = percentile_interval(resampled)
+    low, high = map(float, percentile_interval(resampled))
     p_value = resampling_p_value(ari, permuted)
-    return Agreement(ari, float(min(low, ari)), float(max(high, ari)), p_value)
+    return Agreement(ari, min(low, ari), max(high, ari), p_value)
 
 
 def _adjusted_rand(counts: np.ndarray) -> np.ndarray:

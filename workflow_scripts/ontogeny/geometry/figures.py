@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -140,7 +141,7 @@ def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Fi
     return fig
 
 
-def _step_ticks(axis, steps: list[int], most: int = 6) -> None:
+def _step_ticks(axis: Axes, steps: list[int], most: int = 6) -> None:
     shown = np.unique(np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int))
     axis.set_xticks(shown, [str(steps[index]) for index in shown], rotation=45, ha="right", size=7)
 

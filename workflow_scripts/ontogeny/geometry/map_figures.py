@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic
@@ -40,7 +42,7 @@ def plot_maps(places: pd.DataFrame, quality: pd.DataFrame, title: str, most: int
     use_style()
     fig = Figure(figsize=(1.75 * len(steps) + 1.0, 4.3), layout="constrained")
     FigureCanvasAgg(fig)
-    upper, lower = fig.subfigures(2, 1, height_ratios=[1.15, 1])
+    upper, lower = _halves(fig, 1.15)
     panels = upper.subplots(1, len(steps), squeeze=False, sharex=True, sharey=True)[0]
     labels = sorted(places["label"].unique())
     for axes, step in zip(panels, steps):
@@ -100,15 +102,17 @@ def animate_map(
     marks = ordered["label"].to_numpy()[: where.shape[1]]
     labels = sorted(set(marks.tolist()))
     use_style()
-    size = [2 * np.ceil(inches * dpi / 2) / dpi for inches in (5.2, 5.9)]  # films need even pixels
-    fig = Figure(figsize=size, dpi=dpi, layout="none")
+    width, height = (2 * math.ceil(inches * dpi / 2) / dpi for inches in (5.2, 5.9))  # films need even pixels
+    fig = Figure(figsize=(width, height), dpi=dpi)
+    fig.set_layout_engine("none")
     canvas = FigureCanvasAgg(fig)
     axes = fig.add_axes((0.02, 0.25, 0.84, 0.67))
     strip = fig.add_axes((0.1, 0.085, 0.76, 0.125))
     layer, method = quality["layer"].iloc[0], _METHODS.get(str(quality["method"].iloc[0]), "")
     fig.text(0.02, 0.975, f"{title}: {layer}, {method}".lstrip(": "), weight="bold", size=10, va="top")
     heading = fig.text(0.02, 0.938, "", size=9, va="top", animated=True)
-    dots = axes.scatter(*where[0].T, s=16, c=[_colour(labels, label) for label in marks], linewidths=0, animated=True)
+    colours = [_colour(labels, label) for label in marks]
+    dots = axes.scatter(where[0][:, 0], where[0][:, 1], s=16, c=colours, linewidths=0, animated=True)
     _bare(axes)
     _limits(axes, places)
     for label in labels:
@@ -133,7 +137,7 @@ def animate_map(
     canvas.draw()
     still = canvas.copy_from_bbox(fig.bbox)
 
-    def images():
+    def images() -> Iterator[np.ndarray]:
         for index, step in enumerate(steps):
             for part in range(between + 1 if index + 1 < len(steps) else 1):
                 share = part / (between + 1)
@@ -176,7 +180,7 @@ def plot_boundary(
     use_style()
     fig = Figure(figsize=(1.65 * len(shown) + 1.0, 6.0), layout="constrained")
     FigureCanvasAgg(fig)
-    upper, lower = fig.subfigures(2, 1, height_ratios=[1.9, 1])
+    upper, lower = _halves(fig, 1.9)
     panels = upper.subplots(2, len(shown), squeeze=False)
     for row, (key, name) in enumerate((("pca", "principal components"), ("triple", "three inputs"))):
         low, high = arrays[f"{key}_corners"]
@@ -283,5 +287,11 @@ def _bare(axes: Axes) -> None:
         spine.set_color(GRID)
 
 
-def _colour(labels: Sequence, label) -> str:
+def _halves(fig: Figure, ratio: float) -> tuple[SubFigure, SubFigure]:
+    """The upper part, `ratio` times as high as the lower one, and the lower part."""
+    upper, lower = fig.subfigures(2, 1, height_ratios=[ratio, 1], squeeze=False).ravel()
+    return upper, lower
+
+
+def _colour(labels: Sequence[Any], label: Any) -> str:
     return COLOURS[list(labels).index(label) % len(COLOURS)]

@@ -69,7 +69,7 @@ def boundary_of_run(
     settings = settings or BoundarySettings()
     moments = list(moments)
     steps = frame_steps(trajectory.steps, settings.frames)
-    pairs = [
+    pairs: list[dict[str, Any]] = [
         {"kind": kind, "step": moment.step, "before": moment.before, "after": moment.after}
         for kind, moment in _compared(moments, settings.strongest)
     ]

@@ -240,7 +240,9 @@ def _common_start(values: list[np.ndarray]) -> np.ndarray:
     return places / max(places[..., 0].std(), 1e-300)
 
 
-def _fit_tsne(reduced, start, perplexity, coupling, iterations, seed) -> np.ndarray:
+def _fit_tsne(
+    reduced: list[np.ndarray], start: np.ndarray, perplexity: float, coupling: float, iterations: int, seed: int
+) -> np.ndarray:
     try:
         from openTSNE.affinity import PerplexityBasedNN
         from openTSNE.tsne import gradient_descent, kl_divergence_bh
@@ -255,7 +257,9 @@ def _fit_tsne(reduced, start, perplexity, coupling, iterations, seed) -> np.ndar
     joint = block_diag(near, format="csr")
     ends = np.concatenate([[0], np.cumsum([block.nnz for block in near])])
 
-    def objective(embedding, affinities, dof, bh_params, n_jobs, should_eval_error, **_):
+    def objective(
+        embedding: np.ndarray, affinities: Any, dof: Any, bh_params: Any, n_jobs: int, should_eval_error: bool, **_: Any
+    ) -> tuple[float, np.ndarray]:
         places = embedding.reshape(moments, n, 2)
         gradient = np.empty_like(places)
         error = 0.0
@@ -286,7 +290,9 @@ def _fit_tsne(reduced, start, perplexity, coupling, iterations, seed) -> np.ndar
     return np.asarray(embedding, dtype=np.float64).reshape(moments, n, 2)
 
 
-def _fit_umap(reduced, start, neighbours, coupling, iterations, seed) -> np.ndarray:
+def _fit_umap(
+    reduced: list[np.ndarray], start: np.ndarray, neighbours: float, coupling: float, iterations: int, seed: int
+) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -100,8 +100,8 @@ def representations_of_run(
             overlap = overlap_of_pca(bases[one], bases[two], chosen.k, seed=seed)
             subspaces.append({"layer": layer, "step_a": one, "step_b": two, "k": chosen.k} | asdict(overlap))
     for step in steps:
-        for one, two in combinations(layers, 2):
-            similarity.append(_pair("layers", (one, step), (two, step), grams, shapes, mixed))
+        for first, second in combinations(layers, 2):
+            similarity.append(_pair("layers", (first, step), (second, step), grams, shapes, mixed))
     return {
         "similarity": pd.DataFrame(similarity),
         "subspaces": _adjusted(pd.DataFrame(subspaces), "p_value"),
@@ -173,7 +173,7 @@ def _dimension(matrix: np.ndarray, basis: Any, generator: np.random.Generator) -
 
 def _adjusted(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """`table` with a column of p-values corrected after Holm beside `column`; missing ones stay missing."""
-    adjusted = adjust(table[column]).p_values if len(table) else []
+    adjusted = adjust(table[column]).p_values if len(table) else np.empty(0)
     name = "p_adjusted" if column == "p_value" else f"{column}_adjusted"
     table = table.copy()
     table.insert(table.columns.get_loc(column) + 1, name, adjusted)

@@ -95,9 +95,11 @@ def _choice(found: Clustering) -> dict[str, object]:
 
 
 def _controls(found: Clustering, matrix: np.ndarray, places: pd.DataFrame, count: int, seed: int) -> dict[str, float]:
-    names = ("shuffled_ari", "untrained_ari", "untrained_low", "untrained_high", "end_ari", "end_low", "end_high")
-    names += ("silhouette", "labels_silhouette")
-    if found.assignments is None:
+    names = (
+        *("shuffled_ari", "untrained_ari", "untrained_low", "untrained_high", "end_ari", "end_low", "end_high"),
+        *("silhouette", "labels_silhouette"),
+    )
+    if found.assignments is None or found.n_clusters is None:
         return dict.fromkeys(names, np.nan)
     labels = places["label"].to_numpy()
     mixed = np.tile(np.random.default_rng(seed).permutation(labels[:count]), len(labels) // count)

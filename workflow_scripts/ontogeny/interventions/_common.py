@@ -82,7 +82,8 @@ class Bench:
 
     def _interval(self, values: np.ndarray) -> tuple[float, float, float]:
         if len(values) == 1:
-            return tuple(float(x) for x in bootstrap_mean(values[0], self.weights, self.settings.confidence))
+            found = bootstrap_mean(values[0], self.weights, self.settings.confidence)
+            return float(found[0]), float(found[1]), float(found[2])
         drawn = self.weights @ values.T
         rng = np.random.default_rng(self.seed)
         picked = rng.integers(len(values), size=(len(drawn), len(values)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
@@ -25,7 +27,7 @@ def _only(table: pd.DataFrame, *names: str) -> pd.DataFrame:
     return found
 
 
-def _curve(panel: object, x: pd.Series, part: pd.DataFrame, colour: str, **line: object) -> None:
+def _curve(panel: Axes, x: pd.Series, part: pd.DataFrame, colour: str, **line: Any) -> None:
     panel.plot(x, part["value"], color=colour, marker="o", markersize=3, **line)
     panel.fill_between(x, part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
 
@@ -193,7 +195,9 @@ def draw_interventions(table: pd.DataFrame, folder: str | os.PathLike, title: st
                     drawn[f"patching {what} {name}"] = figure_, rows
         elif kind == "interpolate":
             fig = plot_interpolation(_lines(part))
-            fig.axes[0].get_legend().remove()
+            legend = fig.axes[0].get_legend()
+            if legend is not None:
+                legend.remove()
             fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
             drawn["interpolation"] = fig, part
     for name, (fig, _) in drawn.items():

@@ -134,7 +134,7 @@ def _prune(
     targets: list[tuple[nn.Module, str]], method: str, amount: float, scope: str, bench: Bench, draw: int
 ) -> None:
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(bench.generator(2, draw).initial_seed() % 2**63)
+        torch.default_generator.manual_seed(bench.generator(2, draw).initial_seed() % 2**63)
         if method in ("magnitude", "random") and scope == "global":
             kind = prune.L1Unstructured if method == "magnitude" else prune.RandomUnstructured
             prune.global_unstructured(targets, pruning_method=kind, amount=amount)

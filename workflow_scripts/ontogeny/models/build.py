@@ -98,6 +98,7 @@ class ResidualBlock(nn.Module):
         self.activation1 = ACTIVATIONS[activation]()
         self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(after)
+        self.shortcut: nn.Module
         if stride != 1 or before != after:
             self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after))
         else:
@@ -265,7 +266,8 @@ def _fitting_patch(height: int, width: int) -> int:
 def _image(input_shape: Shape) -> tuple[int, int, int]:
     if len(input_shape) != 3:
         raise OntogenyError(f"input shape {input_shape} is not (channels, height, width), which this model needs")
-    return tuple(input_shape)
+    channels, height, width = input_shape
+    return channels, height, width
 
 
 # ------------------------------------------------------------------------------------------------------ registry
@@ -333,7 +335,7 @@ def build_model(name: str, input_shape: Shape, classes: int, seed: int, **overri
         if value is not None:
             settings[key] = _CHECKS[key](key, value) if key in _CHECKS else value
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return spec.build(input_shape, classes, **settings)
 
 

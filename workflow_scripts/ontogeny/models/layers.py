@@ -317,7 +317,7 @@ def _architecture(model: nn.Module, layers: list[MonitoredLayer]) -> str:
         return "rnn"
     holders = [(path, m) for path, m in model.named_modules() if next(m.parameters(), None) is not None]
     attention = [m for _, m in holders if isinstance(m, nn.MultiheadAttention) or _ATTENTION.search(_class_name(m))]
-    convolutions = [layer.module for layer in layers if layer.kind == "conv"]
+    convolutions: list[Any] = [layer.module for layer in layers if layer.kind == "conv"]
     cuts = [m for m in convolutions if len(m.kernel_size) > 1 and m.kernel_size == m.stride and max(m.stride) > 1]
     if attention and len(convolutions) - len(cuts) <= len(attention):
         patches = cuts or any("patch" in path.lower().rsplit(".", 1)[-1] for path, _ in holders)

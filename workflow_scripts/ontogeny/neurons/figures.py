@@ -212,8 +212,8 @@ def plot_selectivity_of_run(selectivity: pd.DataFrame, health: pd.DataFrame, tit
                     low, high = proportion_interval(hits, len(units))
                     axes.plot([low, high], [row + shift] * 2, color=colour, linewidth=1.2)
                     axes.plot(hits / len(units), row + shift, "o", color=colour, markersize=4)
-        hits = [int((part[column] == True).sum()) for column in ("replicated", "stands_out")]  # noqa: E712
-        left.plot([], [], "o-", color=colour, label=f"{name} ({hits[0]} and {hits[1]} of {len(part)})")
+        both = [int((part[column] == True).sum()) for column in ("replicated", "stands_out")]  # noqa: E712
+        left.plot([], [], "o-", color=colour, label=f"{name} ({both[0]} and {both[1]} of {len(part)})")
     left.set(xlim=(-0.02, 1.02), xlabel="share of units that answer\nto one class, replicated")
     middle.set(xlim=(-0.02, 1.02), xlabel="share more selective than\nthe untrained network's units")
     left.set_title(f"{title}: selectivity" + ("" if end is None else f", step {int(end)}"))

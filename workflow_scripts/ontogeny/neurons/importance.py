@@ -101,7 +101,7 @@ def ablation_importance(
     loss_change /= len(sources)
     right_change /= len(sources)
     weights = bootstrap_weights(len(inputs), n_resamples, seed)
-    table = {
+    table: dict[str, Any] = {
         "layer": site.layer,
         "unit": wanted,
         "mode": mode,
@@ -109,9 +109,9 @@ def ablation_importance(
         "samples": len(inputs),
         "loss": float(loss.mean()),
     }
-    for name, change in (("loss", loss_change), ("accuracy", right_change)):
+    for name, changes in (("loss", loss_change), ("accuracy", right_change)):
         table[f"{name}_change"], table[f"{name}_low"], table[f"{name}_high"] = bootstrap_mean(
-            change, weights, confidence
+            changes, weights, confidence
         )
     table["p_value"] = _sign_test(loss_change)
     table["p_adjusted"] = adjust(table["p_value"], "bh").p_values
@@ -134,9 +134,11 @@ def _replacement(
     """What each unit is set to: (units, samples or 1, positions...)."""
     if mode == "zero":
         return torch.zeros(own.shape[-1], 1, *[1] * (own.ndim - 2), dtype=own.dtype)
+    assert values is not None, "all modes but zero replace by values"
     everything = values.movedim(site.axis, -1)
     if mode == "mean":
         return everything.double().mean(0, keepdim=True).to(own.dtype).movedim(-1, 0)
+    assert source is not None, "resampling draws from a source"
     return everything[source[rows]].movedim(-1, 0)
 
 
@@ -359,7 +361,7 @@ def importance_change(
                 raise unknown("column", column, frame.columns, "the importance table")
             if list(frame["unit"]) != list(before["unit"]) or set(frame["layer"]) != set(before["layer"]):
                 raise OntogenyError("the importance tables are of different layers or units: compare like with like")
-    moved = {"mean_change": [], "rank_change": []}
+    moved: dict[str, list[float]] = {"mean_change": [], "rank_change": []}
     for one, two in pairs:
         first, second = one[column].to_numpy(dtype=np.float64), two[column].to_numpy(dtype=np.float64)
         moved["mean_change"].append(np.abs(second - first).mean())

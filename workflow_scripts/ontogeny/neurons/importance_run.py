@@ -80,7 +80,7 @@ def importance_of_run(
     fresh = untrained_networks(trajectory, settings.untrained, seed)
     end = max((place for place in shown if place.role == "at"), key=lambda place: place.step)
     chosen = hidden_layers(networks[end.step], trajectory.layers, settings.layers, inputs)
-    common = {"repeats": settings.repeats, "seed": seed}
+    common: dict[str, Any] = {"repeats": settings.repeats, "seed": seed}
     tests: dict[str, Any] = {
         "permutations": settings.permutations,
         "n_resamples": 200,
@@ -185,7 +185,7 @@ def _measures(
     settings: ImportanceSettings,
 ) -> list[pd.DataFrame]:
     """All five measures of a layer, ablation to zero with its controls."""
-    common = {"repeats": settings.repeats, "seed": settings.seed}
+    common: dict[str, Any] = {"repeats": settings.repeats, "seed": settings.seed}
     with_controls = importance_with_controls(
         network, fresh, inputs, labels, layer, false_discovery_rate=settings.false_discovery_rate, **common
     )

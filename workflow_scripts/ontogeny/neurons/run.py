@@ -38,7 +38,8 @@ def neurons_of_run(
         for layer in activations.layers:
             rows = activations.fitting(layer)
             found = [activations.units(step, layer, rows) for step in (before, at, after)]
-            table = compare_neurons(*(values for values, _ in found), found[0][1], settings.threshold)
+            (first, nonlinearity), (middle, _), (last, _) = found
+            table = compare_neurons(first, middle, last, nonlinearity, settings.threshold)
             place = {"moment": name, "kind": moment.kind, "layer": layer}
             units.append(table.assign(**place)[[*place, *table.columns]])
             changed = int((table["p_adjusted"] <= settings.false_discovery_rate).sum())

@@ -80,7 +80,7 @@ def working_copy(model: nn.Module) -> nn.Module:
         ) from error
     for module in twin.modules():
         if getattr(module, "inplace", False) is True:
-            module.inplace = False
+            setattr(module, "inplace", False)  # noqa: B010
     return twin.eval().requires_grad_(False)
 
 
@@ -328,7 +328,9 @@ def find_consumer(model: nn.Module, site: Site, inputs: Tensor) -> Consumer | No
             scores = logits_of(model(inputs[:2]))
         if scores.requires_grad and torch.autograd.grad(scores.sum(), leaf, allow_unused=True)[0] is not None:
             return None
-    return Consumer(path, model.get_submodule(path).weight.detach())
+    reader = model.get_submodule(path)
+    assert isinstance(reader.weight, Tensor)
+    return Consumer(path, reader.weight.detach())
 
 
 def _key_of(found: Trace, site: Site) -> Key:
@@ -348,7 +350,8 @@ def find_tail(model: nn.Module, path: str, inputs: Tensor) -> list[nn.Module] | 
     """
     found = trace(model, inputs[:2])
     modules = dict(model.named_modules())
-    key, chain = found.outputs[path][0], []
+    key = found.outputs[path][0]
+    chain: list[nn.Module] = []
     while key not in found.final:
         event = found.reader(key)
         after = [each for each in (event.gave if event else []) if each in found.made_by]
@@ -393,7 +396,7 @@ class Rest:
 
     def __init__(self, model: nn.Module, site: Site, inputs: Tensor, like: Rest | None = None) -> None:
         self.model, self.site, self.inputs = model, site, inputs
-        self.consumer = find_consumer(model, site, inputs) if like is None else like.consumer
+        self.consumer: Consumer | None = find_consumer(model, site, inputs) if like is None else like.consumer
         kept: dict[str, Tensor] = {}
 
         def keep(name: str) -> Callable[[Tensor], Tensor]:
@@ -409,9 +412,9 @@ class Rest:
             raise OntogenyError(f"layer '{site.layer}' does not keep samples along its first axis: name another layer")
         self._consumed = kept.get("consumed")
         self._tail: list[nn.Module] | None = None if like is None else like._tail
-        if like is None and self._consumed is not None and self._consumed.ndim == 2:
+        if like is None and self.consumer is not None and self._consumed is not None and self._consumed.ndim == 2:
             self._tail = find_tail(model, self.consumer.path, inputs)
-        self._batched = True if like is None else like._batched
+        self._batched: bool = True if like is None else like._batched
 
     @classmethod
     def parts(
@@ -439,28 +442,28 @@ class Rest:
         treats samples alone, only those samples are run in which the unit changes.
         """
         axis = self.site.axis
-        units = torch.as_tensor(units)
+        wanted = torch.as_tensor(units)
         if self._tail is not None:
             per = max(1, CHUNK_VALUES // max(self.scores.numel(), 1))
             for low in range(0, len(units), per):
                 part = slice(low, low + per)
-                yield part, self._down_the_tail(units[part], replacements[part])
+                yield part, self._down_the_tail(wanted[part], replacements[part])
             return
-        if self._consumed is not None:
+        if self._consumed is not None and self.consumer is not None:
             start, weight = self._consumed, self.consumer.weight
             per = max(1, CHUNK_VALUES // max(start.numel(), 1))
-            for low in range(0, len(units), per):
+            for low in range(0, len(wanted), per):
                 part = slice(low, low + per)
-                here = units[part]
+                here = wanted[part]
                 old = self.values.index_select(-1, here).movedim(-1, 0)
                 delta = (_spread(replacements[part], old) - old).unsqueeze(-1)
                 columns = weight[:, here].T.reshape(len(here), *[1] * (start.ndim - 1), -1)
                 yield part, self._run(self.consumer, torch.addcmul(start, delta, columns))
             return
         per = max(1, CHUNK_VALUES // max(self.values.numel(), 1))
-        for low in range(0, len(units), per):
+        for low in range(0, len(wanted), per):
             part = slice(low, low + per)
-            here = units[part]
+            here = wanted[part]
             variants = self.values.expand(len(here), *self.values.shape).clone()
             moved = variants.movedim(axis if axis < 0 else axis + 1, -1)
             for row, unit in enumerate(here.tolist()):
@@ -469,6 +472,7 @@ class Rest:
 
     @torch.no_grad()
     def _down_the_tail(self, units: Tensor, replacements: Tensor) -> Tensor:
+        assert self.consumer is not None and self._consumed is not None and self._tail is not None  # noqa: PT018
         old = self.values.index_select(1, units).T
         delta = _spread(replacements, old) - old
         columns = self.consumer.weight.index_select(1, units).T.contiguous()

@@ -148,8 +148,9 @@ class ActivationCapture:
         self.clear_activations()
 
     def __enter__(self) -> ActivationCapture:
-        if not self.hooks and self._wanted[0] is not None:
-            self.register_hooks(*self._wanted)
+        model, layers, types = self._wanted
+        if not self.hooks and model is not None:
+            self.register_hooks(model, layers, types)
         self._depth += 1
         return self
 
@@ -216,7 +217,7 @@ class _Hook:
         self._module = weakref.ref(module)
         self._name = name
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.compiler.disable
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         owner = self._owner()
         if owner is not None and self._module() is module:

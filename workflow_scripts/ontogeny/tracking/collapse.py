@@ -117,7 +117,7 @@ class CollapseAlarm:
         if self._run < self.patience:
             return None
         before, self.state, self._run = self.state, "collapsed" if self.state == "healthy" else "healthy", 0
-        if before == "forming":
+        if before == "forming" or self._since is None:
             return None
         event = "collapsed" if self.state == "collapsed" else "recovered"
         self.events.append({"step": self._since[0], "event": event, **self._since[1]})

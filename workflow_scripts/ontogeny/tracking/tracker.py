@@ -416,7 +416,8 @@ def run_probe(
     model: nn.Module, layers: Mapping[str, nn.Module], capture: ActivationCapture, probe: Any
 ) -> dict[str, Any]:
     """Run `probe` through `model` undisturbed (`undisturbed`); what `capture` keeps of `layers`, by name."""
-    from ontogeny.models.trace import call, undisturbed, without_fast_path
+    from ontogeny.models.layers import without_fast_path
+    from ontogeny.models.trace import call, undisturbed
 
     capture.register_hooks(model, layers)
     try:

@@ -157,13 +157,16 @@ class _Watch:
     """The features that the readout layer gets from the probe batch, and the alarm that watches them."""
 
     def __init__(self, model: nn.Module, setup: Setup, rows: list[dict[str, Any]]) -> None:
-        self._labels, self._features, self.enabled = setup.probe[1].cpu().numpy(), None, False
+        self._labels, self.enabled = setup.probe[1].cpu().numpy(), False
+        self._features: Tensor | None = None
+        self._alarm: CollapseAlarm | None = None
         readout = readout_layer(model)
         if readout is None or self._labels.ndim != 1 or self._labels.dtype.kind not in "iu":
-            self._alarm = None
             return
         readout.module.register_forward_pre_hook(self._take)
-        self._alarm = _alarm(setup, readout.module.in_features)
+        width = readout.module.in_features
+        assert isinstance(width, int)
+        self._alarm = _alarm(setup, width)
         for row in rows:
             self._hear(row["step"], row.get("representation"))
 
@@ -172,7 +175,7 @@ class _Watch:
             self._features = inputs[0].detach()
 
     def _hear(self, step: int, state: dict[str, float] | None) -> None:
-        told = self._alarm.update(step, state) if state else None
+        told = self._alarm.update(step, state) if state and self._alarm is not None else None
         if told:
             logger.warning("%s", told)
 
@@ -313,7 +316,7 @@ class _Attempt:
         losses = self.validation_loss
         if len(losses) <= setup.learner.step // setup.record["steps_per_epoch"]:
             losses.append(_validation_loss(setup))
-        return len(losses) - 1 - losses.index(min(losses)) >= setup.patience
+        return setup.patience is not None and len(losses) - 1 - losses.index(min(losses)) >= setup.patience
 
     def checkpoint(self, learner: Learner, setup: Setup) -> None:
         """Keep the learner; the rows before it reach the disk first, so that a checkpoint never outruns them."""
