@@ -223,7 +223,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
     whole = (tmp_path / "run.safetensors").read_bytes()
     for cut in (5, len(whole) // 2, len(whole) - 1):
         (tmp_path / "cut.safetensors").write_bytes(whole[:cut])
-        with pytest.raises(OntogenyError, match="not a whole safetensors file"):
+        with pytest.raises(OntogenyError, match="cannot be read as a whole safetensors file"):
             load_ensemble(tmp_path / "cut.safetensors")
     with pytest.raises(OntogenyError, match="does not exist"):
         load_ensemble(tmp_path / "none.safetensors")
