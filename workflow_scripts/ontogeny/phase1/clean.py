@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,6 @@ def _conflict(judge: Judge, run: str, key: tuple[str, str], text: str) -> None:
 
 def _clean_table(table: RawTable, run: str, judge: Judge) -> dict[tuple[str, str], Series]:
     place = {"run": run, "layer": _maybe(table.layer)}
-    table = _folded(table, place, judge)
     position, steps = _positions(table.steps, place, judge)
     cleaned: dict[tuple[str, str], Series] = {}
     everything = np.arange(len(table.steps))
@@ -142,34 +141,6 @@ def _clean_table(table: RawTable, run: str, judge: Judge) -> dict[tuple[str, str
         order = np.argsort(at, kind="stable")
         cleaned[layer, metric] = (steps[at[order]], values[order])
     return cleaned
-
-
-def _folded(table: RawTable, place: dict[str, Any], judge: Judge) -> RawTable:
-    """The table with rows of one step put together where they fill each other's gaps.
-
-    Lightning and Weights & Biases write a step's training and validation metrics in rows of their own.
-    """
-    columns = {key: raw for key, (rows, raw) in table.series.items() if rows is None and len(raw) == len(table.steps)}
-    if len(columns) < len(table.series) or not all(isinstance(step, int | float) for step in table.steps):
-        return table
-    place_of = {step: i for i, step in enumerate(dict.fromkeys(table.steps))}
-    if len(place_of) == len(table.steps):
-        return table
-    folded: dict[Any, list[Any]] = {}
-    for key, raw in columns.items():
-        values = folded[key] = [None] * len(place_of)
-        for step, value in zip(table.steps, raw, strict=True):
-            at = place_of[step]
-            if value is not None and values[at] is not None and values[at] != value:
-                return table
-            values[at] = value if values[at] is None else values[at]
-    again = len(table.steps) - len(place_of)
-    judge.note(
-        "flagged",
-        f"{_count(again, 'row')} of a step that has others put together: they fill each other's gaps",
-        **place,
-    )
-    return replace(table, steps=list(place_of), series={key: (None, raw) for key, raw in folded.items()})
 
 
 def _positions(raw: list[Any], place: dict, judge: Judge) -> tuple[np.ndarray, np.ndarray]:

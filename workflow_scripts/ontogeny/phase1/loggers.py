@@ -69,7 +69,12 @@ def _merged(frame: pd.DataFrame) -> pd.DataFrame:
     others = [name for name in counts.columns if str(name).lower() != "epoch"]
     if (counts[others] > 1).any().any():
         return frame
-    return filled.groupby(step, sort=False).first().reset_index()
+    merged = filled.groupby(step, sort=False).first().reset_index()
+    for name in merged.columns:
+        numbers = pd.to_numeric(merged[name], errors="coerce")
+        if numbers.count() == merged[name].count():
+            merged[name] = numbers
+    return merged
 
 
 def trainer_state(data: dict[str, Any]) -> list[dict[str, Any]] | None:
@@ -101,10 +106,14 @@ def event_table(path: Path) -> pd.DataFrame:
     """All scalars of a TensorBoard event file, wide, read by the tensorboard package."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
     except ImportError:
         raise OntogenyError(
             f"{path} is a TensorBoard event file: install tensorboard to read it, or export it as CSV"
         ) from None
+    held, read = _records(path.read_bytes()), sum(1 for _ in RawEventFileLoader(str(path)).Load())
+    if read < held:
+        raise OntogenyError(f"{path} is damaged: only {read} of its {held} records can be read; get a complete copy")
     events = EventAccumulator(str(path), size_guidance={"scalars": 0, "tensors": 0})
     events.Reload()
     columns: dict[str, pd.Series] = {}
@@ -116,6 +125,15 @@ def event_table(path: Path) -> pd.DataFrame:
     if not columns:
         raise OntogenyError(f"{path} holds no scalar")
     return pd.DataFrame(columns).sort_index().rename_axis("step").reset_index()
+
+
+def _records(content: bytes) -> int:
+    """The whole records of an event file, by their lengths: tensorboard stops at the first damaged one, silently."""
+    count = at = 0
+    while at + 12 <= len(content):
+        at += 16 + int.from_bytes(content[at : at + 8], "little")
+        count += at <= len(content)
+    return count
 
 
 def _scalar(proto: Any) -> float | None:
