@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         "--lengths", type=int, nargs="+", default=[200, 1000], help="lengths of the series (200 1000)"
     )
     validity.add_argument("--further", action="store_true", help="also test the additional families of null series")
+    validity.add_argument(
+        "--connectome",
+        action="store_true",
+        help="test the verdicts on recovered wiring instead, --repeats seeds per case",
+    )
     validity.set_defaults(command=_validity)
 
     _add_circuits(commands)
@@ -272,6 +277,8 @@ def _phase1(given: argparse.Namespace) -> None:
 
 
 def _validity(given: argparse.Namespace) -> None:
+    if given.connectome:
+        return _validity_of_connectomes(given)
     from ontogeny.jumps.validity import load_detector, run_battery, verdict
     from ontogeny.jumps.validity_figures import write_battery
 
@@ -279,6 +286,23 @@ def _validity(given: argparse.Namespace) -> None:
     table = run_battery(detector, given.lengths, given.repeats, given.seed, further=given.further)
     for line in verdict(table):
         print(line)
+    for path in write_battery(table, given.out):
+        print(path)
+
+
+def _validity_of_connectomes(given: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from ontogeny.connectome.battery import run_cases, summary
+    from ontogeny.connectome.battery_figures import write_battery
+
+    rows = []
+    for row in run_cases(given.repeats, given.seed):
+        rows.append(row)
+        print(f"{row['case']}, seed {row['seed']}: {row['verdict']} (R2 {row['connectivity_R2']:.3f})")
+    table = pd.DataFrame(rows)
+    for line in summary(table).itertuples():
+        print(f"{line.case}: trusted {line.trusted} of {line.seeds} [{line.low:.0%}, {line.high:.0%}]")
     for path in write_battery(table, given.out):
         print(path)
 

@@ -90,3 +90,22 @@ def test_wiring_is_recovered_from_a_file_as_from_a_simulation(tmp_path):
     assert metrics["phi_R2"] is None
     assert metrics["classification"] == "CONVERGED"
     assert metrics["test_R2"] > 0.99
+
+
+def test_spikes_and_a_jittered_clock_are_refused(tmp_path):
+    spikes = (RNG.random((60, 4)) < 0.2).astype(float)
+    with pytest.raises(OntogenyError, match="as a spike raster does"):
+        read_activity(write(tmp_path, spikes), 0.1)
+    clock = np.cumsum(0.1 + 0.01 * RNG.standard_normal(40))
+    with pytest.raises(OntogenyError, match="column 4 counts the frames"):
+        read_activity(write(tmp_path, np.column_stack([WAVES[0], clock])), 0.1)
+
+
+def test_unequal_trajectories_are_cut_into_pieces():
+    made = simulate_activity({"n_neurons": 12, "n_trajectories": 12, "n_frames": 60}, seed=3)
+    parts = [slice(0, 60 if k % 2 else 30) for k in range(12)]
+    u, du = ([array[k, part] for k, part in enumerate(parts)] for array in (made.u, made.du))
+    found = fit_connectome(u, du, settings={"n_steps": 40, "n_snapshots": 0})
+    assert found.refined
+    with pytest.raises(OntogenyError, match="agree in number and shape"):
+        fit_connectome(u, du[:-1])

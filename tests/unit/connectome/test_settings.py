@@ -100,6 +100,7 @@ SIMULATION = {
     "params": [[5.0, 1.0, 1.0], [5.0, 2.0, 1.0]],
     "shuffle_types": False,
     "connectivity_type": "gaussian",
+    "dale_law": True,
     "connectivity_rank": {"connectivity_rank": 2, "connectivity_type": "low_rank"},
     "noise_level": 0.1,
     "measurement_noise": 0.1,

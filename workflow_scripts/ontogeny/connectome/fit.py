@@ -320,8 +320,8 @@ def _unpack(
 
 
 def fit_connectome(
-    activity: Activity | np.ndarray,
-    derivative: np.ndarray | None = None,
+    activity: Activity | np.ndarray | list[np.ndarray],
+    derivative: np.ndarray | list[np.ndarray] | None = None,
     settings: FitSettings | Mapping[str, Any] | None = None,
     seed: int = 0,
     edges: str | np.ndarray | None = None,
@@ -333,7 +333,7 @@ def fit_connectome(
     """Recover wiring, types and functions from activity and its time derivative.
 
     `activity`: an `Activity`, or an array (trajectories, frames, neurons) or (frames, neurons) with `derivative` shaped
-    alike. `settings`: see `FitSettings`; `edges` overrides `settings.edges` and may be a boolean matrix (N, N).
+    alike; trajectories of unequal length are lists of arrays (frames, neurons). `settings`: see `FitSettings`; `edges` overrides `settings.edges` and may be a boolean matrix (N, N).
     `progress` is called with the latest record of the history. `checkpoint` is called with the full state (flat dict
     of arrays) every `checkpoint_every` steps; given back as `resume`, training goes on from there and ends in the very
     same numbers. `device`: e.g. "cuda"; the CPU if None. The result follows from the arguments, on the CPU bit by bit.

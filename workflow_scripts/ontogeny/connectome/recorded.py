@@ -53,6 +53,12 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
             f"{path} has {frames} frames of {neurons} neurons: expected at least {_FEWEST} frames of 2 neurons "
             "(rows are frames, columns are neurons)"
         )
+    values = np.unique(u[:, : max(2, 100_000 // max(1, u[:, 0].size))])
+    if len(values) <= 2 and set(values.tolist()) <= {0.0, 1.0}:
+        raise OntogenyError(
+            f"{path} holds only 0 and 1, as a spike raster does, but the model is of a smooth state: smooth it first, as "
+            "with scipy.ndimage.gaussian_filter1d(spikes, sigma, axis=0), and say which kernel you took"
+        )
     clock = _counting(u)
     if clock is not None:
         raise OntogenyError(f"{path}: column {clock + 1} counts the frames, as no neuron does: leave it out")
@@ -164,11 +170,15 @@ def _three(array: np.ndarray, path: str | os.PathLike) -> np.ndarray:
 
 
 def _counting(u: np.ndarray) -> int | None:
-    """The first neuron that grows by the same amount from each frame to the next, if there is one."""
+    """The first neuron that only ever grows, by much the same amount from each frame to the next, as a clock does."""
     steps = np.diff(u, axis=1)
-    least = np.abs(steps).min((0, 1))
-    even = (least > 0) & (np.ptp(steps, axis=(0, 1)) <= 1e-6 * least)
-    return int(np.flatnonzero(even)[0]) if even.any() else None
+    rising = (steps > 0).all((0, 1)) | (steps < 0).all((0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        even = steps.std((0, 1)) <= 0.5 * np.abs(steps.mean((0, 1)))
+    found = rising & even & (u.shape[1] >= _FEWEST)
+    if not found.any() or found.all():
+        return None
+    return int(np.flatnonzero(found)[0])
 
 
 def _finite(array: np.ndarray, path: str | os.PathLike) -> None:

@@ -34,17 +34,25 @@ def recovery_by_run(
     for run, found, report in zip(runs, metrics, reports):
         before = {key: report[key] for key in _KNOWN_BEFORE}
         target = found["filling_factor"]
-        rows.append({**run, **before, **{k: v for k, v in found.items() if k != "filling_factor"}, "filled": target})
+        rows.append(
+            {
+                **run,
+                **before,
+                **{k: v for k, v in found.items() if k not in ("filling_factor", "validity")},
+                "filled": target,
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def recovery_table(by_run: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per condition and filling factor: the mean of every metric with Student's interval over seeds, and how
-    many seeds converged. Intervals of a single seed are empty."""
+    """One row per condition and filling factor: the mean of every metric with Student's interval over seeds, how many
+    seeds converged, and for how many the wiring is trusted. Intervals of a single seed are empty."""
     rows = []
     for (condition, filling), part in by_run.groupby(["condition", "filling_factor"], sort=False, dropna=False):
         row: dict[str, Any] = {"condition": condition, "filling_factor": filling, "seeds": len(part)}
         row["converged"] = int((part["classification"] == "CONVERGED").sum())
+        row["trusted"] = int((part["verdict"] == "trusted").sum()) if "verdict" in part else 0
         for metric in METRICS:
             values = pd.to_numeric(part[metric], errors="coerce").dropna().to_numpy(float)
             mean, low, high = (float(end) for end in student_interval(values, confidence))

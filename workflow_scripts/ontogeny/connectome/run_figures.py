@@ -59,8 +59,13 @@ def figures_of_run(fit: StoredFit, activity: Activity, targets: Mapping[str, str
     for name, path in targets.items():
         drawn, table = draw[name]()
         drawn.set_figheight(drawn.get_figheight() + 0.3)
-        drawn.suptitle(title, x=0.01, ha="left", fontsize=8, color=MUTED)
+        drawn.suptitle(_titled(title, fit), x=0.01, ha="left", fontsize=8, color=MUTED)
         save_figure(drawn, path, table)
+
+
+def _titled(title: str, fit: StoredFit) -> str:
+    verdict = fit.verdict.get("verdict")
+    return title if verdict is None else f"{title}; wiring: {verdict}"
 
 
 def in_the_gauge(fit: StoredFit) -> dict[str, np.ndarray]:

@@ -42,6 +42,9 @@ class SimulationSettings(Settings):
         "a power of N (0.7; 0.675 from 2,000 and 0.67 from 4,000 neurons on); `gaussian` has standard deviation "
         "1/sqrt(N); `low_rank` is a product of Gaussian factors; `file` reads them.",
     )
+    dale_law: bool = Field(
+        default=False, description="Give all weights that a neuron sends one sign, drawn at random (Dale's law)."
+    )
     connectivity_rank: Positive = Field(default=20, description="Rank of low-rank connectivity.")
     connectivity_file: str | None = Field(default=None, description="CSV, npy or npz file with one square matrix.")
     noise_level: float = Field(default=0.0, ge=0, description="Standard deviation of noise on the state at every step.")

@@ -138,6 +138,8 @@ def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> n
                 f"connectivity_file {settings.connectivity_file} wires {len(W)} neurons, but n_neurons is {n}: "
                 "make them equal"
             )
+    if settings.dale_law:
+        W = np.abs(W) * rng.choice([-1.0, 1.0], size=n)
     if settings.connectivity_filling_factor < 1:
         W = np.where(rng.random((n, n)) < settings.connectivity_filling_factor, W, 0.0)
     W = W.copy()
@@ -230,7 +232,9 @@ def simulate_activity(
     )
 
 
-def as_activity(activity: Activity | np.ndarray, derivative: np.ndarray | None = None) -> Activity:
+def as_activity(
+    activity: Activity | np.ndarray | list[np.ndarray], derivative: np.ndarray | list[np.ndarray] | None = None
+) -> Activity:
     """Arrays (frames, neurons) or (trajectories, frames, neurons) as an Activity, checked.
 
     Raises OntogenyError if the shapes differ or a value is not finite, naming where.
@@ -240,7 +244,7 @@ def as_activity(activity: Activity | np.ndarray, derivative: np.ndarray | None =
     else:
         if derivative is None:
             raise OntogenyError("the derivative of the activity is missing: give an array shaped like the activity")
-        result = Activity(u=np.asarray(activity), du=np.asarray(derivative))
+        result = Activity(*_even(activity, derivative))
     u, du = (array[None] if array.ndim == 2 else array for array in (result.u, result.du))
     if u.ndim != 3 or min(u.shape) < 1:
         raise OntogenyError(f"activity has shape {u.shape}: expected (trajectories, frames, neurons)")
@@ -255,6 +259,25 @@ def as_activity(activity: Activity | np.ndarray, derivative: np.ndarray | None =
                 "every value must be finite"
             )
     return dataclasses.replace(result, u=u, du=du)
+
+
+def _even(activity: Any, derivative: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Trajectories as two arrays. Of unequal ones, a list of (frames, neurons), pieces of one length: the length that
+    keeps most frames; what is left over of each is dropped."""
+    if not isinstance(activity, list | tuple):
+        return np.asarray(activity), np.asarray(derivative)
+    us, slopes = [np.asarray(part) for part in activity], [np.asarray(part) for part in derivative]
+    if [part.shape for part in us] != [part.shape for part in slopes]:
+        raise OntogenyError("the trajectories and their derivatives must agree in number and shape")
+    if not us or any(part.ndim != 2 or part.shape[1:] != us[0].shape[1:] for part in us):
+        raise OntogenyError("trajectories should be arrays (frames, neurons) with the same neurons")
+    lengths = [len(part) for part in us]
+    length = max(sorted(set(lengths)), key=lambda size: sum(size * (one // size) for one in lengths))
+
+    def cut(parts: list[np.ndarray]) -> np.ndarray:
+        return np.stack([part[k : k + length] for part in parts for k in range(0, len(part) - length + 1, length)])
+
+    return cut(us), cut(slopes)
 
 
 def check_activity(activity: Activity) -> list[str]:
