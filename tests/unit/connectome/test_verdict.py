@@ -5,10 +5,12 @@ import pytest
 
 from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
 from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cases, summary
+from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.observe import derived_by, rows_of, split_frames
 from ontogeny.connectome.recover import without_common
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
+from ontogeny.errors import OntogenyError
 
 
 def test_whole_trajectories_or_blocks_are_held_out():
@@ -92,6 +94,12 @@ def test_a_known_mask_is_refined_within_it():
     assert fit.verdict["verdict"] == "trusted"
     wrong = fit_connectome(made, settings=FIT, edges="transposed")
     assert wrong.verdict["verdict"] != "trusted"
+
+
+def test_a_fit_that_does_not_fit_into_memory_is_refused_with_what_would():
+    check_memory(1000, 10**6, 8 * 2**30)
+    with pytest.raises(OntogenyError, match="enough for about 3"):
+        check_memory(8000, 10**6, 8 * 2**30)
 
 
 def test_a_common_input_is_taken_out_of_sparse_columns():

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -241,6 +242,31 @@ def resolved_settings(settings: FitSettings, n_neurons: int, filling_factor: flo
     return settings.model_copy(update=chosen)
 
 
+def memory_needed(n_neurons: int, n_frames: int) -> int:
+    """About how many bytes the refinement takes."""
+    rows = min(n_frames, max(_MOST_FRAMES, 8 * n_neurons))
+    return 8 * (rows * (7 * n_neurons + 3000) + 6 * n_neurons**2 + 48**2 * n_neurons)
+
+
+def check_memory(n_neurons: int, n_frames: int, available: int | None = None) -> None:
+    """Raise OntogenyError if the refinement needs more than the `available` bytes (this machine's memory, if None)."""
+    if available is None:
+        try:
+            available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        except (ValueError, OSError, AttributeError):
+            return
+    needed = memory_needed(n_neurons, n_frames)
+    if needed <= available:
+        return
+    fits = next(
+        (n for n in range(n_neurons, 0, -max(1, n_neurons // 100)) if memory_needed(n, n_frames) <= available), 1
+    )
+    raise OntogenyError(
+        f"refining {n_neurons} neurons needs about {needed / 2**30:.1f} GB of memory, but there are "
+        f"{available / 2**30:.1f} GB, enough for about {fits} neurons: use fewer, or set refine to false"
+    )
+
+
 def edge_mask(activity: Activity, edges: str | np.ndarray) -> np.ndarray:
     """Where W may be learned, (N, N) bool, never on the diagonal; see `FitSettings.edges`."""
     n = activity.n_neurons
@@ -333,7 +359,8 @@ def fit_connectome(
     """Recover wiring, types and functions from activity and its time derivative.
 
     `activity`: an `Activity`, or an array (trajectories, frames, neurons) or (frames, neurons) with `derivative` shaped
-    alike; trajectories of unequal length are lists of arrays (frames, neurons). `settings`: see `FitSettings`; `edges` overrides `settings.edges` and may be a boolean matrix (N, N).
+    alike; trajectories of unequal length are lists of arrays (frames, neurons). `settings`: see `FitSettings`; `edges`
+    overrides `settings.edges` and may be a boolean matrix (N, N).
     `progress` is called with the latest record of the history. `checkpoint` is called with the full state (flat dict
     of arrays) every `checkpoint_every` steps; given back as `resume`, training goes on from there and ends in the very
     same numbers. `device`: e.g. "cuda"; the CPU if None. The result follows from the arguments, on the CPU bit by bit.
@@ -366,6 +393,8 @@ def fit_connectome(
         raise OntogenyError(notes[0])
     mask = edge_mask(activity, settings.edges if edges is None else edges)
     n = activity.n_neurons
+    if settings.refine:
+        check_memory(n, activity.u.shape[0] * activity.u.shape[1])
     started = time.process_time()
     u = activity.u.reshape(-1, n).astype(np.float32, copy=False)
     du = activity.du.reshape(-1, n).astype(np.float32, copy=False)

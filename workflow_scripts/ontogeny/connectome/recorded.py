@@ -54,10 +54,10 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
             "(rows are frames, columns are neurons)"
         )
     values = np.unique(u[:, : max(2, 100_000 // max(1, u[:, 0].size))])
-    if len(values) <= 2 and set(values.tolist()) <= {0.0, 1.0}:
+    if values.tolist() == [0.0, 1.0]:
         raise OntogenyError(
-            f"{path} holds only 0 and 1, as a spike raster does, but the model is of a smooth state: smooth it first, as "
-            "with scipy.ndimage.gaussian_filter1d(spikes, sigma, axis=0), and say which kernel you took"
+            f"{path} holds only 0 and 1, as a spike raster does, but the model is of a smooth state: smooth it first, "
+            "for example with scipy.ndimage.gaussian_filter1d(spikes, sigma, axis=0)"
         )
     clock = _counting(u)
     if clock is not None:
