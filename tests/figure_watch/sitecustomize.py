@@ -46,3 +46,5 @@ def watched(save_figure):
 
 if "FIGURE_PROBLEMS" in os.environ:
     sys.meta_path.insert(0, _Watch())
+
+import file_notes  # noqa: E402, F401

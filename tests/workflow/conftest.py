@@ -57,8 +57,8 @@ class Said:
 class Pipeline:
     """Snakemake on a project, in a folder of results."""
 
-    def __init__(self, project, folder):
-        self.project, self.folder = project, folder
+    def __init__(self, project, folder, **environment):
+        self.project, self.folder, self.given = project, folder, environment
 
     @property
     def results(self):
@@ -74,7 +74,7 @@ class Pipeline:
     def environment(self):
         watch = Path(__file__).parents[1] / "figure_watch"
         about = {"PYTHONPATH": str(watch), "FIGURE_PROBLEMS": str(self.folder / "figure_problems.jsonl")}
-        return os.environ | about
+        return os.environ | about | self.given
 
     def __call__(self, *arguments, config=TINY):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -124,8 +124,9 @@ def with_records(pipeline):
 
 @pytest.fixture(scope="session")
 def finished(project, shared):
-    """The small configuration, made once; leave it as it is."""
-    pipeline = Pipeline(project, shared / "finished")
+    """The small configuration, made once; leave it as it is. Which files its jobs opened is noted in `shared/audit`."""
+    pipeline = Pipeline(project, shared / "finished", ONTOGENY_AUDIT=str(shared / "audit"))
+    (shared / "audit").mkdir(exist_ok=True)
     with FileLock(shared / "finished.lock"):
         if not pipeline.folder.exists():
             said = with_records(pipeline)()

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -216,18 +215,15 @@ def test_edits_between_kills_and_restarts_leave_what_nothing_leaves(tmp_path):
     assert found["different"] == [], found
 
 
-@pytest.mark.slow
-def test_jobs_read_only_what_their_rules_declare(project, tmp_path):
-    """Every rule of the small configuration, as it runs: files of the working folder that its jobs open by Python."""
-    notes, here = tmp_path / "notes", Pipeline(project, tmp_path / "here")
-    notes.mkdir()
-    shutil.copytree(project / "resources", here.folder / "resources")
-    environment = {**here.environment, "ONTOGENY_AUDIT": str(notes), "PYTHONPATH": str(Path(__file__).parent / "audit")}
-    done = subprocess.run(here.command(), env=environment, cwd=here.folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert len(list(notes.iterdir())) > 30
-    undeclared = undeclared_reads(notes, here.results)
+def test_jobs_read_only_what_their_rules_declare(finished, shared):
+    """Every rule of the small configuration, as it ran: files of the working folder that its jobs opened by Python."""
+    assert len(list((shared / "audit").iterdir())) > 30
+    undeclared = undeclared_reads(shared / "audit", finished.results)
     assert not undeclared, undeclared
+
+
+def test_everything_that_was_made_follows_from_what_lies_beside_it(finished, capsys):
+    assert main(["verify", str(finished.folder)]) == 0, capsys.readouterr().out
 
 
 ALLOWED = {"list_experiments": ("results/benchmarks/",), "merge_benchmarks": ("results/benchmarks/",)}
