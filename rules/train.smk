@@ -23,7 +23,7 @@ rule train_run:
 
 rule import_series:
     input:
-        data=plan.data,
+        data=from_here(plan.data),
     output:
         **RECORD,
         checkpoints=directory("results/runs/{run}/checkpoints"),
