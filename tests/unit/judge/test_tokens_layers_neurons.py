@@ -7,10 +7,25 @@ import torch
 from small_judges import VOCABULARY, make_judge
 
 from ontogeny.errors import OntogenyError
-from ontogeny.judge.attribution import attribute_tokens, deletion_curve, mean_embedding, occlude_tokens
+from ontogeny.judge.attribution import (
+    TOLERANCE,
+    attribute_tokens,
+    deletion_curve,
+    mean_embedding,
+    occlude_tokens,
+    reference_prompts,
+)
 from ontogeny.judge.layers import last_residuals, layer_activations, layer_probes, performance
 from ontogeny.judge.network import difference, untrained_like
-from ontogeny.judge.neurons import ablate_neurons, auroc, neuron_activations, neuron_map
+from ontogeny.judge.neurons import (
+    ablate_neurons,
+    auroc,
+    estimated_effects,
+    mean_activations,
+    neuron_activations,
+    neuron_map,
+    single_effects,
+)
 
 
 def many_prompts(count, seed=0, length=8):
@@ -45,6 +60,36 @@ def test_kept_tokens_have_no_attribution_and_the_sum_is_right(pairs):
     found = attribute_tokens(judge, pairs.unsafe, baseline, keep=keep, steps=200)
     assert np.abs(found.values[:, 0]).max() < 1e-9
     assert np.abs(found.delta).max() < 0.02 * np.abs(found.score - found.baseline_score).max()
+
+
+def test_attribution_from_several_prompts_is_their_average_and_adds_up(any_judge, pairs):
+    """As many safe as unsafe prompts stand at the start; steps are doubled until the sum is right, or it is said."""
+    tokens = torch.cat([pairs.unsafe, pairs.safe])
+    labels = np.repeat([1, 0], len(pairs))
+    starts = reference_prompts(any_judge, tokens, labels, 2)
+    assert starts.shape == (2, tokens.shape[1], 16)
+    both = attribute_tokens(any_judge, pairs.unsafe, starts, steps=24)
+    each = [attribute_tokens(any_judge, pairs.unsafe, start[None], steps=24) for start in starts]
+    assert both.values == pytest.approx((each[0].values + each[1].values) / 2, abs=1e-6)
+    assert both.baseline_score == pytest.approx((each[0].baseline_score + each[1].baseline_score) / 2)
+    sure = attribute_tokens(any_judge, pairs.unsafe, starts, steps=2, tolerance=TOLERANCE)
+    change = np.abs(sure.score - sure.baseline_score)
+    assert sure.converged.any()
+    assert (np.abs(sure.delta) <= np.maximum(TOLERANCE, TOLERANCE * change))[sure.converged].all()
+    rough = attribute_tokens(any_judge, pairs.unsafe, starts, steps=1)
+    assert np.abs(sure.delta).mean() < np.abs(rough.delta).mean()
+
+
+def test_single_ablations_are_those_by_hand(any_judge, pairs):
+    neurons = pd.DataFrame({"layer": [1, 2, 2], "neuron": [3, 0, 5]})
+    means = mean_activations(any_judge, pairs.unsafe)
+    found = single_effects(any_judge, pairs.unsafe, neurons, means)
+    labels = np.ones(len(pairs))
+    for place, (_, row) in enumerate(neurons.iterrows()):
+        one = ablate_neurons(any_judge, pairs.unsafe, labels, row.to_frame().T, repeats=2)
+        assert found[place].mean() == pytest.approx(one["margin"] - one["ablated"], abs=1e-4)
+    estimate = estimated_effects(any_judge, pairs.unsafe, means)
+    assert estimate.shape[0] == len(pairs)
 
 
 def test_occlusion_is_that_of_one_token_at_a_time(any_judge, pairs):

@@ -20,8 +20,8 @@ class TokenAttribution:
 
     values: float64 (prompts, length), 0 at padding. score, baseline_score: the difference for the prompt, and its mean
     over the baselines, (prompts,). delta: (prompts,), sum of the values minus (score - baseline_score), the error of
-    the sum. steps: points of the integral of each prompt, (prompts,). converged: bool (prompts,), whether the error is
-    within the tolerance.
+    the sum. steps: most points of the integral from one baseline, (prompts,). converged: bool (prompts,), whether the
+    error is within the tolerance.
     """
 
     values: np.ndarray
@@ -112,8 +112,9 @@ def attribute_tokens(
     (width,), put in the place of every token but those where `keep` (prompts, length) is true, such as the marks that
     the tokenizer sets at the ends; or several, (count, length, width), over which attributions are averaged, as
     `reference_prompts` gives them. steps: nodes of the integral from each baseline.
-    tolerance: steps are doubled for prompts whose sum is off by more than this share of the change, and by more than
-    `TOLERANCE` logits, up to `MOST_STEPS`; those that are still off are not `converged`.
+    tolerance: where the sum of a prompt is off by more than this share of the change, and by more than `TOLERANCE`
+    logits, steps are doubled from the baselines that are to blame, up to `MOST_STEPS`; prompts that are still off are
+    not `converged`.
     """
     from captum.attr import IntegratedGradients
 
@@ -125,40 +126,41 @@ def attribute_tokens(
             return difference(model.forward_embedded(values, real))
 
         integrated = IntegratedGradients(score)
+        prompts, count = len(tokens), len(starts)
+        row, which = torch.arange(prompts).repeat(count), torch.arange(count).repeat_interleave(prompts)
         with torch.no_grad():
             here = score(embeddings, mask)
-            there = torch.stack([score(start, mask) for start in starts]).mean(0)
+            there = torch.stack([score(start, mask) for start in starts])
 
-        def summed(rows: Tensor, nodes: int) -> Tensor:
-            """Attributions by token, (rows, length), averaged over the baselines."""
-            total = torch.zeros(len(rows), tokens.shape[1], dtype=torch.float64)
-            for start in starts:
-                total += (
-                    integrated.attribute(
-                        embeddings[rows],
-                        start[rows],
-                        additional_forward_args=(mask[rows],),
-                        n_steps=nodes,
-                        method="gausslegendre",
-                        internal_batch_size=max(chunk, len(rows)),
-                    )
-                    .double()
-                    .sum(-1)
-                )
-            return total * mask[rows] / len(starts)
+        def along(paths: Tensor, nodes: int) -> Tensor:
+            """Attributions by token of these paths from a baseline to a prompt, (paths, length)."""
+            rows = row[paths]
+            found: Tensor = integrated.attribute(
+                embeddings[rows],
+                torch.stack([starts[int(which[path])][int(row[path])] for path in paths]),
+                additional_forward_args=(mask[rows],),
+                n_steps=nodes,
+                method="gausslegendre",
+                internal_batch_size=max(chunk, len(rows)),
+            )
+            return found.double().sum(-1) * mask[rows]
 
-        values = torch.zeros(tokens.shape, dtype=torch.float64)
-        used = torch.full((len(tokens),), steps)
-        allowed = (here - there).abs() * (tolerance or 0.0)
-        allowed = allowed.clamp_min(TOLERANCE) if tolerance is not None else allowed
-        rows, nodes = torch.arange(len(tokens)), steps
+        by_path = torch.zeros(count * prompts, tokens.shape[1], dtype=torch.float64)
+        used = torch.full((count * prompts,), steps)
+        change = here - there.mean(0)
+        allowed = (change.abs() * (tolerance or 0.0)).clamp_min(TOLERANCE if tolerance is not None else 0.0)
+        paths, nodes = torch.arange(count * prompts), steps
         while True:
-            values[rows], used[rows] = summed(rows, nodes), nodes
-            error = values.sum(1) - (here - there)
-            rough = error.abs() > allowed
-            rows, nodes = torch.nonzero(rough)[:, 0], 2 * nodes
-            if tolerance is None or not len(rows) or nodes > MOST_STEPS:
+            by_path[paths], used[paths] = along(paths, nodes), nodes
+            error = by_path.sum(1) - (here[row] - there.flatten())
+            rough = (error.unflatten(0, (count, prompts)).mean(0).abs() > allowed)[row] & (error.abs() > allowed[row])
+            paths, nodes = torch.nonzero(rough)[:, 0], 2 * nodes
+            if tolerance is None or not len(paths) or nodes > MOST_STEPS:
                 break
+    values = by_path.unflatten(0, (count, prompts)).mean(0)
+    error = values.sum(1) - change
+    there = there.mean(0)
+    used = used.unflatten(0, (count, prompts)).amax(0)
     return TokenAttribution(
         values.numpy(), here.numpy(), there.numpy(), error.numpy(), used.numpy(),
         (error.abs() <= (allowed if tolerance is not None else torch.inf)).numpy(),

@@ -39,7 +39,7 @@ class JudgeAnalysisSettings(Settings):
     ablations: int = Field(
         default=99, ge=2, description="Random sets of neurons that ablation of those found is compared with."
     )
-    baselines: int = Field(default=4, ge=2, multiple_of=2, description="Training prompts that attributions start from.")
+    baselines: int = Field(default=2, ge=2, multiple_of=2, description="Training prompts that attributions start from.")
     random_subgraphs: int = Field(
         default=5, ge=2, description="Random subgraphs of each size that circuits are compared with."
     )
