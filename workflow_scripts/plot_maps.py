@@ -1,4 +1,4 @@
-"""Draw the map of a run's layer and its decision boundary through training, and the film of the map."""
+"""Draw the map of a run's layer and its decision boundary through training, and the animation of the map."""
 
 from ontogeny.files import read_table
 from ontogeny.geometry.boundary import read_regions

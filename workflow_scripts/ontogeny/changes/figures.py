@@ -35,7 +35,7 @@ def draw_run_changes(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, st
 
 
 def plot_run_changes(ratios: pd.DataFrame, title: str) -> Figure:
-    """Every quantity's change, by how much larger it is than at a matched control: one mark a layer, by jump.
+    """Every quantity's change, by how much larger it is than at a matched control: one mark per layer, by jump.
 
     ratios: of `ratios_of_run`. Filled marks differ from the matched control beyond chance over samples (corrected),
     hollow ones do not; small crosses are quantities without samples, such as weights. Ratios beyond 64 are drawn at

@@ -324,7 +324,7 @@ def animate_circuits(
 ) -> Path:
     """Write an animation of one run, of two side by side, or of a grid of runs, all at the same epoch.
 
-    The ending of `path` decides: `.mp4` (H.264, plays everywhere) or `.gif`. `fps` is frames a second, `hold` how
+    The ending of `path` decides: `.mp4` (H.264, plays everywhere) or `.gif`. `fps` is frames per second, `hold` how
     many seconds the last one stays; epochs are thinned to about `most_frames` (`frame_epochs`). The same runs give
     the same file on the same machine. Raises OntogenyError for another ending, no runs, and a rate that is not above 0.
     """

@@ -87,7 +87,7 @@ def circuit_activations(
 
 @lru_cache(maxsize=200_000)
 def _tables(parents: tuple[int, ...], own: int, n_rows: int, exclude_xor: bool) -> tuple[int, int, int, int]:
-    """How many gates turn the parents' bits (one integer each, a bit an input row) into `own`.
+    """How many gates turn the parents' bits (one integer each, a bit per input row) into `own`.
 
     Returns (number, known ones, patterns never seen, 1 if any pattern clashes): gates as integers whose bit c is the
     output for parent pattern c.

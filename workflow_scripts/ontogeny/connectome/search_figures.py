@@ -38,7 +38,7 @@ STRATEGY_MARKERS = {"exploit": "o", "explore": "D", "failure-probe": "v", "robus
 
 
 def tree_layout(records: Sequence[Record]) -> dict[int, tuple[int, int]]:
-    """Places of a block's nodes as an indented tree: `{node: (depth, row)}`, one row a node, children under parents.
+    """Places of a block's nodes as an indented tree: `{node: (depth, row)}`, one row per node, children under parents.
 
     Nodes whose parent is not among `records` are at depth 0.
     """
@@ -89,7 +89,7 @@ def _outcome_keys(records: Sequence[Record]) -> list[Line2D]:
 def plot_search_tree(
     records: Sequence[Record], path: str | os.PathLike, search: Search | None = None, columns: int = 2
 ) -> list[Path]:
-    """Draw the tree of every block: one row a node with its mutation, R2 and cluster accuracy, coloured by outcome.
+    """Draw the tree of every block: one row per node with its mutation, R2 and cluster accuracy, coloured by outcome.
 
     Args:
         records: the search's records.

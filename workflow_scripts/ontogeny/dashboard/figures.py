@@ -319,7 +319,7 @@ def _row(*cells: str) -> str:
 
 
 def tree_figure(block: Sequence[Record], scores: Mapping[int, UCBScore], search: Search) -> go.Figure:
-    """The tree of one block: a row a node under its parent, with its change, R2 and clusters, and its UCB score."""
+    """The tree of one block: a row per node under its parent, with its change, R2 and clusters, and its UCB score."""
     places = tree_layout(block)
     deepest = max(depth for depth, _ in places.values())
     chosen = max(scores.values(), key=lambda score: score.ucb).node if scores else None

@@ -486,11 +486,11 @@ def _circuits(results: Path, runs: list[RunFolder]) -> None:
         _plot(figures.circuits_figure(history, measure, epoch, seed), "counts")
         st.caption("Seeds that stopped early keep their last value in the median and the quartiles.")
     with right:
-        film = data.study_file(results, "animations", f"{run.name}.mp4")
-        if film is None:
+        video = data.study_file(results, "animations", f"{run.name}.mp4")
+        if video is None:
             st.caption("The animation of this run has not been made yet.")
         else:
-            st.video(str(film), loop=True)
+            st.video(str(video), loop=True)
             st.caption("The circuits of one representative seed through training.")
     _table(run.folder / "circuits" / "appearances_at_jumps.csv", "Do circuits appear at jumps of dimensionality?")
     _table(run.folder / "circuits" / "structure.csv", "The circuits at the end, by seed")

@@ -354,7 +354,7 @@ def _none(
 def _column(name: str, values: Any, rows: int) -> np.ndarray:
     column = np.asarray(values)
     if column.shape != (rows,):
-        raise OntogenyError(f"{name} has the shape {column.shape} for {rows} rows: give one entry a row")
+        raise OntogenyError(f"{name} has the shape {column.shape} for {rows} rows: give one entry per row")
     return column
 
 

@@ -1,4 +1,4 @@
-"""Figures and films of the map of a layer through training, and of the decision boundary."""
+"""Figures and animations of the map of a layer through training, and of the decision boundary."""
 
 from __future__ import annotations
 
@@ -93,16 +93,16 @@ def animate_map(
     """
     path = Path(path)
     if path.suffix != ".mp4":
-        raise OntogenyError(f"{path} ends in '{path.suffix}': a film of a map is written as .mp4")
+        raise OntogenyError(f"{path} ends in '{path.suffix}': an animation of a map is written as .mp4")
     steps = sorted(places["step"].unique().tolist())
     if len(steps) < 2:
-        raise OntogenyError(f"{len(steps)} step was mapped: a film needs two or more")
+        raise OntogenyError(f"{len(steps)} step was mapped: an animation needs two or more")
     ordered = places.sort_values(["step", "sample"])
     where = ordered[["x", "y"]].to_numpy(float).reshape(len(steps), -1, 2)
     marks = ordered["label"].to_numpy()[: where.shape[1]]
     labels = sorted(set(marks.tolist()))
     use_style()
-    width, height = (2 * math.ceil(inches * dpi / 2) / dpi for inches in (5.2, 5.9))  # films need even pixels
+    width, height = (2 * math.ceil(inches * dpi / 2) / dpi for inches in (5.2, 5.9))  # videos need even pixels
     fig = Figure(figsize=(width, height), dpi=dpi)
     fig.set_layout_engine("none")
     canvas = FigureCanvasAgg(fig)

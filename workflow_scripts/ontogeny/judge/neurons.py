@@ -60,7 +60,7 @@ def neuron_map(
     activations (prompts, layers, neurons) as from `neuron_activations`, labels 0 or 1; held_out the same for prompts
     of other templates; control: held-out activations of an untrained judge (same shape as held_out).
 
-    One row a neuron: layer, from 1; neuron; auroc; p_value, two-sided, by `permutations` of the labels, each counted
+    One row per neuron: layer, from 1; neuron; auroc; p_value, two-sided, by `permutations` of the labels, each counted
     for all neurons together: standardised for ties, the rank sum of every neuron has the same distribution under random
     labels, so that p-values go down to 1 / (permutations x neurons); p_adjusted, Benjamini and Hochberg (1995);
     held_out_auroc; replicated: p_adjusted <= alpha, the same direction held out, and the held-out p-values of these

@@ -41,7 +41,7 @@ def detector_agreement(
     resamples: int = 1999,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Agreement of every pair of detectors over all series: one row a pair.
+    """Agreement of every pair of detectors over all series: one row per pair.
 
     `jumps` gives, for each detector, a table with run, layer, metric, index. `series` lists all series searched (run,
     layer, metric, points; see `searched_series`). Events match if their indices differ by at most `tolerance` points.

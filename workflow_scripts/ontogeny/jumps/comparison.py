@@ -1,7 +1,7 @@
 """Architectures, data sets or any other groups of runs compared, with the run as the unit.
 
 Layers of one run share their weights' history, so they are no independent observations. Every comparison here either
-takes one number a run, or gives the runs random intercepts in a linear mixed model.
+takes one number per run, or gives the runs random intercepts in a linear mixed model.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ontogeny.statistics import (
 def jump_rates(jumps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
     """Jumps per 1,000 measured points of every series, zeros included.
 
-    `jumps` has the columns run, layer, metric (one row a jump). `series` lists all series that were searched: run,
+    `jumps` has the columns run, layer, metric (one row per jump). `series` lists all series that were searched: run,
     layer, metric, points, as `searched_series` gives them. Returned: those columns, jumps, rate.
     """
     keys = ["run", "layer", "metric"]
@@ -61,9 +61,9 @@ def compare_groups(
     resamples: int = 4999,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """All pairs of groups compared on run means: one row a pair.
+    """All pairs of groups compared on run means: one row per pair.
 
-    `table` has one row an observation (a layer, a series), with its `run` and the run's `group`; observations of a run
+    `table` has one row per observation (a layer, a series), with its `run` and the run's `group`; observations of a run
     are averaged first. With `block` (say the architecture, when `group` is the data set), runs are compared within
     blocks that hold both groups: means a block, differences, signs flipped. Otherwise run labels are permuted, with
     Welch's t as the statistic; exact when there are few enough ways, random (`resamples`) otherwise.
@@ -147,7 +147,7 @@ def _blocked_pair(
 def mixed_model(
     table: pd.DataFrame, value: str, factors: Sequence[str], covariates: Sequence[str] = (), run: str = "run"
 ) -> pd.DataFrame:
-    """A linear mixed model of `value` with a random intercept for each run: one row a term.
+    """A linear mixed model of `value` with a random intercept for each run: one row per term.
 
     `factors` are categories (each level against the first that appears), `covariates` numbers. Fitted by restricted
     maximum likelihood (statsmodels MixedLM); intervals and p-values of single levels are Wald's with the normal

@@ -27,7 +27,7 @@ def plot_validity(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
     """Draw a battery's table (`ontogeny.jumps.validity.run_battery`) to `path` as PNG and PDF, data beside as CSV.
 
     Left: false alarms per 1000 points in every null, by length, with 95% intervals, and the bars. Right: recall
-    against the size of the step on every background, one panel a length.
+    against the size of the step on every background, one panel per length.
     """
     nulls = table[table["kind"] == "null"]
     steps = table[table["kind"] == "step"]

@@ -151,7 +151,7 @@ def phase1_from_frame(
 ) -> Phase1:
     """A record from a tidy or wide table in any order; it is checked as a file is. Without a run column: one run.
 
-    Columns: step, and metric and value (tidy) or one column a metric (wide); layer and run where there are several.
+    Columns: step, and metric and value (tidy) or one column per metric (wide); layer and run where there are several.
     """
     judge = _judge("the table", on_problem)
     runs = _table_runs(frame, "the table")
@@ -162,7 +162,7 @@ def phase1_from_frame(
 def phase1_from_results(
     results: dict[str, pd.DataFrame], metadata: dict[str, Any] | None = None, on_problem: OnProblem = "drop"
 ) -> Phase1:
-    """A record from a tracker's results: for each layer a table with the column step and one column a metric.
+    """A record from a tracker's results: for each layer a table with the column step and one column per metric.
 
     `metadata["run"]` names the run. Loss, gradient norm and the like are taken out of the layers, once for the run.
     """
@@ -336,7 +336,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
-    """Runs from a tidy table (step, metric, value) or a wide one (step, one column a metric)."""
+    """Runs from a tidy table (step, metric, value) or a wide one (step, one column per metric)."""
     columns = [str(name) for name in frame.columns]
     if len(set(columns)) < len(columns):
         again = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]

@@ -84,7 +84,7 @@ class Note:
 class Phase1:
     """Measurements of one run or many, as a tidy table.
 
-    `frame` has the columns run, layer, step (int64), metric, value (float64, always finite), one row a measurement,
+    `frame` has the columns run, layer, step (int64), metric, value (float64, always finite), one row per measurement,
     ordered by run, layer (as the file lists them: input to output), metric and step, without duplicates. What is
     measured once a run stands under the layer `RUN_LEVEL`. `notes` tell what was flagged, dropped or derived.
     `metadata` is the file's own for one run, and `{"runs": {run: its metadata}}` for several. `derived` holds the
@@ -156,7 +156,7 @@ class Phase1:
             yield run, layer, metric, steps[place], values[place]
 
     def wide(self, layer: str, run: str | None = None) -> pd.DataFrame:
-        """One row a step, one column a metric, for one layer: column `step`, then the metrics; gaps are NaN."""
+        """One row per step, one column per metric, for one layer: column `step`, then the metrics; gaps are NaN."""
         run = self._run(run)
         names = [metric for r, found, metric in self._slices if (r, found) == (run, layer)]
         if not names:
@@ -193,7 +193,7 @@ def metric_order(metric: str) -> tuple[int, str]:
 
 
 def wide_table(series: dict[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """One row a step and one column a metric, from `{metric: (steps, values)}`; gaps are NaN."""
+    """One row per step and one column per metric, from `{metric: (steps, values)}`; gaps are NaN."""
     steps = np.unique(np.concatenate([steps for steps, _ in series.values()])) if series else np.zeros(0, np.int64)
     if len(steps) * len(series) > _MOST_CELLS:
         raise OntogenyError(

@@ -85,7 +85,7 @@ def estimate_cost(
     directory: str | os.PathLike = ".",
     measured: str | os.PathLike | None = None,
 ) -> pd.DataFrame:
-    """One row a rule: jobs, jobs whose cost is unknown, CPU hours, GB on disk, and what the numbers rest on.
+    """One row per rule: jobs, jobs whose cost is unknown, CPU hours, GB on disk, and what the numbers rest on.
 
     `measured` is a folder of results (`results`) with benchmarks. A job of a rule of `WORK` is estimated only from
     measured jobs that are alike (same network, shape of data, batch and measurements, or same population): on the line

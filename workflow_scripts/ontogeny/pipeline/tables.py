@@ -73,7 +73,7 @@ def experiment_table(
     benchmarks: str | os.PathLike | None = None,
     swept: dict[str, dict[str, Any]] | None = None,
 ) -> pd.DataFrame:
-    """One row a run: its settings, what it came to, its jumps, the versions and the revision that made it.
+    """One row per run: its settings, what it came to, its jumps, the versions and the revision that made it.
 
     `folders` hold config.json, phase1.json and jumps.csv. Settings are named by their keys (`training.steps`). With
     `benchmarks`, also the digest of the training's code and what training cost. `swept` says of runs that a sweep

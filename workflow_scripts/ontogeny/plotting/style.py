@@ -87,7 +87,7 @@ def figure(
 
 
 def colour_map(keys: Iterable[Hashable]) -> dict[Hashable, str]:
-    """One colour a key, in the order in which keys first appear; the palette repeats when it runs out."""
+    """One colour per key, in the order in which keys first appear; the palette repeats when it runs out."""
     return {key: COLOURS[i % len(COLOURS)] for i, key in enumerate(dict.fromkeys(keys))}
 
 

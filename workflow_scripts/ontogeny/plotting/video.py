@@ -1,4 +1,4 @@
-"""Frames as a film that plays everywhere."""
+"""Frames as an animation that plays everywhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_mp4(
 ) -> None:
     """Write RGB frames (height, width, 3), uint8, as H.264; the last one is shown `extra` frames longer.
 
-    `size` is (width, height), both even; `fps` is frames a second; `tune` are further options of the encoder. No
+    `size` is (width, height), both even; `fps` is frames per second; `tune` are further options of the encoder. No
     time and no version is written, so the same frames give the same bytes on the same machine. Raises OSError with
     what the encoder says if it does not come to its end.
     """

@@ -116,7 +116,7 @@ def to_rows(activation: Any, layout: str = "auto", feature_axis: int | None = No
     is (n, h, w, c) needs `feature_axis=-1`, and a 1-d convolution's (n, c, t) needs `feature_axis=1`.
 
     - "samples": one row per sample, all positions side by side: (n, c*h*w), (n, t*d).
-    - "positions": one row a position of a sample: (n*h*w, c), (n*t, d).
+    - "positions": one row per position of a sample: (n*h*w, c), (n*t, d).
     - "pooled": one row per sample, the mean over its positions in float64: (n, c), (n, d).
     - "auto": "positions" for 3 axes and "samples" otherwise, as the published tracker does it. Where the layer is
       known to be a convolution, trackers take "samples" for 3 axes too (see `rows_of_layer`).
