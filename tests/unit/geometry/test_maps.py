@@ -125,9 +125,11 @@ def test_a_dead_moment_is_left_out_and_said():
 
 
 def test_frames_hold_the_ends_and_the_moments():
-    steps = frame_steps(400, 12, [72, 73])
+    steps = frame_steps(range(401), 12, [72, 73])
     assert steps[0] == 0
     assert steps[-1] == 400
     assert {72, 73} <= set(steps)
+    saved = [0, *(2**k for k in range(11))]
+    assert frame_steps(saved, 4, [8]) == [0, 8, 64, 1024]
     assert 10 <= len(steps) <= 14
-    assert frame_steps(3, 12) == [0, 1, 2, 3]
+    assert frame_steps(range(4), 12) == [0, 1, 2, 3]

@@ -54,7 +54,7 @@ def test_degenerate_features():
     assert alike["dimension"] == 0
     assert alike["spread"] == 0
     assert np.isnan(representation_state(np.full((10, 3), np.nan), labels)["dimension"])
-    with pytest.raises(OntogenyError, match="one label a sample"):
+    with pytest.raises(OntogenyError, match="one label per sample"):
         representation_state(np.zeros((10, 3)), labels[:5])
 
 

@@ -12,8 +12,9 @@ makes it PARITY); the carry bit is MAJORITY, so ["FULL_ADDER", "MAJORITY"] is th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,7 +46,7 @@ class Gate:
         return np.asarray(self.bits, dtype=np.float32)[index]
 
 
-def _counted(name: str, n_inputs: int, rule) -> Gate:
+def _counted(name: str, n_inputs: int, rule: Callable[..., Any]) -> Gate:
     return Gate(name, tuple(int(rule(k.bit_count())) for k in range(2**n_inputs)))
 
 
@@ -154,7 +155,7 @@ class GateData:
     """Probability of each combination of inputs where the distribution is skewed, else None."""
 
 
-def _probabilities(weights: str | Sequence[float] | None, n: int, stream: np.random.RandomState):
+def _probabilities(weights: str | Sequence[float] | None, n: int, stream: np.random.RandomState) -> Any:
     if weights is None:
         return None
     if isinstance(weights, str):

@@ -145,10 +145,10 @@ def _no_network(**_: Any) -> Arrays:
 
 
 def _fetched(name: str, entry: ImageSet, fetch: Fetcher | None) -> Arrays:
-    if fetch is None:
-        from sklearn.datasets import fetch_openml as fetch
+    from sklearn.datasets import fetch_openml
+
     try:
-        x, y = entry.load(fetch)
+        x, y = entry.load(fetch or fetch_openml)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
         raise OntogenyError(

@@ -271,7 +271,8 @@ class _Bag:
     """Items drawn without putting them back until all are out, and then again."""
 
     def __init__(self, items: Iterable[Any], rng: np.random.Generator) -> None:
-        self.items, self.rng, self.left = list(items), rng, []
+        self.items, self.rng = list(items), rng
+        self.left: list[Any] = []
 
     def draw(self) -> Any:
         if not self.left:
@@ -471,12 +472,12 @@ def _rows(file: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            held: Any = json.loads(line)
         except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, dict):
+            held = None
+        if not isinstance(held, dict):
             raise OntogenyError(f"{file}, line {number}: each line should be one JSON object")
-        yield number, row
+        yield number, held
 
 
 def _format_of(row: Mapping[str, Any], place: str) -> str:

@@ -92,7 +92,7 @@ class CollapseAlarm:
         self.state = "forming"
         self.events: list[dict[str, Any]] = []
         self._run = 0
-        self._since: tuple[int, Mapping[str, float]] | None = None
+        self._since: tuple[int, Mapping[str, float]] = (0, {})
 
     @property
     def criterion(self) -> str:

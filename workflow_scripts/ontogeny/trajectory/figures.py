@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from ontogeny.plotting.style import COLOURS, JUMP, MUTED, figure
 
@@ -16,7 +17,7 @@ def plot_integrity(table: pd.DataFrame, title: str) -> Figure:
     table: of `check_series`. Steps that make the series false are marked, each with what is wrong written below.
     """
     fig, (above, below) = figure(2, 1, width=7.4, height=5.2, sharex=True)
-    wide = table["step"].max() > 100 * max(float(np.median(table["step"])), 1.0)
+    wide = table["step"].max() > 20 * max(float(np.median(table["step"])), 1.0)
     for name, label, colour in (
         ("distance_first", "to the first", COLOURS[0]),
         ("distance_last", "to the last", COLOURS[2]),
@@ -29,6 +30,8 @@ def plot_integrity(table: pd.DataFrame, title: str) -> Figure:
     above.set(ylabel="distance of weights", title=f"{title}: checkpoints")
     below.set(ylabel="distance to the nearer neighbour\nover that of both", xlabel="training step")
     below.set_yscale("log")
+    below.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    below.yaxis.set_minor_formatter(NullFormatter())
     if wide:
         below.set_xscale("symlog", linthresh=1)
     for axes in (above, below):
@@ -47,4 +50,4 @@ def _mark(above: Axes, below: Axes, table: pd.DataFrame) -> None:
         for axes in (above, below):
             axes.axvline(step, color=JUMP, linewidth=0.9, linestyle="--", zorder=0)
         if not place:
-            above.plot([], [], color=JUMP, linewidth=0.9, linestyle="--", label="left out, or to be mended")
+            above.plot([], [], color=JUMP, linewidth=0.9, linestyle="--", label="makes the series false")
