@@ -100,9 +100,7 @@ class ResidualBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(after)
         self.shortcut: nn.Module
         if stride != 1 or before != after:
-            self.shortcut: nn.Module = nn.Sequential(
-                nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after)
-            )
+            self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after))
         else:
             self.shortcut = nn.Identity()
         self.activation2 = ACTIVATIONS[activation]()
