@@ -142,7 +142,7 @@ def plot_heat_map(
     title = f"{shortened(run, 50)}: layers by steps{_jump_counts(jumps, run)}"
     fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", y=1 - 0.12 / fig.get_figheight())
     _place_by_hand(fig, axes[:, 0].tolist(), max(len(shortened(layer, 28)) for layer in layers))
-    beside = fig.add_axes((1 - 0.62 / fig.get_figwidth(), 0.3, 0.14 / fig.get_figwidth(), 0.4))
+    beside = fig.add_axes((1 - 0.85 / fig.get_figwidth(), 0.3, 0.14 / fig.get_figwidth(), 0.4))
     bar = fig.colorbar(image, cax=beside, extend="both")
     bar.set_label("Deviation from the layer's median / largest of 98% of steps")
     return fig
@@ -151,7 +151,7 @@ def plot_heat_map(
 def _place_by_hand(fig: Figure, panels: Sequence[Axes], letters: int) -> None:
     """Room for tick labels of so many letters, titles and a colour bar, without the slow layout that measures text."""
     width, height = fig.get_figwidth(), fig.get_figheight()
-    left, right = (0.2 + 0.062 * letters) / width, 1 - 0.8 / width
+    left, right = (0.2 + 0.062 * letters) / width, 1 - 1.05 / width
     fig.subplots_adjust(left, 0.5 / height, right, 1 - 0.65 / height, hspace=0.35 / (height / len(panels) - 0.4))
 
 

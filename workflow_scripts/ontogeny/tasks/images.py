@@ -80,6 +80,33 @@ def _digits(fetch: Fetcher) -> Arrays:
     return (bunch.images / 16.0).astype(np.float32)[:, None], bunch.target
 
 
+def modular_addition(p: int) -> Callable[[Fetcher], Arrays]:
+    """The `load` function of (a + b) mod p: all p squared pairs, each number one-hot in a row of a 2 by p image.
+
+    Networks that learn it with weight decay from a part of the pairs grok: Power et al. 2022, arXiv:2201.02177.
+    """
+
+    def load(fetch: Fetcher) -> Arrays:
+        a, b = (grid.ravel() for grid in np.meshgrid(np.arange(p), np.arange(p), indexing="ij"))
+        one_hot = np.eye(p, dtype=np.float32)
+        return np.stack([one_hot[a], one_hot[b]], axis=1)[:, None], (a + b) % p
+
+    return load
+
+
+def sparse_parity(bits: int, relevant: int, samples: int) -> Callable[[Fetcher], Arrays]:
+    """The `load` function of the parity of the first `relevant` of `bits` random bits, as 1 by `bits` images.
+
+    The loss stays flat until the relevant bits are found: Barak et al. 2022, arXiv:2207.08799.
+    """
+
+    def load(fetch: Fetcher) -> Arrays:
+        drawn = np.random.default_rng(0).integers(0, 2, (samples, bits))
+        return drawn.astype(np.float32)[:, None, None], drawn[:, :relevant].sum(axis=1) % 2
+
+    return load
+
+
 def openml_images(data_id: int) -> Callable[[Fetcher], Arrays]:
     """The `load` function of a data set on OpenML whose columns are the pixels, channel planes first."""
 
@@ -93,6 +120,10 @@ IMAGE_SETS: dict[str, ImageSet] = {
     "digits": ImageSet(_digits, (1, 8, 8), 10, "scikit-learn's bundled digits", remote=False),
     "mnist": ImageSet(openml_images(554), (1, 28, 28), 10, "OpenML data set 554 (mnist_784)"),
     "fashion_mnist": ImageSet(openml_images(40996), (1, 28, 28), 10, "OpenML data set 40996 (Fashion-MNIST)"),
+    "modular_addition": ImageSet(modular_addition(23), (1, 2, 23), 23, "all pairs modulo 23", remote=False),
+    "sparse_parity": ImageSet(
+        sparse_parity(24, 3, 20_000), (1, 1, 24), 2, "parity of 3 of 24 random bits", remote=False
+    ),
     "cifar10": ImageSet(openml_images(40927), (3, 32, 32), 10, "OpenML data set 40927 (CIFAR_10)"),
 }
 """The data sets known by name. To add one: a function that returns (x, y), and an entry here."""

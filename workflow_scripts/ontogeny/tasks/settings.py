@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ontogeny.settings import Positive, Settings
 
-ImageTask = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
+ImageTask = Literal["digits", "mnist", "fashion_mnist", "modular_addition", "sparse_parity", "cifar10"]
 
 
 class TaskSettings(Settings):
@@ -16,7 +16,8 @@ class TaskSettings(Settings):
 
     name: ImageTask = Field(
         default="digits",
-        description="Data set. `digits` ships with scikit-learn; the others are downloaded once and cached.",
+        description="Data set. `digits` ships with scikit-learn, `modular_addition` and `sparse_parity` are computed; "
+        "the others are downloaded once and cached.",
     )
     path: str | None = Field(default=None, description="A local `.npz` with `x` and `y`, used instead of a download.")
     n_train: Positive | None = Field(
