@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 LEAK = np.float32(0.01)
 
+_PLAIN: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
 
-@njit(cache=True, nogil=True, _nrt=False)
-def activate(value, kind, slope):
+
+@njit(**_PLAIN)
+def activate(value: float, kind: int, slope: float) -> float:
     """The function numbered `kind` of a float64; `slope` belongs to leaky_relu and elu."""
     if kind == 0:
         return value if value > 0.0 else value * slope
@@ -32,8 +35,8 @@ def activate(value, kind, slope):
     return value
 
 
-@njit(cache=True, nogil=True, _nrt=False)
-def lowest_between(low, high, kind, slope):
+@njit(**_PLAIN)
+def lowest_between(low: float, high: float, kind: int, slope: float) -> float:
     """The least value of the function between `low` and `high`: at an end, or where gelu and silu have their dip."""
     least = min(activate(low, kind, slope), activate(high, kind, slope))
     if kind == 6 and low < -0.7517915 < high:
@@ -44,7 +47,7 @@ def lowest_between(low, high, kind, slope):
 
 
 @njit(cache=True, nogil=True)
-def activate32(kind, z):
+def activate32(kind: int, z: Any) -> Any:
     """The first four functions in float32, as networks are trained."""
     if kind == 0:
         return z if z > 0 else z * LEAK
@@ -56,7 +59,7 @@ def activate32(kind, z):
 
 
 @njit(cache=True, nogil=True)
-def slope32(kind, z, a):
+def slope32(kind: int, z: Any, a: Any) -> Any:
     """Their derivative at `z`, where the function is `a`."""
     if kind == 0:
         return np.float32(1.0) if z > 0 else LEAK
