@@ -68,7 +68,7 @@ class Settings(BaseModel):
     @classmethod
     def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         """YAML reads `yes` and `on` as true, which would otherwise count as the number 1."""
-        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation in (int, float):
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in [int, float]:
             raise ValueError(f"'{str(value).lower()}' is not a number")
         return value
 
@@ -173,7 +173,8 @@ def merge(base: Any, over: Any) -> Any:
     for key, value in over.items():
         under = merged.get(key)
         named = isinstance(value, dict) and isinstance(under, dict) and "name" in value and "name" in under
-        merged[key] = value if named and value["name"] != under["name"] else merge(under, value)
+        other = named and value["name"] != (under or {})["name"]
+        merged[key] = value if other else merge(under, value)
     return merged
 
 
@@ -235,7 +236,8 @@ class Sweep(Settings):
         rows = range(len(next(iter(self.zip.values())))) if self.zip else ()
         zipped = [[(key, self.zip[key][i], ("zip", key, i)) for key in self.zip] for i in rows]
         listed = [[(key, value, ("list", i, key)) for key, value in point.items()] for i, point in enumerate(self.list)]
-        axes = [[[choice] for choice in axis] for axis in grid] + [axis for axis in (zipped, listed) if axis]
+        axes: builtins.list[Any] = [[[choice] for choice in axis] for axis in grid]
+        axes += [axis for axis in (zipped, listed) if axis]
         return [[entry for part in parts for entry in part] for parts in itertools.product(*axes)]
 
 

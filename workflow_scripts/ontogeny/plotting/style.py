@@ -16,6 +16,7 @@ import matplotlib
 matplotlib.use("Agg", force=False)
 
 import matplotlib.pyplot as plt
+from cycler import cycler
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ JUMP = "#D55E00"
 SEQUENTIAL = "viridis"
 DIVERGING = "RdBu_r"
 
-_STYLE = {
+_STYLE: Any = {
     "figure.dpi": 120,
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
@@ -49,7 +50,7 @@ _STYLE = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "grid.color": GRID,
     "grid.linewidth": 0.6,
     "xtick.color": INK,

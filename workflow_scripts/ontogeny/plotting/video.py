@@ -36,14 +36,16 @@ def write_mp4(
     ]  # fmt: skip
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said) as encoder:
+            pipe = encoder.stdin
+            assert pipe is not None
             with suppress(BrokenPipeError):
                 image = None
                 for image in images:
-                    encoder.stdin.write(np.ascontiguousarray(image))
+                    pipe.write(np.ascontiguousarray(image).tobytes())
                 for _ in range(extra):
-                    encoder.stdin.write(np.ascontiguousarray(image))
+                    pipe.write(np.ascontiguousarray(image).tobytes())
             with suppress(BrokenPipeError):
-                encoder.stdin.close()
+                pipe.close()
         if encoder.returncode:
             said.seek(0)
             text = " ".join(said.read().decode(errors="replace").split())[-300:]

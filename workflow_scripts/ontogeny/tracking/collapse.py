@@ -119,6 +119,7 @@ class CollapseAlarm:
         before, self.state, self._run = self.state, "collapsed" if self.state == "healthy" else "healthy", 0
         if before == "forming" or self._since is None:
             return None
+        assert self._since is not None
         event = "collapsed" if self.state == "collapsed" else "recovered"
         self.events.append({"step": self._since[0], "event": event, **self._since[1]})
         values = f"{dimension:.3g} effective dimensions, spread {spread:.2g}"
