@@ -62,7 +62,7 @@ def analysis_text(records: Sequence[Record], search: Search, minutes: Mapping[st
 
 def without_times(log: str) -> str:
     """A log without what its iterations took, which differs from one making to the next."""
-    return re.sub(r", training_time_min=\S+", "", log)
+    return re.sub(r", time=\S+ min", "", log)
 
 
 def ucb_text(records: Sequence[Record], search: Search) -> str:

@@ -88,6 +88,14 @@ def observation_text(record: Record, before: Sequence[Record]) -> str:
     return text
 
 
+def _mode(record: Record, before: Sequence[Record]) -> str:
+    """Mode and strategy; there is no success to exploit in a block that had none."""
+    mode = _MODES.get(record.strategy, record.strategy)
+    if any(success(earlier.metrics) for earlier in before):
+        return mode
+    return mode.replace("success-exploit/", "exploit/")
+
+
 def iteration_text(
     record: Record,
     before: Sequence[Record],
@@ -99,16 +107,16 @@ def iteration_text(
     metrics = record.metrics
     time = {"training_time_min": minutes[record.evaluation]} if record.evaluation in (minutes or {}) else {}
     lines = [
-        f"## Iter {record.node}: {record.outcome}",
+        f"## Iter {record.node}: {'converged' if record.outcome == 'CONVERGED' else record.outcome}",
         f"Node: id={record.node}, parent={'root' if record.parent is None else record.parent}",
-        f"Mode/Strategy: {_MODES.get(record.strategy, record.strategy)}",
+        f"Mode/Strategy: {_mode(record, before)}",
         f"Sparsity: {sparsity(record.filling_factor)}",
         f"Config: {config_text(record, search)}",
         f"Metrics: test_R2={number_text(metrics, 'test_R2')}, test_pearson={number_text(metrics, 'test_pearson')}, "
         f"connectivity_R2={number_text(metrics, 'connectivity_R2')}, "
         f"cluster_accuracy={number_text(metrics, 'cluster_accuracy')}, "
         f"final_loss={number_text(metrics, 'final_loss', '.4E')}"
-        + ("" if minutes is None else f", training_time_min={number_text(time, 'training_time_min', '.2f')}"),
+        + ("" if minutes is None else f", time={number_text(time, 'training_time_min', '.2f')} min"),
         f"Scatter: {scatter_text(metrics)}",
         f"Mutation: {mutation_text(record, search)}",
         f"Parent rule: {one_line(record.rule)}",
