@@ -170,15 +170,16 @@ def _three(array: np.ndarray, path: str | os.PathLike) -> np.ndarray:
 
 
 def _counting(u: np.ndarray) -> int | None:
-    """The first neuron that only ever grows, by much the same amount from each frame to the next, as a clock does."""
+    """The first neuron that grows by the same amount from frame to frame, or by much the same with a jitter, as clocks.
+
+    A neuron that relaxes grows by amounts that change smoothly; the jitter of a clock is new in every frame.
+    """
     steps = np.diff(u, axis=1)
-    rising = (steps > 0).all((0, 1)) | (steps < 0).all((0, 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        even = steps.std((0, 1)) <= 0.5 * np.abs(steps.mean((0, 1)))
-    found = rising & even & (u.shape[1] >= _FEWEST)
-    if not found.any() or found.all():
-        return None
-    return int(np.flatnonzero(found)[0])
+    size, spread = np.abs(steps.mean((0, 1))), steps.std((0, 1))
+    turns = np.diff(steps, axis=1).std((0, 1))
+    one_way = (steps > 0).all((0, 1)) | (steps < 0).all((0, 1))
+    found = one_way & ((spread <= 1e-6 * size) | ((spread <= 0.3 * size) & (turns > spread)))
+    return int(np.flatnonzero(found)[0]) if found.any() else None
 
 
 def _finite(array: np.ndarray, path: str | os.PathLike) -> None:
