@@ -488,8 +488,8 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
     if not layers:
         names = [f"{group}/{leaf}".strip("/") for group, items in tables.items() for leaf in items]
         raise OntogenyError(
-            f"{path} holds no Phase 1 record: its data sets are {listed(names)}, and wanted is a group a layer with "
-            "the data set step and one data set a metric"
+            f"{path} holds no Phase 1 record: its data sets are {listed(names)}, but expected is one group per layer, "
+            "with the data set step and one data set per metric"
         )
     lists = {
         name or RUN_LEVEL: {
