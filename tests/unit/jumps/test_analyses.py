@@ -45,7 +45,7 @@ def test_settling_finds_the_ten_percent_time_of_a_decay():
     hits = 0
     for _ in range(20):
         values = 40 * np.exp(-STEPS / 250) + rng.standard_normal(len(STEPS))
-        found = settling(STEPS, values, resamples=100)
+        found = settling(STEPS, values, n_resamples=100)
         assert found.status == "settled"
         assert abs(found.step - truth) < 60
         hits += found.low <= truth <= found.high
@@ -71,7 +71,7 @@ def test_a_flat_layer_does_not_settle_by_being_flat(kind):
             "ar1": np.convolve(rng.standard_normal(500), 0.9 ** np.arange(100), "valid")[:400],
             "heavy": rng.standard_t(2, 400),
         }[kind]
-        assert settling(STEPS, values, resamples=40).status in ("flat", "unsettled")
+        assert settling(STEPS, values, n_resamples=40).status in ("flat", "unsettled")
 
 
 def test_a_drift_is_unsettled_and_a_stub_is_short():
@@ -85,13 +85,13 @@ def test_a_drift_is_unsettled_and_a_stub_is_short():
 def test_order_of_layers():
     rng = np.random.default_rng(4)
     times = np.linspace(60, 450, 7)
-    up = layer_convergence(record(decays(times, rng)), resamples=60)
+    up = layer_convergence(record(decays(times, rng)), n_resamples=60)
     assert up.order.iloc[0]["verdict"] == "bottom-up"
     assert up.order.iloc[0]["tau"] == 1
-    assert layer_convergence(record(decays(times[::-1], rng)), resamples=60).order.iloc[0]["verdict"] == "top-down"
-    same = layer_convergence(record(decays([200] * 6, rng, noise=0.3)), resamples=60)
+    assert layer_convergence(record(decays(times[::-1], rng)), n_resamples=60).order.iloc[0]["verdict"] == "top-down"
+    same = layer_convergence(record(decays([200] * 6, rng, noise=0.3)), n_resamples=60)
     assert same.order.iloc[0]["verdict"] == "together"
-    few = layer_convergence(record(decays(times[:3], rng)), resamples=60)
+    few = layer_convergence(record(decays(times[:3], rng)), n_resamples=60)
     assert few.order.iloc[0]["verdict"] == "undetermined"
 
 
@@ -100,16 +100,16 @@ def test_order_over_runs_and_noise():
     series = {}
     for i in range(8):
         series |= decays(rng.permutation([80, 160, 240, 320]), rng, run=f"random{i}")
-    mixed = layer_convergence(record(series), resamples=40).order.set_index("run")
+    mixed = layer_convergence(record(series), n_resamples=40).order.set_index("run")
     assert mixed.loc["(all)", "verdict"] == "no order"
     series = {}
     for i in range(8):
         series |= decays([80, 160, 240, 320], rng, run=f"up{i}")
-    ordered = layer_convergence(record(series), resamples=40).order.set_index("run")
+    ordered = layer_convergence(record(series), n_resamples=40).order.set_index("run")
     assert ordered.loc["(all)", "verdict"] == "bottom-up"
     assert ordered.loc["(all)", "low"] > 0
     noise = {("r", f"l{i}", "stable_rank"): rng.standard_normal(400) for i in range(6)}
-    nothing = layer_convergence(record(noise), resamples=40)
+    nothing = layer_convergence(record(noise), n_resamples=40)
     assert set(nothing.layers["status"]) <= {"flat", "unsettled"}
     assert set(nothing.order["verdict"]) == {"undetermined"}
 

@@ -38,7 +38,7 @@ def detector_agreement(
     series: pd.DataFrame,
     tolerance: int = 3,
     shuffles: int = 499,
-    resamples: int = 1999,
+    n_resamples: int = 1999,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Agreement of every pair of detectors over all series: one row per pair.
@@ -64,7 +64,9 @@ def detector_agreement(
     rng = np.random.default_rng(seed)
     rows = []
     for a, b in combinations(jumps, 2):
-        rows.append({"a": a, "b": b} | _pair(events[a], events[b], points, run_of, tolerance, shuffles, resamples, rng))
+        rows.append(
+            {"a": a, "b": b} | _pair(events[a], events[b], points, run_of, tolerance, shuffles, n_resamples, rng)
+        )
     columns = [
         "a",
         "b",
@@ -100,7 +102,7 @@ def _pair(
     run_of: np.ndarray,
     tolerance: int,
     shuffles: int,
-    resamples: int,
+    n_resamples: int,
     rng: np.random.Generator,
 ) -> dict[str, float]:
     runs = int(run_of.max()) + 1 if len(run_of) else 0
@@ -129,7 +131,7 @@ def _pair(
     row["p_value"] = resampling_p_value(matched.sum(), null)
     row["offset"] = float(np.median(offsets)) if offsets else np.nan
     if runs > 1:
-        drawn = rng.integers(0, runs, (resamples, runs))
+        drawn = rng.integers(0, runs, (n_resamples, runs))
         totals = counts.sum(axis=1)[drawn].sum(axis=1)
         used = totals > 0
         dice = 2 * matched[drawn].sum(axis=1)[used] / totals[used]

@@ -225,7 +225,7 @@ def _profile(jumps: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cluster", "jumps", "share", *names, "upward"])
 
 
-def phase_table(jumps: pd.DataFrame, by: str | None = None, resamples: int = 1999, seed: int = 0) -> pd.DataFrame:
+def phase_table(jumps: pd.DataFrame, by: str | None = None, n_resamples: int = 1999, seed: int = 0) -> pd.DataFrame:
     """Shares of jumps in the thirds of training and upward, with 95% intervals that resample runs.
 
     `jumps` is characterised. `by` gives one set of rows for each value of that column. Columns: [by], what ('early',
@@ -240,7 +240,7 @@ def phase_table(jumps: pd.DataFrame, by: str | None = None, resamples: int = 199
         flags["upward"] = (part["size"] > 0).to_numpy()
         runs, names = pd.factorize(part["run"])
         total = np.bincount(runs, minlength=len(names))
-        drawn = rng.integers(0, max(len(names), 1), (resamples, len(names)))
+        drawn = rng.integers(0, max(len(names), 1), (n_resamples, len(names)))
         for what, flag in flags.items():
             hits = np.bincount(runs, weights=flag, minlength=len(names))
             row = {"what": what, "jumps": int(flag.sum()), "share": flag.mean() if len(flag) else np.nan}

@@ -58,7 +58,7 @@ def compare_groups(
     group: str,
     run: str = "run",
     block: str | None = None,
-    resamples: int = 4999,
+    n_resamples: int = 4999,
     seed: int = 0,
 ) -> pd.DataFrame:
     """All pairs of groups compared on run means: one row per pair.
@@ -66,7 +66,7 @@ def compare_groups(
     `table` has one row per observation (a layer, a series), with its `run` and the run's `group`; observations of a run
     are averaged first. With `block` (say the architecture, when `group` is the data set), runs are compared within
     blocks that hold both groups: means a block, differences, signs flipped. Otherwise run labels are permuted, with
-    Welch's t as the statistic; exact when there are few enough ways, random (`resamples`) otherwise.
+    Welch's t as the statistic; exact when there are few enough ways, random (`n_resamples`) otherwise.
 
     Columns: a, b, runs_a, runs_b (blocks: n in both), mean_a, mean_b, difference (a - b), low, high (95% bootstrap
     over runs or blocks), hedges_g (Hedges 1981; blocked: of the differences), g_low, g_high (normal approximation),
@@ -79,10 +79,10 @@ def compare_groups(
     rows = []
     for a, b in combinations(dict.fromkeys(means[group]), 2):
         if block:
-            rows.append(_blocked_pair(means, value, group, block, a, b, resamples, rng))
+            rows.append(_blocked_pair(means, value, group, block, a, b, n_resamples, rng))
         else:
             x, y = (means.loc[means[group] == name, value].to_numpy() for name in (a, b))
-            rows.append({"a": a, "b": b} | _free_pair(x, y, resamples, rng))
+            rows.append({"a": a, "b": b} | _free_pair(x, y, n_resamples, rng))
     columns = ["a", "b", "runs_a", "runs_b", "mean_a", "mean_b", "difference", "low", "high"]
     found = pd.DataFrame(rows, columns=[*columns, "hedges_g", "g_low", "g_high", "p_value", "p_least"])
     return found.assign(p_holm=adjust(found["p_value"]).p_values)
@@ -99,7 +99,7 @@ def _run_means(table: pd.DataFrame, value: str, group: str, run: str, block: str
     return table.groupby([run, *keys], sort=False, observed=True)[value].mean().reset_index()
 
 
-def _free_pair(x: np.ndarray, y: np.ndarray, resamples: int, rng: np.random.Generator) -> dict[str, Any]:
+def _free_pair(x: np.ndarray, y: np.ndarray, n_resamples: int, rng: np.random.Generator) -> dict[str, Any]:
     row: dict[str, Any] = {"runs_a": len(x), "runs_b": len(y)}
     if len(x):
         row["mean_a"] = x.mean()
@@ -108,8 +108,8 @@ def _free_pair(x: np.ndarray, y: np.ndarray, resamples: int, rng: np.random.Gene
     if min(len(x), len(y)) < 2:
         return row
     row["difference"] = x.mean() - y.mean()
-    row["p_value"], row["p_least"] = permutation_test(x, y, n_resamples=resamples, seed=rng)
-    boot = rng.choice(x, (resamples, len(x))).mean(axis=1) - rng.choice(y, (resamples, len(y))).mean(axis=1)
+    row["p_value"], row["p_least"] = permutation_test(x, y, n_resamples=n_resamples, seed=rng)
+    boot = rng.choice(x, (n_resamples, len(x))).mean(axis=1) - rng.choice(y, (n_resamples, len(y))).mean(axis=1)
     row["low"], row["high"] = percentile_interval(boot)
     total = len(x) + len(y)
     pooled = np.sqrt(((len(x) - 1) * x.var(ddof=1) + (len(y) - 1) * y.var(ddof=1)) / (total - 2))
@@ -121,7 +121,7 @@ def _free_pair(x: np.ndarray, y: np.ndarray, resamples: int, rng: np.random.Gene
 
 
 def _blocked_pair(
-    means: pd.DataFrame, value: str, group: str, block: str, a: Any, b: Any, resamples: int, rng: np.random.Generator
+    means: pd.DataFrame, value: str, group: str, block: str, a: Any, b: Any, n_resamples: int, rng: np.random.Generator
 ) -> dict[str, Any]:
     cells = means.groupby([block, group], sort=False, observed=True)[value].mean().unstack()
     paired = cells[[a, b]].dropna()
@@ -134,9 +134,9 @@ def _blocked_pair(
         return row
     d = x - y
     row["difference"] = d.mean()
-    row["p_value"] = sign_flip_test(d, n_resamples=resamples, seed=rng)
-    row["p_least"] = 2.0 / 2 ** len(d) if 2 ** len(d) <= MOST_WAYS else 1 / (1 + resamples)
-    row["low"], row["high"] = bootstrap_interval(d, n_resamples=resamples, seed=rng)
+    row["p_value"] = sign_flip_test(d, n_resamples=n_resamples, seed=rng)
+    row["p_least"] = 2.0 / 2 ** len(d) if 2 ** len(d) <= MOST_WAYS else 1 / (1 + n_resamples)
+    row["low"], row["high"] = bootstrap_interval(d, n_resamples=n_resamples, seed=rng)
     if d.std(ddof=1) > 0:
         g = (1 - 3 / (4 * len(d) - 5)) * d.mean() / d.std(ddof=1)
         half = 1.96 * np.sqrt(1 / len(d) + g * g / (2 * len(d)))

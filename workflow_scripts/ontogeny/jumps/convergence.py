@@ -64,7 +64,11 @@ class Convergence:
 
 
 def settling(
-    steps: np.ndarray, values: np.ndarray, band: float = BAND, resamples: int = 200, seed: int | np.random.Generator = 0
+    steps: np.ndarray,
+    values: np.ndarray,
+    band: float = BAND,
+    n_resamples: int = 200,
+    seed: int | np.random.Generator = 0,
 ) -> Settling:
     """Whether and when a series settles, with a moving-block bootstrap interval for the step.
 
@@ -95,7 +99,7 @@ def settling(
     if place < 0:
         return Settling(_why_not(smooth), **about)
     rng = np.random.default_rng(seed)
-    draws = smooth + _blocks(residuals, window, resamples, rng)
+    draws = smooth + _blocks(residuals, window, n_resamples, rng)
     places, _, _ = _settled_at(_smooth(draws, window), band)
     share = float((places >= 0).mean())
     if share < 0.5:
@@ -151,7 +155,7 @@ def layer_convergence(
     record: Phase1 | pd.DataFrame,
     metrics: list[str] | None = None,
     band: float = BAND,
-    resamples: int = 200,
+    n_resamples: int = 200,
     shuffles: int = 4999,
     seed: int = 0,
 ) -> Convergence:
@@ -175,7 +179,7 @@ def layer_convergence(
     for run, layer, metric, steps, values in record.each_series():
         if layer == RUN_LEVEL or metric not in wanted:
             continue
-        result = settling(steps, values, band, resamples, rng)
+        result = settling(steps, values, band, n_resamples, rng)
         first, length = steps[0], max(float(steps[-1] - steps[0]), 1.0)
         place = {
             "run": run,
@@ -193,17 +197,17 @@ def layer_convergence(
             )
     columns = ["run", "layer", "depth", "n_layers", "metric", "status", "step", "low", "high", "fraction"]
     layers = pd.DataFrame(rows, columns=[*columns, "movement", "level", "noise", "share"])
-    return Convergence(layers, _order(found, record, wanted, resamples, shuffles, rng))
+    return Convergence(layers, _order(found, record, wanted, n_resamples, shuffles, rng))
 
 
-def _order(found: dict, record: Phase1, metrics: list[str], resamples: int, shuffles: int, rng: Any) -> pd.DataFrame:
+def _order(found: dict, record: Phase1, metrics: list[str], n_resamples: int, shuffles: int, rng: Any) -> pd.DataFrame:
     rows = []
     for metric in metrics:
         part, nulls, taus = [], [], []
         for run in record.runs:
             layers = sorted(found.get((run, metric), []), key=lambda item: item[0])
             base = {"run": run, "metric": metric, "n_layers": len(record.layers_of(run)), "settled": len(layers)}
-            row, null = _order_of_run(layers, resamples, shuffles, rng)
+            row, null = _order_of_run(layers, n_resamples, shuffles, rng)
             part.append(base | row)
             if null is not None:
                 nulls.append(rng.choice(null, shuffles))
@@ -232,14 +236,14 @@ def _order(found: dict, record: Phase1, metrics: list[str], resamples: int, shuf
 
 
 def _order_of_run(
-    layers: list[tuple[int, float, np.ndarray]], resamples: int, shuffles: int, rng: Any
+    layers: list[tuple[int, float, np.ndarray]], n_resamples: int, shuffles: int, rng: Any
 ) -> tuple[dict[str, float], np.ndarray | None]:
     nothing = {"tau": np.nan, "low": np.nan, "high": np.nan, "p_value": np.nan, "spread": np.nan, "reachable": 1.0}
     if len(layers) < 3:
         return nothing, None
     depth = np.array([item[0] for item in layers], float)
     times = np.array([item[1] for item in layers])
-    draws = np.array([rng.choice(item[2], resamples) for item in layers])
+    draws = np.array([rng.choice(item[2], n_resamples) for item in layers])
     spread = float(np.quantile(np.ptp(draws, axis=0), 0.95))
     tau = _tau(depth, times[None])[0]
     low, high = percentile_interval(_tau(depth, draws.T))
