@@ -76,7 +76,7 @@ def test_figures_across_runs(record, jumps):
     rates = rates.assign(kind=rates["run"].str.startswith("mlp").map({True: "mlp", False: "other"}))
     fig = figures.plot_comparison(rates, compare_groups(rates, "rate", "kind"), "rate", "kind")
     assert labels(fig.axes[0]) == ["other (3)", "mlp (3)"]
-    found = layer_convergence(record, ["participation_ratio"], resamples=20, shuffles=99)
+    found = layer_convergence(record, ["participation_ratio"], n_resamples=20, shuffles=99)
     fig = figures.plot_convergence(found.layers, found.order, "participation_ratio")
     assert "settled" in fig.axes[0].get_title(loc="left")
 
@@ -108,7 +108,7 @@ def test_nothing_found_still_makes_figures(record, tmp_path):
     flat = phase1_from_frame(
         pd.DataFrame({"run": "r", "layer": "a", "metric": "stable_rank", "step": range(100), "value": 2.0})
     )
-    still = layer_convergence(flat, resamples=10)
+    still = layer_convergence(flat, n_resamples=10)
     made = [
         figures.plot_metrics(record, RUN, none),
         figures.plot_heat_map(flat, "r", none),
