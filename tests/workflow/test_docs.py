@@ -73,6 +73,14 @@ def train_runs(folder, page):
                 write_jumps(report, place / "jumps.json", place / "jumps.csv")
 
 
+def train_ensemble_at(path):
+    """A small ensemble where a page's command reads one."""
+    from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    train_ensemble(EnsembleSettings(n_samples_train=100), range(3)).save(path)
+
+
 @contextlib.contextmanager
 def registries_kept():
     """Undo what a page adds to the registries."""
@@ -108,6 +116,8 @@ def test_commands_are_known(page, tmp_path, monkeypatch, capsys):
     if any(words[:2] == ["ontogeny", "show"] for words in commands(page)):
         train_runs(tmp_path, page)
     for words in commands(page):
+        for file in [word for word in words if word.endswith("/ensemble.safetensors")]:
+            train_ensemble_at(Path(file))
         assert words[0] in KNOWN, f"{name_of(page)} uses {words[0]}"
         if words[0] == "ontogeny":
             assert main(words[1:]) == 0, f"{shlex.join(words)}: {capsys.readouterr().err}"
