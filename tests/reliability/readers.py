@@ -16,7 +16,7 @@ import torch
 
 from ontogeny.activations.store import FORMAT as ACTIVATIONS
 from ontogeny.activations.store import read_activations
-from ontogeny.circuits.records import read_history, records_from_weights, write_record
+from ontogeny.circuits import CircuitSettings, read_history, records_from_weights, write_record
 from ontogeny.connectome.recorded import read_activity
 from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.logbook import write_logbook
@@ -149,7 +149,8 @@ def _history(path: Path) -> None:
         [np.zeros((2, 3)), np.ones((2, 1))],
     )
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    write_record(path, records_from_weights(weights, biases, x, np.array([1, 1, 1, 1]), accuracy_threshold=0.0))
+    settings = CircuitSettings(accuracy_threshold=0.0)
+    write_record(path, records_from_weights(weights, biases, x, np.array([1, 1, 1, 1]), settings=settings))
 
 
 def _scores(settings: dict, level: float, seed: int) -> dict:

@@ -122,7 +122,7 @@ def test_report_holds_figures_with_categories_and_captions(copy):
     for expected in ("tiny", "others", "Tables", "heat maps", "metrics", "Triangles mark significant jumps"):
         assert expected in text, expected
     for caption in (
-        "probe samples on the first two principal components",
+        "Probe samples on the first two principal components",
         "Agreement beyond chance",
         "Layers by steps",
     ):

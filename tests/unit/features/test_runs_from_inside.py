@@ -46,7 +46,7 @@ def trajectory(request, tmp_path_factory):
     }
     run["training"] = {"steps": 30, "batch_size": 32, "learning_rate": 0.01, "checkpoint_every": 15}
     config = load_config({"studies": {"a": {"runs": {request.param: run}}}})
-    train(runs_of(config)[request.param].identity(), folder, request.param)
+    train(runs_of(config)[f"{request.param}/s0"].identity(), folder, request.param)
     return Trajectory(folder)
 
 
@@ -114,7 +114,7 @@ def small(tmp_path_factory):
     run = {"task": {"n_train": 100, "n_probe": 40, "n_validation": 40}, "model": MODELS["mlp"]}
     run["training"] = {"steps": 6, "batch_size": 32, "checkpoint_every": 3}
     config = load_config({"studies": {"a": {"runs": {"small": run}}}})
-    train(runs_of(config)["small"].identity(), folder, "small")
+    train(runs_of(config)["small/s0"].identity(), folder, "small")
     return Trajectory(folder)
 
 

@@ -282,6 +282,7 @@ def test_nonlinearities(name):
         "sigmoid": nn.Sigmoid,
         "silu": nn.SiLU,
         "elu": nn.ELU,
+        "softplus": nn.Softplus,
     }[name]()
     x = torch.linspace(-3, 3, 20)
     model = nn.Sequential(nn.Linear(4, 6), module)
