@@ -15,7 +15,6 @@ rule estimate_complexity:
         **needs(mem_mb=3000, runtime=120, gpu=plan.gpu),
     params:
         settings=plan.analysis("complexity"),
-        label=plan.title,
         cache=plan.config.cache,
     script:
         "../workflow_scripts/estimate_complexity.py"
@@ -38,7 +37,6 @@ rule estimate_complexity_of_ensemble:
         **needs(mem_mb=1500, runtime=60),
     params:
         settings=plan.analysis("complexity"),
-        label=plan.title,
     script:
         "../workflow_scripts/estimate_complexity_of_ensemble.py"
 
@@ -73,5 +71,6 @@ rule plot_complexity_of_ensemble:
 
 rule complexity:
     input:
-        figure_files("complexity", "complexity_by_seed"),
+        replayed("results/figures/{study}/{run}/complexity.png"),
+        plan.files("results/figures/{study}/{run}/complexity_by_seed.png", "circuits"),
         plan.files("results/runs/{run}/complexity_and_circuits.csv", "circuits"),

@@ -21,20 +21,6 @@ rule list_experiments:
         "../workflow_scripts/list_experiments.py"
 
 
-rule merge_benchmarks:
-    input:
-        rules.jumps.input,
-        rules.figures.input,
-    output:
-        table=reported("results/tables/cost.tsv", "cost", category="Tables", labels={"table": "cost of every job"}),
-    resources:
-        **needs(mem_mb=800, runtime=10),
-    params:
-        mem_mb=book.memory(),
-    script:
-        "../workflow_scripts/merge_benchmarks.py"
-
-
 rule summarise:
     input:
         plan.summary_inputs(),
@@ -52,6 +38,20 @@ rule summarise:
 rule summary:
     input:
         rules.summarise.output,
+
+
+rule merge_benchmarks:
+    input:
+        rules.jumps.input,
+        rules.figures.input,
+    output:
+        table=reported("results/tables/cost.tsv", "cost", category="Tables", labels={"table": "cost of every job"}),
+    resources:
+        **needs(mem_mb=800, runtime=10),
+    params:
+        mem_mb=book.memory(),
+    script:
+        "../workflow_scripts/merge_benchmarks.py"
 
 
 rule tables:

@@ -12,7 +12,7 @@ from ontogeny.trajectory import Trajectory
 with job(snakemake) as (files, output, params):
     trajectory = Trajectory(files.config.removesuffix("/config.json"), cache_dir=params.cache)
     settings = ComplexityAnalysisSettings(**params.settings)
-    progress = Progress(settings.frames, f"learning coefficient of {params.label}").step
+    progress = Progress(settings.frames, f"learning coefficient of {trajectory.run}").step
     table = complexity_of_run(trajectory, read_plan(files.plan).moments, settings, progress)
     write_csv(output.complexity, table)
     write_csv(output.stages, find_stages(table[table["group"] == "all"]))

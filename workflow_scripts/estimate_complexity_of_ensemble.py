@@ -10,7 +10,7 @@ from ontogeny.training.ensemble import load_ensemble
 
 with job(snakemake) as (files, output, params):
     ensemble, settings = load_ensemble(files.ensemble), ComplexityAnalysisSettings(**params.settings)
-    progress = Progress(len(ensemble.seeds), f"learning coefficients of {params.label}").step
+    progress = Progress(len(ensemble.seeds), f"learning coefficients of {snakemake.wildcards.run}").step
     table = complexity_of_ensemble(ensemble, settings, progress)
     write_csv(output.complexity, table)
     beside = changes_beside(read_table(files.history), read_phase1(files.phase1))

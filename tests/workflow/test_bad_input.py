@@ -60,7 +60,7 @@ def test_a_configuration_that_is_not_yaml_is_told_with_its_line(fresh):
 def test_a_key_given_twice_is_told_with_both_lines(fresh):
     (fresh.folder / "config.yaml").write_text("cache: a\nstudies: {}\ncache: b\n")
     assert fresh("--dry-run", config=None).refuses(
-        "config.yaml, line 3: cache is given twice, first in line 1; keep one"
+        "config.yaml, line 3: cache is given twice, first in line 1; remove one of them"
     )
 
 
@@ -90,14 +90,14 @@ def test_what_only_the_job_can_see_is_one_sentence_for_each_job(fresh):
         }
         settings["phase1_imports"] = {"notes": ["notes.json"]}
 
-    targets = [f"results/runs/{name}/phase1.json" for name in ("probe", "layer", "batch")]
+    targets = [f"results/runs/{name}/s0/phase1.json" for name in ("probe", "layer", "batch")]
     said = fresh(*targets, "results/studies/notes/jumps.csv", config=configuration(fresh, change))
-    assert said.refuses(r"train_run \(run probe\): .*5000 probe .*digits.*1797.*lower n_probe")
-    assert said.refuses(r"train_run \(run layer\): unknown layer 'Liner_0'.*did you mean 'Linear_0'")
-    assert said.refuses(r"train_run \(run batch\): .*batch_size is 500, but there are only 200")
+    assert said.refuses(r"train_run \(run probe/s0\): .*5000 probe .*digits.*1797.*lower n_probe")
+    assert said.refuses(r"train_run \(run layer/s0\): unknown layer 'Liner_0'.*did you mean 'Linear_0'")
+    assert said.refuses(r"train_run \(run batch/s0\): .*batch_size is 500, but there are only 200")
     assert said.refuses(r"import_phase1 \(study notes\): .*notes.json.*shopping")
     for name in ("probe", "layer", "batch"):
-        assert "ERROR" in (fresh.results / "logs" / "train_run" / f"{name}.log").read_text()
+        assert "ERROR" in (fresh.results / "logs" / "train_run" / name / "s0.log").read_text()
 
 
 def snapshot(folder):

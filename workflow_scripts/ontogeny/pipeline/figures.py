@@ -65,8 +65,8 @@ FIGURES = {
     "dimension": _run("dimension"),
     "probes": _run("probes"),
     "collapse": _run("collapse"),
-    "complexity": _run("complexity", "learning coefficient"),
-    "complexity_by_seed": Figure("complexity_by_seed", "complexity", "every run", ("circuits",), subcategory="{run}"),
+    "complexity": Figure("complexity", scope="by name", subcategory="{run}"),
+    "complexity_by_seed": Figure("complexity_by_seed", "complexity", "by name", ("circuits",), subcategory="{run}"),
     "change_kinds": Figure("change_kinds", "changes by architecture", "study looked at", IMAGES, STUDY),
     "{figure}": Figure(
         "plot_study",
