@@ -117,8 +117,8 @@ def test_the_projects_checks_pass(extended, command):
 @pytest.mark.slow
 def test_what_was_added_works(extended):
     (extended / "tiny.yaml").write_text(CONFIGURATION)
-    made = "results/runs/tiny_run"
-    figure = "results/figures/tiny/tiny_run/drift.png"
+    made = "results/runs/tiny_run/s0"
+    figure = "results/figures/tiny/tiny_run/s0/drift.png"
     targets = [f"{made}/geometry/drift.csv", figure, f"{made}/interventions/interventions.csv"]
     done = run(extended, "snakemake", "--configfile", "tiny.yaml", "--cores", "1", "--", *targets)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
