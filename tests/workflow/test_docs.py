@@ -55,6 +55,8 @@ def prepare(folder, page):
         (folder / name).symlink_to(ROOT / name)
     for name, text in files_of(page).items() if page else ():
         (folder / name).write_text(text, encoding="utf-8")
+        if "lines.txt" in text:
+            (folder / "lines.txt").write_text("The first sample.\nThe second sample.\n", encoding="utf-8")
     return folder
 
 
