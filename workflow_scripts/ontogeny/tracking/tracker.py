@@ -19,10 +19,10 @@ from ontogeny.tracking.estimators import (
     LAYOUTS,
     choose_metrics,
     measure_singular_values,
-    resolve_layout,
     singular_values,
     to_rows,
 )
+from ontogeny.tracking.layout import rows_of_layer
 from ontogeny.tracking.settings import TrackingSettings
 
 DEFAULTS = TrackingSettings()
@@ -375,21 +375,6 @@ class HighFrequencyTracker:
     def _known(self, layer_name: str) -> None:
         if layer_name not in self._columns:
             raise unknown("layer", layer_name, self._columns)
-
-
-def rows_of_layer(
-    module: nn.Module, axes: int, layout: str = DEFAULTS.rows, feature_axis: int | None = None
-) -> tuple[str, int | None]:
-    """The layout and feature axis of a layer's output with so many axes.
-
-    With `auto`, a row is a position of a sample where the output is a sequence of vectors (three axes, features last),
-    and a sample where it is not: the maps of a convolution in any number of dimensions, whose channels come second.
-    """
-    if axes == 2:
-        return "samples", None
-    if isinstance(module, nn.modules.conv._ConvNd):
-        return "samples" if layout == "auto" else layout, 1 if feature_axis is None else feature_axis
-    return resolve_layout(layout, axes), feature_axis
 
 
 class _Measured:

@@ -36,8 +36,8 @@ from ontogeny.provenance import bits, revision, set_aside, versions
 from ontogeny.tracking.capture import ActivationCapture
 from ontogeny.tracking.collapse import CollapseAlarm, representation_state
 from ontogeny.tracking.estimators import measure, to_rows
+from ontogeny.tracking.layout import rows_of_layer
 from ontogeny.tracking.settings import TrackingSettings
-from ontogeny.tracking.tracker import rows_of_layer
 from ontogeny.trajectory.checkpoints import (
     checkpoint_path,
     checkpoint_steps,

@@ -20,7 +20,7 @@ from ontogeny.progress import Progress
 from ontogeny.provenance import revision, versions
 from ontogeny.tracking.capture import ActivationCapture
 from ontogeny.tracking.estimators import measure, to_rows
-from ontogeny.tracking.tracker import rows_of_layer
+from ontogeny.tracking.layout import rows_of_layer
 from ontogeny.trajectory.checkpoints import weights_digest
 from ontogeny.trajectory.integrity import Integrity
 from ontogeny.trajectory.replay import RUN_FORMAT
