@@ -10,7 +10,6 @@ import math
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -92,11 +91,6 @@ def write_pages_index(path: str | os.PathLike, groups: Mapping[str, Iterable[Seq
 
 
 def _link(page: Path, file: str | os.PathLike) -> str:
-    return _relative(page, os.fspath(file))
-
-
-@cache
-def _relative(page: Path, file: str) -> str:
     """`file` relative to the folder of `page`, as a URL."""
     relative = os.path.relpath(file, page.parent).replace(os.sep, posixpath.sep)
     return quote(relative if relative.startswith(".") else f"./{relative}")

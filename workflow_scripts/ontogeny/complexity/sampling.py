@@ -72,19 +72,23 @@ def run_chains(
     square = torch.zeros_like(start) if settings.sampler == "rmsprop" else None
     losses = torch.empty(n_steps, len(owner), dtype=torch.float64)
     accepted = torch.zeros(len(owner), dtype=torch.float64) if acceptance_from >= 0 else None
-    axis, _batch_size = 1 - landscape.chain_axis, None if acceptance_from >= 0 else settings.batch_size
+    axis = 1 - landscape.chain_axis
+    batch_size = settings.batch_size if accepted is None else None
     uniform = None
     if landscape.n_parameters > LARGE and accepted is None:
         uniform = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
+    unit = 1.0 if uniform is None else _SPREAD
+    rate = step * scale
+    width = rate.sqrt() / unit
     before: tuple[Tensor, ...] | None = None
     for t in range(n_steps):
-        value, gradient = landscape.evaluate(
-            theta, owner, None if acceptance_from >= 0 else settings.batch_size, generator
-        )
+        value, gradient = landscape.evaluate(theta, owner, batch_size, generator)
         losses[t] = value
         if square is not None and t < adapt_steps:
             square.mul_(_FORGET).addcmul_(gradient, gradient, value=1 - _FORGET)
             scale = 1 / (_FLOOR + (square / (1 - _FORGET ** (t + 1))).sqrt())
+            rate = step * scale
+            width = rate.sqrt() / unit
         if accepted is not None:
             offset = theta - start
             pull = (gradient * n_beta).add_(offset, alpha=localisation)
@@ -101,8 +105,6 @@ def run_chains(
             _uniform(noise, uniform)
         if accepted is not None:
             before = (theta.clone(), energy, (noise * noise).sum(axis).double(), scale)
-        rate = step * scale
-        width = rate.sqrt() if uniform is None else rate.sqrt() / _SPREAD
         theta.lerp_(start, (0.5 * localisation) * rate)
         theta.addcmul_(gradient, rate, value=-0.5 * n_beta)
         if settings.corrected and accepted is None:
