@@ -328,18 +328,16 @@ def _choose_epoch(run: RunFolder, place: str, last: bool) -> int | None:
 
 
 def _choose_sample(chosen: Sequence[tuple[Path, int]]) -> int:
-    counts, record = [], None
-    for run, epoch in chosen:
-        record = data.read_mechanism(data.mechanism_files(run)[epoch])
-        counts.append(len(record["samples"]))
-    if not min(counts):
+    samples = [data.read_mechanism(data.mechanism_files(run)[epoch])["samples"] for run, epoch in chosen]
+    count = min(map(len, samples))
+    if not count:
         raise OntogenyError("the record holds no sample: nothing can be shown of single prompts")
 
     def named(index: int) -> str:
-        sample = record["samples"][index]
+        sample = samples[-1][index]
         return f"{'unsafe' if sample['label'] else 'safe'}: {sample['prompt']}"
 
-    return st.selectbox("prompt", range(min(counts)), format_func=named, key="sample")
+    return st.selectbox("prompt", range(count), format_func=named, key="sample")
 
 
 # Training dynamics
@@ -462,7 +460,9 @@ def _circuits(results: Path, runs: list[RunFolder]) -> None:
         return
     with two:
         measures = [name for name in figures.CIRCUIT_MEASURES if name in history and history[name].notna().any()]
-        measure = st.selectbox("measure", measures, format_func=figures.CIRCUIT_MEASURES.get, key="measure")
+        measure: str = st.selectbox(
+            "measure", measures, format_func=lambda m: figures.CIRCUIT_MEASURES[m], key="measure"
+        )
     with three:
         seeds = sorted(history["seed"].unique().tolist())
         seed = st.selectbox("seed", seeds, index=_representative(results, run, seeds), key=f"seed {run.name}")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
-from ontogeny.judge.network import PAD, difference, frozen, lengths
+from ontogeny.judge.network import difference, frozen, lengths
 from ontogeny.judge.settings import DEFAULTS
-from ontogeny.models.judge import Judge
+from ontogeny.models.judge import PAD, Judge
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,15 @@ def _embedded(
     mask = tokens != PAD
     embeddings = model.embedding(tokens.clamp_min(0)).detach()
     if isinstance(baseline, int):
-        baseline = model.embedding(torch.tensor(baseline, device=tokens.device)).detach()
-    if baseline.shape[-1] != embeddings.shape[-1] or baseline.ndim == 2:
+        given: Tensor = model.embedding(torch.tensor(baseline, device=tokens.device)).detach()
+    else:
+        given = baseline
+    if given.shape[-1] != embeddings.shape[-1] or given.ndim == 2:
         raise OntogenyError(
-            f"a baseline of shape {tuple(baseline.shape)}: give a token, an embedding of width {embeddings.shape[-1]}, "
+            f"a baseline of shape {tuple(given.shape)}: give a token, an embedding of width {embeddings.shape[-1]}, "
             "or several baselines (count, length, width)"
         )
-    several = baseline[None] if baseline.ndim == 1 else baseline
+    several = given[None] if given.ndim == 1 else given
     if several.ndim == 3 and several.shape[1] < embeddings.shape[1]:
         raise OntogenyError(
             f"baselines of {several.shape[1]} tokens for prompts of {embeddings.shape[1]}: give longer ones"
@@ -255,12 +257,9 @@ def batched(model: Judge, texts: list[Tensor], chunk: int = 256) -> Tensor:
     """Logits (prompts, 2) of token rows of any lengths; rows of like length are passed together."""
     size = np.array([len(text) for text in texts])
     order = np.argsort(size, kind="stable")
-    result: Tensor | None = None
+    found = []
     for begin in range(0, len(order), chunk):
         rows = order[begin : begin + chunk]
         padded = nn.utils.rnn.pad_sequence([texts[row] for row in rows], batch_first=True, padding_value=PAD)
-        logits = model(padded)
-        if result is None:
-            result = logits.new_empty(len(texts), logits.shape[1])
-        result[torch.from_numpy(rows)] = logits
-    return result
+        found.append(model(padded))
+    return torch.cat(found)[torch.from_numpy(np.argsort(order))]

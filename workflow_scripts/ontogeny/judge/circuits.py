@@ -66,6 +66,20 @@ def _names(layers: int, heads: int) -> list[str]:
     return [f"{layer}.{part}" for layer in range(1, layers + 1) for part in parts]
 
 
+def _graph_of(model: Judge) -> Graph:
+    graph = circuit_graph(model)
+    if graph is None:
+        raise OntogenyError(_no_edges(model))
+    return graph
+
+
+def _no_edges(model: Judge) -> str:
+    return (
+        f"{type(model.backbone).__name__} does not add heads and MLPs into one residual stream, so that it has no "
+        "edges to patch: use a decoder such as Llama or GPT-2"
+    )
+
+
 def circuit_graph(model: Judge) -> Graph | None:
     """The graph of a judge, or None where its blocks do not add into one residual stream (encoders such as BERT)."""
     parts = parts_of(model)
@@ -104,10 +118,7 @@ def _keep_output(kept: list[Tensor]) -> Any:
 def _past(model: Judge, pairs: Pairs) -> _Past:
     parts = parts_of(model)
     if parts is None:
-        raise OntogenyError(
-            f"{type(model.backbone).__name__} does not add heads and MLPs into one residual stream, so that it has no "
-            "edges to patch: use a decoder such as Llama or GPT-2"
-        )
+        raise OntogenyError(_no_edges(model))
     runs, calls, written = [], [], []
     for tokens in (pairs.unsafe, pairs.safe):
         handles, seen = attention_calls(parts)
@@ -139,12 +150,13 @@ def _forward(
     batch = len(embedding)
     nodes = 1 + len(past.parts) * (heads + 1)
     cut = masks is not None
-    if cut:
+    total = base = change = weight = background = embedding
+    if masks is not None:
         base = past.counterpart.repeat_interleave(times, 0)
         change = embedding.new_zeros(batch, nodes, length, embedding.shape[-1])
         change[:, 0] = embedding - base[:, 0]
         weight = masks.to(embedding.dtype).repeat(len(past.safe.last), 1, 1)
-    total = embedding
+        background = base[:, 0]
     inputs = []
 
     def stream(receivers: slice, readable: int) -> Tensor:
@@ -157,7 +169,6 @@ def _forward(
         )
         return background[:, None] + mixed
 
-    background = base[:, 0] if cut else None
     for layer, (part, call) in enumerate(zip(past.parts, past.calls)):
         at = layer * (heads + 1)
         own = stream(slice(at, at + heads), 1 + at)
@@ -196,7 +207,7 @@ def edge_scores(model: Judge, pairs: Pairs, steps: int = DEFAULTS.edge_steps, ch
     points between the two prompts' embeddings. It estimates by how many logits cutting the edge alone (giving the
     receiver the safe prompt's value) lowers the difference of the unsafe prompt.
     """
-    graph = circuit_graph(model)
+    graph = _graph_of(model)
     result = []
     with frozen(model):
         for rows in torch.arange(len(pairs)).split(chunk):
@@ -302,7 +313,7 @@ def faithfulness(
     `needed` of the difference, and it carries more than random subgraphs (p <= alpha). Labels drawn at random pass
     these tests in at most a share `alpha` of cases.
     """
-    graph = circuit_graph(model)
+    graph = _graph_of(model)
     rng = np.random.default_rng(seed)
     ranked = np.argsort(-np.abs(scores), kind="stable")
     sizes = np.unique(np.maximum(1, np.round(np.array(shares) * len(scores)).astype(int)))

@@ -507,8 +507,8 @@ def progress_figure(records: Sequence[dict[str, Any]], losses: pd.DataFrame | No
     _line(fig, epochs, [r["metrics"]["untrained"]["auc"] for r in records], "AUC, untrained judge", MUTED,
           {"row": 1, "col": 1}, "dot", mode="lines")  # fmt: skip
     if losses is not None and len(losses) and records[-1]["step"]:
-        known = sorted((r["step"], r["epoch"]) for r in records if r["step"] is not None)
-        places = np.interp(losses["step"], *zip(*known))
+        steps, at = zip(*sorted((r["step"], r["epoch"]) for r in records if r["step"] is not None))
+        places = np.interp(losses["step"].to_numpy(float), steps, at)
         keep = np.unique(np.linspace(0, len(losses) - 1, min(200, len(losses))).astype(int))
         _line(fig, _listed(places[keep]), _listed(losses["loss"].to_numpy()[keep]), "training batch", MUTED,
               {"row": 1, "col": 2}, mode="lines")  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
@@ -146,10 +148,11 @@ def performance(
         return 2 * true_unsafe[rows].sum() / total if total else float("nan")
 
     measures = {"loss": lambda r: loss[r].mean(), "accuracy": lambda r: right[r].mean(), "f1": f1}
-    result = {}
+    result: dict[str, float] = {}
     for name, measure in measures.items():
         values = [measure(rows) for rows in drawn]
-        low, high = np.nanquantile(values, [0.025, 0.975])
+        known = [value for value in values if np.isfinite(value)]
+        low, high = percentile_interval(known) if known else (math.nan, math.nan)
         result |= {name: float(measure(everything)), f"{name}_low": float(low), f"{name}_high": float(high)}
     both = len(np.unique(labels)) == 2
     low, high = _auc_interval(labels, score, drawn) if both else (float("nan"), float("nan"))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import write_json
@@ -477,6 +477,12 @@ def epochs_looked_at(last: int, interval: int) -> list[int]:
     return sorted({0, *range(0, last + 1, interval), last})
 
 
+def _judge_of(model: nn.Module, trajectory: Trajectory) -> Judge:
+    if not isinstance(model, Judge):
+        raise OntogenyError(f"{trajectory.folder} is the run of another network, not of a judge")
+    return model
+
+
 def trace_mechanism(
     trajectory: Trajectory, folder: str | os.PathLike, settings: JudgeAnalysisSettings | None = None
 ) -> list[Path]:
@@ -495,10 +501,15 @@ def trace_mechanism(
     for epoch, (step, learner) in zip(epochs, trajectory.walk(epoch * per_epoch for epoch in epochs)):
         if bench is None:
             bench = MechanismBench(
-                learner.model, data.tokenizer, data.prompts, settings, max_length=data.max_length, report=data.report
+                _judge_of(learner.model, trajectory),
+                data.tokenizer,
+                data.prompts,
+                settings,
+                max_length=data.max_length,
+                report=data.report,
             )
         path = Path(folder) / f"epoch_{epoch}.json"
-        write_json(path, bench.measure(learner.model, epoch, step, trajectory.run), indent=None)
+        write_json(path, bench.measure(_judge_of(learner.model, trajectory), epoch, step, trajectory.run), indent=None)
         written.append(path)
         progress.update(len(written), f"epoch {epoch}")
     return written

@@ -73,12 +73,13 @@ def untrained_like(model: Judge, seed: int = DEFAULTS.seed) -> Judge:
     """
     twin = copy.deepcopy(model).eval()
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         fresh = type(twin.backbone)(twin.backbone.config)
         twin.backbone.load_state_dict(fresh.state_dict(), strict=False)
         for module in twin.head.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
     return twin
 
 
@@ -192,12 +193,22 @@ def neuron_outputs(model: Judge) -> list[nn.Module]:
 
     Raises OntogenyError if a block has none of the known ones.
     """
-    found = [_part(block, NEURONS) for block in model.blocks]
-    if None in found:
-        raise OntogenyError(
-            f"{type(model.backbone).__name__} has no MLP of a known kind in block {found.index(None)}: known are "
-            + ", ".join(NEURONS)
-        )
+    found = []
+    for index, block in enumerate(model.blocks):
+        part = _part(block, NEURONS)
+        if part is None:
+            raise OntogenyError(
+                f"{type(model.backbone).__name__} has no MLP of a known kind in block {index}: known are "
+                + ", ".join(NEURONS)
+            )
+        found.append(part)
+    return found
+
+
+def tensor_of(module: nn.Module, name: str) -> Tensor:
+    """The parameter or buffer `name` of a module."""
+    found = getattr(module, name)
+    assert isinstance(found, Tensor), f"{type(module).__name__}.{name} is no tensor"
     return found
 
 
@@ -243,14 +254,16 @@ def parts_of(model: Judge) -> list[Parts] | None:
             ("post_attention_layernorm", "ln_2"),
             ("mlp",),
         )
-        found = [_part(block, choices) for choices in names]
-        if None in found or not heads:
+        found = [part for part in (_part(block, choices) for choices in names) if part is not None]
+        if len(found) < len(names) or not heads:
             return None
-        projection = found[2]
-        weight = projection.weight.T if isinstance(projection, nn.Linear) else projection.weight
+        attention_norm, attention, projection, mlp_norm, mlp = found
+        weight = tensor_of(projection, "weight")
+        weight = weight.T if isinstance(projection, nn.Linear) else weight
         write = weight.reshape(heads, -1, weight.shape[-1])
-        name = "o_proj" if hasattr(found[1], "o_proj") else "c_proj"
-        result.append(Parts(*found, write, getattr(projection, "bias", None), name))
+        name = "o_proj" if hasattr(attention, "o_proj") else "c_proj"
+        bias = getattr(projection, "bias", None)
+        result.append(Parts(attention_norm, attention, projection, mlp_norm, mlp, write, bias, name))
     return result if _add_up(model, result) else None
 
 
@@ -259,7 +272,7 @@ def _add_up(model: Judge, parts: list[Parts]) -> bool:
     """Whether every block puts out its input, what its heads write, and what its MLP makes of both."""
     handles, calls = attention_calls(parts)
     with frozen(model), hooked(*handles):
-        past = run(model, torch.arange(4, device=model.embedding.weight.device)[None])
+        past = run(model, torch.arange(4, device=tensor_of(model.embedding, "weight").device)[None])
     with frozen(model):
         for part, call, before, after in zip(parts, calls, past.residuals, past.residuals[1:]):
             copies = before[:, None].expand(-1, len(part.write), -1, -1)
@@ -318,7 +331,7 @@ def one_head_each(part: Parts) -> nn.Module | None:
             None if bias is None else bias.repeat_interleave(times, 0),
         )
     twin._modules[part.projection_name] = nn.Identity()
-    twin.num_key_value_groups = 1
+    vars(twin)["num_key_value_groups"] = 1
     return twin
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
-from ontogeny.judge.network import PAD, difference, frozen, hooked, neuron_outputs, read_at, run, run_on
+from ontogeny.judge.network import difference, frozen, hooked, neuron_outputs, read_at, run, run_on
 from ontogeny.judge.settings import DEFAULTS
-from ontogeny.models.judge import Judge, trim
+from ontogeny.models.judge import PAD, Judge, trim
 from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights, sign_flip_test
 
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ontogeny.errors import OntogenyError
-from ontogeny.judge.network import PAD, SAFE, UNSAFE, lengths
+from ontogeny.judge.network import SAFE, UNSAFE, lengths
 from ontogeny.judge.settings import DEFAULTS
+from ontogeny.models.judge import PAD
 
 ROLES = ("before", "differing", "next", "later", "read")
 """Positions of a pair, alike in pairs of all lengths: before the first differing token, the differing tokens, the one

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ontogeny.judge.network import PAD, difference, frozen, run, run_on
+from ontogeny.judge.network import difference, frozen, run, run_on
 from ontogeny.judge.pairs import ROLES, Pairs
 from ontogeny.judge.settings import DEFAULTS
-from ontogeny.models.judge import Judge
-from ontogeny.statistics import bootstrap_mean, bootstrap_weights
+from ontogeny.models.judge import PAD, Judge
+from ontogeny.statistics import bootstrap_mean, bootstrap_weights, percentile_interval
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,6 @@ def share_restored(
             values = patching.restored[:, role, there]
             drawn = (values @ weights.T) / (weights @ below)[None]
             result["restored"][:, role] = values.mean(1) / below.mean()
-            result["restored_low"][:, role], result["restored_high"][:, role] = np.quantile(
-                drawn, [0.025, 0.975], axis=1
-            )
+            interval = percentile_interval(drawn, axis=1)
+            result["restored_low"][:, role], result["restored_high"][:, role] = interval
     return result | {"difference": mean, "difference_low": low, "difference_high": high}

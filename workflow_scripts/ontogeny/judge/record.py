@@ -109,7 +109,7 @@ def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
     before: dict[str, Any] | None = None
     for record in records:
 
-        def add(topic: str, measure: str, value: Any, low: Any = None, high: Any = None, record=record) -> None:
+        def add(topic: str, measure: str, value: Any, low: Any = None, high: Any = None, record: Any = record) -> None:
             number = {name: np.nan if x is None else float(x) for name, x in
                       (("value", value), ("low", low), ("high", high))}  # fmt: skip
             rows.append({"epoch": record["epoch"], "step": record["step"], "topic": topic, "measure": measure} | number)

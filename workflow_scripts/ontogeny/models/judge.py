@@ -224,7 +224,7 @@ class PromptTokenizer:
         tokenizer.no_truncation()
         tokenizer.encode_special_tokens = False
         self.before, self.after = (
-            (tokenizer.encode(text, add_special_tokens=False).ids for text in frame) if frame else ((), ())
+            list(tokenizer.encode(text, add_special_tokens=False).ids) for text in frame or ("", "")
         )
         self.framed = frame is not None
         self.known = known
@@ -261,9 +261,9 @@ class PromptTokenizer:
         """The token ids of every prompt, of any length, with those of the frame."""
         encoded = self.tokenizer.encode_batch(list(prompts), add_special_tokens=not self.framed)
         rows = [[*self.before, *encoding.ids, *self.after] for encoding in encoded]
-        for row in rows if self.known is not None else ():
+        for row in rows:
             highest = max(row, default=0)
-            if highest >= self.known:
+            if self.known is not None and highest >= self.known:
                 raise OntogenyError(
                     f"the tokenizer gives token {highest} ({self.tokenizer.id_to_token(highest)!r}), but the judge has "
                     f"embeddings of {self.known} tokens only: use the tokenizer that the checkpoint was trained with"
@@ -345,8 +345,8 @@ def build_judge(
         bos_token_id=0,
         eos_token_id=1,
         tie_word_embeddings=True,
-        attn_implementation="eager",
     )
+    config._attn_implementation = "eager"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.pretrain_seed)
         backbone = LlamaModel(config)
@@ -358,6 +358,8 @@ def _learn_language(backbone: PreTrainedModel, tokens: Tensor, settings: JudgeMo
     steps, learning_rate = settings.pretrain_steps, settings.pretrain_learning_rate
     generator = torch.Generator().manual_seed(settings.pretrain_seed)
     optimizer = torch.optim.AdamW(backbone.parameters(), lr=learning_rate, weight_decay=0.01)
+    embedding = backbone.get_input_embeddings()
+    assert isinstance(embedding, nn.Embedding)
     backbone.train()
     warm = max(1, steps // 20)
     for step in range(steps):
@@ -366,7 +368,7 @@ def _learn_language(backbone: PreTrainedModel, tokens: Tensor, settings: JudgeMo
             group["lr"] = learning_rate * min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)))
         mask = (rows >= 0).long()
         output = backbone(input_ids=rows.clamp(min=0), attention_mask=mask, use_cache=False)
-        logits = functional.linear(output.last_hidden_state[:, :-1], backbone.get_input_embeddings().weight)
+        logits = functional.linear(output.last_hidden_state[:, :-1], embedding.weight)
         loss = functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), ignore_index=PAD)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,20 +65,22 @@ def load_judge(
     model = _load(base, kind, settings, adapter)
     if settings.device_map is None:
         _check_loaded_twice(model, base, kind, settings, adapter)
-    backbone = model if kind == "new" else model.base_model
+    backbone = model if kind == "new" else cast("PreTrainedModel", model.base_model)
     tokenizer_name = adapter if adapter is not None and _has_tokenizer(adapter) else base
-    known = backbone.get_input_embeddings().num_embeddings
+    table = backbone.get_input_embeddings()
+    known = table.num_embeddings if isinstance(table, nn.Embedding) else None
     frame, verdicts = None, None
     if kind == "verdict":
         frame, verdicts = verdict_frame(tokenizer_name, settings)
     tokenizer = load_tokenizer(tokenizer_name, frame=frame, known=known)
-    head, reads = None, "last"
+    head: nn.Module | None = None
+    reads: Reads = "last"
     if kind == "kept":
         head, reads = _kept_head(model, backbone, name, settings)
     elif verdicts is not None:
         head = _verdict_head(model, verdicts, name)
     if getattr(backbone, "pooler", None) is not None:
-        backbone.pooler = None
+        setattr(backbone, "pooler", None)  # noqa: B010
     if settings.gradient_checkpointing:
         _recompute_activations(backbone)
     judge = Judge(backbone, settings.frozen_layers, seed, head=head, reads=reads)
@@ -308,7 +310,8 @@ def _two_sides(
     chain: nn.Module, model: PreTrainedModel, name: str | os.PathLike[str], settings: JudgeModelSettings
 ) -> Verdicts:
     config = model.config
-    labels = [str(config.id2label[index]) for index in range(config.num_labels)]
+    named = {int(index): str(label) for index, label in (config.id2label or {}).items()}
+    labels = [named[index] for index in range(config.num_labels or 0)]
     exclusive = len(labels) > 1 and config.problem_type != "multi_label_classification"
     if settings.unsafe_labels is not None:
         unknown = sorted(set(settings.unsafe_labels) - set(labels))
@@ -348,7 +351,7 @@ def verdict_frame(
         text = settings.template.replace("{prompt}", _SENTINEL)
     elif tokenizer.chat_template:
         turns = [{"role": "user", "content": _SENTINEL}]
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
     else:
         raise OntogenyError(
             f"{name} has no chat template: say in model.template what stands around a prompt, as in "
@@ -401,7 +404,8 @@ def _try_out(judge: Judge, name: str | os.PathLike[str]) -> None:
     hooks.append(judge.residual[-1].register_forward_hook(lambda _, __, output: streams.append(output)))
     kind = type(judge.backbone).__name__
     try:
-        logits = judge(torch.tensor(_TRIAL).to(judge.embedding.weight.device))
+        device = next(judge.embedding.parameters()).device
+        logits = judge(torch.tensor(_TRIAL).to(device))
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise OntogenyError(
             f"{name} is a {kind}, which cannot judge ({_first_line(error)}): use a decoder or an encoder such as "
