@@ -72,7 +72,7 @@ def test_minimal_circuits_and_core(circuits):
 def test_a_sample_is_no_set(circuits):
     sample = CircuitSample(circuits.codes[:5], circuits.layout, len(circuits))
     assert sample != circuits[:5]
-    assert sample[:2].count == len(circuits)
+    assert sample[:2].population == len(circuits)
     assert compare_within(sample).sampled
     assert compare_within(sample).n_circuits == len(circuits)
     for needs_all in (minimal_circuits, core):

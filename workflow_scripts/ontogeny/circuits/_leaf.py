@@ -16,7 +16,20 @@ import numpy as np
 from numba import njit
 
 from ontogeny.circuits._problem import LIST
-from ontogeny.circuits._state import BUCKETS, CELLS, FOUND, HERE, INLINE, INNER, KEPT, RIGHT, SCREEN, UNSURE, VISITED
+from ontogeny.circuits._state import (
+    BARE,
+    BUCKETS,
+    CELLS,
+    FOUND,
+    HERE,
+    INLINE,
+    INNER,
+    KEPT,
+    RIGHT,
+    SCREEN,
+    UNSURE,
+    VISITED,
+)
 from ontogeny.circuits._walk import activations, expand_sets
 
 
@@ -44,7 +57,7 @@ class Right(NamedTuple):
     weight: Any
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def right_size(p, last, n_rows):
     """How many neurons with p inputs the right half has, and how many sums."""
     n_right = 1
@@ -82,7 +95,7 @@ def new_right(sizes, n_rows, by_rows, weight):
     )
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def perfect(chosen, gains, bias, rows):
     """Whether outputs are right in float32: products and sums rounded one by one, in order, the bias last.
 
@@ -116,7 +129,7 @@ def too_many(rows, low, high, n_rows, edge):
     return False
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def open_leaf(network, rows, walk, leaf, margin, strict):
     """Tabulate the last hidden layer; (how far from a boundary float64 is in doubt, whether a circuit may be left)."""
     sizes = network.sizes
@@ -223,7 +236,7 @@ def _bucket(value, floor, scale):
     return np.int64((value - floor) * scale)
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def build(leaf, right, p, n_left, n_rows, close):
     """Tabulate all right halves, by buckets of the row on which they vary most.
 
@@ -280,7 +293,7 @@ def build(leaf, right, p, n_left, n_rows, close):
     return axis, size, n_buckets, slack, floor, scale
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _combine(leaf, right, p, n_left):
     """Inputs that each right half uses, and its active neurons; the number of right halves."""
     n_sets = 1 << p
@@ -296,7 +309,7 @@ def _combine(leaf, right, p, n_left):
     return size
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def build_by_rows(leaf, right, p, n_left, n_rows, close):
     """Tabulate all right halves on all rows: (size, slack)."""
     last = leaf.order.shape[0]
@@ -321,7 +334,7 @@ def build_by_rows(leaf, right, p, n_left, n_rows, close):
     return size, np.float32(close + (2 * (last - n_left) + 3) * 6e-8 * biggest)
 
 
-@njit(**INNER, _nrt=False, fastmath={"nnan", "nsz"})
+@njit(**BARE, fastmath={"nnan", "nsz"})
 def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, marks):
     """Mark the right halves in first..stop whose errors on rows at..at+3 are <= top; count them, and the close ones.
 
@@ -360,7 +373,7 @@ def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, marks):
     return tally, doubt
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def match(leaf, right, n_left, n_rows, missing, built):
     """Mark the right halves that complete the left half as far as the screen tells: (first, stop, number, in doubt)."""
     axis, size, n_buckets, slack, floor, scale = built
@@ -386,7 +399,7 @@ def match(leaf, right, n_left, n_rows, missing, built):
     return first, stop, np.int64(tally), np.int64(doubt)
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _errors(values, offsets, weight, first, stop, top, sure):
     """Weights of the rows first..stop whose errors are above `top`, and above `sure`."""
     mine = values[first:stop]
@@ -402,7 +415,7 @@ def _errors(values, offsets, weight, first, stop, top, sure):
     return np.int64(wrong), np.int64(unsure)
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, slack):
     """As `match`, on all rows, of which as many may be wrong as the budget allows."""
     for s in range(n_rows):
@@ -435,7 +448,7 @@ def match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, slack):
     return 0, size, tally, doubt
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def settle_halves(leaf, right, rows, bias, n_left, n_sets, close, first, stop, least):
     """Decide the right halves with marks of `least` or more in float64, and where that is close, as `perfect` does.
 
@@ -480,7 +493,7 @@ def settle_halves(leaf, right, rows, bias, n_left, n_sets, close, first, stop, l
     return fallen
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def step_left(leaf, rows, names, level, n_left, n_rows, p, allowed, close, strict, counting):
     """Go on from `level` to the next complete left half; its level, or -1 when there is none.
 
@@ -528,7 +541,7 @@ def step_left(leaf, rows, names, level, n_left, n_rows, p, allowed, close, stric
     return level
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _out_of_reach(rows, now, low, high, edge):
     """As `too_many`, of sums now + low to now + high."""
     for part in range(rows.budget.shape[0]):
@@ -541,7 +554,7 @@ def _out_of_reach(rows, now, low, high, edge):
     return False
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def accept(leaf, names, level, p):
     """Count all completions of the left part up to `level`: whatever the other neurons do, every output is right."""
     lack = ((1 << p) - 1) & ~leaf.union[level + 1]
@@ -560,7 +573,7 @@ def tally_left(leaf, names, stop, number):
         own[leaf.order[a], names[leaf.picked[a]]] += number
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def tally_right(leaf, right, names, n_left, n_sets, size):
     """Add the circuits in which each right half takes part to its input sets."""
     own = leaf.marginals[-1]
@@ -572,7 +585,7 @@ def tally_right(leaf, right, names, n_left, n_sets, size):
                 rest //= n_sets
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def close_leaf(leaf, walk, n_sets, p):
     """Add the circuits of this leaf to the input sets that accepted completions, and the upper layers, have."""
     last = leaf.order.shape[0]
@@ -609,7 +622,7 @@ def missing_bits(leaf, level, p, allowed):
     return np.int32(missing)
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def count_halves(leaf, right, walk, rows, bias, p, allowed, close, strict, by_rows):
     """Count the perfect choices of the last hidden layer into HERE and the marginals."""
     last = leaf.order.shape[0]
@@ -648,7 +661,7 @@ def count_halves(leaf, right, walk, rows, bias, p, allowed, close, strict, by_ro
         tally_right(leaf, right, names, n_left, n_sets, size)
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _tally_hits(hits, matched, first, stop):
     mine = hits[first:stop]
     marks = matched[first:stop]
@@ -656,7 +669,7 @@ def _tally_hits(hits, matched, first, stop):
         mine[r] = np.int32(mine[r] + marks[r])
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def keep(task, leaf, right, walk, n_left, p, first, stop, codes):
     """Write the codes of the circuits that the matched right halves complete, those that are asked for."""
     depth = walk.choice.shape[0]

@@ -176,7 +176,7 @@ class _Search:
         back = sum(1 << (self.sizes[layer] - 1 - i) for i in _bits(t, self.sizes[layer]))
         return back << int(self.shifts[layer, j])
 
-    def tables(self, layer: int, hidden: dict[int, NDArray[Any]]) -> tuple[list[int], NDArray[np.float64]]:
+    def tables(self, layer: int, hidden: dict[int, NDArray[Any]]) -> tuple[list[int], NDArray[np.float32]]:
         """Every set of active neurons, and the activations (neurons, sets, rows) for each, as a float32 pass rounds."""
         names = sorted(hidden)
         sets = [sum(1 << names[i] for i in _bits(t, len(names))) for t in range(1 << len(names))]
@@ -202,7 +202,7 @@ class _Search:
             index = np.arange(start, min(start + _BLOCK, grid))
             digits = [(index // n_sets**k) % n_sets for k in range(last)]
             union = np.bitwise_or.reduce(digits)
-            count = sum((d > 0).astype(np.int64) for d in digits)
+            count = np.sum([d > 0 for d in digits], axis=0)
             live = np.flatnonzero((union == n_sets - 1) & (count + active <= self.task.most))
             live = live[self._good(live, digits, gains, base, sets, chosen)]
             if len(live) and self._take(live, digits, sets, chosen, code):
@@ -229,11 +229,11 @@ class _Search:
                 good[at[~keep]] = False
                 at, wrong, unsure = at[keep], wrong[keep], unsure[keep]
             unsure_of[at] |= wrong + unsure > budget
-        for at in np.flatnonzero(good & unsure_of):
+        for place in np.flatnonzero(good & unsure_of):
             self.decided += 1
-            own = np.array([sets[digits[k][live[at]]] for k in range(self.last)], np.int64)
+            own = np.array([sets[digits[k][live[place]]] for k in range(self.last)], np.int64)
             picked = [*(np.array(row, np.int64) for row in chosen), own]
-            good[at] = reference(picked, self.network, rows, self.own)
+            good[place] = reference(picked, self.network, rows, self.own)
         return good
 
     def _take(self, live, digits, sets, chosen, code) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from ontogeny.circuits._leaf import accept, perfect, tally_left
-from ontogeny.circuits._state import HERE, INNER, UNSURE, VISITED
+from ontogeny.circuits._state import BARE, HERE, INNER, UNSURE, VISITED
 from ontogeny.circuits._vectors import (
     DOUBLES,
     LANES,
@@ -210,7 +210,7 @@ def new_ranks(sizes, n_rows, width, strict):
     return Ranks(use, bounds, tallies, groups)
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _bound(
     partial, lists, stride, low, high, level, n_samples, n_sets, closed, outer, inner, starts, lows, highs, open_, masks
 ):
@@ -238,7 +238,7 @@ def _bound(
     return n_open
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _classes(p, n_mid, n_words, start, covers):
     """Bit sets over the combinations of `n_mid` neurons with input sets among p inputs.
 
@@ -265,7 +265,7 @@ def _classes(p, n_mid, n_words, start, covers):
             missing = (missing - 1) & union
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _sums(gains, order, first, stop, n_sets, n_samples, step, size, out, alike):
     """out, from m * step on: what combination m of neurons first..stop of `order` adds to each sample.
 
@@ -288,7 +288,7 @@ def _sums(gains, order, first, stop, n_sets, n_samples, step, size, out, alike):
         now *= n_sets
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _rank(values, at, size, start, floor, scale, n_buckets, n_words, bucket_of, below):
     """below, from start + q * n_words on: the combinations m < size with values[at + m] in one of the first q buckets.
 
@@ -301,7 +301,7 @@ def _rank(values, at, size, start, floor, scale, n_buckets, n_words, bucket_of, 
     accumulate(below, start, n_buckets + 1, n_words)
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _empty(planes, start, n_words, number, weight, hits):
     """Add what `number` sets have counted in planes[start:] (see `tally`), 2^weight each, to hits, and clear them."""
     k = 0
@@ -320,7 +320,7 @@ def _empty(planes, start, n_words, number, weight, hits):
         k += 1
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _alike(gains, neuron, n_sets, n_samples, apart, tight, leaders, group):
     """Put the input sets of a neuron that add nearly the same, `apart` at most, into groups: (number, how far apart).
 
@@ -347,7 +347,7 @@ def _alike(gains, neuron, n_sets, n_samples, apart, tight, leaders, group):
     return number, widest
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _list_keys(missing, n_sets, n_groups, begin, members, counts, keys, times, slot_of, sets_of):
     """What the input sets of each group leave unused of `missing`: keys, and how many sets (times) leave each.
 
@@ -374,7 +374,7 @@ def _list_keys(missing, n_sets, n_groups, begin, members, counts, keys, times, s
         counts[base + group] = n
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _rank_middle(bounds, leaf, n_left, n_sets, size, slack):
     """Sums of the middle neurons of this leaf, and the range of their ranks on every row."""
     n_rows = bounds.floors.shape[0]
@@ -389,7 +389,7 @@ def _rank_middle(bounds, leaf, n_left, n_sets, size, slack):
         bounds.scales[s] = np.float32((n_buckets - 0.01) / (leaf.high[n_left, s] + 2 * slack - lo))
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _place_limits(bounds, tallies, leaf, level, n_open, n_groups, stride, size, closed, edge, slack, apart):
     """Where the limits of every open row lie among the ranks, for all input sets at once; the number of places."""
     n_words = _words(size)
@@ -425,7 +425,7 @@ def _place_limits(bounds, tallies, leaf, level, n_open, n_groups, stride, size, 
     return n_places
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _settle_slot(
     bounds, tallies, groups, partial, at, at_sets, n_words, slot, n_rows, n_sets, closed, edge, apart, n_doubtful
 ):
@@ -574,7 +574,7 @@ def _complete(ranks, leaf, p, n_mid, level, n_open, closed, edge, slack, n_group
     return total, n_doubtful, visited
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _group(p, n_mid, gains, order, low, high, n_rows, n_samples, n_buckets, level, tight, leaders, group):
     """Put the input sets of the last left neuron, number `level` of `order`, into groups: (number, how far apart).
 
@@ -610,7 +610,7 @@ def _group(p, n_mid, gains, order, low, high, n_rows, n_samples, n_buckets, leve
     return _alike(gains, order[level], n_sets, n_samples, _ALIKE * widest / n_buckets, tight, leaders, group)
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _list_groups(bounds, groups, leaf, level, n_groups, n_rows, n_sets):
     """The members of each group, one after another, and what the first of each adds."""
     stride = groups.leaders.shape[0]
@@ -631,7 +631,7 @@ def _list_groups(bounds, groups, leaf, level, n_groups, n_rows, n_sets):
             groups.exact[s * stride + t] = gains[t, s]
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _list_left(bounds, leaf, n_left, stride, n_sets):
     """What each left neuron but the last adds with each input set."""
     width = leaf.partial.shape[1]
@@ -641,7 +641,7 @@ def _list_left(bounds, leaf, n_left, stride, n_sets):
                 bounds.lists[(a * width + s) * stride + t] = np.float32(leaf.gains[leaf.order[a], t, s])
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _settle_doubtful(tallies, leaf, rows, bias, level, n_left, n_sets, n_doubtful):
     """Decide as `perfect` what float64 could not; how many circuits are perfect."""
     found = 0
@@ -661,7 +661,7 @@ def _settle_doubtful(tallies, leaf, rows, bias, level, n_left, n_sets, n_doubtfu
     return found
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _tally_leaf(ranks, leaf, names, n_left, n_groups, n_sets, size):
     """Add what was found in this leaf to the input sets of its last left and its middle neurons."""
     tallies = ranks.tallies
@@ -696,7 +696,7 @@ def _tally_leaf(ranks, leaf, names, n_left, n_groups, n_sets, size):
             tallies.hits[m] = 0
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def count_by_ranks(ranks, leaf, walk, rows, bias, p, n_mid, allowed, close):
     """Count the perfect choices of the last hidden layer into HERE and the marginals, right halves by their ranks."""
     bounds = ranks.bounds

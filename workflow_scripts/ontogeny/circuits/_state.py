@@ -13,6 +13,7 @@ SCREEN = 8  # rows on which the right halves are compared first
 BUCKETS = 256
 INLINE: dict[str, Any] = {"cache": True, "nogil": True, "inline": "always"}
 INNER: dict[str, Any] = {"cache": True, "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+BARE: dict[str, Any] = INNER | {"_nrt": False}  # of functions that allocate nothing
 
 
 class Walk(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ontogeny.circuits._state import INLINE, INNER
+from ontogeny.circuits._state import BARE, INLINE
 from ontogeny.nonlinearities.compiled import activate, lowest_between
 
 _TRIES = 256  # bounds of upper layers are tried this often before their use is judged
@@ -56,7 +56,7 @@ def expand_sets(active, p, expand):
         expand[t] = whole
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def _enter(network, walk, layer):
     """Tabulate the neurons of an upper layer under the choices before it, and stand before its first choice."""
     p = walk.count[layer]
@@ -156,7 +156,7 @@ def _take(walk, layer, j, t):
         walk.codes[layer, j + 1] |= edges << np.uint64(walk.shifts[layer, j])
 
 
-@njit(**INNER, _nrt=False)
+@njit(**BARE)
 def advance(network, rows, walk, most, part, edge):
     """Go to the next complete choice of the upper layers that may be part of a circuit; False when there is none.
 

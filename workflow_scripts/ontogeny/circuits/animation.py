@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +154,7 @@ class _Scene:
         colours = np.tile(to_rgba(EDGE), (len(share), 1))
         colours[:, 3] = strength
         widths = strength * 0.75 * self.widest
-        self.edges.set_color(colours)
+        self.edges.set_color([*map(tuple, colours)])
         self.edges.set_linewidth(widths)
 
         used = np.concatenate([layer[at] for layer in frames.node_share])
@@ -166,8 +166,8 @@ class _Scene:
         borders = np.tile(to_rgba(EDGE), (len(used), 1))
         borders[used <= 0] = to_rgba("#BDBDBD")
         self.nodes.set_facecolor(faces)
-        self.nodes.set_edgecolor(borders)
-        self.nodes.set_linewidth(np.where(used > 0, 0.6 + used * (self.widest - 0.6), 0.6))
+        self.nodes.set_edgecolor([*map(tuple, borders)])
+        self.nodes.set_linewidth(np.where(used > 0, 0.6 + used * (self.widest - 0.6), 0.6).tolist())
         for k, label in enumerate(self.labels):
             if k < inputs:
                 text = f"x{k + 1}"
@@ -190,13 +190,18 @@ def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float)
     size = 7.5
     jumps = any(scene.frames.jumps for scene in scenes)
     narrow = fig.get_figwidth() < 6
-    marker = {"marker": "o", "linestyle": "none", "markersize": 8}
+
+    def neuron(face: str | tuple[float, float, float, float], edge: str, label: str, width: float = 1.0) -> Line2D:
+        return Line2D(
+            [], [], marker="o", linestyle="none", markersize=8, markerfacecolor=to_rgba(face), markeredgecolor=edge,
+            markeredgewidth=width, label=label,
+        )  # fmt: skip
+
     handles = [
-        Line2D([], [], markerfacecolor=UNUSED, markeredgecolor="#BDBDBD", label="in no circuit", **marker),
-        Line2D([], [], markerfacecolor=ACTIVATION(0.0), markeredgecolor=EDGE, label="silent", **marker),
-        Line2D([], [], markerfacecolor=ACTIVATION(0.6), markeredgecolor=EDGE, label="active", **marker),
-        Line2D([], [], markerfacecolor=ACTIVATION(0.0), markeredgecolor=EDGE, markeredgewidth=2.4,
-               label="border, edge: share of circuits", **marker),
+        neuron(UNUSED, "#BDBDBD", "in no circuit"),
+        neuron(ACTIVATION(0.0), EDGE, "silent"),
+        neuron(ACTIVATION(0.6), EDGE, "active"),
+        neuron(ACTIVATION(0.0), EDGE, "border, edge: share of circuits", 2.4),
         Line2D([], [], color=_COUNT, label="circuits"),
         Line2D([], [], color=_TRAIN, label="training loss, with penalties"),
         Line2D([], [], color=_VAL, linestyle="--", label="validation loss"),
@@ -219,8 +224,8 @@ def _compose(runs: Sequence[CircuitFrames], columns: int | None, dpi: float) -> 
     rows = math.ceil(n / columns)
     width, height = (6.8, 4.7) if n == 1 else (4.6 * columns, 3.9 * rows)
     key = 0.52
-    even = [2 * math.ceil(inches * dpi / 2) / dpi for inches in (width, height + key)]  # animations need even pixels
-    fig = Figure(figsize=even, dpi=dpi)
+    even = [2 * math.ceil(inches * dpi / 2) for inches in (width, height + key)]  # pixels, even as animations need
+    fig = Figure(figsize=(even[0] / dpi, even[1] / dpi), dpi=dpi)
     fig.set_layout_engine(PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True))
     FigureCanvasAgg(fig)
     total = height + key
@@ -346,9 +351,9 @@ def animate_circuits(
     return path
 
 
-def _render(fig: Figure, scenes: Sequence[_Scene], epochs: Sequence[int]):
+def _render(fig: Figure, scenes: Sequence[_Scene], epochs: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
     """RGB frames: the still parts are drawn once, the moving ones over a copy for every epoch."""
-    canvas = fig.canvas
+    canvas = FigureCanvasAgg(fig)
     moving = [artist for scene in scenes for artist in scene.moving]
     for artist in moving:
         artist.set_animated(True)
@@ -370,7 +375,7 @@ def _write_gif(path: Path, images: Iterable[NDArray], fps: float, hold: float) -
     sample = Image.fromarray(
         np.concatenate([np.asarray(pictures[k]) for k in sorted({0, len(pictures) // 2, len(pictures) - 1})])
     )
-    cut = sample.quantize(colors=184, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette()
+    cut = sample.quantize(colors=184, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette() or []
     colours = np.array(cut[: 3 * 184], dtype=np.uint8).reshape(-1, 3)
     colours[(colours > 247).all(axis=1)] = 255  # the paper, which the cut makes a little grey
     meant = [*ACTIVATION(np.linspace(0, 1, 64)), to_rgba(UNUSED)]  # colours that mean something stay what they are

@@ -188,9 +188,9 @@ def _against_neighbourhood(
 ) -> tuple[float, float, float]:
     """The share near displaced jumps, what it extrapolates to at no displacement, and p of the share of `own`."""
     least = int(2 * window) + 1
-    lags = np.arange(least, max(MOST_DISPLACED, int(6 * window)) + 1)
-    lags = np.concatenate([-lags, lags])
-    shares = np.array([[run.share(lag, window) if run.inside(lag) else np.nan for lag in lags] for run in runs])
+    away = np.arange(least, max(MOST_DISPLACED, int(6 * window)) + 1)
+    lags = np.concatenate([-away, away])
+    shares = np.array([[run.share(t, window) if run.inside(t) else np.nan for t in lags.tolist()] for run in runs])
     if np.isnan(shares).all() or len(runs) < 2:
         return float(np.nanmean(shares)) if not np.isnan(shares).all() else np.nan, np.nan, np.nan
     chosen = rng.integers(0, len(runs), (n_resamples, len(runs)))

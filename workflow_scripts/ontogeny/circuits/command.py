@@ -85,8 +85,16 @@ def describe_network(
     outputs = []
     for output, gate in enumerate(get_gates(gates)):
         w, b = separate_output(weights, biases, output)
-        problem = (w, b, x, y[:, output : output + 1], settings.candidates, settings.accuracy_threshold)
-        problem += (activation or own or "leaky_relu", settings.min_sparsity)
+        problem = (
+            w,
+            b,
+            x,
+            y[:, output : output + 1],
+            settings.candidates,
+            settings.accuracy_threshold,
+            activation or own or "leaky_relu",
+            settings.min_sparsity,
+        )
         found = count_circuits(*problem, rule=RULES[rule])
         told: dict[str, Any] = {
             "output": output,

@@ -116,9 +116,9 @@ def trimmed(masks: Sequence[NDArray[Any]]) -> list[NDArray[np.uint8]] | None:
     edges: list[NDArray[np.bool_]] = [np.array(mask, bool) for mask in masks]
     for _ in range(len(edges) + 1):
         for layer in range(1, len(edges)):
-            edges[layer] &= edges[layer - 1].any(axis=1)[None, :]
+            edges[layer] &= edges[layer - 1].max(axis=1)[None, :]
         for layer in range(len(edges) - 2, -1, -1):
-            edges[layer] &= edges[layer + 1].any(axis=0)[:, None]
+            edges[layer] &= edges[layer + 1].max(axis=0)[:, None]
     if not edges[-1].any() or not edges[0].any(axis=0).all():
         return None
     return [edge.astype(np.uint8) for edge in edges]

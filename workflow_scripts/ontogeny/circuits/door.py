@@ -435,7 +435,7 @@ def _step(reader: _Reader, target: Any, arguments: Sequence[Any], keywords: dict
         return reader.scaled(first, -1.0)
     if "batch_norm" in name and isinstance(first, _Flow):
         return (_normalised(reader, arguments), None, None)
-    if name == "getitem" or "getitem" in str(target):
+    if "getitem" in name and isinstance(first, tuple):
         return first[arguments[1]]
     if isinstance(first, _Flow) and not any(isinstance(a, _Flow) for a in arguments[1:]):
         return reader.close(first, _elementwise(target, name, arguments[1:], keywords))

@@ -167,9 +167,8 @@ class Samples:
         if not 0 <= accuracy_threshold < 1:
             raise OntogenyError(f"accuracy_threshold is {accuracy_threshold}; give a share of rows in [0, 1)")
         table = np.ascontiguousarray(np.concatenate([xs + np.float32(0), ys[:, None]], axis=1))
-        names = table.view(np.dtype((np.void, table.shape[1] * 4))).ravel().tolist()
         number: dict[bytes, int] = {}
-        for name in names:
+        for name in [row.tobytes() for row in table]:
             number[name] = number.get(name, 0) + 1
         distinct = np.frombuffer(b"".join(number), np.float32).reshape(len(number), -1).astype(np.float64)
         rows = np.fromiter(number.values(), np.int64, len(number))
@@ -608,7 +607,9 @@ def summarise(
         (n_edges - used) / n_edges if found else 0.0,
         (n_hidden + n_edges - active - used) / (n_hidden + n_edges) if found else 0.0,
     )
-    return CircuitCount(found, candidates, [v * share for v in nodes], [v * share for v in edges], mean, decided)
+    return CircuitCount(
+        found, candidates, [np.float64(share) * v for v in nodes], [np.float64(share) * v for v in edges], mean, decided
+    )
 
 
 def sample_circuits(

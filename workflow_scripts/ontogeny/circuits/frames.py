@@ -81,7 +81,7 @@ def frames_from_record(
         found = _record_sizes(epochs, outputs)
         if found is None and sizes is None:
             raise OntogenyError(f"{where} has no circuit in any epoch, so the network is unknown: give its sizes")
-        sizes = tuple(int(size) for size in (found or sizes))
+        sizes = tuple(int(size) for size in found or sizes or ())
         sums = [_sum_epoch(entry, sizes, where) for entry in epochs]
         counts = np.array([max(total, 1) for *_, total in sums], dtype=float)
         node_share = tuple(np.array([s[0][k] for s in sums]) / counts[:, None] for k in range(len(sizes)))
@@ -122,11 +122,13 @@ def _record_sizes(epochs: list[dict[str, Any]], outputs: int) -> tuple[int, ...]
     return None
 
 
-def _sum_epoch(entry: dict[str, Any], sizes: tuple[int, ...], where: str):
+def _sum_epoch(
+    entry: dict[str, Any], sizes: tuple[int, ...], where: str
+) -> tuple[list[NDArray], list[NDArray], list[NDArray], list[NDArray], list[NDArray[np.uint8]], int]:
     nodes = [np.zeros(size) for size in sizes]
     edges = [np.zeros((after, before)) for before, after in itertools.pairwise(sizes)]
     total, seen = [np.zeros(size) for size in sizes], [np.zeros(size) for size in sizes]
-    listed: list[list[NDArray]] = [[np.zeros((0, *mask.shape), np.uint8)] for mask in edges]
+    listed: list[list[NDArray[np.uint8]]] = [[np.zeros((0, *mask.shape), np.uint8)] for mask in edges]
     n = 0
     for position, output in enumerate(entry["outputs"]):
         circuits = output["circuits"]
@@ -198,16 +200,26 @@ def frames_from_ensemble(
         n = 0
         for output in range(sizes[-1]):
             weights, biases = result.network(seed, epoch, output)
-            problem = (weights, biases, data.x, data.y[:, output : output + 1], settings.candidates)
-            problem += (settings.accuracy_threshold, made.activation, settings.min_sparsity)
+            problem = (
+                weights,
+                biases,
+                data.x,
+                data.y[:, output : output + 1],
+                settings.candidates,
+                settings.accuracy_threshold,
+                made.activation,
+                settings.min_sparsity,
+            )
             found = count_circuits(*problem)
             if not found.count:
                 continue
             n += found.count
             each = found.count <= most_averaged
-            chosen = enumerate_circuits(*problem) if each else None
-            stack = chosen.edge_masks if each else [np.ones((1, *layer.shape), np.uint8) for layer in weights]
-            used = chosen.node_masks[1:] if each else [np.ones((1, len(bias))) for bias in biases]
+            stack = [np.ones((1, *layer.shape), np.uint8) for layer in weights]
+            used = [np.ones((1, len(bias)), np.uint8) for bias in biases]
+            if each:
+                chosen = enumerate_circuits(*problem)
+                stack, used = chosen.edge_masks, chosen.node_masks[1:]
             values = layer_activations(
                 [layer * mask for layer, mask in zip(weights, stack)],
                 [np.broadcast_to(bias, (len(stack[0]), len(bias))) for bias in biases],

@@ -219,7 +219,9 @@ class Groundings:
     def __iter__(self) -> Iterator[tuple[NeuronGate, ...]]:
         """Every grounding, as the gates of all active neurons, layer by layer."""
 
-        def grow(layer: int, choices: list[tuple[int, ...]], tables: dict[tuple[int, int], int]):
+        def grow(
+            layer: int, choices: list[tuple[int, ...]], tables: dict[tuple[int, int], int]
+        ) -> Iterator[tuple[NeuronGate, ...]]:
             if layer == len(self._bits):
                 yield self._gates(choices, tables)
                 return
@@ -327,7 +329,9 @@ def two_level_formulas(bits: Sequence[int], exclude_xor: bool = True) -> list[di
     are unordered where g is symmetric.
     """
     names = ["AND", "OR", "NAND", "NOR", "IMP", "NIMP", "CIMP", "CNIMP"] + ([] if exclude_xor else ["XOR", "XNOR"])
-    x, found = all_inputs(2), []
+    x = all_inputs(2)
+    formula: dict[str, tuple[str, ...]]
+    found: list[dict[str, tuple[str, ...]]] = []
     for left, right in combinations(names, 2):
         for gate in names:
             formula = {"l": (left, "x0", "x1"), "r": (right, "x0", "x1"), "out": (gate, "l", "r")}

@@ -74,17 +74,18 @@ class Layout:
         """Edge masks, one array (codes, out, in) per layer, the output layer included."""
         shifts = np.arange(self.n_hidden_edges - 1, -1, -1, dtype=np.uint64)
         bits = ((codes[:, None] >> shifts) & np.uint64(1)).astype(np.uint8)
-        masks, at = [], 0
+        masks: list[NDArray[np.uint8]] = []
+        at = 0
         for a, b in zip(self.sizes[:-2], self.sizes[1:-1]):
             masks.append(bits[:, at : at + a * b].reshape(-1, b, a))
             at += a * b
-        masks.append(masks[-1].any(axis=2)[:, None, :].astype(np.uint8))
+        masks.append(masks[-1].max(axis=2, initial=0)[:, None, :])
         return masks
 
     def nodes(self, edges: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         """Node masks (codes, neurons) per layer, inputs first, that belong to `edges` (see `edges`)."""
         inputs = np.ones((len(edges[0]), self.sizes[0]), np.uint8)
-        return [inputs, *(mask.any(axis=2).astype(np.uint8) for mask in edges)]
+        return [inputs, *(mask.max(axis=2, initial=0) for mask in edges)]
 
     def encode(self, edge_masks: Sequence[NDArray]) -> NDArray[np.uint64]:
         """Codes of edge masks (circuits, out, in) per layer; the output layer may be left out."""
@@ -238,8 +239,9 @@ class Circuits(Sequence[Circuit]):
         )
 
     def __eq__(self, other: object) -> bool:
-        same = type(self) is type(other) and isinstance(other, Circuits) and self.sizes == other.sizes
-        return same and np.array_equal(self.codes, other.codes)
+        if not isinstance(other, Circuits) or type(self) is not type(other) or self.sizes != other.sizes:
+            return False
+        return np.array_equal(self.codes, other.codes)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -258,20 +260,20 @@ class CircuitSet(Circuits):
 
 
 class CircuitSample(Circuits):
-    """Some of a network's circuits, drawn uniformly without replacement from `count` of them.
+    """Some of a network's circuits, drawn uniformly without replacement from `population` of them.
 
     Nothing that needs all circuits takes it: whether a circuit is minimal, new or gone cannot be told from a sample.
     """
 
-    def __init__(self, codes: NDArray[np.uint64], layout: Layout | Sequence[int], count: int) -> None:
+    def __init__(self, codes: NDArray[np.uint64], layout: Layout | Sequence[int], population: int) -> None:
         super().__init__(codes, layout)
-        self.count = int(count)
+        self.population = int(population)
 
     def _part(self, codes: NDArray[np.uint64]) -> CircuitSample:
-        return CircuitSample(codes, self.layout, self.count)
+        return CircuitSample(codes, self.layout, self.population)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} of {self.count:,} circuits of {'-'.join(map(str, self.sizes))}>"
+        return f"<{len(self):,} of {self.population:,} circuits of {'-'.join(map(str, self.sizes))}>"
 
 
 def whole(circuits: Circuits, what: str) -> CircuitSet:

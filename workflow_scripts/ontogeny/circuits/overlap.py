@@ -58,7 +58,7 @@ def compare_within(circuits: Circuits, most: int = 4000, seed: int = 0) -> SetCo
 
     Means are NaN for fewer than two circuits.
     """
-    count = circuits.count if isinstance(circuits, CircuitSample) else len(circuits)
+    count = circuits.population if isinstance(circuits, CircuitSample) else len(circuits)
     used = circuits
     if len(circuits) > most:
         rows = np.sort(np.random.default_rng(seed).choice(len(circuits), most, replace=False))

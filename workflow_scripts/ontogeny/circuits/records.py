@@ -109,8 +109,8 @@ def records_from_weights(
     x: ArrayLike,
     y: ArrayLike,
     epochs: Sequence[int] | None = None,
-    train_loss: Sequence[float] | None = None,
-    val_loss: Sequence[float] | None = None,
+    train_loss: Sequence[float | None] | None = None,
+    val_loss: Sequence[float | None] | None = None,
     settings: CircuitSettings = DEFAULTS,
     *,
     activation: str = "leaky_relu",
@@ -140,12 +140,9 @@ def records_from_weights(
             f"{[w.shape for w in matrices]} and {[b.shape for b in vectors]}"
         )
     numbers = list(range(1, n_epochs + 1)) if epochs is None else [int(epoch) for epoch in epochs]
-    losses = []
     for name, values in (("epochs", numbers), ("train_loss", train_loss), ("val_loss", val_loss)):
-        values = [None] * n_epochs if values is None else list(values)
-        if len(values) != n_epochs:
+        if values is not None and len(values) != n_epochs:
             raise OntogenyError(f"{name} has {len(values)} entries for {n_epochs} epochs of weights")
-        losses.append(values)
     targets = as_array(y, "y")
     targets = targets[:, None] if targets.ndim == 1 else targets
     n_outputs = matrices[-1].shape[1]
@@ -175,16 +172,26 @@ def records_from_weights(
             found.append(
                 _output_circuits(problem, samples[output], ws, bs, activation, negative_slope, most_listed, rng)
             )
-        return EpochCircuits(losses[0][at], _loss(losses[1][at]), _loss(losses[2][at]), tuple(found))
+        return EpochCircuits(numbers[at], _loss(train_loss, at), _loss(val_loss, at), tuple(found))
 
     return (one_epoch(at) for at in range(n_epochs))
 
 
-def _loss(value: Any) -> float | None:
+def _loss(values: Sequence[float | None] | None, at: int) -> float | None:
+    value = None if values is None else values[at]
     return None if value is None or math.isnan(value) else float(value)
 
 
-def _output_circuits(problem, samples, weights, biases, activation, slope, most_listed, rng) -> OutputCircuits:
+def _output_circuits(
+    problem: Problem,
+    samples: Samples,
+    weights: Sequence[NDArray[np.float32]],
+    biases: Sequence[NDArray[np.float32]],
+    activation: str,
+    slope: float,
+    most_listed: int,
+    rng: np.random.Generator,
+) -> OutputCircuits:
     found, codes, *_ = problem.search(None, LIST, most_listed)
     if found > most_listed:
         found, _, marginals, *_ = problem.search(None, COUNT)

@@ -288,7 +288,7 @@ def compare_conditions(
                 {"condition": condition, "baseline": baseline, "measure": measure}
                 | _paired_values(a[usable], b[usable], confidence, n_resamples)
             )
-    columns = (
+    columns = [
         "condition",
         "baseline",
         "candidates",
@@ -297,8 +297,8 @@ def compare_conditions(
         "baseline_mean",
         "condition_mean",
         "difference",
-    )
-    columns += ("difference_low", "difference_high", "effect", "effect_low", "effect_high", "p_value", "p_holm")
+    ]
+    columns += ["difference_low", "difference_high", "effect", "effect_low", "effect_high", "p_value", "p_holm"]
     table = pd.DataFrame(rows, columns=[column for column in columns if column != "p_holm"])
     table["candidates"] = base.candidates.iloc[0]
     table["p_holm"] = math.nan
