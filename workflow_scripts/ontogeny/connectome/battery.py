@@ -132,12 +132,11 @@ def _settled(seed: int) -> Activity:
 def _hidden(seed: int) -> Activity:
     made = _simulated(seed, n_neurons=30)
     seen = np.arange(15)
-    params = made.types[seen]
     return Activity(
         u=made.u[..., seen],
         du=made.du[..., seen],
         W=made.weights[np.ix_(seen, seen)],
-        types=params,
+        types=None if made.types is None else made.types[seen],
         delta_t=made.delta_t,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ontogeny.connectome.outcome import Outcome
+from ontogeny.connectome.outcome import Recovery
 from ontogeny.errors import OntogenyError
 from ontogeny.statistics import adjust
 
@@ -13,7 +13,7 @@ COLUMNS = ("source", "target", "weight", "low", "high", "standard_error", "proba
 EDGE_FDR = 0.05
 
 
-def edge_table(result: Outcome, confidence: float = 0.95, fdr: float = EDGE_FDR) -> pd.DataFrame:
+def edge_table(result: Recovery, confidence: float = 0.95, fdr: float = EDGE_FDR) -> pd.DataFrame:
     """One row per pair of neurons, the surest first.
 
     Columns: `source` and `target`, counted from 0; `weight`, in the gauge of the fit; its interval `low` to `high` at

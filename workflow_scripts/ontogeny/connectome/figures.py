@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,20 +14,18 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ontogeny.connectome.diagnose import diagnose_scatter
 from ontogeny.connectome.metrics import (
-    connectivity_r2,
     edge_threshold,
     find_types,
     function_range,
     rollout,
     rollout_metrics,
 )
+from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.simulate import Activity
+from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, colour_map, figure, panel_letter
 from ontogeny.statistics import student_interval
-
-if TYPE_CHECKING:
-    from ontogeny.connectome.fit import Fit
 
 _MOST_POINTS = 40_000
 _AS_RECORDED = 2.0
@@ -38,7 +36,7 @@ def plot_activity(activity: Activity, neurons: int = 12, frames: int = 1000) -> 
     """Traces of some neurons of each type in the first trajectory, coloured by type, and the table behind them."""
     u = activity.u[0, :frames].astype(np.float64)
     time = activity.delta_t * np.arange(len(u))
-    types = activity.types if activity.types is not None else np.zeros(u.shape[1], dtype=int)
+    types = np.zeros(u.shape[1], dtype=int) if activity.types is None else activity.types
     kinds = np.unique(types)
     each = max(1, neurons // len(kinds))
     shown = np.concatenate([np.flatnonzero(types == kind)[:each] for kind in kinds])
@@ -128,7 +126,7 @@ def _plain_decades(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def plot_weights(result: Fit) -> tuple[Figure, pd.DataFrame]:
+def plot_weights(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     """How many learned weights have which size, and which count as edges (see `edge_threshold`).
 
     Weights below a ten-thousandth of the largest are counted in the first bin.
@@ -170,7 +168,7 @@ def plot_scatter_through_training(
     return fig, pd.DataFrame(rows)
 
 
-def plot_embedding(result: Fit, truth: Activity) -> tuple[Figure, pd.DataFrame]:
+def plot_embedding(result: Recovery, truth: Activity) -> tuple[Figure, pd.DataFrame]:
     """The learned embeddings (first two dimensions), coloured by true type, or found type where that is not known."""
     types, origin = _types(result, truth)
     fig, ax = figure(width=4.2, height=3.6)
@@ -187,13 +185,13 @@ def plot_embedding(result: Fit, truth: Activity) -> tuple[Figure, pd.DataFrame]:
     return fig, table.assign(neuron=np.arange(len(types)), type=types)
 
 
-def _types(result: Fit, truth: Activity) -> tuple[np.ndarray, str]:
+def _types(result: Recovery, truth: Activity) -> tuple[np.ndarray, str]:
     if truth.types is not None:
         return truth.types, "true"
     return find_types(result.phi(function_range(truth))), "found"
 
 
-def _plot_found_functions(result: Fit, truth: Activity) -> tuple[Figure, pd.DataFrame]:
+def _plot_found_functions(result: Recovery, truth: Activity) -> tuple[Figure, pd.DataFrame]:
     u, (types, origin) = function_range(truth, 201), _types(result, truth)
     phi, psi = result.phi(u), result.psi(u)
     fig, (left, right) = figure(1, 2, width=7.6, height=3.2)
@@ -213,7 +211,7 @@ def _plot_found_functions(result: Fit, truth: Activity) -> tuple[Figure, pd.Data
     return fig, pd.DataFrame(rows + [{"function": "psi", "u": x, "learned_median": p} for x, p in zip(u, psi)])
 
 
-def plot_functions(result: Fit, truth: Activity, reach: float = 5.0) -> tuple[Figure, pd.DataFrame]:
+def plot_functions(result: Recovery, truth: Activity, reach: float = 5.0) -> tuple[Figure, pd.DataFrame]:
     """Learned (thin) against true (dashed) phi of every neuron by type, and psi in the true scale.
 
     Without known functions: the learned ones, with the median of every type.
@@ -221,13 +219,14 @@ def plot_functions(result: Fit, truth: Activity, reach: float = 5.0) -> tuple[Fi
     if truth.params is None:
         return _plot_found_functions(result, truth)
     u = np.linspace(-reach, reach, 201)
-    kinds = np.unique(truth.types)
+    types = np.zeros(truth.n_neurons, dtype=int) if truth.types is None else truth.types
+    kinds = np.unique(types)
     colours = colour_map(kinds)
     learned, true = result.phi(u), truth.phi(u)
     fig, (left, right) = figure(1, 2, width=7.6, height=3.2)
     rows = []
     for kind in kinds:
-        mine = np.flatnonzero(truth.types == kind)
+        mine = np.flatnonzero(types == kind)
         left.plot(u, learned[:, mine[:60]], color=colours[kind], linewidth=0.5, alpha=0.35)
         left.plot(u, true[:, mine[0]], color=INK, linewidth=1.1, linestyle="--")
         left.plot([], [], color=colours[kind], label=f"type {kind}")
@@ -252,7 +251,7 @@ def plot_functions(result: Fit, truth: Activity, reach: float = 5.0) -> tuple[Fi
     return fig, pd.DataFrame(rows)
 
 
-def plot_rollout(result: Fit, truth: Activity, neurons: int = 6, frames: int = 400) -> tuple[Figure, pd.DataFrame]:
+def plot_rollout(result: Recovery, truth: Activity, neurons: int = 6, frames: int = 400) -> tuple[Figure, pd.DataFrame]:
     """True and recovered network left alone from the same new state: traces, and the correlation over time.
 
     Without known functions: recorded activity, and the recovered network from its first frame on.
@@ -406,7 +405,7 @@ def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     return fig, table
 
 
-def plot_loss(result: Fit) -> tuple[Figure, pd.DataFrame]:
+def plot_loss(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     """Training loss and error over the steps, logarithmic."""
     table = pd.DataFrame(result.history)
     fig, ax = figure(width=4.6, height=3.0)

@@ -32,7 +32,7 @@ from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.recover import Recovered, common_inputs, derivative_of, recover, without_common
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
-from ontogeny.connectome.verdict import Verdict, assess, unrefined
+from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
 from ontogeny.errors import OntogenyError
 from ontogeny.settings import complete
 
@@ -113,6 +113,8 @@ class ConnectomeNetwork(nn.Module):
     cover, `scale` the size of u below which they are dense.
     """
 
+    mask: Tensor
+
     def __init__(
         self,
         n_neurons: int,
@@ -137,7 +139,8 @@ class ConnectomeNetwork(nn.Module):
         self.grid_phi = Grid(low, high, scale, settings.grid_phi)
 
     def _hold_absent_edges(self, W: Tensor) -> None:
-        W.grad.mul_(self.mask)
+        if W.grad is not None:
+            W.grad.mul_(self.mask)
 
     def psi_at(self, u: Tensor) -> Tensor:
         """psi at `u` of any shape, by the network itself."""
@@ -146,8 +149,9 @@ class ConnectomeNetwork(nn.Module):
     def phi_at(self, u: Tensor) -> Tensor:
         """phi of every neuron at the points `u` (points,): (neurons, points)."""
         first, *rest = self.phi
-        of_u = torch.outer(u, first.weight[:, 0])
-        of_a = self.embedding @ first.weight[:, 1:].T + first.bias
+        weight, bias = first.get_parameter("weight"), first.get_parameter("bias")
+        of_u = torch.outer(u, weight[:, 0])
+        of_a = self.embedding @ weight[:, 1:].T + bias
         hidden = of_a[:, None, :] + of_u[None]
         for layer in rest:
             hidden = layer(hidden)
@@ -219,8 +223,9 @@ def emptiness(W: Tensor | np.ndarray) -> float:
     Above 0.12 (a quarter of entries of a Lorentzian matrix, 0.27 for all of them, 0.64 for a Gaussian one) it is 0;
     below 0.04 it is 1.
     """
-    square = float((W**2).mean())
-    participation = float(abs(W).mean()) ** 2 / square if square > 0 else 1.0
+    square = float((W**2).mean()) if isinstance(W, Tensor) else float(np.mean(W**2))
+    mean = float(W.abs().mean()) if isinstance(W, Tensor) else float(np.mean(np.abs(W)))
+    participation = mean**2 / square if square > 0 else 1.0
     return min(max((0.12 - participation) / 0.08, 0.0), 1.0)
 
 
@@ -296,7 +301,7 @@ def _rate(settings: FitSettings, share: float) -> float:
 
 
 def _optimizer(network: ConnectomeNetwork, settings: FitSettings) -> torch.optim.Optimizer:
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [network.W], "lr": settings.learning_rate_W_start},
         {"params": [*network.psi.parameters(), *network.phi.parameters()], "lr": settings.learning_rate_start},
         {"params": [network.embedding], "lr": settings.learning_rate_embedding_start},
@@ -400,7 +405,7 @@ def fit_connectome(
     du = activity.du.reshape(-1, n).astype(np.float32, copy=False)
     drive = None if activity.input is None else activity.input.astype(np.float32)
     frames = activity.u.shape[1]
-    split = split_frames(*activity.u.shape[:2], seed)
+    split = split_frames(len(activity.u), frames, seed)
     held_out = np.flatnonzero(split.held.reshape(-1))
     held_out = held_out[:: max(1, len(held_out) // _MOST_HELD)]
     low, high = float(u.min()), float(u.max())
@@ -422,6 +427,7 @@ def fit_connectome(
     ).to(device)
     optimizer = _optimizer(network, settings)
     rates = [group["lr"] for group in optimizer.param_groups]
+    sparsity = float(settings.coeff_W_L1)
     total = total_steps(settings)
     kept = sorted(
         {round(k * total / settings.n_snapshots) for k in range(settings.n_snapshots + 1)}
@@ -471,7 +477,7 @@ def fit_connectome(
         elif settings.l1_mode == "adaptive" and step % 25 == 0:
             strength = emptiness(network.W.detach())
         l1 = network.W.abs().mean() * sent.square().mean().sqrt()
-        loss = error + settings.coeff_phi_zero * phi_zero + settings.coeff_W_L1 * strength * l1
+        loss = error + settings.coeff_phi_zero * phi_zero + sparsity * strength * l1
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if settings.gradient_clip:
@@ -538,7 +544,7 @@ def fit_connectome(
                 notes.append(
                     f"the refinement was dropped: its error on held-out frames is {after:.3g}, without it {before:.3g}"
                 )
-                kind = "wrong" if verdict.verdict == "wrong" else "undetermined"
+                kind: Kind = "wrong" if verdict.verdict == "wrong" else "undetermined"
                 verdict = dataclasses.replace(verdict, verdict=kind, reason=f"{notes[-1]}; {verdict.reason}")
     return Fit(
         history=history,

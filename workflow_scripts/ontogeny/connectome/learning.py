@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ontogeny.connectome.metrics import connectivity_r2, match_clusters
+from ontogeny.connectome.metrics import match_clusters
 from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.simulate import Activity
+from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.geometry import agreement, pca
 from ontogeny.statistics import adjust
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ontogeny.connectome.diagnose import diagnose_scatter
 from ontogeny.connectome.edges import edge_table
+from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.search.records import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
 from ontogeny.connectome.wiring import connectivity_r2, off_diagonal
-
-if TYPE_CHECKING:
-    from ontogeny.connectome.fit import Fit
 
 FUNCTION_RANGE = np.linspace(-3.0, 3.0, 61)
 
@@ -74,7 +72,7 @@ def _k_means(features: np.ndarray, k: int, seed: int) -> np.ndarray:
 
 
 def cluster_accuracies(
-    result: Fit, types: np.ndarray, seed: int = 0, u: np.ndarray = FUNCTION_RANGE
+    result: Recovery, types: np.ndarray, seed: int = 0, u: np.ndarray = FUNCTION_RANGE
 ) -> dict[str, float]:
     """Agreement of recovered with true cell types (N,), three ways, each by the best matching.
 
@@ -95,7 +93,7 @@ def cluster_accuracies(
     }
 
 
-def edge_threshold(result: Fit) -> np.ndarray:
+def edge_threshold(result: Recovery) -> np.ndarray:
     """The |W| (N, N) above which an entry counts as an edge.
 
     After a refinement: 6 standard errors, and at least a hundredth of the root mean square of W. Without one: half
@@ -127,7 +125,7 @@ def edge_detection(learned: np.ndarray, true: np.ndarray, threshold: float | np.
     }
 
 
-def function_r2(result: Fit, truth: Activity) -> dict[str, float]:
+def function_r2(result: Recovery, truth: Activity) -> dict[str, float]:
     """R2 of the recovered psi (after one scale and one constant) and phi (after a constant each), u in [-3, 3]."""
     u = FUNCTION_RANGE
     learned, true = result.psi(u), truth.psi(u)
@@ -140,7 +138,7 @@ def function_r2(result: Fit, truth: Activity) -> dict[str, float]:
 
 
 def rollout(
-    result: Fit, truth: Activity, frames: int = 400, trajectories: int = 2, seed: int = 0
+    result: Recovery, truth: Activity, frames: int = 400, trajectories: int = 2, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """The true and the recovered network, left alone from the same new states: two arrays (trajectories, frames, N).
 
@@ -155,7 +153,7 @@ def rollout(
     rng = np.random.Generator(np.random.PCG64([seed, 7]))
     pool = truth.u[:, 0] if truth.u.shape[0] > 1 else truth.u[0]
     state = rng.permuted(pool[rng.choice(len(pool), min(len(pool), 1000), replace=False)], axis=0)[:trajectories]
-    _, s, c = truth.params[truth.types].T
+    _, s, c = truth.constants.T
     gain = truth.weights.T
 
     def slope(u: np.ndarray) -> np.ndarray:
@@ -205,7 +203,7 @@ _OF_TYPES = ("cluster_accuracy", "cluster_accuracy_embedding", "cluster_accuracy
 _OF_FUNCTIONS = ("psi_R2", "phi_R2", "phi_R2_worst")
 
 
-def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) -> dict[str, Any]:
+def recovery_metrics(result: Recovery, truth: Activity, rollout_frames: int = 400) -> dict[str, Any]:
     """Everything that is measured of a fit against the truth behind its data, under the study's names.
 
     Keys: those of `connectivity_r2`, `cluster_accuracies`, `rollout_metrics`, `edge_detection` and `function_r2`, and
@@ -237,7 +235,7 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
     if truth.params is not None:
         metrics.update(function_r2(result, truth))
     metrics.update(rollout_metrics(*rollout(result, truth, rollout_frames)))
-    gain = 1.0 if truth.params is None else truth.params[truth.types, 0][:, None]
+    gain = 1.0 if truth.params is None else truth.constants[:, 0][:, None]
     metrics.update(
         spectral_radius_learned=spectral_radius(result.W / ((metrics["slope"] or 1.0) * gain))
         if np.all(gain)
@@ -254,8 +252,9 @@ def recovery_metrics(result: Fit, truth: Activity, rollout_frames: int = 400) ->
         metrics["edges_found"] = int(table["edge"].sum())
         if truth.W is not None:
             metrics.update(_edges_against_truth(table, truth.weights, metrics["slope"] or 1.0))
-    if getattr(result, "seconds", None):
-        metrics["training_time_min"] = sum(result.seconds.values()) / 60
+    seconds: dict[str, float] = getattr(result, "seconds", {})
+    if seconds:
+        metrics["training_time_min"] = sum(seconds.values()) / 60
     known = truth.W is not None and truth.types is not None
     metrics["classification"] = classify(metrics) if known else None
     metrics["scatter"] = None if truth.W is None else diagnose_scatter(result.W, weights)["text"]

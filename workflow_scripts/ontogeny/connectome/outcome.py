@@ -3,9 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+
+
+class Recovery(Protocol):
+    """What was recovered of a population: what metrics, figures and formulas read of a fit or a stored fit.
+
+    See `ontogeny.connectome.fit.Fit` for shapes and gauge.
+    """
+
+    @property
+    def W(self) -> np.ndarray: ...
+    @property
+    def network_W(self) -> np.ndarray: ...
+    @property
+    def embedding(self) -> np.ndarray: ...
+    @property
+    def standard_errors(self) -> np.ndarray | None: ...
+    @property
+    def history(self) -> dict[str, list[float]]: ...
+    @property
+    def validation(self) -> dict[str, float]: ...
+    @property
+    def verdict(self) -> dict[str, Any]: ...
+    @property
+    def final_loss(self) -> float: ...
+    @property
+    def refined(self) -> bool: ...
+    def psi(self, u: np.ndarray, /) -> np.ndarray: ...
+    def phi(self, u: np.ndarray, /) -> np.ndarray: ...
+    def derivative(self, state: np.ndarray, /) -> np.ndarray: ...
 
 
 class Outcome:
@@ -27,3 +56,6 @@ class Outcome:
     def refined(self) -> bool:
         """Whether W and the functions come from the refinement."""
         return self.standard_errors is not None
+
+
+__all__ = ["Outcome", "Recovery"]

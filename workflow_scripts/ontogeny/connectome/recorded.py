@@ -36,7 +36,7 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     everywhere, or the activity is at rest or blows up.
     """
     if not isinstance(file, DataSettings):
-        given = {} if delta_t is None else {"delta_t": delta_t}
+        given: dict[str, Any] = {} if delta_t is None else {"delta_t": delta_t}
         given |= {
             key: value if isinstance(value, str) else os.fspath(value) for key, value in settings.items() if value
         }

@@ -626,7 +626,7 @@ def share_functions(
     pull = np.einsum("nkl,ln->nk", curvature, phi, optimize=True)
     for count in range(1, min(largest, len(spread)) + 1):
         basis = np.concatenate([np.ones((size, 1)), left[:, :count]], axis=1)
-        misfit, found = np.inf, None
+        misfit, found = np.inf, phi
         for _ in range(sweeps):
             small = np.einsum("ka,nkl,lb->nab", basis, curvature, basis, optimize=True)
             mix = np.linalg.solve(small + 1e-13 * scale * np.eye(count + 1), (pull @ basis)[..., None])[..., 0]

@@ -6,10 +6,11 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ontogeny.connectome.diagnose import diagnose_scatter
@@ -24,12 +25,12 @@ from ontogeny.connectome.figures import (
     plot_scatter_through_training,
     plot_weights,
 )
-from ontogeny.connectome.metrics import connectivity_r2
 from ontogeny.connectome.search.records import Record
 from ontogeny.connectome.search.run import WEIGHTS_FORMAT
 from ontogeny.connectome.search_figures import plot_comparison
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.store import StoredFit, read_arrays
+from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic
 from ontogeny.plotting.style import COLOURS, INK, MUTED, figure, save_figure
@@ -117,7 +118,7 @@ def _frames(fits: Sequence[StoredFit], truths: Sequence[np.ndarray], labels: Seq
 
 
 class _Scene:
-    def __init__(self, ax: Any, fit: StoredFit, true: np.ndarray, label: str) -> None:
+    def __init__(self, ax: Axes, fit: StoredFit, true: np.ndarray, label: str) -> None:
         self.fit, self.true, self.ax, self.label = fit, true, ax, label
         off = np.flatnonzero(~np.eye(len(true), dtype=bool).ravel())
         self.chosen = off[:: max(1, math.ceil(len(off) / _MOST_POINTS))]
@@ -143,8 +144,9 @@ class _Scene:
 
 
 def _picture(fig: Figure) -> np.ndarray:
-    fig.canvas.draw()
-    image = np.asarray(fig.canvas.buffer_rgba())[..., :3]
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    image = np.asarray(canvas.buffer_rgba())[..., :3]
     height, width = (size - size % 2 for size in image.shape[:2])
     return np.ascontiguousarray(image[:height, :width])
 

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from ontogeny.connectome.search.comparison import PolicyComparison
 from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.policy import ucb_scores
-from ontogeny.connectome.search.records import CLUSTER_WEIGHT, OUTCOMES, R2_WEIGHT, Record
+from ontogeny.connectome.search.records import CLUSTER_WEIGHT, OUTCOMES, R2_WEIGHT, Record, metric_value
 from ontogeny.connectome.search.space import Setting, short
 from ontogeny.connectome.search.tables import iteration_table
 from ontogeny.connectome.search.text import config_text, mutation_text, observation_text, scatter_text
@@ -203,11 +203,16 @@ def plot_landscape(
         spread = 0.014 * max(ticks[-1] - ticks[0], 1.0)
         aside = {level: (i - (len(levels) - 1) / 2) * spread for i, level in enumerate(levels)}
 
-        def at(record: Record, where=where, setting=setting, aside=aside) -> float:
-            return where[record.settings[setting.name]] + aside[record.filling_factor]
+        def at(
+            record: Record,
+            where: Mapping[Any, float] = where,
+            name: str = setting.name,
+            aside: Mapping[float, float] = aside,
+        ) -> float:
+            return where[record.settings[name]] + aside[record.filling_factor]
 
         for record in records:
-            parent = by_node.get(record.parent)
+            parent = None if record.parent is None else by_node.get(record.parent)
             if parent is not None and record.mutation.get("setting") == setting.name:
                 axes.plot(
                     [at(parent), at(record)], [parent.score, record.score], lw=0.8, alpha=0.7, zorder=1,
@@ -246,7 +251,7 @@ def plot_progress(records: Sequence[Record], path: str | os.PathLike, search: Se
             first, last = group[0].node - 0.5, (group[0].block) * search.n_iter_block + 0.5
             if i % 2 == 0:
                 axes.axvspan(first, last, color="#F4F4F4", lw=0, zorder=0)
-            values = [r.metrics.get(metric) if r.metrics.get(metric) is not None else 0.0 for r in group]
+            values = [metric_value(r.metrics, metric) for r in group]
             nodes = [r.node for r in group]
             axes.step(nodes, np.maximum.accumulate(values), where="post", color=MUTED, lw=1.0, zorder=1)
             for record, value in zip(group, values):

@@ -55,7 +55,7 @@ class Activity:
 
     def phi(self, u: np.ndarray) -> np.ndarray:
         """The true update function of every neuron at points `u` (points,): (points, neurons), without input."""
-        _, s, c = self.params[self.types].T
+        _, s, c = self.constants.T
         return -np.outer(u, c) + np.outer(np.tanh(u), s)
 
     def psi(self, u: np.ndarray) -> np.ndarray:
@@ -68,7 +68,16 @@ class Activity:
 
         W itself, where the parameters are not known.
         """
-        return self.W if self.params is None else self.params[self.types, 0][:, None] * self.W
+        if self.W is None:
+            raise OntogenyError("the true W of this activity is not known")
+        return self.W if self.params is None else self.constants[:, 0][:, None] * self.W
+
+    @property
+    def constants(self) -> np.ndarray:
+        """Gain g, self-excitation s and leak c of every neuron, (neurons, 3)."""
+        if self.params is None or self.types is None:
+            raise OntogenyError("the true functions of this activity are not known")
+        return self.params[self.types]
 
 
 def read_connectivity(path: str | os.PathLike) -> np.ndarray:
@@ -132,7 +141,7 @@ def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> n
         r = settings.connectivity_rank
         W = rng.standard_normal((n, r)) @ rng.standard_normal((r, n)) / math.sqrt(r * n)
     else:
-        W = read_connectivity(settings.connectivity_file)
+        W = read_connectivity(str(settings.connectivity_file))
         if len(W) != n:
             raise OntogenyError(
                 f"connectivity_file {settings.connectivity_file} wires {len(W)} neurons, but n_neurons is {n}: "
@@ -167,7 +176,7 @@ def simulate_activity(
         np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(5)
     )
     drawn = W is None
-    W = draw_connectivity(settings, wiring) if drawn else W.copy()
+    W = draw_connectivity(settings, wiring) if W is None else W.copy()
     np.fill_diagonal(W, 0)
     types = np.arange(n) * len(params) // n
     if settings.shuffle_types:
@@ -181,7 +190,8 @@ def simulate_activity(
     dtype = np.dtype(settings.precision)
     u = np.empty((runs, frames, n), dtype)
     du = np.empty((runs, frames, n), dtype)
-    state = (settings.initial_scale * start.standard_normal((runs, n))).astype(dtype).astype(np.float64)
+    state = settings.initial_scale * np.asarray(start.standard_normal((runs, n)))
+    state = state.astype(dtype).astype(np.float64)
     gain = np.ascontiguousarray((g[:, None] * W).T)
     if drawn and not gain.any():
         raise OntogenyError(
@@ -218,7 +228,7 @@ def simulate_activity(
     if not np.isfinite(u[:, -1]).all():
         raise OntogenyError("the activity blows up: make delta_t or the gains g smaller, or the leaks c larger")
     if settings.measurement_noise:
-        u += (settings.measurement_noise * noise_stream.standard_normal(u.shape)).astype(dtype)
+        u += (settings.measurement_noise * np.asarray(noise_stream.standard_normal(u.shape))).astype(dtype)
     return Activity(
         u=u,
         du=du,
@@ -340,15 +350,15 @@ def lyapunov_exponent(activity: Activity, frames: int = 4000, blocks: int = 10) 
     Euler map and normalised at each step (Benettin et al. 1980). The first tenth aligns it and is not counted.
     """
     path = activity.u[0, -frames:].astype(np.float64)
-    g, s, c = activity.params[activity.types].T
-    gain = g[:, None] * activity.W
-    vector = np.random.Generator(np.random.PCG64(0)).standard_normal(path.shape[1])
-    vector /= np.linalg.norm(vector)
+    _, s, c = activity.constants.T
+    gain = activity.weights
+    vector = np.asarray(np.random.Generator(np.random.PCG64(0)).standard_normal(path.shape[1]))
+    vector = vector / np.linalg.norm(vector)
     growth = np.empty(len(path))
     for frame, u in enumerate(path):
         slope = 1 - np.tanh(u) ** 2
         vector = vector + activity.delta_t * (-c * vector + slope * s * vector + gain @ (slope * vector))
-        size = np.linalg.norm(vector)
+        size = float(np.linalg.norm(vector))
         growth[frame] = math.log(size) / activity.delta_t
         vector /= size
     growth = growth[len(growth) // 10 :]
@@ -363,7 +373,7 @@ def oracle(activity: Activity, ridge: float = 1e-12, max_frames: int = 50_000) -
     """
     u = _thin(activity.u, max_frames).astype(np.float64)
     fired = np.tanh(u)
-    _, s, c = activity.params[activity.types].T
+    _, s, c = activity.constants.T
     drive = _thin(activity.du, max_frames).astype(np.float64) + c * u - s * fired
     if activity.input is not None:
         drive -= _thin(np.broadcast_to(activity.input, activity.u.shape), max_frames)

@@ -66,13 +66,24 @@ def save_activity(activity: Activity, path: str | os.PathLike) -> None:
 def load_activity(path: str | os.PathLike) -> Activity:
     """The activity that `save_activity` wrote. Raises OntogenyError as `read_arrays` does."""
     arrays, about = read_arrays(path, ACTIVITY_FORMAT)
-    return Activity(**arrays, **{key: about[key] for key in ("delta_t", "settings", "seed")})
+    return Activity(
+        arrays["u"],
+        arrays["du"],
+        W=arrays.get("W"),
+        types=arrays.get("types"),
+        params=arrays.get("params"),
+        input=arrays.get("input"),
+        delta_t=about["delta_t"],
+        settings=about["settings"],
+        seed=about["seed"],
+    )
 
 
 def load_weights(path: str | os.PathLike) -> np.ndarray:
     """The true weights g_i W_ij (N, N) behind a stored activity, without reading the activity itself."""
     arrays, _ = read_arrays(path, ACTIVITY_FORMAT, ("W", "types", "params"))
-    return Activity(u=np.empty((0, 0, 0)), du=np.empty((0, 0, 0)), **arrays).weights
+    nothing = np.empty((0, 0, 0))
+    return Activity(nothing, nothing, arrays.get("W"), arrays.get("types"), arrays.get("params")).weights
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,8 @@ def load_fit(path: str | os.PathLike) -> StoredFit:
     arrays, about = read_arrays(path, FIT_FORMAT)
     snapshots = {name.split("/")[1]: arrays.pop(name) for name in sorted(arrays) if name.startswith("snapshots/")}
     known = {field.name for field in dataclasses.fields(StoredFit)}
-    return StoredFit(**arrays, snapshots=snapshots, **{key: about[key] for key in about if key in known})
+    whole: dict[str, Any] = {**arrays, "snapshots": snapshots, **{key: about[key] for key in about if key in known}}
+    return StoredFit(**whole)
 
 
 __all__ = [

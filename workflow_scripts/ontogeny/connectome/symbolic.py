@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold
 
-from ontogeny.connectome.metrics import cluster_functions, connectivity_r2, find_types, function_range, match_clusters
+from ontogeny.connectome.metrics import cluster_functions, find_types, function_range, match_clusters
+from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.simulate import Activity
-
-if TYPE_CHECKING:
-    from ontogeny.connectome.fit import Fit
+from ontogeny.connectome.wiring import connectivity_r2
+from ontogeny.statistics import percentile_interval
 
 DICTIONARY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "u": lambda u: u,
@@ -37,7 +36,7 @@ _TOLERANCE = 1e-3
 
 
 def symbolic_form(
-    u: np.ndarray, values: np.ndarray, most: int = 4, resamples: int = 200, level: float = 0.95, seed: int = 0
+    u: np.ndarray, values: np.ndarray, most: int = 4, n_resamples: int = 200, confidence: float = 0.95, seed: int = 0
 ) -> tuple[pd.DataFrame, float]:
     """The shortest sum of `DICTIONARY` terms and a constant that gives `values` (points, functions) at `u` (points,).
 
@@ -46,7 +45,8 @@ def symbolic_form(
     Error is measured on functions left out, five folds; of fewer than five functions, on points left out.
 
     Returns a table (term, coefficient, low, high; the constant is the term "1") and the cross-validated R2. Intervals
-    are percentiles over `resamples` bootstrap samples of the functions (of the residuals, for fewer than five).
+    at `confidence` are percentiles over `n_resamples` bootstrap samples of the functions (of the residuals, for fewer
+    than five).
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     u, values = np.asarray(u, np.float64), np.asarray(values, np.float64).reshape(len(u), -1)
@@ -82,15 +82,15 @@ def symbolic_form(
     X, middle = matrix(names), values.mean(1)
     found = solve(X, middle)
     if several:
-        members = rng.integers(values.shape[1], size=(resamples, values.shape[1]))
+        members = rng.integers(values.shape[1], size=(n_resamples, values.shape[1]))
         targets = values[:, members].mean(2)
     else:
-        targets = (X @ found)[:, None] + rng.choice(middle - X @ found, (len(u), resamples))
-    low, high = np.quantile(solve(X, targets), [(1 - level) / 2, (1 + level) / 2], axis=1)
+        targets = (X @ found)[:, None] + rng.choice(middle - X @ found, (len(u), n_resamples))
+    low, high = percentile_interval(solve(X, targets), confidence, axis=1)
     return pd.DataFrame({"term": [*names, "1"], "coefficient": found, "low": low, "high": high}), 1 - left
 
 
-def symbolic_functions(result: Fit, truth: Activity, seed: int = 0) -> tuple[pd.DataFrame, str]:
+def symbolic_functions(result: Recovery, truth: Activity, seed: int = 0) -> tuple[pd.DataFrame, str]:
     """psi, and phi of every recovered type, as sums of named functions (see `symbolic_form`).
 
     Types are those of clustered functions: as many as there truly are, under the true names that match best; where the

@@ -10,6 +10,7 @@ the past state, not shared between neurons?
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -40,6 +41,9 @@ NEGLIGIBLE = 1e-4
 ENOUGH = 5.0
 """Frames per unknown of a receiver below which nothing is called wrong."""
 
+Slopes = Callable[[np.ndarray], np.ndarray]
+Kind = Literal["trusted", "undetermined", "wrong"]
+
 _SHIFTS = 3
 _MOST = 4000
 
@@ -48,7 +52,7 @@ _MOST = 4000
 class Verdict:
     """`verdict`, the sentence why, and the numbers behind it."""
 
-    verdict: Literal["trusted", "undetermined", "wrong"]
+    verdict: Kind
     reason: str
     measures: dict[str, float]
 
@@ -168,7 +172,9 @@ def _problem(found: Recovered, rows: Rows, allowed: np.ndarray | None) -> Proble
     return problem
 
 
-def _nulls(found: Recovered, held: Rows, allowed: np.ndarray | None, error: Any, seed: int) -> tuple[float, float]:
+def _nulls(
+    found: Recovered, held: Rows, allowed: np.ndarray | None, error: Callable[[np.ndarray], float], seed: int
+) -> tuple[float, float]:
     """Held-out errors without wiring, and the smallest with senders that are shifted in time."""
     rng = np.random.Generator(np.random.PCG64([seed, 11]))
     rows, spline = found.rows, found.refined.spline
@@ -182,7 +188,8 @@ def _nulls(found: Recovered, held: Rows, allowed: np.ndarray | None, error: Any,
         own[:, i] = spline.values(np.linalg.solve(gram, B.T @ y), state[:, i])
     errors = []
     for _ in range(_SHIFTS):
-        shifts = rng.integers(len(rows) // 10, max(len(rows) * 9 // 10, len(rows) // 10 + 1), problem.n)
+        span = len(rows) // 10, max(len(rows) * 9 // 10, len(rows) // 10 + 1)
+        shifts = [int(rng.integers(*span)) for _ in range(problem.n)]
         moved = np.stack([np.roll(rows.u[:, k], s) for k, s in enumerate(shifts)], 1)
         sent = problem.summed(spline.values(found.refined.psi, moved))
         solved = solve_rows(problem, sent, max(found.refined.ratio, 1e-6 * len(rows)))
@@ -198,13 +205,13 @@ def _agreement(found: Recovered) -> float:
     """Squared correlation of the weights from the two halves of the data; 0 for a negative one."""
     if found.halves is None:
         return math.nan
-    halves = [half[~np.eye(len(half), dtype=bool)] for half in found.halves]
-    if min(np.ptp(half) for half in halves) == 0:
+    first, second = (half[~np.eye(len(half), dtype=bool)] for half in found.halves)
+    if min(np.ptp(first), np.ptp(second)) == 0:
         return 0.0
-    return max(0.0, float(np.corrcoef(*halves)[0, 1])) ** 2
+    return max(0.0, float(np.corrcoef(first, second)[0, 1])) ** 2
 
 
-def _rollout_skill(derivative: Any, held: Rows, delta_t: float, substeps: int, horizon: int = 40) -> float:
+def _rollout_skill(derivative: Slopes, held: Rows, delta_t: float, substeps: int, horizon: int = 40) -> float:
     """The share of the error of standing still that the model, left alone, does away with, over held-out blocks."""
     starts = np.flatnonzero(np.r_[True, np.diff(held.block) != 0])
     ends = np.r_[starts[1:], len(held)]
@@ -220,7 +227,7 @@ def _rollout_skill(derivative: Any, held: Rows, delta_t: float, substeps: int, h
     return 1 - made / still if still > 0 else math.nan
 
 
-def _memory(found: Recovered, held: Rows, residual: np.ndarray, rest: np.ndarray, derivative: Any) -> float:
+def _memory(found: Recovered, held: Rows, residual: np.ndarray, rest: np.ndarray, derivative: Slopes) -> float:
     """The share of the held-out residual that the model's slopes one frame before predict, at least 0."""
 
     def lagged(rows: Rows, values: np.ndarray, windows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

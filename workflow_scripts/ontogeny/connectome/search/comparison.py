@@ -76,8 +76,8 @@ def compare_policies(
         stacked = np.stack([curve[:length] for curve in curves])
         for i in range(length):
             mean, low, high = map(float, student_interval(stacked[:, i]))
-            row = {"policy": policy, "iteration": i + 1, "mean": mean, "low": low, "high": high, "seeds": len(runs)}
-            curve_rows.append(row)
+            point = {"policy": policy, "iteration": i + 1, "mean": mean, "low": low, "high": high, "seeds": len(runs)}
+            curve_rows.append(point)
         waits = []
         for records in runs:
             first: dict[int, int] = {}

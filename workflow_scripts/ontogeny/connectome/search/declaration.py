@@ -114,15 +114,20 @@ class Search:
         return found
 
     def _start(
-        self, block: int, settings: Mapping[str, Any], guidelines: tuple[Guideline, ...], explore=False, focus=""
+        self,
+        block: int,
+        settings: Mapping[str, Any],
+        guidelines: tuple[Guideline, ...],
+        explore: bool = False,
+        focus: str = "",
     ) -> Rules:
         level = self.blocks[block - 1]
         first = dict(settings)
         known = next((g for g in guidelines if math.isclose(g.filling_factor, level)), None)
         l1 = next((s for s in self.space if s.name == "coeff_W_L1"), None)
         if known is not None and l1 is not None and not known.low <= first["coeff_W_L1"] <= known.high:
-            value = known.middle
-            first["coeff_W_L1"] = value if value == 0 and l1.zero else min(max(value, l1.low), l1.high)
+            value, (low, high) = known.middle, l1.span
+            first["coeff_W_L1"] = value if value == 0 and l1.zero else min(max(value, low), high)
         return Rules(block, level, self.n_iter_block, first, self.space, self.ucb_c, explore, focus, guidelines)
 
 

@@ -104,8 +104,9 @@ def memory_text(records: Sequence[Record], search: Search, notes: Sequence[str] 
     previous = groups.get(current - 1)
     if previous and len(previous) == search.n_iter_block:
         end = search.replay(records)[current - 2][1]
-        out.append(block_summary(previous, end))
-        out += [f"INSTRUCTIONS EDITED: {change}" for change in end.changes[:8]]
+        if end is not None:
+            out.append(block_summary(previous, end))
+            out += [f"INSTRUCTIONS EDITED: {change}" for change in end.changes[:8]]
     else:
         out.append("None: this is the first block." if current == 1 else "Its records are not complete.")
 
@@ -188,9 +189,9 @@ def _observations(group: Sequence[Record], search: Search) -> list[str]:
 def _iterations(group: Sequence[Record], records: Sequence[Record], search: Search, room: int) -> list[str]:
     full: list[list[str]] = []
     brief: list[list[str]] = []
-    rules = search.replay(records)[group[0].block - 1][0] if group else None
+    replayed = search.replay(records)
     for i, record in enumerate(group):
-        following = following_parent(group, i, rules, search)
+        following = following_parent(group, i, replayed[record.block - 1][0], search)
         full.append(iteration_text(record, group[:i], following, search).splitlines() + [""])
         brief.append(
             [f"- Iter {record.node}: {record.outcome}, score {record.score:.3f}, {mutation_text(record, search)}"]

@@ -262,7 +262,11 @@ def _key(settings: Mapping[str, Any]) -> tuple:
 
 
 def _pick(
-    parent: Record, candidates: list[tuple[Setting, Any, str]], history: Sequence[Record], rules: Rules, rng: Any
+    parent: Record,
+    candidates: list[tuple[Setting, Any, str]],
+    history: Sequence[Record],
+    rules: Rules,
+    rng: np.random.Generator,
 ) -> dict[str, Any] | None:
     """One mutation of `parent`, drawn by how its kind did so far, among those that make settings not yet tried.
 
@@ -297,8 +301,8 @@ def _pick(
         fresh.append({"setting": setting.name, "old": old, "new": new, "law": law})
     if not fresh:
         return None
-    weights = np.asarray(weights)
-    return fresh[int(rng.choice(len(fresh), p=weights / weights.sum()))]
+    shares = np.asarray(weights) / np.sum(weights)
+    return fresh[int(rng.choice(len(fresh), p=shares))]
 
 
 def ucb_policy(history: Sequence[Record], rules: Rules, rng: np.random.Generator) -> Proposal:
@@ -357,14 +361,14 @@ def tpe_policy(history: Sequence[Record], rules: Rules, rng: np.random.Generator
         raise OntogenyError("the policy 'tpe' needs optuna: install it with `pip install optuna`") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = rules.open_settings(len(history) + 1)
-    distributions = {}
+    distributions: dict[str, optuna.distributions.BaseDistribution] = {}
     for setting in space:
         if setting.values:
             distributions[setting.name] = optuna.distributions.CategoricalDistribution(
                 [v if isinstance(v, bool | int | float | str) else str(v) for v in setting.values]
             )
         else:
-            distributions[setting.name] = optuna.distributions.FloatDistribution(setting.low, setting.high, log=True)
+            distributions[setting.name] = optuna.distributions.FloatDistribution(*setting.span, log=True)
             if setting.zero:
                 distributions[f"{setting.name} off"] = optuna.distributions.CategoricalDistribution([False, True])
     sampler = optuna.samplers.TPESampler(
@@ -396,7 +400,8 @@ def tpe_policy(history: Sequence[Record], rules: Rules, rng: np.random.Generator
         elif trial.params.get(f"{setting.name} off"):
             value = 0
         else:
-            value = min(max(two_digits(value), setting.low), setting.high)
+            low, high = setting.span
+            value = min(max(two_digits(value), low), high)
         settings[setting.name] = value
     return Proposal(settings, None, "exploit", {"law": "all settings drawn"}, "tree-structured Parzen estimator")
 

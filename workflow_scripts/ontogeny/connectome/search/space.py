@@ -50,6 +50,13 @@ class Setting:
         """Whether values are numbers, so that up and down mean something."""
         return not self.values or all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """The ends of the range of a number that is no choice."""
+        if self.low is None or self.high is None:
+            raise OntogenyError(f"setting {self.name} is one of {list(self.values)}: it has no range")
+        return self.low, self.high
+
     def check(self, value: Any, where: str = "settings") -> None:
         """Raise OntogenyError unless `value` is allowed."""
         if self.values:
@@ -58,13 +65,12 @@ class Setting:
             ):
                 raise OntogenyError(f"{where}: {self.name} is {value!r}; expected one of {list(self.values)}")
             return
+        low, high = self.span
         number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if number and ((self.zero and value == 0) or self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)):
+        if number and ((self.zero and value == 0) or low * (1 - 1e-9) <= value <= high * (1 + 1e-9)):
             return
         off = "0 or " if self.zero else ""
-        raise OntogenyError(
-            f"{where}: {self.name} is {value!r}; expected {off}a number in [{self.low:g}, {self.high:g}]"
-        )
+        raise OntogenyError(f"{where}: {self.name} is {value!r}; expected {off}a number in [{low:g}, {high:g}]")
 
     def direction(self, old: Any, new: Any) -> Any:
         """+1 or -1 for numbers that rise or fall; the new value itself for other choices."""
@@ -78,13 +84,14 @@ class Setting:
             at = min(range(len(self.values)), key=lambda i: abs(self.values[i] - value))
             near = [i for i in (at - 2, at - 1, at + 1, at + 2) if 0 <= i < len(self.values)]
             return [(self.values[i], f"step {i - at:+d}") for i in near]
+        low, high = self.span
         if value == 0:
-            middle = two_digits(math.sqrt(self.low * self.high))
-            return [(self.low, "on, at the lower end"), (middle, "on, at the middle")]
+            middle = two_digits(math.sqrt(low * high))
+            return [(low, "on, at the lower end"), (middle, "on, at the middle")]
         found: dict[float, str] = {}
         for factor in self.steps:
             for new, law in ((value * factor, f"x {factor:g}"), (value / factor, f"/ {factor:g}")):
-                new = min(max(two_digits(new), self.low), self.high)
+                new = min(max(two_digits(new), low), high)
                 if abs(math.log(new / value)) > 0.05:
                     found.setdefault(new, law)
         if self.zero:
@@ -93,7 +100,7 @@ class Setting:
 
     def extreme(self, value: Any) -> Any:
         """The end of the range that is farther from `value`, in the logarithm."""
-        low, high = (self.values[0], self.values[-1]) if self.values else (self.low, self.high)
+        low, high = (self.values[0], self.values[-1]) if self.values else self.span
         if value == 0 or low == 0:
             return high if abs(high - value) >= abs(value - low) else low
         return high if high / value >= value / low else low
@@ -104,8 +111,9 @@ class Setting:
             return self.values[int(rng.integers(len(self.values)))]
         if self.zero and rng.random() < 0.2:
             return 0
-        new = two_digits(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
-        return min(max(new, self.low), self.high)
+        low, high = self.span
+        new = two_digits(math.exp(rng.uniform(math.log(low), math.log(high))))
+        return min(max(new, low), high)
 
 
 def two_digits(value: float) -> float:

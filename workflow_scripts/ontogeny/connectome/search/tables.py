@@ -32,7 +32,8 @@ def principles(records: Sequence[Record], search: Search, confidence: float = 0.
     space: dict[str, Setting] = {setting.name: setting for setting in search.space}
     pairs: dict[tuple[str, str], list[tuple[Record, Record]]] = {}
     for record in records:
-        name, parent = record.mutation.get("setting"), by_node.get(record.parent)
+        name = record.mutation.get("setting")
+        parent = None if record.parent is None else by_node.get(record.parent)
         if name not in space or parent is None:
             continue
         way = space[name].direction(record.mutation["old"], record.mutation["new"])

@@ -105,7 +105,8 @@ def iteration_text(
 ) -> str:
     """The log entry of one iteration in the study's form; with `minutes` of training by evaluation, it tells those."""
     metrics = record.metrics
-    time = {"training_time_min": minutes[record.evaluation]} if record.evaluation in (minutes or {}) else {}
+    took = (minutes or {}).get(record.evaluation)
+    time = {} if took is None else {"training_time_min": took}
     lines = [
         f"## Iter {record.node}: {'converged' if record.outcome == 'CONVERGED' else record.outcome}",
         f"Node: id={record.node}, parent={'root' if record.parent is None else record.parent}",
