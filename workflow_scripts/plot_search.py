@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ontogeny.connectome.search.declaration import search_from
 from ontogeny.connectome.search.records import read_records
-from ontogeny.connectome.search_figures import plot_landscape, plot_progress, plot_search_tree, write_tree_page
+from ontogeny.connectome.search_figures import plot_landscape, plot_progress, plot_search_tree
+from ontogeny.connectome.search_page import write_tree_page
 from ontogeny.connectome.settings import SearchSettings
 from ontogeny.pipeline import job
 

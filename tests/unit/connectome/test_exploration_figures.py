@@ -23,9 +23,9 @@ from ontogeny.connectome.search_figures import (
     plot_progress,
     plot_search_tree,
     search_figures,
-    tree_layout,
-    write_tree_page,
 )
+from ontogeny.connectome.search_page import write_tree_page
+from ontogeny.connectome.search_tree import tree_layout
 from ontogeny.errors import OntogenyError
 
 EVIL = '</script><img src=x onerror="alert(1)">&[[c]]'

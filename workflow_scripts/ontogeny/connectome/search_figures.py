@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import html
-import json
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,55 +15,16 @@ from matplotlib.lines import Line2D
 
 from ontogeny.connectome.search.comparison import PolicyComparison
 from ontogeny.connectome.search.declaration import Search
-from ontogeny.connectome.search.policy import ucb_scores
-from ontogeny.connectome.search.records import CLUSTER_WEIGHT, OUTCOMES, R2_WEIGHT, Record, metric_value
+from ontogeny.connectome.search.records import OUTCOMES, Record, metric_value
 from ontogeny.connectome.search.space import Setting, short
 from ontogeny.connectome.search.tables import iteration_table
-from ontogeny.connectome.search.text import config_text, mutation_text, observation_text, scatter_text
+from ontogeny.connectome.search.text import mutation_text
+from ontogeny.connectome.search_page import write_tree_page
+from ontogeny.connectome.search_tree import OUTCOME_COLOURS, best_of, groups_of, some_declaration, tree_layout
 from ontogeny.errors import OntogenyError
-from ontogeny.files import write_text
 from ontogeny.plotting.style import COLOURS, INK, MUTED, SEQUENTIAL, colour_map, figure, save_figure
 
-OUTCOME_COLOURS = {
-    "CONVERGED": "#009E73",
-    "partial-W": "#0072B2",
-    "partial-E": "#E69F00",
-    "partial": "#B9B9B9",
-    "failed": "#D55E00",
-}
 STRATEGY_MARKERS = {"exploit": "o", "explore": "D", "failure-probe": "v", "robustness-test": "s"}
-
-
-def tree_layout(records: Sequence[Record]) -> dict[int, tuple[int, int]]:
-    """Places of a block's nodes as an indented tree: `{node: (depth, row)}`, one row per node, children under parents.
-
-    Nodes whose parent is not among `records` are at depth 0.
-    """
-    nodes = {record.node for record in records}
-    children: dict[int | None, list[int]] = {}
-    for record in records:
-        parent = record.parent if record.parent in nodes and record.parent != record.node else None
-        children.setdefault(parent, []).append(record.node)
-    places: dict[int, tuple[int, int]] = {}
-    stack = [(node, 0) for node in sorted(children.get(None, []), reverse=True)]
-    while stack:
-        node, depth = stack.pop()
-        places[node] = (depth, len(places))
-        stack += [(child, depth + 1) for child in sorted(children.get(node, []), reverse=True)]
-    if len(places) < len(nodes):
-        raise OntogenyError(f"nodes {sorted(nodes - set(places))} are their own ancestors: that is no tree")
-    return places
-
-
-def _groups(records: Sequence[Record]) -> list[list[Record]]:
-    if not records:
-        raise OntogenyError("there is nothing to draw: the search has no records yet")
-    blocks = sorted({record.block for record in records})
-    return [sorted((r for r in records if r.block == b), key=lambda r: r.iteration) for b in blocks]
-
-
-def _best(group: Sequence[Record]) -> Record:
-    return max(group, key=lambda record: (record.score, -record.node))
 
 
 def _outcome_keys(records: Sequence[Record]) -> list[Line2D]:
@@ -97,8 +55,8 @@ def plot_search_tree(
         search: its declaration, for short names of settings.
         columns: panels side by side.
     """
-    search = search or _declaration(records)
-    groups = _groups(records)
+    search = search or some_declaration(records)
+    groups = groups_of(records)
     columns = min(columns, len(groups))
     rows = math.ceil(len(groups) / columns)
     tallest = max(len(group) for group in groups)
@@ -108,7 +66,7 @@ def plot_search_tree(
     for axes, group in zip(panels.flat, groups):
         places = tree_layout(group)
         deepest = max(deepest, *(depth for depth, _ in places.values()))
-        best = _best(group).node
+        best = best_of(group).node
         for record in group:
             depth, row = places[record.node]
             if record.parent in places:
@@ -139,15 +97,6 @@ def plot_search_tree(
         axes.set_axis_off()
     fig.legend(handles=_outcome_keys(records), loc="outside lower center", ncols=5, handletextpad=0.3)
     return save_figure(fig, path, iteration_table(records, search))
-
-
-def _declaration(records: Sequence[Record]) -> Search:
-    """A declaration good enough for names, when only records are at hand."""
-    if not records:
-        raise OntogenyError("there is nothing to draw: the search has no records yet")
-    levels = {record.block: record.filling_factor for record in records}
-    per_block = max(record.iteration for record in records)
-    return Search(blocks=tuple(levels.get(b, 1.0) for b in range(1, max(levels) + 1)), n_iter_block=per_block)
 
 
 # Landscape and course
@@ -185,15 +134,15 @@ def plot_landscape(
     Thin lines join a node to its parent where that setting, and no other, was changed between them; a ring marks the
     best node of each level. Points at one place are spread a little sideways.
     """
-    search = search or _declaration(records)
-    _groups(records)
+    search = search or some_declaration(records)
+    groups_of(records)
     shown = [s for s in search.space if len({short(r.settings.get(s.name)) for r in records}) > 1]
     if not shown:
         raise OntogenyError("there is no landscape to draw: no setting took more than one value")
     levels = sorted({record.filling_factor for record in records}, reverse=True)
     shades = plt.get_cmap(SEQUENTIAL)(np.linspace(0.05, 0.9, len(levels)))
     colour = dict(zip(levels, shades))
-    best = {level: _best([r for r in records if r.filling_factor == level]).node for level in levels}
+    best = {level: best_of([r for r in records if r.filling_factor == level]).node for level in levels}
     by_node = {record.node: record for record in records}
     columns = min(columns, len(shown))
     rows = math.ceil(len(shown) / columns)
@@ -241,8 +190,8 @@ def plot_landscape(
 
 def plot_progress(records: Sequence[Record], path: str | os.PathLike, search: Search | None = None) -> list[Path]:
     """Draw R2 and cluster accuracy of every iteration, block by block, with the best score so far in each block."""
-    search = search or _declaration(records)
-    groups = _groups(records)
+    search = search or some_declaration(records)
+    groups = groups_of(records)
     fig, panels = figure(2, 1, width=max(6.5, 0.17 * len(records) + 2.2), height=4.2, sharex=True)
     for axes, (metric, name) in zip(
         panels, (("connectivity_R2", "connectivity R²"), ("cluster_accuracy", "cluster accuracy"))
@@ -384,209 +333,6 @@ def plot_comparison(
     return save_figure(fig, Path(folder) / f"comparison_{epoch}_{iteration}", formats=("png",))[0]
 
 
-# The page
-
-
-def _node_json(record: Record, before: Sequence[Record], search: Search) -> dict[str, Any]:
-    metrics = {
-        k: (float(f"{v:.6g}") if isinstance(v, float) and math.isfinite(v) else v)
-        for k, v in record.metrics.items()
-        if isinstance(v, int | float | str) and not (isinstance(v, float) and not math.isfinite(v))
-    }
-    score = ucb_scores([record], 0.0)[record.node]
-    return {
-        "node": record.node,
-        "parent": record.parent,
-        "block": record.block,
-        "outcome": record.outcome,
-        "strategy": record.strategy,
-        "r2": score.R2,
-        "cluster": score.cluster,
-        "mutation": mutation_text(record, search),
-        "config": config_text(record, search),
-        "rule": record.rule,
-        "scatter": scatter_text(record.metrics),
-        "observation": observation_text(record, before),
-        "settings": {k: short(v) for k, v in record.settings.items()},
-        "metrics": metrics,
-        "seed": record.seed,
-    }
-
-
-_ROW, _STEP, _LEFT = 26, 26, 18
-_SHAPES = {
-    "exploit": '<circle cx="{x}" cy="{y}" r="8" {paint}/>',
-    "explore": '<path d="M{x} {y}m0 -10l10 10l-10 10l-10 -10z" {paint}/>',
-    "failure-probe": '<path d="M{x} {y}m-9 -7h18l-9 16z" {paint}/>',
-    "robustness-test": '<rect x="{a}" y="{b}" width="15" height="15" {paint}/>',
-}
-
-
-def _block_svg(group: Sequence[Record], search: Search) -> str:
-    places = tree_layout(group)
-    deepest = max(depth for depth, _ in places.values())
-    width = _LEFT + deepest * _STEP + 610
-    height = len(group) * _ROW + 10
-    best = _best(group).node
-    parts = [f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="group">']
-    spot = {node: (_LEFT + depth * _STEP, 18 + row * _ROW) for node, (depth, row) in places.items()}
-    for record in group:
-        x, y = spot[record.node]
-        if record.parent in spot:
-            above, top = spot[record.parent]
-            parts.append(f'<path class="edge" d="M{above} {top}V{y}H{x}"/>')
-    right = _LEFT + deepest * _STEP + 310
-    for record in group:
-        x, y = spot[record.node]
-        paint = f'fill="{OUTCOME_COLOURS[record.outcome]}" stroke="#222222" stroke-width="0.8"'
-        shape = _SHAPES.get(record.strategy, _SHAPES["exploit"]).format(x=x, y=y, a=x - 7.5, b=y - 7.5, paint=paint)
-        score = ucb_scores([record], 0.0)[record.node]
-        words = html.escape(f"{record.node}  {mutation_text(record, search)}".replace("->", "→"))
-        label = html.escape(f"node {record.node}, {record.outcome}, {mutation_text(record, search)}", quote=True)
-        ring = f'<circle class="best" cx="{x}" cy="{y}" r="12"/>' if record.node == best else ""
-        parts.append(
-            f'<g class="node" tabindex="0" role="button" aria-label="{label}" data-node="{record.node}">'
-            f'<rect class="row" x="0" y="{y - _ROW // 2}" width="{width}" height="{_ROW}"/>{ring}{shape}'
-            f'<text x="{x + 16}" y="{y + 4}">{words}</text>'
-            f'<text x="{right}" y="{y + 4}">{score.R2:.3f} / {score.cluster:.3f}</text>'
-            f'<text class="ucb" x="{right + 110}" y="{y + 4}"></text></g>'
-        )
-    return "".join([*parts, "</svg>"])
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<title>[[title]]</title>
-<style>
-body{font:14px/1.45 "DejaVu Sans",Verdana,sans-serif;color:#222;margin:0;background:#fff}
-header{padding:14px 22px 10px;border-bottom:1px solid #e6e6e6;position:sticky;top:0;background:#fff;z-index:2}
-h1{font-size:18px;margin:0 0 6px}h2{font-size:14px;margin:0 0 4px}
-main{display:grid;grid-template-columns:minmax(0,1fr) 340px;gap:22px;padding:16px 22px}
-section{margin-bottom:20px;overflow-x:auto}
-svg text{font:12px "DejaVu Sans",Verdana,sans-serif;fill:#222;white-space:pre}
-.edge{fill:none;stroke:#8a8a8a}.best{fill:none;stroke:#222;stroke-width:2}
-.row{fill:transparent}.node{cursor:pointer;outline:none}
-.node:hover .row,.node:focus .row{fill:#f2f6fa}.node.chosen .row{fill:#dcebf7}
-.node.next .ucb{font-weight:bold}.ucb{fill:#0072B2}
-aside{position:sticky;top:110px;align-self:start;border-left:1px solid #e6e6e6;padding-left:16px;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%;font-size:12px}td{padding:2px 6px 2px 0;vertical-align:top}
-td:first-child{color:#666}.key{display:inline-flex;align-items:center;margin-right:14px;font-size:12px}
-.key i{width:11px;height:11px;border-radius:6px;display:inline-block;margin-right:5px;border:1px solid #222}
-label{font-size:12px;margin-right:8px}input[type=range]{vertical-align:middle;width:200px}
-.mute{color:#666;font-size:12px}
-@media(max-width:900px){main{grid-template-columns:1fr}aside{position:static;border:0;padding:0}}
-</style></head><body>
-<header><h1>[[title]]</h1><div>[[keys]]</div>
-<div style="margin-top:6px"><label for="c">exploration constant c</label>
-<input id="c" type="range" min="0" max="3" step="0.002" value="[[c]]"> <output id="cv"></output>
-<span class="mute">&nbsp; bold: the node that the next iteration would start from at this c</span></div></header>
-<main><div>[[blocks]]</div>
-<aside><h2 id="head">Choose a node</h2><div id="text" class="mute">Click a row, or move with Tab and Enter.</div>
-<table id="facts"></table></aside></main>
-<script type="application/json" id="data">[[data]]</script>
-<script>
-"use strict";
-const nodes = JSON.parse(document.getElementById("data").textContent);
-const byId = new Map(nodes.map(n => [n.node, n]));
-const rows = new Map([...document.querySelectorAll(".node")].map(g => [Number(g.dataset.node), g]));
-const slider = document.getElementById("c"), shown = document.getElementById("cv");
-function score() {
-  const c = Number(slider.value);
-  shown.textContent = c.toFixed(3);
-  const blocks = new Map();
-  for (const n of nodes) blocks.set(n.block, [...(blocks.get(n.block) || []), n]);
-  for (const group of blocks.values()) {
-    const visits = new Map(group.map(n => [n.node, 1]));
-    for (const n of group) {
-      let p = n.parent, steps = 0;
-      while (p !== null && visits.has(p) && steps++ < group.length) {
-        visits.set(p, visits.get(p) + 1);
-        p = byId.get(p).parent;
-      }
-    }
-    let best = null, top = -Infinity;
-    for (const n of group) {
-      const ucb = [[r2w]] * n.r2 + [[cw]] * n.cluster + c * Math.sqrt(Math.log(group.length) / visits.get(n.node));
-      if (ucb > top + 1e-12) { top = ucb; best = n.node; }
-      const g = rows.get(n.node);
-      g.querySelector(".ucb").textContent = "UCB " + ucb.toFixed(3) + "  visits " + visits.get(n.node);
-      g.classList.remove("next");
-    }
-    rows.get(best).classList.add("next");
-  }
-}
-function cell(row, text) { const td = document.createElement("td"); td.textContent = text; row.append(td); }
-function choose(id) {
-  const n = byId.get(id);
-  for (const g of rows.values()) g.classList.remove("chosen");
-  rows.get(id).classList.add("chosen");
-  document.getElementById("head").textContent = "Node " + id + ": " + n.outcome;
-  document.getElementById("text").textContent = n.observation;
-  const facts = document.getElementById("facts");
-  facts.replaceChildren();
-  const lines = [["mutation", n.mutation], ["strategy", n.strategy], ["parent", n.parent === null ? "root" : n.parent],
-    ["parent rule", n.rule], ["scatter", n.scatter], ["seed", n.seed],
-    ...Object.entries(n.metrics).filter(([k]) => k !== "scatter"), ...Object.entries(n.settings)];
-  for (const [k, v] of lines) {
-    const row = document.createElement("tr"); cell(row, k); cell(row, String(v)); facts.append(row);
-  }
-}
-for (const [id, g] of rows) {
-  g.addEventListener("click", () => choose(id));
-  g.addEventListener("keydown", e => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); choose(id); } });
-}
-slider.addEventListener("input", score);
-score();
-</script></body></html>
-"""
-
-
-def write_tree_page(
-    records: Sequence[Record], path: str | os.PathLike, search: Search | None = None, title: str = ""
-) -> Path:
-    """Write the trees as one HTML page that needs no network.
-
-    A row shows a node's mutation, R2, cluster accuracy and UCB; a click shows all its settings and metrics; a slider
-    for c recomputes the UCB scores and marks where the next iteration would start. All text from data is escaped.
-    """
-    search = search or _declaration(records)
-    groups = _groups(records)
-    sections = []
-    nodes: list[dict[str, Any]] = []
-    for group in groups:
-        level = group[0].filling_factor
-        head = html.escape(f"Block {group[0].block}: {level * 100:g}% connectivity")
-        sections.append(
-            f'<section><h2>{head} <span class="mute">R² / clusters, UCB</span></h2>'
-            f"{_block_svg(group, search)}</section>"
-        )
-        nodes += [_node_json(record, group[:i], search) for i, record in enumerate(group)]
-    seen = {record.outcome for record in records}
-    keys = [
-        f'<span class="key"><i style="background:{OUTCOME_COLOURS[name]}"></i>{name}</span>'
-        for name in OUTCOMES
-        if name in seen
-    ]
-    shapes = "circle: exploit, diamond: explore, triangle: failure-probe, square: robustness-test, ring: best"
-    data = json.dumps(nodes, ensure_ascii=True, allow_nan=False)
-    for mark in "<>&":
-        data = data.replace(mark, f"\\u{ord(mark):04x}")
-    values = {
-        "title": html.escape(title or f"{search.config}: search over training settings"),
-        "keys": "".join(keys) + f'<span class="mute">{shapes}</span>',
-        "c": f"{search.ucb_c:g}",
-        "blocks": "".join(sections),
-        "r2w": str(R2_WEIGHT),
-        "cw": str(CLUSTER_WEIGHT),
-        "data": data,
-    }
-    text = re.sub(r"\[\[(\w+)\]\]", lambda found: values[found[1]], _PAGE)
-    write_text(path, text)
-    return Path(path)
-
-
 def search_figures(
     records: Sequence[Record], folder: str | os.PathLike, search: Search, comparison: PolicyComparison | None = None
 ) -> Mapping[str, list[Path]]:
@@ -613,5 +359,4 @@ __all__ = [
     "plot_search_tree",
     "search_figures",
     "tree_layout",
-    "write_tree_page",
 ]

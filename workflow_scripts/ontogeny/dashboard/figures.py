@@ -19,7 +19,7 @@ from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.policy import UCBScore
 from ontogeny.connectome.search.records import Record
 from ontogeny.connectome.search.text import config_text, mutation_text
-from ontogeny.connectome.search_figures import OUTCOME_COLOURS, tree_layout
+from ontogeny.connectome.search_tree import OUTCOME_COLOURS, tree_layout
 from ontogeny.judge.figures import escaped
 from ontogeny.jumps.figures import metric_label, shortened
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED
