@@ -66,7 +66,7 @@ def test_closed_forms_agree_where_they_meet():
 def test_estimates_meet_the_closed_form(widths, rank, balanced):
     weights, x, y = linear_networks(widths, rank, np.random.default_rng(0), balanced)
     settings = ComplexitySettings(n_beta=1086, localisation=1.0, draws=2000, burn_in=1000, chains=4)
-    found = estimate_llc_of_mlps(weights, None, x, y, activation="linear", settings=settings)
+    found = estimate_llc_of_mlps(weights, None, x, y, activation="none", settings=settings)
     values = np.array([llc.value for llc in found])
     truth = deep_linear_coefficient(widths, rank)
     error = values.std(ddof=1) / np.sqrt(SEEDS)
@@ -172,13 +172,13 @@ def test_the_preconditioned_sampler_finds_a_regular_coefficient_too():
     x = x * np.array([0.2, 1, 1, 4])
     y = np.einsum("soi,ri->sro", weights[0], x)
     settings = ComplexitySettings(n_beta=1e4, sampler="rmsprop", draws=2000, burn_in=1000, chains=4)
-    found = estimate_llc_of_mlps(weights, None, x, y, activation="linear", settings=settings)
+    found = estimate_llc_of_mlps(weights, None, x, y, activation="none", settings=settings)
     assert np.mean([llc.value for llc in found]) == pytest.approx(6, rel=0.1)
 
 
 def test_the_calibrated_step_is_as_large_as_serves():
     weights, x, y = linear_networks([4, 3], 3, np.random.default_rng(0), True)
-    landscape = MLPLandscape(weights, None, x, y, activation="linear")
+    landscape = MLPLandscape(weights, None, x, y, activation="none")
     settings = ComplexitySettings(acceptance=0.9)
     small, large = (calibrate(landscape, n_beta, settings).chosen for n_beta in (1e4, 1e2))
     assert np.median(large / small) == pytest.approx(100, rel=0.7)

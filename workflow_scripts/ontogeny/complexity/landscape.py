@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.nonlinearities.torch import SLOPES
 from ontogeny.progress import logger
 
 Data = tuple[Tensor, Tensor] | Mapping[str, Tensor]
@@ -25,15 +26,6 @@ Loss = Callable[[Any, Any], Tensor]
 
 _LARGEST_TOGETHER = 100_000
 """Parameters up to which the chains of a network are faster side by side than one after another."""
-_LEAK = 0.01
-_ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
-    "leaky_relu": (lambda z: torch.where(z > 0, z, z * _LEAK), lambda z, a: torch.where(z > 0, 1.0, _LEAK)),
-    "relu": (torch.relu, lambda z, a: (z > 0).to(z.dtype)),
-    "tanh": (torch.tanh, lambda z, a: 1 - a * a),
-    "sigmoid": (torch.sigmoid, lambda z, a: a * (1 - a)),
-    "linear": (lambda z: z, lambda z, a: torch.ones((), dtype=z.dtype)),
-}
-"""Each activation and its slope, given what goes in and what comes out."""
 
 
 class MLPLandscape:
@@ -56,9 +48,9 @@ class MLPLandscape:
         counts: Any = None,
         activation: str = "leaky_relu",
     ) -> None:
-        if activation not in _ACTIVATIONS:
-            raise unknown("activation", activation, _ACTIVATIONS)
-        self.activation, self.slope = _ACTIVATIONS[activation]
+        if activation not in SLOPES:
+            raise unknown("activation", activation, SLOPES)
+        self.activation, self.slope = SLOPES[activation]
         layers = [torch.as_tensor(w, dtype=torch.float64) for w in weights]
         shifts = None if biases is None else [torch.as_tensor(b, dtype=torch.float64) for b in biases]
         if not layers or any(w.ndim != 3 for w in layers):

@@ -34,10 +34,8 @@ from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
 from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
 from ontogeny.errors import OntogenyError
+from ontogeny.nonlinearities.torch import MODULES
 from ontogeny.settings import complete
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
-
 
 _MOST_HELD = 2000
 _MOST_FRAMES = 6000
@@ -102,7 +100,7 @@ def _mlp(inputs: int, settings: FitSettings, generator: torch.Generator) -> nn.S
             layer.bias.uniform_(-bound, bound, generator=generator)
         layers.append(layer)
         if index < len(sizes) - 2:
-            layers.append(ACTIVATIONS[settings.activation]())
+            layers.append(MODULES[settings.activation]())
     return nn.Sequential(*layers)
 
 

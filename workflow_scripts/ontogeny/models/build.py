@@ -18,15 +18,9 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models.layers import without_fast_path
+from ontogeny.nonlinearities.torch import MODULES
 
 Shape = tuple[int, ...]
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "gelu": nn.GELU,
-    "tanh": nn.Tanh,
-    "leaky_relu": nn.LeakyReLU,
-}
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class MLP(nn.Module):
         widths = [math.prod(input_shape), *hidden]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
+            layers += [nn.Linear(before, after), MODULES[activation]()]
             if dropout:
                 layers.append(nn.Dropout(dropout))
         self.network = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
@@ -74,7 +68,7 @@ class CNN(nn.Module):
             pool = min(height, width) >= 2
             layers += [
                 nn.Conv2d(before, after, kernel_size=3, padding=1),
-                ACTIVATIONS[activation](),
+                MODULES[activation](),
                 nn.MaxPool2d(2) if pool else nn.Identity(),
             ]
             before = after
@@ -95,7 +89,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(after)
-        self.activation1 = ACTIVATIONS[activation]()
+        self.activation1 = MODULES[activation]()
         self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(after)
         self.shortcut: nn.Module
@@ -103,7 +97,7 @@ class ResidualBlock(nn.Module):
             self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after))
         else:
             self.shortcut = nn.Identity()
-        self.activation2 = ACTIVATIONS[activation]()
+        self.activation2 = MODULES[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.activation1(self.bn1(self.conv1(x)))
@@ -117,7 +111,7 @@ class ResNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(_image(input_shape)[0], channels[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels[0])
-        self.activation = ACTIVATIONS[activation]()
+        self.activation = MODULES[activation]()
         self.blocks = nn.Sequential(
             *(
                 ResidualBlock(before, after, 1 if position == 0 else 2, activation)
@@ -163,7 +157,7 @@ class Encoder(nn.Module):
                 heads,
                 feedforward or 4 * width,
                 dropout,
-                ACTIVATIONS[activation](),
+                MODULES[activation](),
                 batch_first=True,
                 norm_first=pre_norm,
             )
@@ -363,8 +357,8 @@ def _probability(what: str, value: Any) -> float:
 
 
 def _activation(what: str, value: Any) -> str:
-    if value not in ACTIVATIONS:
-        raise unknown("activation", value, ACTIVATIONS)
+    if value not in MODULES:
+        raise unknown("activation", value, MODULES)
     return value
 
 

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from ontogeny.errors import unknown
 
+LEAK = 0.01
+"""The slope of leaky_relu below zero."""
+
 NONLINEARITIES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "none": lambda x: x,
     "relu": lambda x: np.maximum(x, 0.0),
-    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "leaky_relu": lambda x: np.where(x > 0, x, LEAK * x),
     "gelu": lambda x: x * scipy.special.ndtr(x),
     "tanh": np.tanh,
     "sigmoid": scipy.special.expit,

@@ -16,9 +16,7 @@ from typing import Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.tracking.settings import TrackingSettings
-
-DEFAULTS = TrackingSettings()
+from ontogeny.tracking.settings import DEFAULTS
 
 Metric = Callable[[np.ndarray], float]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ontogeny.tracking.estimators import resolve_layout
-from ontogeny.tracking.settings import TrackingSettings
-
-DEFAULTS = TrackingSettings()
+from ontogeny.tracking.settings import DEFAULTS
 
 
 def rows_of_layer(

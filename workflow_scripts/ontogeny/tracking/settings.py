@@ -36,6 +36,9 @@ class TrackingSettings(Settings):
     )
 
 
+DEFAULTS = TrackingSettings()
+
+
 class JudgeTrackingSettings(TrackingSettings):
     """What is measured while a judge trains; by default the residual stream and the MLP output of every layer, at the
     token that it classifies at."""

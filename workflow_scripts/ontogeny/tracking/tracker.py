@@ -23,9 +23,8 @@ from ontogeny.tracking.estimators import (
     to_rows,
 )
 from ontogeny.tracking.layout import rows_of_layer
-from ontogeny.tracking.settings import TrackingSettings
+from ontogeny.tracking.settings import DEFAULTS
 
-DEFAULTS = TrackingSettings()
 PENDING_STEPS = 16
 PENDING_BYTES = 32 * 2**20
 MEASURING = 2

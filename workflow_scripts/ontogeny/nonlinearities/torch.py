@@ -1,0 +1,35 @@
+"""The elementwise functions of neurons, for PyTorch: modules by name, and functions with their slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ontogeny.nonlinearities import LEAK
+
+MODULES: dict[str, type[nn.Module]] = {
+    "none": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "silu": nn.SiLU,
+    "elu": nn.ELU,
+    "softplus": nn.Softplus,
+}
+"""The module of every function of `NONLINEARITIES`, with PyTorch's default settings."""
+
+SLOPES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    "leaky_relu": (
+        lambda z: torch.where(z > 0, z, z * LEAK),
+        lambda z, a: torch.where(z > 0, z.new_tensor(1.0), z.new_tensor(LEAK)),
+    ),
+    "relu": (torch.relu, lambda z, a: (z > 0).to(z.dtype)),
+    "tanh": (torch.tanh, lambda z, a: 1 - a * a),
+    "sigmoid": (torch.sigmoid, lambda z, a: a * (1 - a)),
+    "none": (lambda z: z, lambda z, a: torch.ones((), dtype=z.dtype)),
+}
+"""Functions whose slope is told by their input z and output a: each function, and its slope as a function of both."""
