@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection, PathCollection, QuadMesh
 from matplotlib.colors import BoundaryNorm, ListedColormap, to_hex
 from matplotlib.image import AxesImage
@@ -19,7 +20,7 @@ MOST_CATEGORIES = 20
 
 def problems(fig):
     """Sentences on what is wrong with `fig`; it is drawn, not changed."""
-    fig.canvas.draw()
+    FigureCanvasAgg(fig).draw()
     axes = [each for each in fig.axes if each.get_visible()]
     found = []
     for each in axes:

@@ -31,15 +31,16 @@ class _Watch(importlib.abc.MetaPathFinder):
 
 
 def watched(save_figure):
-    """`save_figure`, after a check."""
+    """`save_figure`, and then a check: drawing a figure once more moves what is laid out, so it is saved first."""
 
     def save(fig, path, *arguments, **settings):
         from figure_checks import problems
 
+        written = save_figure(fig, path, *arguments, **settings)
         entry = {"figure": os.fspath(path), "problems": problems(fig)}
         with open(os.environ["FIGURE_PROBLEMS"], "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-        return save_figure(fig, path, *arguments, **settings)
+        return written
 
     return save
 

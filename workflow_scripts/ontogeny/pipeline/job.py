@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
     handler = _open_log(log)
     _limit_threads(int(snakemake.threads))
     try:
+        _bring_to_present(snakemake.input)
         yield snakemake.input, snakemake.output, snakemake.params
         write_record(snakemake)
     except OntogenyError as error:
@@ -56,6 +58,20 @@ def _open_log(log: Path | None) -> logging.Handler:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     return handler
+
+
+def _bring_to_present(files: Iterable[str]) -> None:
+    """Stamp inputs that lie in the future, as a wrong clock or a copy leaves them, with the time of now.
+
+    Snakemake refuses an output that is older than its input, and would make it again and again.
+    """
+    now = time.time()
+    for file in files:
+        for path in (Path(file), Path(file) / ".snakemake_timestamp"):
+            with suppress(OSError):
+                if path.stat().st_mtime > now:
+                    os.utime(path, (now, now))
+                    logger.warning("%s was written in the future by the clock; it now bears the time of this job", path)
 
 
 def _limit_threads(threads: int) -> None:

@@ -97,6 +97,8 @@ def save_figure(
 ) -> list[Path]:
     """Write `fig` in every one of `formats` and close it; return the paths.
 
+    The figure is laid out once, as it is first written, so that all formats show the same.
+
     `path` may end in one of the formats; the others are written beside it. `data`, a pandas DataFrame, is the
     table that the figure shows, written beside it as CSV. Metadata holds no time and no version.
     """
@@ -107,6 +109,7 @@ def save_figure(
         target = stem.with_name(f"{stem.name}.{ending}")
         with atomic(target) as part:
             fig.savefig(part, format=ending, metadata=metadata.get(ending, {"Date": None, "Creator": None}))
+        fig.set_layout_engine("none")
         written.append(target)
     if data is not None:
         target = stem.with_name(f"{stem.name}.csv")
