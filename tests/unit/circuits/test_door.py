@@ -8,7 +8,7 @@ import torch
 from brute_force import candidates
 from torch import nn
 
-from ontogeny.circuits import CircuitSettings, from_torch
+from ontogeny.circuits import CircuitSettings, DetailedCircuitTracker, from_torch
 from ontogeny.errors import OntogenyError
 
 X = torch.tensor(list(itertools.product((0.0, 1.0), repeat=2)))
@@ -105,6 +105,30 @@ def test_rules_for_logits_and_probabilities():
     for rule in ("rounded", "probability"):
         assert probabilities.count(Y, rule).count == expected
     assert logits.count(Y).count < expected
+
+
+def tracked(model, **settings):
+    return DetailedCircuitTracker(1, X, Y, candidates="all", **settings).track_epoch(0, model)
+
+
+def test_the_tracker_follows_what_runs_and_judges_by_the_rule_that_is_named():
+    odd = trained(OutOfOrder(), lambda out, y: nn.functional.mse_loss(out, y[:, 0]))
+    assert tracked(odd, most_listed=10)["total_circuits"] == from_torch(odd, X).count(Y).count > 0
+    logits = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1))
+    trained(logits, nn.functional.binary_cross_entropy_with_logits, seed=1)
+    expected = from_torch(logits, X).count(Y, "sign").count
+    assert tracked(logits, rule="sign")["total_circuits"] == expected > 0
+    with pytest.warns(UserWarning, match="rule='sign'"):
+        assert tracked(logits)["total_circuits"] < expected
+    entry = tracked(nn.Sequential(logits, nn.Sigmoid()))
+    assert entry["total_circuits"] == expected
+    outputs = [circuit["neurons"][-1] for circuit in entry["outputs"][0]["circuits"]]
+    assert all(0 <= neuron["min_activation"] <= neuron["max_activation"] <= 1 for neuron in outputs)
+
+
+def test_a_model_in_double_precision_is_read():
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).double()
+    assert from_torch(model, X).sizes == (2, 3, 1)
 
 
 def test_argmax_of_two_and_three_outputs():

@@ -212,12 +212,13 @@ def test_tracking_inside_a_loop_finds_the_circuits_and_changes_nothing(tmp_path)
 def test_tracker_says_what_it_cannot_do():
     with pytest.raises(OntogenyError, match="tracking_frequency"):
         DetailedCircuitTracker(0, *XOR)
-    functional = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
-    with pytest.raises(OntogenyError, match="activation="):
-        DetailedCircuitTracker(1, *XOR).track_epoch(0, functional)
-    assert DetailedCircuitTracker(1, *XOR, activation="tanh").track_epoch(0, functional)["epoch"] == 1
-    with pytest.raises(OntogenyError, match="no chain"):
+    with pytest.raises(OntogenyError, match="no hidden layer"):
         DetailedCircuitTracker(1, *XOR).track_epoch(0, torch.nn.Linear(2, 1))
+    normed = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.LayerNorm(3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    with pytest.raises(OntogenyError, match="neither a linear map nor an elementwise function"):
+        DetailedCircuitTracker(1, *XOR).track_epoch(0, normed)
+    with pytest.raises(OntogenyError, match="argmax judges all outputs together"):
+        DetailedCircuitTracker(1, *XOR, rule="argmax")
     assert DetailedCircuitTracker(1, *XOR).to_summary_dict()["epochs"] == []
 
 

@@ -134,11 +134,22 @@ class ReadNetwork:
         self, y: ArrayLike, rule: str = "rounded", settings: CircuitSettings = DEFAULTS, output: int = 0
     ) -> Problem:
         """What the search is given. Raises OntogenyError where rule, targets and outputs do not fit."""
+        if rule == "argmax":
+            return self._argmax(np.asarray(as_array(y, "y")).ravel(), settings)
+        return self._posed([self.separate(output)], [self.samples(y, rule, settings, output)], settings)
+
+    def separate(self, output: int = 0) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """Weights and biases of the network with one of its outputs alone."""
+        part = slice(output, output + 1)
+        return [*self.weights[:-1], self.weights[-1][part]], [*self.biases[:-1], self.biases[-1][part]]
+
+    def samples(
+        self, y: ArrayLike, rule: str = "rounded", settings: CircuitSettings = DEFAULTS, output: int = 0
+    ) -> Samples:
+        """The rows that circuits of one output are judged on, by any rule but argmax. Errors as of `problem`."""
         if rule not in RULES:
             raise unknown("output rule", rule, RULES)
         n_outputs = len(self.biases[-1])
-        if rule == "argmax":
-            return self._argmax(np.asarray(as_array(y, "y")).ravel(), settings)
         targets = as_array(y, "y")
         targets = targets[:, None] if targets.ndim == 1 else targets
         if targets.shape[1] != n_outputs:
@@ -146,11 +157,7 @@ class ReadNetwork:
         own = targets[:, output]
         if rule == "sign":
             own = np.where(own < 0, np.float32(0), own)
-        limits = self._limits(rule)
-        samples = Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, limits)
-        part = slice(output, output + 1)
-        weights, biases = [*self.weights[:-1], self.weights[-1][part]], [*self.biases[:-1], self.biases[-1][part]]
-        return self._posed([(weights, biases)], [samples], settings)
+        return Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, self._limits(rule))
 
     def _posed(self, networks: list[Any], samples: list[Samples], settings: CircuitSettings) -> Problem:
         known = all(function.name is not None for function in self.hidden)
@@ -303,7 +310,9 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     """
     import torch
 
-    given = torch.as_tensor(x, dtype=torch.float32) if not isinstance(x, torch.Tensor) else x.detach().float()
+    parameters = model.parameters() if isinstance(model, torch.nn.Module) else ()
+    like = next((p for p in parameters if p.is_floating_point()), torch.zeros(0))
+    given = torch.as_tensor(x).detach().to(like.device, like.dtype)
     if given.ndim != 2 or not len(given):
         raise OntogenyError(f"x has shape {tuple(given.shape)}; it must be (rows, inputs)")
     with _quiet(model), torch.no_grad():

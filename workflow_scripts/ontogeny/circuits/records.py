@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits._plain import activate
+from ontogeny.circuits._plain import Functions, activate
 from ontogeny.circuits._problem import COUNT, LIST, SAMPLE
 from ontogeny.circuits.enumeration import (
     ACTIVATIONS,
@@ -79,10 +79,12 @@ def neuron_activations(
     samples: Samples,
     activation: str = "leaky_relu",
     negative_slope: float = 0.01,
+    functions: Functions | None = None,
 ) -> NDArray[np.float32]:
     """`STATISTICS` (circuits, neurons past the inputs, 4) of each neuron while only the circuit runs, over all rows.
 
-    Inactive neurons get NaN; so does the standard deviation of a single row. Computed in float64.
+    `functions`, one per layer and the output's last, stand in for `activation` and its slope. Inactive neurons get NaN;
+    so does the standard deviation of a single row. Computed in float64.
     """
     edges, nodes = circuits.edge_masks, circuits.node_masks
     n_rows = samples.n_rows
@@ -91,7 +93,9 @@ def neuron_activations(
     found = []
     for layer, (w, b) in enumerate(zip(weights, biases)):
         values = (np.asarray(w, np.float64) * edges[layer]) @ h + np.asarray(b, np.float64)[:, None]
-        if layer < len(weights) - 1:
+        if functions is not None:
+            values = functions[layer](values)
+        elif layer < len(weights) - 1:
             values = activate(values, ACTIVATIONS.index(activation), negative_slope)
         on = nodes[layer + 1][:, :, None] != 0
         h = np.where(on, values, 0.0)
@@ -169,9 +173,8 @@ def records_from_weights(
             )
             if at == 0:
                 problem.check_cost(max_seconds)
-            found.append(
-                _output_circuits(problem, samples[output], ws, bs, activation, negative_slope, most_listed, rng)
-            )
+            listed, mean = circuits_to_record(problem, most_listed, rng)
+            found.append(output_circuits(listed, mean, ws, bs, samples[output], activation, negative_slope))
         return EpochCircuits(numbers[at], _loss(train_loss, at), _loss(val_loss, at), tuple(found))
 
     return (one_epoch(at) for at in range(n_epochs))
@@ -182,27 +185,32 @@ def _loss(values: Sequence[float | None] | None, at: int) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-def _output_circuits(
-    problem: Problem,
-    samples: Samples,
-    weights: Sequence[NDArray[np.float32]],
-    biases: Sequence[NDArray[np.float32]],
-    activation: str,
-    slope: float,
-    most_listed: int,
-    rng: np.random.Generator,
-) -> OutputCircuits:
+def circuits_to_record(problem: Problem, most_listed: int, rng: np.random.Generator) -> tuple[Circuits, float]:
+    """Circuits of one output, a sample if there are more than `most_listed`, and the mean node sparsity of all."""
     found, codes, *_ = problem.search(None, LIST, most_listed)
-    if found > most_listed:
-        found, _, marginals, *_ = problem.search(None, COUNT)
-        mean = summarise(problem.sizes, int(found), marginals, 0).mean_sparsity.node
-        codes = problem.search(None, SAMPLE, ranks=distinct(rng, int(found), most_listed))[1]
-        circuits: Circuits = CircuitSample(problem.layout.in_order(codes), problem.layout, int(found))
-    else:
+    if found <= most_listed:
         circuits = CircuitSet(problem.layout.in_order(codes), problem.layout)
-        mean = float(np.mean(circuits.sparsity[:, 0])) if found else 0.0
+        return circuits, float(np.mean(circuits.sparsity[:, 0])) if found else 0.0
+    found, _, marginals, *_ = problem.search(None, COUNT)
+    codes = problem.search(None, SAMPLE, ranks=distinct(rng, found, most_listed))[1]
+    mean = summarise(problem.sizes, found, marginals, 0).mean_sparsity.node
+    return CircuitSample(problem.layout.in_order(codes), problem.layout, found), mean
+
+
+def output_circuits(
+    circuits: Circuits,
+    mean_sparsity: float,
+    weights: Sequence[ArrayLike],
+    biases: Sequence[ArrayLike],
+    samples: Samples,
+    activation: str = "leaky_relu",
+    negative_slope: float = 0.01,
+    functions: Functions | None = None,
+) -> OutputCircuits:
+    """What a record says of one output; arguments as in `neuron_activations`."""
+    count = circuits.population if isinstance(circuits, CircuitSample) else len(circuits)
     if len(circuits):
-        stats = neuron_activations(circuits, weights, biases, samples, activation, slope)
+        stats = neuron_activations(circuits, weights, biases, samples, activation, negative_slope, functions)
     else:
-        stats = np.zeros((0, sum(problem.sizes[1:]), 4), np.float32)
-    return OutputCircuits(int(found), circuits, mean, stats)
+        stats = np.zeros((0, sum(circuits.sizes[1:]), 4), np.float32)
+    return OutputCircuits(count, circuits, mean_sparsity, stats)

@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
+import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ontogeny.circuits.enumeration import ACTIVATIONS, as_array
+from ontogeny.circuits.door import RULES, Nonlinearity, ReadNetwork, from_torch
+from ontogeny.circuits.enumeration import as_array
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.record_write import summary, write_record
-from ontogeny.circuits.records import EpochCircuits, records_from_weights
+from ontogeny.circuits.records import EpochCircuits, OutputCircuits, circuits_to_record, output_circuits
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
 
-
-def network_arrays(model: Any) -> tuple[list[NDArray], list[NDArray]]:
-    """Weights and biases of a PyTorch model's linear layers, in order, as copies; absent biases are 0.
-
-    The model is only read. Raises OntogenyError where its linear layers are no chain from inputs to outputs.
-    """
-    layers = [
-        module
-        for module in model.modules()
-        if getattr(getattr(module, "weight", None), "ndim", 0) == 2 and hasattr(module, "in_features")
-    ]
-    weights = [as_array(layer.weight, "a weight").copy() for layer in layers]
-    biases = [
-        np.zeros(len(w), np.float32) if layer.bias is None else as_array(layer.bias, "a bias").copy()
-        for layer, w in zip(layers, weights)
-    ]
-    if len(weights) < 2 or any(a.shape[0] != b.shape[1] for a, b in pairwise(weights)):
-        raise OntogenyError(
-            f"linear layers of shapes {[w.shape for w in weights]} are no chain with a hidden layer; circuits are "
-            "tracked in plain MLPs"
-        )
-    return weights, biases
-
-
-def detect_activation(model: Any) -> tuple[str, float] | None:
-    """Name and negative slope of the hidden activation function of a PyTorch model, or None if it does not show."""
-    known = {"LeakyReLU": "leaky_relu", "ReLU": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}
-    seen = {}
-    for module in model.modules():
-        name = known.get(type(module).__name__)
-        if name:
-            seen[name] = float(getattr(module, "negative_slope", 0.01))
-    if len(seen) == 1:
-        return next(iter(seen.items()))
-    named = getattr(model, "activation", None)
-    return (named, 0.01) if isinstance(named, str) and named in ACTIVATIONS else None
+MAX_SECONDS = 3600.0
+"""CPU time that the circuits of one epoch may be expected to take."""
 
 
 class DetailedCircuitTracker:
@@ -67,10 +34,10 @@ class DetailedCircuitTracker:
     tracking_frequency: epochs between two looks; x_val (rows, inputs), y_val (rows, outputs): what circuits are judged
     on. accuracy_threshold, min_sparsity, candidates: as in `enumerate_circuits`, with the published candidates by
     default, so that counts are those of the published class. use_gpu_batching and gpu_batch_size are accepted and not
-    needed. activation: of hidden neurons; None reads it off the model's modules. most_listed: circuits written out
-    for an epoch at most.
+    needed. rule: which outputs are right, "rounded" as published, or "sign" of a logit or "probability", as of
+    `from_torch`, which reads the model. most_listed: circuits written out for an epoch at most.
 
-    The model is read and nothing else: no random state, no training mode, no gradient is touched.
+    The model is run once on x_val and read; no random state, no training mode, no gradient is touched.
     """
 
     def __init__(
@@ -84,13 +51,18 @@ class DetailedCircuitTracker:
         gpu_batch_size: int = 128,
         *,
         candidates: str = "published",
-        activation: str | None = None,
+        rule: str = "rounded",
         most_listed: int = 1_000_000,
     ) -> None:
         if int(tracking_frequency) < 1:
             raise OntogenyError(f"tracking_frequency is {tracking_frequency}; give a number of epochs, 1 or more")
-        if activation is not None and activation not in ACTIVATIONS:
-            raise unknown("activation", activation, ACTIVATIONS)
+        if rule not in RULES:
+            raise unknown("output rule", rule, RULES)
+        if rule == "argmax":
+            raise OntogenyError(
+                "argmax judges all outputs together, and a record holds the circuits of each: "
+                "count them with from_torch(model, x).count(y, 'argmax')"
+            )
         if candidates not in CANDIDATES:
             raise unknown("set of candidates", candidates, CANDIDATES)
         self.tracking_frequency = int(tracking_frequency)
@@ -99,7 +71,8 @@ class DetailedCircuitTracker:
         self.settings = CircuitSettings(
             candidates=candidates, accuracy_threshold=accuracy_threshold, min_sparsity=min_sparsity or 0.0
         )
-        self.activation, self.most_listed = activation, most_listed
+        self.rule, self.most_listed = rule, most_listed
+        self._warned = False
         self.epochs: list[EpochCircuits | dict[str, Any]] = []
 
     @property
@@ -119,33 +92,22 @@ class DetailedCircuitTracker:
         val_loss: float | None = None,
         logger: Any = None,
     ) -> dict[str, Any]:
-        """Find the circuits of `model` now, after `epoch` (counted from 0); keep and return the entry of the record."""
-        weights, biases = network_arrays(model)
-        activation, slope = self.activation, 0.01
-        if activation is None:
-            detected = detect_activation(model)
-            if detected is None:
-                raise OntogenyError(
-                    "the model does not show one known activation function between its layers: name it with "
-                    f"activation=, one of {', '.join(ACTIVATIONS)}"
-                )
-            activation, slope = detected
-        targets = as_array(self.y_val, "y_val")
-        entry = next(
-            records_from_weights(
-                [w[None] for w in weights],
-                [b[None] for b in biases],
-                self.x_val,
-                targets[:, None] if targets.ndim == 1 else targets,
-                [epoch + 1],
-                [train_loss],
-                [val_loss],
-                self.settings,
-                activation=activation,
-                negative_slope=slope,
-                most_listed=self.most_listed,
+        """Find the circuits of `model` now, after `epoch` (counted from 0); keep and return the entry of the record.
+
+        Raises OntogenyError for a model that `from_torch` cannot read, targets that do not fit its outputs, and a
+        network too large to enumerate.
+        """
+        network = from_torch(model, self.x_val)
+        if self.rule == "rounded" and not self._warned and self._looks_like_logits(network):
+            self._warned = True
+            warnings.warn(
+                "the signs of all outputs are right, but not the outputs rounded: if they are logits, "
+                "give DetailedCircuitTracker rule='sign'",
+                stacklevel=2,
             )
-        )
+        outputs = tuple(self._circuits(network, output) for output in range(len(network.biases[-1])))
+        losses = [None if loss is None or np.isnan(loss) else float(loss) for loss in (train_loss, val_loss)]
+        entry = EpochCircuits(epoch + 1, *losses, outputs)
         self.epochs.append(entry)
         if logger:
             for index, output in enumerate(entry.outputs):
@@ -154,6 +116,21 @@ class DetailedCircuitTracker:
                     f"({self.settings.candidates} candidates), mean node sparsity {output.mean_sparsity:.4f}"
                 )
         return entry.as_dict()
+
+    def _circuits(self, network: ReadNetwork, output: int) -> OutputCircuits:
+        problem = network.problem(self.y_val, self.rule, self.settings, output)
+        problem.check_cost(MAX_SECONDS)
+        circuits, mean_sparsity = circuits_to_record(problem, self.most_listed, np.random.default_rng(0))
+        samples = network.samples(self.y_val, self.rule, self.settings, output)
+        functions = [*network.hidden, Nonlinearity("identity") if self.rule == "sign" else network.output]
+        return output_circuits(circuits, mean_sparsity, *network.separate(output), samples, functions=functions)
+
+    def _looks_like_logits(self, network: ReadNetwork) -> bool:
+        """Whether every output of the whole network is right by its sign, and some are wrong when rounded."""
+        out, targets = network.forward(network.x), as_array(self.y_val, "y_val").reshape(len(network.x), -1)
+        if network.output.name != "identity" or targets.shape != out.shape:
+            return False
+        return bool(((out > 0) == (targets > 0)).all() and (np.round(out) != targets).any())
 
     def get_history(self) -> list[dict[str, Any]]:
         """One entry per tracked epoch, in the published layout."""
