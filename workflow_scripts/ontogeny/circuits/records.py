@@ -175,13 +175,14 @@ def records_from_weights(
                 problem.check_cost(max_seconds)
             listed, mean = circuits_to_record(problem, most_listed, rng)
             found.append(output_circuits(listed, mean, ws, bs, samples[output], activation, negative_slope))
-        return EpochCircuits(numbers[at], _loss(train_loss, at), _loss(val_loss, at), tuple(found))
+        losses = [None if values is None else known_loss(values[at]) for values in (train_loss, val_loss)]
+        return EpochCircuits(numbers[at], losses[0], losses[1], tuple(found))
 
     return (one_epoch(at) for at in range(n_epochs))
 
 
-def _loss(values: Sequence[float | None] | None, at: int) -> float | None:
-    value = None if values is None else values[at]
+def known_loss(value: float | None) -> float | None:
+    """A loss as a record holds it: NaN is missing."""
     return None if value is None or math.isnan(value) else float(value)
 
 

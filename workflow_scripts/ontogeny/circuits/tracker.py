@@ -13,7 +13,7 @@ from ontogeny.circuits.door import RULES, Nonlinearity, ReadNetwork, from_torch
 from ontogeny.circuits.enumeration import as_array
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.record_write import summary, write_record
-from ontogeny.circuits.records import EpochCircuits, OutputCircuits, circuits_to_record, output_circuits
+from ontogeny.circuits.records import EpochCircuits, OutputCircuits, circuits_to_record, known_loss, output_circuits
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
 
@@ -106,8 +106,7 @@ class DetailedCircuitTracker:
                 stacklevel=2,
             )
         outputs = tuple(self._circuits(network, output) for output in range(len(network.biases[-1])))
-        losses = [None if loss is None or np.isnan(loss) else float(loss) for loss in (train_loss, val_loss)]
-        entry = EpochCircuits(epoch + 1, *losses, outputs)
+        entry = EpochCircuits(epoch + 1, known_loss(train_loss), known_loss(val_loss), outputs)
         self.epochs.append(entry)
         if logger:
             for index, output in enumerate(entry.outputs):
