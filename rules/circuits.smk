@@ -73,6 +73,21 @@ rule trace_circuits:
         "../workflow_scripts/trace_circuits.py"
 
 
+rule ablate_circuits:
+    input:
+        ensemble="results/runs/{run}/ensemble.safetensors",
+    output:
+        **figure_outputs("ablations"),
+        networks="results/runs/{run}/circuits/ablations.csv",
+    resources:
+        **needs(mem_mb=1500, runtime=60),
+    params:
+        settings=plan.analysis("circuits"),
+        label=plan.title,
+    script:
+        "../workflow_scripts/ablate_circuits.py"
+
+
 rule plot_circuits:
     input:
         histories=lambda wildcards: plan.files_of_study("results/runs/{run}/circuits/history.csv", wildcards),
@@ -134,3 +149,8 @@ rule circuits:
         figure_files("circuits_{figure}"),
         plan.files("results/animations/{study}/{run}.mp4", "circuits"),
         expand("results/animations/{study}/comparison.mp4", study=plan.studies("circuits")),
+
+
+rule ablations:
+    input:
+        plan.files("results/figures/{study}/{run}/ablations.png", "circuits"),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from settings_walk import Walk, cases
 
-from ontogeny.circuits import CircuitSettings
+from ontogeny.circuits import CircuitSettings, ablate_ensemble
 from ontogeny.circuits.animation import frame_epochs
 from ontogeny.circuits.frames import frames_from_ensemble
 from ontogeny.circuits.page import write_circuit_page
@@ -45,6 +45,7 @@ def every_result_of(text):
         "structure": structure.to_csv(),
         "coincidence": coincidence_table(made, lives, jumps, settings).to_csv(),
         "records": [(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for p in (folder / "records").iterdir()],
+        "ablations": ablate_ensemble(made, settings).to_csv(),
         "animation": str(frame_epochs(frames, settings.frames)),
         "page": page.read_text(),
     }
@@ -57,14 +58,16 @@ def every_result(settings):
 
 
 REACHES = {
-    "candidates": {"history", "turnover", "structure", "records", "page"},
-    "accuracy_threshold": {"history", "turnover", "structure", "records", "page"},
-    "min_sparsity": {"history", "turnover", "structure", "records", "page"},
+    "candidates": {"history", "turnover", "structure", "records", "page", "ablations"},
+    "accuracy_threshold": {"history", "turnover", "structure", "records", "page", "ablations"},
+    "min_sparsity": {"history", "turnover", "structure", "records", "page", "ablations"},
     "convergence_frequency": {"history", "turnover", "coincidence", "records", "animation", "page"},
     "window": {"coincidence"},
     "records": {"records"},
     "compress": {"records"},
     "frames": {"animation"},
+    "noise": {"ablations"},
+    "noise_draws": {"ablations"},
 }
 CIRCUITS = {
     "candidates": "published",
@@ -75,6 +78,8 @@ CIRCUITS = {
     "records": "all",
     "compress": False,
     "frames": 5,
+    "noise": [0.2],
+    "noise_draws": 5,
 }
 
 
@@ -83,7 +88,7 @@ def test_a_setting_of_circuits_reaches_all_that_it_governs(name):
     before, after = every_result(CircuitSettings()), every_result(CircuitSettings(**{name: CIRCUITS[name]}))
     changed = {key for key in before if before[key] != after[key]}
     assert changed >= REACHES[name]
-    if name in ("window", "records", "compress", "frames"):
+    if name in ("window", "records", "compress", "frames", "noise", "noise_draws"):
         assert changed == REACHES[name]
 
 

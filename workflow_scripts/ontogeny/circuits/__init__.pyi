@@ -1,3 +1,4 @@
+from .ablation import ablate, ablate_ensemble, ablation_summary, random_subnetworks
 from .coincidence import Coincidence, appearances_at_jumps
 from .door import ReadNetwork, from_torch
 from .dynamics import count_in_all
@@ -53,6 +54,9 @@ __all__ = [
     "ReadNetwork",
     "SetComparison",
     "Sparsity",
+    "ablate",
+    "ablate_ensemble",
+    "ablation_summary",
     "above",
     "appearance_epochs",
     "appearances_at_jumps",
@@ -78,6 +82,7 @@ __all__ = [
     "minimal_circuits",
     "neuron_activations",
     "overlaps",
+    "random_subnetworks",
     "read_history",
     "record_stem",
     "records_from_weights",

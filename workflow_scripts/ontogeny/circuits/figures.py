@@ -227,3 +227,31 @@ def plot_discovery(table: pd.DataFrame) -> Figure:
     sizes.set_xlabel("edges (line: smallest circuit)")
     sizes.grid(axis="y", visible=False)
     return fig
+
+
+def plot_ablations(summary: pd.DataFrame, title: str = "") -> Figure:
+    """Accuracy of circuits under each ablation beside its control, means over networks with 95 % intervals.
+
+    `summary` is that of `ontogeny.circuits.ablation.ablation_summary`. A point to the right of its control is a circuit
+    that does better than it.
+    """
+    fig, axes = figure(width=5.6, height=0.42 * len(summary) + 1.2)
+    places = np.arange(len(summary))
+    for column, name, colour, shift in (
+        ("accuracy", "circuits", COLOURS[2], -0.13),
+        ("control", "control", MUTED, 0.13),
+    ):
+        values = summary[column]
+        error = np.nan_to_num(np.clip([values - summary[f"{column}_low"], summary[f"{column}_high"] - values], 0, None))
+        axes.errorbar(
+            values, places + shift, xerr=error, fmt="o", color=colour, capsize=2, markersize=4, label=name
+        )  # fmt: skip
+    names = summary.ablation.str.replace("resample_least", "resample, worst donor").str.replace("noise_", "noise, sd ")
+    axes.set_yticks(places, names.str.replace("elsewhere", "outside the data"))
+    axes.invert_yaxis()
+    axes.set_xlim(right=1.02)
+    axes.set_xlabel(f"share right, or decided alike, over {int(summary.networks.max()):,} networks")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
+    if title:
+        axes.set_title(title, pad=24)
+    return fig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -36,6 +36,12 @@ class CircuitSettings(Settings):
     )
     compress: bool = Field(default=True, description="Write the records gzipped.")
     frames: Positive = Field(default=42, description="Frames of an animation.")
+    noise: list[Annotated[float, Field(gt=0)]] = Field(
+        default=[0.1, 0.3],
+        min_length=1,
+        description="Standard deviations of the noise on inputs of circuits (target `ablations`).",
+    )
+    noise_draws: Positive = Field(default=64, description="Draws of noise for each distinct row.")
 
 
 DEFAULTS = CircuitSettings()

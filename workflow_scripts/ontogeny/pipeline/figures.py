@@ -84,6 +84,7 @@ FIGURES = {
         STUDY,
         each=("counts", "sparsity", "losses", "overview", "effects"),
     ),
+    "ablations": Figure("ablations", "circuits under ablation", "by name", ("circuits",), subcategory="{run}"),
     "activity": _connectome("connectome_activity", subcategory="{run}"),
     "weights": _connectome("connectome_weights", subcategory="{run}"),
     "scatter": _connectome("connectome_scatter", subcategory="{run}"),

@@ -1,0 +1,308 @@
+"""What circuits do when what is off is not zero, and on inputs other than those that they are judged on.
+
+A circuit is perfect under zero ablation: whatever is off contributes 0. Three questions are asked of it besides:
+
+- mean: every edge that is off carries the mean activation of its neuron over the data, instead of 0.
+- resample: it carries the activation that its neuron has in the whole network on another row. Every pair of a row and
+  a donor row is run, so that the accuracy is the expectation itself and no estimate (as long as donors are all rows).
+- noise: the circuit, under zero ablation, on inputs with Gaussian noise, the same draws for all circuits.
+- elsewhere: whether the circuit and the whole network decide alike on inputs outside the data's range.
+
+Sources: resample ablation as in causal scrubbing (Chan et al. 2022); mean ablation as in Wang et al., arXiv 2211.00593.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ontogeny.circuits._plain import Functions, activate
+from ontogeny.circuits.discovery import trimmed
+from ontogeny.circuits.enumeration import ACTIVATIONS, Samples, count_circuits
+from ontogeny.circuits.enumeration import enumerate_circuits as listed
+from ontogeny.circuits.enumeration import sample_circuits as sampled
+from ontogeny.circuits.masks import Circuits, CircuitSet
+from ontogeny.circuits.outputs import ROUNDED, OutputRule
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.errors import OntogenyError
+from ontogeny.statistics import bootstrap_interval
+
+Arrays = list[NDArray[np.float64]]
+
+MOST_DONORS = 64
+"""Distinct rows that are donors in resample ablation; of more, as many are drawn."""
+MOST_ABLATED = 2000
+"""Circuits of a network that are ablated one by one; of more, as many are drawn uniformly."""
+STEPS = 13
+"""Points of the grid outside the data's range, along each input."""
+_BLOCK = 4_000_000
+
+
+def _functions(activation: str | Functions, n_layers: int, slope: float) -> Functions:
+    if not isinstance(activation, str):
+        return activation
+    kind = ACTIVATIONS.index(activation)
+    return [lambda values: activate(values, kind, slope)] * (n_layers - 1) + [lambda values: values]
+
+
+def whole_activations(
+    weights: Sequence[ArrayLike],
+    biases: Sequence[ArrayLike],
+    x: ArrayLike,
+    activation: str | Functions = "leaky_relu",
+    negative_slope: float = 0.01,
+) -> Arrays:
+    """Activations (rows, neurons) of the whole network, inputs first, outputs last, in float64.
+
+    `activation` is a name, or the functions of all layers, the output's last.
+    """
+    functions = _functions(activation, len(weights), negative_slope)
+    values = [np.asarray(x, np.float64)]
+    for w, b, function in zip(weights, biases, functions):
+        values.append(function(values[-1] @ np.asarray(w, np.float64).T + np.asarray(b, np.float64)))
+    return values
+
+
+def ablated_outputs(
+    edge_masks: Sequence[NDArray[Any]],
+    weights: Sequence[ArrayLike],
+    biases: Sequence[ArrayLike],
+    x: ArrayLike,
+    carried: Sequence[ArrayLike] | None = None,
+    activation: str | Functions = "leaky_relu",
+    negative_slope: float = 0.01,
+) -> NDArray[np.float64]:
+    """Outputs (circuits, rows) where edges that are off carry `carried` instead of their neuron's own activation.
+
+    edge_masks[l] (circuits, out, in), as of `Circuits`; x (rows, inputs); carried[l] (rows, neurons) or (1, neurons),
+    activations of each layer but the last, inputs first; None for zeros. A neuron without edges in has all its edges
+    off.
+    """
+    functions = _functions(activation, len(weights), negative_slope)
+    rows = np.asarray(x, np.float64)
+    h = np.broadcast_to(rows, (len(edge_masks[0]), *rows.shape))
+    for layer, (mask, w, b, function) in enumerate(zip(edge_masks, weights, biases, functions)):
+        matrix = np.asarray(w, np.float64)
+        own = (matrix * mask).transpose(0, 2, 1)
+        if carried is None:
+            sums = h @ own + np.asarray(b, np.float64)
+        else:
+            base = np.asarray(carried[layer], np.float64)
+            sums = (h - base) @ own + base @ matrix.T + np.asarray(b, np.float64)
+        h = function(sums)
+        if layer < len(weights) - 1 and carried is None:
+            h = np.where(mask.any(axis=2)[:, None, :], h, 0.0)
+    return h[..., 0]
+
+
+def inputs_elsewhere(x: ArrayLike, steps: int = STEPS) -> NDArray[np.float64]:
+    """A grid (points, inputs) over the data's range and its width to either side, without what lies in the range.
+
+    x (rows, inputs); steps: points along each input. An input that does not vary stays as it is.
+    """
+    values = np.asarray(x, np.float64)
+    low, high = values.min(axis=0), values.max(axis=0)
+    axes = [np.linspace(a - (b - a), b + (b - a), steps) if b > a else np.array([a]) for a, b in zip(low, high)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, values.shape[1])
+    return grid[((grid < low) | (grid > high)).any(axis=1)]
+
+
+def _blocks(edge_masks: Sequence[NDArray[Any]], n_rows: int) -> Iterator[list[NDArray[Any]]]:
+    size = max(1, _BLOCK // (n_rows * max(mask.shape[1] for mask in edge_masks)))
+    for start in range(0, len(edge_masks[0]), size):
+        yield [mask[start : start + size] for mask in edge_masks]
+
+
+def ablate(
+    edge_masks: Sequence[NDArray[Any]],
+    weights: Sequence[ArrayLike],
+    biases: Sequence[ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
+    settings: CircuitSettings = DEFAULTS,
+    *,
+    activation: str | Functions = "leaky_relu",
+    negative_slope: float = 0.01,
+    rule: OutputRule = ROUNDED,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What every circuit does under each ablation: one row per circuit.
+
+    edge_masks as of `Circuits` (or any masks); other arguments as in `enumerate_circuits`. Columns: zero, mean,
+    resample (shares of rows, or of pairs of rows and donors, that are right), resample_least (the same with the donor
+    that is worst), noise_{sd} for each of `settings.noise` (with `settings.noise_draws` draws per distinct row, from
+    `seed`), elsewhere (share of points of `inputs_elsewhere` on which the circuit decides as the whole network).
+    """
+    samples = Samples.of(x, y, np.shape(weights[0])[1], settings.accuracy_threshold, rule)
+    rows, share = samples.inputs.T, samples.rows / samples.n_rows
+    rng = np.random.default_rng(seed)
+    whole = whole_activations(weights, biases, rows, activation, negative_slope)[:-1]
+    donors = np.arange(len(rows))
+    if len(donors) > MOST_DONORS:
+        donors = rng.choice(len(rows), MOST_DONORS, p=share)
+    donor_share = share if len(donors) == len(rows) else np.full(len(donors), 1 / len(donors))
+    draws = rng.normal(size=(settings.noise_draws, *rows.shape))
+    grid = inputs_elsewhere(rows)
+    limit = rule.upto[0]  # the largest output that reads as 0
+    there = whole_activations(weights, biases, grid, activation, negative_slope)[-1][:, 0] > limit
+
+    def run(masks: Sequence[NDArray[Any]], at: NDArray[Any], carried: Arrays | None = None) -> NDArray[np.float64]:
+        return ablated_outputs(masks, weights, biases, at, carried, activation, negative_slope)
+
+    def right(out: NDArray[np.float64], times: int = 1) -> NDArray[np.bool_]:
+        return rule.right(out.reshape(len(out), times, len(rows)), samples.targets)
+
+    mean = [(share @ layer)[None] for layer in whole]
+    carried = [np.repeat(layer[donors], len(rows), axis=0) for layer in whole]
+    found: list[dict[str, NDArray[np.float64]]] = []
+    for masks in _blocks(edge_masks, len(rows) * max(len(donors), settings.noise_draws)):
+        pairs = right(run(masks, np.tile(rows, (len(donors), 1)), carried), len(donors)) @ share
+        told = {
+            "zero": right(run(masks, rows))[:, 0] @ share,
+            "mean": right(run(masks, rows, mean))[:, 0] @ share,
+            "resample": pairs @ donor_share,
+            "resample_least": pairs.min(axis=1),
+        }
+        for sd in settings.noise:
+            noisy = (rows + sd * draws).reshape(-1, rows.shape[1])
+            told[f"noise_{sd:g}"] = (right(run(masks, noisy), settings.noise_draws) @ share).mean(axis=1)
+        told["elsewhere"] = ((run(masks, grid) > limit) == there).mean(axis=1)
+        found.append(told)
+    return pd.DataFrame({key: np.concatenate([part[key] for part in found]) for key in found[0]})
+
+
+def random_subnetworks(circuits: Circuits, seed: int = 0, tries: int = 100) -> CircuitSet:
+    """For each circuit a random subnetwork with as many edges into hidden neurons, or about as many: a control.
+
+    Edges are drawn evenly, and those that lead from or to nowhere taken away; of `tries` draws the one that keeps a
+    number nearest to the circuit's is taken. Subnetworks use all inputs, as circuits do, and may be circuits by chance.
+    """
+    rng, layout = np.random.default_rng(seed), circuits.layout
+    shapes = [(b, a) for a, b in zip(layout.sizes[:-2], layout.sizes[1:-1])]
+    cuts = np.cumsum([a * b for a, b in shapes])[:-1]
+    codes = []
+    for size in np.bitwise_count(circuits.codes).tolist():
+        best: tuple[int, int] | None = None
+        number = size
+        for _ in range(tries):
+            flat = np.zeros(layout.n_hidden_edges, np.uint8)
+            flat[rng.permutation(len(flat))[:number]] = 1
+            parts = [part.reshape(shape) for part, shape in zip(np.split(flat, cuts), shapes)]
+            kept = trimmed([*parts, np.ones((1, layout.sizes[-2]), np.uint8)])
+            if kept is None:
+                number = min(number + 1, len(flat))
+                continue
+            left = sum(int(mask.sum()) for mask in kept[:-1])
+            if best is None or abs(left - size) < best[0]:
+                best = abs(left - size), int(layout.encode([mask[None] for mask in kept[:-1]])[0])
+            if left == size:
+                break
+            number = int(np.clip(number + np.sign(size - left), 1, len(flat)))
+        codes.append(best[1] if best else (1 << layout.n_hidden_edges) - 1)
+    return CircuitSet(np.array(codes, np.uint64), layout)
+
+
+def ablate_ensemble(
+    ensemble: Any, settings: CircuitSettings = DEFAULTS, progress: Callable[[int, int], None] | None = None
+) -> pd.DataFrame:
+    """The circuits of every seed and output at the last epoch under each ablation, beside a control.
+
+    Columns: seed, output, ablation (a column of `ablate`), circuits (how many the network has), ablated (how many of
+    them were run; a uniform sample where fewer), accuracy (mean over those), perfect (share of them that stay above the
+    accuracy threshold), control and control_perfect (the same of `random_subnetworks`; under noise, of the whole
+    network; elsewhere, how often the networks of other seeds decide as this one does). Networks without circuits are
+    left out.
+    """
+    rows: list[dict[str, Any]] = []
+    made = ensemble.settings
+    for done, seed in enumerate(map(int, ensemble.seeds), start=1):
+        data = ensemble.data(seed).validation
+        for output in range(made.sizes[-1]):
+            weights, biases = ensemble.network(seed, output=output)
+            y = data.y[:, output : output + 1]
+            problem = (weights, biases, data.x, y)
+            how: dict[str, Any] = {
+                "candidates": settings.candidates,
+                "accuracy_threshold": settings.accuracy_threshold,
+                "activation": made.activation,
+                "min_sparsity": settings.min_sparsity,
+            }
+            count = count_circuits(*problem, **how).count
+            if not count:
+                continue
+            circuits: Circuits
+            if count <= MOST_ABLATED:
+                circuits = listed(*problem, **how)
+            else:
+                circuits = sampled(*problem, n=MOST_ABLATED, seed=seed, **how)
+            given: dict[str, Any] = {"activation": made.activation, "seed": seed}
+            own = ablate(circuits.edge_masks, *problem, settings, **given)
+            others = ablate(random_subnetworks(circuits, seed).edge_masks, *problem, settings, **given)
+            whole = ablate([np.ones((1, *w.shape), np.uint8) for w in weights], *problem, settings, **given)
+            between = _between(ensemble, seed, output, data.x)
+            for name in own.columns:
+                control = whole[name] if name.startswith("noise") else others[name]
+                rows.append(
+                    {
+                        "seed": seed,
+                        "output": output,
+                        "ablation": name,
+                        "circuits": count,
+                        "ablated": len(circuits),
+                        "accuracy": own[name].mean(),
+                        "perfect": (own[name] > settings.accuracy_threshold).mean(),
+                        "control": between.mean() if name == "elsewhere" else control.mean(),
+                        "control_perfect": (
+                            (between if name == "elsewhere" else control) > settings.accuracy_threshold
+                        ).mean(),
+                    }
+                )
+        if progress is not None:
+            progress(done, len(ensemble.seeds))
+    columns = [
+        "seed", "output", "ablation", "circuits", "ablated", "accuracy", "perfect", "control", "control_perfect",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _between(ensemble: Any, seed: int, output: int, x: NDArray[Any]) -> NDArray[np.float64]:
+    """How often each other network that learned decides as that of `seed` outside the data's range."""
+    grid = inputs_elsewhere(np.unique(x, axis=0))
+
+    def decisions(of: int) -> NDArray[np.bool_]:
+        weights, biases = ensemble.network(of, output=output)
+        return whole_activations(weights, biases, grid, ensemble.settings.activation)[-1][:, 0] > ROUNDED.upto[0]
+
+    own = decisions(seed)
+    learned = [int(other) for other, good in zip(ensemble.seeds, ensemble.converged) if good and other != seed]
+    return np.array([(decisions(other) == own).mean() for other in learned] or [np.nan])
+
+
+def ablation_summary(table: pd.DataFrame, confidence: float = 0.95, n_resamples: int = 9999) -> pd.DataFrame:
+    """What `ablate_ensemble` found, over networks: one row per ablation.
+
+    Columns: ablation, networks, and for accuracy, perfect, control and difference (accuracy less control, paired in
+    each network) the mean over networks with its bootstrap interval (accuracy_low, ...). Raises OntogenyError for a
+    table without networks.
+    """
+    if table.empty:
+        raise OntogenyError("no network has a circuit at its last epoch, so there is none to ablate")
+    rows = []
+    for name, group in table.groupby("ablation", sort=False):
+        row: dict[str, Any] = {"ablation": name, "networks": len(group)}
+        values = {
+            "accuracy": group.accuracy,
+            "perfect": group.perfect,
+            "control": group.control,
+            "difference": group.accuracy - group.control,
+        }
+        for key, numbers in values.items():
+            known = numbers.dropna().to_numpy(float)
+            low, high = bootstrap_interval(known, confidence=confidence, n_resamples=n_resamples)
+            row |= {key: known.mean() if len(known) else np.nan, f"{key}_low": low, f"{key}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)
