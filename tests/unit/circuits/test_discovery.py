@@ -6,7 +6,15 @@ import torch
 from nets import trained_nets, truth_table
 
 from ontogeny.circuits import CircuitSettings, enumerate_circuits, minimal_circuits
-from ontogeny.circuits.discovery import METHODS, discover, discovery_table, edge_scores, score_discovery, trimmed
+from ontogeny.circuits.discovery import (
+    METHODS,
+    discover,
+    discovery_by_progress,
+    discovery_table,
+    edge_scores,
+    score_discovery,
+    trimmed,
+)
 from ontogeny.errors import OntogenyError
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
 
@@ -37,11 +45,30 @@ def test_gradient_scores_are_those_of_autograd():
 
 def test_edges_that_lead_nowhere_are_no_part_of_a_circuit():
     masks = [np.array([[1, 1], [1, 0], [0, 0]]), np.array([[1, 0, 1], [0, 0, 1], [0, 0, 0]]), np.array([[1, 1, 1]])]
-    kept = trimmed(masks)
-    assert kept[0].tolist() == [[1, 1], [0, 0], [0, 0]]
-    assert kept[1].tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
-    assert kept[2].tolist() == [[1, 0, 0]]
-    assert trimmed([np.array([[1, 0]]), np.ones((1, 1))]) is None
+    kept, whole = trimmed([mask[None] for mask in masks])
+    assert whole.tolist() == [True]
+    assert kept[0][0].tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert kept[1][0].tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert kept[2][0].tolist() == [[1, 0, 0]]
+    assert not trimmed([np.array([[[1, 0]]]), np.ones((1, 1, 1))])[1].any()
+
+
+def one_by_one(method, circuits, weights, biases):
+    """What a scored method returns, edge by edge: the first nested subnetwork that is among the circuits."""
+    known = set(circuits.codes.tolist())
+    scores = edge_scores(method, weights, biases, *XOR)
+    kept = [np.zeros_like(score) for score in scores]
+    ranked = sorted(
+        ((-score[place], layer, place) for layer, score in enumerate(scores) for place in np.ndindex(score.shape)),
+        key=lambda edge: edge[0],
+    )
+    for _, layer, place in ranked:
+        kept[layer][place] = 1
+        edges, whole = trimmed([mask[None] for mask in kept])
+        code = int(circuits.layout.encode(edges[:-1])[0])
+        if whole[0] and code in known:
+            return code
+    return None
 
 
 def test_what_a_method_returns_is_a_circuit():
@@ -51,6 +78,7 @@ def test_what_a_method_returns_is_a_circuit():
         for method in METHODS:
             code = discover(method, circuits, *net, *XOR)
             assert code is None or code in circuits.codes
+            assert method == "acdc" or method == "chance" or code == one_by_one(method, circuits, *net)
         pruned = discover("acdc", circuits, *net, *XOR)
         assert pruned is not None
         assert (np.bitwise_count(np.uint64(pruned)) <= np.bitwise_count(circuits.codes).max()).all()
@@ -61,10 +89,15 @@ def test_what_a_method_returns_is_a_circuit():
 
 def test_scores_of_an_ensemble():
     ensemble = train_ensemble(EnsembleSettings(epochs=40, loss_target=0, learning_rate=0.01), range(2))
-    scores = score_discovery(ensemble, CircuitSettings(convergence_frequency=40))
+    scores = score_discovery(ensemble, CircuitSettings(convergence_frequency=10))
     assert set(scores.method) == set(METHODS)
     assert not (scores.is_minimal & ~scores.found).any()
     assert (scores.edges.dropna() >= scores.fewest[scores.edges.notna()]).all()
     table = discovery_table(scores).set_index("method")
     assert table.networks.nunique() == 1
     assert (table.found_low <= table.found).all()
+    along = discovery_by_progress(scores, bins=2, n_resamples=50)
+    assert set(along.method) == set(METHODS)
+    assert (along.is_minimal_low <= along.is_minimal).all()
+    end = scores[scores.epoch == 40].groupby("method").is_minimal.mean()
+    assert table.is_minimal.sort_index().equals(end[table.index].sort_index())

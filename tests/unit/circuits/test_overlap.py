@@ -13,11 +13,13 @@ from ontogeny.circuits import (
     core_of_count,
     count_circuits,
     enumerate_circuits,
+    find_minimal_circuits,
     inclusions,
     minimal_circuits,
     overlaps,
     turnover,
 )
+from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.errors import OntogenyError
 
 SIZES = (2, 3, 3, 1)
@@ -60,6 +62,10 @@ def test_minimal_circuits_and_core(circuits):
     named = [parts(c) for c in circuits]
     expected = [c for c, mine in zip(circuits, named) if not any(other < mine for other in named)]
     assert list(minimal_circuits(circuits)) == expected
+    problem = Problem([trained_nets(SIZES, 12)[0]], [Samples.of(*truth_table(2), 2)])
+    assert find_minimal_circuits(problem) == minimal_circuits(circuits)
+    with pytest.raises(OntogenyError, match="raise most_at_once"):
+        find_minimal_circuits(problem, 1)
     shared = set.intersection(*named)
     found = core(circuits)
     mine = {("node", layer, i) for layer in (1, 2) for i in np.flatnonzero(found.node_masks[layer])}

@@ -184,26 +184,22 @@ def random_subnetworks(circuits: Circuits, seed: int = 0, tries: int = 100) -> C
     rng, layout = np.random.default_rng(seed), circuits.layout
     shapes = [(b, a) for a, b in zip(layout.sizes[:-2], layout.sizes[1:-1])]
     cuts = np.cumsum([a * b for a, b in shapes])[:-1]
-    codes = []
-    for size in np.bitwise_count(circuits.codes).tolist():
-        best: tuple[int, int] | None = None
-        number = size
-        for _ in range(tries):
-            flat = np.zeros(layout.n_hidden_edges, np.uint8)
-            flat[rng.permutation(len(flat))[:number]] = 1
-            parts = [part.reshape(shape) for part, shape in zip(np.split(flat, cuts), shapes)]
-            kept = trimmed([*parts, np.ones((1, layout.sizes[-2]), np.uint8)])
-            if kept is None:
-                number = min(number + 1, len(flat))
-                continue
-            left = sum(int(mask.sum()) for mask in kept[:-1])
-            if best is None or abs(left - size) < best[0]:
-                best = abs(left - size), int(layout.encode([mask[None] for mask in kept[:-1]])[0])
-            if left == size:
-                break
-            number = int(np.clip(number + np.sign(size - left), 1, len(flat)))
-        codes.append(best[1] if best else (1 << layout.n_hidden_edges) - 1)
-    return CircuitSet(np.array(codes, np.uint64), layout)
+    size = np.bitwise_count(circuits.codes).astype(np.int64)
+    drawn, gap = size.copy(), np.full(len(size), layout.n_hidden_edges + 1)
+    codes = np.full(len(size), (1 << layout.n_hidden_edges) - 1, np.uint64)
+    for _ in range(tries):
+        open_ = np.flatnonzero(gap)
+        if not len(open_):
+            break
+        flat = rng.random((len(open_), layout.n_hidden_edges)).argsort(axis=1).argsort(axis=1) < drawn[open_, None]
+        parts = [part.reshape(-1, *shape) for part, shape in zip(np.split(flat, cuts, axis=1), shapes)]
+        kept, whole = trimmed([*parts, np.ones((len(open_), 1, layout.sizes[-2]))])
+        left = np.where(whole, sum(mask.sum(axis=(1, 2), dtype=np.int64) for mask in kept[:-1]), 0)
+        better = whole & (np.abs(left - size[open_]) < gap[open_])
+        codes[open_[better]] = layout.encode([mask[better] for mask in kept[:-1]])
+        gap[open_[better]] = np.abs(left - size[open_])[better]
+        drawn[open_] = np.clip(drawn[open_] + np.sign(size[open_] - left), 1, layout.n_hidden_edges)
+    return CircuitSet(codes, layout)
 
 
 def ablate_ensemble(

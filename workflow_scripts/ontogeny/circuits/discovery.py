@@ -17,6 +17,7 @@ edge instead. Scores are those of the published methods, in the smooth loss (out
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from ontogeny.circuits.masks import CircuitSet, Layout
 from ontogeny.circuits.overlap import minimal_circuits
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.statistics import proportion_interval
+from ontogeny.statistics import bootstrap_interval, proportion_interval
 
 Arrays = list[NDArray[np.float64]]
 
@@ -108,20 +109,19 @@ METHODS = (*SCORED[:-1], "acdc", "chance")
 """Methods of circuit discovery that are held against the truth."""
 
 
-def trimmed(masks: Sequence[NDArray[Any]]) -> list[NDArray[np.uint8]] | None:
-    """Edge masks without edges that lead from or to nowhere, or None if nothing is left or an input is unused.
+def trimmed(masks: Sequence[NDArray[Any]]) -> tuple[list[NDArray[np.uint8]], NDArray[np.bool_]]:
+    """Masks without edges that lead from or to nowhere, and whether the rest, (n,), uses all inputs and the output.
 
-    Edges of the last layer follow from the neurons that are on, as in every circuit.
+    masks[l] (n, out, in): n subnetworks. Edges of the last layer follow from the neurons that are on, as in every
+    circuit.
     """
-    edges: list[NDArray[np.bool_]] = [np.array(mask, bool) for mask in masks]
-    for _ in range(len(edges) + 1):
-        for layer in range(1, len(edges)):
-            edges[layer] &= edges[layer - 1].max(axis=1)[None, :]
-        for layer in range(len(edges) - 2, -1, -1):
-            edges[layer] &= edges[layer + 1].max(axis=0)[:, None]
-    if not edges[-1].any() or not edges[0].any(axis=0).all():
-        return None
-    return [edge.astype(np.uint8) for edge in edges]
+    edges = [np.array(mask, np.uint8) for mask in masks]
+    for _ in range(len(edges)):
+        for below, above in pairwise(edges):
+            above &= below.max(axis=2)[:, None, :]
+        for below, above in reversed([*pairwise(edges)]):
+            below &= above.max(axis=1)[:, :, None]
+    return edges, edges[0].any(axis=1).all(axis=1) & edges[-1].any(axis=(1, 2))
 
 
 def discover(
@@ -138,41 +138,34 @@ def discover(
     layout = circuits.layout
     known = np.sort(circuits.codes)
 
-    def code_of(masks: Sequence[NDArray[Any]]) -> int | None:
-        kept = trimmed(masks)
-        if kept is None:
-            return None
-        code = layout.encode([mask[None] for mask in kept[:-1]])[0]
-        at = np.searchsorted(known, code)
-        return int(code) if at < len(known) and known[at] == code else None
+    def perfect(masks: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        kept, whole = trimmed(masks)
+        codes = layout.encode(kept[:-1])
+        at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+        return codes, whole & (known[at] == codes) if len(known) else np.zeros(len(codes), bool)
 
     matrices, _, _ = check_weights(weights, biases)
     if method == "acdc":
-        masks = [np.ones_like(w, np.uint8) for w in matrices]
-        found = code_of(masks)
-        if found is None:
+        masks = [np.ones((1, *w.shape), np.uint8) for w in matrices]
+        codes, good = perfect(masks)
+        if not good[0]:
             return None
         for layer in range(len(masks) - 1, -1, -1):
             for place in np.ndindex(masks[layer].shape):
                 masks[layer][place] = 0
-                without = code_of(masks)
-                if without is None:
-                    masks[layer][place] = 1
+                without, good = perfect(masks)
+                if good[0]:
+                    codes = without
                 else:
-                    found = without
-        return found
+                    masks[layer][place] = 1
+        return int(codes[0])
     scores = edge_scores(method, weights, biases, x, y, activation, seed)
-    flat = np.concatenate([score.ravel() for score in scores])
-    order = np.argsort(-flat, kind="stable")
-    kept = np.zeros(len(flat), np.uint8)
+    rank = np.argsort(np.argsort(-np.concatenate([score.ravel() for score in scores]), kind="stable"))
+    kept = rank[None, :] <= np.arange(len(rank))[:, None]  # the best edge, the best two, ...
     cuts = np.cumsum([score.size for score in scores])[:-1]
-    for edge in order:
-        kept[edge] = 1
-        parts = [part.reshape(score.shape) for part, score in zip(np.split(kept, cuts), scores)]
-        found = code_of(parts)
-        if found is not None:
-            return found
-    return None
+    parts = [part.reshape(-1, *score.shape) for part, score in zip(np.split(kept, cuts, axis=1), scores)]
+    codes, good = perfect(parts)
+    return int(codes[good.argmax()]) if good.any() else None
 
 
 def score_discovery(
@@ -231,7 +224,7 @@ def discovery_table(scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataFr
     """One row per method, at the last enumerated epoch of each seed: how often it returns a circuit, a minimal one.
 
     Columns: method, networks, found and is_minimal with their Wilson intervals (found_low, ...), edges and fewest
-    (means), circuits (mean: it is one of so many).
+    (means), circuits and minimal (means: it is one of so many).
     """
     last = scores[scores.epoch == scores.groupby("seed").epoch.transform("max")]
     rows = []
@@ -240,6 +233,33 @@ def discovery_table(scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataFr
         for what in ("found", "is_minimal"):
             low, high = proportion_interval(int(group[what].sum()), len(group), confidence)
             row |= {what: group[what].mean(), f"{what}_low": float(low), f"{what}_high": float(high)}
-        row |= {key: group[key].mean() for key in ("edges", "fewest", "circuits")}
+        row |= {key: group[key].mean() for key in ("edges", "fewest", "circuits", "minimal")}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def discovery_by_progress(
+    scores: pd.DataFrame, bins: int = 8, confidence: float = 0.95, n_resamples: int = 2000
+) -> pd.DataFrame:
+    """How often each method returns a minimal circuit, from the first epoch with a circuit (0) to the last (1).
+
+    Columns: method, progress (middle of a bin), networks, is_minimal (mean over networks of the share of their epochs
+    in the bin) with its bootstrap interval over networks, circuits and minimal (means). Networks with one epoch only
+    are left out.
+    """
+    first, last = (scores.groupby("seed").epoch.transform(end) for end in ("min", "max"))
+    moving = scores[last > first]
+    share = (moving.epoch - first[moving.index]) / (last - first)[moving.index]
+    place = np.minimum((share * bins).astype(int), bins - 1)
+    means = moving.groupby(["method", place.rename("bin"), "seed"], sort=False)[
+        ["is_minimal", "circuits", "minimal"]
+    ].mean()
+    rows = []
+    for (method, at), group in means.groupby(level=["method", "bin"], sort=False):
+        low, high = bootstrap_interval(group.is_minimal, confidence=confidence, n_resamples=n_resamples)
+        rows.append(
+            {"method": method, "progress": (at + 0.5) / bins, "networks": len(group)}
+            | {"is_minimal": group.is_minimal.mean(), "is_minimal_low": low, "is_minimal_high": high}
+            | {key: group[key].mean() for key in ("circuits", "minimal")}
+        )
+    return pd.DataFrame(rows).sort_values(["method", "progress"], ignore_index=True) if rows else pd.DataFrame()

@@ -295,6 +295,13 @@ class Problem:
         """Seconds of CPU that a search may take, see `estimate_cost`."""
         return _cost(self.sizes, len(self.rows.weight), self.candidates, self.min_sparsity)
 
+    @property
+    def parts(self) -> range:
+        """Numbers of the parts of all circuits, by the inputs of the first two hidden neurons; -1 if they are one."""
+        if len(self.sizes) < 4 or self.one_by_one or self.functions is not None:
+            return range(-1, 0)
+        return range(1 << self.sizes[0] * min(2, self.sizes[1]))
+
     def check_cost(self, max_seconds: float | None) -> None:
         """Raise OntogenyError if a search may take longer than `max_seconds`."""
         if max_seconds is not None and (cost := self.cost()) > max_seconds:
@@ -331,18 +338,11 @@ class Problem:
         threads = _available_threads() if threads is None else threads
         if threads < 1:
             raise OntogenyError(f"threads is {threads}; give 1 or more, or None for as many as there are")
-        if (
-            threads == 1
-            or len(self.sizes) < 4
-            or self.one_by_one
-            or self.functions is not None
-            or self.cost() < _WORTH_THREADS
-        ):
+        if threads == 1 or len(self.parts) == 1 or self.cost() < _WORTH_THREADS:
             found, _, marginals, decided = self.search(engine, COUNT)
             return found, marginals, decided
-        parts = range(1 << self.sizes[0] * min(2, self.sizes[1]))
         with ThreadPoolExecutor(threads) as pool:
-            results = list(pool.map(lambda part: self.search(engine, COUNT, part=part), parts))
+            results = list(pool.map(lambda part: self.search(engine, COUNT, part=part), self.parts))
         return sum(r[0] for r in results), np.sum([r[2] for r in results], axis=0), sum(r[3] for r in results)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ontogeny.circuits.enumeration import CircuitCount
+from ontogeny.circuits._problem import LIST
+from ontogeny.circuits.enumeration import CircuitCount, Problem
 from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet, whole
 from ontogeny.errors import OntogenyError
 
@@ -76,15 +77,45 @@ def compare_within(circuits: Circuits, most: int = 4000, seed: int = 0) -> SetCo
 
 def minimal_circuits(circuits: CircuitSet) -> CircuitSet:
     """The circuits that contain no other circuit of the set, in the set's order. Raises OntogenyError for a sample."""
-    codes = np.unique(whole(circuits, "which circuits are minimal").codes)
+    codes = whole(circuits, "which circuits are minimal").codes
+    minimal = _minimal(np.unique(codes))
+    return CircuitSet(codes[np.isin(codes, minimal)], circuits.layout)
+
+
+def _minimal(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Those of distinct codes that contain no other of them, smallest first."""
     sizes = np.bitwise_count(codes)
-    minimal = np.zeros(0, np.uint64)
-    for size in np.unique(sizes):
-        level = codes[sizes == size]
-        for code in minimal:
-            level = level[level & code != code]
-        minimal = np.concatenate([minimal, level])
-    return CircuitSet(circuits.codes[np.isin(circuits.codes, minimal)], circuits.layout)
+    found = [np.zeros(0, np.uint64)]
+    while len(codes):
+        found.append(codes[sizes == sizes.min()])
+        codes = _without(codes, found[-1])
+        sizes = np.bitwise_count(codes)
+    return np.concatenate(found)
+
+
+def _without(codes: NDArray[np.uint64], contained: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The codes that contain none of `contained`."""
+    for code in contained:
+        codes = codes[codes & code != code]
+    return codes
+
+
+def find_minimal_circuits(problem: Problem, most_at_once: int = 20_000_000) -> CircuitSet:
+    """The circuits of a network that contain no other, exactly, without holding all circuits at once.
+
+    Circuits are listed part by part (by the inputs of the first two hidden neurons), and of each part only those are
+    kept that contain none of those kept before. Raises OntogenyError where a part has more than `most_at_once`.
+    """
+    kept = np.zeros(0, np.uint64)
+    for part in problem.parts:
+        found, codes, *_ = problem.search(None, LIST, most_at_once, part=part)
+        if found > most_at_once:
+            raise OntogenyError(
+                f"more than {most_at_once:,} circuits must be held at once to find the minimal ones: raise most_at_once"
+            )
+        kept = np.concatenate([kept, _minimal(_without(codes, kept))])
+        kept = kept[np.argsort(np.bitwise_count(kept), kind="stable")]
+    return CircuitSet(problem.layout.in_order(_minimal(kept)), problem.layout)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import pandas as pd
 
 from ontogeny.circuits.coincidence import Coincidence, appearances_at_jumps
 from ontogeny.circuits.dynamics import dynamics
-from ontogeny.circuits.enumeration import count_circuits, enumerate_circuits, sample_circuits
+from ontogeny.circuits.enumeration import Problem, Samples, count_circuits, enumerate_circuits, sample_circuits
 from ontogeny.circuits.interpretation import ground
 from ontogeny.circuits.masks import Circuits
-from ontogeny.circuits.overlap import compare_within, core_of_count, minimal_circuits
+from ontogeny.circuits.overlap import compare_within, core_of_count, find_minimal_circuits, minimal_circuits
 from ontogeny.circuits.record_write import record_stem, write_convergence, write_record
 from ontogeny.circuits.records import EpochCircuits, records_from_weights
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
@@ -27,7 +27,9 @@ MOST_GROUNDED = 200
 """Circuits of a network whose groundings are counted; more are sampled."""
 MOST_COMPARED = 4000
 """Circuits of a network that are compared in pairs; more are sampled."""
-MOST_STRUCTURED = 200_000
+MOST_LISTED = 200_000
+"""Circuits of a network that are listed to be compared; of more, `MOST_COMPARED` are drawn."""
+MOST_STRUCTURED = 50_000_000
 """Circuits of a network among which the minimal ones are looked for."""
 
 
@@ -81,7 +83,7 @@ def trace_ensemble(
     """Follow the circuits of every seed and output through training.
 
     Returns the turnover (seed, output, and the columns of `turnover`) and the structure at the last epoch (seed,
-    output, circuits; minimal: circuits that contain no other, missing where there are more than 200,000 circuits;
+    output, circuits; minimal: circuits that contain no other, missing where there are more than 50 million circuits;
     core_nodes, core_edges: hidden neurons and edges that all share; jaccard: mean overlap of pairs, and included: share
     of pairs of which one contains the other, among jaccard_compared circuits, a uniform sample where those are fewer
     than there are; groundings: mean over groundings_sampled circuits).
@@ -122,11 +124,21 @@ def _structure(ensemble: Any, seed: int, output: int, settings: CircuitSettings)
     if not counted.count:
         return row
     found: Circuits
-    if counted.count <= MOST_STRUCTURED:
+    if counted.count <= MOST_LISTED:
         found = enumerate_circuits(*problem, **how)
         row["minimal"] = len(minimal_circuits(found))
     else:
         found = sample_circuits(*problem, n=MOST_COMPARED, seed=seed, **how)
+        if counted.count <= MOST_STRUCTURED:
+            samples = Samples.of(*problem[2:], len(weights[0][0]), settings.accuracy_threshold)
+            posed = Problem(
+                [(weights, biases)],
+                [samples],
+                ensemble.settings.activation,
+                settings.candidates,
+                settings.min_sparsity,
+            )
+            row["minimal"] = len(find_minimal_circuits(posed))
     shared, alike = core_of_count(counted), compare_within(found, MOST_COMPARED)
     chosen = np.random.default_rng(seed).permutation(len(found))[:MOST_GROUNDED]
     counts = [ground(found[int(at)], weights, biases, ensemble.settings.activation).count for at in chosen]
