@@ -88,6 +88,22 @@ rule ablate_circuits:
         "../workflow_scripts/ablate_circuits.py"
 
 
+rule score_discovery:
+    input:
+        ensemble="results/runs/{run}/ensemble.safetensors",
+    output:
+        **figure_outputs("discovery"),
+        scores="results/runs/{run}/circuits/discovery_scores.csv",
+        progress="results/runs/{run}/circuits/discovery_by_progress.csv",
+    resources:
+        **needs(mem_mb=1500, runtime=240),
+    params:
+        settings=plan.analysis("circuits"),
+        label=plan.title,
+    script:
+        "../workflow_scripts/score_discovery.py"
+
+
 rule plot_circuits:
     input:
         histories=lambda wildcards: plan.files_of_study("results/runs/{run}/circuits/history.csv", wildcards),
@@ -154,3 +170,8 @@ rule circuits:
 rule ablations:
     input:
         plan.files("results/figures/{study}/{run}/ablations.png", "circuits"),
+
+
+rule discovery:
+    input:
+        plan.files("results/figures/{study}/{run}/discovery.png", "circuits"),

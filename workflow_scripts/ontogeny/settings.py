@@ -33,9 +33,16 @@ MOST_SEEDS = 1_000_000
 
 
 def _seeds(value: Any) -> Any:
-    """The seeds 0 to N-1 for a number N, which may be given as text."""
+    """The seeds 0 to N-1 for a number N, which may be given as text; the seeds from A to B for "A-B"."""
     if isinstance(value, str) and value.strip().isdigit():
         value = int(value)
+    if isinstance(value, str) and (ends := re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", value)):
+        first, last = int(ends[1]), int(ends[2])
+        if first > last:
+            raise ValueError(f"seeds from {first} to {last} are none: give the smaller first")
+        if last - first >= MOST_SEEDS:
+            raise ValueError(f"{last - first + 1} seeds exceed the maximum of {MOST_SEEDS} per run")
+        return list(range(first, last + 1))
     if isinstance(value, int) and not isinstance(value, bool):
         if value > MOST_SEEDS:
             raise ValueError(f"{value} seeds exceed the maximum of {MOST_SEEDS} per run")
@@ -51,9 +58,9 @@ def _distinct(seeds: list[int]) -> list[int]:
 
 Seeds = Annotated[
     list[Annotated[int, Field(ge=0, lt=2**31)]],
-    BeforeValidator(_seeds, json_schema_input_type=int | list[int]),
+    BeforeValidator(_seeds, json_schema_input_type=int | list[int] | str),
     AfterValidator(_distinct),
-    Field(min_length=1, description="Seeds; a number N stands for 0 to N-1."),
+    Field(min_length=1, description="Seeds; a number N stands for 0 to N-1, the text A-B for A to B."),
 ]
 Label = Annotated[str | None, Field(description="Name in figures; default: the run's key.")]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -66,6 +66,7 @@ def test_another_model_does_not_inherit_the_settings_of_the_default_one(tmp_path
         ("seeds: [3, 3]", ["two.seeds", "a seed appears twice"]),
         ("seeds: 1000000000", ["two.seeds", "exceed the maximum of 1000000 per run"]),
         ("seeds: []", ["seeds"]),
+        ("seeds: 7-3", ["two.seeds", "seeds from 7 to 3 are none"]),
         ("capture_steps: [101]", ["contains 101", "last step, 100"]),
         ("modle: mlp", ["did you mean 'model'"]),
     ],
@@ -137,6 +138,8 @@ def test_strings_of_the_command_line_become_what_the_key_wants():
     raw = {"studies": {"s": {"runs": {"r": {"seeds": "[0, 3]", "tracking": "{every: 3}", "training": {"steps": "4"}}}}}}
     run = load_config(raw).studies["s"].runs["r"]
     assert (run.seeds, run.tracking.every, run.training.steps) == ([0, 3], 3, 4)
+    raw["studies"]["s"]["runs"]["r"]["seeds"] = "5-8"
+    assert load_config(raw).studies["s"].runs["r"].seeds == [5, 6, 7, 8]
 
 
 def test_two_studies_cannot_hold_a_run_of_the_same_name():

@@ -95,7 +95,7 @@ def ablated_outputs(
             sums = (h - base) @ own + base @ matrix.T + np.asarray(b, np.float64)
         h = function(sums)
         if layer < len(weights) - 1 and carried is None:
-            h = np.where(mask.any(axis=2)[:, None, :], h, 0.0)
+            h = np.where(mask.max(axis=2)[:, None, :] > 0, h, 0.0)
     return h[..., 0]
 
 

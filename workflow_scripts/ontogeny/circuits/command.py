@@ -132,7 +132,7 @@ def score_methods(
 
     Writes `scores.csv`, `methods.csv` and the figure `methods.png` (also as PDF and SVG) into `folder`.
     """
-    from ontogeny.circuits.discovery import discovery_table, score_discovery
+    from ontogeny.circuits.discovery import discovery_by_progress, discovery_table, score_discovery
     from ontogeny.circuits.figures import plot_discovery
     from ontogeny.files import write_csv
     from ontogeny.plotting.style import save_figure
@@ -146,5 +146,5 @@ def score_methods(
     Path(folder).mkdir(parents=True, exist_ok=True)
     write_csv(Path(folder) / "scores.csv", scores)
     write_csv(Path(folder) / "methods.csv", table)
-    save_figure(plot_discovery(table), Path(folder) / "methods.png", table)
+    save_figure(plot_discovery(table, discovery_by_progress(scores)), Path(folder) / "methods.png", table)
     return str(table.round(3).to_string(index=False))

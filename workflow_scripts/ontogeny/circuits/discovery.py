@@ -121,7 +121,8 @@ def trimmed(masks: Sequence[NDArray[Any]]) -> tuple[list[NDArray[np.uint8]], NDA
             above &= below.max(axis=2)[:, None, :]
         for below, above in reversed([*pairwise(edges)]):
             below &= above.max(axis=1)[:, :, None]
-    return edges, edges[0].any(axis=1).all(axis=1) & edges[-1].any(axis=(1, 2))
+    used = edges[0].max(axis=1).min(axis=1) & edges[-1].max(axis=(1, 2))
+    return edges, used > 0
 
 
 def discover(

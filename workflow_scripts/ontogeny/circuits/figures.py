@@ -200,13 +200,23 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
     return fig
 
 
-def plot_discovery(table: pd.DataFrame) -> Figure:
+def plot_discovery(table: pd.DataFrame, along: pd.DataFrame | None = None) -> Figure:
     """How often each method of circuit discovery returns a circuit, and a minimal one, with 95 % intervals.
 
     Minimal is one that contains no other. `table` is `ontogeny.circuits.discovery.discovery_table`. Beside it, the
-    edges of what is returned, and of the smallest circuit.
+    edges of what is returned, and of the smallest circuit; and, with `along` (`discovery_by_progress`), how often it is
+    minimal from the first circuit of a network to the end of its training.
     """
-    fig, (shares, sizes) = figure(1, 2, width=7.2, height=0.36 * len(table) + 1.3, sharey=True, width_ratios=(1.5, 1))
+    n = 2 if along is None or along.empty else 3
+    widths = (1.5, 1, 1.5)[:n]
+    fig, all_axes = figure(
+        1,
+        n,
+        width=2.6 * sum(widths) + 1.0,
+        height=max(0.36 * len(table) + 1.3, 3.0 if n == 3 else 0),
+        width_ratios=widths,
+    )
+    shares, sizes = all_axes[:2]
     places = np.arange(len(table))
     for column, name, colour, shift in (
         ("found", "a circuit", COLOURS[2], -0.16),
@@ -218,14 +228,31 @@ def plot_discovery(table: pd.DataFrame) -> Figure:
             table[column], places + shift, xerr=error, fmt="o", color=colour, capsize=2, markersize=4, label=name
         )  # fmt: skip
     shares.set_yticks(places, table.method)
-    shares.invert_yaxis()
     shares.set_xlim(-0.03, 1.03)
     shares.set_xlabel(f"share of {int(table.networks.iloc[0]):,} networks")
     shares.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
     sizes.barh(places, table.edges, height=0.5, color=COLOURS[4])
     sizes.axvline(table.fewest.mean(), color=INK, linewidth=1)
+    sizes.set_yticks(places, [])
     sizes.set_xlabel("edges (line: smallest circuit)")
     sizes.grid(axis="y", visible=False)
+    for axes in (shares, sizes):
+        axes.set_ylim(len(table) - 0.5, -0.5)
+    if along is not None and n == 3:
+        colours = colour_map(table.method)
+        for method, curve in along.groupby("method", sort=False):
+            _curve(
+                all_axes[2],
+                curve.rename(columns={"progress": "epoch", "is_minimal": "mean", "is_minimal_low": "low",
+                                      "is_minimal_high": "high", "networks": "n"}),
+                colours[method],
+                str(method),
+            )  # fmt: skip
+        all_axes[2].set_ylim(0, 1)
+        all_axes[2].set_xlim(0, 1)
+        all_axes[2].set_ylabel("contains no other")
+        all_axes[2].set_xlabel("from the first circuit (0) to the end (1)")
+        all_axes[2].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=7)
     return fig
 
 

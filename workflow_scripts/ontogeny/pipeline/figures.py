@@ -85,6 +85,7 @@ FIGURES = {
         each=("counts", "sparsity", "losses", "overview", "effects"),
     ),
     "ablations": Figure("ablations", "circuits under ablation", "by name", ("circuits",), subcategory="{run}"),
+    "discovery": Figure("discovery", "methods of discovery", "by name", ("circuits",), subcategory="{run}"),
     "activity": _connectome("connectome_activity", subcategory="{run}"),
     "weights": _connectome("connectome_weights", subcategory="{run}"),
     "scatter": _connectome("connectome_scatter", subcategory="{run}"),
