@@ -78,7 +78,7 @@ rule ablate_circuits:
         ensemble="results/runs/{run}/ensemble.safetensors",
     output:
         **figure_outputs("ablations"),
-        networks="results/runs/{run}/circuits/ablations.csv",
+        networks="results/studies/{study}/circuits/ablations/{run}.csv",
     resources:
         **needs(mem_mb=1500, runtime=60),
     params:
@@ -93,8 +93,8 @@ rule score_discovery:
         ensemble="results/runs/{run}/ensemble.safetensors",
     output:
         **figure_outputs("discovery"),
-        scores="results/runs/{run}/circuits/discovery_scores.csv",
-        progress="results/runs/{run}/circuits/discovery_by_progress.csv",
+        scores="results/studies/{study}/circuits/discovery/{run}.csv",
+        progress="results/studies/{study}/circuits/discovery/{run}_by_progress.csv",
     resources:
         **needs(mem_mb=1500, runtime=240),
     params:

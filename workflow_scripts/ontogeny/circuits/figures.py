@@ -40,7 +40,9 @@ def _name(measure: str, table: pd.DataFrame) -> str:
 
 def _curve(axes: Axes, curves: pd.DataFrame, colour: str, label: str | None, style: str = "-") -> None:
     curves = curves[curves.n >= min(5, curves.n.max())]
-    axes.fill_between(curves.epoch, curves.low, curves.high, color=colour, alpha=0.18, linewidth=0)
+    axes.fill_between(curves.epoch, curves.low, curves.high, color=colour, alpha=0.1, linewidth=0)
+    for edge in (curves.low, curves.high):
+        axes.plot(curves.epoch, edge, linestyle=(0, (3, 1.5)), color=colour, linewidth=0.7, alpha=0.8)
     axes.plot(curves.epoch, curves["mean"], style, color=colour, label=label)
 
 
