@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +210,7 @@ def test_a_generic_cluster_makes_the_same_files(trained, tmp_path):
 
 @pytest.mark.slow
 def test_edits_between_kills_and_restarts_leave_what_nothing_leaves(tmp_path):
-    found = mutate.trial(tmp_path, rounds=2, seed=int(time.time()) % 1000, low=3, high=8)
+    found = mutate.trial(tmp_path, rounds=2, seed=11, low=3, high=8)
     assert found["different"] == [], found
 
 

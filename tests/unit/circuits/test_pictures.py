@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import time
 
 import imageio_ffmpeg
 import numpy as np
@@ -261,13 +260,11 @@ def test_animations_that_cannot_be(frames, tmp_path, name, settings, says):
 
 
 @pytest.mark.benchmark
-def test_42_frames_take_four_seconds_and_half_a_megabyte_at_most(result, tmp_path):
+def test_42_frames_take_half_a_megabyte_at_most(result, tmp_path):
     long = train_ensemble(EnsembleSettings(l1_lambda=1e-3, published_streams=True, epochs=41), [0])
     frames = frames_from_ensemble(long, 0, "XOR, L1 0.001")
     assert len(frames.epochs) == 42
-    start = time.process_time()
     path = animate_circuits(frames, tmp_path / "run.mp4")
-    assert time.process_time() - start < 4
     assert path.stat().st_size < 500_000
 
 
