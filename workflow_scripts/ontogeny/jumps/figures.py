@@ -420,8 +420,8 @@ def plot_agreement(agreement: pd.DataFrame) -> Figure:
     for a, b, value, low, high in zip(*(agreement[c] for c in ("a", "b", "corrected", "low", "high"))):
         i, j = place[b], place[a]
         grid[i, j] = value
-        told = "none" if np.isnan(value) else f"{value:.2f}"
-        told += "" if np.isnan(low) else f"\n{low:.2f} to {high:.2f}"
+        told = "none" if np.isnan(value) else f"{value:z.2f}"
+        told += "" if np.isnan(low) else f"\n{low:z.2f} to {high:z.2f}"
         axis.text(j, i, told, ha="center", va="center", fontsize=7, color="white" if value < 0.5 else INK)
     shades = mpl.colormaps["viridis"].with_extremes(bad="#F2F2F2")
     image = axis.imshow(
