@@ -17,6 +17,7 @@ from ontogeny.circuits.animation import (
     draw_epoch,
     frame_epochs,
     save_snapshot,
+    smallest_circuits,
     snapshot_table,
 )
 from ontogeny.circuits.figures import plot_curves, plot_losses, plot_overview, plot_regularisers
@@ -123,7 +124,7 @@ def test_two_outputs_are_drawn_together():
     np.testing.assert_allclose(from_record.node_share[3][0], frames.node_share[3][-1])
     assert frames.node_share[3][-1].sum() == pytest.approx(1)
     np.testing.assert_allclose(from_record.edge_share[2][0], frames.edge_share[2][-1])
-    assert len(draw_epoch(frames, last).axes) == 3
+    assert len(draw_epoch(frames, last).axes) == 4
 
 
 def test_too_many_circuits_show_the_whole_network(result, frames):
@@ -182,6 +183,38 @@ def test_the_drawing_shows_the_shares(frames):
     assert np.allclose(faces[:, 0], faces[:, 1])
 
 
+def test_the_smallest_circuit_is_outlined_and_labelled(result, frames):
+    assert smallest_circuits(frames)[0] is None
+    data = result.data(1).validation
+    kept = 0
+    for epoch, before, chosen in zip(frames.epochs[1:], smallest_circuits(frames), smallest_circuits(frames)[1:]):
+        circuits = enumerate_circuits(*result.network(1, int(epoch)), data.x, data.y)
+        if not len(circuits):
+            assert chosen is None
+            continue
+        flat = np.concatenate([mask.reshape(len(circuits), -1) for mask in circuits.edge_masks], axis=1)
+        edges = flat.sum(axis=1)
+        smallest = {tuple(row) for row in flat[edges == edges.min()].tolist()}
+        assert tuple(chosen.edges.astype(int).tolist()) in smallest
+        assert f"{edges.min()} edges" in chosen.label
+        assert ("of the" in chosen.label) == (len(smallest) > 1)
+        if before is not None and tuple(before.edges.astype(int).tolist()) in smallest:
+            assert np.array_equal(before.edges, chosen.edges)
+            kept += 1
+    assert kept > 0
+    figure = draw_epoch(frames, int(frames.epochs[-1]))
+    outline = next(c for c in figure.axes[0].collections if c.get_zorder() == 0.8)
+    assert np.array_equal(np.array(outline.get_linewidths()) > 0, chosen.edges)
+    assert chosen.label in [text.get_text() for text in figure.texts]
+
+
+def test_all_networks_of_a_picture_share_one_colour_scale(result):
+    runs = [frames_from_ensemble(result, seed) for seed in (0, 1)]
+    largest = max(np.nanmax(np.abs(layer)) for run in runs for layer in run.activation[1:])
+    bar = draw_epoch(runs, 30).axes[-1]
+    assert bar.get_xlim() == pytest.approx((0, largest))
+
+
 def test_snapshots_in_every_format(frames, tmp_path):
     paths = save_snapshot(frames, 12, tmp_path / "epoch_12")
     assert [path.name for path in paths] == ["epoch_12.png", "epoch_12.pdf", "epoch_12.svg", "epoch_12.csv"]
@@ -205,12 +238,12 @@ def test_the_table_of_a_snapshot_holds_what_is_drawn(frames):
 def test_an_animation_has_a_frame_for_every_epoch(frames, tmp_path):
     path = animate_circuits(frames, tmp_path / "run.mp4", fps=5, hold=0.2)
     count, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
-    assert count == len(frames.epochs)
-    assert seconds == pytest.approx(len(frames.epochs) / 5, abs=0.3)
+    assert count == len(frame_epochs(frames))
+    assert seconds == pytest.approx(count / 5, abs=0.3)
     again = animate_circuits(frames, tmp_path / "again.mp4", fps=5, hold=0.2)
     assert path.read_bytes() == again.read_bytes()
     with Image.open(animate_circuits(frames, tmp_path / "run.gif", dpi=60)) as gif:
-        assert gif.n_frames == len(frames.epochs)
+        assert gif.n_frames == count
         assert gif.size == draw_epoch(frames, 7, dpi=60).canvas.get_width_height()
         assert gif.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again.mp4", "run.gif", "run.mp4"]
@@ -218,8 +251,9 @@ def test_an_animation_has_a_frame_for_every_epoch(frames, tmp_path):
 
 def test_frames_hold_the_drawing_of_their_epoch(frames, tmp_path):
     path = animate_circuits(frames, tmp_path / "run.gif", dpi=60)
-    for place in (0, 14, len(frames.epochs) - 1):
-        figure = draw_epoch(frames, int(frames.epochs[place]), dpi=60)
+    epochs = frame_epochs(frames)
+    for place in (0, len(epochs) // 2, len(epochs) - 1):
+        figure = draw_epoch(frames, epochs[place], dpi=60)
         figure.canvas.draw()
         drawn = np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
         with Image.open(path) as gif:
@@ -233,7 +267,8 @@ def test_frames_hold_the_drawing_of_their_epoch(frames, tmp_path):
 
 def test_side_by_side_and_in_a_grid(result, tmp_path):
     runs = [frames_from_ensemble(result, seed, f"seed {seed}") for seed in range(4)]
-    assert frame_epochs(runs) == list(range(max(int(run.epochs[-1]) for run in runs) + 1))
+    first = min(int(run.epochs[run.circuits > 0][0]) for run in runs)
+    assert frame_epochs(runs) == list(range(first - 1, max(int(run.epochs[-1]) for run in runs) + 1))
     path = animate_circuits(runs, tmp_path / "grid.mp4", dpi=60, most_frames=20)
     assert imageio_ffmpeg.count_frames_and_secs(str(path))[0] >= 20
     wide = draw_epoch(runs[:2], 500)
@@ -244,7 +279,8 @@ def test_side_by_side_and_in_a_grid(result, tmp_path):
 def test_long_runs_are_thinned_but_keep_what_matters(frames):
     chosen = frame_epochs(frames, most=5)
     first = int(frames.epochs[np.flatnonzero(frames.circuits)[0]])
-    assert {0, 9, 20, first, int(frames.epochs[-1])} <= set(chosen)
+    assert {first - 1, 20, first, int(frames.epochs[-1])} <= set(chosen)
+    assert min(chosen) == first - 1
     assert len(chosen) <= 8
 
 

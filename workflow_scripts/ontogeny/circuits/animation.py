@@ -1,9 +1,10 @@
 """The network and its circuits in pictures, still or moving.
 
 A network is drawn in layers from left to right. A neuron that no perfect circuit uses is grey. One that some use is
-green, from pale (its mean activation is zero) to dark (the largest of the run), and its border is the wider, the
-larger the share of circuits that use it. A connection's width and opacity are that share too, never below a quarter
-where any circuit uses it. Below are the number of circuits, the losses, the current epoch and the jumps.
+green, from pale (its mean activation is zero) to dark (the largest of all that is drawn), and its border is the wider,
+the larger the share of circuits that use it. A connection's width and opacity are that share too, never below a quarter
+where any circuit uses it. The circuit with the fewest edges is outlined; of several as small, the one that was outlined
+before, as long as it stays a circuit. Below are the number of circuits, the losses, the current epoch and the jumps.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
@@ -37,13 +40,16 @@ UNUSED = "#D5D5D5"
 EDGE = "#1B4332"
 ACTIVATION = LinearSegmentedColormap.from_list("activation", ["#E3F4E1", "#9AD29B", "#3FA45B", "#0B5D2B", "#053D1C"])
 SHARE_FLOOR = 0.25
+OUTLINE = COLOURS[3]
 _COUNT, _TRAIN, _VAL = COLOURS[2], COLOURS[0], COLOURS[4]
 
 
 class _Scene:
     """One run on a figure: a network above a strip of curves, drawn once and then changed from epoch to epoch."""
 
-    def __init__(self, fig: Figure, box: tuple[float, float, float, float], frames: CircuitFrames, scale: float):
+    def __init__(
+        self, fig: Figure, box: tuple[float, float, float, float], frames: CircuitFrames, scale: float, norm: Normalize
+    ) -> None:
         left, bottom, width, height = box
         strip = 0.26 * height
         self.frames = frames
@@ -51,10 +57,12 @@ class _Scene:
         margin = 0.085 * min(1.0, 0.62 / width) if width < 0.62 else 0.085
         margin = max(margin, 0.045 / scale if width >= 0.3 else 0.05)
         self.strip: Axes = fig.add_axes((left + margin, bottom + 0.25 * strip, width - 2 * margin, 0.66 * strip))
-        self.scale = scale
+        self.scale, self.norm = scale, norm
+        self.smallest = smallest_circuits(frames)
         self._place()
         self._draw_strip()
-        self.moving = [self.edges, self.nodes, *self.labels, self.heading, self.mark, self.dot]
+        drawn = (self.outline, self.edges, self.rings, self.nodes)
+        self.moving = [*drawn, *self.labels, self.heading, self.told, self.mark, self.dot]
 
     def _place(self) -> None:
         axes, sizes = self.network, self.frames.sizes
@@ -75,12 +83,15 @@ class _Scene:
             for i in range(before)
         ]
         axes.add_collection(LineCollection(segments, colors=GRID, linewidths=0.6, zorder=0.5))
+        self.outline = LineCollection(segments, zorder=0.8, capstyle="round", colors=OUTLINE, linewidths=0)
+        axes.add_collection(self.outline)
         self.edges = LineCollection(segments, zorder=1, capstyle="round")
         axes.add_collection(self.edges)
         box = axes.get_window_extent()
         unit = min(box.width / np.ptp(axes.get_xlim()), box.height / np.ptp(axes.get_ylim()))
         radius = 0.27 * unit * 72 / axes.figure.dpi
         points = np.concatenate(self.xy)
+        self.rings = axes.scatter(points[:, 0], points[:, 1], s=(2.5 * radius) ** 2, zorder=1.5, color=OUTLINE)
         self.nodes = axes.scatter(points[:, 0], points[:, 1], s=(2 * radius) ** 2, zorder=2)
         self.widest = max(0.24 * radius, 1.5)
         self.font = float(np.clip(0.52 * radius, 3.5, 10))
@@ -100,11 +111,15 @@ class _Scene:
             middle, top, self.frames.title, ha="center", va="bottom", fontsize=11 * self.scale, weight="bold"
         )
         self.heading = axes.figure.text(middle, top - 0.006, "", ha="center", va="top", fontsize=9.5 * self.scale)
-        top_activation = max(
-            (float(np.nanmax(np.abs(layer))) for layer in self.frames.activation if np.isfinite(layer).any()),
-            default=1.0,
+        self.told = axes.figure.text(
+            middle,
+            top - 0.2 * self.scale / axes.figure.get_figheight(),
+            "",
+            ha="center",
+            va="top",
+            fontsize=8.5 * self.scale,
+            color=OUTLINE,
         )
-        self.norm = Normalize(0.0, top_activation or 1.0)
 
     def _draw_strip(self) -> None:
         axes, frames = self.strip, self.frames
@@ -181,15 +196,52 @@ class _Scene:
         count = int(frames.circuits[at])
         stopped = f"stopped at epoch {frames.epochs[-1]}" if epoch > frames.epochs[-1] else f"epoch {frames.epochs[at]}"
         self.heading.set_text(f"{stopped}  ·  {count:,} perfect circuit{'' if count == 1 else 's'}")
+        chosen = self.smallest[at]
+        on = np.zeros(len(share), bool) if chosen is None else chosen.edges
+        self.outline.set_linewidth(np.where(on, widths + 0.5 * self.widest + 1.2, 0.0).tolist())
+        ringed = np.zeros(len(used), bool) if chosen is None else chosen.nodes
+        self.rings.set_alpha(ringed.astype(float).tolist())
+        self.told.set_text("" if chosen is None else chosen.label)
         self.mark.set_xdata([frames.epochs[at]] * 2)
         self.dot.set_data([frames.epochs[at]], [count])
+
+
+@dataclass(frozen=True)
+class _Outlined:
+    """A circuit that is outlined: which edges and which neurons it has, side by side, and how it is labelled."""
+
+    edges: NDArray[np.bool_]
+    nodes: NDArray[np.bool_]
+    label: str
+
+
+def smallest_circuits(frames: CircuitFrames) -> list[_Outlined | None]:
+    """The circuit with the fewest edges at every epoch, the one before where it is still among them; None for none."""
+    chosen: list[_Outlined | None] = []
+    before: NDArray[np.bool_] | None = None
+    for at in range(len(frames.epochs)):
+        listed = frames.listed[at] if frames.listed else ()
+        if not listed or not len(listed[0]):
+            chosen.append(None)
+            before = None
+            continue
+        flat = np.concatenate([mask.reshape(len(mask), -1) for mask in listed], axis=1).astype(bool)
+        edges = flat.sum(axis=1)
+        least = flat[edges == edges.min()]
+        same = [] if before is None else np.flatnonzero((least == before).all(axis=1))
+        place = int(same[0]) if len(same) else 0
+        own = [mask[edges == edges.min()][place] for mask in listed]
+        nodes = [own[0].any(axis=0), *(mask.any(axis=1) for mask in own)]
+        which = "the smallest" if len(least) == 1 else f"one of the {len(least)} smallest"
+        before = least[place]
+        chosen.append(_Outlined(before, np.concatenate(nodes), f"outlined: {which}, {edges.min()} edges"))
+    return chosen
 
 
 def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float) -> None:
     """The key at the foot of a figure."""
     size = 7.5
     jumps = any(scene.frames.jumps for scene in scenes)
-    narrow = fig.get_figwidth() < 6
 
     def neuron(face: str | tuple[float, float, float, float], edge: str, label: str, width: float = 1.0) -> Line2D:
         return Line2D(
@@ -199,9 +251,8 @@ def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float)
 
     handles = [
         neuron(UNUSED, "#BDBDBD", "in no circuit"),
-        neuron(ACTIVATION(0.0), EDGE, "silent"),
-        neuron(ACTIVATION(0.6), EDGE, "active"),
         neuron(ACTIVATION(0.0), EDGE, "border, edge: share of circuits", 2.4),
+        Line2D([], [], color=OUTLINE, linewidth=4, label="smallest circuit"),
         Line2D([], [], color=_COUNT, label="circuits"),
         Line2D([], [], color=_TRAIN, label="training loss, with penalties"),
         Line2D([], [], color=_VAL, linestyle="--", label="validation loss"),
@@ -209,10 +260,15 @@ def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float)
     if jumps:
         handles.append(Line2D([], [], color=JUMP, marker="v", linestyle=(0, (2, 1.5)), label="jump"))
     fig.legend(
-        handles=handles, loc="center", bbox_to_anchor=(0.5, bottom + height / 2), fontsize=size,
-        ncols=4 if narrow or jumps or len(handles) > 4 else len(handles), columnspacing=1.3, handletextpad=0.5,
-        labelspacing=0.45, borderaxespad=0,
+        handles=handles, loc="center right", bbox_to_anchor=(0.99, bottom + height / 2), fontsize=size,
+        ncols=4, columnspacing=1.1, handletextpad=0.5, labelspacing=0.45, borderaxespad=0,
     )  # fmt: skip
+    inches = fig.get_figwidth(), fig.get_figheight()
+    bar = fig.add_axes((0.15 / inches[0], bottom + height / 2, 0.55 / inches[0], 0.09 / inches[1]))
+    scale = fig.colorbar(ScalarMappable(scenes[0].norm, ACTIVATION), cax=bar, orientation="horizontal")
+    scale.set_ticks([0, scenes[0].norm.vmax or 1.0], labels=["0", f"{scenes[0].norm.vmax:.2g}"])
+    scale.ax.tick_params(labelsize=size - 1, length=2, pad=1)
+    scale.ax.set_title("activation", fontsize=size - 0.5, pad=2, weight="normal")
 
 
 def _compose(runs: Sequence[CircuitFrames], columns: int | None, dpi: float) -> tuple[Figure, list[_Scene]]:
@@ -231,6 +287,8 @@ def _compose(runs: Sequence[CircuitFrames], columns: int | None, dpi: float) -> 
     total = height + key
     scenes = []
     scale = 1.0 if n == 1 else 0.9
+    values = np.concatenate([np.abs(layer).ravel() for run in runs for layer in run.activation[1:]])
+    norm = Normalize(0.0, float(np.nanmax(values)) or 1.0 if np.isfinite(values).any() else 1.0)
     for k, run in enumerate(runs):
         row, column = divmod(k, columns)
         cell_w, cell_h = 1 / columns, height / rows / total
@@ -240,7 +298,7 @@ def _compose(runs: Sequence[CircuitFrames], columns: int | None, dpi: float) -> 
             cell_w * (1 - 0.02 / columns),
             cell_h * (1 - 0.065),
         )
-        scenes.append(_Scene(fig, box, run, scale))
+        scenes.append(_Scene(fig, box, run, scale, norm))
     _legend(fig, scenes, 0.02 / total, key / total)
     return fig, scenes
 
@@ -303,17 +361,21 @@ def snapshot_table(runs: CircuitFrames | Sequence[CircuitFrames], epoch: int) ->
 def frame_epochs(runs: CircuitFrames | Sequence[CircuitFrames], most: int = 240) -> list[int]:
     """The epochs that an animation shows: all that any run tracked, or about `most` of them, evenly spaced.
 
-    The first and the last, the first circuit of every run, and the jumps are always among them.
+    It begins one tracked epoch before the first circuit of any run, if there is one. The last epoch, the first circuit
+    of every run, and the jumps after the beginning are always among them.
     """
     runs = _as_runs(runs)
     known = np.unique(np.concatenate([run.epochs for run in runs]))
+    born = [int(run.epochs[run.circuits > 0][0]) for run in runs if run.circuits.any()]
+    if born:
+        known = known[max(int(np.searchsorted(known, min(born))) - 1, 0) :]
     if len(known) <= most:
         return known.tolist()
     chosen = set(known[np.linspace(0, len(known) - 1, most).round().astype(int)].tolist())
     for run in runs:
         found = np.flatnonzero(run.circuits)
         chosen.update(run.epochs[found[:1]].tolist())
-        chosen.update(int(run.epochs[run.index(jump)]) for jump in run.jumps)
+        chosen.update(int(run.epochs[run.index(jump)]) for jump in run.jumps if jump >= known[0])
     return sorted(chosen)
 
 
@@ -375,10 +437,14 @@ def _write_gif(path: Path, images: Iterable[NDArray], fps: float, hold: float) -
     sample = Image.fromarray(
         np.concatenate([np.asarray(pictures[k]) for k in sorted({0, len(pictures) // 2, len(pictures) - 1})])
     )
-    cut = sample.quantize(colors=184, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette() or []
-    colours = np.array(cut[: 3 * 184], dtype=np.uint8).reshape(-1, 3)
+    cut = sample.quantize(colors=183, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette() or []
+    colours = np.array(cut[: 3 * 183], dtype=np.uint8).reshape(-1, 3)
     colours[(colours > 247).all(axis=1)] = 255  # the paper, which the cut makes a little grey
-    meant = [*ACTIVATION(np.linspace(0, 1, 64)), to_rgba(UNUSED)]  # colours that mean something stay what they are
+    meant = [
+        *ACTIVATION(np.linspace(0, 1, 64)),
+        to_rgba(UNUSED),
+        to_rgba(OUTLINE),
+    ]  # colours that mean something stay what they are
     colours = np.concatenate([colours, (255 * np.array(meant)[:, :3]).round().astype(np.uint8)])
     palette = Image.new("P", (1, 1))
     palette.putpalette(colours.tobytes())

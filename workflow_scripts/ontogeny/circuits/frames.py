@@ -31,7 +31,8 @@ class CircuitFrames:
     `node_share[l]` (E, neurons) and `edge_share[l]` (E, out, in) are the shares of circuits that use each neuron and
     connection, 0 where there is no circuit; `activation[l]` (E, neurons) is the mean activation over inputs and over
     the circuits that use the neuron, NaN where it is unknown. `node_share` and `activation` start with the inputs.
-    `listed[e][l]` (circuits, out, in) are masks of circuits of an epoch, at most so many as were asked for.
+    `listed[e][l]` (circuits, out, in) are masks of the circuits of an epoch of fewest edges, fewest first, as many
+    as were asked for.
     """
 
     title: str
@@ -65,9 +66,9 @@ def frames_from_record(
     """The frames of a record in the published layout: a path to its JSON (gzip or not), or its entries.
 
     Circuits of several outputs are taken together, each output with its own last neuron. `sizes` (neurons of each
-    layer) is needed only for a record without any circuit; `most_listed` circuits of an epoch are kept one by one.
-    Raises OntogenyError for a record that is empty, that is not such a record, or in which a mask does not fit
-    the others.
+    layer) is needed only for a record without any circuit; of an epoch, the `most_listed` circuits of fewest edges
+    are kept one by one. Raises OntogenyError for a record that is empty, that is not such a record, or in which a mask
+    does not fit the others.
     """
     where = str(record) if isinstance(record, str | os.PathLike) else "the record"
     if isinstance(record, str | os.PathLike):
@@ -100,10 +101,17 @@ def frames_from_record(
             edge_share=edge_share,
             activation=tuple(activation),
             jumps=_jump_epochs(jumps),
-            listed=tuple(tuple(mask[:most_listed] for mask in listed) for _, _, _, _, listed, _ in sums),
+            listed=tuple(_fewest_edges(listed, most_listed) for _, _, _, _, listed, _ in sums),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise OntogenyError(f"{where} is not a record of circuits: {type(error).__name__} {error}") from None
+
+
+def _fewest_edges(masks: Sequence[NDArray[np.uint8]], most: int) -> tuple[NDArray[np.uint8], ...]:
+    """The `most` circuits with the fewest edges, fewest first; masks[l] (circuits, out, in)."""
+    edges = np.sum([mask.sum(axis=(1, 2), dtype=np.int64) for mask in masks], axis=0)
+    order = np.argsort(edges, kind="stable")[:most]
+    return tuple(mask[order] for mask in masks)
 
 
 def _losses(epochs: list[dict[str, Any]], key: str) -> NDArray[np.float64]:
@@ -235,15 +243,15 @@ def frames_from_ensemble(
                 total[layer + 1][own] += (mean * used[layer]).sum(axis=0)
                 seen[layer + 1][own] += used[layer].sum(axis=0)
                 if each:
-                    whole = np.zeros((min(found.count, most_listed), *edges[layer].shape), np.uint8)
-                    whole[:, own] = stack[layer][:most_listed]
+                    whole = np.zeros((found.count, *edges[layer].shape), np.uint8)
+                    whole[:, own] = stack[layer]
                     masks[layer].append(whole)
             nodes[-1][output] += found.count
         circuits.append(n)
         node_share.append([layer / max(n, 1) for layer in nodes])
         edge_share.append([layer / max(n, 1) for layer in edges])
         activation.append([np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0) for a, b in zip(total, seen)])
-        listed.append(tuple(np.concatenate(parts)[:most_listed] for parts in masks))
+        listed.append(_fewest_edges([np.concatenate(parts) for parts in masks], most_listed))
     return CircuitFrames(
         title=title,
         epochs=np.array(epochs, np.int64),
