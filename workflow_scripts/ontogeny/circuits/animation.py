@@ -59,12 +59,12 @@ class _Scene:
         self.strip: Axes = fig.add_axes((left + margin, bottom + 0.25 * strip, width - 2 * margin, 0.66 * strip))
         self.scale, self.norm = scale, norm
         self.smallest = smallest_circuits(frames)
-        self._place()
+        self._place(fig)
         self._draw_strip()
         drawn = (self.outline, self.edges, self.rings, self.nodes)
         self.moving = [*drawn, *self.labels, self.heading, self.told, self.mark, self.dot]
 
-    def _place(self) -> None:
+    def _place(self, fig: Figure) -> None:
         axes, sizes = self.network, self.frames.sizes
         axes.set_axis_off()
         tallest = max(sizes)
@@ -111,15 +111,8 @@ class _Scene:
             middle, top, self.frames.title, ha="center", va="bottom", fontsize=11 * self.scale, weight="bold"
         )
         self.heading = axes.figure.text(middle, top - 0.006, "", ha="center", va="top", fontsize=9.5 * self.scale)
-        self.told = axes.figure.text(
-            middle,
-            top - 0.2 * self.scale / axes.figure.get_figheight(),
-            "",
-            ha="center",
-            va="top",
-            fontsize=8.5 * self.scale,
-            color=OUTLINE,
-        )
+        below = top - 0.2 * self.scale / fig.get_figheight()
+        self.told = fig.text(middle, below, "", ha="center", va="top", fontsize=8.5 * self.scale, color=OUTLINE)
 
     def _draw_strip(self) -> None:
         axes, frames = self.strip, self.frames
@@ -228,8 +221,7 @@ def smallest_circuits(frames: CircuitFrames) -> list[_Outlined | None]:
         flat = np.concatenate([mask.reshape(len(mask), -1) for mask in listed], axis=1).astype(bool)
         edges = flat.sum(axis=1)
         least = flat[edges == edges.min()]
-        same = [] if before is None else np.flatnonzero((least == before).all(axis=1))
-        place = int(same[0]) if len(same) else 0
+        place = 0 if before is None else int((least == before).all(axis=1).argmax())
         own = [mask[edges == edges.min()][place] for mask in listed]
         nodes = [own[0].any(axis=0), *(mask.any(axis=1) for mask in own)]
         which = "the smallest" if len(least) == 1 else f"one of the {len(least)} smallest"
