@@ -231,7 +231,7 @@ def test_what_is_no_record_is_told_in_a_sentence(save, data, words):
         (lambda d: d["net.2"]["stable_rank"].__setitem__(2, 10**400), "step 10.*Infinity"),
         (lambda d: d["net.0"]["step"].__setitem__(3, 10), "layer 'net.0', step 10.*1 row repeats a step"),
         (lambda d: d["net.0"]["step"].__setitem__(3, 7), "layer 'net.0', step 7.*out of order"),
-        (lambda d: d["net.0"]["step"].__setitem__(3, 7.5), "layer 'net.0'.*no whole number"),
+        (lambda d: d["net.0"]["step"].__setitem__(3, 7.5), "layer 'net.0'.*not whole"),
         (lambda d: d["net.0"]["stable_rank"].pop(), "9 values stand against 10 steps"),
         (lambda d: [c.pop() for c in d["head"].values()], "layer 'head', step 45.*9 of the 10 steps"),
     ],

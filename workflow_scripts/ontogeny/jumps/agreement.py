@@ -123,11 +123,15 @@ def _pair(
         expected[run] += by_shift.mean()
         null += by_shift[rng.integers(0, n, shuffles)]
     total = counts.sum()
-    row = {"jumps_a": int(counts[:, 0].sum()), "jumps_b": int(counts[:, 1].sum()), "matched": int(matched.sum())}
+    row: dict[str, float] = {
+        "jumps_a": int(counts[:, 0].sum()),
+        "jumps_b": int(counts[:, 1].sum()),
+        "matched": int(matched.sum()),
+    }
     if total == 0:
         return row
-    row["dice"], row["chance"] = 2 * matched.sum() / total, 2 * expected.sum() / total
-    row["corrected"] = _corrected(row["dice"], row["chance"])
+    found, by_chance = 2 * matched.sum() / total, 2 * expected.sum() / total
+    row |= {"dice": float(found), "chance": float(by_chance), "corrected": float(_corrected(found, by_chance))}
     row["p_value"] = resampling_p_value(matched.sum(), null)
     row["offset"] = float(np.median(offsets)) if offsets else np.nan
     if runs > 1:
@@ -136,7 +140,8 @@ def _pair(
         used = totals > 0
         dice = 2 * matched[drawn].sum(axis=1)[used] / totals[used]
         chance = 2 * expected[drawn].sum(axis=1)[used] / totals[used]
-        row["low"], row["high"] = percentile_interval(_corrected(dice, chance))
+        low, high = percentile_interval(_corrected(dice, chance))
+        row |= {"low": float(low), "high": float(high)}
     return row
 
 

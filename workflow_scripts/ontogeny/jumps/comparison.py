@@ -1,6 +1,6 @@
 """Architectures, data sets or any other groups of runs compared, with the run as the unit.
 
-Layers of one run share their weights' history, so they are no independent observations. Every comparison here either
+Layers of one run share their weights' history, so they are not independent observations. Every comparison here either
 takes one number per run, or gives the runs random intercepts in a linear mixed model.
 """
 

@@ -7,7 +7,7 @@ movement. A layer that never moved beyond its own noise has a band narrower than
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
@@ -57,7 +57,7 @@ class Settling:
 
 @dataclass(frozen=True)
 class Convergence:
-    """Tables of `layer_convergence`: `layers`, one row a (run, layer, metric), and `order`, one row a (run, metric)."""
+    """Tables of `layer_convergence`: `layers`, one row per (run, layer, metric), and `order`, one per (run, metric)."""
 
     layers: pd.DataFrame
     order: pd.DataFrame
@@ -93,24 +93,24 @@ def settling(
     residuals = values - smooth
     noise = float(residuals.std())
     place, movement, level = (part[0] for part in _settled_at(smooth[None], band))
-    about = {"movement": float(movement), "level": float(level), "noise": noise}
+    about = Settling("flat", movement=float(movement), level=float(level), noise=noise)
     if abs(movement) <= _NOISE_FLOOR * np.abs(values).max():
-        return Settling("flat", **about)
+        return about
     if place < 0:
-        return Settling(_why_not(smooth), **about)
+        return replace(about, status=_why_not(smooth))
     rng = np.random.default_rng(seed)
     draws = smooth + _blocks(residuals, window, n_resamples, rng)
     places, _, _ = _settled_at(_smooth(draws, window), band)
     share = float((places >= 0).mean())
     if share < 0.5:
-        return Settling("unsettled", share=share, **about)
+        return replace(about, status="unsettled", share=share)
     found = steps[places[places >= 0]]
     step = float(steps[place])
     low, high = percentile_interval(found)
     blur = (window // 4) * (steps[-1] - steps[0]) / (n - 1)
     low, high = min(low, 2 * step - high, step) - blur, max(high, 2 * step - low, step) + blur
     low, high = max(low, steps[0]), min(high, steps[-1])
-    return Settling("settled", step, float(low), float(high), share=share, draws=found, **about)
+    return replace(about, status="settled", step=step, low=float(low), high=float(high), share=share, draws=found)
 
 
 def _smooth(values: np.ndarray, window: int) -> np.ndarray:
@@ -173,11 +173,12 @@ def layer_convergence(
     """
     record = record if isinstance(record, Phase1) else Phase1(record)
     rng = np.random.default_rng(seed)
-    wanted = list(metrics) if metrics is not None else [m for m in DIMENSIONALITY_METRICS if m in record.metrics]
-    rows, found = [], {}
+    chosen = list(metrics) if metrics is not None else [m for m in DIMENSIONALITY_METRICS if m in record.metrics]
+    rows = []
+    found: dict[tuple[str, str], list[tuple[int, float, np.ndarray]]] = {}
     depths = {run: {layer: i for i, layer in enumerate(record.layers_of(run))} for run in record.runs}
     for run, layer, metric, steps, values in record.each_series():
-        if layer == RUN_LEVEL or metric not in wanted:
+        if layer == RUN_LEVEL or metric not in chosen:
             continue
         result = settling(steps, values, band, n_resamples, rng)
         first, length = steps[0], max(float(steps[-1] - steps[0]), 1.0)
@@ -191,28 +192,34 @@ def layer_convergence(
         numbers = {name: getattr(result, name) for name in ("status", "step", "low", "high")}
         about = {name: getattr(result, name) for name in ("movement", "level", "noise", "share")}
         rows.append({**place, **numbers, "fraction": (result.step - first) / length, **about})
-        if result.status == "settled":
+        if result.draws is not None:
             found.setdefault((run, metric), []).append(
                 (depths[run][layer], (result.step - first) / length, (result.draws - first) / length)
             )
     columns = ["run", "layer", "depth", "n_layers", "metric", "status", "step", "low", "high", "fraction"]
     layers = pd.DataFrame(rows, columns=[*columns, "movement", "level", "noise", "share"])
-    return Convergence(layers, _order(found, record, wanted, n_resamples, shuffles, rng))
+    return Convergence(layers, _order(found, record, chosen, n_resamples, shuffles, rng))
 
 
 def _order(found: dict, record: Phase1, metrics: list[str], n_resamples: int, shuffles: int, rng: Any) -> pd.DataFrame:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for metric in metrics:
-        part, nulls, taus = [], [], []
+        part: list[dict[str, Any]] = []
+        nulls, taus = [], []
         for run in record.runs:
             layers = sorted(found.get((run, metric), []), key=lambda item: item[0])
-            base = {"run": run, "metric": metric, "n_layers": len(record.layers_of(run)), "settled": len(layers)}
-            row, null = _order_of_run(layers, n_resamples, shuffles, rng)
-            part.append(base | row)
+            base: dict[str, Any] = {
+                "run": run,
+                "metric": metric,
+                "n_layers": len(record.layers_of(run)),
+                "settled": len(layers),
+            }
+            numbers, null = _order_of_run(layers, n_resamples, shuffles, rng)
+            part.append(base | numbers)
             if null is not None:
                 nulls.append(rng.choice(null, shuffles))
-                taus.append(row["tau"])
-        total = {"run": "(all)", "metric": metric, "n_layers": sum(row["n_layers"] for row in part)}
+                taus.append(numbers["tau"])
+        total: dict[str, Any] = {"run": "(all)", "metric": metric, "n_layers": sum(row["n_layers"] for row in part)}
         total["settled"] = sum(row["settled"] for row in part)
         if len(taus) > 1:
             mean = float(np.mean(taus))

@@ -11,6 +11,7 @@ whether jumps are coordinated beyond that common trend. Coordination is claimed 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ ORIGIN = 2.0
 
 @dataclass(frozen=True)
 class CriticalPeriods:
-    """Tables: `coordination`, one row a (run, metric), and `periods`, the windows in which layers jump together."""
+    """Tables: `coordination`, one row per (run, metric), and `periods`, the windows in which layers jump together."""
 
     coordination: pd.DataFrame
     periods: pd.DataFrame
@@ -69,7 +70,12 @@ def find_critical_periods(
         part, totals = [], []
         for run in record.runs:
             trains = _trains(chosen[chosen["run"] == run], grids[run], tolerance)
-            row = {"run": run, "metric": metric, "layers": len(trains), "jumps": sum(map(len, trains.values()))}
+            row: dict[str, Any] = {
+                "run": run,
+                "metric": metric,
+                "layers": len(trains),
+                "jumps": sum(map(len, trains.values())),
+            }
             if len(trains) > 1:
                 numbers, windows = _coordination(trains, grids[run], tolerance, shuffles, rng)
                 row |= _summary(*numbers)
@@ -78,9 +84,14 @@ def find_critical_periods(
             part.append(row)
         for row, p in zip(part, adjust([row.get("p_value", np.nan) for row in part]).p_values):
             row["p_holm"] = p
-        total = {"run": "(all)", "metric": metric, **{k: sum(row[k] for row in part) for k in ("layers", "jumps")}}
+        total: dict[str, Any] = {
+            "run": "(all)",
+            "metric": metric,
+            **{k: sum(row[k] for row in part) for k in ("layers", "jumps")},
+        }
         if totals:
-            total |= _summary(*(sum(item[i] for item in totals) for i in range(3)))
+            each, *nulls = zip(*totals)
+            total |= _summary(sum(each), *(np.sum(null, axis=0) for null in nulls))
             total["p_holm"] = total["p_value"]
         rows += [*part, total]
     for row in rows:
@@ -175,7 +186,7 @@ def _summary(observed: float, circular: np.ndarray, local: np.ndarray) -> dict[s
     low, high = percentile_interval(circular)
     expected = float(circular.mean())
     p = [resampling_p_value(observed, null) for null in (circular, local)]
-    numbers = {"coincidences": observed, "expected": expected, "low": low, "high": high}
+    numbers: dict[str, float] = {"coincidences": observed, "expected": expected, "low": float(low), "high": float(high)}
     ratio = observed / expected if expected > 0 else np.nan
     return numbers | {"ratio": ratio, "p_circular": p[0], "p_local": p[1], "p_value": max(p)}
 
@@ -248,7 +259,8 @@ def loss_relation(
         count += len(at)
     if not sums:
         nothing = "there is no loss, or no jump, to relate"
-        return LossRelation(pd.DataFrame(columns=_LOSS_COLUMNS), *[np.nan] * 4, 0, 0, nothing)
+        empty = pd.DataFrame(columns=_LOSS_COLUMNS)
+        return LossRelation(empty, np.nan, np.nan, np.nan, np.nan, 0, 0, nothing)
     total, used = np.array(sums), np.array(uses)
     mean = total.sum(axis=0) / np.maximum(used.sum(axis=0), 1)
     observed = mean[0]
@@ -264,7 +276,8 @@ def loss_relation(
         boot = total[drawn, 0].sum(axis=1) / np.maximum(used[drawn, 0].sum(axis=1), 1)
         low, high = percentile_interval(boot)
         peaks = lags[(np.sign(departure[best]) * (boot - centre) / spread).argmax(axis=1)]
-        peak = tuple(percentile_interval(peaks))
+        peak_low, peak_high = percentile_interval(peaks)
+        peak = float(peak_low), float(peak_high)
     null_low, null_high = centre - 1.96 * spread, centre + 1.96 * spread
     columns = [lags, observed, centre, null_low, null_high, low, high, p]
     found = p[best] <= 0.05

@@ -9,7 +9,7 @@ import numpy as np
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.calibration import battery_p_values, surrogate_p_values
-from ontogeny.jumps.detectors import abstention, check_settings, normal_events, resolve_detector
+from ontogeny.jumps.detectors import Detector, abstention, check_settings, normal_events, resolve_detector
 from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
 from ontogeny.jumps.guards import BOUND_SIGMAS, Guarded, guard, lasting
 from ontogeny.jumps.settings import JumpSettings
@@ -24,7 +24,7 @@ ABRUPT = 2.0
 def detect_jumps(
     values: Any,
     steps: Any = None,
-    detector: str | Callable[..., Iterable[Any]] = DEFAULTS.detector,
+    detector: str | Callable[..., Iterable[Any]] | Detector = DEFAULTS.detector,
     *,
     noise_floor: float = DEFAULTS.noise_floor,
     surrogates: int = 0,
@@ -34,7 +34,7 @@ def detect_jumps(
     """Find abrupt, lasting changes in a series.
 
     values: numbers (n,), one for each logged step; steps: the logged steps (n,), rising, 0..n-1 if not given.
-    detector: a name in `DETECTORS`, or a function of a series that returns events (see `detectors`).
+    detector: a name in `DETECTORS`, an entry of it, or a function of a series that returns events (see `detectors`).
     noise_floor: least change, relative to the magnitude of the values around it, that can be a jump.
     surrogates: when above 0, p-values come from that many surrogates of the series itself
     (`surrogate_p_values`, with the seed `surrogate_seed`). Otherwise they come from the battery of
@@ -76,6 +76,7 @@ def detect_jumps(
             p_values = battery_p_values([e[1] for e in events], finite.size, name, settings)
     for (i, score, size), p in zip(events, p_values):
         onset, end = places[kept[i - 1]].item(), places[kept[i]].item()
+        before, after, z_score = levels_around(finite, i - 1, i)
         found.append(
             Jump(
                 step=end,
@@ -90,7 +91,9 @@ def detect_jumps(
                 midpoint_high=end,
                 width_low=0.0,
                 width_high=float(end - onset),
-                **levels_around(finite, i - 1, i),
+                value_before=before,
+                value_after=after,
+                z_score=z_score,
             )
         )
     return found
@@ -156,6 +159,8 @@ def _transition(
     )
     index = int(np.clip(round(event.middle), 1, at.size - 1))
     per_point = (end - onset) / max(event.width, 1e-9)
+    last = min(int(np.ceil(event.end)), finite.size - 1)
+    before, after, z_score = levels_around(finite, int(event.onset), last)
     return Jump(
         step=places[kept[index]].item(),
         index=int(kept[index]),
@@ -170,7 +175,9 @@ def _transition(
         midpoint_high=high,
         width_low=event.width_low * per_point,
         width_high=event.width_high * per_point,
-        **levels_around(finite, int(event.onset), min(int(np.ceil(event.end)), finite.size - 1)),
+        value_before=before,
+        value_after=after,
+        z_score=z_score,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,15 @@ def _decide_plainly(
         _judge(x, flags, [row], [i], past.mean(), past.std(), threshold)
 
 
-def _judge(x, flags, rows, at, mean, std, threshold) -> None:
+def _judge(
+    x: np.ndarray,
+    flags: np.ndarray,
+    rows: Sequence[int] | np.ndarray,
+    at: np.ndarray | Sequence[int],
+    mean: np.ndarray,
+    std: np.ndarray,
+    threshold: float,
+) -> None:
     away = x[rows, at] - mean
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(std > 1e-12 * np.abs(mean), away / std, 0.0)

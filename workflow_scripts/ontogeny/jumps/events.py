@@ -131,7 +131,9 @@ def level_change(series: np.ndarray, index: int, low: int = 0, high: int | None 
     return float(np.median(after) - np.median(before))
 
 
-def levels_around(series: np.ndarray, onset: int, end: int, width: int = 8, past: int = 50) -> dict[str, float]:
+def levels_around(
+    series: np.ndarray, onset: int, end: int, width: int = 8, past: int = 50
+) -> tuple[float, float, float]:
     """`value_before`, `value_after` and `z_score` of a change between two positions of a finite series."""
     before, after = series[max(onset - width + 1, 0) : onset + 1], series[end : end + width]
     history = series[max(onset - past + 1, 0) : onset + 1]
@@ -139,7 +141,7 @@ def levels_around(series: np.ndarray, onset: int, end: int, width: int = 8, past
     place = np.arange(history.size) - (history.size - 1) / 2
     slope = place @ history / (place @ place) if history.size > 2 else 0.0
     spread = float((history - slope * place).std()) if history.size > 2 else 0.0
-    return {"value_before": level, "value_after": new, "z_score": (new - level) / spread if spread > 0 else math.nan}
+    return level, new, (new - level) / spread if spread > 0 else math.nan
 
 
 def above_floor(series: np.ndarray, index: int, size: float, noise_floor: float, width: int = 8) -> bool:

@@ -58,7 +58,7 @@ def plot_metrics(
     jumps of the layers drawn are filled triangles, the others hollow; the title counts both. With kind,
     onset and end, the spans of significant transitions are shaded.
     """
-    run = record.runs[0] if run is None and len(record.runs) == 1 else run
+    run = record.run_name(run)
     layers = record.layers_of(run)
     held = {(layer, metric): (s, v) for r, layer, metric, s, v in record.each_series() if r == run}
     names = [m for m in (metrics or record.metrics) if any((layer, m) in held for layer in layers)]
@@ -102,7 +102,7 @@ def plot_heat_map(
     Each layer is centred at its median and scaled so that 98% of its values lie between -1 and 1, so that layers of
     different level compare and steep first steps do not saturate. A layer that does not vary is grey.
     """
-    run = record.runs[0] if run is None and len(record.runs) == 1 else run
+    run = record.run_name(run)
     layers = record.layers_of(run)
     held = {(layer, metric): (s, v) for r, layer, metric, s, v in record.each_series() if r == run}
     names = [m for m in (metrics or record.metrics) if any((layer, m) in held for layer in layers)]
@@ -235,8 +235,10 @@ def plot_convergence(layers: pd.DataFrame, order: pd.DataFrame, metric: str) -> 
         fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
     left.set(xlabel="Relative depth (0 input, 1 output)", ylabel="Settled at (% of training)", ylim=(-2, 102))
     counts = part["status"].value_counts()
-    told = ", ".join(f"{counts[name]} {name}" for name in ("settled", "unsettled", "flat", "short") if name in counts)
-    left.set_title(f"{metric_label(metric)}: {told}".replace("\n", " "), fontsize=9)
+    summary = ", ".join(
+        f"{counts[name]} {name}" for name in ("settled", "unsettled", "flat", "short") if name in counts
+    )
+    left.set_title(f"{metric_label(metric)}: {summary}".replace("\n", " "), fontsize=9)
     _forest(right, rows["run"], rows["tau"], rows["low"], rows["high"], rows["verdict"])
     right.axvline(0, color=INK, linewidth=0.8)
     right.set(xlim=(-1.05, 1.05), xlabel="Kendall's τ of depth and settling step\n← output first      input first →")
@@ -277,7 +279,7 @@ def plot_critical_periods(
         Line2D([], [], color=MUTED, linewidth=5, alpha=0.45, label="shuffled, 95%"),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
-    if both:
+    if relation is not None and both:
         right = axes[0, 1]
         right.fill_between(
             relation["lag"], relation["null_low"], relation["null_high"], color=MUTED, alpha=0.3, linewidth=0
@@ -299,7 +301,7 @@ def plot_run_periods(
     jumps: pd.DataFrame, record: Phase1, periods: pd.DataFrame, run: str | None = None, metric: str = "(any)"
 ) -> Figure:
     """Jumps of every layer of one run over training, its critical periods shaded, with the loss below."""
-    run = record.runs[0] if run is None and len(record.runs) == 1 else run
+    run = record.run_name(run)
     layers = record.layers_of(run)
     fig, (top, bottom) = figure(
         2,
@@ -420,9 +422,9 @@ def plot_agreement(agreement: pd.DataFrame) -> Figure:
     for a, b, value, low, high in zip(*(agreement[c] for c in ("a", "b", "corrected", "low", "high"))):
         i, j = place[b], place[a]
         grid[i, j] = value
-        told = "none" if np.isnan(value) else f"{value:z.2f}"
-        told += "" if np.isnan(low) else f"\n{low:z.2f} to {high:z.2f}"
-        axis.text(j, i, told, ha="center", va="center", fontsize=7, color="white" if value < 0.5 else INK)
+        words = "none" if np.isnan(value) else f"{value:z.2f}"
+        words += "" if np.isnan(low) else f"\n{low:z.2f} to {high:z.2f}"
+        axis.text(j, i, words, ha="center", va="center", fontsize=7, color="white" if value < 0.5 else INK)
     shades = mpl.colormaps["viridis"].with_extremes(bad="#F2F2F2")
     image = axis.imshow(
         grid[1:, :-1], vmin=0, vmax=1, cmap=shades, extent=(-0.5, len(names) - 1.5, len(names) - 0.5, 0.5)
@@ -458,10 +460,10 @@ def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
 def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marked: Sequence[bool]) -> None:
     shown = list(layers) if len(layers) <= _MOST_LABELS else [layers[0], layers[len(layers) // 2], layers[-1]]
     handles = [Line2D([], [], color=colours[layer], label=shortened(layer, 32)) for layer in shown]
-    for shown, fill, label in zip(
+    for drawn, fill, label in zip(
         marked, (JUMP, "white"), ("significant jump (up, down; shaded: transition)", "jump, not significant")
     ):
-        if shown:
+        if drawn:
             handles.append(Line2D([], [], color=JUMP, markerfacecolor=fill, marker="^", linestyle="", label=label))
     if handles:
         fig.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=7)
@@ -475,11 +477,8 @@ def _mark_jumps(axis: Axes, found: pd.DataFrame, held: dict, metric: str) -> tup
         for onset, end in slow[["onset", "end"]].itertuples(index=False):
             axis.axvspan(onset, end, color=JUMP, alpha=0.1, linewidth=0)
     drawn = []
-    for chosen, style in (
-        (sure, {"c": JUMP, "edgecolors": "white", "linewidths": 0.5}),
-        (~sure, {"c": "white", "edgecolors": JUMP, "linewidths": 0.8}),
-    ):
-        points = {"^": [], "v": []}
+    for chosen, face, edge, line in ((sure, JUMP, "white", 0.5), (~sure, "white", JUMP, 0.8)):
+        points: dict[str, list[tuple[float, float]]] = {"^": [], "v": []}
         for _, jump in found[chosen].iterrows():
             steps, values = held.get((jump["layer"], metric), (np.zeros(0), np.zeros(0)))
             place = int(np.searchsorted(steps, jump["step"]))
@@ -487,7 +486,8 @@ def _mark_jumps(axis: Axes, found: pd.DataFrame, held: dict, metric: str) -> tup
                 points["^" if jump["direction"] == "up" else "v"].append((steps[place], values[place]))
         for marker, spots in points.items():
             if spots:
-                axis.scatter(*np.array(spots).T, marker=marker, s=22, zorder=3, **style)
+                x, y = np.array(spots).T
+                axis.scatter(x, y, marker=marker, s=22, zorder=3, c=face, edgecolors=edge, linewidths=line)
         drawn.append(any(points.values()))
     return drawn[0], drawn[1]
 

@@ -51,7 +51,7 @@ def contrasts(x: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.nda
     Column t belongs to the split before point t; defined for 3 width <= t <= n - 3 width.
     """
     rows, n = x.shape
-    out = tuple(np.zeros((rows, n + 1)) for _ in range(3))
+    out = np.zeros((rows, n + 1)), np.zeros((rows, n + 1)), np.zeros((rows, n + 1))
     if n < 6 * width:
         return out
     sums = _window_sums(x, width)
@@ -73,15 +73,12 @@ def contrasts(x: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.nda
 
 def _window_sums(x: np.ndarray, width: int) -> np.ndarray:
     """Sums of `width` consecutive points, (series, n - width + 1), by doubling."""
-    total, done, power, span = None, 0, x, 1
+    total, done, power, span = np.zeros((len(x), x.shape[1] + 1)), 0, x, 1
     while True:
         if width & span:
-            if total is None:
-                total, done = power, span
-            else:
-                length = x.shape[1] - done - span + 1
-                total = total[:, :length] + power[:, done : done + length]
-                done += span
+            length = x.shape[1] - done - span + 1
+            total = total[:, :length] + power[:, done : done + length]
+            done += span
         if done == width:
             return total
         power = power[:, :-span] + power[:, span:]
@@ -340,7 +337,11 @@ def _level_and_bend(before: int, after: int) -> tuple[np.ndarray, np.ndarray]:
         for centre in (-2, 0, 2):
             levels.append([*line, np.maximum(u - centre, 0), np.clip((u - centre) / ramp + 0.5, 0, 1)])
     bends = [[*line, np.maximum(u - knot, 0)] for knot in np.arange(2 - before, after - 1.5, 0.5)]
-    return tuple(np.linalg.qr(np.moveaxis(np.array(forms), 1, 2))[0] for forms in (levels, bends))
+    return _bases(levels), _bases(bends)
+
+
+def _bases(forms: list[list[np.ndarray]]) -> np.ndarray:
+    return np.linalg.qr(np.moveaxis(np.array(forms), 1, 2))[0]
 
 
 def _difference(x: np.ndarray, rows: np.ndarray, at: np.ndarray, width: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,16 +126,16 @@ def plan_captures(
     if sure.empty:
         notes.append(_no_jumps(table, report))
     elif jumps:
-        quiet = cuts.quiet(table["step"].to_numpy())
+        undisturbed = cuts.undisturbed(table["step"].to_numpy())
         for jump in sorted(jumps, key=lambda m: -(m.score or 0)):
-            found = _controls(jump, quiet, cuts, controls, loss, report)
+            found = _controls(jump, undisturbed, cuts, controls, loss, report)
             if len(found) < controls:
                 notes.append(
                     f"Only {len(found)} of {controls} matched controls found for the jump at step {jump.step}: the "
                     f"{jump.phase} phase holds no other step three windows away from every jump."
                 )
             for control in found:
-                quiet = quiet[np.abs(quiet - control.step) >= cuts.apart]
+                undisturbed = undisturbed[np.abs(undisturbed - control.step) >= cuts.apart]
             moments += found
     for step in sorted(set(user_steps)):
         if not available[0] <= step <= available[-1]:
@@ -143,8 +143,8 @@ def plan_captures(
                 f"step {step} lies outside the training, which goes from {available[0]} to {available[-1]}"
             )
         at = cuts.nearest(step)
-        told = "named by the user" if at == step else f"named by the user as {step}, the nearest step there is"
-        moments.append(cuts.moment("user", at, told))
+        reason = "named by the user" if at == step else f"named by the user as {step}, the nearest step there is"
+        moments.append(cuts.moment("user", at, reason))
     order = {kind: k for k, kind in enumerate(KINDS)}
     moments.sort(key=lambda m: (m.step, order[m.kind]))
     return CapturePlan(run=run, moments=tuple(moments), window=window, notes=tuple(notes))
@@ -186,7 +186,7 @@ class _Cuts:
     def phase(self, step: float) -> str:
         return self.names[int(np.searchsorted(self.edges, step, side="right"))]
 
-    def quiet(self, jumps: np.ndarray) -> np.ndarray:
+    def undisturbed(self, jumps: np.ndarray) -> np.ndarray:
         """Steps at least three windows from every jump and one window from the ends."""
         inner = self.available[
             (self.available - self.available[0] >= self.window) & (self.available[-1] - self.available >= self.window)
@@ -249,13 +249,13 @@ def _jump_reason(row: Any, layers: tuple[str, ...]) -> str:
 
 def _controls(
     jump: Moment,
-    quiet: np.ndarray,
+    undisturbed: np.ndarray,
     cuts: _Cuts,
     count: int,
     loss: tuple[Sequence[float], Sequence[float]] | None,
     report: JumpReport,
 ) -> list[Moment]:
-    here = quiet[[cuts.phase(step) == jump.phase for step in quiet]] if quiet.size else quiet
+    here = undisturbed[[cuts.phase(step) == jump.phase for step in undisturbed]] if undisturbed.size else undisturbed
     found: list[Moment] = []
     while len(found) < count and here.size:
         distance = np.abs(here - jump.step).astype(float)
@@ -310,7 +310,7 @@ def read_plan(path: str | os.PathLike) -> CapturePlan:
         raise OntogenyError(f"{Path(path)} is not a capture plan: its format should be {FORMAT!r}")
     try:
         moments = tuple(
-            Moment(**{key: tuple(v) if key == "layers" else v for key, v in moment.items() if key != "steps"})
+            replace(Moment(**{key: v for key, v in moment.items() if key != "steps"}), layers=tuple(moment["layers"]))
             for moment in data["moments"]
         )
         return CapturePlan(data["run"], moments, data["window"], tuple(data["notes"]))

@@ -260,8 +260,8 @@ def _with_q_values(table: pd.DataFrame, series: pd.DataFrame, level: float) -> p
     judged = series[series["abstained"] == ""]
     for run in table["run"].unique():
         rows = np.flatnonzero(table["run"] == run)
-        quiet = int(((judged["run"] == run) & (judged["jumps"] == 0)).sum())
-        q_values[rows] = adjust(table["p_value"].to_numpy(float)[rows], "bh", tests=quiet + rows.size).p_values
+        silent = int(((judged["run"] == run) & (judged["jumps"] == 0)).sum())
+        q_values[rows] = adjust(table["p_value"].to_numpy(float)[rows], "bh", tests=silent + rows.size).p_values
     table = table.assign(q_value=q_values, significant=pd.Series(q_values <= level, dtype=bool))
     return table[list(COLUMNS)]
 

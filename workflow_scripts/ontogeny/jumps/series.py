@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 Maker = Callable[[np.random.Generator, int, int], np.ndarray]
+Background = tuple[np.ndarray, float | np.ndarray]
+"""Series, and the standard deviation at every point."""
 
 
 def _filtered(noise: np.ndarray, ar: float) -> np.ndarray:
@@ -25,34 +27,34 @@ def ar1(rng: np.random.Generator, rows: int, n: int, phi: float = 0.9, noise: np
     return _filtered(drawn, phi)[:, -n:] * np.sqrt(1 - phi * phi)
 
 
-def white(rng, rows, n):
+def white(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Independent Gaussian values."""
     return rng.standard_normal((rows, n))
 
 
-def random_walk(rng, rows, n):
+def random_walk(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Sums of independent Gaussian steps."""
     return np.cumsum(rng.standard_normal((rows, n)), axis=1)
 
 
-def integrated_random_walk(rng, rows, n):
+def integrated_random_walk(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Sums of a random walk: smooth wandering."""
     return np.cumsum(random_walk(rng, rows, n), axis=1)
 
 
-def linear_drift(rng, rows, n):
+def linear_drift(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A straight rise of 10 to 100 standard deviations with white noise."""
     rise = rng.uniform(10, 100, (rows, 1))
     return rise * np.linspace(0, 1, n) + white(rng, rows, n)
 
 
-def exponential_drift(rng, rows, n):
+def exponential_drift(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A decay of 5 to 100 standard deviations, time constants of 4% to 40% of the length, with white noise."""
     size, tau = rng.uniform(5, 100, (rows, 1)), rng.uniform(0.04, 0.4, (rows, 1))
     return size * np.exp(-np.linspace(0, 1, n) / tau) + white(rng, rows, n)
 
 
-def changing_variance(rng, rows, n):
+def changing_variance(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """White noise whose standard deviation changes up to tenfold: steadily, in waves, or at once."""
     t = np.linspace(0, 1, n)
     steady = np.exp(rng.uniform(-1, 1, (rows, 1)) * 2.3 * t)
@@ -62,37 +64,37 @@ def changing_variance(rng, rows, n):
     return white(rng, rows, n) * np.where(kind == 0, steady, np.where(kind == 1, waves, sudden))
 
 
-def heavy_tails(rng, rows, n):
+def heavy_tails(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Independent Student t values with 2 or 3 degrees of freedom."""
     return rng.standard_t(rng.integers(2, 4, (rows, 1)), (rows, n))
 
 
-def spikes(rng, rows, n):
+def spikes(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """White noise with single points, one in 50, that are 5 to 50 standard deviations off."""
     at = rng.random((rows, n)) < 0.02
     return white(rng, rows, n) + at * rng.uniform(5, 50, (rows, n)) * rng.choice([-1, 1], (rows, n))
 
 
-def constant_float32(rng, rows, n):
+def constant_float32(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A constant, computed with errors of float32 rounding."""
     level = 10 ** rng.uniform(-6, 6, (rows, 1))
     return (level * (1 + 1e-7 * rng.standard_normal((rows, n)))).astype(np.float32).astype(np.float64)
 
 
-def constant_float64(rng, rows, n):
+def constant_float64(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A constant, computed with errors of float64 rounding, which drift as those of a running sum do."""
     level = 10 ** rng.uniform(-6, 6, (rows, 1))
     return level * (1 + 1e-15 * np.cumsum(rng.standard_normal((rows, n)), axis=1))
 
 
-def quantised_drift(rng, rows, n):
+def quantised_drift(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A smooth drift over 5 to 50 whole numbers, with little noise, rounded to whole numbers."""
     size, noise = rng.uniform(5, 50, (rows, 1)), rng.uniform(0, 0.3, (rows, 1))
     curve = np.linspace(0, 1, n) ** rng.uniform(0.3, 1.0, (rows, 1))
     return np.round(size * curve + noise * white(rng, rows, n))
 
 
-def pink(rng, rows, n, exponent: float = 1.0):
+def pink(rng: np.random.Generator, rows: int, n: int, exponent: float = 1.0) -> np.ndarray:
     """Noise with power proportional to 1/f**exponent, scaled to standard deviation 1."""
     m = 2 * n
     frequency = np.fft.rfftfreq(m)
@@ -102,7 +104,7 @@ def pink(rng, rows, n, exponent: float = 1.0):
     return x / x.std(axis=1, keepdims=True)
 
 
-def garch(rng, rows, n, alpha: float = 0.15, beta: float = 0.8):
+def garch(rng: np.random.Generator, rows: int, n: int, alpha: float = 0.15, beta: float = 0.8) -> np.ndarray:
     """Values whose variance follows GARCH(1,1): quiet and stormy stretches (Bollerslev 1986)."""
     shocks = rng.standard_normal((rows, n + 200))
     variance, x = np.ones(rows), np.empty((rows, n + 200))
@@ -112,24 +114,24 @@ def garch(rng, rows, n, alpha: float = 0.15, beta: float = 0.8):
     return x[:, 200:]
 
 
-def clipped_ar(rng, rows, n):
+def clipped_ar(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """AR(1) 0.9, clipped at bounds 0.5 to 1.5 standard deviations from its mean."""
     bound = rng.uniform(0.5, 1.5, (rows, 1))
     return np.clip(ar1(rng, rows, n), -bound, bound)
 
 
-def logged_thrice(rng, rows, n):
+def logged_thrice(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """AR(1) 0.9 of which every value is logged three times."""
     return np.repeat(ar1(rng, rows, -(-n // 3)), 3, axis=1)[:, :n]
 
 
-def decaying_spikes(rng, rows, n):
+def decaying_spikes(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """White noise with spikes of 5 to 50 standard deviations, one in 200 points, that decay over about 8 points."""
     at = (rng.random((rows, n)) < 0.005) * rng.uniform(5, 50, (rows, n)) * rng.choice([-1, 1], (rows, n))
     return white(rng, rows, n) + _filtered(at, np.exp(-1 / 8))
 
 
-def held_drift(rng, rows, n):
+def held_drift(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A drift of 10 to 100 standard deviations with white noise, measured every 4 to 20 points and held between."""
     out = np.empty((rows, n))
     for i, every in enumerate(rng.integers(4, 21, rows)):
@@ -161,7 +163,7 @@ NULLS: dict[str, Maker] = {
 """The nulls of the battery, by name."""
 
 
-def moving_average(rng, rows, n):
+def moving_average(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Moving average of 2 to 12 white values."""
     out = np.empty((rows, n))
     for i, width in enumerate(rng.integers(2, 13, rows)):
@@ -169,7 +171,7 @@ def moving_average(rng, rows, n):
     return out
 
 
-def arma(rng, rows, n):
+def arma(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """ARMA(2,1) with a damped cycle."""
     from scipy.signal import lfilter
 
@@ -181,14 +183,14 @@ def arma(rng, rows, n):
     return out
 
 
-def seasonal(rng, rows, n):
+def seasonal(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A sine wave, period 10 to 200, up to 10 standard deviations high, in white noise."""
     t = np.arange(n)
     period, phase = rng.uniform(10, 200, (rows, 1)), rng.random((rows, 1))
     return rng.uniform(1, 10, (rows, 1)) * np.sin(2 * np.pi * (t / period + phase)) + white(rng, rows, n)
 
 
-def student_ar(rng, rows, n):
+def student_ar(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """AR(1) 0.5 to 0.95 driven by Student t noise with 3 to 5 degrees of freedom."""
     out = np.empty((rows, n))
     for i in range(rows):
@@ -196,13 +198,13 @@ def student_ar(rng, rows, n):
     return out
 
 
-def telegraph(rng, rows, n):
+def telegraph(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Random switching between two levels half a standard deviation apart, in white noise."""
     switches = rng.random((rows, n)) < rng.uniform(0.005, 0.1, (rows, 1))
     return 0.5 * (np.cumsum(switches, axis=1) % 2) + white(rng, rows, n)
 
 
-def log_normal(rng, rows, n):
+def log_normal(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Exponential of AR(1) 0.5 to 0.95 with standard deviation 0.5 to 1."""
     out = np.empty((rows, n))
     for i in range(rows):
@@ -210,18 +212,18 @@ def log_normal(rng, rows, n):
     return out
 
 
-def log_normal_white(rng, rows, n):
+def log_normal_white(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Exponential of white noise with standard deviation 1."""
     return np.exp(white(rng, rows, n))
 
 
-def multiplicative(rng, rows, n):
+def multiplicative(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A drifting level with noise in proportion to it."""
     level = np.exp(rng.uniform(-3, 3, (rows, 1)) * np.linspace(0, 1, n))
     return level * (1 + rng.uniform(0.01, 0.2, (rows, 1)) * white(rng, rows, n))
 
 
-def ornstein_uhlenbeck(rng, rows, n):
+def ornstein_uhlenbeck(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Slowly reverting wander with measurement noise of 0 to 0.5 standard deviations."""
     out = np.empty((rows, n))
     for i in range(rows):
@@ -229,81 +231,81 @@ def ornstein_uhlenbeck(rng, rows, n):
     return out + rng.uniform(0, 0.5, (rows, 1)) * white(rng, rows, n)
 
 
-def fractional(rng, rows, n):
+def fractional(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Noise with power 1/f**0.4 to 1/f**1.8."""
     return np.concatenate([pink(rng, 1, n, e) for e in rng.uniform(0.4, 1.8, rows)])
 
 
-def brownian_bridge(rng, rows, n):
+def brownian_bridge(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A random walk that returns to where it began."""
     x = random_walk(rng, rows, n)
     return x - np.linspace(0, 1, n) * x[:, -1:]
 
 
-def triangle(rng, rows, n):
+def triangle(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A triangle wave, period 20 to 200, with white noise."""
     t = np.arange(n)
     phase = (t / rng.uniform(20, 200, (rows, 1)) + rng.random((rows, 1))) % 1
     return rng.uniform(5, 40, (rows, 1)) * np.abs(2 * phase - 1) + white(rng, rows, n)
 
 
-def kink(rng, rows, n):
+def kink(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A level that turns, somewhere in the middle half, into a slope of 0.2 to 5 standard deviations a point."""
     bend = n * rng.uniform(0.25, 0.75, (rows, 1))
     slope = np.exp(rng.uniform(np.log(0.2), np.log(5), (rows, 1)))
     return slope * np.maximum(np.arange(n) - bend, 0) + white(rng, rows, n)
 
 
-def sawtooth(rng, rows, n):
+def sawtooth(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A sawtooth with falls of 1 to 3 standard deviations of its noise."""
     t = np.arange(n)
     return rng.uniform(1, 3, (rows, 1)) * ((t / rng.uniform(20, 200, (rows, 1))) % 1) + white(rng, rows, n)
 
 
-def quantised_ar(rng, rows, n):
+def quantised_ar(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """AR(1) 0.9, rounded to steps of 0.1 to 3 of its standard deviations."""
     quantum = rng.choice([0.1, 0.3, 1.0, 2.0, 3.0], (rows, 1))
     return np.round(ar1(rng, rows, n) / quantum) * quantum
 
 
-def quantised_walk(rng, rows, n):
+def quantised_walk(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A random walk whose steps are 0.02 to 1 of the whole numbers that it is rounded to."""
     return np.round(random_walk(rng, rows, n) * 10 ** rng.uniform(-1.7, 0, (rows, 1)))
 
 
-def counts(rng, rows, n):
+def counts(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Poisson counts, mean 0.2 to 50."""
     return rng.poisson(10 ** rng.uniform(-0.7, 1.7, (rows, 1)), (rows, n)).astype(float)
 
 
-def cauchy(rng, rows, n):
+def cauchy(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """Independent Cauchy values."""
     return rng.standard_cauchy((rows, n))
 
 
-def laplace_walk(rng, rows, n):
+def laplace_walk(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A random walk with Laplace steps."""
     return np.cumsum(rng.laplace(size=(rows, n)), axis=1)
 
 
-def stochastic_volatility(rng, rows, n):
+def stochastic_volatility(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """White noise scaled by the exponential of AR(1) 0.98 with standard deviation 1."""
     return white(rng, rows, n) * np.exp(ar1(rng, rows, n, 0.98))
 
 
-def garch_walk(rng, rows, n):
+def garch_walk(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A random walk with GARCH steps."""
     return np.cumsum(garch(rng, rows, n), axis=1)
 
 
-def half_precision(rng, rows, n):
+def half_precision(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A smooth drift with little noise, stored with 8 bits of mantissa, as bfloat16 does."""
     x = 1 + 3 * np.linspace(0, 1, n) ** rng.uniform(0.3, 2, (rows, 1)) + 0.002 * white(rng, rows, n)
     mantissa, exponent = np.frexp(x)
     return np.ldexp(np.round(mantissa * 256) / 256, exponent)
 
 
-def logistic_growth(rng, rows, n):
+def logistic_growth(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """A smooth S-shaped rise over a tenth to a half of the length, with white noise."""
     t = np.linspace(0, 1, n)
     return rng.uniform(10, 60, (rows, 1)) / (
@@ -311,7 +313,7 @@ def logistic_growth(rng, rows, n):
     ) + white(rng, rows, n)
 
 
-def anticorrelated(rng, rows, n):
+def anticorrelated(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """AR(1) with coefficient -0.9 to -0.3."""
     return np.concatenate([ar1(rng, 1, n, phi) for phi in rng.uniform(-0.9, -0.3, rows)])
 
@@ -327,23 +329,23 @@ FURTHER_NULLS: dict[str, Maker] = {
 """More families, on which the default was not tuned to pass but is reported."""
 
 
-def _flat(rng, rows, n):
+def _flat(rng: np.random.Generator, rows: int, n: int) -> Background:
     return white(rng, rows, n), 1.0
 
 
-def _coloured(rng, rows, n):
+def _coloured(rng: np.random.Generator, rows: int, n: int) -> Background:
     return ar1(rng, rows, n), 1.0
 
 
-def _rising(rng, rows, n):
+def _rising(rng: np.random.Generator, rows: int, n: int) -> Background:
     return linear_drift(rng, rows, n), 1.0
 
 
-def _decaying(rng, rows, n):
+def _decaying(rng: np.random.Generator, rows: int, n: int) -> Background:
     return exponential_drift(rng, rows, n), 1.0
 
 
-def _spreading(rng, rows, n):
+def _spreading(rng: np.random.Generator, rows: int, n: int) -> Background:
     t = np.linspace(0, 1, n)
     ratio = np.exp(rng.uniform(-1, 1, (rows, 1)) * np.log(5))
     steady = np.where(rng.random((rows, 1)) < 0.5, ratio**t, 1 + (ratio - 1) * t)
@@ -352,7 +354,7 @@ def _spreading(rng, rows, n):
     return white(rng, rows, n) * spread, spread
 
 
-BACKGROUNDS: dict[str, Callable[[np.random.Generator, int, int], tuple[np.ndarray, float | np.ndarray]]] = {
+BACKGROUNDS: dict[str, Callable[[np.random.Generator, int, int], Background]] = {
     "white": _flat,
     "ar1_0.9": _coloured,
     "linear_drift": _rising,

@@ -73,7 +73,7 @@ def analyse_study(
     """The tables of `TABLES` for a study.
 
     `jumps` holds the significant jumps (run, layer, metric, step, index, size, direction, ...), `series` all series
-    that were searched (run, layer, metric, points), `groups` is `study_groups`. What each table says is told by the
+    that were searched (run, layer, metric, points), `groups` is `study_groups`. Each table is documented by the
     function that makes it; `loss_relation` carries its finding in words in the column `sentence`.
     """
     progress = Progress(7, "analyses of the study")

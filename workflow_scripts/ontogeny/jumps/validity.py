@@ -55,11 +55,11 @@ def rate_interval(counts: Sequence[int], points: int, confidence: float = 0.95) 
     """
     from scipy.stats import chi2
 
-    counts = np.asarray(counts)
-    total = int(counts.sum())
+    each = np.asarray(counts)
+    total = int(each.sum())
     dispersion = 1.0
-    if total and counts.size > 1:
-        dispersion = max(1.0, float(counts.var(ddof=1) / counts.mean()))
+    if total and each.size > 1:
+        dispersion = max(1.0, float(each.var(ddof=1) / each.mean()))
     effective, tail = total / dispersion, (1 - confidence) / 2
     low = chi2.ppf(tail, 2 * effective) / 2 if effective > 0 else 0.0
     high = chi2.ppf(1 - tail, 2 * effective + 2) / 2

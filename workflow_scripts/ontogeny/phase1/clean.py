@@ -1,4 +1,4 @@
-"""From raw tables to the tidy form: every number checked, every problem told with its layer, metric and step."""
+"""From raw tables to the tidy form: every number checked, every problem reported with its layer, metric and step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,8 @@ def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | N
                 judge.note("derived", "rebuilt from other metrics, not recorded", run=own, layer=key[0], metric=key[1])
         metadata[own] = without_reserved(_plain_text(run.metadata))
     if not blocks:
-        told = "; ".join(map(str, judge.notes[:3]))
-        raise OntogenyError(f"{judge.where} holds no measurement that can be read" + (f" ({told})" if told else ""))
+        text = "; ".join(map(str, judge.notes[:3]))
+        raise OntogenyError(f"{judge.where} holds no measurement that can be read" + (f" ({text})" if text else ""))
     frame = tidy(blocks)
     return Phase1(
         frame,
@@ -101,7 +102,7 @@ def _clean_run(run: RawRun, name: str, judge: Judge) -> dict[tuple[str, str], Se
             key = (_text(layer) or MODEL_LEVEL, _text(metric) or "(unnamed)")
             found.setdefault((key[0], ALIASES.get(key[1], key[1])), []).append(series)
     one = {
-        key: parts[0] if len(parts) == 1 else _merged(parts, lambda text, key=key: _conflict(judge, name, key, text))
+        key: parts[0] if len(parts) == 1 else _merged(parts, partial(_conflict, judge, name, key))
         for key, parts in found.items()
     }
     one = _raise_run_level(one, run, name, judge)
@@ -154,9 +155,7 @@ def _positions(raw: list[Any], place: dict, judge: Judge) -> tuple[np.ndarray, n
     odd = usable & ((values != np.floor(values)) | (np.abs(values) > _LARGEST_STEP))
     if odd.any():
         shown = listed((_shown(raw[i]) for i in np.flatnonzero(odd)[:3]), 3)
-        judge.problem(
-            "dropped", f"{_count(int(odd.sum()), 'step')} {_is(int(odd.sum()))} no whole number ({shown})", **place
-        )
+        judge.problem("dropped", f"{_count(int(odd.sum()), 'step')} {_is(int(odd.sum()))} not whole ({shown})", **place)
         usable &= ~odd
     rows = np.flatnonzero(usable)
     numbered = values[rows].astype(np.int64)
@@ -262,22 +261,22 @@ def _report(
     if not len(where):
         return
     at_steps = steps[at[where]]
-    told = f"{len(where)} of {total} values {_is(len(where))} {reason} ({_steps(at_steps)})"
+    text = f"{len(where)} of {total} values {_is(len(where))} {reason} ({_steps(at_steps)})"
     if reason == "null":
         if len(where) < total:
-            judge.note("flagged", f"{told}: nothing was recorded there", step=int(at_steps[0]), **spot)
+            judge.note("flagged", f"{text}: nothing was recorded there", step=int(at_steps[0]), **spot)
     else:
-        judge.problem("dropped", told, step=int(at_steps[0]), **spot)
+        judge.problem("dropped", text, step=int(at_steps[0]), **spot)
 
 
-def _merged(parts: list[Series], told: Callable[[str], None]) -> Series:
+def _merged(parts: list[Series], report: Callable[[str], None]) -> Series:
     """One series from several of the same name; where they differ, the first stands."""
     steps, values = parts[0]
     for more_steps, more_values in parts[1:]:
         common, left, right = np.intersect1d(steps, more_steps, assume_unique=True, return_indices=True)
         differ = values[left] != more_values[right]
         if differ.any():
-            told(f"two values are given at {_steps(common[differ])}; the first is kept")
+            report(f"two values are given at {_steps(common[differ])}; the first is kept")
         new = ~np.isin(more_steps, common)
         steps, values = np.append(steps, more_steps[new]), np.append(values, more_values[new])
         order = np.argsort(steps, kind="stable")
@@ -315,7 +314,9 @@ def _compare_lengths(found: dict[tuple[str, str], Series], run: str, judge: Judg
             known = steps.get(layer)
             if known is None or len(known) != len(at) or (known is not at and (known != at).any()):
                 steps[layer] = at if known is None else np.union1d(known, at)
-    first = next(iter(steps.values()), None)
+    if not steps:
+        return
+    first = next(iter(steps.values()))
     if all(at is first or np.array_equal(at, first) for at in steps.values()):
         return
     everything = np.unique(np.concatenate(list(steps.values())))

@@ -1,4 +1,4 @@
-"""The layouts in which Phase 1 records come, told apart by shape, and turned into raw tables.
+"""The layouts of Phase 1 records, distinguished by shape, and turned into raw tables.
 
 A raw table is a list of steps and, for each (layer, metric), the values as the file has them. Nothing is converted
 or judged here; `ontogeny.phase1.clean` does that.
@@ -36,18 +36,24 @@ class RawTable:
     series: dict[tuple[str, str], tuple[list[int] | None, list[Any]]] = field(default_factory=dict)
     layer: str | None = None
 
+    def sparse(self, layer: str, metric: str) -> tuple[list[int], list[Any]]:
+        """The row numbers and values of a series that grows value by value, to be appended to."""
+        rows, values = self.series.get((layer, metric), (None, []))
+        if rows is None:
+            rows = []
+            self.series[layer, metric] = (rows, values)
+        return rows, values
+
     def add(self, layer: str, metric: str, row: int, value: Any) -> None:
         """Append one value."""
-        found = self.series.get((layer, metric))
-        if found is None:
-            found = self.series[layer, metric] = ([], [])
-        found[0].append(row)
-        found[1].append(value)
+        rows, values = self.sparse(layer, metric)
+        rows.append(row)
+        values.append(value)
 
 
 @dataclass
 class RawRun:
-    """One run as a file has it: its name if it tells one, its metadata, its tables."""
+    """One run as a file has it: its name if it gives one, its metadata, its tables."""
 
     name: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -167,9 +173,9 @@ def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
     run = RawRun(name=_name(metadata), metadata=metadata)
     keys = {step_key(row) for row in rows}
     if keys == {"epoch"}:
-        run.remarks.append((None, "there are no steps: epochs are taken for steps"))
+        run.remarks.append((None, "it has no steps, so epochs serve as steps"))
     table = RawTable(steps=[row.get(key) if (key := step_key(row)) is not None else None for row in rows])
-    add, series = table.add, table.series
+    add = table.add
     by_steps = keys != {"epoch"}
     for number, row in enumerate(rows):
         for key, value in row.items():
@@ -179,11 +185,7 @@ def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
                         add(layer, "(metrics)", number, metrics)
                         continue
                     for metric, found in metrics.items():
-                        place = series.get((layer, metric))
-                        if place is None:
-                            place = series[layer, metric] = ([], [])
-                        place[0].append(number)
-                        place[1].append(found)
+                        add(layer, metric, number, found)
             elif str(key).lower() in STEP_NAMES or is_clock(str(key)) or (key == "epoch" and not by_steps):
                 continue
             elif isinstance(value, dict):
@@ -195,7 +197,7 @@ def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
                 layer, metric = flat_place(key)
                 add(layer, metric, number, value)
     run.tables.append(table)
-    seen = dict.fromkeys(layer for layer, _ in series)
+    seen = dict.fromkeys(layer for layer, _ in table.series)
     for row in rows[:1]:
         for key in _LAYER_MAPS:
             layers = row.get(key)
@@ -275,7 +277,7 @@ def _columns(data: dict, ours: bool) -> RawRun:
         elif value in ([], {}) and not metadata_like(key):
             run.empty_layers.append(key)
         elif top is not None and isinstance(value, list):
-            if key != shared[0]:
+            if shared and key != shared[0]:
                 layer, metric = flat_place(key)
                 top.series[layer, metric] = (None, value)
         else:
@@ -319,7 +321,7 @@ def _layer_columns(run: RawRun, layer: str, columns: dict) -> RawTable:
         return RawTable(steps=[], layer=layer)
     key, steps = found
     if key == "epoch":
-        run.remarks.append((layer, "there are no steps: epochs are taken for steps"))
+        run.remarks.append((layer, "it has no steps, so epochs serve as steps"))
     table = RawTable(steps=steps, layer=layer)
     for metric, values in columns.items():
         if metric != key and isinstance(values, list):
@@ -334,7 +336,7 @@ def _layer_columns(run: RawRun, layer: str, columns: dict) -> RawTable:
 def _layer_rows(run: RawRun, layer: str, rows: list[dict]) -> RawTable:
     keys = {step_key(row) for row in rows}
     if keys == {"epoch"}:
-        run.remarks.append((layer, "there are no steps: epochs are taken for steps"))
+        run.remarks.append((layer, "it has no steps, so epochs serve as steps"))
     table = RawTable(steps=[row[step_key(row)] for row in rows], layer=layer)
     skip = {*STEP_NAMES, "layer"} | ({"epoch"} if keys == {"epoch"} else set())
     for number, row in enumerate(rows):

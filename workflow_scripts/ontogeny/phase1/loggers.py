@@ -1,7 +1,7 @@
 """Files of other people's loggers as wide tables: a column step, and a column for each metric.
 
 Weights & Biases (history and UI exports), TensorBoard (CSV, JSON and event files), Hugging Face `trainer_state.json`,
-Lightning `metrics.csv`, MLflow metric files. What is no metric (time stamps, run times, ranges) is left out.
+Lightning `metrics.csv`, MLflow metric files. What is not a metric (time stamps, run times, ranges) is left out.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ CLOCKS = frozenset(
     ("_timestamp", "_runtime", "timestamp", "wall time", "wall_time", "time", "created_at", "relative time (process)",
      "relative time (wall)")
 )  # fmt: skip
-"""Columns, in lower case, that tell the time and are no metric."""
+"""Columns, in lower case, that hold the time and are not metrics."""
 
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
 _MLFLOW = re.compile(r"^\d{9,}\s+\S+\s+\d+$")
 
 
 def is_clock(name: str) -> bool:
-    """Whether a column tells the time, or belongs to the logger itself."""
+    """Whether a column holds the time, or belongs to the logger itself."""
     lowered = name.strip().lower()
     return lowered in CLOCKS or lowered.startswith("_") or lowered.endswith(("__min", "__max"))
 

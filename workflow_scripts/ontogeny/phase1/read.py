@@ -22,7 +22,8 @@ import pandas as pd
 from ontogeny.errors import OntogenyError
 from ontogeny.files import checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
-from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, FORMAT, RawRun, RawTable, flat_place, runs_of, step_key
+from ontogeny.phase1.document import FORMAT
+from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, RawRun, RawTable, flat_place, runs_of, step_key
 from ontogeny.phase1.loggers import (
     event_table,
     is_event_file,
@@ -51,7 +52,7 @@ def read_phase1(
 
     The format follows the suffix (.json, .csv, .tsv, .h5, .hdf5, .parquet); the layout inside follows the shape of
     what is there, never a name. Numbers that are not finite, text in their place, steps that repeat, are out of
-    order or are missing in some layers are told in `notes`, each with its layer, metric and step; `on_problem="stop"`
+    order or are missing in some layers are listed in `notes`, each with its layer, metric and step; `on_problem="stop"`
     raises at the first of them. A null is a gap, not a problem. `run` names the run; left out, the record's own
     fields do (`run`, or `arch_name` and `dataset_name`), or else the file's stem. `repair` rebuilds stable ranks that
     are the known artifact (see `repair_stable_rank`); otherwise they are only flagged.
@@ -66,7 +67,7 @@ def read_phase1(
 
 
 def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop", repair: bool = True) -> Phase1:
-    """Read several records into one. Runs of the same name are told apart by `_2`, `_3`, ... in the order of `paths`.
+    """Read several records into one. Runs of the same name get `_2`, `_3`, ... in the order of `paths`.
 
     Files that are not records are skipped with a note, unless `on_problem` is "stop" or none of them is one.
     Raises OntogenyError as `read_phase1` does, and if `paths` is empty.
@@ -91,13 +92,13 @@ def combine(records: Iterable[Phase1]) -> Phase1:
     blocks, notes, metadata, derived = [], [], {}, set()
     taken: set[str] = set()
     for record in records:
-        names: dict[str | None, str | None] = {None: None}
+        names: dict[str, str] = {}
         for run in record.runs:
             names[run] = unique_name(run, taken)
             taken.add(names[run])
             metadata[names[run]] = record.metadata_of(run)
-        blocks += [(names[run], *rest) for run, *rest in record.each_series()]
-        notes += [note if names.get(note.run) == note.run else _renamed(note, names) for note in record.notes]
+        blocks += [(names[run], layer, metric, at, values) for run, layer, metric, at, values in record.each_series()]
+        notes += [replace(note, run=names.get(note.run, note.run)) if note.run else note for note in record.notes]
         derived |= {(names[run], layer, metric) for run, layer, metric in record.derived}
     if not taken:
         raise OntogenyError("there is no Phase 1 record to read: name at least one file")
@@ -107,10 +108,6 @@ def combine(records: Iterable[Phase1]) -> Phase1:
         next(iter(metadata.values())) if len(metadata) == 1 else {"runs": metadata},
         frozenset(derived),
     )
-
-
-def _renamed(note: Any, names: dict) -> Any:
-    return replace(note, run=names.get(note.run, note.run))
 
 
 def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
@@ -274,7 +271,7 @@ def _parquet_runs(path: Path) -> list[RawRun]:
         file = parquet.ParquetFile(path)
         cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
         if cells > MOST_VALUES:
-            raise OntogenyError(f"{path} tells of {cells} values, and a record may have {MOST_VALUES}")
+            raise OntogenyError(f"{path} declares {cells} values, and a record may have {MOST_VALUES}")
         table = file.read()
         about = table.schema.metadata or {}
         stamp, checksum = about.get(b"ontogeny"), about.get(b"checksum")
@@ -304,7 +301,9 @@ def _with_metadata(runs: list[RawRun], stamp: bytes | str | None, path: Path) ->
             run.metadata = item["metadata"] if isinstance(item.get("metadata"), dict) else {}
             derived = item.get("derived")
             run.derived = (
-                [tuple(map(str, pair)) for pair in derived if len(pair) == 2] if isinstance(derived, list) else []
+                [(str(pair[0]), str(pair[1])) for pair in derived if len(pair) == 2]
+                if isinstance(derived, list)
+                else []
             )
     return runs
 
@@ -396,7 +395,7 @@ def _groups(codes: list[np.ndarray], length: int) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(combined[order])) + 1)
 
 
-def _cells(column: pd.Series) -> np.ndarray | list[Any]:
+def _cells(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.astype(object).to_numpy()
     if pd.api.types.is_numeric_dtype(column.dtype):
@@ -447,7 +446,7 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
                     raise OntogenyError(f"{path} keeps the data of {quote(name)} in other files, which are not read")
                 total += max(1, item.size or 0)
                 if total > MOST_VALUES:
-                    raise OntogenyError(f"{path} tells of more than {MOST_VALUES} values, too many for a record")
+                    raise OntogenyError(f"{path} declares more than {MOST_VALUES} values, too many for a record")
                 parent, _, leaf = name.rpartition("/")
                 groups.setdefault(parent, {})[leaf] = item
 
@@ -513,9 +512,9 @@ def _must_end(path: Path) -> None:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=limit, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise OntogenyError(f"{path} is damaged: HDF5 does not come to an end with it; get a whole copy") from None
+        raise OntogenyError(f"{path} is damaged: HDF5 cannot finish reading it; get a complete copy") from None
     if done.returncode < 0:
-        raise OntogenyError(f"{path} is damaged: HDF5 breaks down over it; get a whole copy")
+        raise OntogenyError(f"{path} is damaged: HDF5 crashes on it; get a complete copy")
 
 
 def _own_hdf5(stamp: dict, groups: dict[str, dict[str, Any]], path: Path) -> list[RawRun]:
@@ -525,7 +524,7 @@ def _own_hdf5(stamp: dict, groups: dict[str, dict[str, Any]], path: Path) -> lis
     runs = []
     for item in stamp["runs"]:
         run = RawRun(name=str(item["run"]), metadata=dict(item["metadata"]), per_layer=list(RUN_METRICS))
-        run.derived = [tuple(map(str, pair)) for pair in item["derived"]]
+        run.derived = [(str(layer), str(metric)) for layer, metric in item["derived"]]
         for group, layer in item["groups"].items():
             columns = {leaf: _dataset(data) for leaf, data in groups[group].items()}
             names = item["metrics"]

@@ -14,7 +14,7 @@ import pandas as pd
 from ontogeny.errors import OntogenyError, unknown
 
 RUN_LEVEL = "(run)"
-"""The reserved layer name of what is measured once a run: loss, gradient norm, accuracy."""
+"""The reserved layer name of what is measured once per run: loss, gradient norm, accuracy."""
 
 MODEL_LEVEL = "(model)"
 """The reserved layer name of dimensionalities that a record gives for the whole model, without a layer."""
@@ -86,7 +86,7 @@ class Phase1:
 
     `frame` has the columns run, layer, step (int64), metric, value (float64, always finite), one row per measurement,
     ordered by run, layer (as the file lists them: input to output), metric and step, without duplicates. What is
-    measured once a run stands under the layer `RUN_LEVEL`. `notes` tell what was flagged, dropped or derived.
+    measured once per run stands under the layer `RUN_LEVEL`. `notes` say what was flagged, dropped or derived.
     `metadata` is the file's own for one run, and `{"runs": {run: its metadata}}` for several. `derived` holds the
     (run, layer, metric) whose values were rebuilt, not recorded.
     """
@@ -125,12 +125,12 @@ class Phase1:
 
     def layers_of(self, run: str | None = None) -> list[str]:
         """Layers of one run, input to output. `run` may be left out when there is only one."""
-        run = self._run(run)
+        run = self.run_name(run)
         return list(dict.fromkeys(layer for r, layer, _ in self._slices if r == run and layer != RUN_LEVEL))
 
     def metadata_of(self, run: str | None = None) -> dict[str, Any]:
         """Metadata of one run. `run` may be left out when there is only one."""
-        run = self._run(run)
+        run = self.run_name(run)
         return self.metadata if len(self.runs) == 1 else self.metadata.get("runs", {}).get(run, {})
 
     def series(self, layer: str, metric: str, run: str | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +138,7 @@ class Phase1:
 
         Raises OntogenyError for a run, layer or metric that the record does not hold, naming the nearest.
         """
-        run, metric = self._run(run), ALIASES.get(metric, metric)
+        run, metric = self.run_name(run), ALIASES.get(metric, metric)
         place = self._slices.get((run, layer, metric))
         if place is None:
             layers = {found for r, found, _ in self._slices if r == run}
@@ -157,7 +157,7 @@ class Phase1:
 
     def wide(self, layer: str, run: str | None = None) -> pd.DataFrame:
         """One row per step, one column per metric, for one layer: column `step`, then the metrics; gaps are NaN."""
-        run = self._run(run)
+        run = self.run_name(run)
         names = [metric for r, found, metric in self._slices if (r, found) == (run, layer)]
         if not names:
             raise unknown("layer", layer, {found for r, found, _ in self._slices if r == run}, f"run {quote(run)}")
@@ -165,18 +165,19 @@ class Phase1:
 
     def select(self, runs: Iterable[str]) -> Phase1:
         """The part of the record that belongs to `runs`."""
-        wanted = list(runs)
-        for run in wanted:
-            self._run(run)
-        metadata = {run: self.metadata_of(run) for run in wanted}
+        names = list(runs)
+        for run in names:
+            self.run_name(run)
+        metadata = {run: self.metadata_of(run) for run in names}
         return Phase1(
-            self.frame[self.frame["run"].isin(wanted)].reset_index(drop=True),
-            [note for note in self.notes if note.run is None or note.run in wanted],
-            metadata[wanted[0]] if len(wanted) == 1 else {"runs": metadata},
-            frozenset(key for key in self.derived if key[0] in wanted),
+            self.frame[self.frame["run"].isin(names)].reset_index(drop=True),
+            [note for note in self.notes if note.run is None or note.run in names],
+            metadata[names[0]] if len(names) == 1 else {"runs": metadata},
+            frozenset(key for key in self.derived if key[0] in names),
         )
 
-    def _run(self, run: str | None) -> str:
+    def run_name(self, run: str | None = None) -> str:
+        """The name of one run, which may be left out when there is only one. Raises OntogenyError otherwise."""
         runs = self.runs
         if run is None:
             if len(runs) == 1:
@@ -220,9 +221,8 @@ def tidy(blocks: Iterable[tuple[str, str, str, np.ndarray, np.ndarray]]) -> pd.D
         layers.setdefault((run, layer), -1 if layer == RUN_LEVEL else len(layers))
     blocks.sort(key=lambda block: (runs[block[0]], layers[block[0], block[1]], metric_order(block[2])))
     sizes = [len(block[3]) for block in blocks]
-    columns = {
-        name: _text_column([block[i] for block in blocks], sizes) for i, name in enumerate(("run", "layer", "metric"))
-    }
+    words = zip(*((run, layer, metric) for run, layer, metric, _, _ in blocks)) if blocks else ((), (), ())
+    columns = {name: _text_column(list(part), sizes) for name, part in zip(("run", "layer", "metric"), words)}
     steps = np.concatenate([block[3] for block in blocks]) if blocks else np.zeros(0, np.int64)
     values = np.concatenate([block[4] for block in blocks]) if blocks else np.zeros(0)
     columns |= {"step": steps.astype(np.int64, copy=False), "value": values.astype(np.float64, copy=False)}

@@ -41,13 +41,13 @@ def repair_stable_rank(record: Phase1, judge: Judge | None = None, rebuild: bool
         key[0] for key in held if key[2] == "stable_rank" and key not in suspects
     }
     derived = set(record.derived)
-    told: dict[tuple[str, str, str], list[str]] = {}
+    notes_by_kind: dict[tuple[str, str, str], list[str]] = {}
     for key in suspects:
         run, layer, _ = key
         nuclear, ratio = held.get((run, layer, "nuclear_norm_ratio")), held.get((run, layer, "participation_ratio"))
         if nuclear is None or ratio is None:
             if run in whole_runs:
-                told.setdefault((run, "flagged", _LOST), []).append(layer)
+                notes_by_kind.setdefault((run, "flagged", _LOST), []).append(layer)
             continue
         steps, a, b = np.intersect1d(nuclear[0], ratio[0], assume_unique=True, return_indices=True)
         upper, lower = nuclear[1][a], ratio[1][b]
@@ -58,18 +58,18 @@ def repair_stable_rank(record: Phase1, judge: Judge | None = None, rebuild: bool
         if not len(steps) or np.abs(rebuilt - 1.0).max() <= ARTIFACT_TOLERANCE:
             continue
         if ((rebuilt < 1 - _BOUND_SLACK) | (rebuilt > upper * (1 + _BOUND_SLACK))).any():
-            told.setdefault((run, "flagged", _OTHER_RATIO), []).append(layer)
+            notes_by_kind.setdefault((run, "flagged", _OTHER_RATIO), []).append(layer)
             continue
-        told.setdefault((run, "flagged", _ARTIFACT), []).append(layer)
+        notes_by_kind.setdefault((run, "flagged", _ARTIFACT), []).append(layer)
         if rebuild:
             lost = len(held[key][0]) - len(steps)
             rest = f"; {lost} steps are left out, where one of the two is missing" if lost else ""
-            told.setdefault(
+            notes_by_kind.setdefault(
                 (run, "derived", f"rebuilt as nuclear_norm_ratio^2 / participation_ratio{rest}"), []
             ).append(layer)
             held[key] = (steps, rebuilt)
             derived.add(key)
-    for (run, kind, text), layers in told.items():
+    for (run, kind, text), layers in notes_by_kind.items():
         spot = {"layer": layers[0]} if len(layers) == 1 else {}
         where = "" if spot else f"in {len(layers)} layers ({listed(layers, 30)}) "
         judge.note(kind, where + text, run=run, metric="stable_rank", **spot)

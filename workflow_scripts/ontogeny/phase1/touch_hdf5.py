@@ -1,4 +1,4 @@
-"""Read everything in an HDF5 file once: the program that tells whether the library comes to an end with it.
+"""Read everything in an HDF5 file once: the program that shows whether the library can finish reading it.
 
 python touch_hdf5.py FILE MOST_VALUES
 """

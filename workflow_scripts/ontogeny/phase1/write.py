@@ -90,7 +90,8 @@ def _run_json(record: Phase1, run: str, more: dict[str, Any] | None = None) -> s
             series.setdefault(layer, {})[metric] = (steps, values)
     once = series.pop(RUN_LEVEL, {})
     own = sorted({metric for found in series.values() for metric in found if metric in RUN_METRICS})
-    covered = np.unique(np.concatenate([s for found in series.values() for s, _ in found.values()])) if series else []
+    measured = [steps for found in series.values() for steps, _ in found.values()]
+    covered = np.unique(np.concatenate(measured)) if measured else np.zeros(0, np.int64)
     repeated = [name for name in REPEATED if name in once and name not in own]
     layers = {}
     for layer, found in series.items():
