@@ -68,6 +68,21 @@ rule plot_study:
         "../workflow_scripts/plot_study.py"
 
 
+rule score_detectors:
+    input:
+        record="results/studies/{study}/phase1.parquet",
+        jumps="results/studies/{study}/jumps.csv",
+    output:
+        **figure_outputs("known_transitions", "progress"),
+        table="results/studies/{study}/known_transitions.csv",
+    wildcard_constraints:
+        study=any_of(plan.studies_with_truth()),
+    resources:
+        **needs(mem_mb=2000, runtime=30),
+    script:
+        "../workflow_scripts/score_detectors.py"
+
+
 rule plot_imports:
     input:
         record="results/studies/{study}/phase1.parquet",
@@ -84,5 +99,5 @@ rule plot_imports:
 
 rule studies:
     input:
-        figure_files("{figure}"),
+        figure_files("{figure}", "known_transitions", "progress"),
         expand("results/figures/{study}/heatmaps", study=plan.config.phase1_imports),

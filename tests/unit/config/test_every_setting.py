@@ -129,7 +129,7 @@ def choices(annotation: typing.Any) -> set[str]:
 
 
 REGISTRIES = {
-    "TaskSettings.name": "tasks.images.IMAGE_SETS",
+    "TaskSettings.name": "tasks.images.IMAGE_SETS tasks.known.SIZES",
     "JudgeTaskSettings.format": "tasks.prompts.FORMATS",
     "ModelSettings.name": "models.build.MODELS",
     "JudgeModelSettings.dtype": "models.pretrained.DTYPES",
@@ -147,8 +147,11 @@ REGISTRIES = {
 def test_choices_are_what_the_registry_holds(setting, registry):
     model, field = setting.split(".")
     annotation = next(each for each in MODELS if each.__name__ == model).model_fields[field].annotation
-    module, name = registry.rsplit(".", 1)
-    assert choices(annotation) == set(getattr(importlib.import_module(f"ontogeny.{module}"), name))
+    known = set()
+    for place in registry.split():
+        module, name = place.rsplit(".", 1)
+        known |= set(getattr(importlib.import_module(f"ontogeny.{module}"), name))
+    assert choices(annotation) == known
 
 
 def test_every_intervention_can_be_asked_for():

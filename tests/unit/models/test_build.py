@@ -35,6 +35,8 @@ SMALL = {
     "transformer_deep": {"depth": 1},
     "transformer_shallow": {"depth": 1},
 }
+IMAGES = [name for name in MODELS if name != "attention_only"]
+"""The models of images; attention_only takes tokens."""
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -54,7 +56,7 @@ def test_published_layer_paths():
     assert paths("transformer_shallow") == ["input_proj", *blocks, "fc"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", IMAGES)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 12, 20)])
 def test_every_model_takes_every_size(name, shape):
     model = build_model(name, shape, 7, seed=1, **SMALL.get(name, {}))
@@ -64,7 +66,7 @@ def test_every_model_takes_every_size(name, shape):
     assert all(p.grad is not None for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", IMAGES)
 def test_seed_decides_the_weights_and_global_state_stays(name):
     extra = SMALL.get(name, {})
     torch.manual_seed(5)

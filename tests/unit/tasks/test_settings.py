@@ -1,5 +1,7 @@
 """Every setting of a task of images changes what is trained on or measured on."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from settings_walk import Walk, cases
@@ -7,7 +9,8 @@ from sklearn.datasets import load_digits
 from small_runs import digest, identity_of, scratch
 
 from ontogeny.tasks.images import IMAGE_SETS
-from ontogeny.tasks.settings import ImageTask, TaskSettings
+from ontogeny.tasks.known import SIZES
+from ontogeny.tasks.settings import ComputedTask, ImageTask, TaskSettings
 from ontogeny.trajectory import set_up
 
 
@@ -30,7 +33,7 @@ WALKS = [
         TaskSettings,
         run,
         {"path": other_images(), "n_train": 100, "n_validation": 50, "n_probe": 30, "split_seed": 1,
-         "standardise": False},
+         "standardise": False, "size": {"name": "sparse_parity", "size": 30}},
         {"name": "the other sets are downloads; a test of loading shows that the name chooses the set"},
         {"n_train": 200, "n_validation": 40, "n_probe": 40},
     )
@@ -43,4 +46,5 @@ def test_every_setting_changes_what_it_governs(walk, name):
 
 
 def test_the_sets_to_choose_from_are_those_that_there_are():
-    assert set(ImageTask.__args__) == set(IMAGE_SETS)
+    assert set(get_args(ImageTask)) == set(IMAGE_SETS)
+    assert set(get_args(ComputedTask)) == set(SIZES)

@@ -10,7 +10,7 @@ from small_runs import digest, identity_of, scratch
 from ontogeny.tracking.estimators import LAYOUTS, METRICS
 from ontogeny.tracking.settings import Metric, TrackingSettings
 from ontogeny.training.loop import train
-from ontogeny.training.settings import TrainingSettings
+from ontogeny.training.settings import ShockSettings, TrainingSettings
 
 FOLDERS = itertools.count()
 VIT = {"name": "vit_tiny", "width": 8, "depth": 1, "heads": 2, "feedforward": 8, "patch": 4}
@@ -23,6 +23,9 @@ def trained(**blocks):
     found = digest([kept, folder / "metrics.jsonl"])
     shutil.rmtree(folder)
     return found
+
+
+SHORT = {"steps": 4, "batch_size": 24, "learning_rate": 0.01, "checkpoint_every": 4}
 
 
 def training(settings):
@@ -50,9 +53,17 @@ WALKS = [
             "gradient_clip": 0.1,
             "label_smoothing": 0.2,
             "checkpoint_every": 2,
+            "shock": {"step": 2},
         },
         {"device": "this machine may have no GPU; on one, replay warns instead of refusing"},
         {"steps": 4, "batch_size": 24, "learning_rate": 0.01},
+    ),
+    Walk(
+        ShockSettings,
+        lambda settings: trained(training={**SHORT, "shock": settings.model_dump()}),
+        {"kind": "labels", "step": 3, "factor": 0.5},
+        {},
+        {"step": 2},
     ),
     Walk(
         TrackingSettings,

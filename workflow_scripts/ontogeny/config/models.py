@@ -32,6 +32,7 @@ from ontogeny.jumps.settings import CaptureSettings, JumpSettings, ValiditySetti
 from ontogeny.models.settings import GateModelSettings, JudgeModelSettings, ModelSettings
 from ontogeny.neurons.settings import ImportanceSettings, NeuronSettings
 from ontogeny.settings import Label, Name, RunSweep, Seeds, Settings, StudySettings, StudySweep, merge
+from ontogeny.tasks.known import MODEL_OF
 from ontogeny.tasks.settings import GateTaskSettings, JudgeTaskSettings, TaskSettings
 from ontogeny.tracking.settings import JudgeTrackingSettings, TrackingSettings
 from ontogeny.training.settings import GateTrainingSettings, JudgeTrainingSettings, TrainingSettings
@@ -59,6 +60,20 @@ class RunSettings(Settings):
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits(self) -> RunSettings:
+        needed = MODEL_OF.get(self.task.name)
+        if needed != self.model.name and (needed or self.model.name in MODEL_OF.values()):
+            tasks = [task for task, model in MODEL_OF.items() if model == self.model.name]
+            right = f"model {needed}" if needed else f"task {tasks[0]}"
+            raise ValueError(f"task {self.task.name} and model {self.model.name} do not go together: use {right}")
+        shock = self.training.shock
+        if shock and needed:
+            raise ValueError(f"training.shock is for image tasks; {self.task.name} has transitions of its own")
+        if shock and shock.step > self.training.steps:
+            raise ValueError(f"training.shock.step is {shock.step}, after the last step, {self.training.steps}")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> RunSettings:

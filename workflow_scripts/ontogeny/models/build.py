@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.models.known import AttentionOnly, DeepLinear, Superposition
 from ontogeny.models.layers import without_fast_path
 from ontogeny.nonlinearities.torch import MODULES
 
@@ -305,6 +306,9 @@ MODELS: dict[str, ModelSpec] = {
     "transformer_narrow": _transformer(64, 4),
     "vit": _vit(width=64, depth=4, heads=4, feedforward=128),
     "vit_tiny": _vit(width=32, depth=3, heads=4, feedforward=64),
+    "deep_linear": ModelSpec(DeepLinear, {"width": None, "depth": 2}),
+    "superposition": ModelSpec(Superposition, {"width": 4}),
+    "attention_only": ModelSpec(AttentionOnly, {"width": 48, "depth": 2, "heads": 4}),
 }
 """The networks known by name. To add one: a function or class, and an entry here."""
 

@@ -28,6 +28,9 @@ ModelName = Literal[
     "transformer_narrow",
     "vit",
     "vit_tiny",
+    "deep_linear",
+    "superposition",
+    "attention_only",
 ]
 
 
@@ -37,9 +40,13 @@ class ModelSettings(Settings):
     name: ModelName = Field(default="mlp", description="One of the networks of `ontogeny.models`.")
     hidden: list[Positive] | None = Field(default=None, description="Widths of the hidden layers (MLP).")
     channels: list[Positive] | None = Field(default=None, description="Channels of the convolutions (CNN).")
-    width: Positive | None = Field(default=None, description="Model width (Transformer, ViT).")
-    depth: Positive | None = Field(default=None, description="Number of blocks (Transformer, ViT).")
-    heads: Positive | None = Field(default=None, description="Attention heads per block (Transformer, ViT).")
+    width: Positive | None = Field(
+        default=None, description="Model width (Transformer, ViT, attention_only), or of the hidden layers."
+    )
+    depth: Positive | None = Field(default=None, description="Number of blocks, or of layers (deep_linear).")
+    heads: Positive | None = Field(
+        default=None, description="Attention heads per block (Transformer, ViT, attention_only)."
+    )
     feedforward: Positive | None = Field(
         default=None, description="Width of the feed-forward layers (Transformer, ViT)."
     )
@@ -49,7 +56,9 @@ class ModelSettings(Settings):
         description="Pieces that the flattened image is cut into (Transformer; 16 as published); rows, if not given.",
     )
     dropout: float | None = Field(default=None, ge=0, lt=1, description="Dropout probability.")
-    activation: Literal["relu", "gelu", "tanh", "leaky_relu"] | None = Field(default=None, description="Nonlinearity.")
+    activation: Literal["relu", "gelu", "tanh", "leaky_relu", "square"] | None = Field(
+        default=None, description="Nonlinearity."
+    )
 
     def overrides(self) -> dict[str, Any]:
         """The keys that were given, besides the name."""

@@ -23,6 +23,7 @@ NONLINEARITIES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "sigmoid": scipy.special.expit,
     "silu": lambda x: x * scipy.special.expit(x),
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
+    "square": np.square,
     "softplus": lambda x: np.where(x > 20, x, np.log1p(np.exp(np.minimum(x, 20.0)))),
 }
 """Elementwise functions by name, with PyTorch's default settings; "none" for activations that are outputs already."""

@@ -9,6 +9,14 @@ from torch import Tensor, nn
 
 from ontogeny.nonlinearities import LEAK
 
+
+class Square(nn.Module):
+    """x squared: with it, two layers can add numbers modulo p exactly (Gromov 2023, arXiv:2301.02679)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.square()
+
+
 MODULES: dict[str, type[nn.Module]] = {
     "none": nn.Identity,
     "relu": nn.ReLU,
@@ -19,6 +27,7 @@ MODULES: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
     "elu": nn.ELU,
     "softplus": nn.Softplus,
+    "square": Square,
 }
 """The module of every function of `NONLINEARITIES`, with PyTorch's default settings."""
 

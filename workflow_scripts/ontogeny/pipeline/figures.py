@@ -25,9 +25,11 @@ class Figure:
     """Name of its caption in `rules/captions`."""
     label: str = ""
     """How the report lists it; its name by default."""
-    scope: Literal["every run", "run looked at", "study", "study looked at", "by name"] = "run looked at"
+    scope: Literal["every run", "run looked at", "study", "study looked at", "study with truth", "by name"] = (
+        "run looked at"
+    )
     """What has the figure: every run of its kinds, those whose captured moments are looked at, the studies of its
-    kinds, those with such runs, or only what target rules ask for by name."""
+    kinds, those with such runs, those with known transitions, or only what target rules ask for by name."""
     kinds: tuple[str, ...] = ("dynamics", "judge", "series")
     """The kinds of studies that have it."""
     folder: str = RUN
@@ -76,6 +78,8 @@ FIGURES = {
         STUDY,
         each=("overview", "kinds", "convergence", "critical_periods", "agreement", "comparison"),
     ),
+    "known_transitions": Figure("known_transitions", "known transitions", "study with truth", IMAGES, STUDY),
+    "progress": Figure("known_transitions", "progress", "study with truth", IMAGES, STUDY),
     "circuits_{figure}": Figure(
         "circuits",
         "{figure}",
@@ -115,6 +119,8 @@ def files_of(plan: Workflow, name: str) -> Iterator[str]:
         yield from plan.files(pattern, *figure.kinds)
     elif figure.scope in ("run looked at", "study looked at"):
         yield from dict.fromkeys(plan.looked_at(pattern, *figure.kinds))
+    elif figure.scope == "study with truth":
+        yield from (pattern.format(study=study) for study in plan.studies_with_truth())
     elif figure.scope == "study":
         imports = plan.config.phase1_imports if "imports" in figure.kinds else ()
         for study in (*(study for kind in figure.kinds for study in plan.studies(kind)), *imports):

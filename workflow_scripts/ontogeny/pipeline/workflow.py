@@ -17,6 +17,7 @@ from ontogeny.config.load import parse_yaml
 from ontogeny.config.models import IDENTITY
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.pipeline.inputs import content_digests, files_of_run
+from ontogeny.tasks.known import SIZES, WITH_TRUTH
 from ontogeny.trajectory.settings import SeriesSettings
 
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/s\d+)?"
@@ -167,6 +168,16 @@ class Workflow:
         """The names of the studies (of one kind)."""
         return [name for name, study in self.config.groups.items() if kind is None or study.kind == kind]
 
+    def studies_with_truth(self) -> list[str]:
+        """The names of the studies with runs whose transitions are known."""
+        known = [run.study for run in self.runs.values() if run.kind == "dynamics" and self._has_truth(run.settings)]
+        return list(dict.fromkeys(known))
+
+    @staticmethod
+    def _has_truth(settings: Any) -> bool:
+        task, training = getattr(settings, "task", None), getattr(settings, "training", None)
+        return getattr(task, "name", None) in WITH_TRUTH or getattr(training, "shock", None) is not None
+
     def runs_of_study(self, study: str) -> list[Run]:
         """The runs of a study, in the order of the configuration."""
         return [run for run in self.runs.values() if run.study == study]
@@ -196,7 +207,9 @@ class Workflow:
         return (self.config.groups.get(study) or self.config.phase1_imports[study]).title or study
 
     def is_looked_at(self, run: Run) -> bool:
-        """Whether the captured moments of `run` are looked at."""
+        """Whether the captured moments of `run` are looked at: of a chosen seed, and a task with labelled samples."""
+        if getattr(getattr(run.settings, "task", None), "name", None) in SIZES:
+            return False
         which = self._analyses[run.study]["seeds"]
         return which == "all" or (which == "first" and run.seed == run.settings.seeds[0])
 

@@ -116,14 +116,28 @@ def openml_images(data_id: int) -> Callable[[Fetcher], Arrays]:
     return load
 
 
+RELEVANT_BITS = 3
+"""Bits that decide the label of `sparse_parity`."""
+
+
+def _pairs_modulo(p: int) -> ImageSet:
+    return ImageSet(modular_addition(p), (1, 2, p), p, f"all pairs modulo {p}", remote=False)
+
+
+def _parity_of(bits: int) -> ImageSet:
+    source = f"parity of {RELEVANT_BITS} of {bits} random bits"
+    return ImageSet(sparse_parity(bits, RELEVANT_BITS, 20_000), (1, 1, bits), 2, source, remote=False)
+
+
+SIZED: dict[str, Callable[[int], ImageSet]] = {"modular_addition": _pairs_modulo, "sparse_parity": _parity_of}
+"""Computed data sets whose size can be chosen."""
+
 IMAGE_SETS: dict[str, ImageSet] = {
     "digits": ImageSet(_digits, (1, 8, 8), 10, "scikit-learn's bundled digits", remote=False),
     "mnist": ImageSet(openml_images(554), (1, 28, 28), 10, "OpenML data set 554 (mnist_784)"),
     "fashion_mnist": ImageSet(openml_images(40996), (1, 28, 28), 10, "OpenML data set 40996 (Fashion-MNIST)"),
-    "modular_addition": ImageSet(modular_addition(23), (1, 2, 23), 23, "all pairs modulo 23", remote=False),
-    "sparse_parity": ImageSet(
-        sparse_parity(24, 3, 20_000), (1, 1, 24), 2, "parity of 3 of 24 random bits", remote=False
-    ),
+    "modular_addition": _pairs_modulo(23),
+    "sparse_parity": _parity_of(24),
     "cifar10": ImageSet(openml_images(40927), (3, 32, 32), 10, "OpenML data set 40927 (CIFAR_10)"),
 }
 """The data sets known by name. To add one: a function that returns (x, y), and an entry here."""
@@ -138,6 +152,7 @@ def load_images(
     cache_dir: str | os.PathLike | None = None,
     *,
     fetch: Fetcher | None = None,
+    size: int | None = None,
 ) -> ImageData:
     """Load a data set by name, or from a local `.npz`.
 
@@ -146,10 +161,13 @@ def load_images(
         x_test/y_test, which are joined); read instead of fetching.
     cache_dir: folder that keeps fetched sets as `{name}.npz`; None fetches every time.
     fetch: called in place of `sklearn.datasets.fetch_openml`, with the same arguments.
+    size: of a computed set (`SIZED`): the modulus, or the number of bits.
 
     Raises OntogenyError for an unknown name, an unreachable network, and a file that is not such a data set.
     """
-    entry = IMAGE_SETS.get(name)
+    if size is not None and (name not in SIZED or path is not None):
+        raise OntogenyError(f"task.size is {size}, but {name} has a size of its own: leave it out")
+    entry = SIZED[name](size) if size is not None else IMAGE_SETS.get(name)
     if path is not None:
         path = Path(path)
         x, y = _read_npz(path)

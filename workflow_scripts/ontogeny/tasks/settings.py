@@ -9,15 +9,23 @@ from pydantic import Field, model_validator
 from ontogeny.settings import Positive, Settings
 
 ImageTask = Literal["digits", "mnist", "fashion_mnist", "modular_addition", "sparse_parity", "cifar10"]
+ComputedTask = Literal["deep_linear", "superposition", "repeated_sequences"]
 
 
 class TaskSettings(Settings):
     """What is learned. A bare name is short for `{name: ...}`."""
 
-    name: ImageTask = Field(
+    name: ImageTask | ComputedTask = Field(
         default="digits",
-        description="Data set. `digits` ships with scikit-learn, `modular_addition` and `sparse_parity` are computed; "
-        "the others are downloaded once and cached.",
+        description="Data set. `digits` ships with scikit-learn; `modular_addition`, `sparse_parity`, `deep_linear`, "
+        "`superposition` and `repeated_sequences` are computed; the others are downloaded once and cached.",
+    )
+    size: int | None = Field(
+        default=None,
+        ge=4,
+        le=1000,
+        description="Size of a computed task: the modulus, 23 if not given; the bits, 24; the sides of the linear map, "
+        "16; the features, 12; the tokens, 24.",
     )
     path: str | None = Field(default=None, description="A local `.npz` with `x` and `y`, used instead of a download.")
     n_train: Positive | None = Field(

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ontogeny.code import code_digest
 from ontogeny.errors import OntogenyError
@@ -97,6 +96,8 @@ def _train(identity: dict[str, Any], folder: Path, run: str, cache_dir: str | os
         }
         if setup.patience is not None:
             config["validation_loss"] = attempt.validation_loss
+        if setup.truth is not None:
+            config["truth"] = setup.truth(_whole(attempt.rows))
         attempt.finish(config, _collapse(attempt.rows, readout.name if readout else None, setup))
 
 
@@ -226,8 +227,8 @@ def _measure(learner: Learner, setup: Setup, meter: ActivationCapture, watch: _W
         "step": learner.step,
         "loss": loss,
         "grad_norm": norm,
-        "probe_loss": float(functional.cross_entropy(outputs, setup.probe[1])),
-        "probe_accuracy": float((outputs.argmax(1) == setup.probe[1]).double().mean()),
+        **setup.score(outputs, setup.probe[1]),
+        "progress": {} if setup.measure is None else setup.measure(learner.model),
         "layers": meter.get_all_activations(),
         "representation": watch.state(learner.step),
         "digest": digest,
@@ -348,10 +349,18 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def _whole(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The columns of a record that belong to the whole run, measures of progress last."""
+    names = ("step", "loss", "grad_norm", "probe_loss", "probe_accuracy")
+    columns = {key: [row[key] for row in rows] for key in names if key in rows[0]}
+    return columns | {name: [row["progress"][name] for row in rows] for name in rows[0].get("progress") or ()}
+
+
 def _columns(rows: list[dict[str, Any]], config: dict[str, Any], collapse: dict[str, Any] | None) -> dict[str, Any]:
     """The Phase 1 record, columns by layer; what belongs to the whole run stands in every layer."""
-    steps = [row["step"] for row in rows]
-    whole = {key: [row[key] for row in rows] for key in ("loss", "grad_norm", "probe_loss", "probe_accuracy")}
+    whole = _whole(rows)
+    steps = whole.pop("step")
+    progress = {name: whole.pop(name) for name in rows[0].get("progress") or ()}
     columns: dict[str, dict[str, Any]] = {}
     for layer in config["layers"]:
         metrics = {
@@ -364,6 +373,10 @@ def _columns(rows: list[dict[str, Any]], config: dict[str, Any], collapse: dict[
         "train": config["settings"],
         "digests": {"step": steps, "sha256": [row["digest"] for row in rows]},
     }
+    if progress:
+        metadata["run_level"] = {"step": steps, **progress}
+    if "truth" in config:
+        metadata["truth"] = config["truth"]
     if collapse is not None:
         metadata["collapse"] = collapse
     return document(columns, config["run"], metadata)

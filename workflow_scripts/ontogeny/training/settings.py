@@ -9,6 +9,18 @@ from pydantic import Field
 from ontogeny.settings import Positive, Settings, Share
 
 
+class ShockSettings(Settings):
+    """A sudden change at a known step, to try what finds it."""
+
+    kind: Literal["learning_rate", "batch_size", "data", "labels", "ablation"] = Field(
+        default="learning_rate",
+        description="What changes: the rate or the batch size, by `factor`; the images, shifted by a quarter of their "
+        "side; the labels, each one class on; or the units of the first layer, of which a quarter is set to zero.",
+    )
+    step: Positive = Field(default=200, description="The step from which it holds.")
+    factor: float = Field(default=0.1, gt=0, le=1000, description="Factor of the learning rate or the batch size.")
+
+
 class TrainingSettings(Settings):
     """How the network is trained."""
 
@@ -31,6 +43,7 @@ class TrainingSettings(Settings):
     checkpoint_every: Positive = Field(
         default=100, description="Steps between checkpoints; steps in between are replayed when asked for."
     )
+    shock: ShockSettings | None = Field(default=None, description="A sudden change at a known step (image tasks).")
     device: Literal["cpu", "cuda"] = Field(
         default="cpu", description="Where it runs. Replay is exact, bit for bit, on the CPU."
     )

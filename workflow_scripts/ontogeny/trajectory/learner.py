@@ -26,7 +26,7 @@ class Learner:
     the learning rate. `loss(outputs, targets)` is a mean over samples. With `accumulation` a batch goes through the
     network in so many parts of equal size, whose gradients add up to that of the batch. Random numbers that the
     network draws (dropout) come from a stream of the learner's own, seeded by `seed`; the global stream is left as it
-    was.
+    was. `after(model, step)` is called when a step is done, and may change the weights.
     """
 
     def __init__(
@@ -39,10 +39,11 @@ class Learner:
         seed: int,
         gradient_clip: float | None = None,
         accumulation: int = 1,
+        after: Callable[[nn.Module, int], None] | None = None,
     ) -> None:
         self.model, self.optimizer = model, optimizer
         self.batch, self.loss, self.rate = batch, loss, rate
-        self.gradient_clip, self.accumulation = gradient_clip, accumulation
+        self.gradient_clip, self.accumulation, self.after = gradient_clip, accumulation, after
         self.step = 0
         self.device = next(model.parameters()).device
         self._random = _seeded_state(seed, self.device)
@@ -74,6 +75,8 @@ class Learner:
             group["lr"] = self.rate(self.step)
         self.optimizer.step()
         self.step += 1
+        if self.after is not None:
+            self.after(self.model, self.step)
 
     def advance_to(self, step: int) -> None:
         """Train on to exactly `step`. Raises OntogenyError if the learner is already past it."""

@@ -293,7 +293,7 @@ def load_probe(
     """Inputs and labels of the probe."""
     if settings.task is not None:
         task = settings.task
-        data = load_images(task.name, path=task.path, cache_dir=cache_dir)
+        data = load_images(task.name, path=task.path, cache_dir=cache_dir, size=task.size)
         split = split_images(data, task.n_train, task.n_validation, task.n_probe, task.split_seed, task.standardise)
         inputs, labels = (torch.from_numpy(part) for part in split.arrays("probe"))
         return inputs[: settings.samples], labels[: settings.samples]

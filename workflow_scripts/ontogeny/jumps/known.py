@@ -1,0 +1,140 @@
+"""Detectors tried on runs whose transitions are known: recall, delay and false alarms of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ontogeny.errors import OntogenyError
+from ontogeny.jumps.detection import detect_jumps, detect_transitions
+from ontogeny.jumps.events import Jump
+from ontogeny.phase1 import RUN_LEVEL, Phase1
+from ontogeny.statistics import bootstrap_interval
+
+PAD = 0.01
+"""Share of the record by which an event may miss the window of a transition."""
+
+OUTSIDE = "(outside)"
+"""The name under which events away from all known transitions are counted."""
+
+COLUMNS = (
+    "detector", "kind", "transition", "runs", "series", "found", "recall", "recall_low", "recall_high", "delay",
+    "delay_low", "delay_high", "width", "alarms", "per_1000",
+)  # fmt: skip
+
+Finder = Callable[[np.ndarray, np.ndarray], Iterable[Jump]]
+
+
+def _named(detector: str) -> Finder:
+    return lambda values, steps: detect_jumps(values, steps, detector)
+
+
+FINDERS: dict[str, Finder] = {
+    "transition": lambda values, steps: detect_transitions(values, steps),
+    **{name: _named(name) for name in ("step", "z_score", "gradient", "pelt")},
+}
+"""What is tried, by name: transitions and jumps together, and each detector of jumps alone."""
+
+
+def truth_of(record: Phase1, run: str | None = None) -> list[dict[str, Any]]:
+    """The known transitions of a run: name, quantity, start, middle, end (steps), from; empty if none are known."""
+    known = record.metadata_of(run).get("truth")
+    return [each for each in known if isinstance(each, dict)] if isinstance(known, list) else []
+
+
+def score_known(record: Phase1, finders: Sequence[str] = tuple(FINDERS)) -> pd.DataFrame:
+    """How each detector finds the known transitions of the runs of `record`.
+
+    A row per (detector, kind, transition); the kind is the task of the runs. A series of a layer shows a transition if
+    an event lies in its window, from 10 to 90% of the change, give or take 1% of the record.
+    found: such series, of `series` in all; recall: their share, the mean over `runs` with a 95% interval by resampling
+    runs (NaN with one); delay: median over series of the nearest event's step minus the transition's middle, in steps,
+    with the interval likewise; width: of the window, in steps. The row `OUTSIDE` of a kind counts events in no window:
+    alarms, and per_1000 points outside. A shock belongs to the run's kind, with its name.
+
+    Raises OntogenyError if no run has known transitions.
+    """
+    rows = []
+    for run in record.runs:
+        truth = truth_of(record, run)
+        if truth:
+            rows += _of_run(record, run, truth, finders)
+    if not rows:
+        raise OntogenyError("no run of the record has known transitions: its metadata have no entry 'truth'")
+    each = pd.DataFrame(rows)
+    found = []
+    for (detector, kind, name), part in each.groupby(["detector", "kind", "transition"], sort=False):
+        row = {"detector": detector, "kind": kind, "transition": name, "runs": part["run"].nunique()}
+        row |= {"series": int(part["series"].sum())}
+        if name == OUTSIDE:
+            alarms, points = int(part["alarms"].sum()), float(part["points"].sum())
+            row |= {"alarms": alarms, "per_1000": 1000 * alarms / points if points else np.nan}
+        else:
+            share = part["found"] / part["series"]
+            row |= {"found": int(part["found"].sum()), "recall": float(share.mean()), "width": part["width"].mean()}
+            row["recall_low"], row["recall_high"] = bootstrap_interval(share)
+            delays = part["delay"].dropna()
+            row["delay"] = float(delays.mean()) if len(delays) else np.nan
+            row["delay_low"], row["delay_high"] = bootstrap_interval(delays)
+        found.append(row)
+    return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequence[str]) -> list[dict[str, Any]]:
+    about = {"run": run, "kind": _kind(record, run)}
+    series = [
+        (steps, values)
+        for name, layer, _, steps, values in record.each_series()
+        if name == run and _moves(layer, values)
+    ]
+    rows = []
+    for finder in finders:
+        events = [np.array([event.step for event in FINDERS[finder](values, steps)], float) for steps, values in series]
+        inside = [np.zeros(len(each), bool) for each in events]
+        for window in truth:
+            found, delays = 0, []
+            for (steps, _), each, seen in zip(series, events, inside):
+                pad = PAD * (steps[-1] - steps[0])
+                here = (each >= window["start"] - pad) & (each <= window["end"] + pad)
+                seen |= here
+                if here.any():
+                    found += 1
+                    away = each[here] - window["middle"]
+                    delays.append(away[np.abs(away).argmin()])
+            delay = float(np.median(delays)) if delays else np.nan
+            width = window["end"] - window["start"]
+            numbers = {"series": len(series), "found": found, "delay": delay, "width": width}
+            rows.append({**about, "detector": finder, "transition": window["name"], **numbers})
+        outside = sum(_points_outside(steps, truth) for steps, _ in series)
+        alarms = sum(int((~seen).sum()) for seen in inside)
+        rows.append(
+            {
+                **about,
+                "detector": finder,
+                "transition": OUTSIDE,
+                "series": len(series),
+                "alarms": alarms,
+                "points": outside,
+            }
+        )
+    return rows
+
+
+def _moves(layer: str, values: np.ndarray) -> bool:
+    return layer != RUN_LEVEL and np.ptp(values) > 1e-6 * np.abs(values).max()
+
+
+def _points_outside(steps: np.ndarray, truth: list[dict[str, Any]]) -> int:
+    pad = PAD * (steps[-1] - steps[0])
+    covered = np.zeros(len(steps), bool)
+    for window in truth:
+        covered |= (steps >= window["start"] - pad) & (steps <= window["end"] + pad)
+    return int((~covered).sum())
+
+
+def _kind(record: Phase1, run: str) -> str:
+    task = (record.metadata_of(run).get("train") or {}).get("task") or {}
+    return str(task.get("name") or run)
