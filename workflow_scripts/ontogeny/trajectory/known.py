@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -51,8 +52,12 @@ def set_up_known(
     shape = (LENGTH,) if name == "repeated_sequences" else (size,)
     device = get_device(training["device"])
     model = build_model(needed, shape, size, seed, **overrides).to(device)
-    setup = {"deep_linear": _deep_linear, "superposition": _superposition, "repeated_sequences": _repeated_sequences}
-    return setup[name](model, task, training, size, seed, device)
+    makers: dict[str, Callable[..., Setup]] = {
+        "deep_linear": _deep_linear,
+        "superposition": _superposition,
+        "repeated_sequences": _repeated_sequences,
+    }
+    return makers[name](model, task, training, size, seed, device)
 
 
 def _learner(model: Any, training: dict[str, Any], seed: int, batch: Any, loss: Any) -> Learner:
@@ -90,9 +95,9 @@ def _deep_linear(
         return mode_strengths(network, left, right)
 
     def truth(columns: Columns) -> list[dict[str, Any]]:
-        found = []
+        found: list[dict[str, Any]] = []
         for i, strength in enumerate(STRENGTHS):
-            about = {"name": f"mode {i + 1}", "quantity": f"mode_{i + 1}"}
+            about: dict[str, Any] = {"name": f"mode {i + 1}", "quantity": f"mode_{i + 1}"}
             if exact:
                 times = {key: mode_time(share, strength, rate) for key, share in _SHARES.items()}
                 course = [float(value) for value in mode_strength(columns["step"], strength, rate)]
