@@ -197,7 +197,6 @@ def test_a_step_in_several_rows_is_read_whole(tmp_path):
 
 def test_a_damaged_event_file_is_refused_and_one_still_being_written_is_read(tmp_path):
     """tensorboard reads up to the damage, and says nothing."""
-    pytest.importorskip("tensorboard")
     from torch.utils.tensorboard import SummaryWriter
 
     from ontogeny.phase1.loggers import event_table

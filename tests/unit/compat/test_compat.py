@@ -10,14 +10,20 @@ from ontogeny.compat import (
     HighFrequencyTracker,
     JumpDetector,
     compute_all_metrics,
+    create_interactive_plot,
+    create_multi_layer_plot,
     cumulative_energy_90,
     detect_architecture,
     export_to_csv,
     export_to_hdf5,
     export_to_json,
+    get_layers_for_model,
+    load_from_csv,
+    load_from_hdf5,
     plot_jumps,
     plot_metrics_comparison,
     plot_phases,
+    plot_single_metric,
     stable_rank,
 )
 from ontogeny.errors import OntogenyError
@@ -52,33 +58,67 @@ def test_a_tracking_script(results, tmp_path):
 
 
 def test_an_estimator_script():
-    matrix = np.diag([3.0, 2.0, 1.0])
-    found = compute_all_metrics(matrix)
-    assert found["stable_rank"] == pytest.approx(14 / 9) == stable_rank(matrix)
-    assert found["participation_ratio"] == pytest.approx(36 / 14)
-    assert found["nuclear_norm_ratio"] == pytest.approx(2)
-    assert cumulative_energy_90(torch.tensor(matrix)) == 2
+    matrix = torch.diag(torch.tensor([3.0, 2.0, 1.0]))
+    rank, participation, ninety, nuclear = compute_all_metrics(matrix)
+    assert rank == pytest.approx(14 / 9) == stable_rank(matrix)
+    assert participation == pytest.approx(36 / 14)
+    assert nuclear == pytest.approx(2)
+    assert ninety == cumulative_energy_90(matrix) == 2
+    assert cumulative_energy_90(matrix, threshold=0.5) == 1
 
 
 def test_a_jump_script(results):
     rng = np.random.default_rng(0)
-    values = rng.standard_normal(200) + 10.0 * (np.arange(200) >= 120)
-    (jump, *_) = JumpDetector(window_size=50, z_threshold=5.0).detect_jumps(values, "stable_rank")
-    assert jump.step == 120
+    values = [*rng.standard_normal(120), *(10 + rng.standard_normal(80))]
+    detector = JumpDetector(window_size=50, z_threshold=5.0, min_samples=20)
+    (jump, *_) = detector.detect_jumps(values, metric_name="stable_rank", step_offset=1000)
+    assert (jump.step, jump.metric_name) == (1120, "stable_rank")
     assert jump.value_after - jump.value_before == pytest.approx(10, abs=2)
     assert jump.z_score > 5
+    assert detector.detect_jumps_with_direction(values, direction="up")[0].step == 120
+    assert detector.detect_jumps_with_direction(values, direction="down") == []
+    mean, spread, score = detector.compute_rolling_statistics(values)
+    assert mean[120] == pytest.approx(np.mean(values[70:120]))
+    assert score[120] == pytest.approx(abs(values[120] - mean[120]) / spread[120])
+    with pytest.raises(OntogenyError, match="window_size"):
+        JumpDetector(window_size=1)
     found = JumpDetector().detect_all_jumps(results)
     assert set(found) == set(results)
 
 
-def test_a_hook_script():
-    model = nn.Sequential(nn.Linear(3, 5))
-    with ActivationCapture(model) as capture:
-        model(torch.randn(2, 3))
-        assert next(iter(capture.get_all_activations().values())).shape == (2, 5)
+def test_an_architecture_script():
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    assert detect_architecture(model).get_name() == "mlp"
+    layers, names = get_layers_for_model(model)
+    assert layers == [model[0], model[2]]
+    capture = ActivationCapture()
+    capture.register_hooks(model, layers, names)
+    model(torch.randn(4, 3))
+    assert {name: tuple(value.shape) for name, value in capture.get_all_activations().items()} == {
+        names[0]: (4, 5),
+        names[1]: (4, 2),
+    }
+    capture.remove_hooks()
 
 
 def test_a_figure_script(results):
-    assert plot_phases(results, "stable_rank").axes
-    assert plot_metrics_comparison(results).axes
-    assert plot_jumps(results, {next(iter(results)): []}).axes
+    name, table = next(iter(results.items()))
+    assert plot_phases(results, metric="stable_rank").axes
+    assert plot_single_metric(table, metric="stable_rank", layer_name=name).axes
+    assert plot_metrics_comparison(table, layer_name=name).axes
+    assert plot_jumps(table, [], metric="stable_rank", layer_name=name).axes
+    assert plot_jumps(results, {name: []}).axes
+    assert len(create_multi_layer_plot(results).data) == len(results)
+    assert len(create_interactive_plot(table, layer_name=name).data) == 5
+
+
+def test_results_come_back_from_files(results, tmp_path):
+    export_to_hdf5(results, tmp_path / "r.h5", metadata={"model": "MLP"})
+    tables, metadata = load_from_hdf5(tmp_path / "r.h5")
+    assert metadata["model"] == "MLP"
+    export_to_csv(results, tmp_path / "layers", separate_files=True)
+    for found in (tables, load_from_csv(tmp_path / "layers", separate_files=True)):
+        assert set(found) == set(results)
+        for layer, table in results.items():
+            np.testing.assert_allclose(found[layer]["stable_rank"], table["stable_rank"])
+            np.testing.assert_allclose(found[layer]["loss"], table["loss"])

@@ -6,7 +6,7 @@ import pytest
 from ontogeny.jumps import detect_jumps, detect_transitions
 from ontogeny.jumps.guards import guard, recovers
 from ontogeny.jumps.series import NULLS, planted
-from ontogeny.jumps.transitions import least_score, p_values
+from ontogeny.jumps.transitions import largest_p_value, p_value
 
 
 @pytest.mark.parametrize("background", ["white", "ar1_0.9", "linear_drift"])
@@ -93,6 +93,7 @@ def test_short_series_abstain():
     assert "40 finite values" in found.abstained
 
 
-def test_p_values_fall_with_the_score_and_scores_of_events_rise_with_short_records():
-    assert (np.diff(p_values([0.5, 1, 2, 4, 8], 1000)) < 0).all()
-    assert least_score(100) > least_score(1000)
+@pytest.mark.parametrize("smooth", [False, True])
+def test_p_values_fall_with_the_score_and_short_records_allow_fewer_alarms(smooth):
+    assert (np.diff([p_value(score, smooth, 1000) for score in (0.5, 1, 2, 4, 8)]) < 0).all()
+    assert largest_p_value(100) < largest_p_value(1000)

@@ -1,12 +1,10 @@
 """Files of other people's loggers are read as what they are."""
 
 import gzip
-import importlib.util
 import json
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from ontogeny.phase1 import read_many, read_phase1
 
@@ -67,7 +65,6 @@ def test_tensorboard_exports(tmp_path):
     np.testing.assert_allclose(read_phase1(tmp_path / "run-a-tag-loss.json").series("(run)", "loss")[1], LOSS)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed")
 def test_tensorboard_events(tmp_path):
     from torch.utils.tensorboard import SummaryWriter
 

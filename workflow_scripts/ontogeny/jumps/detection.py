@@ -13,7 +13,15 @@ from ontogeny.jumps.detectors import Detector, abstention, check_settings, norma
 from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
 from ontogeny.jumps.guards import BOUND_SIGMAS, Guarded, guard, lasting
 from ontogeny.jumps.settings import JumpSettings
-from ontogeny.jumps.transitions import SHORTEST, Event, least_score, p_values, relaxes, transition_events
+from ontogeny.jumps.transitions import (
+    CANDIDATE,
+    SHORTEST,
+    Event,
+    largest_p_value,
+    p_value,
+    relaxes,
+    transition_events,
+)
 
 DEFAULTS = JumpSettings()
 
@@ -133,13 +141,14 @@ def detect_transitions(
     at = places[kept].astype(float)
     events = [
         event
-        for event in transition_events(finite, least_score(finite.size))
+        for event in transition_events(finite, CANDIDATE)
         if abs(event.size) > noise_floor * np.max(np.abs(finite))
         and abs(event.size) > BOUND_SIGMAS * guarded.noise
         and not relaxes(finite, at, event)
     ]
-    chances = p_values([event.score for event in events], finite.size)
-    slow = [_transition(event, finite, at, places, kept, float(p)) for event, p in zip(events, chances)]
+    chances = [p_value(event.score, event.smooth, finite.size) for event in events]
+    most = largest_p_value(finite.size)
+    slow = [_transition(event, finite, at, places, kept, p) for event, p in zip(events, chances) if p <= most]
     abrupt = detect_jumps(series, places, DEFAULTS.detector, noise_floor=noise_floor) if jumps is None else jumps
     found.extend(_one_each(slow, list(abrupt)))
     return found

@@ -318,8 +318,13 @@ def read_jumps(path: str | os.PathLike) -> JumpReport:
             false_alarms=data["false_alarms"],
             notes=tuple(data["notes"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise OntogenyError(f"{Path(path)} lacks what a report of jumps holds: {error}") from None
+    except KeyError as error:
+        raise OntogenyError(
+            f"{Path(path)} was written by an earlier version, before reports had {error}: detect its jumps again, with "
+            "the rule detect_jumps or with find_jumps on its record"
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise OntogenyError(f"{Path(path)} is not a whole report of jumps: {error}") from None
 
 
 _FLOATS = [

@@ -11,10 +11,11 @@ independent residuals, a relaxation by its own form, drift by the line.
 
 *Without noise*: an interior peak of the rate, which falls to half or less, of its height, on both sides. The score is
 the height over what a random walk of the rate (an integrated random walk of the values) would reach over half of the
-peak's width; its step is taken from the third differences of the blocks. A plain relaxation has no interior peak.
+peak's width; its step is the median of the third differences of the blocks, over four widths to either side. A plain
+relaxation has no interior peak.
 
-Scores are divided by the threshold of their scale, so that 1 is where an event begins. Thresholds were set on the
-nulls of the battery (`ontogeny.jumps.series`); `p_values` turns scores into probabilities under the worst of them.
+Scores are divided by the threshold of their scale, which was set on the nulls of the battery
+(`ontogeny.jumps.series`); `p_value` turns the scores of either search into probabilities under the worst of them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from typing import NamedTuple
@@ -46,6 +46,11 @@ SHORTEST = BLOCKS
 """Measurements of the shortest series that is judged."""
 
 _FEWEST_BLOCKS = 24
+_MEDIAN_OF_SQUARES = 0.4549
+"""Median of the square of a standard normal variable."""
+
+REACH = 4.0
+"""Widths of a peak of the rate, on either side, from which its noise is taken."""
 LEAST_SHARE = 0.01
 """Least change, as a share of the range of the series, that can be a transition."""
 
@@ -78,6 +83,8 @@ class Event(NamedTuple):
     middle_high: float
     width_low: float
     width_high: float
+    smooth: bool = False
+    """Found by the search for series without noise."""
 
     @property
     def width(self) -> float:
@@ -264,8 +271,7 @@ def _smooth(x: np.ndarray, unit: np.ndarray | None) -> list[_Candidate]:
         y = x[: count * block].reshape(count, block).mean(axis=1) if block > 1 else x
         rate = np.diff(y)
         rough = np.diff(rate, 2)
-        squares = np.concatenate([[0.0], np.cumsum(rough * rough)]) / 2
-        if _too_rough(rate, squares, largest):
+        if _too_rough(rate, rough, largest):
             block *= 2
             continue
         for sign in (1.0, -1.0):
@@ -280,8 +286,8 @@ def _smooth(x: np.ndarray, unit: np.ndarray | None) -> list[_Candidate]:
             for k, peak in enumerate(peaks):
                 if not (5 <= width[k] <= 40 and left[k] > 0 and right[k] < height.size - 1):
                     continue
-                low, high = int(max(0, peak - 1.5 * width[k] - 2)), int(min(rough.size, peak + 1.5 * width[k]))
-                step = math.sqrt(max((squares[high] - squares[low]) / max(high - low, 1), 0.0))
+                low, high = int(max(0, peak - REACH * width[k] - 2)), int(min(rough.size, peak + REACH * width[k]))
+                step = math.sqrt(float(np.median(rough[low:high] ** 2)) / (2 * _MEDIAN_OF_SQUARES))
                 step = max(step, ROUNDING * 10 * largest, 1e-300)
                 score = prominence[k] / (step * math.sqrt(width[k] / 2)) / SMOOTH
                 if score < CANDIDATE:
@@ -308,12 +314,13 @@ def _course(y: np.ndarray, height: np.ndarray, peak: int, low: float = 0.1) -> t
     return size, (float(places[0]), float(places[1]), float(places[2]))
 
 
-def _too_rough(rate: np.ndarray, squares: np.ndarray, largest: float, reach: int = 12) -> bool:
-    """Whether no peak of the rate can score, even where the series is smoothest."""
-    if squares.size <= reach + 1:
+def _too_rough(rate: np.ndarray, rough: np.ndarray, largest: float, reach: int = 12) -> bool:
+    """Whether no peak of the rate can score, even where the series is smoothest: no stretch of `reach` blocks has a
+    median of third differences that small."""
+    if rough.size <= 2 * reach:
         return False
-    least = float((squares[reach:] - squares[:-reach]).min()) / reach
-    step = max(math.sqrt(max(least, 0.0)), ROUNDING * 10 * largest, 1e-300)
+    quiet = np.sort(np.abs(rough[: rough.size // reach * reach]).reshape(-1, reach), axis=1)[:, reach // 3].min()
+    step = max(float(quiet) / math.sqrt(2 * _MEDIAN_OF_SQUARES), ROUNDING * 10 * largest, 1e-300)
     return float(np.abs(rate).max()) < CANDIDATE * SMOOTH * step * math.sqrt(2.5)
 
 
@@ -337,16 +344,33 @@ def transition_events(series: np.ndarray, least: float = 1.0) -> list[Event]:
     ]
     chosen: list[_Candidate] = []
     for c in sorted(candidates, key=lambda c: -c.score):
-        if all(abs(c.middle - other.middle) > 0.6 * (c.width + other.width) for other in chosen):
+        if not any(_overlap(c, other) for other in chosen):
             chosen.append(c)
     placed = [_placed(x, c) for c in sorted(chosen, key=lambda c: c.middle)]
-    return [event for event in placed if _lasts(x, event)]
+    return [event for event in placed if _lasts(x, event) and _stands_out(x, event)]
+
+
+def _overlap(a: _Candidate, b: _Candidate) -> bool:
+    """Whether two candidates may be one change: their intervals meet, of peaks of the rate from onset to end, of steps
+    a fifth more than their width."""
+    (a_low, a_high), (b_low, b_high) = _interval(a), _interval(b)
+    return a_low <= b_high and b_low <= a_high
+
+
+def _interval(c: _Candidate) -> tuple[float, float]:
+    if c.onset is not None:
+        return c.onset, c.onset + c.width
+    return c.middle - 0.6 * c.width, c.middle + 0.6 * c.width
 
 
 def _lasts(x: np.ndarray, event: Event, reach: int = 24) -> bool:
-    """Whether the levels around a narrow event differ by half its size or more; of a spike they do not."""
-    if event.width > reach:
+    """Whether the levels around an event differ by half its size or more; of a spike they do not.
+
+    A wide peak of the rate needs no such proof.
+    """
+    if event.width > reach and event.smooth:
         return True
+    reach = max(reach, math.ceil(event.width))
     first, last = int(event.onset), min(math.ceil(event.end) + 1, x.size - 1)
     before, after = x[max(first - reach, 0) : first + 1], x[last : last + reach]
     change = float(np.median(after) - np.median(before)) * math.copysign(1, event.size)
@@ -355,6 +379,16 @@ def _lasts(x: np.ndarray, event: Event, reach: int = 24) -> bool:
         drift = 0.5 * sum(slopes) * (last - first + 0.5 * (before.size + after.size))
         change = max(change, change - drift * math.copysign(1, event.size))
     return change >= 0.5 * abs(event.size)
+
+
+def _stands_out(x: np.ndarray, event: Event, narrow: float = 16.0) -> bool:
+    """Whether a narrow peak of the rate is higher than nine in ten of the rates elsewhere."""
+    if not event.smooth or event.width >= narrow:
+        return True
+    rate = np.abs(np.diff(x))
+    first, last = int(event.onset), int(event.end) + 1
+    elsewhere = np.concatenate([rate[:first], rate[last:]])
+    return elsewhere.size == 0 or float(rate[first:last].max()) > float(np.quantile(elsewhere, 0.9))
 
 
 def _placed(x: np.ndarray, found: _Candidate) -> Event:
@@ -366,7 +400,7 @@ def _placed(x: np.ndarray, found: _Candidate) -> Event:
         sure = found.width / (SMOOTH * found.score) + 0.5
         end = found.onset + found.width
         places = (found.middle, found.onset, end, found.size, found.score, found.middle - sure, found.middle + sure)
-        return Event(*places, max(found.width - 2 * sure, 0.0), found.width + 2 * sure)
+        return Event(*places, max(found.width - 2 * sure, 0.0), found.width + 2 * sure, smooth=True)
     line = _nulls()[1]
     reach = max(1.6 * found.width / RAMP_SHARE, 8.0)
     low, high = max(found.middle - reach, 0.0), min(found.middle + reach, x.size - 1.0)
@@ -434,30 +468,32 @@ def relaxes(x: np.ndarray, steps: np.ndarray, event: Event) -> bool:
 
 
 @functools.cache
-def _table() -> dict[str, dict[str, list[float]]]:
+def _table() -> dict[str, dict[str, dict[str, list[float]]]]:
     text = resources.files("ontogeny.jumps").joinpath(TABLE).read_text(encoding="utf-8")
-    return json.loads(text)["lengths"]
+    searches: dict[str, dict[str, dict[str, list[float]]]] = json.loads(text)["searches"]
+    return searches
 
 
-def p_values(scores: Iterable[float], length: int) -> np.ndarray:
+def _nearest(length: int, smooth: bool) -> dict[str, list[float]]:
+    table = _table()["smooth" if smooth else "noisy"]
+    return table[min(table, key=lambda known: abs(math.log(int(known) / max(length, 1))))]
+
+
+def p_value(score: float, smooth: bool, length: int) -> float:
     """Chance that a series of `length` points without a transition scores as high, in the worst null of the battery.
 
-    From the shipped table of highest scores, at the nearest length (in logarithms); beyond it an exponential tail.
+    From the shipped table of the highest scores of that search (`Event.smooth`), at the nearest length (in
+    logarithms); beyond it an exponential tail.
     """
-    table = _table()
-    key = min(table, key=lambda known: abs(math.log(int(known) / max(length, 1))))
-    at, logs = np.array(table[key]["score"]), np.log(np.array(table[key]["p_value"]))
-    slope = min((logs[-1] - logs[-4]) / (at[-1] - at[-4]), -1.0)
-    scores = np.asarray(list(scores), float)
-    inside = np.interp(scores, at, logs, left=0.0)
-    found = np.where(scores > at[-1], logs[-1] + slope * (scores - at[-1]), inside)
-    return np.clip(np.exp(found), 1e-12, 1.0)
+    known = _nearest(length, smooth)
+    at, logs = np.array(known["score"]), np.log(np.array(known["p_value"]))
+    if score <= at[-1]:
+        found = float(np.interp(score, at, logs, left=0.0))
+    else:
+        found = float(logs[-1] + min((logs[-1] - logs[-4]) / (at[-1] - at[-4]), -1.0) * (score - at[-1]))
+    return float(np.clip(math.exp(max(found, -700.0)), 1e-12, 1.0))
 
 
-def least_score(length: int, alarms: float = ALARMS_PER_1000) -> float:
-    """Least score of an event: `alarms` per 1000 points in the worst null, and at most in one of seven series."""
-    table = _table()
-    key = min(table, key=lambda known: abs(math.log(int(known) / max(length, 1))))
-    at, chances = table[key]["score"], table[key]["p_value"]
-    allowed = min(alarms * length / 1000, 0.15)
-    return float(np.interp(-math.log(allowed), -np.log(chances), at))
+def largest_p_value(length: int, alarms: float = ALARMS_PER_1000) -> float:
+    """Largest p-value of an event: `alarms` per 1000 points in the worst null, and at most one of seven series."""
+    return min(alarms * length / 1000, 0.15)

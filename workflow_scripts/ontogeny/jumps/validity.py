@@ -288,14 +288,17 @@ def _exceedance(scores: list[float], points: int) -> dict[str, Any]:
     return {"score": [round(float(s), 6) for s in at], "per_1000": [max(r, 1e-6) for r in rate], "slope": slope}
 
 
-def highest_transition_score(series: np.ndarray, noise_floor: float = NOISE_FLOOR) -> float:
-    """The score of the strongest transition candidate of a series after its guards; 0 where there is none."""
+def highest_transition_scores(series: np.ndarray, noise_floor: float = NOISE_FLOOR) -> tuple[float, float]:
+    """The scores of the strongest transition candidates of a series after its guards: of the search in noise, and of
+    that without; 0 where there is none."""
     guarded = guard(series)
     x = guarded.values
     if x.size < SHORTEST or np.ptp(x) <= noise_floor * np.abs(x).max():
-        return 0.0
+        return 0.0, 0.0
     least = max(BOUND_SIGMAS * guarded.noise, noise_floor * float(np.abs(x).max()))
-    return max((event.score for event in transition_events(x, CANDIDATE) if abs(event.size) > least), default=0.0)
+    events = [event for event in transition_events(x, CANDIDATE) if abs(event.size) > least]
+    noisy, smooth = (max((e.score for e in events if e.smooth == side), default=0.0) for side in (False, True))
+    return noisy, smooth
 
 
 def make_transition_table(
@@ -303,24 +306,23 @@ def make_transition_table(
 ) -> None:
     """Measure the highest scores of transitions in every null and write the table that ships with the package.
 
-    rows: series of each null; entropy: seeds them. For each length and each of a grid of chances: the score that the
-    worst null exceeds with that chance.
+    rows: series of each null; entropy: seeds them. For each search, length and each of a grid of chances: the score
+    that the worst null exceeds with that chance.
     """
     from ontogeny.files import write_json
 
-    chances = (0.5, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
-    table = {}
+    chances = np.array([0.5, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01])
+    searches: dict[str, dict[str, dict[str, list[float]]]] = {"noisy": {}, "smooth": {}}
     for length in lengths:
-        worst = np.zeros(len(chances))
+        worst = np.zeros((2, len(chances)))
         for k, make in enumerate(NULLS.values()):
             batch = make(np.random.default_rng([entropy, length, k]), rows, length)
-            highest = np.array([highest_transition_score(row) for row in batch])
-            worst = np.maximum(worst, np.quantile(highest, 1 - np.array(chances), method="higher"))
-        table[str(length)] = {
-            "score": (np.maximum.accumulate(worst) + 1e-6 * np.arange(len(chances))).tolist(),
-            "p_value": list(chances),
-        }
-    write_json(path, {"format": "ontogeny-transition-scores/1", "entropy": entropy, "rows": rows, "lengths": table})
+            highest = np.array([highest_transition_scores(row) for row in batch])
+            worst = np.maximum(worst, np.quantile(highest, 1 - chances, axis=0, method="higher").T)
+        for search, scores in zip(searches, worst):
+            rising = np.maximum.accumulate(scores) + 1e-6 * np.arange(len(chances))
+            searches[search][str(length)] = {"score": rising.tolist(), "p_value": chances.tolist()}
+    write_json(path, {"format": "ontogeny-transition-scores/2", "entropy": entropy, "rows": rows, "searches": searches})
 
 
 def verdict(table: pd.DataFrame) -> list[str]:
