@@ -9,8 +9,9 @@ from ontogeny.jumps.agreement import detector_agreement, match_events
 from ontogeny.jumps.characterise import characterise_jumps, jump_kinds, phase_table
 from ontogeny.jumps.comparison import compare_groups, jump_rates, mixed_model, searched_series
 from ontogeny.jumps.convergence import layer_convergence, settling
-from ontogeny.jumps.critical_periods import ANY, find_critical_periods, loss_relation
+from ontogeny.jumps.critical_periods import ANY, _exchanged, find_critical_periods, loss_relation
 from ontogeny.phase1 import RUN_LEVEL, Phase1, phase1_from_frame
+from ontogeny.statistics import resampling_p_value
 
 STEPS = np.arange(0, 2000, 5)
 EVENTS = ["run", "layer", "metric", "step", "index", "size"]
@@ -386,6 +387,32 @@ def test_layers_that_are_all_busy_early_are_not_coordinated():
         table = find_critical_periods(jumps, _bare(), shuffles=99, seed=seed).coordination
         rejected += table.loc[(table["run"] == "r") & (table["metric"] == "m"), "p_value"].item() <= 0.05
     assert rejected <= 2
+
+
+@pytest.mark.parametrize(("common", "least", "most"), [(0, 0.0, 0.12), (2, 0.9, 1.0)])
+def test_layers_exchanged_between_runs_show_what_one_run_shares(common, least, most):
+    """Jumps of all layers are early in every run; only with `common` times does a run have some that its layers share."""
+    rng = np.random.default_rng(4)
+    p_values = []
+    for _ in range(50):
+        runs = []
+        for _ in range(6):
+            shared = _busy_early(rng, common)
+            layers = {f"l{k}": np.concatenate([_busy_early(rng, 4), shared + rng.integers(-1, 2)]) for k in range(6)}
+            runs.append({layer: np.unique(np.maximum(at, 0)) for layer, at in layers.items()})
+        p_values.append(resampling_p_value(*_exchanged([runs], 3, 199, rng)))
+    assert least <= np.mean(np.array(p_values) <= 0.05) <= most
+
+
+def test_runs_with_the_same_layers_are_judged_by_exchange():
+    rng = np.random.default_rng(3)
+    rows = [(run, f"l{k}", "m", int(s)) for run in "pqrs" for k in range(3) for s in _busy_early(rng, 3)]
+    jumps = pd.DataFrame(rows, columns=["run", "layer", "metric", "step"])
+    series = {(run, f"l{k}", "m"): rng.standard_normal(400) for run in "pqrs" for k in range(3)}
+    table = find_critical_periods(jumps, record(series), shuffles=49).coordination
+    total = table[(table["run"] == "(all)") & (table["metric"] == "m")].iloc[0]
+    assert total["p_value"] == total["p_exchange"] == total["p_holm"]
+    assert table.loc[table["run"] == "p", "p_exchange"].isna().all()
 
 
 def test_jumps_and_losses_that_both_fall_early_are_not_related():

@@ -5,12 +5,17 @@ stay, the time goes. They answer whether jumps of different layers meet more oft
 where every layer is simply busy early in training. Dithered jumps are moved one by one, in the logarithm of the time
 since the beginning, so that the rate of jumps stays however steeply it falls early in training (jitter of spikes, as
 reviewed by Gruen 2009, J. Neurophysiol. 101, on a time axis on which early training is no longer steep). They answer
-whether jumps are coordinated beyond that common trend. Coordination is claimed only against both.
+whether jumps are coordinated beyond that common trend. In one run, coordination is claimed only against both.
+
+Over several runs with the same layers a third null needs no model of the trend: layers are exchanged between runs, with
+the times of their jumps. Whatever is common to all runs stays, early bursts included, and what the layers of one run
+share goes. Over all runs together it replaces the other two.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -28,6 +33,10 @@ DITHER = 0.4
 
 ORIGIN = 2.0
 """Time, in tolerances, that is added before logarithms are taken: dithers at the very beginning are of that order."""
+
+
+RUNS = 4
+"""Runs with the same layers and as many measurements from which layers are exchanged between runs."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,8 @@ def find_critical_periods(
     `shuffles` is by default enough for Holm's correction over the runs: 999, or 40 a run if that is more.
 
     `coordination`: run, metric, layers (that jump), jumps, coincidences, expected, low, high (mean and 95% range under
-    circular shifts), ratio, p_circular, p_local (one-sided), p_value (the larger), p_holm (over runs, a metric at a
+    circular shifts), ratio, p_circular, p_local (one-sided), p_exchange (runs together, if `RUNS` or more have the same
+    layers and measurements), p_value (that, or else the larger of the other two), p_holm (over runs, a metric at a
     time), verdict: 'coordinated', 'not shown' or 'nothing to coordinate' (fewer than two layers jump). A last row a
     metric, run '(all)', adds up the runs.
 
@@ -68,6 +78,7 @@ def find_critical_periods(
         chosen = jumps if metric == ANY else jumps[jumps["metric"] == metric]
         chosen = chosen[chosen["layer"] != RUN_LEVEL]
         part, totals = [], []
+        by_layers: dict[tuple[str, ...], list[dict[str, np.ndarray]]] = {}
         for run in record.runs:
             trains = _trains(chosen[chosen["run"] == run], grids[run], tolerance)
             row: dict[str, Any] = {
@@ -76,6 +87,7 @@ def find_critical_periods(
                 "layers": len(trains),
                 "jumps": sum(map(len, trains.values())),
             }
+            by_layers.setdefault((*record.layers_of(run), str(len(grids[run]))), []).append(trains)
             if len(trains) > 1:
                 numbers, windows = _coordination(trains, grids[run], tolerance, shuffles, rng)
                 row |= _summary(*numbers)
@@ -92,13 +104,16 @@ def find_critical_periods(
         if totals:
             each, *nulls = zip(*totals)
             total |= _summary(sum(each), *(np.sum(null, axis=0) for null in nulls))
+            exchanged = _exchanged([runs for runs in by_layers.values() if len(runs) >= RUNS], tolerance, shuffles, rng)
+            if exchanged is not None:
+                total["p_value"] = total["p_exchange"] = resampling_p_value(*exchanged)
             total["p_holm"] = total["p_value"]
         rows += [*part, total]
     for row in rows:
         p = row.get("p_holm", np.nan)
         row["verdict"] = "nothing to coordinate" if np.isnan(p) else "coordinated" if p <= 0.05 else "not shown"
     columns = ["run", "metric", "layers", "jumps", "coincidences", "expected", "low", "high", "ratio"]
-    columns += ["p_circular", "p_local", "p_value", "p_holm", "verdict"]
+    columns += ["p_circular", "p_local", "p_exchange", "p_value", "p_holm", "verdict"]
     named = ["run", "metric", "start", "end", "layers", "names", "p_value"]
     return CriticalPeriods(pd.DataFrame(rows, columns=columns), pd.DataFrame(periods, columns=named))
 
@@ -145,6 +160,32 @@ def _coordination(
         place = {"start": int(grid[start]), "end": int(grid[end])}
         windows.append({**place, "layers": peak, "names": ", ".join(names[i] for i in inside), "p_value": p})
     return numbers, windows
+
+
+def _exchanged(
+    groups: list[list[dict[str, np.ndarray]]], tolerance: int, shuffles: int, rng: np.random.Generator
+) -> tuple[float, np.ndarray] | None:
+    """Coincidences within the runs of all groups (a group: jumps by layer of each run), and the same with every layer's
+    jumps permuted among the runs of its group, (shuffles,); None without groups.
+
+    The meetings of every layer of every run with every other are counted once.
+    """
+    observed, null = 0.0, np.zeros(shuffles)
+    for runs in groups:
+        layers = sorted({layer for trains in runs for layer in trains})
+        nothing = np.zeros(0, int)
+        trains = [[run.get(layer, nothing) for run in runs] for layer in layers]
+        orders = rng.permuted(np.tile(np.arange(len(runs)), (len(layers), shuffles, 1)), axis=2)
+        for a, b in combinations(range(len(layers)), 2):
+            met = np.array([[_pairs(x, y, tolerance) for y in trains[b]] for x in trains[a]])
+            observed += float(np.trace(met))
+            null += met[orders[a], orders[b]].sum(axis=1)
+    return (observed, null) if groups else None
+
+
+def _pairs(x: np.ndarray, y: np.ndarray, tolerance: int) -> int:
+    """Pairs of positions, one of each, within the tolerance."""
+    return int(np.count_nonzero(np.abs(x[:, None] - y[None]) <= tolerance))
 
 
 def _groups(at: np.ndarray, tolerance: int) -> list[np.ndarray]:
