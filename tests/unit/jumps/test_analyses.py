@@ -391,7 +391,7 @@ def test_layers_that_are_all_busy_early_are_not_coordinated():
 
 @pytest.mark.parametrize(("common", "least", "most"), [(0, 0.0, 0.12), (2, 0.9, 1.0)])
 def test_layers_exchanged_between_runs_show_what_one_run_shares(common, least, most):
-    """Jumps of all layers are early in every run; only with `common` times does a run have some that its layers share."""
+    """Jumps of all layers are early in every run; with `common` times, the layers of a run share some."""
     rng = np.random.default_rng(4)
     p_values = []
     for _ in range(50):

@@ -57,6 +57,12 @@ LEAST_SHARE = 0.01
 WIDEST = 0.4
 """Share of the record that a transition may take from 10 to 90%."""
 
+MISFIT = 0.03
+"""Share of its width by which a change of another form than the fitted ones is misplaced."""
+
+WIDTH_MISFIT = 0.15
+"""Share of its width by which the width of such a change is off."""
+
 UNITS = 1.5
 ROUNDING = 1e-13
 SCREEN = 0.5
@@ -394,10 +400,11 @@ def _stands_out(x: np.ndarray, event: Event, narrow: float = 16.0) -> bool:
 def _placed(x: np.ndarray, found: _Candidate) -> Event:
     """Onset, midpoint and end: of a peak of the rate its own; otherwise by a step fitted to the surroundings.
 
-    Intervals: of the profile likelihood; of a peak of the rate its width over the peak's height in units of its noise.
+    Intervals: of the profile likelihood; of a peak of the rate its width over the peak's height in units of its noise;
+    both widened by what another form of the change would be off.
     """
     if found.onset is not None:
-        sure = found.width / (SMOOTH * found.score) + 0.5
+        sure = _half(found.width / (SMOOTH * found.score), found.width)
         end = found.onset + found.width
         places = (found.middle, found.onset, end, found.size, found.score, found.middle - sure, found.middle + sure)
         return Event(*places, max(found.width - 2 * sure, 0.0), found.width + 2 * sure, smooth=True)
@@ -424,7 +431,9 @@ def _placed(x: np.ndarray, found: _Candidate) -> Event:
     independent = max(min(BLOCKS, high - low + 1) * (1 - rho) / (1 + rho), 2.0)
     likely = left <= left[best] * math.exp(min(5.99 / independent, 2.0))
     width = float(wide[best])
-    middle, half = float(place[best]), 0.5 * float(min(np.diff(np.unique(place)).min(), 1.0))
+    middle = float(place[best])
+    low, high = middle - float(place[likely].min()), float(place[likely].max()) - middle
+    spare = WIDTH_MISFIT * width + 1.0
     size = float(part[best] / length[best])
     return Event(
         middle=middle,
@@ -432,11 +441,16 @@ def _placed(x: np.ndarray, found: _Candidate) -> Event:
         end=min(middle + width / 2, x.size - 1.0),
         size=size if size * found.size > 0 and abs(size) < 4 * abs(found.size) else found.size,
         score=found.score,
-        middle_low=float(place[likely].min()) - half,
-        middle_high=float(place[likely].max()) + half,
-        width_low=float(wide[likely].min()),
-        width_high=float(wide[likely].max()),
+        middle_low=middle - _half(low, width),
+        middle_high=middle + _half(high, width),
+        width_low=max(float(wide[likely].min()) - spare, 0.0),
+        width_high=float(wide[likely].max()) + spare,
     )
+
+
+def _half(likely: float, width: float) -> float:
+    """Half the interval of a midpoint: what the likelihood leaves open, and what the form of the change may be off."""
+    return 1.15 * math.hypot(likely, MISFIT * width + 0.7)
 
 
 def _fine_steps(found: _Candidate, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
