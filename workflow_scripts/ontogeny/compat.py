@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ def cumulative_energy_90(matrix: Any, threshold: float = 0.9) -> int:
     energy = np.cumsum(np.square(_sigma(matrix), dtype=np.float64))
     if threshold == 0.9 or not energy[-1] > 0:
         return int(estimators.cumulative_90(_sigma(matrix)))
-    return int(min(np.searchsorted(energy / energy[-1], threshold) + 1, energy.size))
+    return min(int(np.searchsorted(energy / energy[-1], threshold)) + 1, energy.size)
 
 
 def nuclear_norm_ratio(matrix: Any, eps: float = 0.0) -> float:
@@ -143,9 +143,13 @@ class JumpDetector:
         """Jumps of one series (n,), with `value_before`, `value_after` and `z_score`; steps are positions plus
         `step_offset`, or those of `steps` (n,)."""
         places = np.arange(len(values)) + step_offset if steps is None else steps
-        given = {"window": self.window_size, "threshold": self.z_threshold, "min_samples": self.min_samples}
+        given: dict[str, Any] = {
+            "window": self.window_size,
+            "threshold": self.z_threshold,
+            "min_samples": self.min_samples,
+        }
         found = detection.detect_jumps(values, places, "z_score", **given)
-        return [Jump(*(getattr(jump, field.name) for field in fields(jump)), metric_name=metric_name) for jump in found]
+        return [Jump(**asdict(jump), metric_name=metric_name) for jump in found]
 
     def detect_jumps_with_direction(
         self, values: Any, metric_name: str = "dimensionality", step_offset: int = 0, direction: str | None = None
