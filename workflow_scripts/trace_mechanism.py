@@ -1,7 +1,7 @@
 """Measure the mechanism of one judge at its epochs."""
 
-from ontogeny.judge.mechanism import trace_mechanism
 from ontogeny.judge.settings import JudgeAnalysisSettings
+from ontogeny.judge.trace import trace_mechanism
 from ontogeny.pipeline import job
 from ontogeny.trajectory import Trajectory
 

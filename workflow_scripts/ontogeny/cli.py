@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,6 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     dashboard.add_argument("results", nargs="?", default="results", help="the folder of results (results)")
     dashboard.add_argument("--port", type=int, help="port on this machine (the first free one from 8501)")
     dashboard.set_defaults(command=_dashboard)
+
+    follow = commands.add_parser("follow", help="measure a judge while it trains, an epoch behind")
+    follow.add_argument("run", help="the folder of the run, such as results/runs/small/s0; it may not exist yet")
+    follow.add_argument("--config", help="the configuration, for analyses.judge (config.yaml, if it exists)")
+    follow.add_argument("--patience", type=float, default=3600.0, help="seconds to wait for a checkpoint (3600)")
+    follow.add_argument("--while", type=int, dest="process", help="end when the process of this number has ended")
+    follow.set_defaults(command=_follow)
 
     archive = commands.add_parser("archive", help="pack results for publication as an RO-Crate")
     archive.add_argument("runs", nargs="*", help="runs to pack (everything)")
@@ -221,6 +229,34 @@ def _dashboard(given: argparse.Namespace) -> None:
     from ontogeny.dashboard import serve
 
     serve(given.results, given.port)
+
+
+def _follow(given: argparse.Namespace) -> None:
+    from ontogeny.config import read_config, runs_of
+    from ontogeny.judge.trace import follow_training
+
+    file = given.config or _default_config()
+    settings, cache = None, "cache"
+    if file is not None:
+        config = read_config(file)
+        folder = f"/{Path(given.run).as_posix()}"
+        studies = [run.study for name, run in runs_of(config).items() if folder.endswith(f"/{name}")]
+        settings = (config.analyses_of(studies[0]) if studies else config.analyses).judge
+        cache = config.cache
+    records = follow_training(
+        given.run, settings, cache, patience=given.patience, go_on=lambda: _is_running(given.process)
+    )
+    print(f"{given.run}: {len(records)} epochs measured")
+
+
+def _is_running(process: int | None) -> bool:
+    if process is None:
+        return True
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _archive(given: argparse.Namespace) -> None:

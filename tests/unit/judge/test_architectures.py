@@ -1,5 +1,6 @@
 """Backbones beyond those that ship: a run goes on to the same logits from any layer, and parts are parts or none."""
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -7,7 +8,7 @@ from small_judges import VOCABULARY
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.circuits import circuit_graph, run_subgraphs
-from ontogeny.judge.network import frozen, run, run_on
+from ontogeny.judge.network import difference, frozen, hooked, run, run_on
 from ontogeny.judge.neurons import neuron_activations
 from ontogeny.judge.pairs import Pairs
 from ontogeny.models.judge import Judge, train_tokenizer
@@ -27,7 +28,11 @@ SETTINGS = {
     "Falcon": {},
     "ModernBert": {"intermediate_size": 24, "pad_token_id": 0},
     "Qwen2": {"intermediate_size": 24, "num_key_value_heads": 1},
+    "Bert": {"intermediate_size": 24},
+    "DistilBert": {"hidden_dim": 24},
 }
+ADD_UP = ("Qwen2", "StableLm", "GPTNeoX", "Phi", "GPTJ", "Falcon", "ModernBert", "Bert", "DistilBert")
+NORMED = ("Bert", "DistilBert")
 
 
 def backbone(kind, **settings):
@@ -64,22 +69,71 @@ def test_a_run_goes_on_from_any_layer_to_the_same_logits(kind):
         assert neuron_activations(judge, rows()).shape[:2] == (6, 2)
 
 
+def matched():
+    unsafe = rows()
+    return Pairs(unsafe, torch.where(unsafe >= 0, unsafe.flip(0).clamp(min=3), -1), torch.arange(6).numpy())
+
+
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_circuits_are_of_blocks_that_add_up_and_whole_circuits_are_the_judge(kind):
     judge = Judge(backbone(kind)).eval()
     graph = circuit_graph(judge)
-    assert (graph is not None) == (kind in ("Qwen2", "StableLm"))
+    assert (graph is not None) == (kind in ADD_UP)
     if graph is not None:
-        unsafe = rows()
-        safe = torch.where(unsafe >= 0, unsafe.flip(0).clamp(min=3), -1)
-        found = run_subgraphs(
-            judge, Pairs(unsafe, safe, torch.arange(6).numpy()), graph.masks([range(len(graph.edges))])
-        )
+        assert graph.normed == (kind in NORMED)
+        pairs = matched()
+        found = run_subgraphs(judge, pairs, graph.masks([range(len(graph.edges)), []]))
         with torch.no_grad():
-            logits = judge(unsafe).double()
-        torch.testing.assert_close(
-            torch.as_tensor(found).flatten(), (logits[:, 1] - logits[:, 0]).flatten(), rtol=0, atol=1e-4
-        )
+            expected = torch.stack([difference(judge(tokens)) for tokens in (pairs.unsafe, pairs.safe)])
+        torch.testing.assert_close(torch.as_tensor(found), expected, rtol=0, atol=1e-4)
+
+
+def mlp_outputs(judge, layer):
+    """Where the MLP of a layer puts out what it writes, by the names of this library's models."""
+    block = judge.blocks[layer]
+    return block.output.dense if hasattr(block, "intermediate") else block.ffn if hasattr(block, "ffn") else block.mlp
+
+
+@pytest.mark.parametrize("kind", ADD_UP)
+def test_an_mlp_without_its_edges_is_that_of_the_safe_prompt_by_hand(kind):
+    """An MLP whose incoming edges are all cut writes what it writes for the safe prompt: a hook puts it there."""
+    judge, pairs = Judge(backbone(kind)).eval(), matched()
+    with torch.no_grad():
+        judge.head.weight.mul_(50)
+    graph = circuit_graph(judge)
+    into = np.array(graph.edges)[:, 1] == graph.receivers.index("1.mlp")
+    found = run_subgraphs(judge, pairs, graph.masks([np.flatnonzero(~into)]))[0]
+    place, kept = mlp_outputs(judge, 0), []
+    with torch.no_grad():
+        with hooked(place.register_forward_hook(lambda _, __, output: kept.append(output.clone()))):
+            judge(pairs.safe)
+        with hooked(place.register_forward_hook(lambda *_: kept[0].clone())):
+            expected = difference(judge(pairs.unsafe))
+        assert (expected - difference(judge(pairs.unsafe))).abs().max() > 1e-3
+    torch.testing.assert_close(torch.as_tensor(found), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", NORMED)
+def test_a_head_of_an_encoder_without_its_edge_is_that_of_the_safe_prompt_by_hand(kind):
+    judge, pairs = Judge(backbone(kind)).eval(), matched()
+    with torch.no_grad():
+        judge.head.weight.mul_(50)
+    graph = circuit_graph(judge)
+    into = np.array(graph.edges)[:, 1] == graph.receivers.index("2.h1")
+    found = run_subgraphs(judge, pairs, graph.masks([np.flatnonzero(~into)]))[0]
+    attention = judge.blocks[1].attention
+    place, kept = attention.output.dense if kind == "Bert" else attention.out_lin, []
+
+    def put(_, args):
+        return torch.cat([kept[0][..., :8], args[0][..., 8:]], -1)
+
+    with torch.no_grad():
+        with hooked(place.register_forward_pre_hook(lambda _, args: kept.append(args[0].clone()))):
+            judge(pairs.safe)
+        with hooked(place.register_forward_pre_hook(put)):
+            expected = difference(judge(pairs.unsafe))
+        assert (expected - difference(judge(pairs.unsafe))).abs().max() > 1e-3
+    torch.testing.assert_close(torch.as_tensor(found), expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(

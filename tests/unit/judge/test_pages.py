@@ -2,11 +2,11 @@
 
 import json
 import re
-import shutil
 
 import pandas as pd
 import pytest
 import torch
+from browser import BROWSER, open_browser
 from small_judges import make_judge
 
 from ontogeny.errors import OntogenyError
@@ -165,31 +165,28 @@ def test_a_split_without_unsafe_prompts_is_a_sentence():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
-def test_pages_open_in_a_browser_without_a_network(made):
-    sync_playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright").sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_context(offline=True).new_page()
-        wrong = []
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
+@pytest.mark.skipif(not BROWSER, reason="no Chromium here: apt-get install chromium")
+def test_pages_open_in_a_browser_without_a_network(made, tmp_path):
+    write_book(made[0], made[0] / "book" / "all.html", "All <b>pages</b>")
+    with open_browser(tmp_path) as page:
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            page.say(f"{domain}.enable")
+        page.say("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
         for name in ("evolution", "training_progress", "epoch_2_sample_0_safe_tokens", "epoch_2_sample_0_safe_layers",
                      "epoch_2_circuit_comparison", "epoch_2_neuron_map", "epoch_2_circuits"):  # fmt: skip
-            page.goto((made[0] / f"{name}.html").as_uri())
-            page.wait_for_selector(".main-svg")
-            assert page.evaluate("typeof window.hacked") == "undefined"
-            assert page.locator("a").count() > 0
-        write_book(made[0], made[0] / "book" / "all.html", "All <b>pages</b>")
-        page.goto((made[0] / "book" / "all.html").as_uri())
-        inside = page.frame_locator("#page")
-        inside.locator(".main-svg").first.wait_for()
-        inside.locator("a[href='epoch_2_neuron_map.html']").first.click()
-        inside.locator("h1", has_text="euron").wait_for()
-        inside.locator(".main-svg").first.wait_for()
-        assert page.title() == "All <b>pages</b>"
-        browser.close()
+            page.say("Page.navigate", url=(made[0] / f"{name}.html").as_uri())
+            page.wait(f"location.href.includes('{name}') && document.querySelector('.main-svg') !== null")
+            assert page.run("typeof window.hacked") == "undefined"
+            assert page.run("document.querySelectorAll('a').length") > 0
+        page.say("Page.navigate", url=(made[0] / "book" / "all.html").as_uri())
+        inside = "document.querySelector('#page').contentDocument"
+        page.wait(f"document.querySelector('#page') && {inside}.querySelector('.main-svg') !== null")
+        page.run(f"""{inside}.querySelector("a[href='epoch_2_neuron_map.html']").click()""")
+        page.wait(f"{inside}.querySelector('h1')?.textContent.includes('euron')")
+        page.wait(f"{inside}.querySelector('.main-svg') !== null")
+        assert page.run("document.title") == "All <b>pages</b>"
+        wrong = [e for e in page.heard if e["method"] == "Runtime.exceptionThrown"]
+        wrong += [e for e in page.heard if e["method"] == "Log.entryAdded" and e["params"]["entry"]["level"] == "error"]
     assert wrong == []
 
 

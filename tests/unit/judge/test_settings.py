@@ -14,9 +14,10 @@ import transformers
 from settings_walk import Walk, cases
 
 from ontogeny.config.models import JudgeRunSettings
-from ontogeny.judge.mechanism import MechanismBench, epochs_looked_at
+from ontogeny.judge.mechanism import MechanismBench
 from ontogeny.judge.neurons import ablate_neurons
 from ontogeny.judge.settings import JudgeAnalysisSettings
+from ontogeny.judge.trace import epochs_looked_at
 from ontogeny.models.judge import build_judge, save_judge
 from ontogeny.models.pretrained import load_judge
 from ontogeny.models.settings import JudgeModelSettings

@@ -102,9 +102,9 @@ def find_runs(results: str | os.PathLike) -> list[RunFolder]:
         return _drawn_while_training(Path(results))
     try:
         names = set(runs_in(Path(results)))
-        for pattern in ("*/mechanism", "*/*/mechanism", "*/circuits/history.csv", "*/*/circuits/history.csv"):
-            for path in root.glob(pattern):
-                folder = path.parent if path.name == "mechanism" else path.parents[1]
+        for pattern in ("mechanism", "live", "circuits/history.csv"):
+            for path in (*root.glob(f"*/{pattern}"), *root.glob(f"*/*/{pattern}")):
+                folder = path.parents[pattern.count("/")]
                 names.add(folder.relative_to(root).as_posix())
     except OSError as error:
         raise OntogenyError(f"{root} cannot be read: {error.strerror}") from None
@@ -128,7 +128,7 @@ def _drawn_while_training(results: Path) -> list[RunFolder]:
 
 def _run(root: Path, name: str) -> RunFolder:
     folder = root / name
-    if (folder / "mechanism").exists() or (folder / "epochs.csv").exists() or (folder / "pretrained").exists():
+    if any((folder / name).exists() for name in ("mechanism", "live", "epochs.csv", "pretrained")):
         kind = "judge"
     elif (folder / "circuits").exists() or (folder / "ensemble.safetensors").exists():
         kind = "circuits"
@@ -168,14 +168,14 @@ def study_file(results: str | os.PathLike, group: str, name: str) -> Path | None
 
 
 def mechanism_files(run: Path) -> dict[int, Path]:
-    """The records of a judge's mechanism by epoch."""
-    folder = run / "mechanism"
-    folder = folder if folder.is_dir() else run / "records"
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return {}
-    found = {int(match[1]): folder / name for name in names if (match := re.fullmatch(r"epoch_(\d+)\.json", name))}
+    """The records of a judge's mechanism by epoch: of the finished run, or those made while it trains."""
+    found: dict[int, Path] = {}
+    for folder in (run / "records", run / "live", run / "mechanism"):
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        found |= {int(match[1]): folder / name for name in names if (match := re.fullmatch(r"epoch_(\d+)\.json", name))}
     return dict(sorted(found.items()))
 
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from ontogeny.connectome.search.policy import ucb_scores
 from ontogeny.connectome.search.records import Record
 from ontogeny.connectome.search.rules import UCB_C
-from ontogeny.dashboard import data, figures
+from ontogeny.dashboard import control, data, figures, player
 from ontogeny.dashboard.data import RunFolder, Stamp
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
@@ -37,15 +37,7 @@ from ontogeny.judge.pages import (
 from ontogeny.phase1 import DIMENSIONALITY_METRICS, RUN_LEVEL
 
 REFRESH = "2s"
-_STYLE = """<style>
-.block-container { padding-top: 2.6rem; padding-bottom: 2rem }
-.words span { padding: .15em .1em; border-radius: 3px; line-height: 2; white-space: pre-wrap }
-.control { border-left: 4px solid #8A8A8A; background: #F4F4F4; padding: .5em .9em; margin: .4em 0; font-size: .92em }
-.said p { margin: 0 0 .5em 0 }
-.said table { border-collapse: collapse; font-size: .88em }
-.said td, .said th { padding: .2em .8em; text-align: right; border-bottom: 1px solid #E6E6E6 }
-.said td:first-child, .said th:first-child { text-align: left }
-</style>"""
+_STYLE = f"<style>.block-container {{ padding-top: 2.6rem; padding-bottom: 2rem }}{player.STYLE}</style>"
 
 
 def markdown(text: Any) -> str:
@@ -216,27 +208,67 @@ def judge_picture(
     files = data.mechanism_files(run)
     if what not in _OVER_TIME:
         return picture(data.stamp(files[epoch]), what, sample, narrow)
+    found = _over_time(run, what, narrow)
+    fig = found.figure
+    for marked in dict.fromkeys((epoch, *also)):
+        fig = figures.mark_epoch(fig, marked)
+    return Picture(found.text + _numbers(run, what, (epoch, *also)), found.control, fig, found.table)
+
+
+def _states_over_time(run: Path) -> tuple[tuple[Stamp, ...], tuple[Stamp | None, Stamp | None]]:
+    """The state of all records of a run that can be read, and of its Phase 1 record and jumps."""
     states = []
-    for path in files.values():
+    for path in data.mechanism_files(run).values():
         try:
             data.read_mechanism(path)
             states.append(data.stamp(path))
         except OntogenyError:
             continue
-    extra = (_stamp_or_none(run / "phase1.json"), _stamp_or_none(run / "jumps.csv"))
+    return tuple(states), (_stamp_or_none(run / "phase1.json"), _stamp_or_none(run / "jumps.csv"))
+
+
+def _over_time(run: Path, what: str, narrow: bool) -> Picture:
+    states, extra = _states_over_time(run)
     try:
-        found = over_time(tuple(states), what, extra, narrow)
+        return over_time(states, what, extra, narrow)
     except OntogenyError:
         if extra == (None, None):
             raise
-        found = over_time(tuple(states), what, (None, None), narrow)
-    fig = found.figure
-    for marked in dict.fromkeys((epoch, *also)):
-        fig = figures.mark_epoch(fig, marked)
+        return over_time(states, what, (None, None), narrow)
+
+
+def _numbers(run: Path, what: str, epochs: Sequence[int]) -> Markup:
+    """The performance at some epochs, for the picture that has it."""
     if what != "Metrics":
-        return Picture(found.text, found.control, fig, found.table)
-    numbers = numbers_table([data.read_mechanism(files[marked]) for marked in dict.fromkeys((epoch, *also))])
-    return Picture(found.text + numbers, found.control, fig, found.table)
+        return Markup()
+    files = data.mechanism_files(run)
+    return numbers_table([data.read_mechanism(files[epoch]) for epoch in dict.fromkeys(epochs)])
+
+
+def frames_of(run: Path, epochs: Sequence[int], what: str, sample: int = 0) -> tuple[player.Frames, str | None]:
+    """The frames of a picture at some epochs, made or being made, and the file of the figure that all share, if any."""
+    if what in _OVER_TIME:
+        states = _states_over_time(run)
+        base = player.frame_file("base", states, what)
+        player.write_frames([(base, lambda: player.frame_text(_over_time(run, what, False)))])
+
+        def make(epoch: int) -> str:
+            found = judge_picture(run, epoch, what)
+            shapes = [] if found.figure is None else found.figure.to_plotly_json()["layout"].get("shapes", [])
+            return player.frame_text(found, {"shapes": shapes})
+
+        files = {epoch: player.frame_file("over time", states, what, epoch) for epoch in epochs}
+    else:
+        base = None
+        paths = data.mechanism_files(run)
+        stamps = {epoch: data.stamp(paths[epoch]) for epoch in epochs}
+
+        def make(epoch: int) -> str:
+            return player.frame_text(picture(stamps[epoch], what, sample))
+
+        files = {epoch: player.frame_file(stamps[epoch], what, sample) for epoch in epochs}
+    player.write_frames([(file, functools.partial(make, epoch)) for epoch, file in files.items()])
+    return [{"epoch": epoch, "file": file} for epoch, file in files.items()], base
 
 
 @_guarded
@@ -249,10 +281,9 @@ def judge_page(results: Path) -> None:
         waiting = f" ({', '.join(run.name for run in runs)}: not yet traced)" if runs else ""
         _say(f"No judge has been traced here{waiting}. Make its records with: snakemake judge --cores 2")
         return
-    _judge(traced)
+    st.fragment(_judge, run_every=REFRESH if any(run.live for run in traced) else None)(traced)
 
 
-@st.fragment
 @_guarded
 def _judge(traced: list[RunFolder]) -> None:
     modes = ["one epoch", "two epochs"] + (["two runs"] if len(traced) > 1 else [])
@@ -276,12 +307,14 @@ def _judge(traced: list[RunFolder]) -> None:
         )
         or "Tokens"
     )
-    columns = st.columns(len(runs), gap="large") if len(runs) > 1 else [st.container()]
+    if len(runs) == 1:
+        _played(runs[0], what)
+        return
+    columns = st.columns(len(runs), gap="large")
     chosen: list[tuple[Path, int]] = []
     for side, (run, column) in enumerate(zip(runs, columns)):
         with column:
-            last = side == 1 or len(runs) == 1 or mode == "two runs"
-            epoch = _choose_epoch(run, f"{mode} {side}", last)
+            epoch = _choose_epoch(run, f"{mode} {side}", side == 1 or mode == "two runs")
             if epoch is not None:
                 chosen.append((run.folder, epoch))
     if len(chosen) < len(runs):
@@ -293,14 +326,12 @@ def _judge(traced: list[RunFolder]) -> None:
         _plot(one.figure, "picture over time")
         _html(one.table)
         return
-    narrow = len(chosen) > 1
-    found = [judge_picture(run, epoch, what, sample, narrow) for run, epoch in chosen]
+    found = [judge_picture(run, epoch, what, sample, True) for run, epoch in chosen]
     drawn = [one.figure for one in found]
-    if narrow and all(fig is not None for fig in drawn):
+    if all(fig is not None for fig in drawn):
         drawn = list(figures.one_scale(drawn))
     for row in ("text", "figure", "table"):
-        columns = st.columns(len(chosen), gap="large") if narrow else [st.container()]
-        for side, (one, fig, column) in enumerate(zip(found, drawn, columns)):
+        for side, (one, fig, column) in enumerate(zip(found, drawn, st.columns(len(chosen), gap="large"))):
             with column:
                 if row == "figure":
                     _plot(fig, f"picture {side}")
@@ -308,7 +339,20 @@ def _judge(traced: list[RunFolder]) -> None:
                     _html(one.text + one.control if row == "text" else one.table)
 
 
-def _choose_epoch(run: RunFolder, place: str, last: bool) -> int | None:
+def _played(run: RunFolder, what: str) -> None:
+    """One picture of a run at all its epochs, with a slider that the browser answers by itself."""
+    good = _readable(run)
+    if not good:
+        return
+    if len(good) == 1:
+        st.caption(f"Epoch {good[0]} is the only one so far.")
+    sample = _choose_sample([(run.folder, good[-1])]) if what in ("Tokens", "Layers") else 0
+    frames, base = frames_of(run.folder, good, what, sample)
+    player.play(frames, f"player {run.name} {what} {sample}", base)
+
+
+def _readable(run: RunFolder) -> list[int]:
+    """The epochs of a run whose records can be read; of others the page says why not."""
     good, problems = [], []
     for epoch, path in data.mechanism_files(run.folder).items():
         try:
@@ -319,6 +363,12 @@ def _choose_epoch(run: RunFolder, place: str, last: bool) -> int | None:
     _warn(problems)
     if not good:
         _say(f"No record of {run.name} can be read.")
+    return good
+
+
+def _choose_epoch(run: RunFolder, place: str, last: bool) -> int | None:
+    good = _readable(run)
+    if not good:
         return None
     if len(good) == 1:
         st.caption(f"Epoch {good[0]} is the only one so far.")
@@ -644,7 +694,48 @@ def _short(value: Any) -> str:
 def live_page(results: Path) -> None:
     """What training runs have measured so far, drawn again every two seconds."""
     st.header("Live: what training has measured so far")
+    st.fragment(_control, run_every=REFRESH)(results)
     st.fragment(_live, run_every=REFRESH)(results)
+
+
+@_guarded
+def _control(results: Path) -> None:
+    """Starting and stopping the pipeline, with the command that does it."""
+    job = control.running(control.job_of(results))
+    with st.expander("Start or stop a training", expanded=job is not None):
+        if job is not None:
+            st.code(job.text, language="bash", wrap_lines=True)
+            if st.button("Stop", key="stop", help="As Ctrl-C does; a later start goes on from the last checkpoint."):
+                control.stop(job)
+                st.rerun()
+        else:
+            _start(results)
+        last = job or control.job_of(results)
+        if last is not None:
+            st.caption(markdown(f"What it says ({'running' if job else 'ended'}; all of it is in {last.log})"))
+            st.code(control.said_by(last), language=None)
+
+
+def _start(results: Path) -> None:
+    one, two, three = st.columns([4, 2, 1])
+    near = results.absolute().parent / "config.yaml"
+    config = one.text_input("configuration", str(near) if near.is_file() else "", key="config")
+    target = two.selectbox("what to make", control.TARGETS, key="target")
+    cores = int(three.number_input("cores", 1, os.cpu_count() or 1, min(2, os.cpu_count() or 1), key="cores"))
+    follow = st.checkbox("measure judges while they train (takes a core besides)", value=True, key="follow")
+    if not config:
+        st.caption("Name a configuration to start one of its targets.")
+        return
+    try:
+        command = control.pipeline_command(results, config, target, cores)
+        beside = control.followers(results, config) if follow and target in ("all", "judge") else []
+    except OntogenyError as error:
+        st.warning(markdown(error))
+        return
+    st.code("\n".join(control.shown(each) for each in [command, *beside]), language="bash", wrap_lines=True)
+    if st.button("Start", type="primary", key="start"):
+        control.start(results, command, beside)
+        st.rerun()
 
 
 @_guarded
@@ -722,6 +813,8 @@ def show(results: str | os.PathLike) -> None:
     if why:
         st.header(page)
         st.warning(markdown(why))
+        if page == "Live":
+            st.fragment(_control, run_every=REFRESH)(results)
         st.fragment(_wait, run_every=REFRESH)(results)
         return
     PAGES[page](results)

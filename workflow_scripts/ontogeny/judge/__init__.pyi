@@ -9,13 +9,14 @@ from .attribution import (
 )
 from .circuits import Faithfulness, Graph, circuit_graph, edge_scores, faithfulness, random_subgraph, run_subgraphs
 from .layers import last_residuals, layer_activations, layer_probes, performance
-from .mechanism import MechanismBench, trace_mechanism
+from .mechanism import MechanismBench
 from .network import untrained_like
 from .neurons import ablate_neurons, causal_neurons, neuron_activations, neuron_map
 from .pages import visualise_epoch
 from .pairs import Pairs, minimal_pairs
 from .patching import Patching, patch_pairs, share_restored
 from .record import evolution, read_record, read_records
+from .trace import follow_training, trace_mechanism
 
 __all__ = [
     "DeletionCurve",
@@ -33,6 +34,7 @@ __all__ = [
     "edge_scores",
     "evolution",
     "faithfulness",
+    "follow_training",
     "last_residuals",
     "layer_activations",
     "layer_probes",

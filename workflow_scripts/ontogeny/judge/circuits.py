@@ -17,6 +17,7 @@ from ontogeny.judge.network import (
     attend,
     attention_calls,
     difference,
+    first,
     frozen,
     hooked,
     parts_of,
@@ -28,32 +29,39 @@ from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import Judge
 from ontogeny.statistics import adjust, bootstrap_weights, percentile_interval, sign_flip_test
 
+MOST_NUMBERS = 64_000_000
+"""Most numbers in a tensor of what all nodes write: prompts are passed in parts that need no more (256 MB)."""
+
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes and edges of a decoder: what writes into the residual stream, and what reads from it.
+    """Nodes and edges of a judge: what writes into the residual stream, and what reads from it.
 
     Senders are the embedding and, layer by layer, every head and the MLP; receivers are the same but for the embedding,
-    with the output at the end. An edge goes from a sender to every receiver that reads after it has written. Names
-    are `embedding`, `2.h1` (layer 2, head 1; both from 1), `2.mlp`, `output`. edges: (edges, 2), indices of sender and
-    receiver.
+    with the output at the end. An edge goes from a sender to every receiver that reads it: in a parallel block the MLP
+    reads no head of its own layer. Names are `embedding`, `2.h1` (layer 2, head 1; both from 1), `2.mlp`, `output`.
+
+    Where the stream goes through a norm after each sum (`normed`: BERT), what was written before it cannot be told
+    apart behind it. Its norms are nodes there, `2.norm1` after attention and `2.norm2` after the MLP, which read what
+    they sum, and all that comes later reads only them. edges: (edges, 2), indices of sender and receiver.
     """
 
     layers: int
     heads: int
     edges: np.ndarray
+    normed: bool = False
 
     @property
     def senders(self) -> list[str]:
-        return ["embedding", *_names(self.layers, self.heads)]
+        return ["embedding", *_names(self.layers, self.heads, self.normed)]
 
     @property
     def receivers(self) -> list[str]:
-        return [*_names(self.layers, self.heads), "output"]
+        return [*_names(self.layers, self.heads, self.normed), "output"]
 
     def masks(self, subgraphs: Sequence[Any]) -> Tensor:
         """Subgraphs given as lists of edge indices, as bool (subgraphs, senders, receivers)."""
-        nodes = 1 + self.layers * (self.heads + 1)
+        nodes = len(self.senders)
         result = torch.zeros(len(subgraphs), nodes, nodes, dtype=torch.bool)
         for row, chosen in enumerate(subgraphs):
             edges = self.edges[np.asarray(chosen, dtype=int)]
@@ -61,9 +69,41 @@ class Graph:
         return result
 
 
-def _names(layers: int, heads: int) -> list[str]:
-    parts = [*(f"h{head}" for head in range(1, heads + 1)), "mlp"]
+def _names(layers: int, heads: int, normed: bool) -> list[str]:
+    parts = [*(f"h{head}" for head in range(1, heads + 1)), *(["norm1", "mlp", "norm2"] if normed else ["mlp"])]
     return [f"{layer}.{part}" for layer in range(1, layers + 1) for part in parts]
+
+
+def circuit_graph(model: Judge) -> Graph | None:
+    """The graph of a judge, or None where its blocks are not known to be sums of their parts (`parts_of`)."""
+    parts = parts_of(model)
+    if parts is None:
+        return None
+    layers, heads = len(parts), len(parts[0].write)
+    order = parts[0].order
+    build = _normed_edges if order == "normed" else _added_edges
+    edges = [pair for layer in range(layers) for pair in build(layer, heads, order == "parallel")]
+    wide = heads + (3 if order == "normed" else 1)
+    last = layers * wide
+    edges += [(last, last)] if order == "normed" else [(sender, last) for sender in range(last + 1)]
+    return Graph(layers, heads, np.array(edges), order == "normed")
+
+
+def _added_edges(layer: int, heads: int, parallel: bool) -> list[tuple[int, int]]:
+    """The edges into one layer where all that was written adds up: (sender, receiver)."""
+    begin = layer * (heads + 1)
+    early = range(1 + begin)
+    into_heads = [(sender, begin + head) for head in range(heads) for sender in early]
+    return into_heads + [(sender, begin + heads) for sender in range(1 + begin + (0 if parallel else heads))]
+
+
+def _normed_edges(layer: int, heads: int, _: bool) -> list[tuple[int, int]]:
+    """The edges into one layer whose sums go through norms: (sender, receiver)."""
+    begin = layer * (heads + 3)
+    norm, mlp, out = (begin + heads + place for place in range(3))
+    into_heads = [(begin, begin + head) for head in range(heads)]
+    into_norm = [(begin, norm), *((1 + begin + head, norm) for head in range(heads))]
+    return [*into_heads, *into_norm, (1 + norm, mlp), (1 + norm, out), (1 + mlp, out)]
 
 
 def _graph_of(model: Judge) -> Graph:
@@ -75,24 +115,9 @@ def _graph_of(model: Judge) -> Graph:
 
 def _no_edges(model: Judge) -> str:
     return (
-        f"{type(model.backbone).__name__} does not add heads and MLPs into one residual stream, so that it has no "
-        "edges to patch: use a decoder such as Llama or GPT-2"
+        f"{type(model.backbone).__name__} has no edges to patch: its blocks are not known to be sums of heads and "
+        "MLPs, as those of Llama, GPT-2, GPT-NeoX, BERT or DistilBERT are"
     )
-
-
-def circuit_graph(model: Judge) -> Graph | None:
-    """The graph of a judge, or None where its blocks do not add into one residual stream (encoders such as BERT)."""
-    parts = parts_of(model)
-    if parts is None:
-        return None
-    layers, heads = len(parts), len(parts[0].write)
-    wide = heads + 1
-    edges = []
-    for receiver in range(layers * wide + 1):
-        layer, place = divmod(receiver, wide)
-        readable = 1 + layer * wide + (heads if place == heads and layer < layers else 0)
-        edges += [(sender, receiver) for sender in range(readable)]
-    return Graph(layers, heads, np.array(edges))
 
 
 @dataclass(frozen=True)
@@ -112,7 +137,8 @@ def _keep_input(kept: list[Tensor]) -> Any:
 
 
 def _keep_output(kept: list[Tensor]) -> Any:
-    return lambda _, __, output: kept.append(output)
+    """Copies, since some blocks add to an MLP's output in place (Falcon)."""
+    return lambda _, __, output: kept.append(first(output).clone())
 
 
 def _past(model: Judge, pairs: Pairs) -> _Past:
@@ -122,81 +148,89 @@ def _past(model: Judge, pairs: Pairs) -> _Past:
     runs, calls, written = [], [], []
     for tokens in (pairs.unsafe, pairs.safe):
         handles, seen = attention_calls(parts)
-        outputs: list[Tensor] = []
-        heads: list[Tensor] = []
-        handles += [part.projection.register_forward_pre_hook(_keep_input(heads)) for part in parts]
-        handles += [part.mlp.register_forward_hook(_keep_output(outputs)) for part in parts]
+        mixed: list[Tensor] = []
+        added: list[Tensor] = []
+        middles: list[Tensor] = []
+        handles += [part.projection.register_forward_pre_hook(_keep_input(mixed)) for part in parts]
+        handles += [part.mlp_writes.register_forward_hook(_keep_output(added)) for part in parts]
+        handles += [part.after_attention.register_forward_hook(_keep_output(middles)) for part in parts]
         with hooked(*handles):
             runs.append(run(model, tokens))
         calls.append(seen)
         nodes = [runs[-1].residuals[0][:, None]]
-        for part, mixed, output in zip(parts, heads, outputs):
-            split = mixed.unflatten(-1, (len(part.write), -1))
-            nodes += [torch.einsum("bthd,hdw->bhtw", split, part.write.to(split.dtype)), output[:, None]]
+        for layer, part in enumerate(parts):
+            split = mixed[layer].unflatten(-1, (len(part.write), -1))
+            nodes += [torch.einsum("bthd,hdw->bhtw", split, part.write.to(split.dtype))]
+            if part.order == "normed":
+                nodes += [middles[layer][:, None], added[layer][:, None], runs[-1].residuals[layer + 1][:, None]]
+            else:
+                nodes += [added[layer][:, None]]
         written.append(torch.cat(nodes, 1))
     return _Past(parts, runs[0], runs[1], calls[0], *written)
 
 
-def _forward(
-    model: Judge, past: _Past, embedding: Tensor, times: int, masks: Tensor | None
-) -> tuple[Tensor, list[Tensor]]:
-    """Logits, and the inputs of all receivers of every layer, when every receiver reads a stream of its own.
+class _Whole:
+    """A run in which every receiver reads the whole stream, each a copy of its own, whose gradient can be taken."""
 
-    embedding: (times x pairs, length, width), the copies of a pair following each other. masks (times, senders,
-    receivers): an edge that is not in it carries what the sender wrote in the safe run; None keeps all.
+    def __init__(self, embedding: Tensor) -> None:
+        self.start = embedding
+        self.inputs: list[Tensor] = []
+
+    def read(self, stream: Tensor, count: int) -> Tensor:
+        """What `count` receivers, the next ones, read, (batch, count, length, width)."""
+        self.inputs.append(stream[:, None].expand(-1, count, -1, -1).contiguous())
+        return self.inputs[-1]
+
+    def write(self, outputs: Tensor) -> Tensor:
+        """What senders, the next ones, add to the stream, (batch, senders, length, width)."""
+        return outputs
+
+
+class _Cut:
+    """A run in which receivers read the safe run's stream, and of senders, by the edges kept, what they change in it.
+
+    masks: (times, senders, receivers).
     """
-    heads = len(past.parts[0].write)
-    length = embedding.shape[1]
-    batch = len(embedding)
-    nodes = 1 + len(past.parts) * (heads + 1)
-    cut = masks is not None
-    total = base = change = weight = background = embedding
-    if masks is not None:
-        base = past.counterpart.repeat_interleave(times, 0)
-        change = embedding.new_zeros(batch, nodes, length, embedding.shape[-1])
-        change[:, 0] = embedding - base[:, 0]
-        weight = masks.to(embedding.dtype).repeat(len(past.safe.last), 1, 1)
-        background = base[:, 0]
-    inputs = []
 
-    def stream(receivers: slice, readable: int) -> Tensor:
-        """(batch, receivers, length, width)"""
-        count = receivers.stop - receivers.start
-        if not cut:
-            return total[:, None].expand(-1, count, -1, -1)
-        mixed = torch.bmm(weight[:, :readable, receivers].transpose(1, 2), change[:, :readable].flatten(2)).unflatten(
-            2, change.shape[2:]
-        )
-        return background[:, None] + mixed
+    def __init__(self, past: _Past, embedding: Tensor, times: int, masks: Tensor) -> None:
+        self.base = past.counterpart.repeat_interleave(times, 0)
+        self.change = embedding.new_zeros(self.base.shape)
+        self.weight = masks.to(embedding.dtype).repeat(len(past.safe.last), 1, 1)
+        self.senders = self.receivers = 0
+        self.start = self.write(embedding[:, None])[:, 0]
 
-    for layer, (part, call) in enumerate(zip(past.parts, past.calls)):
-        at = layer * (heads + 1)
-        own = stream(slice(at, at + heads), 1 + at)
-        if not cut:
-            own = own.contiguous()
-            inputs.append(own)
-        wrote = attend(part, own, call, times)
-        bias = 0 if part.bias is None else part.bias
-        if cut:
-            change[:, 1 + at : 1 + at + heads] = wrote - base[:, 1 + at : 1 + at + heads]
-            background = background + base[:, 1 + at : 1 + at + heads].sum(1) + bias
-        else:
-            total = total + wrote.sum(1) + bias
-        mlp_input = stream(slice(at + heads, at + heads + 1), 1 + at + heads)
-        if not cut:
-            mlp_input = mlp_input.contiguous()
-            inputs.append(mlp_input)
-        wrote = part.mlp(part.mlp_norm(mlp_input[:, 0]))
-        if cut:
-            change[:, 1 + at + heads] = wrote - base[:, 1 + at + heads]
-            background = background + base[:, 1 + at + heads]
-        else:
-            total = total + wrote
-    final = stream(slice(nodes - 1, nodes), nodes)
-    if not cut:
-        final = final.contiguous()
-        inputs.append(final)
-    return readout(model, final[:, 0], past.safe.last.repeat_interleave(times)), inputs
+    def read(self, stream: Tensor, count: int) -> Tensor:
+        kept = self.weight[:, : self.senders, self.receivers : self.receivers + count].transpose(1, 2)
+        self.receivers += count
+        known = self.change[:, : self.senders]
+        return stream[:, None] + torch.bmm(kept, known.flatten(2)).unflatten(2, known.shape[2:])
+
+    def write(self, outputs: Tensor) -> Tensor:
+        place = slice(self.senders, self.senders + outputs.shape[1])
+        self.senders = place.stop
+        self.change[:, place] = outputs - self.base[:, place]
+        return self.base[:, place]
+
+
+def _forward(model: Judge, past: _Past, flow: _Whole | _Cut, times: int) -> Tensor:
+    """Logits when every receiver reads what `flow` gives it."""
+    stream = flow.start
+    for part, call in zip(past.parts, past.calls):
+        wrote = flow.write(attend(part, flow.read(stream, len(part.write)), call, times)).sum(1)
+        middle = stream + wrote + (0 if part.bias is None else part.bias)
+        if part.order == "normed":
+            middle = flow.write(part.after_attention(flow.read(middle, 1)))[:, 0]
+        reads = stream if part.order == "parallel" else middle
+        added = flow.write(first(part.mlp(part.mlp_norm(flow.read(reads, 1)[:, 0])))[:, None])[:, 0]
+        stream = middle + added
+        if part.order == "normed":
+            stream = flow.write(part.after_mlp(flow.read(stream, 1)))[:, 0]
+    return readout(model, flow.read(stream, 1)[:, 0], past.safe.last.repeat_interleave(times))
+
+
+def _at_once(graph: Graph, pairs: Pairs, width: int) -> int:
+    """How many copies of a prompt may be passed together."""
+    return max(1, MOST_NUMBERS // (len(graph.senders) * pairs.safe.shape[1] * width))
 
 
 def edge_scores(model: Judge, pairs: Pairs, steps: int = DEFAULTS.edge_steps, chunk: int = 16) -> np.ndarray:
@@ -210,15 +244,17 @@ def edge_scores(model: Judge, pairs: Pairs, steps: int = DEFAULTS.edge_steps, ch
     graph = _graph_of(model)
     result = []
     with frozen(model):
-        for rows in torch.arange(len(pairs)).split(chunk):
+        size = max(1, min(chunk, _at_once(graph, pairs, model.backbone.config.hidden_size) // steps))
+        for rows in torch.arange(len(pairs)).split(size):
             with torch.no_grad():
                 past = _past(model, pairs.take(rows))
             change = past.written - past.counterpart
             share = torch.arange(1, steps + 1, dtype=change.dtype) / steps
             low, high = past.safe.residuals[0], past.unsafe.residuals[0]
             path = low[:, None] + share[:, None, None] * (high - low)[:, None]
-            logits, inputs = _forward(model, past, path.flatten(0, 1).requires_grad_(), steps, None)
-            slopes = torch.autograd.grad(difference(logits).sum(), inputs)
+            flow = _Whole(path.flatten(0, 1).requires_grad_())
+            logits = _forward(model, past, flow, steps)
+            slopes = torch.autograd.grad(difference(logits).sum(), flow.inputs)
             slope = torch.cat(slopes, 1).unflatten(0, (len(rows), steps)).mean(1)
             scores = torch.einsum("pstw,prtw->psr", change, slope).double().numpy()
             result.append(scores[:, graph.edges[:, 0], graph.edges[:, 1]])
@@ -232,13 +268,14 @@ def run_subgraphs(model: Judge, pairs: Pairs, masks: Tensor, chunk: int = 256) -
     safe prompt. All edges give the unsafe prompt's difference, none the safe one's.
     """
     result = np.empty((len(masks), len(pairs)))
+    chunk = min(chunk, _at_once(_graph_of(model), pairs, model.backbone.config.hidden_size))
     with frozen(model), torch.no_grad():
         size = max(1, min(len(pairs), chunk))
         for rows in torch.arange(len(pairs)).split(size):
             past = _past(model, pairs.take(rows))
             for which in torch.arange(len(masks)).split(max(1, chunk // len(rows))):
                 copies = past.unsafe.residuals[0].repeat_interleave(len(which), 0)
-                logits, _ = _forward(model, past, copies, len(which), masks[which])
+                logits = _forward(model, past, _Cut(past, copies, len(which), masks[which]), len(which))
                 found = difference(logits).reshape(len(rows), len(which)).T.numpy()
                 result[np.ix_(which.numpy(), rows.numpy())] = found
     return result
@@ -249,15 +286,15 @@ def random_subgraph(graph: Graph, size: int, rng: np.random.Generator) -> np.nda
 
     Each path goes on from a sender along one of its edges, all as likely. A harder control than edges drawn singly.
     """
-    wide = graph.heads + 1
-    leaving = [np.flatnonzero(graph.edges[:, 0] == sender) for sender in range(1 + graph.layers * wide)]
+    nodes = len(graph.senders)
+    leaving = [np.flatnonzero(graph.edges[:, 0] == sender) for sender in range(nodes)]
     chosen: dict[int, None] = {}
     for _ in range(20 * size):
         path, sender = [], 0
         while True:
             edge = int(rng.choice(leaving[sender]))
             path.append(edge)
-            if graph.edges[edge, 1] == graph.layers * wide:
+            if graph.edges[edge, 1] == nodes - 1:
                 break
             sender = int(graph.edges[edge, 1]) + 1
         for edge in path:

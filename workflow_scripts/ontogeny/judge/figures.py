@@ -307,13 +307,18 @@ def _control_quantiles(data: dict[str, Any], control: str) -> np.ndarray | None:
     return _numbers(data[control]["quantiles"]) if data.get(control) else None
 
 
-def _places(layers: int, heads: int) -> dict[str, tuple[float, float]]:
+def _places(nodes: Sequence[str], layers: int, heads: int) -> dict[str, tuple[float, float]]:
     """Where each node of a circuit is drawn: layers from the bottom, heads from the left, the MLP at the right."""
     places = {"embedding": (heads / 2, 0.0), "output": (heads / 2, 2.0 * layers + 1.6)}
-    for layer in range(1, layers + 1):
-        for head in range(1, heads + 1):
-            places[f"{layer}.h{head}"] = (float(head - 1), 2.0 * layer - 0.8)
-        places[f"{layer}.mlp"] = (heads + 0.4, 2.0 * layer + 0.1)
+    for name in nodes:
+        number, part = name.split(".")
+        level = 2.0 * int(number)
+        if part.startswith("h"):
+            places[name] = (float(part[1:]) - 1, level - 0.8)
+        elif part == "mlp":
+            places[name] = (heads + 0.4, level + 0.1)
+        else:
+            places[name] = (heads / 2 - 0.5, level - 0.15 if part == "norm1" else level + 0.5)
     return places
 
 
@@ -335,7 +340,7 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
         rows=1, cols=2, horizontal_spacing=0.1, column_widths=[0.52, 0.48],
         subplot_titles=("strongest edges", "faithfulness on held-out pairs"),
     )  # fmt: skip
-    places = _places(record["layers"], record["heads"])
+    places = _places(data["nodes"], record["layers"], record["heads"])
     drawn = data["strongest"][: data["size"]] if data["size"] else []
     used = {"embedding", "output"}
     top = max((abs(edge[2]) for edge in drawn), default=1.0)

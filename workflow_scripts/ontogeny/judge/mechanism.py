@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import copy
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.stats
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ontogeny.errors import OntogenyError
-from ontogeny.files import write_json
 from ontogeny.judge.attribution import (
     TOLERANCE,
     TokenAttribution,
@@ -33,11 +30,8 @@ from ontogeny.judge.patching import patch_pairs, share_restored
 from ontogeny.judge.record import FORMAT, QUANTILES, compact
 from ontogeny.judge.settings import DEFAULTS, JudgeAnalysisSettings
 from ontogeny.models.judge import LABELS, MAX_LENGTH, PAD, Judge, PromptTokenizer, trim
-from ontogeny.progress import Progress
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 from ontogeny.tasks.prompts import Report, automatic_pairs, describe_prompts
-from ontogeny.trajectory.prompts import judge_data
-from ontogeny.trajectory.replay import Trajectory
 
 STRONGEST = 40
 """Neurons and edges listed one by one in a record."""
@@ -344,8 +338,8 @@ class MechanismBench:
         graph = circuit_graph(model)
         if graph is None:
             raise OntogenyError(
-                f"circuits of {type(model.backbone).__name__} cannot be measured yet: its blocks are not attention and "
-                "then an MLP, each added to the residual stream and read through a norm"
+                f"circuits of {type(model.backbone).__name__} cannot be measured: its blocks are not known to be sums "
+                "of heads and an MLP"
             )
         pairs = self._the_pairs()
         result = self._one_circuit(model, graph, pairs)
@@ -375,6 +369,7 @@ class MechanismBench:
         order = np.argsort(-np.abs(scores), kind="stable")[:STRONGEST]
         return {
             "edges": len(scores),
+            "nodes": graph.senders[1:],
             "pairs": {"scoring": len(scoring), "judging": len(judging), "automatic": self.automatic},
             "sizes": result.sizes,
             "restored": result.restored,
@@ -470,46 +465,3 @@ def _shown(labels: np.ndarray, count: int) -> np.ndarray:
     each = [np.flatnonzero(labels == label) for label in (0, 1)]
     picked = [side[np.linspace(0, len(side) - 1, min(-(-count // 2), len(side))).astype(int)] for side in each]
     return np.concatenate(picked)
-
-
-def epochs_looked_at(last: int, interval: int) -> list[int]:
-    """Epoch 0 (before fine-tuning), every `interval`-th one, and the last."""
-    return sorted({0, *range(0, last + 1, interval), last})
-
-
-def _judge_of(model: nn.Module, trajectory: Trajectory) -> Judge:
-    if not isinstance(model, Judge):
-        raise OntogenyError(f"{trajectory.folder} is the run of another network, not of a judge")
-    return model
-
-
-def trace_mechanism(
-    trajectory: Trajectory, folder: str | os.PathLike, settings: JudgeAnalysisSettings | None = None
-) -> list[Path]:
-    """Measure a finished run at its epochs, in one walk along its trajectory, into `folder`/epoch_{N}.json.
-
-    `settings.visualization_interval` epochs lie between records; the first and the last are always measured. Returns
-    the paths.
-    """
-    settings = settings or DEFAULTS
-    data = judge_data(trajectory.config["settings"], trajectory.folder)
-    per_epoch = trajectory.config["data"]["steps_per_epoch"]
-    epochs = epochs_looked_at(trajectory.last_step // per_epoch, settings.visualization_interval)
-    progress = Progress(len(epochs), f"mechanism of {trajectory.run}")
-    bench: MechanismBench | None = None
-    written = []
-    for epoch, (step, learner) in zip(epochs, trajectory.walk(epoch * per_epoch for epoch in epochs)):
-        if bench is None:
-            bench = MechanismBench(
-                _judge_of(learner.model, trajectory),
-                data.tokenizer,
-                data.prompts,
-                settings,
-                max_length=data.max_length,
-                report=data.report,
-            )
-        path = Path(folder) / f"epoch_{epoch}.json"
-        write_json(path, bench.measure(_judge_of(learner.model, trajectory), epoch, step, trajectory.run), indent=None)
-        written.append(path)
-        progress.update(len(written), f"epoch {epoch}")
-    return written

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -221,64 +221,134 @@ def _part(block: nn.Module, names: tuple[str, ...]) -> nn.Module | None:
     return None
 
 
+Order = Literal["sequential", "parallel", "normed"]
+"""How attention and MLP of a block follow each other: the MLP reads what attention adds too (Llama, GPT-2, ModernBERT);
+both read what the block is given (GPT-NeoX, GPT-J, Phi, Falcon); or a norm stands after each sum and none before each
+part (BERT, DistilBERT)."""
+
+
 @dataclass(frozen=True)
 class Parts:
-    """A block that adds attention and then an MLP to its residual stream, each read through a norm of its own.
+    """A block that adds what its heads and its MLP write to its residual stream.
 
-    write: the attention's output matrix by head, (heads, head width, width); bias: (width,), or None.
+    Each of them reads the stream through a norm of its own, or, with the order "normed", the stream goes through a norm
+    after each sum: after_attention, after_mlp. write: the attention's output matrix by head, (heads, head width,
+    width); bias: (width,), or None. projection: the module of both; projection_name: its name in `attention`, None
+    where it is not in there. mlp_writes: the module that puts out what the MLP writes.
     """
 
-    attention_norm: nn.Module
+    order: Order
     attention: nn.Module
     projection: nn.Module
-    mlp_norm: nn.Module
+    projection_name: str | None
     mlp: nn.Module
+    mlp_writes: nn.Module
+    attention_norm: nn.Module
+    mlp_norm: nn.Module
+    after_attention: nn.Module
+    after_mlp: nn.Module
     write: Tensor
     bias: Tensor | None
-    projection_name: str
+
+
+class _Style(NamedTuple):
+    """Where the parts of a block lie in it. mlp: modules one after another. norms: before attention and MLP, or, with
+    the order "normed", after them."""
+
+    attention: str
+    projection: str
+    mlp: tuple[str, ...]
+    norms: tuple[str, str]
+    orders: tuple[Order, ...] = ("sequential", "parallel")
+
+
+_STYLES = (
+    _Style("self_attn", "self_attn.o_proj", ("mlp",), ("input_layernorm", "post_attention_layernorm")),
+    _Style("self_attn", "self_attn.o_proj", ("mlp",), ("input_layernorm", "input_layernorm")),
+    _Style("self_attn", "self_attn.dense", ("mlp",), ("input_layernorm", "input_layernorm")),
+    _Style("attn", "attn.c_proj", ("mlp",), ("ln_1", "ln_2")),
+    _Style("attn", "attn.attention.out_proj", ("mlp",), ("ln_1", "ln_2")),
+    _Style("attn", "attn.out_proj", ("mlp",), ("ln_1", "ln_1")),
+    _Style("attn", "attn.Wo", ("mlp",), ("attn_norm", "mlp_norm")),
+    _Style("attention", "attention.dense", ("mlp",), ("input_layernorm", "post_attention_layernorm")),
+    _Style("self_attention", "self_attention.dense", ("mlp",), ("input_layernorm", "post_attention_layernorm")),
+    _Style("self_attention", "self_attention.dense", ("mlp",), ("input_layernorm", "input_layernorm")),
+    _Style("self_attention", "self_attention.dense", ("mlp",), ("ln_attn", "ln_mlp")),
+    _Style(
+        "attention.self", "attention.output.dense", ("intermediate", "output.dense"),
+        ("attention.output.LayerNorm", "output.LayerNorm"), ("normed",),
+    ),
+    _Style("attention", "attention.out_lin", ("ffn",), ("sa_layer_norm", "output_layer_norm"), ("normed",)),
+)  # fmt: skip
+"""The blocks that are known. What names promise is not believed: it is tried."""
 
 
 def parts_of(model: Judge) -> list[Parts] | None:
-    """The parts of every block, or None where a block is not the sum of its residual stream, attention and MLP.
+    """The parts of every block, or None where its blocks are of no known style, or do more than their parts say.
 
-    Encoders such as BERT are not, nor blocks that scale or norm what they add (Granite, Gemma 2). What the names of the
-    modules promise is tried on four tokens.
+    Blocks that scale or norm what they add (Granite, Gemma 2) are not taken apart. What the names of the modules
+    promise is tried on four tokens.
     """
-    heads = getattr(model.backbone.config, "num_attention_heads", None)
-    result = []
-    for block in model.blocks:
-        names = (
-            ("input_layernorm", "ln_1"),
-            ("self_attn", "attn"),
-            ("self_attn.o_proj", "attn.c_proj"),
-            ("post_attention_layernorm", "ln_2"),
-            ("mlp",),
-        )
-        found = [part for part in (_part(block, choices) for choices in names) if part is not None]
-        if len(found) < len(names) or not heads:
-            return None
-        attention_norm, attention, projection, mlp_norm, mlp = found
-        weight = tensor_of(projection, "weight")
-        weight = weight.T if isinstance(projection, nn.Linear) else weight
-        write = weight.reshape(heads, -1, weight.shape[-1])
-        name = "o_proj" if hasattr(attention, "o_proj") else "c_proj"
-        bias = getattr(projection, "bias", None)
-        result.append(Parts(attention_norm, attention, projection, mlp_norm, mlp, write, bias, name))
-    return result if _add_up(model, result) else None
+    heads = int(getattr(model.backbone.config, "num_attention_heads", None) or 0)
+    for style in _STYLES if heads else ():
+        for order in style.orders:
+            found = [_parts_of(block, style, order, heads) for block in model.blocks]
+            known = [parts for parts in found if parts is not None]
+            if len(known) == len(found) and _add_up(model, known):
+                return known
+    return None
+
+
+def _parts_of(block: nn.Module, style: _Style, order: Order, heads: int) -> Parts | None:
+    names = (style.attention, style.projection, *style.mlp, *style.norms)
+    found = [_submodule(block, name) for name in names]
+    there = [part for part in found if part is not None]
+    if len(there) < len(names):
+        return None
+    attention, projection, *mlp, first_norm, second_norm = there
+    weight = tensor_of(projection, "weight")
+    weight = weight.T if isinstance(projection, nn.Linear) else weight
+    if weight.shape[0] % heads:
+        return None
+    inside = style.projection.startswith(f"{style.attention}.")
+    no_norms = (nn.Identity(), nn.Identity())
+    before, after = ((first_norm, second_norm), no_norms)[:: -1 if order == "normed" else 1]
+    return Parts(
+        order,
+        attention,
+        projection,
+        style.projection.removeprefix(f"{style.attention}.") if inside else None,
+        mlp[0] if len(mlp) == 1 else nn.Sequential(*mlp),
+        mlp[-1],
+        *before,
+        *after,
+        weight.reshape(heads, -1, weight.shape[-1]),
+        getattr(projection, "bias", None),
+    )
+
+
+def _submodule(block: nn.Module, name: str) -> nn.Module | None:
+    return _part(block, (name,))
 
 
 @torch.no_grad()
 def _add_up(model: Judge, parts: list[Parts]) -> bool:
-    """Whether every block puts out its input, what its heads write, and what its MLP makes of both."""
+    """Whether every block puts out its input, what its heads write, and what its MLP makes of them."""
     handles, calls = attention_calls(parts)
     with frozen(model), hooked(*handles):
         past = run(model, torch.arange(4, device=tensor_of(model.embedding, "weight").device)[None])
+    if len(calls) != len(parts):
+        return False
     with frozen(model):
         for part, call, before, after in zip(parts, calls, past.residuals, past.residuals[1:]):
             copies = before[:, None].expand(-1, len(part.write), -1, -1)
-            middle = before + attend(part, copies, call, 1).sum(1)
-            middle = middle if part.bias is None else middle + part.bias
-            wrong = (middle + first(part.mlp(part.mlp_norm(middle))) - after).abs().max()
+            try:
+                middle = before + attend(part, copies, call, 1).sum(1)
+            except (RuntimeError, TypeError, ValueError, AttributeError):
+                return False
+            middle = part.after_attention(middle if part.bias is None else middle + part.bias)
+            reads = before if part.order == "parallel" else middle
+            wrong = (part.after_mlp(middle + first(part.mlp(part.mlp_norm(reads)))) - after).abs().max()
             noise = torch.finfo(after.dtype).eps
             if wrong > noise**0.5 * (after - before).abs().max() + 16 * noise * after.abs().max():
                 return False
@@ -304,6 +374,14 @@ class _OwnHead(nn.Module):
         return (own if self.own_bias is None else own + self.own_bias[:, None]).flatten(0, 1)
 
 
+_QUERIES = (
+    ("q_proj", "k_proj", "v_proj", "head_dim"),
+    ("q_lin", "k_lin", "v_lin", "attention_head_size"),
+    ("query", "key", "value", "attention_head_size"),
+)
+"""Names of the projections of queries, keys and values in an attention, and of the width of a head."""
+
+
 def one_head_each(part: Parts) -> nn.Module | None:
     """The attention of `part` as a module that computes, for row r, head r modulo heads alone, before it is written.
 
@@ -311,26 +389,27 @@ def one_head_each(part: Parts) -> nn.Module | None:
     itself (StableLM), where all heads have to be computed for every row.
     """
     attention, heads = part.attention, len(part.write)
-    names = ("q_proj", "k_proj", "v_proj")
-    if not all(isinstance(getattr(attention, name, None), nn.Linear) for name in names):
+    known = (names for names in _QUERIES if all(isinstance(getattr(attention, n, None), nn.Linear) for n in names[:3]))
+    found = next(known, None)
+    if found is None or not hasattr(attention, found[3]) or hasattr(attention, "num_heads"):
         return None
-    if not hasattr(attention, "num_key_value_groups") or not hasattr(attention, "head_dim"):
-        return None
-    if hasattr(attention, "num_heads"):
+    names, wide = found[:3], getattr(attention, found[3])
+    if "q_proj" in names and not hasattr(attention, "num_key_value_groups"):
         return None
     twin = copy.copy(attention)
     twin._modules = dict(attention._modules)
     twin._forward_pre_hooks, twin._forward_hooks = type(attention._forward_hooks)(), type(attention._forward_hooks)()
     for name in names:
         linear = getattr(attention, name)
-        weight = linear.weight.unflatten(0, (-1, attention.head_dim))
+        weight = linear.weight.unflatten(0, (-1, wide))
         times = heads // len(weight)
-        bias = None if linear.bias is None else linear.bias.unflatten(0, (-1, attention.head_dim))
+        bias = None if linear.bias is None else linear.bias.unflatten(0, (-1, wide))
         twin._modules[name] = _OwnHead(
             weight.repeat_interleave(times, 0).transpose(1, 2),
             None if bias is None else bias.repeat_interleave(times, 0),
         )
-    twin._modules[part.projection_name] = nn.Identity()
+    if part.projection_name is not None:
+        twin._modules[part.projection_name] = nn.Identity()
     vars(twin)["num_key_value_groups"] = 1
     return twin
 
@@ -353,7 +432,7 @@ def attend(part: Parts, hidden: Tensor, call: Any, times: int) -> Tensor:
     else:
         kept: list[Tensor] = []
         with hooked(part.projection.register_forward_pre_hook(lambda _, args: kept.append(args[0]))):
-            part.attention(rows, *arguments, **settings)
-        mixed = kept[0].reshape(batch, heads, length, heads, -1)
+            output = first(part.attention(rows, *arguments, **settings))
+        mixed = (kept[0] if kept else output).reshape(batch, heads, length, heads, -1)
         own = mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)
     return torch.einsum("bhtd,hdw->bhtw", own, part.write.to(own.dtype))

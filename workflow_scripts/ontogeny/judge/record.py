@@ -27,7 +27,8 @@ is no number):
   ablation), found_by_layer [L], alpha, prompts, random_effects, strongest (a list of rows of `causal_neurons`),
   shuffled_labels (number found under them), untrained and pretrained {replicated, found, shuffled_labels, quantiles},
   ablation (null, or as `ablate_neurons` returns it).
-- circuit (absent without the advanced set): edges (number of all), pairs {scoring, judging, automatic}, sizes [K],
+- circuit (absent without the advanced set): edges (number of all), nodes (names, but for embedding and output), pairs
+  {scoring, judging, automatic}, sizes [K],
   restored [K] and _low, _high, random [K] and _low, _high (least and greatest), p_value [K], difference ...,
   difference_p, needed, size (edges of the circuit, or null), reason (why there is none), strongest (a list of [sender,
   receiver, score, half the width of its 95 % interval]), untrained, pretrained and untrained_random_labels {size,

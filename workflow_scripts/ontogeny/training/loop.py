@@ -77,6 +77,7 @@ def _train(identity: dict[str, Any], folder: Path, run: str, cache_dir: str | os
     code = f"{code_digest(Path(__file__))}-{code_of_setup(identity)}"
     mark = bits(identity_hash(identity), code, setup.record, threads)
     with _Attempt(folder, mark, learner) as attempt:
+        attempt.tell(run, identity, setup)
         last = _run(setup, identity, attempt, Progress(setup.steps, f"train {run}", done=learner.step), layers)
         readout = readout_layer(learner.model)
         config = {
@@ -305,6 +306,11 @@ class _Attempt:
         part.write_text("".join(json_text(row, indent=None) for row in self.rows), encoding="utf-8")
         os.replace(part, self.metrics)
         self._stream = open(self.metrics, "a", encoding="utf-8")  # noqa: SIM115
+
+    def tell(self, run: str, settings: dict[str, Any], setup: Setup) -> None:
+        """Write down which run trains here, for whoever follows it from its checkpoints."""
+        told = {"run": run, "identity": self.identity, "settings": settings, "data": setup.record}
+        write_json(self.state / "run.json", told)
 
     def log(self, row: dict[str, Any]) -> None:
         with disk_errors(self.metrics):
