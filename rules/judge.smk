@@ -33,6 +33,7 @@ rule train_judge:
     wildcard_constraints:
         run=plan.pattern("judge"),
     cache: True
+    threads: judges.processes
     resources:
         **needs(mem_mb=2500, runtime=240, gpu=plan.gpu),
     params:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ontogeny.identity import identity_hash
 from ontogeny.pipeline.inputs import files_of_run
 from ontogeny.pipeline.workflow import Workflow
+from ontogeny.tasks.settings import PACKAGED, SYNTHETIC
 
 PRETRAINED = "results/pretrained/{backbone}"
 _AFTERWARDS = {"task": ("n_probe",), "model": ("frozen_layers", "dtype", "gradient_checkpointing", "device_map")}
@@ -33,6 +35,11 @@ class Judges:
         """The folder of the backbone of the run of `wildcards`."""
         return PRETRAINED.format(backbone=self._of_run[self.plan.run(wildcards).name])
 
+    def processes(self, wildcards: Any) -> int:
+        """The processes, each with a core, that train the run of `wildcards`."""
+        found: int = self.plan.run(wildcards).identity()["training"]["processes"]
+        return found
+
     def settings(self, wildcards: Any) -> dict[str, Any]:
         """The settings that decide the backbone of `wildcards`."""
         return self.backbones[wildcards.backbone]
@@ -41,5 +48,6 @@ class Judges:
         """The files or folders of prompts, and the checkpoint, that the backbone of `wildcards` reads, if any."""
         blocks = self.backbones[wildcards.backbone]
         found = blocks["task"]["prompts"]
-        prompts = [] if found == "synthetic" else [found] if isinstance(found, str) else found
+        named = [found] if isinstance(found, str) else found
+        prompts = [each for each in named if each != SYNTHETIC and (each not in PACKAGED or os.path.exists(each))]
         return [*prompts, *files_of_run(blocks)]

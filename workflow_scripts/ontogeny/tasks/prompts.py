@@ -16,6 +16,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ import pandas as pd
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_text
-from ontogeny.tasks.settings import SYNTHETIC, JudgeTaskSettings, SplitSettings
+from ontogeny.tasks.settings import PACKAGED, SYNTHETIC, JudgeTaskSettings, SplitSettings
 
 COLUMNS = ["prompt", "label", "source", "group", "pair", "decoy", "split"]
 DEFAULTS = JudgeTaskSettings()
@@ -374,6 +375,23 @@ def _harmbench(row: Mapping[str, Any], place: str, _: Path) -> dict[str, Any]:
     return {"prompt": text, "label": 1, "source": "harmbench"}
 
 
+def _xstest(row: Mapping[str, Any], place: str, path: Path) -> dict[str, Any]:
+    """Twins share their focus and, but for a prefix, their type: they stay in one split."""
+    kind = str(row["type"]).strip().removeprefix("contrast_")
+    group = f"xstest/{kind}/{str(row['focus']).strip().casefold()}"
+    return _own(
+        {"prompt": row["prompt"], "label": row["label"], "source": f"xstest/{kind}", "group": group}, place, path
+    )
+
+
+def _bastioncorpus(row: Mapping[str, Any], place: str, _: Path) -> dict[str, Any]:
+    labels = {"benign": 0, "malicious": 1}
+    if row["label"] not in labels:
+        raise unknown("label", str(row["label"]), labels, place)
+    text = str(row["text"]).replace("{canary}", "").strip()
+    return {"prompt": text, "label": labels[row["label"]], "source": f"bastioncorpus/{row.get('channel')}"}
+
+
 class _Format(NamedTuple):
     columns: frozenset[str]
     read: Callable[[Mapping[str, Any], str, Path], dict[str, Any] | None]
@@ -384,9 +402,22 @@ FORMATS = {
     "realtoxicityprompts": _Format(frozenset({"prompt", "continuation"}), _realtoxicity),
     "jailbreakbench": _Format(frozenset({"Goal", "Behavior"}), _jailbreakbench),
     "harmbench": _Format(frozenset({"Behavior", "SemanticCategory"}), _harmbench),
+    "xstest": _Format(frozenset({"prompt", "label", "type", "focus"}), _xstest),
+    "bastioncorpus": _Format(frozenset({"text", "label", "category", "intent"}), _bastioncorpus),
     "prompts": _Format(frozenset({"prompt", "label"}), _own),
 }
 """Known formats with the columns that tell them apart; `prompts` is our own (`prompt, label, source`)."""
+
+
+def packaged_prompts(name: str) -> Path:
+    """The file of prompts that a package brings. Raises OntogenyError if the package is not installed."""
+    known = PACKAGED[name]
+    try:
+        return Path(str(resources.files(known.package).joinpath(known.file)))
+    except ModuleNotFoundError:
+        raise OntogenyError(
+            f"the prompts {name} ({known.licence}) come with a package: pip install 'ontogeny[prompts]'"
+        ) from None
 
 
 def read_prompts(path: str | os.PathLike | Iterable[str | os.PathLike], format: str | None = None) -> pd.DataFrame:
@@ -395,7 +426,8 @@ def read_prompts(path: str | os.PathLike | Iterable[str | os.PathLike], format: 
     `format` is a key of `FORMATS`; if not given, it is seen from the columns. A label is 0, 1, safe or unsafe
     (`prompts`; columns source, group, pair and split may be there); toxic or jailbreaking (`toxicchat`); a prompt's
     toxicity of at least 0.5, prompts without a score left out (`realtoxicityprompts`); by the file's name
-    (`jailbreakbench`); always unsafe (`harmbench`, whose context comes before the behaviour).
+    (`jailbreakbench`); always unsafe (`harmbench`, whose context comes before the behaviour); safe or unsafe, twins in
+    one group (`xstest`); benign or malicious (`bastioncorpus`). A name of `PACKAGED` stands for a package's file.
 
     Raises OntogenyError, with file and line, for an empty prompt, another label, missing columns, or a prompt that
     has both labels.
@@ -435,6 +467,9 @@ def _files(path: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     paths = [Path(path)] if isinstance(path, str | os.PathLike) else [Path(item) for item in path]
     found: list[Path] = []
     for item in paths:
+        if str(item) in PACKAGED and not item.exists():
+            found.append(packaged_prompts(str(item)))
+            continue
         inside = sorted(file for file in item.iterdir() if file.suffix in _SUFFIXES) if item.is_dir() else [item]
         if not inside:
             raise OntogenyError(f"{item} holds no file of prompts; put .csv, .tsv or .jsonl files there")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -81,6 +81,18 @@ class SplitSettings(Settings):
 SYNTHETIC = "synthetic"
 
 
+class Packaged(NamedTuple):
+    """Published prompts that a package brings: the package, the file in it, and its licence."""
+
+    package: str
+    file: str
+    licence: str
+
+
+PACKAGED = {"bastioncorpus": Packaged("bastioncorpus", "corpus/injections.jsonl", "MIT")}
+"""Published prompts by the name that stands for them in the place of a file."""
+
+
 class JudgeTaskSettings(Settings):
     """Prompts labelled safe or unsafe. A bare name or path, or a list of paths, is short for `{prompts: ...}`."""
 
@@ -88,11 +100,13 @@ class JudgeTaskSettings(Settings):
     prompts: str | list[str] = Field(
         default=SYNTHETIC,
         min_length=1,
-        description="`synthetic`, or files (CSV, TSV, JSONL) or folders of prompts with labels.",
+        description="`synthetic`; `bastioncorpus`, which a package brings; or files (CSV, TSV, JSONL) or folders of "
+        "prompts with labels.",
     )
-    format: Literal["prompts", "toxicchat", "realtoxicityprompts", "jailbreakbench", "harmbench"] | None = Field(
-        default=None, description="Format of the files; default: detected from their columns."
-    )
+    format: (
+        Literal["prompts", "toxicchat", "realtoxicityprompts", "jailbreakbench", "harmbench", "xstest", "bastioncorpus"]
+        | None
+    ) = Field(default=None, description="Format of the files; default: detected from their columns.")
     count: Positive | None = Field(
         default=4000, description="Number of prompts to generate, or maximum to read; `null` reads all."
     )

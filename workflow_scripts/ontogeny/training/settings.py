@@ -95,4 +95,9 @@ class JudgeTrainingSettings(Settings):
     checkpoint_every: Positive | None = Field(
         default=None, description="Steps between checkpoints; steps in between are replayed. An epoch, if not given."
     )
+    processes: Positive = Field(
+        default=1,
+        description="Processes that share the weights and every batch (fully sharded data parallel); with `cuda` each "
+        "has a card. Replay, by one process, is then equal up to rounding.",
+    )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="Where it runs. Replay is exact on the CPU.")

@@ -40,7 +40,13 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
     """The parameters and buffers of a network, without the parameters that are frozen."""
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
-    return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
+    return {name: whole(tensor) for name, tensor in model.state_dict().items() if name not in frozen}
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor whose parts several processes hold, put together in each of them; any other as it is."""
+    put_together = getattr(tensor, "full_tensor", None)
+    return tensor if put_together is None else put_together()
 
 
 def weights_digest(model: nn.Module) -> str:

@@ -7,14 +7,15 @@ is why a replayed network is the trained one, bit for bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
-from ontogeny.trajectory.checkpoints import trained_state
+from ontogeny.trajectory.checkpoints import trained_state, whole
 
 Batch = tuple[Tensor, Tensor]
 
@@ -53,18 +54,13 @@ class Learner:
         inputs, targets = self.batch(self.step)
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        outer = _random_state(self.device)
-        _set_random_state(self._random)
-        try:
-            total = 0.0
+        total = 0.0
+        with own_random_numbers(self):
             for part, wanted in zip(inputs.chunk(self.accumulation), targets.chunk(self.accumulation)):
                 share = len(wanted) / len(targets)
                 loss = self.loss(self.model(part), wanted)
                 (loss if share == 1 else loss * share).backward()
                 total += float(loss.detach()) * share
-        finally:
-            self._random = _random_state(self.device)
-            _set_random_state(outer)
         limit = math.inf if self.gradient_clip is None else self.gradient_clip
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         return total, float(norm)
@@ -92,7 +88,7 @@ class Learner:
         for index, entry in self.optimizer.state_dict()["state"].items():
             for key, value in entry.items():
                 if value is not None:
-                    tensors[f"optimizer.{index:06d}.{key}"] = torch.as_tensor(value).detach().clone()
+                    tensors[f"optimizer.{index:06d}.{key}"] = whole(torch.as_tensor(value)).detach().clone()
         for name, value in self._random.items():
             tensors[f"rng.{name}"] = value.clone()
         return tensors
@@ -120,6 +116,18 @@ class Learner:
         self.optimizer.load_state_dict({"state": entries, "param_groups": blank["param_groups"]})
         self._random = {name[4:]: tensor.clone() for name, tensor in tensors.items() if name.startswith("rng.")}
         self.step = step
+
+
+@contextmanager
+def own_random_numbers(learner: Learner) -> Iterator[None]:
+    """A block in which random numbers come from a learner's own stream; the global one is left as it was."""
+    outer = _random_state(learner.device)
+    _set_random_state(learner._random)
+    try:
+        yield
+    finally:
+        learner._random = _random_state(learner.device)
+        _set_random_state(outer)
 
 
 def make_optimizer(

@@ -38,6 +38,7 @@ from ontogeny.training.settings import JudgeTrainingSettings
 from ontogeny.trajectory.checkpoints import tensors_digest
 from ontogeny.trajectory.learner import Batch, Learner, make_optimizer, rate_schedule
 from ontogeny.trajectory.setup import DataOrder, Setup, get_device
+from ontogeny.trajectory.sharded import ShardedLearner, processes, shard
 
 logger = logging.getLogger("ontogeny")
 
@@ -164,6 +165,10 @@ def set_up_prompts(
     device = get_device(training.device)
     if model.device_map is None:
         judge.to(device)
+    record = _record(data.prompts, judge)
+    many = processes() > 1
+    if many:
+        shard(judge)
     splits = {name: data.split(name) for name in ("train", "validation")}
     _, tokens, labels = splits["train"]
     size, count = training.batch_size * training.accumulation, len(labels)
@@ -181,7 +186,7 @@ def set_up_prompts(
         return trim(tokens[chosen]).to(device), labels[chosen].to(device)
 
     steps = training.epochs * per_epoch
-    learner = Learner(
+    learner = (ShardedLearner if many else Learner)(
         judge,
         make_optimizer(judge, "adamw", training.learning_rate, training.weight_decay, 0.0),
         batch,
@@ -198,7 +203,7 @@ def set_up_prompts(
         learner,
         (trim(validation[0][shown]), validation[1][shown]),
         validation,
-        {**_record(data.prompts, judge), "steps_per_epoch": per_epoch, "probe": shown.tolist()},
+        {**record, "steps_per_epoch": per_epoch, "probe": shown.tolist()},
         steps,
         training.early_stopping,
         layers,

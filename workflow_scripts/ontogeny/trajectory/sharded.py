@@ -1,0 +1,88 @@
+"""A learner whose weights, gradients and optimiser are shared out among processes (fully sharded data parallel).
+
+Every process calls the same functions in the same order, and holds a part of every weight; a block's weights are put
+together while it computes, and let go afterwards. A step's batch is shared out too. Outside of a group of processes
+nothing here has an effect.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+from ontogeny.errors import OntogenyError
+from ontogeny.models.judge import Judge
+from ontogeny.trajectory.checkpoints import whole
+from ontogeny.trajectory.learner import Batch, Learner, own_random_numbers
+
+
+def processes() -> int:
+    """How many processes share the training of a judge; 1 outside of a group."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def shard(judge: Judge) -> None:
+    """Share out the weights of a judge among the processes of the group, block by block (Zhao et al. 2023,
+    arXiv:2304.11277, as PyTorch's `fully_shard` does it)."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(next(judge.parameters()).device.type, (processes(),))
+    for block in judge.blocks:
+        fully_shard(block, mesh=mesh)
+    fully_shard(judge, mesh=mesh)
+
+
+class ShardedLearner(Learner):
+    """A learner that does a process's part. Its state is that of a learner of one process, and the same in all."""
+
+    def gradient(self) -> tuple[float, float]:
+        count, rank = dist.get_world_size(), dist.get_rank()
+        inputs, targets = self._mine(self.batch(self.step), count, rank)
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        with own_random_numbers(self):
+            for part, wanted in zip(inputs.chunk(self.accumulation), targets.chunk(self.accumulation)):
+                loss = self.loss(self.model(part), wanted) * (len(wanted) / len(targets))
+                loss.backward()
+                total += loss.detach().double()
+        dist.all_reduce(total)
+        limit = math.inf if self.gradient_clip is None else self.gradient_clip
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        return float(total) / count, float(whole(norm))
+
+    def _mine(self, batch: Batch, count: int, rank: int) -> Batch:
+        """This process's part of a batch, as large as those of the others."""
+        inputs, targets = batch
+        if len(targets) % count:
+            raise OntogenyError(
+                f"training.batch_size times training.accumulation is {len(targets)}, which {count} processes cannot "
+                "share evenly: make it a multiple of training.processes"
+            )
+        return inputs.chunk(count)[rank], targets.chunk(count)[rank]
+
+    def restore(self, tensors: dict[str, Tensor], step: int) -> None:
+        """As that of a learner: every process takes its part of the tensors."""
+        shards = dict(self.model.named_parameters())
+        mine = {name: _like(tensor, shards.get(name[6:])) for name, tensor in tensors.items() if name[:6] == "model."}
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                parameter = trained[int(name.split(".")[1])]
+                mine[name] = _like(tensor, parameter if tensor.ndim else None)
+            elif name not in mine:
+                mine[name] = tensor
+        super().restore(mine, step)
+
+
+def _like(tensor: Tensor, shard: Tensor | None) -> Tensor:
+    """The part of `tensor` that is this process's, as that of `shard` is."""
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    if not isinstance(shard, DTensor) or tensor.shape != shard.shape:
+        return tensor
+    return distribute_tensor(tensor.to(shard.device), shard.device_mesh, shard.placements)
