@@ -104,6 +104,16 @@ def _parser() -> argparse.ArgumentParser:
     follow.add_argument("--while", type=int, dest="process", help="end when the process of this number has ended")
     follow.set_defaults(command=_follow)
 
+    trace = commands.add_parser("trace", help="measure a judge at the checkpoints of a Trainer of transformers")
+    trace.add_argument("checkpoints", help="the folder with checkpoint-{step}")
+    trace.add_argument("--prompts", required=True, nargs="+", help="files of prompts with labels, or a name")
+    trace.add_argument("--out", required=True, help="folder for the pages and their records")
+    trace.add_argument("--before", help="the checkpoint that was fine-tuned (the first of the folder)")
+    trace.add_argument("--max-length", type=int, help="tokens per prompt (64)")
+    trace.add_argument("--head", choices=["auto", "new", "kept", "verdict"], default="auto", help="see model.head")
+    trace.add_argument("--unsafe-labels", nargs="+", help="see model.unsafe_labels")
+    trace.set_defaults(command=_trace)
+
     archive = commands.add_parser("archive", help="pack results for publication as an RO-Crate")
     archive.add_argument("runs", nargs="*", help="runs to pack (everything)")
     archive.add_argument("--out", required=True, help="the zip file to write")
@@ -247,6 +257,23 @@ def _follow(given: argparse.Namespace) -> None:
         given.run, settings, cache, patience=given.patience, go_on=lambda: _is_running(given.process)
     )
     print(f"{given.run}: {len(records)} epochs measured")
+
+
+def _trace(given: argparse.Namespace) -> None:
+    from ontogeny.judge.trace import trace_checkpoints
+    from ontogeny.models.settings import JudgeModelSettings
+    from ontogeny.tasks.settings import JudgeTaskSettings
+
+    prompts = given.prompts if len(given.prompts) > 1 else given.prompts[0]
+    length = {} if given.max_length is None else {"max_length": given.max_length}
+    records = trace_checkpoints(
+        given.checkpoints,
+        given.out,
+        JudgeTaskSettings(prompts=prompts, count=None, **length),
+        model=JudgeModelSettings(frozen_layers=0, head=given.head, unsafe_labels=given.unsafe_labels),
+        before=given.before,
+    )
+    print(f"{given.out}/training_progress.html: {len(records)} checkpoints measured")
 
 
 def _is_running(process: int | None) -> bool:

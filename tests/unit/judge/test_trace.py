@@ -1,12 +1,17 @@
 """A judge measured while it trains, from its checkpoints, and what its finished run takes over from that."""
 
 import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification
 
 from ontogeny.config import load_config, runs_of
 from ontogeny.errors import OntogenyError
-from ontogeny.judge import follow_training, trace_mechanism
+from ontogeny.judge import follow_training, trace_checkpoints, trace_mechanism
 from ontogeny.judge.record import read_record
 from ontogeny.judge.settings import JudgeAnalysisSettings
+from ontogeny.models.judge import train_tokenizer
+from ontogeny.tasks.prompts import load_prompts
+from ontogeny.tasks.settings import JudgeTaskSettings
 from ontogeny.training import loop
 from ontogeny.trajectory import Trajectory
 
@@ -76,6 +81,27 @@ def test_records_of_other_settings_are_not_taken_over(tmp_path, identity):
     other = JudgeAnalysisSettings(**rare.model_dump() | {"samples": 2, "visualization_interval": 3})
     written = trace_mechanism(Trajectory(folder, cache), folder / "mechanism", other)
     assert [len(read_record(path)["samples"]) for path in written] == [4, 4]
+
+
+def test_the_checkpoints_of_a_trainer_are_a_trajectory(tmp_path):
+    config = BertConfig(
+        vocab_size=300, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+        id2label={0: "benign", 1: "toxic", 2: "insult"},
+    )  # fmt: skip
+    task = JudgeTaskSettings(count=120)
+    tokenizer = train_tokenizer(load_prompts(task)["prompt"], 300)
+    for number, name in enumerate(("base", "out/checkpoint-20", "out/checkpoint-100")):
+        torch.manual_seed(number)
+        BertForSequenceClassification(config).save_pretrained(tmp_path / name)
+        tokenizer.save(tmp_path / name)
+    records = trace_checkpoints(tmp_path / "out", tmp_path / "pages", task, SETTINGS, before=tmp_path / "base")
+    found = [read_record(path) for path in records]
+    assert [(record["epoch"], record["step"]) for record in found] == [(0, 0), (1, 20), (2, 100)]
+    assert len({record["metrics"]["loss"] for record in found}) == 3
+    assert found[0]["metrics"]["loss"] == found[2]["metrics"]["pretrained"]["loss"]
+    assert (tmp_path / "pages" / "training_progress.html").is_file()
+    with pytest.raises(OntogenyError, match="holds no folder checkpoint-"):
+        trace_checkpoints(tmp_path / "base", tmp_path / "none", task, SETTINGS)
 
 
 def test_where_nothing_trains_it_does_not_wait_for_ever(tmp_path):

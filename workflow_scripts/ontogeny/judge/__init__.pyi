@@ -16,7 +16,7 @@ from .pages import visualise_epoch
 from .pairs import Pairs, minimal_pairs
 from .patching import Patching, patch_pairs, share_restored
 from .record import evolution, read_record, read_records
-from .trace import follow_training, trace_mechanism
+from .trace import follow_training, trace_checkpoints, trace_mechanism
 
 __all__ = [
     "DeletionCurve",
@@ -51,6 +51,7 @@ __all__ = [
     "reference_prompts",
     "run_subgraphs",
     "share_restored",
+    "trace_checkpoints",
     "trace_mechanism",
     "untrained_like",
     "visualise_epoch",

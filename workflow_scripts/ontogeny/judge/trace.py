@@ -18,9 +18,14 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json, write_json
 from ontogeny.identity import identity_hash
 from ontogeny.judge.mechanism import MechanismBench
+from ontogeny.judge.record import read_records
 from ontogeny.judge.settings import DEFAULTS, JudgeAnalysisSettings
 from ontogeny.models.judge import Judge
+from ontogeny.models.pretrained import load_judge
+from ontogeny.models.settings import JudgeModelSettings
 from ontogeny.progress import Progress
+from ontogeny.tasks.prompts import load_prompts
+from ontogeny.tasks.settings import JudgeTaskSettings
 from ontogeny.trajectory.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from ontogeny.trajectory.prompts import judge_data, set_up_prompts
 from ontogeny.trajectory.replay import Trajectory
@@ -68,6 +73,48 @@ def trace_mechanism(
             progress.update(len(epochs) - len(missing), f"epoch {epoch}")
     shutil.rmtree(trajectory.folder / LIVE, ignore_errors=True)
     return list(written.values())
+
+
+def trace_checkpoints(
+    checkpoints: str | os.PathLike,
+    folder: str | os.PathLike,
+    task: JudgeTaskSettings,
+    settings: JudgeAnalysisSettings | None = None,
+    *,
+    model: JudgeModelSettings | None = None,
+    before: str | os.PathLike | None = None,
+) -> list[Path]:
+    """Measure a judge that a Trainer of transformers fine-tuned, at its checkpoints, and draw the pages.
+
+    checkpoints: the folder with `checkpoint-{step}`, each a whole classifier, generative judge or adapter, with its
+    tokenizer. task: the prompts; they should be split as they were for that training, or validation prompts were
+    trained on. before: the checkpoint that was fine-tuned, the control; the first of the folder, if not given. Records
+    lie in `folder`/records, pages in `folder`; their epochs count the checkpoints, and are 0 for `before`. Returns the
+    records.
+
+    Raises OntogenyError if there is no checkpoint, or one cannot be loaded, as `load_judge` does.
+    """
+    from ontogeny.judge.pages import write_pages
+
+    root, folder, model = Path(checkpoints), Path(folder), model or JudgeModelSettings(frozen_layers=0)
+    found = {int(path.name.rpartition("-")[2]): path for path in root.glob("checkpoint-*") if path.is_dir()}
+    if not found:
+        raise OntogenyError(f"{root} holds no folder checkpoint-{{step}}, as a Trainer saves them")
+    series: list[tuple[int, Path]] = [(step, found[step]) for step in sorted(found)]
+    if before is not None:
+        series.insert(0, (0, Path(before)))
+    prompts = load_prompts(task)
+    bench: MechanismBench | None = None
+    written = []
+    progress = Progress(len(series), f"mechanism of {root.name}")
+    for epoch, (step, place) in enumerate(series):
+        judge, tokenizer = load_judge(place, model)
+        bench = bench or MechanismBench(judge, tokenizer, prompts, settings, max_length=task.max_length)
+        written.append(folder / "records" / f"epoch_{epoch}.json")
+        write_json(written[-1], bench.measure(judge, epoch, step, root.name), indent=None)
+        progress.update(epoch + 1, place.name)
+    write_pages(read_records(folder / "records"), folder)
+    return written
 
 
 def _judge_of(model: nn.Module, folder: Path) -> Judge:

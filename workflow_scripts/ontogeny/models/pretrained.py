@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.models.judge import DEFAULTS, PAD, Judge, PromptTokenizer, Reads, quietly
@@ -63,7 +63,8 @@ def load_judge(
         _check_folder(Path(base))
     kind = _kind_of_head(base, settings)
     model = _load(base, kind, settings, adapter)
-    if settings.device_map is None:
+    first = not distributed.is_initialized() or distributed.get_rank() == 0
+    if settings.device_map is None and first:
         _check_loaded_twice(model, base, kind, settings, adapter)
     backbone = model if kind == "new" else cast("PreTrainedModel", model.base_model)
     tokenizer_name = adapter if adapter is not None and _has_tokenizer(adapter) else base
