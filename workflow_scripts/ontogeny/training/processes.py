@@ -15,6 +15,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 
 from ontogeny.errors import OntogenyError
 from ontogeny.training.loop import train
+from ontogeny.trajectory.prompts import PRETRAINED, pretrain
 
 
 def train_in_processes(
@@ -24,7 +25,7 @@ def train_in_processes(
     cache_dir: str | os.PathLike = "cache",
     threads: int = 1,
 ) -> None:
-    """As `train`, in `identity["training"]["processes"]` processes on this machine; the first writes the trajectory.
+    """As `train` a judge, in `identity["training"]["processes"]` processes on this machine; the first keeps all files.
 
     On "cpu" they talk by gloo, on "cuda", one card each, by NCCL. threads: of each process. Raises OntogenyError as
     `train` does.
@@ -38,6 +39,9 @@ def train_in_processes(
         raise OntogenyError(
             f"training.processes is {count}, but {torch.cuda.device_count()} cards are here: one is needed for each"
         )
+    place = Path(folder) / PRETRAINED
+    if not (place / "prompts.csv").is_file():
+        pretrain(identity, place)
     with tempfile.TemporaryDirectory(prefix="ontogeny-processes-") as scratch:
         arguments = (count, cuda, scratch, identity, os.path.abspath(folder), run, os.path.abspath(cache_dir), threads)
         try:
@@ -83,7 +87,7 @@ def _train_in_one(
 def _start_as(folder: Path, place: Path) -> None:
     """Let a process that keeps nothing go on from where the first one does."""
     place.mkdir()
-    for name in ("pretrained", ".resume", "metrics.jsonl"):
+    for name in (PRETRAINED, ".resume", "metrics.jsonl"):
         source = folder / name
         if source.is_dir():
             shutil.copytree(source, place / name)
