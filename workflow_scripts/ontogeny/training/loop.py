@@ -104,6 +104,8 @@ def _train(identity: dict[str, Any], folder: Path, run: str, cache_dir: str | os
 
 def _nonlinearities(setup: Setup, layers: list[MonitoredLayer]) -> dict[str, str]:
     """What follows each layer, by display name, as a run of the network on two samples of the probe shows it."""
+    if setup.nonlinearities is not None:
+        return setup.nonlinearities
     followed = trace_layers(setup.learner.model, setup.probe[0][:2], layers)
     return {name: each.nonlinearity for name, each in followed.items()}
 

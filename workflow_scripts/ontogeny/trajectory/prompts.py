@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json, write_csv, write_json
+from ontogeny.models import monitored_layers, trace_layers
 from ontogeny.models.judge import (
     Judge,
     PromptTokenizer,
@@ -166,10 +167,15 @@ def set_up_prompts(
     if model.device_map is None:
         judge.to(device)
     record = _record(data.prompts, judge)
-    many = processes() > 1
-    if many:
-        shard(judge)
     splits = {name: data.split(name) for name in ("train", "validation")}
+    validation = splits["validation"][1].to(device), splits["validation"][2].to(device)
+    layers = [f"{kind}.{index}" for kind in ("residual", "mlp") for index in range(len(getattr(judge, kind)))]
+    many, nonlinearities = processes() > 1, None
+    if many:
+        watched = monitored_layers(judge, identity["tracking"]["layers"] or layers)
+        followed = trace_layers(judge, trim(validation[0][:2]), watched)
+        nonlinearities = {name: each.nonlinearity for name, each in followed.items()}
+        shard(judge)
     _, tokens, labels = splits["train"]
     size, count = training.batch_size * training.accumulation, len(labels)
     if size > count:
@@ -196,9 +202,7 @@ def set_up_prompts(
         training.gradient_clip,
         training.accumulation,
     )
-    validation = splits["validation"][1].to(device), splits["validation"][2].to(device)
     shown = _probe(splits["validation"][0], task.n_probe, task.split_seed)
-    layers = [f"{kind}.{index}" for kind in ("residual", "mlp") for index in range(len(getattr(judge, kind)))]
     return Setup(
         learner,
         (trim(validation[0][shown]), validation[1][shown]),
@@ -207,6 +211,7 @@ def set_up_prompts(
         steps,
         training.early_stopping,
         layers,
+        nonlinearities=nonlinearities,
     )
 
 
