@@ -46,8 +46,8 @@ class Setup:
 
     `score` gives numbers of the probe's outputs and targets, and `measure` the progress of the network, by name; both
     are logged with every row. `truth` gives, from the logged columns, what is known of the run's transitions: name,
-    quantity, start, middle and end (steps; 10, 50 and 90%), and from what. `nonlinearities` says what follows each layer
-    where the learner cannot be asked, since its weights are shared out.
+    quantity, start, middle and end (steps; 10, 50 and 90%), and from what. `nonlinearities` says what follows each
+    layer where the learner cannot be asked, since its weights are shared out.
     """
 
     learner: Learner
