@@ -18,7 +18,7 @@ from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import unknown
 from ontogeny.statistics import proportion_interval
 
-BASE = {"n_neurons": 20, "n_trajectories": 12, "n_frames": 150, "connectivity_filling_factor": 0.3}
+BASE = {"n_neurons": 16, "n_trajectories": 10, "n_frames": 120, "connectivity_filling_factor": 0.3}
 FIT = FitSettings(n_steps=40, n_snapshots=0, hidden_dim=32, n_layers=2)
 
 
@@ -69,8 +69,8 @@ def _central(seed: int) -> Activity:
 
 
 def _down_sampled(seed: int) -> Activity:
-    k = 2 + seed % 4
-    made = _simulated(seed, n_frames=150 * k)
+    k = 2 + seed % 9
+    made = _simulated(seed, n_frames=120 * k)
     return _with_slopes(made, made.u[:, ::k], made.delta_t * k)
 
 
@@ -84,7 +84,7 @@ def _noise_alone(seed: int) -> Activity:
     from scipy.ndimage import gaussian_filter1d
 
     rng = _rng(seed)
-    walk = gaussian_filter1d(rng.standard_normal((1, 1800, 20)), 5 + seed % 20, axis=1)
+    walk = gaussian_filter1d(rng.standard_normal((1, 1200, 16)), 5 + seed % 20, axis=1)
     made = _simulated(seed, n_frames=2)
     return _with_slopes(made, walk / walk.std())
 
@@ -94,10 +94,10 @@ def _relaxing(seed: int) -> Activity:
     from scipy.ndimage import gaussian_filter1d
 
     rng, dt = _rng(seed), 0.01
-    u = np.empty((1, 1800, 20))
-    x = rng.standard_normal(20)
-    for t in range(1800):
-        x = x - dt * x + math.sqrt(2 * dt) * rng.standard_normal(20)
+    u = np.empty((1, 1200, 16))
+    x = rng.standard_normal(16)
+    for t in range(1200):
+        x = x - dt * x + math.sqrt(2 * dt) * rng.standard_normal(16)
         u[0, t] = x
     return _with_slopes(_simulated(seed, n_frames=2), gaussian_filter1d(u, 20, axis=1))
 
@@ -113,7 +113,7 @@ def _mixed_trajectories(seed: int) -> Activity:
 
 def _surrogates(seed: int) -> Activity:
     """The recording with the phases of its spectrum drawn anew for every neuron."""
-    made = _simulated(seed, n_trajectories=1, n_frames=2000)
+    made = _simulated(seed, n_trajectories=1, n_frames=1200)
     rng = _rng(seed)
     spectrum = np.fft.rfft(made.u.astype(float), axis=1)
     phases = np.exp(2j * np.pi * rng.random(spectrum.shape))
@@ -121,17 +121,17 @@ def _surrogates(seed: int) -> Activity:
 
 
 def _short(seed: int) -> Activity:
-    return _simulated(seed, n_trajectories=1, n_frames=40 + 5 * (seed % 5), n_neurons=30)
+    return _simulated(seed, n_trajectories=1, n_frames=30 + 5 * (seed % 5), n_neurons=24)
 
 
 def _settled(seed: int) -> Activity:
     """One trajectory that comes to rest."""
-    return _simulated(seed, n_trajectories=1, n_frames=1500, params=[[1.0, 0.1, 2.0]], connectivity_type="gaussian")
+    return _simulated(seed, n_trajectories=1, n_frames=1000, params=[[1.0, 0.1, 2.0]], connectivity_type="gaussian")
 
 
 def _hidden(seed: int) -> Activity:
-    made = _simulated(seed, n_neurons=30)
-    seen = np.arange(15)
+    made = _simulated(seed, n_neurons=24)
+    seen = np.arange(12)
     return Activity(
         u=made.u[..., seen],
         du=made.du[..., seen],
@@ -154,9 +154,27 @@ def _slow_indicator(seed: int) -> Activity:
 def _few_sources(seed: int) -> Activity:
     """Mixtures of three oscillations."""
     rng = _rng(seed)
-    time = 0.01 * np.arange(1500)[:, None]
+    time = 0.01 * np.arange(1200)[:, None]
     sources = np.sin(2 * np.pi * (rng.uniform(0.3, 2, 3) * time + rng.random(3)))
-    return _with_slopes(_simulated(seed, n_frames=2), (sources @ rng.standard_normal((3, 20)))[None])
+    return _with_slopes(_simulated(seed, n_frames=2), (sources @ rng.standard_normal((3, 16)))[None])
+
+
+def _walks(seed: int) -> Activity:
+    """Independent random walks, observed without smoothing."""
+    steps = _rng(seed).standard_normal((4, 300, 16))
+    return _with_slopes(_simulated(seed, n_frames=2), 0.1 * np.cumsum(steps, axis=1))
+
+
+def _common_drive(seed: int) -> Activity:
+    """Neurons that relax, each on its own, under two inputs that none of them carries."""
+    rng, dt = _rng(seed), 0.01
+    loading = 5 * rng.standard_normal((2, 16))
+    u, x, drive = np.empty((6, 200, 16)), rng.standard_normal((6, 16)), np.zeros((6, 2))
+    for t in range(200):
+        drive = 0.97 * drive + 0.25 * rng.standard_normal((6, 2))
+        x = x + dt * (-x + drive @ loading)
+        u[:, t] = x
+    return _with_slopes(_simulated(seed, n_frames=2), u)
 
 
 def _noise_drowned(seed: int) -> Activity:
@@ -171,7 +189,7 @@ RECOVERABLE: dict[str, Callable[[int], Activity]] = {
     "white noise": _white,
     "coloured noise": _coloured,
     "central differences": _central,
-    "down-sampled 2 to 5 times": _down_sampled,
+    "down-sampled 2 to 10 times": _down_sampled,
     "noisy states": _noisy_state,
 }
 UNRECOVERABLE: dict[str, Callable[[int], Activity]] = {
@@ -185,6 +203,8 @@ UNRECOVERABLE: dict[str, Callable[[int], Activity]] = {
     "slow indicator": _slow_indicator,
     "three sources mixed": _few_sources,
     "drowned in noise": _noise_drowned,
+    "random walks": _walks,
+    "common drive without wiring": _common_drive,
 }
 
 

@@ -1,8 +1,8 @@
 """Whether a recovered wiring can be trusted, told from the activity alone.
 
-Five questions, each with a number: does the model predict frames that it did not see, held out in blocks, better than
+Six questions, each with a number: does the model predict frames that it did not see, held out in blocks, better than
 each neuron's own past does and better than senders moved in time against their receivers do (circular shifts)? Do the
-two halves of the data give the same wiring? Are the standard errors small against the weights? Does the model, left
+two halves of the data give the same wiring, and does it come back when the fit starts from elsewhere on each half? Are the standard errors small against the weights? Does the model, left
 alone, follow trajectories that it did not see? Is what it leaves unexplained free of structure: not predictable from
 the past state, not shared between neurons?
 """
@@ -24,7 +24,7 @@ TRUSTED_PRECISION = 0.9
 """Least share of the sum of squares of W that is not made by its standard errors."""
 
 TRUSTED_AGREEMENT = 0.8
-"""Least squared correlation of the weights that two halves of the data give."""
+"""Least squared correlation of the weights that two halves of the data give, also from other starts."""
 
 TRUSTED_GAIN = 0.5
 """Largest held-out error as a share of that of the better null."""
@@ -71,7 +71,8 @@ def assess(found: Recovered, held: Rows, allowed: np.ndarray | None, delta_t: fl
 
     See the module's text for what is measured; keys of `measures`: held_out_error, own_error, shifted_error (mean
     square errors over the variance of the held-out slopes, in the form that was fitted), held_out_variance (their
-    variance over that of the frames trained on), agreement, precision, rollout_skill, memory (share of the residual
+    variance over that of the frames trained on), agreement and refit_agreement (of the halves, psi given and psi found
+    anew), precision, rollout_skill, memory (share of the residual
     that past states predict, held out), common_inputs (how many) and common_share (of the residual), residual_share.
     """
     measures = measure(found, held, allowed, delta_t, seed)
@@ -106,7 +107,8 @@ def measure(
         "own_error": own,
         "shifted_error": shifted,
         "held_out_variance": variance / spread,
-        "agreement": _agreement(found),
+        "agreement": _agreement(found.halves),
+        "refit_agreement": _agreement(found.refits),
         "precision": 1 - found.imprecision,
         "rollout_skill": _rollout_skill(derivative, held, delta_t, found.substeps),
         "memory": _memory(found, held, residual, rest, derivative),
@@ -137,6 +139,11 @@ def judge(measures: dict[str, float]) -> Verdict:
         )
     if not m["agreement"] >= TRUSTED_AGREEMENT:
         doubts.append(f"two halves of the data give wirings whose squared correlation is {m['agreement']:.2f}")
+    if not m["refit_agreement"] >= TRUSTED_AGREEMENT:
+        doubts.append(
+            f"fitted anew on each half from another start, it gives wirings whose squared correlation is "
+            f"{m['refit_agreement']:.2f}"
+        )
     if not m["precision"] >= TRUSTED_PRECISION:
         doubts.append(f"standard errors make up {1 - m['precision']:.0%} of the weights' sum of squares")
     if not m["rollout_skill"] >= TRUSTED_ROLLOUT:
@@ -159,7 +166,7 @@ def judge(measures: dict[str, float]) -> Verdict:
     return Verdict(
         "trusted",
         f"held-out error {m['held_out_error']:.2g} of the variance against {null:.2g} without wiring, two halves agree "
-        f"(squared correlation {m['agreement']:.4f}), rollouts follow unseen trajectories (skill "
+        f"(squared correlation {m['agreement']:.4f}, and {m['refit_agreement']:.4f} from other starts), rollouts follow unseen trajectories (skill "
         f"{m['rollout_skill']:.2f}), and nothing in the residual speaks against the model",
         measures,
     )
@@ -201,11 +208,11 @@ def _nulls(
     return error(own), float(np.min(errors))
 
 
-def _agreement(found: Recovered) -> float:
+def _agreement(halves: tuple[np.ndarray, np.ndarray] | None) -> float:
     """Squared correlation of the weights from the two halves of the data; 0 for a negative one."""
-    if found.halves is None:
+    if halves is None:
         return math.nan
-    first, second = (half[~np.eye(len(half), dtype=bool)] for half in found.halves)
+    first, second = (half[~np.eye(len(half), dtype=bool)] for half in halves)
     if min(np.ptp(first), np.ptp(second)) == 0:
         return 0.0
     return max(0.0, float(np.corrcoef(first, second)[0, 1])) ** 2
