@@ -69,6 +69,7 @@ rule evaluate_connectome:
         functions="results/runs/{run}/connectome/functions.csv",
         edges="results/runs/{run}/connectome/edges.csv",
         learning="results/runs/{run}/connectome/learning.csv",
+        baselines="results/runs/{run}/connectome/baselines.csv",
     wildcard_constraints:
         run=plan.pattern("connectome"),
     resources:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ontogeny.connectome.baselines import as_good, baselines
 from ontogeny.connectome.edges import COLUMNS, edge_table
 from ontogeny.connectome.learning import learning_table
 from ontogeny.connectome.metrics import recovery_metrics
@@ -13,7 +14,10 @@ from ontogeny.pipeline import job
 with job(snakemake) as (files, output, _):
     fit, activity = load_fit(files.fit), load_activity(files.activity)
     functions, sentence = symbolic_functions(fit, activity)
-    write_json(output.metrics, {**recovery_metrics(fit, activity), "functions": sentence})
+    metrics, simpler = recovery_metrics(fit, activity), baselines(activity, fit.seed)
+    compared = as_good(simpler, metrics["validation_loss"])
+    write_json(output.metrics, {**metrics, "functions": sentence, "baselines": compared})
+    write_csv(output.baselines, simpler)
     write_csv(output.functions, functions)
     write_csv(output.edges, edge_table(fit) if fit.refined else pd.DataFrame(columns=COLUMNS))
     write_csv(output.learning, learning_table(fit, activity))

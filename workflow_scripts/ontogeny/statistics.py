@@ -289,9 +289,12 @@ def _adjusted(p_values: Floats, method: str) -> Floats:
         from scipy.stats import false_discovery_control
 
         return np.asarray(false_discovery_control(p_values, method=method))
-    from statsmodels.stats.multitest import multipletests
-
-    return np.asarray(multipletests(p_values, method="holm")[1])
+    # statsmodels' multipletests does the same, and collects all garbage at each call: 0.13 s of CPU.
+    order = np.argsort(p_values)
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
 
 
 def _turned(drawn: NDArray[Any], observed: Any, alternative: Alternative) -> tuple[NDArray[Any], Any]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,10 @@ from ontogeny.connectome.metrics import (
     recovery_metrics,
     rollout,
     rollout_metrics,
+    unseen,
 )
+from ontogeny.connectome.observe import split_frames
+from ontogeny.connectome.simulate import Activity
 from ontogeny.errors import OntogenyError
 
 
@@ -117,12 +122,24 @@ def test_the_learned_spectral_radius_knows_negative_gains():
 
 
 def test_what_is_not_known_is_not_measured(truth):
-    from dataclasses import replace
-
     found = recovery_metrics(planted(truth), replace(truth, W=None), rollout_frames=20)
     assert found["connectivity_R2"] is None
     assert found["classification"] is None
     assert found["cluster_accuracy"] == 1.0
+
+
+def test_the_rollout_of_a_recording_starts_where_the_fit_did_not_look(truth):
+    for shape in ((12, 40), (2, 300), (1, 60)):
+        u = np.arange(np.prod(shape), dtype=float).reshape(*shape, 1)
+        recorded = Activity(u=u, du=u)
+        split = split_frames(*shape, 0)
+        for fit in (planted(truth), replace(planted(truth), settings={"n_trajectories": shape[0] - 1})):
+            left = unseen(fit, recorded)
+            used = shape[0] - 1 if fit.settings else shape[0]
+            seen = u[:used][split_frames(used, shape[1], 0).train] if used else np.empty(0)
+            assert left.size
+            assert not set(left.ravel()) & set(np.ravel(seen))
+        assert split.train.any()
 
 
 def scatter_cases():

@@ -213,6 +213,19 @@ def test_when_every_neighbour_was_tried_it_draws_anew():
     assert records[3].parent is None
 
 
+def test_a_chain_that_falls_is_left_for_the_best_node():
+    records = grow([(0.8, 0.8), (0.7, 0.8), (0.6, 0.8), (0.5, 0.8)], rules(12))
+    parents = [r.parent for r in records]
+    assert parents[:3] == [None, 1, 2]
+    assert parents[3] == 1
+    assert "back to the best node" in records[3].rule
+
+
+def test_a_quarter_of_the_block_in_successes_explores():
+    records = grow([(0.95, 0.95), (0.4, 0.4)], rules(4))
+    assert records[1].strategy == "explore"
+
+
 def test_a_low_branching_rate_adds_the_exploration_rule():
     ladder = [(0.1 * i, 0.1 * i) for i in range(1, 9)]
     records = grow(ladder, rules(8, ucb_c=0.0))

@@ -21,8 +21,10 @@ from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.logbook import analysis_text, ucb_text, without_times, write_logbook
 from ontogeny.connectome.search.memory import memory_text, read_memory
 from ontogeny.connectome.search.policy import propose, valid_prefix
+from ontogeny.connectome.search.principles import steering
 from ontogeny.connectome.search.records import Record, read_records, record_path, training_minutes
 from ontogeny.connectome.search.run import explore, run_iteration
+from ontogeny.connectome.search.space import SPACE
 from ontogeny.connectome.search.tables import block_table, iteration_table, principles
 from ontogeny.errors import OntogenyError
 
@@ -173,7 +175,7 @@ def test_longer_blocks_take_over_what_was_computed(tmp_path):
     records = explore(objective := Objective(), tmp_path, n_iter_block=6, sequential=False, **kind)
     assert [r.node for r in records] == list(range(1, 13))
     assert {r.parent for r in records if r.block == 2} <= {None, *range(7, 13)}
-    assert len(objective.calls) <= 8
+    assert len(objective.calls) <= 10
 
 
 def test_other_data_are_another_search(tmp_path):
@@ -251,7 +253,7 @@ def test_the_log_is_append_only_and_has_the_studys_form(study):
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
     written = (folder / "demo_analysis.md").read_text()
     assert written == analysis_text(records, search, training_minutes(folder, records))
-    assert written.count(", time=0.10 min\n") == 18
+    assert written.count(", training_time_min=0.10\n") == 18
     assert texts[-1] == without_times(written)
     lines = texts[-1].splitlines()
     assert lines[0] == "# Experiment Log: demo"
@@ -287,8 +289,8 @@ def test_what_training_took_is_told_and_decides_nothing(study, tmp_path):
     assert as_json(again) == as_json(records)
     write_logbook(tmp_path / "slow", search)
     log = (tmp_path / "slow/demo_analysis.md").read_text()
-    assert log.count("time=60.50 min") >= 16
-    assert "time=N/A min" in log
+    assert log.count("training_time_min=60.50") >= 16
+    assert "training_time_min=N/A" in log
     assert not list((tmp_path / "slow").glob("*_analysis_1.md"))
     for name in ("demo_memory.md", "ucb_scores.txt", "rules.json", "iterations.csv"):
         assert (tmp_path / "slow" / name).read_bytes() == (folder / name).read_bytes()
@@ -305,11 +307,21 @@ def test_next_names_the_parent_that_follows(study):
 def test_ucb_scores_are_those_of_the_current_block(study):
     search, records, _ = study
     text = ucb_text(records[:8], search)
-    assert text.startswith("=== UCB Scores (Block 2, iters 7-12, N=2, c=1.414) ===")
-    pattern = r"Node (\d+): UCB=([\d.]+), parent=(\d+|root), visits=(\d+), R2=([\d.]+), cluster=([\d.]+)"
-    nodes = re.findall(pattern, text)
-    assert {int(n[0]) for n in nodes} == {7, 8}
+    pattern = r"Node (\d+): UCB=\d\.\d{3}, parent=(?:\d+|root), visits=\d+, R2=\d\.\d{3}, cluster=\d\.\d\d"
+    nodes = [re.fullmatch(pattern, line) for line in text.splitlines()]
+    assert {int(node[1]) for node in nodes} == {7, 8}
     assert ucb_text([], search) == ""
+    assert ucb_text(records[:6], search) == "", "at a block's end the file is emptied"
+
+
+def test_a_block_without_a_success_has_no_success_to_exploit(study):
+    search, records, _ = study
+    modes = re.findall(r"Mode/Strategy: (\S+)", analysis_text(records, search))
+    for k, (mode, record) in enumerate(zip(modes, records)):
+        before = [r for r in records[:k] if r.block == record.block]
+        good = any(min(r.metrics["connectivity_R2"], r.metrics["cluster_accuracy"]) >= 0.9 for r in before)
+        expected = f"success-exploit/{record.strategy}" if good else record.strategy
+        assert mode == ("failure-probe/boundary" if record.strategy == "failure-probe" else expected)
 
 
 def test_the_memory_has_its_sections_and_stays_bounded(study, tmp_path):
@@ -370,6 +382,43 @@ def test_notes_by_hand_stay_in_the_memory(study, tmp_path):
             write_logbook(tmp_path, search, records[:k])
     assert path.read_text().count("- Note: the last block was run at night") == 1
     assert not list(tmp_path.glob("*_1.md"))
+
+
+def test_a_principle_added_by_hand_persists_and_steers(tmp_path):
+    kind = {"blocks": (0.5,), "config": "demo", "seed": 2, "n_iter_block": 10}
+    with pytest.raises(Killed):
+        explore(killed_after(objective := Objective(), 4), tmp_path, **kind)
+    path = tmp_path / "demo_memory.md"
+    line = "- batch_size up helps at 50%"
+    path.write_text(path.read_text().replace("### Open Questions", f"{line}\n- the lab is cold\n\n### Open Questions"))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "demo_memory")
+        warnings.filterwarnings("ignore", "demo_analysis")
+        records = explore(objective, tmp_path, **kind)
+    assert len(objective.calls) <= 10, "what was tried before the principle stays"
+    text = path.read_text()
+    assert text.count(line) == text.count("- the lab is cold") == 1
+    assert [bool(r.principles) for r in records] == [False] * 4 + [True] * 6
+    led = [r for r in records if "by the principle: batch_size up helps" in r.rule]
+    assert led
+    assert all(r.mutation["setting"] == "batch_size" and r.mutation["new"] > r.mutation["old"] for r in led)
+    assert "by the principle" in (tmp_path / "demo_analysis.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new", "factor"),
+    [
+        ("lr_W up helps", 1e-3, 2e-3, 4),
+        ("Lower learning_rate_W_start hurts.", 2e-3, 1e-3, 1 / 4),
+        ("lr_W up helps", 2e-3, 1e-3, 1),
+        ("lr_W up helps at 10%", 1e-3, 2e-3, 1),
+        ("lr_W to 5E-3 is best", 1e-3, 2e-3, 4),
+        ("lr_W matters", 1e-3, 2e-3, 1),
+    ],
+)
+def test_what_a_principle_says_is_read(line, old, new, factor):
+    setting = next(s for s in SPACE if s.name == "learning_rate_W_start")
+    assert steering([line], SPACE, setting, old, new, 0.5)[0] == factor
 
 
 @pytest.mark.parametrize(

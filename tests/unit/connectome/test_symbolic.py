@@ -1,11 +1,12 @@
 """Recovered functions as sums of named ones, and fits over their steps."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import OrthogonalMatchingPursuit
 
 from ontogeny.connectome import fit_connectome, learning_table, simulate_activity, symbolic_form, symbolic_functions
-from ontogeny.connectome.symbolic import DICTIONARY
+from ontogeny.connectome.symbolic import DICTIONARY, equation
 
 U = np.linspace(-3, 3, 61)
 
@@ -32,6 +33,13 @@ def test_the_functions_of_the_simulation_are_found(fitted):
         assert part.loc["tanh(u)", "coefficient"] == pytest.approx(s, abs=2e-3)
         assert (part["low"] <= part["coefficient"]).all()
     assert text.startswith("psi = 1.000 tanh(u) (R2 1.0000); phi0 = -1.000 u + 1.000 tanh(u)")
+
+
+def test_a_formula_that_does_not_describe_its_function_is_said_not_to():
+    table = pd.DataFrame({"term": ["u", "1"], "coefficient": [-1.0, 0.0]})
+    assert equation(table, 0.99) == "= -1.000 u (R2 0.9900)"
+    assert equation(table, 0.5).startswith("is poorly described by -1.000 u")
+    assert "is worse than a constant (R2 -0.5630)" in equation(table, -0.563)
 
 
 def test_noise_does_not_add_terms_and_intervals_cover():

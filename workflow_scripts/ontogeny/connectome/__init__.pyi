@@ -1,3 +1,4 @@
+from .baselines import baselines
 from .diagnose import diagnose_scatter
 from .edges import edge_table
 from .fit import Fit, fit_connectome, resolved_settings
@@ -35,6 +36,7 @@ __all__ = [
     "Setting",
     "activity_report",
     "as_activity",
+    "baselines",
     "classify",
     "compare_policies",
     "diagnose_scatter",

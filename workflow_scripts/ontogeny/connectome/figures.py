@@ -254,7 +254,7 @@ def plot_functions(result: Recovery, truth: Activity, reach: float = 5.0) -> tup
 def plot_rollout(result: Recovery, truth: Activity, neurons: int = 6, frames: int = 400) -> tuple[Figure, pd.DataFrame]:
     """True and recovered network left alone from the same new state: traces, and the correlation over time.
 
-    Without known functions: recorded activity, and the recovered network from its first frame on.
+    Without known functions: recorded activity that the fit did not see, and the recovered network from its first frame.
     """
     true, learned = rollout(result, truth, frames, 1)
     frames = true.shape[1]
@@ -282,7 +282,7 @@ def plot_rollout(result: Recovery, truth: Activity, neurons: int = 6, frames: in
     ax.set_xlim(0, time[-1])
     ax.grid(False)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-    start = "a new state" if known else "the first recorded frame"
+    start = "a new state" if known else "a recorded frame that was not trained on"
     ax.set_title(f"Rollout from {start}: R² = {scores['test_R2']:.4f}, Pearson = {scores['test_pearson']:.4f}")
     rows = [
         {"time": t, "neuron": int(n), "true": a, "recovered": b}

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ontogeny.connectome.diagnose import diagnose_scatter
 from ontogeny.connectome.edges import edge_table
+from ontogeny.connectome.observe import split_frames
 from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.search.records import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
@@ -137,6 +138,24 @@ def function_r2(result: Recovery, truth: Activity) -> dict[str, float]:
     return {"psi_R2": psi, "phi_R2": float(np.median(phi)), "phi_R2_worst": float(phi.min())}
 
 
+def unseen(result: Recovery, truth: Activity) -> np.ndarray:
+    """The activity that a fit did not train on, (pieces, frames, N): whole trajectories, or blocks held out.
+
+    Trajectories beyond the `n_trajectories` of the fit were not seen either, and come first.
+    """
+    used = result.settings.get("n_trajectories") or len(truth.u)
+    split = split_frames(used, truth.u.shape[1], result.seed)
+    if used < len(truth.u):
+        return truth.u[used:]
+    if split.whole:
+        return truth.u[split.held.all(1)]
+    held = split.held[0].astype(int)
+    starts = np.flatnonzero(np.diff(np.r_[0, held, 0]) == 1)
+    ends = np.flatnonzero(np.diff(np.r_[0, held, 0]) == -1)
+    length = int((ends - starts).min())
+    return np.concatenate([truth.u[:, first : first + length] for first in starts[::-1]])
+
+
 def rollout(
     result: Recovery, truth: Activity, frames: int = 400, trajectories: int = 2, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -144,11 +163,11 @@ def rollout(
 
     Each neuron starts from a value that it had in the first frame of some trajectory (or in any frame, of a single
     one), so the joint state is new. Both are integrated with the Euler step of the data, without noise or input.
-    Where the true functions are not known, the true network is what was recorded: the first `trajectories` ones, and
-    the recovered network from their first frames on.
+    Where the true functions are not known, the true network is what was recorded and the fit did not see (see
+    `unseen`), and the recovered network starts from the first frames of that.
     """
     if truth.params is None or truth.W is None:
-        recorded = truth.u[:trajectories, :frames].astype(np.float64)
+        recorded = unseen(result, truth)[:trajectories, :frames].astype(np.float64)
         return recorded, _integrate(result.derivative, recorded[:, 0], recorded.shape[1], truth.delta_t)
     rng = np.random.Generator(np.random.PCG64([seed, 7]))
     pool = truth.u[:, 0] if truth.u.shape[0] > 1 else truth.u[0]

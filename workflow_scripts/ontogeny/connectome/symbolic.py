@@ -97,7 +97,8 @@ def symbolic_functions(result: Recovery, truth: Activity, seed: int = 0) -> tupl
     truth is not known, those of `find_types`. psi is in the true scale where W is known, and has root mean square 1
     over the data otherwise.
 
-    Returns a table (function, type, neurons, term, coefficient, low, high, R2) and one line that says it all.
+    Returns a table (function, type, neurons, term, coefficient, low, high, R2) and one line that says it all, also
+    where a formula describes its function poorly (R2 below 0.9), or worse than a constant does (below 0).
     """
     u = function_range(truth)
     phi = result.phi(u)
@@ -116,8 +117,20 @@ def symbolic_functions(result: Recovery, truth: Activity, seed: int = 0) -> tupl
         table.insert(0, "type", kind)
         table.insert(0, "function", function)
         tables.append(table.assign(R2=r2))
-        words.append(f"{function}{kind} = {as_text(table)} (R2 {r2:.4f})")
+        words.append(f"{function}{kind} {equation(table, r2)}")
     return pd.concat(tables, ignore_index=True), "; ".join(words)
+
+
+_FITS = 0.9
+
+
+def equation(table: pd.DataFrame, r2: float) -> str:
+    """What is said of a function whose best sum is `table`, by the cross-validated `r2`."""
+    if r2 < 0:
+        return f"has no formula: the best sum found, {as_text(table)}, is worse than a constant (R2 {r2:.4f})"
+    if r2 < _FITS:
+        return f"is poorly described by {as_text(table)} (R2 {r2:.4f})"
+    return f"= {as_text(table)} (R2 {r2:.4f})"
 
 
 def as_text(table: pd.DataFrame) -> str:

@@ -2,9 +2,9 @@
 
 Six questions, each with a number: does the model predict frames that it did not see, held out in blocks, better than
 each neuron's own past does and better than senders moved in time against their receivers do (circular shifts)? Do the
-two halves of the data give the same wiring, and does it come back when the fit starts from elsewhere on each half? Are the standard errors small against the weights? Does the model, left
-alone, follow trajectories that it did not see? Is what it leaves unexplained free of structure: not predictable from
-the past state, not shared between neurons?
+two halves of the data give the same wiring? Does each half give it again when the whole fit starts from elsewhere? Are
+the standard errors small against the weights? Does the model, left alone, follow trajectories that it did not see? Is
+what it leaves unexplained free of structure: not predictable from the past state, not shared between neurons?
 """
 
 from __future__ import annotations
@@ -166,8 +166,9 @@ def judge(measures: dict[str, float]) -> Verdict:
     return Verdict(
         "trusted",
         f"held-out error {m['held_out_error']:.2g} of the variance against {null:.2g} without wiring, two halves agree "
-        f"(squared correlation {m['agreement']:.4f}, and {m['refit_agreement']:.4f} from other starts), rollouts follow unseen trajectories (skill "
-        f"{m['rollout_skill']:.2f}), and nothing in the residual speaks against the model",
+        f"(squared correlation {m['agreement']:.4f}, and {m['refit_agreement']:.4f} from other starts), rollouts "
+        f"follow unseen trajectories (skill {m['rollout_skill']:.2f}), and nothing in the residual "
+        "speaks against the model",
         measures,
     )
 

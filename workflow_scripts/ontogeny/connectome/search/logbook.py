@@ -1,10 +1,11 @@
 """The logbook of a search: the log, the memory and the UCB scores as the study keeps them, and the same as tables.
 
 `{config}_analysis.md` is a log to which every iteration and every block's end adds; `{config}_memory.md` is what one
-would want to know before the next iteration, bounded in length; `ucb_scores.txt` is the standing of the current block.
-All of them are written from the records, so nothing is lost with them. What somebody wrote into the memory by hand
-is kept: lines that begin with `- Note:` stay in it, and a memory that was edited otherwise is set aside under another
-name before a new one is written.
+would want to know before the next iteration, bounded in length; `ucb_scores.txt` is the standing of the current block,
+empty once that is complete. All of them are written from the records, so nothing is lost with them. What somebody
+wrote into the memory by hand is kept: lines that begin with `- Note:`, and principles that were added under Established
+Principles, which also steer the search (see `ontogeny.connectome.search.principles`). A memory that was edited
+otherwise is set aside under another name before a new one is written.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from ontogeny.connectome.search.text import (
     by_block,
     following_parent,
     iteration_text,
-    mutation_text,
     sparsity,
 )
 from ontogeny.files import write_csv, write_json, write_text
@@ -62,23 +62,20 @@ def analysis_text(records: Sequence[Record], search: Search, minutes: Mapping[st
 
 def without_times(log: str) -> str:
     """A log without what its iterations took, which differs from one making to the next."""
-    return re.sub(r", time=\S+ min", "", log)
+    return re.sub(r", training_time_min=\S+", "", log)
 
 
 def ucb_text(records: Sequence[Record], search: Search) -> str:
-    """The UCB scores of the block that is under way, or of the last one; empty before the first iteration."""
+    """The UCB scores of the block that is under way, best first; empty at a block's end, as the next starts at root."""
     groups = by_block(records)
-    if not groups:
+    if not groups or len(groups[-1][1]) >= search.n_iter_block:
         return ""
-    block, group = groups[-1]
-    first, last = (block - 1) * search.n_iter_block + 1, block * search.n_iter_block
-    by_node = {record.node: record for record in group}
-    lines = [f"=== UCB Scores (Block {block}, iters {first}-{last}, N={len(group)}, c={search.ucb_c:g}) ===", ""]
-    for score in ucb_scores(group, search.ucb_c).values():
+    lines = []
+    for score in ucb_scores(groups[-1][1], search.ucb_c).values():
         parent = "root" if score.parent is None else score.parent
         lines.append(
             f"Node {score.node}: UCB={score.ucb:.3f}, parent={parent}, visits={score.visits}, R2={score.R2:.3f}, "
-            f"cluster={score.cluster:.3f}, Mutation={mutation_text(by_node[score.node], search)}"
+            f"cluster={score.cluster:.2f}"
         )
     return "\n".join(lines) + "\n"
 
@@ -104,8 +101,8 @@ def write_logbook(folder: str | os.PathLike, search: Search, records: Sequence[R
         if not new.startswith(old) and not old.startswith(new):
             set_aside(log_path, f"{log_path.name} is not the log of these records")
     paths = [log_path, memory_path, folder / "ucb_scores.txt", folder / "rules.json"]
-    notes = keep_memory(memory_path, paths[3]) if memory_path.exists() else ()
-    memory = memory_text(records, search, notes)
+    notes, added = keep_memory(memory_path, paths[3]) if memory_path.exists() else ((), ())
+    memory = memory_text(records, search, notes, added)
     tables = {
         "iterations": iteration_table(records, search),
         "blocks": block_table(records, search),

@@ -37,7 +37,13 @@ MEMORY_LINES = 500
 """The most lines that a memory file has, as in the study."""
 
 
-def memory_text(records: Sequence[Record], search: Search, notes: Sequence[str] = (), lines: int = MEMORY_LINES) -> str:
+def memory_text(
+    records: Sequence[Record],
+    search: Search,
+    notes: Sequence[str] = (),
+    added: Sequence[str] = (),
+    lines: int = MEMORY_LINES,
+) -> str:
     """The memory: what is known over all blocks, the block before, the block under way; observations last.
 
     At most `lines` lines: tables keep their last rows, the block under way its last iterations in full and the
@@ -47,6 +53,7 @@ def memory_text(records: Sequence[Record], search: Search, notes: Sequence[str] 
         records: all records.
         search: the declaration.
         notes: lines written by hand, kept under Open Questions.
+        added: principles written by hand, kept under Established Principles.
         lines: at least 120.
     """
     if lines < 120:
@@ -89,6 +96,7 @@ def memory_text(records: Sequence[Record], search: Search, notes: Sequence[str] 
         out.append(f"- {row.setting} {row.direction} {verb}: {_evidence(row)}")
     if sure.empty:
         out.append("- none yet: no change of one setting has an effect that is sure after correction for their number")
+    out += [f"- {one_line(line)}" for line in added[-budget:]]
     out += ["", "### Open Questions", ""]
     unsure = found[(found["status"] != "established") & ((found["gain"].abs() >= 0.02) | (found["status"] != "open"))]
     for row in unsure.head(budget).itertuples():
@@ -307,8 +315,31 @@ def set_aside(path: Path, why: str) -> Path:
     return aside
 
 
-def keep_memory(path: Path, rules_path: Path) -> tuple[str, ...]:
-    """The notes in a memory file. The file is set aside when anything but its notes was edited since it was written."""
+_PRINCIPLES = "### Established Principles"
+_NONE_YET = "- none yet:"
+
+
+def added_principles(memory: str) -> tuple[str, ...]:
+    """The principles in a memory that a person added: those without the evidence that the search gives for its own."""
+    return tuple(line[2:].strip() for line in _added_lines(memory))
+
+
+def _added_lines(memory: str) -> list[str]:
+    lines = memory.splitlines()
+    if _PRINCIPLES not in lines:
+        return []
+    section = itertools.takewhile(lambda line: not line.startswith("#"), lines[lines.index(_PRINCIPLES) + 1 :])
+    ours = ("(evidence: ", _NONE_YET, "- Note:")
+    return [line for line in section if line.startswith("- ") and not any(mark in line for mark in ours)]
+
+
+def read_principles(path: Path) -> tuple[str, ...]:
+    """The principles that a person added to the memory file at `path`; none, where there is no file."""
+    return added_principles(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else ()
+
+
+def keep_memory(path: Path, rules_path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The notes and the added principles in a memory file, which is set aside when anything else in it was edited."""
     raw = path.read_bytes()
     text = raw.decode("utf-8", errors="replace")
     notes = tuple(line[len("- Note:") :].strip() for line in text.splitlines() if line.startswith("- Note:"))
@@ -317,7 +348,7 @@ def keep_memory(path: Path, rules_path: Path) -> tuple[str, ...]:
     except (OntogenyError, AttributeError):
         written = None
     if memory_digest(text) != written:
-        why = f"{path.name} was edited beyond its notes"
+        why = f"{path.name} was edited beyond its notes and principles"
         try:
             _parse_memory(raw.decode("utf-8"), path.name)
         except UnicodeDecodeError as error:
@@ -325,10 +356,13 @@ def keep_memory(path: Path, rules_path: Path) -> tuple[str, ...]:
         except OntogenyError as error:
             why = str(error)
         set_aside(path, why)
-    return notes
+    return notes, added_principles(text)
 
 
 def memory_digest(memory: str) -> str:
-    """A digest of a memory without its notes and blank lines."""
-    lines = (line for line in memory.splitlines() if line.strip() and not line.startswith("- Note:"))
+    """A digest of a memory without its notes, the principles that were added, and blank lines."""
+    added = _added_lines(memory)
+    lines = (
+        line for line in memory.splitlines() if line.strip() and not line.startswith("- Note:") and line not in added
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

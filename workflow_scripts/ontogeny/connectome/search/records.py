@@ -33,7 +33,8 @@ class Record:
 
     `node` is the iteration's number over all blocks, and `parent` a node of the same block (None: root). `mutation`
     holds `setting, old, new, law`, or only `law` where no single setting changed. `evaluation` names what was
-    computed (see `ontogeny.connectome.search.evaluation_key`).
+    computed (see `ontogeny.connectome.search.evaluation_key`). `principles` are those that a person had added to the
+    memory when it was proposed.
     """
 
     block: int
@@ -48,6 +49,7 @@ class Record:
     metrics: Mapping[str, Any]
     seed: int
     evaluation: str = ""
+    principles: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
@@ -77,6 +79,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "metrics": (dict,),
     "seed": (int,),
     "evaluation": (str,),
+    "principles": (list, tuple),
 }
 
 
@@ -88,13 +91,14 @@ def record_from_json(value: Any, where: str = "record") -> Record:
     for key in value:
         if key not in names:
             raise unknown("key", key, names, where)
+    value = {"principles": (), **value}
     for key in names:
         if key not in value:
             raise OntogenyError(f"{where} lacks the key '{key}'")
         if not isinstance(value[key], _KINDS[key]) or (isinstance(value[key], bool) and bool not in _KINDS[key]):
             kinds = " or ".join("null" if k is type(None) else k.__name__ for k in _KINDS[key])
             raise OntogenyError(f"{where}: '{key}' is {value[key]!r}; expected {kinds}")
-    return Record(**value)
+    return Record(**{**value, "principles": tuple(value["principles"])})
 
 
 def metric_value(metrics: Mapping[str, Any], name: str) -> float:

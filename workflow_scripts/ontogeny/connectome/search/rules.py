@@ -45,6 +45,7 @@ class Rules:
         explore: whether the exploration rule holds: after two steps down one chain, leave it.
         focus: "W" or "embedding" where a focus rule holds: mutate what acts on it three times as often.
         guidelines: L1 ranges per filling factor.
+        principles: lines that a person added to the memory.
     """
 
     block: int
@@ -56,6 +57,7 @@ class Rules:
     explore: bool = False
     focus: str = ""
     guidelines: tuple[Guideline, ...] = ()
+    principles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_filling_factor(self.filling_factor)

@@ -32,6 +32,7 @@ import numpy as np
 
 from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.logbook import write_logbook
+from ontogeny.connectome.search.memory import read_principles
 from ontogeny.connectome.search.policy import Proposal, follows, propose
 from ontogeny.connectome.search.records import (
     COST,
@@ -113,14 +114,20 @@ def ensure_iteration(
             f"iteration {iteration} of block {block} needs the records of iterations 1 to {iteration - 1}; "
             f"{len(history)} are in {record_path(folder, block, 1).parent}"
         )
-    proposal = propose(history, rules, search.seed, search.policy)
     path = record_path(folder, block, iteration)
-    key = evaluation_key(proposal.settings, rules.filling_factor, proposal.seed, identity)
-    if path.exists():
-        old = record_from_json(read_json(path), str(path))
+    old = record_from_json(read_json(path), str(path)) if path.exists() else None
+
+    def proposed(principles: tuple[str, ...]) -> tuple[Proposal, str]:
+        made = propose(history, replace(rules, principles=principles), search.seed, search.policy)
+        return made, evaluation_key(made.settings, rules.filling_factor, made.seed, identity)
+
+    if old is not None:
+        proposal, key = proposed(old.principles)
         same = follows(old, proposal) and old.evaluation == key and old.node == rules.node(iteration)
         if same and math.isclose(old.filling_factor, rules.filling_factor) and old.rule == proposal.rule:
             return old, False
+    principles = read_principles(folder / f"{search.config}_memory.md")
+    proposal, key = proposed(principles)
     done = _evaluate(evaluate, folder, proposal, rules.filling_factor, identity)
     record = Record(
         block=block,
@@ -135,6 +142,7 @@ def ensure_iteration(
         metrics=done["metrics"],
         seed=proposal.seed,
         evaluation=key,
+        principles=principles,
     )
     write_json(path, record.to_json())
     return record, True

@@ -15,13 +15,6 @@ from ontogeny.connectome.search.space import short
 
 _STUDY_LABELS = {"lr_W", "lr", "lr_emb", "coeff_W_L1", "batch_size", "data_aug"}
 
-_MODES = {
-    "exploit": "success-exploit/exploit",
-    "explore": "success-exploit/explore",
-    "failure-probe": "failure-probe/boundary",
-    "robustness-test": "success-exploit/robustness-test",
-}
-
 
 def sparsity(filling_factor: float) -> str:
     """A filling factor as the study writes it: 75% (connectivity_filling_factor=0.75)."""
@@ -89,11 +82,12 @@ def observation_text(record: Record, before: Sequence[Record]) -> str:
 
 
 def _mode(record: Record, before: Sequence[Record]) -> str:
-    """Mode and strategy; there is no success to exploit in a block that had none."""
-    mode = _MODES.get(record.strategy, record.strategy)
+    """Mode and strategy; the strategy alone in a block without a success to exploit."""
+    if record.strategy == "failure-probe":
+        return "failure-probe/boundary"
     if any(success(earlier.metrics) for earlier in before):
-        return mode
-    return mode.replace("success-exploit/", "exploit/")
+        return f"success-exploit/{record.strategy}"
+    return record.strategy
 
 
 def iteration_text(
@@ -117,7 +111,7 @@ def iteration_text(
         f"connectivity_R2={number_text(metrics, 'connectivity_R2')}, "
         f"cluster_accuracy={number_text(metrics, 'cluster_accuracy')}, "
         f"final_loss={number_text(metrics, 'final_loss', '.4E')}"
-        + ("" if minutes is None else f", time={number_text(time, 'training_time_min', '.2f')} min"),
+        + ("" if minutes is None else f", training_time_min={number_text(time, 'training_time_min', '.2f')}"),
         f"Scatter: {scatter_text(metrics)}",
         f"Mutation: {mutation_text(record, search)}",
         f"Parent rule: {one_line(record.rule)}",
