@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps import DETECTORS, detect_jumps, false_alarm_rate
+from ontogeny.jumps import DETECTORS, detect_jumps, detect_transitions, false_alarm_rate
 from ontogeny.jumps.calibration import surrogate_p_values, tail_p_values
 from ontogeny.jumps.multiscale import highest_scores
 from ontogeny.jumps.series import NULLS
@@ -58,6 +58,15 @@ def test_p_values_of_the_stored_battery():
     assert 0 < jump.p_value < 0.05
     own = detect_jumps(x, detector=lambda s: [200])
     assert np.isnan(own[0].p_value)
+
+
+@pytest.mark.parametrize("name", ["ar1_0.9", "random_walk", "integrated_random_walk", "logged_thrice"])
+def test_p_values_hold_in_the_nulls(name):
+    """In 80 series without a change, p-values of 0.05 or less are about as rare as they say, in each null by itself."""
+    batch = NULLS[name](np.random.default_rng(8), 80, 400)
+    for detect in (detect_jumps, lambda row: detect_transitions(row, jumps=[])):
+        least = [min((event.p_value for event in detect(row)), default=1.0) for row in batch]
+        assert np.mean(np.array(least) <= 0.05) <= 0.1
 
 
 def test_tail_is_continued_beyond_the_draws():

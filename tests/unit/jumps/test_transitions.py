@@ -82,6 +82,17 @@ def test_a_spike_that_decays_is_no_lasting_change():
     assert not recovers(rng.standard_normal(400) + 20 * (t >= 200), 200, 20.0)
 
 
+def test_decaying_spikes_are_seen_near_the_ends_and_close_together():
+    rng = np.random.default_rng(5)
+    t = np.arange(400)
+    values = rng.standard_normal(400)
+    for at in (5, 200, 230, 390):
+        values += np.where(t >= at, 30 * np.exp(-(t - at) / 8.0), 0)
+    assert detect_jumps(values) == []
+    step = rng.standard_normal(400) + 9.0 * (t >= 380)
+    assert [event.index for event in detect_jumps(step)] == [380]
+
+
 def test_a_saturated_metric_is_said_to_be():
     values = np.clip(np.random.default_rng(3).standard_normal(500), -1, 1)
     assert "rest at" in detect_jumps(values).notes[0]

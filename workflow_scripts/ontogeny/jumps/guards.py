@@ -93,21 +93,36 @@ def lasting(series: np.ndarray, index: int, size: float, noise: float) -> bool:
 def recovers(series: np.ndarray, index: int, size: float) -> bool:
     """Whether the change at `index` decays back towards the level before within `RECOVERY` points.
 
-    Measured from the straight line before it, a lasting change keeps its size; a decaying spike loses most of it
-    steadily.
+    Measured from the straight line before it, or from the level just before it, a lasting change keeps its size; a
+    decaying spike loses most of it, first quickly and then slowly. It is followed up to the next change of its
+    size; where fewer than 12 points are left, losing a third is enough.
     """
     after = series[index : index + RECOVERY + RECOVERY // 3]
     before = series[max(index - RECOVERY, 0) : index]
-    third = after.size // 4
-    if third < 3 or before.size < 8 or size == 0:
+    if before.size < 3 or after.size < 4 or size == 0:
+        return False
+    sign = 1.0 if size > 0 else -1.0
+    again = np.flatnonzero(np.abs(np.diff(after))[6:] > 0.8 * abs(size))
+    after = after[: again[0] + 7] if again.size else after
+    if _decays(sign * (after - float(np.median(before[-8:]))), convex=2.5):
+        return True
+    if before.size < 8 or after.size < 12:
         return False
     place = np.arange(before.size) - (before.size - 1) / 2
     slope = float(place @ before / (place @ place))
     level = float(np.median(before - slope * place)) + slope * (place[-1] + 1 + np.arange(after.size))
-    away = after - level
+    return _decays(sign * (after - level), convex=0.0)
+
+
+def _decays(away: np.ndarray, convex: float) -> bool:
+    """Whether distances from a level, (n,), fall by more than `RECOVERED`; the fall to their middle part must be
+    `convex` times the fall from there to their last part, or more."""
+    if away.size < 12:
+        half = away.size // 2
+        return float(np.median(away[half:])) < 0.67 * float(np.median(away[: min(3, half)]))
+    part = away.size // 4
     first, middle, last = (
-        float(np.median(away[low:high])) for low, high in ((0, 3), (third, 2 * third), (2 * third, away.size))
+        float(np.median(away[low:high])) for low, high in ((0, 3), (part, 2 * part), (2 * part, away.size))
     )
-    sign = 1.0 if size > 0 else -1.0
-    first, middle, last = sign * first, sign * middle, sign * last
-    return first > 0 and last < (1 - RECOVERED) * first and middle < 0.75 * first
+    fallen = first > 0 and last < (1 - RECOVERED) * first and middle < 0.75 * first
+    return fallen and first - middle >= convex * (middle - last)
