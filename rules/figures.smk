@@ -9,6 +9,8 @@ rule plot_run:
         **figure_outputs("metrics", "heatmap"),
     resources:
         **needs(mem_mb=800, runtime=10),
+    params:
+        title=plan.title,
     script:
         "../workflow_scripts/plot_run.py"
 

@@ -8,7 +8,10 @@ from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):
     variance, projections, by_step = map(read_table, (files.variance, files.projections, files.by_step))
-    moment = plot_moment(projections, read_plan(files.plan).moments, params.title)
+    moments = read_plan(files.plan).moments
+    moment = plot_moment(projections, moments, params.title)
+    jumps = [each.step for each in moments if each.kind == "jump"]
+    clusters = plot_clusters(by_step, read_table(files.choice), params.title, jumps)
     save_figure(plot_variance(variance, params.title), output.variance, variance)
     save_figure(moment, output.projections, projections)
-    save_figure(plot_clusters(by_step, read_table(files.choice), params.title), output.clusters, by_step)
+    save_figure(clusters, output.clusters, by_step)

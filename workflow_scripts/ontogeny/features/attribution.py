@@ -292,7 +292,25 @@ def cascading_control(
     """
     if method not in METHODS:
         raise unknown("attribution method", method, METHODS)
-    own = METHODS[method](model, inputs, targets, **settings).values
+
+    def maps_of(network: nn.Module) -> np.ndarray:
+        return METHODS[method](network, inputs, targets, **settings).values
+
+    found = cascade(maps_of, model, untrained, n_resamples=n_resamples, confidence=confidence, seed=seed)
+    return found.assign(method=method)[["method", *found]]
+
+
+def cascade(
+    maps_of: Callable[[nn.Module], np.ndarray],
+    model: nn.Module,
+    untrained: nn.Module,
+    *,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """`cascading_control` of any maps: `maps_of` gives those of a network, (samples, ...). No column `method`."""
+    own = maps_of(model)
     network, fresh = working_copy(model), working_copy(untrained)
     layers = [layer.name for layer in get_handler(network).layers][::-1]
     rows = [{"randomised": 0, "layer": "", **_likeness(own, own, n_resamples, confidence, seed)}]
@@ -302,6 +320,6 @@ def cascading_control(
         else:
             mine, theirs = (monitored_layers(each, [name])[0].module for each in (network, fresh))
             mine.load_state_dict(theirs.state_dict())
-        maps = METHODS[method](network, inputs, targets, **settings).values
-        rows.append({"randomised": done, "layer": name, **_likeness(own, maps, n_resamples, confidence, seed)})
-    return pd.DataFrame(rows).assign(method=method)[["method", *rows[0]]]
+        likeness = _likeness(own, maps_of(network), n_resamples, confidence, seed)
+        rows.append({"randomised": done, "layer": name, **likeness})
+    return pd.DataFrame(rows)

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from ontogeny.files import open_hdf5
@@ -22,6 +24,7 @@ NAMES = {
     "smoothgrad": "SmoothGrad",
     "integrated_gradients": "integrated gradients",
     "grad_cam": "Grad-CAM",
+    "attention_rollout": "attention rollout",
 }
 _SHOWN = 10
 """Samples drawn of those that were explained."""
@@ -97,6 +100,17 @@ def _mosaic(axes: Axes, rows: Sequence[Sequence[np.ndarray]], modes: Sequence[st
         spine.set_visible(False)
 
 
+def _scales(fig: Figure, axes: Axes, modes: Sequence[str]) -> None:
+    """Below a mosaic, the colours of its maps: each map is scaled by its largest value."""
+    kinds = [("positive", SEQUENTIAL, (0, 1)), ("signed", DIVERGING, (-1, 1))]
+    for place, (_, colours, limits) in enumerate(kind for kind in kinds if kind[0] in modes):
+        beside = axes.inset_axes((0.02 + 0.52 * place, -0.05, 0.42, 0.018))
+        shades = ScalarMappable(Normalize(*limits), colours)
+        bar = fig.colorbar(shades, cax=beside, orientation="horizontal", ticks=[*dict.fromkeys((limits[0], 0, 1))])
+        bar.ax.tick_params(labelsize=6)
+        bar.set_label("share of the map's largest value", size=6.5)
+
+
 def _interval(row: Any, name: str = "spearman") -> str:
     return f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
@@ -120,15 +134,16 @@ def plot_attribution_grid(file: h5py.File, control: pd.DataFrame, title: str) ->
     if "rollout_picture" in file[moments[-1]]:
         rows.append(list(file[moments[-1]]["rollout_picture"][:_SHOWN, 0]))
         modes.append("positive")
-        names.append("attention rollout")
+        names.append(f"attention rollout\nuntrained: {_interval(idle.loc['attention_rollout'])}")
     followed = "integrated_gradients" if "integrated_gradients" in methods else methods[-1]
     for moment in moments[:-1][:4]:
         values = file[moment]["attribution"][followed][:_SHOWN].mean(1)
         rows.append(list(values))
         modes.append("signed" if values.min() < 0 else "positive")
         names.append(f"{NAMES[followed]}\nat step {file[moment].attrs['step']} ({moment.split(' at ')[0]})")
-    fig, axes = figure(1, 1, width=0.62 * len(labels) + 2.9, height=0.64 * len(rows) + 0.6)
+    fig, axes = figure(1, 1, width=0.62 * len(labels) + 2.9, height=0.64 * len(rows) + 1.0)
     _mosaic(axes, rows, modes, names)
+    _scales(fig, axes, modes)
     width = axes.images[0].get_array().shape[1] / len(labels)
     axes.set_xticks([(place + 0.5) * width for place in range(len(labels))], [str(label) for label in labels])
     axes.xaxis.tick_top()
@@ -150,7 +165,8 @@ def plot_cascade(control: pd.DataFrame, title: str) -> tuple[Figure, pd.DataFram
         )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set(ylim=(min(-0.1, axes.get_ylim()[0]), 1.05), ylabel="rank correlation with the map", title=title)
+    axes.set(ylim=(min(-0.1, axes.get_ylim()[0]), 1.05), ylabel="rank correlation with the map")
+    axes.set_title(f"{title}: maps under fresh weights")
     axes.set_xlabel("layers with fresh weights, cumulative from the last")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return fig, control

@@ -24,7 +24,7 @@ from ontogeny.activations.networks import (
 )
 from ontogeny.errors import OntogenyError
 from ontogeny.features.attention import attention_maps, attention_rollout, head_statistics
-from ontogeny.features.attribution import METHODS, cascading_control
+from ontogeny.features.attribution import METHODS, cascade, cascading_control
 from ontogeny.features.filters import filter_evolution, first_layer_filters, preferred_input, top_inputs
 from ontogeny.features.settings import FeatureSettings
 from ontogeny.files import write_hdf5
@@ -114,18 +114,22 @@ def features_of_run(
         if len(heads):
             idle = head_statistics(attention_maps(fresh, inputs), seed=seed).assign(control="untrained")
             heads = pd.concat([heads, idle], ignore_index=True)[HEADS]
+        rolled = "rollout" in file[shown[-1].name]
         filters = _filters(file, by_name, tuple(few.shape[1:]), left_out)
         tops, control, preferred = _inputs(file, end, fresh, inputs, labels, trajectory.layers, settings)
         progress.update(len(shown) + 1, "preferred inputs")
     by_method["smoothgrad"] = {"noisy_copies": min(settings.noisy_copies, 8)}
-    cascade = [
+    cascades = [
         cascading_control(method, end, fresh, few, targets, seed=seed, **by_method[method]) for method in possible
     ]
+    if rolled:
+        of_rollout = cascade(lambda network: attention_rollout(attention_maps(network, few)), end, fresh, seed=seed)
+        cascades.append(of_rollout.assign(method="attention_rollout"))
     progress.update(progress.total, "controls")
     steps = {place.name: place.step for place in shown}
     return {
         "attributions": _joined(tables["attributions"]),
-        "attribution_control": _joined(cascade),
+        "attribution_control": _joined(cascades),
         "heads": heads if len(heads) else pd.DataFrame(columns=HEADS),
         "filters": filters.assign(step=filters["moment"].map(steps)) if len(filters) else filters,
         "top_inputs": tops,

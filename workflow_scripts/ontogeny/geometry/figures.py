@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ontogeny.jumps.plan import Moment
-from ontogeny.plotting.style import COLOURS, INK, MUTED, SEQUENTIAL, figure
+from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, SEQUENTIAL, figure
 
 
 def plot_variance(variance: pd.DataFrame, title: str) -> Figure:
@@ -101,8 +102,10 @@ def plot_moment(projections: pd.DataFrame, moments: Sequence[Moment], title: str
     return plot_projections(projections, layers[max(0, len(layers) - 2)], ends, f"{title}, no jump")
 
 
-def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Figure:
+def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str, jumps: Sequence[int] = ()) -> Figure:
     """Share of the probe samples in each cluster at every captured step, a panel per layer; layers without are named.
+
+    Steps of `jumps` are marked.
 
     `by_step` has columns layer, step, cluster, share; `choice` layer, n_clusters, labels_ari,
     untrained_ari, end_ari, shuffled_ari.
@@ -111,7 +114,7 @@ def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Fi
     without = list(choice.loc[choice["n_clusters"] == 0, "layer"])
     columns = min(4, max(1, len(stable)))
     rows = max(1, -(-len(stable) // columns))
-    fig, axes = figure(rows, columns, width=1.9 * columns + 0.8, height=1.9 * rows + 0.7, squeeze=False, sharey=True)
+    fig, axes = figure(rows, columns, width=2.1 * columns + 0.8, height=2.0 * rows + 0.7, squeeze=False, sharey=True)
     for axis in axes.flat[len(stable) :]:
         axis.set_axis_off()
     for axis, (_, chosen) in zip(axes.flat, stable.iterrows()):
@@ -129,21 +132,28 @@ def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str) -> Fi
                 linewidth=0.4,
             )
             bottom += table[cluster].to_numpy()
-        found = f"{chosen['layer']}\nk = {chosen['n_clusters']}, ARI {chosen['labels_ari']:.2f}"
-        alone = f"alone: start {chosen['untrained_ari']:.2f}, end {chosen['end_ari']:.2f}"
-        axis.set_title(f"{found}, shuffled {abs(chosen['shuffled_ari']):.2f}\n{alone}", size=7)
+        axis.set_title(
+            f"{chosen['layer']}\n{chosen['n_clusters']} clusters, ARI {chosen['labels_ari']:z.2f}"
+            f" (shuffled {chosen['shuffled_ari']:z.2f})\nfirst step alone {chosen['untrained_ari']:z.2f},"
+            f" last {chosen['end_ari']:z.2f}",
+            size=6.5,
+        )
         _step_ticks(axis, list(table.index))
+        for index in np.flatnonzero(table.index.isin(jumps)):
+            axis.axvline(index, color=JUMP, linewidth=1.2, linestyle=(0, (2, 1.5)))
         axis.grid(False)
     axes[0, 0].set_ylabel("share of samples")
-    note = f"no stable clusters: {', '.join(without)}" if without else ""
-    fig.suptitle(f"{title}: clusters by step", x=0.01, ha="left", weight="bold", size=10)
+    note = "\n".join(wrap(f"no stable clusters: {', '.join(without)}", 26 * columns + 10)) if without else ""
+    marked = "; dashed: a jump" if by_step["step"].isin(jumps).any() else ""
+    fig.suptitle(f"{title}: clusters by step{marked}", x=0.01, ha="left", weight="bold", size=10)
     fig.supxlabel("captured step" + (f"\n{note}" if note else ""), size=8)
     return fig
 
 
-def _step_ticks(axis: Axes, steps: list[int], most: int = 6) -> None:
+def _step_ticks(axis: Axes, steps: list[int], most: int = 16) -> None:
     shown = np.unique(np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int))
-    axis.set_xticks(shown, [str(steps[index]) for index in shown], rotation=45, ha="right", size=7)
+    size, angle = (7, 45) if len(shown) <= 6 else (5.5, 60)
+    axis.set_xticks(shown, [str(steps[index]) for index in shown], rotation=angle, ha="right", size=size)
 
 
 def _shades(count: int) -> list:

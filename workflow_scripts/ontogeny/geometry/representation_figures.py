@@ -65,16 +65,16 @@ def plot_subspaces(subspaces: pd.DataFrame, title: str) -> Figure:
 
 
 def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
-    """TwoNN dimension with interval and with shuffled features, and effective rank, a line per layer over steps."""
+    """TwoNN dimension with interval and with shuffled features, and effective rank, per layer and captured step."""
     layers = list(dict.fromkeys(dimension["layer"]))
     colours = colour_map(layers)
     fig, axes = figure(1, 2, width=8.2, height=3.4)
     for layer in layers:
         rows = dimension[dimension["layer"] == layer]
         error = _around(rows, "two_nn", "two_nn_low", "two_nn_high")
-        style = {"color": colours[layer], "marker": "o", "markersize": 3, "linewidth": 0.5, "alpha": 0.9}
+        style = {"color": colours[layer], "marker": "o", "markersize": 3.5, "linestyle": "none", "alpha": 0.9}
         axes[0].errorbar(rows["step"], rows["two_nn"], error, elinewidth=0.8, label=layer, **style)
-        axes[0].plot(rows["step"], rows["two_nn_shuffled"], color=colours[layer], linewidth=0.9, linestyle=":")
+        axes[0].plot(rows["step"], rows["two_nn_shuffled"], color=colours[layer], marker="_", linestyle="none")
         axes[1].plot(rows["step"], rows["effective_rank"], **style)
     copies = int(dimension["duplicates"].max()) if len(dimension) else 0
     note = f" (up to {copies} copies left out)" if copies else ""
@@ -82,7 +82,7 @@ def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
     log_axis(axes[0])
     axes[1].set(xlabel="step", ylabel="effective rank", title="effective rank", ylim=(0, None))
     fig.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside right center", title="layer; dotted:\nfeatures shuffled"
+        *axes[0].get_legend_handles_labels(), loc="outside right center", title="layer; dashes:\nfeatures shuffled"
     )
     fig.suptitle(f"{title}: dimension", x=0.01, ha="left", weight="bold")
     return fig

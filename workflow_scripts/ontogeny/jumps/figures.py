@@ -50,7 +50,11 @@ def shortened(name: str, most: int = 34) -> str:
 
 
 def plot_metrics(
-    record: Phase1, run: str | None = None, jumps: pd.DataFrame | None = None, metrics: Sequence[str] | None = None
+    record: Phase1,
+    run: str | None = None,
+    jumps: pd.DataFrame | None = None,
+    metrics: Sequence[str] | None = None,
+    title: str | None = None,
 ) -> Figure:
     """All metrics of one run over training: one panel per metric, one line per layer, the loss at the bottom.
 
@@ -88,14 +92,18 @@ def plot_metrics(
         if len(bottom) > 1:
             axis.legend()
     axes[-1, 0].set_xlabel("Training step")
-    axes[0, 0].set_title(f"{shortened(run, 50)}: metrics by layer{_jump_counts(jumps, run)}")
+    axes[0, 0].set_title(f"{title or shortened(run, 50)}: metrics by layer{_jump_counts(jumps, run)}")
     fig.align_ylabels(axes[:, 0])
     _layer_legend(fig, layers, colours, marked)
     return fig
 
 
 def plot_heat_map(
-    record: Phase1, run: str | None = None, jumps: pd.DataFrame | None = None, metrics: Sequence[str] | None = None
+    record: Phase1,
+    run: str | None = None,
+    jumps: pd.DataFrame | None = None,
+    metrics: Sequence[str] | None = None,
+    title: str | None = None,
 ) -> Figure:
     """Layers by steps of one run, one panel per metric, jumps overlaid; the input layer is at the bottom.
 
@@ -139,7 +147,7 @@ def plot_heat_map(
         rebuilt = any((run, layer, metric) in record.derived for layer in layers)
         axis.set_title(metric_label(metric).replace("\n", " ") + (" (rebuilt)" if rebuilt else ""), fontsize=9)
     axes[-1, 0].set_xlabel("Training step")
-    title = f"{shortened(run, 50)}: layers by steps{_jump_counts(jumps, run)}"
+    title = f"{title or shortened(run, 50)}: layers by steps{_jump_counts(jumps, run)}"
     fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", y=1 - 0.12 / fig.get_figheight())
     _place_by_hand(fig, axes[:, 0].tolist(), max(len(shortened(layer, 28)) for layer in layers))
     beside = fig.add_axes((1 - 0.85 / fig.get_figwidth(), 0.3, 0.14 / fig.get_figwidth(), 0.4))
@@ -454,7 +462,7 @@ def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
         return ""
     mine = jumps[jumps["run"] == run]
     significant = int(mine["significant"].sum()) if "significant" in mine else len(mine)
-    return f" ({len(mine)} jumps found, {significant} significant)"
+    return f" ({len(mine)} jump{'s' * (len(mine) != 1)} found, {significant} significant)"
 
 
 def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marked: Sequence[bool]) -> None:
