@@ -45,6 +45,19 @@ def test_agrees_with_a_float64_svd(shape, form):
     assert measure(matrix) == pytest.approx(expected, rel=1e-11)
 
 
+@pytest.mark.parametrize("shape", [(40, 300), (300, 40)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("centre", [False, True])
+def test_a_large_matrix_is_measured_in_parts(monkeypatch, shape, dtype, centre):
+    matrix = np.random.default_rng(0).normal(2, 1, shape).astype(dtype)
+    matrix[:, 3] = 5.0
+    whole = singular_values(matrix, centre)
+    monkeypatch.setattr("ontogeny.tracking.estimators.TOGETHER", 8000)
+    assert singular_values(matrix, centre) == pytest.approx(whole, rel=1e-9, abs=1e-5)
+    matrix[7, 9] = np.nan
+    assert np.isnan(singular_values(matrix, centre)).all()
+
+
 def test_closed_forms():
     assert measure(np.eye(20)) == pytest.approx(dict.fromkeys(METRICS, 20) | {"cumulative_90": 18})
     rank_one = np.outer(np.arange(1.0, 9), np.arange(1.0, 30))

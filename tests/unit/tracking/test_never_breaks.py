@@ -137,7 +137,39 @@ def test_a_compiled_model_runs_and_is_not_compiled_again_and_again():
     assert np.isfinite(results["Linear_0"]["stable_rank"]).all()
     made = len(graphs)
     train(model, HighFrequencyTracker(model), steps=8, forward=compiled)
-    assert made <= 6, "a graph for each piece between hooks, and no more"
+    assert made <= 2, "one graph, which the hooks do not break"
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_a_model_compiled_as_one_graph_is_measured_as_it_is_eagerly(backend):
+    import torch._dynamo
+
+    class Boxes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 6), nn.Linear(6, 2)
+
+        def forward(self, x):
+            return {"scores": self.last(torch.relu_(self.first(x)))}
+
+    torch._dynamo.reset()
+    batches = [torch.randn(8, 4) for _ in range(6)]
+    found = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        model = Boxes()
+        run = torch.compile(model, backend=backend, fullgraph=True) if compiled else model
+        with HighFrequencyTracker(model, ["first", "last"]) as tracker:
+            found.append(train(model, tracker, 6, batches.__getitem__, lambda x, run=run: run(x)["scores"]))
+            run(torch.randn(3, 4))["scores"].detach()
+            with torch.no_grad():
+                run(torch.randn(5, 4))
+            tracker.log(6, 0.0)
+            assert tracker.get_results()["Linear_0"]["rows"].iloc[-1] == 3, "without gradients, nothing is kept"
+        run(torch.randn(3, 4))
+    for layer, table in found[0].items():
+        np.testing.assert_allclose(table.to_numpy(float), found[1][layer].to_numpy(float), rtol=1e-5)
     torch._dynamo.reset()
 
 

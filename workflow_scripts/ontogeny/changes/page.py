@@ -111,12 +111,23 @@ def _facts(config: Mapping[str, Any], plan: CapturePlan) -> list[tuple[str, str]
         told = {key: value for key, value in block.items() if value is not None and key not in leave}
         return ", ".join(f"{key.replace('_', ' ')} {_text(value)}" for key, value in told.items())
 
+    if "series" in config:
+        steps, left_out = config["series"]["steps"], config["series"]["left_out"]
+        learned = [
+            ("checkpoints", f"{listed(settings['source'])}: {len(steps)} steps from {steps[0]} to {steps[-1]}"),
+            ("left out", f"steps {_text(left_out)}, which make the series false" if left_out else "no step"),
+            ("probe", listed(settings["probe"])),
+        ]
+    else:
+        learned = [
+            ("data", f"{settings['task']['name']}: {listed(settings['task'], ['name'])}"),
+            ("training", listed(settings["training"])),
+            ("seed", str(settings["seed"])),
+        ]
     return [
         ("network", f"{settings['model']['name']}: {listed(settings['model'], ['name'])}".rstrip(": ")),
         ("parameters", f"{config['parameters']:,} in {len(config['layers'])} monitored layers"),
-        ("data", f"{settings['task']['name']}: {listed(settings['task'], ['name'])}"),
-        ("training", listed(settings["training"])),
-        ("seed", str(settings["seed"])),
+        *learned,
         ("looked at", f"{_count(kinds, 'jump')}, {_count(kinds, 'control', 'matched control')}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in config["versions"].items())),
     ]

@@ -23,10 +23,12 @@ _METRICS = ("participation_ratio", "stable_rank")
 def plot_complexity(
     table: pd.DataFrame, record: Phase1, jumps: pd.DataFrame | None = None, title: str | None = None
 ) -> Figure:
-    """Loss, learning coefficient and dimensionality of one run on one time axis, significant jumps marked.
+    """Loss, learning coefficient and dimensionality of one run on one time axis, jumps and transitions marked.
 
     table: of `complexity_of_run`. Bars are two standard errors over chains; hollow points have a note that speaks
-    against them. The dimensionality is that of the last monitored layer but one. `jumps` has step and `significant`.
+    against them. The loss on the probe is drawn where the record has it. The dimensionality is that of the last
+    monitored layer but one. jumps: step, `significant` and, of transitions, onset and end; lines mark the significant
+    ones, shades the spans of transitions. Time is logarithmic where half of the estimates lie in its first tenth.
     """
     if table.empty:
         raise OntogenyError("the table of learning coefficients is empty; there is nothing to draw")
@@ -38,6 +40,8 @@ def plot_complexity(
     fig, axes = figure(3 if metric else 2, 1, width=6.4, height=5.6 if metric else 4.2, sharex=True)
     if (RUN_LEVEL, "loss") in held:
         axes[0].plot(*held[RUN_LEVEL, "loss"], color=MUTED, linewidth=0.8, label="training batch")
+    if (RUN_LEVEL, "probe_loss") in held:
+        axes[0].plot(*held[RUN_LEVEL, "probe_loss"], color=COLOURS[1], linewidth=0.9, label="probe")
     whole = table[table["group"] == "all"]
     axes[0].plot(whole["step"], whole["loss"], "o-", color=INK, markersize=3, label="all training samples")
     axes[0].set_ylabel("Loss")
@@ -53,9 +57,14 @@ def plot_complexity(
     if metric:
         axes[2].plot(*held[layer, metric], color=COLOURS[0], linewidth=1.0)
         axes[2].set_ylabel(f"{metric.replace('_', ' ').capitalize()}\n({layer})")
-    for step in _significant(jumps):
+    for step, onset, end in _significant(jumps):
         for axis in axes:
             axis.axvline(step, color=JUMP, linewidth=0.8, alpha=0.6)
+            if end > onset:
+                axis.axvspan(onset, end, color=JUMP, alpha=0.06, linewidth=0)
+    if whole["step"].median() < whole["step"].max() / 10:
+        axes[-1].set_xscale("symlog", linthresh=1)
+        axes[-1].xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     axes[-1].set_xlabel("Training step")
     axes[0].set_title(title or run)
     fig.align_ylabels(axes)
@@ -72,10 +81,14 @@ def _points(axis: Axes, part: pd.DataFrame, colour: str, label: str) -> None:
         )  # fmt: skip
 
 
-def _significant(jumps: pd.DataFrame | None) -> list[int]:
+def _significant(jumps: pd.DataFrame | None) -> list[tuple[float, float, float]]:
+    """Step, onset and end of the significant jumps and transitions, each once."""
     if jumps is None or jumps.empty or "significant" not in jumps:
         return []
-    return sorted(set(jumps.loc[jumps["significant"].astype(bool), "step"]))
+    found = jumps[jumps["significant"].astype(bool)]
+    spans = found[["onset", "end"]] if {"onset", "end"} <= set(found) else found[["step", "step"]]
+    spans = np.where(np.isnan(spans.to_numpy(float)), found[["step"]], spans)
+    return sorted({(float(step), float(a), float(b)) for step, (a, b) in zip(found["step"], spans)})
 
 
 def plot_complexity_of_ensemble(table: pd.DataFrame, title: str, most: int = 100) -> Figure:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.models.trace import scores_in
 from ontogeny.nonlinearities.torch import SLOPES
 from ontogeny.progress import logger
 
@@ -194,7 +195,8 @@ class ModuleLandscape:
         if isinstance(self.data, dict):
             return lambda outputs, data: outputs["loss"] if isinstance(outputs, Mapping) else outputs.loss
         whole = not self.data[1].is_floating_point()
-        return nn.functional.cross_entropy if whole else nn.functional.mse_loss
+        loss = nn.functional.cross_entropy if whole else nn.functional.mse_loss
+        return lambda outputs, targets: loss(scores_in(outputs), targets)
 
     def _value(self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], data: Any) -> Tensor:
         arguments, keywords = ((), data) if isinstance(data, dict) else ((data[0],), {})

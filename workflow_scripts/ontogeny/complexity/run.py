@@ -20,6 +20,7 @@ from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.statistics import resampling_p_value
 from ontogeny.training.ensemble import EnsembleResult, gate_data
 from ontogeny.trajectory import Trajectory
+from ontogeny.trajectory.series import task_loss
 
 WHOLE = "all"
 """The group of all parameters."""
@@ -37,41 +38,48 @@ def complexity_of_run(
 
     One row per step and group of parameters: step, kind (`frame` or `jump`), group, llc, standard_error, r_hat, loss,
     mean_loss, n_beta, step_size, n_parameters, notes. The loss is the mean cross-entropy over the training samples,
-    without label smoothing, class weights and dropout.
+    without label smoothing, class weights and dropout. Of checkpoints of another program the steps are evenly spaced
+    among those that were saved, and the samples are those of the probe (token sequences: the next token).
     """
     settings = settings or ComplexityAnalysisSettings()
-    data = training_data(trajectory)
+    data, loss = training_data(trajectory)
     jumps = [moment.step for moment in moments if moment.kind == "jump"][: settings.strongest]
-    frames = np.linspace(0, trajectory.last_step, settings.frames).round().astype(int).tolist()
-    steps = sorted({*frames, *jumps})
+    places = np.linspace(0, len(trajectory.steps) - 1, settings.frames).round().astype(int)
+    steps = sorted({*(trajectory.steps[place] for place in places), *jumps})
     rows: list[dict[str, Any]] = []
     for done, (step, learner) in enumerate(trajectory.walk(steps), start=1):
         kind = "jump" if step in jumps else "frame"
-        for group, llc in _by_group(learner.model, data, settings, nn.functional.cross_entropy).items():
+        for group, llc in _by_group(learner.model, data, settings, loss).items():
             rows.append({"step": step, "kind": kind, "group": group, **_columns(llc)})
         if progress is not None:
             progress(done, len(steps))
     return pd.DataFrame(rows)
 
 
-def training_data(trajectory: Trajectory) -> Data:
-    """The inputs and labels of all training samples of a run, on its device, as one epoch goes through them.
+def training_data(trajectory: Trajectory) -> tuple[Data, Loss]:
+    """The inputs and labels of all training samples of a run, on its device, as one epoch goes through them; its loss.
+
+    Of checkpoints of another program they are those of the probe.
 
     Raises OntogenyError for tasks whose batches do not join.
     """
+    cross_entropy = nn.functional.cross_entropy
+    if trajectory.series is not None:
+        return trajectory.series.probe, lambda outputs, targets: task_loss(outputs, targets)[0]
     if trajectory.config["settings"]["task"].get("kind") == "prompts":
         from ontogeny.trajectory.prompts import judge_data
 
         _, tokens, labels = judge_data(trajectory.config["settings"], trajectory.folder).split("train")
-        return tokens, labels
+        return (tokens, labels), cross_entropy
     learner = trajectory.learner_at(0)
     parts = [learner.batch(step) for step in range(trajectory.config["data"]["steps_per_epoch"])]
     try:
-        return torch.cat([inputs for inputs, _ in parts]), torch.cat([labels for _, labels in parts])
+        whole = torch.cat([inputs for inputs, _ in parts]), torch.cat([labels for _, labels in parts])
     except RuntimeError:
         raise OntogenyError(
             f"the batches of {trajectory.folder} differ in shape, so that its training samples cannot be taken together"
         ) from None
+    return whole, cross_entropy
 
 
 def parameter_groups(model: nn.Module) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.features.settings import FeatureSettings
-from ontogeny.models import detect_architecture, get_handler, monitored_layers, without_fast_path
+from ontogeny.models import detect_architecture, get_handler, monitored_layers, trace_layers, without_fast_path
 from ontogeny.neurons.sites import (
     checked_data,
     find_site,
@@ -185,7 +185,7 @@ def grad_cam(
     resize: bool = True,
     chunk: int = 128,
 ) -> Attribution:
-    """Grad-CAM at the last convolution of a CNN (Selvaraju et al. 2017, arXiv:1610.02391, eq. 1 and 2).
+    """Grad-CAM at the last convolution of a CNN that runs once (Selvaraju et al. 2017, arXiv:1610.02391, eq. 1 and 2).
 
     The layer's channels, after their nonlinearity, weighted by their mean gradient, and cut at zero. layer: another
     convolution by name. resize: bilinearly to the size of the input; otherwise the layer's own resolution.
@@ -208,7 +208,9 @@ def grad_cam(
                 f"this {type(model).__name__} has no layer that keeps an image's plane, which Grad-CAM needs: "
                 "use saliency or integrated_gradients"
             )
-        layer = convolutions[-1].name
+        followed = trace_layers(twin, inputs[:2], convolutions)
+        once = [each.name for each in convolutions if followed[each.name].calls == 1]
+        layer = (once or [convolutions[-1].name])[-1]
     site = find_site(twin, layer, inputs)
     shape = site_values(twin, site, inputs[:1]).shape
     if len(shape) != 4 or shape[2] * shape[3] < 2:

@@ -27,11 +27,13 @@ def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.n
     """
     import torch
 
+    from ontogeny.models.trace import scores_in
+
     with _still(model) as (device, kind), torch.no_grad():
         parts = []
         for offset in range(0, len(inputs), chunk):
             block = torch.as_tensor(np.asarray(inputs[offset : offset + chunk])).to(device, kind)
-            parts.append(model(block).detach().cpu().double().numpy())
+            parts.append(scores_in(model(block)).detach().cpu().double().numpy())
     found = np.concatenate(parts) if parts else np.zeros((0, 2))
     if found.ndim != 2 or found.shape[1] < 2:
         raise OntogenyError(f"the model gives an array {found.shape}: two or more logits for each sample are expected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +15,11 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.interventions.settings import InterventionSettings
-from ontogeny.models import get_handler, monitored_layers
+from ontogeny.models import get_handler, monitored_layers, trace_layers
 from ontogeny.neurons.sites import evaluate, working_copy
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
+
+logger = logging.getLogger("ontogeny")
 
 COLUMNS = [
     "intervention", "moment", "layer", "setting", "level", "metric",
@@ -102,10 +105,15 @@ class Bench:
         return names
 
     def layers(self, moment: str, wanted: Any, kinds: Sequence[str] | None = None) -> list[str]:
-        """The layers of a spec, checked, by display name; None is all that are monitored (of `kinds`)."""
+        """The layers of a spec, checked, by display name; None is all that are monitored (of `kinds`) and run once."""
         model = self.models[moment]
         if wanted is None:
-            found = [layer.name for layer in get_handler(model).layers if kinds is None or layer.kind in kinds]
+            layers = [layer for layer in get_handler(model).layers if kinds is None or layer.kind in kinds]
+            followed = trace_layers(model, self.inputs[:2], layers)
+            several = [layer.name for layer in layers if followed[layer.name].calls > 1]
+            if several:
+                logger.warning("left out, as they run several times in a forward pass: %s", ", ".join(several))
+            found = [layer.name for layer in layers if layer.name not in several]
             if not found:
                 raise OntogenyError(f"this {type(model).__name__} has no layer for this intervention: name the layers")
             return found

@@ -322,7 +322,8 @@ def trace(model: nn.Module, inputs: Any) -> Trace:
             return
         key = found.keep(tensor)
         found.outputs.setdefault(paths[id(module)], []).append(key)
-        if key not in {found.key(each) for each in tensors_in(args)}:
+        first = output[0] if isinstance(output, tuple | list) and output else output
+        if first is tensor and key not in {found.key(each) for each in tensors_in(args)}:
             found.made_by.setdefault(key, []).append(paths[id(module)])
 
     with ExitStack() as stack:
@@ -351,6 +352,19 @@ def trace_layers(model: nn.Module, inputs: Any, layers: Iterable[MonitoredLayer]
         )
         return {layer.name: Following(UNKNOWN) for layer in layers}
     return {layer.name: found.following(layer.path) for layer in layers}
+
+
+def scores_in(output: Any) -> Any:
+    """The scores in a network's output: the tensor itself, `logits` of an object or mapping, or else the first of a
+    tuple, or of a mapping's tensors of two or more axes. What holds no scores is returned as it is."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        tensors = (value for value in output.values() if isinstance(value, Tensor) and value.ndim > 1)
+        return output["logits"] if "logits" in output else next(tensors, output)
+    if isinstance(getattr(output, "logits", None), Tensor):
+        return output.logits
+    return output[0] if isinstance(output, tuple | list) and output and isinstance(output[0], Tensor) else output
 
 
 def call(model: nn.Module, inputs: Any) -> Any:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.models import monitored_layers, without_fast_path
-from ontogeny.models.trace import UNKNOWN, Following, Key, Trace, nonlinear, replaced_call, trace
+from ontogeny.models.trace import UNKNOWN, Following, Key, Trace, nonlinear, replaced_call, scores_in, trace
 
 logger = logging.getLogger("ontogeny")
 
@@ -85,13 +85,8 @@ def working_copy(model: nn.Module) -> nn.Module:
 
 
 def logits_of(output: Any) -> Tensor:
-    """The class scores (samples, classes) in a model's output: a tensor, or an object with `.logits`.
-
-    Raises OntogenyError for any other output.
-    """
-    scores = getattr(output, "logits", output)
-    if isinstance(scores, tuple | list) and scores and isinstance(scores[0], Tensor):
-        scores = scores[0]
+    """The class scores (samples, classes) in a model's output (`scores_in`). Raises OntogenyError for any other."""
+    scores = scores_in(output)
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         what = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
         raise OntogenyError(f"the model's output is {what}: class scores of shape (samples, classes) are expected")

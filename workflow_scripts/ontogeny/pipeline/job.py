@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.record import write_record
+from ontogeny.plotting.notes import noted
 
 logger = logging.getLogger("ontogeny")
 
@@ -30,7 +32,8 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
     _limit_threads(int(snakemake.threads))
     try:
         _bring_to_present(snakemake.input)
-        yield snakemake.input, snakemake.output, snakemake.params
+        with noted(_left_out(snakemake.wildcards)):
+            yield snakemake.input, snakemake.output, snakemake.params
         write_record(snakemake)
     except OntogenyError as error:
         logger.error("%s", error)
@@ -44,6 +47,17 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
         logger.removeHandler(handler)
         with suppress(OSError):
             handler.close()
+
+
+def _left_out(wildcards: Any) -> str:
+    """What figures of a run say of checkpoints that were left out of it; empty for a run without any."""
+    file = Path("results", "runs", str(getattr(wildcards, "run", "")), "checkpoints", "series.json")
+    try:
+        steps = json.loads(file.read_text(encoding="utf-8"))["left_out"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    listed = ", ".join(map(str, steps[:12])) + (f" and {len(steps) - 12} more" if len(steps) > 12 else "")
+    return f"left out, as they make the series false: steps {listed}" if steps else ""
 
 
 def _open_log(log: Path | None) -> logging.Handler:

@@ -20,8 +20,10 @@ from cycler import cycler
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ontogeny.files import atomic, disk_errors, write_csv
+from ontogeny.plotting.notes import note
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5C99", "#B0B0B0", "#B8A400", "#7B1E3A")
 """Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), in the order of use, with three additions."""
@@ -102,6 +104,7 @@ def save_figure(
     `path` may end in one of the formats; the others are written beside it. `data`, a pandas DataFrame, is the
     table that the figure shows, written beside it as CSV. Metadata holds no time and no version.
     """
+    _write_note(fig, note())
     stem = Path(path).with_suffix("") if Path(path).suffix.lstrip(".") in {"png", "pdf", "svg"} else Path(path)
     written = []
     for ending in formats:
@@ -117,6 +120,18 @@ def save_figure(
         written.append(target)
     plt.close(fig)
     return written
+
+
+def _write_note(fig: Figure, text: str) -> None:
+    """Write `text` at the foot of `fig`, in room that is made for it."""
+    if not text:
+        return
+    share = 0.2 / fig.get_size_inches()[1]
+    engine = fig.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        left, bottom, width, height = engine.get()["rect"]
+        engine.set(rect=(left, bottom + share, width, height - share))
+    fig.text(0.01, 0.2 * share, text, fontsize=7, color=MUTED, ha="left", va="bottom")
 
 
 def save_figures(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 import warnings
 import weakref
@@ -35,7 +36,8 @@ class ActivationCapture:
     `nn.MultiheadAttention` the attention output, for `nn.LSTM` the output sequence, for a Hugging Face output its
     first field). A layer called several times in one forward pass is represented by the last call. A layer without such
     a tensor (a scalar, a vector), and one that runs inside `torch.vmap` or another transformation, has no activation:
-    there is one warning, and the forward pass goes on. Hooks stay outside of what `torch.compile` compiles.
+    there is one warning, and the forward pass goes on. In what `torch.compile` compiles, with
+    `fullgraph` or without, a hook is one call among others, and breaks no graph.
 
     What is kept is what the layer put out, even if a later layer (an in-place ReLU, an in-place addition)
     overwrites that memory: whether this happens is learned from each layer's first output, and a layer whose
@@ -193,6 +195,15 @@ class ActivationCapture:
             copy = tensor[: self.max_rows].clone() if overwritten is None else None
             kept[name] = (tensor, tensor._version, copy)
 
+    def _receive_compiled(self, name: str, tensor: torch.Tensor, grad: bool) -> None:
+        """Take an output from within compiled code, which may use its memory again: so it is copied."""
+        model = self._model() if self._model is not None else None
+        if not self.enabled or (self.when == "training" and (model is None or not grad)):
+            return
+        kept = self._evaluated if self.when == "training" and model is not None and not model.training else self._kept
+        rows = tensor[: self.max_rows]
+        kept[name] = (None, 0, rows.clone()) if self.transform is None else self.transform(name, rows)
+
     def _warn_once(self, name: str, what: str) -> None:
         if name not in self._warned:
             self._warned.add(name)
@@ -209,6 +220,37 @@ class ActivationCapture:
         return copy if changed else reference[: self.max_rows]
 
 
+_HOOKS: weakref.WeakValueDictionary[int, _Hook] = weakref.WeakValueDictionary()
+_NUMBERS = itertools.count()
+
+
+@torch.library.custom_op("ontogeny::keep", mutates_args=())
+def _keep(tensor: torch.Tensor, hook: int, grad: bool) -> None:
+    """A call in compiled code that hands a layer's output to the hook of a number, whatever surrounds it."""
+    taker = _HOOKS.get(hook)
+    if taker is not None:
+        taker.receive_compiled(tensor, grad)
+
+
+@_keep.register_fake
+def _(tensor: torch.Tensor, hook: int, grad: bool) -> None:
+    """Nothing to compute."""
+
+
+torch.library._register_effectful_op("ontogeny::keep", torch.library.EffectType.ORDERED)
+
+
+def _main_tensor(output: Any) -> torch.Tensor | None:
+    """As `first_tensor`, of outputs that compiled code may look into: tensors, tuples and lists, and mappings."""
+    if isinstance(output, torch.Tensor):
+        return output if output.ndim >= 2 else None
+    for part in output.values() if isinstance(output, dict) else output if isinstance(output, tuple | list) else ():
+        found = _main_tensor(part)
+        if found is not None:
+            return found
+    return None
+
+
 class _Hook:
     """A forward hook that holds its owner weakly, serves one module only, and is inert when copied or pickled."""
 
@@ -216,12 +258,24 @@ class _Hook:
         self._owner = weakref.ref(owner)
         self._module = weakref.ref(module)
         self._name = name
+        self.number = next(_NUMBERS)
+        _HOOKS[self.number] = self
 
-    @torch.compiler.disable
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if torch.compiler.is_compiling():
+            tensor = _main_tensor(output)
+            if tensor is not None:
+                _keep(tensor.detach(), self.number, torch.is_grad_enabled() and tensor.requires_grad)
+            return
         owner = self._owner()
         if owner is not None and self._module() is module:
             owner._receive(self._name, output)
+
+    def receive_compiled(self, tensor: torch.Tensor, grad: bool) -> None:
+        """Take what compiled code put out; `grad`, whether gradients flow through it."""
+        owner = self._owner()
+        if owner is not None and self._name in owner.layers:
+            owner._receive_compiled(self._name, tensor, grad)
 
     def __deepcopy__(self, memo: dict) -> Callable[..., None]:
         return _no_hook

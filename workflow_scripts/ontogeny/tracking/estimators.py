@@ -20,6 +20,9 @@ from ontogeny.tracking.settings import DEFAULTS
 
 Metric = Callable[[np.ndarray], float]
 
+TOGETHER = 2**24
+"""Entries of a matrix up to which all of it is turned into float64 at once (128 MB)."""
+
 LAYOUTS = ("auto", "samples", "positions", "pooled")
 
 
@@ -177,6 +180,9 @@ def singular_values(activations: Any, centre: bool = DEFAULTS.centre, method: st
         raise OntogenyError(
             f"a matrix of rows by features is expected, not an array of shape {tuple(values.shape)}: see to_rows"
         )
+    if method == "gram" and isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.size > TOGETHER:
+        gram, scale = _gram_in_parts(values, centre)
+        return scale * _roots(gram)
     matrix, narrow = _as_float64(values)
     scale = 1.0
     if not narrow:  # squares of float32 numbers fit float64 as they are
@@ -192,12 +198,36 @@ def singular_values(activations: Any, centre: bool = DEFAULTS.centre, method: st
             return np.full(min(matrix.shape), np.nan)
         return scale * np.linalg.svd(matrix, compute_uv=False)
     rows, features = matrix.shape
-    gram = _as_array(matrix @ matrix.T if rows <= features else matrix.T @ matrix)
+    return scale * _roots(_as_array(matrix @ matrix.T if rows <= features else matrix.T @ matrix))
+
+
+def _roots(gram: np.ndarray) -> np.ndarray:
+    """The roots of the eigenvalues of a Gram matrix, descending; NaN where it is not finite."""
     if not math.isfinite(float(gram.trace())):
         return np.full(len(gram), np.nan)
     eigenvalues = np.linalg.eigvalsh(gram)[::-1]
     floor = eigenvalues[0] * len(eigenvalues) * np.finfo(np.float64).eps
-    return scale * np.sqrt(np.where(eigenvalues > floor, eigenvalues, 0.0))
+    return np.sqrt(np.where(eigenvalues > floor, eigenvalues, 0.0))
+
+
+def _gram_in_parts(values: np.ndarray, centre: bool) -> tuple[np.ndarray, float]:
+    """The smaller Gram matrix of a large matrix over its scale, and the scale; never all of the matrix in float64."""
+    scale = 1.0 if values.dtype.itemsize <= 4 else float(np.abs(values).max()) or 1.0
+    rows, features = values.shape
+    shorter = min(rows, features)
+    size = max(1, TOGETHER // (8 * shorter))
+    gram, mean = np.zeros((shorter, shorter)), np.zeros(features)
+    if centre:
+        mean = np.where((values == values[0]).all(0), values[0], values.mean(0, dtype=np.float64))
+    for begin in range(0, max(rows, features), size):
+        here = slice(begin, begin + size)
+        if rows <= features:
+            part = (values[:, here].astype(np.float64) - mean[here]) / scale
+            gram += part @ part.T
+        else:
+            part = (values[here].astype(np.float64) - mean) / scale
+            gram += part.T @ part
+    return gram, scale
 
 
 def _on_accelerator(values: Any) -> bool:

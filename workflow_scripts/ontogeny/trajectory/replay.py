@@ -68,15 +68,15 @@ class Trajectory:
             )
         self.run: str = self.config["run"]
         self.last_step: int = self.config["last_step"]
-        self._series = self._opened_series()
-        self.checkpoints = self._series.steps if self._series else checkpoint_steps(self.folder / "checkpoints")
+        self.series: CheckpointSeries | None = self._opened_series()
+        """The checkpoints of another program that the run was imported from; None for a run of our own."""
+        self.checkpoints = self.series.steps if self.series else checkpoint_steps(self.folder / "checkpoints")
         if not self.checkpoints:
             raise OntogenyError(f"{self.folder / 'checkpoints'} holds no checkpoint; train the run again")
         self._digests: dict[int, str] | None = None
         self._setup: Setup | None = None
 
     def _opened_series(self) -> CheckpointSeries | None:
-        """The checkpoints of another program that this run was imported from."""
         if "series" not in self.config:
             return None
         blocks = {key: value for key, value in self.config["settings"].items() if key in SeriesSettings.model_fields}
@@ -87,12 +87,12 @@ class Trajectory:
     @property
     def steps(self) -> Sequence[int]:
         """The steps whose network can be had: all of them by replay, or those of a series that was imported."""
-        return self._series.steps if self._series else range(self.last_step + 1)
+        return self.series.steps if self.series else range(self.last_step + 1)
 
     def fresh(self, seed: int) -> nn.Module:
         """A network of the run's architecture with fresh weights, on the CPU, in eval mode."""
-        if self._series:
-            return self._series.fresh(seed)
+        if self.series:
+            return self.series.fresh(seed)
         return set_up({**self.config["settings"], "seed": seed}, self.cache_dir).learner.model.cpu().eval()
 
     @property
@@ -112,15 +112,15 @@ class Trajectory:
     @property
     def probe(self) -> Batch:
         """The fixed probe batch of the run: inputs and labels, of token sequences their last token."""
-        if self._series:
-            inputs, labels = self._series.probe
+        if self.series:
+            inputs, labels = self.series.probe
             return inputs, labels if labels.ndim == 1 else labels[:, -1]
         return self._first_setup().probe
 
     @property
     def validation(self) -> Batch:
         """All held-out samples of the run: inputs and labels."""
-        return self.probe if self._series else self._first_setup().validation
+        return self.probe if self.series else self._first_setup().validation
 
     def at(self, step: int) -> nn.Module:
         """The network after `step` optimisation steps, in eval mode.
@@ -131,7 +131,7 @@ class Trajectory:
 
     def learner_at(self, step: int) -> Learner:
         """The learner at `step`: as `at`, with optimiser and random state, ready to be trained on."""
-        if self._series:
+        if self.series:
             raise OntogenyError(f"{self.run} was imported as a series of checkpoints: it has networks, and no training")
         found = next(self.walk([step]))[1]
         assert isinstance(found, Learner)
@@ -142,8 +142,8 @@ class Trajectory:
 
         It is one learner that moves on, so look at it, or copy from it, before asking for the next.
         """
-        if self._series:
-            for step, saved in self._series.walk([self._whole(step) for step in steps]):
+        if self.series:
+            for step, saved in self.series.walk([self._whole(step) for step in steps]):
                 self._prove_saved(saved)
                 yield step, saved
             return

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from ontogeny.errors import OntogenyError
 from ontogeny.models import build_model, count_parameters, monitored_layers
+from ontogeny.models.trace import scores_in
 from ontogeny.progress import Progress
 from ontogeny.settings import complete
 from ontogeny.tasks import load_images, split_images
@@ -194,8 +195,9 @@ def _prefix(own: Mapping[str, Tensor], state: State) -> str:
 
 def task_loss(outputs: Any, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy in nats and accuracy, of class scores, or of the next token at every position but the last."""
-    scores = getattr(outputs, "logits", outputs)
-    scores = scores[0] if isinstance(scores, tuple | list) else scores
+    scores = scores_in(outputs)
+    if not isinstance(scores, Tensor):
+        raise OntogenyError(f"the network puts out a {type(scores).__name__} without scores of classes or tokens")
     if scores.ndim == 3 and targets.ndim == 2:
         scores, targets = scores[:, :-1].flatten(0, 1), targets[:, 1:].flatten()
     if scores.ndim != 2 or len(scores) != len(targets):

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import write_csv, write_json
 from ontogeny.identity import identity_hash
 from ontogeny.models import trace_layers, without_fast_path
-from ontogeny.models.trace import call
+from ontogeny.models.trace import call, scores_in
 from ontogeny.phase1.document import document
 from ontogeny.progress import Progress
 from ontogeny.provenance import revision, versions
@@ -27,6 +27,9 @@ from ontogeny.trajectory.replay import RUN_FORMAT
 from ontogeny.trajectory.series import CheckpointSeries, describe, task_loss
 
 logger = logging.getLogger("ontogeny")
+
+LARGEST = 2**28
+"""Numbers that a layer may give on the whole probe (1 GB in single precision)."""
 
 
 def import_series(
@@ -81,41 +84,70 @@ def import_series(
     return report
 
 
-def measure_series(series: CheckpointSeries, run: str = "series", chunk: int = 64) -> list[dict[str, Any]]:
+def measure_series(series: CheckpointSeries, run: str = "series", chunk: int = 8) -> list[dict[str, Any]]:
     """Loss, accuracy and the dimensionality of every layer on the probe, at every step of a series, a row each.
 
-    The probe goes through the network `chunk` samples at a time; metrics are of the whole probe.
+    The whole probe goes through the network at once, and each layer is measured inside the forward pass, so that
+    memory holds the activations of one layer; the loss is taken `chunk` samples at a time. A layer that runs several
+    times is measured at its last call. Raises OntogenyError for a probe too large for that.
     """
     inputs, targets = series.probe
     settings, layers = series.settings.tracking, series.layers
     progress = Progress(len(series.steps), f"measure {run}")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for done, (step, saved) in enumerate(series.walk(series.steps), start=1):
-        kept: dict[str, list[Tensor]] = {name: [] for name in layers}
-
-        def keep(name: str, activation: Tensor, kept: dict[str, list[Tensor]] = kept) -> None:
-            kept[name].append(activation.clone())
-
-        losses, rights = [], []
-        with torch.no_grad(), without_fast_path(), ActivationCapture(saved.model, layers, transform=keep):
-            for part, here in zip(inputs.split(chunk), targets.split(chunk)):
-                loss, right = task_loss(call(saved.model, part), here)
-                losses.append(float(loss) * len(part))
-                rights.append(float(right) * len(part))
         modules = {name: saved.model.get_submodule(path) for name, path in layers.items()}
-        measured = {}
-        for name, parts in kept.items():
-            if not parts:
-                raise OntogenyError(f"layer '{name}' of {run} does not run: leave it out of tracking.layers")
-            whole = torch.cat(parts)
-            matrix = to_rows(whole, *rows_of_layer(modules[name], whole.ndim, settings.rows))
+        if not rows:
+            _check_size(saved.model, layers, inputs, run)
+        measured: dict[str, dict[str, float]] = {}
+
+        def take(
+            name: str,
+            activation: Tensor,
+            modules: dict[str, nn.Module] = modules,
+            measured: dict[str, dict[str, float]] = measured,
+        ) -> None:
+            matrix = to_rows(activation, *rows_of_layer(modules[name], activation.ndim, settings.rows))
             measured[name] = measure(matrix, settings.metrics, settings.centre)
+
+        with torch.no_grad(), without_fast_path(), ActivationCapture(saved.model, layers, transform=take):
+            loss, accuracy = _loss(call(saved.model, inputs), targets, chunk)
+        for name in layers:
+            if name not in measured:
+                raise OntogenyError(f"layer '{name}' of {run} does not run: leave it out of tracking.layers")
         rows.append(
-            {"step": step, "loss": sum(losses) / len(inputs), "accuracy": sum(rights) / len(inputs),
-             "digest": weights_digest(saved.model), "layers": measured}
+            {"step": step, "loss": loss, "accuracy": accuracy, "digest": weights_digest(saved.model),
+             "layers": measured}
         )  # fmt: skip
         progress.update(done, f"step {step}, loss {rows[-1]['loss']:.4g}")
     return rows
+
+
+def _loss(outputs: Any, targets: Tensor, chunk: int) -> tuple[float, float]:
+    """Mean loss and accuracy of all samples, `chunk` of them at a time."""
+    scores = scores_in(outputs)
+    pieces = scores.split(chunk) if isinstance(scores, Tensor) else [scores]
+    parts = [(len(here), *task_loss(some, here)) for some, here in zip(pieces, targets.split(chunk))]
+    count = sum(part[0] for part in parts)
+    loss, right = (sum(part[0] * float(part[k]) for part in parts) / count for k in (1, 2))
+    return loss, right
+
+
+def _check_size(model: nn.Module, layers: dict[str, str], inputs: Tensor, run: str) -> None:
+    """Raises OntogenyError where a layer's activations on the whole probe would be more than `LARGEST` numbers."""
+    sizes: dict[str, int] = {}
+
+    def take(name: str, activation: Tensor) -> None:
+        sizes[name] = activation.numel() * len(inputs)
+
+    with torch.no_grad(), without_fast_path(), ActivationCapture(model, layers, transform=take):
+        call(model, inputs[:1])
+    name = max(sizes, key=lambda each: sizes[each], default=None)
+    if name is not None and sizes[name] > LARGEST:
+        raise OntogenyError(
+            f"layer '{name}' of {run} gives {sizes[name]:,} numbers on the probe, {4 * sizes[name] / 1e9:.1f} GB: "
+            f"lower probe.samples or probe.length, to at most {LARGEST:,} numbers"
+        )
 
 
 def _record(rows: list[dict[str, Any]], config: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""What is asked of a user's network, against references made by hand on one written in another style.
+
+Nonlinearities are called as functions, a convolution is shared by two places, a residual stream goes round, and the
+output is a dict.
+"""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ontogeny.complexity import ComplexitySettings, estimate_llc
+from ontogeny.errors import OntogenyError
+from ontogeny.features import grad_cam, integrated_gradients, saliency, top_inputs
+from ontogeny.geometry import margins
+from ontogeny.geometry.boundary import logits_of
+from ontogeny.interventions import run_intervention
+from ontogeny.models import trace_layers
+from ontogeny.neurons import ablation_importance, conductance_importance, gradient_importance
+from ontogeny.neurons.sites import unit_activations
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shared, self.stem, self.inner = (nn.Conv2d(a, 4, 3, padding=1) for a in (4, 1, 4))
+        self.fc, self.head = nn.Linear(64, 6), nn.Linear(6, 3)
+
+    def forward(self, x, cut=None, keep=None):
+        stem = F.silu(self.stem(x))
+        y = stem + F.relu(self.shared(stem))
+        inner = torch.relu(self.inner(y))
+        y = y + inner
+        y = F.max_pool2d(y + F.relu(self.shared(y)), 2).flatten(1)
+        hidden = self.fc(y).relu()
+        for name, value in (("inner", inner), ("hidden", hidden)):
+            if keep is not None and keep.get("name") == name:
+                keep["value"] = value
+        if cut is not None:
+            hidden = cut(hidden)
+        return {"hidden": hidden, "logits": self.head(hidden)}
+
+
+@pytest.fixture(scope="module")
+def subject():
+    torch.manual_seed(0)
+    model = Net().eval()
+    x, y = torch.randn(24, 1, 8, 8), torch.arange(24) % 3
+    return model, x, y
+
+
+def test_what_follows_each_layer(subject):
+    model, x, _ = subject
+    followed = {name: (each.nonlinearity, each.calls) for name, each in trace_layers(model, x[:2]).items()}
+    assert followed == {
+        "Conv2d_0": ("relu", 2), "Conv2d_1": ("silu", 1), "Conv2d_2": ("relu", 1), "Linear_0": ("relu", 1),
+        "Linear_1": ("none", 1),
+    }  # fmt: skip
+
+
+def test_units_and_the_inputs_that_drive_them(subject):
+    model, x, _ = subject
+    kept = {"name": "inner"}
+    model(x, keep=kept)
+    by_hand = kept["value"].detach().mean((2, 3))
+    torch.testing.assert_close(unit_activations(model, x, "Conv2d_2"), by_hand)
+    found = top_inputs(model, x, "Conv2d_2", k=3)
+    peak = kept["value"].detach().amax((2, 3))
+    assert found[found["unit"] == 1]["index"].tolist() == peak.argsort(0, descending=True)[:3, 1].tolist()
+
+
+def test_importance_and_interventions(subject):
+    model, x, y = subject
+    intact = F.cross_entropy(model(x)["logits"], y, reduction="none")
+
+    def without(unit):
+        return F.cross_entropy(
+            model(x, cut=lambda h: torch.where(torch.arange(6) == unit, 0.0, h))["logits"], y, reduction="none"
+        )
+
+    changes = torch.stack([(without(unit) - intact).mean() for unit in range(6)]).detach()
+    found = ablation_importance(model, x, y, "Linear_0")
+    assert found["loss_change"].to_numpy() == pytest.approx(changes.numpy(), abs=1e-6)
+    hidden = model(x)["hidden"].detach().requires_grad_()
+    loss = F.cross_entropy(model.head(hidden), y, reduction="none")
+    (gradient,) = torch.autograd.grad(loss.sum(), hidden)
+    expected = -(gradient * hidden).mean(0).detach()
+    assert gradient_importance(model, x, y, "Linear_0")["importance"].to_numpy() == pytest.approx(expected, abs=1e-6)
+    assert len(conductance_importance(model, x, y, "Linear_0")) == 6
+    all_off = F.cross_entropy(model(x, cut=torch.zeros_like)["logits"], y) - intact.mean()
+    table = run_intervention({"kind": "ablate", "mode": "zero", "layers": ["Linear_0"]}, {"now": model}, x, y)
+    assert table[table["metric"] == "loss"]["change"].item() == pytest.approx(all_off.item(), abs=1e-6)
+    assert set(run_intervention({"kind": "ablate"}, {"now": model}, x, y)["layer"]) == {
+        "Conv2d_1", "Conv2d_2", "Linear_0", "Linear_1",
+    }  # fmt: skip
+    with pytest.raises(OntogenyError, match="runs 2 times in one forward pass"):
+        run_intervention({"kind": "ablate", "layers": ["Conv2d_0"]}, {"now": model}, x, y)
+
+
+def test_attributions(subject):
+    model, x, y = subject
+    leaf = x.clone().requires_grad_()
+    kept = {"name": "inner"}
+    score = model(leaf, keep=kept)["logits"].gather(1, y[:, None]).sum()
+    by_input, by_map = torch.autograd.grad(score, [leaf, kept["value"]])
+    found = torch.from_numpy(saliency(model, x, y).values).float()
+    torch.testing.assert_close(found, by_input.abs(), rtol=1e-4, atol=1e-6)
+    expected = F.relu((by_map.mean((2, 3), keepdim=True) * kept["value"]).sum(1, keepdim=True)).detach()
+    found = torch.from_numpy(grad_cam(model, x, y, layer="Conv2d_2", resize=False).values).float()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert grad_cam(model, x, y).layer == "Conv2d_2", "the last convolution that runs once"
+    found = torch.from_numpy(integrated_gradients(model, x, y, baseline=0.0).values).flatten(1).sum(1)
+    score = (model(x)["logits"] - model(torch.zeros_like(x))["logits"]).gather(1, y[:, None])[:, 0]
+    torch.testing.assert_close(found.float(), score.detach(), rtol=0.05, atol=0.02)
+
+
+def test_scores_margins_and_complexity_read_the_dict(subject):
+    model, x, y = subject
+
+    class Plain(Net):
+        def forward(self, x):
+            return super().forward(x)["logits"]
+
+    plain = Plain().eval()
+    plain.load_state_dict(model.state_dict())
+    assert logits_of(model, x.numpy()) == pytest.approx(plain(x).detach().numpy())
+    assert len(margins(logits_of(model, x.numpy()), y.numpy())) == len(x)
+    settings = ComplexitySettings(chains=2, draws=4, burn_in=1, step_size=1e-4)
+    assert estimate_llc(model, (x, y), settings).value == estimate_llc(plain, (x, y), settings).value
