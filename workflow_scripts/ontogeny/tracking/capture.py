@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._library.effects import EffectType
 
 from ontogeny.errors import OntogenyError, unknown
 
@@ -237,7 +238,7 @@ def _(tensor: torch.Tensor, hook: int, grad: bool) -> None:
     """Nothing to compute."""
 
 
-torch.library._register_effectful_op("ontogeny::keep", torch.library.EffectType.ORDERED)
+torch.library._register_effectful_op("ontogeny::keep", EffectType.ORDERED)
 
 
 def _main_tensor(output: Any) -> torch.Tensor | None:
