@@ -167,6 +167,23 @@ def test_the_restricted_coefficient_moves_only_what_it_names():
     assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
 
 
+def test_rows_and_columns_alone_may_move():
+    """Of a linear model with three outputs, one row moves: a regular model of its own, with a known coefficient."""
+    torch.manual_seed(0)
+    x = torch.randn(300, 4)
+    model = nn.Sequential(nn.Linear(4, 3, bias=False))
+    data = x, model(x).detach()
+    settings = ComplexitySettings(n_beta=3000, draws=300, burn_in=100, chains=6)
+    row = estimate_llc(model, data, settings.model_copy(update={"parameters": ["0.weight[1:2]"]}))
+    assert row.n_parameters == 4
+    assert abs(row.value - 2) < max(0.2, 2 * row.standard_error)
+    column = settings.model_copy(update={"parameters": ["0.weight[:,0:1]", "0.weight[:, 3:]"]})
+    assert estimate_llc(model, data, column).n_parameters == 6
+    for wrong, said in (["0.weight[7:]", "should be rows"], ["0.weight[:,0:0]", "should be rows"]):
+        with pytest.raises(OntogenyError, match=said):
+            estimate_llc(model, data, ComplexitySettings(parameters=[wrong]))
+
+
 def test_the_preconditioned_sampler_finds_a_regular_coefficient_too():
     weights, x, y = linear_networks([4, 3], 3, np.random.default_rng(0), True)
     x = x * np.array([0.2, 1, 1, 4])

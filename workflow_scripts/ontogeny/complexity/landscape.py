@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import fnmatch
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -141,7 +142,8 @@ class ModuleLandscape:
     with samples on the first axis. `loss(outputs, targets)` gives a mean over samples (`loss(outputs, data)` for a
     mapping); by default the cross-entropy of integer targets, the mean squared error of others, or the `loss` that the
     outputs carry. The network runs in eval mode. Only parameters that require gradients move, or all if none does.
-    `patterns` name those that move, all by default. `states` are further weights of the same network, one mapping each.
+    `patterns` name those that move, all by default; `name[0:8]` and `name[:,0:8]` are rows and columns of a parameter,
+    such as those of one head. `states` are further weights of the same network, one mapping each.
 
     Raises OntogenyError if the loss is not a finite scalar, or not a mean over samples.
     """
@@ -166,17 +168,24 @@ class ModuleLandscape:
         self.loss = loss or self._default_loss()
         named = dict(model.named_parameters())
         trained = [name for name, p in named.items() if p.requires_grad] or list(named)
-        chosen = [name for name in trained if any(fnmatch.fnmatch(name, pattern) for pattern in patterns or ["*"])]
-        if not chosen:
+        places = _chosen({name: named[name] for name in trained}, patterns or ["*"])
+        if not places:
             raise unknown("parameters", ", ".join(patterns or []), named)
-        self.names = [name for name in chosen for _ in range(named[name].numel())]
-        self.shapes = {name: named[name].shape for name in chosen}
+        chosen = list(places)
+        self._places = {name: place for name, place in places.items() if place is not None}
+        self.shapes = {name: self._part(name, named[name]).shape for name in chosen}
+        self.names = [name for name, shape in self.shapes.items() for _ in range(math.prod(shape))]
         self.n_parameters = sum(math.prod(shape) for shape in self.shapes.values())
         every = [{name: p.detach() for name, p in named.items()}] if states is None else list(states)
         self.n_networks = len(every)
-        self.start = torch.stack([torch.cat([state[name].detach().reshape(-1) for name in chosen]) for state in every])
+        self.start = torch.stack(
+            [torch.cat([self._part(name, state[name].detach()).reshape(-1) for name in chosen]) for state in every]
+        )
+            [torch.cat([self._part(name, state[name].detach()).reshape(-1) for name in chosen]) for state in every]
+        )
         self.fixed = [
-            {name: state[name].detach() for name in named if name not in self.shapes} | dict(model.named_buffers())
+            {name: state[name].detach() for name in named if name not in self.shapes or name in self._places}
+            | dict(model.named_buffers())
             for state in every
         ]
         self._vmapped: bool | None = None
@@ -191,6 +200,13 @@ class ModuleLandscape:
         fewer.data, fewer.n_samples = self._rows(rows), count
         return fewer
 
+    def _part(self, name: str, tensor: Tensor) -> Tensor:
+        """The part of a parameter that moves: all of it, or the rows or columns that were chosen, these first."""
+        if name not in self._places:
+            return tensor
+        axis, places = self._places[name]
+        return tensor.movedim(axis, 0)[places]
+
     def _default_loss(self) -> Loss:
         if isinstance(self.data, dict):
             return lambda outputs, data: outputs["loss"] if isinstance(outputs, Mapping) else outputs.loss
@@ -200,6 +216,13 @@ class ModuleLandscape:
 
     def _value(self, parameters: dict[str, Tensor], fixed: dict[str, Tensor], data: Any) -> Tensor:
         arguments, keywords = ((), data) if isinstance(data, dict) else ((data[0],), {})
+        if self._places:
+            whole = {
+                name: fixed[name].movedim(axis, 0).index_put((places,), parameters[name]).movedim(0, axis)
+                for name, (axis, places) in self._places.items()
+            }
+            parameters = parameters | whole
+            fixed = {name: value for name, value in fixed.items() if name not in whole}
         outputs = functional_call(self.model, (parameters, fixed), arguments, keywords)
         return self.loss(outputs, data if isinstance(data, dict) else data[1])
 
@@ -278,6 +301,39 @@ class ModuleLandscape:
                 slot.copy_(value) if value is not None else slot.zero_()
             losses.append(loss.detach())
         return torch.stack(losses), gradient
+
+
+_PART = re.compile(r"^(.*)\[\s*(:\s*,)?\s*(\d*)\s*:\s*(\d*)\s*\]$")
+
+
+def _chosen(named: Mapping[str, Tensor], patterns: Sequence[str]) -> dict[str, tuple[int, Tensor] | None]:
+    """The parameters that `patterns` name, in their order: None for all of one, or an axis and places along it.
+
+    Raises OntogenyError for a part that is empty, and for parts of one parameter along both axes.
+    """
+    whole: set[str] = set()
+    parts: dict[str, tuple[int, set[int]]] = {}
+    for pattern in patterns:
+        match = _PART.match(pattern)
+        for name, tensor in named.items():
+            if match is None and fnmatch.fnmatch(name, pattern):
+                whole.add(name)
+            elif match is not None and fnmatch.fnmatch(name, match[1]):
+                axis = 1 if match[2] else 0
+                length = tensor.shape[axis] if tensor.ndim > axis else 0
+                places = set(range(length)[int(match[3] or 0) : int(match[4] or length)])
+                before = parts.get(name, (axis, set()))
+                if not places or before[0] != axis:
+                    raise OntogenyError(
+                        f"parameters: {pattern} of {name}, which is {tuple(tensor.shape)}, should be rows, or columns, "
+                        "that it has, and rows or columns alone"
+                    )
+                parts[name] = (axis, before[1] | places)
+    return {
+        name: None if name in whole else (parts[name][0], torch.tensor(sorted(parts[name][1])))
+        for name in named
+        if name in whole or name in parts
+    }
 
 
 Landscape = MLPLandscape | ModuleLandscape

@@ -39,8 +39,9 @@ class ComplexitySettings(Settings):
     parameters: list[str] | None = Field(
         None,
         min_length=1,
-        description="Patterns (`fc1.*`) of the parameters that move; the others stay, which gives the restricted LLC. "
-        "All, if not given.",
+        description="Patterns (`fc1.*`) of the parameters that move, or rows or columns of them (`attn.weight[0:16]`, "
+        "`out.weight[:,0:16]`), such as those of a head; the others stay, which gives the restricted LLC. All, if not "
+        "given.",
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the chains.")
 

@@ -99,13 +99,24 @@ class CheckpointSeries:
             raise OntogenyError(
                 f"there is no checkpoint of step {step}, and no way to train to it; the nearest is {near}"
             )
-        if self.settings.network.auto is not None:
+        if self.settings.network.auto is not None and not self._refilled(step):
             self._model = None
             self._model = _loaded(self.settings.network, self._source.a_folder(), self.state(step), step)
             return self._model
         model = self.network()
-        self._fill(model, self.state(step), step)
+        if self.settings.network.auto is None:
+            self._fill(model, self.state(step), step)
         return model.eval()
+
+    def _refilled(self, step: int) -> bool:
+        """Whether the network that is held could be filled in place, as names in the file are those of the network."""
+        if self._model is None:
+            return False
+        try:
+            self._fill(self._model, self.state(step), step)
+        except OntogenyError:
+            return False
+        return True
 
     def walk(self, steps: Iterable[int]) -> Iterator[tuple[int, SavedNetwork]]:
         """Yield `(step, network)` for every one of `steps`, ascending; look at it before asking for the next."""
