@@ -181,8 +181,6 @@ class ModuleLandscape:
         self.start = torch.stack(
             [torch.cat([self._part(name, state[name].detach()).reshape(-1) for name in chosen]) for state in every]
         )
-            [torch.cat([self._part(name, state[name].detach()).reshape(-1) for name in chosen]) for state in every]
-        )
         self.fixed = [
             {name: state[name].detach() for name in named if name not in self.shapes or name in self._places}
             | dict(model.named_buffers())
