@@ -74,18 +74,22 @@ def plot_connectivity(learned: np.ndarray, true: np.ndarray | None) -> tuple[Fig
     slope = connectivity_r2(learned, true)["slope"] or 1.0
     scaled = learned / slope
     limit = float(np.quantile(np.abs(true[true != 0]), 0.98)) if true.any() else 1.0
-    fig, axes = figure(1, 3, width=8.6, height=3.0, sharex=True, sharey=True)
-    for ax, matrix, title in zip(axes, (true, scaled, scaled - true), ("True W", "Learned W", "Difference")):
-        image = ax.imshow(matrix, cmap=DIVERGING, vmin=-limit, vmax=limit, rasterized=True)
+    error = scaled - true
+    largest = float(np.abs(error).max()) or 1.0
+    fig, axes = figure(1, 3, width=9.4, height=3.0, sharex=True, sharey=True)
+    for ax, matrix, title, most in zip(
+        axes, (true, scaled, error), ("True W", "Learned W", "Difference"), (limit, limit, min(limit, largest))
+    ):
+        image = ax.imshow(matrix, cmap=DIVERGING, vmin=-most, vmax=most, rasterized=True)
+        if ax is axes[1]:
+            fig.colorbar(image, ax=axes[:2], shrink=0.85, label="weight", extend="both")
         ax.set_title(title)
         ax.set_xlabel("sender j")
         ax.grid(False)
     axes[0].set_ylabel("receiver i")
-    fig.colorbar(image, ax=axes, shrink=0.85, label="weight", extend="both")
+    fig.colorbar(image, ax=axes[2], shrink=0.85, label="difference of weights", format="%.2g")
     size = lambda matrix: float(np.sqrt(np.mean(matrix**2)))  # noqa: E731
-    table = pd.DataFrame(
-        {"matrix": ["true", "learned", "difference"], "rms": [size(true), size(scaled), size(scaled - true)]}
-    )
+    table = pd.DataFrame({"matrix": ["true", "learned", "difference"], "rms": [size(true), size(scaled), size(error)]})
     return fig, table
 
 

@@ -425,6 +425,10 @@ PANELS = (
     ("circuit", "circuit: size and stability", (("size", "share of edges"), ("same_edges", "edges kept since before"))),
 )  # fmt: skip
 """The panels of the evolution: topic, title, and measures (name in `evolution`, label)."""
+REFERENCES = ("best, before", "best, untrained", "random")
+"""Labels of lines that are controls of others; dashed."""
+COUNTED = ("layer at which it is decided", "neurons")
+"""Panels that show whole numbers."""
 
 
 def _panel(table: pd.DataFrame, measures: Sequence[tuple[str, str]]) -> list[tuple[str, pd.DataFrame]]:
@@ -541,7 +545,12 @@ def plot_evolution(
         for colour, (label, line) in zip(COLOURS, lines):
             axis.fill_between(line["epoch"], line["low"].astype(float), line["high"].astype(float), color=colour,
                               alpha=0.18, linewidth=0)  # fmt: skip
-            axis.plot(line["epoch"], line["value"].astype(float), "o-", color=colour, markersize=3, label=label)
+            style = "s--" if label in REFERENCES else "o-"
+            axis.plot(line["epoch"], line["value"].astype(float), style, color=colour, markersize=3, label=label)
+        if name in COUNTED:
+            low, high = axis.get_ylim()
+            axis.set_ylim(min(low, max(0.0, round(low) - 1)), max(high, round(high) + 1))
+            axis.yaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_title(name, fontsize=9)
         axis.legend(fontsize=7, loc="best")
     for axis in axes.flat[len(panels) :]:
