@@ -19,7 +19,7 @@ def record():
     truth = [
         {"name": "shock", "quantity": "probe_accuracy", "start": 600, "middle": 600, "end": 600, "from": "settings"}
     ]
-    accuracy = (steps >= 600).astype(float)
+    accuracy = (steps >= 600) + 0.01 * rng.standard_normal(600)
     tables = {
         name: pd.DataFrame({"step": steps, "stable_rank": values, "probe_accuracy": accuracy})
         for name, values in (("a", inside), ("b", elsewhere))
@@ -32,6 +32,7 @@ def test_recall_delay_and_false_alarms_are_counted(record):
     for finder in ("transition", "step"):
         row = table.loc[finder, "shock"]
         assert (row["series"], row["found"], row["recall"], row["delay"]) == (2, 1, 0.5, 2.0)
+        assert row["own"] == 1, "accuracy itself jumps there"
         outside = table.loc[finder, OUTSIDE]
         assert outside["alarms"] == 1
         assert outside["per_1000"] == pytest.approx(1000 / (2 * (600 - 11)), rel=0.01)

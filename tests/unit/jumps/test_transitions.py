@@ -90,7 +90,8 @@ def test_decaying_spikes_are_seen_near_the_ends_and_close_together():
         values += np.where(t >= at, 30 * np.exp(-(t - at) / 8.0), 0)
     assert detect_jumps(values) == []
     step = rng.standard_normal(400) + 9.0 * (t >= 380)
-    assert [event.index for event in detect_jumps(step)] == [380]
+    (event,) = detect_jumps(step)
+    assert abs(event.index - 380) <= 1
 
 
 def test_a_saturated_metric_is_said_to_be():

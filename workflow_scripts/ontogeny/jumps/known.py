@@ -21,7 +21,7 @@ OUTSIDE = "(outside)"
 """The name under which events away from all known transitions are counted."""
 
 COLUMNS = (
-    "detector", "kind", "transition", "runs", "series", "found", "recall", "recall_low", "recall_high", "delay",
+    "detector", "kind", "transition", "runs", "series", "found", "recall", "recall_low", "recall_high", "own", "delay",
     "delay_low", "delay_high", "width", "alarms", "per_1000",
 )  # fmt: skip
 
@@ -50,6 +50,7 @@ def score_known(record: Phase1, finders: Sequence[str] = tuple(FINDERS)) -> pd.D
 
     A row per (detector, kind, transition); the kind is the task of the runs. A series of a layer shows a transition if
     an event lies in its window, from 10 to 90% of the change, give or take 1% of the record.
+    own: the share of runs in which the quantity that defines the transition shows it (NaN where it is not recorded).
     found: such series, of `series` in all; recall: their share, the mean over `runs` with a 95% interval by resampling
     runs (NaN with one); delay: median over series of the nearest event's step minus the transition's middle, in steps,
     with the interval likewise; width: of the window, in steps. The row `OUTSIDE` of a kind counts events in no window:
@@ -76,6 +77,7 @@ def score_known(record: Phase1, finders: Sequence[str] = tuple(FINDERS)) -> pd.D
             share = part["found"] / part["series"]
             row |= {"found": int(part["found"].sum()), "recall": float(share.mean()), "width": part["width"].mean()}
             row["recall_low"], row["recall_high"] = bootstrap_interval(share)
+            row["own"] = float(part["own"].mean())
             delays = part["delay"].dropna()
             row["delay"] = float(delays.mean()) if len(delays) else np.nan
             row["delay_low"], row["delay_high"] = bootstrap_interval(delays)
@@ -90,10 +92,20 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
         for name, layer, _, steps, values in record.each_series()
         if name == run and _moves(layer, values)
     ]
+    defining = {window["quantity"] for window in truth}
+    quantities = {
+        metric: (steps, values)
+        for name, layer, metric, steps, values in record.each_series()
+        if name == run and layer == RUN_LEVEL and metric in defining
+    }
     rows = []
     for finder in finders:
         events = [np.array([event.step for event in FINDERS[finder](values, steps)], float) for steps, values in series]
         inside = [np.zeros(len(each), bool) for each in events]
+        own = {
+            name: np.array([event.step for event in FINDERS[finder](values, steps)], float)
+            for name, (steps, values) in quantities.items()
+        }
         for window in truth:
             found, delays = 0, []
             for (steps, _), each, seen in zip(series, events, inside):
@@ -106,7 +118,13 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
                     delays.append(away[np.abs(away).argmin()])
             delay = float(np.median(delays)) if delays else np.nan
             width = window["end"] - window["start"]
-            numbers = {"series": len(series), "found": found, "delay": delay, "width": width}
+            quantity = window["quantity"]
+            seen_itself = np.nan
+            if quantity in own:
+                pad = PAD * np.ptp(quantities[quantity][0])
+                here = (own[quantity] >= window["start"] - pad) & (own[quantity] <= window["end"] + pad)
+                seen_itself = float(here.any())
+            numbers = {"series": len(series), "found": found, "delay": delay, "width": width, "own": seen_itself}
             rows.append({**about, "detector": finder, "transition": window["name"], **numbers})
         outside = sum(_points_outside(steps, truth) for steps, _ in series)
         alarms = sum(int((~seen).sum()) for seen in inside)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ontogeny.errors import OntogenyError
+from ontogeny.jumps.detection import detect_transitions
 from ontogeny.jumps.figures import metric_label, shortened
 from ontogeny.jumps.known import FINDERS, OUTSIDE, truth_of
 from ontogeny.phase1 import RUN_LEVEL, Phase1
@@ -45,8 +46,8 @@ LABELS = {
 
 
 def plot_progress(record: Phase1, jumps: pd.DataFrame, runs: Sequence[str] | None = None) -> Figure:
-    """A column per run with known transitions: the quantities that define them, and the layers' stable rank with what
-    was detected there.
+    """A column per run with known transitions: the quantities that define them and the layers' stable rank, with what
+    is detected in either.
 
     `jumps` are the significant ones of `find_jumps` (run, layer, metric, step, onset, end).
     Grey bands: windows of the known transitions, from 10 to 90%; dotted lines: closed forms, where there are any.
@@ -99,6 +100,7 @@ def _title(record: Phase1, run: str) -> str:
 def _progress(axes: Sequence[Axes], record: Phase1, run: str) -> None:
     held = {metric: (s, v) for r, layer, metric, s, v in record.each_series() if r == run and layer == RUN_LEVEL}
     expected = {window["quantity"]: window["expected"] for window in truth_of(record, run) if "expected" in window}
+    defining = {window["quantity"] for window in truth_of(record, run)}
     panels = PANELS.get(_task(record, run), (("Held-out accuracy", ("probe_accuracy",)), ("Loss", ("loss",))))
     for axis, (label, names) in zip(axes, panels):
         shown = [
@@ -111,6 +113,9 @@ def _progress(axes: Sequence[Axes], record: Phase1, run: str) -> None:
         for metric, colour in zip(shown, shades):
             steps, values = held[metric]
             axis.plot(steps, values, color=colour, linewidth=1.2, label=LABELS.get(metric))
+            if metric in defining:
+                for event in detect_transitions(values, steps):
+                    _mark(axis, steps, values, event.step, event.onset, event.end)
             if metric in expected:
                 axis.plot(steps, expected[metric], color=INK, linewidth=0.9, linestyle=":")
         if 1 < len(shown) <= 3:
@@ -119,6 +124,12 @@ def _progress(axes: Sequence[Axes], record: Phase1, run: str) -> None:
         if "oss" in label and low > 0:
             log_axis(axis)
         axis.set_ylabel(label)
+
+
+def _mark(axis: Axes, steps: np.ndarray, values: np.ndarray, step: float, onset: float, end: float) -> None:
+    level = float(np.interp(step, steps, values))
+    axis.plot([onset, end], [level, level], color=JUMP, linewidth=1.5, zorder=3)
+    axis.plot(step, level, "o", color=JUMP, markersize=4, zorder=4)
 
 
 def _shades(count: int) -> list[tuple[float, ...]]:
@@ -133,16 +144,14 @@ def _layers(axis: Axes, record: Phase1, run: str, jumps: pd.DataFrame) -> None:
         steps, values = record.series(layer, METRIC, run)
         axis.plot(steps, values, color=colour, linewidth=1.2, label=shortened(layer, 18))
         for _, event in found[found["layer"] == layer].iterrows():
-            level = float(np.interp(event["step"], steps, values))
-            axis.plot([event["onset"], event["end"]], [level, level], color=JUMP, linewidth=1.5, zorder=3)
-            axis.plot(event["step"], level, "o", color=JUMP, markersize=4, zorder=4)
+            _mark(axis, steps, values, event["step"], event["onset"], event["end"])
     axis.legend(fontsize=7)
     axis.set_ylabel(metric_label(METRIC))
 
 
 def plot_known_transitions(table: pd.DataFrame) -> Figure:
     """Recall, delay and false alarms of every detector (`score_known`): a row per known transition, a colour per
-    detector. Whiskers are 95% intervals over runs."""
+    detector. Dots: series of layers, with 95% intervals over runs; diamonds: the defining quantity itself."""
     known = table[table["transition"] != OUTSIDE]
     alarms = table[table["transition"] == OUTSIDE]
     rows = list(dict.fromkeys(zip(known["kind"], known["transition"])))
@@ -161,6 +170,7 @@ def plot_known_transitions(table: pd.DataFrame) -> Figure:
         at = np.arange(len(rows))[::-1] + offset
         left.hlines(at, mine["recall_low"], mine["recall_high"], color=colour, linewidth=1)
         left.scatter(mine["recall"], at, s=14, color=colour, label=finder, zorder=3)
+        left.scatter(mine["own"], at, s=22, marker="D", facecolors="none", edgecolors=colour, linewidths=0.8, zorder=2)
         share = {
             name: mine[name] / mine["width"].where(mine["width"] > 0) for name in ("delay", "delay_low", "delay_high")
         }
