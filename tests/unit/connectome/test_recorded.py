@@ -92,6 +92,35 @@ def test_wiring_is_recovered_from_a_file_as_from_a_simulation(tmp_path):
     assert metrics["test_R2"] > 0.99
 
 
+def test_the_state_behind_an_indicator_is_recovered(tmp_path):
+    keep, seen = np.exp(-0.1 / 0.7), np.empty_like(WAVES)
+    x = WAVES[:, 0]
+    for frame in range(WAVES.shape[1]):
+        x = keep * x + (1 - keep) * WAVES[:, frame]
+        seen[:, frame] = x
+    found = read_activity(write(tmp_path, seen), 0.1, indicator_time_constant=0.7)
+    np.testing.assert_allclose(found.u, WAVES[:, 2:-1], atol=1e-9)
+    with pytest.raises(OntogenyError, match="that of the indicator"):
+        read_activity(write(tmp_path, seen, du=seen), 0.1, indicator_time_constant=0.7)
+
+
+def test_a_series_of_an_nwb_file_is_read(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    from datetime import UTC, datetime
+
+    made = pynwb.NWBFile("a session", "one", datetime(2020, 1, 1, tzinfo=UTC))
+    for name in ("traces", "others"):
+        made.add_acquisition(pynwb.TimeSeries(name=name, data=WAVES[0], unit="V", conversion=2.0, rate=10.0))
+    with pynwb.NWBHDF5IO(str(tmp_path / "one.nwb"), "w") as io:
+        io.write(made)
+    found = read_activity(tmp_path / "one.nwb", 0.1, series="traces")
+    np.testing.assert_allclose(found.u[0], 2 * WAVES[0, 1:-1])
+    with pytest.raises(OntogenyError, match="in `series`: others, traces"):
+        read_activity(tmp_path / "one.nwb", 0.1)
+    with pytest.raises(OntogenyError, match="apart, but delta_t is 1"):
+        read_activity(tmp_path / "one.nwb", 1.0, series="traces")
+
+
 def test_spikes_and_a_jittered_clock_are_refused(tmp_path):
     spikes = (RNG.random((60, 4)) < 0.2).astype(float)
     with pytest.raises(OntogenyError, match="as a spike raster does"):

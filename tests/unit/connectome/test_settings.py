@@ -171,6 +171,7 @@ FILES = {
     "file": "two.npz",
     "delta_t": 2.0,
     "difference": "forward",
+    "indicator_time_constant": 3.0,
     "derivative_file": "du.npy",
     "connectivity_file": "small.npy",
     "types_file": "types.txt",
@@ -187,7 +188,13 @@ WALKS = [
         Walk(kind, simulated, {"connectivity_file": "V.npy"}, base=SMALL | FILE)
         for kind in (SimulationSettings, ActivitySettings)
     ),
-    Walk(DataSettings, read, FILES, base={"file": "one.npz", "delta_t": 1.0}),
+    Walk(
+        DataSettings,
+        read,
+        FILES,
+        cannot={"series": "names a part of an NWB file, which pynwb reads; test_recorded shows it where that is there"},
+        base={"file": "one.npz", "delta_t": 1.0},
+    ),
     Walk(
         FitSettings,
         fitted,

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from ontogeny.connectome import activity_report, simulate_activity
+from ontogeny.connectome.celegans import celegans_wiring
 from ontogeny.connectome.settings import ActivitySettings
 from ontogeny.connectome.simulate import (
     Activity,
@@ -215,3 +216,14 @@ def test_a_population_without_life_or_wiring_is_refused(settings, words):
     with pytest.raises(OntogenyError) as caught:
         simulate_activity({"n_neurons": 20, "n_trajectories": 2, "n_frames": 20, **settings})
     assert all(word in str(caught.value) for word in words)
+
+
+def test_the_wiring_of_the_worm_has_its_neurons_and_its_directions():
+    pytest.importorskip("cect")
+    W, names = celegans_wiring()
+    assert W.shape == (302, 302)
+    sender, receiver = names.index("ASHL"), names.index("AVAL")
+    assert W[receiver, sender] > 0 == W[sender, receiver]
+    assert (W**2).sum(1).mean() == pytest.approx(1)
+    with pytest.raises(OntogenyError, match="it is 302"):
+        simulate_activity({"n_neurons": 5, "connectivity_type": "c_elegans"})

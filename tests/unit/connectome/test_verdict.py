@@ -40,7 +40,7 @@ def test_rows_of_differences_stay_within_their_trajectory():
     np.testing.assert_allclose(rows.slope[0], (u[0, 1] - u[0, 0]) / 0.01)
 
 
-@pytest.mark.parametrize("case", ["exact slopes", "white noise", "central differences", "noisy states"])
+@pytest.mark.parametrize("case", ["white noise", "central differences", "noisy states"])
 def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(case):
     row = next(run_cases(1, 15, [case]))
     assert row["verdict"] == "trusted", row["reason"]
@@ -50,13 +50,13 @@ def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(case):
 
 
 @pytest.mark.parametrize(
-    "case", ["independent smooth signals", "independent relaxing signals", "trajectories mixed", "short", "settled",
-             "half of the neurons hidden", "slow indicator"]
-)  # fmt: skip
+    "case", ["independent relaxing signals", "trajectories mixed", "short", "settled", "half of the neurons hidden"]
+)
 def test_what_cannot_be_recovered_is_not_trusted(case):
     row = next(run_cases(1, 15, [case]))
     assert row["verdict"] in ("undetermined", "wrong")
     assert row["reason"]
+    assert not row["refit_agreement"] > 0.8
 
 
 def test_the_battery_is_summed_up_by_case():
@@ -73,7 +73,7 @@ def test_edges_come_with_intervals_probabilities_and_a_false_discovery_rate():
     made = RECOVERABLE["white noise"](2)
     fit = fit_connectome(made, settings=FIT)
     table = edge_table(fit)
-    assert len(table) == 20 * 19
+    assert len(table) == 16 * 15
     assert (table["low"] < table["weight"]).all()
     assert table["q_value"].is_monotonic_increasing
     assert table["probability"].between(0, 1).all()
@@ -85,7 +85,7 @@ def test_edges_come_with_intervals_probabilities_and_a_false_discovery_rate():
 
 def test_a_known_mask_is_refined_within_it():
     made = simulate_activity(
-        {"n_neurons": 20, "n_trajectories": 12, "n_frames": 120, "connectivity_filling_factor": 0.4}, seed=4
+        {"n_neurons": 16, "n_trajectories": 10, "n_frames": 100, "connectivity_filling_factor": 0.4}, seed=4
     )
     fit = fit_connectome(made, settings=FIT, edges="true")
     assert fit.refined
@@ -115,12 +115,12 @@ def test_a_common_input_is_taken_out_of_sparse_columns():
 
 def test_hidden_neurons_cost_less_with_their_inputs_taken_out():
     made = simulate_activity(
-        {"n_neurons": 40, "n_trajectories": 16, "n_frames": 150, "connectivity_filling_factor": 0.25}, seed=31
+        {"n_neurons": 30, "n_trajectories": 10, "n_frames": 120, "connectivity_filling_factor": 0.25}, seed=31
     )
-    seen = Activity(u=made.u[..., :36], du=made.du[..., :36])
+    seen = Activity(u=made.u[..., :27], du=made.du[..., :27])
     r2 = {
         most: connectivity_r2(
-            fit_connectome(seen, settings=FIT.model_copy(update={"hidden_inputs": most})).W, made.weights[:36, :36]
+            fit_connectome(seen, settings=FIT.model_copy(update={"hidden_inputs": most})).W, made.weights[:27, :27]
         )["connectivity_R2"]
         for most in (0, 8)
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ _FEWEST = 10
 
 
 def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None = None, **settings: Any) -> Activity:
-    """The activity in a CSV file (one row per frame, one column per neuron, with or without a header), npy or npz file.
+    """The activity in a CSV file (one row per frame, one column per neuron, with or without a header), npy, npz or NWB.
 
     Takes `DataSettings` whole, or a file with the settings one by one (`delta_t`, `difference`, `connectivity_file`).
 
@@ -27,6 +28,9 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     npz file holds `u` (or one array of any name) and may hold `du`, `W` and `types`; the other files, where given,
     hold the derivative (shaped as the activity), the true W (neurons x neurons, row = receiver) and the true types (one
     name or number per neuron). The first line of a CSV file is a header if it is not numbers, or counts 0, 1, 2, ...
+    An NWB file, read by pynwb, holds one time series (frames, neurons), or several, of which `series` names one; its
+    conversion factor is applied, and its rate or time stamps must say `delta_t`. With `indicator_time_constant` the
+    state is recovered from an indicator that follows it exponentially, which loses the first frame of every trajectory.
     Without a derivative it is estimated: "central" differences, error of order delta_t squared, lose the first and the
     last frame of every trajectory; "forward" differences lose the last, and are exact where every frame is an Euler
     step from the one before.
@@ -38,12 +42,14 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     if not isinstance(file, DataSettings):
         given: dict[str, Any] = {} if delta_t is None else {"delta_t": delta_t}
         given |= {
-            key: value if isinstance(value, str) else os.fspath(value) for key, value in settings.items() if value
+            key: os.fspath(value) if isinstance(value, os.PathLike) else value
+            for key, value in settings.items()
+            if value
         }
         file = complete(DataSettings, {"file": os.fspath(file), **given}, "data")
     path, delta_t, difference = file.file, file.delta_t, file.difference
     derivative, connectivity, types = file.derivative_file, file.connectivity_file, file.types_file
-    arrays = _arrays(path)
+    arrays = _nwb(path, file.series, delta_t) if path.endswith(".nwb") else _arrays(path)
     u = _three(arrays.pop("u"), path)
     du = _arrays(derivative)["u"] if derivative is not None else arrays.get("du")
     _finite(u, path)
@@ -62,6 +68,13 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     clock = _counting(u)
     if clock is not None:
         raise OntogenyError(f"{path}: column {clock + 1} counts the frames, as no neuron does: leave it out")
+    if file.indicator_time_constant and du is not None:
+        raise OntogenyError(
+            f"{path}: a derivative was given beside indicator_time_constant, but it would be that of the indicator: "
+            "leave one of them out"
+        )
+    if file.indicator_time_constant:
+        u = without_indicator(u, delta_t, file.indicator_time_constant)
     if du is not None:
         source = path if derivative is None else derivative
         du = _three(du, source)
@@ -106,6 +119,48 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
         if "at rest" in note or "blows up" in note:
             raise OntogenyError(f"{path}: {note}")
     return activity
+
+
+def without_indicator(seen: np.ndarray, delta_t: float, time_constant: float) -> np.ndarray:
+    """The state (..., frames - 1, N) behind an indicator (..., frames, N) that follows it exponentially.
+
+    The indicator moves by a share 1 - exp(-delta_t / time_constant) of its distance to the state in each frame, which
+    is undone exactly; noise of the recording grows by up to the inverse of that share.
+    """
+    keep = math.exp(-delta_t / time_constant)
+    seen = np.asarray(seen, np.float64)
+    return (seen[..., 1:, :] - keep * seen[..., :-1, :]) / (1 - keep)
+
+
+def _nwb(path: str | os.PathLike, series: str | None, delta_t: float) -> dict[str, np.ndarray]:
+    """The time series of an NWB file, as `u`."""
+    try:
+        import pynwb
+    except ImportError:
+        raise OntogenyError(f"{path}: NWB files need pynwb: install it with `pip install pynwb`") from None
+    if not Path(path).is_file():
+        raise OntogenyError(f"{path} does not exist: give a CSV, npy, npz or NWB file of activity")
+    with read_errors(path, "an NWB file"), pynwb.NWBHDF5IO(os.fspath(path), "r") as io:
+        found = {
+            item.name: item
+            for item in io.read().objects.values()
+            if isinstance(item, pynwb.TimeSeries) and len(getattr(item.data, "shape", ())) == 2
+        }
+        if series is None and len(found) == 1:
+            series = next(iter(found))
+        if series not in found:
+            names = ", ".join(sorted(found)) or "none"
+            raise OntogenyError(f"{path}: name one of its time series of several neurons in `series`: {names}")
+        chosen = found[series]
+        rate = chosen.rate
+        gaps = np.array([1 / rate]) if rate else np.diff(np.asarray(chosen.timestamps[:], np.float64))
+        if np.abs(gaps - delta_t).max() > 0.01 * delta_t:
+            raise OntogenyError(
+                f"{path}: frames of {series} are {gaps.min():g} to {gaps.max():g} apart, but delta_t is {delta_t:g}: "
+                "give that, or resample to even frames"
+            )
+        values = np.asarray(chosen.data[:], np.float64) * chosen.conversion + (chosen.offset or 0.0)
+    return {"u": values}
 
 
 def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -36,11 +36,12 @@ class SimulationSettings(Settings):
         description="Gain g, self-excitation s and leak c of each neuron type.",
     )
     shuffle_types: bool = Field(default=True, description="Assign the types to neurons in random order.")
-    connectivity_type: Literal["lorentz", "gaussian", "low_rank", "file"] = Field(
+    connectivity_type: Literal["lorentz", "gaussian", "low_rank", "file", "c_elegans"] = Field(
         default="lorentz",
         description="How weights are drawn: `lorentz` is a standard Cauchy draw, values beyond 25 set to 0, divided by "
         "a power of N (0.7; 0.675 from 2,000 and 0.67 from 4,000 neurons on); `gaussian` has standard deviation "
-        "1/sqrt(N); `low_rank` is a product of Gaussian factors; `file` reads them.",
+        "1/sqrt(N); `low_rank` is a product of Gaussian factors; `file` reads them; "
+        "`c_elegans` counts the chemical synapses of its 302 neurons (needs cect), which dale_law gives signs.",
     )
     dale_law: bool = Field(
         default=False, description="Give all weights that a neuron sends one sign, drawn at random (Dale's law)."
@@ -68,6 +69,8 @@ class SimulationSettings(Settings):
             raise ValueError(
                 f"connectivity_rank is {self.connectivity_rank}; it can be at most n_neurons, {self.n_neurons}"
             )
+        if self.connectivity_type == "c_elegans" and self.n_neurons != 302:
+            raise ValueError(f"n_neurons is {self.n_neurons}; with connectivity_type: c_elegans it is 302")
         if (self.connectivity_type == "file") != (self.connectivity_file is not None):
             raise ValueError("connectivity_type: file and connectivity_file belong together; give both or neither")
         return self
@@ -89,12 +92,21 @@ class DataSettings(Settings):
     """Recorded activity, in place of a simulation."""
 
     file: str = Field(
-        description="CSV (one row per frame, one column per neuron), npy, or npz with `u` and, if known, `du`, `W`, "
-        "`types`."
+        description="CSV (one row per frame, one column per neuron), npy, npz with `u` and, if known, `du`, `W`, "
+        "`types`, or NWB (needs pynwb)."
+    )
+    series: str | None = Field(
+        default=None, description="Name of the time series in an NWB file; needed where there are several."
     )
     delta_t: float = Field(gt=0, description="Time between frames.")
     difference: Literal["central", "forward"] = Field(
         default="central", description="How the derivative is estimated where none is given."
+    )
+    indicator_time_constant: float = Field(
+        default=0.0,
+        ge=0,
+        description="Time constant of an indicator, such as calcium, that the state was seen through, in the unit of "
+        "delta_t: its exponential smoothing is undone. 0 is off.",
     )
     derivative_file: str | None = Field(default=None, description="The derivative, shaped as the activity.")
     connectivity_file: str | None = Field(

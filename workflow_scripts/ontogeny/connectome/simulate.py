@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.connectome.celegans import celegans_wiring
 from ontogeny.connectome.settings import ActivitySettings
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
@@ -140,6 +141,8 @@ def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> n
     elif settings.connectivity_type == "low_rank":
         r = settings.connectivity_rank
         W = rng.standard_normal((n, r)) @ rng.standard_normal((r, n)) / math.sqrt(r * n)
+    elif settings.connectivity_type == "c_elegans":
+        W, _ = celegans_wiring()
     else:
         W = read_connectivity(str(settings.connectivity_file))
         if len(W) != n:
