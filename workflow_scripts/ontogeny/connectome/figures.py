@@ -142,7 +142,7 @@ def plot_weights(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     sizes = sizes.clip(edges[0])
     fig, ax = figure(width=4.6, height=3.2)
     found = int((sizes > cut).sum())
-    for part, colour, name in ((sizes <= cut, MUTED, "not told from 0"), (sizes > cut, COLOURS[0], "edges")):
+    for part, colour, name in ((sizes <= cut, MUTED, "indistinguishable from 0"), (sizes > cut, COLOURS[0], "edges")):
         ax.hist(sizes[part], edges, color=colour, alpha=0.7, label=name)
     ax.set_xscale("log")
     _plain_decades(ax.xaxis)
