@@ -378,7 +378,7 @@ def plot_recovery(
 
 
 def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """How fits took shape: recovery of W, types told from the embeddings, and the shape of both, over the training.
+    """How fits took shape: recovery of W, types found in the embeddings, and the shape of both, over the training.
 
     `table` has the columns of `ontogeny.connectome.learning_table`, and `run` and `condition`. One line per run, one
     colour per condition; bands are 95% bootstrap intervals over neurons.

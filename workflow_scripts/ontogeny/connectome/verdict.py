@@ -1,4 +1,4 @@
-"""Whether a recovered wiring can be trusted, told from the activity alone.
+"""Whether a recovered wiring can be trusted, judged from the activity alone.
 
 Six questions, each with a number: does the model predict frames that it did not see, held out in blocks, better than
 each neuron's own past does and better than senders moved in time against their receivers do (circular shifts)? Do the
