@@ -121,7 +121,7 @@ def test_each_measure_stands_alone(tmp_path):
     assert "0 pairs of a safe and an unsafe prompt" in (tmp_path / "epoch_1_circuit_comparison.html").read_text()
     record = MechanismBench(judge, tokenizer, prompts, JudgeAnalysisSettings(**SMALL)).measure(judge, 1)
     assert record["neurons"]["tested"] > 0
-    assert "circuits of DistilBertModel cannot be measured" in record["circuit"]["reason"]
+    assert "0 pairs of a safe and an unsafe prompt" in record["circuit"]["reason"]
     assert len(evolution([record, record])) > 10
 
 

@@ -1,0 +1,68 @@
+"""A judge trained by two processes that share its weights is the judge trained by one."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from ontogeny.config import load_config, runs_of
+from ontogeny.errors import OntogenyError
+from ontogeny.files import read_json
+from ontogeny.training.processes import train_in_processes
+from ontogeny.trajectory import Trajectory
+
+pytest.importorskip("transformers", reason="the extra `text` is not installed")
+RUN = {
+    "task": {"count": 120, "n_probe": 8},
+    "model": {
+        "vocabulary": 300, "layers": 2, "width": 16, "heads": 2, "feedforward": 24, "pretrain_steps": 2,
+        "frozen_layers": 1,
+    },
+    "training": {"epochs": 2, "batch_size": 10, "accumulation": 2, "learning_rate": 0.003, "checkpoint_every": 2},
+}  # fmt: skip
+
+
+def identity(**training):
+    run = RUN | {"training": RUN["training"] | training}
+    return runs_of(load_config({"studies": {"s": {"kind": "judge", "runs": {"run": run}}}}))["run/s0"].identity()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The same run by one process and by two, and its first half by two, resumed."""
+    folder = tmp_path_factory.mktemp("processes")
+    train_in_processes(identity(), folder / "one", "run/s0", folder / "cache")
+    train_in_processes(identity(processes=2), folder / "two", "run/s0", folder / "cache")
+    return folder
+
+
+def columns(run):
+    record = read_json(run / "phase1.json")
+    layer = next(key for key in record if key != "metadata")
+    return {name: np.array(record[layer][name]) for name in ("step", "loss", "grad_norm", "probe_loss")}
+
+
+@pytest.mark.slow
+def test_losses_and_gradients_are_equal_to_rounding(trained):
+    one, two = columns(trained / "one"), columns(trained / "two")
+    np.testing.assert_array_equal(one["step"], two["step"])
+    for name in ("loss", "grad_norm", "probe_loss"):
+        np.testing.assert_allclose(two[name][:4], one[name][:4], rtol=2e-5)
+        np.testing.assert_allclose(two[name], one[name], rtol=2e-3)
+
+
+@pytest.mark.slow
+def test_its_trajectory_is_one_of_whole_networks_that_go_on_alone(trained):
+    one, two = (Trajectory(trained / name, trained / "cache") for name in ("one", "two"))
+    assert one.checkpoints == two.checkpoints
+    for step in (0, 3, two.last_step):
+        for (name, a), b in zip(one.at(step).named_parameters(), two.at(step).parameters()):
+            assert type(b) is torch.nn.Parameter
+            torch.testing.assert_close(b, a, rtol=0, atol=2e-3, msg=name)
+
+
+def test_processes_share_batches_evenly(tmp_path):
+    odd = copy.deepcopy(identity(processes=2, batch_size=5, accumulation=1))
+    with pytest.raises(OntogenyError, match="which 2 processes cannot share evenly"):
+        train_in_processes(odd, tmp_path / "run", "run/s0", tmp_path / "cache")
