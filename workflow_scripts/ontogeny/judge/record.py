@@ -48,7 +48,7 @@ import pandas as pd
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
 
-FORMAT = "ontogeny-mechanism/2"
+FORMAT = "ontogeny-mechanism/3"
 QUANTILES = np.linspace(0, 1, 21)
 CONTROLS = ("untrained", "pretrained")
 
