@@ -1,7 +1,5 @@
 """A judge trained by two processes that share its weights is the judge trained by one."""
 
-import copy
-
 import numpy as np
 import pytest
 import torch
@@ -30,7 +28,7 @@ def identity(**training):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The same run by one process and by two, and its first half by two, resumed."""
+    """The same run by one process and by two."""
     folder = tmp_path_factory.mktemp("processes")
     train_in_processes(identity(), folder / "one", "run/s0", folder / "cache")
     train_in_processes(identity(processes=2), folder / "two", "run/s0", folder / "cache")
@@ -63,6 +61,6 @@ def test_its_trajectory_is_one_of_whole_networks_that_go_on_alone(trained):
 
 
 def test_processes_share_batches_evenly(tmp_path):
-    odd = copy.deepcopy(identity(processes=2, batch_size=5, accumulation=1))
+    odd = identity(processes=2, batch_size=5, accumulation=1)
     with pytest.raises(OntogenyError, match="which 2 processes cannot share evenly"):
         train_in_processes(odd, tmp_path / "run", "run/s0", tmp_path / "cache")

@@ -34,7 +34,14 @@ def train_in_processes(
     if count == 1:
         train(identity, folder, run, cache_dir, threads)
         return
-    cuda = identity["training"]["device"] == "cuda"
+    training = identity["training"]
+    size = training["batch_size"] * training["accumulation"]
+    if size % count:
+        raise OntogenyError(
+            f"training.batch_size times training.accumulation is {size}, which {count} processes cannot share evenly: "
+            "make it a multiple of training.processes"
+        )
+    cuda = training["device"] == "cuda"
     if cuda and torch.cuda.device_count() < count:
         raise OntogenyError(
             f"training.processes is {count}, but {torch.cuda.device_count()} cards are here: one is needed for each"

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from ontogeny.errors import OntogenyError
 from ontogeny.models.judge import Judge
 from ontogeny.trajectory.checkpoints import whole
-from ontogeny.trajectory.learner import Batch, Learner, own_random_numbers
+from ontogeny.trajectory.learner import Learner, own_random_numbers
 
 
 def processes() -> int:
@@ -37,11 +36,14 @@ def shard(judge: Judge) -> None:
 
 
 class ShardedLearner(Learner):
-    """A learner that does a process's part. Its state is that of a learner of one process, and the same in all."""
+    """A learner that does a process's part. Its state is that of a learner of one process, and the same in all.
+
+    Batches have to be multiples of the number of processes.
+    """
 
     def gradient(self) -> tuple[float, float]:
         count, rank = dist.get_world_size(), dist.get_rank()
-        inputs, targets = self._mine(self.batch(self.step), count, rank)
+        inputs, targets = (part.chunk(count)[rank] for part in self.batch(self.step))
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -54,16 +56,6 @@ class ShardedLearner(Learner):
         limit = math.inf if self.gradient_clip is None else self.gradient_clip
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         return float(total) / count, float(whole(norm))
-
-    def _mine(self, batch: Batch, count: int, rank: int) -> Batch:
-        """This process's part of a batch, as large as those of the others."""
-        inputs, targets = batch
-        if len(targets) % count:
-            raise OntogenyError(
-                f"training.batch_size times training.accumulation is {len(targets)}, which {count} processes cannot "
-                "share evenly: make it a multiple of training.processes"
-            )
-        return inputs.chunk(count)[rank], targets.chunk(count)[rank]
 
     def restore(self, tensors: dict[str, Tensor], step: int) -> None:
         """As that of a learner: every process takes its part of the tensors."""
