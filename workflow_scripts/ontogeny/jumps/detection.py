@@ -14,10 +14,10 @@ from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_
 from ontogeny.jumps.guards import BOUND_SIGMAS, Guarded, guard, lasting
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import (
-    CANDIDATE,
     SHORTEST,
     Event,
     largest_p_value,
+    least_score,
     p_value,
     relaxes,
     transition_events,
@@ -141,7 +141,7 @@ def detect_transitions(
     at = places[kept].astype(float)
     events = [
         event
-        for event in transition_events(finite, CANDIDATE)
+        for event in transition_events(finite, least_score(False, finite.size), least_score(True, finite.size))
         if abs(event.size) > noise_floor * np.max(np.abs(finite))
         and abs(event.size) > BOUND_SIGMAS * guarded.noise
         and not relaxes(finite, at, event)

@@ -330,14 +330,16 @@ def _too_rough(rate: np.ndarray, rough: np.ndarray, largest: float, reach: int =
     return float(np.abs(rate).max()) < CANDIDATE * SMOOTH * step * math.sqrt(2.5)
 
 
-def transition_events(series: np.ndarray, least: float = 1.0) -> list[Event]:
-    """The transitions of a finite series (n,) with a score of at least `least`, in order of place.
+def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | None = None) -> list[Event]:
+    """The transitions of a finite series (n,) with a score of at least `noisy` in the search in noise and of `smooth`
+    (or as much) in that without; in order of place.
 
     Of events that overlap only the strongest is kept.
     """
     from ontogeny.jumps.multiscale import resolution
 
     n = series.size
+    smooth = noisy if smooth is None else smooth
     if n < SHORTEST:
         return []
     x = series - np.median(series)
@@ -346,7 +348,9 @@ def transition_events(series: np.ndarray, least: float = 1.0) -> list[Event]:
     candidates = [
         c
         for c in [*_noisy(x, unit), *_smooth(x, unit)]
-        if c.score >= least and abs(c.size) >= LEAST_SHARE * reach and c.width <= WIDEST * n
+        if c.score >= (noisy if c.onset is None else smooth)
+        and abs(c.size) >= LEAST_SHARE * reach
+        and c.width <= WIDEST * n
     ]
     chosen: list[_Candidate] = []
     for c in sorted(candidates, key=lambda c: -c.score):
@@ -506,6 +510,13 @@ def p_value(score: float, smooth: bool, length: int) -> float:
     else:
         found = float(logs[-1] + min((logs[-1] - logs[-4]) / (at[-1] - at[-4]), -1.0) * (score - at[-1]))
     return float(np.clip(math.exp(max(found, -700.0)), 1e-12, 1.0))
+
+
+def least_score(smooth: bool, length: int) -> float:
+    """Score from which the p-value of an event is no larger than `largest_p_value`."""
+    known = _nearest(length, smooth)
+    allowed = -math.log(largest_p_value(length))
+    return max(float(np.interp(allowed, -np.log(known["p_value"]), known["score"])), CANDIDATE)
 
 
 def largest_p_value(length: int, alarms: float = ALARMS_PER_1000) -> float:
