@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ontogeny.complexity import ComplexitySettings, estimate_llc
 from ontogeny.errors import OntogenyError
-from ontogeny.features import grad_cam, integrated_gradients, saliency, top_inputs
+from ontogeny.features import attention_maps, grad_cam, integrated_gradients, saliency, top_inputs
 from ontogeny.geometry import margins
 from ontogeny.geometry.boundary import logits_of
 from ontogeny.interventions import run_intervention
@@ -86,7 +86,9 @@ def test_importance_and_interventions(subject):
     (gradient,) = torch.autograd.grad(loss.sum(), hidden)
     expected = -(gradient * hidden).mean(0).detach()
     assert gradient_importance(model, x, y, "Linear_0")["importance"].to_numpy() == pytest.approx(expected, abs=1e-6)
-    assert len(conductance_importance(model, x, y, "Linear_0")) == 6
+    gained = (model(x)["logits"] - model(torch.zeros_like(x))["logits"]).gather(1, y[:, None]).mean()
+    through = conductance_importance(model, x, y, "Linear_0")["importance"]
+    assert through.sum() == pytest.approx(gained.item(), abs=0.02), "all passes through the layer"
     all_off = F.cross_entropy(model(x, cut=torch.zeros_like)["logits"], y) - intact.mean()
     table = run_intervention({"kind": "ablate", "mode": "zero", "layers": ["Linear_0"]}, {"now": model}, x, y)
     assert table[table["metric"] == "loss"]["change"].item() == pytest.approx(all_off.item(), abs=1e-6)
@@ -112,6 +114,38 @@ def test_attributions(subject):
     found = torch.from_numpy(integrated_gradients(model, x, y, baseline=0.0).values).flatten(1).sum(1)
     score = (model(x)["logits"] - model(torch.zeros_like(x))["logits"]).gather(1, y[:, None])[:, 0]
     torch.testing.assert_close(found.float(), score.detach(), rtol=0.05, atol=0.02)
+
+
+class Attending(nn.Module):
+    """A causal attention as users write it: by the fused function, or by a softmax of their own."""
+
+    def __init__(self, fused):
+        super().__init__()
+        self.qkv, self.out, self.fused = nn.Linear(8, 24), nn.Linear(8, 8), fused
+
+    def forward(self, x):
+        q, k, v = (part.unflatten(-1, (2, 4)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+        if self.fused:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            scores = q @ k.transpose(-2, -1) / 2
+            y = F.softmax(scores.masked_fill(torch.ones(5, 5).triu(1).bool(), -torch.inf), dim=-1) @ v
+        return x + self.out(y.transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_attention_that_is_called_as_a_function(fused):
+    torch.manual_seed(0)
+    model = nn.Sequential(Attending(fused), Attending(fused), nn.Flatten(), nn.Linear(40, 3))
+    x = torch.randn(6, 5, 8)
+    maps = attention_maps(model, x, chunk=4)
+    assert list(maps) == ["0", "1"]
+    q, k, _ = model[0].qkv(x).chunk(3, -1)
+    for head in range(2):
+        here = slice(4 * head, 4 * head + 4)
+        scores = torch.einsum("bqd,bkd->bqk", q[..., here], k[..., here]) / 2
+        by_hand = scores.masked_fill(torch.ones(5, 5).triu(1).bool(), -torch.inf).softmax(-1)
+        assert maps["0"][:, head] == pytest.approx(by_hand.detach().numpy(), abs=1e-6)
 
 
 def test_scores_margins_and_complexity_read_the_dict(subject):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ontogeny.errors import OntogenyError
 from ontogeny.models import without_fast_path
+from ontogeny.models.trace import function_name
 from ontogeny.neurons.sites import checked_data, working_copy
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
@@ -56,13 +58,84 @@ def recorded_attention(model: nn.Module, received: dict[str, list[Tensor]]) -> I
             del module.forward
 
 
+class _Attending(TorchFunctionMode):
+    """Adds the weights of every attention that is called as a function to `received`, by the module that calls it."""
+
+    def __init__(self, received: dict[str, list[Tensor]]) -> None:
+        super().__init__()
+        self.received, self.running, self.counts = received, [""], dict[str, int]()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        result = func(*args, **kwargs)
+        name = function_name(func)
+        if name == "scaled_dot_product_attention":
+            self._keep(_attention_weights(*args, **kwargs))
+        elif name == "softmax" and isinstance(result, Tensor) and result.ndim == 4:
+            axis = kwargs.get("dim", args[1] if len(args) > 1 else None)
+            if axis in (-1, 3):
+                self._keep(result)
+        return result
+
+    def _keep(self, weights: Tensor) -> None:
+        path = self.running[-1] or "network"
+        count = self.counts.get(path, 0)
+        self.counts[path] = count + 1
+        self.received.setdefault(f"{path}#{count}" if count else path, []).append(weights.detach())
+
+
+def _attention_weights(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """The weights, (samples, heads, queries, keys), inside `scaled_dot_product_attention`, without dropout."""
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+    scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if attn_mask is not None:
+        allowed = attn_mask.dtype == torch.bool
+        scores = scores.masked_fill(~attn_mask, -torch.inf) if allowed else scores + attn_mask
+    weights = scores.softmax(-1)
+    return weights if weights.ndim == 4 else weights.unsqueeze(1)
+
+
+@contextmanager
+def _called_attention(model: nn.Module, received: dict[str, list[Tensor]]) -> Iterator[None]:
+    """Inside the block, every attention that a forward pass calls as a function is added to `received`."""
+    mode = _Attending(received)
+
+    def enter(path: str) -> Callable[..., None]:
+        return lambda *_: mode.running.append(path)
+
+    def leave(*_: Any) -> None:
+        mode.running.pop()
+
+    with ExitStack() as stack:
+        for path, module in model.named_modules():
+            stack.callback(module.register_forward_pre_hook(enter(path)).remove)
+            stack.callback(module.register_forward_hook(leave).remove)
+        stack.enter_context(mode)
+        yield
+
+
 @torch.no_grad()
 def attention_maps(model: nn.Module, inputs: Any, chunk: int = 256) -> dict[str, np.ndarray]:
     """Attention weights of every attention layer: module path to float32 (samples, heads, queries, keys).
 
     Rows sum to 1; they are the weights that the layer uses, with no second softmax. Serves networks built of
-    `nn.MultiheadAttention` (also inside PyTorch's encoder layers), and Hugging Face models, whose layers are called
-    `attention.0`, ... The model is not changed.
+    `nn.MultiheadAttention` (also inside PyTorch's encoder layers), Hugging Face models, whose layers are called
+    `attention.0`, ..., and networks that call `scaled_dot_product_attention`, or a softmax of four axes over the last,
+    in modules of their own, whose path is the name (with `#1`, ... for a further call). The model is not changed.
 
     Raises OntogenyError for a network without attention, or whose attention cannot be read.
     """
@@ -86,11 +159,15 @@ def attention_maps(model: nn.Module, inputs: Any, chunk: int = 256) -> dict[str,
             maps = twin(part, output_attentions=True).attentions
             for place, weights in enumerate(maps or ()):
                 received.setdefault(f"attention.{place}", []).append(weights.detach())
+    else:
+        for part in inputs.split(chunk):
+            with _called_attention(twin, received):
+                twin(part)
     maps = {path: torch.cat(parts) for path, parts in received.items()}
     if not maps:
         raise OntogenyError(
-            f"this {type(model).__name__} has no attention that can be read: nn.MultiheadAttention or a Hugging Face "
-            "model is expected"
+            f"this {type(model).__name__} has no attention that can be read: nn.MultiheadAttention, a Hugging Face "
+            "model, scaled_dot_product_attention, or a softmax of four axes is expected"
         )
     for path, weights in maps.items():
         if len(weights) != len(inputs):
