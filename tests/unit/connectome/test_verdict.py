@@ -1,5 +1,7 @@
 """What is said of a recovered wiring: verdicts, intervals, edges, and derivatives that were observed as differences."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,29 @@ def test_edges_come_with_intervals_probabilities_and_a_false_discovery_rate():
     assert table["probability"][edge].mean() > 0.8 > 0.2 > table["probability"][~edge].mean()
     found = table[table["edge"]]
     assert (made.weights[found["target"], found["source"]] == 0).mean() <= 0.07
+
+
+def test_a_soft_prior_finds_more_edges_where_it_expects_them_at_the_same_rate():
+    rng = np.random.default_rng(0)
+    n, false, more = 60, [], []
+    for _ in range(30):
+        contact = rng.random((n, n)) < 0.2
+        edge = contact & (rng.random((n, n)) < 0.6) | (rng.random((n, n)) < 0.01)
+        W = np.where(edge, 3.0 * rng.standard_normal((n, n)), 0) + rng.standard_normal((n, n))
+        np.fill_diagonal(W, 0)
+        fit = SimpleNamespace(W=W, standard_errors=1.0 - np.eye(n))
+        counts = []
+        for prior in (None, contact):
+            found = edge_table(fit, prior=prior)
+            found = found[found["edge"]]
+            true = edge[found["target"], found["source"]]
+            counts.append(int(true.sum()))
+        false.append(1 - true.mean())
+        more.append(counts[1] / counts[0])
+    assert np.mean(false) <= 0.06
+    assert np.mean(more) > 1.1
+    with pytest.raises(OntogenyError, match="at most 10 groups"):
+        edge_table(fit, prior=W)
 
 
 def test_a_known_mask_is_refined_within_it():

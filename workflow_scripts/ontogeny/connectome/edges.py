@@ -13,7 +13,9 @@ COLUMNS = ("source", "target", "weight", "low", "high", "standard_error", "proba
 EDGE_FDR = 0.05
 
 
-def edge_table(result: Recovery, confidence: float = 0.95, fdr: float = EDGE_FDR) -> pd.DataFrame:
+def edge_table(
+    result: Recovery, confidence: float = 0.95, fdr: float = EDGE_FDR, prior: np.ndarray | None = None
+) -> pd.DataFrame:
     """One row per pair of neurons, the surest first.
 
     Columns: `source` and `target`, counted from 0; `weight`, in the gauge of the fit; its interval `low` to `high` at
@@ -21,6 +23,11 @@ def edge_table(result: Recovery, confidence: float = 0.95, fdr: float = EDGE_FDR
     discovery rate of its z value (Efron 2004; the share of absent edges is estimated from the p-values, Storey 2002);
     `p_value` of a weight of 0, two-sided; `q_value`, adjusted for the number of pairs (Benjamini and Hochberg 1995);
     `edge`, whether that is at most `fdr`.
+
+    `prior` (N, N), row = receiver, sorts pairs into a few groups, such as near and far or where anatomy has contacts:
+    equal values are one group. It is a soft prior. The share of absent edges is estimated in each group, probabilities
+    follow from the group's own, and p-values are weighted by its odds before they are adjusted (Hu, Zhao and Zhou
+    2010), so that a pair in a group with many edges needs less to count as one, and no pair is ruled out.
 
     Raises OntogenyError for a fit without standard errors, which is one that was not refined.
     """
@@ -35,6 +42,10 @@ def edge_table(result: Recovery, confidence: float = 0.95, fdr: float = EDGE_FDR
     z = weight / error
     p_values = 2 * norm.sf(np.abs(z))
     half = norm.ppf(0.5 + confidence / 2) * error
+    if prior is None:
+        probability, q_values = _probability(z, p_values), adjust(p_values, "bh").p_values
+    else:
+        probability, q_values = _by_group(z, p_values, _groups(prior, len(result.W))[target, source])
     table = pd.DataFrame(
         {
             "source": source,
@@ -43,13 +54,43 @@ def edge_table(result: Recovery, confidence: float = 0.95, fdr: float = EDGE_FDR
             "low": weight - half,
             "high": weight + half,
             "standard_error": error,
-            "probability": _probability(z, p_values),
+            "probability": probability,
             "p_value": p_values,
-            "q_value": adjust(p_values, "bh").p_values,
+            "q_value": q_values,
         }
     )
     table["edge"] = table["q_value"] <= fdr
     return table.sort_values(["p_value", "target", "source"], kind="stable").reset_index(drop=True)
+
+
+_MOST_GROUPS = 10
+
+
+def _groups(prior: np.ndarray, n: int) -> np.ndarray:
+    prior = np.asarray(prior)
+    if prior.shape != (n, n):
+        raise OntogenyError(f"prior has shape {prior.shape}: expected ({n}, {n})")
+    values, groups = np.unique(prior, return_inverse=True)
+    if len(values) > _MOST_GROUPS:
+        raise OntogenyError(f"prior has {len(values)} values: sort the pairs into at most {_MOST_GROUPS} groups")
+    return groups.reshape(n, n)
+
+
+def _absent(p_values: np.ndarray) -> float:
+    """The share of absent edges (Storey 2002)."""
+    return min(1.0, float((p_values > 0.5).mean()) / 0.5 + 1 / len(p_values))
+
+
+def _by_group(z: np.ndarray, p_values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    probability, weighted, absent = np.empty(len(z)), np.empty(len(z)), 0.0
+    for group in np.unique(groups):
+        mine = groups == group
+        share = _absent(p_values[mine])
+        probability[mine] = _probability(z[mine], p_values[mine])
+        weighted[mine] = p_values[mine] * share / max(1 - share, 1e-6)
+        absent += share * float(mine.mean())
+    adjusted = adjust(np.minimum(weighted, 1.0), "bh").p_values * max(1 - absent, 0.0)
+    return probability, np.where(weighted < 1, adjusted, 1.0)
 
 
 def _probability(z: np.ndarray, p_values: np.ndarray) -> np.ndarray:
@@ -58,7 +99,7 @@ def _probability(z: np.ndarray, p_values: np.ndarray) -> np.ndarray:
 
     if len(z) < 20:
         return 1 - p_values
-    absent = min(1.0, float((p_values > 0.5).mean()) / 0.5 + 1 / len(z))
+    absent = _absent(p_values)
     size = np.minimum(np.abs(z), 12.0)
     bins = np.linspace(0, 12, 49)
     density = np.histogram(size, bins)[0] / (len(z) * np.diff(bins))
