@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from ontogeny.connectome import activity_report, fit_connectome, read_activity, recovery_metrics, simulate_activity
+from ontogeny.connectome.fit import edge_mask
+from ontogeny.connectome.store import load_activity, save_activity
 from ontogeny.errors import OntogenyError
 
 RNG = np.random.Generator(np.random.PCG64(0))
@@ -90,6 +92,18 @@ def test_wiring_is_recovered_from_a_file_as_from_a_simulation(tmp_path):
     assert metrics["phi_R2"] is None
     assert metrics["classification"] == "CONVERGED"
     assert metrics["test_R2"] > 0.99
+
+
+def test_anatomy_rules_connections_out(tmp_path):
+    possible = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], float)
+    np.save(tmp_path / "mask.npy", possible)
+    found = read_activity(write(tmp_path, WAVES), 0.1, mask_file=tmp_path / "mask.npy")
+    np.testing.assert_array_equal(edge_mask(found, "all"), possible != 0)
+    save_activity(found, tmp_path / "kept.safetensors")
+    np.testing.assert_array_equal(load_activity(tmp_path / "kept.safetensors").mask, possible)
+    np.save(tmp_path / "mask.npy", np.ones((4, 4)))
+    with pytest.raises(OntogenyError, match="is of 4 neurons, but the activity has 3"):
+        read_activity(write(tmp_path, WAVES), 0.1, mask_file=tmp_path / "mask.npy")
 
 
 def test_the_state_behind_an_indicator_is_recovered(tmp_path):

@@ -52,7 +52,9 @@ def simulated(settings):
 
 def read(settings):
     made = read_activity(settings)
-    return digest(made.u, made.du, *(part for part in (made.W, made.types) if part is not None)), made.delta_t
+    return digest(
+        made.u, made.du, *(part for part in (made.W, made.types, made.mask) if part is not None)
+    ), made.delta_t
 
 
 TINY = simulate_activity(
@@ -175,6 +177,7 @@ FILES = {
     "derivative_file": "du.npy",
     "connectivity_file": "small.npy",
     "types_file": "types.txt",
+    "mask_file": "small.npy",
 }
 WALKS = [
     Walk(SimulationSettings, simulated, SIMULATION, base=SMALL),

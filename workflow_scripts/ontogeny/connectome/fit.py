@@ -274,6 +274,8 @@ def edge_mask(activity: Activity, edges: str | np.ndarray) -> np.ndarray:
     """Where W may be learned, (N, N) bool, never on the diagonal; see `FitSettings.edges`."""
     n = activity.n_neurons
     mask = ~np.eye(n, dtype=bool)
+    if activity.mask is not None:
+        mask &= activity.mask != 0
     if isinstance(edges, np.ndarray):
         if edges.shape != mask.shape:
             raise OntogenyError(f"edges has shape {edges.shape}: expected ({n}, {n})")

@@ -104,6 +104,7 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
                 f"{connectivity or path}: W has the same value everywhere off its diagonal, so that its recovery "
                 "cannot be measured: leave W out"
             )
+    mask = None if file.mask_file is None else _mask(file.mask_file, neurons)
     labels = arrays.get("types") if types is None else _labels(types)
     if labels is not None:
         if labels.shape != (neurons,):
@@ -112,13 +113,25 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
             raise OntogenyError(f"{types or path}: neuron {np.flatnonzero(~np.isfinite(labels))[0]} has no type")
         labels = np.unique(labels, return_inverse=True)[1]
     try:
-        activity = as_activity(Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t)))
+        activity = as_activity(Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t), mask=mask))
     except OntogenyError as error:
         raise OntogenyError(f"{path}: {error}") from None
     for note in check_activity(activity):
         if "at rest" in note or "blows up" in note:
             raise OntogenyError(f"{path}: {note}")
     return activity
+
+
+def _mask(path: str, neurons: int) -> np.ndarray:
+    mask = read_connectivity(path)
+    if len(mask) != neurons:
+        raise OntogenyError(
+            f"mask_file {path} is of {len(mask)} neurons, but the activity has {neurons}: give one row each"
+        )
+    np.fill_diagonal(mask, 0)
+    if not mask.any():
+        raise OntogenyError(f"mask_file {path} rules every connection out: put 1 where one is possible")
+    return mask
 
 
 def without_indicator(seen: np.ndarray, delta_t: float, time_constant: float) -> np.ndarray:

@@ -113,6 +113,9 @@ class DataSettings(Settings):
         default=None, description="The true W, if known, to measure recovery against."
     )
     types_file: str | None = Field(default=None, description="The true type of each neuron, if known.")
+    mask_file: str | None = Field(
+        default=None, description="Where connections are possible, a matrix with 0 where none is (row = receiver)."
+    )
 
 
 class FitSettings(Settings):

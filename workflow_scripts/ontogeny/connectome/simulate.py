@@ -37,7 +37,8 @@ class Activity:
 
     `u` and `du` have shape (trajectories, frames, neurons): state, and its time derivative at that state (1 / unit of
     `delta_t`). `input` has shape (frames, neurons), or is None. `W` is (neurons, neurons), row = receiver; `types` is
-    (neurons,) in 0..n_types-1; `params` is (n_types, 3): g, s, c.
+    (neurons,) in 0..n_types-1; `params` is (n_types, 3): g, s, c. `mask` (neurons, neurons) is 0 where anatomy rules a
+    connection out.
     """
 
     u: np.ndarray
@@ -49,6 +50,7 @@ class Activity:
     delta_t: float = 0.01
     settings: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    mask: np.ndarray | None = None
 
     @property
     def n_neurons(self) -> int:

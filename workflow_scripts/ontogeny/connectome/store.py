@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ACTIVITY_FORMAT = "ontogeny-activity/1"
 FIT_FORMAT = "ontogeny-connectome-fit/2"
-_ARRAYS = ("u", "du", "W", "types", "params", "input")
+_ARRAYS = ("u", "du", "W", "types", "params", "input", "mask")
 _POINTS = 1025
 
 
@@ -76,6 +76,7 @@ def load_activity(path: str | os.PathLike) -> Activity:
         delta_t=about["delta_t"],
         settings=about["settings"],
         seed=about["seed"],
+        mask=arrays.get("mask"),
     )
 
 
