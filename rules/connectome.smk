@@ -156,6 +156,7 @@ rule search_connectome:
         before=populations.records_before,
     output:
         record="results/studies/{study}/connectome/search/records/block_{block}/iter_{iteration}.json",
+        weights="results/studies/{study}/connectome/search/records/block_{block}/iter_{iteration}.safetensors",
     log:
         "results/logs/search_connectome/{study}/block_{block}_iter_{iteration}.log",
     benchmark:
@@ -175,6 +176,7 @@ rule search_connectome:
 rule write_search_log:
     input:
         records=populations.records,
+        weights=lambda wildcards: [f"{record[:-5]}.safetensors" for record in populations.records(wildcards)],
     output:
         iterations=reported(
             "results/studies/{study}/connectome/search/iterations.csv", "connectome_search", "table: iterations"
@@ -197,6 +199,7 @@ rule write_search_log:
 rule plot_search:
     input:
         iterations="results/studies/{study}/connectome/search/iterations.csv",
+        records=populations.records,
     output:
         **figure_outputs("search_tree", "search_progress", "search_landscape"),
         page=reported("results/pages/{study}/search.html", "connectome_search", "search tree"),
@@ -215,6 +218,7 @@ rule search_policy:
         activities=populations.search_activities,
     output:
         iterations="results/studies/{study}/connectome/policies/{policy}-s{seed}/iterations.csv",
+        records="results/studies/{study}/connectome/policies/{policy}-s{seed}/records.json",
     log:
         "results/logs/search_policy/{study}/{policy}-s{seed}.log",
     benchmark:

@@ -1,6 +1,7 @@
 """Run a whole search with one policy and one seed, to compare policies."""
 
 from ontogeny.connectome.search.declaration import search_from
+from ontogeny.connectome.search.records import write_records
 from ontogeny.connectome.search.run import evaluator, explore
 from ontogeny.connectome.settings import SearchSettings
 from ontogeny.pipeline import job
@@ -13,4 +14,4 @@ with job(snakemake) as (files, output, params):
         {**params.identity, "versions": versions()},
     )
     evaluate = evaluator(dict(zip(search.blocks, files.activities)), about["fit"], folder, about)
-    explore(evaluate, folder, search, identity=about)
+    write_records(output.records, explore(evaluate, folder, search, identity=about))

@@ -3,5 +3,5 @@
 from ontogeny.pipeline import job
 from ontogeny.pipeline.summary import findings, write_summary
 
-with job(snakemake) as (_, output, params):
-    write_summary(findings(params.studies), output.summary, output.page)
+with job(snakemake) as (files, output, params):
+    write_summary(findings(params.studies, list(files)), output.summary, output.page)

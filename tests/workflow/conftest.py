@@ -13,6 +13,10 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "figure_watch"))
+
+import file_notes  # noqa: E402
+
 PARTS = ["Snakefile", "rules", "workflow_scripts", "profiles", "envs", "config.yaml", "resources", "tests/configs"]
 TINY = "tests/configs/tiny.yaml"
 
@@ -125,12 +129,13 @@ def with_records(pipeline):
 @pytest.fixture(scope="session")
 def finished(project, shared):
     """The small configuration, made once; leave it as it is. Which files its jobs opened is noted in `shared/audit`."""
-    pipeline = Pipeline(project, shared / "finished", ONTOGENY_AUDIT=str(shared / "audit"))
-    (shared / "audit").mkdir(exist_ok=True)
+    pipeline = Pipeline(project, shared / "finished")
     with FileLock(shared / "finished.lock"):
         if not pipeline.folder.exists():
+            pipeline.given = file_notes.watch(shared / "audit")
             said = with_records(pipeline)()
             assert said.code == 0, said.text
+            pipeline.given = {}
     return pipeline
 
 

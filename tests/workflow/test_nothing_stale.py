@@ -165,6 +165,16 @@ def test_what_no_longer_follows_is_told(in_folder, capsys, change, sentence):
     assert re.search(sentence or "^$", told.out), told.out
 
 
+def test_results_without_records_are_told(in_folder, capsys):
+    record = in_folder.results / "provenance" / "train_run" / "mine" / "s0.json"
+    record.unlink()
+    assert main(["verify", "--no-replay"]) == 1
+    assert "runs/mine/s0/config.json has no record of provenance" in capsys.readouterr().out
+    shutil.rmtree(in_folder.results / "provenance")
+    assert main(["verify", "--no-replay"]) == 1
+    assert "provenance holds no records" in capsys.readouterr().out
+
+
 def test_the_same_run_in_two_folders_is_trained_once(trained, tmp_path, monkeypatch):
     (tmp_path / "cache").mkdir()
     monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(tmp_path / "cache"))
@@ -179,19 +189,49 @@ def test_the_same_run_in_two_folders_is_trained_once(trained, tmp_path, monkeypa
         assert (here.folder / RUN / "phase1.json").read_bytes() == (trained.folder / RUN / "phase1.json").read_bytes()
 
 
-@pytest.mark.skipif(not shutil.which("rsync"), reason="the storage plugin fs needs rsync")
-def test_results_may_lie_in_a_storage(trained, tmp_path):
-    pytest.importorskip("snakemake_storage_plugin_fs")
+@pytest.fixture
+def fs(tmp_path):
+    """A folder as a storage: arguments for Snakemake, and a function that reads a stored file."""
+    if not shutil.which("rsync"):
+        pytest.skip("the storage plugin fs needs rsync")
+    where = ["--default-storage-provider", "fs", "--default-storage-prefix", str(tmp_path / "store")]
+    return where, lambda name: (tmp_path / "store" / name).read_bytes()
+
+
+@pytest.fixture
+def s3():
+    """A bucket of a server on this machine as a storage."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    client = boto3.client(
+        "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    keys = ["--storage-s3-access-key", "a", "--storage-s3-secret-key", "b"]
+    where = ["--default-storage-provider", "s3", "--default-storage-prefix", "s3://bucket/here"]
+    yield (
+        [*where, "--storage-s3-endpoint-url", address, *keys],
+        lambda name: client.get_object(Bucket="bucket", Key=f"here/{name}")["Body"].read(),
+    )
+    server.stop()
+
+
+@pytest.mark.parametrize("storage", ["fs", "s3"])
+def test_results_may_lie_in_a_storage(trained, tmp_path, storage, request):
+    pytest.importorskip(f"snakemake_storage_plugin_{storage}")
+    where, stored = request.getfixturevalue(storage)
     here = One(trained.project, tmp_path / "here")
     here.folder.mkdir()
     write_images(here.folder, 0)
     write_study(here.folder)
-    where = ["--default-storage-provider", "fs", "--default-storage-prefix", str(tmp_path / "store")]
     said = here("jumps", *where)
     assert said.code == 0, said.text
     for name in ("phase1.json", "jumps.csv", "capture_plan.json"):
-        assert (tmp_path / "store" / RUN / name).read_bytes() == (trained.folder / RUN / name).read_bytes()
-    assert (tmp_path / "store" / "results/provenance/train_run/mine/s0.json").is_file()
+        assert stored(RUN / name) == (trained.folder / RUN / name).read_bytes()
+    assert b"ontogeny-provenance" in stored("results/provenance/train_run/mine/s0.json")
     assert not (here.folder / "results").exists()
     assert here.plan("jumps", *where).nothing_to_do
 
@@ -215,8 +255,10 @@ def test_edits_between_kills_and_restarts_leave_what_nothing_leaves(tmp_path):
 
 
 def test_jobs_read_only_what_their_rules_declare(finished, shared):
-    """Every rule of the small configuration, as it ran: files of the working folder that its jobs opened by Python."""
+    """Every rule of the small configuration, as it ran: files of the working folder that its jobs opened."""
     assert len(list((shared / "audit").iterdir())) > 30
+    if shutil.which("cc"):
+        assert "activations.h5" in (shared / "audit" / "project_pca").read_text()
     undeclared = undeclared_reads(shared / "audit", finished.results)
     assert not undeclared, undeclared
 

@@ -4,56 +4,22 @@ Snakemake 9.27 compares parameters as they are written out: a NumPy number or a 
 a mapping in another order, reruns for nothing.
 """
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from .planned import plan
+
 ROOT = Path(__file__).parents[2]
-
-COLLECT = """
-import json, sys
-from snakemake import cli, dag
-
-made = dag.DAG.postprocess
-
-async def postprocess(self, *args, **kwargs):
-    done = await made(self, *args, **kwargs)
-    found = {}
-    for job in self.jobs:
-        found[f"{job.rule.name} {sorted(job.wildcards_dict.items())}"] = {k: written(v) for k, v in job.params.items()}
-    json.dump(found, open("params.json", "w"))
-    return done
-
-def written(value):
-    if type(value) in (str, int, bool, type(None)) or (type(value) is float and value == value):
-        return value
-    if type(value) is list or type(value).__name__ in ("Namedlist", "Params"):
-        return [written(each) for each in value]
-    if type(value) is dict and all(type(key) is str for key in value):
-        return [[key, written(each)] for key, each in value.items()]
-    return {"not JSON": repr(type(value))}
-
-dag.DAG.postprocess = postprocess
-cli.main(sys.argv[1:])
-"""
 
 
 def parameters(folder, configuration):
     """The parameters of every planned job, mappings as lists of pairs."""
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow_scripts")}
-    command = [sys.executable, "-c", COLLECT, "-n", "-q", "-s", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    done = subprocess.run(
-        [*command, "--configfile", "config.yaml"], cwd=folder, capture_output=True, text=True, env=environment
-    )
-    assert (folder / "params.json").exists(), done.stdout + done.stderr
-    return json.loads((folder / "params.json").read_text())
+    jobs, _ = plan(ROOT / "Snakefile", folder, "--configfile", "config.yaml")
+    return {f"{job['rule']} {job['wildcards']}": job["params"] for job in jobs}
 
 
 def turned(value, path=()):

@@ -49,9 +49,15 @@ def set_aside(state: Path, kept: Any, now: dict[str, Any]) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     os.replace(state, aside)
     logger.warning(
-        "an attempt that was interrupted had other %s: it is set aside in %s, and training starts anew",
-        ", ".join(told) or "files", aside,
+        "an attempt that was interrupted had other %s: it is set aside in %s until this training is done, which starts "
+        "anew", ", ".join(told) or "files", aside,
     )  # fmt: skip
+
+
+def discard(state: Path) -> None:
+    """Remove the state of a training that is done, and what was set aside for it."""
+    shutil.rmtree(state)
+    shutil.rmtree(state.with_name(f"{state.name}.old"), ignore_errors=True)
 
 
 @cache

@@ -214,6 +214,9 @@ def test_every_job_is_an_action_with_what_it_read_and_wrote(folder, tmp_path):
     action = graph["#job/draw/cnn/s0"]
     assert action["@type"] == "CreateAction"
     assert action["object"] == [{"@id": "results/runs/cnn/s0/checkpoints/.snakemake_timestamp"},
-                                {"@id": "results/runs/cnn/s0/checkpoints/step_1.safetensors"}]  # fmt: skip
+                                {"@id": "results/runs/cnn/s0/checkpoints/step_1.safetensors"},
+                                {"@id": "#input/elsewhere.npz"}]  # fmt: skip
+    assert graph["#input/elsewhere.npz"]["sha256"] == "abc"
+    assert action["subjectOf"] == {"@id": "results/provenance/draw/cnn/s0.json"}
     assert action["result"] == [{"@id": "results/runs/cnn/s0/config.json"}]
     assert action["description"] == "code c0de, threads 2, python 3.12.1"

@@ -8,7 +8,7 @@ from docutils.core import publish_parts
 from jinja2 import Environment
 from matplotlib import pyplot as plt
 
-from ontogeny.pipeline.summary import FIGURES, TABLES, findings, summary_text, write_summary
+from ontogeny.pipeline.summary import FIGURES, TABLES, files_of, findings, summary_text, write_summary
 
 RATES = pd.DataFrame({"run": ["a", "a", "b", "b"], "points": 500, "jumps": [1, 1, 2, 4]})
 PAIRS = pd.DataFrame(
@@ -68,13 +68,17 @@ def studies(tmp_path, monkeypatch):
     return made
 
 
+def files_of_all(studies):
+    return [file for study in studies for file in files_of(study)]
+
+
 def test_every_kind_of_study_has_its_sentence_with_its_uncertainty(studies):
-    for study, finding in zip(studies, findings(studies), strict=True):
+    for study, finding in zip(studies, findings(studies, files_of_all(studies)), strict=True):
         assert SAID[study["kind"]] in finding.sentence
 
 
 def test_the_summary_is_text_for_people_and_a_page_for_the_report(studies, tmp_path):
-    write_summary(findings(studies), "results/SUMMARY.md", "results/summary.rst")
+    write_summary(findings(studies, files_of_all(studies)), "results/SUMMARY.md", "results/summary.rst")
     told = summary_text("results/SUMMARY.md")
     assert all(sentence in told for sentence in SAID.values())
     assert "![" not in told

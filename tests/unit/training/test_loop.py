@@ -34,7 +34,7 @@ def run(folder, **changes):
 
 
 def content(folder):
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and ".resume.old" not in path.parts)
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

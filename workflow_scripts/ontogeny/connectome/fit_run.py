@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from ontogeny.identity import identity_hash
 from ontogeny.phase1.record import RUN_LEVEL
 from ontogeny.phase1.write import write_phase1
 from ontogeny.progress import Progress
-from ontogeny.provenance import bits, revision, set_aside, versions
+from ontogeny.provenance import bits, discard, revision, set_aside, versions
 from ontogeny.settings import complete
 from ontogeny.tracking.estimators import choose_metrics, measure_singular_values
 
@@ -95,7 +94,7 @@ def fit_connectome_run(
             "revision": revision(),
         },
     )
-    shutil.rmtree(state.parent)
+    discard(state.parent)
 
 
 def _kept(state: Path, mark: dict[str, Any]) -> dict[str, np.ndarray] | None:

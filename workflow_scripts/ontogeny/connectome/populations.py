@@ -154,10 +154,10 @@ class Populations:
         ]
 
     def policies(self, wildcards: Any) -> list[str]:
-        """The tables of the searches to compare."""
+        """The records of the searches to compare."""
         search = self.plan.config.studies[wildcards.study].search
         return [
-            f"results/studies/{wildcards.study}/connectome/policies/{policy}-s{seed}/iterations.csv"
+            f"results/studies/{wildcards.study}/connectome/policies/{policy}-s{seed}/records.json"
             for policy in search.compare
             for seed in search.compare_seeds
         ]

@@ -25,7 +25,7 @@ from ontogeny.connectome.figures import (
     plot_scatter_through_training,
     plot_weights,
 )
-from ontogeny.connectome.search.records import Record
+from ontogeny.connectome.search.records import Record, record_path
 from ontogeny.connectome.search.run import WEIGHTS_FORMAT
 from ontogeny.connectome.search_figures import plot_comparison
 from ontogeny.connectome.simulate import Activity
@@ -161,19 +161,18 @@ def _write_gif(path: Path, images: Sequence[np.ndarray], fps: float) -> None:
 
 
 def draw_comparisons(records: Sequence[Record], folder: str | os.PathLike) -> list[Path]:
-    """Draw `comparison_{epoch}_{iteration}.png`, learned against true W, of the best node of every block.
+    """Draw `comparison_{epoch}_{iteration}.png`, learned against true W, of the best node of every block in `folder`.
 
     `epoch` is 1 and `iteration` the last optimisation step; every node has a folder of its own.
     """
     folder, made = Path(folder), []
     for block in sorted({record.block for record in records}):
         best = max((r for r in records if r.block == block), key=lambda record: (record.score, -record.node))
-        path = folder / "weights" / f"{best.evaluation}.safetensors"
-        if path.exists():
-            arrays, about = read_arrays(path, WEIGHTS_FORMAT)
-            target = folder / "comparisons" / f"node_{best.node:03d}"
-            text = about["scatter"].removeprefix("Scatter: ")
-            made.append(plot_comparison(arrays["true"], arrays["learned"], target, 1, about["steps"], text))
+        path = record_path(folder, block, best.iteration).with_suffix(".safetensors")
+        arrays, about = read_arrays(path, WEIGHTS_FORMAT)
+        target = folder / "comparisons" / f"node_{best.node:03d}"
+        text = about["scatter"].removeprefix("Scatter: ")
+        made.append(plot_comparison(arrays["true"], arrays["learned"], target, 1, about["steps"], text))
     return made
 
 

@@ -12,7 +12,7 @@ import stat
 import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -78,7 +78,8 @@ def pack(
     sums = {entry: _digest(source) for entry, source in sorted(entries.items())}
     newest = max(path.stat().st_mtime for path in chosen)
     title = name or ("Results: " + ", ".join(runs) if runs else "Results")
-    made = [record for path, record in records_in(results) if f"results/{path.relative_to(results).as_posix()}" in sums]
+    known_jobs = ((f"results/{path.relative_to(results).as_posix()}", record) for path, record in records_in(results))
+    made = {name: record for name, record in known_jobs if name in sums}
     date = time.strftime("%Y-%m-%d", time.gmtime(newest))
     crate = _crate(sums, title, license, date, runs or known, made)
     with atomic(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -193,7 +194,7 @@ def _crate(
     license: str | None,
     date: str,
     runs: Sequence[str],
-    records: Iterable[dict[str, Any]],
+    records: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """The description (RO-Crate 1.1, https://w3id.org/ro/crate/1.1): the files, the software, and every job."""
     from rocrate.model.contextentity import ContextEntity
@@ -227,13 +228,16 @@ def _crate(
     making["result"] = [files[name] for name in files if name.startswith("results/")]
     if "config.yaml" in files:
         making["object"] = files["config.yaml"]
-    actions = [making, *(_action(crate, record, files, program) for record in records)]
+    actions = [making, *(_action(crate, name, record, files, program) for name, record in records.items())]
     crate.root_dataset["mentions"] = actions
     return crate.metadata.generate()
 
 
-def _action(crate: Any, record: dict[str, Any], files: dict[str, Any], program: Any) -> Any:
-    """A job as an action: what it read and wrote of the packed files, and with what."""
+def _action(crate: Any, name: str, record: dict[str, Any], files: dict[str, Any], program: Any) -> Any:
+    """A job as an action: what it read and wrote, with what, and its record `name`, which holds its settings.
+
+    Files of the user that it read are not packed: of them the name and the checksum are stated.
+    """
     from rocrate.model.contextentity import ContextEntity
 
     def packed(names: Iterable[str]) -> list[Any]:
@@ -247,8 +251,18 @@ def _action(crate: Any, record: dict[str, Any], files: dict[str, Any], program: 
     }
     action = crate.add(ContextEntity(crate, f"#job/{_uri(job)}", properties=about))
     action["instrument"], action["result"] = program, packed(record["outputs"])
-    action["object"] = packed(record["inputs"])
+    action["object"] = packed(record["inputs"]) + [
+        _not_packed(crate, file, digest) for file, digest in record["inputs"].items() if not packed([file])
+    ]
+    action["subjectOf"] = files[name]
     return action
+
+
+def _not_packed(crate: Any, name: str, digest: str) -> Any:
+    from rocrate.model.contextentity import ContextEntity
+
+    about = {"@type": "CreativeWork", "name": name, "sha256": digest}
+    return crate.add(ContextEntity(crate, f"#input/{_uri(name)}", properties=about))
 
 
 def _words(versions: dict[str, str]) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 
 from ontogeny.code import PACKAGE
 from ontogeny.files import write_text
+from ontogeny.trajectory.places import found
 
 PROJECT = "{project}"
 """What stands for the folder of the project in the names of files that it brings."""
@@ -78,22 +79,41 @@ def _known(path: str, *state: int) -> str:
 @cache
 def _memory() -> dict[str, list[Any]]:
     with suppress(OSError, ValueError):
-        found = json.loads(MEMORY.read_text(encoding="utf-8"))
-        if isinstance(found, dict) and all(isinstance(entry, list) for entry in found.values()):
-            return found
+        held = json.loads(MEMORY.read_text(encoding="utf-8"))
+        if isinstance(held, dict) and all(isinstance(entry, list) for entry in held.values()):
+            return held
     return {}
 
 
 def files_of_run(identity: dict[str, Any]) -> list[str]:
-    """The user's files and folders that training a run, or replaying it, reads: images, a local checkpoint."""
+    """The user's files and folders that training a run, or replaying it, reads: images, local checkpoints.
+
+    Raises OntogenyError if a series has no checkpoints.
+    """
     if "source" in identity:
-        build = (identity["network"].get("build") or "").rpartition(":")[0]
-        probe = identity["probe"]
-        held = (probe["file"], probe["text"], (probe["task"] or {}).get("path"), build)
-        return [path for path in held if path]
+        return _files_of_series(identity)
     path, name = identity.get("task", {}).get("path"), identity.get("model", {}).get("name")
     checkpoint = identity.get("task", {}).get("kind") == "prompts" and os.path.isdir(name)
     return [*([path] if path else []), *([name] if checkpoint else [])]
+
+
+def _files_of_series(identity: dict[str, Any]) -> list[str]:
+    source, network, probe = (identity[block] for block in ("source", "network", "probe"))
+    places = found(source["path"]) if source["path"] else {}
+    checkpoints = [places[step] for step in sorted(places) if step in (source["steps"] or places)]
+    build = (network["build"] or "").rpartition(":")[0]
+    named = [probe["file"], probe["text"], (probe["task"] or {}).get("path"), build, network["config"]]
+    named += [probe["tokenizer"]] if os.path.isdir(probe["tokenizer"] or "") else []
+    return [*map(str, checkpoints), *_beside(checkpoints, identity), *filter(None, named)]
+
+
+def _beside(checkpoints: list[Path], identity: dict[str, Any]) -> list[str]:
+    """What lies beside checkpoints that are files, where a configuration or a tokenizer is read from there."""
+    network, probe = identity["network"], identity["probe"]
+    configured = network["auto"] is None or network["config"]
+    if not checkpoints or checkpoints[0].is_dir() or (configured and (probe["text"] is None or probe["tokenizer"])):
+        return []
+    return [str(path) for path in sorted(checkpoints[0].parent.iterdir()) if path.suffix in (".json", ".txt", ".model")]
 
 
 def file_of_module(name: str) -> list[str]:
@@ -105,7 +125,7 @@ def file_of_module(name: str) -> list[str]:
     if here.is_file():
         return [str(here)]
     with suppress(ImportError, ValueError):
-        found = find_spec(module)
-        if found is not None and found.origin and os.path.isfile(found.origin):
-            return [found.origin]
+        spec = find_spec(module)
+        if spec is not None and spec.origin and os.path.isfile(spec.origin):
+            return [spec.origin]
     return []

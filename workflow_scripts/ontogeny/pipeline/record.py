@@ -124,13 +124,17 @@ def verify(directory: str | os.PathLike = ".", seed: int = 0, replay: bool = Tru
     """Yield a sentence for every result that no longer follows from what lies beside it.
 
     Every digest is taken again: of what a result was read from, of the result, and of the code. One step of every
-    trajectory, random by `seed`, is replayed. Nothing is yielded for results that are as they were made.
+    trajectory, random by `seed`, is replayed. Runs without a record are named, because of them nothing can be said.
+    Nothing is yielded for results that are as they were made.
     """
     from ontogeny.pipeline.overview import results_folder
 
     results = results_folder(directory)
+    made: set[str] = set()
     for _, record in records_in(results):
+        made |= record["outputs"].keys()
         yield from _doubts(record, results.parent)
+    yield from _without_record(results, made)
     if replay:
         yield from _replayed(results, seed)
 
@@ -149,6 +153,18 @@ def _doubts(record: dict[str, Any], folder: Path) -> Iterator[str]:
     script = PACKAGE.parent / f"{record['rule']}.py"
     if script.is_file() and record["code"] != code_digest(script):
         yield f"{first} was made by other code than {record['rule']} has now"
+
+
+def _without_record(results: Path, made: set[str]) -> Iterator[str]:
+    from ontogeny.pipeline.overview import runs_in
+
+    if not made:
+        yield f"{results / 'provenance'} holds no records: what these results were made from cannot be verified"
+        return
+    for run in runs_in(results):
+        name = f"results/runs/{run}/config.json"
+        if (results.parent / name).is_file() and name not in made:
+            yield f"{name} has no record of provenance: what it was made from cannot be verified"
 
 
 def _replayed(results: Path, seed: int) -> Iterator[str]:

@@ -10,6 +10,8 @@ import os
 from contextlib import suppress
 from typing import Any
 
+from snakemake.logging import logger
+
 from ontogeny.pipeline.workflow import Workflow
 
 UNTIMED = ("merge_benchmarks", "compare_results")
@@ -23,7 +25,7 @@ class Rulebook:
     """The rules of the pipeline: Snakemake's `workflow` and `rules`, and the plan. Names are those in rules/."""
 
     def __init__(self, workflow: Any, rules: Any, plan: Workflow) -> None:
-        self.workflow, self.rules, self.plan = workflow, rules, plan
+        self.workflow, self.rules, self.plan, self.told = workflow, rules, plan, False
 
     def complete(self) -> None:
         """Give all rules with a script their log, benchmark, environment and code digest, where they state none.
@@ -67,12 +69,23 @@ class Rulebook:
                 self.rules._rules[name].rule.is_checkpoint = True
 
     def decided(self, path: str) -> str:
-        """`path`, of a deciding rule: once that is done, jobs expected only because of it have no reason any more."""
+        """`path`, of a deciding rule: once that is done, jobs expected only because of it have no reason any more.
+
+        Reasons are a private matter of Snakemake. Where it keeps them otherwise, such jobs run, which costs time only.
+        """
         dag = self.workflow.dag
-        if dag is not None and dag._finished:
-            for job, reason in dag._reason.items():
-                if job not in dag._running:
-                    reason.updated_input_run.clear()
+        try:
+            reasons = dag._reason.items() if dag is not None and dag._finished else ()
+            waiting = [reason.updated_input_run for job, reason in reasons if job not in dag._running]
+        except AttributeError as error:
+            if not self.told:
+                logger.warning(
+                    "this version of Snakemake keeps its reasons elsewhere (%s): jobs that follow an unchanged result "
+                    "run again, to the same files; Snakemake 9.27 passes them over", error,
+                )  # fmt: skip
+            self.told, waiting = True, []
+        for upstream in waiting:
+            upstream.clear()
         return path
 
     def memory(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,20 +46,25 @@ class Finding:
     figure: Path
 
 
-def findings(studies: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def findings(studies: Sequence[Mapping[str, Any]], files: Iterable[str | os.PathLike]) -> list[Finding]:
     """One finding per study, in the order given.
+
+    files: of every study in turn, its TABLES and its figure.
 
     studies: mappings with `name`, `title`, `kind` (a kind of study, or `imports`) and `run`, the run of a judge whose
     evaluation is summarised (its first).
     """
-    found = []
+    found, remaining = [], iter(files)
     for study in studies:
-        names = {"study": study["name"], "run": study["run"]}
-        tables = [read_table(path.format(**names)) for path in TABLES[study["kind"]]]
-        found.append(
-            Finding(study["title"], _SENTENCES[study["kind"]](*tables), Path(FIGURES[study["kind"]].format(**names)))
-        )
+        tables = [read_table(next(remaining)) for _ in TABLES[study["kind"]]]
+        found.append(Finding(study["title"], _SENTENCES[study["kind"]](*tables), Path(next(remaining))))
     return found
+
+
+def files_of(study: Mapping[str, Any]) -> list[str]:
+    """The tables and the figure that the finding of `study` is made from."""
+    patterns = (*TABLES[study["kind"]], FIGURES[study["kind"]])
+    return [pattern.format(study=study["name"], run=study["run"]) for pattern in patterns]
 
 
 def _jumps(rates: pd.DataFrame, comparisons: pd.DataFrame) -> str:

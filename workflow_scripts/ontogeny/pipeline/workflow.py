@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +19,8 @@ from ontogeny.pipeline.inputs import content_digests, files_of_run
 from ontogeny.tasks.known import SIZES, WITH_TRUTH
 from ontogeny.trajectory.settings import SeriesSettings
 
+WORTH_KNOWING = "worth_knowing"
+"""Attribute of messages that the live view shows, too."""
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/s\d+)?"
 
 
@@ -85,11 +86,16 @@ def check_writable(folder: str | os.PathLike = "results") -> None:
 
 
 def tell_summary(file: str | os.PathLike, since: float = time.time()) -> None:
-    """Print what was found, if `file` was made since this module was loaded, that is by the run that ends."""
+    """Say what was found, if `file` was made since this module was loaded, that is by the run that ends.
+
+    Goes through Snakemake's logger, so that it comes after what that shows.
+    """
+    from snakemake.logging import logger
+
     from ontogeny.pipeline.summary import summary_text
 
     if os.path.exists(file) and os.stat(file).st_mtime >= since:
-        print(f"\n{summary_text(file)}\n", file=sys.stderr)
+        logger.info(f"\n{summary_text(file)}\n", extra={WORTH_KNOWING: True})
 
 
 class Workflow:
@@ -154,7 +160,10 @@ class Workflow:
     def data(self, wildcards: Any) -> list[str]:
         """The user's files that training the run of `wildcards`, or replaying it, reads. Ends the planning without."""
         run = self.run(wildcards)
-        files = files_of_run(run.identity())
+        try:
+            files = files_of_run(run.identity())
+        except OntogenyError as error:
+            fail(OntogenyError(f"studies.{run.study}.runs.{run.key}: {error}"))
         for file in files:
             if not os.path.exists(file):
                 fail(OntogenyError(f"studies.{run.study}.runs.{run.key}: {file} does not exist"))
@@ -285,13 +294,9 @@ class Workflow:
 
     def summary_inputs(self) -> list[str]:
         """The tables and figures that the summary is made from."""
-        from ontogeny.pipeline.summary import FIGURES, TABLES
+        from ontogeny.pipeline.summary import files_of
 
-        return [
-            pattern.format(study=study["name"], run=study["run"])
-            for study in self.summarised()
-            for pattern in (*TABLES[study["kind"]], FIGURES[study["kind"]])
-        ]
+        return [file for study in self.summarised() for file in files_of(study)]
 
     def files_of_study(self, pattern: str, wildcards: Any) -> list[str]:
         """`pattern` filled in with `run` for every run of the study that the wildcard `study` names."""

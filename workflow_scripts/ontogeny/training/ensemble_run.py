@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ontogeny.identity import identity_hash
 from ontogeny.phase1.record import RUN_LEVEL
 from ontogeny.phase1.write import write_phase1
 from ontogeny.progress import Progress
-from ontogeny.provenance import bits, revision, set_aside, versions
+from ontogeny.provenance import bits, discard, revision, set_aside, versions
 from ontogeny.training.ensemble import (
     EnsembleResult,
     EnsembleSettings,
@@ -77,7 +76,7 @@ def train_ensemble_run(identity: dict[str, Any], folder: str | os.PathLike, run:
             "revision": revision(),
         },
     )
-    shutil.rmtree(state)
+    discard(state)
 
 
 def _finished(state: Path, mark: dict[str, Any]) -> EnsembleResult | None:

@@ -31,7 +31,7 @@ from ontogeny.models import (
 )
 from ontogeny.phase1.document import document
 from ontogeny.progress import Progress
-from ontogeny.provenance import bits, revision, set_aside, versions
+from ontogeny.provenance import bits, discard, revision, set_aside, versions
 from ontogeny.tracking.capture import ActivationCapture
 from ontogeny.tracking.collapse import CollapseAlarm, representation_state
 from ontogeny.tracking.estimators import measure, to_rows
@@ -347,7 +347,7 @@ class _Attempt:
                 _link(checkpoint_path(self.state, step), checkpoint_path(kept, step))
         write_json(self.folder / "config.json", config)
         write_json(self.folder / "phase1.json", _columns(self.rows, config, collapse), indent=None)
-        shutil.rmtree(self.state)
+        discard(self.state)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -28,6 +28,7 @@ from ontogeny.progress import Progress
 from ontogeny.settings import complete
 from ontogeny.tasks import load_images, split_images
 from ontogeny.trajectory.integrity import Integrity, check_series
+from ontogeny.trajectory.places import found
 from ontogeny.trajectory.settings import NetworkSettings, ProbeSettings, SeriesSettings, SourceSettings
 from ontogeny.trajectory.states import State, open_state
 
@@ -354,9 +355,6 @@ def _of_text(settings: ProbeSettings, network: NetworkSettings, folder: Path) ->
 
 # --------------------------------------------------------------------------------------------------------- sources
 
-_NAMES = ("step_{step}.safetensors", "checkpoint-{step}", "step_{step}.pt", "step_{step}", "step{step}",
-          "epoch=*-step={step}.ckpt", "*step={step}.ckpt", "checkpoint_{step}.pt")  # fmt: skip
-
 
 class _Source:
     """Where the checkpoint of every step is, on the disk or on a hub."""
@@ -367,7 +365,7 @@ class _Source:
         self.settings = settings
         self._fetch = fetch or self._from_hub
         self._folder = cache_dir / "hub" / (settings.hub or "").replace("/", "--")
-        self._paths = {} if settings.hub else _found(str(settings.path))
+        self._paths = {} if settings.hub else found(str(settings.path))
         there = self._revisions() if settings.hub else sorted(self._paths)
         lacking = [step for step in settings.steps or () if step not in there]
         if lacking:
@@ -435,40 +433,6 @@ class _Source:
                 f"revision {revision} of {self.settings.hub} cannot be fetched: {str(error).splitlines()[0]}"
             ) from None
         return place
-
-
-def _found(path: str) -> dict[int, Path]:
-    if "{step}" in path:
-        return _matching(path)
-    folder = Path(path)
-    if not folder.is_dir():
-        raise OntogenyError(
-            f"{path} is not a folder of checkpoints, and does not say with {{step}} where the step stands"
-        )
-    for name in _NAMES:
-        found = _matching(str(folder / name))
-        if found:
-            return found
-    inside = ", ".join(sorted(each.name for each in folder.iterdir())[:4]) or "nothing"
-    raise OntogenyError(f"{path} holds {inside}: say with {{step}} where the step stands in the names")
-
-
-def _matching(path: str) -> dict[int, Path]:
-    """Steps and paths of what matches a path with `{step}`, and perhaps `*`."""
-    parts = Path(path).parts
-    depth = next(place for place, part in enumerate(parts) if "{step}" in part)
-    root = Path(*parts[:depth]) if depth else Path()
-    pattern = re.compile(re.escape(str(Path(*parts[depth:]))).replace(r"\{step\}", r"0*(\d+)").replace(r"\*", "[^/]*"))
-    glob = "/".join(parts[depth:]).replace("{step}", "*")
-    found: dict[int, Path] = {}
-    for each in sorted(root.glob(re.sub(r"\*+", "*", glob))) if root.is_dir() else ():
-        match = pattern.fullmatch(str(each.relative_to(root)))
-        if match:
-            step = int(match[1])
-            if step in found:
-                raise OntogenyError(f"{found[step]} and {each} are both of step {step}: name them more exactly")
-            found[step] = each
-    return found
 
 
 def _listed(steps: list[int]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import json_text, read_json
+from ontogeny.files import json_text, read_json, write_json
 
 if TYPE_CHECKING:
     from ontogeny.connectome.search.declaration import Search
@@ -23,6 +23,8 @@ SUCCESS = 0.9
 """Both metrics at or above this count as a success."""
 
 STRATEGIES = ("exploit", "failure-probe", "explore", "robustness-test")
+
+WRITTEN = "ontogeny-search/1"
 
 OUTCOMES = ("CONVERGED", "partial-W", "partial-E", "partial", "failed")
 
@@ -169,6 +171,19 @@ def read_records(folder: str | os.PathLike, search: Search | None = None) -> lis
                 break
             whole.append(record)
     return whole
+
+
+def write_records(path: str | os.PathLike, records: Sequence[Record]) -> None:
+    """Write the records of a whole search into one file, for `read_written`."""
+    write_json(path, {"format": WRITTEN, "records": [record.to_json() for record in records]})
+
+
+def read_written(path: str | os.PathLike) -> list[Record]:
+    """The records that `write_records` wrote. Raises OntogenyError if `path` is no such file."""
+    value = read_json(path)
+    if not isinstance(value, dict) or value.get("format") != WRITTEN:
+        raise OntogenyError(f"{path} holds no records of a search ({WRITTEN}); make it again")
+    return [record_from_json(each, f"{path}, record {number}") for number, each in enumerate(value["records"], 1)]
 
 
 def evaluation_key(settings: Mapping[str, Any], filling_factor: float, seed: int, identity: Any = None) -> str:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -46,7 +47,7 @@ from ontogeny.connectome.search.records import (
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.store import load_activity, write_arrays
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import plain, read_json, write_json
+from ontogeny.files import atomic, plain, read_json, write_json
 from ontogeny.settings import complete
 
 Evaluate = Callable[[Mapping[str, Any], float, int], Mapping[str, Any]]
@@ -176,6 +177,15 @@ def evaluator(
         return metrics
 
     return evaluate
+
+
+def keep_weights(record: Record, evaluate: Evaluate, folder: str | os.PathLike, path: str | os.PathLike) -> None:
+    """Put the W that `evaluator` kept for a record in `folder` at `path`; it is fitted again if it is not there."""
+    source = Path(folder) / "weights" / f"{record.evaluation}.safetensors"
+    if not source.exists():
+        evaluate(record.settings, record.filling_factor, record.seed)
+    with atomic(path) as part:
+        shutil.copyfile(source, part)
 
 
 def explore(

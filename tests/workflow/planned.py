@@ -1,0 +1,78 @@
+"""What Snakemake plans, job by job: run as a program it plans like `snakemake`, and writes NOTES besides.
+
+NOTES, a JSON file in the working folder, lists the jobs with their parameters, files and reasons, and the rules that
+read files of the user.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+NOTES = "planned.json"
+
+
+def plan(snakefile, folder, *arguments):
+    """The jobs of a dry-run in `folder`, and the rules that read files of the user."""
+    (folder / NOTES).unlink(missing_ok=True)
+    environment = {**os.environ, "PYTHONPATH": str(Path(snakefile).parent / "workflow_scripts")}
+    command = [sys.executable, __file__, "-n", "-q", "-s", str(snakefile), "--directory", str(folder), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    assert (folder / NOTES).exists(), done.stdout + done.stderr
+    found = json.loads((folder / NOTES).read_text())
+    return found["jobs"], found["rules"]
+
+
+def written(value):
+    """`value` as JSON, mappings as lists of pairs, since their order counts; what is not JSON says so."""
+    if type(value) in (str, int, bool, type(None)) or (type(value) is float and value == value):
+        return value
+    if type(value) is list or type(value).__name__ in ("Namedlist", "Params"):
+        return [written(each) for each in value]
+    if type(value) is dict and all(type(key) is str for key in value):
+        return [[key, written(each)] for key, each in value.items()]
+    return {"not JSON": repr(type(value))}
+
+
+def note(dag):
+    """What is to be known of every job, made or to be made."""
+    jobs = [
+        {
+            "rule": job.rule.name,
+            "wildcards": sorted(job.wildcards_dict.items()),
+            "params": {name: written(value) for name, value in job.params.items()},
+            "input": sorted(map(str, job.input)),
+            "output": sorted(map(str, job.output)),
+            "given": sorted(
+                set(map(str, job.input)) - {str(file) for made in dag.dependencies[job].values() for file in made}
+            ),
+            "updated": sorted(map(str, dag.reason(job).updated_input)),
+            "script": job.rule.script is not None,
+        }
+        for job in dag.jobs
+    ]
+    rules = [rule.name for rule in dag.workflow.rules if any(map(is_from_here, rule.input))]
+    Path(NOTES).write_text(json.dumps({"jobs": jobs, "rules": rules}))
+
+
+def is_from_here(function):
+    return getattr(function, "__qualname__", "").startswith("from_here.")
+
+
+def main():
+    from snakemake import cli, dag
+
+    made = dag.DAG.postprocess
+
+    async def postprocess(self, *arguments, **settings):
+        done = await made(self, *arguments, **settings)
+        note(self)
+        return done
+
+    dag.DAG.postprocess = postprocess
+    cli.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
