@@ -59,7 +59,9 @@ class Said:
 
 
 class Pipeline:
-    """Snakemake on a project, in a folder of results."""
+    """Snakemake on a project, in a folder of results. `standard`: with its own messages, not the live view."""
+
+    standard = True
 
     def __init__(self, project, folder, **environment):
         self.project, self.folder, self.given = project, folder, environment
@@ -72,7 +74,8 @@ class Pipeline:
         chosen = ["--configfile", str(self.project / config)] if config else []
         program = str(Path(sys.executable).with_name("snakemake"))
         where = ["--snakefile", str(self.project / "Snakefile"), "--directory", str(self.folder)]
-        return [program, "--cores", "2", *where, *arguments, *chosen]
+        shown = ["--logger-ontogeny-standard"] if self.standard else []
+        return [program, "--cores", "2", *shown, *where, *arguments, *chosen]
 
     @property
     def environment(self):

@@ -84,7 +84,7 @@ GIVEN = {"simulation": {"connectivity_file": "wiring.npz"}}
 CONFIGURATION = {
     "studies": {
         "images": {"kind": "dynamics", "runs": {"mine": IMAGES}},
-        "series": {"kind": "series", "runs": {name: {"source": "series", **run} for name, run in SERIES.items()}},
+        "series": {"kind": "dynamics", "runs": {name: {"source": "series", **run} for name, run in SERIES.items()}},
         "wiring": {"kind": "connectome", "runs": {"given": GIVEN, "recorded": {"data": RECORDED}}},
         "judge": {"kind": "judge", "runs": {"judged": JUDGED}},
     },

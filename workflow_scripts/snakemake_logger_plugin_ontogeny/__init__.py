@@ -5,8 +5,6 @@ which it also does for dry-runs and wherever they were asked for (`--verbose`, `
 Snakemake's messages are in its log file, whatever the terminal shows.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

@@ -34,7 +34,7 @@ def stages(folder: str | os.PathLike) -> dict[str, str]:
     Target rules, which only name files, are left out.
     """
     folder = Path(folder)
-    found = {}
+    found: dict[str, str] = {}
     with suppress(OSError):
         for stage in _INCLUDE.findall((folder / "Snakefile").read_text(encoding="utf-8")):
             text = (folder / "rules" / f"{stage}.smk").read_text(encoding="utf-8")
@@ -123,7 +123,7 @@ class View:
     running: dict[int, Running] = field(default_factory=dict)
     failed: list[Running] = field(default_factory=list)
     took: dict[str, list[float]] = field(default_factory=dict)
-    began: float = field(default_factory=time.time)
+    began: float = field(default_factory=lambda: time.time())
 
     def planned(self, jobs: Mapping[str, int]) -> None:
         """`jobs`: rule to number of jobs."""
