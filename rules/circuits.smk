@@ -110,9 +110,7 @@ rule plot_circuits:
         seeds="results/studies/{study}/circuits/by_seed.csv",
         effects="results/studies/{study}/circuits/effects.csv",
     output:
-        **figure_outputs("circuits_{figure}"),
-    wildcard_constraints:
-        figure=any_of(FIGURES["circuits_{figure}"].each),
+        **figure_outputs(*CIRCUIT_FIGURES),
     resources:
         **needs(mem_mb=1000, runtime=20),
     script:
@@ -162,7 +160,7 @@ rule circuits:
         plan.files("results/runs/{run}/circuits/history.csv", "circuits"),
         plan.files("results/runs/{run}/circuits/structure.csv", "circuits"),
         expand("results/studies/{study}/circuits/effects.csv", study=plan.studies("circuits")),
-        figure_files("circuits_{figure}"),
+        figure_files(*CIRCUIT_FIGURES),
         plan.files("results/animations/{study}/{run}.mp4", "circuits"),
         expand("results/animations/{study}/comparison.mp4", study=plan.studies("circuits")),
 

@@ -10,7 +10,7 @@
 #    `params.code`, the digest of what its script does. State one of them where it differs. Threads are 1.
 # 6. Name its files in the target rule at the end of the file.
 
-from ontogeny.pipeline.figures import FIGURES, FORMATS, files_of
+from ontogeny.pipeline.figures import CIRCUIT_FIGURES, FIGURES, FORMATS, STUDY_FIGURES, files_of
 from ontogeny.pipeline.inputs import file_of_module
 from ontogeny.pipeline.rulebook import Rulebook
 

@@ -136,10 +136,6 @@ rule animate_connectome:
             "scatter at {level}% while training",
         ),
         gif="results/animations/{study}/scatter-c{level}.gif",
-    log:
-        "results/logs/animate_connectome/{study}/c{level}.log",
-    benchmark:
-        "results/benchmarks/animate_connectome/{study}/c{level}.tsv"
     wildcard_constraints:
         level=r"[0-9.]+",
     resources:
@@ -157,10 +153,6 @@ rule search_connectome:
     output:
         record="results/studies/{study}/connectome/search/records/block_{block}/iter_{iteration}.json",
         weights="results/studies/{study}/connectome/search/records/block_{block}/iter_{iteration}.safetensors",
-    log:
-        "results/logs/search_connectome/{study}/block_{block}_iter_{iteration}.log",
-    benchmark:
-        "results/benchmarks/search_connectome/{study}/block_{block}_iter_{iteration}.tsv"
     wildcard_constraints:
         block=r"\d+",
         iteration=r"\d+",
@@ -219,10 +211,6 @@ rule search_policy:
     output:
         iterations="results/studies/{study}/connectome/policies/{policy}-s{seed}/iterations.csv",
         records="results/studies/{study}/connectome/policies/{policy}-s{seed}/records.json",
-    log:
-        "results/logs/search_policy/{study}/{policy}-s{seed}.log",
-    benchmark:
-        "results/benchmarks/search_policy/{study}/{policy}-s{seed}.tsv"
     wildcard_constraints:
         policy="ucb|random|tpe",
         seed=r"\d+",

@@ -1,18 +1,16 @@
 # What the networks of a run look at and for: attribution, attention, filters, preferred inputs.
 
+SEEN = "attribution_control heads filters top_inputs top_inputs_control preferred_inputs".split()
+FEATURES = {name: f"results/runs/{{run}}/features/{name}.csv" for name in SEEN}
+FEATURES["pictures"] = "results/runs/{run}/features/features.h5"
+
 
 rule visualise_features:
     input:
         **MOMENTS,
     output:
-        pictures="results/runs/{run}/features/features.h5",
+        **FEATURES,
         attributions="results/runs/{run}/features/attributions.csv",
-        attribution_control="results/runs/{run}/features/attribution_control.csv",
-        heads="results/runs/{run}/features/heads.csv",
-        filters="results/runs/{run}/features/filters.csv",
-        top_inputs="results/runs/{run}/features/top_inputs.csv",
-        top_inputs_control="results/runs/{run}/features/top_inputs_control.csv",
-        preferred_inputs="results/runs/{run}/features/preferred_inputs.csv",
         left_out="results/runs/{run}/features/left_out.csv",
     resources:
         **needs(mem_mb=2000, runtime=30, gpu=plan.gpu),
@@ -25,13 +23,7 @@ rule visualise_features:
 
 rule plot_features:
     input:
-        pictures="results/runs/{run}/features/features.h5",
-        attribution_control="results/runs/{run}/features/attribution_control.csv",
-        heads="results/runs/{run}/features/heads.csv",
-        filters="results/runs/{run}/features/filters.csv",
-        top_inputs="results/runs/{run}/features/top_inputs.csv",
-        top_inputs_control="results/runs/{run}/features/top_inputs_control.csv",
-        preferred_inputs="results/runs/{run}/features/preferred_inputs.csv",
+        **FEATURES,
     output:
         figures=figure_folder("results/figures/{study}/{run}/features", "features", "features: {figure}"),
     resources:

@@ -15,35 +15,25 @@ rule plot_run:
         "../workflow_scripts/plot_run.py"
 
 
-rule plot_geometry:
+rule plot_activations:
     input:
         **PLAN,
+        **REPRESENTATION_TABLES,
+        phase1="results/runs/{run}/phase1.json",
         variance="results/runs/{run}/geometry/pca_variance.csv",
         projections="results/runs/{run}/geometry/pca_projections.csv",
         choice="results/runs/{run}/geometry/cluster_choice.csv",
         by_step="results/runs/{run}/geometry/cluster_by_step.csv",
-    output:
-        **figure_outputs("variance", "projections", "clusters"),
-    resources:
-        **needs(mem_mb=800, runtime=10),
-    params:
-        title=plan.title,
-    script:
-        "../workflow_scripts/plot_geometry.py"
-
-
-rule plot_neurons:
-    input:
         neurons="results/runs/{run}/neurons/comparison.csv",
         summary="results/runs/{run}/neurons/summary.csv",
     output:
-        **figure_outputs("neurons"),
+        **figure_outputs("variance", "projections", "clusters", "neurons", *REPRESENTATIONS),
     resources:
         **needs(mem_mb=800, runtime=10),
     params:
         title=plan.title,
     script:
-        "../workflow_scripts/plot_neurons.py"
+        "../workflow_scripts/plot_activations.py"
 
 
 rule figures:

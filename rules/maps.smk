@@ -1,12 +1,16 @@
 # Maps of a layer through training, all moments in one fit, and the decision boundary.
 
+OF_RUN = "results/runs/{run}/geometry"
+MAP = {"places": f"{OF_RUN}/map.csv", "quality": f"{OF_RUN}/map_quality.csv"}
+BOUNDARY = {name: f"{OF_RUN}/boundary_{name}.csv" for name in ("steps", "changes")}
+BOUNDARY["regions"] = f"{OF_RUN}/boundary_regions.npz"
+
 
 rule map_activations:
     input:
         **MOMENTS,
     output:
-        places="results/runs/{run}/geometry/map.csv",
-        quality="results/runs/{run}/geometry/map_quality.csv",
+        **MAP,
     resources:
         **needs(mem_mb=2000, runtime=30, gpu=plan.gpu),
     params:
@@ -20,10 +24,8 @@ rule draw_boundary:
     input:
         **MOMENTS,
     output:
-        steps="results/runs/{run}/geometry/boundary_steps.csv",
+        **BOUNDARY,
         planes="results/runs/{run}/geometry/boundary_planes.csv",
-        changes="results/runs/{run}/geometry/boundary_changes.csv",
-        regions="results/runs/{run}/geometry/boundary_regions.npz",
     resources:
         **needs(mem_mb=2000, runtime=30, gpu=plan.gpu),
     params:
@@ -35,11 +37,8 @@ rule draw_boundary:
 
 rule plot_maps:
     input:
-        places="results/runs/{run}/geometry/map.csv",
-        quality="results/runs/{run}/geometry/map_quality.csv",
-        steps="results/runs/{run}/geometry/boundary_steps.csv",
-        changes="results/runs/{run}/geometry/boundary_changes.csv",
-        regions="results/runs/{run}/geometry/boundary_regions.npz",
+        **MAP,
+        **BOUNDARY,
     output:
         **figure_outputs("map", "boundary"),
         animation=reported("results/animations/{study}/{run}/map.mp4", "map_animation", "map through training"),

@@ -1,5 +1,10 @@
 # What single neurons do before and after a jump, what they are worth, and what they answer to.
 
+WORTH = {
+    name: f"results/runs/{{run}}/neurons/{name}.csv"
+    for name in ("importance", "importance_agreement", "importance_change", "selectivity", "health")
+}
+
 
 rule compare_neurons:
     input:
@@ -20,11 +25,7 @@ rule measure_importance:
     input:
         **MOMENTS,
     output:
-        importance="results/runs/{run}/neurons/importance.csv",
-        importance_agreement="results/runs/{run}/neurons/importance_agreement.csv",
-        selectivity="results/runs/{run}/neurons/selectivity.csv",
-        health="results/runs/{run}/neurons/health.csv",
-        importance_change="results/runs/{run}/neurons/importance_change.csv",
+        **WORTH,
     resources:
         **needs(mem_mb=2000, runtime=30, gpu=plan.gpu),
     params:
@@ -36,11 +37,7 @@ rule measure_importance:
 
 rule plot_importance:
     input:
-        importance="results/runs/{run}/neurons/importance.csv",
-        agreement="results/runs/{run}/neurons/importance_agreement.csv",
-        change="results/runs/{run}/neurons/importance_change.csv",
-        selectivity="results/runs/{run}/neurons/selectivity.csv",
-        health="results/runs/{run}/neurons/health.csv",
+        **WORTH,
     output:
         **figure_outputs("importance", "selectivity"),
     resources:

@@ -18,20 +18,6 @@ rule compare_representations:
         "../workflow_scripts/compare_representations.py"
 
 
-rule plot_representations:
-    input:
-        **REPRESENTATION_TABLES,
-        phase1="results/runs/{run}/phase1.json",
-    output:
-        **figure_outputs(*REPRESENTATIONS),
-    resources:
-        **needs(mem_mb=800, runtime=10),
-    params:
-        title=plan.title,
-    script:
-        "../workflow_scripts/plot_representations.py"
-
-
 rule representations:
     input:
         figure_files(*REPRESENTATIONS),

@@ -59,9 +59,7 @@ rule plot_study:
     input:
         STUDY_TABLES,
     output:
-        **figure_outputs("{figure}"),
-    wildcard_constraints:
-        figure=any_of(FIGURES["{figure}"].each),
+        **figure_outputs(*STUDY_FIGURES),
     resources:
         **needs(mem_mb=1000, runtime=10),
     script:
@@ -99,5 +97,5 @@ rule plot_imports:
 
 rule studies:
     input:
-        figure_files("{figure}", "known_transitions", "progress"),
+        figure_files(*STUDY_FIGURES, "known_transitions", "progress"),
         expand("results/figures/{study}/heatmaps", study=plan.config.phase1_imports),

@@ -1,4 +1,4 @@
-"""Draw one figure of a study's circuits: counts, sparsity, losses, an overview, or the effect of each condition."""
+"""Draw the circuits of a study: counts, sparsity, losses, an overview, and the effect of each condition."""
 
 from ontogeny.circuits.figures import plot_curves, plot_losses, plot_overview, plot_regularisers
 from ontogeny.files import read_table, read_tables
@@ -6,14 +6,13 @@ from ontogeny.pipeline import job
 from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, _):
-    history, figure = read_tables(files.histories), snakemake.wildcards.figure
-    if figure == "losses":
-        drawn, table = plot_losses(history)
-    elif figure == "overview":
-        drawn, table = plot_overview(history)
-    elif figure == "effects":
-        table = read_table(files.effects)
-        drawn = plot_regularisers(read_table(files.seeds), table)
-    else:
-        drawn, table = plot_curves(history, {"counts": "circuits", "sparsity": "sparsity"}[figure])
-    save_figure(drawn, output.png, table)
+    history, effects = read_tables(files.histories), read_table(files.effects)
+    drawn = {
+        "counts": plot_curves(history, "circuits"),
+        "sparsity": plot_curves(history, "sparsity"),
+        "losses": plot_losses(history),
+        "overview": plot_overview(history),
+        "effects": (plot_regularisers(read_table(files.seeds), effects), effects),
+    }
+    for name, (figure, table) in drawn.items():
+        save_figure(figure, output[f"circuits_{name}"], table)

@@ -7,7 +7,9 @@ from ontogeny.plotting.style import save_figure
 
 with job(snakemake) as (files, output, params):
     table = {name: read_table(path) for name, path in files.items()}
-    worth = plot_importance_of_run(table["importance"], table["agreement"], table["change"], params.title)
-    save_figure(worth, output.importance, table["change"])
+    worth = plot_importance_of_run(
+        table["importance"], table["importance_agreement"], table["importance_change"], params.title
+    )
+    save_figure(worth, output.importance, table["importance_change"])
     answers = plot_selectivity_of_run(table["selectivity"], table["health"], params.title)
     save_figure(answers, output.selectivity, table["selectivity"])

@@ -157,7 +157,7 @@ def test_other_training_trains(finished):
 
 def test_another_label_draws_again_and_does_nothing_else(finished):
     jobs = finished.plan("--config", "studies={tiny: {runs: {tiny_mlp: {label: Another}}}}").jobs
-    assert "plot_geometry" in jobs
+    assert "plot_activations" in jobs
     assert {job for job in jobs if not job.startswith("plot_")} <= {"write_run_page", "list_pages", "merge_benchmarks"}
 
 
@@ -165,7 +165,7 @@ def test_deleting_a_figure_makes_only_that_figure(copy):
     (copy.results / "figures" / "tiny" / "tiny_mlp" / "s0" / "variance.png").unlink()
     jobs = copy.plan().jobs
     assert jobs.pop("merge_benchmarks", 1) == 1
-    assert jobs == {"plot_geometry": 1, "write_run_page": 1}
+    assert jobs == {"plot_activations": 1, "write_run_page": 1}
 
 
 def edit(path, old, new):

@@ -80,14 +80,14 @@ RECORDED = {
 }
 IMAGES = {"task": {"name": "digits", "path": "images.npz"}, "model": "mlp"}
 JUDGED = {"task": {"prompts": ["prompts.csv", "conversations"]}, "model": {"name": "model"}}
-GIVEN = {"simulation": {"connectivity_file": "wiring.npz"}}
+GIVEN = {"simulation": {"connectivity_type": "file", "connectivity_file": "wiring.npz"}}
 CONFIGURATION = {
     "studies": {
         "images": {"kind": "dynamics", "runs": {"mine": IMAGES}},
-        "series": {"kind": "dynamics", "runs": {name: {"source": "series", **run} for name, run in SERIES.items()}},
         "wiring": {"kind": "connectome", "runs": {"given": GIVEN, "recorded": {"data": RECORDED}}},
         "judge": {"kind": "judge", "runs": {"judged": JUDGED}},
     },
+    "trajectory_imports": {"series": {"runs": {name: {"source": "series", **run} for name, run in SERIES.items()}}},
     "phase1_imports": {"others": ["record.json"]},
     "analyses": {"validity": {"detectors": ["detector:find"]}},
 }

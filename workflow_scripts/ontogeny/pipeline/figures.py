@@ -19,7 +19,7 @@ FORMATS = ("png", "pdf", "csv")
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure, or with `each` several that one rule draws, a job each."""
+    """One figure."""
 
     caption: str
     """Name of its caption in `rules/captions`."""
@@ -37,8 +37,6 @@ class Figure:
     """Part of a study's list in the report; a run's figures are listed under its name."""
     page: str | None = None
     """Heading of the figure on the page of its run, if it stands there."""
-    each: tuple[str, ...] = ()
-    """Values of the wildcard `figure` in its name."""
 
 
 def _run(caption: str, page: str | None = None, **settings: object) -> Figure:
@@ -50,6 +48,8 @@ def _connectome(caption: str, label: str = "", **settings: object) -> Figure:
 
 
 IMAGES = ("dynamics",)
+STUDY_FIGURES = ("overview", "kinds", "convergence", "critical_periods", "agreement", "comparison")
+CIRCUIT_FIGURES = tuple(f"circuits_{name}" for name in ("counts", "sparsity", "losses", "overview", "effects"))
 FIGURES = {
     "integrity": Figure("integrity", "checkpoints", "by name", ("dynamics", "series"), subcategory="{run}"),
     "metrics": _run("metrics", scope="every run"),
@@ -70,24 +70,13 @@ FIGURES = {
     "complexity": Figure("complexity", scope="by name", subcategory="{run}"),
     "complexity_by_seed": Figure("complexity_by_seed", "complexity", "by name", ("circuits",), subcategory="{run}"),
     "change_kinds": Figure("change_kinds", "changes by architecture", "study looked at", IMAGES, STUDY),
-    "{figure}": Figure(
-        "plot_study",
-        "{figure}",
-        "study",
-        ("dynamics", "imports"),
-        STUDY,
-        each=("overview", "kinds", "convergence", "critical_periods", "agreement", "comparison"),
-    ),
+    **{name: Figure(f"study_{name}", name, "study", ("dynamics", "imports"), STUDY) for name in STUDY_FIGURES},
+    **{
+        name: Figure("circuits", name.removeprefix("circuits_"), "study", ("circuits",), STUDY)
+        for name in CIRCUIT_FIGURES
+    },
     "known_transitions": Figure("known_transitions", "known transitions", "study with truth", IMAGES, STUDY),
     "progress": Figure("known_transitions", "progress", "study with truth", IMAGES, STUDY),
-    "circuits_{figure}": Figure(
-        "circuits",
-        "{figure}",
-        "study",
-        ("circuits",),
-        STUDY,
-        each=("counts", "sparsity", "losses", "overview", "effects"),
-    ),
     "ablations": Figure("ablations", "circuits under ablation", "by name", ("circuits",), subcategory="{run}"),
     "discovery": Figure("discovery", "methods of discovery", "by name", ("circuits",), subcategory="{run}"),
     "activity": _connectome("connectome_activity", subcategory="{run}"),
@@ -124,4 +113,4 @@ def files_of(plan: Workflow, name: str) -> Iterator[str]:
     elif figure.scope == "study":
         imports = plan.config.phase1_imports if "imports" in figure.kinds else ()
         for study in (*(study for kind in figure.kinds for study in plan.studies(kind)), *imports):
-            yield from (pattern.format(study=study, figure=value) for value in figure.each or ("",))
+            yield pattern.format(study=study)

@@ -160,13 +160,14 @@ class Workflow:
     def data(self, wildcards: Any) -> list[str]:
         """The user's files that training the run of `wildcards`, or replaying it, reads. Ends the planning without."""
         run = self.run(wildcards)
+        block = "studies" if run.study in self.config.studies else "trajectory_imports"
         try:
             files = files_of_run(run.identity())
         except OntogenyError as error:
-            fail(OntogenyError(f"studies.{run.study}.runs.{run.key}: {error}"))
+            fail(OntogenyError(f"{block}.{run.study}.runs.{run.key}: {error}"))
         for file in files:
             if not os.path.exists(file):
-                fail(OntogenyError(f"studies.{run.study}.runs.{run.key}: {file} does not exist"))
+                fail(OntogenyError(f"{block}.{run.study}.runs.{run.key}: {file} does not exist"))
         return files
 
     def digests(self, files: Callable[[Any], list[str]]) -> Callable[[Any], dict[str, str]]:
