@@ -1,9 +1,9 @@
-"""Edit data, settings and code at random between kills and restarts, and compare with results made from nothing.
+"""Edit data, settings, code and environment at random between kills and restarts, and compare with results made from nothing.
 
     python tests/reliability/mutate.py FOLDER --rounds 20 --seed 0
 
 Works in FOLDER: a copy of the project, `worked`, whose state is edited and whose runs are killed after random seconds
-of their CPU, and `nothing`, which makes the same last state of data, settings and code undisturbed. In every round some
+of their CPU, and `nothing`, which makes the same last state of all of them undisturbed. In every round some
 edits and kills come before the results are finished and compared, file by file. Exits with 1 if one differs.
 """
 
@@ -28,12 +28,17 @@ import kill
 
 PARTS = ["Snakefile", "rules", "workflow_scripts", "profiles", "envs", "config.yaml", "resources"]
 RATE = "workflow_scripts/ontogeny/trajectory/learner.py"
-PLAN = "workflow_scripts/ontogeny/jumps/plan.py"
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": ["1", "2"],
+    "PYTHONHASHSEED": ["0", "7", "random"],
+    "LC_ALL": ["C", "C.UTF-8"],
+    "TZ": ["UTC", "Asia/Tokyo"],
+}
 
 
 @dataclass
 class State:
-    """Everything that decides the results: what the data are, what the settings say, what the code does."""
+    """Everything that decides the results, and an environment that must not."""
 
     data: int = 0
     rate: float = 0.001
@@ -42,11 +47,13 @@ class State:
     steps: int = 40
     factor: float = 1.0
     remark: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
     tried: list[str] = field(default_factory=list)
 
     def edit(self, rng: random.Random) -> str:
         """Change one of them, and say which."""
-        what = rng.choice(["data", "data, dated back", "rate", "fdr", "seeds", "steps", "code", "remark", "touch"])
+        what = rng.choice(["data", "data, dated back", "rate", "fdr", "seeds", "steps", "code", "remark", "touch",
+                           "environment"])  # fmt: skip
         if what.startswith("data"):
             self.data = rng.randrange(3)
         elif what == "rate":
@@ -61,6 +68,9 @@ class State:
             self.factor = rng.choice([0.5, 1.0, 2.0])
         elif what == "remark":
             self.remark += 1
+        elif what == "environment":
+            name, values = rng.choice(list(ENVIRONMENT.items()))
+            self.environment[name] = rng.choice(values)
         self.tried.append(what)
         return what
 
@@ -76,6 +86,7 @@ class State:
         if what == "touch":
             (folder / "mine.npz").touch()
         (folder / "study.yaml").write_text(yaml.safe_dump(self.configuration()))
+        os.environ.update(self.environment)
         code = project / RATE
         text = re.sub(
             r"return learning_rate(?: \* [\d.]+)?\n", f"return learning_rate * {self.factor}\n", code.read_text()

@@ -59,7 +59,19 @@ class Cluster(Pipeline):
         quick = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
         where = ["--snakefile", str(self.project / "Snakefile"), "--directory", str(self.folder)]
         program = str(Path(sys.executable).with_name("snakemake"))
-        return [program, *arguments, *profile, *quick, "--latency-wait", "5", "--jobs", "6", *where, *chosen]
+        return [
+            program,
+            "--logger-ontogeny-standard",
+            *arguments,
+            *profile,
+            *quick,
+            "--latency-wait",
+            "5",
+            "--jobs",
+            "6",
+            *where,
+            *chosen,
+        ]
 
     def start(self, *arguments, config):
         command = self.command(*arguments, config=config)

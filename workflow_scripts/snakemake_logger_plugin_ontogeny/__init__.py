@@ -117,10 +117,10 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_FINISHED:
             self._finished(record.job_id)
         elif event == LogEvent.JOB_ERROR:
-            self._failed(record.jobid)
+            self._failed(record.jobid, getattr(record, "rule_msg", None) or "")
         elif event == LogEvent.GROUP_ERROR:
             for job in record.job_error_info:
-                self._failed(job["jobid"])
+                self._failed(job["jobid"], text_of(record))
 
     def _begin(self, jobs: dict[str, int]) -> None:
         from ontogeny.pipeline.view import View, measured_seconds
@@ -160,13 +160,12 @@ class LogHandler(LogHandlerBase):
                 self._draw()
                 self.drawn = 0
 
-    def _failed(self, number: int) -> None:
+    def _failed(self, number: int, why: str) -> None:
         assert self.view is not None
-        for line in self.view.stopped(number):
-            self._say(line)
+        self._say(*self.view.stopped(number, why))
 
     def _message(self, record: Any) -> None:
-        text = record.getMessage() if record.msg else ""
+        text = text_of(record)
         failing = self.view is not None and self.view.failed and text.startswith(_REPEATED)
         worth = getattr(record, "worth_knowing", False) or text.startswith(_WORTH_KNOWING)
         if text and not failing and (worth or record.levelno >= logging.WARNING):
@@ -194,3 +193,8 @@ class LogHandler(LogHandlerBase):
         self.stream.write("".join(f"{line}\n" for line in lines))
         self.stream.flush()
         self.drawn = len(lines)
+
+
+def text_of(record: logging.LogRecord) -> str:
+    """The message of a record; "" if it has none."""
+    return record.getMessage() if record.msg else ""

@@ -79,6 +79,16 @@ def test_a_failed_job_is_told_by_its_own_sentence(tmp_path):
     assert sentence_of(tmp_path / "none") == ""
 
 
+def test_a_job_that_succeeds_at_another_attempt_has_not_failed(view):
+    view, _ = view
+    view.started(1, "train_run", {"run": "a"}, "none.log")
+    assert view.stopped(1, "SLURM status is: 'TIMEOUT'")[0] == "train_run (a): SLURM status is: 'TIMEOUT'"
+    view.started(1, "train_run", {"run": "a"}, "none.log")
+    assert view.failures()
+    view.finished(1)
+    assert view.failures() == []
+
+
 def test_costs_come_from_benchmarks(tmp_path):
     for number, seconds in enumerate((1.0, 3.0)):
         path = tmp_path / "train_run" / f"r{number}" / "s0.tsv"

@@ -59,12 +59,13 @@ def measured_seconds(folder: str | os.PathLike, rules: Iterable[str]) -> dict[st
 
 @dataclass
 class Running:
-    """A job that runs: its rule, what it works on, its log, when it started."""
+    """A job that runs: its rule, what it works on, its log, when it started; why it failed, if a cluster said so."""
 
     rule: str
     about: str
     log: str
     since: float
+    why: str = ""
 
     def news(self, root: str | os.PathLike = ".") -> str:
         """How far it is: the step and the loss of a training, or what its log says of its work; "" if nothing."""
@@ -81,7 +82,8 @@ class Running:
     def failure(self) -> list[str]:
         """The sentence of a job that failed, and where its log lies."""
         about = f" ({self.about})" if self.about else ""
-        return [f"{self.rule}{about}: {sentence_of(self.log) or 'ended without saying why'}", f"  log: {self.log}"]
+        sentence = sentence_of(self.log) or self.why or "ended without saying why"
+        return [f"{self.rule}{about}: {sentence}", f"  log: {self.log}"]
 
 
 def _tail(path: Path) -> str:
@@ -136,18 +138,21 @@ class View:
             self.running[job] = Running(rule, about, log, time.time())
 
     def finished(self, job: int) -> Running | None:
-        """Job number `job` is done; what it was."""
+        """Job number `job` is done; what it was. If it failed before, it was tried again, and that is forgotten."""
         ended = self.running.pop(job, None)
         if ended is not None:
+            self.failed = [other for other in self.failed if (other.rule, other.about) != (ended.rule, ended.about)]
             self.done[ended.rule] = self.done.get(ended.rule, 0) + 1
             self.took.setdefault(ended.rule, []).append(time.time() - ended.since)
         return ended
 
-    def stopped(self, job: int) -> list[str]:
-        """Job number `job` failed; its sentence and the place of its log, in lines."""
+    def stopped(self, job: int, why: str = "") -> list[str]:
+        """Job number `job` failed; its sentence and the place of its log, in lines. `why` is what a cluster says."""
         ended = self.running.pop(job, None)
         if ended is None:
             return []
+        ended.why = " ".join(why.split())
+        self.failed = [other for other in self.failed if (other.rule, other.about) != (ended.rule, ended.about)]
         self.failed.append(ended)
         return ended.failure()
 
