@@ -1,4 +1,4 @@
-"""Edit data, settings, code and environment at random between kills and restarts, and compare with results made from nothing.
+"""Edit data, settings, code and environment at random between kills and restarts; compare with results from nothing.
 
     python tests/reliability/mutate.py FOLDER --rounds 20 --seed 0
 

@@ -81,6 +81,7 @@ RECORDED = {
 IMAGES = {"task": {"name": "digits", "path": "images.npz"}, "model": "mlp"}
 JUDGED = {"task": {"prompts": ["prompts.csv", "conversations"]}, "model": {"name": "model"}}
 GIVEN = {"simulation": {"connectivity_type": "file", "connectivity_file": "wiring.npz"}}
+TARGETS = ["all", "complexity", "validity"]
 CONFIGURATION = {
     "studies": {
         "images": {"kind": "dynamics", "runs": {"mine": IMAGES}},
@@ -110,7 +111,7 @@ def test_every_file_of_the_user_is_an_input_and_its_content_a_parameter(project,
     """Also where its time stamp says that nothing changed."""
     write_user_files(tmp_path)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
-    jobs, rules = plan(project / "Snakefile", tmp_path, "all", "validity")
+    jobs, rules = plan(project / "Snakefile", tmp_path, *TARGETS)
     named = {name.partition(":")[0] for name in strings_in(CONFIGURATION)} - {"series"}
     named = {name for name in named if (tmp_path / name).exists()}
     named |= {"detector.py", "series/step_8.safetensors", "series/config.json"}
@@ -122,7 +123,7 @@ def test_every_file_of_the_user_is_an_input_and_its_content_a_parameter(project,
         about = path.stat()
         path.write_text(path.read_text().replace("content", "CONTENT"))
         os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
-    changed, _ = plan(project / "Snakefile", tmp_path, "all", "validity")
+    changed, _ = plan(project / "Snakefile", tmp_path, *TARGETS)
     before = {(job["rule"], *map(tuple, job["wildcards"])): job["params"] for job in jobs if job["given"]}
     for job in (job for job in changed if job["given"]):
         params = set(strings_in(job["params"]))
