@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from ontogeny import code
 from ontogeny.cli import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
@@ -20,6 +21,7 @@ import mutate
 from .conftest import Pipeline
 
 RUN = Path("results/runs/mine/s0")
+SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 
 
 def write_images(folder, seed):
@@ -261,6 +263,26 @@ def test_jobs_read_only_what_their_rules_declare(finished, shared):
         assert "activations.h5" in (shared / "audit" / "project_pca").read_text()
     undeclared = undeclared_reads(shared / "audit", finished.results)
     assert not undeclared, undeclared
+
+
+def test_modules_that_jobs_load_are_part_of_their_code(finished, shared):
+    """Whatever a job imported of this package decides when it runs again, but for what only carries messages."""
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler, to see what is loaded")
+    wrong = {}
+    for note in sorted((shared / "audit").iterdir()):
+        scripts = finished.project / "workflow_scripts"
+        counted = {path.relative_to(SCRIPTS).as_posix() for path in code.files_of_code(SCRIPTS / f"{note.name}.py")}
+        opened = {os.path.relpath(path, scripts) for path in note.read_text().splitlines()}
+        found = re.findall(
+            r"^(ontogeny/.*?)__pycache__/(\w+)\.|^(ontogeny/.*)(\w+)\.py$", "\n".join(opened), re.MULTILINE
+        )
+        loaded = {f"{folder or other}{name or last}.py" for folder, name, other, last in found}
+        quiet = {f"{module.replace('.', '/')}.py" for module in code.QUIET}
+        loaded = {path for path in loaded - quiet if not path.endswith("__init__.py") and "/pipeline/" not in path}
+        if loaded - counted:
+            wrong[note.name] = sorted(loaded - counted)
+    assert not wrong, wrong
 
 
 def test_everything_that_was_made_follows_from_what_lies_beside_it(finished, capsys):
