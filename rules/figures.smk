@@ -18,12 +18,9 @@ rule plot_run:
 rule plot_activations:
     input:
         **PLAN,
+        **SHAPE_TABLES,
         **REPRESENTATION_TABLES,
         phase1="results/runs/{run}/phase1.json",
-        variance="results/runs/{run}/geometry/pca_variance.csv",
-        projections="results/runs/{run}/geometry/pca_projections.csv",
-        choice="results/runs/{run}/geometry/cluster_choice.csv",
-        by_step="results/runs/{run}/geometry/cluster_by_step.csv",
         neurons="results/runs/{run}/neurons/comparison.csv",
         summary="results/runs/{run}/neurons/summary.csv",
     output:

@@ -1,38 +1,32 @@
-# The shape of the captured activations: principal components and clusters.
+# The shape of the captured activations: components, clusters, how alike layers and moments are, what can be read out.
+
+REPRESENTATIONS = ["similarity", "subspaces", "dimension", "probes", "collapse"]
+REPRESENTATION_TABLES = {name: f"results/runs/{{run}}/geometry/{name}.csv" for name in REPRESENTATIONS}
+SHAPES = ["pca_variance", "pca_projections", "cluster_choice", "cluster_by_step", "clusters"]
+SHAPE_TABLES = {name: f"results/runs/{{run}}/geometry/{name}.csv" for name in SHAPES}
 
 
-rule project_pca:
+rule analyse_geometry:
     input:
         **ACTIVATIONS,
+        **PLAN,
     output:
-        variance="results/runs/{run}/geometry/pca_variance.csv",
-        projections="results/runs/{run}/geometry/pca_projections.csv",
-    resources:
-        **needs(mem_mb=1500, runtime=30),
-    params:
-        settings=plan.analysis("geometry"),
-    script:
-        "../workflow_scripts/project_pca.py"
-
-
-rule cluster_activations:
-    input:
-        **ACTIVATIONS,
-    output:
-        choice="results/runs/{run}/geometry/cluster_choice.csv",
-        by_step="results/runs/{run}/geometry/cluster_by_step.csv",
-        assignments="results/runs/{run}/geometry/clusters.csv",
+        **SHAPE_TABLES,
+        **REPRESENTATION_TABLES,
     resources:
         **needs(mem_mb=2000, runtime=30),
     params:
         settings=plan.analysis("geometry"),
     script:
-        "../workflow_scripts/cluster_activations.py"
+        "../workflow_scripts/analyse_geometry.py"
+
+
+rule representations:
+    input:
+        figure_files(*REPRESENTATIONS),
 
 
 rule geometry:
     input:
-        replayed("results/runs/{run}/geometry/pca_variance.csv"),
-        replayed("results/runs/{run}/geometry/cluster_by_step.csv"),
-        replayed("results/runs/{run}/geometry/similarity.csv"),
+        replayed(SHAPE_TABLES["pca_variance"]),
         rules.maps.input,

@@ -128,8 +128,8 @@ def test_activations_that_another_run_made_are_refused(copy):
     with h5py.File(copy.folder / RUN / "activations.h5", "a") as file:
         file.attrs["run"], file.attrs["identity"] = "somebody", "0" * 16
     append_checksum(copy.folder / RUN / "activations.h5")
-    said = copy(f"{RUN}/neurons/comparison.csv", f"{RUN}/geometry/pca_variance.csv", f"{RUN}/geometry/clusters.csv")
-    for rule in ("compare_neurons", "project_pca", "cluster_activations"):
+    said = copy(f"{RUN}/neurons/comparison.csv", f"{RUN}/geometry/pca_variance.csv")
+    for rule in ("compare_neurons", "analyse_geometry"):
         assert said.refuses(rf"{rule} \(run tiny_mlp/s0\): {RUN}/activations.h5 was made by another run \('somebody'")
 
 

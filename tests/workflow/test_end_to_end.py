@@ -145,7 +145,7 @@ def test_another_threshold_detects_again_and_does_not_train(finished):
 
 def test_other_clusters_do_not_touch_jumps_or_captures(finished):
     jobs = finished.plan("--config", "analyses={geometry: {clusters: [2]}}").jobs
-    assert jobs["cluster_activations"] == 1
+    assert jobs["analyse_geometry"] == 1
     assert not (TRAINING | {"detect_jumps", "extract_activations", "compare_neurons"}) & set(jobs)
 
 

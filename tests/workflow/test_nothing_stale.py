@@ -260,7 +260,7 @@ def test_jobs_read_only_what_their_rules_declare(finished, shared):
     """Every rule of the small configuration, as it ran: files of the working folder that its jobs opened."""
     assert len(list((shared / "audit").iterdir())) > 30
     if shutil.which("cc"):
-        assert "activations.h5" in (shared / "audit" / "project_pca").read_text()
+        assert "activations.h5" in (shared / "audit" / "analyse_geometry").read_text()
     undeclared = undeclared_reads(shared / "audit", finished.results)
     assert not undeclared, undeclared
 
