@@ -58,6 +58,7 @@ class LogHandler(LogHandlerBase):
         self.view: View | None = None
         self.stage = stages(Path(__file__).resolve().parents[2])
         self.mutex, self.ended = threading.RLock(), threading.Event()
+        os.environ.pop(SEEN, None)
         if not self.standard:
             os.environ[SEEN] = "1"
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from ontogeny.pipeline.view import Running, View, duration, measured_seconds, sentence_of, stages
+from ontogeny.pipeline.view import SEEN, Running, View, duration, measured_seconds, sentence_of, stages
 from snakemake_logger_plugin_ontogeny import LogHandler, LogHandlerSettings
 
 ROOT = Path(__file__).parents[3]
@@ -97,6 +97,12 @@ def test_costs_come_from_benchmarks(tmp_path):
     assert measured_seconds(tmp_path, ["train_run", "plot_run"]) == {"train_run": 2.0}
 
 
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """What a handler leaves in the environment goes with the test."""
+    monkeypatch.setenv(SEEN, "0")
+
+
 def handler(**settings):
     given = dict.fromkeys(("quiet", "debug_dag", "verbose", "dryrun", "printshellcmds", "stdout", "nocolor"))
     made = LogHandler(SimpleNamespace(**given, show_failed_logs=False), LogHandlerSettings(**settings))
@@ -129,22 +135,19 @@ def story(made, jobs, fails=()):
     return made.stream.getvalue().splitlines()
 
 
-def test_without_a_terminal_lines_are_few_whatever_the_number_of_jobs(monkeypatch):
-    monkeypatch.delenv("ONTOGENY_VIEW", raising=False)
+def test_without_a_terminal_lines_are_few_whatever_the_number_of_jobs():
     assert len(story(handler(), 1000)) <= 60
 
 
 def test_the_sentence_of_a_failed_job_comes_last(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ONTOGENY_VIEW", raising=False)
     (tmp_path / "1.log").write_text("2026-01-01 00:00:00 ERROR no disk space left\n")
     lines = story(handler(), 3, fails=[1])
     assert lines[-3:] == ["Complete log(s): here.log", "plot_run (r1): no disk space left", "  log: 1.log"]
     assert not any("Exiting" in line for line in lines)
 
 
-def test_on_a_terminal_the_view_is_drawn_over_itself(monkeypatch):
-    monkeypatch.delenv("ONTOGENY_VIEW", raising=False)
+def test_on_a_terminal_the_view_is_drawn_over_itself():
     made = handler()
     made.live = True
     text = "\n".join(story(made, 3))
@@ -153,8 +156,7 @@ def test_on_a_terminal_the_view_is_drawn_over_itself(monkeypatch):
     assert text.rstrip().endswith("Complete log(s): here.log")
 
 
-def test_snakemakes_own_messages_are_one_flag_away(monkeypatch):
-    monkeypatch.delenv("ONTOGENY_VIEW", raising=False)
+def test_snakemakes_own_messages_are_one_flag_away():
     text = "\n".join(story(handler(standard=True), 2))
     assert "rule plot_run:" in text
     assert "Building DAG" in text
