@@ -80,7 +80,10 @@ class Pipeline:
     @property
     def environment(self):
         watch = Path(__file__).parents[1] / "figure_watch"
-        about = {"PYTHONPATH": str(watch), "FIGURE_PROBLEMS": str(self.folder / "figure_problems.jsonl")}
+        about = {
+            "PYTHONPATH": os.pathsep.join(map(str, (watch, ROOT / "workflow_scripts"))),
+            "FIGURE_PROBLEMS": str(self.folder / "figure_problems.jsonl"),
+        }
         return os.environ | about | self.given
 
     def __call__(self, *arguments, config=TINY):

@@ -30,6 +30,10 @@ _WORTH_KNOWING = ("Nothing to be done", "Complete log")
 """Beginnings of messages that are shown although they are no warnings; others bear the mark `worth_knowing`."""
 
 
+SEEN = "ONTOGENY_VIEW"
+"""Variable of the environment that is set while the view tells of failed jobs (see `ontogeny.pipeline.job`)."""
+
+
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
     """Options on Snakemake's command line."""
@@ -45,7 +49,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
 
-        from ontogeny.pipeline.view import SEEN, View, stages
+        from snakemake_logger_plugin_ontogeny.view import View, stages
 
         about = self.common_settings
         asked = (about.quiet, about.debug_dag, about.verbose, about.dryrun, about.printshellcmds)
@@ -124,7 +128,7 @@ class LogHandler(LogHandlerBase):
                 self._failed(job["jobid"], text_of(record))
 
     def _begin(self, jobs: dict[str, int]) -> None:
-        from ontogeny.pipeline.view import View, measured_seconds
+        from snakemake_logger_plugin_ontogeny.view import View, measured_seconds
 
         self.view = View(self.stage, measured_seconds("results/benchmarks", self.stage))
         self.view.planned(jobs)

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from ontogeny.pipeline.view import SEEN, Running, View, duration, measured_seconds, sentence_of, stages
-from snakemake_logger_plugin_ontogeny import LogHandler, LogHandlerSettings
+from ontogeny.pipeline.job import VIEW
+from snakemake_logger_plugin_ontogeny import SEEN, LogHandler, LogHandlerSettings
+from snakemake_logger_plugin_ontogeny.view import Running, View, duration, measured_seconds, sentence_of, stages
 
 ROOT = Path(__file__).parents[3]
 STAGE = {"train_run": "train", "detect_jumps": "jumps", "plot_run": "figures"}
@@ -30,7 +31,7 @@ def test_every_rule_with_a_script_has_its_stage_and_no_target_has():
 def view(monkeypatch):
     """A view of ten jobs, and the clock that it reads."""
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr("ontogeny.pipeline.view.time.time", lambda: clock.now)
+    monkeypatch.setattr("snakemake_logger_plugin_ontogeny.view.time.time", lambda: clock.now)
     view = View(STAGE, {"train_run": 30.0, "detect_jumps": 2.0})
     view.planned({"train_run": 4, "detect_jumps": 4, "plot_run": 2, "all": 1})
     return view, clock
@@ -87,6 +88,10 @@ def test_a_job_that_succeeds_at_another_attempt_has_not_failed(view):
     assert view.failures()
     view.finished(1)
     assert view.failures() == []
+
+
+def test_the_view_and_the_jobs_speak_of_the_same_variable():
+    assert SEEN == VIEW
 
 
 def test_costs_come_from_benchmarks(tmp_path):

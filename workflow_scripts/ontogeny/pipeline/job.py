@@ -16,9 +16,10 @@ from typing import Any
 from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.record import write_record
 from ontogeny.plotting.notes import noted
-from ontogeny.pipeline.view import SEEN
 
 logger = logging.getLogger("ontogeny")
+VIEW = "ONTOGENY_VIEW"
+"""Variable of the environment that is set while the live view tells of failed jobs."""
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def _limit_threads(threads: int) -> None:
 
 
 def _tell(snakemake: Any, sentence: str) -> None:
-    if SEEN in os.environ:
+    if VIEW in os.environ:
         return
     wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
     print(f"\n{snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {sentence}\n", file=sys.stderr, flush=True)

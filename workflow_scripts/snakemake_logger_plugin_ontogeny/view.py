@@ -1,7 +1,7 @@
 """What a person sees while the pipeline runs: a line per stage, what runs now, and how long the rest will take.
 
-Nothing here knows Snakemake: the logger plugin beside this package (`snakemake_logger_plugin_ontogeny`) says what
-happens, and `View` says it in words.
+Nothing here knows Snakemake: the handler of this package says what happens, and `View` says it in words. Nothing of the
+library is imported either, since that has to be the one beside the Snakefile, which is not known yet.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SEEN = "ONTOGENY_VIEW"
-"""Variable of the environment that is set while the view tells of failed jobs, so that they need not do so."""
 _INCLUDE = re.compile(r'^include: "rules/(\w+)\.smk"', re.MULTILINE)
 _RULE = re.compile(r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n((?:(?!rule ).*\n)*)", re.MULTILINE)
 _WORK = re.compile(r" (\d+)/(\d+) \(")
