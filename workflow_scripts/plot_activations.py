@@ -11,10 +11,12 @@ from ontogeny.plotting.style import save_figure
 with job(snakemake) as (files, output, params):
     title, alarm = params.title, read_json(files.phase1)["metadata"].get("collapse")
     table = {name: read_table(path) for name, path in files.items() if path.endswith(".csv")}
+    moments = read_plan(files.plan).moments
+    jumps = [each.step for each in moments if each.kind == "jump"]
     variance, places, by_step = table["pca_variance"], table["pca_projections"], table["cluster_by_step"]
     save_figure(plot_variance(variance, title), output.variance, variance)
-    save_figure(plot_moment(places, read_plan(files.plan).moments, title), output.projections, places)
-    save_figure(plot_clusters(by_step, table["cluster_choice"], title), output.clusters, by_step)
+    save_figure(plot_moment(places, moments, title), output.projections, places)
+    save_figure(plot_clusters(by_step, table["cluster_choice"], title, jumps), output.clusters, by_step)
     save_figure(plot_neuron_change(table["neurons"], table["summary"], title), output.neurons, table["summary"])
     for name, draw in FIGURES.items():
         save_figure(draw(table[name], title), output[name], table[name])
