@@ -305,6 +305,7 @@ def undeclared_reads(notes, results):
         for path in sorted(set(note.read_text().splitlines())):
             path = os.path.relpath(path, results.parent)
             inside = not path.startswith(("..", ".snakemake", "cache")) and not path.endswith("metrics.jsonl")
+            inside = inside and (results.parent / path).exists()
             if (
                 inside
                 and ".resume" not in path
