@@ -1,5 +1,6 @@
 """Starting and stopping the pipeline from the dashboard."""
 
+import signal
 import sys
 import time
 
@@ -35,6 +36,15 @@ def wait_for(condition, seconds=60):
 
 
 def test_a_job_and_what_stands_beside_it_are_stopped_together(tmp_path):
+    """Also where the dashboard was started in the background, which lets its children ignore Ctrl-C."""
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _start_and_stop(tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, ignored)
+
+
+def _start_and_stop(tmp_path):
     results = tmp_path / "results"
     sleeper = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
     job = control.start(results, sleeper, [sleeper])
@@ -45,8 +55,8 @@ def test_a_job_and_what_stands_beside_it_are_stopped_together(tmp_path):
     beside = max(control._started)
     with pytest.raises(OntogenyError, match="runs here already"):
         control.start(results, sleeper)
-    control.stop(again)
-    assert control.running(job) is None
+    control.stop(again, 60.0)
+    assert control._started[job.process].returncode == -signal.SIGINT
     wait_for(lambda: control._began(beside) == 0)
 
 

@@ -101,7 +101,7 @@ def start(results: str | os.PathLike, command: Sequence[str], beside: Sequence[S
         def launch(arguments: Sequence[str], group: int) -> subprocess.Popen[bytes]:
             return subprocess.Popen(
                 list(arguments), cwd=results.parent, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-                process_group=group, env={**os.environ, "PYTHONPATH": path},
+                process_group=group, preexec_fn=_heed_interrupts, env={**os.environ, "PYTHONPATH": path},
             )  # fmt: skip
 
         first = launch(command, 0)
@@ -112,6 +112,11 @@ def start(results: str | os.PathLike, command: Sequence[str], beside: Sequence[S
     job = Job(list(command), first.pid, _began(first.pid), str(log))
     write_json(results / _FOLDER / "job.json", asdict(job))
     return job
+
+
+def _heed_interrupts() -> None:
+    """Undo what a shell does to a dashboard that it starts in the background: its children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def job_of(results: str | os.PathLike) -> Job | None:
