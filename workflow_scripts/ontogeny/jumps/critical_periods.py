@@ -59,10 +59,10 @@ def find_critical_periods(
     `shuffles` is by default enough for Holm's correction over the runs: 999, or 40 a run if that is more.
 
     `coordination`: run, metric, layers (that jump), jumps, coincidences, expected, low, high (mean and 95% range under
-    circular shifts), ratio, p_circular, p_local (one-sided), p_exchange (runs together, if `RUNS` or more have the same
-    layers and measurements), p_value (that, or else the larger of the other two), p_holm (over runs, a metric at a
-    time), verdict: 'coordinated', 'not shown' or 'nothing to coordinate' (fewer than two layers jump). A last row a
-    metric, run '(all)', adds up the runs.
+    circular shifts), ratio, p_circular, p_local (one-sided), p_exchange (of all runs together, if each in which layers
+    jump has its layers and number of measurements in common with `RUNS` or more), p_value (p_exchange, or else the
+    larger of the other two), p_holm (over runs, a metric at a time), verdict: 'coordinated', 'not shown' or 'nothing to
+    coordinate' (fewer than two layers jump). A last row per metric, run '(all)', adds up the runs.
 
     `periods`: jumps within whose tolerance more layers jump than in 95% of shuffled runs at their busiest, for both
     nulls, neighbours joined: run, metric, start, end (steps), layers (most around one jump), names, p_value (over the
@@ -104,8 +104,9 @@ def find_critical_periods(
         if totals:
             each, *nulls = zip(*totals)
             total |= _summary(sum(each), *(np.sum(null, axis=0) for null in nulls))
-            exchanged = _exchanged([runs for runs in by_layers.values() if len(runs) >= RUNS], tolerance, shuffles, rng)
-            if exchanged is not None:
+            groups = [runs for runs in by_layers.values() if len(runs) >= RUNS]
+            exchanged = _exchanged(groups, tolerance, shuffles, rng)
+            if exchanged is not None and sum(len(trains) > 1 for runs in groups for trains in runs) == len(totals):
                 total["p_value"] = total["p_exchange"] = resampling_p_value(*exchanged)
             total["p_holm"] = total["p_value"]
         rows += [*part, total]
