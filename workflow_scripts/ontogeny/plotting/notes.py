@@ -11,7 +11,7 @@ _NOTE: ContextVar[str] = ContextVar("note", default="")
 
 @contextmanager
 def noted(text: str) -> Iterator[None]:
-    """A block in which `save_figure` writes `text`, unless it is empty, below each figure."""
+    """A block in which `save_figure` writes `text`, unless it is empty, above each figure."""
     token = _NOTE.set(text)
     try:
         yield

@@ -20,7 +20,7 @@ from cycler import cycler
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.transforms import Bbox
 
 from ontogeny.files import atomic, disk_errors, write_csv
 from ontogeny.plotting.notes import note
@@ -30,6 +30,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 
 INK = "#222222"
 MUTED = "#8A8A8A"
+_STRIP = 0.22
+"""Height in inches of a strip for a note above a figure."""
 GRID = "#E6E6E6"
 JUMP = "#D55E00"
 SEQUENTIAL = "viridis"
@@ -104,14 +106,15 @@ def save_figure(
     `path` may end in one of the formats; the others are written beside it. `data`, a pandas DataFrame, is the
     table that the figure shows, written beside it as CSV. Metadata holds no time and no version.
     """
-    _write_note(fig, note())
+    area = _with_note(fig, note())
     stem = Path(path).with_suffix("") if Path(path).suffix.lstrip(".") in {"png", "pdf", "svg"} else Path(path)
     written = []
     for ending in formats:
         metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
         target = stem.with_name(f"{stem.name}.{ending}")
         with atomic(target) as part:
-            fig.savefig(part, format=ending, metadata=metadata.get(ending, {"Date": None, "Creator": None}))
+            told = metadata.get(ending, {"Date": None, "Creator": None})
+            fig.savefig(part, format=ending, metadata=told, bbox_inches=area)
         fig.set_layout_engine("none")
         written.append(target)
     if data is not None:
@@ -122,16 +125,14 @@ def save_figure(
     return written
 
 
-def _write_note(fig: Figure, text: str) -> None:
-    """Write `text` at the foot of `fig`, in room that is made for it."""
+def _with_note(fig: Figure, text: str) -> Bbox | None:
+    """Write `text` in a strip added above `fig`; the area to save, in inches, or None where there is no text."""
     if not text:
-        return
-    share = 0.2 / fig.get_size_inches()[1]
-    engine = fig.get_layout_engine()
-    if isinstance(engine, ConstrainedLayoutEngine):
-        left, bottom, width, height = engine.get()["rect"]
-        engine.set(rect=(left, bottom + share, width, height - share))
-    fig.text(0.01, 0.2 * share, text, fontsize=7, color=MUTED, ha="left", va="bottom")
+        return None
+    width, height = fig.get_size_inches()
+    fig.text(0.01, 1 + 0.5 * _STRIP / height, text, fontsize=7, color=MUTED, ha="left", va="center")
+    fig.patch.set_height(1 + _STRIP / height)
+    return Bbox.from_extents(0, 0, width, height + _STRIP)
 
 
 def save_figures(

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
-from ontogeny.plotting.style import COLOURS, JUMP, MUTED, figure
+from ontogeny.plotting.style import COLOURS, JUMP, MUTED, figure, log_axis
 
 
 def plot_integrity(table: pd.DataFrame, title: str) -> Figure:
@@ -29,9 +28,7 @@ def plot_integrity(table: pd.DataFrame, title: str) -> Figure:
     _mark(above, below, table)
     above.set(ylabel="distance of weights", title=f"{title}: checkpoints")
     below.set(ylabel="distance to the nearer neighbour\nover that of both", xlabel="training step")
-    below.set_yscale("log")
-    below.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    below.yaxis.set_minor_formatter(NullFormatter())
+    log_axis(below)
     if wide:
         below.set_xscale("symlog", linthresh=1)
     for axes in (above, below):
