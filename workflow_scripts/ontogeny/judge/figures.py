@@ -364,7 +364,7 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
         go.Scatter(
             x=[x for x, _ in places.values()], y=[y for _, y in places.values()], mode="markers+text",
             text=[name.split(".")[-1] for name in places], textposition="middle center", textfont={"size": 9},
-            marker={"size": [46 if name in ("embedding", "output") else 26 for name in places], "symbol": "square",
+            marker={"size": [46 if "." not in name else 34 if "norm" in name else 26 for name in places], "symbol": "square",
                     "opacity": 1,
                     "color": ["#FFFFFF" if name in used else "#F2F2F2" for name in places],
                     "line": {"color": [INK if name in used else "#CCCCCC" for name in places], "width": 1}},
@@ -379,7 +379,7 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
     )  # fmt: skip
     fig.update_xaxes(visible=False, range=[-0.7, record["heads"] + 1.1], row=1, col=1)
     if record["frozen_layers"]:
-        edge = 2.0 * record["frozen_layers"] + 0.65
+        edge = 2.0 * record["frozen_layers"] + 0.85
         fig.add_hline(y=edge, line={"color": INK, "dash": "dash", "width": 1.5}, row=1, col=1)
     if not drawn:
         fig.add_annotation(
