@@ -364,8 +364,8 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
         go.Scatter(
             x=[x for x, _ in places.values()], y=[y for _, y in places.values()], mode="markers+text",
             text=[name.split(".")[-1] for name in places], textposition="middle center", textfont={"size": 9},
-            marker={"size": [46 if "." not in name else 34 if "norm" in name else 26 for name in places], "symbol": "square",
-                    "opacity": 1,
+            marker={"size": [46 if "." not in name else 34 if "norm" in name else 26 for name in places],
+                    "symbol": "square", "opacity": 1,
                     "color": ["#FFFFFF" if name in used else "#F2F2F2" for name in places],
                     "line": {"color": [INK if name in used else "#CCCCCC" for name in places], "width": 1}},
             customdata=[f"<b>{name}</b><br>" + "<br>".join(incoming.get(name, ["no edge drawn"])) for name in places],

@@ -403,7 +403,7 @@ FORMATS = {
     "jailbreakbench": _Format(frozenset({"Goal", "Behavior"}), _jailbreakbench),
     "harmbench": _Format(frozenset({"Behavior", "SemanticCategory"}), _harmbench),
     "xstest": _Format(frozenset({"prompt", "label", "type", "focus"}), _xstest),
-    "bastioncorpus": _Format(frozenset({"text", "label", "category", "intent"}), _bastioncorpus),
+    "bastioncorpus": _Format(frozenset({"text", "label", "category", "channel"}), _bastioncorpus),
     "prompts": _Format(frozenset({"prompt", "label"}), _own),
 }
 """Known formats with the columns that tell them apart; `prompts` is our own (`prompt, label, source`)."""
