@@ -190,6 +190,7 @@ def plot_known_transitions(table: pd.DataFrame) -> Figure:
     right.set_xticks([0.01, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     right.minorticks_off()
     for axis, count in ((left, len(rows)), (middle, len(rows)), (right, len(kinds))):
+        axis.set_ylim(-0.5, count - 0.5)
         for place in range(1, count):
             axis.axhline(place - 0.5, color=MUTED, linewidth=0.4, alpha=0.5)
     for axis in (left, middle, right):
