@@ -1,11 +1,12 @@
 """The exact enumeration against a plain one that runs every candidate as a masked network."""
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
-from brute_force import FUNCTIONS, candidates, perfect
+from brute_force import FUNCTIONS, candidates, layer_masks, perfect
 from nets import random_net, trained_nets, truth_table
 
 from ontogeny.circuits import (
@@ -233,7 +234,7 @@ def test_sample_is_a_uniform_subset(engine):
     full = enumerate_circuits(*net, *XOR)
     every = sample_circuits(*net, *XOR, n=10**6, seed=0, engine=engine)
     assert np.array_equal(every.codes, full.codes)
-    assert every.count == len(full)
+    assert every.population == len(full)
     hits = np.zeros(len(full))
     draws = 200 if engine == "compiled" else 20
     for seed in range(draws):
@@ -315,7 +316,58 @@ def test_bad_input_is_told_in_a_sentence():
     refused("too many to list", *trained_nets((2, 3, 3, 1), 12)[0], x, y, limit=3)
     wide = random_net((2, 7, 7, 1), 0)
     refused(r"candidate circuits, about .* (hours|days|years)", *wide, x, y)
-    refused("cannot be enumerated", *random_net((2, 8, 8, 1), 0), x, y)
+    refused("count them instead", *random_net(DEEP, 0), x, y, min_sparsity=0.65)
+
+
+DEEP = (2, *[4] * 5, 1)
+
+
+@lru_cache(maxsize=1)
+def chains(sizes, most):
+    """Edge masks of every candidate that uses at most `most` hidden neurons, layer by layer, for deep networks."""
+    found = []
+
+    def grow(layer, active, masks, used):
+        if layer == len(sizes) - 2:
+            on = np.isin(np.arange(sizes[layer]), active).astype(np.uint8)[None]
+            found.append([*masks, on])
+            return
+        room = most - used - (len(sizes) - 3 - layer)
+        for size in range(1, min(sizes[layer + 1], room) + 1):
+            for chosen in itertools.combinations(range(sizes[layer + 1]), size):
+                for mask in layer_masks(
+                    np.isin(np.arange(sizes[layer]), active), np.isin(np.arange(sizes[layer + 1]), chosen)
+                ):
+                    grow(layer + 1, chosen, [*masks, mask], used + size)
+
+    grow(0, tuple(range(sizes[0])), [], 0)
+    return [np.array(layer) for layer in zip(*found)]
+
+
+def test_more_edges_than_fit_a_code_are_counted():
+    """72 edges into 20 hidden neurons, of which a circuit may use 6."""
+    x, y = truth_table(2, gate=(0, 1, 1, 1))
+    masks, total = chains(DEEP, 6), 0
+    assert len(masks[0]) == count_candidates(DEEP, min_sparsity=0.65) > 1000
+    for seed in (1, 2):
+        weights, biases = random_net(DEEP, seed, 1.5)
+        h = np.broadcast_to(x.astype(np.float64), (len(masks[0]), *x.shape))
+        for layer, (w, b) in enumerate(zip(weights, biases)):
+            h = h @ (w * masks[layer]).transpose(0, 2, 1) + b
+            if layer < len(weights) - 1:
+                h = np.where(h > 0, h, 0.01 * h) * masks[layer].any(axis=2)[:, None]
+        outputs = np.sort(h.ravel())[h.size // 4 : 3 * h.size // 4]
+        widest = np.diff(outputs).argmax()  # where no rounding can turn an output from one side to the other
+        threshold = float(outputs[widest : widest + 2].mean())
+        right = ((h[..., 0] > threshold) == (y[:, 0] > 0)).all(axis=1)
+        rule = above(threshold)
+        found = count_circuits(weights, biases, x, y, min_sparsity=0.65, rule=rule, engine="compiled")
+        assert found.count == right.sum()
+        if found.count:
+            for share, mask in zip(found.edge_participation, masks):
+                np.testing.assert_allclose(share, mask[right].mean(axis=0))
+        total += found.count
+    assert total > 0
 
 
 def test_cost_grows_with_size():
@@ -370,3 +422,22 @@ def test_many_rows_of_which_some_may_be_wrong(engine):
         found = enumerate_circuits(*net, x, y, accuracy_threshold=0.9, engine=engine)
         assert np.array_equal(found.edge_masks[0], candidates((2, 3, 3, 1))[0][0][perfect(*net, x, y, threshold=0.9)])
         assert count_circuits(*net, x, y, accuracy_threshold=0.9, engine=engine).count == len(found) > 0
+
+
+def test_a_screen_of_some_rows_changes_nothing(monkeypatch):
+    """Circuits of many rows are those found on all of them at once; some are right on the screen alone."""
+    x, y = truth_table(2, copies=100, noise=0.05)
+    total = 0
+    for net in trained_nets((2, 3, 3, 1), 6)[:3]:
+        for threshold in (0.985, 0.99, 0.999):
+            how = {"accuracy_threshold": threshold, "engine": "compiled"}
+            screened, counted = enumerate_circuits(*net, x, y, **how), count_circuits(*net, x, y, **how)
+            with monkeypatch.context() as patch:
+                patch.setattr(enumeration, "_MOST_SCREENED", -1)
+                assert enumerate_circuits(*net, x, y, **how) == screened
+                whole = count_circuits(*net, x, y, **how)
+            assert counted.count == whole.count == len(screened)
+            for mine, theirs in zip(counted.edge_participation, whole.edge_participation):
+                np.testing.assert_allclose(mine, theirs)
+            total += whole.count
+    assert total > 0

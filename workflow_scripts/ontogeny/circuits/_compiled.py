@@ -7,6 +7,8 @@ rounding of the last sum; what is in doubt is decided by a float32 forward pass.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -29,7 +31,19 @@ from ontogeny.circuits._leaf import (
 )
 from ontogeny.circuits._problem import COUNT, LIST, SAMPLE, Network, Rows, Task
 from ontogeny.circuits._ranks import count_by_ranks, middle, new_ranks
-from ontogeny.circuits._state import FOUND, HERE, KEPT, LEAVES, SCREEN, UNSURE, VISITED, new_leaf, new_walk
+from ontogeny.circuits._state import (
+    FOUND,
+    HERE,
+    INLINE,
+    KEPT,
+    LEAVES,
+    OUTER,
+    SCREEN,
+    UNSURE,
+    VISITED,
+    new_leaf,
+    new_walk,
+)
 from ontogeny.circuits._vectors import DOUBLES
 from ontogeny.circuits._walk import advance, rounding_margin
 
@@ -38,7 +52,7 @@ __all__ = ["COUNT", "LIST", "SAMPLE", "rounding_margin", "search"]
 _FEW_ROWS = 64  # more rows are compared one circuit at a time
 
 
-@njit(cache=True, nogil=True)
+@njit(**OUTER)
 def _count(network, rows, task, strict):
     """Count all perfect circuits: (marginals, numbers)."""
     sizes = network.sizes
@@ -48,7 +62,6 @@ def _count(network, rows, task, strict):
     walk = new_walk(network, rows)
     leaf = new_leaf(network, n_rows, rows.pairs.shape[0], DOUBLES)
     right = new_right(sizes, n_rows, by_rows, rows.weight)
-    ranks = new_ranks(sizes, n_rows, n_rows + rows.pairs.shape[0], not by_rows)
     bias = network.biases[depth, 0]
     while advance(network, rows, walk, task.most, task.part, 0.5 + task.margin):
         leaf.numbers[LEAVES] += 1
@@ -56,20 +69,51 @@ def _count(network, rows, task, strict):
         p = walk.count[depth - 1]
         allowed = task.most - walk.used[depth - 1]
         close, may = open_leaf(network, rows, walk, leaf, task.margin, strict)
-        if not may or allowed < 1:
-            continue
-        n_mid = middle(p, sizes[depth]) if ranks.use else 0
-        if n_mid:
-            count_by_ranks(ranks, leaf, walk, rows, bias, p, n_mid, allowed, close)
-        else:
+        if may and allowed > 0:
             count_halves(leaf, right, walk, rows, bias, p, allowed, close, strict, by_rows)
-        if leaf.numbers[HERE]:
-            leaf.numbers[FOUND] += leaf.numbers[HERE]
-            close_leaf(leaf, walk, 1 << p, p)
+            _close(leaf, walk, p)
     return leaf.marginals, leaf.numbers
 
 
-@njit(cache=True, nogil=True)
+@njit(**OUTER)
+def _count_many(network, rows, task):
+    """As `_count`, by ranks where right halves are many; no row may be wrong.
+
+    A function of its own, because ranks take as long to compile as all else.
+    """
+    sizes = network.sizes
+    depth = len(sizes) - 2
+    n_rows = rows.weight.shape[0]
+    walk = new_walk(network, rows)
+    leaf = new_leaf(network, n_rows, rows.pairs.shape[0], DOUBLES)
+    right = new_right(sizes, n_rows, False, rows.weight)
+    ranks = new_ranks(sizes, n_rows, n_rows + rows.pairs.shape[0])
+    bias = network.biases[depth, 0]
+    while advance(network, rows, walk, task.most, task.part, 0.5 + task.margin):
+        leaf.numbers[LEAVES] += 1
+        leaf.numbers[HERE] = 0
+        p = walk.count[depth - 1]
+        allowed = task.most - walk.used[depth - 1]
+        close, may = open_leaf(network, rows, walk, leaf, task.margin, True)
+        if not may or allowed < 1:
+            continue
+        n_mid = middle(p, sizes[depth])
+        if n_mid:
+            count_by_ranks(ranks, leaf, walk, rows, bias, p, n_mid, allowed, close)
+        else:
+            count_halves(leaf, right, walk, rows, bias, p, allowed, close, True, False)
+        _close(leaf, walk, p)
+    return leaf.marginals, leaf.numbers
+
+
+@njit(**INLINE)
+def _close(leaf, walk, p):
+    if leaf.numbers[HERE]:
+        leaf.numbers[FOUND] += leaf.numbers[HERE]
+        close_leaf(leaf, walk, 1 << p, p)
+
+
+@njit(**OUTER)
 def _pick(network, rows, task, strict):
     """List the perfect circuits, all or some: (codes, numbers)."""
     sizes = network.sizes
@@ -129,6 +173,12 @@ def _pick(network, rows, task, strict):
     return codes, numbers
 
 
+@lru_cache(maxsize=256)
+def _many(most_inputs: int, last: int) -> bool:
+    """Whether the last hidden layer, of `last` neurons, may have so many right halves that ranks pay."""
+    return any(middle.py_func(p, last) for p in range(1, most_inputs + 1))
+
+
 def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int]:
     """Walk all circuits and keep the perfect ones: (number found, codes, marginals, number decided in float32).
 
@@ -138,7 +188,10 @@ def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.ui
     least = np.minimum.reduceat(rows.weight, rows.starts[:-1])
     strict = bool((rows.budget < least).all())
     if task.mode == COUNT:
-        marginals, numbers = _count(network, rows, task, strict)
+        if strict and len(rows.weight) <= _FEW_ROWS and _many(int(network.sizes[-3]), int(network.sizes[-2])):
+            marginals, numbers = _count_many(network, rows, task)
+        else:
+            marginals, numbers = _count(network, rows, task, strict)
         return int(numbers[FOUND]), np.zeros(0, np.uint64), marginals, int(numbers[UNSURE])
     codes, numbers = _pick(network, rows, task, strict)
     return int(numbers[FOUND]), codes[: numbers[KEPT]], np.zeros((0, 0, 0), np.int64), int(numbers[UNSURE])

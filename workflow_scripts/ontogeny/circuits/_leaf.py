@@ -508,6 +508,9 @@ def step_left(leaf, rows, names, level, n_left, n_rows, p, allowed, close, stric
         if t >= n_sets:
             level -= 1
             continue
+        if t > 0 and leaf.used[level] >= allowed:
+            leaf.picked[level] = n_sets
+            continue
         k = leaf.order[level]
         now = leaf.partial[level + 1]
         low = leaf.low[level + 1]

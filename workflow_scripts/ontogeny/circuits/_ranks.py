@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from ontogeny.circuits._leaf import accept, perfect, tally_left
-from ontogeny.circuits._state import BARE, HERE, INNER, UNSURE, VISITED
+from ontogeny.circuits._state import BARE, HERE, INLINE, INNER, UNSURE, VISITED
 from ontogeny.circuits._vectors import (
     DOUBLES,
     LANES,
@@ -104,9 +104,8 @@ class Groups(NamedTuple):
 
 
 class Ranks(NamedTuple):
-    """All that counting by ranks keeps between leaves; `use`: whether any leaf is large enough for it."""
+    """All that counting by ranks keeps between leaves."""
 
-    use: Any
     bounds: Any
     tallies: Any
     groups: Any
@@ -121,20 +120,20 @@ def middle(p, last):
     return n_mid if n_mid < last and p <= 6 and p * (last - 1) < 62 and 1 << (p * n_mid) >= _FEWEST else 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(**INLINE)
 def _words(size):
     """Words of a bit set over `size` combinations."""
     return (size + 64 * WORDS - 1) // (64 * WORDS) * WORDS
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(**INLINE)
 def _buckets(size):
     """Buckets to rank `size` combinations by."""
     return min(_RANKS, size // 2)
 
 
 @njit(**INNER)
-def new_ranks(sizes, n_rows, width, strict):
+def new_ranks(sizes, n_rows, width):
     """A `Ranks` for rows (n_rows) and pairs of them (width, with the rows)."""
     depth = len(sizes) - 2
     last = sizes[depth]
@@ -142,18 +141,13 @@ def new_ranks(sizes, n_rows, width, strict):
     n_ranked = 0
     room_covers = 0
     starts_of = np.zeros(sizes[depth - 1] + 1, np.int64)
-    if strict:
-        for p in range(1, sizes[depth - 1] + 1):
-            n_mid = middle(p, last)
-            if n_mid:
-                n_ranked = p
-                room = max(room, 1 << (p * n_mid))
-                starts_of[p] = room_covers
-                room_covers += (n_mid + 1) * _words(1 << (p * n_mid)) << p
-    use = room > 1
-    if not use:
-        n_rows = 1
-        width = 1
+    for p in range(1, sizes[depth - 1] + 1):
+        n_mid = middle(p, last)
+        if n_mid:
+            n_ranked = p
+            room = max(room, 1 << (p * n_mid))
+            starts_of[p] = room_covers
+            room_covers += (n_mid + 1) * _words(1 << (p * n_mid)) << p
     n_words = _words(room)
     n_lists = 1 << n_ranked
     stride = max(LANES, n_lists)
@@ -171,7 +165,7 @@ def new_ranks(sizes, n_rows, width, strict):
         np.zeros(room * step, np.float64),
         np.zeros(n_rows * room + LANES, np.float32),
         np.zeros(room, np.int32),
-        np.zeros(n_rows * (_buckets(room) + 1) * n_words if use else 1, np.uint64),
+        np.zeros(n_rows * (_buckets(room) + 1) * n_words, np.uint64),
         np.zeros(n_rows, np.float32),
         np.zeros(n_rows, np.float32),
         np.zeros(n_rows + 1, np.bool_),
@@ -207,7 +201,7 @@ def new_ranks(sizes, n_rows, width, strict):
         np.zeros(n_rows * stride, np.float64),
         np.zeros(2, np.uint64),
     )
-    return Ranks(use, bounds, tallies, groups)
+    return Ranks(bounds, tallies, groups)
 
 
 @njit(**BARE)
@@ -466,7 +460,7 @@ def _settle_slot(
     return combinations, circuits, n_doubtful
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(**INLINE)
 def _complete(ranks, leaf, p, n_mid, level, n_open, closed, edge, slack, n_groups, apart, room, tight):
     """Count the perfect completions of a left half but for its last neuron, for all input sets of that neuron.
 

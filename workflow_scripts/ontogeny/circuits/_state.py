@@ -11,8 +11,9 @@ RIGHT = 4096  # sums of a right half, at most
 CELLS = 1 << 24  # sums of a right half times rows, at most
 SCREEN = 8  # rows on which the right halves are compared first
 BUCKETS = 256
-INLINE: dict[str, Any] = {"cache": True, "nogil": True, "inline": "always"}
-INNER: dict[str, Any] = {"cache": True, "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OUTER: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+INLINE: dict[str, Any] = OUTER | {"inline": "always"}
+INNER: dict[str, Any] = OUTER | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 BARE: dict[str, Any] = INNER | {"_nrt": False}  # of functions that allocate nothing
 
 

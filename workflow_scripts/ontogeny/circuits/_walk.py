@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ontogeny.circuits._state import BARE, INLINE
+from ontogeny.circuits._state import BARE, INLINE, OUTER
 from ontogeny.nonlinearities.compiled import activate, lowest_between
 
 _TRIES = 256  # bounds of upper layers are tried this often before their use is judged
@@ -189,6 +189,8 @@ def advance(network, rows, walk, most, part, edge):
         if part >= 0 and layer == 0 and j == min(1, sizes[1] - 1) and part != (walk.choice[0, 0] << (p * j)) + j * t:
             continue
         _take(walk, layer, j, t)
+        if walk.used[layer] + walk.filled[layer, j + 1] + depth - 1 - layer > most:
+            continue
         more = j + 1 < sizes[layer + 1]
         worth = walk.tried[layer, j] < _TRIES or _PAYS * walk.cut[layer, j] >= walk.tried[layer, j]
         if (more or layer + 2 < depth) and worth:
@@ -214,7 +216,7 @@ def advance(network, rows, walk, most, part, edge):
         j = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(**OUTER)
 def rounding_margin(network, rows):
     """As `_plain.rounding_margin`."""
     sizes = network.sizes

@@ -144,7 +144,7 @@ def dynamics(
 
 def _listed_or_counted(problem: Problem, threads: int | None) -> tuple[int, NDArray[np.uint64] | None]:
     """How many circuits there are, and their codes, sorted, where they are few."""
-    if problem.n_candidates < 50 * MOST_LISTED:
+    if problem.n_candidates < 50 * MOST_LISTED and problem.layout.n_hidden_edges <= 64:
         found, codes, *_ = problem.search(None, LIST, MOST_LISTED)
         if found <= MOST_LISTED:
             return found, np.sort(codes)

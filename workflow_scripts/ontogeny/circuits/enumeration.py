@@ -39,6 +39,8 @@ _WORTH_THREADS = 0.5  # seconds that a count may take before it is shared among 
 _PLAIN_SECONDS = 1.0  # spent on small networks before anything is compiled
 _SMALL = 1_000_000  # candidates times rows of a small network
 
+_MOST_SCREENED = 100_000  # circuits that are right on the rows of a screen and looked at on all
+
 _MOST_TABULATED = 16  # inputs of a neuron whose sets are tabulated
 
 _NO_PAIRS = np.zeros((0, 2), np.int64)
@@ -316,6 +318,8 @@ class Problem:
     ) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int]:
         """Number found, codes (unless counting), marginals (when counting), and number decided in float32."""
         global _plain_spent
+        if mode != COUNT:
+            self.layout.check_codes()
         ranks = np.zeros(0, np.int64) if ranks is None else ranks
         if self.functions is not None:
             margin = _plain.rounding_margin(self.network, self.rows, self.functions)
@@ -327,11 +331,52 @@ class Problem:
         small = _plain_spent < _PLAIN_SECONDS and self.n_candidates * len(self.rows.weight) < _SMALL
         chosen = _engine(engine, small)
         began = time.perf_counter()
+        if mode != SAMPLE and chosen is not _plain and (screened := self._search_screened(chosen, mode, limit, part)):
+            return screened
         task = Task(mode, limit, ranks, self.most, part, chosen.rounding_margin(self.network, self.rows))
         found = chosen.search(self.network, self.rows, task)
         if engine is None and chosen is _plain:
             _plain_spent += time.perf_counter() - began
         return found
+
+    def _search_screened(
+        self, engine: Any, mode: int, limit: int, part: int
+    ) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int] | None:
+        """As `search`, by first asking for circuits that are right on some of many rows, with all the errors allowed.
+
+        None where rows are few, or too many circuits pass.
+        """
+        rows = self.rows
+        screen = max(64, 12 * int(rows.budget[0]))
+        if len(rows.budget) > 1 or len(rows.weight) < 4 * screen or self.layout.n_hidden_edges > 64:
+            return None
+        at = np.linspace(0, len(rows.weight) - 1, screen).round().astype(np.int64)
+        some, network = (
+            _rows_at(rows, at),
+            self.network._replace(
+                weights=np.ascontiguousarray(self.network.weights[..., at]),
+                biases=np.ascontiguousarray(self.network.biases[..., at]),
+            ),
+        )
+        task = Task(LIST, _MOST_SCREENED, np.zeros(0, np.int64), self.most, part, engine.rounding_margin(network, some))
+        found, codes, *_ = engine.search(network, some, task)
+        if found > _MOST_SCREENED:
+            return None
+        right, decided = _plain.right_on_all(self.layout, codes, self.network, rows)
+        codes = codes[right]
+        if mode == LIST:
+            return len(codes), codes[: limit + 1], np.zeros((0, 0, 0), np.int64), decided
+        return len(codes), np.zeros(0, np.uint64), self._marginals(codes), decided
+
+    def _marginals(self, codes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """(layers, neurons, input sets): how many of the circuits have each input set at each neuron."""
+        n_sets = 1 << max(self.sizes[:-2])
+        marginals = np.zeros((len(self.sizes) - 2, max(self.sizes), n_sets), np.int64)
+        for layer, mask in enumerate(self.layout.edges(codes)[:-1]):
+            sets = mask.astype(np.int64) @ (1 << np.arange(mask.shape[2]))
+            for neuron in range(mask.shape[1]):
+                marginals[layer, neuron] = np.bincount(sets[:, neuron], minlength=n_sets)
+        return marginals
 
     def count(self, engine: str | None = None, threads: int | None = 1) -> tuple[int, NDArray[np.int64], int]:
         """Number found, marginals and number decided in float32, as of `search`, with up to `threads` threads."""
@@ -344,6 +389,13 @@ class Problem:
         with ThreadPoolExecutor(threads) as pool:
             results = list(pool.map(lambda part: self.search(engine, COUNT, part=part), self.parts))
         return sum(r[0] for r in results), np.sum([r[2] for r in results], axis=0), sum(r[3] for r in results)
+
+
+def _rows_at(rows: Rows, at: NDArray[np.int64]) -> Rows:
+    """Some of the rows of one network, with the number of errors allowed among all."""
+    names = ("inputs", "above", "upto", "centre", "scale", "weight")
+    some = {name: np.ascontiguousarray(getattr(rows, name)[..., at]) for name in names}
+    return rows._replace(**some, starts=np.array([0, len(at)]), pairs=_NO_PAIRS)
 
 
 def _expanded(

@@ -43,11 +43,13 @@ class Layout:
                 f"layer sizes {list(self.sizes)} do not describe a network with hidden layers and one output: "
                 "give inputs, one or more hidden layers, and 1 (separate several outputs first)"
             )
+
+    def check_codes(self) -> None:
+        """Raise OntogenyError if a code has no room for the network's edges, so that its circuits cannot be listed."""
         if self.n_hidden_edges > _CODE_BITS:
-            count = count_candidates(self.sizes)
             raise OntogenyError(
-                f"a network of sizes {list(self.sizes)} has {self.n_hidden_edges} edges into hidden layers and about "
-                f"{count:.1e} candidate circuits, which cannot be enumerated: at most {_CODE_BITS} such edges fit"
+                f"circuits of a network of sizes {list(self.sizes)} cannot be listed or drawn: it has "
+                f"{self.n_hidden_edges} edges into hidden layers, and {_CODE_BITS} fit a code; count them instead"
             )
 
     @property
@@ -72,6 +74,7 @@ class Layout:
 
     def edges(self, codes: NDArray[np.uint64]) -> list[NDArray[np.uint8]]:
         """Edge masks, one array (codes, out, in) per layer, the output layer included."""
+        self.check_codes()
         shifts = np.arange(self.n_hidden_edges - 1, -1, -1, dtype=np.uint64)
         bits = ((codes[:, None] >> shifts) & np.uint64(1)).astype(np.uint8)
         masks: list[NDArray[np.uint8]] = []
@@ -89,6 +92,7 @@ class Layout:
 
     def encode(self, edge_masks: Sequence[NDArray]) -> NDArray[np.uint64]:
         """Codes of edge masks (circuits, out, in) per layer; the output layer may be left out."""
+        self.check_codes()
         hidden = zip(edge_masks, pairwise(self.sizes[:-1]))
         flat = np.concatenate([np.asarray(mask).reshape(len(mask), a * b) for mask, (a, b) in hidden], axis=1)
         shifts = np.arange(self.n_hidden_edges - 1, -1, -1, dtype=np.uint64)
