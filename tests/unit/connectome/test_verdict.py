@@ -138,6 +138,7 @@ def test_a_common_input_is_taken_out_of_sparse_columns():
     assert connectivity_r2(without_common(seen, loading), true)["connectivity_R2"] > 0.98
 
 
+@pytest.mark.slow
 def test_hidden_neurons_cost_less_with_their_inputs_taken_out():
     made = simulate_activity(
         {"n_neurons": 30, "n_trajectories": 10, "n_frames": 120, "connectivity_filling_factor": 0.25}, seed=31
