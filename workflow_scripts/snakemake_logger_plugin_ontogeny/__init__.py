@@ -25,7 +25,12 @@ SILENCE = 30.0
 """Seconds after which a plain line says that work goes on; more, the longer it has lasted."""
 PARTS = 50
 """Without a terminal, a line is written after every such part of the jobs, and when a stage is done."""
-_REPEATED = ("Exiting because a job execution failed", "At least one job did not complete", "WorkflowError")
+_REPEATED = (
+    "Exiting because a job execution failed",
+    "At least one job did not complete",
+    "WorkflowError",
+    "RuleException",
+)
 _WORTH_KNOWING = ("Nothing to be done", "Complete log")
 """Beginnings of messages that are shown although they are no warnings; others bear the mark `worth_knowing`."""
 
@@ -171,7 +176,8 @@ class LogHandler(LogHandlerBase):
 
     def _message(self, record: Any) -> None:
         text = text_of(record)
-        failing = self.view is not None and self.view.failed and text.startswith(_REPEATED)
+        failing = self.view is not None and (self.view.failed or "CalledProcessError" in text)
+        failing = failing and text.startswith(_REPEATED)
         worth = getattr(record, "worth_knowing", False) or text.startswith(_WORTH_KNOWING)
         if text and not failing and (worth or record.levelno >= logging.WARNING):
             self._say(text.rstrip())

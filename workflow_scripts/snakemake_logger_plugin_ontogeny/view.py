@@ -186,7 +186,10 @@ class View:
         parts = [f"{done} of {total} jobs done", f"{len(self.running)} running"]
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         left = self.seconds_left()
-        if done < total:
+        if done < total and self.failed and not self.running:
+            waiting = total - done - len(self.failed)
+            parts += [f"{waiting} not made"] if waiting else []
+        elif done < total:
             parts.append("time left not known yet" if math.isnan(left) else f"about {duration(left)} left")
         else:
             parts.append(f"in {duration(time.time() - self.began)}")

@@ -131,6 +131,7 @@ def story(made, jobs, fails=()):
         told |= {"benchmark": None, "priority": 0, "threads": 1, "resources": {}}
         made.emit(record("Rule", event=LogEvent.JOB_INFO, jobid=job, **about, **told))
         if job in fails:
+            made.emit(record("RuleException:\nCalledProcessError in file x", logging.ERROR))
             made.emit(record("Error", logging.ERROR, event=LogEvent.JOB_ERROR, jobid=job))
         else:
             made.emit(record(f"Finished jobid: {job}", event=LogEvent.JOB_FINISHED, job_id=job))
@@ -149,7 +150,8 @@ def test_the_sentence_of_a_failed_job_comes_last(tmp_path, monkeypatch):
     (tmp_path / "1.log").write_text("2026-01-01 00:00:00 ERROR no disk space left\n")
     lines = story(handler(), 3, fails=[1])
     assert lines[-3:] == ["Complete log(s): here.log", "plot_run (r1): no disk space left", "  log: 1.log"]
-    assert not any("Exiting" in line for line in lines)
+    assert not any(word in line for line in lines for word in ("Exiting", "CalledProcessError"))
+    assert any("2 of 3 jobs done, 0 running, 1 failed" in line for line in lines)
 
 
 def test_on_a_terminal_the_view_is_drawn_over_itself():
