@@ -35,7 +35,7 @@ def written(value):
     return {"not JSON": repr(type(value))}
 
 
-def note(dag):
+async def note(dag):
     """What is to be known of every job, made or to be made."""
     jobs = [
         {
@@ -47,13 +47,20 @@ def note(dag):
             "given": sorted(
                 set(map(str, job.input)) - {str(file) for made in dag.dependencies[job].values() for file in made}
             ),
-            "updated": sorted(map(str, dag.reason(job).updated_input)),
+            "updated": await newer(job),
+            "planned": dag.needrun(job),
             "script": job.rule.script is not None,
         }
         for job in dag.jobs
     ]
     rules = [rule.name for rule in dag.workflow.rules if any(map(is_from_here, rule.input))]
     Path(NOTES).write_text(json.dumps({"jobs": jobs, "rules": rules}))
+
+
+async def newer(job):
+    """The inputs of a job that are newer than what it made, whatever runs before it."""
+    made = await job.output_mintime
+    return sorted([str(file) for file in job.input if made and await file.exists() and await file.is_newer(made)])
 
 
 def is_from_here(function):
@@ -67,7 +74,7 @@ def main():
 
     async def postprocess(self, *arguments, **settings):
         done = await made(self, *arguments, **settings)
-        note(self)
+        await note(self)
         return done
 
     dag.DAG.postprocess = postprocess

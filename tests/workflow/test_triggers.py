@@ -44,6 +44,7 @@ def test_every_file_that_a_rule_declares_makes_it_run_when_it_changes(copy):
     assert len({job["rule"] for job in jobs if job["script"]}) >= 25
     unseen = {job["rule"]: missing for job in jobs if (missing := set(job["input"]) - set(job["updated"]))}
     assert not {rule: files for rule, files in unseen.items() if rule != "all"}, unseen
+    assert all(job["planned"] for job in jobs if job["input"])
 
 
 def write_user_files(folder):

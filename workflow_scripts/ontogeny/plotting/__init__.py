@@ -1,5 +1,5 @@
 """Figures, animations and pages, all in one style (`ontogeny.plotting.style`)."""
 
-from ontogeny.plotting.style import COLOURS, colour_map, figure, save_figure, use_style
+import lazy_loader
 
-__all__ = ["COLOURS", "colour_map", "figure", "save_figure", "use_style"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
