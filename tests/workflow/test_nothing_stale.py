@@ -274,10 +274,8 @@ def test_modules_that_jobs_load_are_part_of_their_code(finished, shared):
         scripts = finished.project / "workflow_scripts"
         counted = {path.relative_to(SCRIPTS).as_posix() for path in code.files_of_code(SCRIPTS / f"{note.name}.py")}
         opened = {os.path.relpath(path, scripts) for path in note.read_text().splitlines()}
-        found = re.findall(
-            r"^(ontogeny/.*?)__pycache__/(\w+)\.|^(ontogeny/.*)(\w+)\.py$", "\n".join(opened), re.MULTILINE
-        )
-        loaded = {f"{folder or other}{name or last}.py" for folder, name, other, last in found}
+        found = re.findall(r"^(ontogeny/.*?)__pycache__/(\w+)\.", "\n".join(opened), re.MULTILINE)
+        loaded = {f"{folder}{name}.py" for folder, name in found}
         surround = code.files_of_code(SCRIPTS / "ontogeny" / "pipeline" / "job.py")
         quiet = {path.relative_to(SCRIPTS).as_posix() for path in surround}
         quiet |= {f"{module.replace('.', '/')}.py" for module in code.QUIET}
