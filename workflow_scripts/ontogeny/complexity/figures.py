@@ -38,12 +38,13 @@ def plot_complexity(
     layer = layers[max(len(layers) - 2, 0)]
     metric = next((m for m in _METRICS if (layer, m) in held), None)
     fig, axes = figure(3 if metric else 2, 1, width=6.4, height=5.6 if metric else 4.2, sharex=True)
-    if (RUN_LEVEL, "loss") in held:
+    measured = {name: held[RUN_LEVEL, name][1] for name in ("loss", "probe_loss") if (RUN_LEVEL, name) in held}
+    if "loss" in measured and not np.array_equal(measured["loss"], measured.get("probe_loss", [])):
         axes[0].plot(*held[RUN_LEVEL, "loss"], color=MUTED, linewidth=0.8, label="training batch")
     if (RUN_LEVEL, "probe_loss") in held:
         axes[0].plot(*held[RUN_LEVEL, "probe_loss"], color=COLOURS[1], linewidth=0.9, label="probe")
     whole = table[table["group"] == "all"]
-    axes[0].plot(whole["step"], whole["loss"], "o-", color=INK, markersize=3, label="all training samples")
+    axes[0].plot(whole["step"], whole["loss"], "o-", color=INK, markersize=3, label="samples of the estimate")
     axes[0].set_ylabel("Loss")
     log_axis(axes[0])
     axes[0].legend()
