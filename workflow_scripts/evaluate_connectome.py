@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ontogeny.connectome.baselines import as_good, baselines
+from ontogeny.connectome.baselines import as_good, baseline_table
 from ontogeny.connectome.edges import COLUMNS, edge_table
 from ontogeny.connectome.learning import learning_table
 from ontogeny.connectome.metrics import recovery_metrics
@@ -14,7 +14,7 @@ from ontogeny.pipeline import job
 with job(snakemake) as (files, output, _):
     fit, activity = load_fit(files.fit), load_activity(files.activity)
     functions, sentence = symbolic_functions(fit, activity)
-    metrics, simpler = recovery_metrics(fit, activity), baselines(activity, fit.seed)
+    metrics, simpler = recovery_metrics(fit, activity), baseline_table(activity, fit.seed)
     compared = as_good(simpler, metrics["validation_loss"])
     write_json(output.metrics, {**metrics, "functions": sentence, "baselines": compared})
     write_csv(output.baselines, simpler)

@@ -207,7 +207,7 @@ def _verify(given: argparse.Namespace) -> int:
     for sentence in verify(given.directory, given.seed, not given.no_replay):
         doubts += 1
         print(sentence)
-    said = "everything follows from what lies beside it" if not doubts else f"{doubts} doubts"
+    said = "everything follows from what lies beside it" if not doubts else f"{doubts} doubt{'s' * (doubts > 1)}"
     print(said, file=sys.stderr)
     return int(doubts > 0)
 

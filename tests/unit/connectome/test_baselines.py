@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ontogeny.connectome.baselines import as_good, baselines
+from ontogeny.connectome.baselines import as_good, baseline_table
 from ontogeny.connectome.simulate import Activity, simulate_activity
 
 MADE = simulate_activity(
@@ -13,7 +13,7 @@ MADE = simulate_activity(
 
 
 def test_a_library_that_holds_the_truth_finds_it_and_a_line_does_not():
-    table = baselines(MADE).set_index("method")
+    table = baseline_table(MADE).set_index("method")
     assert table.loc["OLS", "connectivity_R2"] > 0.999
     assert table.loc["OLS", "held_out_error"] < 1e-4
     assert table.loc["lasso", "connectivity_R2"] > 0.9
@@ -22,7 +22,7 @@ def test_a_library_that_holds_the_truth_finds_it_and_a_line_does_not():
 
 
 def test_a_recording_without_truth_has_errors_alone():
-    table = baselines(Activity(u=7 * MADE.u, du=7 * MADE.du))
+    table = baseline_table(Activity(u=7 * MADE.u, du=7 * MADE.du))
     assert table["connectivity_R2"].isna().all()
     assert table["held_out_error"].notna().all()
 

@@ -304,7 +304,7 @@ def test_embedding_of_functions_separates_types():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("filling", [1.0, 0.05])
+@pytest.mark.parametrize("filling", [1.0, 0.1])
 def test_dense_and_sparse_wirings_are_recovered(filling):
     activity = simulate_activity(
         {"n_neurons": 100, "n_trajectories": 40, "n_frames": 400, "connectivity_filling_factor": filling}, seed=5

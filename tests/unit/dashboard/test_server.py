@@ -119,7 +119,9 @@ def test_a_browser_draws_every_page(served, tmp_path):
         for page in ("Overview", "Judge", "Dynamics", "Circuits", "Connectome", "Live"):
             browser.ask("Page.navigate", url=f"{served}/?page={page}")
             drawn = ".main-svg .trace, .main-svg .hm" if page != "Overview" else "[data-testid=stDataFrame] canvas"
-            browser.until(lambda drawn=drawn: browser.value(f"document.querySelectorAll({drawn!r}).length"))
+            count = "[...document.querySelectorAll('iframe')].map(each => each.contentDocument).concat(document)"
+            count += f".reduce((sum, page) => sum + (page ? page.querySelectorAll({drawn!r}).length : 0), 0)"
+            browser.until(lambda count=count: browser.value(count))
             assert not browser.value("document.querySelectorAll('[data-testid=stException]').length")
             assert not browser.value("document.querySelectorAll('[data-testid=stAlert]').length")
             assert "alert(1)" not in browser.value("[...document.scripts].map(script => script.text).join()")

@@ -17,6 +17,7 @@ from ontogeny.models import (
     without_fast_path,
 )
 from ontogeny.models.trace import FUNCTIONS, nonlinear
+from ontogeny.nonlinearities.torch import Square
 
 
 def named(model):
@@ -58,8 +59,10 @@ def fires(model, *inputs, **keywords):
 @pytest.mark.parametrize("name", MODELS)
 def test_our_own(name):
     settings = {"depth": 2} if name.startswith(("vit", "transformer")) else {}
-    handler = fires(build_model(name, (1, 8, 8), 10, 0, **settings), torch.rand(3, 1, 8, 8))
-    kind = {"resnet": "cnn"}.get(name.split("_")[0], name.split("_")[0])
+    inputs = torch.randint(10, (3, 8)) if name == "attention_only" else torch.rand(3, 1, 8, 8)
+    handler = fires(build_model(name, (1, 8, 8), 10, 0, **settings), inputs)
+    kinds = {"resnet": "cnn", "deep": "mlp", "superposition": "mlp", "attention": "transformer"}
+    kind = kinds.get(name.split("_")[0], name.split("_")[0])
     assert handler.architecture == kind
 
 
@@ -283,6 +286,7 @@ def test_nonlinearities(name):
         "silu": nn.SiLU,
         "elu": nn.ELU,
         "softplus": nn.Softplus,
+        "square": Square,
     }[name]()
     x = torch.linspace(-3, 3, 20)
     model = nn.Sequential(nn.Linear(4, 6), module)

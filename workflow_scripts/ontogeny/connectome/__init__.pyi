@@ -1,4 +1,4 @@
-from .baselines import baselines
+from .baselines import baseline_table
 from .diagnose import diagnose_scatter
 from .edges import edge_table
 from .fit import Fit, fit_connectome, resolved_settings
@@ -36,7 +36,7 @@ __all__ = [
     "Setting",
     "activity_report",
     "as_activity",
-    "baselines",
+    "baseline_table",
     "classify",
     "compare_policies",
     "diagnose_scatter",

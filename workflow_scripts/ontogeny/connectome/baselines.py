@@ -37,7 +37,7 @@ _NEGLIGIBLE = 1e-4
 Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def baselines(activity: Activity, seed: int = 0) -> pd.DataFrame:
+def baseline_table(activity: Activity, seed: int = 0) -> pd.DataFrame:
     """One row per method: `held_out_error` (mean square error over the variance of du/dt, on the frames that
     `split_frames` holds out with `seed`, as for a fit) and `connectivity_R2` of the wiring that it finds.
 
@@ -186,4 +186,4 @@ def _sindy(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(model.fit(X / size, y[:, None]).coef_)[0] / size
 
 
-__all__ = ["COLUMNS", "as_good", "baselines"]
+__all__ = ["COLUMNS", "as_good", "baseline_table"]

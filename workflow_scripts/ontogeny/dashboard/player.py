@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,13 @@ def write_frames(frames: Sequence[tuple[str, Callable[[], str]]]) -> None:
     todo = [(folder() / file, make) for file, make in reversed(frames) if not (folder() / file).exists()]
     _write(todo[:1])
     if todo[1:]:
-        threading.Thread(target=_write, args=(todo[1:],), daemon=True).start()
+        threading.Thread(target=_write_ahead, args=(todo[1:],), daemon=True).start()
+
+
+def _write_ahead(todo: Sequence[tuple[Path, Callable[[], str]]]) -> None:
+    """Make what nobody has asked for yet; where it cannot be kept, it is made when it is asked for."""
+    with suppress(OSError, OntogenyError):
+        _write(todo)
 
 
 def _write(todo: Sequence[tuple[Path, Callable[[], str]]]) -> None:

@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -268,8 +269,10 @@ class _Attempt:
     def __enter__(self) -> _Attempt:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._stream.close()
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        """Close the stream; what it cannot write any more does not hide the error that ended the attempt."""
+        with disk_errors(self.metrics) if kind is None else suppress(OSError):
+            self._stream.close()
 
     def _continue(self, learner: Learner) -> bool:
         """Put the learner where the last attempt's newest whole checkpoint was; False if there is none to trust."""
