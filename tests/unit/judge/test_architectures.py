@@ -88,6 +88,16 @@ def test_circuits_are_of_blocks_that_add_up_and_whole_circuits_are_the_judge(kin
         torch.testing.assert_close(torch.as_tensor(found), expected, rtol=0, atol=1e-4)
 
 
+def without_edges_into(node, kind):
+    """A judge, its pairs, and the logits apart when all edges into a node of its circuit are cut."""
+    judge, pairs = Judge(backbone(kind)).eval(), matched()
+    with torch.no_grad():
+        judge.head.weight.mul_(50)
+    graph = circuit_graph(judge)
+    into = np.array(graph.edges)[:, 1] == graph.receivers.index(node)
+    return judge, pairs, run_subgraphs(judge, pairs, graph.masks([np.flatnonzero(~into)]))[0]
+
+
 def mlp_outputs(judge, layer):
     """Where the MLP of a layer puts out what it writes, by the names of this library's models."""
     block = judge.blocks[layer]
@@ -97,12 +107,7 @@ def mlp_outputs(judge, layer):
 @pytest.mark.parametrize("kind", ADD_UP)
 def test_an_mlp_without_its_edges_is_that_of_the_safe_prompt_by_hand(kind):
     """An MLP whose incoming edges are all cut writes what it writes for the safe prompt: a hook puts it there."""
-    judge, pairs = Judge(backbone(kind)).eval(), matched()
-    with torch.no_grad():
-        judge.head.weight.mul_(50)
-    graph = circuit_graph(judge)
-    into = np.array(graph.edges)[:, 1] == graph.receivers.index("1.mlp")
-    found = run_subgraphs(judge, pairs, graph.masks([np.flatnonzero(~into)]))[0]
+    judge, pairs, found = without_edges_into("1.mlp", kind)
     place, kept = mlp_outputs(judge, 0), []
     with torch.no_grad():
         with hooked(place.register_forward_hook(lambda _, __, output: kept.append(output.clone()))):
@@ -115,12 +120,7 @@ def test_an_mlp_without_its_edges_is_that_of_the_safe_prompt_by_hand(kind):
 
 @pytest.mark.parametrize("kind", NORMED)
 def test_a_head_of_an_encoder_without_its_edge_is_that_of_the_safe_prompt_by_hand(kind):
-    judge, pairs = Judge(backbone(kind)).eval(), matched()
-    with torch.no_grad():
-        judge.head.weight.mul_(50)
-    graph = circuit_graph(judge)
-    into = np.array(graph.edges)[:, 1] == graph.receivers.index("2.h1")
-    found = run_subgraphs(judge, pairs, graph.masks([np.flatnonzero(~into)]))[0]
+    judge, pairs, found = without_edges_into("2.h1", kind)
     attention = judge.blocks[1].attention
     place, kept = attention.output.dense if kind == "Bert" else attention.out_lin, []
 
