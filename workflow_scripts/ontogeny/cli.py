@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -243,6 +242,7 @@ def _dashboard(given: argparse.Namespace) -> None:
 
 def _follow(given: argparse.Namespace) -> None:
     from ontogeny.config import read_config, runs_of
+    from ontogeny.dashboard.control import answers
     from ontogeny.judge.trace import follow_training
 
     file = given.config or _default_config()
@@ -254,7 +254,11 @@ def _follow(given: argparse.Namespace) -> None:
         settings = (config.analyses_of(studies[0]) if studies else config.analyses).judge
         cache = config.cache
     records = follow_training(
-        given.run, settings, cache, patience=given.patience, go_on=lambda: _is_running(given.process)
+        given.run,
+        settings,
+        cache,
+        patience=given.patience,
+        go_on=lambda: given.process is None or answers(given.process),
     )
     print(f"{given.run}: {len(records)} epochs measured")
 
@@ -274,16 +278,6 @@ def _trace(given: argparse.Namespace) -> None:
         before=given.before,
     )
     print(f"{given.out}/training_progress.html: {len(records)} checkpoints measured")
-
-
-def _is_running(process: int | None) -> bool:
-    if process is None:
-        return True
-    try:
-        os.kill(process, 0)
-    except OSError:
-        return False
-    return True
 
 
 def _archive(given: argparse.Namespace) -> None:

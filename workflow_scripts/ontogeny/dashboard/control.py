@@ -164,15 +164,13 @@ def _began(process: int) -> int:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         return 0 if fields[0] == "Z" else int(fields[19])
     except (OSError, IndexError, ValueError):
-        return _alive(process)
+        return 0 if Path("/proc/self/stat").exists() else int(answers(process))
 
 
-def _alive(process: int) -> int:
-    """1 for a process that runs where there is no /proc, 0 otherwise."""
-    if Path("/proc/self/stat").exists():
-        return 0
+def answers(process: int) -> bool:
+    """Whether a process is there to take signals; one that has ended and waits to be collected still is."""
     try:
         os.kill(process, 0)
     except OSError:
-        return 0
-    return 1
+        return False
+    return True
