@@ -241,7 +241,8 @@ def ablate_ensemble(
             whole = ablate([np.ones((1, *w.shape), np.uint8) for w in weights], *problem, settings, **given)
             between = _between(ensemble, seed, output, data.x)
             for name in own.columns:
-                control = whole[name] if name.startswith("noise") else others[name]
+                beside = whole if name.startswith("noise") else others
+                control = between if name == "elsewhere" else beside[name]
                 rows.append(
                     {
                         "seed": seed,
@@ -251,10 +252,8 @@ def ablate_ensemble(
                         "ablated": len(circuits),
                         "accuracy": own[name].mean(),
                         "perfect": (own[name] > settings.accuracy_threshold).mean(),
-                        "control": between.mean() if name == "elsewhere" else control.mean(),
-                        "control_perfect": (
-                            (between if name == "elsewhere" else control) > settings.accuracy_threshold
-                        ).mean(),
+                        "control": control.mean(),
+                        "control_perfect": (control > settings.accuracy_threshold).mean(),
                     }
                 )
         if progress is not None:
