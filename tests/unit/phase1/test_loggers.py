@@ -2,11 +2,17 @@
 
 import gzip
 import json
+import sqlite3
+import sys
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import read_many, read_phase1
+from ontogeny.phase1.loggers import mlflow_database_table
 
 STEPS = np.arange(0, 50, 5)
 RANK = np.linspace(5, 2, 10)
@@ -103,6 +109,53 @@ def test_mlflow_metrics(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"1700000000000 {value} {step}\n" for step, value in zip(STEPS, column)))
     check(tmp_path / "run")
+
+
+@pytest.fixture
+def mlflow_database(tmp_path):
+    """A database as MLflow 3.18 writes one, without the columns that are not read; what is given is logged in turn."""
+
+    def write(runs, logged):
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+            database.execute("CREATE TABLE runs (run_uuid TEXT PRIMARY KEY, name TEXT, lifecycle_stage TEXT)")
+            database.execute(
+                "CREATE TABLE metrics (key TEXT, value FLOAT, timestamp INT, run_uuid TEXT, step INT, is_nan BOOLEAN)"
+            )
+            database.executemany("INSERT INTO runs VALUES (?, ?, ?)", runs)
+            rows = [
+                (key, value, 17 * 10**11 + at, run, step, nan) for at, (run, key, step, value, nan) in enumerate(logged)
+            ]
+            database.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", rows)
+            database.commit()
+        return tmp_path / "mlflow.db"
+
+    return write
+
+
+def test_an_mlflow_database(mlflow_database):
+    logged = [("a1", name, step, value, 0) for name, column in (("loss", LOSS), ("stable_rank/Linear_0", RANK))
+              for step, value in zip(STEPS.tolist(), column)]  # fmt: skip
+    check(mlflow_database([("a1", "first", "active")], [*logged, ("a1", "system/cpu_utilization", 0, 3.0, 0)]))
+
+
+def test_what_mlflow_stores_otherwise_is_read_as_it_was_logged(mlflow_database):
+    largest = sys.float_info.max
+    values = [(0, 1.0, 0), (1, 0.0, 1), (2, -largest, 0), (3, 9.0, 0), (3, 5.0, 0)]
+    logged = [("a1b2c3d4e5", "loss", *each) for each in values]
+    logged += [("f6", "loss", 0, 2.0, 0), ("gone", "loss", 0, 7.0, 0)]
+    runs = [("a1b2c3d4e5", "twin", "active"), ("f6", "twin", "active"), ("gone", "third", "deleted")]
+    table = mlflow_database_table(mlflow_database(runs, logged))
+    assert table["run"].tolist() == ["twin a1b2c3d4"] * 4 + ["twin f6"]
+    assert np.array_equal(table["value"], [1.0, np.nan, -np.inf, 5.0, 2.0], equal_nan=True)
+
+
+def test_another_database_is_refused_in_a_sentence(tmp_path, mlflow_database):
+    with closing(sqlite3.connect(tmp_path / "other.db")) as database:
+        database.execute("CREATE TABLE photographs (name TEXT)")
+    with pytest.raises(OntogenyError, match=r"other.db is not a database of MLflow: no such table: metrics"):
+        read_phase1(tmp_path / "other.db")
+    with pytest.raises(OntogenyError, match="holds no metric of a run"):
+        read_phase1(mlflow_database([("a1", "first", "active")], []))
 
 
 def test_a_stray_file_is_skipped_with_a_note(tmp_path):

@@ -1,15 +1,20 @@
 """Files of other people's loggers as wide tables: a column step, and a column for each metric.
 
 Weights & Biases (history and UI exports), TensorBoard (CSV, JSON and event files), Hugging Face `trainer_state.json`,
-Lightning `metrics.csv`, MLflow metric files. What is not a metric (time stamps, run times, ranges) is left out.
+Lightning `metrics.csv`, MLflow metric files and databases. What is not a metric (time stamps, run times, ranges) is
+left out.
 """
 
 from __future__ import annotations
 
 import re
+import sqlite3
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
@@ -161,3 +166,37 @@ def mlflow_table(path: Path) -> pd.DataFrame:
         except (IndexError, ValueError):
             raise OntogenyError(f"{file} is not a metric of MLflow: its lines should be time, value and step") from None
     return pd.DataFrame(columns).sort_index().rename_axis("step").reset_index()
+
+
+def is_mlflow_database(path: Path) -> bool:
+    """Whether a file is an SQLite database, in which MLflow keeps runs since version 3.7."""
+    return path.suffix.lower() == ".db" and path.is_file() and path.open("rb").read(16) == b"SQLite format 3\0"
+
+
+def mlflow_database_table(path: Path) -> pd.DataFrame:
+    """All metrics of the runs in a database of MLflow that are not deleted: run, step, metric, value.
+
+    The last value logged at a step counts, as in MLflow's own charts. A run goes by its name, and by the beginning of
+    its identifier too where others share the name. MLflow stores NaN as 0 with a flag, and infinities as the largest
+    float; here they are NaN and infinite again. What it measures of the machine (`system/...`) is left out.
+    """
+    query = (
+        "SELECT runs.run_uuid, runs.name, metrics.step, metrics.key, metrics.value, metrics.is_nan "
+        "FROM metrics JOIN runs USING (run_uuid) WHERE lifecycle_stage = 'active' ORDER BY timestamp, metrics.rowid"
+    )
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            rows = database.execute(query).fetchall()
+    except sqlite3.Error as error:
+        raise OntogenyError(f"{path} is not a database of MLflow: {error}") from None
+    frame = pd.DataFrame(rows, columns=["id", "run", "step", "metric", "value", "missing"])
+    frame = frame[~frame["metric"].str.startswith("system/")]
+    if frame.empty:
+        raise OntogenyError(f"{path} holds no metric of a run: log some with mlflow.log_metric(name, value, step=step)")
+    names = frame.drop_duplicates("id").set_index("id")["run"].fillna("run")
+    shared = names.duplicated(keep=False)
+    names[shared] = names[shared] + " " + names.index[shared].str[:8]
+    value = frame["value"].where(frame["value"].abs() < sys.float_info.max, np.sign(frame["value"]) * np.inf)
+    frame = frame.assign(run=frame["id"].map(names), value=value.where(frame["missing"] == 0))
+    last = frame.drop_duplicates(["run", "step", "metric"], keep="last")
+    return last[["run", "step", "metric", "value"]].reset_index(drop=True)

@@ -27,15 +27,17 @@ from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, RawRun, RawTable, flat
 from ontogeny.phase1.loggers import (
     event_table,
     is_event_file,
+    is_mlflow_database,
     is_mlflow_folder,
     logged_table,
+    mlflow_database_table,
     mlflow_table,
     scalar_triples,
 )
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, quote, tidy, unique_name
 from ontogeny.phase1.repair import repair_stable_rank
 
-SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".feather", ".gz")
+SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".feather", ".gz", ".db")
 MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
 MOST_CONTAINERS = 5_000_000
@@ -187,6 +189,8 @@ def _raw_runs(path: Path) -> list[RawRun]:
         return _table_runs(event_table(path), str(path))
     if path.is_dir() and is_mlflow_folder(path):
         return _table_runs(mlflow_table(path), str(path))
+    if is_mlflow_database(path):
+        return _table_runs(mlflow_database_table(path), str(path))
     if path.exists() and not path.is_dir() and path.stat().st_size > MOST_BYTES and suffix not in (".h5", ".hdf5"):
         raise OntogenyError(
             f"{path} has {path.stat().st_size >> 20} MiB, and a record may have {MOST_BYTES >> 20}: split it by run"
