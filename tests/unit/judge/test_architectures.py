@@ -9,8 +9,8 @@ from small_judges import VOCABULARY
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.circuits import circuit_graph, run_subgraphs
 from ontogeny.judge.network import difference, frozen, hooked, run, run_on
-from ontogeny.judge.neurons import neuron_activations
 from ontogeny.judge.pairs import Pairs
+from ontogeny.judge.readings import neuron_activations
 from ontogeny.models.judge import Judge, train_tokenizer
 from ontogeny.models.pretrained import load_judge
 

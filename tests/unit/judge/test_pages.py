@@ -14,6 +14,7 @@ from ontogeny.judge import MechanismBench, evolution, read_records
 from ontogeny.judge.epochs import held_out_performance
 from ontogeny.judge.figures import plot_evolution
 from ontogeny.judge.pages import visualise_epoch, write_book, write_pages
+from ontogeny.judge.readings import judge_logits
 from ontogeny.judge.settings import JudgeAnalysisSettings
 from ontogeny.models.judge import Judge, train_tokenizer
 
@@ -140,7 +141,7 @@ def test_pairs_are_made_where_none_are_given(tmp_path):
 def test_pages_and_epochs_measure_the_same_prompts(made):
     folder, bench, judge = made
     record = read_records(folder / "records")[1]
-    expected = held_out_performance(judge, bench.all_tokens, bench.validation)
+    expected = held_out_performance(judge_logits(judge, bench.all_tokens), bench.validation)
     for name, value in expected.items():
         assert record["metrics"][name] == pytest.approx(value, rel=1e-3)
     assert record["prompts"]["validation"] == len(bench.validation)

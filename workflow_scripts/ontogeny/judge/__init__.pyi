@@ -8,13 +8,14 @@ from .attribution import (
     reference_prompts,
 )
 from .circuits import Faithfulness, Graph, circuit_graph, edge_scores, faithfulness, random_subgraph, run_subgraphs
-from .layers import last_residuals, layer_activations, layer_probes, performance
+from .layers import layer_activations, layer_probes, performance
 from .mechanism import MechanismBench
 from .network import untrained_like
-from .neurons import ablate_neurons, causal_neurons, neuron_activations, neuron_map
+from .neurons import NeuronEffects, ablate_neurons, causal_neurons, neuron_map
 from .pages import visualise_epoch
 from .pairs import Pairs, minimal_pairs
 from .patching import Patching, patch_pairs, share_restored
+from .readings import Readings, last_residuals, neuron_activations, read_prompts
 from .record import evolution, read_record, read_records
 from .trace import follow_training, trace_checkpoints, trace_mechanism
 
@@ -23,8 +24,10 @@ __all__ = [
     "Faithfulness",
     "Graph",
     "MechanismBench",
+    "NeuronEffects",
     "Pairs",
     "Patching",
+    "Readings",
     "TokenAttribution",
     "ablate_neurons",
     "attribute_tokens",
@@ -46,6 +49,7 @@ __all__ = [
     "patch_pairs",
     "performance",
     "random_subgraph",
+    "read_prompts",
     "read_record",
     "read_records",
     "reference_prompts",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
-from ontogeny.judge.network import difference, frozen, lengths
+from ontogeny.judge.network import difference, frozen, lengths, rows_with_gradient
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import PAD, Judge
 
@@ -105,7 +105,6 @@ def attribute_tokens(
     keep: Tensor | None = None,
     steps: int = DEFAULTS.integration_steps,
     tolerance: float | None = None,
-    chunk: int = 512,
 ) -> TokenAttribution:
     """Signed Integrated Gradients of the logit difference at the embeddings, summed over their width.
 
@@ -134,8 +133,12 @@ def attribute_tokens(
             here = score(embeddings, mask)
             there = torch.stack([score(start, mask) for start in starts])
 
+        at_once = rows_with_gradient(model, tokens.shape[1])
+
         def along(paths: Tensor, nodes: int) -> Tensor:
             """Attributions by token of these paths from a baseline to a prompt, (paths, length)."""
+            if len(paths) > at_once:
+                return torch.cat([along(some, nodes) for some in paths.split(at_once)])
             rows = row[paths]
             found: Tensor = integrated.attribute(
                 embeddings[rows],
@@ -143,7 +146,7 @@ def attribute_tokens(
                 additional_forward_args=(mask[rows],),
                 n_steps=nodes,
                 method="gausslegendre",
-                internal_batch_size=max(chunk, len(rows)),
+                internal_batch_size=at_once,
             )
             return found.double().sum(-1) * mask[rows]
 

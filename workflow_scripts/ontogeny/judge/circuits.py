@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import (
@@ -29,8 +30,8 @@ from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import Judge
 from ontogeny.statistics import adjust, bootstrap_weights, percentile_interval, sign_flip_test
 
-MOST_NUMBERS = 64_000_000
-"""Most numbers in a tensor of what all nodes write: prompts are passed in parts that need no more (256 MB)."""
+MOST_NUMBERS = 24_000_000
+"""Most numbers in a tensor of what all nodes write: prompts are passed in parts that need no more (96 MB)."""
 
 
 @dataclass(frozen=True)
@@ -169,63 +170,106 @@ def _past(model: Judge, pairs: Pairs) -> _Past:
     return _Past(parts, runs[0], runs[1], calls[0], *written)
 
 
-class _Whole:
-    """A run in which every receiver reads the whole stream, each a copy of its own, whose gradient can be taken."""
+Module = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""What receivers do with what they read: (rows, receivers, length, width), the prompt of every row, and which of them
+are to be computed, bool (rows, receivers), all if None."""
 
-    def __init__(self, embedding: Tensor) -> None:
-        self.start = embedding
+
+class _Whole:
+    """A run in which every receiver reads the whole stream, each a copy of its own, whose gradient can be taken.
+
+    embedding: (rows, length, width); rows: the prompt of each.
+    """
+
+    def __init__(self, embedding: Tensor, rows: Tensor) -> None:
+        self.start, self.rows = embedding, rows
         self.inputs: list[Tensor] = []
 
     def read(self, stream: Tensor, count: int) -> Tensor:
-        """What `count` receivers, the next ones, read, (batch, count, length, width)."""
+        """What `count` receivers, the next ones, read, (rows, count, length, width)."""
         self.inputs.append(stream[:, None].expand(-1, count, -1, -1).contiguous())
         return self.inputs[-1]
 
-    def write(self, outputs: Tensor) -> Tensor:
-        """What senders, the next ones, add to the stream, (batch, senders, length, width)."""
-        return outputs
+    def through(self, stream: Tensor, count: int, module: Module) -> Tensor:
+        """What the next receivers, as senders, add to the stream."""
+        return module(self.read(stream, count), self.rows, None)
 
 
 class _Cut:
     """A run in which receivers read the safe run's stream, and of senders, by the edges kept, what they change in it.
 
-    masks: (times, senders, receivers).
+    masks: (times, senders, receivers). Rows are every mask for every prompt in turn. What no kept edge leads to from
+    the embedding does what it does in the safe run, and is not computed.
     """
 
-    def __init__(self, past: _Past, embedding: Tensor, times: int, masks: Tensor) -> None:
-        self.base = past.counterpart.repeat_interleave(times, 0)
-        self.change = embedding.new_zeros(self.base.shape)
-        self.weight = masks.to(embedding.dtype).repeat(len(past.safe.last), 1, 1)
-        self.senders = self.receivers = 0
-        self.start = self.write(embedding[:, None])[:, 0]
+    def __init__(self, past: _Past, masks: Tensor) -> None:
+        prompts, times = len(past.safe.last), len(masks)
+        embedding = past.unsafe.residuals[0]
+        self.base = past.counterpart
+        self.rows = torch.arange(prompts).repeat_interleave(times)
+        self.weight = masks.repeat(prompts, 1, 1)
+        self.change = embedding.new_zeros((len(self.rows), *self.base.shape[1:]))
+        self.changed = torch.zeros(len(self.rows), self.base.shape[1], dtype=torch.bool)
+        self.change[:, 0] = (embedding - self.base[:, 0])[self.rows]
+        self.changed[:, 0] = True
+        self.start, self.senders, self.receivers = self.base[:, 0], 1, 0
 
-    def read(self, stream: Tensor, count: int) -> Tensor:
+    def _edges(self, count: int) -> Tensor:
+        """The edges into the next receivers from senders that change something, (rows, count, senders)."""
         kept = self.weight[:, : self.senders, self.receivers : self.receivers + count].transpose(1, 2)
         self.receivers += count
-        known = self.change[:, : self.senders]
-        return stream[:, None] + torch.bmm(kept, known.flatten(2)).unflatten(2, known.shape[2:])
+        return kept & self.changed[:, None, : self.senders]
 
-    def write(self, outputs: Tensor) -> Tensor:
-        place = slice(self.senders, self.senders + outputs.shape[1])
-        self.senders = place.stop
-        self.change[:, place] = outputs - self.base[:, place]
+    def _reads(self, stream: Tensor, edges: Tensor, rows: Tensor) -> Tensor:
+        from_any = edges.flatten(0, 1).any(0).nonzero()[:, 0]
+        changes = self.change[rows[:, None], from_any].flatten(2)
+        added = torch.bmm(edges[..., from_any].to(changes.dtype), changes)
+        return stream[self.rows[rows], None] + added.unflatten(2, stream.shape[1:])
+
+    def read(self, stream: Tensor, count: int) -> Tensor:
+        """What `count` receivers, the next ones, read, (rows, count, length, width)."""
+        return self._reads(stream, self._edges(count), torch.arange(len(self.rows)))
+
+    def through(self, stream: Tensor, count: int, module: Module) -> Tensor:
+        """What the next receivers, as senders, add to the stream of the safe run, (prompts, count, length, width)."""
+        edges = self._edges(count)
+        active = edges.any(-1)
+        place = slice(self.senders, self.senders + count)
+        self.senders, self.changed[:, place] = place.stop, active
+        rows = active.any(1).nonzero()[:, 0]
+        if len(rows):
+            prompts, some = self.rows[rows], active[rows]
+            found = module(self._reads(stream, edges[rows], rows), prompts, some) - self.base[prompts, place]
+            self.change[rows, place] = found.masked_fill(~some[..., None, None], 0)
         return self.base[:, place]
 
 
-def _forward(model: Judge, past: _Past, flow: _Whole | _Cut, times: int) -> Tensor:
+def _forward(model: Judge, past: _Past, flow: _Whole | _Cut) -> Tensor:
     """Logits when every receiver reads what `flow` gives it."""
     stream = flow.start
     for part, call in zip(past.parts, past.calls):
-        wrote = flow.write(attend(part, flow.read(stream, len(part.write)), call, times)).sum(1)
+        heads: Module = partial(_heads, part, call)
+        wrote = flow.through(stream, len(part.write), heads).sum(1)
         middle = stream + wrote + (0 if part.bias is None else part.bias)
         if part.order == "normed":
-            middle = flow.write(part.after_attention(flow.read(middle, 1)))[:, 0]
+            middle = flow.through(middle, 1, partial(_module, part.after_attention))[:, 0]
         reads = stream if part.order == "parallel" else middle
-        added = flow.write(first(part.mlp(part.mlp_norm(flow.read(reads, 1)[:, 0])))[:, None])[:, 0]
-        stream = middle + added
+        stream = middle + flow.through(reads, 1, partial(_mlp, part))[:, 0]
         if part.order == "normed":
-            stream = flow.write(part.after_mlp(flow.read(stream, 1)))[:, 0]
-    return readout(model, flow.read(stream, 1)[:, 0], past.safe.last.repeat_interleave(times))
+            stream = flow.through(stream, 1, partial(_module, part.after_mlp))[:, 0]
+    return readout(model, flow.read(stream, 1)[:, 0], past.safe.last[flow.rows])
+
+
+def _heads(part: Parts, call: Any, reads: Tensor, rows: Tensor, active: Tensor | None) -> Tensor:
+    return attend(part, reads, call, rows, active)
+
+
+def _module(module: nn.Module, reads: Tensor, _: Tensor, __: Tensor | None) -> Tensor:
+    return first(module(reads))
+
+
+def _mlp(part: Parts, reads: Tensor, _: Tensor, __: Tensor | None) -> Tensor:
+    return first(part.mlp(part.mlp_norm(reads[:, 0])))[:, None]
 
 
 def _at_once(graph: Graph, pairs: Pairs, width: int) -> int:
@@ -252,8 +296,8 @@ def edge_scores(model: Judge, pairs: Pairs, steps: int = DEFAULTS.edge_steps, ch
             share = torch.arange(1, steps + 1, dtype=change.dtype) / steps
             low, high = past.safe.residuals[0], past.unsafe.residuals[0]
             path = low[:, None] + share[:, None, None] * (high - low)[:, None]
-            flow = _Whole(path.flatten(0, 1).requires_grad_())
-            logits = _forward(model, past, flow, steps)
+            flow = _Whole(path.flatten(0, 1).requires_grad_(), torch.arange(len(rows)).repeat_interleave(steps))
+            logits = _forward(model, past, flow)
             slopes = torch.autograd.grad(difference(logits).sum(), flow.inputs)
             slope = torch.cat(slopes, 1).unflatten(0, (len(rows), steps)).mean(1)
             scores = torch.einsum("pstw,prtw->psr", change, slope).double().numpy()
@@ -274,10 +318,8 @@ def run_subgraphs(model: Judge, pairs: Pairs, masks: Tensor, chunk: int = 256) -
         for rows in torch.arange(len(pairs)).split(size):
             past = _past(model, pairs.take(rows))
             for which in torch.arange(len(masks)).split(max(1, chunk // len(rows))):
-                copies = past.unsafe.residuals[0].repeat_interleave(len(which), 0)
-                logits = _forward(model, past, _Cut(past, copies, len(which), masks[which]), len(which))
-                found = difference(logits).reshape(len(rows), len(which)).T.numpy()
-                result[np.ix_(which.numpy(), rows.numpy())] = found
+                found = difference(_forward(model, past, _Cut(past, masks[which])))
+                result[np.ix_(which.numpy(), rows.numpy())] = found.reshape(len(rows), len(which)).T.numpy()
     return result
 
 

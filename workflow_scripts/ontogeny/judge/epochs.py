@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from ontogeny.errors import OntogenyError
-from ontogeny.judge.layers import last_residuals, performance
+from ontogeny.judge.layers import performance
+from ontogeny.judge.readings import judge_logits, last_residuals
 from ontogeny.judge.settings import DEFAULTS
-from ontogeny.models.judge import Judge, trim
+from ontogeny.models.judge import Judge
 from ontogeny.progress import Progress
 from ontogeny.tasks.prompts import BASELINES, fit_baseline
 from ontogeny.trajectory.prompts import JudgeData, judge_data
@@ -65,26 +65,13 @@ def evaluate_epochs(trajectory: Trajectory, n_resamples: int = N_RESAMPLES, seed
 
 
 def held_out_performance(
-    model: Judge, tokens: Tensor, prompts: pd.DataFrame, n_resamples: int = N_RESAMPLES, seed: int = DEFAULTS.seed
+    logits: np.ndarray, prompts: pd.DataFrame, n_resamples: int = N_RESAMPLES, seed: int = DEFAULTS.seed
 ) -> dict[str, float]:
-    """The performance of a judge on prompts (columns label, group) with these tokens; empty without any prompt."""
+    """The performance of logits (prompts, 2) on prompts (columns label, group); empty without any prompt."""
     if not len(prompts):
         return {}
     labels, groups = prompts["label"].to_numpy(), prompts["group"].to_numpy()
-    return performance(judge_logits(model, tokens), labels, groups, n_resamples, seed)
-
-
-def judge_logits(model: Judge, tokens: Tensor, chunk: int = 128) -> np.ndarray:
-    """Logits (n, 2), float64, of `tokens` in eval mode; prompts of like length go together, which is faster."""
-    order = (tokens >= 0).sum(1).argsort(stable=True)
-    found = np.empty((len(tokens), 2))
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        for places in order.split(chunk):
-            found[places.cpu().numpy()] = model(trim(tokens[places])).double().cpu().numpy()
-    model.train(was_training)
-    return found
+    return performance(logits, labels, groups, n_resamples, seed)
 
 
 def _probe(model: Judge, data: JudgeData, device: torch.device) -> dict[str, np.ndarray]:

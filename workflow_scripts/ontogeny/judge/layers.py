@@ -11,17 +11,10 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from ontogeny.errors import OntogenyError
-from ontogeny.judge.network import difference, frozen, lengths, read, run
+from ontogeny.judge.network import difference, frozen, read, run
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import Judge
 from ontogeny.statistics import percentile_interval
-
-
-def last_residuals(model: Judge, tokens: Tensor, chunk: int = 256) -> np.ndarray:
-    """The residual stream at the last real token, float64 (layers + 1, prompts, width); layer 0 is the embedding."""
-    with frozen(model), torch.no_grad():
-        parts = [run(model, part[:, : int(lengths(part).max())]).at_last() for part in tokens.split(chunk)]
-    return torch.cat(parts, 1).double().numpy()
 
 
 def layer_activations(model: Judge, tokens: Tensor) -> tuple[np.ndarray, np.ndarray]:

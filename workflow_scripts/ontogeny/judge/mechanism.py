@@ -22,11 +22,12 @@ from ontogeny.judge.attribution import (
 )
 from ontogeny.judge.circuits import Graph, circuit_graph, edge_scores, faithfulness
 from ontogeny.judge.epochs import held_out_performance
-from ontogeny.judge.layers import last_residuals, layer_activations, layer_probes
-from ontogeny.judge.network import untrained_like
-from ontogeny.judge.neurons import ablate_neurons, causal_neurons, neuron_activations, neuron_map
+from ontogeny.judge.layers import layer_activations, layer_probes
+from ontogeny.judge.network import neuron_outputs, untrained_like
+from ontogeny.judge.neurons import NeuronEffects, ablate_neurons, causal_neurons, neuron_map
 from ontogeny.judge.pairs import ROLES, Pairs, minimal_pairs
 from ontogeny.judge.patching import patch_pairs, share_restored
+from ontogeny.judge.readings import Readings, read_prompts
 from ontogeny.judge.record import FORMAT, QUANTILES, compact
 from ontogeny.judge.settings import DEFAULTS, JudgeAnalysisSettings
 from ontogeny.models.judge import LABELS, MAX_LENGTH, PAD, Judge, PromptTokenizer, trim
@@ -88,9 +89,11 @@ class MechanismBench:
     ) -> None:
         self.tokenizer = tokenizer
         self.settings = settings = settings or DEFAULTS
-        train = _balanced(prompts, "train", settings.discovery, self._seed("discovery"))
+        of_training = prompts[prompts["split"] == "train"].reset_index(drop=True)
         self.validation = prompts[prompts["split"] == "validation"].reset_index(drop=True)
-        self.held_out = _balanced(prompts, "validation", settings.held_out, self._seed("held_out"))
+        train = of_training.iloc[_balanced(of_training, "train", settings.discovery, self._seed("discovery"))]
+        self.rows = _balanced(self.validation, "validation", settings.held_out, self._seed("held_out"))
+        self.held_out = self.validation.iloc[self.rows].reset_index(drop=True)
         if report is None:
             report = describe_prompts(prompts, tokenizer.lengths(list(prompts["prompt"])), max_length)
 
@@ -99,7 +102,10 @@ class MechanismBench:
 
         self.train_tokens, self.train_labels = encoded(train), train["label"].to_numpy(int)
         self.all_tokens = encoded(self.validation)
-        self.tokens, self.labels = encoded(self.held_out), self.held_out["label"].to_numpy(int)
+        self.tokens, self.labels = (
+            trim(self.all_tokens[torch.from_numpy(self.rows)]),
+            self.held_out["label"].to_numpy(int),
+        )
         self.groups = pd.factorize(self.held_out["group"])[0]
         self.fixed = _marks(self.train_tokens)
         self.shown = _shown(self.labels, max(settings.attributed, 2 * settings.samples))
@@ -150,23 +156,35 @@ class MechanismBench:
         return compact(head | {key: value for key, value in found.items() if not key.startswith("_")})
 
     def _measures(self, model: Judge, controls: Controls) -> Part:
-        found: Part = {"metrics": self._metrics(model, controls)}
+        train, held_out = self._read(model)
+        found: Part = {"metrics": self._metrics(held_out, controls)}
         found |= self._shown(model, controls)
-        found["probes"] = self._probes(model, controls)
-        parts = {"patching": self._patching}
+        found["probes"] = self._probes(train, held_out, controls)
+        parts = {"patching": lambda: self._patching(model, controls)}
         if self.settings.run_advanced:
-            parts |= {"neurons": self._neurons, "circuit": self._circuit}
+            parts["neurons"] = lambda: self._neurons(model, train, held_out, controls)
+            parts["circuit"] = lambda: self._circuit(model, controls)
         for name, measure in parts.items():
             try:
-                found[name] = measure(model, controls)
+                found[name] = measure()
             except OntogenyError as error:
                 found[name] = {"reason": str(error)}
         return found
 
-    def _metrics(self, model: Judge, controls: Controls) -> Part:
-        result: Part = held_out_performance(model, self.all_tokens, self.validation)
+    def _read(self, model: Judge) -> tuple[Readings, Readings]:
+        """What the training prompts show, and all validation prompts; layers and neurons of the balanced ones alone."""
+        neurons = self.settings.run_advanced
+        try:
+            neuron_outputs(model)
+        except OntogenyError:
+            neurons = False
+        train = read_prompts(model, self.train_tokens, neurons=neurons)
+        return train, read_prompts(model, self.all_tokens, self.rows, neurons=neurons)
+
+    def _metrics(self, held_out: Readings, controls: Controls) -> Part:
+        result: Part = held_out_performance(held_out.logits, self.validation)
         decoys = np.array(self.validation["decoy"].fillna(False), dtype=bool)
-        some = held_out_performance(model, self.all_tokens[torch.from_numpy(decoys)], self.validation[decoys])
+        some = held_out_performance(held_out.logits[decoys], self.validation[decoys])
         result |= {"decoys": int(decoys.sum())}
         result |= {f"decoy_accuracy{end}": some.get(f"accuracy{end}", float("nan")) for end in ("", "_low", "_high")}
         for name, control in controls.items():
@@ -243,12 +261,11 @@ class MechanismBench:
             samples.append(sample)
         return {"samples": samples, "attribution": whole, "_attribution": found}
 
-    def _probes(self, model: Judge, controls: Controls) -> list[Part]:
-        train, other = last_residuals(model, self.train_tokens), last_residuals(model, self.tokens)
-        settings = self.settings
+    def _probes(self, train: Readings, held_out: Readings, controls: Controls) -> list[Part]:
         probes: list[Part] = layer_probes(
-            train, self.train_labels, other, self.labels, self.groups, settings.shuffles, seed=settings.seed
-        )
+            train.residuals, self.train_labels, held_out.residuals, self.labels, self.groups, self.settings.shuffles,
+            seed=self.settings.seed,
+        )  # fmt: skip
         for name, control in controls.items():
             for row, before in zip(probes, control["probes"]):
                 row[name] = before["auc"]
@@ -272,9 +289,12 @@ class MechanismBench:
             raise OntogenyError(self.why_no_pairs)
         return self.pairs
 
-    def _neurons(self, model: Judge, controls: Controls) -> Part:
+    def _neurons(self, model: Judge, on_train: Readings, held_out: Readings, controls: Controls) -> Part:
         settings = self.settings
-        train, other = neuron_activations(model, self.train_tokens), neuron_activations(model, self.tokens)
+        neuron_outputs(model)
+        train, other = on_train.neurons, held_out.neurons
+        assert train is not None
+        assert other is not None
         beyond = [control["neurons"]["_activations"] for control in controls.values()]
         against = np.concatenate(beyond, -1) if beyond else None
         table = neuron_map(
@@ -287,18 +307,19 @@ class MechanismBench:
             alpha=settings.alpha,
             seed=settings.seed,
         )
-        held_out = table["held_out_auroc"].to_numpy().reshape(train.shape[1], -1)
+        areas = table["held_out_auroc"].to_numpy().reshape(train.shape[1], -1)
         rows = _shown(self.labels, ABLATED)
         some, labels = trim(self.tokens[torch.from_numpy(rows)]), self.labels[rows]
         chosen = _shown(self.train_labels, 2 * ABLATED)
         discovery = trim(self.train_tokens[torch.from_numpy(chosen)])
         rng = np.random.default_rng(self._seed("labels"))
 
+        effects = NeuronEffects(model, discovery, some)
+
         def causes(first: np.ndarray, second: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
             return causal_neurons(
-                model, discovery, first, some, second, candidates=settings.candidates, alpha=settings.alpha,
-                seed=settings.seed,
-            )  # fmt: skip
+                effects, first, second, candidates=settings.candidates, alpha=settings.alpha, seed=settings.seed
+            )
 
         causal, random = causes(self.train_labels[chosen], labels)
         null, _ = causes(rng.permutation(self.train_labels[chosen]), rng.permutation(labels))
@@ -318,12 +339,12 @@ class MechanismBench:
             "alpha": settings.alpha,
             "prompts": len(labels),
             "random_effects": random,
-            "quantiles": np.quantile(held_out, QUANTILES, axis=1).T,
+            "quantiles": np.quantile(areas, QUANTILES, axis=1).T,
             "strongest": named.to_dict("records"),
             "shuffled_labels": int(null["found"].sum()),
             "ablation": None,
             "limit": None,
-            "_furthest": float(np.abs(held_out - 0.5).max()),
+            "_furthest": float(np.abs(areas - 0.5).max()),
             "_activations": other,
         }
         for name, control in controls.items():
@@ -413,18 +434,16 @@ def _rank_correlation(one: np.ndarray, two: np.ndarray) -> float:
     return float(scipy.stats.spearmanr(one, two).statistic)
 
 
-def _balanced(prompts: pd.DataFrame, split: str, count: int, seed: int) -> pd.DataFrame:
-    """Up to `count` prompts of a split, half of them of each label where there are enough, in the order of the file."""
+def _balanced(prompts: pd.DataFrame, split: str, count: int, seed: int) -> np.ndarray:
+    """Rows of up to `count` of these prompts of a split, half of each label where there are enough, in order."""
     rng = np.random.default_rng(seed)
-    rows = np.flatnonzero((prompts["split"] == split).to_numpy())
-    labels = prompts["label"].to_numpy()[rows]
-    sides = [rng.permutation(rows[labels == label]) for label in (0, 1)]
+    labels = prompts["label"].to_numpy()
+    sides = [rng.permutation(np.flatnonzero(labels == label)) for label in (0, 1)]
     for name, side in zip(LABELS, sides):
         if len(side) < 4:
             raise OntogenyError(f"the {split} prompts hold {len(side)} {name} ones; at least 4 are needed")
     take = min(count // 2, *map(len, sides))
-    chosen = np.sort(np.concatenate([side[:take] for side in sides]))
-    return prompts.iloc[chosen].reset_index(drop=True)
+    return np.sort(np.concatenate([side[:take] for side in sides]))
 
 
 def _notes(

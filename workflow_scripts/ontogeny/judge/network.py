@@ -106,14 +106,15 @@ def _without_cache(value: Any) -> Any:
     return None if hasattr(value, "get_seq_length") else value
 
 
-def _tiled(value: Any, batch: int, times: int) -> Any:
+def _taken(value: Any, batch: int, rows: Tensor) -> Any:
+    """An argument of a module for these rows of its batch; what has no rows stays."""
     if isinstance(value, tuple | list):
-        return type(value)(_tiled(item, batch, times) for item in value)
+        return type(value)(_taken(item, batch, rows) for item in value)
     if isinstance(value, Tensor) and value.ndim and batch > 1:
         if value.shape[0] == batch:
-            return value.repeat_interleave(times, 0)
+            return value[rows]
         if value.ndim == 3 and value.shape[0] % batch == 0:  # (batch x heads, ...), as ALiBi's slopes come
-            return value.unflatten(0, (batch, -1)).repeat_interleave(times, 0).flatten(0, 1)
+            return value.unflatten(0, (batch, -1))[rows].flatten(0, 1)
     return value
 
 
@@ -162,17 +163,26 @@ def read(model: Judge, hidden: Tensor) -> Tensor:
     return model.head(normed.to(torch.float32))
 
 
+def rows_with_gradient(model: Judge, length: int) -> int:
+    """How many prompts of so many tokens may be passed together when a gradient is taken, in about 500 MB."""
+    config = model.backbone.config
+    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    heads = getattr(config, "num_attention_heads", None) or 1
+    numbers = length * len(model.blocks) * (8 * config.hidden_size + 3 * inner + 2 * heads * length)
+    return max(1, 128_000_000 // numbers)
+
+
 def run_on(model: Judge, past: Run, start: int, hidden: Tensor) -> Tensor:
     """Logits when block `start` and those after it go on from `hidden`.
 
     hidden: (times * batch, length, width): the copies of a prompt of `past` follow each other.
     """
     batch = len(past.last)
-    times = len(hidden) // batch
+    rows = torch.arange(batch, device=past.last.device).repeat_interleave(len(hidden) // batch)
     for block, (rest, named) in zip(model.blocks[start:], past.calls[start:]):
-        arguments = _tiled(rest, batch, times)
-        hidden = first(block(hidden, *arguments, **{key: _tiled(item, batch, times) for key, item in named.items()}))
-    return readout(model, hidden, past.last.repeat_interleave(times))
+        arguments = _taken(rest, batch, rows)
+        hidden = first(block(hidden, *arguments, **{key: _taken(item, batch, rows) for key, item in named.items()}))
+    return readout(model, hidden, past.last[rows])
 
 
 NEURONS = (
@@ -343,7 +353,7 @@ def _add_up(model: Judge, parts: list[Parts]) -> bool:
         for part, call, before, after in zip(parts, calls, past.residuals, past.residuals[1:]):
             copies = before[:, None].expand(-1, len(part.write), -1, -1)
             try:
-                middle = before + attend(part, copies, call, 1).sum(1)
+                middle = before + attend(part, copies, call, torch.arange(len(before))).sum(1)
             except (RuntimeError, TypeError, ValueError, AttributeError):
                 return False
             middle = part.after_attention(middle if part.bias is None else middle + part.bias)
@@ -363,15 +373,21 @@ def attention_calls(parts: list[Parts]) -> tuple[list[Any], list[Any]]:
 
 
 class _OwnHead(nn.Module):
-    """A projection of which head h sees the rows of its own: (batch x heads, length, width), heads running fastest."""
+    """A projection of which every head sees rows of its own: (rows, length, width), `sizes` of them for each head."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, sizes: list[int]) -> None:
         super().__init__()
-        self.own_weight, self.own_bias = weight, bias
+        self.own_weight, self.own_bias, self.sizes = weight, bias, sizes
 
     def forward(self, hidden: Tensor) -> Tensor:
-        own = torch.einsum("bhtw,hwd->bhtd", hidden.unflatten(0, (-1, len(self.own_weight))), self.own_weight)
-        return (own if self.own_bias is None else own + self.own_bias[:, None]).flatten(0, 1)
+        return _by_head(hidden, self.own_weight, self.sizes, self.own_bias)
+
+
+def _by_head(hidden: Tensor, weight: Tensor, sizes: list[int], bias: Tensor | None = None) -> Tensor:
+    """Rows (rows, length, width), `sizes` of them for each head, times the matrix of their head (heads, width, out)."""
+    parts = zip(hidden.split(sizes), weight, weight if bias is None else bias[:, None])
+    found = [part @ matrix if bias is None else part @ matrix + shift for part, matrix, shift in parts if len(part)]
+    return torch.cat(found)
 
 
 _QUERIES = (
@@ -382,8 +398,10 @@ _QUERIES = (
 """Names of the projections of queries, keys and values in an attention, and of the width of a head."""
 
 
-def one_head_each(part: Parts) -> nn.Module | None:
-    """The attention of `part` as a module that computes, for row r, head r modulo heads alone, before it is written.
+def one_head_each(part: Parts, sizes: list[int]) -> nn.Module | None:
+    """The attention of `part` as a module that computes one head alone for each row, before it is written.
+
+    The first `sizes[0]` rows are those of head 0, and so on.
 
     None for attention without separate projections of queries, keys and values (GPT-2), or that counts its heads
     itself (StableLM), where all heads have to be computed for every row.
@@ -407,6 +425,7 @@ def one_head_each(part: Parts) -> nn.Module | None:
         twin._modules[name] = _OwnHead(
             weight.repeat_interleave(times, 0).transpose(1, 2),
             None if bias is None else bias.repeat_interleave(times, 0),
+            sizes,
         )
     if part.projection_name is not None:
         twin._modules[part.projection_name] = nn.Identity()
@@ -414,25 +433,31 @@ def one_head_each(part: Parts) -> nn.Module | None:
     return twin
 
 
-def attend(part: Parts, hidden: Tensor, call: Any, times: int) -> Tensor:
+def attend(part: Parts, hidden: Tensor, call: Any, rows: Tensor, active: Tensor | None = None) -> Tensor:
     """What every head writes when each reads a residual stream of its own.
 
     hidden: (batch, heads, length, width), before the norm; returns the same shape, without the projection's bias.
-    `call` is what `attention_calls` kept of a run over batch / times prompts.
+    `call` is what `attention_calls` kept of a run over prompts, rows: the prompt of every row of the batch. active:
+    bool (batch, heads), the heads that are computed; the others give 0.
     """
     batch, heads, length, width = hidden.shape
     first_input, rest, named = call
-    prompts, copies = len(first_input), times * heads
-    rows = part.attention_norm(hidden.reshape(batch * heads, length, width))
-    arguments = _tiled(rest, prompts, copies)
-    settings = {key: _tiled(item, prompts, copies) for key, item in named.items()}
-    alone = one_head_each(part)
+    chosen = torch.ones(batch, heads, dtype=torch.bool, device=hidden.device) if active is None else active
+    head, copy_of = torch.nonzero(chosen.T, as_tuple=True)
+    sizes = chosen.sum(0).tolist()
+    reads = part.attention_norm(hidden[copy_of, head])
+    prompts, places = len(first_input), rows[copy_of]
+    arguments = _taken(rest, prompts, places)
+    settings = {key: _taken(item, prompts, places) for key, item in named.items()}
+    alone = one_head_each(part, sizes)
     if alone is not None:
-        own = first(alone(rows, *arguments, **settings)).unflatten(0, (batch, heads))
+        own = first(alone(reads, *arguments, **settings))
     else:
         kept: list[Tensor] = []
         with hooked(part.projection.register_forward_pre_hook(lambda _, args: kept.append(args[0]))):
-            output = first(part.attention(rows, *arguments, **settings))
-        mixed = (kept[0] if kept else output).reshape(batch, heads, length, heads, -1)
-        own = mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)
-    return torch.einsum("bhtd,hdw->bhtw", own, part.write.to(own.dtype))
+            output = first(part.attention(reads, *arguments, **settings))
+        mixed = (kept[0] if kept else output).reshape(len(reads), length, heads, -1)
+        own = mixed[torch.arange(len(reads), device=head.device), :, head]
+    wrote = _by_head(own, part.write.to(own.dtype), sizes)
+    result = wrote.new_zeros(batch, heads, length, width)
+    return result.index_put((copy_of, head), wrote)

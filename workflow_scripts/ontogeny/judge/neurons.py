@@ -11,29 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
-from ontogeny.judge.network import difference, frozen, hooked, neuron_outputs, read_at, run, run_on
+from ontogeny.judge.network import (
+    difference,
+    first,
+    frozen,
+    hooked,
+    neuron_outputs,
+    parts_of,
+    run,
+    run_on,
+    tensor_of,
+)
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import PAD, Judge, trim
 from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights, sign_flip_test
-
-
-def neuron_activations(model: Judge, tokens: Tensor, chunk: int = 256) -> np.ndarray:
-    """Activations of all MLP neurons at the last real token, float32 (prompts, layers, neurons)."""
-    parts: list[Tensor] = []
-    places = neuron_outputs(model)
-    with frozen(model), torch.no_grad():
-        for part in tokens.split(chunk):
-            part = trim(part)
-            kept: list[Tensor] = []
-            with hooked(*(place.register_forward_pre_hook(_keep_at(read_at(model, part), kept)) for place in places)):
-                model(part)
-            parts.append(torch.stack(kept, 1).float())
-    return torch.cat(parts).numpy()
-
-
-def _keep_at(last: Tensor, kept: list[Tensor]) -> Any:
-    rows = torch.arange(len(last), device=last.device)
-    return lambda _, args: kept.append(args[0][rows, last])
 
 
 def auroc(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -169,25 +160,62 @@ def single_effects(model: Judge, tokens: Tensor, neurons: pd.DataFrame, means: M
     """How much the logit difference falls when one neuron is set to its mean everywhere, float64 (neurons, prompts).
 
     `neurons` has the columns layer (from 1) and neuron. Exact: each is ablated by itself, and the judge goes on from
-    its layer.
+    its layer, or, where a block is the sum of its parts, from the one after it.
     """
-    places = neuron_outputs(model)
     result = np.empty((len(neurons), len(tokens)))
     layers = neurons["layer"].to_numpy() - 1
     units = neurons["neuron"].to_numpy()
     with frozen(model), torch.no_grad():
-        past = run(model, tokens)
-        intact = difference(past.logits).numpy()
+        past = _Sums(model, tokens)
+        intact = difference(past.run.logits).numpy()
         for layer in np.unique(layers):
             rows = np.flatnonzero(layers == layer)
             for some in np.array_split(rows, max(1, -(-len(rows) * len(tokens) // chunk))):
-                own = torch.from_numpy(units[some]).repeat(len(tokens))
-                hook = places[layer].register_forward_pre_hook(_one_each(own, means[layer]))
-                with hooked(hook):
-                    copies = past.residuals[layer].repeat_interleave(len(some), 0)
-                    found = difference(run_on(model, past, int(layer), copies)).numpy()
+                found = difference(past.without(int(layer), torch.from_numpy(units[some]), means[layer])).numpy()
                 result[some] = intact - found.reshape(len(tokens), len(some)).T
     return result
+
+
+class _Sums:
+    """A run over prompts from which single neurons can be taken out."""
+
+    def __init__(self, model: Judge, tokens: Tensor) -> None:
+        self.model, self.places, self.parts = model, neuron_outputs(model), parts_of(model)
+        self.active: list[Tensor] = []
+        self.sums: list[Tensor] = []
+        wrote: list[Tensor] = []
+        put_out: list[Tensor] = []
+        hooks = [place.register_forward_pre_hook(_watched(self.active)) for place in self.places]
+        hooks += [place.register_forward_hook(_put_out(wrote)) for place in self.places]
+        hooks += [part.mlp_writes.register_forward_hook(_put_out(put_out)) for part in self.parts or ()]
+        hooks += [part.after_mlp.register_forward_pre_hook(_watched(self.sums)) for part in self.parts or ()]
+        with hooked(*hooks):
+            self.run = run(model, tokens)
+        if len(put_out) != len(wrote) or not all(map(torch.equal, wrote, put_out)):
+            self.parts = None
+
+    def without(self, layer: int, units: Tensor, means: Tensor) -> Tensor:
+        """Logits with each of `units` of a layer set to its mean, for every prompt in turn, (prompts x units, 2)."""
+        place, known, run_before = self.places[layer], self.parts, self.run
+        prompts = len(run_before.last)
+        if known is None:
+            hook = place.register_forward_pre_hook(_one_each(units.repeat(prompts), means))
+            with hooked(hook):
+                copies = run_before.residuals[layer].repeat_interleave(len(units), 0)
+                return run_on(self.model, run_before, layer, copies)
+        weight = tensor_of(place, "weight")
+        out = weight[:, units].T if isinstance(place, nn.Linear) else weight[units]
+        active = self.active[layer][..., units]
+        change = (means[units].to(active) - active).transpose(1, 2)[..., None] * out[:, None]
+        normed = known[layer].order == "normed"
+        before = self.sums[layer] if normed else run_before.residuals[layer + 1]
+        after = (before[:, None] + change).flatten(0, 1)
+        return run_on(self.model, run_before, layer + 1, known[layer].after_mlp(after) if normed else after)
+
+
+def _put_out(kept: list[Tensor]) -> Any:
+    """Copies, since some blocks add to an MLP's output in place (Falcon)."""
+    return lambda _, __, output: kept.append(first(output).clone())
 
 
 def _one_each(units: Tensor, means: Tensor) -> Any:
@@ -203,11 +231,31 @@ def _one_each(units: Tensor, means: Tensor) -> Any:
     return hook
 
 
+class NeuronEffects:
+    """What single neurons of a judge do to the logit difference, each ablated once, whatever labels are asked about.
+
+    estimates: `estimated_effects` over `tokens`. Exact effects are measured on `held_out`.
+    """
+
+    def __init__(self, model: Judge, tokens: Tensor, held_out: Tensor) -> None:
+        self.model, self.held_out = model, held_out
+        self.means = mean_activations(model, tokens)
+        self.estimates = estimated_effects(model, tokens, self.means)
+        self._known: dict[tuple[int, int], np.ndarray] = {}
+
+    def exact(self, neurons: pd.DataFrame) -> np.ndarray:
+        """`single_effects` of these neurons, (neurons, prompts)."""
+        names = list(zip(neurons["layer"].astype(int), neurons["neuron"].astype(int)))
+        new = sorted(set(names) - self._known.keys())
+        if new:
+            table = pd.DataFrame(new, columns=["layer", "neuron"])
+            self._known |= dict(zip(new, single_effects(self.model, self.held_out, table, self.means)))
+        return np.stack([self._known[name] for name in names])
+
+
 def causal_neurons(
-    model: Judge,
-    tokens: Tensor,
+    effects: NeuronEffects,
     labels: np.ndarray,
-    held_out: Tensor,
     held_out_labels: np.ndarray,
     *,
     candidates: int = DEFAULTS.candidates,
@@ -216,26 +264,26 @@ def causal_neurons(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The neurons that the right judgement depends on, one by one, and what neurons drawn at random do.
 
-    All are ranked by their estimated effect on the margin, the logit difference towards the label, over `tokens`. The
-    first `candidates` are ablated singly on `held_out`, and as many drawn at random from all. One row per candidate:
-    layer (from 1), neuron, estimate, effect (mean fall of the margin, in logits), effect_low, effect_high (95 %
-    bootstrap over prompts), p_value (one-sided sign-flip test over prompts), p_adjusted (Benjamini and Hochberg), and
-    found: p_adjusted <= alpha, and a greater effect than each of the random ones. Then the effects of the random ones.
+    All are ranked by their estimated effect on the margin, the logit difference towards the label, over the prompts of
+    `labels`. The first `candidates` are ablated singly on the held-out ones, and as many drawn at random from all. One
+    row per candidate: layer (from 1), neuron, estimate, effect (mean fall of the margin, in logits), effect_low,
+    effect_high (95 % bootstrap over prompts), p_value (one-sided sign-flip test over prompts), p_adjusted (Benjamini
+    and Hochberg), and found: p_adjusted <= alpha, and a greater effect than each of the random ones. Then the effects
+    of the random ones.
     """
-    means = mean_activations(model, tokens)
     sign = np.where(np.asarray(labels) == 1, 1.0, -1.0)
-    estimate = np.tensordot(sign, estimated_effects(model, tokens, means), 1) / len(sign)
+    estimate = np.tensordot(sign, effects.estimates, 1) / len(sign)
     flat = estimate.ravel()
     count = min(candidates, len(flat))
-    first = np.argsort(-flat, kind="stable")[:count]
+    first_ones = np.argsort(-flat, kind="stable")[:count]
     drawn = np.random.default_rng(seed).choice(len(flat), count, replace=False)
     width = estimate.shape[1]
-    places = np.concatenate([first, drawn])
+    places = np.concatenate([first_ones, drawn])
     table = pd.DataFrame({"layer": places // width + 1, "neuron": places % width, "estimate": flat[places]})
     towards = np.where(np.asarray(held_out_labels) == 1, 1.0, -1.0)
-    effects = single_effects(model, held_out, table, means) * towards
-    mean, low, high = bootstrap_mean(effects, bootstrap_weights(effects.shape[1], 1000, seed), 0.95)
-    p_value = sign_flip_test(effects[:count], "greater", 4999, seed)
+    found_effects = effects.exact(table) * towards
+    mean, low, high = bootstrap_mean(found_effects, bootstrap_weights(found_effects.shape[1], 1000, seed), 0.95)
+    p_value = sign_flip_test(found_effects[:count], "greater", 4999, seed)
     table = table.assign(effect=mean, effect_low=low, effect_high=high).iloc[:count]
     corrected = adjust(p_value, "bh").p_values
     found = (corrected <= alpha) & (mean[:count] > mean[count:].max())
@@ -279,11 +327,13 @@ def ablate_neurons(
             if len(units)
         ]
         with hooked(*hooks):
-            margin = sign * torch.cat([difference(model(part)) for part in tokens.split(chunk)])
+            margin = sign * torch.cat([difference(run_on(model, past, start, past.residuals[start])) for past in pasts])
         return float(margin.mean()), float((margin > 0).double().mean())
 
     with frozen(model), torch.no_grad():
         means = _means(model, tokens, places, chunk)
+        pasts = [run(model, part) for part in tokens.split(chunk)]
+        start = next((layer for layer, units in enumerate(own) if len(units)), len(own))
         intact = margins([], [])
         ablated = margins(own, means)
         drawn = [
