@@ -19,6 +19,7 @@ SETTINGS = {
     "OPT": {"ffn_dim": 24, "word_embed_proj_dim": 16},
     "GPTNeoX": {"intermediate_size": 24},
     "Bloom": {},
+    "Mpt": {},
     "Mamba": {"state_size": 4},
     "Gemma2": {"intermediate_size": 24, "num_key_value_heads": 1, "head_dim": 8},
     "Granite": {"intermediate_size": 24, "residual_multiplier": 0.3},
@@ -31,8 +32,8 @@ SETTINGS = {
     "Bert": {"intermediate_size": 24},
     "DistilBert": {"hidden_dim": 24},
 }
-ADD_UP = ("Qwen2", "StableLm", "GPTNeoX", "Phi", "GPTJ", "Falcon", "ModernBert", "Bert", "DistilBert")
 NORMED = ("Bert", "DistilBert")
+ADD_UP = ("Qwen2", "StableLm", "Bloom", "Mpt", "OPT", "GPTNeoX", "Phi", "GPTJ", "Falcon", "ModernBert", *NORMED)
 
 
 def backbone(kind, **settings):
@@ -62,7 +63,7 @@ def test_a_run_goes_on_from_any_layer_to_the_same_logits(kind):
             copies = past.residuals[layer].repeat_interleave(2, 0)
             found = run_on(judge, past, layer, copies)
             torch.testing.assert_close(found, judge(rows()).repeat_interleave(2, 0), rtol=0, atol=1e-5)
-    if kind in ("Mamba", "OPT"):
+    if kind == "Mamba":
         with pytest.raises(OntogenyError, match="no MLP of a known kind"):
             neuron_activations(judge, rows())
     else:
@@ -101,6 +102,9 @@ def without_edges_into(node, kind):
 def mlp_outputs(judge, layer):
     """Where the MLP of a layer puts out what it writes, by the names of this library's models."""
     block = judge.blocks[layer]
+    last = {"BloomModel": "mlp.dense_4h_to_h", "MptModel": "ffn.down_proj", "OPTModel": "fc2"}
+    if type(judge.backbone).__name__ in last:
+        return block.get_submodule(last[type(judge.backbone).__name__])
     return block.output.dense if hasattr(block, "intermediate") else block.ffn if hasattr(block, "ffn") else block.mlp
 
 

@@ -17,6 +17,7 @@ from ontogeny.judge.network import (
     Run,
     attend,
     attention_calls,
+    by_prompt,
     difference,
     first,
     frozen,
@@ -137,9 +138,9 @@ def _keep_input(kept: list[Tensor]) -> Any:
     return lambda _, args: kept.append(args[0])
 
 
-def _keep_output(kept: list[Tensor]) -> Any:
+def _keep_output(kept: list[Tensor], prompts: int) -> Any:
     """Copies, since some blocks add to an MLP's output in place (Falcon)."""
-    return lambda _, __, output: kept.append(first(output).clone())
+    return lambda _, __, output: kept.append(by_prompt(first(output).clone(), prompts))
 
 
 def _past(model: Judge, pairs: Pairs) -> _Past:
@@ -153,8 +154,8 @@ def _past(model: Judge, pairs: Pairs) -> _Past:
         added: list[Tensor] = []
         middles: list[Tensor] = []
         handles += [part.projection.register_forward_pre_hook(_keep_input(mixed)) for part in parts]
-        handles += [part.mlp_writes.register_forward_hook(_keep_output(added)) for part in parts]
-        handles += [part.after_attention.register_forward_hook(_keep_output(middles)) for part in parts]
+        handles += [part.mlp_writes.register_forward_hook(_keep_output(added, len(tokens))) for part in parts]
+        handles += [part.after_attention.register_forward_hook(_keep_output(middles, len(tokens))) for part in parts]
         with hooked(*handles):
             runs.append(run(model, tokens))
         calls.append(seen)

@@ -110,12 +110,22 @@ def _taken(value: Any, batch: int, rows: Tensor) -> Any:
     """An argument of a module for these rows of its batch; what has no rows stays."""
     if isinstance(value, tuple | list):
         return type(value)(_taken(item, batch, rows) for item in value)
-    if isinstance(value, Tensor) and value.ndim and batch > 1:
-        if value.shape[0] == batch:
-            return value[rows]
-        if value.ndim == 3 and value.shape[0] % batch == 0:  # (batch x heads, ...), as ALiBi's slopes come
-            return value.unflatten(0, (batch, -1))[rows].flatten(0, 1)
-    return value
+    return value[rows] if isinstance(value, Tensor) and value.ndim > 1 and value.shape[0] == batch > 1 else value
+
+
+def _arguments_for(call: Any, batch: int, rows: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments besides the residual stream, of a call with `batch` prompts, for these rows of them."""
+    rest, named = call
+    taken = {key: _taken(item, batch, rows) for key, item in named.items() if key not in _BIASES}
+    for key in _BIASES & named.keys():
+        bias = named[key]
+        by_head = isinstance(bias, Tensor) and bias.ndim == 3 and key == "alibi"
+        taken[key] = bias.unflatten(0, (batch, -1))[rows].flatten(0, 1) if by_head else bias
+    return tuple(_taken(item, batch, rows) for item in rest), taken
+
+
+_BIASES = {"alibi", "position_bias"}
+"""What is added to attention by distance: for all prompts times heads (BLOOM), or for all heads (MPT)."""
 
 
 def _recorder(calls: list, first_name: str = "hidden_states") -> Callable[..., None]:
@@ -133,6 +143,11 @@ def _recorder(calls: list, first_name: str = "hidden_states") -> Callable[..., N
 def first(output: Any) -> Tensor:
     """The residual stream among what a block returns."""
     return output[0] if isinstance(output, tuple | list) else output
+
+
+def by_prompt(value: Tensor, prompts: int) -> Tensor:
+    """(prompts, length, width), also where a block joins prompts and tokens before its MLP (OPT)."""
+    return value.unflatten(0, (prompts, -1)) if value.ndim == 2 else value
 
 
 def run(model: Judge, tokens: Tensor) -> Run:
@@ -179,9 +194,9 @@ def run_on(model: Judge, past: Run, start: int, hidden: Tensor) -> Tensor:
     """
     batch = len(past.last)
     rows = torch.arange(batch, device=past.last.device).repeat_interleave(len(hidden) // batch)
-    for block, (rest, named) in zip(model.blocks[start:], past.calls[start:]):
-        arguments = _taken(rest, batch, rows)
-        hidden = first(block(hidden, *arguments, **{key: _taken(item, batch, rows) for key, item in named.items()}))
+    for block, call in zip(model.blocks[start:], past.calls[start:]):
+        rest, named = _arguments_for(call, batch, rows)
+        hidden = first(block(hidden, *rest, **named))
     return readout(model, hidden, past.last[rows])
 
 
@@ -193,7 +208,9 @@ NEURONS = (
     "mlp.fc2",
     "mlp.Wo",
     "ffn.lin2",
+    "ffn.down_proj",
     "output.dense",
+    "fc2",
 )
 """Where a block's MLP writes: the input of this module is what its neurons put out."""
 
@@ -285,6 +302,17 @@ _STYLES = (
     _Style("self_attention", "self_attention.dense", ("mlp",), ("input_layernorm", "input_layernorm")),
     _Style("self_attention", "self_attention.dense", ("mlp",), ("ln_attn", "ln_mlp")),
     _Style(
+        "self_attention", "self_attention.dense", ("mlp.dense_h_to_4h", "mlp.gelu_impl", "mlp.dense_4h_to_h"),
+        ("input_layernorm", "post_attention_layernorm"), ("sequential",),
+    ),
+    _Style(
+        "attn", "attn.out_proj", ("ffn.up_proj", "ffn.act", "ffn.down_proj"), ("norm_1", "norm_2"), ("sequential",)
+    ),
+    _Style(
+        "self_attn", "self_attn.out_proj", ("fc1", "activation_fn", "fc2"),
+        ("self_attn_layer_norm", "final_layer_norm"), ("sequential", "normed"),
+    ),
+    _Style(
         "attention.self", "attention.output.dense", ("intermediate", "output.dense"),
         ("attention.output.LayerNorm", "output.LayerNorm"), ("normed",),
     ),
@@ -354,11 +382,12 @@ def _add_up(model: Judge, parts: list[Parts]) -> bool:
             copies = before[:, None].expand(-1, len(part.write), -1, -1)
             try:
                 middle = before + attend(part, copies, call, torch.arange(len(before))).sum(1)
+                middle = part.after_attention(middle if part.bias is None else middle + part.bias)
+                reads = before if part.order == "parallel" else middle
+                again = part.after_mlp(middle + first(part.mlp(part.mlp_norm(reads))))
             except (RuntimeError, TypeError, ValueError, AttributeError):
                 return False
-            middle = part.after_attention(middle if part.bias is None else middle + part.bias)
-            reads = before if part.order == "parallel" else middle
-            wrong = (part.after_mlp(middle + first(part.mlp(part.mlp_norm(reads)))) - after).abs().max()
+            wrong = (again - after).abs().max()
             noise = torch.finfo(after.dtype).eps
             if wrong > noise**0.5 * (after - before).abs().max() + 16 * noise * after.abs().max():
                 return False
@@ -441,14 +470,12 @@ def attend(part: Parts, hidden: Tensor, call: Any, rows: Tensor, active: Tensor 
     bool (batch, heads), the heads that are computed; the others give 0.
     """
     batch, heads, length, width = hidden.shape
-    first_input, rest, named = call
+    first_input, *others = call
     chosen = torch.ones(batch, heads, dtype=torch.bool, device=hidden.device) if active is None else active
     head, copy_of = torch.nonzero(chosen.T, as_tuple=True)
     sizes = chosen.sum(0).tolist()
     reads = part.attention_norm(hidden[copy_of, head])
-    prompts, places = len(first_input), rows[copy_of]
-    arguments = _taken(rest, prompts, places)
-    settings = {key: _taken(item, prompts, places) for key, item in named.items()}
+    arguments, settings = _arguments_for(others, len(first_input), rows[copy_of])
     alone = one_head_each(part, sizes)
     if alone is not None:
         own = first(alone(reads, *arguments, **settings))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import (
+    by_prompt,
     difference,
     first,
     frozen,
@@ -142,7 +143,7 @@ def estimated_effects(model: Judge, tokens: Tensor, means: Means, chunk: int = 6
             slopes = torch.autograd.grad(total, kept)
             real = (part != PAD)[..., None]
             layers = [
-                ((value.detach() - mean.to(value)) * slope * real).sum(1).float()
+                (by_prompt((value.detach() - mean.to(value)) * slope, len(part)) * real).sum(1).float()
                 for value, slope, mean in zip(kept, slopes, means)
             ]
             parts.append(torch.stack(layers, 1))
@@ -191,6 +192,7 @@ class _Sums:
         hooks += [part.after_mlp.register_forward_pre_hook(_watched(self.sums)) for part in self.parts or ()]
         with hooked(*hooks):
             self.run = run(model, tokens)
+        self.active = [by_prompt(active, len(tokens)) for active in self.active]
         if len(put_out) != len(wrote) or not all(map(torch.equal, wrote, put_out)):
             self.parts = None
 
@@ -222,9 +224,7 @@ def _one_each(units: Tensor, means: Tensor) -> Any:
     """Set one neuron in each row of a batch to its mean."""
 
     def hook(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        changed = args[0].clone()
-        if changed.ndim == 2:
-            changed = changed.unflatten(0, (len(units), -1))
+        changed = by_prompt(args[0].clone(), len(units))
         changed[torch.arange(len(units)), :, units] = means[units].to(changed.dtype)[:, None]
         return (changed.reshape(args[0].shape), *args[1:])
 
@@ -362,7 +362,7 @@ def _means(model: Judge, tokens: Tensor, places: list[nn.Module], chunk: int) ->
 
         def adder(index: int, real: Tensor = real) -> Any:
             def hook(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-                totals[index] = totals[index] + args[0][real].double().sum(0)
+                totals[index] = totals[index] + by_prompt(args[0], len(real))[real].double().sum(0)
 
             return hook
 

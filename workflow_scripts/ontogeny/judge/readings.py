@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ontogeny.judge.network import first, frozen, hooked, lengths, neuron_outputs
+from ontogeny.judge.network import by_prompt, first, frozen, hooked, lengths, neuron_outputs
 from ontogeny.models.judge import PAD, Judge, trim
 
 
@@ -51,7 +51,7 @@ def read_prompts(
         for some in lengths(tokens).argsort(stable=True).split(chunk):
             part = trim(tokens[some])
             inside = torch.nonzero(place[some.cpu()] >= 0)[:, 0].to(tokens.device)
-            keep = _Keeper(inside, model.place(part != PAD)[inside], len(inputs) + 1)
+            keep = _Keeper(len(part), inside, model.place(part != PAD)[inside], len(inputs) + 1)
             hooks = [
                 module.register_forward_pre_hook(keep.given(index), with_kwargs=True)
                 for index, module in enumerate(inputs)
@@ -68,8 +68,8 @@ def read_prompts(
 class _Keeper:
     """Keeps what modules are given or put out, for some rows of a batch and one position of each, (rows, width)."""
 
-    def __init__(self, rows: Tensor, position: Tensor, count: int) -> None:
-        self.rows, self.position = rows, position
+    def __init__(self, batch: int, rows: Tensor, position: Tensor, count: int) -> None:
+        self.batch, self.rows, self.position = batch, rows, position
         self.found: list[Tensor] = [torch.empty(0)] * count
 
     def given(self, index: int) -> Callable[..., None]:
@@ -82,6 +82,7 @@ class _Keeper:
         return lambda _, __, output: self._keep(index, first(output))
 
     def _keep(self, index: int, hidden: Tensor) -> None:
+        hidden = by_prompt(hidden, self.batch)
         self.found[index] = hidden[self.rows.to(hidden.device), self.position.to(hidden.device)].cpu()
 
 
