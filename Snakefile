@@ -59,6 +59,7 @@ if plan.config.container:
 
 onstart:
     check_writable()
+    plan.tell_left_out()
 
 
 onsuccess:

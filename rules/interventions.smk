@@ -30,4 +30,4 @@ rule plot_interventions:
 
 rule interventions:
     input:
-        plan.looked_at("results/figures/{study}/{run}/interventions", "dynamics"),
+        plan.looked_at("results/figures/{study}/{run}/interventions", "dynamics", "series"),

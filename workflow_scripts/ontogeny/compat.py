@@ -20,7 +20,8 @@ import numpy as np
 from ontogeny import jumps as detection
 from ontogeny.errors import OntogenyError
 from ontogeny.models import LayerHandler, get_handler
-from ontogeny.tracking import ActivationCapture, HighFrequencyTracker, estimators
+from ontogeny.tracking import ActivationCapture, estimators
+from ontogeny.tracking import HighFrequencyTracker as Tracker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,14 @@ __all__ = [
     "plot_single_metric",
     "stable_rank",
 ]
+
+
+class HighFrequencyTracker(Tracker):
+    """As `ontogeny.HighFrequencyTracker`, and all rows of a batch are measured, as published."""
+
+    def __init__(self, *arguments: Any, max_rows: int | str | None = "all", **others: Any) -> None:
+        super().__init__(*arguments, max_rows=max_rows, **others)
+
 
 Results = Mapping[str, "pd.DataFrame"]
 METRICS = ("stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_ratio")

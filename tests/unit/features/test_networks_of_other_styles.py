@@ -4,6 +4,9 @@ Nonlinearities are called as functions, a convolution is shared by two places, a
 output is a dict.
 """
 
+import types
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,7 +15,7 @@ from torch.nn import functional as F
 from ontogeny.complexity import ComplexitySettings, estimate_llc
 from ontogeny.errors import OntogenyError
 from ontogeny.features import attention_maps, grad_cam, integrated_gradients, saliency, top_inputs
-from ontogeny.geometry import margins
+from ontogeny.geometry import cluster, linear_probe, margins
 from ontogeny.geometry.boundary import logits_of
 from ontogeny.interventions import run_intervention
 from ontogeny.models import trace_layers
@@ -161,3 +164,134 @@ def test_scores_margins_and_complexity_read_the_dict(subject):
     assert len(margins(logits_of(model, x.numpy()), y.numpy())) == len(x)
     settings = ComplexitySettings(chains=2, draws=4, burn_in=1, step_size=1e-4)
     assert estimate_llc(model, (x, y), settings).value == estimate_llc(plain, (x, y), settings).value
+
+
+class Alone(nn.Module):
+    """The scores alone, which captum takes."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x)["logits"]
+
+
+def test_importance_is_what_captum_finds_on_the_same_network(subject):
+    from captum.attr import LayerConductance, LayerFeatureAblation, LayerGradientXActivation
+
+    model, x, y = subject
+    alone = Alone(model)
+    by_captum = LayerConductance(alone, model.head).attribute(
+        x, torch.zeros_like(x), target=y, n_steps=64, attribute_to_layer_input=True
+    )
+    found = conductance_importance(model, x, y, "Linear_0", steps=64)["importance"]
+    assert found.to_numpy() == pytest.approx(by_captum.detach().mean(0).numpy(), abs=1e-5)
+
+    def loss(inputs):
+        return F.cross_entropy(alone(inputs), y, reduction="none")
+
+    by_captum = -LayerGradientXActivation(loss, model.head).attribute(x, attribute_to_layer_input=True)
+    found = gradient_importance(model, x, y, "Linear_0")["importance"]
+    assert found.to_numpy() == pytest.approx(by_captum.detach().mean(0).numpy(), abs=1e-6)
+    occluded = -LayerFeatureAblation(loss, model.head).attribute(x, attribute_to_layer_input=True)
+    found = ablation_importance(model, x, y, "Linear_0")["loss_change"]
+    assert found.to_numpy() == pytest.approx(occluded.detach().mean(0).numpy(), abs=1e-6)
+
+
+def test_patching_is_what_hooks_of_ones_own_do(subject):
+    model, x, y = subject
+    torch.manual_seed(5)
+    other = Net().eval()
+    given = other(x)["hidden"].detach()
+
+    def loss(network, **how):
+        with torch.no_grad():
+            return F.cross_entropy(network(x, **how)["logits"], y).item()
+
+    patch = {"kind": "patch", "what": "activations", "source": "late", "target": "early"}
+    table = run_intervention({**patch, "layers": ["Linear_0", "Conv2d_2"]}, {"early": model, "late": other}, x, y)
+    here = table[(table["metric"] == "loss") & (table["setting"] == "patch")].set_index("layer")
+    patched = loss(model, cut=lambda hidden: given)
+    assert here.loc["Linear_0", "value"] == pytest.approx(patched, abs=1e-6)
+    share = (patched - loss(model)) / (loss(other) - loss(model))
+    if not here["carried"].isna()["Linear_0"]:
+        assert here.loc["Linear_0", "carried"] == pytest.approx(share, rel=1e-4)
+    kept = {"name": "inner"}
+    other(x, keep=kept)
+    hook = model.inner.register_forward_hook(lambda *_: kept["value"].detach())
+    try:
+        assert here.loc["Conv2d_2", "value"] == pytest.approx(loss(model), abs=1e-6), "ReLU of a ReLU is itself"
+    finally:
+        hook.remove()
+
+
+def test_clusters_and_probes_are_those_of_scikit_learn(subject):
+    from sklearn.cluster import KMeans
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import adjusted_rand_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model, *_ = subject
+    torch.manual_seed(2)
+    y = torch.arange(90) % 3
+    x = 0.2 * torch.randn(90, 1, 8, 8) + 3 * torch.randn(3, 1, 8, 8)[y]
+    hidden = unit_activations(model, x, "Linear_0").double().numpy()
+    found = cluster(hidden, k_range=range(2, 5), labels=y.numpy())
+    assert found.n_clusters == 3
+    points = StandardScaler().fit_transform(hidden)
+    theirs = KMeans(3, n_init=10, random_state=1).fit_predict(points)
+    assert adjusted_rand_score(found.assignments, theirs) == 1.0
+    mixed = torch.randn(90, 1, 8, 8) + 0.3 * torch.randn(3, 1, 8, 8)[y]
+    hidden = unit_activations(model, mixed, "Linear_0").double().numpy()
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, tol=1e-3, max_iter=300))
+    shares = [
+        (cross_val_predict(classifier, hidden, y, cv=StratifiedKFold(5, shuffle=True, random_state=seed)) == y.numpy())
+        for seed in range(10)
+    ]
+    probe = linear_probe(hidden, y.numpy(), folds=5)
+    assert probe.accuracy == pytest.approx(np.mean(shares), abs=3 * np.std([each.mean() for each in shares]) + 0.02)
+    assert (probe.correct == (np.mean(shares, 0) > 0.5)).mean() > 0.9
+
+
+class Language(nn.Module):
+    """A small language model, whose output is an object with `logits`."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.up = nn.Embedding(11, 8), nn.Linear(8, 12)
+        self.down, self.read = nn.Linear(12, 8), nn.Linear(8, 11)
+
+    def forward(self, ids, cut=None):
+        x = self.embed(ids)
+        hidden = F.gelu(self.up(x.cumsum(1)))
+        x = x + self.down(hidden if cut is None else cut(hidden))
+        return types.SimpleNamespace(logits=self.read(x))
+
+
+def test_interventions_on_a_language_model_are_judged_by_the_next_token():
+    torch.manual_seed(0)
+    model, other, ids = Language().eval(), Language().eval(), torch.randint(11, (20, 7))
+
+    def judged(network, **how):
+        scores = network(ids, **how).logits[:, :-1].detach()
+        loss = F.cross_entropy(scores.flatten(0, 1), ids[:, 1:].flatten()).item()
+        return {"loss": loss, "accuracy": (scores.argmax(-1) == ids[:, 1:]).double().mean().item()}
+
+    models = {"early": model, "late": other}
+    off = {"kind": "ablate", "mode": "zero", "layers": ["Linear_0"], "moments": ["early"]}
+    table = run_intervention(off, models, ids, ids)
+    assert table.set_index("metric")["value"].to_dict() == pytest.approx(judged(model, cut=torch.zeros_like), abs=1e-6)
+    assert table.set_index("metric")["intact"].to_dict() == pytest.approx(judged(model), abs=1e-6)
+    given = F.gelu(other.up(other.embed(ids).cumsum(1))).detach()
+    patch = {"kind": "patch", "what": "activations", "source": "late", "target": "early", "layers": ["Linear_0"]}
+    table = run_intervention(patch, models, ids, ids)
+    found = table[table["setting"] == "patch"].set_index("metric")["value"].to_dict()
+    assert found == pytest.approx(judged(model, cut=lambda hidden: given), abs=1e-6)
+    for kind in ("prune", "noise_activations", "noise_weights"):
+        table = run_intervention({"kind": kind}, models, ids, ids)
+        assert table.loc[table["level"] == 0, "change"].abs().max() == 0
+    with pytest.raises(OntogenyError, match="networks that classify"):
+        run_intervention({"kind": "ablate", "units": "each"}, models, ids, ids)

@@ -75,7 +75,7 @@ def test_logs_the_live_batch(inplace, every, rows):
     def after(step, loss, x):
         tracker.log(step, loss)
         if step % every == 0:
-            expected[step] = measure(nn.functional.linear(x, *weights[-1])[:rows])
+            expected[step] = measure(nn.functional.linear(x, *weights[-1])[:: 32 // (rows or 32)])
 
     train(model, 7, after)
     frame = tracker.get_results("Linear_0")
@@ -83,6 +83,26 @@ def test_logs_the_live_batch(inplace, every, rows):
     assert set(frame["rows"]) == {rows or 32}
     for index, values in enumerate(expected.values()):
         assert frame.loc[index, list(METRICS)].to_dict() == pytest.approx(values, rel=1e-4)
+
+
+def test_of_a_large_batch_some_rows_are_measured_and_of_a_probe_all():
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 3)), torch.randn(200, 8)
+    sentences = nn.Sequential(nn.Linear(8, 5))
+    trackers = [HighFrequencyTracker(model), HighFrequencyTracker(model, max_rows="all"),
+                HighFrequencyTracker(model, probe=x), HighFrequencyTracker(sentences)]  # fmt: skip
+    for step in range(3):
+        model(x).sum().backward()
+        sentences(x.reshape(20, 10, 8)).sum().backward()
+        for tracker in trackers:
+            tracker.log(step, 0.0)
+    some, every, probe, tokens = (tracker.get_results("Linear_0") for tracker in trackers)
+    assert [set(each["rows"]) for each in (some, every, probe, tokens)] == [{48}, {200}, {200}, {48}]
+    assert every["stable_rank"].tolist() == probe["stable_rank"].tolist(), "together or alone, to the last bit"
+    spread = model[0](x).detach()[torch.arange(48) * 200 // 48]
+    assert some[list(METRICS)].iloc[0].to_dict() == measure(spread)
+    spread = sentences[0](x).detach()[torch.arange(48) * 200 // 48]
+    assert tokens[list(METRICS)].iloc[-1].to_dict() == measure(spread)
 
 
 @pytest.mark.parametrize("inplace", [False, True])
@@ -205,7 +225,7 @@ def test_probe_inputs_may_be_tuples_or_keywords():
 def test_what_a_row_is_is_recorded(layout, features):
     model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(27, 4))
     x = torch.randn(6, 2, 5, 5).to(memory_format=torch.channels_last)
-    tracker = HighFrequencyTracker(model, ["0", "2"], ["conv", "head"], layout=layout)
+    tracker = HighFrequencyTracker(model, ["0", "2"], ["conv", "head"], layout=layout, max_rows="all")
     model(x)
     tracker.log(0, 0.0)
     measured = tracker.latest
@@ -396,7 +416,7 @@ def test_mistakes_are_named():
 
 
 @pytest.mark.benchmark
-@pytest.mark.parametrize(("every", "rows", "limit"), [(10, None, 0.06), (1, 64, 0.20)])
+@pytest.mark.parametrize(("every", "rows", "limit"), [(10, "all", 0.06), (1, None, 0.20)])
 def test_overhead(every, rows, limit):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -407,7 +427,7 @@ def test_overhead(every, rows, limit):
                 break
     finally:
         torch.set_num_threads(threads)
-    print(f"overhead at frequency {every} with {rows or 128} rows: {share:.1%} of a step")
+    print(f"overhead at frequency {every} with {rows or 48} rows: {share:.1%} of a step")
     assert share < limit
 
 

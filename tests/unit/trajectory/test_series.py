@@ -13,6 +13,9 @@ from torch import nn
 from ontogeny import CheckpointSeries, Trajectory
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
+from ontogeny.interventions.moments import interventions_of_run
+from ontogeny.interventions.settings import Patch
+from ontogeny.jumps.plan import Moment
 from ontogeny.trajectory.figures import plot_integrity
 from ontogeny.trajectory.integrity import check_series
 from ontogeny.trajectory.series_run import import_series
@@ -278,6 +281,12 @@ def test_a_small_language_model_of_transformers(tmp_path):
     layer = next(name for name in record if name != "metadata")
     assert record[layer]["loss"] == pytest.approx(list(losses.values()), rel=1e-5)
     assert record[layer]["step"] == [0, 1, 2, 4, 8]
+    moments = [Moment("start", 0, 0, 0, phase="", reason=""), Moment("end", 8, 8, 8, phase="", reason="")]
+    done = interventions_of_run(
+        Trajectory(tmp_path / "run"), moments, [Patch(source="start", target="end", what="weights")]
+    )
+    loss = done[done["metric"] == "loss"].iloc[0]
+    assert (loss["source_step"], loss["step"], loss["intact"]) == (0, 8, pytest.approx(losses[8], rel=1e-5))
 
 
 def test_the_configuration_makes_a_series_a_run(tmp_path):

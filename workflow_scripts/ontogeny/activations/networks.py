@@ -71,13 +71,15 @@ def untrained_networks(trajectory: Trajectory, count: int, seed: int = 0) -> lis
     return [trajectory.fresh(each) for each in [each % 2**31 for each in seeds if each % 2**31 != own][:count]]
 
 
-def probe_of(trajectory: Trajectory, samples: int | None = None) -> tuple[Tensor, Tensor]:
+def probe_of(trajectory: Trajectory, samples: int | None = None, tokens: bool = False) -> tuple[Tensor, Tensor]:
     """The run's probe on the CPU: inputs and labels, the first `samples` of them.
 
-    Raises OntogenyError if the inputs are not real numbers, such as tokens.
+    With `tokens`, inputs may be token sequences, whose labels are the sequences themselves unless they have classes.
+    Raises OntogenyError if the inputs are not real numbers, such as tokens, otherwise.
     """
-    inputs, labels = (part.cpu()[:samples] for part in trajectory.probe)
-    if not inputs.is_floating_point():
+    probe = trajectory.series.probe if tokens and trajectory.series else trajectory.probe
+    inputs, labels = (part.cpu()[:samples] for part in probe)
+    if not tokens and not inputs.is_floating_point():
         raise OntogenyError(f"run {trajectory.run} reads {inputs.dtype} inputs: this analysis is for real-valued ones")
     return inputs, labels
 

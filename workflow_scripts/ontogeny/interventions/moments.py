@@ -20,6 +20,8 @@ from ontogeny.trajectory import Trajectory
 
 PLACE = ["entry", "intervention", "moment", "kind", "role", "step", "jump", "control", "source", "source_step"]
 Task = tuple[InterventionSettings, list[Place], str]
+LARGEST = 2**28
+"""Weights of all networks of a series that are held at once; of larger ones, those of one intervention."""
 
 
 def interventions_of_run(
@@ -38,7 +40,7 @@ def interventions_of_run(
     Columns: entry (position in `specs`, from 0), intervention, moment, kind, role, step (of the network that was
     changed), jump (step of the jump concerned, or to which a control is matched), control (`none`, `matched`,
     `other inputs`, `random`, `shuffled labels`), source and source_step (of pairs), and those of `run_intervention`.
-    Every network is replayed once, in one walk.
+    Every network is replayed once, in one walk. A series of language models is judged by the next token.
 
     Raises OntogenyError for a step or layer that the run does not have.
     """
@@ -46,12 +48,14 @@ def interventions_of_run(
     declared = TypeAdapter(list[Intervention]).validate_python(list(specs))
     tasks = [(entry, task) for entry, spec in enumerate(declared) for task in _tasks(spec, moments)]
     steps = {place.step for _, (_, chosen, _) in tasks for place in chosen}
-    networks = networks_at(trajectory, steps) if steps else {}
-    inputs, labels = probe_of(trajectory)
+    small = trajectory.series is None or len(steps) * trajectory.series.parameters <= LARGEST
+    networks = networks_at(trajectory, steps) if steps and small else {}
+    inputs, labels = probe_of(trajectory, tokens=True)
     progress = Progress(len(tasks), f"interventions on {trajectory.run}")
     tables = []
     for done, (entry, (spec, chosen, control)) in enumerate(tasks, start=1):
-        models = {place.name: networks[place.step] for place in chosen}
+        held = networks or networks_at(trajectory, {place.step for place in chosen})
+        models = {place.name: held[place.step] for place in chosen}
         used = shuffled_labels(labels, seed) if control == "shuffled labels" else labels
         try:
             table = run_intervention(spec, models, inputs, used, seed)

@@ -61,7 +61,8 @@ def run_intervention(
 
     spec: settings of `ontogeny.interventions.settings`, or a mapping whose `kind` names one of `INTERVENTIONS` and
     whose other keys are its settings (`intervention_settings(kind)`). Moments are names of `models`. models: moment to
-    network. inputs, labels: (samples, ...), (samples,). The models given are never changed.
+    network. inputs, labels: (samples, ...), (samples,); of language models tokens twice, (samples, positions), whose
+    loss and accuracy are those of the next token, a sample's mean over its positions. The models are never changed.
 
     Returns one row per moment, layer, setting, level and metric (`loss` in nats, `accuracy`): value with low and high,
     its change against the intact network with change_low and change_high (paired percentile bootstrap over samples,
@@ -79,5 +80,5 @@ def run_intervention(
         if not isinstance(spec, Mapping) or "kind" not in spec:
             raise OntogenyError(f"the intervention {spec!r} has no 'kind': give one of {', '.join(INTERVENTIONS)}")
         spec = checked(_model(spec["kind"]), spec, str(spec["kind"]), {"moments": list(models)})
-    inputs, labels = checked_data(inputs, labels)
+    inputs, labels = checked_data(inputs, labels, sequences=True)
     return INTERVENTIONS[spec.kind](Bench(models, inputs, labels, spec, seed), spec)

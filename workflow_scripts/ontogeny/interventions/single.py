@@ -29,6 +29,8 @@ def ablate(bench: Bench, settings: Ablate) -> pd.DataFrame:
     for moment in bench.moments(settings.moments):
         for layer in bench.layers(moment, settings.layers):
             if isinstance(units, str) and units == "each":
+                if bench.labels.ndim > 1:
+                    raise OntogenyError("units: each is for networks that classify: give all, or a list of units")
                 rows += _each(bench, moment, layer, mode)
                 continue
             model = working_copy(bench.models[moment])

@@ -93,8 +93,10 @@ def logits_of(output: Any) -> Tensor:
     return scores
 
 
-def checked_data(inputs: Any, labels: Any = None) -> tuple[Tensor, Tensor | None]:
+def checked_data(inputs: Any, labels: Any = None, sequences: bool = False) -> tuple[Tensor, Tensor | None]:
     """`inputs` and `labels` as tensors that fit each other (labels int64, one per sample).
+
+    With `sequences`, labels may be the tokens of sequences, (samples, positions), of which each next one is predicted.
 
     Raises OntogenyError if they do not fit, if inputs hold NaN or infinity, or there are none.
     """
@@ -106,7 +108,8 @@ def checked_data(inputs: Any, labels: Any = None) -> tuple[Tensor, Tensor | None
     if labels is None:
         return inputs, None
     labels = torch.as_tensor(labels)
-    if labels.ndim != 1 or len(labels) != len(inputs):
+    of_tokens = sequences and labels.ndim == 2 and labels.shape == inputs.shape
+    if (labels.ndim != 1 and not of_tokens) or len(labels) != len(inputs):
         raise OntogenyError(
             f"{len(inputs)} inputs, labels of shape {tuple(labels.shape)}: one label per sample expected"
         )
@@ -134,10 +137,30 @@ def scores_of(model: nn.Module, inputs: Tensor, chunk: int = 512) -> Tensor:
 
 
 def evaluate(model: nn.Module, inputs: Tensor, labels: Tensor, chunk: int = 512) -> tuple[Tensor, Tensor]:
-    """Loss (nats) and correctness (0 or 1) of every sample, both float64 (samples,)."""
+    """Loss (nats) and correctness (0 or 1) of every sample, both float64 (samples,).
+
+    Where labels are the tokens of sequences, (samples, positions), both are means over the next tokens of a sample.
+    """
+    if labels.ndim == 2:
+        return _evaluate_next(model, inputs, labels, chunk)
     scores = scores_of(model, inputs, chunk)
     check_classes(scores, labels)
     return sample_losses(scores, labels), (scores.argmax(-1) == labels).double()
+
+
+@torch.no_grad()
+def _evaluate_next(model: nn.Module, inputs: Tensor, tokens: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
+    losses, right = [], []
+    with without_fast_path():
+        for part, wanted in zip(inputs.split(chunk), tokens[:, 1:].split(chunk)):
+            scores = scores_in(model(part))
+            if not isinstance(scores, Tensor) or scores.shape[:-1] != part.shape:
+                raise OntogenyError("scores of tokens at every position, (samples, positions, words), are expected")
+            check_classes(scores, wanted)
+            for some, next_ones in zip(scores[:, :-1].split(8), wanted.split(8)):
+                losses.append(sample_losses(some, next_ones).mean(1))
+                right.append((some.argmax(-1) == next_ones).double().mean(1))
+    return torch.cat(losses), torch.cat(right)
 
 
 def check_classes(scores: Tensor, labels: Tensor) -> None:

@@ -235,6 +235,18 @@ class Workflow:
         others = "|".join(name for names in keys.values() for name in names)
         return f"(?!(?:{others})(?:/|$)){RUN_NAME}" if others else RUN_NAME
 
+    def tell_left_out(self) -> None:
+        """Say of which runs the features, changes and page are not made, and why."""
+        from snakemake.logging import logger
+
+        names = [run.name for run in self.runs.values() if run.kind == "series"]
+        if names:
+            logger.info(
+                f"left out of features, changes and pages, which need inputs of real numbers, as they read tokens: "
+                f"{', '.join(names)}",
+                extra={WORTH_KNOWING: True},
+            )
+
     def imported(self) -> list[str]:
         """The names of the runs that are series of checkpoints of other programs."""
         return [run.name for run in self.runs.values() if isinstance(run.settings, SeriesSettings)]

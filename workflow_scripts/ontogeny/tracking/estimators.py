@@ -10,7 +10,7 @@ To add a metric, write one function of the singular values and give it one name:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,53 +18,61 @@ import numpy as np
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.tracking.settings import DEFAULTS
 
-Metric = Callable[[np.ndarray], float]
+Metric = Callable[[np.ndarray], Any]
 
 TOGETHER = 2**24
 """Entries of a matrix up to which all of it is turned into float64 at once (128 MB)."""
 
+CACHED = 2**17
+"""Entries of the matrices of one shape that are turned into float64 at once (1 MB, so that they stay in the cache)."""
+
 LAYOUTS = ("auto", "samples", "positions", "pooled")
 
 
-def stable_rank(sigma: np.ndarray) -> float:
+def stable_rank(sigma: np.ndarray) -> Any:
     """Squared Frobenius norm over squared spectral norm: sum(sigma^2) / max(sigma)^2.
 
     Rudelson and Vershynin (2007), "Sampling from large matrices", J. ACM 54(4).
     """
-    return float(sigma @ sigma) / float(sigma[0]) ** 2
+    return _energy(sigma) / sigma[..., 0] ** 2
 
 
-def participation_ratio(sigma: np.ndarray) -> float:
+def participation_ratio(sigma: np.ndarray) -> Any:
     """(sum sigma)^2 / sum(sigma^2): the participation ratio of the *singular values*.
 
     This is what published Phase 1 records call participation ratio. The standard one, of the covariance
     spectrum, is `participation_ratio_covariance`.
     """
-    return float(np.add.reduce(sigma)) ** 2 / float(sigma @ sigma)
+    return np.add.reduce(sigma, -1) ** 2 / _energy(sigma)
 
 
-def participation_ratio_covariance(sigma: np.ndarray) -> float:
+def participation_ratio_covariance(sigma: np.ndarray) -> Any:
     """(sum lambda)^2 / sum(lambda^2) with lambda = sigma^2: the participation ratio of the covariance spectrum.
 
     Gao et al. (2017), "A theory of multineuronal dimensionality, dynamics and measurement", eq. 3. The spectrum
     is that of a covariance only if the columns were centred.
     """
     energy = sigma * sigma
-    return float(np.add.reduce(energy)) ** 2 / float(energy @ energy)
+    return np.add.reduce(energy, -1) ** 2 / _energy(energy)
 
 
-def cumulative_90(sigma: np.ndarray) -> float:
+def cumulative_90(sigma: np.ndarray) -> Any:
     """The smallest number of components that hold at least 90 % of the energy, sum(sigma^2).
 
     Ties within 1e-9 of the threshold count as reached, so that rounding cannot add a component.
     """
-    cumulative = np.add.accumulate(sigma * sigma)
-    return float(np.searchsorted(cumulative, 0.9 * cumulative[-1] * (1 - 1e-9)) + 1)
+    cumulative = np.add.accumulate(sigma * sigma, -1)
+    return np.add.reduce(cumulative < 0.9 * cumulative[..., -1:] * (1 - 1e-9), -1) + 1.0
 
 
-def nuclear_norm_ratio(sigma: np.ndarray) -> float:
+def nuclear_norm_ratio(sigma: np.ndarray) -> Any:
     """Nuclear norm over spectral norm: sum(sigma) / max(sigma)."""
-    return float(np.add.reduce(sigma)) / float(sigma[0])
+    return np.add.reduce(sigma, -1) / sigma[..., 0]
+
+
+def _energy(sigma: np.ndarray) -> Any:
+    """The sum of squares along the last axis, as a dot product rounds it."""
+    return (sigma[..., None, :] @ sigma[..., :, None])[..., 0, 0]
 
 
 METRICS: dict[str, Metric] = {
@@ -74,6 +82,9 @@ METRICS: dict[str, Metric] = {
     "cumulative_90": cumulative_90,
     "nuclear_norm_ratio": nuclear_norm_ratio,
 }
+
+_ALONG_LAST = dict(METRICS)
+"""Metrics that take many spectra at once, along the last axis."""
 
 
 def register_metric(name: str, function: Metric) -> None:
@@ -205,8 +216,13 @@ def _roots(gram: np.ndarray) -> np.ndarray:
     """The roots of the eigenvalues of a Gram matrix, descending; NaN where it is not finite."""
     if not math.isfinite(float(gram.trace())):
         return np.full(len(gram), np.nan)
-    eigenvalues = np.linalg.eigvalsh(gram)[::-1]
-    floor = eigenvalues[0] * len(eigenvalues) * np.finfo(np.float64).eps
+    return _roots_of(np.linalg.eigvalsh(gram))
+
+
+def _roots_of(ascending: np.ndarray) -> np.ndarray:
+    """The roots of eigenvalues, along the last axis, descending; 0 for those that are lost in rounding."""
+    eigenvalues = ascending[..., ::-1]
+    floor = eigenvalues[..., :1] * eigenvalues.shape[-1] * np.finfo(np.float64).eps
     return np.sqrt(np.where(eigenvalues > floor, eigenvalues, 0.0))
 
 
@@ -260,10 +276,65 @@ def measure(
     return measure_singular_values(singular_values(activations, centre, method), choose_metrics(metrics))
 
 
+def measure_together(
+    matrices: Sequence[Any], metrics: dict[str, Metric], centre: bool = DEFAULTS.centre
+) -> list[dict[str, float]]:
+    """`measure` of many matrices: those of one shape in single precision share one call of each routine."""
+    found: list[dict[str, float] | None] = [None] * len(matrices)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for index, matrix in enumerate(matrices):
+        alike = not centre and _is_single(matrix) and 0 < math.prod(matrix.shape) <= CACHED
+        groups.setdefault(tuple(matrix.shape) if alike else (-1, index), []).append(index)
+    for indices in groups.values():
+        if len(indices) == 1:
+            found[indices[0]] = measure_singular_values(singular_values(matrices[indices[0]], centre), metrics)
+            continue
+        spectra = _spectra([matrices[index].numpy() for index in indices])
+        for index, values in zip(indices, _measure_spectra(spectra, metrics), strict=True):
+            found[index] = values
+    return [values for values in found if values is not None]
+
+
+def _is_single(matrix: Any) -> bool:
+    """Whether it is a matrix in the processor's memory, as a tensor of single precision."""
+    return (
+        hasattr(matrix, "detach") and matrix.ndim == 2 and str(matrix.dtype) == "torch.float32" and not matrix.is_cuda
+    )
+
+
+def _spectra(matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """The singular values of matrices of one shape, (matrices, values), as `singular_values` gives them."""
+    rows, features = matrices[0].shape
+    size, some = min(rows, features), max(1, CACHED // (rows * features))
+    grams = np.empty((len(matrices), size, size))
+    wide = np.empty((min(some, len(matrices)), rows, features))
+    for begin in range(0, len(matrices), some):
+        part = matrices[begin : begin + some]
+        here = wide[: len(part)]
+        for place, matrix in zip(here, part, strict=True):
+            place[...] = matrix
+        turned = here.swapaxes(1, 2)
+        np.matmul(*((here, turned) if rows <= features else (turned, here)), out=grams[begin : begin + len(part)])
+    finite = np.isfinite(np.trace(grams, axis1=1, axis2=2))
+    spectra = np.full((len(matrices), size), np.nan)
+    spectra[finite] = _roots_of(np.linalg.eigvalsh(grams[finite]))
+    return spectra
+
+
 def measure_singular_values(sigma: np.ndarray, metrics: dict[str, Metric]) -> dict[str, float]:
     """`metrics` of descending singular values: 0 where all are zero, NaN where they are NaN."""
-    largest = float(sigma[0])
-    if largest == 0 or largest != largest:
-        return dict.fromkeys(metrics, largest)
-    sigma = sigma / largest
-    return {name: float(function(sigma)) for name, function in metrics.items()}
+    return _measure_spectra(sigma[None], metrics)[0]
+
+
+def _measure_spectra(spectra: np.ndarray, metrics: dict[str, Metric]) -> list[dict[str, float]]:
+    """`measure_singular_values` of each row."""
+    largest = spectra[:, 0]
+    usual = largest > 0
+    scaled = spectra[usual] / largest[usual, None]
+    columns = {}
+    for name, function in metrics.items():
+        columns[name] = column = np.where(usual, 0.0, largest)
+        column[usual] = (
+            function(scaled) if _ALONG_LAST.get(name) is function else [float(function(each)) for each in scaled]
+        )
+    return [dict(zip(columns, values, strict=True)) for values in zip(*(each.tolist() for each in columns.values()))]

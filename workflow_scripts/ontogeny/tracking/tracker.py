@@ -19,11 +19,15 @@ from ontogeny.tracking.estimators import (
     LAYOUTS,
     choose_metrics,
     measure_singular_values,
+    measure_together,
     singular_values,
     to_rows,
 )
 from ontogeny.tracking.layout import rows_of_layer
 from ontogeny.tracking.settings import DEFAULTS
+
+LIVE_ROWS = 48
+"""Rows of a live batch that are measured by default."""
 
 PENDING_STEPS = 16
 PENDING_BYTES = 32 * 2**20
@@ -41,8 +45,9 @@ class HighFrequencyTracker:
         results = tracker.get_results()           # layer name -> DataFrame
 
     Without a `probe`, what is measured is the live batch: each layer's output in the latest forward pass in
-    training mode with gradients enabled before `log` (an evaluation in between changes nothing). The number of
-    rows changes every metric, so it is recorded with each measurement, and `max_rows` fixes it. With a `probe`,
+    training mode with gradients enabled before `log` (an evaluation in between changes nothing). Of a layer's rows
+    48 are measured, evenly spread over the batch, so that measuring at every step costs little; the number of rows
+    changes every metric, so it is recorded with each measurement, and `max_rows` sets it. With a `probe`,
     the model runs it at each sampled step in evaluation mode, without gradients, and is left exactly as it was:
     the training flag of each module, batch-norm statistics, gradients and random number generators.
 
@@ -59,7 +64,8 @@ class HighFrequencyTracker:
         centre: subtract each feature's mean first (published records: no).
         layout: what a row is: "samples", "positions", "pooled" or "auto" (see `to_rows`); recorded by layer.
         feature_axis: the axis of an output with more than two axes that holds the features (see `to_rows`).
-        max_rows: use only the first so many samples of a batch.
+        max_rows: rows of a layer's matrix that are measured at most, evenly spread over it, or "all"; by default 48
+            of a live batch, and all of a probe.
         probe: a fixed input: a tensor, a tuple of positional or a dict of keyword arguments for the model.
         device: where to measure, in place of what `capture_on_cpu` says.
 
@@ -81,7 +87,7 @@ class HighFrequencyTracker:
         centre: bool = DEFAULTS.centre,
         layout: str = DEFAULTS.rows,
         feature_axis: int | None = None,
-        max_rows: int | None = None,
+        max_rows: int | str | None = None,
         probe: Any = None,
         device: torch.device | str | None = None,
     ) -> None:
@@ -91,6 +97,10 @@ class HighFrequencyTracker:
             )
         if layout not in LAYOUTS:
             raise unknown("layout", layout, LAYOUTS)
+        if max_rows is None:
+            max_rows = LIVE_ROWS if probe is None else "all"
+        if max_rows != "all" and (isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1):
+            raise OntogenyError(f"max_rows is {max_rows!r}: give the rows to measure, a number from 1 up, or 'all'")
         if device is not None:
             try:
                 torch.empty(0, device=device)
@@ -124,12 +134,11 @@ class HighFrequencyTracker:
         self._measuring: deque[Future[list[dict[str, dict[str, float]]]]] = deque()
         self._closed = False
         if probe is None:
-            self.activation_capture = ActivationCapture(model, self._layers, when="training", max_rows=max_rows)
+            self.activation_capture = ActivationCapture(model, self._layers, when="training")
         else:
-            self.activation_capture = ActivationCapture(
-                max_rows=max_rows, transform=lambda name, output: self._take_probe(name, output)
-            )
+            self.activation_capture = ActivationCapture(transform=lambda name, output: self._take_probe(name, output))
         self.max_rows = max_rows
+        self._chosen: dict[tuple[int, torch.device], torch.Tensor] = {}
 
     def log(self, step: int, loss: float, grad_norm: float | None = None, force: bool = False) -> None:
         """Measure every layer, if `sampling_frequency` divides `step` (or `force`); call it once each step.
@@ -302,15 +311,25 @@ class HighFrequencyTracker:
         matrix = self._matrix(name, output)
         return _Measured(self._measure(matrix), matrix.shape[0])
 
-    def _matrix(self, name: str, output: torch.Tensor) -> torch.Tensor:
-        layout, axis = rows_of_layer(self._layers[name], output.ndim, self.layout, self.feature_axis)
-        matrix = to_rows(output if self.device is None else output.to(self.device), layout, axis)
-        if name not in self._shapes:
-            self._shapes[name] = (layout, matrix.shape[1])
-        return matrix
-
     def _measure(self, matrix: torch.Tensor) -> dict[str, float]:
         return measure_singular_values(singular_values(matrix, self.centre), self._metrics)
+
+    def _matrix(self, name: str, output: torch.Tensor) -> torch.Tensor:
+        layout, axis = rows_of_layer(self._layers[name], output.ndim, self.layout, self.feature_axis)
+        matrix = self._some(to_rows(output, layout, axis))
+        if name not in self._shapes:
+            self._shapes[name] = (layout, matrix.shape[1])
+        return matrix if self.device is None else matrix.to(self.device)
+
+    def _some(self, matrix: torch.Tensor) -> torch.Tensor:
+        """The rows that are measured of a matrix: all, or a copy of `max_rows`, evenly spread."""
+        count = matrix.shape[0]
+        if not isinstance(self.max_rows, int) or count <= self.max_rows:
+            return matrix
+        key = (count, matrix.device)
+        if key not in self._chosen:
+            self._chosen[key] = torch.arange(self.max_rows, device=matrix.device) * count // self.max_rows
+        return matrix.index_select(0, self._chosen[key])
 
     def _hand_over(self) -> None:
         """Give the steps set aside to the thread that measures them, and wait if it lags far behind."""
@@ -330,17 +349,22 @@ class HighFrequencyTracker:
             self._collect(self._measuring.popleft().result())
 
     def _measured(self, pending: list[dict[str, Any]]) -> list[dict[str, dict[str, float]]]:
-        return [{name: self._values(taken.get(name)) for name in self.layer_names} for taken in pending]
+        places = [(step, name) for step in pending for name, found in step.items() if not isinstance(found, _Measured)]
+        try:
+            values = measure_together([step[name] for step, name in places], self._metrics, self.centre)
+        except Exception:
+            values = [self._values(step[name]) for step, name in places]
+        for (step, name), value in zip(places, values, strict=True):
+            step[name] = _Measured(value, 0)
+        lacking = _Measured(dict.fromkeys(self._metrics, math.nan), 0)
+        return [{name: step.get(name, lacking).values for name in self.layer_names} for step in pending]
 
-    def _values(self, found: Any) -> dict[str, float]:
-        if isinstance(found, _Measured):
-            return found.values
-        if found is not None:
-            try:
-                return self._measure(found)
-            except Exception as error:
-                warnings.warn(f"a measurement failed, and NaN is recorded: {str(error).splitlines()[0]}", stacklevel=2)
-        return dict.fromkeys(self._metrics, math.nan)
+    def _values(self, found: torch.Tensor) -> dict[str, float]:
+        try:
+            return self._measure(found)
+        except Exception as error:
+            warnings.warn(f"a measurement failed, and NaN is recorded: {str(error).splitlines()[0]}", stacklevel=2)
+            return dict.fromkeys(self._metrics, math.nan)
 
     def _collect(self, measured: list[dict[str, dict[str, float]]]) -> None:
         for step in measured:

@@ -71,7 +71,9 @@ def passport(step: int, state: Mapping[str, Tensor]) -> Passport:
         tensor = state[name].detach()
         kinds[name] = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
         raw = tensor.contiguous().reshape(-1)
-        digests[name] = hashlib.sha256(kinds[name].encode() + _bytes(raw)).hexdigest()[:16]
+        digest = hashlib.sha256(kinds[name].encode())
+        digest.update(_bytes(raw))
+        digests[name] = digest.hexdigest()[:16]
         sizes[name] = raw.numel()
         if not raw.numel() or bool((raw == raw[0]).all()):
             plain.add(name)

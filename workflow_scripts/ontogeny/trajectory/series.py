@@ -100,21 +100,17 @@ class CheckpointSeries:
             raise OntogenyError(
                 f"there is no checkpoint of step {step}, and no way to train to it; the nearest is {near}"
             )
-        if self.settings.network.auto is not None and not self._refilled(step):
+        if self.settings.network.auto is None:
+            self._fill(self.network(), self.state(step), step)
+        elif not self._refilled(step):
             self._model = None
             self._model = _loaded(self.settings.network, self._source.a_folder(), self.state(step), step)
-            return self._model
-        model = self.network()
-        if self.settings.network.auto is None:
-            self._fill(model, self.state(step), step)
-        return model.eval()
+        return self.network().eval()
 
     def _refilled(self, step: int) -> bool:
-        """Whether the network that is held could be filled in place, as names in the file are those of the network."""
-        if self._model is None:
-            return False
+        """Whether the network could be filled in place, as names in the file are those of the network."""
         try:
-            self._fill(self._model, self.state(step), step)
+            self._fill(self.network(), self.state(step), step)
         except OntogenyError:
             return False
         return True
