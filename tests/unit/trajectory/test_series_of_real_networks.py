@@ -228,7 +228,7 @@ def renamed(state):
 
 def noise(state):
     torch.manual_seed(3)
-    return {name: v + v.std() * torch.randn_like(v) if v.ndim > 1 else v for name, v in state.items()}
+    return {name: v + 4 * v.std() * torch.randn_like(v) if v.ndim > 1 else v for name, v in state.items()}
 
 
 def cut(state):
