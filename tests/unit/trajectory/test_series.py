@@ -281,6 +281,8 @@ def test_a_small_language_model_of_transformers(tmp_path):
     layer = next(name for name in record if name != "metadata")
     assert record[layer]["loss"] == pytest.approx(list(losses.values()), rel=1e-5)
     assert record[layer]["step"] == [0, 1, 2, 4, 8]
+    theirs = transformers.GPTNeoXForCausalLM.from_pretrained(tmp_path / "checkpoint-4", attn_implementation="eager")
+    assert torch.equal(series.at(4)(tokens).logits, theirs(tokens).logits), "filled in place, under the library's names"
     moments = [Moment("start", 0, 0, 0, phase="", reason=""), Moment("end", 8, 8, 8, phase="", reason="")]
     done = interventions_of_run(
         Trajectory(tmp_path / "run"), moments, [Patch(source="start", target="end", what="weights")]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, figure, log_axis
+from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, figure, log_axis, step_axis
 
 if TYPE_CHECKING:
     from ontogeny.complexity.calibration import Calibration
@@ -63,9 +63,7 @@ def plot_complexity(
             axis.axvline(step, color=JUMP, linewidth=0.8, alpha=0.6)
             if end > onset:
                 axis.axvspan(onset, end, color=JUMP, alpha=0.06, linewidth=0)
-    if whole["step"].median() < whole["step"].max() / 10:
-        axes[-1].set_xscale("symlog", linthresh=1)
-        axes[-1].xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    step_axis(axes[-1], whole["step"])
     axes[-1].set_xlabel("Training step")
     axes[0].set_title(title or run)
     fig.align_ylabels(axes)

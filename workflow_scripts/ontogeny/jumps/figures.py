@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure, log_axis
+from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure, log_axis, step_axis
 from ontogeny.statistics import bootstrap_interval
 
 METRIC_LABELS = {
@@ -92,6 +92,7 @@ def plot_metrics(
         if len(bottom) > 1:
             axis.legend()
     axes[-1, 0].set_xlabel("Training step")
+    step_axis(axes[-1, 0], np.concatenate([steps for steps, _ in held.values()]))
     axes[0, 0].set_title(f"{title or shortened(run, 50)}: metrics by layer{_jump_counts(jumps, run)}")
     fig.align_ylabels(axes[:, 0])
     _layer_legend(fig, layers, colours, marked)
@@ -147,6 +148,7 @@ def plot_heat_map(
         rebuilt = any((run, layer, metric) in record.derived for layer in layers)
         axis.set_title(metric_label(metric).replace("\n", " ") + (" (rebuilt)" if rebuilt else ""), fontsize=9)
     axes[-1, 0].set_xlabel("Training step")
+    step_axis(axes[-1, 0], steps)
     title = f"{title or shortened(run, 50)}: layers by steps{_jump_counts(jumps, run)}"
     fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", y=1 - 0.12 / fig.get_figheight())
     _place_by_hand(fig, axes[:, 0].tolist(), max(len(shortened(layer, 28)) for layer in layers))

@@ -16,6 +16,7 @@ import matplotlib
 matplotlib.use("Agg", force=False)
 
 import matplotlib.pyplot as plt
+import numpy as np
 from cycler import cycler
 from matplotlib import ticker
 from matplotlib.axes import Axes
@@ -157,6 +158,23 @@ def log_axis(axes: Axes, which: Literal["x", "y"] = "y") -> None:
         side.set_major_locator(ticker.LogLocator(subs=subs, numticks=8))
     side.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     side.set_minor_formatter(ticker.NullFormatter())
+
+
+def step_axis(axes: Axes, steps: Any) -> None:
+    """Make the axis of training steps logarithmic where `steps` are spaced so: most of them before a tenth of the last.
+
+    Steps up to the first above 0 keep their place on a linear part, so that step 0 is shown.
+    """
+    steps = np.unique(np.asarray(steps, dtype=float))
+    above = steps[steps > 0]
+    if len(above) < 4 or np.median(steps) > steps[-1] / 10:
+        return
+    axes.set_xscale("symlog", linthresh=above[0])
+    decades = 10.0 ** np.arange(np.ceil(np.log10(above[0])), np.log10(steps[-1]) + 1e-9)
+    axes.set_xticks([*([0.0] if steps[0] <= 0 else []), *decades[:: 1 + len(decades) // 8]])
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
+    axes.set_xlim(-0.1 * above[0] if steps[0] <= 0 else steps[0] / 1.1, 1.15 * steps[-1])
 
 
 def panel_letter(axes: Axes, letter: str) -> None:

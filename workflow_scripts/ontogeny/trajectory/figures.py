@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ontogeny.plotting.style import COLOURS, JUMP, MUTED, figure, log_axis
+from ontogeny.plotting.style import COLOURS, JUMP, MUTED, figure, log_axis, step_axis
 
 
 def plot_integrity(table: pd.DataFrame, title: str) -> Figure:
@@ -16,7 +15,6 @@ def plot_integrity(table: pd.DataFrame, title: str) -> Figure:
     table: of `check_series`. Steps that make the series false are marked, each with what is wrong written below.
     """
     fig, (above, below) = figure(2, 1, width=7.4, height=5.2, sharex=True)
-    wide = table["step"].max() > 20 * max(float(np.median(table["step"])), 1.0)
     for name, label, colour in (
         ("distance_first", "to the first", COLOURS[0]),
         ("distance_last", "to the last", COLOURS[2]),
@@ -29,8 +27,7 @@ def plot_integrity(table: pd.DataFrame, title: str) -> Figure:
     above.set(ylabel="distance of weights", title=f"{title}: checkpoints")
     below.set(ylabel="distance to the nearer neighbour\nover that of both", xlabel="training step")
     log_axis(below)
-    if wide:
-        below.set_xscale("symlog", linthresh=1)
+    step_axis(below, table["step"])
     for axes in (above, below):
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     problems = table[table["problem"].fillna("") != ""]

@@ -78,6 +78,7 @@ class CheckpointSeries:
         self.steps: list[int] = self._source.steps
         self._model: nn.Module | None = None
         self._prefix: str | None = None
+        self._renamed: dict[str, str] | None = None
         self._probe: Batch | None = None
 
     def state(self, step: int) -> State:
@@ -108,11 +109,14 @@ class CheckpointSeries:
         return self.network().eval()
 
     def _refilled(self, step: int) -> bool:
-        """Whether the network could be filled in place, as names in the file are those of the network."""
+        """Whether the network could be filled in place: each of its tensors is one of the file, under whatever name."""
         try:
             self._fill(self.network(), self.state(step), step)
         except OntogenyError:
-            return False
+            if self._renamed is not None:
+                return False
+            self._renamed = _renamed(self.settings.network, self._source.a_folder(), self.state(step))
+            return bool(self._renamed) and self._refilled(step)
         return True
 
     def walk(self, steps: Iterable[int]) -> Iterator[tuple[int, SavedNetwork]]:
@@ -161,7 +165,7 @@ class CheckpointSeries:
         for name, tensor in own.items():
             if tensor.data_ptr() in tied and tensor.numel():
                 continue
-            source = f"{prefix}{name}"
+            source = (self._renamed or {}).get(name, f"{prefix}{name}")
             if source not in state:
                 if not isinstance(tensor, nn.Parameter):
                     continue
@@ -245,19 +249,58 @@ _LOADING: dict[str, Any] = {"attn_implementation": "eager", "dtype": torch.float
 
 
 def _loaded(settings: NetworkSettings, folder: Path, state: State, step: int) -> nn.Module:
-    """A network of `transformers` with the weights of a step, whose names are translated as the library does it."""
-    kind, config = _of_transformers(settings, folder)
-    names = list(state)
-    start = "module." if all(name.startswith("module.") for name in names) else ""
-    weights = {name.removeprefix(start): state[name] for name in names}
-    with torch.device("meta"):
-        own = type(kind.from_config(config))
-    model, told = own.from_pretrained(None, config=config, state_dict=weights, output_loading_info=True, **_LOADING)
+    """A network of `transformers` with the weights of a step, which the library translates."""
+    start = _wrapper(state)
+    model, told = _from_library(settings, folder, {name.removeprefix(start): state[name] for name in state})
     lacking = sorted(told["missing_keys"])
     if lacking:
         raise OntogenyError(f"step {step} does not fit the network: it lacks {lacking[0]}")
     loaded: nn.Module = model.eval()
     return loaded
+
+
+def _wrapper(state: State) -> str:
+    return "module." if all(name.startswith("module.") for name in state) else ""
+
+
+def _from_library(settings: NetworkSettings, folder: Path, weights: dict[str, Tensor]) -> tuple[Any, dict[str, Any]]:
+    """A network with these weights, and what the library says of them."""
+    kind, config = _of_transformers(settings, folder)
+    with torch.device("meta"):
+        own = type(kind.from_config(config))
+    model, told = own.from_pretrained(None, config=config, state_dict=weights, output_loading_info=True, **_LOADING)
+    return model, told
+
+
+def _renamed(settings: NetworkSettings, folder: Path, state: State) -> dict[str, str]:
+    """Names of the network to those of the file, where the library does no more than give tensors other names.
+
+    They are found by a network whose tensors hold nothing but the position of their name in the file. Empty where the
+    library puts tensors together, or takes them apart.
+    """
+    start, names = _wrapper(state), list(state)
+    marks = {name.removeprefix(start): torch.tensor(float(place)).expand(state[name].shape)
+             for place, name in enumerate(names)}  # fmt: skip
+    model, told = _from_library(settings, folder, marks)
+    if told["missing_keys"] or _converted(model):
+        return {}
+    found = {}
+    for name, tensor in model.state_dict().items():
+        mark = float(tensor.flatten()[0]) if tensor.numel() else -1.0
+        if mark not in range(len(names)) or not bool((tensor == mark).all()):
+            return {}
+        found[name] = names[int(mark)]
+    return found
+
+
+def _converted(model: nn.Module) -> bool:
+    """Whether the library changes tensors of this network when it reads them, beyond their names."""
+    try:
+        from transformers import conversion_mapping
+    except ImportError:
+        return False
+    steps = conversion_mapping.get_model_conversion_mapping(model) or []
+    return not all(isinstance(each, conversion_mapping.WeightRenaming) for each in steps)
 
 
 def _of_transformers(settings: NetworkSettings, folder: Path) -> tuple[Any, Any]:
