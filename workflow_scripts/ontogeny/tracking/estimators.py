@@ -238,12 +238,20 @@ def _gram_in_parts(values: np.ndarray, centre: bool) -> tuple[np.ndarray, float]
     for begin in range(0, max(rows, features), size):
         here = slice(begin, begin + size)
         if rows <= features:
-            part = (values[:, here].astype(np.float64) - mean[here]) / scale
+            part = _scaled(values[:, here], mean[here], scale)
             gram += part @ part.T
         else:
-            part = (values[here].astype(np.float64) - mean) / scale
+            part = _scaled(values[here], mean, scale)
             gram += part.T @ part
     return gram, scale
+
+
+def _scaled(values: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:
+    """Numbers less their mean, over their scale, in one float64 array of their own."""
+    part = values.astype(np.float64)
+    part -= mean
+    part /= scale
+    return part
 
 
 def _on_accelerator(values: Any) -> bool:
