@@ -239,7 +239,7 @@ def test_clusters_and_probes_are_those_of_scikit_learn(subject):
     y = torch.arange(90) % 3
     x = 0.2 * torch.randn(90, 1, 8, 8) + 3 * torch.randn(3, 1, 8, 8)[y]
     hidden = unit_activations(model, x, "Linear_0").double().numpy()
-    found = cluster(hidden, k_range=(2, 3), labels=y.numpy())
+    found = cluster(hidden, k_range=(2, 3), labels=y.numpy(), n_null=20)
     assert found.n_clusters == 3
     points = StandardScaler().fit_transform(hidden)
     theirs = KMeans(3, n_init=10, random_state=1).fit_predict(points)

@@ -293,14 +293,14 @@ def _renamed(settings: NetworkSettings, folder: Path, state: State) -> dict[str,
     return found
 
 
-def _converted(model: nn.Module) -> bool:
+def _converted(model: Any) -> bool:
     """Whether the library changes tensors of this network when it reads them, beyond their names."""
     try:
-        from transformers import conversion_mapping
+        from transformers.conversion_mapping import get_model_conversion_mapping
+        from transformers.core_model_loading import WeightRenaming
     except ImportError:
         return False
-    steps = conversion_mapping.get_model_conversion_mapping(model) or []
-    return not all(isinstance(each, conversion_mapping.WeightRenaming) for each in steps)
+    return not all(isinstance(each, WeightRenaming) for each in get_model_conversion_mapping(model) or [])
 
 
 def _of_transformers(settings: NetworkSettings, folder: Path) -> tuple[Any, Any]:

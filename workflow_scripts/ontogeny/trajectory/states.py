@@ -73,7 +73,7 @@ def _read(path: Path, kind: torch.dtype, entry: Mapping[str, Any], start: int) -
     begin, end = entry["data_offsets"]
     with path.open("rb", buffering=0) as file:
         file.seek(start + begin)
-        place = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+        place = tensor.reshape(-1).view(torch.uint8).numpy().data
         while place:
             read = file.readinto(place)
             if not read:
