@@ -111,11 +111,6 @@ def estimate_llc_of_mlps(
     return found
 
 
-def _part(value: Any, part: slice, axes: int) -> Any:
-    """The rows of the networks `part`, where `value` has an axis of networks."""
-    return value[part] if value is not None and np.ndim(value) == axes else value
-
-
 def _estimate(landscape: Landscape, settings: ComplexitySettings, keep_losses: bool) -> list[LLC]:
     n, chains = landscape.n_networks, settings.chains
     if settings.n_beta is None and landscape.n_samples < 3:
@@ -138,7 +133,7 @@ def _estimate(landscape: Landscape, settings: ComplexitySettings, keep_losses: b
         generator,
         adapt_steps=settings.burn_in,
     )
-    losses = ran.losses.numpy().reshape(-1, n, chains)
+    losses = ran.numpy().reshape(-1, n, chains)
     slope = gradient.double().norm(dim=1 - landscape.chain_axis).numpy()
     kept = losses[settings.burn_in :]
     with np.errstate(invalid="ignore", over="ignore"):

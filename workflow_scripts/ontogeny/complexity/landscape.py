@@ -87,6 +87,10 @@ class MLPLandscape:
         if not all(bool(torch.isfinite(value).all()) for value in (self.start, self.x, self.y)):
             raise OntogenyError("weights, x or y hold values that are not finite; leave those networks or rows out")
 
+    def start_of(self, owner: Tensor) -> Tensor:
+        """The weights (P, K) of the networks `owner` (K,)."""
+        return self.start[:, owner]
+
     def _by_network(self, value: Any, what: str) -> Tensor:
         """(rows, features, 1 or N)."""
         held = torch.as_tensor(value, dtype=torch.float64)
@@ -188,6 +192,10 @@ class ModuleLandscape:
         ]
         self._vmapped: bool | None = None
         self._check_loss()
+
+    def start_of(self, owner: Tensor) -> Tensor:
+        """The weights (K, P) of the networks `owner` (K,); of one network they are not copied."""
+        return self.start.expand(len(owner), -1) if self.n_networks == 1 else self.start[owner]
 
     def subsample(self, count: int, seed: int) -> ModuleLandscape:
         """The same networks on `count` of the samples, drawn at random; this landscape, if there are no more."""

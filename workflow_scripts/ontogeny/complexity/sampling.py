@@ -19,7 +19,6 @@ of the step that the method has anyway (Kloeden and Platen 1992, section 14.1).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -34,13 +33,17 @@ _ODD = np.uint64(0x0101010101010101)
 _SPREAD = math.sqrt((128**2 - 1) / 3)
 
 
-@dataclass(frozen=True)
-class Chains:
-    """What the chains did: losses (steps, K), of the weights that each step starts from; `accepted` (K,), the mean
-    probability that a Metropolis test accepts a step, if it was asked for."""
+class Preconditioner:
+    """RMSProp: `scale` is G, from the running mean of the squared gradients it adapted to; 1 before the first."""
 
-    losses: Tensor
-    accepted: Tensor | None
+    def __init__(self, theta: Tensor) -> None:
+        self.scale = torch.ones_like(theta)
+        self._square, self._count = torch.zeros_like(theta), 0
+
+    def adapt(self, gradient: Tensor) -> None:
+        self._count += 1
+        self._square.mul_(_FORGET).addcmul_(gradient, gradient, value=1 - _FORGET)
+        self.scale = 1 / (_FLOOR + (self._square / (1 - _FORGET**self._count)).sqrt())
 
 
 def run_chains(
@@ -53,66 +56,40 @@ def run_chains(
     generator: torch.Generator,
     *,
     adapt_steps: int,
-    acceptance_from: int = -1,
-) -> Chains:
-    """Run K chains for `n_steps` steps.
+) -> Tensor:
+    """The losses (n_steps, K) of the weights from which each step of K chains starts.
 
     owner (K,): the network that each chain belongs to, whose weights it starts from; step_size (K,). The sampler
-    `rmsprop` adapts G during the first `adapt_steps`. From the step `acceptance_from` on, unless it is negative,
-    acceptance is measured; all of the data are then used at every step, and steps are not corrected. A chain whose
-    loss is not finite stays so.
+    `rmsprop` adapts G during the first `adapt_steps`. A chain whose loss is not finite stays so.
     """
-    first, localisation = landscape.chain_axis == 0, settings.localisation
-    start = landscape.start[:, owner] if not first else landscape.start[owner]
-    if landscape.n_networks == 1:
-        start = landscape.start.expand_as(start)
-    step = (step_size[:, None] if first else step_size).to(start.dtype)
+    localisation, start = settings.localisation, landscape.start_of(owner)
+    step = step_size.unsqueeze(1 - landscape.chain_axis).to(start.dtype)
     theta, noise, noise_before = start.clone(), torch.empty_like(start), torch.zeros_like(start)
-    scale = torch.ones((), dtype=start.dtype)
-    square = torch.zeros_like(start) if settings.sampler == "rmsprop" else None
+    preconditioner = Preconditioner(start) if settings.sampler == "rmsprop" else None
     losses = torch.empty(n_steps, len(owner), dtype=torch.float64)
-    accepted = torch.zeros(len(owner), dtype=torch.float64) if acceptance_from >= 0 else None
-    axis = 1 - landscape.chain_axis
-    batch_size = settings.batch_size if accepted is None else None
     uniform = None
-    if landscape.n_parameters > LARGE and accepted is None:
+    if landscape.n_parameters > LARGE:
         uniform = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
     unit = 1.0 if uniform is None else _SPREAD
-    rate = step * scale
-    width = rate.sqrt() / unit
-    before: tuple[Tensor, ...] | None = None
+    rate, width = step, step.sqrt() / unit
     for t in range(n_steps):
-        value, gradient = landscape.evaluate(theta, owner, batch_size, generator)
-        losses[t] = value
-        if square is not None and t < adapt_steps:
-            square.mul_(_FORGET).addcmul_(gradient, gradient, value=1 - _FORGET)
-            scale = 1 / (_FLOOR + (square / (1 - _FORGET ** (t + 1))).sqrt())
-            rate = step * scale
+        losses[t], gradient = landscape.evaluate(theta, owner, settings.batch_size, generator)
+        if preconditioner is not None and t < adapt_steps:
+            preconditioner.adapt(gradient)
+            rate = step * preconditioner.scale
             width = rate.sqrt() / unit
-        if accepted is not None:
-            offset = theta - start
-            pull = (gradient * n_beta).add_(offset, alpha=localisation)
-            energy = n_beta * value.double() + 0.5 * localisation * (offset * offset).sum(axis).double()
-            if before is not None and t > acceptance_from:
-                old, energy_old, noise_old, scale_old = before
-                back = (old - theta).add_(pull * step * scale_old, alpha=0.5)
-                reverse = (back * back / (step * scale_old)).sum(axis).double()
-                ratio = energy_old - energy + 0.5 * (noise_old - reverse)
-                accepted += torch.nan_to_num(ratio, nan=-torch.inf).clamp(max=0).exp()
         if uniform is None:
             noise.normal_(generator=generator)
         else:
             _uniform(noise, uniform)
-        if accepted is not None:
-            before = (theta.clone(), energy, (noise * noise).sum(axis).double(), scale)
         theta.lerp_(start, (0.5 * localisation) * rate)
         theta.addcmul_(gradient, rate, value=-0.5 * n_beta)
-        if settings.corrected and accepted is None:
+        if settings.corrected:
             theta.addcmul_(noise_before.add_(noise), width, value=0.5)
             noise, noise_before = noise_before, noise
         else:
             theta.addcmul_(noise, width)
-    return Chains(losses, None if accepted is None else accepted / max(n_steps - 1 - acceptance_from, 1))
+    return losses
 
 
 def _uniform(noise: Tensor, generator: np.random.Generator) -> None:
