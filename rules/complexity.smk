@@ -59,8 +59,9 @@ rule plot_complexity:
 rule plot_complexity_of_ensemble:
     input:
         complexity="results/runs/{run}/complexity_by_seed.csv",
+        circuits="results/runs/{run}/complexity_and_circuits.csv",
     output:
-        **figure_outputs("complexity_by_seed"),
+        **figure_outputs("complexity_by_seed", "complexity_and_circuits"),
     resources:
         **needs(mem_mb=800, runtime=10),
     params:
@@ -73,4 +74,3 @@ rule complexity:
     input:
         replayed("results/figures/{study}/{run}/complexity.png"),
         plan.files("results/figures/{study}/{run}/complexity_by_seed.png", "circuits"),
-        plan.files("results/runs/{run}/complexity_and_circuits.csv", "circuits"),

@@ -1,6 +1,6 @@
 """Estimate the learning coefficient of one run's network along its training."""
 
-from ontogeny.complexity.run import complexity_of_run
+from ontogeny.complexity.run import complexity_of_run, main_estimates
 from ontogeny.complexity.settings import ComplexityAnalysisSettings
 from ontogeny.complexity.stages import find_stages
 from ontogeny.files import write_csv
@@ -15,4 +15,4 @@ with job(snakemake) as (files, output, params):
     progress = Progress(settings.frames, f"learning coefficient of {trajectory.run}").step
     table = complexity_of_run(trajectory, read_plan(files.plan).moments, settings, progress)
     write_csv(output.complexity, table)
-    write_csv(output.stages, find_stages(table[table["group"] == "all"]))
+    write_csv(output.stages, find_stages(main_estimates(table)))

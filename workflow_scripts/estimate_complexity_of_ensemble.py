@@ -11,7 +11,8 @@ from ontogeny.training.ensemble import load_ensemble
 with job(snakemake) as (files, output, params):
     ensemble, settings = load_ensemble(files.ensemble), ComplexityAnalysisSettings(**params.settings)
     progress = Progress(len(ensemble.seeds), f"learning coefficients of {snakemake.wildcards.run}").step
-    table = complexity_of_ensemble(ensemble, settings, progress)
+    history = read_table(files.history)
+    table = complexity_of_ensemble(ensemble, settings, progress, history)
     write_csv(output.complexity, table)
-    beside = changes_beside(read_table(files.history), read_phase1(files.phase1))
+    beside = changes_beside(history, read_phase1(files.phase1))
     write_csv(output.circuits, complexity_and_circuits(table, beside))

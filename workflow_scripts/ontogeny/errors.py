@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from ontogeny.renamed import VALUES
+
 
 class OntogenyError(Exception):
     """A mistake that the user can fix.
@@ -22,14 +24,15 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def unknown(what: str, word: str, known: Iterable[str], where: str = "") -> OntogenyError:
-    """The error for a name that is not in `known`; it suggests the nearest known name.
+    """The error for a name that is not in `known`; it states a new name, or suggests the nearest.
 
     >>> str(unknown("model", "mlp_shalow", ["mlp_shallow", "vit"]))
     "unknown model 'mlp_shalow': did you mean 'mlp_shallow'? Known: mlp_shallow, vit"
     """
     known = sorted(map(str, known))
+    now = VALUES.get((what, str(word)))
     guess = nearest(word, known)
-    hint = f"did you mean '{guess}'? " if guess else ""
+    hint = f"it is now called '{now}'. " if now in known else f"did you mean '{guess}'? " if guess else ""
     listed = ", ".join(known[:40]) + (f", and {len(known) - 40} more" if len(known) > 40 else "")
     place = f" in {where}" if where else ""
     return OntogenyError(f"unknown {what} '{word}'{place}: {hint}Known: {listed}")

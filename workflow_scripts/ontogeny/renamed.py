@@ -1,4 +1,4 @@
-"""Former names of settings and of columns in results; using one is an error that states the new name."""
+"""Former names of settings, columns and values; using one is an error that states the new name."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ COLUMNS: dict[str, str] = {
     "p_strangers": "p_between_networks",
 }
 """Columns of tables in `results`: old name to new name."""
+
+VALUES: dict[tuple[str, str], str] = {
+    ("activation", "linear"): "none",
+}
+"""Values of arguments and settings: what it is and its old name, to the new name."""

@@ -263,3 +263,9 @@ def test_patterns_that_match_nothing_and_zero_chains_are_refused():
         estimate_llc(nn.Linear(1, 1), data, ComplexitySettings(parameters=["wieght"]))
     with pytest.raises(ValueError, match="greater than or equal to 2"):
         ComplexitySettings(chains=0)
+
+
+def test_the_former_name_of_no_activation_states_the_new_one():
+    weights, x, y = linear_networks([4, 3], 3, np.random.default_rng(0), True)
+    with pytest.raises(OntogenyError, match="unknown activation 'linear': it is now called 'none'"):
+        MLPLandscape(weights, None, x, y, activation="linear")

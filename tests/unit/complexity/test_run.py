@@ -19,8 +19,14 @@ from ontogeny.complexity import (
     find_stages,
     parameter_groups,
 )
-from ontogeny.complexity.figures import plot_calibration, plot_complexity, plot_complexity_of_ensemble
+from ontogeny.complexity.figures import (
+    plot_calibration,
+    plot_complexity,
+    plot_complexity_and_circuits,
+    plot_complexity_of_ensemble,
+)
 from ontogeny.complexity.landscape import ModuleLandscape
+from ontogeny.complexity.run import main_estimates
 from ontogeny.phase1 import read_phase1
 from ontogeny.plotting.style import save_figure
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
@@ -53,6 +59,9 @@ def test_every_network_of_an_ensemble_at_every_frame(ensemble):
     table = complexity_of_ensemble(ensemble, ComplexityAnalysisSettings(**QUICK))
     assert list(table.groupby("seed").size()) == [3, 3, 3, 3]
     assert set(table.groupby("seed")["epoch"].max()) == set(ensemble.n_epochs)
+    history = pd.DataFrame({"seed": 1, "epoch": [0, 3, 30]})
+    chosen = complexity_of_ensemble(ensemble, ComplexityAnalysisSettings(**QUICK), history=history)
+    assert list(chosen[chosen["seed"] == 1]["epoch"]) == [0, 3, 30]
     row = table[(table["seed"] == 2) & (table["epoch"] == ensemble.n_epochs[2])].iloc[0]
     weights, biases = ensemble.network(2, int(row["epoch"]))
     model = nn.Sequential(nn.Linear(2, 3), nn.LeakyReLU(), nn.Linear(3, 3), nn.LeakyReLU(), nn.Linear(3, 1))
@@ -65,10 +74,13 @@ def test_every_network_of_an_ensemble_at_every_frame(ensemble):
 
 
 def test_a_run_by_replay(trajectory, tmp_path):
-    table = complexity_of_run(trajectory, [], ComplexityAnalysisSettings(**QUICK, by_layer=True))
+    settings = ComplexityAnalysisSettings(**QUICK, by_layer=True, localisations=[10, 100])
+    table = complexity_of_run(trajectory, [], settings)
     assert list(table["step"].unique()) == [0, 4, 8]
+    assert list(main_estimates(table)["localisation"]) == [100] * 3
+    assert len(table[table["localisation"] == 10]) == 3
     assert list(table["group"].unique()) == ["all", *parameter_groups(trajectory.at(0))]
-    by_group = table[table["step"] == 0].set_index("group")["n_parameters"]
+    by_group = table[(table["step"] == 0) & (table["localisation"] == 100)].set_index("group")["n_parameters"]
     assert by_group["all"] == by_group.drop("all").sum()
     record = read_phase1(trajectory.folder / "phase1.json")
     fig = plot_complexity(table, record, pd.DataFrame({"step": [4], "significant": [True]}), "a run")
@@ -122,6 +134,11 @@ class TestStages:
         stages = [len(find_stages(self.table(5 + 0.1 * rng.normal(size=30)))) for _ in range(100)]
         assert np.mean(np.array(stages) > 1) <= 0.1
 
+    def test_a_slow_drift_is_no_plateau(self):
+        rng = np.random.default_rng(0)
+        found = find_stages(self.table(np.linspace(5, 4, 30) + 0.1 * rng.normal(size=30)))
+        assert list(found["direction"]) == ["falls"]
+
     def test_gaps_and_too_little(self):
         assert find_stages(self.table([1.0])).empty
         assert len(find_stages(self.table([1, np.nan, 1.0]))) == 1
@@ -129,25 +146,46 @@ class TestStages:
 
 class TestWithCircuits:
     def tables(self, linked, seed=0, networks=30, frames=20):
-        """Networks whose coefficient and circuits change at moments of their own, together or not."""
+        """Networks whose coefficient and circuits change at moments of their own: together, each alone, or both where
+        the loss falls."""
         rng = np.random.default_rng(seed)
         complexity, history = [], []
         for network in range(networks):
-            own = rng.exponential(size=frames) ** 2
-            other = own if linked else rng.exponential(size=frames) ** 2
-            for name, out, steps in (("llc", complexity, own), ("circuits", history, other)):
-                values = np.cumsum(steps * rng.choice([-1, 1], frames))
-                out += [{"seed": network, "epoch": k, name: value} for k, value in enumerate(values)]
+            own, other, common = rng.exponential(size=(3, frames)) ** 2
+            if linked == "by the loss":
+                own, other = own + 3 * common, other + 3 * common
+            elif linked:
+                other = own + 0.3 * other
+            signs = rng.choice([-1, 1], (2, frames))
+            llc, circuits = np.cumsum(own * signs[0]), np.cumsum(other * signs[1])
+            loss = np.exp(-np.cumsum(common))
+            for k in range(frames):
+                complexity.append({"seed": network, "epoch": k, "llc": llc[k], "loss": loss[k]})
+                history.append({"seed": network, "epoch": k, "circuits": circuits[k]})
         return pd.DataFrame(complexity), pd.DataFrame(history)
 
-    def test_a_link_is_found(self):
-        row = complexity_and_circuits(*self.tables(True)).iloc[0]
-        assert row["quantity"] == "circuits"
-        assert row["n"] == 30
-        assert row["correlation"] > 0.9
-        assert max(row["p_shift"], row["p_between_networks"]) <= 0.005
+    def test_a_link_is_found(self, tmp_path):
+        table = complexity_and_circuits(*self.tables(True))
+        for row in table.itertuples():
+            assert row.quantity == "circuits"
+            assert row.n == 30
+            assert 0.7 < row.low < row.correlation < row.high
+            assert max(row.p_shift, row.p_between_networks_adjusted) <= 0.005
+        assert save_figure(plot_complexity_and_circuits(table, "XOR"), tmp_path / "f", table)
+
+    def test_a_link_through_the_loss_alone_is_told_apart(self):
+        bare, given = complexity_and_circuits(*self.tables("by the loss")).itertuples()
+        assert bare.correlation > 0.4
+        assert bare.p_between_networks <= 0.005
+        assert given.given == "loss"
+        assert abs(given.correlation) < 0.15
 
     def test_no_link_is_not(self):
         rows = [complexity_and_circuits(*self.tables(False, seed), n_resamples=99).iloc[0] for seed in range(25)]
         for null in ("p_shift", "p_between_networks"):
             assert np.mean([row[null] <= 0.05 for row in rows]) <= 0.16
+
+    def test_networks_that_train_longer_are_compared_among_themselves(self):
+        complexity, history = self.tables(False, networks=5)
+        kept = ~((complexity["seed"] == 0) & (complexity["epoch"] > 10))
+        assert list(complexity_and_circuits(complexity[kept], history)["n"]) == [4, 4]

@@ -59,6 +59,7 @@ WALKS = [
             "batch_size": "the few distinct rows of a logic gate are always used whole; runs: `ComplexitySettings`",
             "parameters": "networks of an ensemble move as a whole; runs: `ComplexitySettings`",
             "strongest": _BY_RUN,
+            "localisations": _BY_RUN,
             "by_layer": _BY_RUN,
         },
         base=_BASE,

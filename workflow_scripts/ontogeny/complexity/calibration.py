@@ -109,7 +109,7 @@ class _Walk:
         return self.n_beta * value.double(), self.n_beta * gradient
 
     def step(self, size: Tensor, move: bool) -> Tensor:
-        """The probability (K,) that a step of `size` (K,) is accepted; the chains go where it is, if they may `move`."""
+        """The probability (K,) that a step of `size` (K,) is accepted; the chains go there, or not, if they `move`."""
         axis = 1 - self.landscape.chain_axis
         rate = size.unsqueeze(axis).to(self.offset.dtype)
         if self.preconditioner is not None:

@@ -26,9 +26,10 @@ def plot_complexity(
     """Loss, learning coefficient and dimensionality of one run on one time axis, jumps and transitions marked.
 
     table: of `complexity_of_run`. Bars are two standard errors over chains; hollow points have a note that speaks
-    against them. The loss on the probe is drawn where the record has it. The dimensionality is that of the last
-    monitored layer but one. jumps: step, `significant` and, of transitions, onset and end; lines mark the significant
-    ones, shades the spans of transitions. Time is logarithmic where half of the estimates lie in its first tenth.
+    against them. Of several localisations each has a line, on a logarithmic axis unless an estimate is negative. The
+    loss on the probe is drawn where the record has it. The dimensionality is that of the last monitored layer but one.
+    jumps: step, `significant` and, of transitions, onset and end; lines mark the significant ones, shades the spans of
+    transitions. Time is logarithmic where half of the estimates lie in its first tenth.
     """
     if table.empty:
         raise OntogenyError("the table of learning coefficients is empty; there is nothing to draw")
@@ -43,17 +44,22 @@ def plot_complexity(
         axes[0].plot(*held[RUN_LEVEL, "loss"], color=MUTED, linewidth=0.8, label="training batch")
     if (RUN_LEVEL, "probe_loss") in held:
         axes[0].plot(*held[RUN_LEVEL, "probe_loss"], color=COLOURS[1], linewidth=0.9, label="probe")
-    whole = table[table["group"] == "all"]
+    whole = table[(table["group"] == "all") & (table["localisation"] == table["localisation"].iloc[0])]
     axes[0].plot(whole["step"], whole["loss"], "o-", color=INK, markersize=3, label="samples of the estimate")
     axes[0].set_ylabel("Loss")
     log_axis(axes[0])
     axes[0].legend()
-    for k, (group, part) in enumerate(table.groupby("group", sort=False)):
-        colour = INK if group == "all" else COLOURS[(k - 1) % len(COLOURS)]
-        _points(axes[1], part, colour, "all parameters" if group == "all" else str(group))
-    axes[1].axhline(0, color=MUTED, linewidth=0.6)
+    lines = list(table.groupby(["group", "localisation"], sort=False))
+    pulls = table.loc[table["group"] == "all", "localisation"].unique()
+    for k, ((group, pull), part) in enumerate(lines):
+        label = str(group) if group != "all" else f"localisation {pull:g}" if len(pulls) > 1 else "all parameters"
+        _points(axes[1], part, INK if k == 0 else COLOURS[(k - 1) % len(COLOURS)], label)
     axes[1].set_ylabel("Learning coefficient")
-    if table["group"].nunique() > 1:
+    if len(pulls) > 1 and (table["llc"] > 0).all():
+        log_axis(axes[1])
+    else:
+        axes[1].axhline(0, color=MUTED, linewidth=0.6)
+    if len(lines) > 1:
         axes[1].legend(fontsize=7, ncols=2)
     if metric:
         axes[2].plot(*held[layer, metric], color=COLOURS[0], linewidth=1.0)
@@ -123,6 +129,38 @@ def plot_complexity_of_ensemble(table: pd.DataFrame, title: str, most: int = 100
         axis.set_yscale("symlog", linthresh=10, linscale=2)
         axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     axes[1].legend()
+    return fig
+
+
+def plot_complexity_and_circuits(table: pd.DataFrame, title: str | None = None) -> Figure:
+    """What changes where the learning coefficient does: correlations of changes, against the null.
+
+    table: of `complexity_and_circuits`. Points are means over networks, bars their bootstrap intervals; hollow ones
+    have the change of the loss taken out. Grey bands hold 95 % of the means between networks.
+    """
+    if table.empty:
+        raise OntogenyError("the table of changes is empty; there is nothing to draw")
+    quantities = list(dict.fromkeys(table["quantity"]))[::-1]
+    fig, axes = figure(1, 1, width=6.4, height=1.3 + 0.32 * len(quantities))
+    for given, shift, face in (("nothing", 0.17, INK), ("loss", -0.17, "white")):
+        rows = table[table["given"] == given].dropna(subset="correlation")
+        place = np.array([quantities.index(name) for name in rows["quantity"]]) + shift
+        axes.barh(
+            place, rows["between_high"] - rows["between_low"], 0.3, rows["between_low"], color=MUTED, alpha=0.35,
+            label="between networks, 95 %" if given == "nothing" else None,
+        )  # fmt: skip
+        ends = np.abs(rows[["low", "high"]].to_numpy().T - rows["correlation"].to_numpy())
+        axes.errorbar(
+            rows["correlation"], place, xerr=ends,
+            fmt="o", color=INK, markersize=4, markerfacecolor=face, elinewidth=0.9,
+            label="changes as they are" if given == "nothing" else "change of the loss taken out",
+        )  # fmt: skip
+    axes.axvline(0, color=MUTED, linewidth=0.6)
+    axes.set_yticks(range(len(quantities)), [name.replace("_", " ") for name in quantities])
+    axes.set_ylim(-0.6, len(quantities) - 0.4)
+    axes.set_xlabel("Rank correlation with the changes of the learning coefficient")
+    axes.set_title(title)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.9 / fig.get_figheight()), ncols=3, fontsize=7)
     return fig
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ontogeny.complexity.settings import ComplexityAnalysisSettings
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.statistics import resampling_p_value
+from ontogeny.statistics import adjust, bootstrap_interval, percentile_interval, resampling_p_value
 from ontogeny.training.ensemble import EnsembleResult, gate_data
 from ontogeny.trajectory import Trajectory
 from ontogeny.trajectory.series import task_loss
@@ -36,10 +36,12 @@ def complexity_of_run(
 ) -> pd.DataFrame:
     """The learning coefficient of a run's network at evenly spaced steps and at its strongest jumps, by replay.
 
-    One row per step and group of parameters: step, kind (`frame` or `jump`), group, llc, standard_error, r_hat, loss,
-    mean_loss, n_beta, step_size, n_parameters, notes. The loss is the mean cross-entropy over the training samples,
-    without label smoothing, class weights and dropout. Of checkpoints of another program the steps are evenly spaced
-    among those that were saved, and the samples are those of the probe (token sequences: the next token).
+    One row per step, group of parameters, and localisation: step, kind (`frame` or `jump`), group, localisation, llc,
+    standard_error, r_hat, loss, mean_loss, n_beta, step_size, n_parameters, notes. The chains of all steps draw the
+    same noise, so that differences between steps have smaller errors than the steps themselves. The loss is the mean
+    cross-entropy over the training samples, without label smoothing, class weights and dropout. Of checkpoints of
+    another program the steps are evenly spaced among those that were saved, and the samples are those of the probe
+    (token sequences: the next token).
     """
     settings = settings or ComplexityAnalysisSettings()
     data, loss = training_data(trajectory)
@@ -49,8 +51,11 @@ def complexity_of_run(
     rows: list[dict[str, Any]] = []
     for done, (step, learner) in enumerate(trajectory.walk(steps), start=1):
         kind = "jump" if step in jumps else "frame"
-        for group, llc in _by_group(learner.model, data, settings, loss).items():
-            rows.append({"step": step, "kind": kind, "group": group, **_columns(llc)})
+        for group, chosen in _estimates(learner.model, settings):
+            llc = estimate_llc(learner.model, data, chosen, loss)
+            rows.append(
+                {"step": step, "kind": kind, "group": group, "localisation": chosen.localisation, **_columns(llc)}
+            )
         if progress is not None:
             progress(done, len(steps))
     return pd.DataFrame(rows)
@@ -95,12 +100,21 @@ def parameter_groups(model: nn.Module) -> dict[str, list[str]]:
     return groups
 
 
-def _by_group(model: nn.Module, data: Data, settings: ComplexityAnalysisSettings, loss: Loss) -> dict[str, LLC]:
-    found = {WHOLE: estimate_llc(model, data, settings, loss)}
+def _estimates(
+    model: nn.Module, settings: ComplexityAnalysisSettings
+) -> Iterator[tuple[str, ComplexityAnalysisSettings]]:
+    """What is estimated at each step: the group and its settings, all parameters at the first localisation first."""
+    for localisation in dict.fromkeys([settings.localisation, *settings.localisations]):
+        yield WHOLE, settings.model_copy(update={"localisation": localisation})
     if settings.by_layer:
         for group, names in parameter_groups(model).items():
-            found[group] = estimate_llc(model, data, settings.model_copy(update={"parameters": names}), loss)
-    return found
+            yield group, settings.model_copy(update={"parameters": names})
+
+
+def main_estimates(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `complexity_of_run` for all parameters at the localisation of the settings, one per step."""
+    whole = table[table["group"] == WHOLE]
+    return whole[whole["localisation"] == whole["localisation"].iloc[0]]
 
 
 def _columns(llc: LLC) -> dict[str, Any]:
@@ -121,18 +135,21 @@ def complexity_of_ensemble(
     ensemble: EnsembleResult,
     settings: ComplexityAnalysisSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
+    history: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The learning coefficient of every network of an ensemble at evenly spaced epochs of its own training.
 
-    One row per seed and epoch: seed, epoch, llc, standard_error, r_hat, loss, mean_loss, n_beta, step_size,
-    n_parameters, notes. The loss is the mean squared error over the training samples, without penalties and dropout.
+    history: seed and epoch, such as those at which circuits were counted: epochs are taken from these alone. One row
+    per seed and epoch: seed, epoch, llc, standard_error, r_hat, loss, mean_loss, n_beta, step_size, n_parameters,
+    notes. The loss is the mean squared error over the training samples, without penalties and dropout.
     """
     settings = settings or ComplexityAnalysisSettings()
     settings = settings.model_copy(update={"batch_size": None})
+    counted = {} if history is None else {seed: np.sort(part) for seed, part in history.groupby("seed")["epoch"]}
     places = [
         (position, int(epoch))
-        for position, last in enumerate(ensemble.n_epochs)
-        for epoch in np.unique(np.linspace(0, last, settings.frames).round().astype(int))
+        for position, (seed, last) in enumerate(zip(ensemble.seeds, ensemble.n_epochs))
+        for epoch in _evenly(counted.get(int(seed), np.arange(last + 1)), settings.frames)
     ]
     rows = np.array([ensemble.offsets[position] + epoch for position, epoch in places])
     x, y, counts = _rows_of(ensemble)
@@ -153,6 +170,12 @@ def complexity_of_ensemble(
             for (position, epoch), llc in zip(places, found)
         ]
     )
+
+
+def _evenly(epochs: np.ndarray, count: int) -> np.ndarray:
+    """`count` of the sorted epochs as evenly spaced as they allow, the ends among them; all, if there are no more."""
+    wanted = np.linspace(epochs[0], epochs[-1], count)
+    return np.unique(epochs[np.abs(epochs[:, None] - wanted).argmin(axis=0)])
 
 
 def _rows_of(ensemble: EnsembleResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -197,59 +220,94 @@ def complexity_and_circuits(
 
     complexity: of `complexity_of_ensemble`. history: seed, epoch and numeric columns to compare with (such as the
     number of circuits, or a dimensionality). For each column the statistic is the rank correlation, within a network,
-    of the sizes of changes from one estimate to the next, averaged over networks. Two nulls: `shift`, the changes of
-    the coefficient moved by one to three estimates, and `between_networks`, the column of another network.
+    of the sizes of changes from one estimate to the next, averaged over networks; and the same with the change of the
+    logarithm of the loss taken out of both (a partial correlation), since all of them change while the loss falls. Two
+    nulls: `shift`, the changes of the coefficient moved by one to three estimates, and `between_networks`, the column
+    of another network with as many estimates, which are at the same shares of its training.
 
-    One row per column: quantity, n (networks), correlation, correlation_shifted, p_shift, correlation_between,
-    p_between_networks. A correlation is NaN where nothing varies.
+    Two rows per column: quantity, given (`nothing` or `loss`), n (networks), correlation, low and high (95 %, bootstrap
+    over networks), signed (the correlation of the changes with their signs), correlation_shifted, p_shift,
+    correlation_between, between_low and between_high (95 % of the null), p_between_networks, and
+    p_between_networks_adjusted (for all rows together; Benjamini and Hochberg 1995). Networks in which either never
+    changes are left out; NaN where fewer than two are left.
     """
     generator = np.random.default_rng(seed)
     columns = [c for c in history.columns if c not in ("seed", "epoch") and pd.api.types.is_numeric_dtype(history[c])]
-    joined = complexity[["seed", "epoch", "llc"]].merge(history, on=["seed", "epoch"], how="inner").sort_values("epoch")
+    joined = complexity[["seed", "epoch", "llc", "loss"]].merge(history, on=["seed", "epoch"], how="inner")
+    joined = joined.sort_values("epoch").assign(loss=lambda table: np.log(table["loss"].clip(lower=1e-300)))
     rows = []
     for column in columns:
-        changes = []
-        for _, part in joined.dropna(subset=["llc", column]).groupby("seed"):
-            moved = np.abs(np.diff(part["llc"])), np.abs(np.diff(part[column].to_numpy(float)))
-            if len(moved[0]) > 2 + max(_SHIFTS) and np.ptp(moved[0]) > 0 and np.ptp(moved[1]) > 0:
-                changes.append((_ranks(moved[0]), _ranks(moved[1])))
-        rows.append({"quantity": column, "n": len(changes), **_against_nulls(changes, n_resamples, generator)})
-    return pd.DataFrame(rows)
+        changes = _changes(joined, column)
+        for given in ("nothing", "loss"):
+            groups = [_standardised(part, given == "loss") for part in changes]
+            found = _against_nulls([g for g in groups if len(g[0]) > 1], n_resamples, generator)
+            rows.append({"quantity": column, "given": given, **found})
+    table = pd.DataFrame(rows)
+    table["p_between_networks_adjusted"] = adjust(table["p_between_networks"], "bh").p_values
+    return table
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def _changes(joined: pd.DataFrame, column: str) -> list[np.ndarray]:
+    """Changes (networks, 3, estimates - 1) of the coefficient, of `column` and of the loss, by number of estimates."""
+    groups: dict[int, list[np.ndarray]] = {}
+    for _, part in joined.dropna(subset=["llc", column]).groupby("seed"):
+        moved = np.diff(part[["llc", column, "loss"]].to_numpy(float), axis=0).T
+        if moved.shape[1] > 2 + max(_SHIFTS) and (np.ptp(np.abs(moved[:2]), axis=1) > 0).all():
+            groups.setdefault(moved.shape[1], []).append(moved)
+    return [np.array(part) for part in groups.values()]
+
+
+def _standardised(changes: np.ndarray, without_loss: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ranks of changes of the coefficient and of the other, (networks, estimates - 1), centred and of length 1, so that
+    their product is a correlation; and the correlations (networks,) of the changes with their signs."""
     from scipy.stats import rankdata
 
-    return rankdata(values)
+    sizes, signed = _unit(rankdata(np.abs(changes), axis=2)), _unit(rankdata(changes, axis=2))
+    if without_loss:
+        sizes, signed = (_unit(r - (r * r[:, 2:]).sum(2, keepdims=True) * r[:, 2:]) for r in (sizes, signed))
+    return sizes[:, 0], sizes[:, 1], (signed[:, 0] * signed[:, 1]).sum(1)
 
 
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    length = min(len(first), len(second))
-    a, b = first[:length], second[:length]
-    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
+def _unit(ranks: np.ndarray) -> np.ndarray:
+    """Centred on the last axis and of length 1; zeros where nothing varies."""
+    centred = ranks - ranks.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)
 
 
 def _against_nulls(
-    changes: list[tuple[np.ndarray, np.ndarray]], n_resamples: int, generator: np.random.Generator
+    groups: list[tuple[np.ndarray, np.ndarray, np.ndarray]], n_resamples: int, generator: np.random.Generator
 ) -> dict[str, float]:
-    if len(changes) < 2:
-        names = ("correlation", "correlation_shifted", "p_shift", "correlation_between", "p_between_networks")
-        return dict.fromkeys(names, np.nan)
-    observed = float(np.mean([_correlation(a, b) for a, b in changes]))
-    moves = np.array([sign * shift for shift in _SHIFTS for sign in (1, -1)])
-    by_shift = np.array([[_correlation(np.roll(a, move), b) for move in moves] for a, b in changes])
-    drawn = generator.integers(len(moves), size=(n_resamples, len(changes)))
-    shifted = by_shift[np.arange(len(changes)), drawn].mean(axis=1)
-    across = np.array([[_correlation(a, b) for _, b in changes] for a, _ in changes])
-    np.fill_diagonal(across, np.nan)
-    orders = [_derangement(len(changes), generator) for _ in range(n_resamples)]
-    between = np.array([across[np.arange(len(changes)), order].mean() for order in orders])
+    if not groups:
+        names = (
+            "correlation", "low", "high", "signed", "correlation_shifted", "p_shift", "correlation_between",
+            "between_low", "between_high", "p_between_networks",
+        )  # fmt: skip
+        return {"n": 0, **dict.fromkeys(names, np.nan)}
+    own = np.concatenate([(a * b).sum(1) for a, b, _ in groups])
+    moves = [sign * shift for shift in _SHIFTS for sign in (1, -1)]
+    by_shift = np.concatenate([np.stack([(np.roll(a, m, 1) * b).sum(1) for m in moves], 1) for a, b, _ in groups])
+    drawn = generator.integers(len(moves), size=(n_resamples, len(own)))
+    shifted = by_shift[np.arange(len(own)), drawn].mean(axis=1)
+    total = np.zeros(n_resamples)
+    for a, b, _ in groups:
+        across, rows = a @ b.T, np.arange(len(a))
+        total += [across[rows, _derangement(len(a), generator)].sum() for _ in range(n_resamples)]
+    between = total / len(own)
+    low, high = bootstrap_interval(own, n_resamples=max(n_resamples, 999), seed=generator)
+    between_low, between_high = percentile_interval(between)
     return {
-        "correlation": observed,
+        "n": len(own),
+        "correlation": float(own.mean()),
+        "low": low,
+        "high": high,
+        "signed": float(np.concatenate([signed for *_, signed in groups]).mean()),
         "correlation_shifted": float(shifted.mean()),
-        "p_shift": resampling_p_value(observed, shifted),
+        "p_shift": resampling_p_value(float(own.mean()), shifted),
         "correlation_between": float(between.mean()),
-        "p_between_networks": resampling_p_value(observed, between),
+        "between_low": float(between_low),
+        "between_high": float(between_high),
+        "p_between_networks": resampling_p_value(float(own.mean()), between),
     }
 
 

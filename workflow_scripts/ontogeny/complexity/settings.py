@@ -62,6 +62,11 @@ class ComplexityAnalysisSettings(ComplexitySettings):
         ge=0,
         description="Strength of the pull towards the weights; strong, since weights in training are at no minimum.",
     )
+    localisations: list[Annotated[float, Field(ge=0)]] = Field(
+        default_factory=list,
+        description="Further strengths of the pull, for all parameters of runs and judges, drawn beside: what holds at "
+        "all of them does not hang on the choice.",
+    )
     frames: Annotated[int, Field(ge=2, le=1000)] = Field(
         10, description="Evenly spaced steps or epochs at which it is estimated, the ends among them."
     )

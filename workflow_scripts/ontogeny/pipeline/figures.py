@@ -69,6 +69,9 @@ FIGURES = {
     "collapse": _run("collapse"),
     "complexity": Figure("complexity", scope="by name", subcategory="{run}"),
     "complexity_by_seed": Figure("complexity_by_seed", "complexity", "by name", ("circuits",), subcategory="{run}"),
+    "complexity_and_circuits": Figure(
+        "complexity_and_circuits", "complexity and circuits", "by name", ("circuits",), subcategory="{run}"
+    ),
     "change_kinds": Figure("change_kinds", "changes by architecture", "study looked at", IMAGES, STUDY),
     **{name: Figure(f"study_{name}", name, "study", ("dynamics", "imports"), STUDY) for name in STUDY_FIGURES},
     **{
