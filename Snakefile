@@ -60,6 +60,7 @@ if plan.config.container:
 onstart:
     check_writable()
     plan.tell_left_out()
+    book.note_force()
 
 
 onsuccess:
@@ -69,12 +70,7 @@ onsuccess:
 include: "rules/common.smk"
 include: "rules/train.smk"
 include: "rules/jumps.smk"
-include: "rules/activations.smk"
-include: "rules/maps.smk"
-include: "rules/geometry.smk"
-include: "rules/neurons.smk"
-include: "rules/features.smk"
-include: "rules/interventions.smk"
+include: "rules/examination.smk"
 include: "rules/circuits.smk"
 include: "rules/connectome.smk"
 include: "rules/judge.smk"

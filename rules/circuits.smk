@@ -37,6 +37,7 @@ rule compare_circuits:
     input:
         histories=lambda wildcards: plan.files_of_study("results/runs/{run}/circuits/history.csv", wildcards),
     output:
+        **figure_outputs(*CIRCUIT_FIGURES),
         seeds="results/studies/{study}/circuits/by_seed.csv",
         conditions=reported(
             "results/studies/{study}/circuits/conditions.csv", "circuit_conditions", "table: conditions"
@@ -102,19 +103,6 @@ rule score_discovery:
         label=plan.title,
     script:
         "../workflow_scripts/score_discovery.py"
-
-
-rule plot_circuits:
-    input:
-        histories=lambda wildcards: plan.files_of_study("results/runs/{run}/circuits/history.csv", wildcards),
-        seeds="results/studies/{study}/circuits/by_seed.csv",
-        effects="results/studies/{study}/circuits/effects.csv",
-    output:
-        **figure_outputs(*CIRCUIT_FIGURES),
-    resources:
-        **needs(mem_mb=1000, runtime=20),
-    script:
-        "../workflow_scripts/plot_circuits.py"
 
 
 rule animate_circuits:

@@ -10,7 +10,7 @@
 #    `params.code`, the digest of what its script does. State one of them where it differs. Threads are 1.
 # 6. Name its files in the target rule at the end of the file.
 
-from ontogeny.pipeline.figures import CIRCUIT_FIGURES, FIGURES, FORMATS, STUDY_FIGURES, files_of
+from ontogeny.pipeline.figures import CIRCUIT_FIGURES, FIGURES, FORMATS, RUN_FIGURES, STUDY_FIGURES, files_of
 from ontogeny.pipeline.inputs import file_of_module
 from ontogeny.pipeline.rulebook import Rulebook
 
@@ -28,10 +28,15 @@ def from_here(files):
 book = Rulebook(workflow, rules, plan)
 REPLAYED = ["dynamics", "judge", "series"]
 RECORD = {name: f"results/runs/{{run}}/{name}.json" for name in ("config", "phase1")}
+JUMPS = {kind: f"results/runs/{{run}}/jumps.{kind}" for kind in ("json", "csv")}
 TRAJECTORY = {**RECORD, "checkpoints": "results/runs/{run}/checkpoints", "data": from_here(plan.data)}
 PLAN = {"plan": lambda wildcards: book.decided(f"results/runs/{wildcards.run}/capture_plan.json")}
 MOMENTS = {**TRAJECTORY, **PLAN}
-ACTIVATIONS = {"activations": "results/runs/{run}/activations.h5", "config": RECORD["config"]}
+
+
+def kept(outputs):
+    """`outputs`, one or by name, which a job is to find as an earlier one left them (see `ontogeny.pipeline.parts`)."""
+    return {name: update(file) for name, file in outputs.items()} if isinstance(outputs, dict) else update(outputs)
 
 
 def replayed(pattern):
@@ -68,14 +73,21 @@ def figure_folder(path, caption, label, run="{run}", subcategory="{run}"):
     return reported(directory(path), caption, patterns=["{figure}.png"], subcategory=subcategory, labels=labels)
 
 
-def figure_outputs(*names):
-    """The outputs of the figures `names` in every format, as keywords: of one `png`, of several `name`, `name_pdf`."""
+def figure_outputs(*names, run=None):
+    """The outputs of the figures `names` in every format, as keywords: of one `png`, of several `name`, `name_pdf`.
+
+    They are named by the wildcards `study` and `run`, or are those of `run`.
+    """
     outputs = {}
     for name in names:
         figure, stem = FIGURES[name], f"{FIGURES[name].folder}/{name}"
-        shown = reported(f"{stem}.png", figure.caption, figure.label or name, subcategory=figure.subcategory)
+        shown = {"caption": figure.caption, "label": figure.label or name, "subcategory": figure.subcategory}
+        if run is not None:
+            stem = stem.format(study=run.study, run=run.name)
+            shown |= {"category": plan.title_of(run.study), "subcategory": run.name}
+            shown["labels"] = {"run": run.name, "figure": shown["label"]}
         keys = FORMATS if len(names) == 1 else (name, f"{name}_pdf", f"{name}_csv")
-        outputs |= dict(zip(keys, (shown, f"{stem}.pdf", f"{stem}.csv")))
+        outputs |= dict(zip(keys, (reported(f"{stem}.png", **shown), f"{stem}.pdf", f"{stem}.csv")))
     return outputs
 
 

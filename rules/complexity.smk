@@ -10,7 +10,7 @@ rule estimate_complexity:
         ),
         stages="results/runs/{run}/complexity_stages.csv",
     wildcard_constraints:
-        run=f"{plan.pattern('dynamics')}|{plan.pattern('judge')}",
+        run="|".join(map(plan.pattern, REPLAYED)),
     resources:
         **needs(mem_mb=3000, runtime=120, gpu=plan.gpu),
     params:

@@ -3,6 +3,9 @@
 from ontogeny.connectome.populations import Populations
 
 populations = Populations(plan)
+DRAWN = {str(place): run for place, run in enumerate(populations.drawn())}
+CONNECTOME_FIGURES = ["activity", "weights", "scatter", "training", "embedding", "functions", "rollout"]
+SEARCH = "results/studies/{study}/connectome/search"
 
 
 rule simulate_activity:
@@ -64,7 +67,9 @@ rule evaluate_connectome:
     input:
         activity=populations.activity,
         fit="results/runs/{run}/connectome/fit.safetensors",
+        phase1=RECORD["phase1"],
     output:
+        **JUMPS,
         metrics="results/runs/{run}/connectome/metrics.json",
         functions="results/runs/{run}/connectome/functions.csv",
         edges="results/runs/{run}/connectome/edges.csv",
@@ -74,6 +79,8 @@ rule evaluate_connectome:
         run=plan.pattern("connectome"),
     resources:
         **needs(mem_mb=3000, runtime=30),
+    params:
+        jumps=plan.analysis("jumps"),
     script:
         "../workflow_scripts/evaluate_connectome.py"
 
@@ -83,9 +90,9 @@ rule plot_connectome:
         activity=populations.activity,
         fit="results/runs/{run}/connectome/fit.safetensors",
     output:
-        **figure_outputs("activity", "weights", "scatter", "training", "embedding", "functions", "rollout"),
+        **figure_outputs(*CONNECTOME_FIGURES),
     wildcard_constraints:
-        run=plan.pattern("connectome"),
+        run=any_of(populations.not_drawn()),
     resources:
         **needs(mem_mb=3000, runtime=30),
     params:
@@ -94,33 +101,41 @@ rule plot_connectome:
         "../workflow_scripts/plot_connectome.py"
 
 
+rule draw_connectomes:
+    input:
+        **{f"fit_{place}": f"results/runs/{run.name}/connectome/fit.safetensors" for place, run in DRAWN.items()},
+        **{f"activity_{place}": populations.activity_of(run) for place, run in DRAWN.items()},
+    output:
+        **kept(
+            {
+                f"{name}_{place}": file
+                for place, run in DRAWN.items()
+                for name, file in figure_outputs(*CONNECTOME_FIGURES, run=run).items()
+            }
+        ),
+    resources:
+        **needs(mem_mb=3000, runtime=60),
+    params:
+        settings={place: plan.label(run) for place, run in DRAWN.items()},
+    script:
+        "../workflow_scripts/draw_connectomes.py"
+
+
 rule compare_recovery:
     input:
         metrics=lambda wildcards: plan.files_of_study("results/runs/{run}/connectome/metrics.json", wildcards),
         reports=populations.reports,
+        learning=lambda wildcards: plan.files_of_study("results/runs/{run}/connectome/learning.csv", wildcards),
     output:
+        **figure_outputs("learning", "recovery"),
         runs="results/studies/{study}/connectome/recovery_by_run.csv",
-        recovery=reported("results/studies/{study}/connectome/recovery.csv", "connectome_recovery", "table: recovery"),
+        table=reported("results/studies/{study}/connectome/recovery.csv", "connectome_recovery", "table: recovery"),
     resources:
         **needs(mem_mb=1000, runtime=10),
     params:
         runs=populations.about,
     script:
         "../workflow_scripts/compare_recovery.py"
-
-
-rule plot_recovery:
-    input:
-        runs="results/studies/{study}/connectome/recovery_by_run.csv",
-        learning=lambda wildcards: plan.files_of_study("results/runs/{run}/connectome/learning.csv", wildcards),
-    output:
-        **figure_outputs("learning", "recovery"),
-    resources:
-        **needs(mem_mb=1000, runtime=10),
-    params:
-        runs=populations.about,
-    script:
-        "../workflow_scripts/plot_recovery.py"
 
 
 rule animate_connectome:
@@ -149,15 +164,13 @@ rule animate_connectome:
 rule search_connectome:
     input:
         activity=populations.search_activities,
-        before=populations.records_before,
+        before=populations.blocks_before,
     output:
-        record="results/studies/{study}/connectome/search/records/block_{block}/iter_{iteration}.json",
-        weights="results/studies/{study}/connectome/search/records/block_{block}/iter_{iteration}.safetensors",
+        records=directory(f"{SEARCH}/records/block_{{block}}"),
     wildcard_constraints:
         block=r"\d+",
-        iteration=r"\d+",
     resources:
-        **needs(mem_mb=4000, runtime=120),
+        **needs(mem_mb=4000, runtime=240),
     params:
         search=populations.search,
         identity=populations.search_identity,
@@ -167,33 +180,16 @@ rule search_connectome:
 
 rule write_search_log:
     input:
-        records=populations.records,
-        weights=lambda wildcards: [f"{record[:-5]}.safetensors" for record in populations.records(wildcards)],
-    output:
-        iterations=reported(
-            "results/studies/{study}/connectome/search/iterations.csv", "connectome_search", "table: iterations"
-        ),
-        blocks=reported("results/studies/{study}/connectome/search/blocks.csv", "connectome_search", "table: blocks"),
-        log=update("results/studies/{study}/connectome/search/{study}_analysis.md"),
-        memory=update("results/studies/{study}/connectome/search/{study}_memory.md"),
-        rules=update("results/studies/{study}/connectome/search/rules.json"),
-        scores="results/studies/{study}/connectome/search/ucb_scores.txt",
-        comparisons=directory("results/studies/{study}/connectome/search/comparisons"),
-    resources:
-        **needs(mem_mb=1500, runtime=20),
-    params:
-        search=populations.search,
-        name=lambda wildcards: wildcards.study,
-    script:
-        "../workflow_scripts/write_search_log.py"
-
-
-rule plot_search:
-    input:
-        iterations="results/studies/{study}/connectome/search/iterations.csv",
-        records=populations.records,
+        records=populations.blocks,
     output:
         **figure_outputs("search_tree", "search_progress", "search_landscape"),
+        iterations=reported(f"{SEARCH}/iterations.csv", "connectome_search", "table: iterations"),
+        blocks=reported(f"{SEARCH}/blocks.csv", "connectome_search", "table: blocks"),
+        log=update(f"{SEARCH}/{{study}}_analysis.md"),
+        memory=update(f"{SEARCH}/{{study}}_memory.md"),
+        rules=update(f"{SEARCH}/rules.json"),
+        scores=f"{SEARCH}/ucb_scores.txt",
+        comparisons=directory(f"{SEARCH}/comparisons"),
         page=reported("results/pages/{study}/search.html", "connectome_search", "search tree"),
     resources:
         **needs(mem_mb=1500, runtime=20),
@@ -202,7 +198,7 @@ rule plot_search:
         name=lambda wildcards: wildcards.study,
         title=lambda wildcards: f"Search over training settings: {wildcards.study}",
     script:
-        "../workflow_scripts/plot_search.py"
+        "../workflow_scripts/write_search_log.py"
 
 
 rule search_policy:
@@ -242,7 +238,7 @@ rule plot_policies:
 rule connectome:
     input:
         expand("results/figures/{study}/recovery.png", study=populations.names),
-        expand("results/figures/{run}/scatter.png", run=populations.drawn()),
+        [f"results/figures/{run.study}/{run.name}/scatter.png" for run in DRAWN.values()],
         [f"results/animations/{study}/scatter-c{populations.animated(study)}.mp4" for study in populations.simulated],
         expand("results/figures/{study}/search_tree.png", study=populations.searched),
         expand("results/figures/{study}/policies.png", study=populations.compared),

@@ -6,31 +6,13 @@ rule plot_run:
         phase1="results/runs/{run}/phase1.json",
         jumps="results/runs/{run}/jumps.json",
     output:
-        **figure_outputs("metrics", "heatmap"),
+        **figure_outputs(*RUN_FIGURES),
     resources:
         **needs(mem_mb=800, runtime=10),
     params:
         title=plan.title,
     script:
         "../workflow_scripts/plot_run.py"
-
-
-rule plot_activations:
-    input:
-        **PLAN,
-        **SHAPE_TABLES,
-        **REPRESENTATION_TABLES,
-        phase1="results/runs/{run}/phase1.json",
-        neurons="results/runs/{run}/neurons/comparison.csv",
-        summary="results/runs/{run}/neurons/summary.csv",
-    output:
-        **figure_outputs("variance", "projections", "clusters", "neurons", *REPRESENTATIONS),
-    resources:
-        **needs(mem_mb=800, runtime=10),
-    params:
-        title=plan.title,
-    script:
-        "../workflow_scripts/plot_activations.py"
 
 
 rule figures:

@@ -45,22 +45,6 @@ rule train_judge:
         "../workflow_scripts/train_judge.py"
 
 
-rule evaluate_judge:
-    input:
-        **TRAJECTORY,
-        pretrained="results/runs/{run}/pretrained",
-    output:
-        epochs=reported(
-            "results/runs/{run}/epochs.csv", "epochs", category="Tables", labels={"table": "{run}: every epoch"}
-        ),
-    wildcard_constraints:
-        run=plan.pattern("judge"),
-    resources:
-        **needs(mem_mb=2500, runtime=60, gpu=plan.gpu),
-    script:
-        "../workflow_scripts/evaluate_judge.py"
-
-
 rule trace_mechanism:
     input:
         **TRAJECTORY,
@@ -78,12 +62,16 @@ rule trace_mechanism:
         "../workflow_scripts/trace_mechanism.py"
 
 
-rule draw_mechanism:
+rule evaluate_judge:
     input:
+        **TRAJECTORY,
         records="results/runs/{run}/mechanism",
-        phase1="results/runs/{run}/phase1.json",
+        pretrained="results/runs/{run}/pretrained",
         jumps="results/runs/{run}/jumps.csv",
     output:
+        epochs=reported(
+            "results/runs/{run}/epochs.csv", "epochs", category="Tables", labels={"table": "{run}: every epoch"}
+        ),
         pages=directory("results/pages/{run}/training_visualizations"),
         book=large_page(
             "results/pages/{run}/book/mechanism.html",
@@ -100,11 +88,11 @@ rule draw_mechanism:
     wildcard_constraints:
         run=plan.pattern("judge"),
     resources:
-        **needs(mem_mb=1000, runtime=20),
+        **needs(mem_mb=2500, runtime=60, gpu=plan.gpu),
     params:
         title=plan.title,
     script:
-        "../workflow_scripts/draw_mechanism.py"
+        "../workflow_scripts/evaluate_judge.py"
 
 
 rule judge:

@@ -5,8 +5,9 @@ rule detect_jumps:
     input:
         phase1="results/runs/{run}/phase1.json",
     output:
-        json="results/runs/{run}/jumps.json",
-        csv="results/runs/{run}/jumps.csv",
+        **JUMPS,
+    wildcard_constraints:
+        run=plan.all_but("connectome"),
     resources:
         **needs(mem_mb=800, runtime=20),
     params:

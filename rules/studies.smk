@@ -4,38 +4,46 @@ STUDY_RECORD = {
     "record": "results/studies/{study}/phase1.parquet",
     **{name: f"results/studies/{{study}}/{name}.csv" for name in ("jumps", "series", "groups")},
 }
+WITH_TRUTH = plan.studies_with_truth()
 ANALYSED = (
     """characterised rates convergence order coordination periods loss_relation kinds kinds_evidence phases agreement
 comparisons mixed_model""".split()
 )
-STUDY_TABLES = [f"results/studies/{{study}}/{name}.csv" for name in ANALYSED]
+STUDY_ANALYSIS = {
+    **STUDY_RECORD,
+    **{f"table_{name}": f"results/studies/{{study}}/{name}.csv" for name in ANALYSED},
+    **figure_outputs(*STUDY_FIGURES),
+}
 
 
-rule gather_records:
+rule analyse_study:
     input:
         records=lambda wildcards: plan.files_of_study("results/runs/{run}/phase1.json", wildcards),
         jumps=lambda wildcards: plan.files_of_study("results/runs/{run}/jumps.json", wildcards),
     output:
-        **STUDY_RECORD,
+        **STUDY_ANALYSIS,
     wildcard_constraints:
-        study=any_of(plan.studies("dynamics")),
+        study=any_of(study for study in plan.studies("dynamics") if study not in WITH_TRUTH),
     resources:
-        **needs(mem_mb=1500, runtime=20),
+        **needs(mem_mb=2000, runtime=60),
     script:
-        "../workflow_scripts/gather_records.py"
+        "../workflow_scripts/analyse_study.py"
 
 
 rule import_phase1:
     input:
         records=from_here(plan.records),
     output:
-        **STUDY_RECORD,
+        **STUDY_ANALYSIS,
         json="results/studies/{study}/jumps.json",
         notes=reported("results/studies/{study}/import_notes.csv", "import_notes", "table: what was mended or left out"),
+        heatmaps=figure_folder(
+            "results/figures/{study}/heatmaps", "heatmap", "heat map", run="{figure}", subcategory="heat maps"
+        ),
     wildcard_constraints:
         study=any_of(plan.config.phase1_imports),
     resources:
-        **needs(mem_mb=2000, runtime=30),
+        **needs(mem_mb=2000, runtime=60),
     params:
         settings=lambda wildcards: plan.study_analysis("jumps", wildcards),
         files=plan.digests(plan.records),
@@ -44,55 +52,20 @@ rule import_phase1:
         "../workflow_scripts/import_phase1.py"
 
 
-rule analyse_study:
+rule analyse_transitions:
     input:
-        **STUDY_RECORD,
+        records=lambda wildcards: plan.files_of_study("results/runs/{run}/phase1.json", wildcards),
+        jumps=lambda wildcards: plan.files_of_study("results/runs/{run}/jumps.json", wildcards),
     output:
-        STUDY_TABLES,
-    resources:
-        **needs(mem_mb=2000, runtime=30),
-    script:
-        "../workflow_scripts/analyse_study.py"
-
-
-rule plot_study:
-    input:
-        STUDY_TABLES,
-    output:
-        **figure_outputs(*STUDY_FIGURES),
-    resources:
-        **needs(mem_mb=1000, runtime=10),
-    script:
-        "../workflow_scripts/plot_study.py"
-
-
-rule score_detectors:
-    input:
-        record="results/studies/{study}/phase1.parquet",
-        jumps="results/studies/{study}/jumps.csv",
-    output:
+        **STUDY_ANALYSIS,
         **figure_outputs("known_transitions", "progress"),
-        table="results/studies/{study}/known_transitions.csv",
+        known="results/studies/{study}/known_transitions.csv",
     wildcard_constraints:
-        study=any_of(plan.studies_with_truth()),
+        study=any_of(WITH_TRUTH),
     resources:
-        **needs(mem_mb=2000, runtime=30),
+        **needs(mem_mb=2000, runtime=60),
     script:
-        "../workflow_scripts/score_detectors.py"
-
-
-rule plot_imports:
-    input:
-        record="results/studies/{study}/phase1.parquet",
-        jumps="results/studies/{study}/jumps.csv",
-    output:
-        heatmaps=figure_folder(
-            "results/figures/{study}/heatmaps", "heatmap", "heat map", run="{figure}", subcategory="heat maps"
-        ),
-    resources:
-        **needs(mem_mb=2000, runtime=30),
-    script:
-        "../workflow_scripts/plot_imports.py"
+        "../workflow_scripts/analyse_transitions.py"
 
 
 rule studies:

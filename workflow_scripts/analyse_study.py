@@ -1,13 +1,12 @@
-"""Analyse the measurements of all runs of a study together."""
+"""Put the measurements and jumps of a study's runs side by side, analyse them together, and draw the figures."""
 
-from pathlib import Path
-
-from ontogeny.files import read_table, write_csv
-from ontogeny.jumps.study import analyse_study
-from ontogeny.phase1 import read_phase1
+from ontogeny.jumps.report import read_jumps
+from ontogeny.jumps.study import gather, study_groups
+from ontogeny.jumps.study_figures import write_analysis
+from ontogeny.phase1 import read_many
 from ontogeny.pipeline import job
 
 with job(snakemake) as (files, output, _):
-    tables = analyse_study(read_phase1(files.record), *map(read_table, (files.jumps, files.series, files.groups)))
-    for path in output:
-        write_csv(path, tables[Path(path).stem])
+    record = read_many(files.records)
+    gather(record, [read_jumps(path) for path in files.jumps], study_groups(record), output)
+    write_analysis(output)

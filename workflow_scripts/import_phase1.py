@@ -1,10 +1,11 @@
-"""Read records that others trained, say what was mended or left out, and find their jumps."""
+"""Read records that others trained, say what was mended or left out, find their jumps, and analyse them together."""
 
-from ontogeny.files import write_csv
+from ontogeny.files import read_table, write_csv
 from ontogeny.jumps.report import find_jumps, write_jumps
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.study import gather, study_groups
-from ontogeny.phase1 import read_many
+from ontogeny.jumps.study_figures import draw_heat_maps, write_analysis
+from ontogeny.phase1 import read_many, read_phase1
 from ontogeny.pipeline import job
 
 with job(snakemake) as (files, output, params):
@@ -13,3 +14,5 @@ with job(snakemake) as (files, output, params):
     write_jumps(report, output.json)
     write_csv(output.notes, record.notes_table)
     gather(record, [report], study_groups(record), output)
+    write_analysis(output)
+    draw_heat_maps(read_phase1(output.record), read_table(output.jumps), output.heatmaps)

@@ -131,7 +131,7 @@ def said_by(python, *lines):
 @pytest.mark.parametrize("version", pythons())
 def test_the_digest_is_the_same_under_every_python(version):
     assert said_by(pythons()[version], f"print(code.digest_of_source({EXAMPLE_311!r}))") == DIGEST + "\n"
-    script = SCRIPTS / "describe_changes.py"
+    script = SCRIPTS / "examine_run.py"
     assert said_by(pythons()[version], f"print(code.code_digest({str(script)!r}))") == code.code_digest(script) + "\n"
 
 
@@ -151,7 +151,7 @@ def test_tables_comparisons_templates_and_data_count(copy):
         "list_experiments": "pipeline/tables.py",
         "merge_benchmarks": "pipeline/tables.py",
         "compare_results": "pipeline/compare.py",
-        "write_run_page": "changes/page.html",
+        "plot_examination": "changes/page.html",
         "list_pages": "changes/pages_index.html",
         "animate_circuits": "circuits/page.html",
         "detect_jumps": "jumps/false_alarms.json",

@@ -18,8 +18,7 @@ pytestmark = pytest.mark.slow
 
 RUN = "results/runs/tiny_mlp/s0"
 LEAVES = {
-    "analyse_geometry": f"{RUN}/geometry/[pcs]*.csv",
-    "compare_neurons": f"{RUN}/neurons/[cs][ou]m*",
+    "examine_run": f"{RUN}/geometry/[pcs]*.csv",
     "plot_run": "results/figures/tiny/tiny_mlp/s0/[mh]e*",
     "list_experiments": "results/tables/experiments.tsv",
 }

@@ -45,8 +45,8 @@ def test_a_dry_run_shows_every_job(tmp_path):
     jobs = planned(text)
     assert jobs["fit_connectome"] == jobs["evaluate_connectome"] == 2
     assert jobs["simulate_activity"] == 2  # the conditions share one; the search has its own level
-    assert jobs["search_connectome"] == 2
-    assert {"compare_recovery", "plot_recovery", "plot_search", "write_search_log", "animate_connectome"} <= set(jobs)
+    assert jobs["search_connectome"] == 1
+    assert {"compare_recovery", "draw_connectomes", "write_search_log", "animate_connectome"} <= set(jobs)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_study_runs_and_an_edit_reruns_only_what_it_must(tmp_path):
 
     greedy = {"wiring": {**SMOKE["wiring"], "search": {**SMOKE["wiring"]["search"], "ucb_c": 0.1}}}
     code, text = snakemake(tmp_path, greedy, "-n", "connectome")
-    assert set(planned(text)) == {"search_connectome", "write_search_log", "plot_search", "connectome"}
+    assert set(planned(text)) == {"search_connectome", "write_search_log", "connectome"}
 
     evaluations = sorted((memory.parent / "evaluations").iterdir())
     before = [path.stat().st_mtime_ns for path in evaluations]

@@ -61,7 +61,7 @@ def test_tables_hold_what_they_name(finished):
     assert experiments.loc[0, "training.steps"] == 110
     assert 0 < experiments.loc[0, "final_probe_accuracy"] <= 1
     cost = pd.read_csv(finished.results / "tables" / "cost.tsv", sep="\t")
-    assert {"train_run", "detect_jumps", "extract_activations", "plot_run", "import_phase1"} <= set(cost["rule"])
+    assert {"train_run", "detect_jumps", "examine_run", "plot_run", "import_phase1"} <= set(cost["rule"])
     assert (cost["s"] > 0).all()
     for path in files(finished.results / "runs", {".csv"}) + files(finished.results / "studies", {".csv"}):
         assert path.read_text().strip(), f"{path} has not even a header"
@@ -143,10 +143,30 @@ def test_another_threshold_detects_again_and_does_not_train(finished):
     assert not TRAINING & set(jobs)
 
 
-def test_other_clusters_do_not_touch_jumps_or_captures(finished):
-    jobs = finished.plan("--config", "analyses={geometry: {clusters: [2]}}").jobs
-    assert jobs["analyse_geometry"] == 1
-    assert not (TRAINING | {"detect_jumps", "extract_activations", "compare_neurons"}) & set(jobs)
+def kept(copy, name):
+    """The parts of the job `name` of the run that its log says were kept, and those that were made."""
+    log = (copy.results / "logs" / name).read_text()
+    return (set(re.findall(rf"INFO (\w+): {word}", log)) for word in ("kept", "made"))
+
+
+def test_other_clusters_measure_and_draw_only_what_shows_them(copy):
+    """Nor do they touch jumps or training."""
+    asked = ("--config", "analyses={geometry: {clusters: [2]}}")
+    jobs = copy.plan(*asked).jobs
+    assert jobs["examine_run"] == 1
+    assert not (TRAINING | {"detect_jumps", "plan_captures"}) & set(jobs)
+    said = copy("geometry", "results/figures/tiny/tiny_mlp/s0/clusters.png", *asked)
+    assert said.code == 0, said.text
+    left, made = kept(copy, "examine_run/tiny_mlp/s0.log")
+    assert made == {"geometry"}
+    assert {"activations", "neurons", "importance", "map", "boundary", "features", "changes"} <= left
+    left, made = kept(copy, "plot_examination/tiny/tiny_mlp/s0.log")
+    assert {"neurons", "worth", "map", "boundary"} <= left
+    assert "shapes" in made
+    said = copy("results/runs/tiny_mlp/s0/activations.h5", "--forcerun", "examine_run", *asked)
+    assert said.code == 0, said.text
+    left, made = kept(copy, "examine_run/tiny_mlp/s0.log")
+    assert not left
 
 
 def test_other_training_trains(finished):
@@ -157,15 +177,21 @@ def test_other_training_trains(finished):
 
 def test_another_label_draws_again_and_does_nothing_else(finished):
     jobs = finished.plan("--config", "studies={tiny: {runs: {tiny_mlp: {label: Another}}}}").jobs
-    assert "plot_activations" in jobs
-    assert {job for job in jobs if not job.startswith("plot_")} <= {"write_run_page", "list_pages", "merge_benchmarks"}
+    assert "plot_examination" in jobs
+    others = {"list_pages", "merge_benchmarks", "compare_changes"}
+    assert {job for job in jobs if not job.startswith("plot_")} <= others
 
 
 def test_deleting_a_figure_makes_only_that_figure(copy):
     (copy.results / "figures" / "tiny" / "tiny_mlp" / "s0" / "variance.png").unlink()
     jobs = copy.plan().jobs
     assert jobs.pop("merge_benchmarks", 1) == 1
-    assert jobs == {"plot_activations": 1, "write_run_page": 1}
+    assert jobs == {"plot_examination": 1}
+    said = copy()
+    assert said.code == 0, said.text
+    _, made = kept(copy, "plot_examination/tiny/tiny_mlp/s0.log")
+    assert made == {"shapes", "features", "interventions"}
+    assert (copy.results / "figures" / "tiny" / "tiny_mlp" / "s0" / "variance.png").exists()
 
 
 def edit(path, old, new):

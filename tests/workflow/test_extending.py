@@ -99,7 +99,7 @@ def test_every_page_has_a_recipe():
     [
         ["ruff", "check", "--no-cache", "."],
         ["ruff", "format", "--no-cache", "--check", "."],
-        ["snakefmt", "--check", "rules/geometry.smk", "rules/figures.smk"],
+        ["snakefmt", "--check", "rules/changes.smk", "rules/examination.smk"],
         ["lint-imports", "--no-cache"],
         ["mypy"],
         ["pytest", "-q", "-p", "no:cacheprovider", "tests/unit/config/test_reference.py",
@@ -120,6 +120,7 @@ def test_what_was_added_works(extended):
     made = "results/runs/tiny_run/s0"
     figure = "results/figures/tiny/tiny_run/s0/drift.png"
     targets = [f"{made}/geometry/drift.csv", figure, f"{made}/interventions/interventions.csv"]
+    targets.append("results/studies/tiny/drift.csv")
     done = run(extended, "snakemake", "--configfile", "tiny.yaml", "--cores", "1", "--", *targets)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     drift = pd.read_csv(extended / targets[0])

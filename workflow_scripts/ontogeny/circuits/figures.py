@@ -54,6 +54,19 @@ def _epoch_axis(axes: Axes, history: pd.DataFrame) -> None:
         axes.set_xlim(lowest, highest)
 
 
+def figures_of_study(
+    history: pd.DataFrame, seeds: pd.DataFrame, effects: pd.DataFrame
+) -> dict[str, tuple[Figure, pd.DataFrame]]:
+    """The figures of a study by name, each with the table that it shows; arguments as of the functions below."""
+    return {
+        "counts": plot_curves(history, "circuits"),
+        "sparsity": plot_curves(history, "sparsity"),
+        "losses": plot_losses(history),
+        "overview": plot_overview(history),
+        "effects": (plot_regularisers(seeds, effects), effects),
+    }
+
+
 def plot_curves(history: pd.DataFrame, measure: str = "circuits") -> tuple[Figure, pd.DataFrame]:
     """Circuits (or sparsity) against epochs: the mean over seeds of each condition and its 95 % interval.
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ontogeny.identity import identity_hash
 
-RECORD = "results/studies/{study}/connectome/search/records/block_{block:02d}/iter_{iteration:03d}.json"
+RECORDS = "results/studies/{study}/connectome/search/records/block_{block:02d}"
 ACTIVITY = "results/activity/{activity}.safetensors"
 
 
@@ -89,7 +89,11 @@ class Populations:
 
     def activity(self, wildcards: Any) -> str:
         """The activity of the run of `wildcards`."""
-        return ACTIVITY.format(activity=self._of_run[self.plan.run(wildcards).name])
+        return self.activity_of(self.plan.run(wildcards))
+
+    def activity_of(self, run: Any) -> str:
+        """The activity of a run."""
+        return ACTIVITY.format(activity=self._of_run[run.name])
 
     def reports(self, wildcards: Any) -> list[str]:
         """What was told of the activities of the runs of a study before any fit."""
@@ -129,29 +133,24 @@ class Populations:
         }
 
     def search_activities(self, wildcards: Any) -> list[str]:
-        """The activity that an iteration needs (with a wildcard `block`), or those of all blocks."""
+        """The activity that a block needs (with a wildcard `block`), or those of all blocks."""
         search = self.plan.config.studies[wildcards.study].search
         seed = int(getattr(wildcards, "seed", search.seed))
         levels = [search.levels[int(wildcards.block) - 1]] if hasattr(wildcards, "block") else search.levels
         return [ACTIVITY.format(activity=self._of_search[wildcards.study, level, seed]) for level in levels]
 
-    def records_before(self, wildcards: Any) -> list[str]:
-        """The records that an iteration depends on: its block's earlier ones, and earlier blocks' if those count."""
-        search = self.plan.config.studies[wildcards.study].search
-        block, iteration = int(wildcards.block), int(wildcards.iteration)
-        before = range(1, block) if search.sequential else ()
-        needed = [(b, i) for b in before for i in range(1, search.n_iter_block + 1)]
-        needed += [(block, i) for i in range(1, iteration)]
-        return [RECORD.format(study=wildcards.study, block=b, iteration=i) for b, i in needed]
+    def blocks_before(self, wildcards: Any) -> list[str]:
+        """The records that a block depends on: those of all blocks before it, if those count."""
+        sequential = self.plan.config.studies[wildcards.study].search.sequential
+        return self._blocks(wildcards.study, int(wildcards.block) - 1 if sequential else 0)
 
-    def records(self, wildcards: Any) -> list[str]:
-        """All records of the search of a study."""
-        search = self.plan.config.studies[wildcards.study].search
-        return [
-            RECORD.format(study=wildcards.study, block=b, iteration=i)
-            for b in range(1, len(search.levels) + 1)
-            for i in range(1, search.n_iter_block + 1)
-        ]
+    def blocks(self, wildcards: Any) -> list[str]:
+        """The records of all blocks of the search of a study."""
+        return self._blocks(wildcards.study, len(self.plan.config.studies[wildcards.study].search.levels))
+
+    @staticmethod
+    def _blocks(study: str, last: int) -> list[str]:
+        return [RECORDS.format(study=study, block=block) for block in range(1, last + 1)]
 
     def policies(self, wildcards: Any) -> list[str]:
         """The records of the searches to compare."""
@@ -162,10 +161,10 @@ class Populations:
             for seed in search.compare_seeds
         ]
 
-    def drawn(self) -> list[str]:
-        """The runs whose figures are made without asking, as study/run: the first of each condition, and the last
-        level of the first condition."""
-        chosen: dict[str, None] = {}
+    def drawn(self) -> list[Any]:
+        """The runs whose figures are made without asking: the first of each condition, and the last level of the first
+        condition."""
+        chosen: dict[str, Any] = {}
         for study in self.names:
             runs = self.runs(study)
             firsts: dict[str, Any] = {}
@@ -173,8 +172,13 @@ class Populations:
                 firsts.setdefault(run.key, run)
             lead = next(iter(firsts.values()))
             last = [run for run in runs if run.key == lead.key and run.seed == lead.seed][-1]
-            chosen |= dict.fromkeys(f"{study}/{run.name}" for run in [*firsts.values(), last])
-        return list(chosen)
+            chosen |= {run.name: run for run in [*firsts.values(), last]}
+        return list(chosen.values())
+
+    def not_drawn(self) -> list[str]:
+        """The names of the other runs."""
+        drawn = {run.name for run in self.drawn()}
+        return [name for name in self._of_run if name not in drawn]
 
     def animated(self, study: str) -> str:
         """The level of a study that most conditions have, as it stands in file names."""
@@ -193,4 +197,4 @@ class Populations:
 
     def side_by_side_activities(self, wildcards: Any) -> list[str]:
         """The activities of those runs."""
-        return [ACTIVITY.format(activity=self._of_run[run.name]) for run in self.side_by_side(wildcards)]
+        return [self.activity_of(run) for run in self.side_by_side(wildcards)]

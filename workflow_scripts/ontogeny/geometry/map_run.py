@@ -40,8 +40,8 @@ def map_of_run(
     settings = settings or MapSettings()
     name = _layer(trajectory, settings.layer)
     inputs, labels = probe_of(trajectory, settings.samples)
-    shown = _marked(moments, SHOWN)
-    steps = frame_steps(trajectory.steps, settings.frames, sorted(shown))
+    moments = list(moments)
+    shown, steps = _marked(moments, SHOWN), steps_of_map(trajectory, moments, settings)
     matrices = []
     for _, learner in trajectory.walk(steps):
         matrices.append(_matrix(learner, trajectory.layers[name], inputs, chunk))
@@ -54,6 +54,17 @@ def map_of_run(
     places.insert(0, "layer", name)
     quality.insert(0, "layer", name)
     return places, quality.assign(neighbours=near, kind=[shown.get(step, "frame") for step in steps])
+
+
+def steps_of_map(trajectory: Trajectory, moments: Iterable[Moment], settings: MapSettings) -> list[int]:
+    """The steps that the map of a run shows."""
+    return frame_steps(trajectory.steps, settings.frames, sorted(_marked(moments, SHOWN)))
+
+
+def steps_of_boundary(trajectory: Trajectory, moments: Sequence[Moment], settings: BoundarySettings) -> list[int]:
+    """The steps at which the boundary of a run is measured."""
+    around = [step for _, each in _compared(moments, settings.strongest) for step in (each.before, each.after)]
+    return sorted({*frame_steps(trajectory.steps, settings.frames), *around})
 
 
 def boundary_of_run(
@@ -74,9 +85,8 @@ def boundary_of_run(
         for kind, moment in _compared(moments, settings.strongest)
     ]
     pairs += [{"kind": "frame", "step": b, "before": a, "after": b} for a, b in pairwise(steps)]
-    steps = sorted({*steps, *(pair[end] for pair in pairs for end in ("before", "after"))})
     inputs, labels = probe_of(trajectory, settings.samples)
-    networks = networks_at(trajectory, steps)
+    networks = networks_at(trajectory, steps_of_boundary(trajectory, moments, settings))
     return boundary_of_moments(networks.items(), pairs, inputs.numpy(), labels.numpy(), settings)
 
 

@@ -45,9 +45,8 @@ def interventions_of_run(
     Raises OntogenyError for a step or layer that the run does not have.
     """
     moments = list(moments)
-    declared = TypeAdapter(list[Intervention]).validate_python(list(specs))
-    tasks = [(entry, task) for entry, spec in enumerate(declared) for task in _tasks(spec, moments)]
-    steps = {place.step for _, (_, chosen, _) in tasks for place in chosen}
+    tasks = _declared(specs, moments)
+    steps = steps_of_interventions(specs, moments)
     small = trajectory.series is None or len(steps) * trajectory.series.parameters <= LARGEST
     networks = networks_at(trajectory, steps) if steps and small else {}
     inputs, labels = probe_of(trajectory, tokens=True)
@@ -68,6 +67,20 @@ def interventions_of_run(
     joined = pd.concat([table.dropna(axis=1, how="all") for table in tables], ignore_index=True)
     first = [*PLACE, *(name for name in COLUMNS if name not in PLACE)]
     return joined.reindex(columns=[*first, *(name for name in joined.columns if name not in first)])
+
+
+def steps_of_interventions(
+    specs: Sequence[InterventionSettings | Mapping[str, Any]], moments: Iterable[Moment]
+) -> set[int]:
+    """The steps whose networks the interventions of `specs` change."""
+    return {place.step for _, (_, chosen, _) in _declared(specs, list(moments)) for place in chosen}
+
+
+def _declared(
+    specs: Sequence[InterventionSettings | Mapping[str, Any]], moments: Sequence[Moment]
+) -> list[tuple[int, Task]]:
+    declared = TypeAdapter(list[Intervention]).validate_python(list(specs))
+    return [(entry, task) for entry, spec in enumerate(declared) for task in _tasks(spec, moments)]
 
 
 def named_places(name: str | int, moments: Sequence[Moment]) -> list[Place]:

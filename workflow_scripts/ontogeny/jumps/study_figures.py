@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ontogeny.errors import unknown
-from ontogeny.files import disk_errors, read_table
+from ontogeny.files import disk_errors, read_table, write_csv
 from ontogeny.jumps import jump_kinds
 from ontogeny.jumps.figures import (
     plot_agreement,
@@ -21,7 +22,8 @@ from ontogeny.jumps.figures import (
     plot_jump_kinds,
     plot_jump_overview,
 )
-from ontogeny.phase1 import Phase1, safe_name
+from ontogeny.jumps.study import analyse_study
+from ontogeny.phase1 import Phase1, read_phase1, safe_name
 from ontogeny.plotting.style import MUTED, figure, save_figure
 
 Drawing = tuple[Figure, pd.DataFrame]
@@ -35,6 +37,19 @@ def draw_study(name: str, folder: str | os.PathLike) -> Drawing:
     if name not in FIGURES:
         raise unknown("figure", name, FIGURES)
     return FIGURES[name](lambda table: read_table(Path(folder) / f"{table}.csv"))
+
+
+def write_analysis(output: Any) -> None:
+    """Analyse what `ontogeny.jumps.study.gather` wrote to `output`, and write the tables and figures.
+
+    `output` has the paths that `gather` takes, of each table `table_{name}`, and of each figure its name (.png).
+    """
+    held = map(read_table, (output.jumps, output.series, output.groups))
+    for name, table in analyse_study(read_phase1(output.record), *held).items():
+        write_csv(output[f"table_{name}"], table)
+    for name in FIGURES:
+        drawn, table = draw_study(name, Path(output.record).parent)
+        save_figure(drawn, output[name], table)
 
 
 def draw_heat_maps(record: Phase1, jumps: pd.DataFrame, folder: str | os.PathLike) -> None:

@@ -48,6 +48,7 @@ def _connectome(caption: str, label: str = "", **settings: object) -> Figure:
 
 
 IMAGES = ("dynamics",)
+RUN_FIGURES = ("metrics", "heatmap")
 STUDY_FIGURES = ("overview", "kinds", "convergence", "critical_periods", "agreement", "comparison")
 CIRCUIT_FIGURES = tuple(f"circuits_{name}" for name in ("counts", "sparsity", "losses", "overview", "effects"))
 FIGURES = {
@@ -101,6 +102,11 @@ FIGURES = {
 def on_pages() -> dict[str, str]:
     """Headings of the figures on the page of an image run, and their names."""
     return {figure.page: name for name, figure in FIGURES.items() if figure.page is not None}
+
+
+def of_examination(kind: str) -> list[str]:
+    """The names of the figures of an examined run of a kind of study."""
+    return [name for name, figure in FIGURES.items() if figure.scope == "run looked at" and kind in figure.kinds]
 
 
 def files_of(plan: Workflow, name: str) -> Iterator[str]:

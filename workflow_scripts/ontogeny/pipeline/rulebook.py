@@ -12,6 +12,7 @@ from typing import Any
 
 from snakemake.logging import logger
 
+from ontogeny.pipeline.parts import FORCED
 from ontogeny.pipeline.workflow import Workflow
 
 UNTIMED = ("merge_benchmarks", "compare_results")
@@ -37,8 +38,9 @@ class Rulebook:
             made = proxy.rule
             if made.script is None:
                 continue
-            first = made.output[0]
-            wildcards = sorted(first.get_wildcard_names(), key=lambda wildcard: first.index(f"{{{wildcard}"))
+            first = next(iter(made.output), None)  # none where a configuration has nothing for the rule
+            names = first.get_wildcard_names() if first is not None else ()
+            wildcards = sorted(names, key=lambda wildcard: first.index(f"{{{wildcard}"))
             job = "/".join(f"{{{wildcard}}}" for wildcard in wildcards)
             if not made.log:
                 made.log_modifier = made.output_modifier
@@ -67,6 +69,12 @@ class Rulebook:
         if here and os.path.isdir("results/runs"):
             for name in DECIDING:
                 self.rules._rules[name].rule.is_checkpoint = True
+
+    def note_force(self) -> None:
+        """Let jobs do all of their parts again where the user forces jobs. Known once Snakemake has its settings."""
+        asked = self.workflow.dag_settings
+        if asked.forceall or asked.forcerun or asked.forcetargets:
+            os.environ[FORCED] = "yes"
 
     def decided(self, path: str) -> str:
         """`path`, of a deciding rule: once that is done, jobs expected only because of it have no reason any more.

@@ -153,6 +153,10 @@ class Workflow:
 
         return lambda wildcards: self._analysis(block, self.run(wildcards).study)
 
+    def analyses(self, *blocks: str) -> Callable[[Any], dict[str, Any]]:
+        """A params function: the settings of several analyses, by block, for the study of the run of `wildcards`."""
+        return lambda wildcards: {block: self._analysis(block, self.run(wildcards).study) for block in blocks}
+
     def code(self, script: str) -> Callable[[Any], str]:
         """A params function: the digest of what a script does (see `ontogeny.code`)."""
         return lambda wildcards: code_digest(self.scripts / f"{script}.py")
@@ -224,16 +228,19 @@ class Workflow:
         return which == "all" or (which == "first" and run.seed == run.settings.seeds[0])
 
     def pattern(self, kind: str) -> str:
-        """A regular expression for the names of runs of one kind; image runs are all names that no other kind has."""
+        """A regular expression for the names of runs of a kind; image runs are all names that no other kind has."""
         keys = {
             other: [re.escape(run.name) for run in self.runs.values() if run.kind == other]
-            for other in IDENTITY
+            for other in (*IDENTITY, "series")
             if other != "dynamics"
         }
         if kind in keys:
             return "|".join(keys[kind]) or "(?!)"
-        others = "|".join(name for names in keys.values() for name in names)
-        return f"(?!(?:{others})(?:/|$)){RUN_NAME}" if others else RUN_NAME
+        return _all_but(name for names in keys.values() for name in names)
+
+    def all_but(self, kind: str) -> str:
+        """A regular expression for the names of all runs but those of one kind."""
+        return _all_but(re.escape(run.name) for run in self.runs.values() if run.kind == kind)
 
     def tell_left_out(self) -> None:
         """Say of which runs the features, changes and page are not made, and why."""
@@ -329,6 +336,12 @@ class Workflow:
         name = run.settings.label or run.key
         name = name if run.level is None else f"{name}, {100 * run.level:g}%"
         return name if run.seed is None or len(run.settings.seeds) == 1 else f"{name}, seed {run.seed}"
+
+
+def _all_but(patterns: Iterable[str]) -> str:
+    """A regular expression for names of runs that none of `patterns` matches."""
+    others = "|".join(patterns)
+    return f"(?!(?:{others})(?:/|$)){RUN_NAME}" if others else RUN_NAME
 
 
 def _short(file: str | os.PathLike) -> str:

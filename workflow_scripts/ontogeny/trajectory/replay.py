@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import operator
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ontogeny.errors import OntogenyError
@@ -41,6 +44,35 @@ def threads_of_torch(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+class _Kept:
+    """The networks of a walk, on disk: the trained part of each, which is put into one network as it is asked for."""
+
+    def __init__(self, walked: Iterable[tuple[int, Learner | SavedNetwork]]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="ontogeny-networks-")
+        self.steps: set[int] = set()
+        self._model: nn.Module | None = None
+        for step, learner in walked:
+            tensors = {
+                name: tensor.detach().cpu().contiguous() for name, tensor in trained_state(learner.model).items()
+            }
+            save_file(tensors, self._path(step))
+            self.steps.add(step)
+            last = learner
+        if self.steps:
+            self._model, self._device = copy.deepcopy(last.model), last.device
+
+    def walk(self, steps: Iterable[int]) -> Iterator[tuple[int, SavedNetwork]]:
+        """As `Trajectory.walk`: one network that is filled with the weights of one step after another."""
+        model = copy.deepcopy(self._model)
+        for step in steps:
+            assert model is not None
+            model.load_state_dict(load_file(self._path(step)), strict=False)
+            yield step, SavedNetwork(model.eval(), step, self._device)
+
+    def _path(self, step: int) -> str:
+        return os.path.join(self._folder.name, f"{step}.safetensors")
 
 
 class Trajectory:
@@ -75,6 +107,7 @@ class Trajectory:
             raise OntogenyError(f"{self.folder / 'checkpoints'} holds no checkpoint; train the run again")
         self._digests: dict[int, str] | None = None
         self._setup: Setup | None = None
+        self._kept: _Kept | None = None
 
     def _opened_series(self) -> CheckpointSeries | None:
         if "series" not in self.config:
@@ -147,8 +180,12 @@ class Trajectory:
                 self._prove_saved(saved)
                 yield step, saved
             return
+        whole = sorted({self._whole(step) for step in steps})
+        if self._kept is not None and self._kept.steps >= set(whole):
+            yield from self._kept.walk(whole)
+            return
         learner: Learner | None = None
-        for step in sorted({self._whole(step) for step in steps}):
+        for step in whole:
             start = self._start(step)
             with threads_of_torch(self.config["threads"]):
                 if learner is None or learner.step < start:
@@ -156,6 +193,15 @@ class Trajectory:
                 learner.advance_to(step)
                 self._prove(learner)
             yield step, learner
+
+    def keep(self, steps: Iterable[int]) -> None:
+        """Replay to all of `steps` in one pass, and keep their networks: later walks over any of them replay nothing.
+
+        The networks lie in a temporary folder of the machine, which goes with this object. A series has its networks
+        on disk as it is, and keeps none. Raises OntogenyError as `walk` does.
+        """
+        if self.series is None:
+            self._kept = _Kept(self.walk(steps))
 
     def _whole(self, step: int) -> int:
         try:

@@ -1,7 +1,7 @@
-"""A search that runs: one iteration from the files of those before, and the loop over all of them.
+"""A search that runs: one iteration or block from the files of those before, and the loop over all of them.
 
-`ontogeny.connectome.explore` runs a whole search; `run_iteration` runs one iteration from the files of those
-before, so that iterations can be jobs of their own and blocks run side by side. Both leave
+`ontogeny.connectome.explore` runs a whole search; `run_block` runs one block from the files of those before, so that
+blocks can be jobs of their own and run side by side. Both leave
 
     records/block_01/iter_001.json    one iteration each (`Record`)
     evaluations/{key}.json            what was computed, by what was asked: settings, level, seed and identity
@@ -179,9 +179,21 @@ def evaluator(
     return evaluate
 
 
-def keep_weights(record: Record, evaluate: Evaluate, folder: str | os.PathLike, path: str | os.PathLike) -> None:
+def run_block(
+    evaluate: Evaluate, folder: str | os.PathLike, search: Search, block: int, identity: Any = None
+) -> list[Record]:
+    """Run the iterations of one block (from 1), as `run_iteration`, with the W that `evaluator` kept beside each."""
+    records = []
+    for iteration in range(1, search.n_iter_block + 1):
+        record = run_iteration(evaluate, folder, search, block, iteration, identity)
+        _keep_weights(record, evaluate, Path(folder), record_path(folder, block, iteration).with_suffix(".safetensors"))
+        records.append(record)
+    return records
+
+
+def _keep_weights(record: Record, evaluate: Evaluate, folder: Path, path: Path) -> None:
     """Put the W that `evaluator` kept for a record in `folder` at `path`; it is fitted again if it is not there."""
-    source = Path(folder) / "weights" / f"{record.evaluation}.safetensors"
+    source = folder / "weights" / f"{record.evaluation}.safetensors"
     if not source.exists():
         evaluate(record.settings, record.filling_factor, record.seed)
     with atomic(path) as part:
