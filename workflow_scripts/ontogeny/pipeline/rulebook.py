@@ -38,8 +38,8 @@ class Rulebook:
             made = proxy.rule
             if made.script is None:
                 continue
-            first = next(iter(made.output), None)  # none where a configuration has nothing for the rule
-            names = first.get_wildcard_names() if first is not None else ()
+            first: Any = made.output[0] if made.output else ""  # where a configuration has nothing for the rule
+            names = first.get_wildcard_names() if made.output else ()
             wildcards = sorted(names, key=lambda wildcard: first.index(f"{{{wildcard}"))
             job = "/".join(f"{{{wildcard}}}" for wildcard in wildcards)
             if not made.log:
