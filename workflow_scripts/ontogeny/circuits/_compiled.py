@@ -14,163 +14,122 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ontogeny.circuits._leaf import (
-    build,
-    build_by_rows,
+    Found,
+    Right,
     close_leaf,
-    count_halves,
-    keep,
-    match,
-    match_by_rows,
-    missing_bits,
-    new_right,
+    most_right,
     open_leaf,
-    open_left,
-    right_size,
-    settle_halves,
-    step_left,
+    right_shapes,
+    search_halves,
 )
-from ontogeny.circuits._problem import COUNT, LIST, SAMPLE, Network, Rows, Task
-from ontogeny.circuits._ranks import count_by_ranks, middle, new_ranks
+from ontogeny.circuits._problem import COUNT, LIST, Network, Rows, Task, no_errors
+from ontogeny.circuits._ranks import Bounds, Groups, Tallies, count_by_ranks, middle, rank_shapes
+from ontogeny.circuits._records import Plan, Program, sources
 from ontogeny.circuits._state import (
     FOUND,
     HERE,
-    INLINE,
     KEPT,
     LEAVES,
     OUTER,
-    SCREEN,
+    PAUSED,
     UNSURE,
-    VISITED,
-    new_leaf,
-    new_walk,
+    Leaf,
+    Walk,
+    leaf_shapes,
+    walk_shapes,
 )
 from ontogeny.circuits._vectors import DOUBLES
-from ontogeny.circuits._walk import advance, rounding_margin
-
-__all__ = ["COUNT", "LIST", "SAMPLE", "rounding_margin", "search"]
+from ontogeny.circuits._walk import advance, begin, rounding_margin
 
 _FEW_ROWS = 64  # more rows are compared one circuit at a time
+_FEW_CODES = 4096  # room for those that are listed, at first
+_MANY_CODES = 1 << 22
+
+_program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups])
+_network_of = _program.reader(Network)
+_rows_of = _program.reader(Rows)
+_task_of = _program.reader(Task)
+_found_of = _program.reader(Found)
+_walk_of = _program.reader(Walk)
+_leaf_of = _program.reader(Leaf)
+_right_of = _program.reader(Right)
+_bounds_of = _program.reader(Bounds)
+_tallies_of = _program.reader(Tallies)
+_groups_of = _program.reader(Groups)
+_put_network = _program.writer(Network)
+_put_rows = _program.writer(Rows)
+_put_task = _program.writer(Task)
+_put_found = _program.writer(Found)
 
 
 @njit(**OUTER)
-def _count(network, rows, task, strict):
-    """Count all perfect circuits: (marginals, numbers)."""
-    sizes = network.sizes
-    depth = len(sizes) - 2
-    n_rows = rows.weight.shape[0]
-    by_rows = not strict or n_rows > _FEW_ROWS
-    walk = new_walk(network, rows)
-    leaf = new_leaf(network, n_rows, rows.pairs.shape[0], DOUBLES)
-    right = new_right(sizes, n_rows, by_rows, rows.weight)
-    bias = network.biases[depth, 0]
-    while advance(network, rows, walk, task.most, task.part, 0.5 + task.margin):
-        leaf.numbers[LEAVES] += 1
-        leaf.numbers[HERE] = 0
-        p = walk.count[depth - 1]
-        allowed = task.most - walk.used[depth - 1]
-        close, may = open_leaf(network, rows, walk, leaf, task.margin, strict)
-        if may and allowed > 0:
-            count_halves(leaf, right, walk, rows, bias, p, allowed, close, strict, by_rows)
-            _close(leaf, walk, p)
-    return leaf.marginals, leaf.numbers
+def _give(table, network, rows, task, found):
+    """Put what a search is given into the table."""
+    _put_network(table, network)
+    _put_rows(table, rows)
+    _put_task(table, task)
+    _put_found(table, found)
 
 
-@njit(**OUTER)
-def _count_many(network, rows, task):
-    """As `_count`, by ranks where right halves are many; no row may be wrong.
+def _compiled_from(sources):
+    """The search as compiled from these sources, which Numba looks at only in the file of the function itself."""
 
-    A function of its own, because ranks take as long to compile as all else.
-    """
-    sizes = network.sizes
-    depth = len(sizes) - 2
-    n_rows = rows.weight.shape[0]
-    walk = new_walk(network, rows)
-    leaf = new_leaf(network, n_rows, rows.pairs.shape[0], DOUBLES)
-    right = new_right(sizes, n_rows, False, rows.weight)
-    ranks = new_ranks(sizes, n_rows, n_rows + rows.pairs.shape[0])
-    bias = network.biases[depth, 0]
-    while advance(network, rows, walk, task.most, task.part, 0.5 + task.margin):
-        leaf.numbers[LEAVES] += 1
-        leaf.numbers[HERE] = 0
-        p = walk.count[depth - 1]
-        allowed = task.most - walk.used[depth - 1]
-        close, may = open_leaf(network, rows, walk, leaf, task.margin, True)
-        if not may or allowed < 1:
-            continue
-        n_mid = middle(p, sizes[depth])
-        if n_mid:
-            count_by_ranks(ranks, leaf, walk, rows, bias, p, n_mid, allowed, close)
-        else:
-            count_halves(leaf, right, walk, rows, bias, p, allowed, close, True, False)
-        _close(leaf, walk, p)
-    return leaf.marginals, leaf.numbers
+    @njit(**OUTER)
+    def search(table, strict, by_rows, ranked):
+        """Walk all circuits, or go on where there was no room left for codes; table: the records, see `_program`."""
+        _ = sources
+        network = _network_of(table)
+        rows = _rows_of(table)
+        task = _task_of(table)
+        walk = _walk_of(table)
+        leaf = _leaf_of(table)
+        right = _right_of(table)
+        depth = network.sizes.shape[0] - 2
+        last = network.sizes[depth]
+        bias = network.biases[depth, 0]
+        numbers = leaf.numbers
+        margin = rounding_margin(network, rows, walk.bounds)
+        paused = numbers[PAUSED] == 1
+        if not paused:
+            begin(network, rows, walk)
+            for s in range(bias.shape[0]):
+                right.weight[s] = rows.weight[s]
+        while paused or advance(network, rows, walk, task.most, task.part, 0.5 + margin):
+            p = walk.count[depth - 1]
+            allowed = task.most - walk.used[depth - 1]
+            if not paused:
+                numbers[LEAVES] += 1
+                numbers[HERE] = 0
+                if not open_leaf(network, rows, walk, leaf, margin, strict) or allowed < 1:
+                    continue
+            paused = False
+            n_mid = middle(p, last) if ranked else 0
+            if n_mid:
+                count_by_ranks(
+                    _bounds_of(table), _tallies_of(table), _groups_of(table), leaf, walk, rows, bias, p, n_mid, allowed,
+                    leaf.close[0],
+                )  # fmt: skip
+            elif search_halves(task, _found_of(table), leaf, right, walk, rows, bias, p, allowed, strict, by_rows):
+                return
+            if numbers[HERE]:
+                numbers[FOUND] += numbers[HERE]
+                close_leaf(leaf, walk, 1 << p, p)
+
+    return search
 
 
-@njit(**INLINE)
-def _close(leaf, walk, p):
-    if leaf.numbers[HERE]:
-        leaf.numbers[FOUND] += leaf.numbers[HERE]
-        close_leaf(leaf, walk, 1 << p, p)
+_search = _compiled_from(sources())
 
 
-@njit(**OUTER)
-def _pick(network, rows, task, strict):
-    """List the perfect circuits, all or some: (codes, numbers)."""
-    sizes = network.sizes
-    depth = len(sizes) - 2
-    n_rows = rows.weight.shape[0]
-    by_rows = not strict or n_rows > _FEW_ROWS
-    walk = new_walk(network, rows)
-    leaf = new_leaf(network, n_rows, rows.pairs.shape[0], DOUBLES)
-    right = new_right(sizes, n_rows, by_rows, rows.weight)
-    bias = network.biases[depth, 0]
-    names = walk.expand[depth - 1]
-    codes = np.zeros(1024 if task.mode == LIST else max(1, len(task.ranks)), np.uint64)
-    numbers = leaf.numbers
-    while advance(network, rows, walk, task.most, task.part, 0.5 + task.margin):
-        numbers[LEAVES] += 1
-        p = walk.count[depth - 1]
-        allowed = task.most - walk.used[depth - 1]
-        close, may = open_leaf(network, rows, walk, leaf, task.margin, strict)
-        if not may or allowed < 1:
-            continue
-        n_sets = 1 << p
-        n_right, size = right_size(p, sizes[depth], n_rows if by_rows else SCREEN)
-        n_left = sizes[depth] - n_right
-        built = (0, 0, 1, np.float32(0.0), np.float32(0.0), np.float32(0.0))
-        ready = False
-        open_left(leaf, n_left)
-        level = step_left(leaf, rows, names, 0, n_left, n_rows, p, allowed, close, strict, False)
-        while level >= 0:
-            numbers[VISITED] += 1
-            missing = missing_bits(leaf, n_left, p, allowed)
-            if not ready and by_rows:
-                size, slack = build_by_rows(leaf, right, p, n_left, n_rows, close)
-                built = (0, size, 1, slack, np.float32(0.0), np.float32(0.0))
-            elif not ready:
-                built = build(leaf, right, p, n_left, n_rows, close)
-            ready = True
-            if by_rows:
-                first, stop, tally, doubt = match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, built[3])
-            else:
-                first, stop, tally, doubt = match(leaf, right, n_left, n_rows, missing, built)
-            if tally > 0 and (doubt > 0 or (n_rows > SCREEN and not by_rows)):
-                least = 1 if n_rows > SCREEN and not by_rows else 2
-                tally -= settle_halves(leaf, right, rows, bias, n_left, n_sets, close, first, stop, least)
-            if tally > 0:
-                if task.mode == LIST:
-                    while numbers[KEPT] + tally > len(codes):
-                        longer = np.zeros(2 * len(codes), np.uint64)
-                        for k in range(len(codes)):
-                            longer[k] = codes[k]
-                        codes = longer
-                keep(task, leaf, right, walk, n_left, p, first, stop, codes)
-                if task.mode == LIST and numbers[FOUND] > task.limit:
-                    return codes, numbers
-                if task.mode == SAMPLE and numbers[KEPT] == len(task.ranks):
-                    return codes, numbers
-            level = step_left(leaf, rows, names, n_left - 1, n_left, n_rows, p, allowed, close, strict, False)
-    return codes, numbers
+@lru_cache(maxsize=64)
+def _plan(sizes: tuple[int, ...], n_rows: int, n_pairs: int, n_networks: int, by_rows: bool, ranked: bool) -> Plan:
+    """Where the arrays of a search lie."""
+    shapes = {
+        Walk: walk_shapes(sizes, n_rows, n_networks),
+        Leaf: leaf_shapes(sizes, n_rows, n_pairs, DOUBLES),
+        Right: right_shapes(sizes, n_rows, by_rows),
+    }
+    return _program.plan(shapes | (rank_shapes(sizes, n_rows, n_rows + n_pairs) if ranked else {}))
 
 
 @lru_cache(maxsize=256)
@@ -185,13 +144,27 @@ def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.ui
     Codes are empty when counting; marginals[l, j, T], the number of perfect circuits in which neuron j of hidden layer
     l has input set T, are empty otherwise.
     """
-    least = np.minimum.reduceat(rows.weight, rows.starts[:-1])
-    strict = bool((rows.budget < least).all())
-    if task.mode == COUNT:
-        if strict and len(rows.weight) <= _FEW_ROWS and _many(int(network.sizes[-3]), int(network.sizes[-2])):
-            marginals, numbers = _count_many(network, rows, task)
-        else:
-            marginals, numbers = _count(network, rows, task, strict)
-        return int(numbers[FOUND]), np.zeros(0, np.uint64), marginals, int(numbers[UNSURE])
-    codes, numbers = _pick(network, rows, task, strict)
-    return int(numbers[FOUND]), codes[: numbers[KEPT]], np.zeros((0, 0, 0), np.int64), int(numbers[UNSURE])
+    sizes = tuple(network.sizes.tolist())
+    n_rows = len(rows.weight)
+    strict = no_errors(rows)
+    by_rows = not strict or n_rows > _FEW_ROWS
+    ranked = task.mode == COUNT and not by_rows and _many(sizes[-3], sizes[-2])
+    plan = _plan(sizes, n_rows, len(rows.pairs), len(rows.budget), by_rows, ranked)
+    table, block = plan.place()
+    numbers = plan.read(block, Leaf, "numbers")
+    room = len(task.ranks)
+    if task.mode == LIST:
+        room = max(_FEW_CODES, most_right(sizes, n_rows if by_rows else 1))
+    kept = []
+    while True:
+        found = Found(np.empty(room, np.uint64))
+        _give(table, network, rows, task, found)
+        _search(table, strict, by_rows, ranked)
+        kept.append(found.codes[: numbers[KEPT]])
+        if not numbers[PAUSED]:
+            break
+        numbers[KEPT] = 0
+        room = min(4 * room, max(room, _MANY_CODES))
+    codes = np.concatenate(kept) if len(kept) > 1 else kept[0]
+    marginals = plan.read(block, Leaf, "marginals").copy() if task.mode == COUNT else np.zeros((0, 0, 0), np.int64)
+    return int(numbers[FOUND]), codes, marginals, int(numbers[UNSURE])

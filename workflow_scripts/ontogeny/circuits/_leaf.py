@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from ontogeny.circuits._problem import LIST
+from ontogeny.circuits._problem import COUNT, LIST, SAMPLE, Floats, Floats2, Integers, Shorts, Words
 from ontogeny.circuits._state import (
     BARE,
     BUCKETS,
@@ -23,8 +23,8 @@ from ontogeny.circuits._state import (
     FOUND,
     HERE,
     INLINE,
-    INNER,
     KEPT,
+    PAUSED,
     RIGHT,
     SCREEN,
     UNSURE,
@@ -33,7 +33,7 @@ from ontogeny.circuits._state import (
 from ontogeny.circuits._walk import activations, expand_sets
 
 
-class Right(NamedTuple):
+class Right:
     """Right halves in order of their bucket: see `build`.
 
     values (rows of the screen, halves), or (halves, rows) where all rows are compared: sums in float32. lacking
@@ -43,18 +43,24 @@ class Right(NamedTuple):
     space. offsets (rows,): sums of the left half in float32; weight (rows,): as in `Rows`, 32 bits wide.
     """
 
-    values: Any
-    lacking: Any
-    index: Any
-    begin: Any
-    matched: Any
-    hits: Any
-    raw: Any
-    union: Any
-    used: Any
-    bucket: Any
-    offsets: Any
-    weight: Any
+    values: Floats2
+    lacking: Shorts
+    index: Shorts
+    begin: Integers
+    matched: Shorts
+    hits: Shorts
+    raw: Floats2
+    union: Shorts
+    used: Shorts
+    bucket: Shorts
+    offsets: Floats
+    weight: Shorts
+
+
+class Found(NamedTuple):
+    """Room for the codes of circuits that are listed or sampled."""
+
+    codes: Words
 
 
 @njit(**BARE)
@@ -68,31 +74,29 @@ def right_size(p, last, n_rows):
     return n_right, size
 
 
-@njit(**INNER)
-def new_right(sizes, n_rows, by_rows, weight):
-    """Room for the right halves of any leaf."""
-    last = sizes[-2]
-    room = 1
-    for p in range(1, sizes[-3] + 1):
-        room = max(room, right_size(p, last, n_rows if by_rows else SCREEN)[1])
+def most_right(sizes: tuple[int, ...], n_rows: int) -> int:
+    """The most right halves that a leaf may have, compared on n_rows rows."""
+    return max(right_size.py_func(p, sizes[-2], n_rows)[1] for p in range(1, sizes[-3] + 1))
+
+
+def right_shapes(sizes: tuple[int, ...], n_rows: int, by_rows: bool) -> dict[str, Any]:
+    """Shapes of the arrays of a `Right`."""
+    room = most_right(sizes, n_rows if by_rows else SCREEN)
     shape = (room, n_rows) if by_rows else (SCREEN, room)
-    weights = np.zeros(n_rows, np.int32)
-    for s in range(n_rows):
-        weights[s] = weight[s]
-    return Right(
-        np.zeros(shape, np.float32),
-        np.zeros(room, np.int32),
-        np.zeros(room, np.int32),
-        np.zeros(BUCKETS + 2, np.int64),
-        np.zeros(room, np.int32),
-        np.zeros(room, np.int32),
-        np.zeros((1, 1) if by_rows else shape, np.float32),
-        np.zeros(room, np.int32),
-        np.zeros(room, np.int32),
-        np.zeros(room, np.int32),
-        np.zeros(max(n_rows, SCREEN), np.float32),
-        weights,
-    )
+    return {
+        "values": shape,
+        "lacking": room,
+        "index": room,
+        "begin": BUCKETS + 2,
+        "matched": room,
+        "hits": room,
+        "raw": (1, 1) if by_rows else shape,
+        "union": room,
+        "used": room,
+        "bucket": room,
+        "offsets": max(n_rows, SCREEN),
+        "weight": n_rows,
+    }
 
 
 @njit(**BARE)
@@ -131,7 +135,7 @@ def too_many(rows, low, high, n_rows, edge):
 
 @njit(**BARE)
 def open_leaf(network, rows, walk, leaf, margin, strict):
-    """Tabulate the last hidden layer; (how far from a boundary float64 is in doubt, whether a circuit may be left)."""
+    """Tabulate the last hidden layer; False when no circuit can be left."""
     sizes = network.sizes
     depth = len(sizes) - 2
     last = sizes[depth]
@@ -188,8 +192,8 @@ def open_leaf(network, rows, walk, leaf, margin, strict):
             b -= 1
         leaf.order[b] = k
     # what adds up is exact in float32: only the sum of the last layer is rounded
-    close = min(margin, 1.01 * 2.0**-24 * rounded + 1e-12)
-    edge = 0.5 + close
+    leaf.close[0] = min(margin, 1.01 * 2.0**-24 * rounded + 1e-12)
+    edge = 0.5 + leaf.close[0]
     for s in range(n_rows):
         leaf.partial[0, s] = (np.float64(bias[s]) - rows.centre[s]) * rows.scale[s]
         low[last, s] = leaf.partial[0, s] + low[0, s]  # for now
@@ -199,7 +203,7 @@ def open_leaf(network, rows, walk, leaf, margin, strict):
         low[last, s] = 0.0
         high[last, s] = 0.0
     if hopeless:
-        return close, False
+        return False
     if strict:
         for x in range(rows.pairs.shape[0]):
             plus = rows.pairs[x, 0]
@@ -222,13 +226,13 @@ def open_leaf(network, rows, walk, leaf, margin, strict):
                 least += lo
                 most += hi
             if leaf.partial[0, at] + least > edge or leaf.partial[0, at] + most < -edge:
-                return close, False
+                return False
     for a in range(last - 1, -1, -1):
         k = leaf.order[a]
         for s in range(low.shape[1]):
             low[a, s] = low[a + 1, s] + leaf.least[k, s]
             high[a, s] = high[a + 1, s] + leaf.most[k, s]
-    return close, True
+    return True
 
 
 @njit(**INLINE)
@@ -626,21 +630,29 @@ def missing_bits(leaf, level, p, allowed):
 
 
 @njit(**BARE)
-def count_halves(leaf, right, walk, rows, bias, p, allowed, close, strict, by_rows):
-    """Count the perfect choices of the last hidden layer into HERE and the marginals."""
+def search_halves(task, found, leaf, right, walk, rows, bias, p, allowed, strict, by_rows):
+    """Count the perfect choices of the last hidden layer into HERE and the marginals, or keep those asked for.
+
+    True when enough has been found, or no room is left for more: then PAUSED is set, and another call goes on.
+    """
     last = leaf.order.shape[0]
     n_sets = 1 << p
     n_rows = bias.shape[0]
+    close = leaf.close[0]
     names = walk.expand[walk.choice.shape[0] - 1]
+    numbers = leaf.numbers
+    counting = task.mode == COUNT
+    screened = n_rows > SCREEN and not by_rows
     n_right, size = right_size(p, last, n_rows if by_rows else SCREEN)
     n_left = last - n_right
     built = (0, 0, 1, np.float32(0.0), np.float32(0.0), np.float32(0.0))
     ready = False
-    open_left(leaf, n_left)
-    level = walk.place[0] * 0
-    level = step_left(leaf, rows, names, level, n_left, n_rows, p, allowed, close, strict, True)
+    level = numbers[PAUSED] + n_left - numbers[PAUSED]
+    if numbers[PAUSED] == 0:
+        open_left(leaf, n_left)
+        level = step_left(leaf, rows, names, 0, n_left, n_rows, p, allowed, close, strict, counting)
+    numbers[PAUSED] = 0
     while level >= 0:
-        leaf.numbers[VISITED] += 1
         missing = missing_bits(leaf, n_left, p, allowed)
         if not ready and by_rows:
             size, slack = build_by_rows(leaf, right, p, n_left, n_rows, close)
@@ -652,16 +664,27 @@ def count_halves(leaf, right, walk, rows, bias, p, allowed, close, strict, by_ro
             first, stop, tally, doubt = match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, built[3])
         else:
             first, stop, tally, doubt = match(leaf, right, n_left, n_rows, missing, built)
-        if tally > 0 and (doubt > 0 or (n_rows > SCREEN and not by_rows)):
-            least = 1 if n_rows > SCREEN and not by_rows else 2
+        if task.mode == LIST and numbers[KEPT] + tally > found.codes.shape[0]:
+            numbers[PAUSED] = 1
+            return True
+        numbers[VISITED] += 1
+        if tally > 0 and (doubt > 0 or screened):
+            least = 1 if screened else 2
             tally -= settle_halves(leaf, right, rows, bias, n_left, n_sets, close, first, stop, least)
-        if tally > 0:
+        if tally > 0 and counting:
             _tally_hits(right.hits, right.matched, first, stop)
             tally_left(leaf, names, n_left, tally)
-            leaf.numbers[HERE] += tally
-        level = step_left(leaf, rows, names, n_left - 1, n_left, n_rows, p, allowed, close, strict, True)
-    if ready:
+            numbers[HERE] += tally
+        elif tally > 0:
+            _keep(task, leaf, right, walk, n_left, p, first, stop, found.codes)
+            if task.mode == LIST and numbers[FOUND] > task.limit:
+                return True
+            if task.mode == SAMPLE and numbers[KEPT] == task.ranks.shape[0]:
+                return True
+        level = step_left(leaf, rows, names, n_left - 1, n_left, n_rows, p, allowed, close, strict, counting)
+    if ready and counting:
         tally_right(leaf, right, names, n_left, n_sets, size)
+    return False
 
 
 @njit(**BARE)
@@ -673,7 +696,7 @@ def _tally_hits(hits, matched, first, stop):
 
 
 @njit(**BARE)
-def keep(task, leaf, right, walk, n_left, p, first, stop, codes):
+def _keep(task, leaf, right, walk, n_left, p, first, stop, codes):
     """Write the codes of the circuits that the matched right halves complete, those that are asked for."""
     depth = walk.choice.shape[0]
     layer = depth - 1
@@ -691,7 +714,7 @@ def keep(task, leaf, right, walk, n_left, p, first, stop, codes):
     for r in range(first, stop):
         if right.matched[r] == 0:
             continue
-        asked = task.mode == LIST or (kept < len(task.ranks) and task.ranks[kept] == at)
+        asked = task.mode == LIST or (kept < task.ranks.shape[0] and task.ranks[kept] == at)
         at += 1
         if not asked:
             continue

@@ -120,7 +120,7 @@ def right_on_all(
     for start in range(0, len(codes), block):
         part = slice(start, start + block)
         masks = layout.edges(codes[part])
-        h = rows.inputs
+        h: NDArray[Any] = rows.inputs
         for layer, mask in enumerate(masks):
             matrix = matrices[layer, : mask.shape[1], : mask.shape[2]] * mask
             h = matrix @ h + network.biases[layer, : mask.shape[1], 0][:, None]
@@ -190,7 +190,7 @@ class _Search:
         self.sizes = [int(size) for size in network.sizes]
         self.depth = len(self.sizes) - 2
         self.last = self.sizes[self.depth]
-        self.margin = task.margin
+        self.margin = rounding_margin(network, rows, own)
         widest = max(self.sizes[:-1])
         self.marginals = np.zeros((self.depth, widest, 1 << max(self.sizes[: self.depth])), np.int64)
         self.codes: list[NDArray[np.uint64]] = []

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = Annotated[NDArray[np.int64], 1]
+Integers2 = Annotated[NDArray[np.int64], 2]
+Integers3 = Annotated[NDArray[np.int64], 3]
+Floats = Annotated[NDArray[np.float32], 1]
+Floats2 = Annotated[NDArray[np.float32], 2]
+Floats3 = Annotated[NDArray[np.float32], 3]
+Floats4 = Annotated[NDArray[np.float32], 4]
+Doubles = Annotated[NDArray[np.float64], 1]
+Doubles2 = Annotated[NDArray[np.float64], 2]
+Doubles3 = Annotated[NDArray[np.float64], 3]
+Words = Annotated[NDArray[np.uint64], 1]
+Words2 = Annotated[NDArray[np.uint64], 2]
+Shorts = Annotated[NDArray[np.int32], 1]
+Flags = Annotated[NDArray[np.bool_], 1]
 
 COUNT, LIST, SAMPLE = 0, 1, 2
 
@@ -14,11 +32,11 @@ class Network(NamedTuple):
     zeros; kinds (layers,) and slopes (layers,): functions of the hidden layers, see `nonlinearities.compiled`.
     """
 
-    sizes: Any
-    weights: Any
-    biases: Any
-    kinds: Any
-    slopes: Any
+    sizes: Integers
+    weights: Floats4
+    biases: Floats3
+    kinds: Integers
+    slopes: Floats
 
 
 class Rows(NamedTuple):
@@ -30,28 +48,33 @@ class Rows(NamedTuple):
     half-differences sharpen the bounds, where none may be wrong.
     """
 
-    inputs: Any
-    above: Any
-    upto: Any
-    centre: Any
-    scale: Any
-    weight: Any
-    starts: Any
-    budget: Any
-    pairs: Any
+    inputs: Floats2
+    above: Floats
+    upto: Floats
+    centre: Doubles
+    scale: Doubles
+    weight: Integers
+    starts: Integers
+    budget: Integers
+    pairs: Integers2
 
 
 class Task(NamedTuple):
     """What is asked: COUNT, LIST (no more than `limit`) or SAMPLE (circuits number `ranks`, sorted).
 
     most: hidden neurons that a circuit may use; part: -1 for all circuits, or those in which the first two neurons of
-    the first hidden layer have their `part`-th choice of input sets; margin: how far a scaled output in float32 may be
-    from the same in float64.
+    the first hidden layer have their `part`-th choice of input sets.
     """
 
     mode: int
     limit: int
-    ranks: Any
+    ranks: Integers
     most: int
     part: int
-    margin: float
+
+
+def no_errors(rows: Rows) -> bool:
+    """Whether no row may be wrong."""
+    if len(rows.budget) == 1:
+        return bool(rows.budget[0] < rows.weight.min())
+    return bool((rows.budget < np.minimum.reduceat(rows.weight, rows.starts[:-1])).all())

@@ -8,13 +8,14 @@ input which the left one does not. What ranks leave open is decided in float64, 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from ontogeny.circuits._leaf import accept, perfect, tally_left
-from ontogeny.circuits._state import BARE, HERE, INLINE, INNER, UNSURE, VISITED
+from ontogeny.circuits._problem import Doubles, Flags, Floats, Integers, Shorts, Words
+from ontogeny.circuits._state import BARE, HERE, INLINE, UNSURE, VISITED
 from ontogeny.circuits._vectors import (
     DOUBLES,
     LANES,
@@ -42,7 +43,7 @@ _FLAT = 0.2  # the same for a neuron that would take one or two groups
 _FEW = 2  # a neuron with so few different input sets is better bounded last
 
 
-class Bounds(NamedTuple):
+class Bounds:
     """Bounds and ranks of one leaf.
 
     lists: what each left neuron adds, row by row, in float32; starts, lows, highs, open: work space of `_bound`, and
@@ -50,68 +51,60 @@ class Bounds(NamedTuple):
     by row; covers, ready: see `_classes`, and where those of p inputs begin (starts_of).
     """
 
-    lists: Any
-    starts: Any
-    lows: Any
-    highs: Any
-    open: Any
-    masks: Any
-    mids: Any
-    mids32: Any
-    bucket: Any
-    below: Any
-    floors: Any
-    scales: Any
-    known: Any
-    covers: Any
-    ready: Any
-    starts_of: Any
+    lists: Floats
+    starts: Integers
+    lows: Floats
+    highs: Floats
+    open: Integers
+    masks: Words
+    mids: Doubles
+    mids32: Floats
+    bucket: Shorts
+    below: Words
+    floors: Floats
+    scales: Floats
+    known: Flags
+    covers: Words
+    ready: Flags
+    starts_of: Integers
 
 
-class Tallies(NamedTuple):
+class Tallies:
     """Circuits that were found: by last left set (numbers), by slot, by combination of middle neurons (hits; planes and
     added count them in bits), and work space."""
 
-    numbers: Any
-    by_slot: Any
-    hits: Any
-    planes: Any
-    added: Any
-    meets: Any
-    places: Any
-    flips: Any
-    sums: Any
-    own: Any
-    live: Any
-    doubtful: Any
+    numbers: Integers
+    by_slot: Integers
+    hits: Integers
+    planes: Words
+    added: Integers
+    meets: Words
+    places: Shorts
+    flips: Words
+    sums: Doubles
+    own: Doubles
+    live: Doubles
+    doubtful: Shorts
 
 
-class Groups(NamedTuple):
+class Groups:
     """Input sets of the last left neuron in groups that add nearly the same, see `_alike` and `_list_keys`."""
 
-    leaders: Any
-    group: Any
-    begin: Any
-    members: Any
-    built: Any
-    counts: Any
-    keys: Any
-    times: Any
-    slot_of: Any
-    sets_of: Any
-    exact: Any
-    settled: Any
+    leaders: Integers
+    group: Integers
+    begin: Integers
+    members: Integers
+    built: Flags
+    counts: Integers
+    keys: Integers
+    times: Integers
+    slot_of: Integers
+    sets_of: Words
+    exact: Doubles
+    settled: Words
 
 
-class Ranks(NamedTuple):
-    """All that counting by ranks keeps between leaves."""
-
-    bounds: Any
-    tallies: Any
-    groups: Any
-
-
-@njit(**INNER)
+@njit(**BARE)
 def middle(p, last):
     """How many neurons with p inputs to rank together; 0 where ranks do not pay."""
     n_mid = 1
@@ -132,9 +125,11 @@ def _buckets(size):
     return min(_RANKS, size // 2)
 
 
-@njit(**INNER)
-def new_ranks(sizes, n_rows, width):
-    """A `Ranks` for rows (n_rows) and pairs of them (width, with the rows)."""
+def rank_shapes(sizes: tuple[int, ...], n_rows: int, width: int) -> dict[type, dict[str, Any]]:
+    """Shapes of the arrays of `Bounds`, `Tallies` and `Groups`, and those that stay as they are.
+
+    For n_rows rows, and pairs of them (width, with the rows).
+    """
     depth = len(sizes) - 2
     last = sizes[depth]
     room = 1
@@ -142,66 +137,66 @@ def new_ranks(sizes, n_rows, width):
     room_covers = 0
     starts_of = np.zeros(sizes[depth - 1] + 1, np.int64)
     for p in range(1, sizes[depth - 1] + 1):
-        n_mid = middle(p, last)
+        n_mid = middle.py_func(p, last)
         if n_mid:
             n_ranked = p
             room = max(room, 1 << (p * n_mid))
             starts_of[p] = room_covers
-            room_covers += (n_mid + 1) * _words(1 << (p * n_mid)) << p
-    n_words = _words(room)
+            room_covers += (n_mid + 1) * _words.py_func(1 << (p * n_mid)) << p
+    n_words = _words.py_func(room)
     n_lists = 1 << n_ranked
     stride = max(LANES, n_lists)
     step = (n_rows + DOUBLES - 1) // DOUBLES * DOUBLES
     n_slots = n_lists * n_lists
     live = np.zeros(step, np.float64)
     live[:n_rows] = 1.0
-    bounds = Bounds(
-        np.zeros(last * width * stride, np.float32),
-        np.zeros(width + 1, np.int64),
-        np.zeros(width + 1, np.float32),
-        np.zeros(width + 1, np.float32),
-        np.zeros(width + 1, np.int64),
-        np.zeros(2 * last, np.uint64),
-        np.zeros(room * step, np.float64),
-        np.zeros(n_rows * room + LANES, np.float32),
-        np.zeros(room, np.int32),
-        np.zeros(n_rows * (_buckets(room) + 1) * n_words, np.uint64),
-        np.zeros(n_rows, np.float32),
-        np.zeros(n_rows, np.float32),
-        np.zeros(n_rows + 1, np.bool_),
-        np.zeros(room_covers, np.uint64),
-        np.zeros(sizes[depth - 1] + 1, np.bool_),
-        starts_of,
-    )
-    tallies = Tallies(
-        np.zeros(n_lists, np.int64),
-        np.zeros(n_slots, np.int64),
-        np.zeros(64 * n_words, np.int64),
-        np.zeros(7 * _PLANES * n_words, np.uint64),
-        np.zeros(7, np.int64),
-        np.zeros(4 * n_words, np.uint64),
-        np.zeros(4 * n_rows * stride, np.int32),
-        np.zeros(2 * n_rows, np.uint64),
-        np.zeros(step, np.float64),
-        np.zeros(step, np.float64),
-        live,
-        np.zeros(n_lists * room, np.int32),
-    )
-    groups = Groups(
-        np.zeros(stride, np.int64),
-        np.zeros(stride, np.int64),
-        np.zeros(stride + 1, np.int64),
-        np.zeros(stride, np.int64),
-        np.zeros(n_lists, np.bool_),
-        np.zeros(n_slots, np.int64),
-        np.zeros(n_slots, np.int64),
-        np.zeros(n_slots, np.int64),
-        np.zeros(n_slots, np.int64),
-        np.zeros(n_slots, np.uint64),
-        np.zeros(n_rows * stride, np.float64),
-        np.zeros(2, np.uint64),
-    )
-    return Ranks(bounds, tallies, groups)
+    bounds = {
+        "lists": last * width * stride,
+        "starts": width + 1,
+        "lows": width + 1,
+        "highs": width + 1,
+        "open": width + 1,
+        "masks": 2 * last,
+        "mids": room * step,
+        "mids32": n_rows * room + LANES,
+        "bucket": room,
+        "below": n_rows * (_buckets.py_func(room) + 1) * n_words,
+        "floors": n_rows,
+        "scales": n_rows,
+        "known": n_rows + 1,
+        "covers": room_covers,
+        "ready": sizes[depth - 1] + 1,
+        "starts_of": starts_of,
+    }
+    tallies = {
+        "numbers": n_lists,
+        "by_slot": n_slots,
+        "hits": 64 * n_words,
+        "planes": 7 * _PLANES * n_words,
+        "added": 7,
+        "meets": 4 * n_words,
+        "places": 4 * n_rows * stride,
+        "flips": 2 * n_rows,
+        "sums": step,
+        "own": step,
+        "live": live,
+        "doubtful": n_lists * room,
+    }
+    groups = {
+        "leaders": stride,
+        "group": stride,
+        "begin": stride + 1,
+        "members": stride,
+        "built": n_lists,
+        "counts": n_slots,
+        "keys": n_slots,
+        "times": n_slots,
+        "slot_of": n_slots,
+        "sets_of": n_slots,
+        "exact": n_rows * stride,
+        "settled": 2,
+    }
+    return {Bounds: bounds, Tallies: tallies, Groups: groups}
 
 
 @njit(**BARE)
@@ -461,7 +456,9 @@ def _settle_slot(
 
 
 @njit(**INLINE)
-def _complete(ranks, leaf, p, n_mid, level, n_open, closed, edge, slack, n_groups, apart, room, tight):
+def _complete(
+    bounds, tallies, groups, leaf, p, n_mid, level, n_open, closed, edge, slack, n_groups, apart, room, tight
+):
     """Count the perfect completions of a left half but for its last neuron, for all input sets of that neuron.
 
     Its input sets come in groups, `apart` at most, and one of each group is bounded for all; the masks of `_bound` tell
@@ -471,9 +468,6 @@ def _complete(ranks, leaf, p, n_mid, level, n_open, closed, edge, slack, n_group
     too; and to hits, and `planes` of `added` sets, circuits in which a combination takes part. Returns (perfect
     circuits, doubtful ones, groups looked at).
     """
-    bounds = ranks.bounds
-    tallies = ranks.tallies
-    groups = ranks.groups
     n_samples = bounds.floors.shape[0]
     width = leaf.partial.shape[1]
     stride = groups.leaders.shape[0]
@@ -656,10 +650,8 @@ def _settle_doubtful(tallies, leaf, rows, bias, level, n_left, n_sets, n_doubtfu
 
 
 @njit(**BARE)
-def _tally_leaf(ranks, leaf, names, n_left, n_groups, n_sets, size):
+def _tally_leaf(tallies, groups, leaf, names, n_left, n_groups, n_sets, size):
     """Add what was found in this leaf to the input sets of its last left and its middle neurons."""
-    tallies = ranks.tallies
-    groups = ranks.groups
     own = leaf.marginals[-1]
     n_words = _words(size)
     for weight in range(tallies.added.shape[0]):
@@ -691,10 +683,8 @@ def _tally_leaf(ranks, leaf, names, n_left, n_groups, n_sets, size):
 
 
 @njit(**BARE)
-def count_by_ranks(ranks, leaf, walk, rows, bias, p, n_mid, allowed, close):
+def count_by_ranks(bounds, tallies, groups, leaf, walk, rows, bias, p, n_mid, allowed, close):
     """Count the perfect choices of the last hidden layer into HERE and the marginals, right halves by their ranks."""
-    bounds = ranks.bounds
-    groups = ranks.groups
     names = walk.expand[walk.choice.shape[0] - 1]
     last = leaf.order.shape[0]
     width = leaf.partial.shape[1]
@@ -747,12 +737,26 @@ def count_by_ranks(ranks, leaf, walk, rows, bias, p, n_mid, allowed, close):
             if level == n_left - 1:
                 room = allowed - leaf.used[level]
                 total, n_doubtful, more = _complete(
-                    ranks, leaf, p, n_mid, level, n_open, closed, edge, slack, n_groups, apart, room, tight
+                    bounds,
+                    tallies,
+                    groups,
+                    leaf,
+                    p,
+                    n_mid,
+                    level,
+                    n_open,
+                    closed,
+                    edge,
+                    slack,
+                    n_groups,
+                    apart,
+                    room,
+                    tight,
                 )
                 leaf.numbers[VISITED] += more
                 if n_doubtful:
                     leaf.numbers[UNSURE] += n_doubtful
-                    total += _settle_doubtful(ranks.tallies, leaf, rows, bias, level, n_left, n_sets, n_doubtful)
+                    total += _settle_doubtful(tallies, leaf, rows, bias, level, n_left, n_sets, n_doubtful)
                 if total:
                     leaf.numbers[HERE] += total
                     tally_left(leaf, names, level, total)
@@ -775,4 +779,4 @@ def count_by_ranks(ranks, leaf, walk, rows, bias, p, n_mid, allowed, close):
             leaf.partial[level + 1, s] = leaf.partial[level, s] + leaf.gains[k, t, s]
         level += 1
         fresh = True
-    _tally_leaf(ranks, leaf, names, n_left, n_groups, n_sets, size)
+    _tally_leaf(tallies, groups, leaf, names, n_left, n_groups, n_sets, size)

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from math import comb
+from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ontogeny.circuits._problem import (
+    Doubles,
+    Doubles2,
+    Doubles3,
+    Flags,
+    Floats,
+    Floats3,
+    Floats4,
+    Integers,
+    Integers2,
+    Integers3,
+    Words2,
+)
+from ontogeny.circuits._records import PartCompiler, WholeCompiler
 
 RIGHT = 4096  # sums of a right half, at most
 CELLS = 1 << 24  # sums of a right half times rows, at most
 SCREEN = 8  # rows on which the right halves are compared first
 BUCKETS = 256
-OUTER: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
-INLINE: dict[str, Any] = OUTER | {"inline": "always"}
-INNER: dict[str, Any] = OUTER | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-BARE: dict[str, Any] = INNER | {"_nrt": False}  # of functions that allocate nothing
+_PLAIN: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}  # nothing is allocated
+_UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OUTER = _PLAIN | {"cache": True, "pipeline_class": WholeCompiler, "no_cfunc_wrapper": True}
+INLINE = _PLAIN | {"inline": "always"}
+BARE = _PLAIN | _UNWRAPPED | {"pipeline_class": PartCompiler}
 
 
-class Walk(NamedTuple):
+class Walk:
     """An odometer over the input sets of the neurons of all hidden layers but the last.
 
     place (2,): the layer and neuron that are turned next; choice (layers, n): input sets among the active neurons of
@@ -30,30 +46,30 @@ class Walk(NamedTuple):
     work space; bad (networks,): rows that are wrong.
     """
 
-    place: Any
-    choice: Any
-    active: Any
-    count: Any
-    used: Any
-    values: Any
-    union: Any
-    filled: Any
-    codes: Any
-    expand: Any
-    table: Any
-    lowest: Any
-    highest: Any
-    tried: Any
-    cut: Any
-    backwards: Any
-    shifts: Any
-    bounds: Any
-    sums: Any
-    outs: Any
-    bad: Any
+    place: Integers
+    choice: Integers2
+    active: Integers2
+    count: Integers
+    used: Integers
+    values: Floats3
+    union: Integers2
+    filled: Integers2
+    codes: Words2
+    expand: Integers2
+    table: Floats4
+    lowest: Floats3
+    highest: Floats3
+    tried: Integers2
+    cut: Integers2
+    backwards: Words2
+    shifts: Integers2
+    bounds: Doubles3
+    sums: Floats
+    outs: Floats
+    bad: Integers
 
 
-class Leaf(NamedTuple):
+class Leaf:
     """The last hidden layer under one choice of all others: what its neurons add to each output, and what is open.
 
     gains (n + 1, sets, rows + pairs): what a neuron adds with each input set, scaled; least, most (n, rows +
@@ -63,51 +79,39 @@ class Leaf(NamedTuple):
     of m neurons over p inputs that use q given ones; bits (sets,): sizes of sets; accepted (n + 1, sets): left
     parts with which nothing can go wrong, by inputs that they leave unused; any_accepted (n + 1,); free (sets,).
     marginals (layers, n, sets): perfect circuits in which a neuron has an input set. numbers (8,): see `FOUND` and
-    after.
+    after; close (1,): how far from a boundary float64 is in doubt.
     """
 
-    gains: Any
-    least: Any
-    most: Any
-    low: Any
-    high: Any
-    spread: Any
-    order: Any
-    partial: Any
-    picked: Any
-    chosen: Any
-    union: Any
-    used: Any
-    codes: Any
-    ways: Any
-    bits: Any
-    accepted: Any
-    any_accepted: Any
-    free: Any
-    marginals: Any
-    numbers: Any
+    gains: Doubles3
+    least: Doubles2
+    most: Doubles2
+    low: Doubles2
+    high: Doubles2
+    spread: Doubles
+    order: Integers
+    partial: Doubles2
+    picked: Integers
+    chosen: Integers
+    union: Integers
+    used: Integers
+    ways: Integers3
+    bits: Integers
+    accepted: Integers2
+    any_accepted: Flags
+    free: Integers
+    marginals: Integers3
+    numbers: Integers
+    close: Doubles
 
 
-FOUND, KEPT, UNSURE, LEAVES, VISITED, HERE = 0, 1, 2, 3, 4, 5  # places in `Leaf.numbers`
+FOUND, KEPT, UNSURE, LEAVES, VISITED, HERE, PAUSED = range(7)  # places in `Leaf.numbers`
 
 
-@njit(**INNER)
-def widest(sizes, layers):
-    """The largest of the first `layers` layers."""
-    most = 0
-    for layer in range(layers):
-        most = max(most, sizes[layer])
-    return most
-
-
-@njit(**INNER)
-def new_walk(network, rows):
-    """A `Walk` before its first step."""
-    sizes = network.sizes
-    n_rows = rows.weight.shape[0]
+def walk_shapes(sizes: tuple[int, ...], n_rows: int, n_networks: int) -> dict[str, Any]:
+    """Shapes of the arrays of a `Walk`, and those that stay as they are."""
     depth = len(sizes) - 2
-    n = widest(sizes, depth + 1)
-    sets = 1 << widest(sizes, depth)
+    n = max(sizes[:-1])
+    sets = 1 << max(sizes[:depth])
     shifts = np.zeros((depth, n), np.int64)
     backwards = np.zeros((depth, sets), np.uint64)
     below = 0
@@ -115,94 +119,69 @@ def new_walk(network, rows):
         for j in range(sizes[layer + 1] - 1, -1, -1):
             shifts[layer, j] = below
             below += sizes[layer]
-        for t in range(1 << sizes[layer]):
-            back = 0
-            for i in range(sizes[layer]):
-                if (t >> i) & 1:
-                    back |= 1 << (sizes[layer] - 1 - i)
-            backwards[layer, t] = np.uint64(back)
-    active = np.zeros((depth + 1, n), np.int64)
-    for i in range(n):
-        active[0, i] = i
-    count = np.zeros(depth + 1, np.int64)
-    count[0] = sizes[0]
-    values = np.zeros((depth + 1, n, n_rows), np.float32)
-    for i in range(sizes[0]):
-        for s in range(n_rows):
-            values[0, i, s] = rows.inputs[i, s]
-    place = np.zeros(2, np.int64)
-    place[1] = -1
-    choice = np.zeros((depth, n), np.int64)
-    for layer in range(depth):
-        for k in range(n):
-            choice[layer, k] = -1
-    return Walk(
-        place,
-        choice,
-        active,
-        count,
-        np.zeros(depth + 1, np.int64),
-        values,
-        np.zeros((depth, n + 1), np.int64),
-        np.zeros((depth, n + 1), np.int64),
-        np.zeros((depth, n + 1), np.uint64),
-        np.zeros((depth, sets), np.int64),
-        np.zeros((max(depth - 1, 1), n, sets if depth > 1 else 1, n_rows), np.float32),
-        np.zeros((depth, n, n_rows), np.float32),
-        np.zeros((depth, n, n_rows), np.float32),
-        np.zeros((depth, n), np.int64),
-        np.zeros((depth, n), np.int64),
-        backwards,
-        shifts,
-        np.zeros((2, 2, n), np.float64),
-        np.zeros(sets, np.float32),
-        np.zeros(sets, np.float32),
-        np.zeros(rows.budget.shape[0], np.int64),
-    )
+        for i in range(sizes[layer]):
+            listens = (np.arange(1 << sizes[layer], dtype=np.uint64) >> np.uint64(i)) & np.uint64(1)
+            backwards[layer, : len(listens)] |= listens << np.uint64(sizes[layer] - 1 - i)
+    return {
+        "place": 2,
+        "choice": (depth, n),
+        "active": (depth + 1, n),
+        "count": depth + 1,
+        "used": depth + 1,
+        "values": (depth + 1, n, n_rows),
+        "union": (depth, n + 1),
+        "filled": (depth, n + 1),
+        "codes": (depth, n + 1),
+        "expand": (depth, sets),
+        "table": (max(depth - 1, 1), n, sets if depth > 1 else 1, n_rows),
+        "lowest": (depth, n, n_rows),
+        "highest": (depth, n, n_rows),
+        "tried": (depth, n),
+        "cut": (depth, n),
+        "backwards": backwards,
+        "shifts": shifts,
+        "bounds": (2, 3, n),
+        "sums": sets,
+        "outs": sets,
+        "bad": n_networks,
+    }
 
 
-@njit(**INNER)
-def new_leaf(network, n_rows, n_pairs, spare):
-    """A `Leaf`, with room behind `partial` for vectors that read `spare` rows on."""
-    sizes = network.sizes
+def leaf_shapes(sizes: tuple[int, ...], n_rows: int, n_pairs: int, spare: int) -> dict[str, Any]:
+    """The same of a `Leaf`, with room behind `partial` for vectors that read `spare` rows on."""
     depth = len(sizes) - 2
     n = sizes[depth]
     most = sizes[depth - 1]
-    sets = 1 << widest(sizes, depth)
+    sets = 1 << max(sizes[:depth])
     width = n_rows + n_pairs
-    choose = np.zeros((most + 1, most + 1), np.int64)
     ways = np.zeros((most + 1, n + 1, most + 1), np.int64)
     for a in range(most + 1):
-        choose[a, 0] = 1
-        for b in range(1, a + 1):
-            choose[a, b] = choose[a - 1, b - 1] + choose[a - 1, b]
         for m in range(n + 1):
             for q in range(a + 1):
-                for i in range(q + 1):
-                    if (a - i) * m < 63:
-                        ways[a, m, q] += (-1 if i % 2 else 1) * choose[q, i] * (1 << ((a - i) * m))
+                terms = ((-1) ** i * comb(q, i) << (a - i) * m for i in range(q + 1))
+                ways[a, m, q] = min(sum(terms), np.iinfo(np.int64).max)
     bits = np.zeros(sets, np.int64)
     for t in range(1, sets):
         bits[t] = bits[t >> 1] + (t & 1)
-    return Leaf(
-        np.zeros((n + 1, sets, width), np.float64),
-        np.zeros((n, width), np.float64),
-        np.zeros((n, width), np.float64),
-        np.zeros((n + 1, width), np.float64),
-        np.zeros((n + 1, width), np.float64),
-        np.zeros(n, np.float64),
-        np.zeros(n, np.int64),
-        np.zeros((n + 1 + spare, width), np.float64),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        np.zeros(n + 1, np.int64),
-        np.zeros(n + 1, np.int64),
-        np.zeros(n + 1, np.uint64),
-        ways,
-        bits,
-        np.zeros((n + 1, sets), np.int64),
-        np.zeros(n + 1, np.bool_),
-        np.zeros(sets, np.int64),
-        np.zeros((depth, widest(sizes, depth + 1), sets), np.int64),
-        np.zeros(8, np.int64),
-    )
+    return {
+        "gains": (n + 1, sets, width),
+        "least": (n, width),
+        "most": (n, width),
+        "low": (n + 1, width),
+        "high": (n + 1, width),
+        "spread": n,
+        "order": n,
+        "partial": (n + 1 + spare, width),
+        "picked": n,
+        "chosen": n,
+        "union": n + 1,
+        "used": n + 1,
+        "ways": ways,
+        "bits": bits,
+        "accepted": (n + 1, sets),
+        "any_accepted": n + 1,
+        "free": sets,
+        "marginals": (depth, max(sizes[: depth + 1]), sets),
+        "numbers": 8,
+        "close": 1,
+    }

@@ -10,12 +10,24 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ontogeny.circuits._state import BARE, INLINE, OUTER
+from ontogeny.circuits._state import BARE, INLINE
 from ontogeny.nonlinearities.compiled import activate, lowest_between
 
 _TRIES = 256  # bounds of upper layers are tried this often before their use is judged
 _PAYS = 32  # a cut saves about as much as this many bounds cost
 _ROWS = 64  # bounds of upper layers look at so many rows at most
+
+
+@njit(**BARE)
+def begin(network, rows, walk):
+    """Stand before the first choice."""
+    walk.place[1] = -1
+    walk.choice[:] = -1
+    walk.count[0] = network.sizes[0]
+    for i in range(network.sizes[0]):
+        walk.active[0, i] = i
+        for s in range(rows.inputs.shape[1]):
+            walk.values[0, i, s] = rows.inputs[i, s]
 
 
 @njit(**INLINE)
@@ -216,13 +228,12 @@ def advance(network, rows, walk, most, part, edge):
         j = 0
 
 
-@njit(**OUTER)
-def rounding_margin(network, rows):
-    """As `_plain.rounding_margin`."""
+@njit(**BARE)
+def rounding_margin(network, rows, values):
+    """As `_plain.rounding_margin`; values (2, 3, neurons): work space."""
     sizes = network.sizes
     unit = 2.0**-24
     worst = 0.0
-    values = np.zeros((2, 3, network.biases.shape[1]), np.float64)
     for s in range(rows.weight.shape[0]):
         now = 0
         for i in range(sizes[0]):

@@ -22,9 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import Functions, activate
 from ontogeny.circuits.discovery import trimmed
-from ontogeny.circuits.enumeration import ACTIVATIONS, Samples, count_circuits
-from ontogeny.circuits.enumeration import enumerate_circuits as listed
-from ontogeny.circuits.enumeration import sample_circuits as sampled
+from ontogeny.circuits.enumeration import ACTIVATIONS, Problem, Samples
 from ontogeny.circuits.masks import Circuits, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
@@ -221,20 +219,13 @@ def ablate_ensemble(
             weights, biases = ensemble.network(seed, output=output)
             y = data.y[:, output : output + 1]
             problem = (weights, biases, data.x, y)
-            how: dict[str, Any] = {
-                "candidates": settings.candidates,
-                "accuracy_threshold": settings.accuracy_threshold,
-                "activation": made.activation,
-                "min_sparsity": settings.min_sparsity,
-            }
-            count = count_circuits(*problem, **how).count
+            samples = Samples.of(data.x, y, len(weights[0][0]), settings.accuracy_threshold)
+            posed = Problem([(weights, biases)], [samples], made.activation, settings.candidates, settings.min_sparsity)
+            posed.check_cost(3600.0)
+            circuits, counted = posed.all_or_sample(MOST_ABLATED, seed)
+            count = len(circuits) if counted is None else counted.count
             if not count:
                 continue
-            circuits: Circuits
-            if count <= MOST_ABLATED:
-                circuits = listed(*problem, **how)
-            else:
-                circuits = sampled(*problem, n=MOST_ABLATED, seed=seed, **how)
             given: dict[str, Any] = {"activation": made.activation, "seed": seed}
             own = ablate(circuits.edge_masks, *problem, settings, **given)
             others = ablate(random_subnetworks(circuits, seed).edge_masks, *problem, settings, **given)

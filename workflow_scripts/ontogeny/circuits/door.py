@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import Functions, activate
-from ontogeny.circuits._problem import COUNT, LIST, SAMPLE
-from ontogeny.circuits.enumeration import ACTIVATIONS, CircuitCount, Problem, Samples, as_array, distinct, summarise
+from ontogeny.circuits.enumeration import ACTIVATIONS, CircuitCount, Problem, Samples, as_array
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule, above
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
@@ -93,10 +92,10 @@ class ReadNetwork:
         """All perfect circuits of one output, as `enumerate_circuits` finds them; y (rows,) or (rows, outputs)."""
         problem = self.problem(y, rule, settings, output)
         problem.check_cost(max_seconds)
-        found, codes, *_ = problem.search(None, LIST, limit)
-        if found > limit:
+        circuits = problem.listed(limit)
+        if circuits is None:
             raise OntogenyError(f"more than {limit:,} circuits are perfect: count or sample them, or raise limit")
-        return CircuitSet(problem.layout.in_order(codes), problem.layout)
+        return circuits
 
     def count(
         self,
@@ -110,8 +109,7 @@ class ReadNetwork:
         """As `count_circuits`, of one output."""
         problem = self.problem(y, rule, settings, output)
         problem.check_cost(max_seconds)
-        found, marginals, decided = problem.count(None, None)
-        return summarise(problem.sizes, found, marginals, problem.n_candidates, decided)
+        return problem.counted()
 
     def sample(
         self,
@@ -125,10 +123,7 @@ class ReadNetwork:
     ) -> CircuitSample:
         """As `sample_circuits`, of one output."""
         problem = self.problem(y, rule, settings, output)
-        found = problem.search(None, COUNT)[0]
-        ranks = np.arange(found) if n >= found else distinct(np.random.default_rng(seed), found, n)
-        codes = problem.search(None, SAMPLE, ranks=ranks)[1] if len(ranks) else np.zeros(0, np.uint64)
-        return CircuitSample(problem.layout.in_order(codes), problem.layout, found)
+        return problem.sampled(n, seed, problem.count(threads=None)[0])
 
     def problem(
         self, y: ArrayLike, rule: str = "rounded", settings: CircuitSettings = DEFAULTS, output: int = 0

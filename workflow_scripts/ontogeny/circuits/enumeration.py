@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits import _plain
 from ontogeny.circuits._plain import Functions
-from ontogeny.circuits._problem import COUNT, LIST, SAMPLE, Network, Rows, Task
+from ontogeny.circuits._problem import COUNT, LIST, SAMPLE, Network, Rows, Task, no_errors
 from ontogeny.circuits.masks import (
+    Circuits,
     CircuitSample,
     CircuitSet,
     Layout,
@@ -40,6 +41,8 @@ _PLAIN_SECONDS = 1.0  # spent on small networks before anything is compiled
 _SMALL = 1_000_000  # candidates times rows of a small network
 
 _MOST_SCREENED = 100_000  # circuits that are right on the rows of a screen and looked at on all
+
+_FEW_NUMBERS = 4096  # inputs of all rows together, whose samples are kept
 
 _MOST_TABULATED = 16  # inputs of a neuron whose sets are tabulated
 
@@ -82,9 +85,11 @@ def as_array(value: Any, what: str) -> NDArray[np.float32]:
     return array
 
 
-def check_weights(
-    weights: Sequence[Any], biases: Sequence[Any]
-) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], tuple[int, ...]]:
+Checked = tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], tuple[int, ...]]
+"""Weights (out, in) and biases (out,) of each layer, and the sizes of the layers."""
+
+
+def check_weights(weights: Sequence[Any], biases: Sequence[Any]) -> Checked:
     """Weights (out, in) and biases (out,) per layer as float32, and layer sizes. Raises OntogenyError on a clash."""
     if len(weights) != len(biases) or len(weights) < 2:
         raise OntogenyError(
@@ -156,6 +161,19 @@ class Samples:
         shapes clash, a target is not 0 or 1, or the threshold is outside [0, 1).
         """
         xs, ys = as_array(x, "x"), as_array(y, "y")
+        if xs.size > _FEW_NUMBERS:
+            return cls._merged(xs, ys, n_inputs, accuracy_threshold, rule)
+        return _samples_of(xs.tobytes(), xs.shape, ys.tobytes(), ys.shape, n_inputs, accuracy_threshold, rule)
+
+    @classmethod
+    def _merged(
+        cls,
+        xs: NDArray[np.float32],
+        ys: NDArray[np.float32],
+        n_inputs: int,
+        accuracy_threshold: float,
+        rule: OutputRule,
+    ) -> Samples:
         if ys.ndim == 2 and ys.shape[1] != 1:
             raise OntogenyError(f"y has {ys.shape[1]} outputs; circuits are enumerated for one output at a time")
         ys = ys.reshape(-1)
@@ -186,6 +204,13 @@ class Samples:
             budget,
             rule,
         )
+
+
+@lru_cache(maxsize=64)
+def _samples_of(x: bytes, x_shape: tuple[int, ...], y: bytes, y_shape: tuple[int, ...], *judged: Any) -> Samples:
+    """The samples of few rows, which are the same at every epoch and in every run."""
+    xs, ys = np.frombuffer(x, np.float32).reshape(x_shape), np.frombuffer(y, np.float32).reshape(y_shape)
+    return Samples._merged(xs, ys, *judged)
 
 
 def _telling(points: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -227,7 +252,7 @@ class Problem:
 
     def __init__(
         self,
-        networks: Sequence[tuple[Sequence[ArrayLike], Sequence[ArrayLike]]],
+        networks: Sequence[tuple[Sequence[ArrayLike], Sequence[ArrayLike]] | Checked],
         samples: Sequence[Samples],
         activation: str | Sequence[str] = "leaky_relu",
         candidates: str = DEFAULTS.candidates,
@@ -235,7 +260,7 @@ class Problem:
         negative_slope: float | Sequence[float] = 0.01,
         functions: Functions | None = None,
     ) -> None:
-        checked = [check_weights(*network) for network in networks]
+        checked = [network if len(network) == 3 else check_weights(*network) for network in networks]
         self.sizes = checked[0][2]
         if any(sizes != self.sizes for _, _, sizes in checked):
             raise OntogenyError("networks of different sizes have no circuits in common")
@@ -263,8 +288,7 @@ class Problem:
     @property
     def strict(self) -> bool:
         """Whether no row may be wrong."""
-        rows = self.rows
-        return bool((rows.budget < np.minimum.reduceat(rows.weight, rows.starts[:-1])).all())
+        return no_errors(self.rows)
 
     def _interleave(self, counts: list[int]) -> None:
         """Put the most telling rows of all networks first, which then are judged as one."""
@@ -321,19 +345,16 @@ class Problem:
         if mode != COUNT:
             self.layout.check_codes()
         ranks = np.zeros(0, np.int64) if ranks is None else ranks
+        task = Task(mode, limit, ranks, self.most, part)
         if self.functions is not None:
-            margin = _plain.rounding_margin(self.network, self.rows, self.functions)
-            task = Task(mode, limit, ranks, self.most, part, margin)
             return _plain.search(self.network, self.rows, task, self.functions)
         if self.one_by_one:
-            task = Task(mode, limit, ranks, self.most, part, 0.0)
             return _plain.one_by_one(self.network, self.rows, task, self.functions)
         small = _plain_spent < _PLAIN_SECONDS and self.n_candidates * len(self.rows.weight) < _SMALL
         chosen = _engine(engine, small)
         began = time.perf_counter()
         if mode != SAMPLE and chosen is not _plain and (screened := self._search_screened(chosen, mode, limit, part)):
             return screened
-        task = Task(mode, limit, ranks, self.most, part, chosen.rounding_margin(self.network, self.rows))
         found = chosen.search(self.network, self.rows, task)
         if engine is None and chosen is _plain:
             _plain_spent += time.perf_counter() - began
@@ -358,7 +379,7 @@ class Problem:
                 biases=np.ascontiguousarray(self.network.biases[..., at]),
             ),
         )
-        task = Task(LIST, _MOST_SCREENED, np.zeros(0, np.int64), self.most, part, engine.rounding_margin(network, some))
+        task = Task(LIST, _MOST_SCREENED, np.zeros(0, np.int64), self.most, part)
         found, codes, *_ = engine.search(network, some, task)
         if found > _MOST_SCREENED:
             return None
@@ -390,6 +411,32 @@ class Problem:
             results = list(pool.map(lambda part: self.search(engine, COUNT, part=part), self.parts))
         return sum(r[0] for r in results), np.sum([r[2] for r in results], axis=0), sum(r[3] for r in results)
 
+    def counted(self, engine: str | None = None, threads: int | None = None) -> CircuitCount:
+        """How many circuits there are, and what they have in common; arguments as of `count_circuits`."""
+        found, marginals, decided = self.count(engine, threads)
+        return summarise(self.sizes, found, marginals, self.n_candidates, decided)
+
+    def listed(self, limit: int, engine: str | None = None) -> CircuitSet | None:
+        """All circuits, or None where there are more than `limit`."""
+        found, codes, *_ = self.search(engine, LIST, limit)
+        return CircuitSet(self.layout.in_order(codes), self.layout) if found <= limit else None
+
+    def sampled(self, n: int, seed: int | np.random.Generator, found: int, engine: str | None = None) -> CircuitSample:
+        """`n` of `found` circuits, which are all there are, drawn uniformly without replacement."""
+        rng = np.random.default_rng(seed)
+        ranks = np.arange(found) if n >= found else distinct(rng, found, n)
+        codes = self.search(engine, SAMPLE, ranks=ranks)[1] if len(ranks) else np.zeros(0, np.uint64)
+        return CircuitSample(self.layout.in_order(codes), self.layout, found)
+
+    def all_or_sample(
+        self, most: int, seed: int | np.random.Generator, n: int | None = None
+    ) -> tuple[Circuits, CircuitCount | None]:
+        """All circuits where there are at most `most`, else `n` of them (None: `most`), drawn, and the count of all."""
+        if (everything := self.listed(most)) is not None:
+            return everything, None
+        counted = self.counted()
+        return self.sampled(most if n is None else n, seed, counted.count), counted
+
 
 def _rows_at(rows: Rows, at: NDArray[np.int64]) -> Rows:
     """Some of the rows of one network, with the number of errors allowed among all."""
@@ -399,7 +446,7 @@ def _rows_at(rows: Rows, at: NDArray[np.int64]) -> Rows:
 
 
 def _expanded(
-    networks: Sequence[tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], tuple[int, ...]]],
+    networks: Sequence[Checked],
     counts: Sequence[int],
     activations: Sequence[str],
     slopes: Sequence[float],
@@ -544,9 +591,9 @@ def _problem_of(
     negative_slope: float,
     rule: OutputRule,
 ) -> Problem:
-    matrices, vectors, sizes = check_weights(weights, biases)
-    samples = Samples.of(x, y, sizes[0], accuracy_threshold, rule)
-    return Problem([(matrices, vectors)], [samples], activation, candidates, min_sparsity, negative_slope)
+    checked = check_weights(weights, biases)
+    samples = Samples.of(x, y, checked[2][0], accuracy_threshold, rule)
+    return Problem([checked], [samples], activation, candidates, min_sparsity, negative_slope)
 
 
 def enumerate_circuits(
@@ -588,13 +635,13 @@ def enumerate_circuits(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
     problem.check_cost(max_seconds)
-    found, codes, *_ = problem.search(engine, LIST, limit)
-    if found > limit:
+    circuits = problem.listed(limit, engine)
+    if circuits is None:
         raise OntogenyError(
             f"more than {limit:,} of the {problem.n_candidates:.3g} candidates are perfect circuits, too many to list: "
             "count_circuits counts them all, sample_circuits draws from them, and limit raises the bound"
         )
-    return CircuitSet(problem.layout.in_order(codes), problem.layout)
+    return circuits
 
 
 def count_circuits(
@@ -623,8 +670,7 @@ def count_circuits(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
     problem.check_cost(max_seconds)
-    found, marginals, decided = problem.count(engine, threads)
-    return summarise(problem.sizes, found, marginals, problem.n_candidates, decided)
+    return problem.counted(engine, threads)
 
 
 @lru_cache(maxsize=16)
@@ -692,13 +738,7 @@ def sample_circuits(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
     problem.check_cost(None if max_seconds is None else max_seconds / 2)
-    found, *_ = problem.count(engine, threads=None)
-    rng = np.random.default_rng(seed)
-    if n == 0 or found == 0:
-        return CircuitSample(np.zeros(0, np.uint64), problem.layout, found)
-    ranks = np.arange(found) if n >= found else distinct(rng, found, n)
-    codes = problem.search(engine, SAMPLE, ranks=ranks)[1]
-    return CircuitSample(problem.layout.in_order(codes), problem.layout, found)
+    return problem.sampled(n, seed, problem.count(engine, threads=None)[0], engine)
 
 
 def distinct(rng: np.random.Generator, below: int, n: int) -> NDArray[np.int64]:

@@ -19,16 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import Functions, activate
-from ontogeny.circuits._problem import COUNT, LIST, SAMPLE
 from ontogeny.circuits.enumeration import (
     ACTIVATIONS,
+    CircuitCount,
     Problem,
     Samples,
     as_array,
-    distinct,
-    summarise,
 )
-from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet
+from ontogeny.circuits.masks import Circuits
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError
 
@@ -173,8 +171,11 @@ def records_from_weights(
             )
             if at == 0:
                 problem.check_cost(max_seconds)
-            listed, mean = circuits_to_record(problem, most_listed, rng)
-            found.append(output_circuits(listed, mean, ws, bs, samples[output], activation, negative_slope))
+            found.append(
+                output_circuits(
+                    *problem.all_or_sample(most_listed, rng), ws, bs, samples[output], activation, negative_slope
+                )
+            )
         losses = [None if values is None else known_loss(values[at]) for values in (train_loss, val_loss)]
         return EpochCircuits(numbers[at], losses[0], losses[1], tuple(found))
 
@@ -186,21 +187,9 @@ def known_loss(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-def circuits_to_record(problem: Problem, most_listed: int, rng: np.random.Generator) -> tuple[Circuits, float]:
-    """Circuits of one output, a sample if there are more than `most_listed`, and the mean node sparsity of all."""
-    found, codes, *_ = problem.search(None, LIST, most_listed)
-    if found <= most_listed:
-        circuits = CircuitSet(problem.layout.in_order(codes), problem.layout)
-        return circuits, float(np.mean(circuits.sparsity[:, 0])) if found else 0.0
-    found, _, marginals, *_ = problem.search(None, COUNT)
-    codes = problem.search(None, SAMPLE, ranks=distinct(rng, found, most_listed))[1]
-    mean = summarise(problem.sizes, found, marginals, 0).mean_sparsity.node
-    return CircuitSample(problem.layout.in_order(codes), problem.layout, found), mean
-
-
 def output_circuits(
     circuits: Circuits,
-    mean_sparsity: float,
+    counted: CircuitCount | None,
     weights: Sequence[ArrayLike],
     biases: Sequence[ArrayLike],
     samples: Samples,
@@ -208,8 +197,9 @@ def output_circuits(
     negative_slope: float = 0.01,
     functions: Functions | None = None,
 ) -> OutputCircuits:
-    """What a record says of one output; arguments as in `neuron_activations`."""
-    count = circuits.population if isinstance(circuits, CircuitSample) else len(circuits)
+    """What a record says of one output; `circuits` and `counted` as of `Problem.all_or_sample`."""
+    count = len(circuits) if counted is None else counted.count
+    mean_sparsity = counted.mean_sparsity.node if counted else float(np.mean(circuits.sparsity[:, 0])) if count else 0.0
     if len(circuits):
         stats = neuron_activations(circuits, weights, biases, samples, activation, negative_slope, functions)
     else:

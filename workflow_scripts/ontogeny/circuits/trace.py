@@ -12,10 +12,10 @@ import pandas as pd
 
 from ontogeny.circuits.coincidence import Coincidence, appearances_at_jumps
 from ontogeny.circuits.dynamics import dynamics
-from ontogeny.circuits.enumeration import Problem, Samples, count_circuits, enumerate_circuits, sample_circuits
+from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.circuits.interpretation import ground
-from ontogeny.circuits.masks import Circuits
-from ontogeny.circuits.overlap import compare_within, core_of_count, find_minimal_circuits, minimal_circuits
+from ontogeny.circuits.masks import whole
+from ontogeny.circuits.overlap import compare_within, core, core_of_count, find_minimal_circuits, minimal_circuits
 from ontogeny.circuits.record_write import record_stem, write_convergence, write_record
 from ontogeny.circuits.records import EpochCircuits, records_from_weights
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
@@ -112,34 +112,27 @@ def trace_ensemble(
 def _structure(ensemble: Any, seed: int, output: int, settings: CircuitSettings) -> dict[str, Any]:
     weights, biases = ensemble.network(seed, output=output)
     data = ensemble.data(seed).validation
-    problem = (weights, biases, data.x, data.y[:, output : output + 1])
-    how: dict[str, Any] = {
-        "candidates": settings.candidates,
-        "accuracy_threshold": settings.accuracy_threshold,
-        "activation": ensemble.settings.activation,
-        "min_sparsity": settings.min_sparsity,
-    }
-    counted = count_circuits(*problem, **how)
-    row: dict[str, Any] = {"circuits": counted.count}
-    if not counted.count:
+    targets = data.y[:, output : output + 1]
+    problem = Problem(
+        [(weights, biases)],
+        [Samples.of(data.x, targets, len(weights[0][0]), settings.accuracy_threshold)],
+        ensemble.settings.activation,
+        settings.candidates,
+        settings.min_sparsity,
+    )
+    problem.check_cost(3600.0)
+    found, counted = problem.all_or_sample(MOST_LISTED, seed, MOST_COMPARED)
+    row: dict[str, Any] = {"circuits": len(found) if counted is None else counted.count}
+    if not len(found):
         return row
-    found: Circuits
-    if counted.count <= MOST_LISTED:
-        found = enumerate_circuits(*problem, **how)
-        row["minimal"] = len(minimal_circuits(found))
+    if counted is None:
+        everything = whole(found, "what all circuits share")
+        row["minimal"], shared = len(minimal_circuits(everything)), core(everything)
     else:
-        found = sample_circuits(*problem, n=MOST_COMPARED, seed=seed, **how)
+        shared = core_of_count(counted)
         if counted.count <= MOST_STRUCTURED:
-            samples = Samples.of(*problem[2:], len(weights[0][0]), settings.accuracy_threshold)
-            posed = Problem(
-                [(weights, biases)],
-                [samples],
-                ensemble.settings.activation,
-                settings.candidates,
-                settings.min_sparsity,
-            )
-            row["minimal"] = len(find_minimal_circuits(posed))
-    shared, alike = core_of_count(counted), compare_within(found, MOST_COMPARED)
+            row["minimal"] = len(find_minimal_circuits(problem))
+    alike = compare_within(found, MOST_COMPARED)
     chosen = np.random.default_rng(seed).permutation(len(found))[:MOST_GROUNDED]
     counts = [ground(found[int(at)], weights, biases, ensemble.settings.activation).count for at in chosen]
     return row | {

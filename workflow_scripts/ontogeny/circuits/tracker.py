@@ -13,7 +13,7 @@ from ontogeny.circuits.door import RULES, Nonlinearity, ReadNetwork, from_torch
 from ontogeny.circuits.enumeration import as_array
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.record_write import summary, write_record
-from ontogeny.circuits.records import EpochCircuits, OutputCircuits, circuits_to_record, known_loss, output_circuits
+from ontogeny.circuits.records import EpochCircuits, OutputCircuits, known_loss, output_circuits
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
 
@@ -119,10 +119,10 @@ class DetailedCircuitTracker:
     def _circuits(self, network: ReadNetwork, output: int) -> OutputCircuits:
         problem = network.problem(self.y_val, self.rule, self.settings, output)
         problem.check_cost(MAX_SECONDS)
-        circuits, mean_sparsity = circuits_to_record(problem, self.most_listed, np.random.default_rng(0))
+        found = problem.all_or_sample(self.most_listed, 0)
         samples = network.samples(self.y_val, self.rule, self.settings, output)
         functions = [*network.hidden, Nonlinearity("identity") if self.rule == "sign" else network.output]
-        return output_circuits(circuits, mean_sparsity, *network.separate(output), samples, functions=functions)
+        return output_circuits(*found, *network.separate(output), samples, functions=functions)
 
     def _looks_like_logits(self, network: ReadNetwork) -> bool:
         """Whether every output of the whole network is right by its sign, and some are wrong when rounded."""

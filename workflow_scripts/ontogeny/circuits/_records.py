@@ -1,0 +1,265 @@
+"""Records of arrays that compiled functions read through one pointer.
+
+A NamedTuple of twenty arrays is two hundred values to Numba, which it types, unpacks and passes at every call; a record
+here is one pointer to a table of addresses and shapes. The table and one block of memory for all work arrays are made
+outside compiled code, which so allocates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+from llvmlite import ir
+from numba import from_dtype
+from numba.core import cgutils, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, Flags
+from numba.core.errors import TypingError
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, intrinsic, models, register_model
+from numba.np.arrayobj import populate_array
+from numpy.typing import NDArray
+
+_ALIGNED = 64  # bytes
+_word = ir.IntType(64)
+
+
+class RecordType(types.Type):
+    """Numba's type of a pointer to the table of a record; fields: type and place of each."""
+
+    def __init__(self, record: type) -> None:
+        self.fields: dict[str, tuple[Any, int]] = {}
+        self.length = 0
+        for name, hint in get_type_hints(record, include_extras=True).items():
+            if hint in (int, float):
+                self.fields[name] = (types.int64 if hint is int else types.float64, self.length)
+                self.length += 1
+            else:
+                array, n_axes = get_args(hint)
+                dtype = np.dtype(get_args(get_args(array)[1])[0])
+                self.fields[name] = (types.Array(from_dtype(dtype), n_axes, "C"), self.length)
+                self.length += 1 + n_axes
+        super().__init__(f"Record({record.__name__})")
+
+
+@register_model(RecordType)
+class _RecordModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, _word.as_pointer())
+
+
+@infer_getattr
+class _RecordAttributes(AttributeTemplate):
+    key = RecordType
+
+    def generic_resolve(self, value, attr):
+        return value.fields[attr][0] if attr in value.fields else None
+
+
+@lower_getattr_generic(RecordType)
+def _field(context, builder, kind, value, name):
+    of, place = kind.fields[name]
+
+    def word(i):
+        loaded = builder.load(builder.gep(value, [_word(place + i)]))
+        loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return loaded
+
+    if not isinstance(of, types.Array):
+        return builder.bitcast(word(0), context.get_data_type(of))
+    item = context.get_data_type(of.dtype)
+    shape = [word(1 + axis) for axis in range(of.ndim)]
+    size = context.get_constant(types.intp, context.get_abi_sizeof(item))
+    strides = [size]
+    for length in shape[:0:-1]:
+        strides.insert(0, builder.mul(strides[0], length))
+    array = context.make_array(of)(context, builder)
+    populate_array(
+        array,
+        data=builder.inttoptr(word(0), item.as_pointer()),
+        shape=cgutils.pack_array(builder, shape),
+        strides=cgutils.pack_array(builder, strides),
+        itemsize=size,
+        meminfo=None,
+    )
+    return array._getvalue()
+
+
+class _Part(JITCodeLibrary):
+    """Code that is only ever linked into other code, and optimised there."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+    @property
+    def codegen(self):
+        return self
+
+    def set_env(self, name: str, env: object) -> None:
+        """Nothing is raised, printed or boxed, which alone would need it."""
+
+
+class _Flags(Flags):
+    """Numba's options, which it compares at every call that it types, option by option: 40 % of a compilation."""
+
+    __slots__ = ()
+    _hash = hash(Flags())
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Flags):
+            return NotImplemented
+        mine, its = self._values, other._values
+        return mine == its or all(getattr(self, name) == getattr(other, name) for name in mine.keys() | its.keys())
+
+
+class WholeCompiler(Compiler):
+    """For functions that are called from Python."""
+
+    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
+        super().__init__(typingctx, targetctx, library, args, return_type, _Flags(flags), locals)
+
+
+class PartCompiler(WholeCompiler):
+    """For functions that compiled functions alone call: saves optimising and translating them by themselves."""
+
+    def define_pipelines(self):
+        library = _Part(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        library.enable_object_caching()
+        self.state.library = library
+        return super().define_pipelines()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A table whose work arrays lie at offsets, and how many bytes of zeros they take together.
+
+    moving: places in the table that the address of those bytes is added to; constants: arrays that lie elsewhere.
+    """
+
+    table: NDArray[np.uint64]
+    moving: NDArray[np.int64]
+    size: int
+    constants: tuple[NDArray[Any], ...]
+    arrays: dict[tuple[type, str], tuple[int, int, tuple[int, ...], Any]]
+
+    def place(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+        """A table of its own for one search, and the memory that must live as long."""
+        block = np.zeros(self.size + _ALIGNED, np.uint8)
+        start = _address(block)
+        table = self.table.copy()
+        table[self.moving] += np.uint64(start - start % -_ALIGNED)
+        return table, block[-start % _ALIGNED :]
+
+    def read(self, block: NDArray[np.uint8], record: type, name: str) -> NDArray[Any]:
+        """The work array `name` of a record."""
+        start, stop, shape, dtype = self.arrays[record, name]
+        return block[start:stop].view(dtype).reshape(shape)
+
+
+class Program:
+    """Records that lie in one table, one after another: their types, and where each begins."""
+
+    def __init__(self, records: Sequence[type]) -> None:
+        self.kinds = {record: RecordType(record) for record in records}
+        self.starts: dict[type, int] = {}
+        self.length = 0
+        for record, kind in self.kinds.items():
+            self.starts[record] = self.length
+            self.length += kind.length
+
+    def reader(self, record: type) -> Any:
+        """A function for compiled code: table (uint64) -> the record."""
+        kind, start = self.kinds[record], self.starts[record]
+
+        @intrinsic
+        def read(typing, table):
+            def generate(context, builder, signature, args):
+                data = context.make_array(signature.args[0])(context, builder, args[0]).data
+                return builder.gep(data, [_word(start)])
+
+            return kind(table), generate
+
+        return read
+
+    def writer(self, record: type) -> Any:
+        """A function for compiled code that puts a record of arrays and numbers, which must outlive it, into a table.
+
+        Not for functions that read from the table: what is read counts as unchanging.
+        """
+        kind, start = self.kinds[record], self.starts[record]
+
+        @intrinsic
+        def write(typing, table, value):
+            for (expected, _), given in zip(kind.fields.values(), value):
+                wanted = (getattr(expected, "dtype", expected), getattr(expected, "layout", None))
+                if wanted != (getattr(given, "dtype", given), getattr(given, "layout", None)):
+                    raise TypingError(f"a {record.__name__} holds {given}, not {expected}")
+
+            def generate(context, builder, signature, args):
+                data = context.make_array(signature.args[0])(context, builder, args[0]).data
+                for i, (expected, place) in enumerate(kind.fields.values()):
+                    words = [builder.extract_value(args[1], i)]
+                    if isinstance(expected, types.Array):
+                        array = context.make_array(signature.args[1][i])(context, builder, words[0])
+                        words = [builder.ptrtoint(array.data, _word)]
+                        words += cgutils.unpack_tuple(builder, array.shape, expected.ndim)
+                    for at, word in enumerate(words, start + place):
+                        builder.store(builder.bitcast(word, _word), builder.gep(data, [_word(at)]))
+                return context.get_dummy_value()
+
+            return types.void(table, value), generate
+
+        return write
+
+    def plan(self, shapes: dict[type, dict[str, Any]]) -> Plan:
+        """Lay out work arrays: for each record and field a shape, of zeros, or an array that nobody writes to."""
+        table = np.zeros(self.length, np.uint64)
+        moving, constants, arrays, size = [], [], {}, 0
+        for record, fields in shapes.items():
+            for name, shape in fields.items():
+                kind, place = self.kinds[record].fields[name]
+                dtype = _dtype(kind)
+                place += self.starts[record]
+                if isinstance(shape, np.ndarray):
+                    constants.append(np.ascontiguousarray(shape, dtype))
+                    shape = shape.shape
+                    table[place] = _address(constants[-1])
+                else:
+                    shape = shape if isinstance(shape, tuple) else (shape,)
+                    table[place] = size
+                    moving.append(place)
+                    stop = size + prod(shape) * dtype.itemsize
+                    arrays[record, name] = (size, stop, shape, dtype)
+                    size = stop - stop % -_ALIGNED
+                table[place + 1 : place + 1 + len(shape)] = shape
+        return Plan(table, np.array(moving), size, tuple(constants), arrays)
+
+
+def _dtype(kind: Any) -> np.dtype[Any]:
+    return np.dtype(str(kind.dtype if isinstance(kind, types.Array) else kind))
+
+
+def _address(array: NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def sources() -> str:
+    """A fingerprint of the modules that are compiled."""
+    folder = Path(__file__).parent
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("_*.py")))).hexdigest()
