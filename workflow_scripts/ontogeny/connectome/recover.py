@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from ontogeny.connectome.observe import Rows
-from ontogeny.connectome.refine import Problem, Refined, refine, solve_rows, starts_of
+from ontogeny.connectome.refine import Problem, Refined, refine, solve_rows, starts_of, variances
 
 _EXACT = 1e-8
 _ROUNDS = 10
+_KNOWN = 0.85
+_MOST_COMPARED = 100
 _MOST_SUBSTEPS = 20
 
 
@@ -97,7 +99,9 @@ def recover(
     differences: bool,
     seed: int = 0,
 ) -> Recovered:
-    """Refine on `rows`, starting from psi given as (points, values); see `refine` and the module's text.
+    """Refine on `rows`, starting from psi given as (points, values), or from a sigmoid where that leaves less.
+
+    See `refine` and the module's text.
 
     `differences`: the slopes are steps to the next frame over `delta_t`.
     """
@@ -108,6 +112,11 @@ def recover(
         )
 
     best = Recovered(run(rows, psi, None), rows)
+    if best.share > _EXACT:
+        # What the network learned may lead into a local minimum that a sigmoid does not.
+        other = Recovered(run(rows, _sigmoid(rows, 2.0), None), rows)
+        best = min(best, other, key=lambda found: found.share)
+        psi = psi if best is not other else _sigmoid(rows, 2.0)
     if differences and best.share > _EXACT:
         best = _by_differences(best, run, psi, delta_t)
     return _refitted(_calibrated(best, allowed), run, seed)
@@ -151,32 +160,41 @@ def _calibrated(found: Recovered, allowed: np.ndarray | None) -> Recovered:
     """`found` with the wiring of both halves of its blocks, and errors no smaller than the halves' difference shows.
 
     What a model leaves is not always noise: where the halves differ more than standard errors allow, the errors of a
-    receiver grow by the factor that they show (Birge 1932).
+    receiver grow by the factor that they show (Birge 1932). What an exact fit leaves is rounding.
     """
     rows, errors = found.rows, found.refined.standard_errors
-    order = np.cumsum(np.r_[0, np.diff(rows.block) != 0])
+    first = np.cumsum(np.r_[0, np.diff(rows.block) != 0]) % 2 == 0
+    parts = rows.only(first), rows.only(~first)
+    if min(map(len, parts)) < 2:
+        return found
+    exact = found.share <= _EXACT
+    asked = np.unique(np.linspace(0, len(errors) - 1, min(len(errors), _MOST_COMPARED)).astype(int))
     halves, spreads = [], []
-    for part, share in ((rows, 1.0), (rows.only(order % 2 == 0), 0.5), (rows.only(order % 2 == 1), 0.5)):
-        if len(part) < 2:
-            return found
+    for part, share in ((parts[0], 0.5), (parts[1], 0.5), *(() if exact else ((rows, 1.0),))):
         windows = None if found.windows is None else part.block
         problem = Problem(part.u, part.slope, found.refined.spline, allowed, part.block, windows)
         problem.smooth = found.refined.smooth * share
         solved = solve_rows(problem, problem.normalised(found.refined.psi)[1], found.refined.ratio)
         np.fill_diagonal(solved.W, 0)
         halves.append(solved.W)
-        spreads.append(np.stack([problem.place(i, of.spread) for i, of in enumerate(solved.senders)]))
-    expected = errors**2 * (spreads[1] + spreads[2]) / np.where(spreads[0] > 0, spreads[0], 1.0)
-    usable = expected > 0
-    ratio = np.where(usable, (halves[1] - halves[2]) ** 2 / np.where(usable, expected, 1.0), np.nan)
-    # The median of a squared standard normal number is 0.455.
-    factor = np.sqrt(np.nanmedian(ratio, axis=1) / 0.455) if usable.any(1).all() else np.ones(len(errors))
-    errors = errors * np.maximum(factor, 1.0)[:, None]
+        spreads.append(np.empty(0) if exact else variances(problem, solved, asked))
+    if not exact:
+        expected = errors[asked] ** 2 * (spreads[0] + spreads[1]) / np.where(spreads[2] > 0, spreads[2], 1.0)
+        usable = expected > 0
+        gap = (halves[0] - halves[1])[asked] ** 2
+        ratio = np.where(usable, gap / np.where(usable, expected, 1.0), np.nan)
+        factor = np.ones(len(errors))
+        if usable.any(1).all():
+            # The median of a squared standard normal number is 0.455.
+            shown = np.sqrt(np.nanmedian(ratio, axis=1) / 0.455)
+            factor[:] = np.median(shown)
+            factor[asked] = shown
+        errors = errors * np.maximum(factor, 1.0)[:, None]
     if found.substeps != 1:
-        # A derivative that had to be corrected is known no better than what the correction leaves.
-        size = np.sqrt(np.mean(found.refined.W**2) * found.share)
+        # A derivative that had to be corrected is known little better than what the correction leaves.
+        size = _KNOWN * np.sqrt(np.mean(found.refined.W**2) * found.share)
         errors = np.where(errors > 0, np.hypot(errors, size), 0.0)
-    return replace(found, refined=replace(found.refined, standard_errors=errors), halves=(halves[1], halves[2]))
+    return replace(found, refined=replace(found.refined, standard_errors=errors), halves=(halves[0], halves[1]))
 
 
 def _refitted(found: Recovered, run: Callable[..., Refined], seed: int) -> Recovered:
@@ -187,18 +205,21 @@ def _refitted(found: Recovered, run: Callable[..., Refined], seed: int) -> Recov
     """
     rows = found.rows
     order = np.cumsum(np.r_[0, np.diff(rows.block) != 0])
-    size = float(rows.u.std()) or 1.0
-    points = np.linspace(rows.u.min(), rows.u.max(), 4001)
     wirings = []
     for half in (0, 1):
         part = rows.only(order % 2 == half)
         if len(part) < 2:
             return found
         rng = np.random.Generator(np.random.PCG64([seed, 13, half]))
-        start = np.tanh(rng.uniform(0.5, 2.0) * (points / size - 0.3 * rng.standard_normal()))
+        start = _sigmoid(rows, rng.uniform(1.0, 4.0), 0.3 * rng.standard_normal())
         windows = None if found.windows is None else part.block
-        wirings.append(run(part, (points, start), windows, rounds=2, max_steps=15, uncertainty=False).W)
+        wirings.append(run(part, start, windows, rounds=2, max_steps=15, uncertainty=False).W)
     return replace(found, refits=(wirings[0], wirings[1]))
+
+
+def _sigmoid(rows: Rows, steep: float, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    points = np.linspace(rows.u.min(), rows.u.max(), 4001)
+    return points, np.tanh(steep * (points / (float(rows.u.std()) or 1.0) - shift))
 
 
 def _psi(found: Recovered) -> tuple[np.ndarray, np.ndarray]:

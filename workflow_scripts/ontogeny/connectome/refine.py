@@ -22,7 +22,7 @@ import scipy.linalg
 from scipy.interpolate import BSpline
 
 _CUT = 1e-14
-_RESOLUTION = 1e-6
+_RESOLUTION = 1e-7
 _SMOOTH = 1e-12
 _SMOOTH_FIRST = 1e-3
 
@@ -459,7 +459,7 @@ def refine(
             noise = np.where(confined, left, noise)
     phi = phi + np.diag(W) * c[:, None]
     np.fill_diagonal(W, 0)
-    # Functions are splines and data are often stored in float32: no weight is surer than this.
+    # Data are often stored in float32: no weight is surer than this.
     errors_of_W = np.hypot(errors_of_W, _RESOLUTION * math.sqrt(float(np.mean(W**2))))
     if allowed is not None:
         errors_of_W[~allowed] = 0
@@ -515,6 +515,20 @@ def _psi_root(gram: np.ndarray, scores: np.ndarray, residual: np.ndarray, proble
     whitened = scores @ root
     inflation = float((whitened**2).sum() / max(good.sum() * float(np.mean(residual**2)), 1e-300))
     return root * math.sqrt(noise * max(inflation, 1.0))
+
+
+def variances(problem: Problem, solved: Solved, receivers: np.ndarray) -> np.ndarray:
+    """The variance of the weights of `receivers`, given psi and with phi marginalised: (receivers, N)."""
+    out = np.zeros((len(receivers), problem.n))
+    for k, i in enumerate(receivers):
+        senders, B, y = solved.senders[i], problem.design(i), problem.du[:, i]
+        UB = senders.U.T @ B
+        roughness = problem.spline.roughness
+        _, root = _own_part(B, UB, y, senders.U.T @ y, senders.kept, roughness, problem.smooth)
+        cross = senders.solver @ (UB @ root)
+        noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i]
+        out[k] = problem.place(i, noise * (senders.spread + (cross**2).sum(1)))
+    return out
 
 
 _MOST_RECEIVERS = 400
