@@ -43,8 +43,8 @@ rule estimate_complexity_of_ensemble:
 
 rule plot_complexity:
     input:
+        **RECORD,
         complexity="results/runs/{run}/complexity.csv",
-        phase1=RECORD["phase1"],
         jumps="results/runs/{run}/jumps.csv",
     output:
         **figure_outputs("complexity"),

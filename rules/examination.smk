@@ -59,7 +59,7 @@ rule intervene:
 rule plot_interventions:
     input:
         table=EXAMINED["interventions"],
-        phase1=RECORD["phase1"],
+        config=RECORD["config"],
     output:
         figures=figure_folder(f"{FIGURES_OF_RUN}/interventions", "interventions", "interventions: {figure}"),
     wildcard_constraints:
@@ -75,8 +75,8 @@ rule plot_interventions:
 rule plot_layers:
     input:
         **PLAN,
+        **RECORD,
         **examined("geometry", "neurons"),
-        phase1=RECORD["phase1"],
     output:
         **kept(figure_outputs(*of_examination("judge"))),
     wildcard_constraints:

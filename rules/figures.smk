@@ -3,8 +3,8 @@
 
 rule plot_run:
     input:
-        phase1="results/runs/{run}/phase1.json",
-        jumps="results/runs/{run}/jumps.json",
+        **RECORD,
+        jumps=JUMPS["json"],
     output:
         **figure_outputs(*RUN_FIGURES),
     resources:

@@ -43,6 +43,7 @@ rule import_series:
 rule plot_integrity:
     input:
         table="results/runs/{run}/integrity.csv",
+        config=RECORD["config"],
     output:
         **figure_outputs("integrity"),
     resources:

@@ -46,7 +46,8 @@ def edge_table(
     p_values = 2 * t.sf(np.abs(z), _DEGREES)
     half = norm.ppf(0.5 + confidence / 2) * error
     if prior is None:
-        probability, q_values = _probability(z, p_values), adjust(p_values, "bh").p_values
+        probability = _probability(z, p_values, _absent(p_values) if len(z) else 1.0)
+        q_values = adjust(p_values, "bh").p_values
     else:
         probability, q_values = _by_group(z, p_values, _groups(prior, len(result.W))[target, source])
     table = pd.DataFrame(
@@ -89,20 +90,19 @@ def _by_group(z: np.ndarray, p_values: np.ndarray, groups: np.ndarray) -> tuple[
     for group in np.unique(groups):
         mine = groups == group
         share = _absent(p_values[mine])
-        probability[mine] = _probability(z[mine], p_values[mine])
+        probability[mine] = _probability(z[mine], p_values[mine], share)
         weighted[mine] = p_values[mine] * share / max(1 - share, 1e-6)
         absent += share * float(mine.mean())
     adjusted = adjust(np.minimum(weighted, 1.0), "bh").p_values * max(1 - absent, 0.0)
     return probability, np.where(weighted < 1, adjusted, 1.0)
 
 
-def _probability(z: np.ndarray, p_values: np.ndarray) -> np.ndarray:
-    """The probability that each weight is not 0, from the mixture that the z values show."""
+def _probability(z: np.ndarray, p_values: np.ndarray, absent: float) -> np.ndarray:
+    """The probability that each weight is not 0, from the mixture that the z values show; `absent` is the share of 0."""
     from scipy.stats import norm
 
     if len(z) < 20:
         return 1 - p_values
-    absent = _absent(p_values)
     size = np.minimum(np.abs(z), 12.0)
     bins = np.linspace(0, 12, 49)
     density = np.histogram(size, bins)[0] / (len(z) * np.diff(bins))

@@ -34,7 +34,7 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
     _limit_threads(int(snakemake.threads))
     try:
         _bring_to_present(snakemake.input)
-        with noted(_left_out(snakemake.wildcards)):
+        with noted(_left_out(snakemake.input)):
             yield snakemake.input, snakemake.output, snakemake.params
         write_record(snakemake)
     except OntogenyError as error:
@@ -51,12 +51,14 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
             handler.close()
 
 
-def _left_out(wildcards: Any) -> str:
-    """What figures of a run say of checkpoints that were left out of it; empty for a run without any."""
-    file = Path("results", "runs", str(getattr(wildcards, "run", "")), "checkpoints", "series.json")
+def _left_out(inputs: Any) -> str:
+    """What figures of a run say of checkpoints that were left out of it; empty for a run without any.
+
+    Known to jobs that have the run's config.json among their inputs.
+    """
     try:
-        steps = json.loads(file.read_text(encoding="utf-8"))["left_out"]
-    except (OSError, ValueError, KeyError):
+        steps = json.loads(Path(inputs["config"]).read_text(encoding="utf-8"))["series"]["left_out"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""
     listed = ", ".join(map(str, steps[:12])) + (f" and {len(steps) - 12} more" if len(steps) > 12 else "")
     return f"left out, as they make the series false: steps {listed}" if steps else ""
