@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ontogeny.plotting.style import COLOURS, DIVERGING, GRID, INK, JUMP, MUTED, colour_map, figure
 from ontogeny.statistics import proportion_interval
@@ -115,9 +115,7 @@ def _importance_strip(axes: Axes, importance: pd.DataFrame, layers: list[str], t
         counts.append(f"{_wrapped(layer)}\n{int(own['stands_out'].sum())} of {len(own)}")
     fine = max(float(end.loc[end["control"] == "untrained", "value"].abs().max()), 1e-6)
     axes.set_yscale("symlog", linthresh=fine)
-    reach = [sign * 10.0**power for sign in (-1, 1) for power in range(-12, 4) if 10.0**power > 1.5 * fine]
-    low, high = axes.get_ylim()
-    axes.set_yticks([0.0, *(tick for tick in reach if low <= tick <= high)])
+    axes.set_yticks(_ticks(*axes.get_ylim(), fine))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.axhline(0, color=INK, linewidth=0.6)
@@ -127,6 +125,16 @@ def _importance_strip(axes: Axes, importance: pd.DataFrame, layers: list[str], t
     step = int(end["step"].dropna().iloc[0])
     axes.set_title(f"{title}: importance of units, step {step}")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="stand out against\nuntrained units")
+
+
+def _ticks(low: float, high: float, fine: float) -> list[float]:
+    """Ticks of an axis that is linear up to `fine` and logarithmic beyond: at least three, 0 among them if it shows."""
+    for digits in ((1,), (1, 3), (1, 2, 5)):
+        sizes = [digit * 10.0**power for power in range(-12, 4) for digit in digits]
+        found = [sign * size for size in sizes for sign in (-1, 1) if size > 1.5 * fine and low <= sign * size <= high]
+        if len(found) >= 2:
+            return sorted([*found, *([0.0] if low <= 0 <= high else [])])
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
 
 
 def _wrapped(layer: str) -> str:
