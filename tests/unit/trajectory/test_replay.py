@@ -34,6 +34,19 @@ def test_every_logged_digest_is_proven(trained, model):
         assert weights_digest(learner.model) == trajectory.digests[step]
 
 
+def test_kept_networks_are_those_of_replay_and_are_not_replayed_again(trained, monkeypatch):
+    plain, keeping = (Trajectory(trained("resnet")) for _ in range(2))
+    steps = [0, 7, plain.last_step]
+    keeping.keep(steps)
+    monkeypatch.setattr(Trajectory, "_load", lambda *_: pytest.fail("it replays"))
+    found = {step: weights_digest(saved.model) for step, saved in keeping.walk(reversed(steps))}
+    monkeypatch.undo()
+    assert list(found) == steps
+    assert found == {step: weights_digest(learner.model) for step, learner in plain.walk(steps)}
+    assert not next(keeping.walk([7]))[1].model.training
+    assert weights_digest(keeping.at(8)) == weights_digest(plain.at(8)), "a step that was not kept"
+
+
 def test_replay_leaves_global_random_numbers_alone(trained):
     torch.manual_seed(1)
     expected = torch.rand(3)

@@ -98,7 +98,7 @@ def _by_group(z: np.ndarray, p_values: np.ndarray, groups: np.ndarray) -> tuple[
 
 
 def _probability(z: np.ndarray, p_values: np.ndarray, absent: float) -> np.ndarray:
-    """The probability that each weight is not 0, from the mixture that the z values show; `absent` is the share of 0."""
+    """The probability that each weight is not 0, from the mixture of the z values; `absent`: the share of 0."""
     from scipy.stats import norm
 
     if len(z) < 20:
