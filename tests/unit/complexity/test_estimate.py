@@ -261,8 +261,10 @@ def test_patterns_that_match_nothing_and_zero_chains_are_refused():
     data = torch.randn(10, 1), torch.randn(10, 1)
     with pytest.raises(OntogenyError, match="unknown parameters 'wieght'"):
         estimate_llc(nn.Linear(1, 1), data, ComplexitySettings(parameters=["wieght"]))
-    with pytest.raises(ValueError, match="greater than or equal to 2"):
-        ComplexitySettings(chains=0)
+    with pytest.raises(
+        OntogenyError, match="learning coefficient settings: chains is 0; it should be greater than or eq"
+    ):
+        estimate_llc(nn.Linear(1, 1), data, {"chains": 0})
 
 
 def test_the_former_name_of_no_activation_states_the_new_one():

@@ -16,7 +16,9 @@ from ontogeny.complexity import (
     complexity_and_circuits,
     complexity_of_ensemble,
     complexity_of_run,
+    estimate_llc,
     find_stages,
+    head_groups,
     parameter_groups,
 )
 from ontogeny.complexity.figures import (
@@ -25,8 +27,8 @@ from ontogeny.complexity.figures import (
     plot_complexity_and_circuits,
     plot_complexity_of_ensemble,
 )
-from ontogeny.complexity.landscape import ModuleLandscape
-from ontogeny.complexity.run import main_estimates
+from ontogeny.complexity.landscape import ModuleLandscape, _chosen
+from ontogeny.complexity.run import _estimates, main_estimates
 from ontogeny.phase1 import read_phase1
 from ontogeny.plotting.style import save_figure
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
@@ -114,6 +116,88 @@ def test_groups_are_layers_or_blocks():
 
     assert list(parameter_groups(Blocks())) == ["embed", "blocks.0", "blocks.1"]
     assert len(parameter_groups(Blocks())["blocks.1"]) == 4
+
+
+class Sequences(nn.Module):
+    """PyTorch's own attention on embedded tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.attention = nn.Embedding(50, 16), nn.MultiheadAttention(16, 4, batch_first=True)
+
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        return self.attention(x, x, x, need_weights=False)[0]
+
+
+def transformer(style):
+    import transformers as t
+
+    from ontogeny.models.known import AttentionOnly
+
+    torch.manual_seed(0)
+    common = {"vocab_size": 50, "attn_implementation": "eager"}
+    other = {"dim": 16, "hidden_dim": 24, "n_layers": 2, "n_heads": 4, **common}
+    named = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, **common}
+    return {
+        "llama": lambda: t.LlamaModel(t.LlamaConfig(**named, num_key_value_heads=2)),
+        "gpt_neox": lambda: t.GPTNeoXModel(t.GPTNeoXConfig(**named)),
+        "bert": lambda: t.BertModel(t.BertConfig(**named)),
+        "gpt2": lambda: t.GPT2Model(t.GPT2Config(n_embd=16, n_layer=2, n_head=4, n_positions=16, **common)),
+        "distilbert": lambda: t.DistilBertModel(t.DistilBertConfig(**other)),
+        "attention_only": lambda: AttentionOnly((8,), 50, 16, 2, 4),
+        "torch": Sequences,
+    }[style]().eval()  # fmt: skip
+
+
+@pytest.mark.parametrize("style", ["llama", "gpt_neox", "bert", "gpt2", "distilbert", "attention_only", "torch"])
+def test_a_head_moves_alone(style):
+    """What the groups call a head reaches the output projection through the head's own places alone."""
+    model = transformer(style)
+    groups = head_groups(model)
+    assert len(groups) == 4 * (1 if style == "torch" else 2)
+    named, tokens = dict(model.named_parameters()), torch.arange(8)[None]
+    for head, patterns in enumerate(list(groups.values())[:4]):
+        places = _chosen(named, patterns)
+        *inside, last = list(places)
+        output = model.get_submodule(last.removesuffix(".weight"))
+        expected = torch.zeros(16, dtype=torch.bool)
+        expected[4 * head : 4 * head + 4] = True
+        if style == "llama":
+            places = {name: places[name] for name in inside if "q_proj" in name}
+        with torch.no_grad():
+            before = seen_by(model, output, tokens)
+            for name in places:
+                axis, rows = _chosen(named, patterns)[name]
+                named[name].movedim(axis, 0)[rows] += torch.randn(1)
+            after = seen_by(model, output, tokens)
+        axis, columns = _chosen(named, patterns)[last]
+        assert columns.tolist() == np.flatnonzero(expected).tolist()
+        assert torch.equal((after - before).abs().amax((0, 1)) > 1e-7, expected)
+
+
+def seen_by(model, output, tokens):
+    """What an output projection reads; PyTorch's attention calls its own as a function."""
+    if isinstance(model, Sequences):
+        x, m = model.embed(tokens), model.attention
+        q, k, v = (part.unflatten(-1, (4, 4)).transpose(1, 2) for part in
+                   nn.functional.linear(x, m.in_proj_weight, m.in_proj_bias).chunk(3, -1))  # fmt: skip
+        return nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    found = []
+    with_hook = output.register_forward_pre_hook(lambda _, args: found.append(args[0]))
+    model(tokens)
+    with_hook.remove()
+    return found[0]
+
+
+def test_every_head_alone():
+    model = transformer("attention_only")
+    settings = ComplexityAnalysisSettings(**QUICK, by_head=True)
+    found = dict(_estimates(model, settings))
+    assert list(found) == ["all", *head_groups(model)]
+    tokens = torch.randint(50, (12, 8))
+    loss = lambda out, y: nn.functional.cross_entropy(out.flatten(0, 1), y.flatten())  # noqa: E731
+    assert estimate_llc(model, (tokens, tokens), found["layers.1 head 3"], loss).n_parameters == 4 * 4 * 16
 
 
 class TestStages:

@@ -61,6 +61,7 @@ WALKS = [
             "strongest": _BY_RUN,
             "localisations": _BY_RUN,
             "by_layer": _BY_RUN,
+            "by_head": "networks of an ensemble have no heads; runs: `test_every_head_alone`",
         },
         base=_BASE,
     ),

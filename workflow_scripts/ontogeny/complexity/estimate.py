@@ -8,7 +8,7 @@ the loss, the smaller.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from ontogeny.complexity.landscape import Data, Landscape, Loss, MLPLandscape, M
 from ontogeny.complexity.sampling import run_chains
 from ontogeny.complexity.settings import ComplexitySettings
 from ontogeny.errors import OntogenyError
+from ontogeny.settings import complete
 
 _TOGETHER = 4_000
 """Chains of small MLPs that run side by side: as many as stay in a processor's cache."""
@@ -53,18 +54,18 @@ class LLC:
 def estimate_llc(
     model: nn.Module,
     data: Data,
-    settings: ComplexitySettings | None = None,
+    settings: ComplexitySettings | Mapping[str, Any] | None = None,
     loss: Loss | None = None,
 ) -> LLC:
     """The LLC of any PyTorch network at its present weights.
 
     data: (inputs, targets), or a mapping of tensors for networks that take them by name; `loss` as in
-    `ModuleLandscape`. `settings.parameters` restricts the chains to some parameters. Everything is drawn from
-    `settings.seed`; the model and the global random state are left as they were.
+    `ModuleLandscape`. settings: also a mapping of names to values. `settings.parameters` restricts the chains to some
+    parameters. Everything is drawn from `settings.seed`; the model and the global random state are left as they were.
 
     Raises OntogenyError for a loss that is not a finite mean over samples, or patterns that match no parameter.
     """
-    settings = settings or ComplexitySettings()
+    settings = complete(ComplexitySettings, settings, "learning coefficient")
     landscape = ModuleLandscape(model, data, loss, patterns=settings.parameters)
     return _estimate(landscape, settings, keep_losses=True)[0]
 
@@ -76,7 +77,7 @@ def estimate_llc_of_mlps(
     y: Any,
     counts: Any = None,
     activation: str = "leaky_relu",
-    settings: ComplexitySettings | None = None,
+    settings: ComplexitySettings | Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[LLC]:
     """The LLCs of N small MLPs of one shape under the mean squared error, all chains at once.
@@ -85,7 +86,7 @@ def estimate_llc_of_mlps(
     with a leading N, counts (rows,) or (N, rows). `settings.parameters` may name `weights.0`, `biases.0`, ...
     `progress(done, total)` counts networks. Raises OntogenyError if shapes do not fit.
     """
-    settings = settings or ComplexitySettings()
+    settings = complete(ComplexitySettings, settings, "learning coefficient")
     if settings.parameters is not None:
         raise OntogenyError("parameters restricts estimates of PyTorch networks; leave it out for arrays of MLPs")
     total = len(weights[0])

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ontogeny.complexity.estimate import LLC, estimate_llc, estimate_llc_of_mlps
+from ontogeny.complexity.groups import head_groups, parameter_groups
 from ontogeny.complexity.landscape import Data, Loss
 from ontogeny.complexity.settings import ComplexityAnalysisSettings
 from ontogeny.errors import OntogenyError
@@ -87,19 +88,6 @@ def training_data(trajectory: Trajectory) -> tuple[Data, Loss]:
     return whole, cross_entropy
 
 
-def parameter_groups(model: nn.Module) -> dict[str, list[str]]:
-    """The trained parameters of each layer, as patterns by its name: of each block where there are numbered ones.
-
-    `net.0.weight` belongs to `net.0`, `blocks.3.attention.out.weight` to `blocks.3`, `embed.weight` to `embed`.
-    """
-    groups: dict[str, list[str]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            block = re.match(r"^(.*?\.?\d+)\.", name)
-            groups.setdefault(block.group(1) if block else name.rpartition(".")[0] or name, []).append(name)
-    return groups
-
-
 def _estimates(
     model: nn.Module, settings: ComplexityAnalysisSettings
 ) -> Iterator[tuple[str, ComplexityAnalysisSettings]]:
@@ -108,6 +96,9 @@ def _estimates(
         yield WHOLE, settings.model_copy(update={"localisation": localisation})
     if settings.by_layer:
         for group, names in parameter_groups(model).items():
+            yield group, settings.model_copy(update={"parameters": names})
+    if settings.by_head:
+        for group, names in head_groups(model).items():
             yield group, settings.model_copy(update={"parameters": names})
 
 

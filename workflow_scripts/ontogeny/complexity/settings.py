@@ -74,3 +74,6 @@ class ComplexityAnalysisSettings(ComplexitySettings):
     by_layer: bool = Field(
         False, description="Estimate it for the parameters of each layer alone, too (runs and judges)."
     )
+    by_head: bool = Field(
+        False, description="Estimate it for the parameters of each attention head alone, too (runs and judges)."
+    )
