@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ontogeny.complexity.calibration import Calibration
 
 _METRICS = ("participation_ratio", "stable_rank")
+_OTHERS = tuple(colour for colour in COLOURS if colour != JUMP)
 
 
 def plot_complexity(
@@ -27,23 +28,22 @@ def plot_complexity(
 
     table: of `complexity_of_run`. Bars are two standard errors over chains; hollow points have a note that speaks
     against them. Of several localisations each has a line, on a logarithmic axis unless an estimate is negative. The
-    loss on the probe is drawn where the record has it. The dimensionality is that of the last monitored layer but one.
-    jumps: step, `significant` and, of transitions, onset and end; lines mark the significant ones, shades the spans of
-    transitions. Time is logarithmic where half of the estimates lie in its first tenth.
+    loss on the probe is drawn where the record has it. The dimensionality is that with the strongest significant
+    transition, or that of the last monitored layer but one. jumps: step, `significant` and, of transitions, onset and
+    end; lines mark the significant ones, shades the spans of transitions. Time is logarithmic where half of the
+    estimates lie in its first tenth.
     """
     if table.empty:
         raise OntogenyError("the table of learning coefficients is empty; there is nothing to draw")
     run = record.runs[0]
     held = {(layer, metric): (s, v) for r, layer, metric, s, v in record.each_series() if r == run}
-    layers = record.layers_of(run)
-    layer = layers[max(len(layers) - 2, 0)]
-    metric = next((m for m in _METRICS if (layer, m) in held), None)
+    layer, metric = _dimensionality(record.layers_of(run), set(held), jumps)
     fig, axes = figure(3 if metric else 2, 1, width=6.4, height=5.6 if metric else 4.2, sharex=True)
     measured = {name: held[RUN_LEVEL, name][1] for name in ("loss", "probe_loss") if (RUN_LEVEL, name) in held}
     if "loss" in measured and not np.array_equal(measured["loss"], measured.get("probe_loss", [])):
         axes[0].plot(*held[RUN_LEVEL, "loss"], color=MUTED, linewidth=0.8, label="training batch")
     if (RUN_LEVEL, "probe_loss") in held:
-        axes[0].plot(*held[RUN_LEVEL, "probe_loss"], color=COLOURS[1], linewidth=0.9, label="probe")
+        axes[0].plot(*held[RUN_LEVEL, "probe_loss"], color=COLOURS[0], linewidth=0.9, label="probe")
     whole = table[(table["group"] == "all") & (table["localisation"] == table["localisation"].iloc[0])]
     axes[0].plot(whole["step"], whole["loss"], "o-", color=INK, markersize=3, label="samples of the estimate")
     axes[0].set_ylabel("Loss")
@@ -53,7 +53,7 @@ def plot_complexity(
     pulls = table.loc[table["group"] == "all", "localisation"].unique()
     for k, ((group, pull), part) in enumerate(lines):
         label = str(group) if group != "all" else f"localisation {pull:g}" if len(pulls) > 1 else "all parameters"
-        _points(axes[1], part, INK if k == 0 else COLOURS[(k - 1) % len(COLOURS)], label)
+        _points(axes[1], part, INK if k == 0 else _OTHERS[(k - 1) % len(_OTHERS)], label)
     axes[1].set_ylabel("Learning coefficient")
     if len(pulls) > 1 and (table["llc"] > 0).all():
         log_axis(axes[1])
@@ -74,6 +74,20 @@ def plot_complexity(
     axes[0].set_title(title or run)
     fig.align_ylabels(axes)
     return fig
+
+
+def _dimensionality(
+    layers: list[str], held: set[tuple[str, str]], jumps: pd.DataFrame | None
+) -> tuple[str, str | None]:
+    """The layer and the metric of dimensionality to draw; no metric where the record has none."""
+    if jumps is not None and {"layer", "metric", "score", "significant"} <= set(jumps):
+        found = jumps[jumps["significant"].astype(bool) & jumps["metric"].isin(_METRICS)]
+        found = found.sort_values("score", ascending=False)
+        for layer, metric in zip(found["layer"], found["metric"]):
+            if (layer, metric) in held:
+                return layer, metric
+    layer = layers[max(len(layers) - 2, 0)]
+    return layer, next((m for m in _METRICS if (layer, m) in held), None)
 
 
 def _points(axis: Axes, part: pd.DataFrame, colour: str, label: str) -> None:
