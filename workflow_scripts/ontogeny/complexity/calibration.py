@@ -15,10 +15,10 @@ from torch import Tensor
 
 from ontogeny.complexity.landscape import Landscape, ModuleLandscape
 from ontogeny.complexity.sampling import Preconditioner
-from ontogeny.complexity.settings import ComplexitySettings
+from ontogeny.complexity.settings import SCALE_STEPS, ComplexitySettings
 
 SMALLEST, LARGEST = 1e-10, 10.0
-_FIRST, _WALK, _CHAINS = 7, 100, 2
+_WALK, _CHAINS = 100, 2
 _GAIN, _DECAY = 3.0, 0.6
 _PULL = {True: 1.0, False: 0.2}
 """The largest step times localisation: corrected chains sample the pull exactly, others 5 % too widely at this."""
@@ -63,7 +63,7 @@ def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings)
         accepted.append(share.numpy())
         return share
 
-    for _ in range(_FIRST):
+    for _ in range(SCALE_STEPS):
         middle = (low + high) / 2
         good = share_accepted(middle, move=False) >= 0.5
         low, high = torch.where(good, middle, low), torch.where(good, high, middle)

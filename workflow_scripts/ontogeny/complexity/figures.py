@@ -10,6 +10,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ontogeny.complexity.settings import SCALE_STEPS
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, figure, log_axis, step_axis
@@ -179,21 +180,29 @@ def plot_complexity_and_circuits(table: pd.DataFrame, title: str | None = None) 
 
 
 def plot_calibration(calibration: Calibration, acceptance: float, title: str = "") -> Figure:
-    """The share of acceptable steps against the step size, for every network that was calibrated, and the choice.
+    """Step sizes on the way to the one that was chosen, and the share accepted, for every network.
 
-    calibration: of `calibrate`; acceptance: the share that was asked for.
+    calibration: of `calibrate`; acceptance: the share that was asked for. Before 0 is the search for the scale. Shares
+    are means over 10 steps; lines at the right end of the upper panel are the choices.
     """
-    fig, axes = figure(1, 1, width=4.6, height=3.2)
-    for k in range(len(calibration.chosen)):
-        order = np.argsort(calibration.tried[:, k])
-        tried, accepted = calibration.tried[order, k], calibration.accepted[order, k]
-        faint = max(0.15, 1 / len(calibration.chosen))
+    fig, axes = figure(2, 1, width=4.8, height=4.0, sharex=True)
+    count, networks = calibration.tried.shape
+    walk = count - SCALE_STEPS
+    time, faint = np.arange(count) - SCALE_STEPS, max(0.15, 1 / networks)
+    for k in range(networks):
+        tried, accepted = calibration.tried[:, k], calibration.accepted[:, k]
         name, choice = ("tried", "chosen") if k == 0 else (None, None)
-        axes.plot(tried, accepted, "o-", color=COLOURS[0], markersize=3, linewidth=0.8, alpha=faint, label=name)
-        axes.axvline(calibration.chosen[k], color=JUMP, linewidth=1, alpha=faint, label=choice)
-    axes.axhline(acceptance, color=MUTED, linewidth=0.8, linestyle="--", label="asked for")
-    axes.set_xscale("log")
-    axes.set(xlabel="Step size", ylabel="Share of acceptable steps", ylim=(-0.03, 1.03))
-    axes.set_title(title)
-    axes.legend(loc="lower left")
+        axes[0].plot(time[SCALE_STEPS:], tried[SCALE_STEPS:], color=COLOURS[0], alpha=faint, linewidth=0.9, label=name)
+        axes[0].plot(time[:SCALE_STEPS], tried[:SCALE_STEPS], ".", color=MUTED, alpha=faint)
+        axes[0].hlines(calibration.chosen[k], walk / 2, walk, color=JUMP, linewidth=1.4, alpha=faint, label=choice)
+        smooth = np.convolve(accepted[SCALE_STEPS:], np.full(10, 0.1), "valid")
+        axes[1].plot(np.arange(len(smooth)) + 5, smooth, color=COLOURS[0], alpha=faint, linewidth=0.9)
+        axes[1].plot(time[:SCALE_STEPS], accepted[:SCALE_STEPS], ".", color=MUTED, alpha=faint)
+    axes[1].axhline(acceptance, color=MUTED, linewidth=0.8, linestyle="--", label="asked for")
+    log_axis(axes[0])
+    axes[0].set(ylabel="Step size", title=title)
+    axes[1].set(xlabel="Step of the walk", ylabel="Share accepted", ylim=(-0.03, 1.03))
+    for axis in axes:
+        axis.legend(loc="lower right")
+    fig.align_ylabels(axes)
     return fig

@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from ontogeny.settings import Positive, Settings
 
+SCALE_STEPS = 7
+"""Steps by which calibration finds the scale of the step size, before it walks."""
+
 
 class ComplexitySettings(Settings):
     """How the local learning coefficient (LLC) is estimated: chains of Langevin steps around the weights."""
