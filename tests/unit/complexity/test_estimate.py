@@ -246,6 +246,8 @@ class TestWhatSpeaksAgainstAnEstimate:
     [
         (lambda out, y: (out - y).square().sum(), None, "expected a mean over samples, not a sum"),
         (lambda out, y: (out - y).square(), None, "expected one number, the mean over samples"),
+        (lambda out, y: (out - y).square().mean().detach(), None, "the loss has no gradient"),
+        (None, (torch.ones(10, 2), torch.ones(10, 1)), "the network or its loss fails on these data: mat1"),
         (None, (torch.full((10, 1), float("nan")), torch.ones(10, 1)), "the loss of these data is nan"),
         (None, (torch.ones(10, 1), torch.ones(9, 1)), "equally many in each"),
         (None, (torch.ones(2, 1), torch.ones(2, 1)), "needs 3 or more"),

@@ -164,13 +164,18 @@ class ModuleLandscape:
     ) -> None:
         self.model = model
         self.was_training = model.training
-        self.data = dict(data) if isinstance(data, Mapping) else tuple(data)
+        if isinstance(data, Mapping):
+            self.data: Any = {name: torch.as_tensor(value) for name, value in data.items()}
+        else:
+            self.data = tuple(map(torch.as_tensor, data))
         tensors = list(self.data.values()) if isinstance(self.data, dict) else list(self.data)
         if not tensors or len({len(t) for t in tensors}) != 1 or not len(tensors[0]):
             raise OntogenyError("data should be tensors with samples on their first axis, equally many in each")
         self.n_samples = len(tensors[0])
         self.loss = loss or self._default_loss()
         named = dict(model.named_parameters())
+        if not named:
+            raise OntogenyError(f"{type(model).__name__} has no parameters, so there is nothing to estimate")
         trained = [name for name, p in named.items() if p.requires_grad] or list(named)
         places = _chosen({name: named[name] for name in trained}, patterns or ["*"])
         if not places:
@@ -240,15 +245,10 @@ class ModuleLandscape:
         )
 
     def _check_loss(self) -> None:
-        with torch.no_grad(), _eval(self.model):
-            values = []
-            middle = (self.n_samples + 1) // 2
-            for part in [slice(None), slice(0, middle), slice(middle, None)][: 1 if self.n_samples < 2 else 3]:
-                value = self._value(self._named(self.start[0]), self.fixed[0], self._rows(part))
-                if not isinstance(value, Tensor) or value.numel() != 1:
-                    shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-                    raise OntogenyError(f"the loss gives {shape}; expected one number, the mean over samples")
-                values.append(float(value))
+        middle = (self.n_samples + 1) // 2
+        parts = [slice(None), slice(0, middle), slice(middle, None)][: 1 if self.n_samples < 2 else 3]
+        with _eval(self.model):
+            values = [self._checked(part, with_gradient=part is parts[-1]) for part in parts]
         if not all(map(math.isfinite, values)):
             raise OntogenyError(f"the loss of these data is {values[0]:g} at the weights; expected finite numbers")
         if len(values) == 3:
@@ -258,6 +258,25 @@ class ModuleLandscape:
                     f"the loss of all {self.n_samples} samples is {values[0]:.6g}, but the halves of the data average "
                     f"to {mean:.6g}; expected a mean over samples, not a sum or a loss that mixes samples"
                 )
+
+    def _checked(self, part: slice, with_gradient: bool) -> float:
+        """The loss of some samples, from which a gradient can be taken."""
+        named = {
+            name: value.detach().requires_grad_(with_gradient) for name, value in self._named(self.start[0]).items()
+        }
+        try:
+            with torch.set_grad_enabled(with_gradient):
+                value = self._value(named, self.fixed[0], self._rows(part))
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            raise OntogenyError(f"the network or its loss fails on these data: {str(error).splitlines()[0]}") from error
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise OntogenyError(f"the loss gives {shape}; expected one number, the mean over samples")
+        if with_gradient and not value.requires_grad:
+            raise OntogenyError(
+                "the loss has no gradient: it is detached from the parameters; expected one to differentiate"
+            )
+        return float(value.detach())
 
     def _named(self, flat: Tensor) -> dict[str, Tensor]:
         named, position = {}, 0
