@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ def import_series(
     identity: the settings of the series, as `Run.identity` gives them. Raises OntogenyError where checkpoints make the
     series false, and `on_problem` is `stop`; the report is written before.
     """
+    _give_back_memory()
     series = CheckpointSeries({key: value for key, value in identity.items() if key != "seed"}, cache_dir)
     folder = Path(folder)
     report = series.check()
@@ -82,6 +85,15 @@ def import_series(
     write_json(folder / "phase1.json", _record(rows, config), indent=None)
     write_json(folder / "config.json", config)
     return report
+
+
+def _give_back_memory() -> None:
+    """Have memory go back to the system as soon as a tensor of 1 MB or more is freed, where the C library can do so.
+
+    Left to itself, glibc keeps tensors of up to 32 MB for later use, in gaps that the next ones do not fit.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(-3, 2**20)  # M_MMAP_THRESHOLD
 
 
 def measure_series(series: CheckpointSeries, run: str = "series", chunk: int = 8) -> list[dict[str, Any]]:
