@@ -15,6 +15,7 @@ from ontogeny.jumps.convergence import layer_convergence
 from ontogeny.jumps.critical_periods import find_critical_periods, loss_relation
 from ontogeny.phase1 import find_records, phase1_from_frame, read_many
 from ontogeny.plotting import save_figure
+from ontogeny.plotting.style import figure, step_axis
 
 RESOURCES = Path(__file__).parents[3] / "resources" / "phase1"
 RUN = "cnn_shallow_mnist"
@@ -130,3 +131,25 @@ def test_hostile_names(tmp_path):
     for fig in (figures.plot_metrics(record), figures.plot_heat_map(record)):
         save_figure(fig, tmp_path / "hostile", formats=["png"])
     assert len(figures.shortened(name)) <= 34
+
+
+@pytest.mark.parametrize(
+    ("steps", "ticks"),
+    [
+        ([0, 1, 8, 64, 512, 4000, 143000], ["0", "1", "10", "100", "1000", "10000", "100000"]),
+        ([512, 1024, 2048, 4096, 64000], ["1000", "10000"]),
+        (range(0, 1000, 10), None),
+        ([0, 10], None),
+    ],
+)
+def test_an_axis_of_steps_is_logarithmic_where_they_are_spaced_so(steps, ticks):
+    fig, axes = figure(1, 1)
+    axes.plot(steps, np.ones(len(steps)))
+    step_axis(axes, steps)
+    fig.canvas.draw()
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert axes.get_xscale() == ("linear" if ticks is None else "symlog")
+    assert ticks is None or shown == ticks
+    low, high = axes.get_xlim()
+    assert low <= steps[0] < steps[-1] <= high
+    assert not any("$" in label for label in shown)
