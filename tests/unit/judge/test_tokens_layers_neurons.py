@@ -52,6 +52,19 @@ def test_attribution_is_captums(any_judge, pairs):
     assert (found.values[(tokens < 0).numpy()] == 0).all()
 
 
+def test_occlusion_is_captums(any_judge, pairs):
+    from captum.attr import FeatureAblation
+
+    tokens = pairs.unsafe[:3]
+    found = occlude_tokens(any_judge, tokens, 7)
+    method = FeatureAblation(lambda rows: difference(any_judge(rows)))
+    for row in range(len(tokens)):
+        alone = tokens[row : row + 1, : int((tokens[row] >= 0).sum())]
+        with torch.no_grad():
+            expected = method.attribute(alone, baselines=7)[0]
+        assert found[row, : alone.shape[1]] == pytest.approx(expected.double().numpy(), abs=1e-5)
+
+
 def test_kept_tokens_have_no_attribution_and_the_sum_is_right(pairs):
     judge = make_judge()
     keep = torch.zeros_like(pairs.unsafe, dtype=torch.bool)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
+from torch import Tensor
 
 from ontogeny.activations.networks import Place, networks_at, place_of, probe_of
 from ontogeny.errors import OntogenyError
@@ -18,10 +20,14 @@ from ontogeny.neurons.importance import shuffled_labels
 from ontogeny.progress import Progress
 from ontogeny.trajectory import Trajectory
 
+logger = logging.getLogger("ontogeny")
+
 PLACE = ["entry", "intervention", "moment", "kind", "role", "step", "jump", "control", "source", "source_step"]
 Task = tuple[InterventionSettings, list[Place], str]
 LARGEST = 2**28
 """Weights of all networks of a series that are held at once; of larger ones, those of one intervention."""
+WORK = 2**35
+"""Weights times tokens of one evaluation of a language model; of a larger one fewer sequences are used, at least 8."""
 
 
 def interventions_of_run(
@@ -49,7 +55,7 @@ def interventions_of_run(
     steps = steps_of_interventions(specs, moments)
     small = trajectory.series is None or len(steps) * trajectory.series.parameters <= LARGEST
     networks = networks_at(trajectory, steps) if steps and small else {}
-    inputs, labels = probe_of(trajectory, tokens=True)
+    inputs, labels = _probe(trajectory)
     progress = Progress(len(tasks), f"interventions on {trajectory.run}")
     tables = []
     for done, (entry, (spec, chosen, control)) in enumerate(tasks, start=1):
@@ -81,6 +87,17 @@ def _declared(
 ) -> list[tuple[int, Task]]:
     declared = TypeAdapter(list[Intervention]).validate_python(list(specs))
     return [(entry, task) for entry, spec in enumerate(declared) for task in _tasks(spec, moments)]
+
+
+def _probe(trajectory: Trajectory) -> tuple[Tensor, Tensor]:
+    """The run's probe; of a language model as many sequences as `WORK` allows, as each is evaluated very often."""
+    inputs, labels = probe_of(trajectory, tokens=True)
+    if labels.ndim == 1 or trajectory.series is None:
+        return inputs, labels
+    used = min(len(inputs), max(8, WORK // (trajectory.series.parameters * inputs.shape[1])))
+    if used < len(inputs):
+        logger.info("interventions on %s use %d of %d sequences", trajectory.run, used, len(inputs))
+    return inputs[:used], labels[:used]
 
 
 def named_places(name: str | int, moments: Sequence[Moment]) -> list[Place]:
