@@ -7,7 +7,9 @@ from nets import random_net, trained_nets, truth_table
 
 from ontogeny.circuits import CircuitSettings, count_in_all, enumerate_circuits, turnover
 from ontogeny.circuits import dynamics as module
+from ontogeny.circuits._plain import every_candidate, reference
 from ontogeny.circuits.dynamics import dynamics
+from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.errors import OntogenyError
 
 XOR = truth_table(2, copies=20)
@@ -43,6 +45,27 @@ def test_turnover_is_that_of_listed_circuits(monkeypatch, few, sizes, rows, sett
     expected = turnover(epochs, sets)
     assert expected.appearances[1:].sum() > 0
     pd.testing.assert_frame_equal(dynamics(epochs, weights, biases, *rows, settings), expected, check_dtype=False)
+
+
+def test_turnover_of_networks_with_more_edges_than_a_code_has_bits():
+    sizes, settings, rows = (2, 10, 6, 1), CircuitSettings(min_sparsity=0.8), truth_table(2, gate=(0, 1, 1, 1))
+    samples, rng = Samples.of(*rows, 2), np.random.default_rng(4)
+    weights, biases = random_net(sizes, 4)
+    weights, biases = (
+        [np.stack([v + 0.15 * k * rng.normal(size=v.shape) for k in range(4)]).astype(np.float32) for v in layers]
+        for layers in (weights, biases)
+    )
+    table = dynamics([1, 2, 3, 4], weights, biases, *rows, settings)
+    before, told = set(), []
+    for k in range(4):
+        network = ([w[k] for w in weights], [b[k] for b in biases])
+        problem = Problem([network], [samples], min_sparsity=settings.min_sparsity)
+        every = every_candidate(sizes, problem.most)
+        now = {tuple(np.concatenate(sets)) for sets in every if reference(sets, problem.network, problem.rows)}
+        told.append([len(now), len(now - before), len(before - now)])
+        before = now
+    assert table[["circuits", "appearances", "disappearances"]].to_numpy().tolist() == told
+    assert told == [[27, 27, 0], [30, 3, 0], [8, 8, 30], [0, 0, 8]]
 
 
 def test_circuits_of_some_networks_and_not_of_others():
