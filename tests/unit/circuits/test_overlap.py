@@ -19,6 +19,7 @@ from ontogeny.circuits import (
     overlaps,
     turnover,
 )
+from ontogeny.circuits._problem import MINIMAL
 from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.errors import OntogenyError
 
@@ -64,8 +65,8 @@ def test_minimal_circuits_and_core(circuits):
     assert list(minimal_circuits(circuits)) == expected
     problem = Problem([trained_nets(SIZES, 12)[0]], [Samples.of(*truth_table(2), 2)])
     assert find_minimal_circuits(problem) == minimal_circuits(circuits)
-    with pytest.raises(OntogenyError, match="raise most_at_once"):
-        find_minimal_circuits(problem, 1)
+    while_searching = problem.search("compiled", MINIMAL)[1]
+    assert set(minimal_circuits(circuits).codes) <= set(while_searching) < set(circuits.codes)
     shared = set.intersection(*named)
     found = core(circuits)
     mine = {("node", layer, i) for layer in (1, 2) for i in np.flatnonzero(found.node_masks[layer])}

@@ -83,7 +83,7 @@ def test_circuits_are_followed_through_training(folder, tmp_path):
 def test_what_is_too_many_to_list_is_counted_and_sampled(folder, monkeypatch):
     ensemble = load_ensemble(folder / "ensemble.safetensors")
     turnover, listed = trace_ensemble(ensemble)
-    monkeypatch.setattr(trace, "MOST_STRUCTURED", 0)
+    monkeypatch.setattr(trace, "MOST_LISTED", 0)
     monkeypatch.setattr(dynamics, "MOST_LISTED", 0)
     again, sampled = trace_ensemble(ensemble)
     pd.testing.assert_frame_equal(again, turnover)

@@ -22,7 +22,7 @@ from ontogeny.circuits._leaf import (
     right_shapes,
     search_halves,
 )
-from ontogeny.circuits._problem import COUNT, LIST, Network, Rows, Task, no_errors
+from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, Network, Rows, Task, no_errors
 from ontogeny.circuits._ranks import Bounds, Groups, Tallies, count_by_ranks, middle, rank_shapes
 from ontogeny.circuits._records import Plan, Program, sources
 from ontogeny.circuits._state import (
@@ -153,18 +153,22 @@ def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.ui
     table, block = plan.place()
     numbers = plan.read(block, Leaf, "numbers")
     room = len(task.ranks)
-    if task.mode == LIST:
-        room = max(_FEW_CODES, most_right(sizes, n_rows if by_rows else 1))
-    kept = []
+    if task.mode in (LIST, MINIMAL):
+        room = max(_FEW_CODES, 2 * most_right(sizes, n_rows if by_rows else 1))
+    kept = [np.empty(room, np.uint64)]
     while True:
-        found = Found(np.empty(room, np.uint64))
-        _give(table, network, rows, task, found)
+        _give(table, network, rows, task, Found(kept[-1]))
         _search(table, strict, by_rows, ranked)
-        kept.append(found.codes[: numbers[KEPT]])
+        n = int(numbers[KEPT])
         if not numbers[PAUSED]:
             break
-        numbers[KEPT] = 0
         room = min(4 * room, max(room, _MANY_CODES))
+        if task.mode == MINIMAL:
+            kept = [np.concatenate([kept[0][:n], np.empty(room, np.uint64)])]
+        else:
+            kept = [*kept[:-1], kept[-1][:n], np.empty(room, np.uint64)]
+            numbers[KEPT] = 0
+    kept[-1] = kept[-1][:n]
     codes = np.concatenate(kept) if len(kept) > 1 else kept[0]
     marginals = plan.read(block, Leaf, "marginals").copy() if task.mode == COUNT else np.zeros((0, 0, 0), np.int64)
     return int(numbers[FOUND]), codes, marginals, int(numbers[UNSURE])

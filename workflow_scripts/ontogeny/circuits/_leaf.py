@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from ontogeny.circuits._problem import COUNT, LIST, SAMPLE, Floats, Floats2, Integers, Shorts, Words
+from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, SAMPLE, Floats, Floats2, Integers, Shorts, Words
 from ontogeny.circuits._state import (
     BARE,
     BUCKETS,
@@ -653,6 +653,9 @@ def search_halves(task, found, leaf, right, walk, rows, bias, p, allowed, strict
         level = step_left(leaf, rows, names, 0, n_left, n_rows, p, allowed, close, strict, counting)
     numbers[PAUSED] = 0
     while level >= 0:
+        if task.mode == MINIMAL and _holds_one(_left_code(leaf, walk, n_left), found.codes, numbers[KEPT]):
+            level = step_left(leaf, rows, names, n_left - 1, n_left, n_rows, p, allowed, close, strict, counting)
+            continue
         missing = missing_bits(leaf, n_left, p, allowed)
         if not ready and by_rows:
             size, slack = build_by_rows(leaf, right, p, n_left, n_rows, close)
@@ -664,7 +667,7 @@ def search_halves(task, found, leaf, right, walk, rows, bias, p, allowed, strict
             first, stop, tally, doubt = match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, built[3])
         else:
             first, stop, tally, doubt = match(leaf, right, n_left, n_rows, missing, built)
-        if task.mode == LIST and numbers[KEPT] + tally > found.codes.shape[0]:
+        if (task.mode == LIST or task.mode == MINIMAL) and numbers[KEPT] + tally > found.codes.shape[0]:
             numbers[PAUSED] = 1
             return True
         numbers[VISITED] += 1
@@ -696,25 +699,45 @@ def _tally_hits(hits, matched, first, stop):
 
 
 @njit(**BARE)
+def _left_code(leaf, walk, n_left):
+    """The code of the upper layers and the left half."""
+    layer = walk.choice.shape[0] - 1
+    names = walk.expand[layer]
+    code = np.uint64(0)
+    if layer > 0:
+        code = walk.codes[layer - 1, walk.place[1] + 1]
+    for a in range(n_left):
+        code |= walk.backwards[layer, names[leaf.picked[a]]] << np.uint64(walk.shifts[layer, leaf.order[a]])
+    return code
+
+
+@njit(**BARE)
+def _holds_one(code, codes, kept):
+    """Whether a circuit contains one of the first `kept` of `codes`; those that are contained often come first."""
+    for i in range(kept):
+        part = codes[i]
+        if part & code == part:
+            before = i >> 1
+            codes[i] = codes[before]
+            codes[before] = part
+            return True
+    return False
+
+
+@njit(**BARE)
 def _keep(task, leaf, right, walk, n_left, p, first, stop, codes):
     """Write the codes of the circuits that the matched right halves complete, those that are asked for."""
-    depth = walk.choice.shape[0]
-    layer = depth - 1
+    layer = walk.choice.shape[0] - 1
     names = walk.expand[layer]
     last = leaf.order.shape[0]
     n_sets = 1 << p
-    above = np.uint64(0)
-    if layer > 0:
-        above = walk.codes[layer - 1, walk.place[1] + 1]
-    for a in range(n_left):
-        k = leaf.order[a]
-        above |= walk.backwards[layer, names[leaf.picked[a]]] << np.uint64(walk.shifts[layer, k])
+    above = _left_code(leaf, walk, n_left)
     at = leaf.numbers[FOUND]
     kept = leaf.numbers[KEPT]
     for r in range(first, stop):
         if right.matched[r] == 0:
             continue
-        asked = task.mode == LIST or (kept < task.ranks.shape[0] and task.ranks[kept] == at)
+        asked = task.mode != SAMPLE or (kept < task.ranks.shape[0] and task.ranks[kept] == at)
         at += 1
         if not asked:
             continue
@@ -725,6 +748,8 @@ def _keep(task, leaf, right, walk, n_left, p, first, stop, codes):
             rest //= n_sets
             if t > 0:
                 code |= walk.backwards[layer, t] << np.uint64(walk.shifts[layer, leaf.order[a]])
+        if task.mode == MINIMAL and _holds_one(code, codes, kept):
+            continue
         codes[kept] = code
         kept += 1
     leaf.numbers[FOUND] = at

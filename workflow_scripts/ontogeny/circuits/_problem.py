@@ -22,7 +22,7 @@ Words2 = Annotated[NDArray[np.uint64], 2]
 Shorts = Annotated[NDArray[np.int32], 1]
 Flags = Annotated[NDArray[np.bool_], 1]
 
-COUNT, LIST, SAMPLE = 0, 1, 2
+COUNT, LIST, SAMPLE, MINIMAL = 0, 1, 2, 3
 
 
 class Network(NamedTuple):
@@ -60,7 +60,9 @@ class Rows(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What is asked: COUNT, LIST (no more than `limit`) or SAMPLE (circuits number `ranks`, sorted).
+    """What is asked: COUNT, LIST (no more than `limit`), SAMPLE (circuits number `ranks`, sorted) or MINIMAL.
+
+    MINIMAL: every circuit that contains no other, and maybe some that do.
 
     most: hidden neurons that a circuit may use; part: -1 for all circuits, or those in which the first two neurons of
     the first hidden layer have their `part`-th choice of input sets.

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ontogeny.circuits.enumeration import check_weights, count_circuits, enumerate_circuits
+from ontogeny.circuits.enumeration import Problem, Samples, check_weights
 from ontogeny.circuits.outputs import ROUNDED, above
-from ontogeny.circuits.overlap import core, minimal_circuits
+from ontogeny.circuits.overlap import core_of_count, find_minimal_circuits
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_errors
 
-MOST_LISTED = 100_000
 RULES = {"rounded": ROUNDED, "sign": above(0.0)}
 
 
@@ -71,8 +70,8 @@ def describe_network(
 ) -> dict[str, Any]:
     """The circuits of a network in a file, judged on the truth table of `gates`, one output each.
 
-    Sizes, and for each output circuits, candidates and mean node sparsity; and, where circuits are at most 100,000,
-    how many contain no other, and the hidden neurons and edges that all share.
+    Sizes, and for each output circuits, candidates, mean node sparsity, and of circuits the hidden neurons and edges
+    that all share and how many contain no other (not with more than 64 edges into hidden layers).
     """
     from ontogeny.tasks.gates import get_gates, separate_output, truth_table
 
@@ -85,17 +84,15 @@ def describe_network(
     outputs = []
     for output, gate in enumerate(get_gates(gates)):
         w, b = separate_output(weights, biases, output)
-        problem = (
-            w,
-            b,
-            x,
-            y[:, output : output + 1],
-            settings.candidates,
-            settings.accuracy_threshold,
+        problem = Problem(
+            [(w, b)],
+            [Samples.of(x, y[:, output : output + 1], w[0].shape[1], settings.accuracy_threshold, RULES[rule])],
             activation or own or "leaky_relu",
+            settings.candidates,
             settings.min_sparsity,
         )
-        found = count_circuits(*problem, rule=RULES[rule])
+        problem.check_cost(3600.0)
+        found = problem.counted()
         told: dict[str, Any] = {
             "output": output,
             "gate": gate.name,
@@ -103,12 +100,12 @@ def describe_network(
             "candidates": found.candidates,
             "mean_node_sparsity": round(found.mean_sparsity.node, 4),
         }
-        if 0 < found.count <= MOST_LISTED:
-            circuits = enumerate_circuits(*problem, rule=RULES[rule])
-            shared = core(circuits)
-            told["minimal"] = len(minimal_circuits(circuits))
+        if found.count:
+            shared = core_of_count(found)
             told["core_neurons"] = int(sum(mask.sum() for mask in shared.node_masks[1:-1]))
             told["core_edges"] = int(sum(mask.sum() for mask in shared.edge_masks))
+            if problem.layout.n_hidden_edges <= 64:
+                told["minimal"] = len(find_minimal_circuits(problem))
         outputs.append(told)
     return {"sizes": [weights[0].shape[1], *(len(v) for v in biases)], "outputs": outputs}
 

@@ -385,8 +385,8 @@ class Problem:
             return None
         right, decided = _plain.right_on_all(self.layout, codes, self.network, rows)
         codes = codes[right]
-        if mode == LIST:
-            return len(codes), codes[: limit + 1], np.zeros((0, 0, 0), np.int64), decided
+        if mode != COUNT:
+            return len(codes), codes[: limit + 1] if mode == LIST else codes, np.zeros((0, 0, 0), np.int64), decided
         return len(codes), np.zeros(0, np.uint64), self._marginals(codes), decided
 
     def _marginals(self, codes: NDArray[np.uint64]) -> NDArray[np.int64]:

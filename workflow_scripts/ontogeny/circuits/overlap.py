@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ontogeny.circuits._problem import LIST
+from ontogeny.circuits._problem import MINIMAL
 from ontogeny.circuits.enumeration import CircuitCount, Problem
 from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet, whole
 from ontogeny.errors import OntogenyError
@@ -100,22 +100,13 @@ def _without(codes: NDArray[np.uint64], contained: NDArray[np.uint64]) -> NDArra
     return codes
 
 
-def find_minimal_circuits(problem: Problem, most_at_once: int = 20_000_000) -> CircuitSet:
-    """The circuits of a network that contain no other, exactly, without holding all circuits at once.
+def find_minimal_circuits(problem: Problem) -> CircuitSet:
+    """The circuits of a network that contain no other, exactly, however many circuits there are.
 
-    Circuits are listed part by part (by the inputs of the first two hidden neurons), and of each part only those are
-    kept that contain none of those kept before. Raises OntogenyError where a part has more than `most_at_once`.
+    The search drops what contains a circuit that it has found before.
     """
-    kept = np.zeros(0, np.uint64)
-    for part in problem.parts:
-        found, codes, *_ = problem.search(None, LIST, most_at_once, part=part)
-        if found > most_at_once:
-            raise OntogenyError(
-                f"more than {most_at_once:,} circuits must be held at once to find the minimal ones: raise most_at_once"
-            )
-        kept = np.concatenate([kept, _minimal(_without(codes, kept))])
-        kept = kept[np.argsort(np.bitwise_count(kept), kind="stable")]
-    return CircuitSet(problem.layout.in_order(_minimal(kept)), problem.layout)
+    codes = problem.search(None, MINIMAL)[1]
+    return CircuitSet(problem.layout.in_order(_minimal(codes)), problem.layout)
 
 
 @dataclass(frozen=True)

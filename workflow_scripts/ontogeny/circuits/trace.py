@@ -15,7 +15,7 @@ from ontogeny.circuits.dynamics import dynamics
 from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.circuits.interpretation import ground
 from ontogeny.circuits.masks import whole
-from ontogeny.circuits.overlap import compare_within, core, core_of_count, find_minimal_circuits, minimal_circuits
+from ontogeny.circuits.overlap import compare_within, core, core_of_count, find_minimal_circuits
 from ontogeny.circuits.record_write import record_stem, write_convergence, write_record
 from ontogeny.circuits.records import EpochCircuits, records_from_weights
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
@@ -29,8 +29,6 @@ MOST_COMPARED = 4000
 """Circuits of a network that are compared in pairs; more are sampled."""
 MOST_LISTED = 200_000
 """Circuits of a network that are listed to be compared; of more, `MOST_COMPARED` are drawn."""
-MOST_STRUCTURED = 50_000_000
-"""Circuits of a network among which the minimal ones are looked for."""
 
 
 def epochs_of_seed(ensemble: Any, seed: int, settings: CircuitSettings = DEFAULTS) -> Iterator[EpochCircuits]:
@@ -83,7 +81,7 @@ def trace_ensemble(
     """Follow the circuits of every seed and output through training.
 
     Returns the turnover (seed, output, and the columns of `turnover`) and the structure at the last epoch (seed,
-    output, circuits; minimal: circuits that contain no other, missing where there are more than 50 million circuits;
+    output, circuits; minimal: circuits that contain no other;
     core_nodes, core_edges: hidden neurons and edges that all share; jaccard: mean overlap of pairs, and included: share
     of pairs of which one contains the other, among jaccard_compared circuits, a uniform sample where those are fewer
     than there are; groundings: mean over groundings_sampled circuits).
@@ -125,13 +123,8 @@ def _structure(ensemble: Any, seed: int, output: int, settings: CircuitSettings)
     row: dict[str, Any] = {"circuits": len(found) if counted is None else counted.count}
     if not len(found):
         return row
-    if counted is None:
-        everything = whole(found, "what all circuits share")
-        row["minimal"], shared = len(minimal_circuits(everything)), core(everything)
-    else:
-        shared = core_of_count(counted)
-        if counted.count <= MOST_STRUCTURED:
-            row["minimal"] = len(find_minimal_circuits(problem))
+    row["minimal"] = len(find_minimal_circuits(problem))
+    shared = core_of_count(counted) if counted else core(whole(found, "what all circuits share"))
     alike = compare_within(found, MOST_COMPARED)
     chosen = np.random.default_rng(seed).permutation(len(found))[:MOST_GROUNDED]
     counts = [ground(found[int(at)], weights, biases, ensemble.settings.activation).count for at in chosen]
