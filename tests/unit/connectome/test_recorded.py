@@ -118,6 +118,17 @@ def test_the_state_behind_an_indicator_is_recovered(tmp_path):
         read_activity(write(tmp_path, seen, du=seen), 0.1, indicator_time_constant=0.7)
 
 
+def test_the_time_constant_of_an_indicator_is_found(tmp_path):
+    made = simulate_activity({"n_neurons": 12, "n_trajectories": 10, "n_frames": 80, "precision": "float64"}, seed=5)
+    keep, x, seen = np.exp(-0.01 / 0.3), made.u[:, 0], np.empty_like(made.u)
+    for frame in range(made.u.shape[1]):
+        x = keep * x + (1 - keep) * made.u[:, frame]
+        seen[:, frame] = x
+    np.savez(tmp_path / "seen.npz", u=seen)
+    found = read_activity(tmp_path / "seen.npz", 0.01, indicator_time_constant="fitted")
+    assert found.settings["indicator_time_constant"] == pytest.approx(0.3, rel=0.01)
+
+
 def test_a_series_of_an_nwb_file_is_read(tmp_path):
     pynwb = pytest.importorskip("pynwb")
     from datetime import UTC, datetime

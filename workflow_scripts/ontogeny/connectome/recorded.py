@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ontogeny.connectome.indicator import fitted_time_constant, without_indicator
 from ontogeny.connectome.settings import DataSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
 from ontogeny.connectome.wiring import off_diagonal
@@ -73,8 +73,11 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
             f"{path}: a derivative was given beside indicator_time_constant, but it would be that of the indicator: "
             "leave one of them out"
         )
+    about: dict[str, Any] = {}
     if file.indicator_time_constant:
-        u = without_indicator(u, delta_t, file.indicator_time_constant)
+        constant = file.indicator_time_constant
+        about["indicator_time_constant"] = fitted_time_constant(u, delta_t) if constant == "fitted" else constant
+        u = without_indicator(u, delta_t, about["indicator_time_constant"])
     if du is not None:
         source = path if derivative is None else derivative
         du = _three(du, source)
@@ -113,7 +116,8 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
             raise OntogenyError(f"{types or path}: neuron {np.flatnonzero(~np.isfinite(labels))[0]} has no type")
         labels = np.unique(labels, return_inverse=True)[1]
     try:
-        activity = as_activity(Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t), mask=mask))
+        known = {"W": W, "types": labels, "mask": mask, "settings": about}
+        activity = as_activity(Activity(u=u, du=du, delta_t=float(delta_t), **known))
     except OntogenyError as error:
         raise OntogenyError(f"{path}: {error}") from None
     for note in check_activity(activity):
@@ -132,17 +136,6 @@ def _mask(path: str, neurons: int) -> np.ndarray:
     if not mask.any():
         raise OntogenyError(f"mask_file {path} rules every connection out: put 1 where one is possible")
     return mask
-
-
-def without_indicator(seen: np.ndarray, delta_t: float, time_constant: float) -> np.ndarray:
-    """The state (..., frames - 1, N) behind an indicator (..., frames, N) that follows it exponentially.
-
-    The indicator moves by a share 1 - exp(-delta_t / time_constant) of its distance to the state in each frame, which
-    is undone exactly; noise of the recording grows by up to the inverse of that share.
-    """
-    keep = math.exp(-delta_t / time_constant)
-    seen = np.asarray(seen, np.float64)
-    return (seen[..., 1:, :] - keep * seen[..., :-1, :]) / (1 - keep)
 
 
 def _nwb(path: str | os.PathLike, series: str | None, delta_t: float) -> dict[str, np.ndarray]:

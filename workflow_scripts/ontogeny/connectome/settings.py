@@ -102,11 +102,11 @@ class DataSettings(Settings):
     difference: Literal["central", "forward"] = Field(
         default="central", description="How the derivative is estimated where none is given."
     )
-    indicator_time_constant: float = Field(
+    indicator_time_constant: Annotated[float, Field(ge=0)] | Literal["fitted"] = Field(
         default=0.0,
-        ge=0,
         description="Time constant of an indicator, such as calcium, that the state was seen through, in the unit of "
-        "delta_t: its exponential smoothing is undone. 0 is off.",
+        "delta_t: its exponential smoothing is undone. `fitted` finds the one behind which the model leaves least; "
+        "0 is off.",
     )
     derivative_file: str | None = Field(default=None, description="The derivative, shaped as the activity.")
     connectivity_file: str | None = Field(
