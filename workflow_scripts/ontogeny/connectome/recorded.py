@@ -116,8 +116,9 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
             raise OntogenyError(f"{types or path}: neuron {np.flatnonzero(~np.isfinite(labels))[0]} has no type")
         labels = np.unique(labels, return_inverse=True)[1]
     try:
-        known = {"W": W, "types": labels, "mask": mask, "settings": about}
-        activity = as_activity(Activity(u=u, du=du, delta_t=float(delta_t), **known))
+        activity = as_activity(
+            Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t), settings=about, mask=mask)
+        )
     except OntogenyError as error:
         raise OntogenyError(f"{path}: {error}") from None
     for note in check_activity(activity):
