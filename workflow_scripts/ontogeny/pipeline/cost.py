@@ -34,7 +34,7 @@ WORK = {
     "fit_connectome": "step",
     "evaluate_connectome": "run",
     "simulate_activity": "frame",
-    "search_connectome": "iteration",
+    "search_connectome": "block",
     "search_policy": "search",
 }
 """Rules whose jobs cost as much as they are large, and the unit of their work: only like jobs tell what they cost."""
