@@ -1,16 +1,38 @@
 """A headless Chromium, if this machine has one, driven by the DevTools protocol."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
 from websockets.sync.client import connect
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+COMMANDS = (
+    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome-headless-shell", "microsoft-edge",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)  # fmt: skip
+
+
+def _browser():
+    """The first browser that speaks the protocol: the one named in CHROME_PATH, installed, or brought by Playwright."""
+    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
+    brought = sorted(map(str, cache.glob("chromium*/chrome-linux*/*chrome*")), reverse=True)
+    candidates = filter(None, [os.environ.get("CHROME_PATH"), *COMMANDS, *brought])
+    return next(filter(None, map(shutil.which, candidates)), None)
+
+
+BROWSER = _browser()
+
+needs_browser = pytest.mark.skipif(
+    BROWSER is None and not os.environ.get("CI"),
+    reason="no Chromium or Chrome here: apt-get install chromium, or set CHROME_PATH",
+)
 
 
 class Page:
@@ -47,6 +69,7 @@ class Page:
 @contextmanager
 def open_browser(profile):
     """A page of a browser whose files lie in the folder `profile`."""
+    assert BROWSER, "no Chromium or Chrome: apt-get install chromium, or set CHROME_PATH"
     arguments = [
         "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", "--window-size=1400,1300",
         f"--user-data-dir={profile}", "about:blank",

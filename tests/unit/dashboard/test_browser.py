@@ -7,17 +7,14 @@ import time
 import pytest
 
 pytest.importorskip("streamlit", reason="the extra `dashboard` is not installed")
-from browser import BROWSER, open_browser
+from browser import needs_browser, open_browser
 
 from ontogeny.dashboard.server import command, free_port
 from ontogeny.files import read_json, write_json
 
 EPOCHS = 50
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not BROWSER, reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 MOVE = """(async () => {
   const inner = document.querySelector("iframe").contentWindow, page = inner.document;

@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 import torch
-from browser import BROWSER, open_browser
+from browser import needs_browser, open_browser
 from small_judges import make_judge
 
 from ontogeny.errors import OntogenyError
@@ -166,7 +166,7 @@ def test_a_split_without_unsafe_prompts_is_a_sentence():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not BROWSER, reason="no Chromium here: apt-get install chromium")
+@needs_browser
 def test_pages_open_in_a_browser_without_a_network(made, tmp_path):
     write_book(made[0], made[0] / "book" / "all.html", "All <b>pages</b>")
     with open_browser(tmp_path) as page:

@@ -58,16 +58,15 @@ class ShardedLearner(Learner):
         return float(total) / count, float(whole(norm))
 
     def restore(self, tensors: dict[str, Tensor], step: int) -> None:
-        """As that of a learner: every process takes its part of the tensors."""
+        """As that of a learner: every process takes its part of the tensors, all in the order of their names."""
         shards = dict(self.model.named_parameters())
-        mine = {name: _like(tensor, shards.get(name[6:])) for name, tensor in tensors.items() if name[:6] == "model."}
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                parameter = trained[int(name.split(".")[1])]
-                mine[name] = _like(tensor, parameter if tensor.ndim else None)
-            elif name not in mine:
-                mine[name] = tensor
+        mine = {}
+        for name, tensor in sorted(tensors.items()):
+            shard = shards.get(name.removeprefix("model.")) if name.startswith("model.") else None
+            if name.startswith("optimizer.") and tensor.ndim:
+                shard = trained[int(name.split(".")[1])]
+            mine[name] = _like(tensor, shard)
         super().restore(mine, step)
 
 
