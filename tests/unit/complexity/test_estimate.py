@@ -137,6 +137,16 @@ def test_chains_one_after_another_give_what_chains_side_by_side_give(monkeypatch
     assert np.allclose(together.losses, estimate_llc(model, data, settings).losses, atol=1e-5)
 
 
+def test_chains_of_large_networks_find_a_regular_coefficient(monkeypatch):
+    """They draw uniform noise, and move in one compiled pass."""
+    torch.manual_seed(0)
+    x = torch.randn(300, 4)
+    model = nn.Linear(4, 3, bias=False)
+    monkeypatch.setattr("ontogeny.complexity.sampling.LARGE", 0)
+    llc = estimate_llc(model, (x, model(x).detach()), ComplexitySettings(n_beta=3000, draws=600, burn_in=200, chains=8))
+    assert abs(llc.value - 6) < max(0.3, 2 * llc.standard_error)
+
+
 def test_language_models_are_given_their_data_by_name():
     class Model(nn.Module):
         def __init__(self):

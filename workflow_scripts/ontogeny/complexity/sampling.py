@@ -22,6 +22,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ontogeny.complexity.landscape import Landscape
@@ -62,26 +63,21 @@ def run_chains(
     owner (K,): the network that each chain belongs to, whose weights it starts from; step_size (K,). The sampler
     `rmsprop` adapts G during the first `adapt_steps`. A chain whose loss is not finite stays so.
     """
+    if landscape.n_parameters > LARGE and settings.sampler == "sgld" and landscape.start.device.type == "cpu":
+        return _run_large(landscape, owner, step_size, n_steps, n_beta, settings, generator)
     localisation, start = settings.localisation, landscape.start_of(owner)
     step = step_size.unsqueeze(1 - landscape.chain_axis).to(start.dtype)
     theta, noise, noise_before = start.clone(), torch.empty_like(start), torch.zeros_like(start)
     preconditioner = Preconditioner(start) if settings.sampler == "rmsprop" else None
     losses = torch.empty(n_steps, len(owner), dtype=torch.float64)
-    uniform = None
-    if landscape.n_parameters > LARGE:
-        uniform = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
-    unit = 1.0 if uniform is None else _SPREAD
-    rate, width = step, step.sqrt() / unit
+    rate, width = step, step.sqrt()
     for t in range(n_steps):
         losses[t], gradient = landscape.evaluate(theta, owner, settings.batch_size, generator)
         if preconditioner is not None and t < adapt_steps:
             preconditioner.adapt(gradient)
             rate = step * preconditioner.scale
-            width = rate.sqrt() / unit
-        if uniform is None:
-            noise.normal_(generator=generator)
-        else:
-            _uniform(noise, uniform)
+            width = rate.sqrt()
+        noise.normal_(generator=generator)
         theta.lerp_(start, (0.5 * localisation) * rate)
         theta.addcmul_(gradient, rate, value=-0.5 * n_beta)
         if settings.corrected:
@@ -92,8 +88,38 @@ def run_chains(
     return losses
 
 
-def _uniform(noise: Tensor, generator: np.random.Generator) -> None:
-    """Fill `noise` with the odd numbers from -127 to 127, each as likely: mean 0, standard deviation _SPREAD."""
-    count = noise.numel()
+def _run_large(
+    landscape: Landscape,
+    owner: Tensor,
+    step_size: Tensor,
+    n_steps: int,
+    n_beta: float,
+    settings: ComplexitySettings,
+    generator: torch.Generator,
+) -> Tensor:
+    """`run_chains` without preconditioner, for networks so large that noise and passes over memory take the time."""
+    from ontogeny.complexity._compiled import move
+
+    start = landscape.start if landscape.n_networks == 1 else landscape.start_of(owner)
+    theta = landscape.start_of(owner).clone()
+    kind = start.numpy().dtype
+    step = step_size.numpy()
+    spread = _SPREAD * (2 if settings.corrected else 1)
+    rates = [v.astype(kind) for v in (0.5 * settings.localisation * step, 0.5 * n_beta * step, np.sqrt(step) / spread)]
+    uniform = np.random.Generator(np.random.SFC64(int(torch.randint(2**62, (1,), generator=generator))))
+    before = np.zeros(theta.shape, np.int8)
+    losses = torch.empty(n_steps, len(owner), dtype=torch.float64)
+    for t in range(n_steps):
+        losses[t], gradient = landscape.evaluate(theta, owner, settings.batch_size, generator)
+        noise = _uniform(theta.shape, uniform)
+        move(theta.numpy(), start.numpy(), gradient.numpy(), noise, before, *rates)
+        if settings.corrected:
+            before = noise
+    return losses
+
+
+def _uniform(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.int8]:
+    """Odd numbers from -127 to 127, each as likely: mean 0, standard deviation _SPREAD."""
+    count = math.prod(shape)
     drawn = generator.integers(0, 2**64, size=-(-count // 8), dtype=np.uint64) | _ODD
-    noise.view(-1).copy_(torch.from_numpy(drawn.view(np.int8)[:count]))
+    return drawn.view(np.int8)[:count].reshape(shape)
