@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ontogeny.complexity import ComplexitySettings, estimate_llc
 from ontogeny.errors import OntogenyError
 from ontogeny.features import attention_maps, grad_cam, integrated_gradients, saliency, top_inputs
-from ontogeny.geometry import cluster, linear_probe, margins
+from ontogeny.geometry import cluster, distance_linearised, linear_probe, margins
 from ontogeny.geometry.boundary import logits_of
 from ontogeny.interventions import run_intervention
 from ontogeny.models import trace_layers
@@ -162,6 +162,8 @@ def test_scores_margins_and_complexity_read_the_dict(subject):
     plain.load_state_dict(model.state_dict())
     assert logits_of(model, x.numpy()) == pytest.approx(plain(x).detach().numpy())
     assert len(margins(logits_of(model, x.numpy()), y.numpy())) == len(x)
+    near = distance_linearised(model, x[:6].numpy())
+    assert near == pytest.approx(distance_linearised(plain, x[:6].numpy()))
     settings = ComplexitySettings(chains=2, draws=4, burn_in=1, step_size=1e-4)
     assert estimate_llc(model, (x, y), settings).value == estimate_llc(plain, (x, y), settings).value
 

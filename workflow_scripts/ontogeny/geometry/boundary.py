@@ -98,12 +98,14 @@ def distance_linearised(model: Callable[..., Any], inputs: Any, chunk: int = 256
     """
     import torch
 
+    from ontogeny.models.trace import scores_in
+
     values = np.asarray(inputs)
     found = []
     with _still(model) as (device, kind), torch.enable_grad():
         for offset in range(0, len(values), chunk):
             x = torch.as_tensor(values[offset : offset + chunk]).to(device, kind).detach().requires_grad_(True)
-            logits = model(x)
+            logits = scores_in(model(x))
             classes = logits.shape[1]
             slopes = torch.stack(
                 [torch.autograd.grad(logits[:, k].sum(), x, retain_graph=k + 1 < classes)[0] for k in range(classes)], 1
