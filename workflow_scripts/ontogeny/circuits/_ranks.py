@@ -35,7 +35,7 @@ from ontogeny.circuits._vectors import (
     tally,
 )
 
-_FEWEST = 256  # combinations of middle neurons to rank, at least
+_FEWEST = 256  # combinations of middle neurons to rank, at least; twice as many where left halves are few
 _RANKS = 512
 _PLANES = 80  # bit sets in the vertical counters of one weight
 _ALIKE = 0.1  # input sets that differ by less buckets are taken together
@@ -110,7 +110,8 @@ def middle(p, last):
     n_mid = 1
     while n_mid < (last + 1) // 2 and 1 << (p * n_mid) < _FEWEST:
         n_mid += 1
-    return n_mid if n_mid < last and p <= 6 and p * (last - 1) < 62 and 1 << (p * n_mid) >= _FEWEST else 0
+    fewest = _FEWEST if last - n_mid > 2 else 2 * _FEWEST
+    return n_mid if n_mid < last and p <= 6 and p * (last - 1) < 62 and 1 << (p * n_mid) >= fewest else 0
 
 
 @njit(**INLINE)
