@@ -95,10 +95,10 @@ def test_compiled_and_plain_decide_alike(monkeypatch):
             row = row.copy()
             row[140:] += 6 * np.std(np.diff(row))
             series.append(row)
-    compiled = [multiscale.step_events(row) for row in series]
+    compiled = [multiscale.step_events(row[None]) for row in series]
     monkeypatch.setattr(multiscale, "_compiled", lambda: None)
-    assert [multiscale.step_events(row) for row in series] == compiled
-    assert sum(map(len, compiled)) > 30
+    assert [multiscale.step_events(row[None]) for row in series] == compiled
+    assert sum(len(events) for (events,) in compiled) > 30
 
 
 def test_window_sums_and_highest_scores():
@@ -108,6 +108,6 @@ def test_window_sums_and_highest_scores():
         np.testing.assert_allclose(multiscale._window_sums(x, width), plain, atol=1e-12)
     x[1, 60:] += 9
     highest = multiscale.highest_scores(x)
-    (event,) = multiscale.step_events(x[1])
+    ((event,),) = multiscale.step_events(x[1:2])
     assert highest[1] == pytest.approx(event[1])
     assert highest[0] < multiscale.THRESHOLD

@@ -4,7 +4,7 @@ from .characterise import JumpKinds, characterise_jumps, jump_kinds, phase_table
 from .comparison import compare_groups, jump_rates, mixed_model, searched_series
 from .convergence import Convergence, Settling, layer_convergence, settling
 from .critical_periods import CriticalPeriods, LossRelation, find_critical_periods, loss_relation
-from .detection import detect_jumps, detect_transitions
+from .detection import detect_jumps, detect_many, detect_transitions
 from .detectors import DETECTORS, Detector, z_score_flags
 from .events import NOISE_FLOOR, Detection, Jump
 from .plan import CapturePlan, Moment, plan_captures, read_plan, write_plan
@@ -29,6 +29,7 @@ __all__ = [
     "characterise_jumps",
     "compare_groups",
     "detect_jumps",
+    "detect_many",
     "detect_transitions",
     "detector_agreement",
     "false_alarm_rate",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.jumps.calibration import battery_p_values, surrogate_p_values
 from ontogeny.jumps.detectors import Detector, abstention, check_settings, normal_events, resolve_detector
 from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
-from ontogeny.jumps.guards import BOUND_SIGMAS, Guarded, guard, lasting
+from ontogeny.jumps.guards import BOUND_SIGMAS, guard, lasting
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import (
     SHORTEST,
@@ -24,6 +25,11 @@ from ontogeny.jumps.transitions import (
 )
 
 DEFAULTS = JumpSettings()
+
+Series = tuple[np.ndarray, np.ndarray]
+"""Values (n,) and their steps (n,), as `as_series` gives them."""
+
+Found = TypeVar("Found")
 
 ABRUPT = 2.0
 """Widths, in measurements, up to which a change is a jump."""
@@ -57,54 +63,114 @@ def detect_jumps(
     Returns a `Detection`: a list of `Jump` in order of step. Raises OntogenyError for values or settings that are not
     valid.
     """
-    series, places = as_series(values, steps)
+    given = [as_series(values, steps)]
+    return jumps_in_each(given, detector, noise_floor, surrogates=surrogates, seeds=[surrogate_seed], **settings)[0]
+
+
+def jumps_in_each(
+    series: Sequence[Series],
+    detector: str | Callable[..., Iterable[Any]] | Detector = DEFAULTS.detector,
+    noise_floor: float = DEFAULTS.noise_floor,
+    *,
+    surrogates: int = 0,
+    seeds: Sequence[int] | None = None,
+    **settings: Any,
+) -> list[Detection]:
+    """`detect_jumps` for many series (values (n,), steps (n,)), faster where many have one length."""
     name, entry = resolve_detector(detector)
     settings = check_settings(name, entry, settings)
     if not isinstance(noise_floor, int | float | np.number) or not 0 <= noise_floor < 1:
         raise OntogenyError(f"noise_floor = {noise_floor!r} is not a relative change: give a number from 0 to below 1")
-    kept = np.flatnonzero(np.isfinite(series))
-    finite = np.ascontiguousarray(series[kept])
-    found = Detection(detector=name, settings=settings, length=series.size, missing=series.size - finite.size)
-    guarded = guard(finite) if entry.guarded else Guarded(finite, np.arange(finite.size), 1, 0.0, ())
-    found.notes = guarded.notes
-    kept, finite = kept[guarded.kept], guarded.values
-    found.abstained = abstention(finite, entry)
-    if found.abstained or np.ptp(finite) <= noise_floor * np.max(np.abs(finite)):
-        return found
-    events = normal_events(entry.function(finite, **settings), finite, name)
-    if entry.guarded:
-        events = [event for event in events if lasting(finite, event[0], event[2], guarded.noise)]
-    events, notes = _reportable(events, finite, kept, places, noise_floor)
-    found.notes += tuple(notes)
-    p_values = np.full(len(events), np.nan)
-    if events:
+    looked = [_look(values, entry.guarded) for values, _ in series]
+    found = []
+    for (values, _), look in zip(series, looked):
+        each = Detection(detector=name, settings=settings, length=values.size, missing=look.missing, notes=look.notes)
+        each.abstained = abstention(look.values, entry)
+        found.append(each)
+    judged = [i for i, look in enumerate(looked) if not found[i].abstained and not look.flat(noise_floor)]
+    for i, events in _by_length(judged, looked, lambda x: _events(x, name, entry, settings)):
+        look, each, places = looked[i], found[i], series[i][1]
+        if entry.guarded:
+            events = [event for event in events if lasting(look.values, event[0], event[2], look.noise)]
+        events, notes = _reportable(events, look.values, look.kept, places, noise_floor)
+        each.notes += tuple(notes)
+        if not events:
+            continue
         if surrogates:
-            p_values = surrogate_p_values(finite, events, entry, settings, surrogates, surrogate_seed)
+            seed = seeds[i] if seeds is not None else 0
+            p_values = surrogate_p_values(look.values, events, entry, settings, surrogates, seed)
         else:
-            p_values = battery_p_values([e[1] for e in events], finite.size, name, settings)
-    for (i, score, size), p in zip(events, p_values):
-        onset, end = places[kept[i - 1]].item(), places[kept[i]].item()
-        before, after, z_score = levels_around(finite, i - 1, i)
-        found.append(
-            Jump(
-                step=end,
-                index=int(kept[i]),
-                size=float(size),
-                direction="up" if size > 0 else "down",
-                score=float(score),
-                p_value=float(p),
-                onset=onset,
-                end=end,
-                midpoint_low=onset,
-                midpoint_high=end,
-                width_low=0.0,
-                width_high=float(end - onset),
-                value_before=before,
-                value_after=after,
-                z_score=z_score,
-            )
-        )
+            p_values = battery_p_values([e[1] for e in events], look.values.size, name, settings)
+        each.extend(_jump(event, look, places, float(p)) for event, p in zip(events, p_values))
     return found
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The finite, guarded values (m,) of a series, and their positions (m,) in it."""
+
+    values: np.ndarray
+    kept: np.ndarray
+    missing: int
+    noise: float
+    notes: tuple[str, ...]
+
+    def flat(self, noise_floor: float) -> bool:
+        """Whether the values differ by no more than the noise floor."""
+        return self.values.size < 2 or bool(np.ptp(self.values) <= noise_floor * np.max(np.abs(self.values)))
+
+
+def _look(series: np.ndarray, guarded: bool = True) -> _Look:
+    finite = np.isfinite(series)
+    kept = np.flatnonzero(finite)
+    values = np.ascontiguousarray(series[kept])
+    missing = series.size - kept.size
+    if not guarded:
+        return _Look(values, kept, missing, 0.0, ())
+    seen = guard(values)
+    return _Look(seen.values, kept[seen.kept], missing, seen.noise, seen.notes)
+
+
+def _by_length(
+    chosen: Sequence[int], looked: Sequence[_Look], search: Callable[[np.ndarray], list[list[Found]]]
+) -> Iterator[tuple[int, list[Found]]]:
+    """What `search` finds in each of the chosen series, which it is given (series, n), those of one length together."""
+    lengths: dict[int, list[int]] = {}
+    for i in chosen:
+        lengths.setdefault(looked[i].values.size, []).append(i)
+    for members in lengths.values():
+        yield from zip(members, search(np.stack([looked[i].values for i in members])))
+
+
+def _events(
+    x: np.ndarray, name: str, entry: Detector, settings: dict[str, Any]
+) -> list[list[tuple[int, float, float]]]:
+    if entry.many is None:
+        return [normal_events(entry.function(row, **settings), row, name) for row in x]
+    return [normal_events(events, row, name) for events, row in zip(entry.many(x, **settings), x)]
+
+
+def _jump(event: tuple[int, float, float], look: _Look, places: np.ndarray, p_value: float) -> Jump:
+    i, score, size = event
+    onset, end = places[look.kept[i - 1]].item(), places[look.kept[i]].item()
+    before, after, z_score = levels_around(look.values, i - 1, i)
+    return Jump(
+        step=end,
+        index=int(look.kept[i]),
+        size=float(size),
+        direction="up" if size > 0 else "down",
+        score=float(score),
+        p_value=p_value,
+        onset=onset,
+        end=end,
+        midpoint_low=onset,
+        midpoint_high=end,
+        width_low=0.0,
+        width_high=float(end - onset),
+        value_before=before,
+        value_after=after,
+        z_score=z_score,
+    )
 
 
 def detect_transitions(
@@ -126,32 +192,53 @@ def detect_transitions(
     1000 points. Returns a `Detection`; its notes say which widths could be judged. Raises OntogenyError for values or
     steps that are not valid.
     """
-    series, places = as_series(values, steps)
-    kept = np.flatnonzero(np.isfinite(series))
-    guarded = guard(np.ascontiguousarray(series[kept]))
-    kept, finite = kept[guarded.kept], guarded.values
-    found = Detection(detector="transition", length=series.size, missing=series.size - int(np.isfinite(series).sum()))
-    found.notes = guarded.notes
-    flat = finite.size < 2 or np.ptp(finite) <= noise_floor * np.max(np.abs(finite))
-    if finite.size < SHORTEST or flat:
-        found.abstained = None if flat else f"{finite.size} finite values, and transitions need {SHORTEST}"
-        found.extend(jumps or ())
-        return found
-    found.notes += (sampling_note(finite.size),)
-    at = places[kept].astype(float)
-    events = [
-        event
-        for event in transition_events(finite, least_score(False, finite.size), least_score(True, finite.size))
-        if abs(event.size) > noise_floor * np.max(np.abs(finite))
-        and abs(event.size) > BOUND_SIGMAS * guarded.noise
-        and not relaxes(finite, at, event)
-    ]
-    chances = [p_value(event.score, event.smooth, finite.size) for event in events]
-    most = largest_p_value(finite.size)
-    slow = [_transition(event, finite, at, places, kept, p) for event, p in zip(events, chances) if p <= most]
-    abrupt = detect_jumps(series, places, DEFAULTS.detector, noise_floor=noise_floor) if jumps is None else jumps
-    found.extend(_one_each(slow, list(abrupt)))
+    given = [as_series(values, steps)]
+    return transitions_in_each(given, noise_floor, None if jumps is None else [jumps])[0]
+
+
+def detect_many(values: Any, steps: Any = None, *, noise_floor: float = DEFAULTS.noise_floor) -> list[Detection]:
+    """`detect_transitions` for many series that were measured at the same steps: values (series, n), steps (n,).
+
+    Several times faster than one call for each.
+    """
+    rows = [values[i] for i in range(len(values))]
+    return transitions_in_each([as_series(row, steps) for row in rows], noise_floor)
+
+
+def transitions_in_each(
+    series: Sequence[Series],
+    noise_floor: float = DEFAULTS.noise_floor,
+    jumps: Sequence[Sequence[Jump]] | None = None,
+) -> list[Detection]:
+    """`detect_transitions` for many series (values (n,), steps (n,)), faster where many have one length."""
+    abrupt = jumps_in_each(series, noise_floor=noise_floor) if jumps is None else jumps
+    looked = [_look(values) for values, _ in series]
+    found, judged = [], []
+    for i, ((values, _), look) in enumerate(zip(series, looked)):
+        each = Detection(detector="transition", length=values.size, missing=look.missing, notes=look.notes)
+        found.append(each)
+        flat = look.flat(noise_floor)
+        if look.values.size < SHORTEST or flat:
+            each.abstained = None if flat else f"{look.values.size} finite values, and transitions need {SHORTEST}"
+            each.extend(abrupt[i])
+        else:
+            each.notes += (sampling_note(look.values.size),)
+            judged.append(i)
+    for i, events in _by_length(judged, looked, _slow_events):
+        look, places = looked[i], series[i][1]
+        at = places[look.kept].astype(float)
+        least = max(noise_floor * float(np.max(np.abs(look.values))), BOUND_SIGMAS * look.noise)
+        slow = []
+        for event in events:
+            p = p_value(event.score, event.smooth, at.size)
+            if abs(event.size) > least and p <= largest_p_value(at.size) and not relaxes(look.values, at, event):
+                slow.append(_transition(event, look.values, at, places, look.kept, p))
+        found[i].extend(_one_each(slow, list(abrupt[i])))
     return found
+
+
+def _slow_events(x: np.ndarray) -> list[list[Event]]:
+    return transition_events(x, least_score(False, x.shape[1]), least_score(True, x.shape[1]))
 
 
 def sampling_note(points: int) -> str:

@@ -27,9 +27,10 @@ Events = Iterable[Any]
 class Detector:
     """An entry of the registry: the function, what it does in a line, and the least length that it judges.
 
-    highest: optional, the highest score in each row of (series, n), for p-values of many surrogates at once; it
-    is called with the completed settings. guarded: repeated values, saturation and spikes that recover are looked at
-    first (`ontogeny.jumps.guards`), as the calibration of the detector assumes.
+    many: optional, the events of each row of (series, n), for many series at once. highest: optional, the highest
+    score in each row of (series, n), for p-values of many surrogates at once. Both are called with the completed
+    settings. guarded: repeated values, saturation and spikes that recover are looked at first
+    (`ontogeny.jumps.guards`), as the calibration of the detector assumes.
     """
 
     function: Callable[..., Events]
@@ -37,6 +38,7 @@ class Detector:
     shortest: int = 3
     highest: Callable[..., np.ndarray] | None = None
     guarded: bool = False
+    many: Callable[..., list[list[Any]]] | None = None
 
     @functools.cached_property
     def settings(self) -> dict[str, Any] | None:
@@ -228,10 +230,14 @@ def _likelihood_ratio(x: np.ndarray, window: int) -> np.ndarray:
 
 def step(series: np.ndarray, threshold: float = 5.5) -> Events:
     """Multi-scale self-normalised step test (see `ontogeny.jumps.multiscale`)."""
+    return _steps(series[None], threshold)[0]
+
+
+def _steps(x: np.ndarray, threshold: float) -> list[list[Any]]:
     from ontogeny.jumps.multiscale import step_events
 
     _positive(threshold=threshold)
-    return step_events(series, threshold)
+    return step_events(x, threshold)
 
 
 def _highest_step(x: np.ndarray, **settings: Any) -> np.ndarray:
@@ -251,7 +257,9 @@ def _highest_gradient(x: np.ndarray, **settings: Any) -> np.ndarray:
 
 
 DETECTORS: dict[str, Detector] = {
-    "step": Detector(step, "multi-scale step test, normalised by its own neighbourhood", 100, _highest_step, True),
+    "step": Detector(
+        step, "multi-scale step test, normalised by its own neighbourhood", 100, _highest_step, True, _steps
+    ),
     "z_score": Detector(z_score, "rolling z-score over a trailing window", 21, _highest_z),
     "gradient": Detector(gradient, "gradient above a multiple of its standard deviation", 3, _highest_gradient),
     "pelt": Detector(pelt, "optimal segmentation into constant stretches (PELT)", 10),

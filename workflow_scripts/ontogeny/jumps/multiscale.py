@@ -31,6 +31,9 @@ THRESHOLD = 5.5
 HALF = 40
 SIDE = 0.7
 BLOCK = 8
+_MOST_VALUES = 60_000
+"""Values that are searched at a time, in series of one length."""
+
 PERSISTENCE = 4
 MERGE = 8
 UNITS = 2.5
@@ -203,7 +206,7 @@ def scores(x: np.ndarray, least: float, unit: np.ndarray | None = None) -> tuple
     """Signed score and contrast, in the series' units, of the strongest scale at every split: two (series, n + 1).
 
     least: scores below it are not needed, and may be given as 0.
-    unit: resolution at each point, (n,) or None. Scores already hold the correction for heavy tails.
+    unit: resolution at each point, (series, n), or None. Scores already hold the correction for heavy tails.
     """
     rows, n = x.shape
     best, size = np.zeros((rows, n + 1)), np.zeros((rows, n + 1))
@@ -220,7 +223,7 @@ def scores(x: np.ndarray, least: float, unit: np.ndarray | None = None) -> tuple
             ceiling = _ceiling(contrast, penalty, least * min(_length_factor(n), 1.0))
         scale = block_medians(np.abs(linear), bounds, SIDE, ceiling) * penalty
         if unit is not None:
-            scale = np.maximum(scale, 0.3 * unit[np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
+            scale = np.maximum(scale, 0.3 * unit[:, np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
         scale = np.repeat(scale, BLOCK, axis=1)[:, : n + 1]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             z = contrast / scale
@@ -268,7 +271,7 @@ def candidates(
         return rows, at, np.zeros(0), np.zeros(0)
     kept = np.abs(size[rows, at]) > ROUNDING * largest[rows]
     if unit is not None:
-        kept &= np.abs(size[rows, at]) > UNITS * unit[at]
+        kept &= np.abs(size[rows, at]) > UNITS * unit[rows, at]
     sign = np.sign(score[rows, at])
     for check in (_persists, _is_abrupt, _is_break):
         kept[kept] = check(x, rows[kept], at[kept], sign[kept])
@@ -363,11 +366,30 @@ def strongest(at: np.ndarray, score: np.ndarray, size: np.ndarray) -> list[int]:
     return sorted(chosen, key=lambda k: at[k])
 
 
-def step_events(series: np.ndarray, threshold: float = THRESHOLD) -> list[tuple[int, float]]:
-    """Index and score of the steps of one finite series (n,)."""
-    x = (series - np.median(series))[None, :]
-    _, at, score, size = candidates(x, threshold, np.abs(series).max(keepdims=True), resolution(series))
-    return [(int(at[k]), float(abs(score[k]))) for k in strongest(at, score, size)]
+def step_events(series: np.ndarray, threshold: float = THRESHOLD) -> list[list[tuple[int, float]]]:
+    """Index and score of the steps of each finite series (series, n)."""
+    found: list[list[tuple[int, float]]] = []
+    most = max(1, _MOST_VALUES // series.shape[1])
+    for first in range(0, len(series), most):
+        part = series[first : first + most]
+        x = part - np.median(part, axis=1, keepdims=True)
+        rows, at, score, size = candidates(x, threshold, np.abs(part).max(axis=1), _resolutions(part))
+        for row in range(len(part)):
+            own = rows == row
+            here, each = at[own], score[own]
+            found.append([(int(here[k]), float(abs(each[k]))) for k in strongest(here, each, size[own])])
+    return found
+
+
+def _resolutions(series: np.ndarray) -> np.ndarray | None:
+    """`resolution` of each series (series, n), 0 where it has none; None if none has."""
+    each = {row: unit for row, values in enumerate(series) if (unit := resolution(values)) is not None}
+    if not each:
+        return None
+    units = np.zeros(series.shape)
+    for row, unit in each.items():
+        units[row] = unit
+    return units
 
 
 def highest_scores(x: np.ndarray) -> np.ndarray:

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
-from ontogeny.jumps.detection import detect_jumps, detect_transitions
+from ontogeny.jumps.detection import jumps_in_each, transitions_in_each
 from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
+from ontogeny.jumps.events import as_series
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
 from ontogeny.statistics import adjust
@@ -125,33 +126,35 @@ def find_jumps(
             f"the table of measurements lacks the columns {', '.join(sorted(missing))}: it needs run, layer, step, "
             "metric and value"
         )
-    settings, given = _completed(settings, detector, changes)
+    settings, given_to_detector = _completed(settings, detector, changes)
     chosen_detector = settings.detector if detector is None else detector
     name, entry = resolve_detector(chosen_detector)
-    completed = check_settings(name, entry, given)
+    completed = check_settings(name, entry, given_to_detector)
     notes: list[str] = []
     chosen = _chosen(frame, settings.metrics, notes)
     events: list[dict[str, Any]] = []
     series: list[dict[str, Any]] = []
-    for (run, layer, metric), part in chosen.groupby(["run", "layer", "metric"], sort=False, observed=True):
+    names, given = [], []
+    for name_of, part in chosen.groupby(["run", "layer", "metric"], sort=False, observed=True):
+        names.append(name_of)
         try:
-            found = detect_jumps(
-                part["value"].to_numpy(),
-                part["step"].to_numpy(),
-                chosen_detector,
-                noise_floor=settings.noise_floor,
-                surrogates=surrogates,
-                surrogate_seed=_seed(seed, run, layer, metric),
-                **given,
-            )
-            remarks = list(found.notes)
-            if settings.transitions:
-                remarks += [f"jumps were not looked for: {found.abstained}"] if found.abstained else []
-                found = detect_transitions(
-                    part["value"].to_numpy(), part["step"].to_numpy(), noise_floor=settings.noise_floor, jumps=found
-                )
+            given.append(as_series(part["value"].to_numpy(), part["step"].to_numpy()))
         except OntogenyError as error:
-            raise OntogenyError(f"run {run}, layer {layer}, metric {metric}: {error}") from None
+            raise OntogenyError(f"run {name_of[0]}, layer {name_of[1]}, metric {name_of[2]}: {error}") from None
+    judged = jumps_in_each(
+        given,
+        chosen_detector,
+        settings.noise_floor,
+        surrogates=surrogates,
+        seeds=[_seed(seed, *name_of) for name_of in names],
+        **given_to_detector,
+    )
+    remarks = [list(found.notes) for found in judged]
+    if settings.transitions:
+        for found, said in zip(judged, remarks):
+            said += [f"jumps were not looked for: {found.abstained}"] if found.abstained else []
+        judged = transitions_in_each(given, settings.noise_floor, judged)
+    for (run, layer, metric), (_, steps), found, said in zip(names, given, judged, remarks):
         series.append(
             {
                 "run": run,
@@ -159,16 +162,14 @@ def find_jumps(
                 "metric": metric,
                 "points": found.length,
                 "missing": found.missing,
-                "first_step": part["step"].iloc[0],
-                "last_step": part["step"].iloc[-1],
+                "first_step": steps[0].item(),
+                "last_step": steps[-1].item(),
                 "jumps": len(found),
                 "abstained": found.abstained or "",
-                "remarks": "" if found.abstained else "; ".join(remarks),
+                "remarks": "" if found.abstained else "; ".join(said),
             }
         )
-        notes += [
-            f"Run {run}, layer {layer}, metric {metric}: {note}." for note in ([] if found.abstained else remarks)
-        ]
+        notes += [f"Run {run}, layer {layer}, metric {metric}: {note}." for note in ([] if found.abstained else said)]
         events += [
             {"run": run, "layer": layer, "metric": metric} | {key: getattr(jump, key) for key in _OF_JUMP}
             for jump in found
@@ -181,7 +182,7 @@ def find_jumps(
         pd.DataFrame(events, columns=["run", "layer", "metric", *_OF_JUMP]), about, settings.false_discovery_rate
     )
     length = int(about["points"].median()) if len(about) else 1000
-    alarms = false_alarm_rate(chosen_detector, length, **given)
+    alarms = false_alarm_rate(chosen_detector, length, **given_to_detector)
     return JumpReport(
         table=table,
         series=about,

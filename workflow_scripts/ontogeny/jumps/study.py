@@ -13,7 +13,8 @@ from ontogeny.jumps.characterise import characterise_jumps, jump_kinds, phase_ta
 from ontogeny.jumps.comparison import compare_groups, jump_rates, mixed_model
 from ontogeny.jumps.convergence import layer_convergence
 from ontogeny.jumps.critical_periods import find_critical_periods, loss_relation
-from ontogeny.jumps.detection import detect_jumps
+from ontogeny.jumps.detection import jumps_in_each
+from ontogeny.jumps.events import as_series
 from ontogeny.jumps.report import JumpReport
 from ontogeny.phase1 import write_phase1
 from ontogeny.phase1.record import RUN_LEVEL, Phase1
@@ -108,14 +109,17 @@ def analyse_study(
 
 
 def _by_detector(record: Phase1, detectors: Sequence[str]) -> dict[str, pd.DataFrame]:
-    rows: dict[str, list[dict[str, object]]] = {name: [] for name in detectors}
+    names, series = [], []
     for run, layer, metric, steps, values in record.each_series():
-        if layer == RUN_LEVEL:
-            continue
-        for name in detectors:
-            for jump in detect_jumps(values, steps, name, surrogates=0):
-                rows[name].append({"run": run, "layer": layer, "metric": metric, "index": jump.index})
-    return {name: pd.DataFrame(part, columns=["run", "layer", "metric", "index"]) for name, part in rows.items()}
+        if layer != RUN_LEVEL:
+            names.append({"run": run, "layer": layer, "metric": metric})
+            series.append(as_series(values, steps))
+    tables = {}
+    for detector in detectors:
+        found = zip(names, jumps_in_each(series, detector))
+        rows = [{**name, "index": jump.index} for name, jumps in found for jump in jumps]
+        tables[detector] = pd.DataFrame(rows, columns=["run", "layer", "metric", "index"])
+    return tables
 
 
 def _comparisons(rates: pd.DataFrame, convergence: pd.DataFrame) -> pd.DataFrame:

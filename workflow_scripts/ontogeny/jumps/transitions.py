@@ -23,7 +23,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import NamedTuple
 
@@ -68,6 +68,9 @@ ROUNDING = 1e-13
 SCREEN = 0.5
 """Share of the threshold that a few steps have to gain over the line before a window is fitted in full."""
 
+_MOST_VALUES = 100_000
+"""Values that are searched at a time, in series of one length."""
+
 CANDIDATE = 0.6
 """Share of the threshold from which candidates are kept for the null's table."""
 
@@ -98,14 +101,15 @@ class Event(NamedTuple):
         return self.end - self.onset
 
 
-@dataclass(frozen=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     middle: float
     width: float
     size: float
     score: float
     onset: float | None = None
     """Given where the shape itself says it: of peaks of the rate."""
+    block: int = 1
+    """Points per block of the scale at which it was found."""
 
 
 @functools.cache
@@ -176,35 +180,52 @@ def _starts(count: int) -> np.ndarray:
     return starts if starts[-1] == count - BLOCKS else np.append(starts, count - BLOCKS)
 
 
-def _noisy(x: np.ndarray, unit: np.ndarray | None) -> list[_Candidate]:
-    """Steps of any width in a series (n,), as likelihood ratios in windows of `BLOCKS` blocks."""
-    found: list[_Candidate] = []
-    for block in _scales(x.size):
-        count = x.size // block
-        y = x[: count * block].reshape(count, block).mean(axis=1) if block > 1 else x
-        starts = _starts(count)
+def _means(x: np.ndarray, block: int) -> np.ndarray:
+    """Means of every `block` points of each series, (series, n // block)."""
+    if block == 1:
+        return x
+    count = x.shape[1] // block
+    return x[:, : count * block].reshape(len(x), count, block).mean(axis=2)
+
+
+def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
+    """Steps of any width in each series (series, n), as likelihood ratios in windows of `BLOCKS` blocks."""
+    found: list[list[_Candidate]] = [[] for _ in x]
+    smallest = LEAST_SHARE * np.ptp(x, axis=1)
+    _, middles, widths, _ = _steps()
+    for block in _scales(x.shape[1]):
+        y = _means(x, block)
+        starts = _starts(y.shape[1])
+        # Windows of all series in one row: that of series i from block j on is row i * count + j of `windows`.
+        windows = np.lib.stride_tricks.sliding_window_view(y.reshape(-1), BLOCKS)
+        rows = np.repeat(np.arange(len(x)), len(starts))
+        at = (np.arange(len(x))[:, None] * y.shape[1] + starts).reshape(-1)
         threshold = NOISY + PER_WINDOW * math.log(len(starts)) + (FINEST if block == 1 else 0.0)
-        first = [_screened(y, starts[i : i + 4096]) for i in range(0, len(starts), 4096)]
-        gain, rho = (np.concatenate(column) for column in zip(*first))
-        typical = float(np.median(rho))
-        starts = starts[BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold]
-        if not starts.size:
+        gain, rho = _in_parts(_screened, windows, at)
+        typical = np.median(rho.reshape(len(x), -1), axis=1)[rows]
+        kept = BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold
+        if not kept.any():
             continue
-        parts = [_window_scores(y, starts[i : i + 2048]) for i in range(0, len(starts), 2048)]
-        gain, rho, best, size = (np.concatenate(column) for column in zip(*parts))
+        rows, at, typical = rows[kept], at[kept], typical[kept]
+        gain, rho, best, size = _in_parts(_window_scores, windows, at)
         rho = np.maximum(rho, typical)
         score = BLOCKS * (1 - rho) / (1 + rho) / 2 * gain / threshold
-        kept = np.flatnonzero(score >= CANDIDATE)
-        _, middles, widths, _ = _steps()
-        for i in kept:
-            shape = best[i]
-            middle = (starts[i] + middles[shape]) * block - 0.5
-            width = widths[shape] * block
-            if unit is not None and abs(size[i]) <= UNITS * unit[min(int(middle), x.size - 1)]:
-                continue
-            if _steeper_inside(y, starts[i] + middles[shape], widths[shape] / RAMP_SHARE, math.copysign(1, size[i])):
-                found.append(_Candidate(float(middle), float(width), float(size[i]), float(score[i])))
+        best = best.astype(int)
+        middle = (at - rows * y.shape[1] + middles[best]) * block - 0.5
+        width = widths[best] * block
+        kept = (score >= least) & (np.abs(size) >= smallest[rows]) & (width <= WIDEST * x.shape[1])
+        columns = (middle, width, size, score)
+        for row, *each in zip(rows[kept].tolist(), *(column[kept].tolist() for column in columns)):
+            found[row].append(_Candidate(*each, block=block))
     return found
+
+
+def _in_parts(
+    function: Callable[[np.ndarray], tuple[np.ndarray, ...]], windows: np.ndarray, at: np.ndarray, most: int = 2048
+) -> tuple[np.ndarray, ...]:
+    """What `function` gives for the windows at `at`, of which not more than `most` are held at a time."""
+    parts = [function(windows[at[i : i + most]]) for i in range(0, len(at), most)]
+    return tuple(np.concatenate(column) for column in zip(*parts))
 
 
 @functools.cache
@@ -213,45 +234,51 @@ def _few_steps() -> np.ndarray:
     return np.ascontiguousarray(_steps()[0][:, ::6])
 
 
-def _screened(y: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each window, what the best of a few steps gains over the line, and the autocorrelation that it leaves."""
+def _screened(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each window (windows, 64), what the best of a few steps gains over the line, and the autocorrelation that it
+    leaves."""
     line, steps = _nulls()[1], _few_steps()
-    values = y[starts[:, None] + np.arange(BLOCKS)]
     rest = values - (values @ line) @ line.T
-    straight = (rest * rest).sum(axis=1)
+    straight = _squares(rest)
     part = rest @ steps
     best = np.abs(part).argmax(axis=1)
-    held = part[np.arange(len(best)), best]
-    residual = rest - held[:, None] * steps[:, best].T
-    left = np.maximum((residual * residual).sum(axis=1), ROUNDING * (values * values).sum(axis=1) + 1e-300)
-    rho = (residual[:, 1:] * residual[:, :-1]).sum(axis=1) / left
-    return np.log(np.maximum(straight, left) / left), np.clip(rho + (1 + 4 * rho) / BLOCKS, 0, 0.97)
+    rest -= part[np.arange(len(best)), best][:, None] * steps.T[best]
+    left = np.maximum(_squares(rest), ROUNDING * _squares(values) + 1e-300)
+    rho = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / left
+    return np.log(np.maximum(straight, left) / left), np.minimum(np.maximum(rho + (1 + 4 * rho) / BLOCKS, 0), 0.97)
 
 
-def _window_scores(y: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """For each window: log ratio of residual sums of squares, residual autocorrelation, best step, its size."""
+def _squares(values: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", values, values)
+
+
+def _window_scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """For each window (windows, 64): log ratio of residual sums of squares, residual autocorrelation, best step, its
+    size."""
     cubic, line, bends = _nulls()
     steps, _, _, length = _steps()
-    values = y[starts[:, None] + np.arange(BLOCKS)]
     values = values - values.mean(axis=1, keepdims=True)
-    total = (values * values).sum(axis=1)
+    total = _squares(values)
     rest = values - (values @ line) @ line.T
-    straight = (rest * rest).sum(axis=1)
-    smooth = np.maximum(((rest @ bends) ** 2).max(axis=1), ((values @ cubic) ** 2).sum(axis=1) - (total - straight))
+    straight = _squares(rest)
+    smooth = np.maximum(np.square(rest @ bends).max(axis=1), _squares(values @ cubic) - (total - straight))
     part = rest @ steps
     best = np.abs(part).argmax(axis=1)
     held = part[np.arange(len(best)), best]
     floor = ROUNDING * total + 1e-300
     without = np.maximum(straight - smooth, floor)
-    residual = rest - held[:, None] * steps[:, best].T
-    left = (residual * residual).sum(axis=1)
-    rho = (residual[:, 1:] * residual[:, :-1]).sum(axis=1) / np.maximum(left, 1e-300)
-    rho = np.clip(rho + (1 + 4 * rho) / BLOCKS, 0, 0.97)
+    rest -= held[:, None] * steps.T[best]
+    left = _squares(rest)
+    rho = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / np.maximum(left, 1e-300)
+    rho = np.minimum(np.maximum(rho + (1 + 4 * rho) / BLOCKS, 0), 0.97)
     return np.log(without / np.maximum(left, floor)), rho, best, held / length[best]
 
 
-def _steeper_inside(y: np.ndarray, middle: float, width: float, sign: float) -> bool:
+def _steeper_inside(x: np.ndarray, step: _Candidate) -> bool:
     """Whether the rate inside is larger than on either side, over up to 3/4 of the width."""
+    y = _means(x[None], step.block)[0]
+    middle, width = (step.middle + 0.5) / step.block, step.width / step.block / RAMP_SHARE
+    sign = math.copysign(1, step.size)
     bounds = [middle - 1.25 * width, middle - width / 2, middle + width / 2, middle + 1.25 * width]
     a, b, c, d = (int(np.clip(round(bound), 0, y.size)) for bound in bounds)
     inside = sign * _slope(y[max(round(middle - 0.4 * width), 0) : max(round(middle + 0.4 * width), 2)])
@@ -265,46 +292,54 @@ def _slope(y: np.ndarray) -> float:
     return float(t @ y / (t @ t))
 
 
-def _smooth(x: np.ndarray, unit: np.ndarray | None) -> list[_Candidate]:
-    """Interior peaks of the rate of a series (n,) that falls to half or less on both sides."""
-    from scipy.signal import find_peaks, peak_widths
-
-    found: list[_Candidate] = []
-    largest = float(np.abs(x).max())
+def _smooth(x: np.ndarray, least: float) -> list[list[_Candidate]]:
+    """Interior peaks of the rate of each series (series, n) that falls to half or less on both sides."""
+    found: list[list[_Candidate]] = [[] for _ in x]
+    largest = np.abs(x).max(axis=1)
+    smallest = LEAST_SHARE * np.ptp(x, axis=1)
     block = 1
-    while x.size // block >= _FEWEST_BLOCKS:
-        count = x.size // block
-        y = x[: count * block].reshape(count, block).mean(axis=1) if block > 1 else x
+    while x.shape[1] // block >= _FEWEST_BLOCKS:
+        y = _means(x, block)
         rate = np.diff(y)
         rough = np.diff(rate, 2)
-        if _too_rough(rate, rough, largest):
-            block *= 2
-            continue
-        for sign in (1.0, -1.0):
-            height = np.maximum(sign * rate, 0)
-            peaks, about = find_peaks(height, prominence=1e-300)
-            chosen = about["prominences"] >= 0.5 * height[peaks]
-            peaks, prominence = peaks[chosen], about["prominences"][chosen]
-            if not peaks.size:
-                continue
-            ends = (np.zeros(peaks.size, int), np.full(peaks.size, height.size - 1))
-            width, _, left, right = peak_widths(height, peaks, 0.5, (height[peaks], *ends))
-            for k, peak in enumerate(peaks):
-                if not (5 <= width[k] <= 40 and left[k] > 0 and right[k] < height.size - 1):
-                    continue
-                low, high = int(max(0, peak - REACH * width[k] - 2)), int(min(rough.size, peak + REACH * width[k]))
-                step = math.sqrt(float(np.median(rough[low:high] ** 2)) / (2 * _MEDIAN_OF_SQUARES))
-                step = max(step, ROUNDING * 10 * largest, 1e-300)
-                score = prominence[k] / (step * math.sqrt(width[k] / 2)) / SMOOTH
-                if score < CANDIDATE:
-                    continue
-                size, (onset, middle, end) = _course(y, height, int(peak))
-                onset, middle, end = ((at + 0.5) * block - 0.5 for at in (onset, middle, end))
-                if unit is not None and abs(size) <= UNITS * unit[min(int(middle), x.size - 1)]:
-                    continue
-                found.append(_Candidate(middle, max(end - onset, 1.0), sign * size, float(score), onset))
+        for row in np.flatnonzero(~_too_rough(rate, rough, largest, least)):
+            for sign in (1.0, -1.0):
+                for peak in _peaks(sign * rate[row], rough[row], largest[row], least):
+                    size, (onset, middle, end) = _course(y[row], peak.height, peak.place)
+                    onset, middle, end = ((at + 0.5) * block - 0.5 for at in (onset, middle, end))
+                    width = max(end - onset, 1.0)
+                    if size >= smallest[row] and width <= WIDEST * x.shape[1]:
+                        found[row].append(_Candidate(middle, width, sign * size, peak.score, onset, block))
         block *= 2
     return found
+
+
+class _Peak(NamedTuple):
+    place: int
+    score: float
+    height: np.ndarray
+    """The rate in the peak's direction, 0 where it has the other, (blocks,)."""
+
+
+def _peaks(rate: np.ndarray, rough: np.ndarray, largest: float, least: float) -> Iterator[_Peak]:
+    """The interior peaks of a rate (blocks,), given its second differences, with a score of `least` or more."""
+    from scipy.signal import find_peaks, peak_widths
+
+    height = np.maximum(rate, 0)
+    peaks, about = find_peaks(height, prominence=1e-300)
+    chosen = about["prominences"] >= 0.5 * height[peaks]
+    peaks, prominence = peaks[chosen], about["prominences"][chosen]
+    if not peaks.size:
+        return
+    ends = (np.zeros(peaks.size, int), np.full(peaks.size, height.size - 1))
+    width, _, left, right = peak_widths(height, peaks, 0.5, (height[peaks], *ends))
+    for k in np.flatnonzero((width >= 5) & (width <= 40) & (left > 0) & (right < height.size - 1)):
+        low, high = int(max(0, peaks[k] - REACH * width[k] - 2)), int(min(rough.size, peaks[k] + REACH * width[k]))
+        step = math.sqrt(float(np.median(rough[low:high] ** 2)) / (2 * _MEDIAN_OF_SQUARES))
+        step = max(step, ROUNDING * 10 * largest, 1e-300)
+        score = float(prominence[k] / (step * math.sqrt(width[k] / 2)) / SMOOTH)
+        if score >= least:
+            yield _Peak(int(peaks[k]), score, height)
 
 
 def _course(y: np.ndarray, height: np.ndarray, peak: int, low: float = 0.1) -> tuple[float, tuple[float, float, float]]:
@@ -320,44 +355,54 @@ def _course(y: np.ndarray, height: np.ndarray, peak: int, low: float = 0.1) -> t
     return size, (float(places[0]), float(places[1]), float(places[2]))
 
 
-def _too_rough(rate: np.ndarray, rough: np.ndarray, largest: float, reach: int = 12) -> bool:
-    """Whether no peak of the rate can score, even where the series is smoothest: no stretch of `reach` blocks has a
-    median of third differences that small."""
-    if rough.size <= 2 * reach:
-        return False
-    quiet = np.sort(np.abs(rough[: rough.size // reach * reach]).reshape(-1, reach), axis=1)[:, reach // 3].min()
-    step = max(float(quiet) / math.sqrt(2 * _MEDIAN_OF_SQUARES), ROUNDING * 10 * largest, 1e-300)
-    return float(np.abs(rate).max()) < CANDIDATE * SMOOTH * step * math.sqrt(2.5)
+def _too_rough(rate: np.ndarray, rough: np.ndarray, largest: np.ndarray, least: float, reach: int = 12) -> np.ndarray:
+    """Whether no peak of the rate of each series (series, blocks) can score `least`, even where the series is
+    smoothest: no stretch of `reach` blocks has a median of third differences that small."""
+    rows, count = rough.shape
+    if count <= 2 * reach:
+        return np.zeros(rows, bool)
+    stretches = np.abs(rough[:, : count // reach * reach]).reshape(rows, -1, reach)
+    quiet = np.partition(stretches, reach // 3, axis=2)[:, :, reach // 3].min(axis=1)
+    step = np.maximum(np.maximum(quiet / math.sqrt(2 * _MEDIAN_OF_SQUARES), ROUNDING * 10 * largest), 1e-300)
+    return np.abs(rate).max(axis=1) < least * SMOOTH * step * math.sqrt(2.5)
 
 
-def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | None = None) -> list[Event]:
-    """The transitions of a finite series (n,) with a score of at least `noisy` in the search in noise and of `smooth`
-    (or as much) in that without; in order of place.
+def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | None = None) -> list[list[Event]]:
+    """The transitions of each finite series (series, n) with a score of at least `noisy` in the search in noise and of
+    `smooth` (or as much) in that without; in order of place.
 
     Of events that overlap only the strongest is kept.
     """
     from ontogeny.jumps.multiscale import resolution
 
-    n = series.size
+    rows, n = series.shape
     smooth = noisy if smooth is None else smooth
     if n < SHORTEST:
-        return []
-    x = series - np.median(series)
-    unit = resolution(series)
-    reach = float(np.ptp(x))
-    candidates = [
-        c
-        for c in [*_noisy(x, unit), *_smooth(x, unit)]
-        if c.score >= (noisy if c.onset is None else smooth)
-        and abs(c.size) >= LEAST_SHARE * reach
-        and c.width <= WIDEST * n
-    ]
+        return [[] for _ in series]
+    events = []
+    most = max(1, _MOST_VALUES // n)
+    for first in range(0, rows, most):
+        part = series[first : first + most]
+        x = part - np.median(part, axis=1, keepdims=True)
+        for given, row, steps, peaks in zip(part, x, _noisy(x, noisy), _smooth(x, smooth)):
+            chosen = _strongest(row, [*steps, *peaks], resolution(given)) if steps or peaks else []
+            placed = [_placed(row, c) for c in sorted(chosen, key=lambda c: c.middle)]
+            events.append([event for event in placed if _lasts(row, event) and _stands_out(row, event)])
+    return events
+
+
+def _strongest(x: np.ndarray, candidates: list[_Candidate], unit: np.ndarray | None) -> list[_Candidate]:
+    """The candidates of a series (n,), of those that overlap only the strongest that is larger than the resolution
+    and, of steps, steeper inside than outside."""
     chosen: list[_Candidate] = []
     for c in sorted(candidates, key=lambda c: -c.score):
-        if not any(_overlap(c, other) for other in chosen):
+        if any(_overlap(c, other) for other in chosen):
+            continue
+        if unit is not None and abs(c.size) <= UNITS * unit[min(int(c.middle), x.size - 1)]:
+            continue
+        if c.onset is not None or _steeper_inside(x, c):
             chosen.append(c)
-    placed = [_placed(x, c) for c in sorted(chosen, key=lambda c: c.middle)]
-    return [event for event in placed if _lasts(x, event) and _stands_out(x, event)]
+    return chosen
 
 
 def _overlap(a: _Candidate, b: _Candidate) -> bool:
@@ -421,8 +466,7 @@ def _placed(x: np.ndarray, found: _Candidate) -> Event:
     y = np.diff(np.interp(edges + 0.5, np.arange(x.size + 1), sums)) / scale
     y = y - y.mean()
     rest = y - line @ (line.T @ y)
-    place, wide, shapes = _fine_steps(found, edges)
-    steps, length = _beside(shapes, line)
+    place, wide, steps, length = _fine_steps(found.width, low - found.middle, high - found.middle)
     part = rest @ steps
     left = np.maximum(rest @ rest - part * part, ROUNDING * (y @ y) + 1e-300)
     left = np.where(part * found.size > 0, left, np.inf)
@@ -435,8 +479,8 @@ def _placed(x: np.ndarray, found: _Candidate) -> Event:
     independent = max(min(BLOCKS, high - low + 1) * (1 - rho) / (1 + rho), 2.0)
     likely = left <= left[best] * math.exp(min(5.99 / independent, 2.0))
     width = float(wide[best])
-    middle = float(place[best])
-    low, high = middle - float(place[likely].min()), float(place[likely].max()) - middle
+    middle = found.middle + float(place[best])
+    low, high = float(place[best] - place[likely].min()), float(place[likely].max() - place[best])
     spare = WIDTH_MISFIT * width + 1.0
     size = float(part[best] / length[best])
     return Event(
@@ -457,15 +501,19 @@ def _half(likely: float, width: float) -> float:
     return 1.15 * math.hypot(likely, MISFIT * width + 0.7)
 
 
-def _fine_steps(found: _Candidate, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Middles, 10 to 90% widths and forms (64, steps) of ramps and logistic steps around a candidate."""
+@functools.lru_cache(maxsize=32)
+def _fine_steps(width: float, low: float, high: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Ramps and logistic steps around a candidate of a width, in `BLOCKS` blocks from `low` to `high` of its middle:
+    their middles (steps,), 10 to 90% widths, what they add to the line (64, steps), and the length of that."""
+    edges = np.linspace(low - 0.5, high + 0.5, BLOCKS + 1)
     centres = 0.5 * (edges[1:] + edges[:-1])
-    middles = found.middle + max(found.width, 2.0) * np.linspace(-0.7, 0.7, 29)
-    base = max(found.width, 1.0)
+    middles = max(width, 2.0) * np.linspace(-0.7, 0.7, 29)
+    base = max(width, 1.0)
     widths = np.concatenate([[w for w in (1.0, 2.0, 4.0) if w < 0.4 * base], base * np.geomspace(0.4, 2.0, 10)])
     place, wide = (grid.ravel() for grid in np.meshgrid(middles, widths))
     forms = _forms(centres[:, None] - place, wide)
-    return np.tile(place, len(forms)), np.tile(wide, len(forms)), np.concatenate(forms, axis=1)
+    steps, length = _beside(np.concatenate(forms, axis=1), _nulls()[1])
+    return np.tile(place, len(forms)), np.tile(wide, len(forms)), steps, length
 
 
 def relaxes(x: np.ndarray, steps: np.ndarray, event: Event) -> bool:

@@ -19,9 +19,9 @@ import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.jumps.calibration import FalseAlarms, stored_entry
-from ontogeny.jumps.detection import detect_jumps
+from ontogeny.jumps.detection import jumps_in_each
 from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
-from ontogeny.jumps.events import NOISE_FLOOR
+from ontogeny.jumps.events import NOISE_FLOOR, Detection, as_series
 from ontogeny.jumps.guards import BOUND_SIGMAS, guard
 from ontogeny.jumps.series import BACKGROUNDS, FURTHER_NULLS, NULLS, planted
 from ontogeny.jumps.settings import JumpSettings, ValiditySettings
@@ -108,7 +108,7 @@ def run_battery(
     for length in lengths:
         for k, (family, make) in enumerate(families.items()):
             batch = make(np.random.default_rng([seed, 1, int(length), k]), int(repeats), int(length))
-            found = [_detect(row, name, entry, settings) for row in batch]
+            found = _detect(batch, name, entry, settings)
             if keep_scores is not None:
                 keep_scores += [(family, int(length), jump.score) for jumps in found for jump in jumps]
             rows.append({"kind": "null", "series": family, "length": length} | _null_row(found, int(length)))
@@ -130,9 +130,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _detect(values: np.ndarray, name: str, entry: Detector, settings: dict[str, Any]) -> Any:
+def _detect(batch: np.ndarray, name: str, entry: Detector, settings: dict[str, Any]) -> list[Detection]:
     known = DETECTORS.get(name) is entry
-    return detect_jumps(values, detector=name if known else entry, **settings)
+    return jumps_in_each([as_series(row) for row in batch], name if known else entry, **settings)
 
 
 def _null_row(found: list, length: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _planted_row(
     settings: dict[str, Any],
 ) -> dict[str, Any]:
     batch, places = planted(background, rng, repeats, length, sigmas, ramp, margin=max(length // 10, 1))
-    found = [_detect(row, name, entry, settings) for row in batch]
+    found = _detect(batch, name, entry, settings)
     hits, near, extra, offsets, elsewhere = 0, 0, 0, [], []
     for jumps, place in zip(found, places):
         gaps = np.array([max(place - j.index, j.index - place - ramp, 0) for j in jumps])
@@ -288,17 +288,21 @@ def _exceedance(scores: list[float], points: int) -> dict[str, Any]:
     return {"score": [round(float(s), 6) for s in at], "per_1000": [max(r, 1e-6) for r in rate], "slope": slope}
 
 
-def highest_transition_scores(series: np.ndarray, noise_floor: float = NOISE_FLOOR) -> tuple[float, float]:
-    """The scores of the strongest transition candidates of a series after its guards: of the search in noise, and of
-    that without; 0 where there is none."""
-    guarded = guard(series)
-    x = guarded.values
-    if x.size < SHORTEST or np.ptp(x) <= noise_floor * np.abs(x).max():
-        return 0.0, 0.0
-    least = max(BOUND_SIGMAS * guarded.noise, noise_floor * float(np.abs(x).max()))
-    events = [event for event in transition_events(x, CANDIDATE) if abs(event.size) > least]
-    noisy, smooth = (max((e.score for e in events if e.smooth == side), default=0.0) for side in (False, True))
-    return noisy, smooth
+def highest_transition_scores(series: np.ndarray, noise_floor: float = NOISE_FLOOR) -> np.ndarray:
+    """The scores of the strongest transition candidates of each series (series, n) after its guards, (series, 2): of
+    the search in noise, and of that without; 0 where there is none."""
+    highest = np.zeros((len(series), 2))
+    looked = [guard(row) for row in series]
+    lengths = np.array([look.values.size for look in looked])
+    for length in np.unique(lengths[lengths >= SHORTEST]):
+        rows = np.flatnonzero(lengths == length)
+        for row, events in zip(rows, transition_events(np.stack([looked[row].values for row in rows]), CANDIDATE)):
+            floor = noise_floor * float(np.abs(looked[row].values).max())
+            least = max(BOUND_SIGMAS * looked[row].noise, floor)
+            for event in events:
+                if abs(event.size) > least and np.ptp(looked[row].values) > floor:
+                    highest[row, int(event.smooth)] = max(highest[row, int(event.smooth)], event.score)
+    return highest
 
 
 def make_transition_table(
@@ -317,7 +321,7 @@ def make_transition_table(
         worst = np.zeros((2, len(chances)))
         for k, make in enumerate(NULLS.values()):
             batch = make(np.random.default_rng([entropy, length, k]), rows, length)
-            highest = np.array([highest_transition_scores(row) for row in batch])
+            highest = highest_transition_scores(batch)
             worst = np.maximum(worst, np.quantile(highest, 1 - chances, axis=0, method="higher").T)
         for search, scores in zip(searches, worst):
             rising = np.maximum.accumulate(scores) + 1e-6 * np.arange(len(chances))
