@@ -430,3 +430,64 @@ def test_jumps_and_losses_that_both_fall_early_are_not_related():
         jumps = pd.DataFrame(rows, columns=["run", "layer", "metric", "step"])
         rejected += loss_relation(jumps, _bare(losses=losses), shuffles=99, seed=seed).p_value <= 0.05
     assert rejected <= 2
+
+
+COLUMNS = ["run", "layer", "metric", "step"]
+LAWS = {
+    "early": lambda rng, count: rng.exponential(30, count),
+    "busy for a while": lambda rng, count: rng.normal(80, 25, count),
+    "at any time": lambda rng, count: rng.uniform(0, 400, count),
+}
+
+
+def _apart(times):
+    """Whole times within the record, more than the tolerance apart."""
+    at = np.unique(np.clip(times, 1, 398).astype(int))
+    return at[np.concatenate([[True], np.diff(at) > 3])]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_one_run_tells_common_times_from_a_common_trend(law):
+    rng = np.random.default_rng(8)
+    p_values = {"own": [], "common": []}
+    for seed in range(30):
+        shared = _apart(LAWS[law](rng, 6))
+        for kind, found in p_values.items():
+            layers = [
+                _apart(LAWS[law](rng, 6) if kind == "own" else shared + rng.integers(-1, 2, shared.size))
+                for _ in range(8)
+            ]
+            rows = [("r", f"l{k}", "m", int(s)) for k, layer in enumerate(layers) for s in layer]
+            jumps = pd.DataFrame(rows, columns=["run", "layer", "metric", "step"])
+            table = find_critical_periods(jumps, _bare(), shuffles=99, seed=seed).coordination
+            found.append(table.loc[(table["run"] == "r") & (table["metric"] == "m"), "p_value"].item())
+    own, common = (np.array(found) for found in p_values.values())
+    assert np.mean(own <= 0.05) <= 0.1
+    assert np.mean(common[np.isfinite(common)] <= 0.05) >= 0.9
+    assert np.isfinite(common).mean() >= 0.9
+
+
+def test_jumps_too_close_together_to_tell_have_no_p_value():
+    rows = [("r", f"l{k}", "m", step) for k, step in enumerate((2, 3, 6))]
+    table = find_critical_periods(pd.DataFrame(rows, columns=COLUMNS), _bare(), shuffles=99).coordination
+    row = table[(table["run"] == "r") & (table["metric"] == "m")].iloc[0]
+    assert row["verdict"] == "cannot be told"
+    assert np.isnan(row["p_value"])
+    rows = [("r", "l", "m", step) for step in range(2, 18, 2)]
+    losses = {"r": np.exp(-np.log1p(np.arange(400) / 8) + 0.02 * np.random.default_rng(0).standard_normal(400))}
+    found = loss_relation(pd.DataFrame(rows, columns=COLUMNS), _bare(losses=losses), shuffles=99)
+    assert np.isnan(found.p_value)
+    assert "too close together" in found.sentence
+
+
+@pytest.mark.parametrize(("linked", "least", "most"), [(False, 0.0, 0.12), (True, 0.9, 1.0)])
+def test_one_run_relates_jumps_to_the_loss(linked, least, most):
+    rng = np.random.default_rng(5)
+    t, p_values = np.arange(400), []
+    for seed in range(40):
+        at = _apart(rng.exponential(60, 8))
+        log = -np.log1p(t / 8) + 0.05 * rng.standard_normal(400)
+        log -= 0.35 * sum(t >= step for step in (at if linked else _apart(rng.exponential(60, 8))))
+        jumps = pd.DataFrame([("r", "l", "m", int(s)) for s in at], columns=["run", "layer", "metric", "step"])
+        p_values.append(loss_relation(jumps, _bare(losses={"r": np.exp(log)}), shuffles=99, seed=seed).p_value)
+    assert least <= np.mean(np.array(p_values) <= 0.05) <= most

@@ -112,9 +112,9 @@ def stored_entry(name: str, settings: dict[str, Any], length: int) -> dict[str, 
 def battery_p_values(scores: Sequence[float], length: int, name: str, settings: dict[str, Any]) -> np.ndarray:
     """Chance that a series of `length` points without a jump, of the worst null, scores as high as each of `scores`.
 
-    Taken from the shipped table: the rate of false alarms above each score, pooled over the battery's nulls and
-    continued by a power law, times what the worst null has more than all together; p = 1 - exp(-rate x length). NaN
-    where the table does not hold the detector with these settings.
+    Taken from the shipped table: the rate of false alarms above each score in the null that has the most of them,
+    continued by a power law; p = 1 - exp(-rate x length). NaN where the table does not hold the detector with these
+    settings.
     """
     entry = stored_entry(name, settings, length)
     if entry is None:
@@ -124,7 +124,5 @@ def battery_p_values(scores: Sequence[float], length: int, name: str, settings: 
     logs = np.log(np.maximum(scores, 1e-300))
     inside = np.interp(logs, at, rate)
     beyond = rate[-1] + exceed["slope"] * (logs - at[-1])
-    known = entry["false_alarms"]
-    more = max(known["worst"] / known["rate"], 1.0) if known["rate"] > 0 else 1.0
-    rates = more * np.exp(np.where(logs > at[-1], beyond, inside))
+    rates = np.exp(np.where(logs > at[-1], beyond, inside))
     return np.clip(-np.expm1(-rates * length / 1000), 1e-12, 1.0)

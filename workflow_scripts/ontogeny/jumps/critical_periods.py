@@ -4,8 +4,10 @@ Two nulls. Circular shifts move each layer's jumps around the whole training by 
 stay, the time goes. They answer whether jumps of different layers meet more often than by chance, and so also fire
 where every layer is simply busy early in training. Dithered jumps are moved one by one, in the logarithm of the time
 since the beginning, so that the rate of jumps stays however steeply it falls early in training (jitter of spikes, as
-reviewed by Gruen 2009, J. Neurophysiol. 101, on a time axis on which early training is no longer steep). They answer
-whether jumps are coordinated beyond that common trend. In one run, coordination is claimed only against both.
+reviewed by Gruen 2009, J. Neurophysiol. 101, on a time axis on which early training is no longer steep), and by no more
+than a few tolerances, so that a time at which all layers are busy stays too. They answer whether jumps are coordinated
+beyond that common trend. In one run, coordination is claimed only against both; and where jumps are so few or so close
+together that layers with all their jumps in common would not exceed either null, there is no p-value.
 
 Over several runs with the same layers a third null needs no model of the trend: layers are exchanged between runs, with
 the times of their jumps. Whatever is common to all runs stays, early bursts included, and what the layers of one run
@@ -30,6 +32,14 @@ ANY = "(any)"
 
 DITHER = 0.4
 """Standard deviation of a dithered jump, in natural logarithms of time."""
+
+FARTHEST = 3.0
+"""Largest standard deviation of a dithered jump, in tolerances."""
+
+SURROUNDINGS = 12
+CROWDED = 0.2
+"""Share of jumps among the measurements within `SURROUNDINGS` of a jump from which one run cannot relate them to the
+loss."""
 
 ORIGIN = 2.0
 """Time, in tolerances, that is added before logarithms are taken: dithers at the very beginning are of that order."""
@@ -61,8 +71,9 @@ def find_critical_periods(
     `coordination`: run, metric, layers (that jump), jumps, coincidences, expected, low, high (mean and 95% range under
     circular shifts), ratio, p_circular, p_local (one-sided), p_exchange (of all runs together, if each in which layers
     jump has its layers and number of measurements in common with `RUNS` or more), p_value (p_exchange, or else the
-    larger of the other two), p_holm (over runs, a metric at a time), verdict: 'coordinated', 'not shown' or 'nothing to
-    coordinate' (fewer than two layers jump). A last row per metric, run '(all)', adds up the runs.
+    larger of the other two; NaN where it cannot be told), p_holm (over runs, a metric at a time), verdict:
+    'coordinated', 'not shown', 'cannot be told' (all jumps in common would not exceed 95% of either null) or 'nothing
+    to coordinate' (fewer than two layers jump). A last row per metric, run '(all)', adds up the runs.
 
     `periods`: jumps within whose tolerance more layers jump than in 95% of shuffled runs at their busiest, for both
     nulls, neighbours joined: run, metric, start, end (steps), layers (most around one jump), names, p_value (over the
@@ -77,7 +88,7 @@ def find_critical_periods(
     for metric in [*dict.fromkeys(jumps["metric"]), ANY]:
         chosen = jumps if metric == ANY else jumps[jumps["metric"] == metric]
         chosen = chosen[chosen["layer"] != RUN_LEVEL]
-        part, totals = [], []
+        part, totals, most = [], [], []
         by_layers: dict[tuple[str, ...], list[dict[str, np.ndarray]]] = {}
         for run in record.runs:
             trains = _trains(chosen[chosen["run"] == run], grids[run], tolerance)
@@ -90,7 +101,8 @@ def find_critical_periods(
             by_layers.setdefault((*record.layers_of(run), str(len(grids[run]))), []).append(trains)
             if len(trains) > 1:
                 numbers, windows = _coordination(trains, grids[run], tolerance, shuffles, rng)
-                row |= _summary(*numbers)
+                most.append(_most_coincidences(trains))
+                row |= _summary(*numbers, most[-1])
                 totals.append(numbers)
                 periods += [{"run": run, "metric": metric, **window} for window in windows]
             part.append(row)
@@ -103,7 +115,7 @@ def find_critical_periods(
         }
         if totals:
             each, *nulls = zip(*totals)
-            total |= _summary(sum(each), *(np.sum(null, axis=0) for null in nulls))
+            total |= _summary(sum(each), *(np.sum(null, axis=0) for null in nulls), sum(most))
             groups = [runs for runs in by_layers.values() if len(runs) >= RUNS]
             exchanged = _exchanged(groups, tolerance, shuffles, rng)
             if exchanged is not None and sum(len(trains) > 1 for runs in groups for trains in runs) == len(totals):
@@ -112,7 +124,10 @@ def find_critical_periods(
         rows += [*part, total]
     for row in rows:
         p = row.get("p_holm", np.nan)
-        row["verdict"] = "nothing to coordinate" if np.isnan(p) else "coordinated" if p <= 0.05 else "not shown"
+        if np.isnan(p):
+            row["verdict"] = "nothing to coordinate" if np.isnan(row.get("coincidences", np.nan)) else "cannot be told"
+        else:
+            row["verdict"] = "coordinated" if p <= 0.05 else "not shown"
     columns = ["run", "metric", "layers", "jumps", "coincidences", "expected", "low", "high", "ratio"]
     columns += ["p_circular", "p_local", "p_exchange", "p_value", "p_holm", "verdict"]
     named = ["run", "metric", "start", "end", "layers", "names", "p_value"]
@@ -198,8 +213,9 @@ def _groups(at: np.ndarray, tolerance: int) -> list[np.ndarray]:
 def _dithered(at: np.ndarray, n: int, tolerance: int, shuffles: int, rng: np.random.Generator) -> np.ndarray:
     """Positions (shuffles, jumps), each moved by itself in the logarithm of time, reflected at both ends."""
     origin = ORIGIN * max(tolerance, 1)
+    spread = np.minimum(DITHER, FARTHEST * max(tolerance, 1) / (at + origin))
     low, high = np.log(origin - 0.5), np.log(n - 0.5 + origin)
-    places = np.log(at + rng.uniform(-0.5, 0.5, (shuffles, at.size)) + origin) + DITHER * rng.standard_normal(
+    places = np.log(at + rng.uniform(-0.5, 0.5, (shuffles, at.size)) + origin) + spread * rng.standard_normal(
         (shuffles, at.size)
     )
     places = np.where(places < low, 2 * low - places, places)
@@ -224,13 +240,20 @@ def _meetings(at: np.ndarray, layer: np.ndarray, tolerance: int) -> tuple[np.nda
     return pairs, around
 
 
-def _summary(observed: float, circular: np.ndarray, local: np.ndarray) -> dict[str, float]:
+def _most_coincidences(trains: dict[str, np.ndarray]) -> int:
+    """Coincidences if every two layers had all their jumps in common, as far as they have as many."""
+    return sum(min(len(a), len(b)) for a, b in combinations(trains.values(), 2))
+
+
+def _summary(observed: float, circular: np.ndarray, local: np.ndarray, most: int) -> dict[str, float]:
     low, high = percentile_interval(circular)
     expected = float(circular.mean())
     p = [resampling_p_value(observed, null) for null in (circular, local)]
     numbers: dict[str, float] = {"coincidences": observed, "expected": expected, "low": float(low), "high": float(high)}
     ratio = observed / expected if expected > 0 else np.nan
-    return numbers | {"ratio": ratio, "p_circular": p[0], "p_local": p[1], "p_value": max(p)}
+    told = all(most > np.quantile(null, 0.95) for null in (circular, local)) or max(p) <= 0.05
+    p_value = max(p) if told else np.nan
+    return numbers | {"ratio": ratio, "p_circular": p[0], "p_local": p[1], "p_value": p_value}
 
 
 @dataclass(frozen=True)
@@ -268,17 +291,19 @@ def loss_relation(
     the running median, over the running median absolute deviation, of 51 measurements; its arsinh, so that no single
     fall decides). Its mean over all jumps is given at lags of -`most_lag` .. `most_lag` measurements; positive values
     mean that the loss falls faster than usual. Under the nulls all jumps of a run move around it together, by one
-    random circular shift, or each is dithered (see the module), and a relation has to stand against both, so that
-    jumps and falls that are merely both frequent early make none. p-values compare each lag with the largest
-    departure over all lags, each standardised by its null spread, in every shuffle, and so hold for all lags at once.
+    random circular shift, too far for a relation to stay at any lag, or each is dithered (see the module). A relation
+    has to stand against both, so that jumps and falls that are merely both frequent early make none. p-values compare
+    each lag with the largest departure over all lags, each standardised by its null spread, in every shuffle, and so
+    hold for all lags at once.
     Jumps of several layers or metrics at the same step count once; runs with less than 4 * `most_lag` losses are left
-    out.
+    out. In one run whose jumps are so close together that their surroundings consist of jumps, a relation cannot be
+    told from the trend: the sentence says so, and p-values are NaN.
     """
     _need(jumps, ["run", "step"], "the jumps")
     record = record if isinstance(record, Phase1) else Phase1(record)
     rng = np.random.default_rng(seed)
     lags = np.arange(-most_lag, most_lag + 1)
-    sums, uses, count = [], [], 0
+    sums, uses, count, crowding = [], [], 0, 0.0
     held = {(run, layer, metric): (s, v) for run, layer, metric, s, v in record.each_series()}
     for run in record.runs:
         steps, values = held.get((run, RUN_LEVEL, loss), (np.zeros(0), np.zeros(0)))
@@ -288,7 +313,8 @@ def loss_relation(
             continue
         fall = _local_fall(values)
         n = len(fall)
-        shifts = rng.integers(0, n, shuffles)
+        least = min(2 * most_lag, n // 4)
+        shifts = rng.integers(least, n - least + 1, shuffles)
         rows = [at[None], (at + shifts[:, None]) % n, _dithered(at, n, 3, shuffles, rng)]
         total, used = np.zeros((1 + 2 * shuffles, len(lags))), np.zeros((1 + 2 * shuffles, len(lags)))
         for event in np.concatenate(rows).T:
@@ -299,6 +325,7 @@ def loss_relation(
         sums.append(total)
         uses.append(used)
         count += len(at)
+        crowding = _crowding(at, n)
     if not sums:
         nothing = "there is no loss, or no jump, to relate"
         empty = pd.DataFrame(columns=_LOSS_COLUMNS)
@@ -308,6 +335,8 @@ def loss_relation(
     observed = mean[0]
     against = [_against(observed, null) for null in (mean[1 : 1 + shuffles], mean[1 + shuffles :])]
     p = np.maximum(against[0][0], against[1][0])
+    crowded = len(sums) == 1 and crowding > CROWDED
+    p = np.full(len(lags), np.nan) if crowded else p
     weaker = np.abs(against[1][1]) < np.abs(against[0][1])
     departure, centre, spread = (np.where(weaker, against[1][i], against[0][i]) for i in (1, 2, 3))
     best = int(np.abs(departure).argmax())
@@ -323,7 +352,7 @@ def loss_relation(
     null_low, null_high = centre - 1.96 * spread, centre + 1.96 * spread
     columns = [lags, observed, centre, null_low, null_high, low, high, p]
     found = p[best] <= 0.05
-    sentence = _in_words(float(departure[best]), int(lags[best]), peak, float(p[best]))
+    sentence = _TOO_CROWDED if crowded else _in_words(float(departure[best]), int(lags[best]), peak, float(p[best]))
     return LossRelation(
         pd.DataFrame(dict(zip(_LOSS_COLUMNS, columns))),
         float(lags[best]) if found else np.nan,
@@ -335,6 +364,13 @@ def loss_relation(
     )
 
 
+def _crowding(at: np.ndarray, n: int) -> float:
+    """Mean share of jumps among the measurements within `SURROUNDINGS` of each jump."""
+    near = np.abs(at[:, None] - at) <= SURROUNDINGS
+    inside = np.minimum(at + SURROUNDINGS, n - 1) - np.maximum(at - SURROUNDINGS, 0) + 1
+    return float((near.sum(axis=1) / inside).mean())
+
+
 def _against(observed: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """For every lag: p-value over all lags, standardised departure, centre and spread of the null."""
     centre, spread = null.mean(axis=0), np.maximum(null.std(axis=0), 1e-12)
@@ -344,6 +380,7 @@ def _against(observed: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.nda
     return p, departure, centre, spread
 
 
+_TOO_CROWDED = "jumps are too close together to tell their relation to the loss from the trend of one run"
 _LOSS_COLUMNS = ["lag", "mean", "expected", "null_low", "null_high", "low", "high", "p_value"]
 
 
@@ -363,7 +400,7 @@ def _local_fall(values: np.ndarray, window: int = 51) -> np.ndarray:
     from scipy.ndimage import convolve1d, median_filter
 
     smooth = convolve1d(np.log(values) if values.min() > 0 else values, [0.25, 0.5, 0.25], mode="nearest")
-    fall = np.concatenate([[0.0], -np.diff(smooth)])
-    around = median_filter(fall, window, mode="nearest")
-    spread = 1.4826 * median_filter(np.abs(fall - around), window, mode="nearest")
+    fall = -np.diff(smooth, prepend=2 * smooth[0] - smooth[1])
+    around = median_filter(fall, window, mode="reflect")
+    spread = 1.4826 * median_filter(np.abs(fall - around), window, mode="reflect")
     return np.arcsinh((fall - around) / np.maximum(spread, 1e-12 + 1e-9 * np.abs(fall).max()))

@@ -231,7 +231,11 @@ def transitions_in_each(
         slow = []
         for event in events:
             p = p_value(event.score, event.smooth, at.size)
-            if abs(event.size) > least and p <= largest_p_value(at.size) and not relaxes(look.values, at, event):
+            if (
+                abs(event.size) > least
+                and p <= largest_p_value(event.smooth, at.size)
+                and not relaxes(look.values, at, event)
+            ):
                 slow.append(_transition(event, look.values, at, places, look.kept, p))
         found[i].extend(_one_each(slow, list(abrupt[i])))
     return found

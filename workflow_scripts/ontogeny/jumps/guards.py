@@ -7,6 +7,7 @@ first. Each guard says so in a sentence, and what was done about it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ HELD_SHARE = 0.4
 LEAST_RUNS = 20
 SATURATED_SHARE = 0.1
 RECOVERY = 24
+PAST = 72
+"""Points before a change whose median is the level that a spike amid others recovers to."""
+
 RECOVERED = 0.6
 BOUND_SIGMAS = 4.0
 
@@ -87,30 +91,68 @@ def _noise_off(values: np.ndarray, bound: float) -> float:
 
 def lasting(series: np.ndarray, index: int, size: float, noise: float) -> bool:
     """Whether a change is a lasting one, larger than the noise of a saturated series."""
-    return abs(size) > BOUND_SIGMAS * noise and not recovers(series, index, size)
+    return (
+        abs(size) > BOUND_SIGMAS * noise
+        and not recovers(series, index, size)
+        and stays(series, index - 1, index, size, RECOVERY)
+    )
+
+
+def stays(series: np.ndarray, first: int, last: int, size: float, reach: int) -> bool:
+    """Whether the levels over `reach` points before `first` and after `last` differ by half of `size` or more, by
+    themselves or beside the drift that both sides share."""
+    sign, last = math.copysign(1, size), min(last, series.size - 1)
+    before, after = series[max(first - reach, 0) : first + 1], series[last : last + reach]
+    change = float(np.median(after) - np.median(before)) * sign
+    if change >= 0.5 * abs(size):
+        return True
+    slopes = (
+        _steady(slope(before), slope(series[max(first - 3 * reach, 0) : first + 1])),
+        _steady(slope(after), slope(series[last : last + 3 * reach])),
+    )
+    if abs(slopes[0] - slopes[1]) * reach < 0.5 * abs(size):
+        drift = 0.5 * sum(slopes) * (last - first + 0.5 * (before.size + after.size))
+        change = max(change, change - drift * sign)
+    return change >= 0.5 * abs(size)
+
+
+def _steady(near: float, far: float) -> float:
+    """The smaller of two slopes; 0 where they differ in sign, as those of a wave do."""
+    return 0.0 if near * far <= 0 else min(near, far, key=abs)
+
+
+def slope(y: np.ndarray) -> float:
+    """Slope of the straight line through y (n,) by least squares; 0 for fewer than two values."""
+    if y.size < 2:
+        return 0.0
+    place = np.arange(y.size) - (y.size - 1) / 2
+    return float(place @ y / (place @ place))
 
 
 def recovers(series: np.ndarray, index: int, size: float) -> bool:
     """Whether the change at `index` decays back towards the level before within `RECOVERY` points.
 
-    Measured from the straight line before it, or from the level just before it, a lasting change keeps its size; a
-    decaying spike loses most of it, first quickly and then slowly. It is followed up to the next change of its
-    size; where fewer than 12 points are left, losing a third is enough.
+    Measured from the straight line before it, from the level just before it, or from that of a longer past, a lasting
+    change keeps its size; a decaying spike loses most of it, first quickly and then slowly. It is followed up to the
+    next change of its size; where fewer than 12 points are left, a steady loss at the rate of such a spike is enough.
+    The change is looked for within two points of `index`.
     """
+    sign = 1.0 if size > 0 else -1.0
+    nearby = np.diff(series[max(index - 3, 0) : index + 3])
+    index = max(index - 3, 0) + 1 + int((sign * nearby).argmax())
     after = series[index : index + RECOVERY + RECOVERY // 3]
-    before = series[max(index - RECOVERY, 0) : index]
+    past = series[max(index - PAST, 0) : index]
+    before = past[-RECOVERY:]
     if before.size < 3 or after.size < 4 or size == 0:
         return False
-    sign = 1.0 if size > 0 else -1.0
-    again = np.flatnonzero(np.abs(np.diff(after))[6:] > 0.8 * abs(size))
-    after = after[: again[0] + 7] if again.size else after
-    if _decays(sign * (after - float(np.median(before[-8:]))), convex=2.5):
+    again = np.flatnonzero(np.abs(np.diff(after))[3:] > 0.8 * abs(size))
+    after = after[: again[0] + 4] if again.size else after
+    if any(_decays(sign * (after - float(np.median(level))), convex=2.5) for level in (before[-8:], past)):
         return True
     if before.size < 8 or after.size < 12:
         return False
-    place = np.arange(before.size) - (before.size - 1) / 2
-    slope = float(place @ before / (place @ place))
-    level = float(np.median(before - slope * place)) + slope * (place[-1] + 1 + np.arange(after.size))
+    trend, place = slope(before), np.arange(before.size) - (before.size - 1) / 2
+    level = float(np.median(before - trend * place)) + trend * (place[-1] + 1 + np.arange(after.size))
     return _decays(sign * (after - level), convex=0.0)
 
 
@@ -118,11 +160,21 @@ def _decays(away: np.ndarray, convex: float) -> bool:
     """Whether distances from a level, (n,), fall by more than `RECOVERED`; the fall to their middle part must be
     `convex` times the fall from there to their last part, or more."""
     if away.size < 12:
-        half = away.size // 2
-        return float(np.median(away[half:])) < 0.67 * float(np.median(away[: min(3, half)]))
+        return _falls(away)
     part = away.size // 4
     first, middle, last = (
         float(np.median(away[low:high])) for low, high in ((0, 3), (part, 2 * part), (2 * part, away.size))
     )
     fallen = first > 0 and last < (1 - RECOVERED) * first and middle < 0.75 * first
+    convex = convex if away.size >= RECOVERY else min(convex, 0.7)
     return fallen and first - middle >= convex * (middle - last)
+
+
+def _falls(away: np.ndarray, rate: float = 0.05, sure: float = 4.0) -> bool:
+    """Whether a few distances from a level, (n,), fall by `rate` of the first a point, and surely so."""
+    place = np.arange(away.size) - (away.size - 1) / 2
+    fall = -slope(away)
+    left = away - away.mean() + fall * place
+    error = math.sqrt(float(left @ left) / max(away.size - 2, 1) / float(place @ place))
+    first = float(np.median(away[: min(3, away.size // 2)]))
+    return first > 0 and fall > rate * first and fall > sure * error

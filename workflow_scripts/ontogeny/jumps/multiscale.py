@@ -10,11 +10,12 @@ than `SIDE` times that of either side), so colour and slowly or suddenly changin
 
 The threshold rises for heavy tails: if, among the one-point contrasts of the whole series, the ratio of the 98%
 quantile to the median exceeds that of Gaussian noise, scores are divided by the square of the excess. It also rises
-with the number of points, by 4.5% for each doubling. A candidate must also persist (the four points after lie wholly
-beyond the four before), must be abrupt (most of the change across eight points takes place across two and four), must
-be a break (a change of level fits the 20 points on either side, or the 10, better than a bend does), and in data of a
-coarse resolution (whole numbers, half precision) must exceed 2.5 units of it, so that a metric of whole numbers jumps
-by three or more. Candidates within 8 points are one event, the strongest.
+with the number of points, by 4.5% for each doubling beyond 400. A candidate must also persist (the four points after
+lie wholly beyond the four before), must be abrupt (most of the change across eight points takes place across two and
+four), must be a break (a change of level fits the 20 points on either side, or the 10, better than a bend does), must
+near an end of the series exceed the changes between it and the end, and in data of a coarse resolution (whole numbers,
+half precision) must exceed 2.5 units of it, so that a metric of whole numbers jumps by three or more. Candidates within
+8 points are one event, the strongest.
 
 Arrays are (series, n) throughout: many series of one length at a time.
 """
@@ -37,6 +38,7 @@ _MOST_VALUES = 60_000
 PERSISTENCE = 4
 MERGE = 8
 UNITS = 2.5
+EDGE = 16
 BREAKS = ((20, 8.0), (10, 20.0))
 RAMPS = (2, 4, 6, 8)
 ROUNDING = 64 * np.finfo(np.float64).eps
@@ -239,8 +241,8 @@ def scores(x: np.ndarray, least: float, unit: np.ndarray | None = None) -> tuple
 
 
 def _length_factor(n: int) -> float:
-    """What scores are divided by for the number of places tried: 1 at 400 points, 4.5% more for each doubling."""
-    return 1 + 0.045 * min(float(np.log2(n / 400)), 4.0)
+    """What scores are divided by for the number of places tried: 1 up to 400 points, 4.5% more for each doubling."""
+    return 1 + 0.045 * min(max(float(np.log2(n / 400)), 0.0), 4.0)
 
 
 def _tail_excess(magnitude: np.ndarray, n: int) -> np.ndarray:
@@ -273,7 +275,7 @@ def candidates(
     if unit is not None:
         kept &= np.abs(size[rows, at]) > UNITS * unit[rows, at]
     sign = np.sign(score[rows, at])
-    for check in (_persists, _is_abrupt, _is_break):
+    for check in (_persists, _is_abrupt, _is_break, _exceeds_the_edge):
         kept[kept] = check(x, rows[kept], at[kept], sign[kept])
     rows, at = rows[kept], at[kept]
     return rows, at, score[rows, at], size[rows, at]
@@ -318,6 +320,18 @@ def _is_break(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray)
                 variance = np.maximum(level, 1e-12 * total) / (before + after - 4)
                 broken[part] = bend - level > least * variance
     return broken
+
+
+def _exceeds_the_edge(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
+    """Whether a change near an end of the series is larger than every other between it and that end: a curve that
+    begins steeply has no neighbourhood on one side to say how steep it is. True further than `EDGE` points from it."""
+    n = x.shape[1]
+    larger = np.minimum(at, n - at) >= EDGE
+    for k in np.flatnonzero(~larger):
+        part = x[rows[k], : at[k] + 1] if at[k] < EDGE else x[rows[k], at[k] - 1 :][::-1]
+        change = np.abs(np.diff(part))
+        larger[k] = change.size < 2 or change[-1] > 1.5 * change[:-2].max(initial=0.0)
+    return larger
 
 
 def _most_explained(y: np.ndarray, bases: np.ndarray) -> np.ndarray:

@@ -29,6 +29,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ontogeny.jumps.guards import recovers, slope, stays
+
 BLOCKS = 64
 HOP = 8
 WIDTHS = (4, 5, 6, 8, 10, 12, 16, 21)
@@ -74,8 +76,11 @@ _MOST_VALUES = 100_000
 CANDIDATE = 0.6
 """Share of the threshold from which candidates are kept for the null's table."""
 
-ALARMS_PER_1000 = 0.15
-"""False alarms that events allow for, by the table of the nulls."""
+ALARMS_PER_1000 = {False: 0.15, True: 0.08}
+"""False alarms that events of the search in noise and of that without noise allow for, by the table of the nulls."""
+
+SPIKE = 16.0
+"""Width of an event, in measurements, up to which it may be a spike that decays."""
 
 TABLE = "transitions.json"
 
@@ -281,15 +286,8 @@ def _steeper_inside(x: np.ndarray, step: _Candidate) -> bool:
     sign = math.copysign(1, step.size)
     bounds = [middle - 1.25 * width, middle - width / 2, middle + width / 2, middle + 1.25 * width]
     a, b, c, d = (int(np.clip(round(bound), 0, y.size)) for bound in bounds)
-    inside = sign * _slope(y[max(round(middle - 0.4 * width), 0) : max(round(middle + 0.4 * width), 2)])
-    return inside > max(sign * _slope(y[a : b + 1]), sign * _slope(y[max(c - 1, 0) : d]))
-
-
-def _slope(y: np.ndarray) -> float:
-    if y.size < 2:
-        return 0.0
-    t = np.arange(y.size) - (y.size - 1) / 2
-    return float(t @ y / (t @ t))
+    inside = sign * slope(y[max(round(middle - 0.4 * width), 0) : max(round(middle + 0.4 * width), 2)])
+    return inside > max(sign * slope(y[a : b + 1]), sign * slope(y[max(c - 1, 0) : d]))
 
 
 def _smooth(x: np.ndarray, least: float) -> list[list[_Candidate]]:
@@ -387,7 +385,7 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
         for given, row, steps, peaks in zip(part, x, _noisy(x, noisy), _smooth(x, smooth)):
             chosen = _strongest(row, [*steps, *peaks], resolution(given)) if steps or peaks else []
             placed = [_placed(row, c) for c in sorted(chosen, key=lambda c: c.middle)]
-            events.append([event for event in placed if _lasts(row, event) and _stands_out(row, event)])
+            events.append([event for event in placed if all(check(row, event) for check in _CHECKS)])
     return events
 
 
@@ -425,15 +423,7 @@ def _lasts(x: np.ndarray, event: Event, reach: int = 24) -> bool:
     """
     if event.width > reach and event.smooth:
         return True
-    reach = max(reach, math.ceil(event.width))
-    first, last = int(event.onset), min(math.ceil(event.end) + 1, x.size - 1)
-    before, after = x[max(first - reach, 0) : first + 1], x[last : last + reach]
-    change = float(np.median(after) - np.median(before)) * math.copysign(1, event.size)
-    slopes = _slope(before), _slope(after)
-    if abs(slopes[0] - slopes[1]) * reach < 0.5 * abs(event.size):
-        drift = 0.5 * sum(slopes) * (last - first + 0.5 * (before.size + after.size))
-        change = max(change, change - drift * math.copysign(1, event.size))
-    return change >= 0.5 * abs(event.size)
+    return stays(x, int(event.onset), math.ceil(event.end) + 1, event.size, max(reach, math.ceil(event.width)))
 
 
 def _stands_out(x: np.ndarray, event: Event, narrow: float = 16.0) -> bool:
@@ -444,6 +434,38 @@ def _stands_out(x: np.ndarray, event: Event, narrow: float = 16.0) -> bool:
     first, last = int(event.onset), int(event.end) + 1
     elsewhere = np.concatenate([rate[:first], rate[last:]])
     return elsewhere.size == 0 or float(rate[first:last].max()) > float(np.quantile(elsewhere, 0.9))
+
+
+def _keeps(x: np.ndarray, event: Event) -> bool:
+    """Whether a narrow step in noise is no spike that decays (`guards.recovers`)."""
+    if event.smooth or event.width > SPIKE:
+        return True
+    first, last = max(int(event.onset) - 1, 0), min(math.ceil(event.end) + 1, x.size - 1)
+    change = np.diff(x[first : last + 1]) * math.copysign(1, event.size)
+    return not recovers(x, first + int(change.argmax()) + 1, event.size)
+
+
+def _swings_little(x: np.ndarray, event: Event, reach: float = 3.0, share: float = 0.7) -> bool:
+    """Whether the series does not swing: within `reach` widths of a wide event it turns back by `share` of its size
+    no more than once."""
+    if event.width < 8:
+        return True
+    block = max(int(event.width / 4), 1)
+    low, high = max(int(event.onset - reach * event.width), 0), min(int(event.end + reach * event.width) + 1, x.size)
+    course = _means(x[None, low:high], block)[0] * math.copysign(1, event.size)
+    least = share * min(abs(event.size), float(np.ptp(course)))
+    turns, peak, trough, falling = 0, -math.inf, math.inf, False
+    for value in course:
+        peak, trough = max(peak, value), min(trough, value)
+        if not falling and peak - value >= least:
+            turns, falling, trough = turns + 1, True, value
+        elif falling and value - trough >= least:
+            falling, peak = False, value
+    return turns < 2
+
+
+_CHECKS = (_lasts, _stands_out, _keeps, _swings_little)
+"""What an event has to pass, given its series."""
 
 
 def _placed(x: np.ndarray, found: _Candidate) -> Event:
@@ -563,10 +585,12 @@ def p_value(score: float, smooth: bool, length: int) -> float:
 def least_score(smooth: bool, length: int) -> float:
     """Score from which the p-value of an event is no larger than `largest_p_value`."""
     known = _nearest(length, smooth)
-    allowed = -math.log(largest_p_value(length))
+    allowed = -math.log(largest_p_value(smooth, length))
     return max(float(np.interp(allowed, -np.log(known["p_value"]), known["score"])), CANDIDATE)
 
 
-def largest_p_value(length: int, alarms: float = ALARMS_PER_1000) -> float:
-    """Largest p-value of an event: `alarms` per 1000 points in the worst null, and at most one of seven series."""
-    return min(alarms * length / 1000, 0.15)
+def largest_p_value(smooth: bool, length: int) -> float:
+    """Largest p-value of an event: `ALARMS_PER_1000` of its search in the worst null, and at most as many in a
+    series."""
+    alarms = ALARMS_PER_1000[smooth]
+    return min(alarms * length / 1000, alarms)
