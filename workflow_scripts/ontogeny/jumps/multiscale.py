@@ -38,7 +38,7 @@ _MOST_VALUES = 60_000
 PERSISTENCE = 4
 MERGE = 8
 UNITS = 2.5
-EDGE = 16
+EDGE = 8
 BREAKS = ((20, 8.0), (10, 20.0))
 RAMPS = (2, 4, 6, 8)
 ROUNDING = 64 * np.finfo(np.float64).eps
@@ -330,7 +330,7 @@ def _exceeds_the_edge(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.
     for k in np.flatnonzero(~larger):
         part = x[rows[k], : at[k] + 1] if at[k] < EDGE else x[rows[k], at[k] - 1 :][::-1]
         change = np.abs(np.diff(part))
-        larger[k] = change.size < 2 or change[-1] > 1.5 * change[:-2].max(initial=0.0)
+        larger[k] = change.size < 2 or change[-1] > change[:-2].max(initial=0.0)
     return larger
 
 
