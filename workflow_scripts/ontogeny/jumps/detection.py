@@ -50,10 +50,10 @@ def detect_jumps(
     values: numbers (n,), one for each logged step; steps: the logged steps (n,), rising, 0..n-1 if not given.
     detector: a name in `DETECTORS`, an entry of it, or a function of a series that returns events (see `detectors`).
     noise_floor: least change, relative to the magnitude of the values around it, that can be a jump.
-    surrogates: when above 0, p-values come from that many surrogates of the series itself
-    (`surrogate_p_values`, with the seed `surrogate_seed`). Otherwise they come from the battery of
-    nulls (`battery_p_values`): the chance that a series of this length without a jump, of the families
-    tried, holds a score as high; NaN for a detector or settings that the stored battery does not hold.
+    p-values come from the battery of nulls (`battery_p_values`): the chance that a series of this length without a
+    jump, of the family that does so most often, holds a score as high; NaN for a detector or settings that the stored
+    battery does not hold. surrogates: when above 0, that many surrogates of the series itself are asked too
+    (`surrogate_p_values`, with the seed `surrogate_seed`), and the larger p-value counts.
     settings: the detector's own.
 
     NaN and infinities are left out, as if those steps had not been logged (`.missing` counts them); a change
@@ -96,11 +96,11 @@ def jumps_in_each(
         each.notes += tuple(notes)
         if not events:
             continue
+        p_values = battery_p_values([e[1] for e in events], look.values.size, name, settings)
         if surrogates:
             seed = seeds[i] if seeds is not None else 0
-            p_values = surrogate_p_values(look.values, events, entry, settings, surrogates, seed)
-        else:
-            p_values = battery_p_values([e[1] for e in events], look.values.size, name, settings)
+            own = surrogate_p_values(look.values, events, entry, settings, surrogates, seed)
+            p_values = np.fmax(p_values, own)
         each.extend(_jump(event, look, places, float(p)) for event, p in zip(events, p_values))
     return found
 

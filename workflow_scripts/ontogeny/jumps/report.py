@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
-from ontogeny.jumps.calibration import stored_entry
 from ontogeny.jumps.detection import jumps_in_each, transitions_in_each
 from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
 from ontogeny.jumps.events import as_series
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "ontogeny-jumps/1"
-SURROGATES = 99
-"""Surrogates of each series with jumps, where no stored table has p-values."""
-
 RUN_LEVEL = "(run)"
 """The layer under which a record keeps what belongs to the whole run: loss, gradient norm."""
 
@@ -107,7 +103,7 @@ def find_jumps(
     *,
     detector: str | Callable[..., Any] | None = None,
     seed: int = 0,
-    surrogates: int | None = None,
+    surrogates: int = 99,
     **changes: Any,
 ) -> JumpReport:
     """Find the jumps of every layer and metric of every run.
@@ -116,8 +112,7 @@ def find_jumps(
     searched only when `metrics` names them. settings: which metrics, which detector, and when a change is a jump.
     detector: by name or as a function, in place of that of the settings. changes: fields of `JumpSettings` in place of
     those of the settings; others go to the detector. surrogates: number drawn from each series with jumps, for
-    p-values; by default none, as p-values come from the battery of nulls, and `SURROGATES` for a detector or settings
-    that its stored table does not hold.
+    p-values: the larger of theirs and that of the battery of nulls counts.
 
     Within a run, the false discovery rate is controlled (Benjamini and Hochberg) over all layers and metrics that
     were judged: every jump is one test, and so is every series without one (p = 1). Deterministic for a seed.
@@ -135,9 +130,6 @@ def find_jumps(
     chosen_detector = settings.detector if detector is None else detector
     name, entry = resolve_detector(chosen_detector)
     completed = check_settings(name, entry, given_to_detector)
-    if surrogates is None:
-        known = isinstance(chosen_detector, str) and stored_entry(name, completed, 1) is not None
-        surrogates = 0 if known else SURROGATES
     notes: list[str] = []
     chosen = _chosen(frame, settings.metrics, notes)
     events: list[dict[str, Any]] = []
