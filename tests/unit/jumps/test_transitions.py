@@ -108,4 +108,4 @@ def test_short_series_abstain():
 @pytest.mark.parametrize("smooth", [False, True])
 def test_p_values_fall_with_the_score_and_short_records_allow_fewer_alarms(smooth):
     assert (np.diff([p_value(score, smooth, 1000) for score in (0.5, 1, 2, 4, 8)]) < 0).all()
-    assert largest_p_value(100) < largest_p_value(1000)
+    assert largest_p_value(smooth, 100) < largest_p_value(smooth, 1000)

@@ -52,8 +52,9 @@ def detect_jumps(
     noise_floor: least change, relative to the magnitude of the values around it, that can be a jump.
     p-values come from the battery of nulls (`battery_p_values`): the chance that a series of this length without a
     jump, of the family that does so most often, holds a score as high; NaN for a detector or settings that the stored
-    battery does not hold. surrogates: when above 0, that many surrogates of the series itself are asked too
-    (`surrogate_p_values`, with the seed `surrogate_seed`), and the larger p-value counts.
+    battery does not hold. surrogates: when above 0, that many surrogates of the series itself are asked
+    (`surrogate_p_values`, with the seed `surrogate_seed`); of the default detector the larger p-value counts, of
+    others, which fire in most series of some family, that of the surrogates.
     settings: the detector's own.
 
     NaN and infinities are left out, as if those steps had not been logged (`.missing` counts them); a change
@@ -100,7 +101,7 @@ def jumps_in_each(
         if surrogates:
             seed = seeds[i] if seeds is not None else 0
             own = surrogate_p_values(look.values, events, entry, settings, surrogates, seed)
-            p_values = np.fmax(p_values, own)
+            p_values = np.fmax(p_values, own) if entry.guarded else own
         each.extend(_jump(event, look, places, float(p)) for event, p in zip(events, p_values))
     return found
 

@@ -107,8 +107,8 @@ def stays(series: np.ndarray, first: int, last: int, size: float, reach: int) ->
     if change >= 0.5 * abs(size):
         return True
     slopes = (
-        _steady(slope(before), slope(series[max(first - 3 * reach, 0) : first + 1])),
-        _steady(slope(after), slope(series[last : last + 3 * reach])),
+        steady(slope(before), slope(series[max(first - 3 * reach, 0) : first + 1])),
+        steady(slope(after), slope(series[last : last + 3 * reach])),
     )
     if abs(slopes[0] - slopes[1]) * reach < 0.5 * abs(size):
         drift = 0.5 * sum(slopes) * (last - first + 0.5 * (before.size + after.size))
@@ -116,7 +116,7 @@ def stays(series: np.ndarray, first: int, last: int, size: float, reach: int) ->
     return change >= 0.5 * abs(size)
 
 
-def _steady(near: float, far: float) -> float:
+def steady(near: float, far: float) -> float:
     """The smaller of two slopes; 0 where they differ in sign, as those of a wave do."""
     return 0.0 if near * far <= 0 else min(near, far, key=abs)
 

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ontogeny.jumps.guards import recovers, slope, stays
+from ontogeny.jumps.guards import recovers, slope, stays, steady
 
 BLOCKS = 64
 HOP = 8
@@ -447,12 +447,14 @@ def _keeps(x: np.ndarray, event: Event) -> bool:
 
 def _swings_little(x: np.ndarray, event: Event, reach: float = 3.0, share: float = 0.7) -> bool:
     """Whether the series does not swing: within `reach` widths of a wide event it turns back by `share` of its size
-    no more than once."""
+    no more than once, beside the drift that both sides share."""
     if event.width < 8:
         return True
     block = max(int(event.width / 4), 1)
     low, high = max(int(event.onset - reach * event.width), 0), min(int(event.end + reach * event.width) + 1, x.size)
-    course = _means(x[None, low:high], block)[0] * math.copysign(1, event.size)
+    drift = steady(slope(x[low : int(event.onset) + 1]), slope(x[math.ceil(event.end) : high]))
+    level = x[low:high] - drift * np.arange(high - low)
+    course = _means(level[None], block)[0] * math.copysign(1, event.size)
     least = share * min(abs(event.size), float(np.ptp(course)))
     turns, peak, trough, falling = 0, -math.inf, math.inf, False
     for value in course:
