@@ -115,7 +115,8 @@ def find_critical_periods(
         }
         if totals:
             each, *nulls = zip(*totals)
-            total |= _summary(sum(each), *(np.sum(null, axis=0) for null in nulls), sum(most))
+            circular, local = (np.sum(null, axis=0) for null in nulls)
+            total |= _summary(sum(each), circular, local, sum(most))
             groups = [runs for runs in by_layers.values() if len(runs) >= RUNS]
             exchanged = _exchanged(groups, tolerance, shuffles, rng)
             if exchanged is not None and sum(len(trains) > 1 for runs in groups for trains in runs) == len(totals):

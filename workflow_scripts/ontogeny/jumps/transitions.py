@@ -221,7 +221,7 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         kept = (score >= least) & (np.abs(size) >= smallest[rows]) & (width <= WIDEST * x.shape[1])
         columns = (middle, width, size, score)
         for row, *each in zip(rows[kept].tolist(), *(column[kept].tolist() for column in columns)):
-            found[row].append(_Candidate(*each, block=block))
+            found[row].append(_Candidate(*each, None, block))
     return found
 
 
