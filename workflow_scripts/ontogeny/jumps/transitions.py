@@ -219,9 +219,9 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         middle = (at - rows * y.shape[1] + middles[best]) * block - 0.5
         width = widths[best] * block
         kept = (score >= least) & (np.abs(size) >= smallest[rows]) & (width <= WIDEST * x.shape[1])
-        columns = (middle, width, size, score)
-        for row, *each in zip(rows[kept].tolist(), *(column[kept].tolist() for column in columns)):
-            found[row].append(_Candidate(*each, None, block))
+        columns = np.stack([middle, width, size, score], axis=1)
+        for row, (at_step, wide, change, strength) in zip(rows[kept].tolist(), columns[kept].tolist()):
+            found[row].append(_Candidate(at_step, wide, change, strength, block=block))
     return found
 
 
