@@ -5,6 +5,7 @@ import pytest
 
 from ontogeny.connectome import activity_report, fit_connectome, read_activity, recovery_metrics, simulate_activity
 from ontogeny.connectome.fit import edge_mask
+from ontogeny.connectome.indicator import fitted_time_constant
 from ontogeny.connectome.store import load_activity, save_activity
 from ontogeny.errors import OntogenyError
 
@@ -127,6 +128,8 @@ def test_the_time_constant_of_an_indicator_is_found(tmp_path):
     np.savez(tmp_path / "seen.npz", u=seen)
     found = read_activity(tmp_path / "seen.npz", 0.01, indicator_time_constant="fitted")
     assert found.settings["indicator_time_constant"] == pytest.approx(0.3, rel=0.01)
+    with pytest.raises(OntogenyError, match="stands out"):
+        fitted_time_constant(seen + 0.01 * RNG.standard_normal(seen.shape), 0.01)
 
 
 def test_a_series_of_an_nwb_file_is_read(tmp_path):

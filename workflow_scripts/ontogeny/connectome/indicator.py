@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from ontogeny.errors import OntogenyError
+
 _MOST_FRAMES = 2500
 _GRID = 10
 _PRECISION = 1e-3
@@ -28,6 +30,8 @@ def fitted_time_constant(seen: np.ndarray, delta_t: float) -> float:
     For each candidate the indicator is undone and the model fitted to the first 2,500 frames; the residual's share of
     the variance is compared, first on a grid from one frame to half of a trajectory, then by golden sections to 0.1%.
     Noise of the recording grows as the indicator is undone, and hides the minimum if there is more than a little.
+
+    Raises OntogenyError where the minimum is at an end of the grid.
     """
 
     from ontogeny.connectome.refine import refine
@@ -43,7 +47,12 @@ def fitted_time_constant(seen: np.ndarray, delta_t: float) -> float:
 
     grid = np.linspace(math.log(delta_t), math.log(delta_t * seen.shape[1] / 2), _GRID)
     best = int(np.argmin([left(value) for value in grid]))
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)]
+    if best in (0, _GRID - 1):
+        raise OntogenyError(
+            f"no time constant of the indicator between {math.exp(grid[0]):g} and {math.exp(grid[-1]):g} stands out, "
+            "as where the recording is noisy: give indicator_time_constant as a number"
+        )
+    low, high = grid[best - 1], grid[best + 1]
     golden = (math.sqrt(5) - 1) / 2
     first, second = high - golden * (high - low), low + golden * (high - low)
     at_first, at_second = left(first), left(second)

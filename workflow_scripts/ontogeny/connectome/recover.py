@@ -20,7 +20,7 @@ from ontogeny.connectome.refine import Problem, Refined, refine, solve_rows, sta
 _EXACT = 1e-8
 _ROUNDS = 10
 _KNOWN = 0.85
-_STUCK = 4.0
+_STUCK = 1.5
 _MANY = 300
 _MOST_STARTS = 3
 _MOST_COMPARED = 100
