@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ontogeny.jumps import detect_jumps, detect_transitions
+from ontogeny.jumps import detect_jumps, detect_many, detect_transitions
 from ontogeny.jumps.guards import guard, recovers
 from ontogeny.jumps.series import NULLS, planted
 from ontogeny.jumps.transitions import largest_p_value, p_value
@@ -109,3 +109,25 @@ def test_short_series_abstain():
 def test_p_values_fall_with_the_score_and_short_records_allow_fewer_alarms(smooth):
     assert (np.diff([p_value(score, smooth, 1000) for score in (0.5, 1, 2, 4, 8)]) < 0).all()
     assert largest_p_value(smooth, 100) < largest_p_value(smooth, 1000)
+
+
+def test_many_series_are_searched_as_one_by_one():
+    rng = np.random.default_rng(2)
+    parts = [planted(name, rng, 4, 300, 8, 20, margin=60)[0] for name in ("white", "ar1_0.9", "linear_drift")]
+    series = np.concatenate([*parts, NULLS["logged_thrice"](rng, 2, 300), NULLS["quantised_drift"](rng, 2, 300)])
+    series[1, 40:43] = np.nan
+    steps = np.arange(300) * 5
+    together = detect_many(series, steps)
+    for row, found in zip(series, together):
+        alone = detect_transitions(row, steps)
+        assert [(e.step, e.kind, e.direction) for e in found] == [(e.step, e.kind, e.direction) for e in alone]
+        assert (found.missing, found.notes, found.abstained) == (alone.missing, alone.notes, alone.abstained)
+        np.testing.assert_allclose([e.score for e in found], [e.score for e in alone], rtol=1e-6)
+    assert sum(map(len, together)) >= 8
+
+
+def test_a_wave_is_no_transition():
+    t = np.arange(1000)
+    rng = np.random.default_rng(1)
+    waves = [8 * np.sin(t / period + phase) for period in (15, 25, 35) for phase in (0, 1, 2)]
+    assert sum(map(len, detect_many(waves + rng.standard_normal((9, 1000))))) <= 2
