@@ -120,14 +120,14 @@ def test_the_state_behind_an_indicator_is_recovered(tmp_path):
 
 
 def test_the_time_constant_of_an_indicator_is_found(tmp_path):
-    made = simulate_activity({"n_neurons": 12, "n_trajectories": 10, "n_frames": 80, "precision": "float64"}, seed=5)
-    keep, x, seen = np.exp(-0.01 / 0.3), made.u[:, 0], np.empty_like(made.u)
+    made = simulate_activity({"n_neurons": 8, "n_trajectories": 6, "n_frames": 60, "precision": "float64"}, seed=5)
+    keep, x, seen = np.exp(-0.01 / 0.1), made.u[:, 0], np.empty_like(made.u)
     for frame in range(made.u.shape[1]):
         x = keep * x + (1 - keep) * made.u[:, frame]
         seen[:, frame] = x
     np.savez(tmp_path / "seen.npz", u=seen)
     found = read_activity(tmp_path / "seen.npz", 0.01, indicator_time_constant="fitted")
-    assert found.settings["indicator_time_constant"] == pytest.approx(0.3, rel=0.01)
+    assert found.settings["indicator_time_constant"] == pytest.approx(0.1, rel=0.01)
     with pytest.raises(OntogenyError, match="stands out"):
         fitted_time_constant(seen + 0.01 * RNG.standard_normal(seen.shape), 0.01)
 
