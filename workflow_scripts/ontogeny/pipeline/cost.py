@@ -25,6 +25,9 @@ from ontogeny.pipeline.tables import cost_table
 JOB_START = 1.4
 """CPU seconds that Snakemake takes to start a job, outside its script (measured: docs/explanation/scale.md)."""
 
+_FLAG = re.compile(r" \(\w+\)$")
+"""What Snakemake says of an output behind its name, such as that the job updates it."""
+
 WORK = {
     "train_run": "step",
     "train_ensemble": "network",
@@ -75,7 +78,7 @@ def _read_plan(text: str) -> list[Job]:
         place = parts.get("benchmark") or parts.get("log")
         if place and "output" in parts:
             name = re.sub(rf"^results/\w+/{rule}/|\.\w+$", "", place)
-            jobs.append(Job(rule, name, tuple(parts["output"].split(", "))))
+            jobs.append(Job(rule, name, tuple(_FLAG.sub("", file) for file in parts["output"].split(", "))))
     return jobs
 
 
