@@ -112,9 +112,9 @@ def stored_entry(name: str, settings: dict[str, Any], length: int) -> dict[str, 
 def battery_p_values(scores: Sequence[float], length: int, name: str, settings: dict[str, Any]) -> np.ndarray:
     """Chance that a series of `length` points without a jump, of the worst null, scores as high as each of `scores`.
 
-    Taken from the shipped table: the rate of false alarms above each score in the null that has the most of them,
-    continued by a power law; p = 1 - exp(-rate x length). NaN where the table does not hold the detector with these
-    settings.
+    Taken from the shipped table: the rate of false alarms above each score, pooled over the battery's nulls, times what
+    the worst null has more than all together, and continued by a power law; p = 1 - exp(-rate x length). NaN where the
+    table does not hold the detector with these settings.
     """
     entry = stored_entry(name, settings, length)
     if entry is None:

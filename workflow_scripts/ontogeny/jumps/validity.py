@@ -268,27 +268,26 @@ def make_stored_table(
         for length in lengths:
             scores: list = []
             table = run_battery(name, (length,), repeats[name], seed, planted=False, keep_scores=scores)
-            by_length[str(length)] = {
-                "false_alarms": summarise_false_alarms(table, length),
-                "exceedance": _exceedance([(null, score) for null, _, score in scores], length * repeats[name]),
-            }
+            found = summarise_false_alarms(table, length)
+            more = max(found["worst"] / found["rate"], 1.0) if found["rate"] > 0 else 1.0
+            points = length * repeats[name] * len(NULLS) / more
+            exceedance = _exceedance(sorted(score for _, _, score in scores), points)
+            by_length[str(length)] = {"false_alarms": found, "exceedance": exceedance}
         measured[name] = {"settings": check_settings(name, entry, {}), "lengths": by_length}
     write_json(path, {"format": "ontogeny-false-alarms/1", "seed": seed, "detectors": measured})
 
 
-def _exceedance(alarms: list[tuple[str, float]], points: int) -> dict[str, Any]:
-    """Rate per 1000 points of false alarms (null, score) at or above a grid of scores, of the null that has the most of
-    them, given the points of each; and the slope of its logarithm beyond."""
-    values = np.sort([score for _, score in alarms]) if len(alarms) >= 2 else np.array([1.0, 2.0])
+def _exceedance(scores: list[float], points: float) -> dict[str, Any]:
+    """Rate per 1000 points of false alarms at or above a grid of scores, and the slope of its logarithm beyond.
+
+    points: of all nulls, less what the worst null has more than all together.
+    """
+    values = np.array(scores) if len(scores) >= 2 else np.array([1.0, 2.0])
     shares = np.unique(np.concatenate([np.linspace(0, 0.9, 10), 1 - np.geomspace(0.1, max(5 / values.size, 0.02), 6)]))
     at = np.unique(np.quantile(values, shares))
-    nulls: dict[str, list[float]] = {}
-    for null, score in alarms:
-        nulls.setdefault(null, []).append(score)
-    counts = [max((sum(score >= s for score in each) for each in nulls.values()), default=0) for s in at]
+    rate = [max(1000 * np.count_nonzero(values >= s) / points, 1e-6) for s in at]
     top = values[int(0.9 * values.size) :]
     slope = -1 / max(float(np.mean(np.log(top / top[0]))), 0.05) if top.size > 2 else -4.0
-    rate = [max(1000 * count / points, 1e-6) for count in counts]
     return {"score": [round(float(s), 6) for s in at], "per_1000": rate, "slope": slope}
 
 
