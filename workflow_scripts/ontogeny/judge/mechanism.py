@@ -38,7 +38,10 @@ STRONGEST = 40
 """Neurons and edges listed one by one in a record."""
 
 ABLATED = 24
-"""Held-out prompts on which neurons are ablated."""
+"""Held-out prompts on which neurons are ablated one by one."""
+
+ABLATED_TOGETHER = 16
+"""Those of them on which the neurons found are ablated together, and so are as many random sets as are asked for."""
 
 SEPARATELY_SEEDED = {
     "discovery": 1,
@@ -352,7 +355,10 @@ class MechanismBench:
             result[name] = {key: before[key] for key in ("replicated", "found", "shuffled_labels", "quantiles")}
             result["limit"] = max(result["limit"] or 0.0, before["_furthest"])
         if controls and len(found):
-            result["ablation"] = ablate_neurons(model, some, labels, found, settings.ablations, seed=settings.seed)
+            few = _shown(labels, ABLATED_TOGETHER)
+            result["ablation"] = ablate_neurons(
+                model, trim(some[torch.from_numpy(few)]), labels[few], found, settings.ablations, seed=settings.seed
+            )
         return result
 
     def _circuit(self, model: Judge, controls: Controls) -> Part:
