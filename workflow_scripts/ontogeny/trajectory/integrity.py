@@ -83,7 +83,8 @@ def passport(step: int, state: Mapping[str, Tensor]) -> Passport:
             square += float(raw.double().square().sum()) if raw.numel() < 2**22 else float(raw.float().norm()) ** 2
             parameters += raw.numel()
             every = max(1, raw.numel() // 4096)
-            parts.append(raw[::every][:4096].float().numpy())
+            parts.append(np.array(raw[::every][:4096].float()))
+        del tensor, raw
     sample = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     sample = sample[:: max(1, len(sample) // SAMPLED)]
     return Passport(step, digests, kinds, plain, infinite, sample, square**0.5, parameters)

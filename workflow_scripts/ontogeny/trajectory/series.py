@@ -315,7 +315,7 @@ def _of_transformers(settings: NetworkSettings, folder: Path) -> tuple[Any, Any]
         raise OntogenyError(f"transformers has no auto class {settings.auto}: give one such as AutoModelForCausalLM")
     if not (place / "config.json").is_file():
         raise OntogenyError(f"{place} holds no config.json: give the folder that does as network.config")
-    return kind, transformers.AutoConfig.from_pretrained(place)
+    return kind, transformers.AutoConfig.from_pretrained(place, use_cache=False)
 
 
 def _of_user(named: str) -> nn.Module:
