@@ -1,9 +1,47 @@
 # Before, during and after: what changed at every jump, against matched controls, and a page for every run.
 
+from ontogeny.pipeline.figures import COMPARED
 from ontogeny.pipeline.pages import pages_of
 
 CHANGES = EXAMINED["changes"]
 PAGES_INDEX = "results/pages/index.html"
+
+
+rule compare_moments:
+    input:
+        **MOMENTS,
+        **examined("activations", "neurons"),
+    output:
+        changes=CHANGES,
+    wildcard_constraints:
+        run=plan.pattern("series"),
+    resources:
+        **needs(mem_mb=2500, runtime=60),
+    params:
+        settings=plan.analysis("changes"),
+        cache=plan.config.cache,
+    script:
+        "../workflow_scripts/compare_moments.py"
+
+
+rule write_page:
+    input:
+        **RECORD,
+        **PLAN,
+        changes=CHANGES,
+        probes=EXAMINED["probes"],
+        of_run=[f"{FIGURES_OF_RUN}/{name}.png" for name in RUN_FIGURES],
+        of_layers=[f"{FIGURES_OF_RUN}/{name}.png" for name in of_examination("series")],
+    output:
+        page=reported("results/pages/{study}/{run}.html", "run_page", "page of the run"),
+    wildcard_constraints:
+        run=plan.pattern("series"),
+    resources:
+        **needs(mem_mb=500, runtime=10),
+    params:
+        title=plan.title,
+    script:
+        "../workflow_scripts/write_page.py"
 
 
 rule compare_changes:
@@ -45,6 +83,6 @@ rule list_pages:
 
 rule pages:
     input:
-        plan.looked_at("results/pages/{study}/{run}.html", "dynamics"),
+        plan.looked_at("results/pages/{study}/{run}.html", *COMPARED),
         figure_files("change_kinds"),
         PAGES_INDEX,

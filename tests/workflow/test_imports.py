@@ -15,6 +15,7 @@ WITHOUT_TORCH = [
     "analyse_study",
     "analyse_transitions",
     "plot_examination",
+    "write_page",
     "compare_changes",
     "compare_circuits",
     "plot_run",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import weakref
 
 import numpy as np
 import pytest
@@ -11,13 +12,19 @@ from small_runs import small_run
 from torch import nn
 
 from ontogeny import CheckpointSeries, Trajectory
+from ontogeny.activations.extract import extract_activations
+from ontogeny.activations.store import read_activations
+from ontogeny.changes.page import write_run_page
+from ontogeny.changes.run import changes_of_run
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
 from ontogeny.interventions.moments import interventions_of_run
 from ontogeny.interventions.settings import Patch
-from ontogeny.jumps.plan import Moment
+from ontogeny.jumps.plan import CapturePlan, Moment
+from ontogeny.neurons.run import neurons_of_run
+from ontogeny.phase1 import read_phase1
 from ontogeny.trajectory.figures import plot_integrity
-from ontogeny.trajectory.integrity import check_series
+from ontogeny.trajectory.integrity import check_series, passport
 from ontogeny.trajectory.series_run import import_series
 
 STEPS = [0, 1, 2, 4, 8, 12, 16]
@@ -209,6 +216,22 @@ def test_frozen_and_tied_weights_are_no_problem():
     assert report.notes == ["tied weights: moving = tied", "1 tensors never change, among them frozen"]
 
 
+def test_of_the_tensors_of_a_checkpoint_one_is_in_memory_at_a_time():
+    read: list = []
+
+    class Tensors(dict):
+        def __getitem__(self, name):
+            assert not [array for array in read if array() is not None], "the tensor before is still held"
+            array = np.random.default_rng(len(read)).normal(size=5000).astype(np.float32)
+            read.append(weakref.ref(array))
+            return torch.from_numpy(array)
+
+    names = "abcd"
+    found = passport(0, Tensors.fromkeys(names))
+    assert len(read) == found.parameters // 5000 == len(names)
+    assert len(found.sample) == len(names) * 4096
+
+
 def test_a_user_builds_the_network_and_gives_the_probe(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Tanh(), "
@@ -289,6 +312,37 @@ def test_a_small_language_model_of_transformers(tmp_path):
     )
     loss = done[done["metric"] == "loss"].iloc[0]
     assert (loss["source_step"], loss["step"], loss["intact"]) == (0, 8, pytest.approx(losses[8], rel=1e-5))
+    _check_changes(tmp_path, losses)
+
+
+def _check_changes(folder, losses):
+    """What changed around a step of the series in `folder`, and the page of it."""
+    run = Trajectory(folder / "run")
+    moments = [Moment("jump", 4, 2, 8, phase="", reason=""),
+               Moment("control", 1, 0, 2, phase="", reason="", control_for=4)]  # fmt: skip
+    extract_activations(run, {step for moment in moments for step in moment.steps}, folder / "activations.h5")
+    with read_activations(folder / "activations.h5") as activations:
+        units, _ = neurons_of_run(activations, moments)
+        changes, flipped = changes_of_run(run, moments, activations, units)
+    assert set(changes["family"]) == {"weights", "activations", "neurons", "attention", "predictions"}
+    assert not len(flipped)
+    here = changes[changes["step"] == 4].set_index(["quantity", "layer"])
+    loss = here.loc["loss"].iloc[0]
+    assert loss[["before", "during", "after"]].tolist() == pytest.approx([losses[k] for k in (2, 4, 8)], rel=1e-4)
+    assert loss["control"] == pytest.approx(losses[2] - losses[0], rel=1e-3)
+    name, path = next(iter(run.layers.items()))
+    first, last = (
+        torch.cat([each.detach().flatten() for each in run.at(step).get_submodule(path).parameters()]).double()
+        for step in (2, 8)
+    )
+    moved = float((last - first).norm() / first.norm())
+    assert here.loc[("relative change", name), "change"] == pytest.approx(moved)
+    page = write_run_page(
+        folder / "page.html", "gpt", "others", run.config, read_phase1(folder / "run" / "phase1.json"),
+        CapturePlan("gpt", tuple(moments), 8), {"changes": changes}, {}, {},
+    ).read_text()  # fmt: skip
+    assert f"loss {losses[2]:.3g} before, {losses[8]:.3g} after." in page
+    assert "flipped" not in page
 
 
 def test_the_configuration_makes_a_series_a_run(tmp_path):

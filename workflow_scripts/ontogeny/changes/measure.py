@@ -24,6 +24,7 @@ from ontogeny.neurons.sites import (
     by_unit,
     check_classes,
     checked_data,
+    evaluate,
     find_site,
     sample_losses,
     scores_of,
@@ -267,6 +268,26 @@ def prediction_changes(table: pd.DataFrame, during: pd.DataFrame | None = None) 
             states = [(each[f"predicted_{when}"] == each["label"]).to_numpy(dtype=np.float64) for each, when in ends]
         else:
             states = [each[f"{name}_{when}"].to_numpy(dtype=np.float64) for each, when in ends]
+        change = Change.of_samples("predictions", "", name, states[-1] - states[0])
+        found.append(change.at([float(each.mean()) for each in states]))
+    return found
+
+
+def sequence_changes(
+    before: nn.Module, after: nn.Module, inputs: Tensor, labels: Tensor, during: nn.Module | None = None
+) -> list[Change]:
+    """The change of `loss` (nats) and `accuracy` of networks that read tokens, by sequence.
+
+    labels: a class per sequence, or the tokens themselves, (samples, positions), of which each next one is predicted;
+    both quantities are then means over the positions of a sequence.
+    """
+    measured = []
+    for network in _moments(before, during, after):
+        with undisturbed(network):
+            measured.append([values.numpy() for values in evaluate(network, inputs, labels, chunk=8)])
+    found = []
+    for place, name in enumerate(("loss", "accuracy")):
+        states = [each[place] for each in measured]
         change = Change.of_samples("predictions", "", name, states[-1] - states[0])
         found.append(change.at([float(each.mean()) for each in states]))
     return found

@@ -52,14 +52,15 @@ def write_run_page(
 ) -> Path:
     """Write the page of one run to `path`, whole or not at all; the same inputs give the same bytes.
 
-    config: the run's config.json. tables: `changes` and `flipped` (of `changes_of_run`), and, for the negative
-    controls, `selectivity`, `importance` and `probes` where there are any. figures: name to picture; links: name to
-    table; index: the page that lists all pages. Links are relative to the page. Title, study, names and reasons are
-    escaped.
+    config: the run's config.json. tables: `changes` and, of classifiers of real numbers, `flipped` (both of
+    `changes_of_run`); and, for the negative controls, `selectivity`, `importance` and `probes` where there are any.
+    figures: name to picture; links: name to table; index: the page that lists all pages. Links are relative to the
+    page. Title, study, names and reasons are escaped.
     """
     path = Path(path)
     changes = tables["changes"].assign(layer=tables["changes"]["layer"].fillna(""))
-    moments = [_moment(moment, changes, tables["flipped"]) for moment in _shown(plan.moments)]
+    flipped = tables.get("flipped", pd.DataFrame(columns=["moment", "flip", "margin_before", "margin_after"]))
+    moments = [_moment(moment, changes, flipped) for moment in _shown(plan.moments)]
     page = template("ontogeny.changes", "page.html").render(
         title=title,
         run=config["run"],
@@ -328,15 +329,20 @@ def _sentences(here: pd.DataFrame, flips: pd.DataFrame) -> list[str]:
     if dead:
         said.append(f"Units that died: {dead.get('died', 0):.0f}; that came back: {dead.get('revived', 0):.0f}.")
     rows = here[here["family"] == "predictions"].set_index("quantity")
-    if len(rows):
+    levels = ", ".join(
+        f"{name} {_number(rows.loc[name, 'before'])} before, {_number(rows.loc[name, 'after'])} after"
+        for name in ("accuracy", "loss")
+        if name in rows.index
+    )
+    if "flipped" in rows.index:
         row = rows.loc["flipped"]
         ways = flips["flip"].value_counts()
         said.append(
             f"Predictions: {len(flips)} of {int(row['samples'])} held-out samples flipped, {ways.get('to right', 0)} "
-            f"to right and {ways.get('to wrong', 0)} to wrong{_beside(row, share=True)}; accuracy "
-            f"{_number(rows.loc['accuracy', 'before'])} before, {_number(rows.loc['accuracy', 'after'])} after, loss "
-            f"{_number(rows.loc['loss', 'before'])} before, {_number(rows.loc['loss', 'after'])} after."
+            f"to right and {ways.get('to wrong', 0)} to wrong{_beside(row, share=True)}; {levels}."
         )
+    elif levels:
+        said.append(f"Predictions: {levels}.")
     tested = here["p_adjusted"].notna().sum()
     if tested:
         sure = int((here["p_adjusted"] <= ALPHA).sum())

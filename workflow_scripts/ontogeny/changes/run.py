@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ontogeny.activations.networks import networks_at, place_of, probe_of, spread_over_classes
+from ontogeny.activations.networks import networks_at, place_of, spread_over_classes
 from ontogeny.activations.store import ActivationFile
 from ontogeny.changes.compare import Change, against_controls
 from ontogeny.changes.measure import (
@@ -19,6 +19,7 @@ from ontogeny.changes.measure import (
     flipped_predictions,
     prediction_changes,
     selectivity_changes,
+    sequence_changes,
     unit_changes,
     weight_changes,
 )
@@ -36,30 +37,35 @@ def changes_of_run(
     moments: Iterable[Moment],
     activations: ActivationFile,
     units: pd.DataFrame,
-    importance: pd.DataFrame,
+    importance: pd.DataFrame | None = None,
     settings: ChangeSettings | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What changed from before to after every moment, against matched controls, and the predictions that flipped there.
 
     activations: of the run's probe. units: the run's table of `neurons_of_run`; importance: that of
-    `importance_of_run`. The rest is measured on
-    networks replayed in one walk: weights, attention and saliency on the probe, predictions on all held-out samples.
+    `importance_of_run`, if there is one. The rest is measured on networks replayed in one walk: weights, attention and
+    saliency on the probe, predictions on all held-out samples. Of networks that read tokens there is no saliency, and
+    of the predictions of next tokens loss and accuracy, each the mean over a sequence. Of a series of checkpoints the
+    networks of one moment are in memory at a time.
 
     Returns the table of `against_controls`, and one row per moment and flipped sample: moment, kind, step, and the
     columns of `flipped_predictions`.
     """
     settings = settings or ChangeSettings()
     moments = list(moments)
-    networks = networks_at(trajectory, {step for moment in moments for step in moment.steps})
-    inputs, labels = probe_of(trajectory)
+    series = trajectory.series
+    networks = {} if series else networks_at(trajectory, {step for moment in moments for step in moment.steps})
+    inputs, labels = (part.cpu() for part in trajectory.probe)
     chosen = spread_over_classes(labels, settings.explained)
-    held_out = tuple(part.cpu() for part in trajectory.validation)
+    held_out = tuple(part.cpu() for part in (series.probe if series else trajectory.validation))
     by_unit = dict(iter(units.groupby(["moment", "layer"], sort=False)))
-    worth = _importance(importance)
+    worth = {} if importance is None else _importance(importance)
     found: dict[Moment, list[Change]] = {}
     flipped = []
     progress = Progress(len(moments), f"changes of {trajectory.run}")
     for done, moment in enumerate(moments, start=1):
+        if series:
+            networks = networks_at(trajectory, moment.steps)
         before, at, after = (networks[step] for step in (moment.before, moment.step, moment.after))
         name = place_of(moment).name
         here = weight_changes(before, after, trajectory.layers, at)
@@ -78,12 +84,15 @@ def changes_of_run(
                 here.append(_worth(layer, *known))
         attended = attention_changes(before, after, inputs[:MOST_SAMPLES], at)
         here += [_named(change, trajectory.layers) for change in attended]
-        here += feature_changes(before, after, inputs[chosen], labels[chosen])
-        table = flipped_predictions(before, after, *held_out)
-        here += prediction_changes(table, flipped_predictions(before, at, *held_out))
+        if inputs.is_floating_point():
+            here += feature_changes(before, after, inputs[chosen], labels[chosen])
+            table = flipped_predictions(before, after, *held_out)
+            here += prediction_changes(table, flipped_predictions(before, at, *held_out))
+            turned = table[table["flip"] != ""]
+            flipped.append(turned.assign(moment=name, kind=moment.kind, step=moment.step))
+        else:
+            here += sequence_changes(before, after, held_out[0], held_out[1], at)
         found[moment] = here
-        turned = table[table["flip"] != ""]
-        flipped.append(turned.assign(moment=name, kind=moment.kind, step=moment.step))
         progress.update(done, name)
     columns = ["moment", "kind", "step", *FLIPPED]
     joined = pd.concat(flipped, ignore_index=True)[columns] if flipped else pd.DataFrame(columns=columns)

@@ -112,10 +112,10 @@ def _page(run: Drawn) -> None:
     from ontogeny.changes.page import write_run_page
     from ontogeny.phase1 import read_phase1
 
-    pictures = (file for file in (*run.inputs["of_run"], *run.files.values()) if file.endswith(".png"))
-    drawn = {Path(file).stem: file for file in pictures}
-    figures = {heading: drawn[name] for heading, name in on_pages().items()}
-    tables = {name: str(run.inputs[name]) for name in _TOLD}
+    files = (*run.inputs["of_run"], *run.inputs.get("of_layers", ()), *run.files.values())
+    drawn = {Path(file).stem: file for file in files if file.endswith(".png")}
+    figures = {heading: drawn[name] for heading, name in on_pages().items() if name in drawn}
+    tables = {name: str(run.inputs[name]) for name in _TOLD if name in run.inputs}
     page = run.files["page"]
     index = Path(page.rpartition("/pages/")[0]) / "pages" / "index.html"
     write_run_page(
@@ -173,11 +173,20 @@ PARTS = {
 
 def draw(snakemake: Any) -> None:
     """Draw what the job of `snakemake` declares, and what has not been drawn from the same tables yet."""
-    inputs, files = dict(snakemake.input.items()), {name: str(file) for name, file in snakemake.output.items()}
-    run = Drawn(snakemake.params.title, snakemake.wildcards.study, inputs, files)
+    run = _drawn(snakemake)
     parts = Parts(snakemake, PARTS, "pipeline/drawing.py", ("title",))
     for name in parts.parts:
         parts.make(name, lambda name=name: PARTS[name].work(run))  # type: ignore[misc]
+
+
+def draw_page(snakemake: Any) -> None:
+    """Write the page that the job of `snakemake` declares, of figures that others drew."""
+    _page(_drawn(snakemake))
+
+
+def _drawn(snakemake: Any) -> Drawn:
+    inputs, files = dict(snakemake.input.items()), {name: str(file) for name, file in snakemake.output.items()}
+    return Drawn(snakemake.params.title, snakemake.wildcards.study, inputs, files)
 
 
 def draw_fits(snakemake: Any) -> None:

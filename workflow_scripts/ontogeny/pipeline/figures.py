@@ -48,11 +48,12 @@ def _connectome(caption: str, label: str = "", **settings: object) -> Figure:
 
 
 IMAGES = ("dynamics",)
+COMPARED = ("dynamics", "series")
 RUN_FIGURES = ("metrics", "heatmap")
 STUDY_FIGURES = ("overview", "kinds", "convergence", "critical_periods", "agreement", "comparison")
 CIRCUIT_FIGURES = tuple(f"circuits_{name}" for name in ("counts", "sparsity", "losses", "overview", "effects"))
 FIGURES = {
-    "integrity": Figure("integrity", "checkpoints", "by name", ("dynamics", "series"), subcategory="{run}"),
+    "integrity": Figure("integrity", "checkpoints", "by name", COMPARED, subcategory="{run}"),
     "metrics": _run("metrics", scope="every run"),
     "heatmap": _run("heatmap", "layers by steps", scope="every run"),
     "map": _run("map", "map of the last layer", kinds=IMAGES),
@@ -73,7 +74,7 @@ FIGURES = {
     "complexity_and_circuits": Figure(
         "complexity_and_circuits", "complexity and circuits", "by name", ("circuits",), subcategory="{run}"
     ),
-    "change_kinds": Figure("change_kinds", "changes by architecture", "study looked at", IMAGES, STUDY),
+    "change_kinds": Figure("change_kinds", "changes by architecture", "study looked at", COMPARED, STUDY),
     **{name: Figure(f"study_{name}", name, "study", ("dynamics", "imports"), STUDY) for name in STUDY_FIGURES},
     **{
         name: Figure("circuits", name.removeprefix("circuits_"), "study", ("circuits",), STUDY)

@@ -8,6 +8,7 @@ from ontogeny.pipeline.workflow import Workflow
 
 PAGES = {
     "dynamics": "{study}/{run}.html",
+    "series": "{study}/{run}.html",
     "circuits": "{study}/{run}.html",
     "judge": "{run}/training_visualizations/training_progress.html",
 }
@@ -19,7 +20,7 @@ def pages_of(plan: Workflow, searched: Iterable[str]) -> dict[str, list[list[str
     groups: dict[str, list[list[str]]] = {}
     for run in plan.runs.values():
         pattern = PAGES.get(run.kind)
-        shown = run.kind != "dynamics" or plan.is_looked_at(run)
+        shown = run.kind not in ("dynamics", "series") or plan.is_looked_at(run)
         if pattern is not None and shown:
             page = pattern.format(study=run.study, run=run.name)
             groups.setdefault(plan.title_of(run.study), []).append([plan.label(run), page])

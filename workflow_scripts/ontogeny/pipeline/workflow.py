@@ -208,8 +208,8 @@ class Workflow:
 
     def looked_at_of_study(self, pattern: str, wildcards: Any) -> list[str]:
         """`pattern` filled in for the runs, whose captured moments are looked at, of the study `wildcards` names."""
-        runs = [run for run in self.runs_of_study(wildcards.study) if run.kind != "series"]
-        return [pattern.format(run=run.name, study=run.study) for run in runs if self.is_looked_at(run)]
+        runs = [run for run in self.runs_of_study(wildcards.study) if self.is_looked_at(run)]
+        return [pattern.format(run=run.name, study=run.study) for run in runs]
 
     def titles_of_study(self, wildcards: Any) -> dict[str, str]:
         """The runs whose captured moments are looked at, of the study `wildcards` names, and how figures name them."""
@@ -243,14 +243,14 @@ class Workflow:
         return _all_but(re.escape(run.name) for run in self.runs.values() if run.kind == kind)
 
     def tell_left_out(self) -> None:
-        """Say of which runs the features, changes and page are not made, and why."""
+        """Say of which runs some measurements are not made, and why."""
         from snakemake.logging import logger
 
         names = [run.name for run in self.runs.values() if run.kind == "series"]
         if names:
             logger.info(
-                f"left out of features, changes and pages, which need inputs of real numbers, as they read tokens: "
-                f"{', '.join(names)}",
+                "left out of importance, maps, boundaries and features, which need inputs of real numbers, as they "
+                f"read tokens: {', '.join(names)}",
                 extra={WORTH_KNOWING: True},
             )
 
