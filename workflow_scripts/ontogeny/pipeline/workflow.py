@@ -206,10 +206,11 @@ class Workflow:
         chosen = [run for run in self.runs.values() if run.kind in kinds and self.is_looked_at(run)]
         return [pattern.format(run=run.name, study=run.study) for run in chosen]
 
-    def looked_at_of_study(self, pattern: str, wildcards: Any) -> list[str]:
-        """`pattern` filled in for the runs, whose captured moments are looked at, of the study `wildcards` names."""
-        runs = [run for run in self.runs_of_study(wildcards.study) if self.is_looked_at(run)]
-        return [pattern.format(run=run.name, study=run.study) for run in runs]
+    def looked_at_of_study(self, pattern: str, wildcards: Any, *kinds: str) -> list[str]:
+        """`pattern` filled in for the runs (of these kinds), whose captured moments are looked at, of the study that
+        `wildcards` names."""
+        runs = [run for run in self.runs_of_study(wildcards.study) if not kinds or run.kind in kinds]
+        return [pattern.format(run=run.name, study=run.study) for run in runs if self.is_looked_at(run)]
 
     def titles_of_study(self, wildcards: Any) -> dict[str, str]:
         """The runs whose captured moments are looked at, of the study `wildcards` names, and how figures name them."""
