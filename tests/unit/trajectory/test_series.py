@@ -306,6 +306,10 @@ def test_a_small_language_model_of_transformers(tmp_path):
     assert record[layer]["step"] == [0, 1, 2, 4, 8]
     theirs = transformers.GPTNeoXForCausalLM.from_pretrained(tmp_path / "checkpoint-4", attn_implementation="eager")
     assert torch.equal(series.at(4)(tokens).logits, theirs(tokens).logits), "filled in place, under the library's names"
+    for path in series.layers.values():
+        alone, whole = series.weights(8, path), [each.clone() for each in series.at(8).get_submodule(path).parameters()]
+        assert all(map(torch.equal, alone, whole))
+        assert len(alone) == len(whole) > 0
     moments = [Moment("start", 0, 0, 0, phase="", reason=""), Moment("end", 8, 8, 8, phase="", reason="")]
     done = interventions_of_run(
         Trajectory(tmp_path / "run"), moments, [Patch(source="start", target="end", what="weights")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,23 @@ from ontogeny.neurons.sites import (
 )
 from ontogeny.neurons.statistics import UNKNOWN, compare_neurons, values_by_unit
 from ontogeny.tracking.estimators import stable_rank
+from ontogeny.trajectory import Trajectory
 
 AXES = 64
 """Principal axes in which shapes are compared."""
 FLIPPED = ["sample", "label", "predicted_before", "predicted_after", "flip", "margin_before", "margin_after",
            "loss_before", "loss_after"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The network of a step of an imported series, in memory only while it is looked at."""
+
+    trajectory: Trajectory
+    step: int
+
+
+Network = nn.Module | Stored
 
 
 def network_changes(
@@ -77,7 +90,7 @@ def network_changes(
 
 
 def weight_changes(
-    before: nn.Module, after: nn.Module, layers: Mapping[str, str], during: nn.Module | None = None
+    before: Network, after: Network, layers: Mapping[str, str], during: Network | None = None
 ) -> list[Change]:
     """How far the parameters of each layer moved, and what became of their norm and spectrum.
 
@@ -88,7 +101,7 @@ def weight_changes(
     found = []
     for name, path in layers.items():
         states = [
-            [p.detach().double().cpu() for p in network.get_submodule(path).parameters()]
+            [p.detach().double().cpu() for p in _parameters(network, path)]
             for network in _moments(before, during, after)
         ]
         if not states[0]:
@@ -113,6 +126,19 @@ def weight_changes(
 
 def _moments(before: Any, during: Any, after: Any) -> list[Any]:
     return [each for each in (before, during, after) if each is not None]
+
+
+def _in_memory(*networks: Network | None) -> Iterator[nn.Module]:
+    """The networks one after another, each to be looked at before the next is asked for."""
+    for each in networks:
+        if each is not None:
+            yield each.trajectory.at(each.step) if isinstance(each, Stored) else each
+
+
+def _parameters(network: Network, path: str) -> list[Tensor]:
+    if isinstance(network, Stored) and network.trajectory.series:
+        return network.trajectory.series.weights(network.step, path)
+    return list(next(_in_memory(network)).get_submodule(path).parameters())
 
 
 def activation_changes(layer: str, before: np.ndarray, after: np.ndarray) -> list[Change]:
@@ -189,15 +215,13 @@ def _explained(units: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.divide(between, total, out=np.zeros_like(total), where=total > 1e-20)
 
 
-def attention_changes(
-    before: nn.Module, after: nn.Module, inputs: Tensor, during: nn.Module | None = None
-) -> list[Change]:
+def attention_changes(before: Network, after: Network, inputs: Tensor, during: Network | None = None) -> list[Change]:
     """`attention moved`, the total variation distance of attention weights (0 to 1), and `attention entropy` (nats).
 
     Both are means over heads and queries, by layer. Nothing for a network without attention that can be read.
     """
     try:
-        maps = [attention_maps(network, inputs) for network in _moments(before, during, after)]
+        maps = [attention_maps(network, inputs) for network in _in_memory(before, during, after)]
     except OntogenyError:
         return []
     found = []
@@ -215,9 +239,11 @@ def _entropy(p: np.ndarray) -> np.ndarray:
     return -(p * np.log(np.where(p > 0, p, 1.0))).sum(-1)
 
 
-def feature_changes(before: nn.Module, after: nn.Module, inputs: Tensor, labels: Tensor) -> list[Change]:
+def feature_changes(before: Network, after: Network, inputs: Tensor, labels: Tensor) -> list[Change]:
     """`saliency moved`: 1 - rank correlation of a sample's saliency maps for its own class, before and after."""
-    one, two = (saliency(network, inputs, labels).values.reshape(len(inputs), -1) for network in (before, after))
+    one, two = (
+        saliency(network, inputs, labels).values.reshape(len(inputs), -1) for network in _in_memory(before, after)
+    )
     same = (one == two).all(axis=1)
     one, two = (rankdata(each, axis=1) for each in (one, two))
     one, two = (each - each.mean(axis=1, keepdims=True) for each in (one, two))
@@ -226,7 +252,7 @@ def feature_changes(before: nn.Module, after: nn.Module, inputs: Tensor, labels:
     return [Change.of_samples("features", "", "saliency moved", np.where(same, 0.0, 1 - likeness))]
 
 
-def flipped_predictions(before: nn.Module, after: nn.Module, inputs: Any, labels: Any) -> pd.DataFrame:
+def flipped_predictions(before: Network, after: Network, inputs: Any, labels: Any) -> pd.DataFrame:
     """One row per sample: what each network predicts, and which way it flipped.
 
     Columns: sample, label, predicted_before, predicted_after, flip (`to right`, `to wrong`, `other` from one wrong
@@ -235,7 +261,7 @@ def flipped_predictions(before: nn.Module, after: nn.Module, inputs: Any, labels
     """
     inputs, labels = checked_data(inputs, labels)
     columns: dict[str, Any] = {"sample": np.arange(len(labels)), "label": labels.numpy()}
-    for name, network in (("before", before), ("after", after)):
+    for name, network in zip(("before", "after"), _in_memory(before, after)):
         with undisturbed(network):
             scores = scores_of(network, inputs).double()
         check_classes(scores, labels)
@@ -274,7 +300,7 @@ def prediction_changes(table: pd.DataFrame, during: pd.DataFrame | None = None) 
 
 
 def sequence_changes(
-    before: nn.Module, after: nn.Module, inputs: Tensor, labels: Tensor, during: nn.Module | None = None
+    before: Network, after: Network, inputs: Tensor, labels: Tensor, during: Network | None = None
 ) -> list[Change]:
     """The change of `loss` (nats) and `accuracy` of networks that read tokens, by sequence.
 
@@ -282,7 +308,7 @@ def sequence_changes(
     both quantities are then means over the positions of a sequence.
     """
     measured = []
-    for network in _moments(before, during, after):
+    for network in _in_memory(before, during, after):
         with undisturbed(network):
             measured.append([values.numpy() for values in evaluate(network, inputs, labels, chunk=8)])
     found = []

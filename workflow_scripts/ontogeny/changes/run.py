@@ -13,6 +13,8 @@ from ontogeny.activations.store import ActivationFile
 from ontogeny.changes.compare import Change, against_controls
 from ontogeny.changes.measure import (
     FLIPPED,
+    Network,
+    Stored,
     activation_changes,
     attention_changes,
     feature_changes,
@@ -45,8 +47,8 @@ def changes_of_run(
     activations: of the run's probe. units: the run's table of `neurons_of_run`; importance: that of
     `importance_of_run`, if there is one. The rest is measured on networks replayed in one walk: weights, attention and
     saliency on the probe, predictions on all held-out samples. Of networks that read tokens there is no saliency, and
-    of the predictions of next tokens loss and accuracy, each the mean over a sequence. Of a series of checkpoints the
-    networks of one moment are in memory at a time.
+    of the predictions of next tokens loss and accuracy, each the mean over a sequence. Of a series of checkpoints one
+    network is in memory at a time.
 
     Returns the table of `against_controls`, and one row per moment and flipped sample: moment, kind, step, and the
     columns of `flipped_predictions`.
@@ -54,7 +56,9 @@ def changes_of_run(
     settings = settings or ChangeSettings()
     moments = list(moments)
     series = trajectory.series
-    networks = {} if series else networks_at(trajectory, {step for moment in moments for step in moment.steps})
+    steps = {step for moment in moments for step in moment.steps}
+    networks: Mapping[int, Network]
+    networks = {step: Stored(trajectory, step) for step in steps} if series else networks_at(trajectory, steps)
     inputs, labels = (part.cpu() for part in trajectory.probe)
     chosen = spread_over_classes(labels, settings.explained)
     held_out = tuple(part.cpu() for part in (series.probe if series else trajectory.validation))
@@ -64,8 +68,6 @@ def changes_of_run(
     flipped = []
     progress = Progress(len(moments), f"changes of {trajectory.run}")
     for done, moment in enumerate(moments, start=1):
-        if series:
-            networks = networks_at(trajectory, moment.steps)
         before, at, after = (networks[step] for step in (moment.before, moment.step, moment.after))
         name = place_of(moment).name
         here = weight_changes(before, after, trajectory.layers, at)

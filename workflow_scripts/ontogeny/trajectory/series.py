@@ -155,17 +155,35 @@ class CheckpointSeries:
         """How many weights the network has."""
         return count_parameters(self.network())
 
+    def weights(self, step: int, path: str) -> list[Tensor]:
+        """The parameters of the module `path` at `step`, in its order, without those of the rest where that can be."""
+        if self._prefix is not None and self._renamed != {}:
+            state = self.state(step)
+            sources: dict[int, str] = {}
+            for name, tensor in self.network().state_dict(keep_vars=True).items():
+                source = self._source_of(name)
+                if source in state:
+                    sources.setdefault(tensor.data_ptr(), source)
+            pointers = [each.data_ptr() for each in self.network().get_submodule(path).parameters()]
+            if all(pointer in sources for pointer in pointers):
+                return [state[sources[pointer]] for pointer in pointers]
+        return [each.detach().clone() for each in self.at(step).get_submodule(path).parameters()]
+
+    def _source_of(self, name: str) -> str:
+        """The name in the files of the tensor `name` of the network."""
+        return (self._renamed or {}).get(name, f"{self._prefix}{name}")
+
     @torch.no_grad()
     def _fill(self, model: nn.Module, state: State, step: int) -> None:
         own = model.state_dict(keep_vars=True)
-        prefix = self._prefix if self._prefix is not None else _prefix(own, state)
-        self._prefix = prefix
+        if self._prefix is None:
+            self._prefix = _prefix(own, state)
         tied: dict[int, str] = {}
         lacking = []
         for name, tensor in own.items():
             if tensor.data_ptr() in tied and tensor.numel():
                 continue
-            source = (self._renamed or {}).get(name, f"{prefix}{name}")
+            source = self._source_of(name)
             if source not in state:
                 if not isinstance(tensor, nn.Parameter):
                     continue
