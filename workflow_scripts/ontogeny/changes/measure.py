@@ -99,25 +99,31 @@ def weight_changes(
     Layers without parameters are left out.
     """
     found = []
+    networks = _moments(before, during, after)
     for name, path in layers.items():
-        states = [
-            [p.detach().double().cpu() for p in _parameters(network, path)]
-            for network in _moments(before, during, after)
-        ]
-        if not states[0]:
+        ends, norms, spectra = [], [], []
+        for place, network in enumerate(networks):
+            parts = [each.detach().double().cpu() for each in _parameters(network, path)]
+            if not parts:
+                break
+            largest = max(parts, key=lambda each: each.numel() * (each.ndim > 1))
+            if largest.ndim > 1:
+                spectra.append(torch.linalg.svdvals(largest.flatten(1)).numpy())
+            flat = (parts[0].flatten() if len(parts) == 1 else torch.cat([each.flatten() for each in parts])).numpy()
+            norms.append(float(np.linalg.norm(flat)))
+            if place in (0, len(networks) - 1):
+                ends.append(flat)
+            del parts, largest, flat
+        if not ends:
             continue
-        flat = [torch.cat([p.flatten() for p in parts]).numpy() for parts in states]
-        a, b = flat[0], flat[-1]
-        size, moved = np.linalg.norm(a), np.linalg.norm(b - a)
+        a, b = ends
+        size, moved = norms[0], np.linalg.norm(b - a)
         found.append(Change("weights", name, "relative change", float(moved / size) if size else np.nan))
-        length = size * np.linalg.norm(b)
+        length = size * norms[-1]
         turned = 0.0 if moved == 0 else max(1 - float(a @ b / length), 0.0) if length else np.nan
         found.append(Change("weights", name, "direction", turned))
-        found.append(Change.between("weights", name, "norm", [float(np.linalg.norm(each)) for each in flat]))
-        one = states[0]
-        place = max(range(len(one)), key=lambda k: one[k].numel() * (one[k].ndim > 1))
-        if one[place].ndim > 1:
-            spectra = [torch.linalg.svdvals(parts[place].flatten(1)).numpy() for parts in states]
+        found.append(Change.between("weights", name, "norm", norms))
+        if spectra:
             found.append(Change.between("weights", name, "spectral norm", [s[0] for s in spectra]))
             ranks = [stable_rank(s) if s[0] > 0 else np.nan for s in spectra]
             found.append(Change.between("weights", name, "stable rank", ranks))
@@ -220,8 +226,9 @@ def attention_changes(before: Network, after: Network, inputs: Tensor, during: N
 
     Both are means over heads and queries, by layer. Nothing for a network without attention that can be read.
     """
+    chunk = 256 if inputs.is_floating_point() else 8
     try:
-        maps = [attention_maps(network, inputs) for network in _in_memory(before, during, after)]
+        maps = [attention_maps(network, inputs, chunk) for network in _in_memory(before, during, after)]
     except OntogenyError:
         return []
     found = []
