@@ -61,6 +61,9 @@ def test_closed_forms_agree_where_they_meet():
         ([5, 3, 4], 2, True),
         ([3, 3, 3, 3], 1, False),
         ([5, 6, 4, 6, 5], 3, False),
+        ([3, 5, 2], 1, True),
+        ([2, 3, 4, 2], 1, False),
+        ([7, 4, 4, 6], 3, True),
     ],
 )
 def test_estimates_meet_the_closed_form(widths, rank, balanced):
@@ -242,6 +245,8 @@ class TestWhatSpeaksAgainstAnEstimate:
 
     def test_steps_that_are_too_large(self):
         llc = estimate_llc(self.line(2.0), self.data, ComplexitySettings(step_size=10.0))
+        assert "of the steps were accepted: the step size 10 is too large" in llc.notes[0]
+        llc = estimate_llc(self.line(2.0), self.data, ComplexitySettings(step_size=10.0, corrected=False))
         assert "10 of 10 chains diverged" in llc.notes[0]
         assert np.isnan(llc.value)
 

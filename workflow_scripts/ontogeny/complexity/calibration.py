@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ontogeny.complexity.landscape import Landscape, ModuleLandscape
-from ontogeny.complexity.sampling import Preconditioner
+from ontogeny.complexity.sampling import AdjustedChains
 from ontogeny.complexity.settings import SCALE_STEPS, ComplexitySettings
 
 SMALLEST, LARGEST = 1e-10, 10.0
@@ -51,7 +51,7 @@ def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings)
         landscape = landscape.subsample(count, settings.seed)
     generator = torch.Generator().manual_seed(settings.seed + 1)
     n = landscape.n_networks
-    walk = _Walk(landscape, torch.arange(n).repeat_interleave(_CHAINS), n_beta, settings, generator)
+    walk = AdjustedChains(landscape, torch.arange(n).repeat_interleave(_CHAINS), n_beta, settings, generator)
     low = torch.full((n,), np.log(SMALLEST), dtype=torch.float64)
     high = torch.full((n,), np.log(most), dtype=torch.float64)
     tried: list[NDArray[np.float64]] = []
@@ -59,6 +59,8 @@ def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings)
 
     def share_accepted(step: Tensor, move: bool) -> Tensor:
         share = walk.step(step.exp().repeat_interleave(_CHAINS), move).view(n, _CHAINS).mean(1)
+        if move:
+            walk.adapt()
         tried.append(step.exp().numpy())
         accepted.append(share.numpy())
         return share
@@ -76,62 +78,6 @@ def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings)
     if settings.batch_size is not None and settings.batch_size < whole.n_samples:
         chosen = torch.minimum(chosen, _step_for_batches(whole, n_beta, settings.batch_size, generator))
     return Calibration(np.array(tried), np.array(accepted), chosen.numpy())
-
-
-class _Walk:
-    """Metropolis-adjusted Langevin chains, each step with a size of its own.
-
-    The proposal keeps the localisation, a normal distribution, exactly (Cotter, Roberts, Stuart and White 2013, the
-    preconditioned Crank-Nicolson Langevin proposal), so what is refused is the error in the loss alone. Without
-    localisation it is that of MALA.
-    """
-
-    def __init__(
-        self,
-        landscape: Landscape,
-        owner: Tensor,
-        n_beta: float,
-        settings: ComplexitySettings,
-        generator: torch.Generator,
-    ) -> None:
-        self.landscape, self.owner, self.generator = landscape, owner, generator
-        self.n_beta, self.localisation = n_beta, settings.localisation
-        self.start = landscape.start_of(owner)
-        self.preconditioner = Preconditioner(self.start) if settings.sampler == "rmsprop" else None
-        self.offset = torch.zeros_like(self.start)
-        self.energy, self.slope = self._at(self.offset)
-        if self.preconditioner is not None:
-            self.preconditioner.adapt(self.slope / n_beta)
-
-    def _at(self, offset: Tensor) -> tuple[Tensor, Tensor]:
-        """n_beta times the loss, (K,), and its gradient."""
-        value, gradient = self.landscape.evaluate(self.start + offset, self.owner, None, self.generator)
-        return self.n_beta * value.double(), self.n_beta * gradient
-
-    def step(self, size: Tensor, move: bool) -> Tensor:
-        """The probability (K,) that a step of `size` (K,) is accepted; the chains go there, or not, if they `move`."""
-        axis = 1 - self.landscape.chain_axis
-        rate = size.unsqueeze(axis).to(self.offset.dtype)
-        if self.preconditioner is not None:
-            rate = rate * self.preconditioner.scale
-        pull = 0.5 * self.localisation * rate
-        noise = torch.empty_like(self.offset).normal_(generator=self.generator)
-        offset = ((2 - pull) * self.offset - rate * self.slope + 2 * rate.sqrt() * noise) / (2 + pull)
-        energy, slope = self._at(offset)
-        moved, middle = offset - self.offset, 0.5 * pull * (offset + self.offset)
-        forth = ((moved + middle) * self.slope + 0.25 * rate * self.slope.square()).sum(axis)
-        back = ((middle - moved) * slope + 0.25 * rate * slope.square()).sum(axis)
-        ratio = self.energy - energy + 0.5 * (forth - back).double()
-        probability = torch.nan_to_num(ratio, nan=-torch.inf).clamp(max=0).exp()
-        if move:
-            taken = torch.rand(len(probability), generator=self.generator, dtype=torch.float64) < probability
-            chosen = taken.unsqueeze(axis)
-            self.offset = torch.where(chosen, offset, self.offset)
-            self.slope = torch.where(chosen, slope, self.slope)
-            self.energy = torch.where(taken, energy, self.energy)
-            if self.preconditioner is not None:
-                self.preconditioner.adapt(self.slope / self.n_beta)
-        return probability
 
 
 def _step_for_batches(landscape: Landscape, n_beta: float, batch_size: int, generator: torch.Generator) -> Tensor:

@@ -26,6 +26,7 @@ from ontogeny.settings import complete
 
 _TOGETHER = 4_000
 """Chains of small MLPs that run side by side: as many as stay in a processor's cache."""
+_LEAST_ACCEPTED = 0.1
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def _estimate(landscape: Landscape, settings: ComplexitySettings, keep_losses: b
         generator,
         adapt_steps=settings.burn_in,
     )
-    losses = ran.numpy().reshape(-1, n, chains)
+    losses = ran.losses.numpy().reshape(-1, n, chains)
+    accepted = ran.accepted.view(n, chains).mean(1).numpy()
     slope = gradient.double().norm(dim=1 - landscape.chain_axis).numpy()
     kept = losses[settings.burn_in :]
     with np.errstate(invalid="ignore", over="ignore"):
@@ -145,6 +147,7 @@ def _estimate(landscape: Landscape, settings: ComplexitySettings, keep_losses: b
                 float(slope[k]),
                 n_beta,
                 float(step[k]),
+                float(accepted[k]),
                 landscape.n_parameters,
                 losses[:, k] if keep_losses else None,
             )
@@ -158,6 +161,7 @@ def _summary(
     slope: float,
     n_beta: float,
     step_size: float,
+    accepted: float,
     n_parameters: int,
     losses: NDArray[np.float64] | None,
 ) -> LLC:
@@ -173,6 +177,8 @@ def _summary(
         notes.append(
             f"{int(diverged.sum())} of {len(diverged)} chains diverged: the step size {step_size:.2g} is too large"
         )
+    if accepted < _LEAST_ACCEPTED:
+        notes.append(f"{accepted:.1%} of the steps were accepted: the step size {step_size:.2g} is too large")
     if len(good):
         if value < -2 * error if error == error else value < 0:
             notes.append(

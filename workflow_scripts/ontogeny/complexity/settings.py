@@ -20,8 +20,9 @@ class ComplexitySettings(Settings):
     )
     corrected: bool = Field(
         True,
-        description="Average the noise of each step with that of the step before, which removes most of the bias of "
-        "finite steps; `false` gives SGLD as published.",
+        description="Remove the bias of finite steps: where a step sees all samples it is accepted or refused "
+        "(Metropolis), which makes the posterior exact; with batches, or over 100,000 parameters, the noise of each "
+        "step is averaged with that of the step before. `false` gives SGLD as published.",
     )
     chains: Annotated[int, Field(ge=2)] = Field(10, description="Independent chains per network.")
     draws: Annotated[int, Field(ge=4)] = Field(200, description="Steps per chain whose losses are averaged.")
