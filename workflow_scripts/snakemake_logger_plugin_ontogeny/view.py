@@ -67,8 +67,7 @@ class Running:
 
     def news(self, root: str | os.PathLike = ".") -> str:
         """How far it is: the step and the loss of a training, or what its log says of its work; "" if nothing."""
-        work = _WORK.findall(_tail(Path(root) / self.log))
-        done, total = map(int, work[-1]) if work else (0, 0)
+        done, total = self.work(root)
         row = _last_row(Path(root) / "results" / "runs" / self.about / "metrics.jsonl", self.since)
         step = row.get("step", row.get("epoch"))
         if step is None:
@@ -76,6 +75,23 @@ class Running:
         loss = row.get("loss")
         text = f"step {step}" + (f" of {total}" if total else "")
         return f"{text}, loss {loss:.3g}" if isinstance(loss, float) and math.isfinite(loss) else text
+
+    def work(self, root: str | os.PathLike = ".") -> tuple[int, int]:
+        """Units of its work that its log says are done, and all; 0 and 0 if it says nothing."""
+        found = _WORK.findall(_tail(Path(root) / self.log))
+        done, total = map(int, found[-1]) if found else (0, 0)
+        return done, total
+
+    def seconds_left(self, expected: float) -> float:
+        """Seconds until it is done: by the share of its work that is done, or else what is left of `expected`.
+
+        A job that says nothing and outlasts what was expected is given a quarter of the time that it ran.
+        """
+        ran = time.time() - self.since
+        done, total = self.work()
+        if done > 0:
+            return ran * max(total - done, 0) / done
+        return max(expected - ran, ran / 4) if expected == expected else expected
 
     def failure(self) -> list[str]:
         """The sentence of a job that failed, and where its log lies."""
@@ -163,22 +179,23 @@ class View:
         """Seconds until all is done: what the jobs left take, side by side as until now; NaN if that is not known.
 
         A job takes what those of its rule took in this run, or else before, corrected by what both say of other
-        rules; of a rule that was never measured it takes the mean.
+        rules; of a rule that was never measured it takes the mean. Of a running job see `Running.seconds_left`.
         """
         now = time.time()
         here = {rule: sum(seconds) / len(seconds) for rule, seconds in self.took.items()}
         both = [rule for rule in here if self.before.get(rule)]
         slower = sum(here[rule] for rule in both) / sum(self.before[rule] for rule in both) if both else 1.0
         known = {rule: slower * seconds for rule, seconds in self.before.items()} | here
-        if not known:
-            return math.nan
-        mean = sum(known.values()) / len(known)
-        work = sum(
-            max(0, self.total[rule] - self.done.get(rule, 0)) * known.get(rule, mean) for rule in self.total
-        ) - sum(min(now - job.since, known.get(job.rule, mean)) for job in self.running.values())
+        mean = sum(known.values()) / len(known) if known else math.nan
+        waiting = {rule: total - self.done.get(rule, 0) for rule, total in self.total.items()}
+        work = 0.0
+        for job in self.running.values():
+            waiting[job.rule] -= 1
+            work += job.seconds_left(known.get(job.rule, mean))
+        work += sum(count * known.get(rule, mean) for rule, count in waiting.items() if count > 0)
         spent = sum(map(sum, self.took.values())) + sum(now - job.since for job in self.running.values())
         beside = spent / max(now - self.began, 1.0) if spent else 1.0
-        return max(work, 0.0) / max(beside, 0.25)
+        return work / max(beside, 0.25)
 
     def head(self) -> str:
         """How far the whole is, in one line."""

@@ -48,7 +48,19 @@ def test_time_left_follows_what_was_measured_before_and_now(view):
     # twice as slow as before, and two at once
     assert view.seconds_left() == pytest.approx((2 * 60 + 4 * 4 + 2 * 32) / 2)
     assert view.head() == f"2 of 10 jobs done, 0 running, about {duration(100)} left"
-    assert View(STAGE).seconds_left() != View(STAGE).seconds_left()  # NaN: nothing is known
+    unknown = View(STAGE, total={"train_run": 1})
+    assert unknown.seconds_left() != unknown.seconds_left()  # NaN: nothing is known
+
+
+def test_a_running_job_is_given_what_its_share_of_the_work_says(view, tmp_path):
+    view, clock = view
+    view.planned({"train_run": 1})
+    (tmp_path / "a.log").write_text("2026-01-01 00:00:00 INFO score: 1500/2000 (75%), 9.0/s, 40 s left\n")
+    view.started(1, "train_run", {"run": "r1"}, str(tmp_path / "a.log"))
+    clock.now += 600  # where 30 were expected
+    assert view.seconds_left() == pytest.approx(200)
+    view.running[1].log = str(tmp_path / "none.log")
+    assert view.seconds_left() == pytest.approx(150)
 
 
 def test_a_stage_is_one_line_and_says_what_runs(view, tmp_path, monkeypatch):
