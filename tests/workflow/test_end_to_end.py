@@ -65,7 +65,7 @@ def test_tables_hold_what_they_name(finished):
     assert (cost["s"] > 0).all()
     for path in files(finished.results / "runs", {".csv"}) + files(finished.results / "studies", {".csv"}):
         assert path.read_text().strip(), f"{path} has not even a header"
-    for name in ("geometry/pca_variance", "geometry/cluster_by_step", "neurons/comparison"):
+    for name in ("geometry/pca_variance", "geometry/cluster_choice", "neurons/comparison"):
         assert len(pd.read_csv(finished.results / "runs" / "tiny_mlp" / "s0" / f"{name}.csv")) > 0
 
 
