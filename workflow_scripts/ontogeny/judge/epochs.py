@@ -84,7 +84,12 @@ def _probe(model: Judge, data: JudgeData, device: torch.device) -> dict[str, np.
         return last_residuals(model, data.split(split)[1].to(device))[-1]
 
     labels = data.split("train")[2].numpy()
-    probe = make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=[1e-4, 1e-2, 1.0], max_iter=300, cv=3))
+    probe = make_pipeline(
+        StandardScaler(),
+        LogisticRegressionCV(
+            Cs=[1e-4, 1e-2, 1.0], l1_ratios=(0.0,), scoring="accuracy", max_iter=300, cv=3, use_legacy_attributes=False
+        ),
+    )
     probe.fit(features("train"), labels)
     return {split: probe.predict_log_proba(features(split)) for split in HELD_OUT}
 
