@@ -240,7 +240,7 @@ def _draw_changes(axes: Axes, changes: pd.DataFrame) -> None:
         axes.errorbar(
             middle, values, yerr=spread, xerr=width / 2, fmt="o", color=colour, markersize=3.5, linewidth=1, label=name
         )
-    axes.set(xlabel="training step", title="% of planes changed a step")
+    axes.set(xlabel="training step", title="% of planes changed per step")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=7, loc="upper right")
 
