@@ -1,8 +1,8 @@
 """Estimate the learning coefficient of one run's network along its training."""
 
-from ontogeny.complexity.run import complexity_of_run, main_estimates
+from ontogeny.complexity.run import complexity_of_run
 from ontogeny.complexity.settings import ComplexityAnalysisSettings
-from ontogeny.complexity.stages import find_stages
+from ontogeny.complexity.stages import find_stages, main_estimates
 from ontogeny.files import write_csv
 from ontogeny.jumps.plan import read_plan
 from ontogeny.pipeline import job

@@ -28,7 +28,8 @@ from ontogeny.complexity.figures import (
     plot_complexity_of_ensemble,
 )
 from ontogeny.complexity.landscape import ModuleLandscape, _chosen
-from ontogeny.complexity.run import _estimates, main_estimates
+from ontogeny.complexity.run import _estimates
+from ontogeny.complexity.stages import main_estimates
 from ontogeny.phase1 import read_phase1
 from ontogeny.plotting.style import save_figure
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble

@@ -1,8 +1,6 @@
 """Starting the dashboard, and looking at it in a browser."""
 
 import base64
-import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -10,12 +8,11 @@ import time
 import urllib.request
 
 import pytest
+from browser import needs_browser, open_browser
 
 from ontogeny.cli import main
 from ontogeny.dashboard import server
 from ontogeny.errors import OntogenyError
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 
 
 def test_without_streamlit_it_is_one_sentence(monkeypatch, capsys):
@@ -67,65 +64,18 @@ def served(made):
         process.wait(10)
 
 
-class Browser:
-    """A headless Chromium, driven by its own protocol."""
-
-    def __init__(self, profile):
-        from websockets.sync.client import connect
-
-        self.process = subprocess.Popen(
-            [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,1400",
-             f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        port = self.until(lambda: (profile / "DevToolsActivePort").read_text().split()[0])
-        pages = self.until(lambda: json.load(urllib.request.urlopen(f"http://localhost:{port}/json/list", timeout=2)))
-        url = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
-        self.socket = connect(url, max_size=None)
-        self.count = 0
-
-    def until(self, look, seconds=60):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                if found := look():
-                    return found
-            except (OSError, IndexError):
-                assert self.process.poll() is None
-            time.sleep(0.1)
-        raise AssertionError("nothing came in time")
-
-    def ask(self, method, **parameters):
-        self.count += 1
-        self.socket.send(json.dumps({"id": self.count, "method": method, "params": parameters}))
-        while (answer := json.loads(self.socket.recv(timeout=60))).get("id") != self.count:
-            pass
-        return answer["result"]
-
-    def value(self, expression):
-        return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
-
-    def close(self):
-        self.socket.close()
-        self.process.terminate()
-        self.process.wait(10)
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome is installed")
+@needs_browser
 def test_a_browser_draws_every_page(served, tmp_path):
-    browser = Browser(tmp_path)
-    try:
+    with open_browser(tmp_path) as browser:
         for page in ("Overview", "Judge", "Dynamics", "Circuits", "Connectome", "Live"):
-            browser.ask("Page.navigate", url=f"{served}/?page={page}")
+            browser.say("Page.navigate", url=f"{served}/?page={page}")
             drawn = ".main-svg .trace, .main-svg .hm" if page != "Overview" else "[data-testid=stDataFrame] canvas"
             count = "[...document.querySelectorAll('iframe')].map(each => each.contentDocument).concat(document)"
             count += f".reduce((sum, page) => sum + (page ? page.querySelectorAll({drawn!r}).length : 0), 0)"
-            browser.until(lambda count=count: browser.value(count))
-            assert not browser.value("document.querySelectorAll('[data-testid=stException]').length")
-            assert not browser.value("document.querySelectorAll('[data-testid=stAlert]').length")
-            assert "alert(1)" not in browser.value("[...document.scripts].map(script => script.text).join()")
-            picture = base64.b64decode(browser.ask("Page.captureScreenshot")["data"])
+            browser.wait(count, 60)
+            assert not browser.run("document.querySelectorAll('[data-testid=stException]').length")
+            assert not browser.run("document.querySelectorAll('[data-testid=stAlert]').length")
+            assert "alert(1)" not in browser.run("[...document.scripts].map(script => script.text).join()")
+            picture = base64.b64decode(browser.say("Page.captureScreenshot")["data"])
             assert len(picture) > 20_000
-    finally:
-        browser.close()

@@ -301,9 +301,14 @@ def prediction_changes(table: pd.DataFrame, during: pd.DataFrame | None = None) 
             states = [(each[f"predicted_{when}"] == each["label"]).to_numpy(dtype=np.float64) for each, when in ends]
         else:
             states = [each[f"{name}_{when}"].to_numpy(dtype=np.float64) for each, when in ends]
-        change = Change.of_samples("predictions", "", name, states[-1] - states[0])
-        found.append(change.at([float(each.mean()) for each in states]))
+        found.append(_change_of_samples(name, states))
     return found
+
+
+def _change_of_samples(name: str, states: list[np.ndarray]) -> Change:
+    """The change of a quantity from the first of `states`, (samples,) each, to the last, with the mean at each."""
+    change = Change.of_samples("predictions", "", name, states[-1] - states[0])
+    return change.at([float(each.mean()) for each in states])
 
 
 def sequence_changes(
@@ -318,9 +323,4 @@ def sequence_changes(
     for network in _in_memory(before, during, after):
         with undisturbed(network):
             measured.append([values.numpy() for values in evaluate(network, inputs, labels, chunk=8)])
-    found = []
-    for place, name in enumerate(("loss", "accuracy")):
-        states = [each[place] for each in measured]
-        change = Change.of_samples("predictions", "", name, states[-1] - states[0])
-        found.append(change.at([float(each.mean()) for each in states]))
-    return found
+    return [_change_of_samples(name, list(states)) for name, states in zip(("loss", "accuracy"), zip(*measured))]

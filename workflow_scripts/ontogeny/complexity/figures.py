@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ontogeny.complexity.settings import SCALE_STEPS
+from ontogeny.complexity.stages import WHOLE, main_estimates
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, figure, log_axis, step_axis
@@ -45,15 +46,15 @@ def plot_complexity(
         axes[0].plot(*held[RUN_LEVEL, "loss"], color=MUTED, linewidth=0.8, label="training batch")
     if (RUN_LEVEL, "probe_loss") in held:
         axes[0].plot(*held[RUN_LEVEL, "probe_loss"], color=COLOURS[0], linewidth=0.9, label="probe")
-    whole = table[(table["group"] == "all") & (table["localisation"] == table["localisation"].iloc[0])]
+    whole = main_estimates(table)
     axes[0].plot(whole["step"], whole["loss"], "o-", color=INK, markersize=3, label="samples of the estimate")
     axes[0].set_ylabel("Loss")
     log_axis(axes[0])
     axes[0].legend()
     lines = list(table.groupby(["group", "localisation"], sort=False))
-    pulls = table.loc[table["group"] == "all", "localisation"].unique()
+    pulls = table.loc[table["group"] == WHOLE, "localisation"].unique()
     for k, ((group, pull), part) in enumerate(lines):
-        label = str(group) if group != "all" else f"localisation {pull:g}" if len(pulls) > 1 else "all parameters"
+        label = str(group) if group != WHOLE else f"localisation {pull:g}" if len(pulls) > 1 else "all parameters"
         _points(axes[1], part, INK if k == 0 else _OTHERS[(k - 1) % len(_OTHERS)], label)
     axes[1].set_ylabel("Learning coefficient")
     if len(pulls) > 1 and (table["llc"] > 0).all():

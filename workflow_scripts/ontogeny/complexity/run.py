@@ -15,6 +15,7 @@ from ontogeny.complexity.estimate import LLC, estimate_llc, estimate_llc_of_mlps
 from ontogeny.complexity.groups import head_groups, parameter_groups
 from ontogeny.complexity.landscape import Data, Loss
 from ontogeny.complexity.settings import ComplexityAnalysisSettings
+from ontogeny.complexity.stages import WHOLE
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
 from ontogeny.phase1 import RUN_LEVEL, Phase1
@@ -22,9 +23,6 @@ from ontogeny.statistics import adjust, bootstrap_interval, percentile_interval,
 from ontogeny.training.ensemble import EnsembleResult, gate_data
 from ontogeny.trajectory import Trajectory
 from ontogeny.trajectory.series import task_loss
-
-WHOLE = "all"
-"""The group of all parameters."""
 
 _SHIFTS = (1, 2, 3)
 
@@ -100,12 +98,6 @@ def _estimates(
     if settings.by_head:
         for group, names in head_groups(model).items():
             yield group, settings.model_copy(update={"parameters": names})
-
-
-def main_estimates(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `complexity_of_run` for all parameters at the localisation of the settings, one per step."""
-    whole = table[table["group"] == WHOLE]
-    return whole[whole["localisation"] == whole["localisation"].iloc[0]]
 
 
 def _columns(llc: LLC) -> dict[str, Any]:

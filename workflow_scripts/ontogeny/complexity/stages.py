@@ -17,6 +17,15 @@ from ontogeny.statistics import adjust
 
 COLUMNS = ("stage", "direction", "start", "end", "llc_start", "llc_end", "standard_error", "loss_start", "loss_end")
 
+WHOLE = "all"
+"""The group of all parameters."""
+
+
+def main_estimates(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `complexity_of_run` for all parameters at the localisation of the settings, one per step."""
+    whole = table[table["group"] == WHOLE]
+    return whole[whole["localisation"] == whole["localisation"].iloc[0]]
+
 
 def find_stages(table: pd.DataFrame, alpha: float = 0.05, time: str = "step") -> pd.DataFrame:
     """The stages of one run: table with `time`, llc, standard_error and loss, one row per estimate, any order.

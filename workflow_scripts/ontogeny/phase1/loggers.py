@@ -170,7 +170,10 @@ def mlflow_table(path: Path) -> pd.DataFrame:
 
 def is_mlflow_database(path: Path) -> bool:
     """Whether a file is an SQLite database, in which MLflow keeps runs since version 3.7."""
-    return path.suffix.lower() == ".db" and path.is_file() and path.open("rb").read(16) == b"SQLite format 3\0"
+    if path.suffix.lower() != ".db" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
 
 
 def mlflow_database_table(path: Path) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ def draw(snakemake: Any) -> None:
     run = _drawn(snakemake)
     parts = Parts(snakemake, PARTS, "pipeline/drawing.py", ("title",))
     for name in parts.parts:
-        parts.make(name, lambda name=name: PARTS[name].work(run))  # type: ignore[misc]
+        parts.make(name, partial(PARTS[name].work, run))
 
 
 def draw_page(snakemake: Any) -> None:
@@ -211,4 +212,4 @@ def draw_fits(snakemake: Any) -> None:
         figures_of_run(fit, activity, targets, titles[place])
 
     for place in parts:
-        made.make(place, lambda place=place: figures(place))  # type: ignore[misc]
+        made.make(place, partial(figures, place))

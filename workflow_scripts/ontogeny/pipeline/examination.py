@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ontogeny.files import read_table, write_csv
@@ -235,4 +236,4 @@ def examine(snakemake: Any, trajectory: Trajectory, moments: Iterable[Moment]) -
     if len(looked_at) > 1:
         trajectory.keep(set().union(*looked_at))
     for name in parts.parts:
-        parts.make(name, lambda name=name: PARTS[name].work(run))  # type: ignore[misc]
+        parts.make(name, partial(PARTS[name].work, run))

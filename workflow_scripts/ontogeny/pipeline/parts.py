@@ -70,17 +70,17 @@ class Parts:
         found: list[str] = []
         for name, part in self.parts.items():
             behind = {output for each in found for output in self.parts[each].outputs} - self._inputs.keys()
-            if behind & set(part.reads) or self._is_stale(name):
+            if behind & set(part.reads) or self._is_stale(name, self._follows(name)):
                 found.append(name)
         return found
 
     def make(self, name: str, work: Callable[[], object]) -> None:
         """Do `work`, which writes the outputs of part `name`, unless what it would write is there."""
-        if not self._is_stale(name):
+        follows = self._follows(name)
+        if not self._is_stale(name, follows):
             logger.info("%s: kept, as nothing that it follows from has changed", name)
             return
         work()
-        follows = self._follows(name)
         self._known[name] = {
             "follows": follows,
             "outputs": {each: self._written(each) for each in self.parts[name].outputs},
@@ -89,9 +89,9 @@ class Parts:
             write_json(self._place, self._known)
         logger.info("%s: made", name)
 
-    def _is_stale(self, name: str) -> bool:
+    def _is_stale(self, name: str, follows: str) -> bool:
         known = self._known.get(name, {})
-        if known.get("follows") != self._follows(name):
+        if known.get("follows") != follows:
             return True
         return any(known["outputs"].get(output) != self._written(output) for output in self.parts[name].outputs)
 
