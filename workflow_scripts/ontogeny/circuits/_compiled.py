@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ontogeny.circuits._leaf import (
@@ -24,7 +23,7 @@ from ontogeny.circuits._leaf import (
 )
 from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, Network, Rows, Task, no_errors
 from ontogeny.circuits._ranks import Bounds, Groups, Tallies, count_by_ranks, middle, rank_shapes
-from ontogeny.circuits._records import Plan, Program, sources
+from ontogeny.circuits._records import Plan, Program
 from ontogeny.circuits._state import (
     FOUND,
     HERE,
@@ -40,6 +39,7 @@ from ontogeny.circuits._state import (
 )
 from ontogeny.circuits._vectors import DOUBLES
 from ontogeny.circuits._walk import advance, begin, rounding_margin
+from ontogeny.compilation import compiled
 
 _FEW_ROWS = 64  # more rows are compared one circuit at a time
 _FEW_CODES = 4096  # room for those that are listed, at first
@@ -62,7 +62,7 @@ _put_task = _program.writer(Task)
 _put_found = _program.writer(Found)
 
 
-@njit(**OUTER)
+@compiled(**OUTER)
 def _give(table, network, rows, task, found):
     """Put what a search is given into the table."""
     _put_network(table, network)
@@ -71,54 +71,45 @@ def _give(table, network, rows, task, found):
     _put_found(table, found)
 
 
-def _compiled_from(sources):
-    """The search as compiled from these sources, which Numba looks at only in the file of the function itself."""
-
-    @njit(**OUTER)
-    def search(table, strict, by_rows, ranked):
-        """Walk all circuits, or go on where there was no room left for codes; table: the records, see `_program`."""
-        _ = sources
-        network = _network_of(table)
-        rows = _rows_of(table)
-        task = _task_of(table)
-        walk = _walk_of(table)
-        leaf = _leaf_of(table)
-        right = _right_of(table)
-        depth = network.sizes.shape[0] - 2
-        last = network.sizes[depth]
-        bias = network.biases[depth, 0]
-        numbers = leaf.numbers
-        margin = rounding_margin(network, rows, walk.bounds)
-        paused = numbers[PAUSED] == 1
+@compiled(**OUTER)
+def _search(table, strict, by_rows, ranked):
+    """Walk all circuits, or go on where there was no room left for codes; table: the records, see `_program`."""
+    network = _network_of(table)
+    rows = _rows_of(table)
+    task = _task_of(table)
+    walk = _walk_of(table)
+    leaf = _leaf_of(table)
+    right = _right_of(table)
+    depth = network.sizes.shape[0] - 2
+    last = network.sizes[depth]
+    bias = network.biases[depth, 0]
+    numbers = leaf.numbers
+    margin = rounding_margin(network, rows, walk.bounds)
+    paused = numbers[PAUSED] == 1
+    if not paused:
+        begin(network, rows, walk)
+        for s in range(bias.shape[0]):
+            right.weight[s] = rows.weight[s]
+    while paused or advance(network, rows, walk, task.most, task.part, 0.5 + margin):
+        p = walk.count[depth - 1]
+        allowed = task.most - walk.used[depth - 1]
         if not paused:
-            begin(network, rows, walk)
-            for s in range(bias.shape[0]):
-                right.weight[s] = rows.weight[s]
-        while paused or advance(network, rows, walk, task.most, task.part, 0.5 + margin):
-            p = walk.count[depth - 1]
-            allowed = task.most - walk.used[depth - 1]
-            if not paused:
-                numbers[LEAVES] += 1
-                numbers[HERE] = 0
-                if not open_leaf(network, rows, walk, leaf, margin, strict) or allowed < 1:
-                    continue
-            paused = False
-            n_mid = middle(p, last) if ranked else 0
-            if n_mid:
-                count_by_ranks(
-                    _bounds_of(table), _tallies_of(table), _groups_of(table), leaf, walk, rows, bias, p, n_mid, allowed,
-                    leaf.close[0],
-                )  # fmt: skip
-            elif search_halves(task, _found_of(table), leaf, right, walk, rows, bias, p, allowed, strict, by_rows):
-                return
-            if numbers[HERE]:
-                numbers[FOUND] += numbers[HERE]
-                close_leaf(leaf, walk, 1 << p, p)
-
-    return search
-
-
-_search = _compiled_from(sources())
+            numbers[LEAVES] += 1
+            numbers[HERE] = 0
+            if not open_leaf(network, rows, walk, leaf, margin, strict) or allowed < 1:
+                continue
+        paused = False
+        n_mid = middle(p, last) if ranked else 0
+        if n_mid:
+            count_by_ranks(
+                _bounds_of(table), _tallies_of(table), _groups_of(table), leaf, walk, rows, bias, p, n_mid, allowed,
+                leaf.close[0],
+            )  # fmt: skip
+        elif search_halves(task, _found_of(table), leaf, right, walk, rows, bias, p, allowed, strict, by_rows):
+            return
+        if numbers[HERE]:
+            numbers[FOUND] += numbers[HERE]
+            close_leaf(leaf, walk, 1 << p, p)
 
 
 @lru_cache(maxsize=64)

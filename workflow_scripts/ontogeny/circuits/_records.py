@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from math import prod
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -257,9 +255,3 @@ def _dtype(kind: Any) -> np.dtype[Any]:
 
 def _address(array: NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
-
-
-def sources() -> str:
-    """A fingerprint of the modules that are compiled."""
-    folder = Path(__file__).parent
-    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("_*.py")))).hexdigest()

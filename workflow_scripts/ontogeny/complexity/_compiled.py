@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ontogeny.compilation import compiled
 
-@njit(cache=True, nogil=True)
+
+@compiled(nogil=True)
 def move(
     theta: NDArray[Any],
     start: NDArray[Any],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ontogeny.compilation import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _select(a, n, k):
     """The k-th smallest of the first n entries of `a`, which it reorders (Hoare's quickselect)."""
     low, high = 0, n - 1
@@ -31,7 +32,7 @@ def _select(a, n, k):
     return a[k]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _above(a, start, end, level):
     count = 0
     for i in range(start, end):
@@ -39,7 +40,7 @@ def _above(a, start, end, level):
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def block_medians(magnitude, bounds, side, ceiling):
     """See `ontogeny.jumps.multiscale.block_medians`."""
     rows = magnitude.shape[0]

@@ -6,14 +6,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ontogeny.compilation import compiled
 
 LEAK = np.float32(0.01)
 
-_PLAIN: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+_PLAIN: dict[str, Any] = {"nogil": True, "_nrt": False}
 
 
-@njit(**_PLAIN)
+@compiled(**_PLAIN)
 def activate(value: float, kind: int, slope: float) -> float:
     """The function numbered `kind` of a float64; `slope` belongs to leaky_relu and elu."""
     if kind == 0:
@@ -35,7 +36,7 @@ def activate(value: float, kind: int, slope: float) -> float:
     return value
 
 
-@njit(**_PLAIN)
+@compiled(**_PLAIN)
 def lowest_between(low: float, high: float, kind: int, slope: float) -> float:
     """The least value of the function between `low` and `high`: at an end, or where gelu and silu have their dip."""
     least = min(activate(low, kind, slope), activate(high, kind, slope))
@@ -46,7 +47,7 @@ def lowest_between(low: float, high: float, kind: int, slope: float) -> float:
     return least
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def activate32(kind: int, z: Any) -> Any:
     """The first four functions in float32, as networks are trained."""
     if kind == 0:
@@ -58,7 +59,7 @@ def activate32(kind: int, z: Any) -> Any:
     return np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-z)))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def slope32(kind: int, z: Any, a: Any) -> Any:
     """Their derivative at `z`, where the function is `a`."""
     if kind == 0:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from ontogeny.compilation import compiled
 from ontogeny.nonlinearities.compiled import activate32, slope32
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _U = np.uint32
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _twister_seed(state, seed):
     """Start the Mersenne twister MT19937 (Matsumoto and Nishimura 1998); state[624] is the position."""
     state[0] = seed
@@ -27,7 +27,7 @@ def _twister_seed(state, seed):
     state[624] = _U(624)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _twister_next(state):
     """The next 32 random bits."""
     position = state[624]
@@ -48,7 +48,7 @@ def _twister_next(state):
     return _U(bits)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _uniform(state, bound):
     """A float32 uniform on [-bound, bound) as PyTorch draws it on a CPU: 24 bits, one fused multiply and add."""
     low = np.float32(-bound)
@@ -57,7 +57,7 @@ def _uniform(state, bound):
     return np.float32(fraction * np.float64(width) + np.float64(low))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _initialise(state, sizes, parameters):
     """The default of torch.nn.Linear: weights and biases uniform within 1 / sqrt(inputs)."""
     position = 0
@@ -74,7 +74,7 @@ def _initialise(state, sizes, parameters):
             position += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _shuffle(state, order_state, order):
     """The order in which a shuffling DataLoader visits the rows, drawn as it draws it from the global stream."""
     for _ in range(3):  # its worker seed (two words), then the high word of the sampler's seed
@@ -88,7 +88,7 @@ def _shuffle(state, order_state, order):
         order[i], order[other] = order[other], order[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _kept_run(mask_state, log_keep):
     """How many neurons are kept before the next one is dropped: geometric, from a SplitMix64 stream."""
     mask_state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -100,7 +100,7 @@ def _kept_run(mask_state, log_keep):
     return np.int64(min(math.log(uniform) / log_keep, 1e15))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _forward(sizes, kind, parameters, row, scale, before, after):
     """Pre-activations and activations of one row; `scale` multiplies hidden neurons before their activation."""
     for i in range(sizes[0]):
@@ -124,7 +124,7 @@ def _forward(sizes, kind, parameters, row, scale, before, after):
         position = biases + n_out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _backward(sizes, kind, parameters, target, weight, scale, before, after, delta, gradient):
     """Add weight * d(sum of squared errors) to `gradient`; return the sum of squared errors."""
     last = len(sizes) - 2
@@ -156,7 +156,7 @@ def _backward(sizes, kind, parameters, target, weight, scale, before, after, del
     return squared
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _validate(sizes, kind, parameters, x, y, count, ones, before, after):
     """Mean squared error, and the share of rows that are right in every output after rounding to even."""
     squared, right, total = 0.0, 0.0, 0.0
@@ -175,7 +175,7 @@ def _validate(sizes, kind, parameters, x, y, count, ones, before, after):
     return squared / (total * n_outputs), right / total
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def train_seed(
     seed, sizes, kind, x, y, which, val_x, val_y, val_count, counted, batch_size, learning_rate, weight_decay,
     max_epochs, loss_target, patience, l1, l2, dropout, redraws,
