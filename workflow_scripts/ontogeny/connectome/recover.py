@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from ontogeny.connectome.observe import Rows
-from ontogeny.connectome.refine import Problem, Refined, refine, solve_rows, starts_of, variances
+from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, solve_rows, starts_of, variances
 
-_EXACT = 1e-8
 _ROUNDS = 10
 _KNOWN = 0.85
 _STUCK = 1.5
@@ -33,8 +32,9 @@ class Recovered:
 
     `windows` (rows,) or None: the windows of the integral form. `substeps`: Euler steps in a frame, 0 for a continuous
     flow, 1 where no correction was made. `common` (N, r): how receivers load on inputs that no recorded neuron
-    explains. `halves`: W (N, N) from every other block and from the blocks between, with psi given. `refits`: the same
-    from whole refinements of each half, each from another start.
+    explains. `halves`: W (N, N) from every other block and from the blocks between, with psi given, NaN in the rows
+    of receivers that were not compared, where there are many. `refits`: the same from whole refinements of each half,
+    each from another start.
     """
 
     refined: Refined
@@ -115,12 +115,12 @@ def recover(
         )
 
     best = Recovered(run(rows, psi, None), rows)
-    if best.share > _EXACT:
+    if best.share > EXACT:
         # What the network learned may lead into a local minimum that a sigmoid does not.
         other = Recovered(run(rows, _sigmoid(rows, 2.0), None), rows)
         best = min(best, other, key=lambda found: found.share)
         psi = psi if best is not other else _sigmoid(rows, 2.0)
-    if differences and best.share > _EXACT:
+    if differences and best.share > EXACT:
         best = _by_differences(best, run, psi, delta_t)
     return _refitted(_calibrated(best, allowed), run, seed)
 
@@ -170,17 +170,18 @@ def _calibrated(found: Recovered, allowed: np.ndarray | None) -> Recovered:
     parts = rows.only(first), rows.only(~first)
     if min(map(len, parts)) < 2:
         return found
-    exact = found.share <= _EXACT
+    exact = found.share <= EXACT
     asked = np.unique(np.linspace(0, len(errors) - 1, min(len(errors), _MOST_COMPARED)).astype(int))
     halves, spreads = [], []
     for part, share in ((parts[0], 0.5), (parts[1], 0.5), *(() if exact else ((rows, 1.0),))):
         windows = None if found.windows is None else part.block
         problem = Problem(part.u, part.slope, found.refined.spline, allowed, part.block, windows)
         problem.smooth = found.refined.smooth * share
-        solved = solve_rows(problem, problem.normalised(found.refined.psi)[1], found.refined.ratio)
-        np.fill_diagonal(solved.W, 0)
-        halves.append(solved.W)
-        spreads.append(np.empty(0) if exact else variances(problem, solved, asked))
+        solved = solve_rows(problem, problem.normalised(found.refined.psi)[1], found.refined.ratio, asked)
+        solved.W[np.arange(len(asked)), asked] = 0
+        halves.append(np.full((len(errors), len(errors)), np.nan))
+        halves[-1][asked] = solved.W
+        spreads.append(np.empty(0) if exact else variances(problem, solved))
     if not exact:
         expected = errors[asked] ** 2 * (spreads[0] + spreads[1]) / np.where(spreads[2] > 0, spreads[2], 1.0)
         usable = expected > 0
@@ -255,7 +256,7 @@ def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, su
             break
         changed = replace(rows, slope=raw - defect)
         found = Recovered(
-            run(changed, _psi(found), found.windows, rounds=1, max_steps=4, uncertainty=False),
+            run(changed, _psi(found), found.windows, rounds=1, max_steps=4, uncertainty=False, coarse=False),
             changed,
             found.windows,
             substeps,

@@ -13,7 +13,7 @@ where the data decide.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numba
@@ -21,10 +21,15 @@ import numpy as np
 import scipy.linalg
 from scipy.interpolate import BSpline
 
+EXACT = 1e-8
+"""Share of the variance below which what is left counts as rounding."""
+
 _CUT = 1e-14
 _RESOLUTION = 1e-7
 _SMOOTH = 1e-12
 _SMOOTH_FIRST = 1e-3
+_COARSE, _FEW, _FEWEST, _PER_UNKNOWN, _STEPS = 12, 8, 1000, 2, 25
+"""The first steps: splines, receivers, frames (at least, and per weight), and how many steps there may be."""
 
 
 class Spline:
@@ -65,8 +70,16 @@ class Spline:
     def values(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
         """The spline with `coefficients` (size,) or (size, functions) at `u` (any shape): u.shape (+ functions)."""
         u = np.asarray(u, dtype=np.float64)
+        if np.ndim(coefficients) == 1:
+            piece, x = self.place(u.reshape(1, -1))
+            return _sent(piece, x, self.pieces(coefficients)).reshape(u.shape)
         flat = _design(*self.place(u.ravel()), self.local, self.size) @ coefficients
         return flat.reshape(u.shape + np.shape(coefficients)[1:])
+
+    def pieces(self, coefficients: np.ndarray) -> np.ndarray:
+        """The pieces of one function (size,) as polynomials: (pieces, degree + 1)."""
+        acting = np.lib.stride_tricks.sliding_window_view(coefficients, self.degree + 1)
+        return np.einsum("kmp,km->kp", self.local, acting)
 
     def polynomials(self, coefficients: np.ndarray) -> np.ndarray:
         """The pieces of functions (size, functions) as polynomials: (pieces, functions, degree + 1)."""
@@ -118,12 +131,14 @@ def _sent(piece: np.ndarray, x: np.ndarray, polynomials: np.ndarray) -> np.ndarr
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _messages(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, weights: np.ndarray) -> np.ndarray:
-    """sum_j weights[j, n] b_k(u_j(t)) for every frame t, spline k and receiver n: (frames, size, receivers)."""
+    """sum_j weights[j, n] b_k(u_j(t)) for every frame t, receiver n and spline k: (frames, receivers, size)."""
     frames, neurons = x.shape
     orders, powers = local.shape[1], local.shape[2]
     receivers = weights.shape[1]
-    out = np.zeros((frames, size, receivers))
+    out = np.empty((frames, receivers, size))
+    sums = np.empty((size, receivers))
     for t in range(frames):
+        sums[:] = 0
         for j in range(neurons):
             k = piece[t, j]
             for m in range(orders):
@@ -131,7 +146,51 @@ def _messages(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, we
                 for p in range(1, powers):
                     value = value * x[t, j] + local[k, m, p]
                 for n in range(receivers):
-                    out[t, k + m, n] += value * weights[j, n]
+                    sums[k + m, n] += value * weights[j, n]
+        out[t] = sums.T
+    return out
+
+
+_COLUMNS = 256
+_AT_ONCE = 8
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _toward(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, values: np.ndarray) -> np.ndarray:
+    """sum_t b_k(u_i(t)) values[t] for every receiver i and spline k: (receivers, size, columns of values).
+
+    Six splines act on a frame, so this takes a small part of a product with the whole design.
+    """
+    frames, columns = values.shape
+    receivers = piece.shape[1]
+    orders, powers = local.shape[1], local.shape[2]
+    out = np.zeros((receivers, size, columns))
+    basis = np.empty((frames, receivers, orders))
+    for t in range(frames):
+        for i in range(receivers):
+            for m in range(orders):
+                value = local[piece[t, i], m, 0]
+                for p in range(1, powers):
+                    value = value * x[t, i] + local[piece[t, i], m, p]
+                basis[t, i, m] = value
+    for first in range(0, columns, _COLUMNS):
+        last = min(columns, first + _COLUMNS)
+        for t in range(frames):
+            row = values[t, first:last]
+            for i in range(receivers):
+                k = piece[t, i]
+                b0, b1, b2 = basis[t, i, 0], basis[t, i, 1], basis[t, i, 2]
+                b3, b4, b5 = basis[t, i, 3], basis[t, i, 4], basis[t, i, 5]
+                r0, r1, r2 = out[i, k, first:last], out[i, k + 1, first:last], out[i, k + 2, first:last]
+                r3, r4, r5 = out[i, k + 3, first:last], out[i, k + 4, first:last], out[i, k + 5, first:last]
+                for column in range(last - first):
+                    value = row[column]
+                    r0[column] += b0 * value
+                    r1[column] += b1 * value
+                    r2[column] += b2 * value
+                    r3[column] += b3 * value
+                    r4[column] += b4 * value
+                    r5[column] += b5 * value
     return out
 
 
@@ -194,22 +253,23 @@ def _decompose(sent: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return Q @ left, s, right.T
 
 
-def _own_part(
-    B: np.ndarray,
-    UB: np.ndarray,
-    y: np.ndarray,
-    Uy: np.ndarray,
-    kept: np.ndarray,
-    roughness: np.ndarray,
-    smooth: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (size,) of one neuron's own spline once the senders are eliminated, and a pseudo-inverse root."""
-    own = B.T @ B
-    gram = own - (UB.T * kept) @ UB + max(_SMOOTH * np.trace(own), smooth) * roughness
-    values, vectors = np.linalg.eigh(gram)
-    good = values > _CUT * np.trace(own)
-    root = vectors[:, good] / np.sqrt(values[good])
-    return root @ (root.T @ (B.T @ y - UB.T @ (kept * Uy))), root
+@dataclass
+class _Own:
+    """A receiver's own splines B: `gram` B^T B (size, size), and `slope` B^T y (size,)."""
+
+    gram: np.ndarray
+    slope: np.ndarray
+
+    def solved(
+        self, UB: np.ndarray, Uy: np.ndarray, kept: np.ndarray, roughness: np.ndarray, smooth: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients (size,) of the own spline once the senders are eliminated, and a pseudo-inverse root."""
+        trace = np.trace(self.gram)
+        gram = self.gram - (UB.T * kept) @ UB + max(_SMOOTH * trace, smooth) * roughness
+        values, vectors = np.linalg.eigh(gram)
+        good = values > _CUT * trace
+        root = vectors[:, good] / np.sqrt(values[good])
+        return root @ (root.T @ (self.slope - UB.T @ (kept * Uy))), root
 
 
 def _rows_for(phi: np.ndarray, senders: _Senders, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -246,6 +306,7 @@ class Problem:
         self.starts = starts_of(clusters)
         self.windows = None if windows is None else starts_of(windows)
         self.du = self.summed(du)
+        self.total = float(np.mean((self.du - self.du.mean(0)) ** 2)) or 1.0
         self.smooth = _SMOOTH_FIRST * self.frames
         self.free = self.frames - (0 if self.windows is None else len(self.windows))
 
@@ -263,15 +324,40 @@ class Problem:
         """The splines at the states of one neuron, (frames, size)."""
         return self.summed(_design(self.piece[:, neuron], self.x[:, neuron], self.spline.local, self.spline.size))
 
+    def toward(self, receivers: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """B^T `values` (frames, m) for the own splines B of each of `receivers`: (receivers, size, m)."""
+        if self.windows is not None:
+            return np.stack([self.design(i).T @ values for i in receivers])
+        values = np.ascontiguousarray(values)
+        return np.concatenate(
+            [
+                _toward(self.piece[:, part], self.x[:, part], self.spline.local, self.spline.size, values)
+                for part in (receivers[k : k + _AT_ONCE] for k in range(0, len(receivers), _AT_ONCE))
+            ]
+        )
+
+    def own(self, receivers: np.ndarray) -> list[_Own]:
+        """The own splines of each of `receivers`."""
+        found = []
+        for i in receivers:
+            B = self.design(i)
+            found.append(_Own(B.T @ B, B.T @ self.du[:, i]))
+        return found
+
+    def own_values(self, receivers: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """The own functions with `coefficients` (size, receivers) at the frames, (frames, receivers)."""
+        pieces = self.spline.polynomials(coefficients)
+        return self.summed(self.spline.each(pieces, self.u[:, receivers]))
+
     def messages(self, rows: np.ndarray) -> np.ndarray:
-        """What psi's splines send through `rows` (receivers, N): (frames, size, receivers)."""
+        """What psi's splines send through `rows` (receivers, N): (frames, receivers, size)."""
         weights = np.ascontiguousarray(rows.T)
         return self.summed(_messages(self.piece, self.x, self.spline.local, self.spline.size, weights))
 
     def normalised(self, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """psi with psi(0) = 0 and root mean square 1, as coefficients and as values (frames, N)."""
         c = c - self.spline.values(c, np.zeros(1))[0]
-        sent = _sent(self.piece, self.x, np.einsum("kmp,km->kp", self.spline.local, _windows(c, self.spline)))
+        sent = _sent(self.piece, self.x, self.spline.pieces(c))
         scale = math.sqrt(np.mean(sent**2)) or 1.0
         return c / scale, self.summed(sent / scale)
 
@@ -292,10 +378,13 @@ class Problem:
 
 @dataclass
 class _Projection:
-    """What is left of the chosen receivers once their own functions and their senders are eliminated."""
+    """What is left of the chosen receivers once their own functions and their senders are eliminated.
+
+    `parts`: of each, its own splines, their projection on its senders, and the root that `_Own.solved` gives.
+    """
 
     senders: list[_Senders]
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
+    parts: list[tuple[_Own, np.ndarray, np.ndarray]]
     rows: np.ndarray
     error: float
     residual: np.ndarray
@@ -303,25 +392,34 @@ class _Projection:
 
 
 def _project(
-    problem: Problem, chosen: np.ndarray, own: list[np.ndarray], sent: np.ndarray, ratio: float, total: float
+    problem: Problem, chosen: np.ndarray, own: list[_Own], sent: np.ndarray, ratio: float, total: float
 ) -> _Projection:
     y = problem.du[:, chosen]
     senders = problem.senders_of(sent, chosen, ratio)
-    Uy = [of.U.T @ y[:, k] for k, of in enumerate(senders)]
-    UB = [of.U.T @ B for of, B in zip(senders, own)]
+    if problem.allowed is None:
+        Uy = list((senders[0].U.T @ y).T)
+        UB = [part.T for part in problem.toward(chosen, senders[0].U)]
+    else:
+        Uy = [of.U.T @ y[:, k] for k, of in enumerate(senders)]
+        UB = [problem.toward(chosen[k : k + 1], of.U)[0].T for k, of in enumerate(senders)]
+    size = problem.spline.size
     for _ in range(3):
-        parts, rows, residual = [], np.empty((len(chosen), problem.n)), np.empty_like(y)
-        for k, (of, B) in enumerate(zip(senders, own)):
-            beta, root = _own_part(B, UB[k], y[:, k], Uy[k], of.kept, problem.spline.roughness, problem.smooth)
-            parts.append((beta, root))
-            rest = Uy[k] - UB[k] @ beta
-            rows[k] = problem.place(int(chosen[k]), of.weights(rest[:, None])[0])
-            residual[:, k] = y[:, k] - B @ beta - of.U @ (of.kept * rest)
+        betas, roots, rows, residual = np.empty((size, len(chosen))), [], np.empty((len(chosen), problem.n)), y.copy()
+        rests = []
+        for k, of in enumerate(senders):
+            betas[:, k], root = own[k].solved(UB[k], Uy[k], of.kept, problem.spline.roughness, problem.smooth)
+            roots.append(root)
+            rests.append(Uy[k] - UB[k] @ betas[:, k])
+            rows[k] = problem.place(int(chosen[k]), of.weights(rests[k][:, None])[0])
+        residual -= problem.own_values(chosen, betas)
+        if problem.allowed is None:
+            residual -= senders[0].U @ (senders[0].kept[:, None] * np.column_stack(rests))
+        else:
+            residual -= np.column_stack([of.U @ (of.kept * rest) for of, rest in zip(senders, rests)])
         free = float(np.mean([of.kept.sum() for of in senders]))
-        noise = float((residual**2).sum() / max(len(chosen) * (problem.free - free - problem.spline.size), 1))
+        noise = float((residual**2).sum() / max(len(chosen) * (problem.free - free - size), 1))
         prior = float((rows**2).sum() / max(len(chosen) * free, 1e-12))
-        bends = [float(beta @ problem.spline.roughness @ beta) for beta, _ in parts]
-        bend = float(np.mean(bends)) / (problem.spline.size - 2)
+        bend = float(np.mean(np.einsum("kn,kl,ln->n", betas, problem.spline.roughness, betas))) / (size - 2)
         problem.smooth = min(noise / max(bend, 1e-300), _SMOOTH_FIRST * problem.frames)
         update = min(noise / max(prior, 1e-300), float(senders[0].s[0]) ** 2)
         done = abs(math.log(max(update, 1e-300) / max(ratio, 1e-300))) < 0.3
@@ -330,32 +428,109 @@ def _project(
             of.shrink = ratio
         if done:
             break
-    kept = [(B, UB[k], *parts[k]) for k, B in enumerate(own)]
-    return _Projection(senders, kept, rows, math.sqrt(float(np.mean(residual**2)) / total), residual, ratio)
+    return _Projection(
+        senders, list(zip(own, UB, roots)), rows, math.sqrt(float(np.mean(residual**2)) / total), residual, ratio
+    )
 
 
-def _curvature(problem: Problem, chosen: np.ndarray, found: _Projection, c: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Gauss-Newton's Hessian and slope in psi's coefficients, the directions that matter, and scores by cluster.
+def _curvature(
+    problem: Problem, chosen: np.ndarray, found: _Projection, c: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gauss-Newton's Hessian and slope in psi's coefficients, and the directions that matter.
 
     Neither psi's scale nor a constant in it changes the residual: the directions leave both alone.
     """
-    spline = problem.spline
+    gram, slope = np.zeros((len(c), len(c))), np.zeros(len(c))
+    for k, (J, _, cross, UJ) in enumerate(_jacobians(problem, chosen, found)):
+        gram += J.T @ J - (UJ.T * found.senders[k].kept) @ UJ - cross.T @ cross
+        slope += J.T @ found.residual[:, k]
+    free = scipy.linalg.null_space(np.stack([c, np.ones(len(c))]))
+    return free.T @ gram @ free, free.T @ slope, free
+
+
+def _scores(problem: Problem, chosen: np.ndarray, found: _Projection, free: np.ndarray) -> np.ndarray:
+    """The slope of `_curvature` by cluster, (clusters, free)."""
+    scores = np.zeros((len(problem.starts), len(free)))
+    for k, (J, root, cross, UJ) in enumerate(_jacobians(problem, chosen, found)):
+        own = found.senders[k].rest(problem.design(int(chosen[k])), found.parts[k][1]) @ root
+        left = found.senders[k].rest(J, UJ) - own @ cross
+        scores += np.add.reduceat(left * found.residual[:, k, None], problem.starts, axis=0)
+    return scores @ free
+
+
+def _jacobians(
+    problem: Problem, chosen: np.ndarray, found: _Projection
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each chosen receiver: messages J (frames, size), the own part's root, J on that part, and J on the senders."""
     found.rows[np.arange(len(chosen)), chosen] = 0
     messages = problem.messages(found.rows)
-    gram, slope = np.zeros((spline.size, spline.size)), np.zeros(spline.size)
-    scores = np.zeros((len(problem.starts), spline.size))
-    for k, (B, UB, _, root) in enumerate(found.parts):
-        senders = found.senders[k]
-        J = np.ascontiguousarray(messages[:, :, k])
-        UJ = senders.U.T @ J
-        own = senders.rest(B, UB) @ root
-        cross = own.T @ J
-        gram += J.T @ J - (UJ.T * senders.kept) @ UJ - cross.T @ cross
-        slope += J.T @ found.residual[:, k]
-        left = senders.rest(J, UJ) - own @ cross
-        scores += np.add.reduceat(left * found.residual[:, k, None], problem.starts, axis=0)
-    free = scipy.linalg.null_space(np.stack([c, np.ones(spline.size)]))
-    return free.T @ gram @ free, free.T @ slope, free, scores @ free
+    frames, count, size = messages.shape
+    shared = None
+    if problem.allowed is None:
+        shared = (found.senders[0].U.T @ messages.reshape(frames, -1)).reshape(-1, count, size)
+    for k, (_, UB, root) in enumerate(found.parts):
+        J = np.ascontiguousarray(messages[:, k])
+        UJ = found.senders[k].U.T @ J if shared is None else shared[:, k]
+        BJ = problem.toward(chosen[k : k + 1], J)[0]
+        yield J, root, root.T @ (BJ - (UB.T * found.senders[k].kept) @ UJ), UJ
+
+
+@dataclass
+class _Descent:
+    """Where Gauss-Newton ended: psi's coefficients `c`, what it sends, what is left, and the errors on the way."""
+
+    c: np.ndarray
+    sent: np.ndarray
+    found: _Projection
+    chosen: np.ndarray
+    errors: list[float]
+
+
+def _descend(
+    problem: Problem,
+    chosen: np.ndarray,
+    c: np.ndarray,
+    max_steps: int,
+    progress: Callable[[int, float], None] | None = None,
+) -> _Descent:
+    """Damped Gauss-Newton steps on psi, with the `chosen` receivers, from the coefficients `c`."""
+    own = problem.own(chosen)
+    c, sent = problem.normalised(c)
+    found = _project(problem, chosen, own, sent, 1e-8 * problem.frames, problem.total)
+    errors = [found.error]
+    damping = 1e-10
+    for _ in range(max_steps):
+        gram, slope, free = _curvature(problem, chosen, found, c)
+        better = False
+        for _ in range(6):
+            values, vectors = np.linalg.eigh(gram + damping * np.diag(np.diag(gram)))
+            good = values > 1e-12 * values[-1]
+            step = free @ (vectors[:, good] @ ((vectors[:, good].T @ slope) / values[good]))
+            trial, there = problem.normalised(c + step)
+            tried = _project(problem, chosen, own, there, found.ratio, problem.total)
+            if tried.error < found.error:
+                better = True
+                break
+            damping = max(damping * 100, 1e-8)
+        if not better:
+            break
+        c, sent, previous, found = trial, there, found.error, tried
+        errors.append(found.error)
+        damping = max(damping / 100, 1e-12)
+        if progress is not None:
+            progress(len(errors), found.error)
+        if previous - found.error < 1e-3 * previous:
+            break
+    return _Descent(c, sent, found, chosen, errors)
+
+
+def _part(starts: np.ndarray, frames: int, most: int) -> np.ndarray:
+    """Whole clusters, which begin at `starts`, spread over the frames, until they hold `most` frames: a mask."""
+    lengths = np.diff(np.r_[starts, frames])
+    order = np.argsort((np.arange(len(starts)) * 0.6180339887) % 1, kind="stable")
+    kept = np.zeros(len(starts), bool)
+    kept[order[: int(np.searchsorted(np.cumsum(lengths[order]), min(most, frames))) + 1]] = True
+    return np.repeat(kept, lengths)
 
 
 def refine(
@@ -372,13 +547,16 @@ def refine(
     splines: int = 48,
     max_steps: int = 25,
     uncertainty: bool = True,
+    coarse: bool = True,
     progress: Callable[[int, float], None] | None = None,
 ) -> Refined:
     """Refine psi, W and phi on frames `u`, `du` (frames, N), starting from psi given as (points, values).
 
     Gauss-Newton runs on `receivers` neurons drawn with `seed`, and then, up to `rounds` times, on those that the rest
     is fitted worst by; frames should number several times N. Steps that would raise the residual are damped
-    (Levenberg-Marquardt). It ends when a step changes the residual by less than 0.1%.
+    (Levenberg-Marquardt). It ends when a step changes the residual by less than 0.1%. With `coarse` psi is first sought
+    among few splines, which has fewer local minima, and then among all, with a third of the receivers and as many
+    frames as those need; where that leaves more than the given psi does, the given one is the start.
 
     `allowed` (N, N) bool restricts W, all edges by default. Standard errors are of W with phi and psi marginalised,
     with degrees of freedom taken off, and inflated for residuals that are correlated within `clusters` (frames,), runs
@@ -392,50 +570,41 @@ def refine(
     rng = np.random.Generator(np.random.PCG64(seed))
     size = max(abs(u.min()), abs(u.max()), 1e-12)
     low, high = u.min() - 1e-6 * size, u.max() + 1e-6 * size
-    spline = Spline(low, high, math.sqrt(np.mean(u**2)) / 8 + 1e-12, splines)
+    scale = math.sqrt(np.mean(u**2)) / 8 + 1e-12
+    spline = Spline(low, high, scale, splines)
     if allowed is not None:
         allowed = np.asarray(allowed, bool) & ~np.eye(n, dtype=bool)
         if allowed.sum() == n * (n - 1):
             allowed = None
-    problem = Problem(u, du, spline, allowed, np.arange(frames) if clusters is None else clusters, windows)
-    total = float(np.mean((problem.du - problem.du.mean(0)) ** 2)) or 1.0
+    numbers = np.arange(frames) if clusters is None else clusters
+    problem = Problem(u, du, spline, allowed, numbers, windows)
     c = spline.fit(*psi)
     able = np.arange(n) if allowed is None else np.flatnonzero(allowed.any(1))
     chosen = np.sort(rng.choice(able, min(receivers, len(able)), replace=False))
+    if coarse:
+        part = _part(starts_of(numbers), frames, max(_FEWEST, _PER_UNKNOWN * (n + splines)))
+        of_windows = None if windows is None else windows[part]
+        few = chosen[:: max(1, len(chosen) // _FEW)]
+        start = c
+        for smaller in (Spline(low, high, scale, _COARSE), spline):
+            less = Problem(u[part], du[part], smaller, allowed, numbers[part], of_windows)
+            points, values = psi
+            begun = smaller.fit(points, values)
+            descent = _descend(less, few, begun, _STEPS)
+            psi = points, smaller.values(descent.c, points)
+        given = _project(less, few, less.own(few), less.normalised(start)[1], 1e-8 * less.frames, less.total)
+        c = descent.c if descent.found.error < given.error else start
 
     errors: list[float] = []
     for _ in range(rounds):
-        own = [problem.design(i) for i in chosen]
-        c, sent = problem.normalised(c)
-        found = _project(problem, chosen, own, sent, 1e-8 * frames, total)
-        errors.append(found.error)
-        damping = 1e-10
-        for _ in range(max_steps):
-            gram, slope, free, _ = _curvature(problem, chosen, found, c)
-            better = False
-            for _ in range(6):
-                values, vectors = np.linalg.eigh(gram + damping * np.diag(np.diag(gram)))
-                good = values > 1e-12 * values[-1]
-                step = free @ (vectors[:, good] @ ((vectors[:, good].T @ slope) / values[good]))
-                trial, sent = problem.normalised(c + step)
-                tried = _project(problem, chosen, own, sent, found.ratio, total)
-                if tried.error < found.error:
-                    better = True
-                    break
-                damping = max(damping * 100, 1e-8)
-            if not better:
-                break
-            c, previous, found = trial, found.error, tried
-            errors.append(found.error)
-            damping = max(damping / 100, 1e-12)
-            if progress is not None:
-                progress(len(errors), found.error)
-            if previous - found.error < 1e-3 * previous:
-                break
-        c, sent = problem.normalised(c)
+        descent = _descend(problem, chosen, c, max_steps, progress)
+        c, sent, found = descent.c, descent.sent, descent.found
+        errors += descent.errors
         if not _rises(spline, c, u):
             c, sent = -c, -sent
-        solved = solve_rows(problem, sent, found.ratio)
+            for of in {id(each): each for each in found.senders}.values():
+                of.V = -of.V
+        solved = solve_rows(problem, sent, found.ratio, shared=found.senders[0] if allowed is None else None)
         # psi far out is seen only through the few senders that go there: take in receivers that it does not fit yet.
         if solved.noise.max() < 5 * np.median(solved.noise) or len(chosen) == n:
             break
@@ -444,10 +613,10 @@ def refine(
 
     errors_of_W, inflation = np.full((n, n), np.nan), np.full(n, np.nan)
     if uncertainty:
-        found = _project(problem, chosen, [problem.design(i) for i in chosen], sent, found.ratio, total)
-        gram, _, free, scores = _curvature(problem, chosen, found, c)
-        psi_root = _psi_root(gram, scores, found.residual, problem)
-        errors_of_W, inflation = _errors(problem, sent, solved, free @ psi_root)
+        gram, _, free = _curvature(problem, descent.chosen, found, c)
+        psi_root = _psi_root(gram, _scores(problem, descent.chosen, found, free), found.residual, problem)
+        few_asked = float(np.mean(solved.noise**2)) <= EXACT * problem.total
+        errors_of_W, inflation = _errors(problem, sent, solved, free @ psi_root, few_asked)
     W, phi, noise = solved.W, solved.phi, solved.noise
     if allowed is None:
         shared = share_functions(phi, solved.curvature, noise**2 * frames, c)
@@ -474,8 +643,12 @@ def _rises(spline: Spline, c: np.ndarray, u: np.ndarray) -> bool:
 
 @dataclass
 class Solved:
-    """W (N, N), phi (size, N), how the squared residual grows around phi, the noise (N,), the senders of each."""
+    """Of `receivers`: rows W (receivers, N), phi (size, receivers), the noise and degrees of freedom (receivers,).
 
+    `curvature` says how the squared residual grows around phi; `senders` are the decomposed senders of each.
+    """
+
+    receivers: np.ndarray
     W: np.ndarray
     phi: np.ndarray
     curvature: np.ndarray
@@ -484,26 +657,50 @@ class Solved:
     senders: list[_Senders]
 
 
-def solve_rows(problem: Problem, sent: np.ndarray, ratio: float) -> Solved:
-    """Every row of W and every phi, given psi at the frames."""
+def solve_rows(
+    problem: Problem,
+    sent: np.ndarray,
+    ratio: float,
+    receivers: np.ndarray | None = None,
+    shared: _Senders | None = None,
+) -> Solved:
+    """The rows of W and the phi of `receivers` (all, if None), given psi at the frames.
+
+    `shared`: the senders of all, decomposed, where that was done before.
+    """
     n, spline = problem.n, problem.spline
-    phi, curvature = np.empty((spline.size, n)), np.empty((n, spline.size, spline.size))
-    W, noise, degrees = np.zeros((n, n)), np.empty(n), np.empty(n)
-    shared = problem.senders_of(sent, np.arange(1), ratio)[0] if problem.allowed is None else None
+    asked = np.arange(n) if receivers is None else receivers
+    count = len(asked)
+    phi, curvature = np.empty((spline.size, count)), np.empty((count, spline.size, spline.size))
+    W, noise, degrees = np.zeros((count, n)), np.empty(count), np.empty(count)
+    if problem.allowed is None and shared is None:
+        shared = problem.senders_of(sent, asked[:1], ratio)[0]
     listed: list[_Senders] = []
-    for i in range(n):
-        senders = shared or problem.senders_of(sent, np.array([i]), ratio)[0]
-        B, y = problem.design(i), problem.du[:, i]
-        UB, Uy = senders.U.T @ B, senders.U.T @ y
-        curvature[i] = B.T @ B - (UB.T * senders.kept) @ UB
-        phi[:, i], root = _own_part(B, UB, y, Uy, senders.kept, spline.roughness, problem.smooth)
-        projected = Uy - UB @ phi[:, i]
-        W[i] = problem.place(i, senders.weights(projected[:, None])[0])
-        rest = y - B @ phi[:, i] - senders.U @ (senders.kept * projected)
-        noise[i] = math.sqrt(float(np.mean(rest**2)))
-        degrees[i] = max(problem.free - senders.kept.sum() - root.shape[1], 1.0)
-        listed.append(senders)
-    return Solved(W, phi, curvature, noise, degrees, listed)
+    for first in range(0, count, _AT_ONCE):
+        part = asked[first : first + _AT_ONCE]
+        place = slice(first, first + len(part))
+        senders = [shared] * len(part) if shared is not None else problem.senders_of(sent, part, ratio)
+        y = problem.du[:, part]
+        if shared is not None:
+            BU, Uy = list(problem.toward(part, shared.U)), list((shared.U.T @ y).T)
+        else:
+            BU = [problem.toward(part[k : k + 1], of.U)[0] for k, of in enumerate(senders)]
+            Uy = [of.U.T @ y[:, k] for k, of in enumerate(senders)]
+        rests = []
+        for k, (of, own) in enumerate(zip(senders, problem.own(part))):
+            curvature[first + k] = own.gram - (BU[k] * of.kept) @ BU[k].T
+            phi[:, first + k], root = own.solved(BU[k].T, Uy[k], of.kept, spline.roughness, problem.smooth)
+            rests.append(Uy[k] - BU[k].T @ phi[:, first + k])
+            W[first + k] = problem.place(int(part[k]), of.weights(rests[k][:, None])[0])
+            degrees[first + k] = max(problem.free - of.kept.sum() - root.shape[1], 1.0)
+        rest = y - problem.own_values(part, phi[:, place])
+        if shared is not None:
+            rest -= shared.U @ (shared.kept[:, None] * np.column_stack(rests))
+        else:
+            rest -= np.column_stack([of.U @ (of.kept * left) for of, left in zip(senders, rests)])
+        noise[place] = np.sqrt(np.mean(rest**2, axis=0))
+        listed += senders
+    return Solved(asked, W, phi, curvature, noise, degrees, listed)
 
 
 def _psi_root(gram: np.ndarray, scores: np.ndarray, residual: np.ndarray, problem: Problem) -> np.ndarray:
@@ -517,50 +714,70 @@ def _psi_root(gram: np.ndarray, scores: np.ndarray, residual: np.ndarray, proble
     return root * math.sqrt(noise * max(inflation, 1.0))
 
 
-def variances(problem: Problem, solved: Solved, receivers: np.ndarray) -> np.ndarray:
-    """The variance of the weights of `receivers`, given psi and with phi marginalised: (receivers, N)."""
-    out = np.zeros((len(receivers), problem.n))
-    for k, i in enumerate(receivers):
-        senders, B, y = solved.senders[i], problem.design(i), problem.du[:, i]
-        UB = senders.U.T @ B
-        roughness = problem.spline.roughness
-        _, root = _own_part(B, UB, y, senders.U.T @ y, senders.kept, roughness, problem.smooth)
+def variances(problem: Problem, solved: Solved) -> np.ndarray:
+    """The variance of the weights that were solved, given psi and with phi marginalised: (receivers, N)."""
+    out = np.zeros((len(solved.receivers), problem.n))
+    for k, i in enumerate(solved.receivers):
+        senders = solved.senders[k]
+        UB = problem.toward(solved.receivers[k : k + 1], senders.U)[0].T
+        _, root = problem.own(solved.receivers[k : k + 1])[0].solved(
+            UB, np.zeros(len(UB)), senders.kept, problem.spline.roughness, problem.smooth
+        )
         cross = senders.solver @ (UB @ root)
-        noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i]
-        out[k] = problem.place(i, noise * (senders.spread + (cross**2).sum(1)))
+        noise = solved.noise[k] ** 2 * problem.frames / solved.degrees[k]
+        out[k] = problem.place(int(i), noise * (senders.spread + (cross**2).sum(1)))
     return out
 
 
 _MOST_RECEIVERS = 400
-"""Receivers whose errors are computed one by one; of more, these stand for all by the factors that they show."""
+_STAND_FOR, _STAND_FOR_EXACT = 128, 16
+"""Of more receivers than the first, or where what is left is rounding, so many have their errors computed one by one,
+and stand for all by the factors that they show."""
 
 
-class _LeftOut:
-    """Residuals of each cluster under the fit that leaves it out: (I - H_gg)^-1 e_g, with the senders' part shared."""
+class _Jackknife:
+    """Residuals of each cluster under the fit that leaves it out, (I - H_gg)^-1 e_g, with the senders' part shared.
 
-    def __init__(self, senders: _Senders, starts: np.ndarray) -> None:
+    `influence` (senders, frames): what a change of a residual does to the weights, the own part apart.
+    """
+
+    def __init__(self, senders: _Senders, influence: np.ndarray, starts: np.ndarray) -> None:
         ends = np.r_[starts[1:], len(senders.U)]
+        self.influence = influence
         self.blocks = [slice(int(a), int(b)) for a, b in zip(starts, ends)]
-        self.inverses = []
+        self.inverses, self.turned, self.white = [], [], 0.0
         for block in self.blocks:
             U = senders.U[block]
             leverage = (U * senders.kept) @ U.T
             leverage[np.diag_indices_from(leverage)] -= 1 + 1e-9
-            self.inverses.append(np.linalg.inv(-leverage))
+            inverse = np.linalg.inv(-leverage)
+            self.inverses.append(inverse)
+            self.turned.append(inverse @ influence[:, block].T)
+            self.white += float(np.einsum("jt,tj->", influence[:, block], self.turned[-1]))
 
-    def apply(self, own: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """The leave-out operator on `values` (frames, m), with the receiver's own directions `own` (frames, r)."""
-        out = np.empty_like(values)
-        for block, inverse in zip(self.blocks, self.inverses):
-            Z = own[block]
-            KZ = inverse @ Z
-            core = np.eye(Z.shape[1]) * (1 + 1e-9) - Z.T @ KZ
-            solved = inverse @ values[block]
-            out[block] = solved + KZ @ np.linalg.lstsq(core, Z.T @ solved, rcond=1e-10)[0]
-        return out
+    def inflation(self, own: np.ndarray, cross: np.ndarray, rest: np.ndarray, noise: float) -> float:
+        """How many times larger the variance of the weights is than for white residuals of variance `noise`.
+
+        `own` (frames, r): the receiver's own directions beside its senders, which act on the weights by `cross`
+        (senders, r); `rest` (frames,): its residuals.
+        """
+        seen, white = 0.0, self.white
+        for block, inverse, turned in zip(self.blocks, self.inverses, self.turned):
+            Z, e = own[block], rest[block]
+            KZ, Ke = inverse @ Z, inverse @ e
+            within = Z.T @ KZ
+            core = np.linalg.pinv((1 + 1e-9) * np.eye(len(within)) - within, rcond=1e-10, hermitian=True)
+            moved = Ke + KZ @ (core @ (Z.T @ Ke))
+            seen += float(np.sum((self.influence[:, block] @ moved - cross @ (Z.T @ moved)) ** 2))
+            across = Z.T @ turned
+            left = across.T - cross @ within
+            white += float(np.sum(left @ core * left) + np.sum(cross @ within * cross) - 2 * np.sum(cross.T * across))
+        return max(1.0, seen / max(noise * white, 1e-300))
 
 
-def _errors(problem: Problem, sent: np.ndarray, solved: Solved, psi_root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _errors(
+    problem: Problem, sent: np.ndarray, solved: Solved, psi_root: np.ndarray, exact: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors of W (N, N) with phi and psi marginalised, and the inflation by clusters (N,).
 
     The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), relative to what that gives for
@@ -568,47 +785,42 @@ def _errors(problem: Problem, sent: np.ndarray, solved: Solved, psi_root: np.nda
     """
     n, spline = problem.n, problem.spline
     variances, inflation, grown = np.zeros((n, n)), np.full(n, np.nan), np.full(n, np.nan)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, _MOST_RECEIVERS)).astype(int))
+    asked = min(n, _STAND_FOR_EXACT) if exact else n if n <= _MOST_RECEIVERS else _STAND_FOR
+    chosen = np.unique(np.linspace(0, n - 1, asked).astype(int))
     clustered = len(problem.starts) < problem.frames
-    shared, left_out = np.empty(0), None
-    for k, i in enumerate(chosen):
-        senders, B = solved.senders[i], problem.design(i)
-        if problem.allowed is not None or not k:
-            shared = senders.solver @ senders.U.T
-            spread = senders.spread
-            left_out = _LeftOut(senders, problem.starts) if clustered else None
-        UB = senders.U.T @ B
-        y = problem.du[:, i]
-        _, root = _own_part(B, UB, y, senders.U.T @ y, senders.kept, spline.roughness, problem.smooth)
-        own = senders.rest(B, UB) @ root
-        cross = senders.solver @ (UB @ root)
-        influence = shared - cross @ own.T
-        mine = slice(None) if problem.allowed is None else problem.allowed[i]
-        rest = problem.du[:, i] - B @ solved.phi[:, i] - sent[:, mine] @ solved.W[i][mine]
-        noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i]
-        inflation[i] = 1.0
-        if left_out is not None:
-            moved = left_out.apply(own, np.column_stack([rest, influence.T]))
-            sums = np.add.reduceat(influence * moved[:, 0], problem.starts, axis=1)
-            white = noise * float(np.einsum("jt,tj->", influence, moved[:, 1:]))
-            inflation[i] = max(1.0, float((sums**2).sum()) / max(white, 1e-300))
-        noise *= inflation[i]
-        within = noise * (spread + (cross**2).sum(1))
-        weights = solved.W[i].copy()
-        weights[i] = 0
-        messages = problem.messages(weights[None])[:, :, 0]
-        turned = influence @ (messages @ psi_root)
-        whole = within + (turned**2).sum(1)
-        grown[i] = float(np.median(whole / np.maximum(noise * spread, 1e-300)))
-        variances[i] = problem.place(i, whole)
+    jackknife = None
+    for first in range(0, len(chosen), _AT_ONCE):
+        part = chosen[first : first + _AT_ONCE]
+        weights = solved.W[part].copy()
+        weights[np.arange(len(part)), part] = 0
+        messages = problem.messages(weights)
+        for k, i in enumerate(part):
+            senders, B = solved.senders[i], problem.design(i)
+            if problem.allowed is not None or jackknife is None:
+                influence = senders.solver @ senders.U.T
+                jackknife = _Jackknife(senders, influence, problem.starts) if clustered else None
+            UB, y = problem.toward(part[k : k + 1], senders.U)[0].T, problem.du[:, i]
+            _, root = _Own(B.T @ B, B.T @ y).solved(UB, senders.U.T @ y, senders.kept, spline.roughness, problem.smooth)
+            own = senders.rest(B, UB) @ root
+            cross = senders.solver @ (UB @ root)
+            mine = slice(None) if problem.allowed is None else problem.allowed[i]
+            rest = y - B @ solved.phi[:, i] - sent[:, mine] @ solved.W[i][mine]
+            noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i]
+            inflation[i] = 1.0 if jackknife is None else jackknife.inflation(own, cross, rest, noise)
+            noise *= inflation[i]
+            within = noise * (senders.spread + (cross**2).sum(1))
+            moved = messages[:, k] @ psi_root
+            turned = senders.solver @ (senders.U.T @ moved) - cross @ (own.T @ moved)
+            whole = within + (turned**2).sum(1)
+            grown[i] = float(np.median(whole / np.maximum(noise * senders.spread, 1e-300)))
+            variances[i] = problem.place(int(i), whole)
     rest_of = np.setdiff1d(np.arange(n), chosen)
     if len(rest_of):
         inflation[rest_of] = np.median(inflation[chosen])
         for i in rest_of:
             senders = solved.senders[i]
-            spread = senders.spread
             noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i] * inflation[i]
-            variances[i] = problem.place(i, noise * spread * np.median(grown[chosen]))
+            variances[i] = problem.place(int(i), noise * senders.spread * np.median(grown[chosen]))
     return np.sqrt(variances), inflation
 
 
@@ -657,8 +869,3 @@ def share_functions(
         if misfit < 0.1:
             return found, visited < 0.9 * np.median(visited[order])
     return None
-
-
-def _windows(c: np.ndarray, spline: Spline) -> np.ndarray:
-    """The coefficients (pieces, degree + 1) that act in each piece."""
-    return np.lib.stride_tricks.sliding_window_view(c, spline.degree + 1)

@@ -46,6 +46,7 @@ Kind = Literal["trusted", "undetermined", "wrong"]
 
 _SHIFTS = 3
 _MOST = 4000
+_MOST_SHIFTED = 100
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,12 @@ def measure(
     trained = summed(found.rows.slope, found.windows)
     spread = float(np.mean((trained - trained.mean(0)) ** 2)) or 1.0
 
-    def error(predicted: np.ndarray) -> float:
-        value = float(np.mean((summed(predicted, form) - target) ** 2))
+    everyone = np.arange(target.shape[1])
+
+    def error(predicted: np.ndarray, receivers: np.ndarray) -> float:
+        true = target[:, receivers]
+        variance = float(np.mean((true - true.mean(0)) ** 2))
+        value = float(np.mean((summed(predicted, form) - true) ** 2))
         return value / variance if variance > 0 else math.nan
 
     rest = target - summed(derivative(held.u), form)
@@ -103,7 +108,7 @@ def measure(
     common = common_inputs(residual, found.rows.block, seed) if len(residual) > 4 else np.zeros((held.u.shape[1], 0))
     power = float(np.mean(residual**2)) or 1.0
     return {
-        "held_out_error": error(derivative(held.u)),
+        "held_out_error": error(derivative(held.u), everyone),
         "own_error": own,
         "shifted_error": shifted,
         "held_out_variance": variance / spread,
@@ -181,39 +186,42 @@ def _problem(found: Recovered, rows: Rows, allowed: np.ndarray | None) -> Proble
 
 
 def _nulls(
-    found: Recovered, held: Rows, allowed: np.ndarray | None, error: Callable[[np.ndarray], float], seed: int
+    found: Recovered,
+    held: Rows,
+    allowed: np.ndarray | None,
+    error: Callable[[np.ndarray, np.ndarray], float],
+    seed: int,
 ) -> tuple[float, float]:
     """Held-out errors without wiring, and the smallest with senders that are shifted in time."""
     rng = np.random.Generator(np.random.PCG64([seed, 11]))
     rows, spline = found.rows, found.refined.spline
     problem = _problem(found, rows, allowed)
     state = np.clip(held.u, spline.breaks[0], spline.breaks[-1])
-    own = np.empty_like(state)
-    for i in range(problem.n):
-        B, y = problem.design(i), problem.du[:, i]
-        gram = B.T @ B
-        gram += problem.smooth * spline.roughness + 1e-12 * np.trace(gram) * np.eye(len(gram))
-        own[:, i] = spline.values(np.linalg.solve(gram, B.T @ y), state[:, i])
+    alone = np.empty((spline.size, problem.n))
+    for i, own in enumerate(problem.own(np.arange(problem.n))):
+        gram = own.gram + problem.smooth * spline.roughness + 1e-12 * np.trace(own.gram) * np.eye(spline.size)
+        alone[:, i] = np.linalg.solve(gram, own.slope)
+    asked = np.unique(np.linspace(0, problem.n - 1, min(problem.n, _MOST_SHIFTED)).astype(int))
     errors = []
     for _ in range(_SHIFTS):
         span = len(rows) // 10, max(len(rows) * 9 // 10, len(rows) // 10 + 1)
         shifts = [int(rng.integers(*span)) for _ in range(problem.n)]
         moved = np.stack([np.roll(rows.u[:, k], s) for k, s in enumerate(shifts)], 1)
         sent = problem.summed(spline.values(found.refined.psi, moved))
-        solved = solve_rows(problem, sent, max(found.refined.ratio, 1e-6 * len(rows)))
+        solved = solve_rows(problem, sent, max(found.refined.ratio, 1e-6 * len(rows)), asked)
         there = np.stack([np.roll(state[:, k], s % max(len(state), 1)) for k, s in enumerate(shifts)], 1)
-        W = solved.W.copy()
-        np.fill_diagonal(W, 0)
-        each = spline.each(spline.polynomials(solved.phi), state)
-        errors.append(error(each + spline.values(found.refined.psi, there) @ W.T))
-    return error(own), float(np.min(errors))
+        solved.W[np.arange(len(asked)), asked] = 0
+        each = spline.each(spline.polynomials(solved.phi), state[:, asked])
+        errors.append(error(each + spline.values(found.refined.psi, there) @ solved.W.T, asked))
+    return error(spline.each(spline.polynomials(alone), state), np.arange(problem.n)), float(np.min(errors))
 
 
 def _agreement(halves: tuple[np.ndarray, np.ndarray] | None) -> float:
     """Squared correlation of the weights from the two halves of the data; 0 for a negative one."""
     if halves is None:
         return math.nan
-    first, second = (half[~np.eye(len(half), dtype=bool)] for half in halves)
+    compared = ~np.eye(len(halves[0]), dtype=bool) & np.isfinite(halves[0] + halves[1])
+    first, second = halves[0][compared], halves[1][compared]
     if min(np.ptp(first), np.ptp(second)) == 0:
         return 0.0
     return max(0.0, float(np.corrcoef(first, second)[0, 1])) ** 2
