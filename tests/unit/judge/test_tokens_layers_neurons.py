@@ -76,7 +76,7 @@ def test_kept_tokens_have_no_attribution_and_the_sum_is_right(pairs):
 
 
 def test_attribution_from_several_prompts_is_their_average_and_adds_up(any_judge, pairs):
-    """As many safe as unsafe prompts stand at the start; steps are doubled until the sum is right, or it is said."""
+    """As many safe as unsafe prompts stand at the start; pieces are halved until the sum is right, or it is said."""
     tokens = torch.cat([pairs.unsafe, pairs.safe])
     labels = np.repeat([1, 0], len(pairs))
     starts = reference_prompts(any_judge, tokens, labels, 2)
@@ -91,6 +91,9 @@ def test_attribution_from_several_prompts_is_their_average_and_adds_up(any_judge
     assert (np.abs(sure.delta) <= np.maximum(TOLERANCE, TOLERANCE * change))[sure.converged].all()
     rough = attribute_tokens(any_judge, pairs.unsafe, starts, steps=1)
     assert np.abs(sure.delta).mean() < np.abs(rough.delta).mean()
+    usual = attribute_tokens(any_judge, pairs.unsafe, starts, steps=8, tolerance=TOLERANCE)
+    many = attribute_tokens(any_judge, pairs.unsafe, starts, steps=400)
+    assert usual.values[usual.converged] == pytest.approx(many.values[usual.converged], abs=5 * TOLERANCE)
 
 
 def test_single_ablations_are_those_by_hand(any_judge, pairs):

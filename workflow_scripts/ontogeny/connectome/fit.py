@@ -34,6 +34,7 @@ from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
 from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
 from ontogeny.errors import OntogenyError
+from ontogeny.models.optimizers import eager
 from ontogeny.nonlinearities.torch import MODULES
 from ontogeny.settings import complete
 
@@ -307,11 +308,11 @@ def _optimizer(network: ConnectomeNetwork, settings: FitSettings) -> torch.optim
         {"params": [network.embedding], "lr": settings.learning_rate_embedding_start},
     ]
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=0.9)
+        return eager(torch.optim.SGD)(groups, momentum=0.9)
     if settings.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups)
+        return eager(torch.optim.RMSprop)(groups)
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, fused=True)
+    return eager(kind)(groups, fused=True)
 
 
 def _pack(network: nn.Module, optimizer: torch.optim.Optimizer, generators: Mapping[str, torch.Generator]) -> dict:

@@ -32,10 +32,13 @@ class TokenAttribution:
     converged: np.ndarray
 
 
-TOLERANCE = 0.05
+TOLERANCE = 0.01
 """Largest error of a sum of attributions, as a share of what they should add up to, or in logits if that is more."""
 
 MOST_STEPS = 1024
+
+AT_ONCE = 128
+"""Points passed through a judge together: more do not fit into the caches of processors."""
 
 
 def mean_embedding(model: Judge, tokens: Tensor) -> Tensor:
@@ -108,68 +111,113 @@ def attribute_tokens(
 ) -> TokenAttribution:
     """Signed Integrated Gradients of the logit difference at the embeddings, summed over their width.
 
-    Sundararajan et al. 2017, arXiv:1703.01365, eq. 1, by captum, with Gauss-Legendre nodes; at the embeddings this is
-    captum's LayerIntegratedGradients. tokens: (prompts, length), padded with -1. baseline: a token, or an embedding
+    Sundararajan et al. 2017, arXiv:1703.01365, eq. 1, with Gauss-Legendre nodes; at the embeddings this is captum's
+    LayerIntegratedGradients. tokens: (prompts, length), padded with -1. baseline: a token, or an embedding
     (width,), put in the place of every token but those where `keep` (prompts, length) is true, such as the marks that
     the tokenizer sets at the ends; or several, (count, length, width), over which attributions are averaged, as
     `reference_prompts` gives them. steps: nodes of the integral from each baseline.
     tolerance: where the sum of a prompt is off by more than this share of the change, and by more than `TOLERANCE`
-    logits, steps are doubled from the baselines that are to blame, up to `MOST_STEPS`; prompts that are still off are
-    not `converged`.
+    logits, the pieces of the integral that are to blame are halved, each half with `steps` nodes, up to `MOST_STEPS`
+    from one baseline; prompts that are still off are not `converged`. What a piece should add up to is known: the
+    change of the logit difference from its one end to the other.
     """
-    from captum.attr import IntegratedGradients
-
-    lengths(tokens)
+    sizes = lengths(tokens)
     with frozen(model):
         embeddings, starts, mask = _embedded(model, tokens, baseline, keep)
-
-        def score(values: Tensor, real: Tensor) -> Tensor:
-            return difference(model.forward_embedded(values, real))
-
-        integrated = IntegratedGradients(score)
         prompts, count = len(tokens), len(starts)
-        row, which = torch.arange(prompts).repeat(count), torch.arange(count).repeat_interleave(prompts)
         with torch.no_grad():
-            here = score(embeddings, mask)
-            there = torch.stack([score(start, mask) for start in starts])
-
-        at_once = rows_with_gradient(model, tokens.shape[1])
-
-        def along(paths: Tensor, nodes: int) -> Tensor:
-            """Attributions by token of these paths from a baseline to a prompt, (paths, length)."""
-            if len(paths) > at_once:
-                return torch.cat([along(some, nodes) for some in paths.split(at_once)])
-            rows = row[paths]
-            found: Tensor = integrated.attribute(
-                embeddings[rows],
-                torch.stack([starts[int(which[path])][int(row[path])] for path in paths]),
-                additional_forward_args=(mask[rows],),
-                n_steps=nodes,
-                method="gausslegendre",
-                internal_batch_size=at_once,
-            )
-            return found.double().sum(-1) * mask[rows]
-
-        by_path = torch.zeros(count * prompts, tokens.shape[1], dtype=torch.float64)
-        used = torch.full((count * prompts,), steps)
-        change = here - there.mean(0)
+            here = difference(model.forward_embedded(embeddings, mask))
+            there = torch.stack([difference(model.forward_embedded(start, mask)) for start in starts])
+        row, change = torch.arange(prompts).repeat(count), here - there.mean(0)
         allowed = (change.abs() * (tolerance or 0.0)).clamp_min(TOLERANCE if tolerance is not None else 0.0)
-        paths, nodes = torch.arange(count * prompts), steps
-        while True:
-            by_path[paths], used[paths] = along(paths, nodes), nodes
-            error = by_path.sum(1) - (here[row] - there.flatten())
-            rough = (error.unflatten(0, (count, prompts)).mean(0).abs() > allowed)[row] & (error.abs() > allowed[row])
-            paths, nodes = torch.nonzero(rough)[:, 0], 2 * nodes
-            if tolerance is None or not len(paths) or nodes > MOST_STEPS:
+        line = _Line(model, embeddings, torch.cat(starts), mask, sizes, row)
+        path, low, high = torch.arange(count * prompts), torch.zeros(count * prompts), torch.ones(count * prompts)
+        at_low, at_high = there.flatten(), here[row]
+        values = line.integrals(path, low, high, steps)
+        used = torch.full((count * prompts,), steps)
+        while tolerance is not None:
+            error = (values.sum(1) - (at_high - at_low)).abs()
+            off = torch.zeros(count * prompts, dtype=error.dtype).index_add_(0, path, error)
+            largest = torch.zeros_like(off).scatter_reduce_(0, path, error, "amax")
+            rough = (off > allowed[row])[path] & ((error > allowed[row][path] / 4) | (error == largest[path]))
+            more = torch.bincount(path[rough], minlength=count * prompts) * 2 * steps
+            rough &= (used + more <= MOST_STEPS)[path]
+            if not bool(rough.any()):
                 break
-    values = by_path.unflatten(0, (count, prompts)).mean(0)
-    error = values.sum(1) - change
-    there = there.mean(0)
+            used += torch.bincount(path[rough], minlength=count * prompts) * 2 * steps
+            middle = (low + high)[rough] / 2
+            at_middle = line.score(path[rough], middle)
+            of_halves = (path[rough].repeat(2), torch.cat([low[rough], middle]), torch.cat([middle, high[rough]]))
+            halves = (
+                line.integrals(*of_halves, steps),
+                torch.cat([at_low[rough], at_middle]),
+                torch.cat([at_middle, at_high[rough]]),
+            )
+            path, low, high, values, at_low, at_high = (
+                torch.cat([old[~rough], new])
+                for old, new in zip((path, low, high, values, at_low, at_high), (*of_halves, *halves))
+            )
+    by_path = torch.zeros(count * prompts, tokens.shape[1], dtype=torch.float64).index_add_(0, path, values)
+    by_prompt = by_path.unflatten(0, (count, prompts)).mean(0)
+    error = by_prompt.sum(1) - change
     used = used.unflatten(0, (count, prompts)).amax(0)
     return TokenAttribution(
-        values.numpy(), here.numpy(), there.numpy(), error.numpy(), used.numpy(),
+        by_prompt.numpy(), here.numpy(), there.mean(0).numpy(), error.numpy(), used.numpy(),
         (error.abs() <= (allowed if tolerance is not None else torch.inf)).numpy(),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The straight lines from baselines to prompts, on which a judge is asked for its score and its gradient.
+
+    embeddings, mask, sizes: of the prompts. starts: where each path starts, (paths, length, width). row: the prompt
+    that each path ends at, (paths,).
+    """
+
+    model: Judge
+    embeddings: Tensor
+    starts: Tensor
+    mask: Tensor
+    sizes: Tensor
+    row: Tensor
+
+    def integrals(self, path: Tensor, low: Tensor, high: Tensor, steps: int) -> Tensor:
+        """Attributions by token of each piece from `low` to `high` of its path, float64 (pieces, length)."""
+        nodes, weights = (torch.from_numpy(each).float() / 2 for each in np.polynomial.legendre.leggauss(steps))
+        width, middle = high - low, (low + high) / 2
+        piece = torch.arange(len(path)).repeat_interleave(steps)
+        where = (middle[:, None] + width[:, None] * nodes).flatten()
+        weight = (width[:, None] * weights).flatten()
+        result = torch.zeros(len(path), self.mask.shape[1], dtype=torch.float64)
+        for some in self._alike(path[piece], rows_with_gradient(self.model, self.mask.shape[1])):
+            inputs, mask, along = self._inputs(path[piece[some]], where[some])
+            inputs.requires_grad_(True)
+            (gradient,) = torch.autograd.grad(difference(self.model.forward_embedded(inputs, mask)).sum(), inputs)
+            found = (gradient * along).sum(-1).double() * mask * weight[some, None]
+            result[:, : mask.shape[1]].index_add_(0, piece[some], found)
+        return result
+
+    def score(self, path: Tensor, where: Tensor) -> Tensor:
+        """The logit difference at a point of each path, float64 (points,)."""
+        result = torch.zeros(len(path), dtype=torch.float64)
+        with torch.no_grad():
+            for some in self._alike(path, AT_ONCE):
+                inputs, mask, _ = self._inputs(path[some], where[some])
+                result[some] = difference(self.model.forward_embedded(inputs, mask))
+        return result
+
+    def _alike(self, path: Tensor, most: int) -> tuple[Tensor, ...]:
+        """The points on these paths in groups of at most `most`, prompts of a length together."""
+        return self.sizes[self.row[path]].argsort(stable=True).split(min(most, AT_ONCE))
+
+    def _inputs(self, path: Tensor, where: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings at a point of each path, their mask, and the whole way of the path."""
+        row = self.row[path]
+        wide = int(self.sizes[row].max())
+        start = self.starts[path, :wide]
+        along = self.embeddings[row, :wide] - start
+        return start + where[:, None, None] * along, self.mask[row, :wide], along
 
 
 def occlude_tokens(

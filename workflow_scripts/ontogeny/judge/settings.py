@@ -28,7 +28,9 @@ class JudgeAnalysisSettings(Settings):
     )
     attributed: Positive = Field(default=12, description="Validation prompts over which attributions are averaged.")
     integration_steps: int = Field(
-        default=8, ge=2, description="Points of Integrated Gradients from each baseline; doubled until they add up."
+        default=8,
+        ge=2,
+        description="Points of Integrated Gradients on each piece of the way; pieces are halved until they add up.",
     )
     edge_steps: Positive = Field(default=5, description="Points of the integrated gradients of edges.")
     permutations: int = Field(default=200, ge=19, description="Permutations of the labels, for neurons.")

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors
+from ontogeny.models.optimizers import eager
 from ontogeny.models.settings import JudgeModelSettings
 from ontogeny.tasks.settings import JudgeTaskSettings
 
@@ -357,7 +358,7 @@ def build_judge(
 def _learn_language(backbone: PreTrainedModel, tokens: Tensor, settings: JudgeModelSettings) -> None:
     steps, learning_rate = settings.pretrain_steps, settings.pretrain_learning_rate
     generator = torch.Generator().manual_seed(settings.pretrain_seed)
-    optimizer = torch.optim.AdamW(backbone.parameters(), lr=learning_rate, weight_decay=0.01)
+    optimizer = eager(torch.optim.AdamW)(backbone.parameters(), lr=learning_rate, weight_decay=0.01)
     embedding = backbone.get_input_embeddings()
     assert isinstance(embedding, nn.Embedding)
     backbone.train()

@@ -7,7 +7,8 @@ fixes all metadata, so that the same data give the same file.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,7 +103,7 @@ def save_figure(
 ) -> list[Path]:
     """Write `fig` in every one of `formats` and close it; return the paths.
 
-    The figure is laid out once, as it is first written, so that all formats show the same.
+    The figure is laid out once, for all formats.
 
     `path` may end in one of the formats; the others are written beside it. `data`, a pandas DataFrame, is the
     table that the figure shows, written beside it as CSV. Metadata holds no time and no version.
@@ -110,20 +111,49 @@ def save_figure(
     area = _with_note(fig, note())
     stem = Path(path).with_suffix("") if Path(path).suffix.lstrip(".") in {"png", "pdf", "svg"} else Path(path)
     written = []
-    for ending in formats:
-        metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
-        target = stem.with_name(f"{stem.name}.{ending}")
-        with atomic(target) as part:
-            told = metadata.get(ending, {"Date": None, "Creator": None})
-            fig.savefig(part, format=ending, metadata=told, bbox_inches=area)
-        fig.set_layout_engine("none")
-        written.append(target)
+    with _laid_out(fig):
+        for ending in formats:
+            metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
+            target = stem.with_name(f"{stem.name}.{ending}")
+            with atomic(target) as part, _lean_fonts() if ending == "pdf" else nullcontext():
+                told = metadata.get(ending, {"Date": None, "Creator": None})
+                fig.savefig(part, format=ending, metadata=told, bbox_inches=area)
+            written.append(target)
     if data is not None:
         target = stem.with_name(f"{stem.name}.csv")
         write_csv(target, data)
         written.append(target)
     plt.close(fig)
     return written
+
+
+@contextmanager
+def _laid_out(fig: Figure) -> Iterator[None]:
+    """Everything in `fig` is in its place for good: a figure with an engine is drawn once more at every saving."""
+    engine = fig.get_layout_engine()
+    if engine is not None:
+        dots: Any = plt.rcParams["savefig.dpi"]
+        fig.set_dpi(fig.dpi if dots == "figure" else dots)
+        engine.execute(fig)
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        fig.set_layout_engine(None)
+        yield
+
+
+@contextmanager
+def _lean_fonts() -> Iterator[None]:
+    """Embed fonts without their rules for ligatures and pairs of letters, which take most of the time to read.
+
+    Matplotlib has put each glyph in its place by then, so that no reader of a PDF file asks for them.
+    """
+    from fontTools.subset import Options
+
+    dropped = Options._drop_tables_default
+    Options._drop_tables_default = [*dropped, "GDEF", "GPOS", "GSUB", "kern"]
+    try:
+        yield
+    finally:
+        Options._drop_tables_default = dropped
 
 
 def _with_note(fig: Figure, text: str) -> Bbox | None:

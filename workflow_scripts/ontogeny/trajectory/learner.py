@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
+from ontogeny.models.optimizers import eager
 from ontogeny.trajectory.checkpoints import trained_state, whole
 
 Batch = tuple[Tensor, Tensor]
@@ -136,9 +137,9 @@ def make_optimizer(
     """The optimiser `adamw`, `adam` or `sgd` over all parameters that are trained."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if name == "sgd":
-        return torch.optim.SGD(trained, lr=learning_rate, momentum=momentum, weight_decay=weight_decay)
-    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[name]
-    return kind(trained, lr=learning_rate, weight_decay=weight_decay)
+        return eager(torch.optim.SGD)(trained, lr=learning_rate, momentum=momentum, weight_decay=weight_decay)
+    kind = torch.optim.AdamW if name == "adamw" else torch.optim.Adam
+    return eager(kind)(trained, lr=learning_rate, weight_decay=weight_decay)
 
 
 def rate_schedule(learning_rate: float, schedule: str, steps: int, warmup_steps: int) -> Callable[[int], float]:
