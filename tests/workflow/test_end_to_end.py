@@ -6,9 +6,14 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import zipfile
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
+
+import kill
 import matplotlib.image
 import pandas as pd
 import pytest
@@ -259,6 +264,7 @@ def test_killed_anywhere_and_run_again_elsewhere_the_files_are_the_same(finished
     process.wait()
     assert (run / ".resume").is_dir(), "it ended before it could be killed"
     assert not (run / "phase1.json").exists()
+    assert kill.half_files(fresh.folder, finished.folder, kill.being_made(fresh.folder)) == []
 
     targets = ["results/figures/tiny/tiny_mlp/s0/metrics.png", "results/runs/tiny_mlp/s0/activations.h5"]
     assert fresh("--dry-run", *targets).code == 0
