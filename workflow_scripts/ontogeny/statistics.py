@@ -68,14 +68,21 @@ def proportion_interval(
     _check_confidence(confidence)
     if method not in ("wilson", "exact"):
         raise unknown("method", method, ["wilson", "exact"])
-    from statsmodels.stats.proportion import proportion_confint
+    from scipy.special import betaincinv, ndtri
 
     successes, trials = np.broadcast_arrays(np.asarray(hits), np.asarray(total))
     if ((successes < 0) | (successes > trials)).any():
         raise OntogenyError("a share is of more hits than trials, or of fewer than none: give 0 <= hits <= total")
-    low, high = proportion_confint(
-        successes, np.maximum(trials, 1), 1 - confidence, method="beta" if method == "exact" else "wilson"
-    )
+    count = np.maximum(trials, 1)
+    if method == "exact":
+        tail = (1 - confidence) / 2
+        low = np.where(successes > 0, betaincinv(np.maximum(successes, 1), count - successes + 1, tail), 0.0)
+        high = np.where(successes < count, betaincinv(successes + 1, np.maximum(count - successes, 1), 1 - tail), 1.0)
+    else:
+        share, z = successes / count, ndtri(0.5 + confidence / 2)
+        middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+        half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+        low, high = middle - half, middle + half
     seen = trials > 0
     return np.where(seen, np.maximum(low, 0.0), 0.0)[()], np.where(seen, np.minimum(high, 1.0), 1.0)[()]
 

@@ -286,3 +286,12 @@ def test_epoch_orders_differ_and_leave_the_global_generator_alone():
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
     with pytest.raises(OntogenyError, match="epoch is -1"):
         epoch_order(5, 0, -1)
+
+
+def test_digits_are_those_that_scikit_learn_loads(tmp_path):
+    from sklearn.datasets import load_digits
+
+    data = load_images("digits", tmp_path)
+    expected = load_digits()
+    np.testing.assert_array_equal(data.x[:, 0], (expected.images / 16).astype(np.float32))
+    np.testing.assert_array_equal(data.y, expected.target)

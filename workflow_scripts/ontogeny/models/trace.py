@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -375,9 +376,12 @@ def call(model: nn.Module, inputs: Any) -> Any:
 
 
 def eager() -> Any:
-    """A block in which code that was compiled runs uncompiled, so that hooks and functions are seen."""
+    """A block in which code that was compiled runs uncompiled, so that hooks and functions are seen.
+
+    Where torch's compiler is not loaded, there is no such code.
+    """
     stance = getattr(torch.compiler, "set_stance", None)
-    return nullcontext() if stance is None else stance("force_eager")
+    return nullcontext() if stance is None or "torch._dynamo" not in sys.modules else stance("force_eager")
 
 
 @contextmanager

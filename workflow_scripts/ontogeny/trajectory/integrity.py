@@ -6,14 +6,16 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from ontogeny.errors import OntogenyError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAMPLED = 65_536
 """Weights of every checkpoint, the same ones, on which distances and angles are measured."""
@@ -149,6 +151,8 @@ def check_series(
         "problem",
         "kept",
     ]
+    import pandas as pd
+
     return Integrity(pd.DataFrame(rows).reindex(columns=columns), dict(problems), notes)
 
 
