@@ -288,10 +288,10 @@ def test_epoch_orders_differ_and_leave_the_global_generator_alone():
         epoch_order(5, 0, -1)
 
 
-def test_digits_are_those_that_scikit_learn_loads(tmp_path):
+def test_digits_are_those_that_scikit_learn_loads():
     from sklearn.datasets import load_digits
 
-    data = load_images("digits", tmp_path)
+    data = load_images("digits")
     expected = load_digits()
     np.testing.assert_array_equal(data.x[:, 0], (expected.images / 16).astype(np.float32))
     np.testing.assert_array_equal(data.y, expected.target)
