@@ -26,7 +26,7 @@ def copy_project(target):
     for part in PARTS:
         (target / part).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("*.egg-info"))
         else:
             shutil.copy2(ROOT / part, target / part)
     return target
@@ -117,7 +117,17 @@ def shared(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def project(shared):
+def compiled(shared):
+    """What is compiled is compiled once for all processes, and copies of the project come with it."""
+    with FileLock(shared / "compiled.lock"):
+        if not (shared / "compiled").exists():
+            path = {"PYTHONPATH": str(ROOT / "workflow_scripts")}
+            subprocess.run([sys.executable, ROOT / "tests" / "compile_all.py"], env=os.environ | path, check=True)
+            (shared / "compiled").touch()
+
+
+@pytest.fixture(scope="session")
+def project(shared, compiled):
     with FileLock(shared / "project.lock"):
         if not (shared / "project").exists():
             copy_project(shared / "project")

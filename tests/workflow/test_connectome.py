@@ -13,6 +13,7 @@ from ontogeny.config import load_config
 from ontogeny.errors import OntogenyError
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("compiled")
 SMOKE = {"wiring": yaml.safe_load((ROOT / "tests/configs/smoke.yaml").read_text())["studies"]["wiring"]}
 
 

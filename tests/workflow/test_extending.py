@@ -52,7 +52,7 @@ def patched(source, diff, place):
 
 
 @pytest.fixture(scope="module")
-def extended(tmp_path_factory):
+def extended(tmp_path_factory, compiled):
     """A copy of the project to which every page has been applied."""
     copy = tmp_path_factory.mktemp("extended")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -60,6 +60,9 @@ def extended(tmp_path_factory):
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes((ROOT / name).read_bytes())
+    for file in (ROOT / "workflow_scripts").rglob("__pycache__/*.nb[ci]"):
+        (copy / file.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copy / file.relative_to(ROOT))
     if (ROOT / ".mypy_cache").is_dir():
         shutil.copytree(ROOT / ".mypy_cache", copy / ".mypy_cache")
     applied = 0

@@ -16,10 +16,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import scipy.linalg
 from scipy.interpolate import BSpline
+
+from ontogeny.compilation import compiled
 
 EXACT = 1e-8
 """Share of the variance below which what is left counts as rounding."""
@@ -101,7 +102,7 @@ class Spline:
         return scipy.linalg.lstsq(_design(*self.place(u), self.local, self.size), values)[0]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _design(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int) -> np.ndarray:
     out = np.zeros((len(x), size))
     orders, powers = local.shape[1], local.shape[2]
@@ -115,7 +116,7 @@ def _design(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int) -> n
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _sent(piece: np.ndarray, x: np.ndarray, polynomials: np.ndarray) -> np.ndarray:
     out = np.empty(x.shape)
     powers = polynomials.shape[1]
@@ -129,7 +130,7 @@ def _sent(piece: np.ndarray, x: np.ndarray, polynomials: np.ndarray) -> np.ndarr
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _messages(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, weights: np.ndarray) -> np.ndarray:
     """sum_j weights[j, n] b_k(u_j(t)) for every frame t, receiver n and spline k: (frames, receivers, size)."""
     frames, neurons = x.shape
@@ -155,7 +156,7 @@ _COLUMNS = 256
 _AT_ONCE = 8
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _toward(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, values: np.ndarray) -> np.ndarray:
     """sum_t b_k(u_i(t)) values[t] for every receiver i and spline k: (receivers, size, columns of values).
 
