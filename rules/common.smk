@@ -63,8 +63,8 @@ def reported(path, caption, label="", **settings):
 
 
 def titled(wildcards):
-    """The title of the study of `wildcards`, under which the report lists an output."""
-    return plan.title_of(wildcards.study)
+    """The chapter of the report that lists an output: the study of `wildcards`."""
+    return plan.chapter_of(wildcards.study if "study" in wildcards.keys() else plan.study_of(wildcards))  # noqa: SIM118
 
 
 def figure_folder(path, caption, label, run="{run}", subcategory="{run}"):
@@ -84,7 +84,7 @@ def figure_outputs(*names, run=None):
         shown = {"caption": figure.caption, "label": figure.label or name, "subcategory": figure.subcategory}
         if run is not None:
             stem = stem.format(study=run.study, run=run.name)
-            shown |= {"category": plan.title_of(run.study), "subcategory": run.name}
+            shown |= {"category": plan.chapter_of(run.study), "subcategory": run.name}
             shown["labels"] = {"run": run.name, "figure": shown["label"]}
         keys = FORMATS if len(names) == 1 else (name, f"{name}_pdf", f"{name}_csv")
         outputs |= dict(zip(keys, (reported(f"{stem}.png", **shown), f"{stem}.pdf", f"{stem}.csv")))

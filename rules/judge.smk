@@ -77,11 +77,11 @@ rule evaluate_judge:
             "results/pages/{run}/book/mechanism.html",
             "mechanism_pages",
             "pages of every epoch",
-            category=plan.study_of,
+            category=titled,
             subcategory="{run}",
         ),
         png=reported(
-            "results/pages/{run}/mechanism.png", "mechanism", "evolution", category=plan.study_of, subcategory="{run}"
+            "results/pages/{run}/mechanism.png", "mechanism", "evolution", category=titled, subcategory="{run}"
         ),
         pdf="results/pages/{run}/mechanism.pdf",
         csv="results/pages/{run}/mechanism.csv",

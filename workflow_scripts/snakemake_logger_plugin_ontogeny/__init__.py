@@ -33,7 +33,8 @@ _REPEATED = (
 )
 _WORTH_KNOWING = ("Nothing to be done", "Complete log")
 """Beginnings of messages that are shown although they are no warnings; others bear the mark `worth_knowing`."""
-
+_ENDING = ("Terminating processes on user request", "Will exit after finishing")
+"""Beginnings of what Snakemake says when it was asked to end before all is done."""
 
 SEEN = "ONTOGENY_VIEW"
 """Variable of the environment that is set while the view tells of failed jobs (see `ontogeny.pipeline.job`)."""
@@ -176,6 +177,8 @@ class LogHandler(LogHandlerBase):
 
     def _message(self, record: Any) -> None:
         text = text_of(record)
+        if self.view is not None and text.startswith(_ENDING):
+            self.view.ending = True
         failing = self.view is not None and (self.view.failed or "CalledProcessError" in text)
         failing = failing and text.startswith(_REPEATED)
         worth = getattr(record, "worth_knowing", False) or text.startswith(_WORTH_KNOWING)

@@ -64,6 +64,8 @@ class Running:
     log: str
     since: float
     why: str = ""
+    _read: tuple[tuple[int, int], tuple[int, int]] = ((-1, -1), (0, 0))
+    """Size and time of the log as it was last read, and what it said of the work."""
 
     def news(self, root: str | os.PathLike = ".") -> str:
         """How far it is: the step and the loss of a training, or what its log says of its work; "" if nothing."""
@@ -78,9 +80,17 @@ class Running:
 
     def work(self, root: str | os.PathLike = ".") -> tuple[int, int]:
         """Units of its work that its log says are done, and all; 0 and 0 if it says nothing."""
-        found = _WORK.findall(_tail(Path(root) / self.log))
-        done, total = map(int, found[-1]) if found else (0, 0)
-        return done, total
+        path = Path(root) / self.log
+        try:
+            about = path.stat()
+        except OSError:
+            return 0, 0
+        state = (about.st_size, about.st_mtime_ns)
+        if state != self._read[0]:
+            found = _WORK.findall(_tail(path))
+            done, total = map(int, found[-1]) if found else (0, 0)
+            self._read = state, (done, total)
+        return self._read[1]
 
     def seconds_left(self, expected: float) -> float:
         """Seconds until it is done: by the share of its work that is done, or else what is left of `expected`.
@@ -140,6 +150,8 @@ class View:
     failed: list[Running] = field(default_factory=list)
     took: dict[str, list[float]] = field(default_factory=dict)
     began: float = field(default_factory=lambda: time.time())
+    ending: bool = False
+    """Whether the run was asked to end before all is done."""
 
     def planned(self, jobs: Mapping[str, int]) -> None:
         """`jobs`: rule to number of jobs."""
@@ -165,7 +177,7 @@ class View:
         ended = self.running.pop(job, None)
         if ended is None:
             return []
-        ended.why = " ".join(why.split())
+        ended.why = " ".join(why.split()) or ("stopped, as the run was ended" if self.ending else "")
         self.failed = [other for other in self.failed if (other.rule, other.about) != (ended.rule, ended.about)]
         self.failed.append(ended)
         return ended.failure()

@@ -102,6 +102,13 @@ def test_a_job_that_succeeds_at_another_attempt_has_not_failed(view):
     assert view.failures() == []
 
 
+def test_a_job_that_ends_with_the_run_was_stopped(view):
+    view, _ = view
+    view.started(1, "train_run", {"run": "a"}, "none.log")
+    view.ending = True
+    assert view.stopped(1)[0] == "train_run (a): stopped, as the run was ended"
+
+
 def test_the_view_and_the_jobs_speak_of_the_same_variable():
     assert SEEN == VIEW
 

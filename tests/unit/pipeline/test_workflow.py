@@ -34,3 +34,8 @@ def test_no_label_ends_a_script_of_the_report():
         shown = as_reported(raw, ["snakemake", *told])["studies"]["s"]
         assert shown["title"] == "p < 0.05"
         assert shown["runs"]["r"] == {"label": "\uff1c/script>\uff1cscript>alert(1)", "seeds": [1]}
+
+
+def test_the_report_lists_studies_in_the_order_of_the_configuration():
+    plan = workflow()
+    assert [plan.chapter_of(study) for study in plan.config.groups] == ["1. one", "2. two"]

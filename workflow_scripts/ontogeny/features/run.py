@@ -108,7 +108,7 @@ def features_of_run(
                          "delta": np.nan if found.delta is None else found.delta}
                     )
                 )  # fmt: skip
-            tables["heads"] += _attention(group, networks[place.step], inputs, few, place, seed, left_out)
+            tables["heads"] += _attention(group, networks[place.step], inputs, chosen, place, seed, left_out)
             progress.update(done, place.name)
         heads = _joined(tables["heads"])
         if len(heads):
@@ -182,7 +182,7 @@ def _attention(
     group: h5py.Group,
     network: nn.Module,
     inputs: Tensor,
-    few: Tensor,
+    chosen: Tensor,
     place: Place,
     seed: int,
     left_out: list[dict[str, str]],
@@ -196,9 +196,9 @@ def _attention(
         _keep(group, f"attention/{number}", weights.mean(0))
         group[f"attention/{number}"].attrs["layer"] = layer
     try:
-        rolled = attention_rollout(attention_maps(network, few))
+        rolled = attention_rollout({layer: weights[chosen.numpy()] for layer, weights in maps.items()})
         _keep(group, "rollout", rolled.astype(np.float32))
-        picture = rollout_picture(network, rolled, tuple(few.shape[1:]))
+        picture = rollout_picture(network, rolled, tuple(inputs.shape[1:]))
         if picture is not None:
             _keep(group, "rollout_picture", picture.astype(np.float32))
     except OntogenyError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -41,6 +42,9 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
         logger.error("%s", error)
         _tell(snakemake, str(error))
         sys.exit(1)
+    except KeyboardInterrupt:
+        logger.error("stopped by the user")
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         logger.error("%s", traceback.format_exc())
         _tell(snakemake, f"unexpected {type(error).__name__}: {error}; the traceback is in {log}")

@@ -64,6 +64,7 @@ class Parts:
         self._place = self._placed(snakemake)
         self._known = self._read()
         self._read_already: dict[str, str] = {}
+        self._written_already: dict[str, tuple[list[tuple[int, int]], str]] = {}
 
     def pending(self) -> list[str]:
         """The parts that are to be made, and those that read what such a part writes, in order."""
@@ -112,7 +113,12 @@ class Parts:
         return self._read_already[name]
 
     def _written(self, name: str) -> str:
-        return _digest_of_all(self._outputs[name])
+        """Digest of output `name` as it is now, from memory while sizes and times are those that were met before."""
+        state = [about for file in self._outputs[name] for about in _state_of(Path(file))]
+        known = self._written_already.get(name)
+        if known is None or known[0] != state:
+            known = self._written_already[name] = (state, _digest_of_all(self._outputs[name]))
+        return known[1]
 
     @staticmethod
     def _placed(snakemake: Any) -> Path | None:
@@ -131,6 +137,12 @@ class Parts:
 
 def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(each) for each in value]
+
+
+def _state_of(path: Path) -> list[tuple[int, int]]:
+    """Size and time of change of a file, or of all in a folder; empty where there is nothing."""
+    here = [path, *sorted(path.rglob("*"))] if path.is_dir() else [path] if path.exists() else []
+    return [(about.st_size, about.st_mtime_ns) for about in map(Path.stat, here)]
 
 
 def _digest_of_all(files: Iterable[str]) -> str:

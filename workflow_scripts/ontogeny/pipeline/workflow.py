@@ -221,6 +221,12 @@ class Workflow:
         """How figures and the report name a study, or a group of imports."""
         return (self.config.groups.get(study) or self.config.phase1_imports[study]).title or study
 
+    def chapter_of(self, study: str) -> str:
+        """Under what the report, which sorts by name, lists a study: its title after its place in the configuration."""
+        studies = [*self.config.groups, *self.config.phase1_imports]
+        place = str(studies.index(study) + 1).zfill(len(str(len(studies))))
+        return f"{place}. {self.title_of(study)}"
+
     def is_looked_at(self, run: Run) -> bool:
         """Whether the captured moments of `run` are looked at: of a chosen seed, and a task with labelled samples."""
         if getattr(getattr(run.settings, "task", None), "name", None) in SIZES:
