@@ -51,9 +51,12 @@ _FEWEST_BLOCKS = 24
 _MEDIAN_OF_SQUARES = 0.4549
 """Median of the square of a standard normal variable."""
 
+PROMINENT = 0.1
+"""Share of its height by which a peak of the rate rises above the valleys on both sides."""
+
 REACH = 4.0
 """Widths of a peak of the rate, on either side, from which its noise is taken."""
-LEAST_SHARE = 0.01
+LEAST_SHARE = 0.001
 """Least change, as a share of the range of the series, that can be a transition."""
 
 WIDEST = 0.4
@@ -78,6 +81,12 @@ CANDIDATE = 0.6
 
 ALARMS_PER_1000 = {False: 0.15, True: 0.08}
 """False alarms that events of the search in noise and of that without noise allow for, by the table of the nulls."""
+
+BACK = {False: 0.7, True: 0.35}
+"""Share of the size of an event in noise, and of one without, by which a series that turns back swings."""
+
+MOST_TURNS = {False: (0, 1, 3), True: (0, 1, 3)}
+"""Times that a series may do so, by the number of sides of the event at which it is at rest."""
 
 SPIKE = 16.0
 """Width of an event, in measurements, up to which it may be a spike that decays."""
@@ -303,7 +312,7 @@ def _smooth(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         for row in np.flatnonzero(~_too_rough(rate, rough, largest, least)):
             for sign in (1.0, -1.0):
                 for peak in _peaks(sign * rate[row], rough[row], largest[row], least):
-                    size, (onset, middle, end) = _course(y[row], peak.height, peak.place)
+                    size, (onset, middle, end) = _course(y[row], peak)
                     onset, middle, end = ((at + 0.5) * block - 0.5 for at in (onset, middle, end))
                     width = max(end - onset, 1.0)
                     if size >= smallest[row] and width <= WIDEST * x.shape[1]:
@@ -318,6 +327,10 @@ class _Peak(NamedTuple):
     height: np.ndarray
     """The rate in the peak's direction, 0 where it has the other, (blocks,)."""
 
+    low: int
+    high: int
+    """The valleys of the rate between this peak and the next ones, or the ends."""
+
 
 def _peaks(rate: np.ndarray, rough: np.ndarray, largest: float, least: float) -> Iterator[_Peak]:
     """The interior peaks of a rate (blocks,), given its second differences, with a score of `least` or more."""
@@ -325,28 +338,29 @@ def _peaks(rate: np.ndarray, rough: np.ndarray, largest: float, least: float) ->
 
     height = np.maximum(rate, 0)
     peaks, about = find_peaks(height, prominence=1e-300)
-    chosen = about["prominences"] >= 0.5 * height[peaks]
+    chosen = about["prominences"] >= PROMINENT * height[peaks]
     peaks, prominence = peaks[chosen], about["prominences"][chosen]
     if not peaks.size:
         return
-    ends = (np.zeros(peaks.size, int), np.full(peaks.size, height.size - 1))
-    width, _, left, right = peak_widths(height, peaks, 0.5, (height[peaks], *ends))
+    valleys = [int(a + height[a : b + 1].argmin()) for a, b in zip(peaks[:-1], peaks[1:])]
+    lows, highs = np.array([0, *valleys]), np.array([*valleys, height.size - 1])
+    width, _, left, right = peak_widths(height, peaks, 0.5, (prominence, lows, highs))
     for k in np.flatnonzero((width >= 5) & (width <= 40) & (left > 0) & (right < height.size - 1)):
         low, high = int(max(0, peaks[k] - REACH * width[k] - 2)), int(min(rough.size, peaks[k] + REACH * width[k]))
         step = math.sqrt(float(np.median(rough[low:high] ** 2)) / (2 * _MEDIAN_OF_SQUARES))
         step = max(step, ROUNDING * 10 * largest, 1e-300)
         score = float(prominence[k] / (step * math.sqrt(width[k] / 2)) / SMOOTH)
         if score >= least:
-            yield _Peak(int(peaks[k]), score, height)
+            yield _Peak(int(peaks[k]), score, height, int(lows[k]), int(highs[k]))
 
 
-def _course(y: np.ndarray, height: np.ndarray, peak: int, low: float = 0.1) -> tuple[float, tuple[float, float, float]]:
-    """Size of the change around a peak of the rate, as far as the rate exceeds a tenth of the peak's, and the blocks at
-    which 10, 50 and 90% of it are reached."""
-    above = height >= low * height[peak]
-    before, after = np.flatnonzero(~above[:peak]), np.flatnonzero(~above[peak:])
-    first = int(before[-1]) + 1 if before.size else 0
-    last = peak + int(after[0]) if after.size else height.size
+def _course(y: np.ndarray, peak: _Peak, share: float = 0.1) -> tuple[float, tuple[float, float, float]]:
+    """Size of the change around a peak of the rate, as far as the rate exceeds a tenth of the peak's and up to the
+    valleys, and the blocks at which 10, 50 and 90% of it are reached."""
+    above = peak.height >= share * peak.height[peak.place]
+    before, after = np.flatnonzero(~above[: peak.place]), np.flatnonzero(~above[peak.place :])
+    first = max(int(before[-1]) + 1 if before.size else 0, peak.low)
+    last = min(peak.place + int(after[0]) if after.size else above.size, peak.high + 1)
     course = np.abs(y[first : last + 1] - y[first])
     size = float(course[-1])
     places = np.interp([0.1 * size, 0.5 * size, 0.9 * size], course, np.arange(first, last + 1))
@@ -445,25 +459,43 @@ def _keeps(x: np.ndarray, event: Event) -> bool:
     return not recovers(x, first + int(change.argmax()) + 1, event.size)
 
 
-def _swings_little(x: np.ndarray, event: Event, reach: float = 3.0, share: float = 0.7) -> bool:
-    """Whether the series does not swing: within `reach` widths of a wide event it turns back by `share` of its size
-    no more than once, beside the drift that both sides share."""
+def _swings_little(x: np.ndarray, event: Event, reach: float = 4.0) -> bool:
+    """Whether a wide event is more than the largest swing of a series that swings.
+
+    A side is at rest if over `reach` widths the series turns back by no more than `BACK` of the event's size, beside
+    the drift that both sides share. One side at least must be, and the whole series may turn back as far only so often
+    (`MOST_TURNS`).
+    """
     if event.width < 8:
         return True
+    far = reach * event.width
+    low, first = max(int(event.onset - far), 0), int(event.onset)
+    last, high = math.ceil(event.end), min(int(event.end + far) + 1, x.size)
+    drift = steady(slope(x[low : first + 1]), slope(x[last:high]))
+    level = (x[low:high] - drift * np.arange(high - low)) * math.copysign(1, event.size)
     block = max(int(event.width / 4), 1)
-    low, high = max(int(event.onset - reach * event.width), 0), min(int(event.end + reach * event.width) + 1, x.size)
-    drift = steady(slope(x[low : int(event.onset) + 1]), slope(x[math.ceil(event.end) : high]))
-    level = x[low:high] - drift * np.arange(high - low)
-    course = _means(level[None], block)[0] * math.copysign(1, event.size)
-    least = share * min(abs(event.size), float(np.ptp(course)))
-    turns, peak, trough, falling = 0, -math.inf, math.inf, False
-    for value in course:
+    most = BACK[event.smooth] * abs(event.size)
+    sides = (level[: first - low + 1], level[last - low :])
+    resting = sum(side.size >= event.width and _fall(_means(side[None], block)[0]) <= most for side in sides)
+    return resting > 0 and _turns(_means(x[None], block)[0], most) <= MOST_TURNS[event.smooth][resting]
+
+
+def _fall(course: np.ndarray) -> float:
+    """How far a series (n,) comes down from its highest value so far."""
+    return float(np.max(np.maximum.accumulate(course) - course, initial=0.0))
+
+
+def _turns(course: np.ndarray, least: float) -> int:
+    """How often a series (n,) turns back by `least` or more."""
+    turns, rising = 0, 0
+    peak = trough = course[0]
+    for value in course.tolist():
         peak, trough = max(peak, value), min(trough, value)
-        if not falling and peak - value >= least:
-            turns, falling, trough = turns + 1, True, value
-        elif falling and value - trough >= least:
-            falling, peak = False, value
-    return turns < 2
+        if rising >= 0 and peak - value >= least:
+            turns, rising, trough = turns + (rising > 0), -1, value
+        elif rising <= 0 and value - trough >= least:
+            turns, rising, peak = turns + (rising < 0), 1, value
+    return turns
 
 
 _CHECKS = (_lasts, _stands_out, _keeps, _swings_little)
