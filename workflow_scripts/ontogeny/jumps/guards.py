@@ -15,6 +15,9 @@ import numpy as np
 HELD_SHARE = 0.4
 """Share of values that repeat their predecessor from which a series is taken for held, if its levels are new ones."""
 
+PLATEAU = 10
+"""Times the typical run of one value from which a run is a plateau, an accuracy of 1 for instance, and no held value."""
+
 LEAST_RUNS = 20
 SATURATED_SHARE = 0.1
 RECOVERY = 24
@@ -58,7 +61,9 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     everything = np.arange(n)
     starts = np.concatenate([[0], np.flatnonzero(series[1:] != series[:-1]) + 1]) if n else everything
     runs = starts.size
-    if runs < 6 or 1 - runs / n < HELD_SHARE:
+    lengths = np.diff(starts, append=n)
+    ordinary = lengths[lengths <= PLATEAU * max(float(np.median(lengths)), 1.0)] if n else lengths
+    if runs < 6 or 1 - ordinary.size / ordinary.sum() < HELD_SHARE:
         return everything, 1, []
     every = int(np.gcd.reduce(np.diff(starts)))
     fresh = np.unique(series).size >= 0.9 * runs

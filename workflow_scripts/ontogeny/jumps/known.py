@@ -21,8 +21,8 @@ OUTSIDE = "(outside)"
 """The name under which events away from all known transitions are counted."""
 
 COLUMNS = (
-    "detector", "kind", "transition", "runs", "series", "found", "recall", "recall_low", "recall_high", "own", "delay",
-    "delay_low", "delay_high", "width", "alarms", "per_1000",
+    "detector", "kind", "transition", "runs", "series", "found", "recall", "recall_low", "recall_high", "chance", "own",
+    "delay", "delay_low", "delay_high", "width", "alarms", "per_1000",
 )  # fmt: skip
 
 Finder = Callable[[np.ndarray, np.ndarray], Iterable[Jump]]
@@ -50,6 +50,8 @@ def score_known(record: Phase1, finders: Sequence[str] = tuple(FINDERS)) -> pd.D
 
     A row per (detector, kind, transition); the kind is the task of the runs. A series of a layer shows a transition if
     an event lies in its window, from 10 to 90% of the change, give or take 1% of the record.
+    chance: the recall that the same events would have, series by series, if they were shifted in time at random (around
+    the record); a detector that fires everywhere is in every window.
     own: the share of runs in which the quantity that defines the transition shows it (NaN where it is not recorded).
     found: such series, of `series` in all; recall: their share, the mean over `runs` with a 95% interval by resampling
     runs (NaN with one); delay: median over series of the nearest event's step minus the transition's middle, in steps,
@@ -77,6 +79,7 @@ def score_known(record: Phase1, finders: Sequence[str] = tuple(FINDERS)) -> pd.D
             share = part["found"] / part["series"]
             row |= {"found": int(part["found"].sum()), "recall": float(share.mean()), "width": part["width"].mean()}
             row["recall_low"], row["recall_high"] = bootstrap_interval(share)
+            row["chance"] = float(part["chance"].mean())
             row["own"] = float(part["own"].mean())
             delays = part["delay"].dropna()
             row["delay"] = float(delays.mean()) if len(delays) else np.nan
@@ -107,11 +110,12 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
             for name, (steps, values) in quantities.items()
         }
         for window in truth:
-            found, delays = 0, []
+            found, delays, chances = 0, [], []
             for (steps, _), each, seen in zip(series, events, inside):
                 pad = PAD * (steps[-1] - steps[0])
                 here = (each >= window["start"] - pad) & (each <= window["end"] + pad)
                 seen |= here
+                chances.append(chance_share(each, float(np.ptp(steps)), window["end"] - window["start"] + 2 * pad))
                 if here.any():
                     found += 1
                     away = each[here] - window["middle"]
@@ -125,6 +129,7 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
                 here = (own[quantity] >= window["start"] - pad) & (own[quantity] <= window["end"] + pad)
                 seen_itself = float(here.any())
             numbers = {"series": len(series), "found": found, "delay": delay, "width": width, "own": seen_itself}
+            numbers["chance"] = float(np.mean(chances)) if chances else np.nan
             rows.append({**about, "detector": finder, "transition": window["name"], **numbers})
         outside = sum(_points_outside(steps, truth) for steps, _ in series)
         alarms = sum(int((~seen).sum()) for seen in inside)
@@ -139,6 +144,16 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
             }
         )
     return rows
+
+
+def chance_share(events: np.ndarray, span: float, width: float) -> float:
+    """Share of the shifts of `events` (positions) around a record of length `span` at which one of them lies in a window
+    of `width`."""
+    if not events.size or not span > 0:
+        return 0.0
+    places = np.sort(events % span)
+    gaps = np.diff(np.append(places, places[0] + span))
+    return float(np.minimum(gaps, width).sum() / span)
 
 
 def _moves(layer: str, values: np.ndarray) -> bool:

@@ -151,7 +151,8 @@ def _layers(axis: Axes, record: Phase1, run: str, jumps: pd.DataFrame) -> None:
 
 def plot_known_transitions(table: pd.DataFrame) -> Figure:
     """Recall, delay and false alarms of every detector (`score_known`): a row per known transition, a colour per
-    detector. Dots: series of layers, with 95% intervals over runs; diamonds: the defining quantity itself."""
+    detector. Dots: series of layers, with 95% intervals over runs; bars: what the same events would reach at random
+    times; diamonds: the defining quantity itself."""
     known = table[table["transition"] != OUTSIDE]
     alarms = table[table["transition"] == OUTSIDE]
     rows = list(dict.fromkeys(zip(known["kind"], known["transition"])))
@@ -170,6 +171,7 @@ def plot_known_transitions(table: pd.DataFrame) -> Figure:
         at = np.arange(len(rows))[::-1] + offset
         left.hlines(at, mine["recall_low"], mine["recall_high"], color=colour, linewidth=1)
         left.scatter(mine["recall"], at, s=14, color=colour, label=finder, zorder=3)
+        left.scatter(mine["chance"], at, s=34, marker="|", color=colour, linewidths=1.1, zorder=2)
         left.scatter(mine["own"], at, s=22, marker="D", facecolors="none", edgecolors=colour, linewidths=0.8, zorder=2)
         share = {
             name: mine[name] / mine["width"].where(mine["width"] > 0) for name in ("delay", "delay_low", "delay_high")

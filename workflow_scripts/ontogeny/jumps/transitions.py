@@ -51,8 +51,9 @@ _FEWEST_BLOCKS = 24
 _MEDIAN_OF_SQUARES = 0.4549
 """Median of the square of a standard normal variable."""
 
-PROMINENT = 0.1
-"""Share of its height by which a peak of the rate rises above the valleys on both sides."""
+PROMINENT = (0.1, 0.5)
+"""Shares of its height by which a peak of the rate rises above the valleys on both sides: with the lesser, changes that
+follow one another are told apart; with the larger, one change whose rate is uneven is one."""
 
 REACH = 4.0
 """Widths of a peak of the rate, on either side, from which its noise is taken."""
@@ -334,14 +335,24 @@ class _Peak(NamedTuple):
 
 def _peaks(rate: np.ndarray, rough: np.ndarray, largest: float, least: float) -> Iterator[_Peak]:
     """The interior peaks of a rate (blocks,), given its second differences, with a score of `least` or more."""
-    from scipy.signal import find_peaks, peak_widths
+    from scipy.signal import find_peaks
 
     height = np.maximum(rate, 0)
     peaks, about = find_peaks(height, prominence=1e-300)
-    chosen = about["prominences"] >= PROMINENT * height[peaks]
-    peaks, prominence = peaks[chosen], about["prominences"][chosen]
-    if not peaks.size:
-        return
+    chosen: list[np.ndarray] = []
+    for share in PROMINENT:
+        prominent = about["prominences"] >= share * height[peaks]
+        if prominent.any() and not (chosen and len(chosen[0]) == prominent.sum()):
+            chosen.append(peaks[prominent])
+            yield from _between_valleys(height, peaks[prominent], about["prominences"][prominent], rough, largest, least)
+
+
+def _between_valleys(
+    height: np.ndarray, peaks: np.ndarray, prominence: np.ndarray, rough: np.ndarray, largest: float, least: float
+) -> Iterator[_Peak]:
+    """The peaks of `_peaks`, each of which ends at the valleys between it and the next ones."""
+    from scipy.signal import peak_widths
+
     valleys = [int(a + height[a : b + 1].argmin()) for a, b in zip(peaks[:-1], peaks[1:])]
     lows, highs = np.array([0, *valleys]), np.array([*valleys, height.size - 1])
     width, _, left, right = peak_widths(height, peaks, 0.5, (prominence, lows, highs))
@@ -476,7 +487,7 @@ def _swings_little(x: np.ndarray, event: Event, reach: float = 4.0) -> bool:
     block = max(int(event.width / 4), 1)
     most = BACK[event.smooth] * abs(event.size)
     sides = (level[: first - low + 1], level[last - low :])
-    resting = sum(side.size >= event.width and _fall(_means(side[None], block)[0]) <= most for side in sides)
+    resting = sum(side.size >= event.width / 2 and _fall(_means(side[None], block)[0]) <= most for side in sides)
     return resting > 0 and _turns(_means(x[None], block)[0], most) <= MOST_TURNS[event.smooth][resting]
 
 
