@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.known import FINDERS, OUTSIDE, score_known
+from ontogeny.jumps.known import FINDERS, OUTSIDE, chance_share, score_known
 from ontogeny.jumps.known_figures import plot_known_transitions, plot_progress
 from ontogeny.phase1 import phase1_from_results
 
@@ -55,3 +55,9 @@ def test_the_figures_show_every_detector_and_every_window(record):
     assert len(progress.axes) == 3
     marked = [line for line in progress.axes[2].lines if line.get_marker() == "o"]
     assert [line.get_xdata()[0] for line in marked] == [602]
+
+
+def test_events_everywhere_are_in_every_window():
+    assert chance_share(np.arange(0, 1000, 10), 1000, 20) == 1
+    assert chance_share(np.array([500]), 1000, 100) == pytest.approx(0.1)
+    assert chance_share(np.array([]), 1000, 100) == 0

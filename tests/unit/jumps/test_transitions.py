@@ -131,3 +131,27 @@ def test_a_wave_is_no_transition():
     rng = np.random.default_rng(1)
     waves = [8 * np.sin(t / period + phase) for period in (15, 25, 35) for phase in (0, 1, 2)]
     assert sum(map(len, detect_many(waves + rng.standard_normal((9, 1000))))) <= 2
+
+
+def test_changes_that_follow_one_another_are_told_apart():
+    t = np.arange(600)
+    stairs = sum(
+        size / (1 + np.exp(-4.4 * (t - at) / width)) for size, at, width in ((4, 100, 40), (2, 220, 80), (1, 420, 120))
+    )
+    found = detect_transitions(stairs)
+    assert [round(event.step, -1) for event in found] == [100, 220, 420]
+
+
+def test_what_swings_all_along_has_no_transition():
+    from scipy.ndimage import gaussian_filter1d
+
+    wander = gaussian_filter1d(np.random.default_rng(0).standard_normal((20, 1400)), 10, axis=1)[:, 200:-200]
+    assert sum(map(len, detect_many(wander))) <= 4
+
+
+def test_an_accuracy_that_rests_at_its_bounds_is_measured_at_every_step():
+    t = np.arange(400)
+    accuracy = np.round(300 / (1 + np.exp(-(t - 60) / 8))) / 300
+    assert guard(accuracy).every == 1
+    (event,) = detect_transitions(accuracy)
+    assert abs(event.step - 60) < 5

@@ -16,7 +16,7 @@ HELD_SHARE = 0.4
 """Share of values that repeat their predecessor from which a series is taken for held, if its levels are new ones."""
 
 PLATEAU = 10
-"""Times the typical run of one value from which a run is a plateau, an accuracy of 1 for instance, and no held value."""
+"""Times the typical run of one value from which a run is a plateau (an accuracy of 1, for instance), no held value."""
 
 LEAST_RUNS = 20
 SATURATED_SHARE = 0.1

@@ -147,8 +147,8 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
 
 
 def chance_share(events: np.ndarray, span: float, width: float) -> float:
-    """Share of the shifts of `events` (positions) around a record of length `span` at which one of them lies in a window
-    of `width`."""
+    """Share of the shifts of `events` (positions) around a record of length `span` at which one lies in a window of
+    `width`."""
     if not events.size or not span > 0:
         return 0.0
     places = np.sort(events % span)

@@ -21,6 +21,7 @@ Scores are divided by the threshold of their scale, which was set on the nulls o
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -305,14 +306,18 @@ def _smooth(x: np.ndarray, least: float) -> list[list[_Candidate]]:
     found: list[list[_Candidate]] = [[] for _ in x]
     largest = np.abs(x).max(axis=1)
     smallest = LEAST_SHARE * np.ptp(x, axis=1)
+    units: dict[int, float] = {}
     block = 1
     while x.shape[1] // block >= _FEWEST_BLOCKS:
         y = _means(x, block)
         rate = np.diff(y)
         rough = np.diff(rate, 2)
         for row in np.flatnonzero(~_too_rough(rate, rough, largest, least)):
+            if row not in units:
+                units[row] = _unit(x[row])
+            floor = max(ROUNDING * 10 * largest[row], units[row] / math.sqrt(block), 1e-300)
             for sign in (1.0, -1.0):
-                for peak in _peaks(sign * rate[row], rough[row], largest[row], least):
+                for peak in _peaks(sign * rate[row], rough[row], floor, least):
                     size, (onset, middle, end) = _course(y[row], peak)
                     onset, middle, end = ((at + 0.5) * block - 0.5 for at in (onset, middle, end))
                     width = max(end - onset, 1.0)
@@ -333,8 +338,17 @@ class _Peak(NamedTuple):
     """The valleys of the rate between this peak and the next ones, or the ends."""
 
 
-def _peaks(rate: np.ndarray, rough: np.ndarray, largest: float, least: float) -> Iterator[_Peak]:
-    """The interior peaks of a rate (blocks,), given its second differences, with a score of `least` or more."""
+def _unit(x: np.ndarray) -> float:
+    """The unit that a series (n,) is rounded to, 0 if to none."""
+    from ontogeny.jumps.multiscale import resolution
+
+    units = resolution(x)
+    return 0.0 if units is None else float(np.median(units[units > 0]))
+
+
+def _peaks(rate: np.ndarray, rough: np.ndarray, floor: float, least: float) -> Iterator[_Peak]:
+    """The interior peaks of a rate (blocks,), given its second differences, with a score of `least` or more; the steps
+    of the rate's random walk are no smaller than `floor`."""
     from scipy.signal import find_peaks
 
     height = np.maximum(rate, 0)
@@ -344,22 +358,23 @@ def _peaks(rate: np.ndarray, rough: np.ndarray, largest: float, least: float) ->
         prominent = about["prominences"] >= share * height[peaks]
         if prominent.any() and not (chosen and len(chosen[0]) == prominent.sum()):
             chosen.append(peaks[prominent])
-            yield from _between_valleys(height, peaks[prominent], about["prominences"][prominent], rough, largest, least)
+            yield from _between_valleys(height, peaks[prominent], about["prominences"][prominent], rough, floor, least)
 
 
 def _between_valleys(
-    height: np.ndarray, peaks: np.ndarray, prominence: np.ndarray, rough: np.ndarray, largest: float, least: float
+    height: np.ndarray, peaks: np.ndarray, prominence: np.ndarray, rough: np.ndarray, floor: float, least: float
 ) -> Iterator[_Peak]:
     """The peaks of `_peaks`, each of which ends at the valleys between it and the next ones."""
     from scipy.signal import peak_widths
 
-    valleys = [int(a + height[a : b + 1].argmin()) for a, b in zip(peaks[:-1], peaks[1:])]
+    valleys = [int(a + height[a : b + 1].argmin()) for a, b in itertools.pairwise(peaks)]
     lows, highs = np.array([0, *valleys]), np.array([*valleys, height.size - 1])
-    width, _, left, right = peak_widths(height, peaks, 0.5, (prominence, lows, highs))
+    ends = (np.zeros(peaks.size, int), np.full(peaks.size, height.size - 1))
+    width, _, left, right = peak_widths(height, peaks, 0.5, (height[peaks], *ends))
     for k in np.flatnonzero((width >= 5) & (width <= 40) & (left > 0) & (right < height.size - 1)):
         low, high = int(max(0, peaks[k] - REACH * width[k] - 2)), int(min(rough.size, peaks[k] + REACH * width[k]))
         step = math.sqrt(float(np.median(rough[low:high] ** 2)) / (2 * _MEDIAN_OF_SQUARES))
-        step = max(step, ROUNDING * 10 * largest, 1e-300)
+        step = max(step, floor)
         score = float(prominence[k] / (step * math.sqrt(width[k] / 2)) / SMOOTH)
         if score >= least:
             yield _Peak(int(peaks[k]), score, height, int(lows[k]), int(highs[k]))
