@@ -312,7 +312,7 @@ def _smooth(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         y = _means(x, block)
         rate = np.diff(y)
         rough = np.diff(rate, 2)
-        for row in np.flatnonzero(~_too_rough(rate, rough, largest, least)):
+        for row in np.flatnonzero(~_too_rough(rate, rough, largest, least)).tolist():
             if row not in units:
                 units[row] = _unit(x[row])
             floor = max(ROUNDING * 10 * largest[row], units[row] / math.sqrt(block), 1e-300)
