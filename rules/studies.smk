@@ -1,7 +1,7 @@
 # Across runs: the measurements of a study, or of records that others trained, side by side.
 
 STUDY_RECORD = {
-    "record": "results/studies/{study}/phase1.parquet",
+    "record": "results/studies/{study}/phase1.h5",
     **{name: f"results/studies/{{study}}/{name}.csv" for name in ("jumps", "series", "groups")},
 }
 WITH_TRUTH = plan.studies_with_truth()

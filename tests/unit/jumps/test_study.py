@@ -19,7 +19,7 @@ def studied(folder, names):
     record = read_many([RESOURCES / f"{name}.json" for name in names])
     report = find_jumps(record.frame)
     output = SimpleNamespace(**{key: folder / f"{key}.csv" for key in ("jumps", "series", "groups")})
-    output.record = folder / "phase1.parquet"
+    output.record = folder / "phase1.h5"
     gather(record, [report], study_groups(record), output)
     tables = analyse_study(read_phase1(output.record), *map(read_table, (output.jumps, output.series, output.groups)))
     for name, table in tables.items():

@@ -60,7 +60,7 @@ def study_groups(record: Phase1) -> pd.DataFrame:
 def gather(record: Phase1, reports: Sequence[JumpReport], groups: pd.DataFrame, output: Any) -> None:
     """Write what the analyses of a study read: the record, its significant jumps, the series searched, the groups.
 
-    `output` has the paths `record` (.parquet), `jumps`, `series` and `groups` (.csv).
+    `output` has the paths `record` (.h5), `jumps`, `series` and `groups` (.csv).
     """
     write_phase1(output.record, record)
     write_csv(output.jumps, pd.concat([report.significant for report in reports], ignore_index=True))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
@@ -205,6 +206,7 @@ def _raw_runs(path: Path) -> list[RawRun]:
     if suffix == ".gz" and path.name.lower().endswith((".csv.gz", ".tsv.gz")):
         return _table_runs(logged_table(_read_text_table(path), Path(path.stem)), str(path))
     if suffix == ".feather":
+        need_pyarrow(path)
         _must_hold_bytes(path)
         with _foreign_errors(path, "Feather"):
             frame = pd.read_feather(path)
@@ -267,7 +269,14 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
 
 
+def need_pyarrow(path: Path) -> None:
+    """Raises OntogenyError where pyarrow is missing, which reads and writes Parquet and Feather."""
+    if find_spec("pyarrow") is None:
+        raise OntogenyError(f"{path} needs pyarrow, which is not installed: pip install 'ontogeny[parquet]'")
+
+
 def _parquet_runs(path: Path) -> list[RawRun]:
+    need_pyarrow(path)
     import pyarrow.parquet as parquet
 
     _must_hold_bytes(path)

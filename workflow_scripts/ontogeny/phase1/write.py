@@ -25,7 +25,7 @@ from ontogeny.files import (
 )
 from ontogeny.phase1.document import FORMAT, REPEATED, document
 from ontogeny.phase1.layouts import without_reserved
-from ontogeny.phase1.read import SUFFIXES, frame_hashes, phase1_from_frame
+from ontogeny.phase1.read import SUFFIXES, frame_hashes, need_pyarrow, phase1_from_frame
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, metric_order, quote, wide_table
 
 
@@ -168,6 +168,7 @@ def _about(record: Phase1) -> list[dict[str, Any]]:
 
 
 def _write_parquet(path: Path, record: Phase1) -> None:
+    need_pyarrow(path)
     import pyarrow
     import pyarrow.parquet as parquet
 
