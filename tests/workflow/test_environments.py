@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 CONDA = {"matplotlib": "matplotlib-base"}
 """Packages that conda-forge calls otherwise."""
-EXTRAS = ("studies", "explore")
+EXTRAS = ("adapters", "explore", "parquet", "studies", "video")
 """What rules need beyond the dependencies of the package."""
 NOT_IN_JOBS = {"rocrate", "snakemake"}
 """The command line alone packs archives; Snakemake brings what a script needs of it into the job's environment."""
