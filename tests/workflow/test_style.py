@@ -1,7 +1,9 @@
 """Linters and formatters have nothing to say."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,13 @@ def test_nothing_to_mend(command):
     tool = str(Path(sys.executable).with_name(command[0]))
     done = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_order_of_packages_is_told_as_it_is_checked():
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    checked = [set(re.findall(r"\w+", layer)) for layer in reversed(contract["layers"])]
+    told = re.search(r"(?m)^    renamed < [^`]*?\n\n", (ROOT / "CONTRIBUTING.md").read_text()).group()
+    assert [set(layer.split()) for layer in told.split("<")] == checked
 
 
 def test_every_rule_with_a_script_has_one_of_its_name():
