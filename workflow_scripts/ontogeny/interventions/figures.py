@@ -228,14 +228,18 @@ def _lines(part: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def plot_layers_ablated(table: pd.DataFrame) -> Figure:
     """Whole layers ablated, and how many matter: at each moment (the start is untrained), and under shuffled labels.
 
-    A layer matters if the interval of the change of accuracy lies below zero.
+    A layer matters if accuracy falls and the loss rises without it, the intervals of both changes clear of zero. An
+    untrained network guesses, so that some layer changes its accuracy by chance, without a loss that rises.
     """
     own = table[table["control"] == "none"]
     fig = plot_ablation(own)
-    accuracy = table[table["metric"] == "accuracy"]
+    keys = ["control", "moment", "layer"]
+    falls = table[table["metric"] == "accuracy"].set_index(keys)["change_high"] < 0
+    rises = table[table["metric"] == "loss"].set_index(keys)["change_low"] > 0
+    needed = falls & rises.reindex(falls.index, fill_value=False)
     matter = {
-        key: f"{int((part['change_high'] < 0).sum())} of {len(part)} layers matter"
-        for key, part in accuracy.groupby(["control", "moment"], sort=False)
+        key: f"{int(part.sum())} of {len(part)} layers matter"
+        for key, part in needed.groupby(["control", "moment"], sort=False)
     }
     axes = fig.axes[0]
     handles, names = axes.get_legend_handles_labels()
