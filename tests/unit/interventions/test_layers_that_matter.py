@@ -6,12 +6,13 @@ from ontogeny.interventions.figures import plot_layers_ablated
 
 
 def rows(layer, accuracy, loss):
+    same = {"entry": 0, "intervention": "ablate", "moment": "start at 0", "kind": "start", "role": "at", "step": 0}
+    same |= {"control": "none", "layer": layer, "setting": "mean", "samples": 64, "repeats": 1, "intact": 0.1}
+    same |= {"value": 0.1, "low": 0.05, "high": 0.15}
+    changes = {"accuracy": accuracy, "loss": loss}
     return [
-        {"moment": "start at 0", "kind": "start", "role": "at", "step": 0, "control": "none", "layer": layer,
-         "setting": "mean", "metric": metric, "value": 0.1, "low": 0.05, "high": 0.15, "intact": 0.1,
-         "change_low": change[0], "change_high": change[1], "samples": 64, "repeats": 1}
-        for metric, change in (("accuracy", accuracy), ("loss", loss))
-    ]  # fmt: skip
+        same | {"metric": metric, "change_low": low, "change_high": high} for metric, (low, high) in changes.items()
+    ]
 
 
 def test_a_layer_matters_where_accuracy_falls_and_the_loss_rises():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -380,8 +381,9 @@ def plot_recovery(
 def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """How fits took shape: recovery of W, types found in the embeddings, and the shape of both, over the training.
 
-    `table` has the columns of `ontogeny.connectome.learning_table`, and `run` and `condition`. One line per run, one
-    colour per condition; bands are 95% bootstrap intervals over neurons.
+    `table` has the columns of `ontogeny.connectome.learning_table`, and `run`, `condition` and `filling_factor`. One
+    line per run, one colour per condition, paler where wiring is sparser; bands are 95% bootstrap intervals over
+    neurons.
     """
     panels = {
         "connectivity_R2": "Connectivity R²",
@@ -394,7 +396,12 @@ def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     for ax, (column, title), letter in zip(axes.flat, panels.items(), "abcd"):
         for _, part in table.groupby("run", sort=False):
             values = pd.to_numeric(part[column], errors="coerce")
-            colour = colours[part["condition"].iloc[0]]
+            condition = part["condition"].iloc[0]
+            levels = sorted(
+                table.loc[table["condition"] == condition, "filling_factor"].dropna().unique(), reverse=True
+            )
+            level = part["filling_factor"].iloc[0]
+            colour = _paler(colours[condition], levels.index(level) / len(levels) if level in levels else 0.0)
             ax.plot(part["share"], values, color=colour, linewidth=1.1, marker=".", markersize=3, alpha=0.85)
             if column == "type_ARI":
                 low, high = (pd.to_numeric(part[f"type_ARI_{end}"], errors="coerce") for end in ("low", "high"))
@@ -405,8 +412,16 @@ def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         ax.set_xlabel("share of the training, before refinement")
     axes[0][0].set_ylim(-0.05, 1.05)
     handles = [axes[0][0].plot([], [], color=colour, label=condition)[0] for condition, colour in colours.items()]
-    fig.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
+    several = table.groupby("condition")["filling_factor"].nunique().max() > 1
+    title = "paler: sparser wiring" if several else None
+    fig.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), title=title)
     return fig, table
+
+
+def _paler(colour: str, share: float) -> tuple[float, float, float]:
+    """`colour` with `share` of the way to white."""
+    red, green, blue = to_rgb(colour)
+    return red + share * (1 - red), green + share * (1 - green), blue + share * (1 - blue)
 
 
 def plot_loss(result: Recovery) -> tuple[Figure, pd.DataFrame]:

@@ -542,11 +542,13 @@ def plot_evolution(
     for axis, (name, lines) in zip(axes.flat, panels):
         for moment in moments["epoch"]:
             axis.axvline(moment, color=JUMP, linewidth=0.8, linestyle=":", zorder=0)
-        for colour, (label, line) in zip(COLOURS, lines):
+        for place, (colour, (label, line)) in enumerate(zip(COLOURS, lines)):
+            wide = len(lines) - place if name in COUNTED else 1  # whole numbers coincide, and none is to hide another
             axis.fill_between(line["epoch"], line["low"].astype(float), line["high"].astype(float), color=colour,
                               alpha=0.18, linewidth=0)  # fmt: skip
             style = "s--" if label in REFERENCES else "o-"
-            axis.plot(line["epoch"], line["value"].astype(float), style, color=colour, markersize=3, label=label)
+            axis.plot(line["epoch"], line["value"].astype(float), style, color=colour, linewidth=1.4 * wide,
+                      markersize=3 * wide, label=label)  # fmt: skip
         if name in COUNTED:
             low, high = axis.get_ylim()
             axis.set_ylim(min(low, max(0.0, round(low) - 1)), max(high, round(high) + 1))
