@@ -413,8 +413,8 @@ def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     axes[0][0].set_ylim(-0.05, 1.05)
     handles = [axes[0][0].plot([], [], color=colour, label=condition)[0] for condition, colour in colours.items()]
     several = table.groupby("condition")["filling_factor"].nunique().max() > 1
-    title = "paler: sparser wiring" if several else None
-    fig.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), title=title)
+    shades = "paler: sparser wiring" if several else None
+    fig.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), title=shades)
     return fig, table
 
 
