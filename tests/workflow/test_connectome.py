@@ -6,15 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from ontogeny.config import load_config
 from ontogeny.errors import OntogenyError
+from ontogeny.pipeline.cost import planned_jobs
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("compiled")
-SMOKE = {"wiring": yaml.safe_load((ROOT / "tests/configs/smoke.yaml").read_text())["studies"]["wiring"]}
+SMOKE, PAPER = (
+    {name: yaml.safe_load((ROOT / "tests/configs" / file).read_text())["studies"][name]}
+    for name, file in (("wiring", "smoke.yaml"), ("connectome", "paper_small.yaml"))
+)
 
 
 def snakemake(folder, studies, *arguments):
@@ -126,24 +131,31 @@ def test_recorded_activity_with_a_gap_is_one_sentence(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_study_runs_and_an_edit_reruns_only_what_it_must(tmp_path):
-    code, text = snakemake(tmp_path, SMOKE, "connectome", "--quiet")
+def test_the_published_study_runs_and_an_edit_reruns_only_what_it_must(tmp_path):
+    """The study of `configs/paper.yaml` at a small size: every figure of it, each with its table."""
+    code, text = snakemake(tmp_path, PAPER, "connectome", "--quiet")
     assert code == 0, text
-    memory = tmp_path / "results/studies/wiring/connectome/search/wiring_memory.md"
-    assert (tmp_path / "results/figures/wiring/recovery.png").exists()
+    search = tmp_path / "results/studies/connectome/connectome/search"
+    memory = search / "connectome_memory.md"
     assert "## Knowledge Base" in memory.read_text()
-    code, text = snakemake(tmp_path, SMOKE, "-n", "connectome")
+    drawn = sorted((tmp_path / "results/figures").rglob("*.png"))
+    planned_figures = planned_jobs(tmp_path / "c.yaml", ["connectome"], tmp_path / "empty")
+    assert {path.name for path in drawn} == {Path(name).name for job in planned_figures for name in job.outputs
+                                             if name.endswith(".png")}  # fmt: skip
+    assert all(len(pd.read_csv(path.with_suffix(".csv"))) for path in drawn)
+    code, text = snakemake(tmp_path, PAPER, "-n", "connectome")
     assert "Nothing to be done" in text
 
-    greedy = {"wiring": {**SMOKE["wiring"], "search": {**SMOKE["wiring"]["search"], "ucb_c": 0.1}}}
+    greedy = {"connectome": {**PAPER["connectome"], "search": {**PAPER["connectome"]["search"], "ucb_c": 0.1}}}
     code, text = snakemake(tmp_path, greedy, "-n", "connectome")
-    assert set(planned(text)) == {"search_connectome", "write_search_log", "connectome"}
+    again = {"search_connectome", "write_search_log", "search_policy", "plot_policies", "connectome"}
+    assert set(planned(text)) == again
 
-    evaluations = sorted((memory.parent / "evaluations").iterdir())
+    evaluations = sorted((search / "evaluations").iterdir())
     before = [path.stat().st_mtime_ns for path in evaluations]
     memory.write_text("nonsense")
     code, text = snakemake(tmp_path, greedy, "connectome", "--quiet")
     assert code == 0, text
-    assert [path.stat().st_mtime_ns for path in sorted((memory.parent / "evaluations").iterdir())] == before
-    assert (memory.parent / "wiring_memory_1.md").read_text() == "nonsense"
+    assert [path.stat().st_mtime_ns for path in sorted((search / "evaluations").iterdir())] == before
+    assert (search / "connectome_memory_1.md").read_text() == "nonsense"
     assert "## Knowledge Base" in memory.read_text()

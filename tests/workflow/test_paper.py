@@ -56,12 +56,12 @@ def test_every_figure_of_the_finished_pipeline_has_its_table(finished):
 
 
 @pytest.mark.slow
-def test_figures_of_circuits_and_connectomes_are_made_at_a_small_size(project, tmp_path):
+def test_figures_of_circuits_are_made_at_a_small_size(project, tmp_path):
+    """Those of connectomes: `test_connectome.py`."""
     pipeline = Pipeline(project, tmp_path)
-    said = pipeline("circuits", "connectome", "--config", "phase1_imports={}", config="tests/configs/paper_small.yaml")
+    said = pipeline("circuits", "--config", "phase1_imports={}", config="tests/configs/paper_small.yaml")
     assert said.code == 0, said.text
     drawn = {path.name for path in (tmp_path / "results" / "figures").rglob("*.png")}
-    wanted = figures_of(planned_jobs(SMALL, ["circuits", "connectome"], tmp_path / "empty"), SMALL)
-    assert wanted == drawn
+    assert figures_of(planned_jobs(SMALL, ["circuits"], tmp_path / "empty"), SMALL) == drawn
     for path in (tmp_path / "results" / "figures").rglob("*.png"):
         assert len(pd.read_csv(path.with_suffix(".csv"))) > 0, path
