@@ -94,7 +94,8 @@ def _mlp(inputs: int, settings: FitSettings, generator: torch.Generator) -> nn.S
     sizes = [inputs] + [settings.hidden_dim] * (settings.n_layers - 1) + [1]
     layers: list[nn.Module] = []
     for index, (before, after) in enumerate(pairwise(sizes)):
-        layer = nn.utils.skip_init(nn.Linear, before, after)
+        with torch.random.fork_rng(devices=[]):
+            layer = nn.Linear(before, after)
         bound = 1 / math.sqrt(before)
         with torch.no_grad():
             layer.weight.uniform_(-bound, bound, generator=generator)
