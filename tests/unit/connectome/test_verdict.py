@@ -8,8 +8,8 @@ import pytest
 from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
 from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cases, summary
 from ontogeny.connectome.fit import check_memory
+from ontogeny.connectome.hidden import without_common
 from ontogeny.connectome.observe import derived_by, rows_of, split_frames
-from ontogeny.connectome.recover import without_common
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError

@@ -27,9 +27,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ontogeny.connectome.hidden import SHARED_LEAST, without_hidden
 from ontogeny.connectome.observe import Rows, Split, derived_by, rows_of, split_frames
 from ontogeny.connectome.outcome import Outcome
-from ontogeny.connectome.recover import Recovered, common_inputs, derivative_of, recover, without_common
+from ontogeny.connectome.recover import Recovered, again, recover
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
 from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
@@ -40,10 +41,6 @@ from ontogeny.settings import complete
 
 _MOST_HELD = 2000
 _MOST_FRAMES = 6000
-_SPARSER = 0.9
-_SHARED_LEAST = 1e-3
-"""Common inputs are taken out of W where the residual has more than the second share of the variance, they make half
-of it, and what they leave of W is at most the first share of its sum of sizes."""
 
 
 class _Interpolation(torch.autograd.Function):
@@ -629,15 +626,11 @@ def _refine(
     points = np.linspace(rows.u.min(), rows.u.max(), 4001)
     found = recover(rows, (points, result["psi"](points)), allowed, activity.delta_t, differences, seed)
     record = found.refined
-    if allowed is None and settings.hidden_inputs and found.share > _SHARED_LEAST:
-        residual = found.rows.slope - derivative_of(record)(found.rows.u)
-        common = common_inputs(residual, found.rows.block, seed)[:, : settings.hidden_inputs]
-        if common.shape[1] and float(np.sum(common**2)) > 0.5 * n * float(np.mean(residual**2)):
-            W = without_common(record.W, common)
-            off = ~np.eye(n, dtype=bool)
-            if np.abs(W[off]).sum() < _SPARSER * np.abs(record.W[off]).sum():
-                found = dataclasses.replace(found, common=common)
-                result = {**result, "W": W}
+    if allowed is None and settings.hidden_inputs and found.share > SHARED_LEAST:
+        cleared = without_hidden(found, settings.hidden_inputs, seed, again)
+        if cleared is not None:
+            record, common = cleared
+            found = dataclasses.replace(found, common=common)
     spline, piecewise = record.spline, record.spline.polynomials(record.phi)
 
     def psi(points: np.ndarray) -> np.ndarray:
@@ -652,8 +645,7 @@ def _refine(
 
     span = np.linspace(max(spline.breaks[0], -3.0), min(spline.breaks[-1], 3.0), 61)
     embedding = functions_embedding(phi(span), settings.embedding_dim)
-    W = record.W if found.common is None else result["W"]
-    improved = {"W": W, "embedding": embedding, "psi": psi, "phi": phi, "derivative": derivative}
+    improved = {"W": record.W, "embedding": embedding, "psi": psi, "phi": phi, "derivative": derivative}
     return improved, found, held
 
 

@@ -81,7 +81,8 @@ class Rows:
 
 
 def rows_of(activity: Activity, chosen: np.ndarray, most: int, differences: bool) -> Rows:
-    """The frames `chosen` (trajectories, frames) as rows, in blocks, of which at most about `most` are kept.
+    """The frames `chosen` (trajectories, frames) as rows, in blocks, of which about `most` are kept: blocks of
+    differences, else frames of every block.
 
     The slope is `du` less the known input, or, with `differences`, the step to the next frame over `delta_t` (frames
     without a next one that is chosen too are left out). Blocks number 24 or more where the frames allow it.
@@ -97,16 +98,16 @@ def rows_of(activity: Activity, chosen: np.ndarray, most: int, differences: bool
     pieces = np.maximum(1, np.round(lengths / max(10, len(run) / _CLUSTERS)).astype(int))
     place = (np.arange(len(run)) - starts[stretch]) * pieces[stretch] // lengths[stretch]
     block = np.cumsum(np.r_[0, (np.diff(stretch) != 0) | (np.diff(place) != 0)])
-    if len(run) > most:
+    if len(run) > most and differences:
         count = int(block.max()) + 1
         sizes = np.bincount(block)
         order = np.unique((np.arange(count) * 0.6180339887) % 1, return_index=True)[1]
         kept = order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), most)) + 1)]
         inside = np.isin(block, kept)
         run, frame, block = run[inside], frame[inside], block[inside]
-        if len(run) > 1.5 * most:
-            thin = np.arange(len(run)) % -(-len(run) // most) == 0 if not differences else slice(None)
-            run, frame, block = run[thin], frame[thin], block[thin]
+    elif len(run) > most:
+        thin = slice(None, None, len(run) // most)
+        run, frame, block = run[thin], frame[thin], block[thin]
     u = activity.u[run, frame].astype(np.float64)
     if differences:
         slope = (activity.u[run, frame + 1].astype(np.float64) - u) / activity.delta_t

@@ -20,6 +20,7 @@ from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, solve_ro
 _ROUNDS = 10
 _KNOWN = 0.85
 _STUCK = 1.5
+_MOSTLY = 0.25
 _MANY = 300
 _MOST_STARTS = 3
 _MOST_COMPARED = 100
@@ -120,9 +121,16 @@ def recover(
         other = Recovered(run(rows, _sigmoid(rows, 2.0), None), rows)
         best = min(best, other, key=lambda found: found.share)
         psi = psi if best is not other else _sigmoid(rows, 2.0)
-    if differences and best.share > EXACT:
+    if differences and best.share > EXACT and _shared(best, seed) < _MOSTLY:
         best = _by_differences(best, run, psi, delta_t)
     return _refitted(_calibrated(best, allowed), run, seed)
+
+
+def _shared(found: Recovered, seed: int) -> float:
+    """The share of the residual that inputs make which neurons share: it says nothing of steps in time."""
+    residual = found.rows.slope - derivative_of(found.refined)(found.rows.u)
+    common = common_inputs(residual, found.rows.block, seed)
+    return float(np.sum(common**2)) / max(float(np.sum(np.mean(residual**2, axis=0))), 1e-300)
 
 
 def _by_differences(
@@ -230,6 +238,41 @@ def _refitted(found: Recovered, run: Callable[..., Refined], seed: int) -> Recov
     return replace(found, refits=(wirings[0], wirings[1]))
 
 
+def again(slope: np.ndarray, found: Recovered) -> Refined:
+    """A few more steps of refinement from where `found` stands, with other slopes (rows, N), without uncertainty."""
+    rows = found.rows
+    return refine(
+        rows.u,
+        slope,
+        _psi(found),
+        clusters=rows.block,
+        rounds=1,
+        max_steps=4,
+        coarse=False,
+        uncertainty=False,
+    )
+
+
+def common_inputs(residual: np.ndarray, block: np.ndarray, seed: int = 0, shifts: int = 9) -> np.ndarray:
+    """How neurons load (N, r) on factors that their residuals (rows, N) share, in units of the residuals.
+
+    Factors are principal components of the standardised residuals beyond the largest eigenvalue of `shifts` data sets
+    in which every neuron's residual is moved in time on its own (parallel analysis, Horn 1965); at most a quarter of
+    the neurons.
+    """
+    rng = np.random.Generator(np.random.PCG64([seed, 9]))
+    frames, n = residual.shape
+    size = residual.std(0)
+    scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
+    values, vectors = np.linalg.eigh(scaled.T @ scaled / frames)
+    null = 0.0
+    for _ in range(shifts):
+        moved = np.stack([np.roll(scaled[:, k], int(rng.integers(frames // 10, frames))) for k in range(n)], 1)
+        null = max(null, float(np.linalg.eigvalsh(moved.T @ moved / frames)[-1]))
+    count = min(int((values > 1.2 * null).sum()), n // 4)
+    return (vectors[:, ::-1][:, :count] * np.sqrt(values[::-1][:count])) * size[:, None]
+
+
 def _sigmoid(rows: Rows, steep: float, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     points = np.linspace(rows.u.min(), rows.u.max(), 4001)
     return points, np.tanh(steep * (points / (float(rows.u.std()) or 1.0) - shift))
@@ -277,46 +320,4 @@ def _defect(found: Recovered, delta_t: float, substeps: int) -> np.ndarray:
     return (step(derivative, u, delta_t, substeps) - u) / delta_t - derivative(u)
 
 
-def common_inputs(residual: np.ndarray, block: np.ndarray, seed: int = 0, shifts: int = 9) -> np.ndarray:
-    """How neurons load (N, r) on factors that their residuals (rows, N) share, in units of the residuals.
-
-    Factors are principal components of the standardised residuals beyond the largest eigenvalue of `shifts` data sets
-    in which every neuron's residual is moved in time on its own (parallel analysis, Horn 1965); at most a quarter of
-    the neurons.
-    """
-    rng = np.random.Generator(np.random.PCG64([seed, 9]))
-    frames, n = residual.shape
-    size = residual.std(0)
-    scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
-    values, vectors = np.linalg.eigh(scaled.T @ scaled / frames)
-    null = 0.0
-    for _ in range(shifts):
-        moved = np.stack([np.roll(scaled[:, k], int(rng.integers(frames // 10, frames))) for k in range(n)], 1)
-        null = max(null, float(np.linalg.eigvalsh(moved.T @ moved / frames)[-1]))
-    count = min(int((values > 1.2 * null).sum()), n // 4)
-    return (vectors[:, ::-1][:, :count] * np.sqrt(values[::-1][:count])) * size[:, None]
-
-
-def without_common(W: np.ndarray, loading: np.ndarray, sweeps: int = 100) -> np.ndarray:
-    """W (N, N) less what common inputs with the loadings (N, r) put into it.
-
-    A hidden input that a sender's activity predicts adds a multiple of its loadings to that sender's column. Where the
-    wiring is sparse, most of a column is that alone, so it is what a regression on the loadings that minimises the sum
-    of absolute errors finds (iteratively reweighted least squares). The diagonal stays out.
-    """
-    out = W.copy()
-    n = len(W)
-    for j in range(n):
-        others = np.arange(n) != j
-        y, X = W[others, j], loading[others]
-        floor = 1e-6 * float(np.abs(y).max() or 1.0)
-        weight = np.ones(len(y))
-        for _ in range(sweeps):
-            root = np.sqrt(weight)
-            gamma = np.linalg.lstsq(X * root[:, None], y * root, rcond=1e-10)[0]
-            weight = 1 / np.maximum(np.abs(y - X @ gamma), floor)
-        out[others, j] = y - X @ gamma
-    return out
-
-
-__all__ = ["Recovered", "common_inputs", "derivative_of", "recover", "step", "summed", "without_common"]
+__all__ = ["Recovered", "again", "common_inputs", "derivative_of", "recover", "step", "summed"]

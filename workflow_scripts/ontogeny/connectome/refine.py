@@ -29,6 +29,7 @@ _CUT = 1e-14
 _RESOLUTION = 1e-7
 _SMOOTH = 1e-12
 _SMOOTH_FIRST = 1e-3
+_SETTLED = 1e-3
 _COARSE, _FEW, _FEWEST, _PER_UNKNOWN, _STEPS = 12, 8, 1000, 2, 25
 """The first steps: splines, receivers, frames (at least, and per weight), and how many steps there may be."""
 
@@ -90,12 +91,7 @@ class Spline:
 
     def each(self, polynomials: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Function n at u[..., n], for u (frames, functions) and the result of `polynomials`."""
-        piece, x = self.place(u)
-        chosen = polynomials[piece, np.arange(u.shape[1])]
-        out = chosen[..., 0]
-        for power in range(1, chosen.shape[-1]):
-            out = out * x + chosen[..., power]
-        return out
+        return _each(*self.place(u), np.ascontiguousarray(polynomials))
 
     def fit(self, u: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Least-squares coefficients of the function with `values` (points,) at `u` (points,)."""
@@ -113,6 +109,20 @@ def _design(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int) -> n
             for p in range(1, powers):
                 value = value * x[t] + local[k, m, p]
             out[t, k + m] = value
+    return out
+
+
+@compiled(nogil=True)
+def _each(piece: np.ndarray, x: np.ndarray, polynomials: np.ndarray) -> np.ndarray:
+    out = np.empty(x.shape)
+    powers = polynomials.shape[2]
+    for t in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            own = polynomials[piece[t, j], j]
+            value = own[0]
+            for p in range(1, powers):
+                value = value * x[t, j] + own[p]
+            out[t, j] = value
     return out
 
 
@@ -502,11 +512,14 @@ def _descend(
     damping = 1e-10
     for _ in range(max_steps):
         gram, slope, free = _curvature(problem, chosen, found, c)
-        better = False
+        better, whole = False, float((found.residual**2).sum())
         for _ in range(6):
             values, vectors = np.linalg.eigh(gram + damping * np.diag(np.diag(gram)))
             good = values > 1e-12 * values[-1]
-            step = free @ (vectors[:, good] @ ((vectors[:, good].T @ slope) / values[good]))
+            along = vectors[:, good].T @ slope
+            if float(along @ (along / values[good])) < _SETTLED * whole:
+                break
+            step = free @ (vectors[:, good] @ (along / values[good]))
             trial, there = problem.normalised(c + step)
             tried = _project(problem, chosen, own, there, found.ratio, problem.total)
             if tried.error < found.error:
@@ -520,18 +533,18 @@ def _descend(
         damping = max(damping / 100, 1e-12)
         if progress is not None:
             progress(len(errors), found.error)
-        if previous - found.error < 1e-3 * previous:
+        if previous - found.error < _SETTLED * previous:
             break
     return _Descent(c, sent, found, chosen, errors)
 
 
 def _part(starts: np.ndarray, frames: int, most: int) -> np.ndarray:
-    """Whole clusters, which begin at `starts`, spread over the frames, until they hold `most` frames: a mask."""
+    """Whole clusters, which begin at `starts`, spread over the frames, until they hold `most` frames: their indices."""
     lengths = np.diff(np.r_[starts, frames])
     order = np.argsort((np.arange(len(starts)) * 0.6180339887) % 1, kind="stable")
     kept = np.zeros(len(starts), bool)
     kept[order[: int(np.searchsorted(np.cumsum(lengths[order]), min(most, frames))) + 1]] = True
-    return np.repeat(kept, lengths)
+    return np.flatnonzero(np.repeat(kept, lengths))
 
 
 def refine(
@@ -555,7 +568,8 @@ def refine(
 
     Gauss-Newton runs on `receivers` neurons drawn with `seed`, and then, up to `rounds` times, on those that the rest
     is fitted worst by; frames should number several times N. Steps that would raise the residual are damped
-    (Levenberg-Marquardt). It ends when a step changes the residual by less than 0.1%. With `coarse` psi is first sought
+    (Levenberg-Marquardt). It ends when a step changes the residual, or
+    promises to change its square, by less than 0.1%. With `coarse` psi is first sought
     among few splines, which has fewer local minima, and then among all, with a third of the receivers and as many
     frames as those need; where that leaves more than the given psi does, the given one is the start.
 
@@ -583,7 +597,10 @@ def refine(
     able = np.arange(n) if allowed is None else np.flatnonzero(allowed.any(1))
     chosen = np.sort(rng.choice(able, min(receivers, len(able)), replace=False))
     if coarse:
-        part = _part(starts_of(numbers), frames, max(_FEWEST, _PER_UNKNOWN * (n + splines)))
+        most = max(_FEWEST, _PER_UNKNOWN * (n + splines))
+        part = np.arange(0, frames, max(1, frames // most))
+        if windows is not None:
+            part = _part(starts_of(numbers), frames, most)
         of_windows = None if windows is None else windows[part]
         few = chosen[:: max(1, len(chosen) // _FEW)]
         start = c
