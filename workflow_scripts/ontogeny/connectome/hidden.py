@@ -22,7 +22,7 @@ SHARED_LEAST = 1e-3
 """Share of the variance that residuals must have for inputs to be sought behind them."""
 
 _SPARSER = 0.9
-_HALF = 0.5
+_HALF = 0.4
 _SERIES_ROUNDS = 6
 _ROUNDS, _FEW_ROUNDS, _MANY = 20, 6, 100
 _BETTER, _PATIENCE = 0.01, 4
@@ -39,7 +39,7 @@ def without_hidden(
 
     `run` refines slopes (rows, N) from where a recovered model stands, and is repeated until the series leave no less.
     Their number is what residuals show, and then grows while one more at least halves what is left. None where
-    residuals share no inputs, where those make less than half of the residual, or where W does not get sparser by a
+    residuals share no inputs, where those make less than two fifths of the residual, or where W does not get sparser by a
     tenth without them.
     """
     residual = found.rows.slope - derivative_of(found.refined)(found.rows.u)

@@ -20,7 +20,10 @@ from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, solve_ro
 _ROUNDS = 10
 _KNOWN = 0.85
 _STUCK = 1.5
-_MOSTLY = 0.25
+_MOSTLY, _MUCH, _LITTLE = 0.25, 0.25, 0.9
+"""Where inputs that neurons share make more than the first share of what is left, as where neurons are hidden, steps in
+time must leave at most the second share of it to be believed, elsewhere the third."""
+
 _MANY = 300
 _MOST_STARTS = 3
 _MOST_COMPARED = 100
@@ -121,21 +124,22 @@ def recover(
         other = Recovered(run(rows, _sigmoid(rows, 2.0), None), rows)
         best = min(best, other, key=lambda found: found.share)
         psi = psi if best is not other else _sigmoid(rows, 2.0)
-    if differences and best.share > EXACT and _shared(best, seed) < _MOSTLY:
-        best = _by_differences(best, run, psi, delta_t)
+    if differences and best.share > EXACT:
+        best = _by_differences(best, run, psi, delta_t, _MUCH if _shared(best, seed) > _MOSTLY else _LITTLE)
     return _refitted(_calibrated(best, allowed), run, seed)
 
 
 def _shared(found: Recovered, seed: int) -> float:
-    """The share of the residual that inputs make which neurons share: it says nothing of steps in time."""
+    """The share of the residual that neurons share."""
     residual = found.rows.slope - derivative_of(found.refined)(found.rows.u)
     common = common_inputs(residual, found.rows.block, seed)
     return float(np.sum(common**2)) / max(float(np.sum(np.mean(residual**2, axis=0))), 1e-300)
 
 
 def _by_differences(
-    best: Recovered, run: Callable[..., Refined], psi: tuple[np.ndarray, np.ndarray], delta_t: float
+    best: Recovered, run: Callable[..., Refined], psi: tuple[np.ndarray, np.ndarray], delta_t: float, most: float
 ) -> Recovered:
+    """`best` or, where that leaves at most a share `most` of it, what takes time between frames into account."""
     rows = best.rows
     integral = Recovered(run(rows, psi, rows.block), rows, rows.block)
     if integral.imprecision < best.imprecision:
@@ -151,7 +155,7 @@ def _by_differences(
         last = _corrected(flow if last is best else last, run, delta_t, substeps)
         tried.append(last)
     last = min(tried, key=lambda found: found.share)
-    if last.share > 0.9 * best.share:
+    if last.share > most * best.share:
         return best
     forms = [None] if last.windows is None else [None, last.windows]
     ends = [replace(last, refined=run(last.rows, _psi(last), windows), windows=windows) for windows in forms]
