@@ -39,8 +39,8 @@ def without_hidden(
 
     `run` refines slopes (rows, N) from where a recovered model stands, and is repeated until the series leave no less.
     Their number is what residuals show, and then grows while one more at least halves what is left. None where
-    residuals share no inputs, where those make less than two fifths of the residual, or where W does not get sparser by a
-    tenth without them.
+    residuals share no inputs, where those make less than two fifths of the residual, or where W does not get sparser
+    by a tenth without them.
     """
     residual = found.rows.slope - derivative_of(found.refined)(found.rows.u)
     common = common_inputs(residual, found.rows.block, seed)[:, :most]
