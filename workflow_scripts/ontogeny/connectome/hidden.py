@@ -48,13 +48,14 @@ def without_hidden(
     if not common.shape[1] or float(np.sum(common**2)) <= _HALF * n * float(np.mean(residual**2)):
         return None
     count = common.shape[1]
-    left, model, loading = _in_turns(found, count, run)
+    best = _in_turns(found, count, run)
     while count < min(most, n // 4) and found.windows is None:
         count += 1
-        less, *better = _in_turns(found, count, run)
-        if less > _NEEDED * left:
+        more = _in_turns(found, count, run)
+        if more[0] > _NEEDED * best[0]:
             break
-        left, (model, loading) = less, better
+        best = more
+    _, model, loading = best
     W = without_common(model.W, loading)
     if np.abs(W).sum() >= _SPARSER * np.abs(found.refined.W).sum():
         return None
@@ -109,11 +110,11 @@ def shared_series(
     for _ in range(_SERIES_ROUNDS):
         seen = left(series)
         across, within = problem.toward(everyone, seen), seen.T @ seen
-        own = np.empty((size, problem.n))
-        for i in everyone:
+        functions = np.empty((size, problem.n))
+        for i in range(problem.n):
             whole = np.block([[grams[i], across[i]], [across[i].T, within]])
-            own[:, i] = np.linalg.solve(whole, np.r_[slopes[i], seen.T @ target[:, i]])[:size]
-        shared = target - left(problem.own_values(everyone, own))
+            functions[:, i] = np.linalg.solve(whole, np.r_[slopes[i], seen.T @ target[:, i]])[:size]
+        shared = target - left(problem.own_values(everyone, functions))
         spread = np.maximum(shared.std(0), 1e-300)
         scaled = shared / spread
         vectors = np.linalg.eigh(scaled.T @ scaled)[1][:, ::-1][:, :count]
