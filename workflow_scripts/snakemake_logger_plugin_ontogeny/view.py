@@ -212,7 +212,8 @@ class View:
     def head(self) -> str:
         """How far the whole is, in one line."""
         done, total = self.count
-        parts = [f"{done} of {total} jobs done", f"{len(self.running)} running"]
+        parts = [f"{done} of {total} jobs done"]
+        parts += [f"{len(self.running)} running"] if self.running else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         left = self.seconds_left()
         if done < total and self.failed and not self.running:

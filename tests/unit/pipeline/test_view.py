@@ -47,7 +47,7 @@ def test_time_left_follows_what_was_measured_before_and_now(view):
     view.finished(2)
     # twice as slow as before, and two at once
     assert view.seconds_left() == pytest.approx((2 * 60 + 4 * 4 + 2 * 32) / 2)
-    assert view.head() == f"2 of 10 jobs done, 0 running, about {duration(100)} left"
+    assert view.head() == f"2 of 10 jobs done, about {duration(100)} left"
     unknown = View(STAGE, total={"train_run": 1})
     assert unknown.seconds_left() != unknown.seconds_left()  # NaN: nothing is known
 
@@ -170,7 +170,7 @@ def test_the_sentence_of_a_failed_job_comes_last(tmp_path, monkeypatch):
     lines = story(handler(), 3, fails=[1])
     assert lines[-3:] == ["Complete log(s): here.log", "plot_run (r1): no disk space left", "  log: 1.log"]
     assert not any(word in line for line in lines for word in ("Exiting", "CalledProcessError"))
-    assert any("2 of 3 jobs done, 0 running, 1 failed" in line for line in lines)
+    assert any("2 of 3 jobs done, 1 failed" in line for line in lines)
 
 
 def test_on_a_terminal_the_view_is_drawn_over_itself():
