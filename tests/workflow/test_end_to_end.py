@@ -123,7 +123,7 @@ def test_report_holds_figures_with_categories_and_captions(copy):
             archive.read(name).decode("utf-8", "ignore") for name in names if name.endswith((".html", ".js"))
         )
     assert sum(name.endswith(".png") for name in names) >= 19
-    for expected in ("1. tiny", "others", "Tables", "heat maps", "metrics", "Triangles mark significant jumps"):
+    for expected in ("1. Tiny test", "others", "Tables", "heat maps", "metrics", "Triangles mark significant jumps"):
         assert expected in text, expected
     for caption in (
         "Probe samples on the first two principal components",
@@ -133,7 +133,7 @@ def test_report_holds_figures_with_categories_and_captions(copy):
         assert caption in text, caption
     assert "{%" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL).split("captions")[-1]
     if shutil.which("chromium"):
-        assert open_report(copy.folder / "report" / "report.html", "1. tiny", "tiny_mlp/s0", "heatmap") == []
+        assert open_report(copy.folder / "report" / "report.html", "1. Tiny test", "tiny_mlp/s0", "heatmap") == []
 
 
 def test_report_as_one_page(copy):
