@@ -155,3 +155,12 @@ def test_an_accuracy_that_rests_at_its_bounds_is_measured_at_every_step():
     assert guard(accuracy).every == 1
     (event,) = detect_transitions(accuracy)
     assert abs(event.step - 60) < 5
+
+
+def test_an_accuracy_on_few_samples_is_found_where_it_rises():
+    """What moves from bound to bound is no noise of a saturated metric."""
+    rng, t = np.random.default_rng(0), np.arange(400)
+    middles = rng.uniform(100, 240, 10)
+    accuracy = rng.binomial(160, 1 / (1 + np.exp(-(t - middles[:, None]) / 12))) / 160
+    for events, middle in zip(detect_many(accuracy), middles):
+        assert any(abs(event.step - middle) < 15 for event in events)

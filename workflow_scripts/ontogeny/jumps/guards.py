@@ -88,8 +88,19 @@ def _bound(values: np.ndarray) -> float | None:
 
 
 def _noise_off(values: np.ndarray, bound: float) -> float:
+    """Standard deviation of the values (n,) off their bounds: within stretches of `2 * RECOVERY` points, around the
+    straight line of each, the upper quartile of the stretches. Over the whole series, what moves from bound to bound
+    would be noise."""
     other = float(values.min() if bound == values.max() else values.max())
     off = (values != bound) & (values != other)
+    spreads = []
+    for start in range(0, values.size, 2 * RECOVERY):
+        at = np.flatnonzero(off[start : start + 2 * RECOVERY])
+        if at.size > 7:
+            inner = values[start + at]
+            spreads.append(float((inner - np.polynomial.Polynomial.fit(at, inner, 1)(at)).std()))
+    if spreads:
+        return float(np.quantile(spreads, 0.75))
     inner = values[off]
     return float(inner.std()) if inner.size > 2 else 0.0
 

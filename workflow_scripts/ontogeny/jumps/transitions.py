@@ -75,6 +75,9 @@ ROUNDING = 1e-13
 SCREEN = 0.5
 """Share of the threshold that a few steps have to gain over the line before a window is fitted in full."""
 
+CLOSE = 0.01
+"""Share of the variance around the line below which what a step leaves is mostly its misfit."""
+
 _MOST_VALUES = 100_000
 """Values that are searched at a time, in series of one length."""
 
@@ -173,6 +176,25 @@ def _steps() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return beside, np.array(middles), np.array(widths), length
 
 
+@functools.cache
+def _neighbours() -> np.ndarray:
+    """What each step of the bank becomes if its middle, its width and its form are not quite those, beside the line and
+    the step itself: orthonormal, (shapes, 64, 4)."""
+    line = _nulls()[1]
+    steps, middles, widths, _ = _steps()
+    u = np.arange(BLOCKS) + 0.5
+    out = np.empty((steps.shape[1], BLOCKS, 4))
+    for k, (middle, width) in enumerate(zip(middles, widths)):
+        forms = _forms(u - middle, width)
+        form = k % len(forms)
+        later, earlier = (_forms(u - middle - shift, width)[form] for shift in (0.25, -0.25))
+        wider, narrower = (_forms(u - middle, width * by)[form] for by in (1.1, 0.9))
+        others = [other - forms[form] for j, other in enumerate(forms) if j != form]
+        basis = np.stack([*line.T, steps[:, k], later - earlier, wider - narrower, *others], axis=1)
+        out[k] = np.linalg.qr(basis)[0][:, line.shape[1] + 1 :]
+    return out
+
+
 def _scales(n: int) -> list[int]:
     """Points per block, from the whole record in one window down to 1."""
     found: list[int] = []
@@ -222,9 +244,12 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         kept = BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold
         if not kept.any():
             continue
-        rows, at, typical = rows[kept], at[kept], typical[kept]
-        gain, rho, best, size = _in_parts(_window_scores, windows, at)
-        rho = np.maximum(rho, typical)
+        chosen = at[kept]
+        gain, fitted, best, size, close = _in_parts(_window_scores, windows, chosen)
+        rho[kept] = np.where(close, fitted, rho[kept])
+        typical = np.median(rho.reshape(len(x), -1), axis=1)[rows]
+        rows, at, typical = rows[kept], chosen, typical[kept]
+        rho = np.maximum(fitted, typical)
         score = BLOCKS * (1 - rho) / (1 + rho) / 2 * gain / threshold
         best = best.astype(int)
         middle = (at - rows * y.shape[1] + middles[best]) * block - 0.5
@@ -268,9 +293,13 @@ def _squares(values: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->i", values, values)
 
 
-def _window_scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _window_scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """For each window (windows, 64): log ratio of residual sums of squares, residual autocorrelation, best step, its
-    size."""
+    size, and whether the step leaves next to nothing.
+
+    Where that is so, what it leaves is how its form differs from that of the change; the
+    autocorrelation is that of the rest.
+    """
     cubic, line, bends = _nulls()
     steps, _, _, length = _steps()
     values = values - values.mean(axis=1, keepdims=True)
@@ -285,9 +314,12 @@ def _window_scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     without = np.maximum(straight - smooth, floor)
     rest -= held[:, None] * steps.T[best]
     left = _squares(rest)
-    rho = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / np.maximum(left, 1e-300)
+    close = left < CLOSE * straight
+    near = _neighbours()[best[close]]
+    rest[close] -= np.einsum("ijk,ik->ij", near, np.einsum("ij,ijk->ik", rest[close], near))
+    rho = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / np.maximum(_squares(rest), 1e-300)
     rho = np.minimum(np.maximum(rho + (1 + 4 * rho) / BLOCKS, 0), 0.97)
-    return np.log(without / np.maximum(left, floor)), rho, best, held / length[best]
+    return np.log(without / np.maximum(left, floor)), rho, best, held / length[best], close
 
 
 def _steeper_inside(x: np.ndarray, step: _Candidate) -> bool:
