@@ -10,6 +10,7 @@ from brute_force import FUNCTIONS, candidates, layer_masks, perfect
 from nets import random_net, trained_nets, truth_table
 
 from ontogeny.circuits import (
+    ACTIVATIONS,
     Circuit,
     CircuitSet,
     Layout,
@@ -160,6 +161,55 @@ def test_count_by_ranks_agrees_with_the_list(sizes):
                 np.testing.assert_allclose(share, mask.mean(axis=0) if len(listed) else 0, atol=1e-12)
             seen += len(listed)
     assert seen > 10_000
+
+
+def _counted(sizes, net, rows, activation):
+    weights, biases = net
+    return count_circuits(weights, biases, *rows, activation=activation, engine="compiled", threads=1)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3, 3, 1), (3, 3, 3, 1), (2, 2, 3, 2, 1), (2, 4, 4, 1)])
+def test_count_box_by_box_agrees_with_other_counts(sizes, monkeypatch):
+    """All activations; quarters put outputs on boundaries, and a little noise puts them next to those."""
+    _compiled = pytest.importorskip("ontogeny.circuits._compiled")
+    monkeypatch.setattr(_compiled, "_many", lambda inputs, last: True)
+    monkeypatch.setattr(_compiled, "_FEW_VISITS", 1 << 62)
+    seen = 0
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        weights, biases = (
+            [rng.integers(-4, 5, shape) / 4 + seed % 2 * 1e-7 * rng.normal(size=shape) for shape in shapes]
+            for shapes in ([(b, a) for a, b in itertools.pairwise(sizes)], sizes[1:])
+        )
+        rows = truth_table(sizes[0], gate=rng.integers(0, 2, 2 ** sizes[0]) * (seed % 4 < 2))
+        activation = ACTIVATIONS[seed // 2 % len(ACTIVATIONS)]
+        mine = _counted(sizes, (weights, biases), rows, activation)
+        with monkeypatch.context() as without:
+            without.setattr(_compiled, "by_boxes", lambda sizes, n_rows: False)
+            without.setattr(_compiled, "_many", lambda inputs, last: False)
+            theirs = _counted(sizes, (weights, biases), rows, activation)
+        assert mine.count == theirs.count
+        for ours, other in (
+            (mine.edge_participation, theirs.edge_participation),
+            (mine.node_participation, theirs.node_participation),
+        ):
+            for a, b in zip(ours, other):
+                np.testing.assert_array_equal(a, b)
+        seen += mine.count
+    assert seen > 100
+
+
+def test_boxes_give_way_to_ranks(monkeypatch):
+    """A count that boxes do not finish is made by ranks, and is the same."""
+    _compiled = pytest.importorskip("ontogeny.circuits._compiled")
+    net, rows = trained_nets((2, 5, 5, 1), 3)[0], truth_table(2)
+    whole = _counted((2, 5, 5, 1), net, rows, "leaky_relu")
+    monkeypatch.setattr(_compiled, "_FEW_VISITS", 1)
+    monkeypatch.setattr(_compiled, "_seconds_by_ranks", lambda *problem: 0.0)
+    given_up = _counted((2, 5, 5, 1), net, rows, "leaky_relu")
+    assert given_up.count == whole.count > 1_000_000
+    for a, b in zip(given_up.edge_participation, whole.edge_participation):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("settings", [{}, {"min_sparsity": 0.1}])

@@ -7,11 +7,13 @@ rounding of the last sum; what is in doubt is decided by a float32 forward pass.
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ontogeny.circuits._boxes import Boxes, box_shapes, by_boxes, count_boxes, try_boxes
 from ontogeny.circuits._leaf import (
     Found,
     Right,
@@ -38,14 +40,18 @@ from ontogeny.circuits._state import (
     walk_shapes,
 )
 from ontogeny.circuits._vectors import DOUBLES
-from ontogeny.circuits._walk import advance, begin, rounding_margin
+from ontogeny.circuits._walk import advance, begin, enter, rounding_margin
 from ontogeny.compilation import compiled
 
 _FEW_ROWS = 64  # more rows are compared one circuit at a time
 _FEW_CODES = 4096  # room for those that are listed, at first
 _MANY_CODES = 1 << 22
+_FEW_VISITS = 200_000  # of boxes, before ranks are thought of
+_SAMPLED = 1 / 128  # of the choices of the upper layer that boxes are tried on, 8 to 32 of them
+_LONG = 20.0  # seconds by ranks that need no closer look
+_NO_LIMIT = 1 << 62
 
-_program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups])
+_program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups, Boxes])
 _network_of = _program.reader(Network)
 _rows_of = _program.reader(Rows)
 _task_of = _program.reader(Task)
@@ -56,6 +62,7 @@ _right_of = _program.reader(Right)
 _bounds_of = _program.reader(Bounds)
 _tallies_of = _program.reader(Tallies)
 _groups_of = _program.reader(Groups)
+_boxes_of = _program.reader(Boxes)
 _put_network = _program.writer(Network)
 _put_rows = _program.writer(Rows)
 _put_task = _program.writer(Task)
@@ -72,8 +79,11 @@ def _give(table, network, rows, task, found):
 
 
 @compiled(**OUTER)
-def _search(table, strict, by_rows, ranked):
-    """Walk all circuits, or go on where there was no room left for codes; table: the records, see `_program`."""
+def _search(table, strict, by_rows, ranked, every):
+    """Walk all circuits, or go on where there was no room left for codes; table: the records, see `_program`.
+
+    every: only one of so many leaves is looked at.
+    """
     network = _network_of(table)
     rows = _rows_of(table)
     task = _task_of(table)
@@ -90,12 +100,14 @@ def _search(table, strict, by_rows, ranked):
         begin(network, rows, walk)
         for s in range(bias.shape[0]):
             right.weight[s] = rows.weight[s]
-    while paused or advance(network, rows, walk, task.most, task.part, 0.5 + margin):
+    while paused or advance(network, rows, walk, task.most, task.part, 0.5 + margin, depth - 1):
         p = walk.count[depth - 1]
         allowed = task.most - walk.used[depth - 1]
         if not paused:
             numbers[LEAVES] += 1
             numbers[HERE] = 0
+            if numbers[LEAVES] % every:
+                continue
             if not open_leaf(network, rows, walk, leaf, margin, strict) or allowed < 1:
                 continue
         paused = False
@@ -112,6 +124,31 @@ def _search(table, strict, by_rows, ranked):
             close_leaf(leaf, walk, 1 << p, p)
 
 
+@compiled(**OUTER)
+def _search_boxes(table, limit, number):
+    """Count all circuits box by box, with `limit` visits at most; or try `number`, if any."""
+    network = _network_of(table)
+    rows = _rows_of(table)
+    task = _task_of(table)
+    walk = _walk_of(table)
+    leaf = _leaf_of(table)
+    depth = network.sizes.shape[0] - 2
+    numbers = leaf.numbers
+    margin = rounding_margin(network, rows, walk.bounds)
+    begin(network, rows, walk)
+    while advance(network, rows, walk, task.most, task.part, 0.5 + margin, depth - 2):
+        numbers[LEAVES] += 1
+        numbers[HERE] = 0
+        enter(network, walk, depth - 2)
+        if number:
+            try_boxes(network, rows, walk, leaf, _boxes_of(table), margin, number)
+            return
+        count_boxes(network, rows, walk, leaf, _boxes_of(table), margin, limit)
+        if numbers[PAUSED]:
+            return
+        numbers[FOUND] += numbers[HERE]
+
+
 @lru_cache(maxsize=64)
 def _plan(sizes: tuple[int, ...], n_rows: int, n_pairs: int, n_networks: int, by_rows: bool, ranked: bool) -> Plan:
     """Where the arrays of a search lie."""
@@ -123,10 +160,89 @@ def _plan(sizes: tuple[int, ...], n_rows: int, n_pairs: int, n_networks: int, by
     return _program.plan(shapes | (rank_shapes(sizes, n_rows, n_rows + n_pairs) if ranked else {}))
 
 
+@lru_cache(maxsize=64)
+def _boxes_plan(sizes: tuple[int, ...], n_rows: int, n_networks: int) -> Plan:
+    """Where the arrays of a count box by box lie."""
+    return _program.plan(
+        {
+            Walk: walk_shapes(sizes, n_rows, n_networks),
+            Leaf: leaf_shapes(sizes, n_rows, 0, DOUBLES),
+            Boxes: box_shapes(sizes, n_rows),
+        }
+    )
+
+
 @lru_cache(maxsize=256)
 def _many(most_inputs: int, last: int) -> bool:
     """Whether the last hidden layer, of `last` neurons, may have so many right halves that ranks pay."""
     return any(middle.py_func(p, last) for p in range(1, most_inputs + 1))
+
+
+def count_by_boxes(
+    network: Network, rows: Rows, task: Task
+) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int] | None:
+    """As `search` for a count of all circuits, box by box; None where that is not possible, or ranks look quicker.
+
+    Boxes may take long where many circuits lie near a boundary. So they begin with few visits; where these are not
+    enough, both are tried on a sample.
+    """
+    sizes, n_rows = tuple(network.sizes.tolist()), len(rows.weight)
+    if task.mode != COUNT or task.part >= 0 or task.most < sum(sizes[1:-1]) or not no_errors(rows):
+        return None
+    ranked = _many(sizes[-3], sizes[-2])
+    if not by_boxes(sizes, n_rows) or not (ranked or len(sizes) > 4):
+        return None
+    plan = _boxes_plan(sizes, len(rows.weight), len(rows.budget))
+    limit = _FEW_VISITS if ranked and len(sizes) == 4 else _NO_LIMIT
+    while True:
+        table, block = plan.place()
+        numbers = plan.read(block, Leaf, "numbers")
+        _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
+        _search_boxes(table, limit, 0)
+        if not numbers[PAUSED]:
+            break
+        if _seconds_by_boxes(network, rows, task, sizes) > _seconds_by_ranks(network, rows, task, sizes):
+            return None
+        limit = _NO_LIMIT
+    found = int(numbers[FOUND])
+    marginals = plan.read(block, Leaf, "marginals").copy()
+    upper = marginals[-2, : sizes[-3]]
+    upper[:, 0] = found - upper[:, 1:].sum(axis=1)
+    return found, np.zeros(0, np.uint64), marginals, int(numbers[UNSURE])
+
+
+def _seconds_by_boxes(network: Network, rows: Rows, task: Task, sizes: tuple[int, ...]) -> float:
+    """What a count box by box may take at most, about, from a sample of the choices of the upper layer."""
+    n_choices = float((1 << sizes[-4]) - 1) ** sizes[-3]
+    sampled = int(min(32, max(8, _SAMPLED * n_choices)))
+    table, _block = _boxes_plan(sizes, len(rows.weight), len(rows.budget)).place()
+    _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
+    began = time.thread_time()
+    _search_boxes(table, _NO_LIMIT, sampled)
+    return (time.thread_time() - began) / sampled * n_choices
+
+
+def _seconds_by_ranks(network: Network, rows: Rows, task: Task, sizes: tuple[int, ...]) -> float:
+    """What a count by ranks may take, from a sample of its leaves."""
+    plan = _plan(sizes, len(rows.weight), len(rows.pairs), len(rows.budget), False, True)
+
+    def seconds(every: int) -> float:
+        table, _block = plan.place()
+        _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
+        began = time.thread_time()
+        _search(table, True, False, True, every)
+        return time.thread_time() - began
+
+    seconds(_NO_LIMIT)  # reads the code
+    without = seconds(_NO_LIMIT)
+    expected = 0.0
+    n_leaves = float(1 << sizes[0]) ** sizes[1]
+    for n_sampled in (16, min(256, n_leaves / 32)):
+        every = max(1, int(n_leaves / n_sampled)) | 1
+        expected = without + max(0.0, seconds(every) - without) * every
+        if expected > _LONG:
+            break
+    return expected
 
 
 def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int]:
@@ -140,6 +256,8 @@ def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.ui
     strict = no_errors(rows)
     by_rows = not strict or n_rows > _FEW_ROWS
     ranked = task.mode == COUNT and not by_rows and _many(sizes[-3], sizes[-2])
+    if counted := count_by_boxes(network, rows, task):
+        return counted
     plan = _plan(sizes, n_rows, len(rows.pairs), len(rows.budget), by_rows, ranked)
     table, block = plan.place()
     numbers = plan.read(block, Leaf, "numbers")
@@ -149,7 +267,7 @@ def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.ui
     kept = [np.empty(room, np.uint64)]
     while True:
         _give(table, network, rows, task, Found(kept[-1]))
-        _search(table, strict, by_rows, ranked)
+        _search(table, strict, by_rows, ranked, 1)
         n = int(numbers[KEPT])
         if not numbers[PAUSED]:
             break

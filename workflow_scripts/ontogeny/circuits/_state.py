@@ -79,7 +79,8 @@ class Leaf:
     of m neurons over p inputs that use q given ones; bits (sets,): sizes of sets; accepted (n + 1, sets): left
     parts with which nothing can go wrong, by inputs that they leave unused; any_accepted (n + 1,); free (sets,).
     marginals (layers, n, sets): perfect circuits in which a neuron has an input set. numbers (8,): see `FOUND` and
-    after; close (1,): how far from a boundary float64 is in doubt.
+    after; close (2,): how far from a boundary float64 is in doubt, and how large the
+    output may be.
     """
 
     gains: Doubles3
@@ -183,5 +184,5 @@ def leaf_shapes(sizes: tuple[int, ...], n_rows: int, n_pairs: int, spare: int) -
         "free": sets,
         "marginals": (depth, max(sizes[: depth + 1]), sets),
         "numbers": 8,
-        "close": 1,
+        "close": 2,
     }

@@ -414,6 +414,74 @@ def settle(typing, table, stride, sums, n_rows, n_sets, closed, edge, out):
 
 
 @intrinsic
+def merge(typing, boxes, one, other, to, width):
+    """boxes[to:] = the box around those at `one` and `other`; how wide it is on the row where it is widest.
+
+    A vector holds the lower bounds of LANES / 2 rows and the negated upper bounds of the same. float32.
+    """
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        boxes, one, other, to, width = code.args
+        half = ir.VectorType(ir.FloatType(), LANES // 2)
+        widest = code.variable(ir.Constant(half, [0.0] * half.count))
+        with code.loop(width, LANES) as (at, _):
+            x = code.load(boxes, builder.add(one, at), _floats)
+            x = code.smaller(x, code.load(boxes, builder.add(other, at), _floats))
+            code.store(x, boxes, builder.add(to, at), _floats)
+            low, high = (
+                builder.shuffle_vector(
+                    x, x, ir.Constant(ir.VectorType(_int32, half.count), list(range(i, i + half.count)))
+                )
+                for i in (0, half.count)
+            )
+            span = builder.fneg(builder.fadd(low, high))
+            builder.store(code.larger(span, builder.load(widest)), widest)
+        return code.call(f"llvm.vector.reduce.fmax.v{half.count}f32", ir.FloatType(), builder.load(widest))
+
+    return types.float32(boxes, one, other, to, width), generate
+
+
+@intrinsic
+def judge(typing, boxes, at, stride, state, n, skip, base, first, number, width, outer, inner):
+    """Which of `number` <= 32 boxes, added to others, are out of reach on some row, and not certain to be right.
+
+    The sum of base and of boxes[at + (skip + j) * stride + node_j * width:] for j < n, where node_j is byte j of
+    `state`, and of one of boxes[at + (first + i) * width:]: bit i where it is above `outer` on some row, bit 32 + i
+    where it is below -inner.
+    """
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        boxes, start, stride, state, n, skip, base, first, number, width, outer, inner = code.args
+        outer, inner = code.splat(outer, _floats), code.splat(builder.fneg(inner), _floats)
+        found = code.variable(_integer(0))
+        none = ir.Constant(ir.IntType(LANES), 0)
+        others = builder.add(start, builder.mul(skip, stride))
+        with code.loop(width, LANES) as (v, _):
+            sums = code.variable(ir.Constant(_floats, [0.0] * LANES))
+            builder.store(code.load(base, v, _floats), sums)
+            with code.loop(n) as (j, _):
+                node = builder.and_(builder.lshr(state, builder.shl(j, _integer(3))), _integer(255))
+                place = builder.add(builder.mul(j, stride), builder.mul(node, width))
+                place = builder.add(builder.add(others, v), place)
+                builder.store(builder.fadd(builder.load(sums), code.load(boxes, place, _floats)), sums)
+            where = builder.add(builder.add(start, v), builder.mul(first, width))
+            with code.loop(number) as (i, _):
+                x = code.load(boxes, builder.add(where, builder.mul(i, width)), _floats)
+                x = builder.fadd(x, builder.load(sums))
+                for how, limit, shift in ((">", outer, 0), ("<", inner, 32)):
+                    bits = builder.bitcast(builder.fcmp_ordered(how, x, limit), ir.IntType(LANES))
+                    bit = builder.zext(builder.icmp_unsigned("!=", bits, none), _int64)
+                    bit = builder.shl(bit, builder.add(i, _integer(shift)))
+                    builder.store(builder.or_(builder.load(found), bit), found)
+        return builder.load(found)
+
+    kinds = (boxes, at, stride, state, n, skip, base, first, number, width, outer, inner)
+    return types.int64(*kinds), generate
+
+
+@intrinsic
 def lowest_bit(typing, x):
     """The place of the lowest bit set in x, a 64-bit word that is not 0."""
 

@@ -69,7 +69,7 @@ def expand_sets(active, p, expand):
 
 
 @njit(**BARE)
-def _enter(network, walk, layer):
+def enter(network, walk, layer):
     """Tabulate the neurons of an upper layer under the choices before it, and stand before its first choice."""
     p = walk.count[layer]
     expand_sets(walk.active[layer], p, walk.expand[layer])
@@ -169,10 +169,11 @@ def _take(walk, layer, j, t):
 
 
 @njit(**BARE)
-def advance(network, rows, walk, most, part, edge):
+def advance(network, rows, walk, most, part, edge, stop):
     """Go to the next complete choice of the upper layers that may be part of a circuit; False when there is none.
 
-    most: hidden neurons that may be active; part: see `Task`; edge: how far a scaled output may be from its centre.
+    most: hidden neurons that may be active; part: see `Task`; edge: how far a scaled output may be from its centre;
+    stop: how many hidden layers are chosen.
     """
     sizes = network.sizes
     depth = len(sizes) - 2
@@ -180,11 +181,11 @@ def advance(network, rows, walk, most, part, edge):
     j = walk.place[1]
     if j < 0:
         walk.place[1] = 0
-        if depth == 1:
+        if stop == 0:
             return True
-        _enter(network, walk, layer)
+        enter(network, walk, layer)
         j = 0
-    elif depth == 1:
+    elif stop == 0:
         return False
     while True:
         walk.choice[layer, j] += 1
@@ -220,11 +221,11 @@ def advance(network, rows, walk, most, part, edge):
         walk.count[layer + 1] = filled
         walk.used[layer + 1] = walk.used[layer] + filled
         layer += 1
-        if layer == depth - 1:
+        if layer == stop:
             walk.place[0] = layer - 1
             walk.place[1] = sizes[layer] - 1
             return True
-        _enter(network, walk, layer)
+        enter(network, walk, layer)
         j = 0
 
 

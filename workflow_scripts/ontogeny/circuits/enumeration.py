@@ -407,6 +407,11 @@ class Problem:
         if threads == 1 or len(self.parts) == 1 or self.cost() < _WORTH_THREADS:
             found, _, marginals, decided = self.search(engine, COUNT)
             return found, marginals, decided
+        chosen = _engine(engine)
+        if chosen is not _plain:
+            whole = chosen.count_by_boxes(self.network, self.rows, Task(COUNT, 0, np.zeros(0, np.int64), self.most, -1))
+            if whole is not None:
+                return whole[0], whole[2], whole[3]
         with ThreadPoolExecutor(threads) as pool:
             results = list(pool.map(lambda part: self.search(engine, COUNT, part=part), self.parts))
         return sum(r[0] for r in results), np.sum([r[2] for r in results], axis=0), sum(r[3] for r in results)
