@@ -48,7 +48,7 @@ _FEW_CODES = 4096  # room for those that are listed, at first
 _MANY_CODES = 1 << 22
 _FEW_VISITS = 200_000  # of boxes, before ranks are thought of
 _SAMPLED = 1 / 128  # of the choices of the upper layer that boxes are tried on, 8 to 32 of them
-_LONG = 20.0  # seconds by ranks that need no closer look
+_LONG = 100.0  # seconds by ranks that need no closer look
 _NO_LIMIT = 1 << 62
 
 _program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups, Boxes])
