@@ -48,6 +48,7 @@ _FEW_CODES = 4096  # room for those that are listed, at first
 _MANY_CODES = 1 << 22
 _FEW_VISITS = 200_000  # of boxes, before ranks are thought of
 _SAMPLED = 1 / 128  # of the choices of the upper layer that boxes are tried on, 8 to 32 of them
+_MUCH = 1.5  # times what boxes seem to take that ranks have to take
 _LONG = 100.0  # seconds by ranks that need no closer look
 _NO_LIMIT = 1 << 62
 
@@ -201,7 +202,7 @@ def count_by_boxes(
         _search_boxes(table, limit, 0)
         if not numbers[PAUSED]:
             break
-        if _seconds_by_boxes(network, rows, task, sizes) > _seconds_by_ranks(network, rows, task, sizes):
+        if _MUCH * _seconds_by_boxes(network, rows, task, sizes) > _seconds_by_ranks(network, rows, task, sizes):
             return None
         limit = _NO_LIMIT
     found = int(numbers[FOUND])
@@ -237,7 +238,7 @@ def _seconds_by_ranks(network: Network, rows: Rows, task: Task, sizes: tuple[int
     without = seconds(_NO_LIMIT)
     expected = 0.0
     n_leaves = float(1 << sizes[0]) ** sizes[1]
-    for n_sampled in (16, min(256, n_leaves / 32)):
+    for n_sampled in (16, min(256, n_leaves / 16)):
         every = max(1, int(n_leaves / n_sampled)) | 1
         expected = without + max(0.0, seconds(every) - without) * every
         if expected > _LONG:
