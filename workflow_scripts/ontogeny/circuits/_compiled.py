@@ -47,8 +47,6 @@ _FEW_ROWS = 64  # more rows are compared one circuit at a time
 _FEW_CODES = 4096  # room for those that are listed, at first
 _MANY_CODES = 1 << 22
 _FEW_VISITS = 200_000  # of boxes, before ranks are thought of
-_SAMPLED = 1 / 128  # of the choices of the upper layer that boxes are tried on, 8 to 32 of them
-_MUCH = 1.5  # times what boxes seem to take that ranks have to take
 _LONG = 100.0  # seconds by ranks that need no closer look
 _NO_LIMIT = 1 << 62
 
@@ -199,12 +197,17 @@ def count_by_boxes(
         table, block = plan.place()
         numbers = plan.read(block, Leaf, "numbers")
         _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
+        began = time.thread_time()
         _search_boxes(table, limit, 0)
         if not numbers[PAUSED]:
             break
-        if _MUCH * _seconds_by_boxes(network, rows, task, sizes) > _seconds_by_ranks(network, rows, task, sizes):
+        if limit > _FEW_VISITS:
             return None
-        limit = _NO_LIMIT
+        visits = limit / (time.thread_time() - began)
+        by_ranks = _seconds_by_ranks(network, rows, task, sizes)
+        if _seconds_by_boxes(network, rows, task, sizes, by_ranks) > by_ranks:
+            return None
+        limit = int(max(2 * limit, by_ranks * visits))
     found = int(numbers[FOUND])
     marginals = plan.read(block, Leaf, "marginals").copy()
     upper = marginals[-2, : sizes[-3]]
@@ -212,15 +215,23 @@ def count_by_boxes(
     return found, np.zeros(0, np.uint64), marginals, int(numbers[UNSURE])
 
 
-def _seconds_by_boxes(network: Network, rows: Rows, task: Task, sizes: tuple[int, ...]) -> float:
-    """What a count box by box may take at most, about, from a sample of the choices of the upper layer."""
+def _seconds_by_boxes(network: Network, rows: Rows, task: Task, sizes: tuple[int, ...], by_ranks: float) -> float:
+    """What a count box by box may take at most, about, from a sample of the choices of the upper layer.
+
+    by_ranks: seconds that a count by ranks takes, of which the sample takes little.
+    """
     n_choices = float((1 << sizes[-4]) - 1) ** sizes[-3]
-    sampled = int(min(32, max(8, _SAMPLED * n_choices)))
-    table, _block = _boxes_plan(sizes, len(rows.weight), len(rows.budget)).place()
-    _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
-    began = time.thread_time()
-    _search_boxes(table, _NO_LIMIT, sampled)
-    return (time.thread_time() - began) / sampled * n_choices
+    seconds = expected = 0.0
+    for sampled in (8, 64):
+        table, _block = _boxes_plan(sizes, len(rows.weight), len(rows.budget)).place()
+        _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
+        began = time.thread_time()
+        _search_boxes(table, _NO_LIMIT, sampled)
+        seconds = time.thread_time() - began
+        expected = seconds / sampled * n_choices
+        if seconds > 0.01 * by_ranks:
+            break
+    return expected
 
 
 def _seconds_by_ranks(network: Network, rows: Rows, task: Task, sizes: tuple[int, ...]) -> float:
