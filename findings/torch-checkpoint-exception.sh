@@ -5,7 +5,7 @@
 # So: catch CheckpointException by its name.
 # Needs Python 3.11 or later with venv, and a package index. Exits with 1 if the behaviour is another.
 set -euo pipefail
-expected="passed by `except Exception`"
+expected="passed by"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -22,9 +22,9 @@ try:
         dcp.load({"w": torch.zeros(2)}, checkpoint_id="saved")
         print("loaded")
     except Exception:
-        print("caught as an Exception")
+        print("caught")
 except CheckpointException:
-    print("passed by `except Exception`")
+    print("passed by")
 CODE
 ) || { cat errors.txt; exit 1; }
 seen=$(echo "$seen" | sed 's/ *$//')

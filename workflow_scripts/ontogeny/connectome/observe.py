@@ -81,8 +81,8 @@ class Rows:
 
 
 def rows_of(activity: Activity, chosen: np.ndarray, most: int, differences: bool) -> Rows:
-    """The frames `chosen` (trajectories, frames) as rows, in blocks, of which about `most` are kept: blocks of
-    differences, else frames of every block.
+    """The frames `chosen` (trajectories, frames) as rows, in blocks, of which about `most` are kept, of every
+    block: neighbours where they are `differences`, else one in so many.
 
     The slope is `du` less the known input, or, with `differences`, the step to the next frame over `delta_t` (frames
     without a next one that is chosen too are left out). Blocks number 24 or more where the frames allow it.
@@ -99,11 +99,9 @@ def rows_of(activity: Activity, chosen: np.ndarray, most: int, differences: bool
     place = (np.arange(len(run)) - starts[stretch]) * pieces[stretch] // lengths[stretch]
     block = np.cumsum(np.r_[0, (np.diff(stretch) != 0) | (np.diff(place) != 0)])
     if len(run) > most and differences:
-        count = int(block.max()) + 1
         sizes = np.bincount(block)
-        order = np.unique((np.arange(count) * 0.6180339887) % 1, return_index=True)[1]
-        kept = order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), most)) + 1)]
-        inside = np.isin(block, kept)
+        within = np.arange(len(run)) - (np.cumsum(sizes) - sizes)[block]
+        inside = within < np.maximum(2, np.ceil(sizes * (most / len(run))))[block]
         run, frame, block = run[inside], frame[inside], block[inside]
     elif len(run) > most:
         thin = slice(None, None, len(run) // most)
