@@ -26,7 +26,7 @@ rule plan_captures:
     resources:
         **needs(mem_mb=800, runtime=10),
     params:
-        settings=plan.analysis("captures"),
+        settings=plan.analyses("captures", "jumps"),
         steps=plan.capture_steps,
     script:
         "../workflow_scripts/plan_captures.py"

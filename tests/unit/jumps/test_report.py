@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps import CapturePlan, find_jumps, plan_captures, read_jumps, read_plan, write_jumps, write_plan
+from ontogeny.jumps import (
+    CapturePlan,
+    find_jumps,
+    find_progress,
+    plan_captures,
+    read_jumps,
+    read_plan,
+    write_jumps,
+    write_plan,
+)
 from ontogeny.jumps.settings import CaptureSettings
 
 
@@ -119,7 +128,7 @@ def test_plan_holds_jumps_and_matched_controls(report):
 def test_controls_follow_the_loss(report):
     steps = np.arange(0, 2000, 5)
     loss = np.where(steps < 900, -0.01 * (steps - 900), 0.0)
-    plan = plan_captures(report, steps, CaptureSettings(strongest=1), loss=(steps, loss))
+    plan = plan_captures(report, steps, loss=(steps, loss))
     control = next(m for m in plan.moments if m.kind == "control" and m.phase == "middle")
     assert control.step < 880
     assert "similar rate" in control.reason
@@ -128,7 +137,7 @@ def test_controls_follow_the_loss(report):
 def test_plan_without_a_jump_says_so(tmp_path):
     plan = plan_captures(find_jumps(record(jumps=())), range(0, 2000, 5))
     assert [m.kind for m in plan.moments] == ["start", "end"]
-    assert "There is no jump to look at" in plan.notes[0]
+    assert "There is no jump or transition to look at" in plan.notes[0]
     write_plan(plan, tmp_path / "p.json")
     assert read_plan(tmp_path / "p.json") == plan
     assert isinstance(plan, CapturePlan)
@@ -143,12 +152,78 @@ def test_plan_written_and_read_back(report, tmp_path):
         read_plan(tmp_path / "q.json")
 
 
+def grokking(n=500):
+    """An early jump of layer a, a transition of all layers from point 150 to 200, and accuracy that follows it."""
+    rng = np.random.default_rng(1)
+    steps = 4 * np.arange(n)
+    ramp = np.clip((np.arange(n) - 150) / 50, 0, 1)
+    columns = {(layer, metric): 12 * ramp for layer in "abc" for metric in ("stable_rank", "participation_ratio")}
+    columns |= {("(run)", "probe_accuracy"): 0.9 * np.clip((np.arange(n) - 160) / 50, 0, 1)}
+    parts = []
+    for (layer, metric), level in columns.items():
+        scale = 0.01 if layer == "(run)" else 1.0
+        value = level + scale * rng.standard_normal(n)
+        if layer == "a":
+            value[60:] += 40
+        parts.append(pd.DataFrame({"run": "g", "layer": layer, "step": steps, "metric": metric, "value": value}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def grokked():
+    frame = grokking()
+    return find_jumps(frame, surrogates=19), find_progress(frame)
+
+
+def test_a_transition_is_captured_before_its_onset_and_after_its_end_with_controls_as_long(grokked):
+    report, progress = grokked
+    plan = plan_captures(report, range(2000), CaptureSettings(strongest=2), progress=progress)
+    jump, transition = (next(m for m in plan.moments if m.kind == kind) for kind in ("jump", "transition"))
+    assert (jump.step, jump.layers, jump.before, jump.after) == (240, ("a",), 230, 250)
+    assert set(transition.layers) == set("abc")
+    assert transition.series >= 5
+    assert transition.progress == ("probe_accuracy",)
+    assert transition.before < transition.onset < 640 < transition.step < 800 < transition.end < transition.after
+    assert abs(transition.step - 740) <= 20, "the midpoint is that of the accuracy"
+    controls = [m for m in plan.moments if m.control_for == transition.step]
+    assert len(controls) == 2
+    for control in controls:
+        assert control.after - control.before == transition.after - transition.before
+        assert control.before >= transition.after or control.after <= jump.before
+        assert transition.matches(control)
+        assert not jump.matches(control), "only stretches of like length are compared"
+    assert {m.after - m.before for m in plan.moments if m.control_for == jump.step} == {20}
+
+
+def test_what_most_series_share_comes_before_a_stronger_early_jump(grokked):
+    report, progress = grokked
+    assert report.table["score"].idxmax() == report.table.query("kind == 'jump'")["score"].idxmax()
+    for measures in (progress, None):
+        plan = plan_captures(report, range(2000), CaptureSettings(strongest=1), progress=measures)
+        (event,) = [m for m in plan.moments if m.is_event]
+        assert event.kind == "transition"
+
+
+def test_a_change_of_accuracy_alone_is_an_event(grokked):
+    _, progress = grokked
+    quiet = find_jumps(grokking().assign(value=lambda f: np.where(f["layer"] == "(run)", f["value"], 1.0)))
+    (event,) = [m for m in plan_captures(quiet, range(2000), progress=progress).moments if m.is_event]
+    assert (event.layer, event.metric, event.layers, event.series) == ("", "probe_accuracy", (), 0)
+    assert find_progress(record()) is None
+
+
+def test_a_plan_without_room_for_controls_says_so(grokked):
+    report, progress = grokked
+    plan = plan_captures(report, range(200, 900), CaptureSettings(strongest=1), progress=progress)
+    assert not [m for m in plan.moments if m.kind == "control"]
+    assert "Only 0 of 2 matched controls found for the transition" in plan.notes[0]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"run": "s"}, "unknown run 's'"),
         ({"phases": 5}, "phases"),
-        ({"per_layer": 0}, "per_layer"),
         ({"user_steps": [9999]}, "lies outside the training"),
         ({"loss": ([1, 2], [1])}, "one length"),
     ],

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.plan import Moment
+from ontogeny.jumps.plan import KINDS, Moment
 from ontogeny.trajectory import Trajectory
 
 ROLES = ("before", "at", "after")
@@ -40,7 +40,7 @@ def place_of(moment: Moment, role: str = "at") -> Place:
     """The step before, at or after a moment."""
     step = {"before": moment.before, "at": moment.step, "after": moment.after}[role]
     name = f"{moment.kind} at {moment.step}"
-    jump = moment.step if moment.kind == "jump" else moment.control_for
+    jump = moment.step if moment.is_event else moment.control_for
     return Place(name if role == "at" else f"{role} {name}", moment.kind, role, int(step), jump)
 
 
@@ -52,7 +52,7 @@ def places(moments: Iterable[Moment], around: Sequence[str] = ()) -> list[Place]
             found += [place_of(moment, "before"), place_of(moment, "after")]
         if moment.kind != "control":
             found.append(place_of(moment))
-    order = ("start", "jump", "control", "user", "end")
+    order = KINDS
     return sorted(found, key=lambda place: (place.step, order.index(place.kind), ROLES.index(place.role)))
 
 

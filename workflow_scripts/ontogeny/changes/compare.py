@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.plan import Moment
+from ontogeny.jumps.plan import EVENTS, Moment
 from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights, sign_flip_test
 
 COLUMNS = [
@@ -74,7 +74,7 @@ def against_controls(
 ) -> pd.DataFrame:
     """One row per moment and quantity: the change there, and how it differs from that at matched controls.
 
-    A jump is compared with the matched controls of it, a matched control with all others of the run (the negative
+    A jump is compared with the matched controls of it, a matched control with all others that are as long (the negative
     control); other moments, and those without a matched control, are described alone. Columns:
 
     - moment, kind, step, before_step, after_step, jump (to which a control is matched); family, layer, quantity;
@@ -85,10 +85,10 @@ def against_controls(
       sample by sample (two-sided, 4,999 draws). It says that the change is another on such samples, not that jumps in
       general differ from matched controls. For CKA and shape: of the difference over its error, samples taken as apart.
       Weights have no samples, hence no p-value.
-    - other_controls (number of all other matched controls of the run), controls_mean, controls_effect: (change -
-      controls_mean) in their
-      standard deviations (NaN for fewer than three), p_controls: the share of moments, this one included, whose change
-      is at least as large by size; it cannot be below 1 / (1 + other_controls).
+    - other_controls (number of all other matched controls that are as long, see `Moment.matches`), controls_mean,
+      controls_effect: (change - controls_mean) in their standard deviations (NaN for fewer than three), p_controls: the
+      share of moments, this one included, whose change is at least as large by size; it cannot be below
+      1 / (1 + other_controls).
     - p_adjusted, p_controls_adjusted: after Benjamini and Hochberg (1995), over all rows of the run's jumps, and
       over those of its matched controls apart.
 
@@ -99,16 +99,16 @@ def against_controls(
     by_key = {moment: {change.key: change for change in found} for moment, found in changes.items()}
     rows = []
     for moment, found in changes.items():
-        others = [other for other in quiet if other is not moment]
+        others = [other for other in quiet if moment.matches(other)]
         matched = [other for other in others if moment.kind == "control" or other.control_for == moment.step]
-        jump = moment.step if moment.kind == "jump" else moment.control_for
+        jump = moment.step if moment.is_event else moment.control_for
         place = {
             "moment": f"{moment.kind} at {moment.step}", "kind": moment.kind, "step": moment.step,
             "before_step": moment.before, "after_step": moment.after, "jump": jump,
         }  # fmt: skip
         for change in found:
             row = place | _described(change, n_resamples, seed)
-            if moment.kind in ("jump", "control"):
+            if moment.is_event or moment.kind == "control":
                 there = [by_key[other].get(change.key) for other in matched]
                 row |= _compared(change, [each for each in there if each is not None], n_resamples, seed)
                 there = [by_key[other].get(change.key) for other in others]
@@ -117,8 +117,8 @@ def against_controls(
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     table["jump"] = table["jump"].astype("Int64")
     for name in ("p_value", "p_controls"):
-        for kind in ("jump", "control"):
-            here = table["kind"] == kind
+        for kinds in (EVENTS, ("control",)):
+            here = table["kind"].isin(kinds)
             p_values = table.loc[here, name].to_numpy(dtype=np.float64)
             table.loc[here, "p_adjusted" if name == "p_value" else "p_controls_adjusted"] = adjust(
                 p_values, "bh"
@@ -133,7 +133,7 @@ def ratios_of_run(table: pd.DataFrame) -> pd.DataFrame:
     table: of `against_controls`. Columns: moment, family, quantity, layer, ratio (infinite over 0; rows with two zeros
     are left out), p_adjusted.
     """
-    found = table[(table["kind"] == "jump") & (table["controls"].fillna(0) > 0)]
+    found = table[table["kind"].isin(EVENTS) & (table["controls"].fillna(0) > 0)]
     size, quiet = (found[name].to_numpy(dtype=float) for name in ("change", "control"))
     with np.errstate(divide="ignore", invalid="ignore"):
         found = found.assign(ratio=np.abs(size) / np.abs(quiet))

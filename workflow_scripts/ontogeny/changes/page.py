@@ -19,7 +19,7 @@ import pandas as pd
 
 from ontogeny.changes.compare import FAMILIES, ratios_of_run
 from ontogeny.files import write_text
-from ontogeny.jumps.plan import CapturePlan, Moment
+from ontogeny.jumps.plan import EVENTS, CapturePlan, Moment
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.templates import template
 
@@ -98,9 +98,9 @@ def _link(page: Path, file: str | os.PathLike) -> str:
 
 
 def _shown(moments: Iterable[Moment]) -> list[Moment]:
-    """The jumps and the user's moments; the start and the end where there is neither."""
+    """The jumps, the transitions and the user's moments; the start and the end where there is neither."""
     moments = list(moments)
-    chosen = [moment for moment in moments if moment.kind in ("jump", "user")]
+    chosen = [moment for moment in moments if moment.is_event or moment.kind == "user"]
     return chosen or [moment for moment in moments if moment.kind in ("start", "end")]
 
 
@@ -129,7 +129,10 @@ def _facts(config: Mapping[str, Any], plan: CapturePlan) -> list[tuple[str, str]
         ("network", f"{settings['model']['name']}: {listed(settings['model'], ['name'])}".rstrip(": ")),
         ("parameters", f"{config['parameters']:,} in {len(config['layers'])} monitored layers"),
         *learned,
-        ("looked at", f"{_count(kinds, 'jump')}, {_count(kinds, 'control', 'matched control')}"),
+        (
+            "looked at",
+            f"{_count(kinds, 'jump')}, {_count(kinds, 'transition')}, {_count(kinds, 'control', 'matched control')}",
+        ),
         ("versions", ", ".join(f"{name} {version}" for name, version in config["versions"].items())),
     ]
 
@@ -190,11 +193,11 @@ def _curve(
     marks = [
         {
             "x": x(m.step),
-            "jump": m.kind == "jump",
+            "jump": m.is_event,
             "text": f"{m.kind}, step {m.step}",
         }
         for m in moments
-        if m.kind in ("jump", "control")
+        if m.is_event or m.kind == "control"
     ]
     return {
         "name": f"{name}{' (logarithmic)' if log else ''}", "lines": drawn, "ticks": ticks, "marks": marks,
@@ -223,7 +226,13 @@ def _moment(moment: Moment, changes: pd.DataFrame, flipped: pd.DataFrame) -> dic
         for family, part in ((family, here[here["family"] == family]) for family in FAMILIES)
         if len(part)
     ]
-    titles = {"jump": "Jump at step", "user": "Step", "start": "Start, step", "end": "End, step"}
+    titles = {
+        "jump": "Jump at step",
+        "transition": "Transition at step",
+        "user": "Step",
+        "start": "Start, step",
+        "end": "End, step",
+    }
     moved = (flips["margin_after"] - flips["margin_before"]).abs().sort_values(ascending=False, kind="stable").index
     listed = flips.loc[moved[:MOST_FLIPS]]
     return {
@@ -282,7 +291,7 @@ def _strip(ratios: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _quiet(here: pd.DataFrame, changes: pd.DataFrame) -> str:
-    if not len(here) or here["kind"].iloc[0] != "jump":
+    if not len(here) or here["kind"].iloc[0] not in EVENTS:
         return "there is nothing to compare it with."
     matched = changes[(changes["kind"] == "control") & (changes["jump"] == here["step"].iloc[0])]
     steps = [str(step) for step in dict.fromkeys(matched["step"])]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ontogeny.jumps.plan import EVENTS
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value, sign_flip_test
 
 ALL = "all"
@@ -22,7 +23,7 @@ def pairs_of_study(tables: Mapping[str, pd.DataFrame], architectures: Mapping[st
     """
     parts = []
     for run, table in tables.items():
-        jumps = table[(table["kind"] == "jump") & (table["controls"].fillna(0) > 0)]
+        jumps = table[table["kind"].isin(EVENTS) & (table["controls"].fillna(0) > 0)]
         sizes = jumps.assign(at_jump=jumps["change"].abs(), at_control=jumps["control"].abs())
         sizes = sizes[np.isfinite(sizes["at_jump"]) & np.isfinite(sizes["at_control"])]
         keys = ["step", "family", "quantity"]

@@ -33,23 +33,25 @@ def complexity_of_run(
     settings: ComplexityAnalysisSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """The learning coefficient of a run's network at evenly spaced steps and at its strongest jumps, by replay.
+    """The learning coefficient of a run's network at evenly spaced steps and at its strongest events, by replay.
 
-    One row per step, group of parameters, and localisation: step, kind (`frame` or `jump`), group, localisation, llc,
-    standard_error, r_hat, loss, mean_loss, n_beta, step_size, n_parameters, notes. The chains of all steps draw the
-    same noise, so that differences between steps have smaller errors than the steps themselves. The loss is the mean
-    cross-entropy over the training samples, without label smoothing, class weights and dropout. Of checkpoints of
-    another program the steps are evenly spaced among those that were saved, and the samples are those of the probe
+    One row per step, group of parameters, and localisation: step, kind (`frame`, `jump` or `transition`), group,
+    localisation, llc, standard_error, r_hat, loss, mean_loss, n_beta, step_size, n_parameters, notes. The chains of all
+    steps draw the same noise, so that differences between steps have smaller errors than the steps themselves. The loss
+    is the mean cross-entropy over the training samples, without label smoothing, class weights and dropout. Of
+    checkpoints of another program the steps are evenly spaced among those that were saved, and the samples those of the
+    probe
     (token sequences: the next token).
     """
     settings = settings or ComplexityAnalysisSettings()
     data, loss = training_data(trajectory)
-    jumps = [moment.step for moment in moments if moment.kind == "jump"][: settings.strongest]
+    events = sorted((moment for moment in moments if moment.is_event), key=lambda moment: moment.rank)
+    jumps = {moment.step: moment.kind for moment in events[: settings.strongest]}
     places = np.linspace(0, len(trajectory.steps) - 1, settings.frames).round().astype(int)
     steps = sorted({*(trajectory.steps[place] for place in places), *jumps})
     rows: list[dict[str, Any]] = []
     for done, (step, learner) in enumerate(trajectory.walk(steps), start=1):
-        kind = "jump" if step in jumps else "frame"
+        kind = jumps.get(step, "frame")
         for group, chosen in _estimates(learner.model, settings):
             llc = estimate_llc(learner.model, data, chosen, loss)
             rows.append(

@@ -16,6 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from ontogeny.files import open_hdf5
+from ontogeny.jumps.plan import EVENTS
 from ontogeny.neurons.figures import CONTROLS
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, SEQUENTIAL, colour_map, figure, save_figures
 
@@ -238,7 +239,7 @@ def plot_filter_rows(file: h5py.File, table: pd.DataFrame, title: str, limit: in
             wide.index, wide.quantile(0.25, axis=1), wide.quantile(0.75, axis=1), color=COLOURS[0], alpha=0.2
         )
         axes.plot(wide.index, wide.median(axis=1), "o-", markersize=3, color=COLOURS[0], linewidth=2)
-        for step in table.loc[table["moment"].str.startswith("jump"), "step"].unique():
+        for step in table.loc[table["moment"].str.startswith(EVENTS), "step"].unique():
             axes.axvline(step, color=JUMP, linestyle="--", linewidth=0.8)
         axes.set(xlabel="training step", ylabel=name)
     norm.set_ylim(bottom=0)
@@ -309,7 +310,7 @@ def plot_heads_and_maps(file: h5py.File, heads: pd.DataFrame, title: str) -> tup
                     linewidth=0,
                 )  # fmt: skip
             axis.axhline(idle[column].mean(), color=MUTED, linestyle=":", linewidth=1.2, label="untrained")
-            for step in own.loc[own["kind"] == "jump", "step"].unique():
+            for step in own.loc[own["kind"].isin(EVENTS), "step"].unique():
                 axis.axvline(step, color=JUMP, linestyle="--", linewidth=0.8)
     axes[0, 0].set_title(f"{title}: attention, step {last.attrs['step']}")
     axes[0, 1].set_title("entropy / ln(tokens)")

@@ -88,16 +88,17 @@ def plot_projections(projections: pd.DataFrame, layer: str, moments: Sequence[tu
 
 
 def plot_moment(projections: pd.DataFrame, moments: Sequence[Moment], title: str) -> Figure:
-    """The projections before, at and after the strongest jump among `moments`; start and end, if there is none.
+    """The projections before, at and after the strongest event among `moments`; start and end, if there is none.
 
     The layer is the one that jumps; without a jump, the last hidden layer.
     """
     layers = list(dict.fromkeys(projections["layer"]))
-    jumps = [moment for moment in moments if moment.kind == "jump"]
-    if jumps:
-        best = max(jumps, key=lambda moment: moment.score or 0.0)
-        shown = [("before", best.before), ("jump", best.step), ("after", best.after)]
-        return plot_projections(projections, best.layer, shown, title)
+    events = [moment for moment in moments if moment.is_event]
+    if events:
+        best = min(events, key=lambda moment: moment.rank)
+        shown = [("before", best.before), (best.kind, best.step), ("after", best.after)]
+        layer = best.layer if best.layer in layers else layers[max(0, len(layers) - 2)]
+        return plot_projections(projections, layer, shown, title)
     ends = [(moment.kind, moment.step) for moment in moments if moment.kind in ("start", "end")]
     return plot_projections(projections, layers[max(0, len(layers) - 2)], ends, f"{title}, no jump")
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic
+from ontogeny.jumps.plan import EVENTS
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, use_style
 from ontogeny.plotting.video import write_mp4
 
@@ -50,7 +51,7 @@ def plot_maps(places: pd.DataFrame, quality: pd.DataFrame, title: str, most: int
         axes.scatter(here["x"], here["y"], s=7, c=[_colour(labels, label) for label in here["label"]], linewidths=0)
         kind = kinds[step]
         name = "" if kind == "frame" else f"{kind}\n"
-        axes.set_title(f"{name}step {step}", loc="center", size=8, color=JUMP if kind == "jump" else INK)
+        axes.set_title(f"{name}step {step}", loc="center", size=8, color=JUMP if kind in EVENTS else INK)
         _bare(axes)
     _limits(panels[0], places)
     for label in labels:
@@ -148,7 +149,7 @@ def animate_map(
                 kind = kinds.get(step, "frame")
                 told = f"step {step}" + ("" if kind == "frame" else f", {kind}")
                 heading.set_text(f"between steps {step} and {steps[later]}" if part else told)
-                heading.set_color(MUTED if part else JUMP if kind == "jump" else INK)
+                heading.set_color(MUTED if part else JUMP if kind in EVENTS else INK)
                 for owner, artist in ((axes, dots), (strip, now), (fig, heading)):
                     owner.draw_artist(artist)
                 yield np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
@@ -170,10 +171,9 @@ def plot_boundary(
     label.
     """
     known = arrays["steps"].tolist()
-    jumps = changes[changes["kind"] == "jump"]
-    around = {int(step): "before jump" for step in jumps["before"]} | {
-        int(step): "after jump" for step in jumps["after"]
-    }
+    jumps = changes[changes["kind"].isin(EVENTS)]
+    around = {int(step): f"before {kind}" for step, kind in zip(jumps["before"], jumps["kind"])}
+    around |= {int(step): f"after {kind}" for step, kind in zip(jumps["after"], jumps["kind"])}
     around |= {known[0]: "start", known[-1]: "end"}
     shown = _chosen(known, [around.get(step, "frame") for step in known], most)
     classes = int(max(arrays["pca_classes"].max(), arrays["triple_classes"].max(), arrays["pca_labels"].max())) + 1
@@ -199,7 +199,7 @@ def plot_boundary(
             _bare(axes)
             if row == 0:
                 kind = around.get(step, "frame")
-                colour = JUMP if "jump" in kind else INK
+                colour = JUMP if kind.endswith(EVENTS) else INK
                 told = "" if kind == "frame" else f"{kind}\n"
                 axes.set_title(f"{told}step {step}", loc="center", size=8, color=colour)
         panels[row, 0].set_ylabel(name, size=8)
@@ -229,6 +229,7 @@ def plot_boundary(
 def _draw_changes(axes: Axes, changes: pd.DataFrame) -> None:
     """Share of the planes that changed: per step of training between frames, and at jumps and their controls."""
     names = {"frame": (MUTED, "between frames"), "control": (COLOURS[0], "matched controls"), "jump": (JUMP, "jump")}
+    names["transition"] = (COLOURS[3], "transition")
     for kind, (colour, name) in names.items():
         here = changes[changes["kind"] == kind]
         if not len(here):
@@ -256,8 +257,8 @@ def _band(axes: Axes, table: pd.DataFrame, column: str, colour: str, label: str)
 def _chosen(steps: Sequence[int], kinds: Sequence[str], most: int) -> list[int]:
     """At most `most` steps: start, end, then jumps, then other moments, then the frames farthest from these."""
     named = [step for step, kind in zip(steps, kinds) if kind in ("start", "end")]
-    named += [step for step, kind in zip(steps, kinds) if "jump" in kind]
-    named += [step for step, kind in zip(steps, kinds) if kind not in ("start", "end", "frame") and "jump" not in kind]
+    named += [step for step, kind in zip(steps, kinds) if kind.endswith(EVENTS)]
+    named += [step for step, kind in zip(steps, kinds) if not kind.endswith((*EVENTS, "start", "end", "frame"))]
     chosen = named[:most]
     frames = [step for step, kind in zip(steps, kinds) if kind == "frame"]
     while frames and len(chosen) < most:
@@ -268,8 +269,10 @@ def _chosen(steps: Sequence[int], kinds: Sequence[str], most: int) -> list[int]:
 
 def _mark_jumps(axes: Axes, quality: pd.DataFrame) -> None:
     top = axes.get_ylim()[1]
-    for index, step in enumerate(quality.loc[quality["kind"] == "jump", "step"]):
-        axes.axvline(step, color=JUMP, linewidth=1.0, linestyle=(0, (2, 1.5)), label=None if index else "jump")
+    for index, step in enumerate(quality.loc[quality["kind"].isin(EVENTS), "step"]):
+        axes.axvline(
+            step, color=JUMP, linewidth=1.0, linestyle=(0, (2, 1.5)), label=None if index else "jump or transition"
+        )
         axes.plot([step], [top], marker="v", color=JUMP, markersize=5, clip_on=False)
 
 

@@ -118,19 +118,18 @@ def _matrix(learner: Any, path: str, inputs: torch.Tensor, chunk: int) -> np.nda
 
 
 def _strongest(moments: Sequence[Moment], count: int) -> list[Moment]:
-    jumps = [moment for moment in moments if moment.kind == "jump"]
-    return sorted(jumps, key=lambda moment: (-(moment.score or 0.0), moment.step))[:count]
+    return sorted((moment for moment in moments if moment.is_event), key=lambda moment: moment.rank)[:count]
 
 
 def _marked(moments: Iterable[Moment], strongest: int) -> dict[int, str]:
     """Step to kind, of the start, the end, the user's steps and the strongest jumps."""
     moments = list(moments)
     found = {moment.step: moment.kind for moment in moments if moment.kind in ("start", "end", "user")}
-    return found | {moment.step: "jump" for moment in _strongest(moments, strongest)}
+    return found | {moment.step: moment.kind for moment in _strongest(moments, strongest)}
 
 
 def _compared(moments: Sequence[Moment], strongest: int) -> list[tuple[str, Moment]]:
     jumps = _strongest(moments, strongest)
     steps = {moment.step for moment in jumps}
     controls = [moment for moment in moments if moment.kind == "control" and moment.control_for in steps]
-    return sorted([*(("jump", m) for m in jumps), *(("control", m) for m in controls)], key=lambda pair: pair[1].step)
+    return sorted([*((m.kind, m) for m in jumps), *(("control", m) for m in controls)], key=lambda pair: pair[1].step)

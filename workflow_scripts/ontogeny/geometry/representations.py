@@ -35,9 +35,9 @@ def chosen_moments(moments: Iterable[Moment], most: int) -> dict[int, str]:
     """
     if most < 2:
         raise OntogenyError(f"{most} moments: at least 2 are compared, the start and the end")
-    rank = {"start": 0, "end": 1, "jump": 2, "user": 3, "control": 4}
+    rank = {"start": 0, "end": 1, "jump": 2, "transition": 2, "user": 3, "control": 4}
     steps: dict[int, str] = {}
-    for moment in sorted(moments, key=lambda m: (rank[m.kind], -(m.score or 0.0), m.step)):
+    for moment in sorted(moments, key=lambda m: (rank[m.kind], m.rank)):
         if moment.step not in steps and len(steps) < most:
             steps[moment.step] = moment.kind
     return dict(sorted(steps.items()))

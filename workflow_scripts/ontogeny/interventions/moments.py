@@ -15,7 +15,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.interventions._common import COLUMNS
 from ontogeny.interventions.run import run_intervention
 from ontogeny.interventions.settings import Ablate, Interpolate, Intervention, InterventionSettings, Patch
-from ontogeny.jumps.plan import Moment
+from ontogeny.jumps.plan import EVENTS, Moment
 from ontogeny.neurons.importance import shuffled_labels
 from ontogeny.progress import Progress
 from ontogeny.trajectory import Trajectory
@@ -105,8 +105,9 @@ def named_places(name: str | int, moments: Sequence[Moment]) -> list[Place]:
     if isinstance(name, int):
         return [Place(f"step {name}", "user", "at", name, None)]
     if name in ("before", "after"):
-        return [place_of(moment, name) for moment in moments if moment.kind == "jump"]
-    return [place_of(moment) for moment in moments if moment.kind == name]
+        return [place_of(moment, name) for moment in moments if moment.is_event]
+    kinds = EVENTS if name == "jump" else (name,)
+    return [place_of(moment) for moment in moments if moment.kind in kinds]
 
 
 def _tasks(spec: Intervention, moments: Sequence[Moment]) -> list[Task]:
@@ -140,7 +141,7 @@ def _pairs(spec: Patch | Interpolate, moments: Sequence[Moment]) -> list[Task]:
     else:
         pairs = []
         for moment in moments:
-            if moment.kind == "jump":
+            if moment.is_event:
                 pairs.append((tuple(_one(end, moments, moment) for end in ends), "none"))
             elif moment.kind == "control" and given is None and set(ends) <= {"before", "after"}:
                 pairs.append((tuple(_one(end, moments, moment) for end in ends), "matched"))

@@ -54,8 +54,8 @@ class InterventionSettings(Settings):
 
 class _Single(InterventionSettings):
     moments: Moments | None = Field(
-        default=None, min_length=1, description="`start`, `jump`, `control`, `before`, `after`, `end`, or a step. "
-        "Start, jumps and end, if not given."
+        default=None, min_length=1, description="`start`, `jump` (every jump and transition), `control`, "
+        "`before`, `after`, `end`, or a step. Start, jumps and end, if not given."
     )  # fmt: skip
     layers: list[str] | None = Field(
         default=None,
@@ -120,7 +120,9 @@ class NoiseWeights(_Single):
 
 
 class _Pair(InterventionSettings):
-    source: Moment = Field(description="Moment that is taken from; `before` and `after` are those of every jump.")
+    source: Moment = Field(
+        description="Moment that is taken from; `before` and `after` are those of every jump and transition."
+    )
     target: Moment = Field(description="Moment that is changed.")
 
 

@@ -7,7 +7,7 @@ from .critical_periods import CriticalPeriods, LossRelation, find_critical_perio
 from .detection import detect_jumps, detect_many, detect_transitions
 from .detectors import DETECTORS, Detector, z_score_flags
 from .events import NOISE_FLOOR, Detection, Jump
-from .plan import CapturePlan, Moment, plan_captures, read_plan, write_plan
+from .plan import CapturePlan, Moment, find_progress, plan_captures, read_plan, write_plan
 from .report import JumpReport, find_jumps, read_jumps, write_jumps
 from .validity import false_alarm_rate, run_battery
 
@@ -42,6 +42,7 @@ __all__ = [
     "match_events",
     "mixed_model",
     "phase_table",
+    "find_progress",
     "plan_captures",
     "read_jumps",
     "read_plan",

@@ -1,4 +1,4 @@
-"""Which moments of a training are worth a closer look: significant jumps, their matched controls, and those named."""
+"""Which moments of a training are worth a closer look: jumps and transitions, their matched controls, those named."""
 
 from __future__ import annotations
 
@@ -12,25 +12,35 @@ import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_json
-from ontogeny.jumps.report import JumpReport
-from ontogeny.jumps.settings import CaptureSettings
+from ontogeny.jumps.report import JumpReport, find_jumps
+from ontogeny.jumps.settings import CaptureSettings, JumpSettings
+from ontogeny.phase1 import RUN_LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "ontogeny-capture-plan/1"
-KINDS = ("start", "jump", "control", "user", "end")
+EVENTS = ("jump", "transition")
+"""Kinds of moment at which something changed."""
+KINDS = ("start", *EVENTS, "control", "user", "end")
 PHASES = {1: ("whole",), 2: ("early", "late"), 3: ("early", "middle", "late")}
+PROGRESS = ("probe_accuracy", "val_accuracy", "accuracy")
+"""Run-level measures of what the network can do, whose changes come first."""
+_ALIKE = 4
+"""Changes of which one is more than so many times as wide as the other are not one moment."""
 
 
 @dataclass(frozen=True)
 class Moment:
     """One moment to capture.
 
-    kind: 'jump', 'control', 'start', 'end' or 'user'; step: the logged step; before, after: the steps that are
-    captured with it; phase: of training; layer, metric: of the strongest jump there (empty for other kinds);
-    layers: all layers that jump within the window; score, q_value: of the strongest (None for other kinds);
-    control_for: for a control, the step of the jump that it is matched to; reason: why, in words.
+    kind: 'jump', 'transition', 'control', 'start', 'end' or 'user'; step: the logged step (of a transition the
+    midpoint); before, after: the steps that are captured with it, of a transition before its onset and after its end;
+    phase: of training; layer, metric: of the strongest change there (empty for other kinds); layers: all layers that
+    change with it; series: how many series of a layer and metric do; progress: run-level measures of progress that do;
+    score, q_value: of the strongest (None for other kinds); onset, end: the first and last step of what changes
+    (None for other kinds); control_for: for a control, the step of the event that it is matched to; reason: why, in
+    words.
     """
 
     kind: str
@@ -45,6 +55,31 @@ class Moment:
     score: float | None = None
     q_value: float | None = None
     control_for: int | None = None
+    series: int = 0
+    progress: tuple[str, ...] = ()
+    onset: float | None = None
+    end: float | None = None
+
+    @property
+    def is_event(self) -> bool:
+        """Whether something changed there: a jump or a transition."""
+        return self.kind in EVENTS
+
+    def matches(self, control: Moment) -> bool:
+        """Whether `control` is another moment without a change, and matched to this one or about as long.
+
+        At most 1.5 times: more changes in a longer stretch, so that only like is compared with like.
+        """
+        if control.kind != "control" or control is self:
+            return False
+        short, long = sorted((self.after - self.before, control.after - control.before))
+        return control.control_for == self.step or long <= 1.5 * short
+
+    @property
+    def rank(self) -> tuple[bool, int, float, float, int]:
+        """What sorts events, the strongest first: progress, then how many series, then significance and score."""
+        unknown = self.q_value is None
+        return (not self.progress, -self.series, 1.0 if unknown else self.q_value or 0.0, -(self.score or 0), self.step)
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -69,7 +104,7 @@ class CapturePlan:
     def text(self) -> str:
         """The plan for a person: one line per moment."""
         lines = [f"Run {self.run}: {len(self.moments)} moments, {len(self.steps)} steps to capture."]
-        lines += [f"  {m.kind:<7} step {m.step} (with {m.before} and {m.after}): {m.reason}" for m in self.moments]
+        lines += [f"  {m.kind:<10} step {m.step} (with {m.before} and {m.after}): {m.reason}" for m in self.moments]
         return "\n".join([*lines, *self.notes])
 
 
@@ -84,59 +119,64 @@ def plan_captures(
     settings: CaptureSettings | None = None,
     *,
     run: str | None = None,
-    per_layer: int = 1,
     phases: int = 3,
     user_steps: Iterable[int] = (),
     loss: tuple[Sequence[float], Sequence[float]] | None = None,
+    progress: JumpReport | None = None,
 ) -> CapturePlan:
     """Choose the moments of a run that are worth a closer look.
 
     report: of `find_jumps`; run: which run of it (may be left out when it holds one). steps_available: the steps at
-    which the network can be had. The training is cut into `phases` (1 to 3) of equal length. In each, the `per_layer`
-    strongest significant jumps of every layer are taken; those within `window` steps of each other are one moment;
-    `settings.strongest` moments are kept. Each gets `settings.controls` matched controls: of the same phase, at least
-    three windows from any reported jump, significant or not, and from each other; by the local slope of the loss most
-    like that at the jump, where `loss` = (steps, values) is given, else the nearest in time. The first and the
-    last step and `user_steps` are always there. `window` is in training steps: `before` and `after` are the available
-    steps nearest to that distance.
+    which the network can be had. progress: the report of the run's measures of progress (`find_progress`).
 
-    Without a significant jump the plan says so, and holds the start, the end, and the user's steps.
+    Significant jumps and transitions of all series are put together: one moment are those whose midpoints lie within
+    each other's extent (or `window` steps), if none is more than four times as wide as the one that most others share.
+    A jump is captured `window` steps before and after, a transition at its midpoint (that of the measure of progress,
+    if one changes, else the median), and `window` steps before its first onset and after its last end.
+    `settings.strongest` moments are kept: first those of a measure of progress, then those that most series share, then
+    the most significant. Each gets `settings.controls` matched controls: as long as the event, two windows from any
+    reported change, significant or not, and one from each other; of the same of `phases` (1 to 3) parts of the training
+    if there is room, else of any; by the local slope of the loss most like that at the event, where `loss` =
+    (steps, values) is given, else the nearest in time. The first and the last step and `user_steps` are always there.
+    `window` is in training steps: `before` and `after` are the available steps nearest to that distance.
+
+    Without a significant change the plan says so, and holds the start, the end, and the user's steps.
     Raises OntogenyError for an unknown run, a step outside the training, or a setting out of its range.
     """
+    import pandas as pd
+
     available = np.unique(np.asarray(list(steps_available)))
     if available.size < 2 or available.dtype.kind not in "iuf":
         raise OntogenyError(f"steps_available holds {available.size} steps: give two or more numbers")
     if phases not in PHASES:
         raise OntogenyError(f"phases = {phases!r} must be 1, 2 or 3")
-    if isinstance(per_layer, bool) or int(per_layer) != per_layer or per_layer < 1:
-        raise OntogenyError(f"per_layer = {per_layer!r} must be a whole number of 1 or more")
     settings = settings or CaptureSettings()
     window, controls = settings.window, settings.controls
     run = _one_run(report, run)
     cuts = _Cuts(available, phases, window)
-    table = report.table[report.table["run"] == run]
-    sure = table[table["significant"]]
+    tables = [each.table[each.table["run"] == run] for each in (report, progress) if each is not None]
+    table = pd.concat([each for each in tables if len(each)] or tables[:1], ignore_index=True)
+    sure = table[table["significant"].astype(bool)].reset_index(drop=True)
     notes: list[str] = []
     moments = [
         cuts.moment("start", available[0], "the first step, to compare with"),
         cuts.moment("end", available[-1], "the last step, to compare with"),
     ]
-    jumps = _jump_moments(sure, cuts, settings.strongest, per_layer)
-    moments += jumps
+    events = _events(sure, cuts)[: settings.strongest]
+    moments += events
     if sure.empty:
         notes.append(_no_jumps(table, report))
-    elif jumps:
-        undisturbed = cuts.undisturbed(table["step"].to_numpy())
-        for jump in sorted(jumps, key=lambda m: -(m.score or 0)):
-            found = _controls(jump, undisturbed, cuts, controls, loss, report)
-            if len(found) < controls:
-                notes.append(
-                    f"Only {len(found)} of {controls} matched controls found for the jump at step {jump.step}: the "
-                    f"{jump.phase} phase holds no other step three windows away from every jump."
-                )
-            for control in found:
-                undisturbed = undisturbed[np.abs(undisturbed - control.step) >= cuts.apart]
-            moments += found
+    taken = [(low - 2 * window, high + 2 * window) for low, high in zip(*_extents(table))]
+    for event in events:
+        found = _controls(event, taken, cuts, controls, loss)
+        if len(found) < controls:
+            notes.append(
+                f"Only {len(found)} of {controls} matched controls found for the {event.kind} at step {event.step}: "
+                f"the training holds no other stretch of {event.after - event.before} steps that is two windows away "
+                "from every jump and transition."
+            )
+        taken += [(control.before - window, control.after + window) for control in found]
+        moments += found
     for step in sorted(set(user_steps)):
         if not available[0] <= step <= available[-1]:
             raise OntogenyError(
@@ -148,6 +188,16 @@ def plan_captures(
     order = {kind: k for k, kind in enumerate(KINDS)}
     moments.sort(key=lambda m: (m.step, order[m.kind]))
     return CapturePlan(run=run, moments=tuple(moments), window=window, notes=tuple(notes))
+
+
+def find_progress(frame: pd.DataFrame, settings: JumpSettings | None = None) -> JumpReport | None:
+    """The changes of a record's measures of progress, such as its accuracy on held-out data; None if it has none.
+
+    frame: as of `find_jumps`. The false discovery rate is controlled over these measures alone.
+    """
+    known = frame.loc[frame["layer"] == RUN_LEVEL, "metric"].unique()
+    names = [name for name in PROGRESS if name in known]
+    return find_jumps(frame[frame["layer"] == RUN_LEVEL], settings, metrics=names) if names else None
 
 
 def _one_run(report: JumpReport, run: str | None) -> str:
@@ -164,11 +214,12 @@ def _one_run(report: JumpReport, run: str | None) -> str:
 def _no_jumps(table: pd.DataFrame, report: JumpReport) -> str:
     judged = int((report.series["abstained"] == "").sum())
     if table.empty:
-        found = "no jump was detected" if judged else "no series was long enough to be judged"
+        found = "none was detected" if judged else "no series was long enough to be judged"
     else:
-        found = f"none of the {len(table)} jumps detected is significant at {report.false_discovery_rate:g}"
+        found = f"none of the {len(table)} detected is significant at {report.false_discovery_rate:g}"
     return (
-        f"There is no jump to look at: {found}. The plan holds only the start, the end and the steps named by the user."
+        f"There is no jump or transition to look at: {found}. The plan holds only the start, the end and the steps "
+        "named by the user."
     )
 
 
@@ -176,7 +227,7 @@ class _Cuts:
     """The steps there are, cut into phases."""
 
     def __init__(self, available: np.ndarray, phases: int, window: int) -> None:
-        self.available, self.window, self.apart = available, window, 3 * window
+        self.available, self.window = available, window
         self.names = PHASES[phases]
         self.edges = np.linspace(available[0], available[-1], phases + 1)[1:-1]
 
@@ -186,98 +237,155 @@ class _Cuts:
     def phase(self, step: float) -> str:
         return self.names[int(np.searchsorted(self.edges, step, side="right"))]
 
-    def undisturbed(self, jumps: np.ndarray) -> np.ndarray:
-        """Steps at least three windows from every jump and one window from the ends."""
-        inner = self.available[
-            (self.available - self.available[0] >= self.window) & (self.available[-1] - self.available >= self.window)
-        ]
-        if not jumps.size or not inner.size:
-            return inner
-        return inner[np.abs(inner[:, None] - jumps[None, :]).min(axis=1) >= self.apart]
-
-    def moment(self, kind: str, step: Any, reason: str, **more: Any) -> Moment:
+    def moment(
+        self, kind: str, step: Any, reason: str, around: tuple[float, float] | None = None, **more: Any
+    ) -> Moment:
+        """The moment at the available step nearest to `step`, with those nearest to `around` before and after it."""
         here = self.nearest(step)
+        low, high = around or (here - self.window, here + self.window)
         earlier, later = self.available[self.available < here], self.available[self.available > here]
-        before = earlier[int(np.argmin(np.abs(earlier - (here - self.window))))] if earlier.size else here
-        after = later[int(np.argmin(np.abs(later - (here + self.window))))] if later.size else here
+        before = earlier[int(np.argmin(np.abs(earlier - low)))] if earlier.size else here
+        after = later[int(np.argmin(np.abs(later - high)))] if later.size else here
         return Moment(kind, here.item(), before.item(), after.item(), self.phase(here), reason, **more)
 
 
-def _jump_moments(sure: pd.DataFrame, cuts: _Cuts, strongest: int, per_layer: int) -> list[Moment]:
-    if sure.empty or not strongest:
+def _extents(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Onset and end of every change, (n,) each; its step where a detector tells none."""
+    step = table["step"].to_numpy(dtype=float)
+    low, high = (table[name].to_numpy(dtype=float) if name in table else step for name in ("onset", "end"))
+    return np.fmin(low, step), np.fmax(high, step)
+
+
+def _events(sure: pd.DataFrame, cuts: _Cuts) -> list[Moment]:
+    """The distinct events among significant changes, the strongest first."""
+    if sure.empty:
         return []
-    phase = sure["step"].map(cuts.phase)
-    ordered = sure.assign(phase=phase).sort_values(["score", "step", "layer"], ascending=[False, True, True])
-    chosen: list[Moment] = []
-    for name in cuts.names:
-        here = ordered[ordered["phase"] == name]
-        taken = here.groupby("layer", sort=False).head(per_layer)
-        kept: list[Moment] = []
-        for row in taken.itertuples():
-            if len(kept) == strongest:
-                break
-            if any(abs(m.step - row.step) <= cuts.window for m in [*chosen, *kept]):
-                continue
-            near = sure[(sure["step"] - row.step).abs() <= cuts.window]
-            layers = tuple(dict.fromkeys([row.layer, *near["layer"]]))
-            kept.append(
-                cuts.moment(
-                    "jump",
-                    row.step,
-                    _jump_reason(row, layers),
-                    layer=row.layer,
-                    metric=row.metric,
-                    layers=layers,
-                    score=float(row.score),
-                    q_value=float(row.q_value),
-                )
-            )
-        chosen += kept
-    return chosen
+    step = sure["step"].to_numpy(dtype=float)
+    low, high = _extents(sure)
+    width = np.maximum(high - low, cuts.window)
+    alike = np.maximum(width[:, None], width) <= _ALIKE * np.minimum(width[:, None], width)
+    reach_low, reach_high = np.minimum(low, step - cuts.window), np.maximum(high, step + cuts.window)
+    within = (reach_low[:, None] <= step) & (step <= reach_high[:, None])
+    shared = within & within.T & alike
+    left = np.ones(len(sure), dtype=bool)
+    q_value, score = sure["q_value"].to_numpy(dtype=float), sure["score"].to_numpy(dtype=float)
+    found: dict[int, Moment] = {}
+    while left.any():
+        sharing = (shared & left).sum(axis=1)
+        seed = np.lexsort((step, -score, q_value, -sharing, ~left))[0]
+        near = shared[seed] & left
+        first, last = low[near].min(), high[near].max()
+        span = max(last - first, cuts.window)
+        members = near | (left & (first <= step) & (step <= last) & (width <= span) & (_ALIKE * width >= span))
+        left &= ~members
+        event = _event(sure[members], float(first), float(last), cuts)
+        found.setdefault(event.step, event)
+    return sorted(found.values(), key=lambda moment: moment.rank)
 
 
-def _jump_reason(row: Any, layers: tuple[str, ...]) -> str:
-    others = len(layers) - 1
-    also = (
-        f"; {others} other layer{'s' if others > 1 else ''} jump{'s' if others == 1 else ''} with it" if others else ""
+def _event(rows: pd.DataFrame, onset: float, end: float, cuts: _Cuts) -> Moment:
+    """The moment at which the changes of `rows` happen, from `onset` to `end`."""
+    ordered = rows.sort_values(["q_value", "score", "step", "layer"], ascending=[True, False, True, True])
+    of_layers = ordered[ordered["layer"] != RUN_LEVEL]
+    measures = ordered[ordered["layer"] == RUN_LEVEL]
+    best = (of_layers if len(of_layers) else measures).iloc[0]
+    layers = tuple(dict.fromkeys(of_layers["layer"]))
+    abrupt = rows["kind"] == "jump" if "kind" in rows else rows["step"].notna()
+    kind = "jump" if 2 * int(abrupt.sum()) >= len(rows) else "transition"
+    if kind == "jump":
+        step = rows.loc[ordered.index[abrupt[ordered.index]][0], "step"]
+        around = (min(step - cuts.window, onset), max(step + cuts.window, end))
+    else:
+        step = (measures if len(measures) else rows)["step"].median()
+        around = (onset - cuts.window, end + cuts.window)
+    return cuts.moment(
+        kind,
+        step,
+        _reason(best, kind, layers, measures, (onset, end)),
+        around,
+        layer=best["layer"] if len(of_layers) else "",
+        metric=best["metric"],
+        layers=layers,
+        score=float(best["score"]),
+        q_value=float(best["q_value"]),
+        series=len(of_layers[["layer", "metric"]].drop_duplicates()),
+        progress=tuple(dict.fromkeys(measures["metric"])),
+        onset=onset,
+        end=end,
     )
+
+
+def _reason(best: Any, kind: str, layers: tuple[str, ...], measures: pd.DataFrame, extent: tuple[float, float]) -> str:
+    owner = f"{best['metric']} of {best['layer']}" if layers else best["metric"]
+    others = len(layers) - 1
+    also = f"; {others} other layer{'s' if others > 1 else ''} change{'s' if others == 1 else ''} with it" * (
+        others > 0
+    )
+    taking = f"; together they take from step {extent[0]:.0f} to {extent[1]:.0f}" if kind == "transition" else ""
+    told = [
+        f"{row.metric} goes from {row.value_before:.3g} to {row.value_after:.3g} from step {row.onset:.0f} to "
+        f"{row.end:.0f}"
+        for row in measures.itertuples()
+    ]
+    progress = f"; {' and '.join(told)}" if layers and told else ""
     return (
-        f"{row.metric} of {row.layer} goes {row.direction} by {abs(row.size):.3g}, among the strongest significant "
-        f"jumps of the {row.phase} phase (q = {row.q_value:.2g}){also}"
+        f"{owner} goes {best['direction']} by {abs(best['size']):.3g}, among the most shared and most significant "
+        f"changes (q = {best['q_value']:.2g}){also}{progress}{taking}"
     )
 
 
 def _controls(
-    jump: Moment,
-    undisturbed: np.ndarray,
+    event: Moment,
+    taken: Sequence[tuple[float, float]],
     cuts: _Cuts,
     count: int,
     loss: tuple[Sequence[float], Sequence[float]] | None,
-    report: JumpReport,
 ) -> list[Moment]:
-    here = undisturbed[[cuts.phase(step) == jump.phase for step in undisturbed]] if undisturbed.size else undisturbed
-    found: list[Moment] = []
-    while len(found) < count and here.size:
-        distance = np.abs(here - jump.step).astype(float)
-        if loss is not None:
-            unlike = np.abs(_slopes(loss, here, cuts) - _slopes(loss, np.array([jump.step]), cuts)[0])
-            best = here[np.lexsort((distance, np.where(np.isfinite(unlike), unlike, np.inf)))[0]]
-            how = "where the loss falls at the most similar rate"
-        else:
-            best, how = here[int(np.argmin(distance))], "the nearest"
-        reason = f"matched control of the {jump.phase} phase, {how}, to compare with the jump at step {jump.step}"
-        found.append(cuts.moment("control", best, reason, control_for=jump.step))
-        here = here[np.abs(here - best) >= cuts.apart]
+    """Up to `count` stretches as long as the event that meet none of `taken` nor one another, first of its phase."""
+    before, after = event.step - event.before, event.after - event.step
+    quiet = cuts.available[
+        (cuts.available - before >= cuts.available[0]) & (cuts.available + after <= cuts.available[-1])
+    ]
+    for low, high in taken:
+        quiet = quiet[(quiet + after <= low) | (quiet - before >= high)]
+    if not quiet.size or not count:
+        return []
+    distance = np.abs(quiet - event.step).astype(float)
+    elsewhere = np.array([cuts.phase(step) != event.phase for step in quiet])
+    unlike, how = distance, "the nearest"
+    if loss is not None:
+        reach = max(2 * cuts.window, before, after)
+        unlike = np.abs(_slopes(loss, quiet, reach) - _slopes(loss, np.array([event.step]), reach)[0])
+        unlike, how = np.where(np.isfinite(unlike), unlike, np.inf), "where the loss falls at the most similar rate"
+    apart = before + after + cuts.window
+    chosen = _apart(quiet[np.lexsort((distance, unlike, elsewhere))], apart, count)
+    if len(chosen) < count:
+        chosen = max(chosen, _apart(quiet, apart, count), key=len)
+    found = []
+    for step in chosen:
+        phase = cuts.phase(step)
+        where = f"of the {phase} phase" + ("" if phase == event.phase else f", as the {event.phase} has no room")
+        reason = f"matched control {where}, {how}, to compare with the {event.kind} at step {event.step}"
+        around = (step - before, step + after)
+        found.append(cuts.moment("control", step, reason, around, control_for=event.step))
     return found
 
 
-def _slopes(loss: tuple[Sequence[float], Sequence[float]], at: np.ndarray, cuts: _Cuts) -> np.ndarray:
-    """Least-squares slope of the loss over two windows to each side of every step in `at`; NaN with under 3 points."""
+def _apart(steps: np.ndarray, apart: float, count: int) -> list[Any]:
+    """The first `count` of `steps` that are `apart` from those before them."""
+    chosen: list[Any] = []
+    for step in steps:
+        if len(chosen) < count and all(abs(step - other) >= apart for other in chosen):
+            chosen.append(step)
+    return chosen
+
+
+def _slopes(loss: tuple[Sequence[float], Sequence[float]], at: np.ndarray, reach: float) -> np.ndarray:
+    """Least-squares slope of the loss within `reach` of every step in `at`; NaN with under 3 points."""
     steps, values = (np.asarray(part, dtype=float) for part in loss)
     if steps.shape != values.shape or steps.ndim != 1:
         raise OntogenyError("loss must be two series of one length: the steps and the values")
-    spacing = float(np.median(np.diff(steps))) if steps.size > 1 else 1.0
-    reach = max(2 * cuts.window, 3 * spacing)
+    reach = max(reach, 3 * float(np.median(np.diff(steps))) if steps.size > 1 else 3.0)
     out = np.full(at.size, np.nan)
     for k, step in enumerate(at):
         near = (np.abs(steps - step) <= reach) & np.isfinite(values)
@@ -310,7 +418,11 @@ def read_plan(path: str | os.PathLike) -> CapturePlan:
         raise OntogenyError(f"{Path(path)} is not a capture plan: its format should be {FORMAT!r}")
     try:
         moments = tuple(
-            replace(Moment(**{key: v for key, v in moment.items() if key != "steps"}), layers=tuple(moment["layers"]))
+            replace(
+                Moment(**{key: v for key, v in moment.items() if key != "steps"}),
+                layers=tuple(moment["layers"]),
+                progress=tuple(moment.get("progress", ())),
+            )
             for moment in data["moments"]
         )
         return CapturePlan(data["run"], moments, data["window"], tuple(data["notes"]))

@@ -56,9 +56,21 @@ class ValiditySettings(Settings):
 class CaptureSettings(Settings):
     """Which moments are looked at closely."""
 
-    strongest: int = Field(default=3, ge=0, le=1000, description="Jumps of a run that are captured, strongest first.")
-    controls: int = Field(
-        default=2, ge=0, le=1000, description="Matched controls per jump: moments without a jump, for comparison."
+    strongest: int = Field(
+        default=3,
+        ge=0,
+        le=1000,
+        description="Jumps and transitions that are captured: first those of held-out accuracy, then those that "
+        "most series share, then the most significant.",
     )
-    window: Positive = Field(default=10, description="Steps from `before` to the jump and from the jump to `after`.")
+    controls: int = Field(
+        default=2,
+        ge=0,
+        le=1000,
+        description="Matched controls per jump or transition: stretches of its length without one, for comparison.",
+    )
+    window: Positive = Field(
+        default=10,
+        description="Steps from `before` to a jump and from it to `after`; to a transition's onset and from its end.",
+    )
     dtype: Literal["float16", "float32"] = Field(default="float32", description="Precision of the activations on disk.")

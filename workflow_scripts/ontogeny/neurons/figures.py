@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from ontogeny.jumps.plan import EVENTS
 from ontogeny.plotting.style import COLOURS, DIVERGING, GRID, INK, JUMP, MUTED, colour_map, figure
 from ontogeny.statistics import proportion_interval
 
@@ -21,6 +22,7 @@ CONTROLS = {
 
 _KINDS = {
     "jump": (JUMP, "jump"),
+    "transition": (COLOURS[3], "transition"),
     "control": (MUTED, "matched controls"),
     "start": (COLOURS[0], "start of training"),
     "end": (COLOURS[2], "end of training"),
@@ -39,8 +41,8 @@ def plot_neuron_change(units: pd.DataFrame, summary: pd.DataFrame, title: str) -
     fig, (left, right) = figure(1, 2, width=8.4, height=0.42 * len(layers) + 1.7, sharey=True, width_ratios=[3, 2])
     there = set(summary["kind"])
     kinds = [kind for kind in _KINDS if kind in there]
-    if "jump" in there:
-        kinds = [kind for kind in kinds if kind in ("jump", "control")]
+    if there & set(EVENTS):
+        kinds = [kind for kind in kinds if kind in (*EVENTS, "control")]
     generator = np.random.default_rng(0)
     for place, kind in enumerate(kinds):
         colour, label = _KINDS[kind]
@@ -171,7 +173,7 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
         colours = colour_map(part["moment"])
         for _, each in part.groupby("moment", sort=False):
             found = each.set_index("layer").reindex(layers)
-            axes.plot(found["change"], y + 0.12, "o", color=JUMP, markersize=5, label="across a jump")
+            axes.plot(found["change"], y + 0.12, "o", color=JUMP, markersize=5, label="across a jump or transition")
         quiet = part.drop_duplicates("layer").set_index("layer").reindex(layers)
         axes.hlines(y - 0.12, quiet["controls_low"], quiet["controls_high"], color=MUTED, linewidth=1.2)
         axes.plot(quiet["controls_mean"], y - 0.12, "s", color=MUTED, markersize=4, label="control pairs")

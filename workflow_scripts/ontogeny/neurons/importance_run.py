@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ontogeny.activations.networks import Place, networks_at, place_of, places, probe_of, untrained_networks
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.jumps.plan import Moment
+from ontogeny.jumps.plan import EVENTS, Moment
 from ontogeny.models import monitored_layers, readout_layer
 from ontogeny.neurons.importance import (
     ablation_importance,
@@ -75,7 +75,7 @@ def importance_of_run(
     moments, seed = list(moments), settings.seed
     probe, classes = probe_of(trajectory)
     inputs, labels = probe[: settings.samples], classes[: settings.samples]
-    shown = places(moments, around=("jump", "control"))
+    shown = places(moments, around=(*EVENTS, "control"))
     networks = networks_at(trajectory, [place.step for place in shown])
     fresh = untrained_networks(trajectory, settings.untrained, seed)
     end = max((place for place in shown if place.role == "at"), key=lambda place: place.step)
@@ -227,7 +227,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changes(importance: pd.DataFrame, moments: Sequence[Moment]) -> pd.DataFrame:
-    """Change of importance across every jump against all control pairs of the run."""
+    """Change of importance across every jump against the control pairs of the run that are as long."""
     zero = importance[(importance["measure"] == "ablation zero") & (importance["control"] == "none")]
     zero = zero.rename(columns={"value": "loss_change"})
     by_place = dict(iter(zero.groupby(["moment", "layer"], sort=False)))
@@ -237,9 +237,10 @@ def _changes(importance: pd.DataFrame, moments: Sequence[Moment]) -> pd.DataFram
 
     quiet = [moment for moment in moments if moment.kind == "control"]
     tables = []
-    for jump in (moment for moment in moments if moment.kind == "jump"):
-        for layer in dict.fromkeys(zero["layer"]) if quiet else ():
-            table = importance_change(*pair(jump, layer), [pair(moment, layer) for moment in quiet])
+    for jump in (moment for moment in moments if moment.is_event):
+        controls = [moment for moment in quiet if jump.matches(moment)]
+        for layer in dict.fromkeys(zero["layer"]) if controls else ():
+            table = importance_change(*pair(jump, layer), [pair(moment, layer) for moment in controls])
             table = table.rename(columns={"jump": "change"})
             tables.append(
                 table.assign(moment=place_of(jump).name, jump=jump.step, before=jump.before, after=jump.after)

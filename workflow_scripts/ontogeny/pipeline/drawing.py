@@ -43,7 +43,7 @@ def _shapes(run: Drawn) -> None:
     from ontogeny.geometry.figures import plot_clusters, plot_moment, plot_variance
 
     moments = read_plan(run.inputs["plan"]).moments
-    jumps = [each.step for each in moments if each.kind == "jump"]
+    jumps = [each.step for each in moments if each.is_event]
     variance, places, by_step = map(run.table, ("pca_variance", "pca_projections", "cluster_by_step"))
     run.save("variance", plot_variance(variance, run.title), variance)
     run.save("projections", plot_moment(places, moments, run.title), places)
