@@ -1,4 +1,4 @@
-"""One plain HTML page for a run: what it is, its curves, and what changed at each of its jumps, for browsing.
+"""One plain HTML page for a run: what it is, its curves, and what changed at each of its events, for browsing.
 
 The page works from disk: it loads nothing but figures beside it, by relative links, and runs no script. All text that
 comes from data or settings is escaped by the template engine.
@@ -374,7 +374,8 @@ def _controls(changes: pd.DataFrame, tables: Tables) -> list[str]:
     said = []
     for kind, words in (
         ("control", "Matched controls against each other"),
-        ("jump", "For comparison, jumps against them"),
+        ("jump", "For comparison, jumps against theirs"),
+        ("transition", "For comparison, transitions against theirs"),
     ):
         part = changes[(changes["kind"] == kind) & changes["p_adjusted"].notna()]
         if len(part):

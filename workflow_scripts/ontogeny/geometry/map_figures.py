@@ -255,9 +255,10 @@ def _band(axes: Axes, table: pd.DataFrame, column: str, colour: str, label: str)
 
 
 def _chosen(steps: Sequence[int], kinds: Sequence[str], most: int) -> list[int]:
-    """At most `most` steps: start, end, then jumps, then other moments, then the frames farthest from these."""
+    """At most `most` steps: start, end, transitions, jumps, other moments, then the frames farthest from these."""
     named = [step for step, kind in zip(steps, kinds) if kind in ("start", "end")]
-    named += [step for step, kind in zip(steps, kinds) if kind.endswith(EVENTS)]
+    for event in reversed(EVENTS):
+        named += [step for step, kind in zip(steps, kinds) if kind.endswith(event)]
     named += [step for step, kind in zip(steps, kinds) if not kind.endswith((*EVENTS, "start", "end", "frame"))]
     chosen = named[:most]
     frames = [step for step, kind in zip(steps, kinds) if kind == "frame"]

@@ -13,7 +13,10 @@ class RepresentationSettings(Settings):
     """Comparison of the layers' representations: similarity, subspaces, dimension, linear probes, collapse."""
 
     most_moments: int = Field(
-        default=6, ge=2, le=100, description="Moments compared: start, end, then the strongest jumps, and controls."
+        default=6,
+        ge=2,
+        le=100,
+        description="Moments compared: start, end, then the strongest jumps and transitions, and controls.",
     )
     most_samples: int = Field(default=500, ge=20, le=5000, description="Probe samples compared, drawn at random.")
     k: Positive = Field(default=5, description="Principal components that span a subspace.")
@@ -42,7 +45,10 @@ class MapSettings(Settings):
     )
     layer: str | None = Field(default=None, description="Layer by display name; the last but one, if not given.")
     frames: int = Field(
-        default=12, ge=2, le=200, description="Steps that are mapped, about; the strongest jumps are added."
+        default=12,
+        ge=2,
+        le=200,
+        description="Steps that are mapped, about; the strongest jumps and transitions are added.",
     )
     samples: int = Field(default=256, ge=24, le=2000, description="Probe samples that are mapped, from the first on.")
     neighbours: float | None = Field(

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ontogeny.errors import OntogenyError
+from ontogeny.jumps.plan import EVENTS
 from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure, save_figures
 
 _UNITS = {"loss": "loss (nats)", "accuracy": "accuracy"}
@@ -206,14 +207,15 @@ def draw_interventions(table: pd.DataFrame, folder: str | os.PathLike, title: st
 
 
 def _patches(part: pd.DataFrame, jump: float) -> list[tuple[str, Figure, pd.DataFrame]]:
-    """A figure for every pair of moments of one jump (or of none), with its matched controls."""
+    """A figure for every pair of moments of one event (or of none), with its matched controls."""
     found = []
     matched = part[(part["control"] == "matched") & (part["setting"] != "shuffled")].assign(setting="control")
     own = part[(part["control"] != "matched") & ~part["moment"].isin(matched["moment"])]
     for (source, target), rows in own.groupby(["source", "moment"], sort=False):
         fig = plot_patching(pd.concat([rows, matched], ignore_index=True))
         fig.axes[0].set_title(f"{source}\n→ {target}", fontsize=8)
-        name = f"jump {int(jump)}" if pd.notna(jump) else f"{source} to {target}"
+        kind = rows["kind"].iloc[0] if "kind" in rows and rows["kind"].iloc[0] in EVENTS else "jump"
+        name = f"{kind} {int(jump)}" if pd.notna(jump) else f"{source} to {target}"
         found.append((name, fig, pd.concat([rows, matched], ignore_index=True)))
     return found
 

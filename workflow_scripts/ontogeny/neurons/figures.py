@@ -171,15 +171,16 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
     if len(change):
         part = change[change["quantity"] == "mean_change"]
         colours = colour_map(part["moment"])
-        for _, each in part.groupby("moment", sort=False):
+        for place, (_, each) in enumerate(part.groupby("moment", sort=False)):
             found = each.set_index("layer").reindex(layers)
-            axes.plot(found["change"], y + 0.12, "o", color=JUMP, markersize=5, label="across a jump or transition")
-        quiet = part.drop_duplicates("layer").set_index("layer").reindex(layers)
-        axes.hlines(y - 0.12, quiet["controls_low"], quiet["controls_high"], color=MUTED, linewidth=1.2)
-        axes.plot(quiet["controls_mean"], y - 0.12, "s", color=MUTED, markersize=4, label="control pairs")
-        pairs = int(quiet["pairs"].max())
-        jumps = f"{len(colours)} jump{'s' * (len(colours) > 1)}"
-        axes.set_title(f"{jumps}, {pairs} control pair{'s' * (pairs > 1)}", fontsize=8.5)
+            height = y + 0.2 * ((len(colours) - 1) / 2 - place)
+            axes.plot(found["change"], height, "o", color=JUMP, markersize=5, label="across a jump or transition")
+            axes.hlines(height, found["controls_low"], found["controls_high"], color=MUTED, linewidth=1.2)
+            axes.plot(found["controls_mean"], height, "s", color=MUTED, markersize=4, label="control pairs")
+        numbers = sorted({int(number) for number in part["pairs"].dropna()})
+        pairs = "to ".join(f"{number} " for number in numbers[:1] + numbers[1:][-1:])
+        events = f"{len(colours)} event{'s' * (len(colours) > 1)}"
+        axes.set_title(f"{events}, {pairs}control pair{'s' * (numbers[-1:] != [1])} each", fontsize=8.5)
         axes.set_xlabel("mean change of a unit's importance (nats)")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
         axes.legend(handles.values(), handles.keys(), loc="best")

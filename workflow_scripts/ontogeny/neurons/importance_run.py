@@ -66,7 +66,7 @@ def importance_of_run(
     - `selectivity`: `class_selectivity` at every moment, with the controls at the end. Classes of fewer than four
       samples are left out.
     - `health`: `unit_health` at every moment, around jumps and controls, and of the untrained networks.
-    - `importance_change`: change across each jump against all control pairs of the run, p-values adjusted over its
+    - `importance_change`: change across each event against the run's control pairs as long, p-values adjusted over its
       layers and quantities. Empty without a jump or without a control pair.
 
     Raises OntogenyError for an unknown layer, or if captum is missing.
