@@ -11,6 +11,7 @@ import time
 from functools import lru_cache
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
 from ontogeny.circuits._boxes import Boxes, box_shapes, by_boxes, count_boxes, try_boxes
@@ -25,8 +26,9 @@ from ontogeny.circuits._leaf import (
 )
 from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, Network, Rows, Task, no_errors
 from ontogeny.circuits._ranks import Bounds, Groups, Tallies, count_by_ranks, middle, rank_shapes
-from ontogeny.circuits._records import Plan, Program
+from ontogeny.circuits._records import Plan, Program, call
 from ontogeny.circuits._state import (
+    AT_ADDRESS,
     FOUND,
     HERE,
     KEPT,
@@ -41,7 +43,7 @@ from ontogeny.circuits._state import (
 )
 from ontogeny.circuits._vectors import DOUBLES
 from ontogeny.circuits._walk import advance, begin, enter, rounding_margin
-from ontogeny.compilation import compiled
+from ontogeny.compilation import compiled, compiled_at
 
 _FEW_ROWS = 64  # more rows are compared one circuit at a time
 _FEW_CODES = 4096  # room for those that are listed, at first
@@ -50,7 +52,14 @@ _FEW_VISITS = 200_000  # of boxes, before ranks are thought of
 _LONG = 100.0  # seconds by ranks that need no closer look
 _NO_LIMIT = 1 << 62
 
-_program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups, Boxes])
+
+class Others:
+    """Addresses of functions that a search calls, 0 where it does without."""
+
+    by_ranks: int
+
+
+_program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups, Boxes, Others])
 _network_of = _program.reader(Network)
 _rows_of = _program.reader(Rows)
 _task_of = _program.reader(Task)
@@ -62,6 +71,7 @@ _bounds_of = _program.reader(Bounds)
 _tallies_of = _program.reader(Tallies)
 _groups_of = _program.reader(Groups)
 _boxes_of = _program.reader(Boxes)
+_others_of = _program.reader(Others)
 _put_network = _program.writer(Network)
 _put_rows = _program.writer(Rows)
 _put_task = _program.writer(Task)
@@ -77,8 +87,20 @@ def _give(table, network, rows, task, found):
     _put_found(table, found)
 
 
+@compiled_at(types.void(types.CPointer(types.uint64), types.int64, types.int64, types.int64), **AT_ADDRESS)
+def _by_ranks(table, p, n_mid, allowed):
+    """Count the perfect choices of the last hidden layer, which has p inputs, with n_mid of its neurons ranked."""
+    network = _network_of(table)
+    leaf = _leaf_of(table)
+    bias = network.biases[network.sizes.shape[0] - 2, 0]
+    count_by_ranks(
+        _bounds_of(table), _tallies_of(table), _groups_of(table), leaf, _walk_of(table), _rows_of(table), bias, p, n_mid,
+        allowed, leaf.close[0],
+    )  # fmt: skip
+
+
 @compiled(**OUTER)
-def _search(table, strict, by_rows, ranked, every):
+def _search(table, strict, by_rows, every):
     """Walk all circuits, or go on where there was no room left for codes; table: the records, see `_program`.
 
     every: only one of so many leaves is looked at.
@@ -93,6 +115,7 @@ def _search(table, strict, by_rows, ranked, every):
     last = network.sizes[depth]
     bias = network.biases[depth, 0]
     numbers = leaf.numbers
+    by_ranks = _others_of(table).by_ranks
     margin = rounding_margin(network, rows, walk.bounds)
     paused = numbers[PAUSED] == 1
     if not paused:
@@ -110,12 +133,9 @@ def _search(table, strict, by_rows, ranked, every):
             if not open_leaf(network, rows, walk, leaf, margin, strict) or allowed < 1:
                 continue
         paused = False
-        n_mid = middle(p, last) if ranked else 0
+        n_mid = middle(p, last) if by_ranks else 0
         if n_mid:
-            count_by_ranks(
-                _bounds_of(table), _tallies_of(table), _groups_of(table), leaf, walk, rows, bias, p, n_mid, allowed,
-                leaf.close[0],
-            )  # fmt: skip
+            call(by_ranks, table, p, n_mid, allowed)
         elif search_halves(task, _found_of(table), leaf, right, walk, rows, bias, p, allowed, strict, by_rows):
             return
         if numbers[HERE]:
@@ -156,7 +176,9 @@ def _plan(sizes: tuple[int, ...], n_rows: int, n_pairs: int, n_networks: int, by
         Leaf: leaf_shapes(sizes, n_rows, n_pairs, DOUBLES),
         Right: right_shapes(sizes, n_rows, by_rows),
     }
-    return _program.plan(shapes | (rank_shapes(sizes, n_rows, n_rows + n_pairs) if ranked else {}))
+    if ranked:
+        shapes |= rank_shapes(sizes, n_rows, n_rows + n_pairs) | {Others: {"by_ranks": _by_ranks()}}
+    return _program.plan(shapes)
 
 
 @lru_cache(maxsize=64)
@@ -242,7 +264,7 @@ def _seconds_by_ranks(network: Network, rows: Rows, task: Task, sizes: tuple[int
         table, _block = plan.place()
         _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
         began = time.thread_time()
-        _search(table, True, False, True, every)
+        _search(table, True, False, every)
         return time.thread_time() - began
 
     seconds(_NO_LIMIT)  # reads the code
@@ -279,7 +301,7 @@ def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.ui
     kept = [np.empty(room, np.uint64)]
     while True:
         _give(table, network, rows, task, Found(kept[-1]))
-        _search(table, strict, by_rows, ranked, 1)
+        _search(table, strict, by_rows, 1)
         n = int(numbers[KEPT])
         if not numbers[PAUSED]:
             break

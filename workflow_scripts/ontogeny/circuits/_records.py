@@ -182,14 +182,13 @@ class Program:
             self.length += kind.length
 
     def reader(self, record: type) -> Any:
-        """A function for compiled code: table (uint64) -> the record."""
+        """A function for compiled code: table (uint64), or a pointer to it, -> the record."""
         kind, start = self.kinds[record], self.starts[record]
 
         @intrinsic
         def read(typing, table):
             def generate(context, builder, signature, args):
-                data = context.make_array(signature.args[0])(context, builder, args[0]).data
-                return builder.gep(data, [_word(start)])
+                return builder.gep(_data(context, builder, signature, args), [_word(start)])
 
             return kind(table), generate
 
@@ -210,7 +209,7 @@ class Program:
                     raise TypingError(f"a {record.__name__} holds {given}, not {expected}")
 
             def generate(context, builder, signature, args):
-                data = context.make_array(signature.args[0])(context, builder, args[0]).data
+                data = _data(context, builder, signature, args)
                 for i, (expected, place) in enumerate(kind.fields.values()):
                     words = [builder.extract_value(args[1], i)]
                     if isinstance(expected, types.Array):
@@ -226,7 +225,7 @@ class Program:
         return write
 
     def plan(self, shapes: dict[type, dict[str, Any]]) -> Plan:
-        """Lay out work arrays: for each record and field a shape, of zeros, or an array that nobody writes to."""
+        """Lay out work arrays: for each record and field a shape, of zeros, an array that nobody writes to, or a number."""
         table = np.zeros(self.length, np.uint64)
         moving, constants, arrays, size = [], [], {}, 0
         for record, fields in shapes.items():
@@ -234,6 +233,9 @@ class Program:
                 kind, place = self.kinds[record].fields[name]
                 dtype = _dtype(kind)
                 place += self.starts[record]
+                if not isinstance(kind, types.Array):
+                    table[place] = shape
+                    continue
                 if isinstance(shape, np.ndarray):
                     constants.append(np.ascontiguousarray(shape, dtype))
                     shape = shape.shape
@@ -247,6 +249,26 @@ class Program:
                     size = stop - stop % -_ALIGNED
                 table[place + 1 : place + 1 + len(shape)] = shape
         return Plan(table, np.array(moving), size, tuple(constants), arrays)
+
+
+@intrinsic
+def call(typing, address, table, p, n, allowed):
+    """Call the function at `address` (see `compilation.compiled_at`) with a pointer to the table, and three numbers."""
+
+    def generate(context, builder, signature, args):
+        given = [_data(context, builder, signature, args, 1), *args[2:]]
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), given)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, table, types.int64, types.int64, types.int64), generate
+
+
+def _data(context, builder, signature, args, i=0):
+    """The pointer to the table, where argument i is one, or an array."""
+    if isinstance(signature.args[i], types.CPointer):
+        return args[i]
+    return context.make_array(signature.args[i])(context, builder, args[i]).data
 
 
 def _dtype(kind: Any) -> np.dtype[Any]:

@@ -28,7 +28,8 @@ SCREEN = 8  # rows on which the right halves are compared first
 BUCKETS = 256
 _PLAIN: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}  # nothing is allocated
 _UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-OUTER = _PLAIN | {"pipeline_class": WholeCompiler, "no_cfunc_wrapper": True}
+OUTER: dict[str, Any] = _PLAIN | {"pipeline_class": WholeCompiler, "no_cfunc_wrapper": True}
+AT_ADDRESS: dict[str, Any] = _PLAIN | {"pipeline_class": WholeCompiler}
 INLINE = _PLAIN | {"inline": "always"}
 BARE = _PLAIN | _UNWRAPPED | {"pipeline_class": PartCompiler}
 
