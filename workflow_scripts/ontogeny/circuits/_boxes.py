@@ -29,6 +29,7 @@ from ontogeny.circuits._problem import (
     Integers3,
     Words2,
 )
+from ontogeny.circuits._records import piece
 from ontogeny.circuits._state import BARE, HERE, INLINE, PAUSED, UNSURE, VISITED
 from ontogeny.circuits._vectors import LANES, judge, lowest_bit, merge
 from ontogeny.circuits._walk import activations
@@ -156,7 +157,7 @@ def by_boxes(sizes: tuple[int, ...], n_rows: int) -> bool:
     )
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _cluster(boxes, table, i, n_sets, n_rows):
     """The tree of neuron i over its input sets: halved at the widest gap of the row on which they vary most.
 
@@ -231,7 +232,7 @@ def _set_of(order, p, leaf):
     return t
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _tabulate(network, rows, walk, boxes, level, p, n_sets):
     """The boxes of one group: of every set of each neuron of the last layer, and of all subcubes."""
     depth = network.sizes.shape[0] - 2
@@ -326,7 +327,7 @@ def _tabulate(network, rows, walk, boxes, level, p, n_sets):
                 boxes.own[size + node] = max(span - wide, np.float32(0.0))
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _order(network, rows, boxes, p):
     """Inputs of each neuron of the last layer by influence, and how far each input reaches the output."""
     depth = network.sizes.shape[0] - 2
@@ -351,7 +352,7 @@ def _order(network, rows, boxes, p):
             order[b] = i
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _open_group(network, rows, walk, boxes, level, p, n_sets):
     """Stand before what a group is handed: how it is halved, how many choices it stands for, and its boxes."""
     divided = -1
@@ -378,7 +379,7 @@ def _open_group(network, rows, walk, boxes, level, p, n_sets):
     _tabulate(network, rows, walk, boxes, level, p, n_sets)
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _close_group(boxes, level, p, n_sets):
     """Give what the group accepted to the input sets of its upper neurons."""
     number = boxes.accepted[level]
@@ -399,7 +400,7 @@ def _close_group(boxes, level, p, n_sets):
         boxes.open[missing] += whole
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _decide(rows, boxes, bias, close):
     """Whether one circuit is perfect: in float64, and where that is close by a float32 forward pass.
 
@@ -418,7 +419,7 @@ def _decide(rows, boxes, bias, close):
     return 3 if perfect(boxes.chosen, boxes.exact, bias, rows) else 2
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _rounding(rows, boxes, bias, last):
     """How far the sum of the last layer in float32 can be from float64, and how far from 0 it can be, scaled."""
     nodes = boxes.tags.shape[1]
@@ -442,7 +443,7 @@ def _rounding(rows, boxes, bias, last):
     return 1.02 * 2.0**-24 * worst + 1e-12, biggest
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _begin_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin):
     """Stand before all choices of input sets among the p members."""
     last = boxes.order.shape[0]
@@ -471,7 +472,7 @@ def _node_of(state, k):
     return np.int64((state >> np.uint64(8 * k)) & np.uint64(255))
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _settle(leaf, rows, boxes, bias, state, best, first, unsure, weight, leaves):
     """Decide single circuits by their own sums: those of `state` with neuron `best` at first + i for each bit i of
     `unsure`. How many are perfect."""
@@ -500,7 +501,7 @@ def _settle(leaf, rows, boxes, bias, state, best, first, unsure, weight, leaves)
     return found
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _accept(boxes, state, level, number, free, weight, skip):
     """Count `number` times all choices of the neurons but `skip`, which are 2^free."""
     boxes.accepted[level] += number << free
@@ -510,7 +511,7 @@ def _accept(boxes, state, level, number, free, weight, skip):
             boxes.tags[k, node] += (weight * number) << (free - boxes.free[node])
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _work_off(leaf, rows, boxes, bias, level, p, outer, inner):
     """Decide what a group is handed, or hand it on to the halves of the group; the number handed on.
 
@@ -599,7 +600,7 @@ def _work_off(leaf, rows, boxes, bias, level, p, outer, inner):
     return n_handed
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _count_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin, limit):
     """Count tuples of input sets among the members, whether or not they use all of them; -1 beyond `limit` visits."""
     _begin_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin)
@@ -630,7 +631,7 @@ def _count_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin, limi
     return total
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _share_among(walk, leaf, boxes, p, n_sets, r):
     """Give what was counted among the members to the input sets of both layers."""
     depth = walk.choice.shape[0]
@@ -674,7 +675,7 @@ def _share_among(walk, leaf, boxes, p, n_sets, r):
         boxes.open[missing] = 0
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _coefficient(missing, n_sets, r):
     """(-1)^m (2 - 2^q)^r, where m inputs are missing and q not: r neurons that are off or use none of the missing."""
     size = n_sets
@@ -688,7 +689,7 @@ def _coefficient(missing, n_sets, r):
     return sign
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _begin_boxes(network, rows, walk, boxes):
     """Trees of the upper neurons, and what the output is without the last layer."""
     depth = network.sizes.shape[0] - 2
@@ -704,7 +705,7 @@ def _begin_boxes(network, rows, walk, boxes):
         boxes.members[i] = i
 
 
-@njit(**BARE)
+@piece(**BARE)
 def try_boxes(network, rows, walk, leaf, boxes, margin, number):
     """Count `number` single choices of the upper layer, all of its neurons active, drawn at random.
 
@@ -728,7 +729,7 @@ def try_boxes(network, rows, walk, leaf, boxes, margin, number):
         _count_among(network, rows, walk, leaf, boxes, network.biases[depth, 0], n, n_sets, margin, 1 << 62)
 
 
-@njit(**BARE)
+@piece(**BARE)
 def count_boxes(network, rows, walk, leaf, boxes, margin, limit):
     """Count the perfect choices of the last two hidden layers into HERE and the marginals.
 

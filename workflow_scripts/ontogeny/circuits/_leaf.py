@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, SAMPLE, Floats, Floats2, Integers, Shorts, Words
+from ontogeny.circuits._records import piece
 from ontogeny.circuits._state import (
     BARE,
     BUCKETS,
@@ -63,7 +64,7 @@ class Found(NamedTuple):
     codes: Words
 
 
-@njit(**BARE)
+@piece(**BARE)
 def right_size(p, last, n_rows):
     """How many neurons with p inputs the right half has, and how many sums."""
     n_right = 1
@@ -99,7 +100,7 @@ def right_shapes(sizes: tuple[int, ...], n_rows: int, by_rows: bool) -> dict[str
     }
 
 
-@njit(**BARE)
+@piece(**BARE)
 def perfect(chosen, gains, bias, rows):
     """Whether outputs are right in float32: products and sums rounded one by one, in order, the bias last.
 
@@ -133,7 +134,7 @@ def too_many(rows, low, high, n_rows, edge):
     return False
 
 
-@njit(**BARE)
+@piece(**BARE)
 def open_leaf(network, rows, walk, leaf, margin, strict):
     """Tabulate the last hidden layer; False when no circuit can be left."""
     sizes = network.sizes
@@ -240,7 +241,7 @@ def _bucket(value, floor, scale):
     return np.int64((value - floor) * scale)
 
 
-@njit(**BARE)
+@piece(**BARE)
 def build(leaf, right, p, n_left, n_rows, close):
     """Tabulate all right halves, by buckets of the row on which they vary most.
 
@@ -297,7 +298,7 @@ def build(leaf, right, p, n_left, n_rows, close):
     return axis, size, n_buckets, slack, floor, scale
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _combine(leaf, right, p, n_left):
     """Inputs that each right half uses, and its active neurons; the number of right halves."""
     n_sets = 1 << p
@@ -313,7 +314,7 @@ def _combine(leaf, right, p, n_left):
     return size
 
 
-@njit(**BARE)
+@piece(**BARE)
 def build_by_rows(leaf, right, p, n_left, n_rows, close):
     """Tabulate all right halves on all rows: (size, slack)."""
     last = leaf.order.shape[0]
@@ -338,7 +339,7 @@ def build_by_rows(leaf, right, p, n_left, n_rows, close):
     return size, np.float32(close + (2 * (last - n_left) + 3) * 6e-8 * biggest)
 
 
-@njit(**BARE, fastmath={"nnan", "nsz"})
+@piece(**BARE, fastmath={"nnan", "nsz"})
 def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, marks):
     """Mark the right halves in first..stop whose errors on rows at..at+3 are <= top; count them, and the close ones.
 
@@ -377,7 +378,7 @@ def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, marks):
     return tally, doubt
 
 
-@njit(**BARE)
+@piece(**BARE)
 def match(leaf, right, n_left, n_rows, missing, built):
     """Mark the right halves that complete the left half as far as the screen tells: (first, stop, number, in doubt)."""
     axis, size, n_buckets, slack, floor, scale = built
@@ -395,15 +396,18 @@ def match(leaf, right, n_left, n_rows, missing, built):
         return 0, 0, 0, 0
     top = np.float32(0.5) + slack
     sure = np.float32(0.5) - slack
-    tally, doubt = _scan(right.values, right.lacking, right.offsets, 0, first, stop, missing, top, sure, right.matched)
-    if tally > 0 and n_rows > 4:
+    tally = np.int32(0)
+    doubt = np.int32(0)
+    for at in range(0, min(n_rows, SCREEN), 4):
         tally, doubt = _scan(
-            right.values, right.lacking, right.offsets, 4, first, stop, missing, top, sure, right.matched
+            right.values, right.lacking, right.offsets, at, first, stop, missing, top, sure, right.matched
         )
+        if tally == 0:
+            break
     return first, stop, np.int64(tally), np.int64(doubt)
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _errors(values, offsets, weight, first, stop, top, sure):
     """Weights of the rows first..stop whose errors are above `top`, and above `sure`."""
     mine = values[first:stop]
@@ -419,7 +423,7 @@ def _errors(values, offsets, weight, first, stop, top, sure):
     return np.int64(wrong), np.int64(unsure)
 
 
-@njit(**BARE)
+@piece(**BARE)
 def match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, slack):
     """As `match`, on all rows, of which as many may be wrong as the budget allows."""
     for s in range(n_rows):
@@ -452,7 +456,7 @@ def match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, slack):
     return 0, size, tally, doubt
 
 
-@njit(**BARE)
+@piece(**BARE)
 def settle_halves(leaf, right, rows, bias, n_left, n_sets, close, first, stop, least):
     """Decide the right halves with marks of `least` or more in float64, and where that is close, as `perfect` does.
 
@@ -497,7 +501,7 @@ def settle_halves(leaf, right, rows, bias, n_left, n_sets, close, first, stop, l
     return fallen
 
 
-@njit(**BARE)
+@piece(**BARE)
 def step_left(leaf, rows, names, level, n_left, n_rows, p, allowed, close, strict, counting):
     """Go on from `level` to the next complete left half; its level, or -1 when there is none.
 
@@ -548,7 +552,7 @@ def step_left(leaf, rows, names, level, n_left, n_rows, p, allowed, close, stric
     return level
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _out_of_reach(rows, now, low, high, edge):
     """As `too_many`, of sums now + low to now + high."""
     for part in range(rows.budget.shape[0]):
@@ -561,7 +565,7 @@ def _out_of_reach(rows, now, low, high, edge):
     return False
 
 
-@njit(**BARE)
+@piece(**BARE)
 def accept(leaf, names, level, p):
     """Count all completions of the left part up to `level`: whatever the other neurons do, every output is right."""
     lack = ((1 << p) - 1) & ~leaf.union[level + 1]
@@ -580,7 +584,7 @@ def tally_left(leaf, names, stop, number):
         own[leaf.order[a], names[leaf.picked[a]]] += number
 
 
-@njit(**BARE)
+@piece(**BARE)
 def tally_right(leaf, right, names, n_left, n_sets, size):
     """Add the circuits in which each right half takes part to its input sets."""
     own = leaf.marginals[-1]
@@ -592,7 +596,7 @@ def tally_right(leaf, right, names, n_left, n_sets, size):
                 rest //= n_sets
 
 
-@njit(**BARE)
+@piece(**BARE)
 def close_leaf(leaf, walk, n_sets, p):
     """Add the circuits of this leaf to the input sets that accepted completions, and the upper layers, have."""
     last = leaf.order.shape[0]
@@ -629,7 +633,7 @@ def missing_bits(leaf, level, p, allowed):
     return np.int32(missing)
 
 
-@njit(**BARE)
+@piece(**BARE)
 def search_halves(task, found, leaf, right, walk, rows, bias, p, allowed, strict, by_rows):
     """Count the perfect choices of the last hidden layer into HERE and the marginals, or keep those asked for.
 
@@ -647,14 +651,18 @@ def search_halves(task, found, leaf, right, walk, rows, bias, p, allowed, strict
     n_left = last - n_right
     built = (0, 0, 1, np.float32(0.0), np.float32(0.0), np.float32(0.0))
     ready = False
-    level = numbers[PAUSED] + n_left - numbers[PAUSED]
-    if numbers[PAUSED] == 0:
-        open_left(leaf, n_left)
-        level = step_left(leaf, rows, names, 0, n_left, n_rows, p, allowed, close, strict, counting)
+    paused = numbers[PAUSED] == 1
     numbers[PAUSED] = 0
-    while level >= 0:
+    level = n_left - 1
+    if not paused:
+        open_left(leaf, n_left)
+        level = 0
+    while True:
+        if not paused and step_left(leaf, rows, names, level, n_left, n_rows, p, allowed, close, strict, counting) < 0:
+            break
+        paused = False
+        level = n_left - 1
         if task.mode == MINIMAL and _holds_one(_left_code(leaf, walk, n_left), found.codes, numbers[KEPT]):
-            level = step_left(leaf, rows, names, n_left - 1, n_left, n_rows, p, allowed, close, strict, counting)
             continue
         missing = missing_bits(leaf, n_left, p, allowed)
         if not ready and by_rows:
@@ -684,13 +692,12 @@ def search_halves(task, found, leaf, right, walk, rows, bias, p, allowed, strict
                 return True
             if task.mode == SAMPLE and numbers[KEPT] == task.ranks.shape[0]:
                 return True
-        level = step_left(leaf, rows, names, n_left - 1, n_left, n_rows, p, allowed, close, strict, counting)
     if ready and counting:
         tally_right(leaf, right, names, n_left, n_sets, size)
     return False
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _tally_hits(hits, matched, first, stop):
     mine = hits[first:stop]
     marks = matched[first:stop]
@@ -698,7 +705,7 @@ def _tally_hits(hits, matched, first, stop):
         mine[r] = np.int32(mine[r] + marks[r])
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _left_code(leaf, walk, n_left):
     """The code of the upper layers and the left half."""
     layer = walk.choice.shape[0] - 1
@@ -711,7 +718,7 @@ def _left_code(leaf, walk, n_left):
     return code
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _holds_one(code, codes, kept):
     """Whether a circuit contains one of the first `kept` of `codes`; those that are contained often come first."""
     for i in range(kept):
@@ -724,7 +731,7 @@ def _holds_one(code, codes, kept):
     return False
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _keep(task, leaf, right, walk, n_left, p, first, stop, codes):
     """Write the codes of the circuits that the matched right halves complete, those that are asked for."""
     layer = walk.choice.shape[0] - 1

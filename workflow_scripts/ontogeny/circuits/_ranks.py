@@ -15,6 +15,7 @@ from numba import njit
 
 from ontogeny.circuits._leaf import accept, perfect, tally_left
 from ontogeny.circuits._problem import Doubles, Flags, Floats, Integers, Shorts, Words
+from ontogeny.circuits._records import piece
 from ontogeny.circuits._state import BARE, HERE, INLINE, UNSURE, VISITED
 from ontogeny.circuits._vectors import (
     DOUBLES,
@@ -104,7 +105,7 @@ class Groups:
     settled: Words
 
 
-@njit(**BARE)
+@piece(**BARE)
 def middle(p, last):
     """How many neurons with p inputs to rank together; 0 where ranks do not pay."""
     n_mid = 1
@@ -200,7 +201,7 @@ def rank_shapes(sizes: tuple[int, ...], n_rows: int, width: int) -> dict[type, d
     return {Bounds: bounds, Tallies: tallies, Groups: groups}
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _bound(
     partial, lists, stride, low, high, level, n_samples, n_sets, closed, outer, inner, starts, lows, highs, open_, masks
 ):
@@ -228,7 +229,7 @@ def _bound(
     return n_open
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _classes(p, n_mid, n_words, start, covers):
     """Bit sets over the combinations of `n_mid` neurons with input sets among p inputs.
 
@@ -255,7 +256,7 @@ def _classes(p, n_mid, n_words, start, covers):
             missing = (missing - 1) & union
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _sums(gains, order, first, stop, n_sets, n_samples, step, size, out, alike):
     """out, from m * step on: what combination m of neurons first..stop of `order` adds to each sample.
 
@@ -278,7 +279,7 @@ def _sums(gains, order, first, stop, n_sets, n_samples, step, size, out, alike):
         now *= n_sets
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _rank(values, at, size, start, floor, scale, n_buckets, n_words, bucket_of, below):
     """below, from start + q * n_words on: the combinations m < size with values[at + m] in one of the first q buckets.
 
@@ -291,7 +292,7 @@ def _rank(values, at, size, start, floor, scale, n_buckets, n_words, bucket_of, 
     accumulate(below, start, n_buckets + 1, n_words)
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _empty(planes, start, n_words, number, weight, hits):
     """Add what `number` sets have counted in planes[start:] (see `tally`), 2^weight each, to hits, and clear them."""
     k = 0
@@ -310,7 +311,7 @@ def _empty(planes, start, n_words, number, weight, hits):
         k += 1
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _alike(gains, neuron, n_sets, n_samples, apart, tight, leaders, group):
     """Put the input sets of a neuron that add nearly the same, `apart` at most, into groups: (number, how far apart).
 
@@ -337,7 +338,7 @@ def _alike(gains, neuron, n_sets, n_samples, apart, tight, leaders, group):
     return number, widest
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _list_keys(missing, n_sets, n_groups, begin, members, counts, keys, times, slot_of, sets_of):
     """What the input sets of each group leave unused of `missing`: keys, and how many sets (times) leave each.
 
@@ -364,7 +365,7 @@ def _list_keys(missing, n_sets, n_groups, begin, members, counts, keys, times, s
         counts[base + group] = n
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _rank_middle(bounds, leaf, n_left, n_sets, size, slack):
     """Sums of the middle neurons of this leaf, and the range of their ranks on every row."""
     n_rows = bounds.floors.shape[0]
@@ -379,7 +380,7 @@ def _rank_middle(bounds, leaf, n_left, n_sets, size, slack):
         bounds.scales[s] = np.float32((n_buckets - 0.01) / (leaf.high[n_left, s] + 2 * slack - lo))
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _place_limits(bounds, tallies, leaf, level, n_open, n_groups, stride, size, closed, edge, slack, apart):
     """Where the limits of every open row lie among the ranks, for all input sets at once; the number of places."""
     n_words = _words(size)
@@ -415,7 +416,7 @@ def _place_limits(bounds, tallies, leaf, level, n_open, n_groups, stride, size, 
     return n_places
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _settle_slot(
     bounds, tallies, groups, partial, at, at_sets, n_words, slot, n_rows, n_sets, closed, edge, apart, n_doubtful
 ):
@@ -489,7 +490,7 @@ def _complete(
         )  # fmt: skip
     one = np.uint64(1)
     total = 0
-    n_doubtful = n_mid - n_mid
+    n_doubtful = 0
     visited = 0
     n_places = -1
     todo = bounds.masks[2 * level]
@@ -563,7 +564,7 @@ def _complete(
     return total, n_doubtful, visited
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _group(p, n_mid, gains, order, low, high, n_rows, n_samples, n_buckets, level, tight, leaders, group):
     """Put the input sets of the last left neuron, number `level` of `order`, into groups: (number, how far apart).
 
@@ -599,7 +600,7 @@ def _group(p, n_mid, gains, order, low, high, n_rows, n_samples, n_buckets, leve
     return _alike(gains, order[level], n_sets, n_samples, _ALIKE * widest / n_buckets, tight, leaders, group)
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _list_groups(bounds, groups, leaf, level, n_groups, n_rows, n_sets):
     """The members of each group, one after another, and what the first of each adds."""
     stride = groups.leaders.shape[0]
@@ -620,7 +621,7 @@ def _list_groups(bounds, groups, leaf, level, n_groups, n_rows, n_sets):
             groups.exact[s * stride + t] = gains[t, s]
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _list_left(bounds, leaf, n_left, stride, n_sets):
     """What each left neuron but the last adds with each input set."""
     width = leaf.partial.shape[1]
@@ -630,7 +631,7 @@ def _list_left(bounds, leaf, n_left, stride, n_sets):
                 bounds.lists[(a * width + s) * stride + t] = np.float32(leaf.gains[leaf.order[a], t, s])
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _settle_doubtful(tallies, leaf, rows, bias, level, n_left, n_sets, n_doubtful):
     """Decide as `perfect` what float64 could not; how many circuits are perfect."""
     found = 0
@@ -650,7 +651,7 @@ def _settle_doubtful(tallies, leaf, rows, bias, level, n_left, n_sets, n_doubtfu
     return found
 
 
-@njit(**BARE)
+@piece(**BARE)
 def _tally_leaf(tallies, groups, leaf, names, n_left, n_groups, n_sets, size):
     """Add what was found in this leaf to the input sets of its last left and its middle neurons."""
     own = leaf.marginals[-1]
@@ -683,7 +684,7 @@ def _tally_leaf(tallies, groups, leaf, names, n_left, n_groups, n_sets, size):
             tallies.hits[m] = 0
 
 
-@njit(**BARE)
+@piece(**BARE)
 def count_by_ranks(bounds, tallies, groups, leaf, walk, rows, bias, p, n_mid, allowed, close):
     """Count the perfect choices of the last hidden layer into HERE and the marginals, right halves by their ranks."""
     names = walk.expand[walk.choice.shape[0] - 1]
@@ -699,7 +700,7 @@ def count_by_ranks(bounds, tallies, groups, leaf, walk, rows, bias, p, n_mid, al
     one = np.uint64(1)
     tight = allowed < last
     listed = False
-    n_groups = last - last
+    n_groups = 0
     apart = 0.0
     biggest = 0.0
     for s in range(n_rows):
@@ -711,7 +712,7 @@ def count_by_ranks(bounds, tallies, groups, leaf, walk, rows, bias, p, n_mid, al
     bounds.known[n_rows] = False
     leaf.union[0] = 0
     leaf.used[0] = 0
-    level = last - last
+    level = 0
     fresh = True
     while level >= 0:
         if fresh:

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 from llvmlite import ir
-from numba import from_dtype
+from numba import from_dtype, njit
 from numba.core import cgutils, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
@@ -143,6 +143,24 @@ class PartCompiler(WholeCompiler):
         return super().define_pipelines()
 
 
+def piece(**options: Any) -> Any:
+    """A decorator: `numba.njit` for functions that compiled functions alone call, with literal arguments as any others.
+
+    Numba would compile the function anew for each constant that it is called with, and for each that a variable may
+    hold as far as types are known: up to eight times.
+    """
+
+    def decorate(function):
+        made = njit(**options)(function)
+        template = made.get_call_template
+        made.get_call_template = lambda args, kws: template(
+            [types.unliteral(kind) for kind in args], {name: types.unliteral(kind) for name, kind in kws.items()}
+        )
+        return made
+
+    return decorate
+
+
 @dataclass(frozen=True)
 class Plan:
     """A table whose work arrays lie at offsets, and how many bytes of zeros they take together.
@@ -225,7 +243,7 @@ class Program:
         return write
 
     def plan(self, shapes: dict[type, dict[str, Any]]) -> Plan:
-        """Lay out work arrays: for each record and field a shape, of zeros, an array that nobody writes to, or a number."""
+        """Lay out work arrays: for each record and field a shape, of zeros, an array nobody writes to, or a number."""
         table = np.zeros(self.length, np.uint64)
         moving, constants, arrays, size = [], [], {}, 0
         for record, fields in shapes.items():

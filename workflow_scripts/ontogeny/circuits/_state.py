@@ -31,7 +31,7 @@ _UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": Tr
 OUTER: dict[str, Any] = _PLAIN | {"pipeline_class": WholeCompiler, "no_cfunc_wrapper": True}
 AT_ADDRESS: dict[str, Any] = _PLAIN | {"pipeline_class": WholeCompiler}
 INLINE = _PLAIN | {"inline": "always"}
-BARE = _PLAIN | _UNWRAPPED | {"pipeline_class": PartCompiler}
+BARE: dict[str, Any] = _PLAIN | _UNWRAPPED | {"pipeline_class": PartCompiler}
 
 
 class Walk:

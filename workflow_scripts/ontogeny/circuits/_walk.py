@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ontogeny.circuits._records import piece
 from ontogeny.circuits._state import BARE, INLINE
 from ontogeny.nonlinearities.compiled import activate, lowest_between
 
@@ -18,7 +19,7 @@ _PAYS = 32  # a cut saves about as much as this many bounds cost
 _ROWS = 64  # bounds of upper layers look at so many rows at most
 
 
-@njit(**BARE)
+@piece(**BARE)
 def begin(network, rows, walk):
     """Stand before the first choice."""
     walk.place[1] = -1
@@ -68,7 +69,7 @@ def expand_sets(active, p, expand):
         expand[t] = whole
 
 
-@njit(**BARE)
+@piece(**BARE)
 def enter(network, walk, layer):
     """Tabulate the neurons of an upper layer under the choices before it, and stand before its first choice."""
     p = walk.count[layer]
@@ -168,7 +169,7 @@ def _take(walk, layer, j, t):
         walk.codes[layer, j + 1] |= edges << np.uint64(walk.shifts[layer, j])
 
 
-@njit(**BARE)
+@piece(**BARE)
 def advance(network, rows, walk, most, part, edge, stop):
     """Go to the next complete choice of the upper layers that may be part of a circuit; False when there is none.
 
@@ -229,7 +230,7 @@ def advance(network, rows, walk, most, part, edge, stop):
         j = 0
 
 
-@njit(**BARE)
+@piece(**BARE)
 def rounding_margin(network, rows, values):
     """As `_plain.rounding_margin`; values (2, 3, neurons): work space."""
     sizes = network.sizes
