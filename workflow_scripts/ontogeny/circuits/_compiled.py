@@ -11,7 +11,6 @@ import time
 from functools import lru_cache
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
 from ontogeny.circuits._boxes import Boxes, box_shapes, by_boxes, count_boxes, try_boxes
@@ -19,6 +18,7 @@ from ontogeny.circuits._leaf import (
     Found,
     Right,
     close_leaf,
+    match_by_rows,
     most_right,
     open_leaf,
     right_shapes,
@@ -26,7 +26,7 @@ from ontogeny.circuits._leaf import (
 )
 from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, Network, Rows, Task, no_errors
 from ontogeny.circuits._ranks import Bounds, Groups, Tallies, count_by_ranks, middle, rank_shapes
-from ontogeny.circuits._records import Plan, Program, call
+from ontogeny.circuits._records import CALLED, Plan, Program, call
 from ontogeny.circuits._state import (
     AT_ADDRESS,
     FOUND,
@@ -57,6 +57,7 @@ class Others:
     """Addresses of functions that a search calls, 0 where it does without."""
 
     by_ranks: int
+    by_rows: int
 
 
 _program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups, Boxes, Others])
@@ -87,20 +88,29 @@ def _give(table, network, rows, task, found):
     _put_found(table, found)
 
 
-@compiled_at(types.void(types.CPointer(types.uint64), types.int64, types.int64, types.int64), **AT_ADDRESS)
+@compiled_at(CALLED, **AT_ADDRESS)
+def _by_rows(table, n_left, missing, first):
+    """Mark the right halves that complete the left half, see `match_by_rows`."""
+    network = _network_of(table)
+    n_rows = network.biases.shape[2]
+    p = _walk_of(table).count[network.sizes.shape[0] - 3]
+    match_by_rows(_leaf_of(table), _right_of(table), _rows_of(table), p, n_left, n_rows, missing, first)
+
+
+@compiled_at(CALLED, **AT_ADDRESS)
 def _by_ranks(table, p, n_mid, allowed):
     """Count the perfect choices of the last hidden layer, which has p inputs, with n_mid of its neurons ranked."""
     network = _network_of(table)
     leaf = _leaf_of(table)
     bias = network.biases[network.sizes.shape[0] - 2, 0]
     count_by_ranks(
-        _bounds_of(table), _tallies_of(table), _groups_of(table), leaf, _walk_of(table), _rows_of(table), bias, p, n_mid,
-        allowed, leaf.close[0],
+        _bounds_of(table), _tallies_of(table), _groups_of(table), leaf, _walk_of(table), _rows_of(table), bias, p,
+        n_mid, allowed, leaf.close[0],
     )  # fmt: skip
 
 
 @compiled(**OUTER)
-def _search(table, strict, by_rows, every):
+def _search(table, strict, every):
     """Walk all circuits, or go on where there was no room left for codes; table: the records, see `_program`.
 
     every: only one of so many leaves is looked at.
@@ -116,6 +126,7 @@ def _search(table, strict, by_rows, every):
     bias = network.biases[depth, 0]
     numbers = leaf.numbers
     by_ranks = _others_of(table).by_ranks
+    by_rows = _others_of(table).by_rows
     margin = rounding_margin(network, rows, walk.bounds)
     paused = numbers[PAUSED] == 1
     if not paused:
@@ -136,7 +147,7 @@ def _search(table, strict, by_rows, every):
         n_mid = middle(p, last) if by_ranks else 0
         if n_mid:
             call(by_ranks, table, p, n_mid, allowed)
-        elif search_halves(task, _found_of(table), leaf, right, walk, rows, bias, p, allowed, strict, by_rows):
+        elif search_halves(table, by_rows, task, _found_of(table), leaf, right, walk, rows, bias, p, allowed, strict):
             return
         if numbers[HERE]:
             numbers[FOUND] += numbers[HERE]
@@ -177,7 +188,8 @@ def _plan(sizes: tuple[int, ...], n_rows: int, n_pairs: int, n_networks: int, by
         Right: right_shapes(sizes, n_rows, by_rows),
     }
     if ranked:
-        shapes |= rank_shapes(sizes, n_rows, n_rows + n_pairs) | {Others: {"by_ranks": _by_ranks()}}
+        shapes |= rank_shapes(sizes, n_rows, n_rows + n_pairs)
+    shapes[Others] = {"by_ranks": _by_ranks() if ranked else 0, "by_rows": _by_rows() if by_rows else 0}
     return _program.plan(shapes)
 
 
@@ -264,7 +276,7 @@ def _seconds_by_ranks(network: Network, rows: Rows, task: Task, sizes: tuple[int
         table, _block = plan.place()
         _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
         began = time.thread_time()
-        _search(table, True, False, every)
+        _search(table, True, every)
         return time.thread_time() - began
 
     seconds(_NO_LIMIT)  # reads the code
@@ -301,7 +313,7 @@ def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.ui
     kept = [np.empty(room, np.uint64)]
     while True:
         _give(table, network, rows, task, Found(kept[-1]))
-        _search(table, strict, by_rows, 1)
+        _search(table, strict, 1)
         n = int(numbers[KEPT])
         if not numbers[PAUSED]:
             break

@@ -16,15 +16,17 @@ import numpy as np
 from numba import njit
 
 from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, SAMPLE, Floats, Floats2, Integers, Shorts, Words
-from ontogeny.circuits._records import piece
+from ontogeny.circuits._records import call, piece
 from ontogeny.circuits._state import (
     BARE,
     BUCKETS,
     CELLS,
+    CLOSE,
     FOUND,
     HERE,
     INLINE,
     KEPT,
+    MATCHED,
     PAUSED,
     RIGHT,
     SCREEN,
@@ -316,7 +318,7 @@ def _combine(leaf, right, p, n_left):
 
 @piece(**BARE)
 def build_by_rows(leaf, right, p, n_left, n_rows, close):
-    """Tabulate all right halves on all rows: (size, slack)."""
+    """Tabulate all right halves on all rows; the slack."""
     last = leaf.order.shape[0]
     n_sets = 1 << p
     biggest = 0.0
@@ -336,7 +338,7 @@ def build_by_rows(leaf, right, p, n_left, n_rows, close):
         right.index[r] = r
         right.lacking[r] = ((n_sets - 1) & ~right.union[r]) | (1 << (p + right.used[r]))
         right.hits[r] = 0
-    return size, np.float32(close + (2 * (last - n_left) + 3) * 6e-8 * biggest)
+    return np.float32(close + (2 * (last - n_left) + 3) * 6e-8 * biggest)
 
 
 @piece(**BARE, fastmath={"nnan", "nsz"})
@@ -424,8 +426,15 @@ def _errors(values, offsets, weight, first, stop, top, sure):
 
 
 @piece(**BARE)
-def match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, slack):
-    """As `match`, on all rows, of which as many may be wrong as the budget allows."""
+def match_by_rows(leaf, right, rows, p, n_left, n_rows, missing, first):
+    """As `match`, on all rows, of which as many may be wrong as the budget allows; the numbers into MATCHED and CLOSE.
+
+    first: whether this is the first left half, and right halves are still to be tabulated.
+    """
+    if first:
+        leaf.close[1] = build_by_rows(leaf, right, p, n_left, n_rows, leaf.close[0])
+    slack = np.float32(leaf.close[1])
+    size = 1 << (p * (leaf.order.shape[0] - n_left))
     for s in range(n_rows):
         right.offsets[s] = np.float32(leaf.partial[n_left, s])
     top = np.float32(0.5) + slack
@@ -453,7 +462,8 @@ def match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, slack):
         right.matched[r] = mark
         tally += 1 if mark else 0
         doubt += 1 if mark > 1 else 0
-    return 0, size, tally, doubt
+    leaf.numbers[MATCHED] = tally
+    leaf.numbers[CLOSE] = doubt
 
 
 @piece(**BARE)
@@ -634,8 +644,10 @@ def missing_bits(leaf, level, p, allowed):
 
 
 @piece(**BARE)
-def search_halves(task, found, leaf, right, walk, rows, bias, p, allowed, strict, by_rows):
+def search_halves(table, by_rows, task, found, leaf, right, walk, rows, bias, p, allowed, strict):
     """Count the perfect choices of the last hidden layer into HERE and the marginals, or keep those asked for.
+
+    by_rows: the address of a function that calls `match_by_rows` with what is in the table, 0 where rows are screened.
 
     True when enough has been found, or no room is left for more: then PAUSED is set, and another call goes on.
     """
@@ -665,16 +677,14 @@ def search_halves(task, found, leaf, right, walk, rows, bias, p, allowed, strict
         if task.mode == MINIMAL and _holds_one(_left_code(leaf, walk, n_left), found.codes, numbers[KEPT]):
             continue
         missing = missing_bits(leaf, n_left, p, allowed)
-        if not ready and by_rows:
-            size, slack = build_by_rows(leaf, right, p, n_left, n_rows, close)
-            built = (0, size, 1, slack, np.float32(0.0), np.float32(0.0))
-        elif not ready:
-            built = build(leaf, right, p, n_left, n_rows, close)
-        ready = True
         if by_rows:
-            first, stop, tally, doubt = match_by_rows(leaf, right, rows, n_left, n_rows, missing, size, built[3])
+            call(by_rows, table, n_left, missing, not ready)
+            first, stop, tally, doubt = 0, size, numbers[MATCHED], numbers[CLOSE]
         else:
+            if not ready:
+                built = build(leaf, right, p, n_left, n_rows, close)
             first, stop, tally, doubt = match(leaf, right, n_left, n_rows, missing, built)
+        ready = True
         if (task.mode == LIST or task.mode == MINIMAL) and numbers[KEPT] + tally > found.codes.shape[0]:
             numbers[PAUSED] = 1
             return True

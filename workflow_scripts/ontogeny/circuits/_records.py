@@ -269,8 +269,12 @@ class Program:
         return Plan(table, np.array(moving), size, tuple(constants), arrays)
 
 
+CALLED = types.void(types.CPointer(types.uint64), types.int64, types.int64, types.int64)
+"""The signature of a function that `call` calls."""
+
+
 @intrinsic
-def call(typing, address, table, p, n, allowed):
+def call(typing, address, table, a, b, c):
     """Call the function at `address` (see `compilation.compiled_at`) with a pointer to the table, and three numbers."""
 
     def generate(context, builder, signature, args):
@@ -279,7 +283,7 @@ def call(typing, address, table, p, n, allowed):
         builder.call(builder.inttoptr(args[0], kind.as_pointer()), given)
         return context.get_dummy_value()
 
-    return types.void(types.int64, table, types.int64, types.int64, types.int64), generate
+    return types.void(types.int64, table, *CALLED.args[1:]), generate
 
 
 def _data(context, builder, signature, args, i=0):

@@ -79,7 +79,7 @@ class Leaf:
     union, used, codes: input sets of the left half, and what they leave, level by level. ways[p, m, q]: input sets
     of m neurons over p inputs that use q given ones; bits (sets,): sizes of sets; accepted (n + 1, sets): left
     parts with which nothing can go wrong, by inputs that they leave unused; any_accepted (n + 1,); free (sets,).
-    marginals (layers, n, sets): perfect circuits in which a neuron has an input set. numbers (8,): see `FOUND` and
+    marginals (layers, n, sets): perfect circuits in which a neuron has an input set. numbers (9,): see `FOUND` and
     after; close (2,): how far from a boundary float64 is in doubt, and how large the
     output may be.
     """
@@ -106,7 +106,7 @@ class Leaf:
     close: Doubles
 
 
-FOUND, KEPT, UNSURE, LEAVES, VISITED, HERE, PAUSED = range(7)  # places in `Leaf.numbers`
+FOUND, KEPT, UNSURE, LEAVES, VISITED, HERE, PAUSED, MATCHED, CLOSE = range(9)  # places in `Leaf.numbers`
 
 
 def walk_shapes(sizes: tuple[int, ...], n_rows: int, n_networks: int) -> dict[str, Any]:
@@ -184,6 +184,6 @@ def leaf_shapes(sizes: tuple[int, ...], n_rows: int, n_pairs: int, spare: int) -
         "any_accepted": n + 1,
         "free": sets,
         "marginals": (depth, max(sizes[: depth + 1]), sets),
-        "numbers": 8,
+        "numbers": 9,
         "close": 2,
     }
