@@ -11,15 +11,18 @@ import numpy as np
 
 
 def circuits():
-    """Count and list the circuits of a network."""
+    """List the circuits of a network, and count them box by box, by ranks, and row by row."""
     from ontogeny.circuits import count_circuits, enumerate_circuits
 
     rng = np.random.default_rng(0)
-    weights = [rng.normal(size=shape) for shape in ((3, 2), (3, 3), (1, 3))]
-    biases = [rng.normal(size=n) for n in (3, 3, 1)]
+    weights = [rng.normal(size=shape) for shape in ((5, 2), (5, 5), (1, 5))]
+    biases = [rng.normal(size=n) for n in (5, 5, 1)]
     x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
-    count_circuits(weights, biases, x, y, engine="compiled")
-    enumerate_circuits(weights, biases, x, y, engine="compiled")
+    small = [weights[0][:3], weights[1][:3, :3], weights[2][:, :3]], [biases[0][:3], biases[1][:3], biases[2]]
+    enumerate_circuits(*small, x, y, engine="compiled")
+    count_circuits(*small, x, y, engine="compiled", accuracy_threshold=0.5)
+    count_circuits(weights, biases, x, y, engine="compiled", threads=1)
+    count_circuits(weights, biases, x, y, engine="compiled", threads=1, candidates="published")
 
 
 def others():

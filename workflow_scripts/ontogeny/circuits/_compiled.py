@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,7 +183,7 @@ def _search_boxes(table, limit, number):
 @lru_cache(maxsize=64)
 def _plan(sizes: tuple[int, ...], n_rows: int, n_pairs: int, n_networks: int, by_rows: bool, ranked: bool) -> Plan:
     """Where the arrays of a search lie."""
-    shapes = {
+    shapes: dict[type, dict[str, Any]] = {
         Walk: walk_shapes(sizes, n_rows, n_networks),
         Leaf: leaf_shapes(sizes, n_rows, n_pairs, DOUBLES),
         Right: right_shapes(sizes, n_rows, by_rows),
