@@ -10,6 +10,7 @@ import torch
 from scipy.stats import kstest
 
 from ontogeny.changes import Change, against_controls, changes_of_study, flipped_predictions, network_changes
+from ontogeny.changes.compare import ratios_of_run
 from ontogeny.changes.settings import ChangeSettings
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import Moment
@@ -107,6 +108,21 @@ def test_a_control_like_the_jump_gives_no_effect():
     row = table[table["kind"] == "jump"].iloc[0]
     assert (row["difference"], row["effect_size"], row["p_value"], row["p_controls"]) == (0, 0, 1, 1)
     assert (row["difference_low"], row["difference_high"]) == (0, 0)
+
+
+def test_a_transition_is_compared_with_stretches_as_long_only():
+    def moved(size):
+        return [Change.of_samples("features", "", "saliency moved", np.full(40, float(size)))]
+
+    transition = Moment("transition", 200, 50, 400, "early", "planted")
+    long = [Moment("control", step, step - 150, step + 200, "late", "quiet", control_for=200) for step in (600, 1000)]
+    table = against_controls({jump(20): moved(9), control(1300, 20): moved(1), transition: moved(9)}
+                             | {each: moved(5) for each in long})  # fmt: skip
+    rows = table.set_index("moment")[["controls", "control", "other_controls", "jump"]]
+    assert rows.loc["transition at 200"].tolist() == [2, 5, 2, 200]
+    assert rows.loc["jump at 20"].tolist() == [1, 1, 1, 20]
+    assert rows.loc["control at 600", "other_controls"] == 1
+    assert list(ratios_of_run(table)["ratio"]) == [9, 9 / 5]
 
 
 def test_a_larger_change_shows_with_its_interval_and_corrected():

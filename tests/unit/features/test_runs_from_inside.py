@@ -13,7 +13,7 @@ from ontogeny.features.figures import draw_features
 from ontogeny.features.run import features_of_run, rollout_picture
 from ontogeny.features.settings import FeatureSettings
 from ontogeny.interventions.figures import draw_interventions
-from ontogeny.interventions.moments import interventions_of_run
+from ontogeny.interventions.moments import interventions_of_run, named_places
 from ontogeny.interventions.settings import default_interventions
 from ontogeny.jumps.plan import Moment
 from ontogeny.neurons.figures import plot_importance_of_run, plot_selectivity_of_run
@@ -168,6 +168,12 @@ def test_a_method_that_was_named_and_cannot_be_is_refused(small, tmp_path, monke
 def test_mistakes_in_the_list_are_told_with_their_key(item, said):
     with pytest.raises(OntogenyError, match=said):
         load_config({"analyses": {"interventions": [item]}})
+
+
+def test_a_transition_is_intervened_on_like_a_jump():
+    moments = [*MOMENTS, Moment("transition", 30, 20, 44, "middle", "", layer="Linear_0")]
+    assert [place.name for place in named_places("jump", moments)] == ["jump at 10", "transition at 30"]
+    assert [(place.step, place.jump) for place in named_places("after", moments)] == [(14, 10), (44, 30)]
 
 
 def test_places_and_samples_in_order():
