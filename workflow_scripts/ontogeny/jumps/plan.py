@@ -323,7 +323,7 @@ def _reason(best: Any, kind: str, layers: tuple[str, ...], measures: pd.DataFram
     )
     taking = f"; together they take from step {extent[0]:.0f} to {extent[1]:.0f}" if kind == "transition" else ""
     told = [
-        f"{row.metric} goes from {row.value_before:.3g} to {row.value_after:.3g} from step {row.onset:.0f} to "
+        f"{row.metric} goes from {row.value_before:.3g} to {row.value_after:.3g} between steps {row.onset:.0f} and "
         f"{row.end:.0f}"
         for row in measures.itertuples()
     ]
