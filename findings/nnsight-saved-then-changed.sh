@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 "${PYTHON:-python3}" -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check nnsight==0.8.1 torch==2.13.0
-seen=$(venv/bin/python 2>errors.txt <<'CODE'
+cat > saving.py <<'CODE'
 import torch
 from nnsight import NNsight
 from torch import nn
@@ -23,6 +23,6 @@ with model.trace(torch.ones(1, 4)):
     clone = model[0].output.clone().save()
 print(f"negative values: {'some' if (clone < 0).any() else 'none'} in a clone, {'some' if (saved < 0).any() else 'none'} in what was saved")
 CODE
-) || { cat errors.txt; exit 1; }
+seen=$(venv/bin/python saving.py 2>errors.txt) || { cat errors.txt; exit 1; }
 seen=$(echo "$seen" | sed 's/ *$//')
 if [ "$seen" = "$expected" ]; then echo "as before: $seen"; else echo "changed: $seen (was: $expected)"; exit 1; fi
