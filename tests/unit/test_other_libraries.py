@@ -140,6 +140,28 @@ def test_compiled_sums_of_single_precision_agree_with_numpy():
         assert single[name] == pytest.approx(value, rel=1e-4), name
 
 
+def test_constants_as_arguments_compile_nothing_anew():
+    """numba compiles a function again for each constant that another compiled function calls it with."""
+    numba = pytest.importorskip("numba")
+    from ontogeny.circuits._records import piece
+
+    def plus(a, b):
+        return a + b
+
+    for kind, number in ((numba.njit, 4), (piece(), 1)):
+        inner = kind(plus)
+
+        @numba.njit
+        def outer(n, inner=inner):
+            total = 0
+            while inner(total, 0) < n:
+                total = inner(total, 1)
+            return total
+
+        assert outer(3) == 3
+        assert len(inner.nopython_signatures) == number
+
+
 def test_a_transposed_array_is_stored_as_it_is(tmp_path):
     """safetensors' NumPy face writes the memory of a transposed array under its shape."""
     from ontogeny.connectome.store import read_arrays, write_arrays

@@ -147,7 +147,7 @@ def piece(**options: Any) -> Any:
     """A decorator: `numba.njit` for functions that compiled functions alone call, with literal arguments as any others.
 
     Numba would compile the function anew for each constant that it is called with, and for each that a variable may
-    hold as far as types are known: up to eight times.
+    hold as far as types are known: up to six times.
     """
 
     def decorate(function):
