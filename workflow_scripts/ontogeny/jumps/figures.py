@@ -459,12 +459,16 @@ def _layer_colours(layers: Sequence[str]) -> dict[str, tuple]:
 
 
 def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
-    """How many jumps of a run were found and are significant, as a part of a title."""
+    """How many jumps and transitions of a run were found and are significant, as a part of a title."""
     if jumps is None:
         return ""
     mine = jumps[jumps["run"] == run]
     significant = int(mine["significant"].sum()) if "significant" in mine else len(mine)
-    return f" ({len(mine)} jump{'s' * (len(mine) != 1)} found, {significant} significant)"
+    wide = int((mine["kind"] == "transition").sum()) if "kind" in mine else 0
+    counts = [
+        f"{count} {kind}{'s' * (count != 1)}" for count, kind in ((len(mine) - wide, "jump"), (wide, "transition"))
+    ]
+    return f" ({' and '.join(counts[: 1 + (wide > 0)])} found, {significant} significant)"
 
 
 def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marked: Sequence[bool]) -> None:

@@ -119,7 +119,10 @@ def _progress(axes: Sequence[Axes], record: Phase1, run: str) -> None:
             if metric in expected:
                 axis.plot(steps, expected[metric], color=INK, linewidth=0.9, linestyle=":")
         if 1 < len(shown) <= 3:
-            axis.legend(fontsize=7)
+            if "oss" in label:
+                axis.legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
+            else:
+                axis.legend(fontsize=7)
         low = min(held[metric][1].min() for metric in shown) if shown else 0.0
         if "oss" in label and low > 0:
             log_axis(axis)

@@ -185,6 +185,12 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
         handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
         axes.legend(handles.values(), handles.keys(), loc="best")
         axes.set_xlim(left=0)
+        axes.margins(y=0.2)
+        if len(layers) == 1:  # room for the events' names
+            axes.set_yticks(
+                y[0] + 0.2 * ((len(colours) - 1) / 2 - np.arange(len(colours))), [str(moment) for moment in colours]
+            )
+            return
     else:
         zero = importance[(importance["measure"] == "ablation zero") & (importance["control"] == "none")]
         zero = zero[zero["role"] == "at"]
