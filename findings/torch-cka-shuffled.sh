@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 "${PYTHON:-python3}" -m venv venv
-venv/bin/pip install --quiet --disable-pip-version-check torch_cka==0.21 torch==2.13.0 numpy==2.4.6 tqdm==4.70.1
+venv/bin/pip install --quiet --disable-pip-version-check torch_cka==0.21 torch==2.13.0 numpy==2.4.6 tqdm==4.70.1 matplotlib==3.11.2
 seen=$(venv/bin/python 2>errors.txt <<'CODE'
 import torch
 from torch import nn

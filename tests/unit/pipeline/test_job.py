@@ -7,7 +7,8 @@ import sys
 
 def test_a_job_that_is_stopped_says_so(tmp_path):
     code = (
-        "import time\nfrom types import SimpleNamespace\nfrom ontogeny.pipeline import job\n"
+        "import signal\nimport time\nfrom types import SimpleNamespace\nfrom ontogeny.pipeline import job\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell starts what it puts behind without it
         f"asked = SimpleNamespace(log=[{str(tmp_path / 'log')!r}], threads=1, input=[], output=[], params={{}})\n"
         "with job(asked):\n    print('at work', flush=True)\n    time.sleep(60)\n"
     )

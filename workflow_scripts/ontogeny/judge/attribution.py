@@ -217,7 +217,7 @@ class _Line:
         wide = int(self.sizes[row].max())
         start = self.starts[path, :wide]
         along = self.embeddings[row, :wide] - start
-        return start + where[:, None, None] * along, self.mask[row, :wide], along
+        return (start + where[:, None, None] * along).to(start.dtype), self.mask[row, :wide], along
 
 
 def occlude_tokens(
