@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,6 @@ class Parts:
         self._place = self._placed(snakemake)
         self._known = self._read()
         self._read_already: dict[str, str] = {}
-        self._written_already: dict[str, tuple[list[tuple[int, int]], str]] = {}
 
     def pending(self) -> list[str]:
         """The parts that are to be made, and those that read what such a part writes, in order."""
@@ -114,11 +114,7 @@ class Parts:
 
     def _written(self, name: str) -> str:
         """Digest of output `name` as it is now, from memory while sizes and times are those that were met before."""
-        state = [about for file in self._outputs[name] for about in _state_of(Path(file))]
-        known = self._written_already.get(name)
-        if known is None or known[0] != state:
-            known = self._written_already[name] = (state, _digest_of_all(self._outputs[name]))
-        return known[1]
+        return _digest_of_all(self._outputs[name], _met_before)
 
     @staticmethod
     def _placed(snakemake: Any) -> Path | None:
@@ -139,14 +135,18 @@ def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(each) for each in value]
 
 
-def _state_of(path: Path) -> list[tuple[int, int]]:
-    """Size and time of change of a file, or of all in a folder; empty where there is nothing."""
-    here = [path, *sorted(path.rglob("*"))] if path.is_dir() else [path] if path.exists() else []
-    return [(about.st_size, about.st_mtime_ns) for about in map(Path.stat, here)]
+def _met_before(path: Path) -> str:
+    about = path.stat()
+    return _digest_at(path.resolve(), about.st_size, about.st_mtime_ns)
 
 
-def _digest_of_all(files: Iterable[str]) -> str:
-    return " ".join(map(digest_of, files))
+@cache
+def _digest_at(path: Path, *_state: int) -> str:
+    return digest_of(path)
+
+
+def _digest_of_all(files: Iterable[str], of_file: Callable[[Path], str] | None = None) -> str:
+    return " ".join(digest_of(file, of_file) for file in files)
 
 
 def _own_digest(file: str) -> str:
