@@ -8,6 +8,7 @@ rounding of the last sum; what is in doubt is decided by a float32 forward pass.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -226,7 +227,7 @@ def count_by_boxes(
     ranked = _many(sizes[-3], sizes[-2])
     if not by_boxes(sizes, n_rows) or not (ranked or len(sizes) > 4):
         return None
-    plan = _boxes_plan(sizes, len(rows.weight), len(rows.budget))
+    plan = _boxes_plan(sizes, n_rows, len(rows.budget))
     limit = _FEW_VISITS if ranked and len(sizes) == 4 else _NO_LIMIT
     while True:
         table, block = plan.place()
@@ -250,19 +251,25 @@ def count_by_boxes(
     return found, np.zeros(0, np.uint64), marginals, int(numbers[UNSURE])
 
 
+def _timed(plan: Plan, network: Network, rows: Rows, task: Task, walk: Callable[..., None], *how: int) -> float:
+    """Seconds of this thread that a count by `walk` takes, which is given a table of `plan` and `how`."""
+    table, _block = plan.place()
+    _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
+    began = time.thread_time()
+    walk(table, *how)
+    return time.thread_time() - began
+
+
 def _seconds_by_boxes(network: Network, rows: Rows, task: Task, sizes: tuple[int, ...], by_ranks: float) -> float:
     """What a count box by box may take at most, about, from a sample of the choices of the upper layer.
 
     by_ranks: seconds that a count by ranks takes, of which the sample takes little.
     """
+    plan = _boxes_plan(sizes, len(rows.weight), len(rows.budget))
     n_choices = float((1 << sizes[-4]) - 1) ** sizes[-3]
     seconds = expected = 0.0
     for sampled in (8, 64):
-        table, _block = _boxes_plan(sizes, len(rows.weight), len(rows.budget)).place()
-        _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
-        began = time.thread_time()
-        _search_boxes(table, _NO_LIMIT, sampled)
-        seconds = time.thread_time() - began
+        seconds = _timed(plan, network, rows, task, _search_boxes, _NO_LIMIT, sampled)
         expected = seconds / sampled * n_choices
         if seconds > 0.01 * by_ranks:
             break
@@ -274,11 +281,7 @@ def _seconds_by_ranks(network: Network, rows: Rows, task: Task, sizes: tuple[int
     plan = _plan(sizes, len(rows.weight), len(rows.pairs), len(rows.budget), False, True)
 
     def seconds(every: int) -> float:
-        table, _block = plan.place()
-        _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
-        began = time.thread_time()
-        _search(table, True, every)
-        return time.thread_time() - began
+        return _timed(plan, network, rows, task, _search, True, every)
 
     seconds(_NO_LIMIT)  # reads the code
     without = seconds(_NO_LIMIT)
