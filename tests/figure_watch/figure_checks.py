@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 
 EDGE = 4
-"""Pixels that a text may stand over the edge of the canvas, or over another text."""
+"""Pixels that a text may stand over another."""
 MOST_CATEGORIES = 20
 """A colour map with up to so many colours shows categories, which need no colour bar."""
 
@@ -26,8 +26,11 @@ def problems(fig):
     for each in axes:
         if each.axison:
             found += [*_axis(fig, axes, each, "x"), *_axis(fig, axes, each, "y")]
+            found += _empty(each)
     found += _legends(fig, axes)
+    found += _hidden(fig, axes)
     found += _texts(fig, axes)
+    found += _crowded(fig, axes)
     return [*found, *_colours(axes)]
 
 
@@ -87,6 +90,7 @@ def _legends(fig, all_axes):
         itertools.chain.from_iterable(_colours_of(artist) for each in all_axes for artist in each.get_children())
     )
     for legend in legends:
+        yield from _alike(legend)
         for handle, text in zip(legend.legend_handles, legend.get_texts()):
             if not text.get_text():
                 continue
@@ -95,6 +99,85 @@ def _legends(fig, all_axes):
                 yield f"legend entry '{text.get_text()}' draws nothing"
             elif not drawn & colours:
                 yield f"legend entry '{text.get_text()}' has a colour that nothing in the figure has"
+
+
+def _look(handle):
+    """What tells a legend entry from others: colours, marker, line and hatch."""
+    if isinstance(handle, Line2D):
+        width = handle.get_linewidth() if handle.get_linestyle() != "None" else 0
+        more = handle.get_marker(), handle.get_linestyle(), handle._unscaled_dash_pattern, round(width, 1)
+    else:
+        more = type(handle).__name__, str(getattr(handle, "get_hatch", lambda: None)())
+        if isinstance(handle, Collection):
+            more += tuple(path.vertices.tobytes() for path in handle.get_paths()[:1])
+    return frozenset(_colours_of(handle, legend=True)), str(more)
+
+
+def _alike(legend):
+    looks = {}
+    for handle, text in zip(legend.legend_handles, legend.get_texts()):
+        if text.get_text() and handle.get_visible():
+            looks.setdefault(_look(handle), []).append(text.get_text())
+    for names in looks.values():
+        if len(names) > 1:
+            yield f"legend entries {names} look the same"
+
+
+def _empty(axes):
+    """Whether axes are drawn with nothing in them."""
+    drawn = [*axes.lines, *axes.collections, *axes.images, *axes.patches, *axes.texts, *axes.containers]
+    if not drawn and not _is_bar(axes):
+        yield f"{_name(axes)}: nothing is drawn"
+
+
+def _hidden(fig, all_axes):
+    """Marks of data that lie under a legend of their panel."""
+    renderer = fig.canvas.get_renderer()
+    for axes in all_axes:
+        legend = axes.get_legend()
+        if legend is None:
+            continue
+        handles = zip(legend.legend_handles, legend.get_texts())
+        parts = [*(handle.get_window_extent(renderer) for handle, _ in handles)]
+        parts += [text.get_window_extent(renderer) for text in legend.get_texts() if text.get_text()]
+        under = 0
+        for points in _points(axes):
+            for box in parts:
+                inside = (points > [box.x0 + 1, box.y0 + 1]) & (points < [box.x1 - 1, box.y1 - 1])
+                under += int(inside.all(axis=1).sum())
+        if under:
+            yield f"{_name(axes)}: {under} points lie under the legend"
+
+
+def _points(axes):
+    """Places, in pixels, of what lines and points of some axes show; lines are followed closely."""
+    for line in axes.lines:
+        if line.get_visible() and line.get_transform().contains_branch(axes.transData):
+            data = line.get_xydata()
+            at = line.get_transform().transform(data[np.isfinite(data).all(axis=1)]) if len(data) else data
+            if len(at) > 1 and line.get_linestyle() not in ("None", "", " "):
+                at = np.concatenate([np.linspace(a, b, 20, endpoint=False) for a, b in itertools.pairwise(at)])
+            yield at
+    for points in axes.collections:
+        if isinstance(points, PathCollection) and points.get_visible():
+            yield points.get_offset_transform().transform(np.ma.getdata(points.get_offsets()))
+
+
+def _crowded(fig, all_axes):
+    """Names of axes that reach into other axes."""
+    renderer = fig.canvas.get_renderer()
+    for one, other in itertools.permutations(all_axes, 2):
+        place = other.get_window_extent(renderer)
+        inside = one.get_window_extent(renderer)
+        for axis in (one.xaxis, one.yaxis):
+            if not (axis.get_visible() and one.axison and axis.label.get_text()):
+                continue
+            box = axis.label.get_window_extent(renderer)
+            wide = min(box.x1, place.x1) - max(box.x0, place.x0)
+            high = min(box.y1, place.y1) - max(box.y0, place.y0)
+            apart = inside.x1 <= place.x0 or place.x1 <= inside.x0 or inside.y1 <= place.y0 or place.y1 <= inside.y0
+            if wide > EDGE and high > EDGE and apart:
+                yield f"the name '{axis.label.get_text()}' reaches into {_name(other)}"
 
 
 def _colours_of(artist, legend=False):
@@ -129,7 +212,7 @@ def _texts(fig, all_axes):
         box = text.get_window_extent(renderer)
         words = " ".join(text.get_text().split())[:40]
         outside = max(canvas.x0 - box.x0, canvas.y0 - box.y0, box.x1 - canvas.x1, box.y1 - canvas.y1)
-        if outside > EDGE:
+        if outside > 1:
             yield f"the text '{words}' leaves the canvas by {outside:.0f} pixels"
         if text.get_rotation() % 90 == 0:
             boxes.append((words, box))

@@ -18,6 +18,8 @@ from ontogeny.plotting.style import DIVERGING, INK, MUTED, colour_map, figure, s
 
 ALPHA = 0.05
 _FARTHEST = 64.0
+_MOST_SHOWN = 3.0
+"""Log2 of the ratios with which the colours of `plot_change_kinds` end."""
 
 
 def draw_run_changes(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str], folder: str | os.PathLike) -> None:
@@ -84,7 +86,7 @@ def plot_run_changes(ratios: pd.DataFrame, title: str) -> Figure:
     axis.set_yticks(range(len(rows)), [quantity for _, quantity in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.grid(axis="y", visible=False)
-    axis.set_xlabel("size of the change at the jump, over that at the matched control")
+    axis.set_xlabel("size of the change at the jump or transition, over that at the matched control")
     axis.set_title(f"{title}: before and after")
     fig.legend(loc="outside lower center", ncols=4)
     return fig
@@ -94,6 +96,7 @@ def plot_change_kinds(table: pd.DataFrame, title: str) -> Figure:
     """Which kinds of change go with which architecture: ratios of the change at jumps to that at matched controls.
 
     table: first of `changes_of_study`. Blue is less, red more; a star marks what is beyond chance after correction.
+    "only": it changes at jumps and not at controls; "none": at controls and not at jumps.
     """
     names = [name for name in dict.fromkeys(table["architecture"]) if name != ALL] + [ALL]
     order = {family: place for place, family in enumerate(FAMILIES)}
@@ -108,16 +111,17 @@ def plot_change_kinds(table: pd.DataFrame, title: str) -> Figure:
         return fig
     cells = table.set_index(["family", "quantity", "architecture"])
     values = np.full((len(rows), len(names)), np.nan)
+    starred = 0
     for y, row in enumerate(rows):
         for x, name in enumerate(names):
             if (*row, name) in cells.index:
                 cell = cells.loc[(*row, name)]
-                values[y, x] = np.log2(cell["ratio"]) if np.isfinite(cell["ratio"]) else np.nan
-                star = "*" if cell["p_adjusted"] <= ALPHA else ""
-                shown = f"{cell['ratio']:.2g}{star}" if np.isfinite(cell["ratio"]) else "0"
+                values[y, x], shown = _cell(cell["ratio"], cell["at_jump"], cell["at_control"])
+                starred += (star := bool(cell["p_adjusted"] <= ALPHA))
+                shown += "*" * star
                 dark = abs(values[y, x]) > 2.2
                 axis.text(x, y, shown, ha="center", va="center", fontsize=7.5, color="white" if dark else INK)
-    drawn = axis.imshow(values, cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto")
+    drawn = axis.imshow(values, cmap=DIVERGING, vmin=-_MOST_SHOWN, vmax=_MOST_SHOWN, aspect="auto")
     counts = table.groupby("architecture")[["runs", "jumps"]].max()
     said = [f"{name}\n{_count(counts, name, 'runs')}, {_count(counts, name, 'jumps')}" for name in names]
     axis.set_xticks(range(len(names)), said)
@@ -130,9 +134,18 @@ def plot_change_kinds(table: pd.DataFrame, title: str) -> Figure:
     axis.set_title(title)
     bar = fig.colorbar(drawn, ax=axis, shrink=0.5, pad=0.02, ticks=[-3, -2, -1, 0, 1, 2, 3])
     bar.ax.set_yticklabels(["1/8", "1/4", "1/2", "1", "2", "4", "8"])
-    bar.set_label("change at jumps / at matched controls")
+    bar.set_label("change at jumps / at matched controls" + ("; *: beyond chance" if starred else ""))
     bar.outline.set_visible(False)
     return fig
+
+
+def _cell(ratio: float, at_jump: float, at_control: float) -> tuple[float, str]:
+    """Log2 of the ratio, infinite where one of the two is 0, and what is written."""
+    if np.isfinite(ratio) and ratio > 0:
+        return np.log2(ratio), f"{ratio:.2g}"
+    if at_jump > 0 and at_control > 0:  # in no jump both
+        return np.nan, "–"
+    return (_MOST_SHOWN, "only") if at_jump > 0 else (-_MOST_SHOWN, "none")
 
 
 def _count(counts: pd.DataFrame, name: str, what: str) -> str:

@@ -171,7 +171,7 @@ def draw_comparisons(records: Sequence[Record], folder: str | os.PathLike) -> li
         path = record_path(folder, block, best.iteration).with_suffix(".safetensors")
         arrays, about = read_arrays(path, WEIGHTS_FORMAT)
         target = folder / "comparisons" / f"node_{best.node:03d}"
-        text = about["scatter"].removeprefix("Scatter: ")
+        text = f"scaled to slope 1; before:\n{about['scatter'].removeprefix('Scatter: ')}"
         made.append(plot_comparison(arrays["true"], arrays["learned"], target, 1, about["steps"], text))
     return made
 

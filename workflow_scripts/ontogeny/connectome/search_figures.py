@@ -290,7 +290,7 @@ def draw_comparison(axes: Axes, true: np.ndarray, learned: np.ndarray, text: str
     Args:
         axes: where to.
         true, learned: (N, N), in one scale.
-        text: a line under the numbers, as the reading of the scatter.
+        text: what stands under R2 in place of the slope, as the reading of a scatter that was scaled to slope 1.
         most: more entries than this are thinned at even distance (zeros and others apart); the fit uses all.
     """
     true, learned = np.asarray(true, float), np.asarray(learned, float)
@@ -319,7 +319,7 @@ def draw_comparison(axes: Axes, true: np.ndarray, learned: np.ndarray, text: str
     axes.set_aspect("equal")
     axes.set_xlabel("true W")
     axes.set_ylabel("learned W")
-    words = f"R² = {r2:.3f}\nslope = {slope:.3f}" + (f"\n{text}" if text else "")
+    words = f"R² = {r2:.3f}\n" + (text or f"slope = {slope:.3f}")
     axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", fontsize=8)
 
 

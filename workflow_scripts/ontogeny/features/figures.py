@@ -227,6 +227,7 @@ def plot_filter_rows(file: h5py.File, table: pd.DataFrame, title: str, limit: in
     upper.set_yticks([(place + 0.5) * step for place in range(len(rows))], names)
     width = canvas.shape[1] / len(chosen)
     upper.set_xticks([(place + 0.5) * width for place in range(len(chosen))], [str(unit) for unit in chosen])
+    upper.set_xlabel("unit")
     upper.tick_params(length=0)
     upper.grid(False)
     for spine in upper.spines.values():

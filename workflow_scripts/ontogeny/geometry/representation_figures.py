@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 
 from ontogeny.plotting.style import COLOURS, JUMP, MUTED, SEQUENTIAL, colour_map, figure, log_axis
 
+_ROUNDING = 1e-12
+"""Measures of collapse up to this are 0, as those of NC2 are between two classes."""
+
 
 def plot_similarity(similarity: pd.DataFrame, title: str) -> Figure:
     """Debiased CKA, layers by layers at three moments and moments by moments for three layers.
@@ -55,7 +58,7 @@ def plot_subspaces(subspaces: pd.DataFrame, title: str) -> Figure:
         axis.plot(rows["step_a"], rows["null"], color=MUTED, linewidth=1, label="random subspaces")
         axis.errorbar(
             rows["step_a"], rows["value"], _around(rows, "value", "low", "high"), color=COLOURS[0], marker="o",
-            markersize=3, elinewidth=0.8, label=f"step {last}",
+            markersize=3, elinewidth=0.8, label="this run",
         )  # fmt: skip
         axis.set(ylim=(0, 1.03))
     _label(fig, panels, "step", "overlap with the end")
@@ -118,8 +121,11 @@ def plot_collapse(collapse: pd.DataFrame, alarm: Mapping[str, Any] | None, title
         course, state = alarm["course"], alarm["state"]
         dimension = np.array([np.nan if value is None else value for value in course["dimension"]], dtype=float)
         axes[0].plot(course["step"], dimension, color=COLOURS[0])
-        axes[0].axhline(alarm["low"], color=JUMP, linewidth=1, linestyle="--")
-        axes[0].axhline(alarm["high"], color=MUTED, linewidth=1, linestyle=":")
+        for level, colour, style, words in (
+            (alarm["low"], JUMP, "--", "collapsed below"),
+            (alarm["high"], MUTED, ":", "healthy above"),
+        ):
+            axes[0].axhline(level, color=colour, linewidth=1, linestyle=style, label=words)
         for event in alarm["events"]:
             colour = JUMP if event["event"] == "collapsed" else COLOURS[2]
             axes[0].axvline(event["step"], color=colour, linewidth=1)
@@ -127,20 +133,28 @@ def plot_collapse(collapse: pd.DataFrame, alarm: Mapping[str, Any] | None, title
     axes[0].set(xlabel="step", ylabel="effective dimensions", title=f"what the last layer reads: {state}")
     names = {"nc1": "NC1 within / between", "nc2_norm": "NC2 norms", "nc2_angle": "NC2 angles", "nc3": "NC3 duality"}
     names |= {"nc4": "NC4 disagreement"}
+    nothing: list[str] = []
+    least = np.inf
     for (name, label), colour in zip(names.items(), COLOURS):
         if name in collapse and len(collapse):
-            values = collapse[name].where(collapse[name] > 0)
-            axes[1].plot(collapse["step"], values, color=colour, marker="o", markersize=3, label=label)
+            values = collapse[name].where(collapse[name] > _ROUNDING)
+            if values.notna().any():
+                axes[1].plot(collapse["step"], values, color=colour, marker="o", markersize=3, label=label)
+                least = min(least, values.min())
+            else:
+                nothing.append(label)
     if len(collapse):
-        axes[1].fill_between(
-            collapse["step"], collapse["nc1_low"].clip(1e-6), collapse["nc1_high"], color=COLOURS[0], alpha=0.2, lw=0
-        )
+        low = collapse["nc1_low"].clip(least / 3)
+        axes[1].fill_between(collapse["step"], low, collapse["nc1_high"], color=COLOURS[0], alpha=0.2, lw=0)
         axes[1].plot(
             collapse["step"], collapse["nc1_shuffled"], color=MUTED, linestyle=":", label="NC1, labels shuffled"
         )
         log_axis(axes[1])
-        fig.legend(*axes[1].get_legend_handles_labels(), loc="outside right center")
-    axes[1].set(xlabel="step", title="neural collapse")
+    (lines, words), (more, others) = (axis.get_legend_handles_labels() for axis in axes)
+    if words or others:
+        fig.legend([*lines, *more], [*words, *others], loc="outside right center")
+    zero = f" ({' and '.join(nothing)}: 0)" if nothing else ""
+    axes[1].set(xlabel="step", ylabel="measure", title=f"neural collapse{zero}")
     fig.suptitle(f"{title}: collapse", x=0.01, ha="left", weight="bold")
     return fig
 

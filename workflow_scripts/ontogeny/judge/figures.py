@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from plotly.subplots import make_subplots
 
 from ontogeny.judge.record import evolution
@@ -427,6 +427,8 @@ PANELS = (
 """The panels of the evolution: topic, title, and measures (name in `evolution`, label)."""
 REFERENCES = ("best, before", "best, untrained", "random")
 """Labels of lines that are controls of others; dashed."""
+_MANY = 200
+"""Counts beyond which an axis is logarithmic above 10."""
 COUNTED = ("layer at which it is decided", "neurons")
 """Panels that show whole numbers."""
 
@@ -553,8 +555,19 @@ def plot_evolution(
             low, high = axis.get_ylim()
             axis.set_ylim(min(low, max(0.0, round(low) - 1)), max(high, round(high) + 1))
             axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.set_title(name, fontsize=9)
-        axis.legend(fontsize=7, loc="best")
+            if high > _MANY:
+                axis.set_yscale("symlog", linthresh=10)
+                axis.set_yticks([0, *(10.0**power for power in range(1, 1 + int(np.log10(high))))])
+                axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_ylim(-1, 1.5 * high)
+        labels = [label for label, _ in lines]
+        deep = 1 if sum(map(len, labels)) + 6 * len(labels) <= 54 else -(-len(labels) // 2)
+        deep = deep if max(map(len, labels)) <= 20 else len(labels)
+        axis.set_title(name, fontsize=9, pad=6 + 10 * deep)
+        legend = axis.legend(fontsize=6.5, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=-(-len(labels) // deep),
+                             borderaxespad=0, borderpad=0.2, columnspacing=0.9, handlelength=1.6,
+                             labelspacing=0.25)  # fmt: skip
+        legend.set_in_layout(False)
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
     axes.flat[0].xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -563,5 +576,6 @@ def plot_evolution(
         if shown:
             shown[-1].set_xlabel("epoch")
             shown[-1].tick_params(labelbottom=True)
-    fig.suptitle(f"{title}: how the mechanism forms", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    marked = "; dotted: jumps of its dimensionality" if len(moments) else ""
+    fig.suptitle(f"{title}: how the mechanism forms{marked}", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return fig, table

@@ -7,6 +7,7 @@ point down. Save with `ontogeny.plotting.save_figure`, with the table as its dat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -36,6 +37,10 @@ _LEAST_FOR_INTERVAL = 3
 _MOST_NAMED = 8
 """Up to so many runs get a colour and a legend entry each."""
 _MOST_LABELS = 20
+_TITLE = 74
+"""Letters of a title across a figure of 7.2 inches."""
+_SOLID = 5
+"""With more layers every second line is dashed, since shades alone are hard to tell apart."""
 
 
 def metric_label(metric: str) -> str:
@@ -76,7 +81,7 @@ def plot_metrics(
     for axis, metric in zip(axes[:, 0], names):
         drawn = [layer for layer in layers if (layer, metric) in held]
         for layer in drawn:
-            axis.plot(*held[layer, metric], color=colours[layer], linewidth=1.0)
+            axis.plot(*held[layer, metric], color=colours[layer], linewidth=1.0, linestyle=_dashes(layers, layer))
         marked = [a or b for a, b in zip(marked, _mark_jumps(axis, _of(jumps, run, metric), held, metric))]
         rebuilt = any((run, layer, metric) in record.derived for layer in drawn)
         axis.set_ylabel(metric_label(metric) + ("\n(rebuilt)" if rebuilt else ""))
@@ -93,9 +98,10 @@ def plot_metrics(
             axis.legend()
     axes[-1, 0].set_xlabel("Training step")
     step_axis(axes[-1, 0], np.concatenate([steps for steps, _ in held.values()]))
-    axes[0, 0].set_title(f"{title or shortened(run, 50)}: metrics by layer{_jump_counts(jumps, run)}")
+    said = _title(f"{title or shortened(run, 50)}: metrics by layer", _jump_counts(jumps, run))
+    axes[0, 0].set_title("\n".join(said))
     fig.align_ylabels(axes[:, 0])
-    _layer_legend(fig, layers, colours, marked)
+    _layer_legend(fig, layers, colours, _marks(jumps, run, marked))
     return fig
 
 
@@ -149,20 +155,23 @@ def plot_heat_map(
         axis.set_title(metric_label(metric).replace("\n", " ") + (" (rebuilt)" if rebuilt else ""), fontsize=9)
     axes[-1, 0].set_xlabel("Training step")
     step_axis(axes[-1, 0], steps)
-    title = f"{title or shortened(run, 50)}: layers by steps{_jump_counts(jumps, run)}"
-    fig.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", y=1 - 0.12 / fig.get_figheight())
-    _place_by_hand(fig, axes[:, 0].tolist(), max(len(shortened(layer, 28)) for layer in layers))
+    said = _title(f"{title or shortened(run, 50)}: layers by steps", _jump_counts(jumps, run))
+    fig.set_figheight(fig.get_figheight() + 0.17 * (len(said) - 1))
+    top = 1 - 0.12 / fig.get_figheight()
+    fig.suptitle("\n".join(said), x=0.01, ha="left", fontsize=10, fontweight="bold", y=top)
+    _place_by_hand(fig, axes[:, 0].tolist(), max(len(shortened(layer, 28)) for layer in layers), len(said))
     beside = fig.add_axes((1 - 0.85 / fig.get_figwidth(), 0.3, 0.14 / fig.get_figwidth(), 0.4))
     bar = fig.colorbar(image, cax=beside, extend="both")
     bar.set_label("Deviation from the layer's median / largest of 98% of steps")
     return fig
 
 
-def _place_by_hand(fig: Figure, panels: Sequence[Axes], letters: int) -> None:
-    """Room for tick labels of so many letters, titles and a colour bar, without the slow layout that measures text."""
+def _place_by_hand(fig: Figure, panels: Sequence[Axes], letters: int, lines: int) -> None:
+    """Room for tick labels of so many letters, a title of so many lines and a colour bar, without measuring text."""
     width, height = fig.get_figwidth(), fig.get_figheight()
     left, right = (0.2 + 0.062 * letters) / width, 1 - 1.05 / width
-    fig.subplots_adjust(left, 0.5 / height, right, 1 - 0.65 / height, hspace=0.35 / (height / len(panels) - 0.4))
+    above = 0.48 + 0.17 * lines
+    fig.subplots_adjust(left, 0.5 / height, right, 1 - above / height, hspace=0.35 / (height / len(panels) - 0.4))
 
 
 def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[str, str] | None = None) -> Figure:
@@ -230,9 +239,12 @@ def plot_convergence(layers: pd.DataFrame, order: pd.DataFrame, metric: str) -> 
     ranks = order[order["metric"] == metric]
     runs = list(dict.fromkeys(part["run"]))
     rows = ranks[ranks["tau"].notna()]
-    fig, (left, right) = figure(
-        1, 2, width=8.2, height=max(3.2, 1.4 + 0.17 * len(rows)), gridspec_kw={"width_ratios": [1.25, 1]}
-    )
+    ratios = [1.25, 1][: 1 + (len(rows) > 0)]
+    fig, panels = figure(
+        1, len(ratios), width=8.2 if len(rows) else 4.8, height=max(3.2, 1.4 + 0.17 * len(rows)), squeeze=False,
+        gridspec_kw={"width_ratios": ratios},
+    )  # fmt: skip
+    left = panels[0, 0]
     settled = part[part["status"] == "settled"]
     drawn = [run for run in runs if (settled["run"] == run).any()]
     named = colour_map(drawn) if len(drawn) <= _MOST_NAMED else dict.fromkeys(drawn, MUTED)
@@ -248,11 +260,16 @@ def plot_convergence(layers: pd.DataFrame, order: pd.DataFrame, metric: str) -> 
     summary = ", ".join(
         f"{counts[name]} {name}" for name in ("settled", "unsettled", "flat", "short") if name in counts
     )
-    left.set_title(f"{metric_label(metric)}: {summary}".replace("\n", " "), fontsize=9)
+    title = f"{metric_label(metric)}: {summary}".replace("\n", " ")
+    if not len(rows):
+        left.set_title(f"{title}\nno run with three settled layers", fontsize=9)
+        return fig
+    left.set_title(title, fontsize=9)
+    right = panels[0, 1]
     _forest(right, rows["run"], rows["tau"], rows["low"], rows["high"], rows["verdict"])
     right.axvline(0, color=INK, linewidth=0.8)
     right.set(xlim=(-1.05, 1.05), xlabel="Kendall's τ of depth and settling step\n← output first      input first →")
-    right.set_title("Order of layers (95% intervals)" if len(rows) else "No run with three settled layers", fontsize=9)
+    right.set_title("Order of layers (95% intervals)", fontsize=9)
     return fig
 
 
@@ -357,7 +374,9 @@ def plot_comparison(
     pairs = comparisons[comparisons["difference"].notna()]
     left_out = comparisons[comparisons["difference"].isna()]
     rows = max(len(names), len(pairs), 3)
-    fig, (left, right) = figure(1, 2, width=8.2, height=1.4 + 0.24 * rows)
+    both = len(pairs) > 0
+    fig, panels = figure(1, 1 + both, width=8.2 if both else 4.8, height=1.4 + 0.24 * rows, squeeze=False)
+    left = panels[0, 0]
     rng = np.random.default_rng(0)
     colours = colour_map(names)
     for i, name in enumerate(names):
@@ -370,32 +389,40 @@ def plot_comparison(
     left.set_yticks(range(len(names)), [f"{shortened(n, 26)} ({(means[group] == n).sum()})" for n in names])
     left.set_ylim(len(names) - 0.5, -0.5)
     left.set_xlabel(label or value)
+    left.grid(False, axis="y")
+    missing = ", ".join(f"{a} − {b}" for a, b in zip(left_out["a"], left_out["b"]))
+    if not both:
+        few = _wrapped(f"not compared, fewer than two runs: {missing}", 60) if missing else ["one group"]
+        left.set_title("\n".join(["Mean of each run (number of runs)", *few]), fontsize=8)
+        return fig
     left.set_title("Mean of each run (number of runs)", fontsize=9)
+    right = panels[0, 1]
     at = np.arange(len(pairs))[::-1]
-    right.hlines(at, pairs["low"], pairs["high"], color=INK, linewidth=1.2)
+    runs = means[group].value_counts()
+    enough = pairs[["a", "b"]].isin(runs.index[runs >= _LEAST_FOR_INTERVAL]).all(axis=1).to_numpy()
+    right.hlines(at[enough], pairs["low"][enough], pairs["high"][enough], color=INK, linewidth=1.2)
     right.scatter(
         pairs["difference"], at, s=26, zorder=3, c=np.where(pairs["p_holm"] <= 0.05, JUMP, "white"), edgecolors=INK
     )
     words = [f"{shortened(a, 18)} − {shortened(b, 18)}" for a, b in zip(pairs["a"], pairs["b"])]
     right.set_yticks(at, words)
-    right.set_ylim(-0.5, max(len(pairs), 1) - 0.5)
+    right.set_ylim(-0.5, len(pairs) - 0.5)
     right.axvline(0, color=INK, linewidth=0.8, linestyle=":")
-    right.set_xlabel("Difference (95%)")
+    right.set_xlabel("Difference" + (" (95%)" if enough.any() else f"; intervals need {_LEAST_FOR_INTERVAL} runs each"))
     for spot, p in zip(at, pairs["p_holm"]):
         right.annotate(f"p = {p:.2g}", (1.01, spot), xycoords=("axes fraction", "data"), va="center", fontsize=7)
-    title = "Differences; filled: p ≤ 0.05 after Holm" if len(pairs) else "Too few runs to compare"
-    if len(pairs) and len(left_out):
-        missing = ", ".join(f"{a} − {b}" for a, b in zip(left_out["a"], left_out["b"]))
-        title += "\n" + "\n".join(_wrapped(f"not compared, fewer than two runs: {missing}", 52))
-    right.set_title(title, fontsize=8)
-    for axis in (left, right):
-        axis.grid(False, axis="y")
+    title = ["Differences; filled: p ≤ 0.05 after Holm"]
+    title += _wrapped(f"not compared, fewer than two runs: {missing}", 52) if missing else []
+    right.set_title("\n".join(title), fontsize=8)
+    right.grid(False, axis="y")
     return fig
 
 
 def plot_jump_kinds(jumps: pd.DataFrame, labels: np.ndarray, evidence: pd.DataFrame, reason: str = "") -> Figure:
     """Size of jumps over training, coloured by kind, and the evidence for the number of kinds (see `jump_kinds`)."""
-    fig, axes = figure(1, 3, width=8.2, height=3.2, gridspec_kw={"width_ratios": [1.4, 1.1, 1]})
+    known = len(evidence) > 0
+    ratios = [1.4, 1.1, 1][: 2 + known]
+    fig, axes = figure(1, len(ratios), width=2.34 * sum(ratios), height=3.2, gridspec_kw={"width_ratios": ratios})
     size = jumps["relative_size"].abs().to_numpy()
     for label in sorted(set(labels.tolist()) - {-1}):
         part = labels == label
@@ -409,17 +436,14 @@ def plot_jump_kinds(jumps: pd.DataFrame, labels: np.ndarray, evidence: pd.DataFr
         log_axis(axes[1], "x")
     axes[0].set(xlabel="Training (%)", ylabel="Relative size of jump")
     axes[1].set(xlabel="Duration (steps)")
-    if len(jumps):
+    if len(set(labels.tolist()) - {-1}) > 1:
         axes[0].legend(title="kind: jumps", fontsize=7, title_fontsize=7, markerscale=1.6, loc="best")
-    axes[2].set(xlabel="Number of kinds", ylabel="Gap statistic")
-    axes[2].grid(False, axis="x")
-    if len(evidence):
+    if known:
+        axes[2].set(xlabel="Number of kinds", ylabel="Gap statistic")
+        axes[2].grid(False, axis="x")
         axes[2].errorbar(evidence["k"], evidence["gap"], evidence["se"], marker="o", markersize=4, color=INK)
         axes[2].set_xticks(evidence["k"])
-    else:
-        axes[2].set(xticks=[], yticks=[])
-        axes[2].text(0.5, 0.5, "too few jumps", transform=axes[2].transAxes, ha="center", va="center", fontsize=8)
-    fig.suptitle("\n".join(_wrapped(reason, 110)), fontsize=8.5)
+    fig.suptitle("\n".join(_wrapped(reason, int(31 * sum(ratios)))), fontsize=8.5)
     return fig
 
 
@@ -468,16 +492,41 @@ def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
     counts = [
         f"{count} {kind}{'s' * (count != 1)}" for count, kind in ((len(mine) - wide, "jump"), (wide, "transition"))
     ]
-    return f" ({' and '.join(counts[: 1 + (wide > 0)])} found, {significant} significant)"
+    return f"({' and '.join(counts[: 1 + (wide > 0)])} found, {significant} significant)"
 
 
-def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marked: Sequence[bool]) -> None:
+def _title(name: str, counts: str) -> list[str]:
+    """Lines of a title: one, where it fits."""
+    whole = f"{name} {counts}".strip()
+    return [whole] if len(whole) <= _TITLE or not counts else [*_wrapped(name, _TITLE), counts]
+
+
+def _dashes(layers: Sequence[str], layer: str) -> Any:
+    return (0, (4, 1.2)) if len(layers) > _SOLID and layers.index(layer) % 2 else "-"
+
+
+def _marks(jumps: pd.DataFrame | None, run: str, drawn: Sequence[bool]) -> list[str]:
+    """What filled and hollow triangles mean, "" for those that are not drawn."""
+    if jumps is None:
+        return ["", ""]
+    mine = jumps[jumps["run"] == run]
+    sure = mine["significant"].astype(bool) if "significant" in mine else pd.Series(True, index=mine.index)
+    said = []
+    for part in (mine[sure], mine[~sure]):
+        kinds = set(part["kind"]) if "kind" in part else {"jump"}
+        said.append(" or ".join(kind for kind in ("jump", "transition") if kind in kinds))
+    filled = f"significant {said[0]}, up or down" + ("; shaded: transition" if "transition" in said[0] else "")
+    return [words if shown else "" for words, shown in zip((filled, f"{said[1]}, not significant"), drawn)]
+
+
+def _layer_legend(fig: Figure, layers: Sequence[str], colours: dict, marks: Sequence[str]) -> None:
     shown = list(layers) if len(layers) <= _MOST_LABELS else [layers[0], layers[len(layers) // 2], layers[-1]]
-    handles = [Line2D([], [], color=colours[layer], label=shortened(layer, 32)) for layer in shown]
-    for drawn, fill, label in zip(
-        marked, (JUMP, "white"), ("significant jump (up, down; shaded: transition)", "jump, not significant")
-    ):
-        if drawn:
+    handles = [
+        Line2D([], [], color=colours[layer], linestyle=_dashes(layers, layer), label=shortened(layer, 32))
+        for layer in shown
+    ]
+    for fill, label in zip((JUMP, "white"), marks):
+        if label:
             handles.append(Line2D([], [], color=JUMP, markerfacecolor=fill, marker="^", linestyle="", label=label))
     if handles:
         fig.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=7)

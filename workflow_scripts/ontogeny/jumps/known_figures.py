@@ -183,9 +183,9 @@ def plot_known_transitions(table: pd.DataFrame) -> Figure:
         middle.scatter(share["delay"], at, s=14, color=colour, zorder=3)
         rates = alarms[alarms["detector"] == finder].set_index("kind")["per_1000"].reindex(kinds)
         right.scatter(np.maximum(rates, 0.01), np.arange(len(kinds))[::-1] + offset, s=14, color=colour, zorder=3)
-    names = [f"{shortened(kind, 20)}: {name}" if kind != name else name for kind, name in rows]
+    names = [f"{shortened(kind, 18)}: {name}" if kind != name else name for kind, name in rows]
     left.set_yticks(np.arange(len(rows))[::-1], names, fontsize=7)
-    middle.set_yticks(np.arange(len(rows))[::-1], [])
+    middle.set_yticks([])
     right.set_yticks(np.arange(len(kinds))[::-1], [shortened(kind, 20) for kind in kinds], fontsize=7)
     left.set(xlim=(-0.03, 1.03), xlabel="Recall (share of series)")
     middle.axvline(0, color=INK, linewidth=0.7, linestyle=":")
@@ -200,5 +200,13 @@ def plot_known_transitions(table: pd.DataFrame) -> Figure:
             axis.axhline(place - 0.5, color=MUTED, linewidth=0.4, alpha=0.5)
     for axis in (left, middle, right):
         axis.grid(False, axis="y")
-    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(finders), fontsize=7.5)
+    handles, labels = left.get_legend_handles_labels()
+    for words, style in (
+        ("series of layers", {"marker": "o"}),
+        ("at random times", {"marker": "|", "markersize": 8}),
+        ("the defining quantity", {"marker": "D", "markerfacecolor": "none"}),
+    ):
+        handles.append(Line2D([], [], color=MUTED, linestyle="", **{"markersize": 4.5, **style}))
+        labels.append(words)
+    fig.legend(handles, labels, loc="outside lower center", ncols=max(len(finders), 4), fontsize=7.5)
     return fig

@@ -183,7 +183,7 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
         axes.set_title(f"{events}, {pairs}control pair{'s' * (numbers[-1:] != [1])} each", fontsize=8.5)
         axes.set_xlabel("mean change of a unit's importance (nats)")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
-        axes.legend(handles.values(), handles.keys(), loc="best")
+        axes.legend(handles.values(), handles.keys(), loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=2)
         axes.set_xlim(left=0)
         axes.margins(y=0.2)
         if len(layers) == 1:  # room for the events' names

@@ -21,6 +21,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
@@ -43,6 +44,7 @@ _STYLE: Any = {
     "figure.dpi": 120,
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.wspace": 0.04,
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -94,8 +96,12 @@ def figure(
 
 
 def colour_map(keys: Iterable[Hashable]) -> dict[Hashable, str]:
-    """One colour per key, in the order in which keys first appear; the palette repeats when it runs out."""
-    return {key: COLOURS[i % len(COLOURS)] for i, key in enumerate(dict.fromkeys(keys))}
+    """One colour per key, in the order in which keys first appear: of the palette, or from dark to light if it ends."""
+    names = list(dict.fromkeys(keys))
+    if len(names) <= len(COLOURS):
+        return dict(zip(names, COLOURS))
+    shades = matplotlib.colormaps[SEQUENTIAL](np.linspace(0.03, 0.92, len(names)))
+    return {name: to_hex(shade) for name, shade in zip(names, shades)}
 
 
 def save_figure(
