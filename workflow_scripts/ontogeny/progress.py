@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from typing import TextIO
 
 logger = logging.getLogger("ontogeny")
 
+VIEW = "ONTOGENY_VIEW"
+"""Variable of the environment that the pipeline's live view sets: it shows how far jobs are, and why they failed."""
+
 
 class Progress:
     """Report how many of `total` units of work are done, how fast, and how long the rest will take.
 
-    On a terminal one line is rewritten, at most five times per second. Elsewhere a line is logged after every tenth of
-    the work, and at least every 30 seconds.
+    On a terminal one line is rewritten, at most five times per second, unless the pipeline's view is there, which
+    reads the log. Elsewhere a line is logged after every tenth of the work, and at least every 30 seconds.
     """
 
     def __init__(self, total: int, label: str, done: int = 0, stream: TextIO | None = None) -> None:
         self.total, self.label, self.start_at = max(total, 1), label, done
         self.stream = sys.stderr if stream is None else stream
-        self.live = self.stream.isatty()
+        self.live = self.stream.isatty() and VIEW not in os.environ
         self.began = self.last = time.monotonic()
         self.tenth = 10 * done // self.total
 

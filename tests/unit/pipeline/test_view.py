@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from ontogeny.pipeline.job import VIEW
+from ontogeny.progress import VIEW
 from snakemake_logger_plugin_ontogeny import SEEN, LogHandler, LogHandlerSettings
 from snakemake_logger_plugin_ontogeny.view import Running, View, duration, measured_seconds, sentence_of, stages
 

@@ -219,6 +219,7 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
     handles = [
         Line2D([], [], color=colour, marker="|", linestyle="", markersize=8, label=label)
         for colour, label in ((JUMP, "up"), (COLOURS[0], "down"))
+        if (jumps["direction"] == label).any()
     ]
     if groups:
         handles += [
@@ -226,7 +227,8 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
             for kind, colour in kinds.items()
             if any(height[run] > 0 for run in runs if groups.get(run, "") == kind)
         ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
+    if handles:
+        fig.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
     return fig
 
 

@@ -201,12 +201,11 @@ def plot_known_transitions(table: pd.DataFrame) -> Figure:
     for axis in (left, middle, right):
         axis.grid(False, axis="y")
     handles, labels = left.get_legend_handles_labels()
-    for words, style in (
-        ("series of layers", {"marker": "o"}),
-        ("at random times", {"marker": "|", "markersize": 8}),
-        ("the defining quantity", {"marker": "D", "markerfacecolor": "none"}),
-    ):
-        handles.append(Line2D([], [], color=MUTED, linestyle="", **{"markersize": 4.5, **style}))
-        labels.append(words)
+    handles += [
+        Line2D([], [], color=MUTED, linestyle="", marker="o", markersize=4.5),
+        Line2D([], [], color=MUTED, linestyle="", marker="|", markersize=8),
+        Line2D([], [], color=MUTED, linestyle="", marker="D", markersize=4.5, markerfacecolor="none"),
+    ]
+    labels += ["series of layers", "at random times", "the defining quantity"]
     fig.legend(handles, labels, loc="outside lower center", ncols=max(len(finders), 4), fontsize=7.5)
     return fig

@@ -17,10 +17,9 @@ from typing import Any
 from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.record import write_record
 from ontogeny.plotting.notes import noted
+from ontogeny.progress import VIEW
 
 logger = logging.getLogger("ontogeny")
-VIEW = "ONTOGENY_VIEW"
-"""Variable of the environment that is set while the live view tells of failed jobs."""
 
 
 @contextmanager
