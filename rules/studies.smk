@@ -2,7 +2,7 @@
 
 STUDY_RECORD = {
     "record": "results/studies/{study}/phase1.h5",
-    **{name: f"results/studies/{{study}}/{name}.csv" for name in ("jumps", "series", "groups")},
+    **{name: f"results/studies/{{study}}/{name}.csv" for name in ("jumps", "series", "groups", "answers")},
 }
 WITH_TRUTH = plan.studies_with_truth()
 ANALYSED = (

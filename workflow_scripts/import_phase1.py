@@ -1,6 +1,7 @@
 """Read records that others trained, say what was mended or left out, find their jumps, and analyse them together."""
 
 from ontogeny.files import read_table, write_csv
+from ontogeny.jumps.locate import with_answers
 from ontogeny.jumps.report import find_jumps, write_jumps
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.study import gather, study_groups
@@ -10,7 +11,8 @@ from ontogeny.pipeline import job
 
 with job(snakemake) as (files, output, params):
     record = read_many(files.records, on_problem=params.on_problem)
-    report = find_jumps(record.frame, JumpSettings(**params.settings))
+    settings = JumpSettings(**params.settings)
+    report = with_answers(find_jumps(record.frame, settings), record, settings)
     write_jumps(report, output.json)
     write_csv(output.notes, record.notes_table)
     gather(record, [report], study_groups(record), output)

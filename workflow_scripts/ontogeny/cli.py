@@ -50,6 +50,15 @@ def _parser() -> argparse.ArgumentParser:
     summary.add_argument("--out", help="write all of them to one .json, .csv, .h5 or .parquet file")
     summary.set_defaults(command=_phase1)
 
+    when = commands.add_parser(
+        "transitions", help="say of records at which step each run changed, and how sure that is"
+    )
+    when.add_argument("paths", nargs="+", help="files, folders or glob patterns, of any logger that is known")
+    when.add_argument("--run", help="the run to ask (all)")
+    when.add_argument("--metric", help="the measure to ask first (accuracy on held-out data, if it is recorded)")
+    when.add_argument("--out", help="write a row per run to this .csv, or all there is to this .json")
+    when.set_defaults(command=_transitions)
+
     validity = commands.add_parser("validity", help="measure a detector's false alarms and recall")
     validity.add_argument("--detector", default="step", help="its name, or module:function for your own (step)")
     validity.add_argument("--out", default="validity", help="folder for the table and the figure (validity)")
@@ -331,6 +340,32 @@ def _phase1(given: argparse.Namespace) -> None:
         print(note, file=sys.stderr)
     if given.out:
         write_phase1(given.out, record)
+
+
+def _transitions(given: argparse.Namespace) -> None:
+    import textwrap
+
+    import pandas as pd
+
+    from ontogeny.files import write_csv, write_json
+    from ontogeny.jumps import locate_transition, locate_transitions
+    from ontogeny.phase1 import find_records, read_many
+
+    if given.out and Path(given.out).suffix not in (".csv", ".json"):
+        raise OntogenyError(f"--out {given.out} is neither a .csv nor a .json file")
+    record = read_many(find_records(given.paths))
+    for note in record.notes:
+        print(note, file=sys.stderr)
+    if given.run:
+        answers = [locate_transition(record, given.run, given.metric)]
+    else:
+        answers = locate_transitions(record, metric=given.metric)
+    print("\n\n".join(textwrap.fill(str(answer), 110) for answer in answers))
+    rows = [answer.as_dict() for answer in answers]
+    if given.out and given.out.endswith(".json"):
+        write_json(given.out, rows)
+    elif given.out:
+        write_csv(given.out, pd.DataFrame(rows))
 
 
 def _validity(given: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_table, write_csv
+from ontogeny.jumps.locate import with_answers
 from ontogeny.jumps.report import find_jumps
 from ontogeny.jumps.study import TABLES, analyse_study, gather, study_groups
 from ontogeny.jumps.study_figures import FIGURES, draw_heat_maps, draw_study
@@ -17,8 +18,8 @@ RESOURCES = Path(__file__).parents[3] / "resources" / "phase1"
 
 def studied(folder, names):
     record = read_many([RESOURCES / f"{name}.json" for name in names])
-    report = find_jumps(record.frame)
-    output = SimpleNamespace(**{key: folder / f"{key}.csv" for key in ("jumps", "series", "groups")})
+    report = with_answers(find_jumps(record.frame), record)
+    output = SimpleNamespace(**{key: folder / f"{key}.csv" for key in ("jumps", "series", "groups", "answers")})
     output.record = folder / "phase1.h5"
     gather(record, [report], study_groups(record), output)
     tables = analyse_study(read_phase1(output.record), *map(read_table, (output.jumps, output.series, output.groups)))

@@ -32,17 +32,23 @@ EPOCHS = pd.DataFrame(
     {"model": ["judge", "judge", "words"], "epoch": [0, 3, None], "split": "test", "prompts": "all",
      "auc": [0.5, 0.91, 0.7], "auc_low": [0.4, 0.85, 0.6], "auc_high": [0.6, 0.95, 0.8]}
 )  # fmt: skip
+ANSWERS = pd.DataFrame(
+    {"run": ["a", "b"], "kind": ["transition", "none"], "layer": "(run)", "step": [204.0, None],
+     "p_value": [0.004, None], "sentence": ["a: val_accuracy rises at step 204.", "b: no transition."]}
+)  # fmt: skip
+MANY = pd.concat([ANSWERS, ANSWERS.iloc[1:].assign(run=["c"]), ANSWERS.assign(step=300.0, p_value=0.01)])
 HELD = {
-    "dynamics": (RATES, PAIRS),
-    "imports": (RATES, PAIRS.iloc[:0]),
+    "dynamics": (RATES, PAIRS, ANSWERS),
+    "imports": (RATES, PAIRS.iloc[:0], MANY),
     "circuits": (CONDITIONS, EFFECTS),
     "connectome": (RECOVERY,),
     "judge": (EPOCHS,),
 }
 SAID = {
-    "dynamics": "8 significant jumps in 2 runs: 4 per 1,000 measurements [0, 29.4]. cnn networks jump more often than "
-    "mlp networks, by 2.5 [1, 4] (p = 0.01).",
-    "imports": "not compared: that needs at least two runs of each",
+    "dynamics": "a: val_accuracy rises at step 204. b: no transition. 8 significant jumps in 2 runs: 4 per "
+    "1,000 measurements [0, 29.4]. cnn networks jump more often than mlp networks, by 2.5 [1, 4] (p = 0.01).",
+    "imports": "2 of 5 runs show a significant change of what they can do, their accuracy or loss, between steps 204 "
+    "and 300 (all in answers.csv). The surest: a: val_accuracy rises at step 204. 8 significant jumps",
     "circuits": "baseline: 257 perfect circuits per network [169, 347] in the 7 of 8 networks that converged. Changed "
     "significantly by L1 by +104 [8, 280].",
     "connectome": "R² = 0.999 [0.99, 1] at 100% connectivity and 0.900 (one fit, hence no interval) at 5% connectivity",

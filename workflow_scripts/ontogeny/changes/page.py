@@ -67,6 +67,7 @@ def write_run_page(
         study=study,
         index=None if index is None else _link(path, index),
         facts=_facts(config, plan),
+        answer=plan.answer,
         notes=plan.notes,
         curves=_curves(record, plan.moments),
         moments=moments,

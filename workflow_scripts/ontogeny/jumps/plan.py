@@ -12,6 +12,7 @@ import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_json
+from ontogeny.jumps.measures import ranked
 from ontogeny.jumps.report import JumpReport, find_jumps
 from ontogeny.jumps.settings import CaptureSettings, JumpSettings
 from ontogeny.phase1 import RUN_LEVEL
@@ -24,8 +25,8 @@ EVENTS = ("jump", "transition")
 """Kinds of moment at which something changed."""
 KINDS = ("start", *EVENTS, "control", "user", "end")
 PHASES = {1: ("whole",), 2: ("early", "late"), 3: ("early", "middle", "late")}
-PROGRESS = ("probe_accuracy", "val_accuracy", "accuracy")
-"""Run-level measures of what the network can do, whose changes come first."""
+PROGRESS = 2
+"""Last `measures.rank_of` of the run-level measures of what the network can do, whose changes come first."""
 _ALIKE = 4
 """Changes of which one is more than so many times as wide as the other are not one moment."""
 
@@ -95,6 +96,8 @@ class CapturePlan:
     moments: tuple[Moment, ...]
     window: int
     notes: tuple[str, ...] = field(default_factory=tuple)
+    answer: str = ""
+    """Which step it was, and how sure that is (`Answer.sentence`)."""
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -105,7 +108,7 @@ class CapturePlan:
         """The plan for a person: one line per moment."""
         lines = [f"Run {self.run}: {len(self.moments)} moments, {len(self.steps)} steps to capture."]
         lines += [f"  {m.kind:<10} step {m.step} (with {m.before} and {m.after}): {m.reason}" for m in self.moments]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*([self.answer] if self.answer else []), *lines, *self.notes])
 
 
 def steps_of(config: Mapping[str, Any]) -> list[int]:
@@ -187,16 +190,20 @@ def plan_captures(
         moments.append(cuts.moment("user", at, reason))
     order = {kind: k for k, kind in enumerate(KINDS)}
     moments.sort(key=lambda m: (m.step, order[m.kind]))
-    return CapturePlan(run=run, moments=tuple(moments), window=window, notes=tuple(notes))
+    answer = next((each.sentence for each in report.answers if each.run == run), "")
+    return CapturePlan(run=run, moments=tuple(moments), window=window, notes=tuple(notes), answer=answer)
 
 
 def find_progress(frame: pd.DataFrame, settings: JumpSettings | None = None) -> JumpReport | None:
-    """The changes of a record's measures of progress, such as its accuracy on held-out data; None if it has none.
+    """The changes of a record's measures of progress; None if it has none.
+
+    They are accuracy on held-out data and the strength of known mechanisms, such as modes and in-context scores
+    (`measures.rank_of`).
 
     frame: as of `find_jumps`. The false discovery rate is controlled over these measures alone.
     """
     known = frame.loc[frame["layer"] == RUN_LEVEL, "metric"].unique()
-    names = [name for name in PROGRESS if name in known]
+    names = ranked(known, PROGRESS)
     return find_jumps(frame[frame["layer"] == RUN_LEVEL], settings, metrics=names) if names else None
 
 
@@ -403,6 +410,7 @@ def write_plan(plan: CapturePlan, path: str | os.PathLike) -> None:
         {
             "format": FORMAT,
             "run": plan.run,
+            "answer": plan.answer,
             "window": plan.window,
             "notes": plan.notes,
             "steps": plan.steps,
@@ -425,6 +433,6 @@ def read_plan(path: str | os.PathLike) -> CapturePlan:
             )
             for moment in data["moments"]
         )
-        return CapturePlan(data["run"], moments, data["window"], tuple(data["notes"]))
+        return CapturePlan(data["run"], moments, data["window"], tuple(data["notes"]), data.get("answer", ""))
     except (KeyError, TypeError, AttributeError) as error:
         raise OntogenyError(f"{Path(path)} lacks what a capture plan holds: {error}") from None

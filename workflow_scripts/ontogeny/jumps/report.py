@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
+from ontogeny.jumps.answer import Answer, answer_of
 from ontogeny.jumps.detection import jumps_in_each, transitions_in_each
 from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
 from ontogeny.jumps.events import as_series
@@ -47,7 +48,8 @@ class JumpReport:
     (a reason, or empty), remarks (what is wrong with the series, or empty).
 
     `kind` is 'jump' or 'transition'; the steps of a transition are its midpoint, `onset` and `end`, with 95% intervals
-    of midpoint and width (see `ontogeny.jumps.Jump`).
+    of midpoint and width (see `ontogeny.jumps.Jump`). answers: of each run, in words, which step it was
+    and how sure that is (`with_answers`; none until asked for).
     """
 
     table: pd.DataFrame
@@ -61,6 +63,7 @@ class JumpReport:
     false_alarms: dict[str, Any]
     transitions: bool = True
     notes: tuple[str, ...] = field(default_factory=tuple)
+    answers: tuple[Answer, ...] = field(default_factory=tuple)
 
     @property
     def significant(self) -> pd.DataFrame:
@@ -94,7 +97,7 @@ class JumpReport:
         if away:
             reasons = self.abstentions.groupby("abstained", sort=True).size()
             lines.append("No judgement on " + "; ".join(f"{n} series ({why})" for why, n in reasons.items()) + ".")
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*map(str, self.answers), *lines, *self.notes])
 
 
 def find_jumps(
@@ -231,7 +234,8 @@ def _chosen(frame: pd.DataFrame, metrics: Iterable[str] | None, notes: list[str]
         for run in frame["run"].unique():
             if not (chosen["run"] == run).any():
                 notes.append(
-                    f"Run {run} holds no metric of a layer, only {', '.join(_names(frame, run))}: nothing to detect."
+                    f"Run {run} holds no metric of a layer, only {', '.join(_names(frame, run))}: nothing to detect in "
+                    "layers."
                 )
         return chosen
     named = [metrics] if isinstance(metrics, str) else list(metrics)
@@ -283,6 +287,7 @@ def write_jumps(report: JumpReport, json_path: str | os.PathLike, csv_path: str 
             "surrogates": report.surrogates,
             "false_alarms": report.false_alarms,
             "notes": list(report.notes),
+            "answers": [answer.as_dict() for answer in report.answers],
             "jumps": [
                 row | {"false_alarms_per_1000": report.false_alarms["rate"]}
                 for row in report.table.to_dict(orient="records")
@@ -318,6 +323,7 @@ def read_jumps(path: str | os.PathLike) -> JumpReport:
             surrogates=data["surrogates"],
             false_alarms=data["false_alarms"],
             notes=tuple(data["notes"]),
+            answers=tuple(map(answer_of, data["answers"])),
         )
     except KeyError as error:
         raise OntogenyError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
 from ontogeny.files import write_csv
 from ontogeny.jumps.agreement import detector_agreement
+from ontogeny.jumps.answer import Answer
 from ontogeny.jumps.characterise import characterise_jumps, jump_kinds, phase_table
 from ontogeny.jumps.comparison import compare_groups, jump_rates, mixed_model
 from ontogeny.jumps.convergence import layer_convergence
@@ -58,14 +60,17 @@ def study_groups(record: Phase1) -> pd.DataFrame:
 
 
 def gather(record: Phase1, reports: Sequence[JumpReport], groups: pd.DataFrame, output: Any) -> None:
-    """Write what the analyses of a study read: the record, its significant jumps, the series searched, the groups.
+    """Write what the analyses of a study read: the record, its significant jumps, the series searched, the groups; and
+    the answer for each run.
 
-    `output` has the paths `record` (.h5), `jumps`, `series` and `groups` (.csv).
+    `output` has the paths `record` (.h5), `jumps`, `series`, `groups` and `answers` (.csv).
     """
     write_phase1(output.record, record)
     write_csv(output.jumps, pd.concat([report.significant for report in reports], ignore_index=True))
     write_csv(output.series, pd.concat([report.series for report in reports], ignore_index=True))
     write_csv(output.groups, groups)
+    answers = [answer.as_dict() for report in reports for answer in report.answers]
+    write_csv(output.answers, pd.DataFrame(answers, columns=[each.name for each in fields(Answer)]))
 
 
 def analyse_study(

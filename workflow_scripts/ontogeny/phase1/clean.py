@@ -69,7 +69,9 @@ def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | N
             continue
         if not any(layer != RUN_LEVEL for layer, _ in found):
             judge.note(
-                "flagged", "it has no layers, only what is measured once a run: there is nothing to detect", run=own
+                "flagged",
+                "it has no layers, only what is measured once a run, which `ontogeny transitions` searches",
+                run=own,
             )
         blocks += [(own, layer, metric, *series) for (layer, metric), series in found.items()]
         for layer, metric in run.derived:

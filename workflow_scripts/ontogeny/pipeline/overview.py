@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,10 +132,16 @@ def _jump_lines(folder: Path) -> list[str]:
         return []
     jumps = read_table(folder / "jumps.csv")
     significant = jumps[jumps["significant"].astype(bool)] if len(jumps) else jumps
-    lines = ["", f"jumps     {len(jumps)} found, {len(significant)} significant"]
+    lines = ["", *_answer_lines(folder / "jumps.json"), f"jumps     {len(jumps)} found, {len(significant)} significant"]
     for row in significant.sort_values("p_value").head(10).itertuples() if len(significant) else ():
         lines.append(f"  step {row.step:<8} {row.layer:<24} {row.metric:<24} {row.direction:<5} p {row.p_value:.2g}")
     return lines
+
+
+def _answer_lines(path: Path) -> list[str]:
+    """Which step it was, and how sure that is."""
+    answers = read_json(path).get("answers", []) if path.exists() else []
+    return [textwrap.fill(each["sentence"], 110, initial_indent="          ").strip() for each in answers]
 
 
 def _file_lines(folder: Path) -> list[str]:

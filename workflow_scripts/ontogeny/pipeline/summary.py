@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from ontogeny.files import read_table, write_text
+from ontogeny.phase1 import RUN_LEVEL
 from ontogeny.statistics import student_interval
 
 FIGURES = {
@@ -25,9 +26,10 @@ FIGURES = {
     "judge": "results/pages/{run}/mechanism.png",
 }
 """The figure that stands for a study, by its kind."""
+_ANSWERS = "results/studies/{study}/answers.csv"
 TABLES = {
-    "dynamics": ("results/studies/{study}/rates.csv", "results/studies/{study}/comparisons.csv"),
-    "imports": ("results/studies/{study}/rates.csv", "results/studies/{study}/comparisons.csv"),
+    "dynamics": ("results/studies/{study}/rates.csv", "results/studies/{study}/comparisons.csv", _ANSWERS),
+    "imports": ("results/studies/{study}/rates.csv", "results/studies/{study}/comparisons.csv", _ANSWERS),
     "circuits": ("results/studies/{study}/circuits/conditions.csv", "results/studies/{study}/circuits/effects.csv"),
     "connectome": ("results/studies/{study}/connectome/recovery.csv",),
     "judge": ("results/runs/{run}/epochs.csv",),
@@ -67,8 +69,31 @@ def files_of(study: Mapping[str, Any]) -> list[str]:
     return [pattern.format(study=study["name"], run=study["run"]) for pattern in patterns]
 
 
-def _jumps(rates: pd.DataFrame, comparisons: pd.DataFrame) -> str:
-    """`rates`: one row per run, layer and metric, with points and jumps. `comparisons`: families in pairs."""
+MOST_ANSWERS = 3
+"""Runs of a study of which each is said when it changed; of more, only how many did."""
+
+
+def _jumps(rates: pd.DataFrame, comparisons: pd.DataFrame, answers: pd.DataFrame) -> str:
+    """`rates`: one row per run, layer and metric, with points and jumps. `comparisons`: families in pairs. `answers`:
+    when each run changed."""
+    return f"{_when(answers)} {_rates(rates, comparisons)}".strip()
+
+
+def _when(answers: pd.DataFrame) -> str:
+    """When each run changed and how sure that is, or how many did."""
+    if len(answers) <= MOST_ANSWERS:
+        return " ".join(answers["sentence"])
+    found = answers[(answers["kind"] != "none") & (answers["layer"] == RUN_LEVEL)]
+    text = f"{len(found)} of {len(answers)} runs show a significant change of what they can do, their accuracy or loss"
+    if not len(found):
+        return f"{text}; how large a change would have been found stands in answers.csv."
+    first, last = found["step"].min(), found["step"].max()
+    between = f", between steps {first:.0f} and {last:.0f}" if len(found) > 1 else ""
+    surest = found.loc[found["p_value"].idxmin(), "sentence"]
+    return f"{text}{between} (all in answers.csv). The surest: {surest}"
+
+
+def _rates(rates: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     by_run = rates.groupby("run", sort=False)[["points", "jumps"]].sum()
     per_run = 1000 * by_run["jumps"] / by_run["points"]
     mean, low, high = map(float, student_interval(per_run.to_numpy()))

@@ -1,0 +1,121 @@
+"""Which step it was, and how sure that is, in words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ontogeny.cli import main
+from ontogeny.errors import OntogenyError
+from ontogeny.jumps import (
+    find_jumps,
+    locate_transition,
+    locate_transitions,
+    plan_captures,
+    read_jumps,
+    with_answers,
+    write_jumps,
+)
+from ontogeny.jumps.locate import power
+from ontogeny.jumps.measures import rank_of, ranked
+
+N = 300
+
+
+def logistic(at, width, steps):
+    return 1 / (1 + np.exp(-4.4 * (steps - at) / width))
+
+
+def table(run, **columns):
+    steps = 10 * np.arange(N)
+    layered = {name: ("(run)", name) if "__" not in name else tuple(name.split("__")) for name in columns}
+    return pd.concat(
+        [
+            pd.DataFrame({"run": run, "layer": layered[name][0], "step": steps, "metric": layered[name][1], "value": v})
+            for name, v in columns.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def curves(late=True, seed=0):
+    rng, steps = np.random.default_rng(seed), 10 * np.arange(N)
+    noise = lambda: 0.01 * rng.standard_normal(N)  # noqa: E731
+    held_out = logistic(1500, 300, steps) if late else 0 * steps
+    return table(
+        "r",
+        train_accuracy=np.clip(logistic(200, 100, steps) + noise(), 0, 1),
+        val_accuracy=np.clip(0.05 + 0.9 * held_out + noise(), 0, 1),
+        lr=np.linspace(1, 0, N),
+        a__stable_rank=20 - 5 * held_out + 10 * noise(),
+        b__stable_rank=20 + 10 * noise(),
+    )
+
+
+def test_measures_are_asked_held_out_accuracy_first():
+    names = ["loss", "eval/loss", "train_acc", "lr", "mode_1", "test_accuracy", "epoch", "accuracy", "curvature"]
+    assert ranked(names) == ["test_accuracy", "accuracy", "mode_1", "eval/loss", "train_acc", "loss", "curvature"]
+    assert ranked(names, 2) == ["test_accuracy", "accuracy", "mode_1"]
+    assert [rank_of(name) for name in ("valAcc", "accuracy/val", "grad_norm", "steps_per_second", "step_accuracy")] == [
+        0, 0, None, None, None
+    ]  # fmt: skip
+
+
+def test_a_run_that_groks_has_its_step_with_interval_p_value_agreement_and_delay(tmp_path, capsys):
+    answer = locate_transition(curves())
+    assert (answer.metric, answer.kind, answer.late) == ("val_accuracy", "transition", True)
+    assert answer.low <= 1500 <= answer.high
+    assert answer.high - answer.low < 200
+    assert answer.onset == pytest.approx(1350, abs=60)
+    assert answer.end == pytest.approx(1650, abs=60)
+    assert answer.q_value < 0.05
+    assert (answer.agree, answer.series) == (1, 2)
+    assert answer.chance < 0.5
+    assert "as in grokking" in str(answer)
+    assert f"at step {answer.step:.0f} (95% interval {answer.low:.0f} to {answer.high:.0f})" in str(answer)
+    report = with_answers(find_jumps(curves()), curves())
+    assert report.answers == (answer,)
+    write_jumps(report, tmp_path / "jumps.json")
+    assert read_jumps(tmp_path / "jumps.json").answers == (answer,)
+    assert plan_captures(report, range(0, 10 * N, 10)).text().startswith(str(answer))
+    curves().to_csv(tmp_path / "r.csv", index=False)
+    assert main(["transitions", str(tmp_path / "r.csv"), "--out", str(tmp_path / "said.csv")]) == 0
+    assert " ".join(capsys.readouterr().out.split()) == str(answer)
+    assert pd.read_csv(tmp_path / "said.csv")["step"][0] == answer.step
+
+
+def test_a_run_without_a_transition_says_what_could_have_been_missed():
+    answer = locate_transition(curves(late=False), metric="val_accuracy")
+    assert answer.metric == "train_accuracy"
+    assert answer.silent == ("val_accuracy",)
+    assert "What could have been missed: a change of val_accuracy smaller than" in answer.missed
+    rng = np.random.default_rng(1)
+    able = power(0.5 + 0.01 * rng.standard_normal(N), 10 * np.arange(N), bounded=True)
+    assert list(able) == pytest.approx([30, 150, 600], rel=0.01)
+    assert all(0.01 < size < 0.1 for size in list(able.values())[:2])
+    assert list(power(rng.standard_normal(5001), np.arange(5001))) == pytest.approx([50, 250, 1000], rel=0.01)
+
+
+def test_too_few_measurements_are_no_evidence():
+    few = curves()[lambda f: f["step"] % 100 == 0]
+    answer = locate_transition(few)
+    assert answer.kind == "none"
+    assert "halfway between steps 1400 and 1500" in answer.sentence or "steps 1500 and 1600" in answer.sentence
+    assert "30 measurements are too few" in answer.sentence
+
+
+def test_layers_answer_where_no_measure_of_the_run_changes():
+    frame = curves()
+    answer = locate_transition(frame[frame["layer"] != "(run)"])
+    assert (answer.layer, answer.metric) == ("a", "stable_rank")
+    assert answer.low <= 1500 <= answer.high
+
+
+def test_unknown_runs_and_measures_are_told():
+    both = pd.concat([curves(), curves().assign(run="s")])
+    assert [answer.run for answer in locate_transitions(both)] == ["r", "s"]
+    with pytest.raises(OntogenyError, match="2 runs: say which"):
+        locate_transition(both)
+    with pytest.raises(OntogenyError, match="run"):
+        locate_transition(both, run="t")
+    with pytest.raises(OntogenyError, match="val_accuracy"):
+        locate_transition(curves(), metric="val_acuracy")

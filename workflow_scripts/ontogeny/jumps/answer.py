@@ -1,0 +1,163 @@
+"""Which step was it, and how sure is that? The answer for one run, and its words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ontogeny.jumps.measures import rank_of
+from ontogeny.phase1 import RUN_LEVEL
+
+_LISTS = ("silent", "also", "further")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """When a run changed, and how sure that is.
+
+    kind: 'transition', 'jump', or 'none'. layer, metric: of the series that was asked first and changes (of 'none': was
+    asked first); the layer of run-level measures is "(run)". step: the midpoint; low, high: its 95% interval; onset,
+    end: steps at 10 and 90% of the change; before, after: levels. p_value: the chance that a series of this length
+    without a change, of the worst null of the battery, holds one as strong; q_value: false discovery rate over the
+    measures asked. silent: measures asked before it that do not change; also: other measures of the run that change
+    within; further: steps of its other significant changes. agree of `series` series of layers change within; chance: how many would if their changes came at random times.
+    learned: the step by which the accuracy on the training data made 90% of its rise (NaN if not recorded); late:
+    whether held-out accuracy rises only after it, as it does in grokking. missed: what could have been missed.
+    sentence: all of it in words.
+    """
+
+    run: str
+    kind: str
+    layer: str
+    metric: str
+    points: int
+    step: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    onset: float = math.nan
+    end: float = math.nan
+    before: float = math.nan
+    after: float = math.nan
+    p_value: float = math.nan
+    q_value: float = math.nan
+    silent: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    further: tuple[float, ...] = ()
+    asked: int = 0
+    agree: int = 0
+    series: int = 0
+    chance: float = 0.0
+    learned: float = math.nan
+    late: bool = False
+    missed: str = ""
+    sentence: str = ""
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as a dictionary, for JSON and tables."""
+        return asdict(self) | {name: list(getattr(self, name)) for name in _LISTS}
+
+
+def answer_of(data: Mapping[str, Any]) -> Answer:
+    """The answer that `Answer.as_dict` gave."""
+    return Answer(**{**data, **{name: tuple(data[name]) for name in _LISTS}})
+
+
+def say_found(answer: Answer, judged: int) -> str:
+    """A change that was found, in words; judged: measures of the run that were long enough."""
+    at = f"at step {step_text(answer.step)} (95% interval {step_text(answer.low)} to {step_text(answer.high)})"
+    moves = "rises" if answer.after > answer.before else "falls"
+    who = answer.metric if answer.layer == RUN_LEVEL else f"{answer.metric} of {answer.layer}"
+    who += " (held-out)" if answer.layer == RUN_LEVEL and rank_of(answer.metric) == 0 else ""
+    course = f"from {answer.before:.3g} to {answer.after:.3g}"
+    if answer.kind == "jump":
+        said = [f"{who} jumps {course} {at}."]
+    else:
+        said = [
+            f"{who} {moves} {course} {at}; 10% of the change is reached at step {step_text(answer.onset)} and "
+            f"90% at step {step_text(answer.end)}."
+        ]
+    if answer.silent:
+        said[0] = f"no significant change was found in {joined(answer.silent, 'or')}, but {said[0]}"
+    said[0] = f"{answer.run}: {said[0]}"
+    if answer.layer == RUN_LEVEL:
+        tests = f" (q {_p_value(answer.q_value)} over {counted(judged, 'measure')} of the run)" if judged > 1 else ""
+    else:
+        tests = f" (q {_p_value(answer.q_value)} over all series of layers)"
+    sure = (
+        f"A series of {answer.points} measurements without a change shows one as strong with p "
+        f"{_p_value(answer.p_value)}{tests}"
+    )
+    if answer.series:
+        shared = (
+            f"; {answer.agree} of {answer.series} {'other ' * (answer.layer != RUN_LEVEL)}series of layers change "
+            f"within it, where {answer.chance:.1f} would if their changes came at random times"
+        )
+    else:
+        shared = ""
+    said.append(sure + shared + ".")
+    if answer.also:
+        said.append(f"{joined(answer.also)} change{'s' if len(answer.also) == 1 else ''} within it too.")
+    if answer.late:
+        said.append(
+            f"By step {step_text(answer.learned)} the training accuracy had made 90% of its rise, "
+            f"{step_text(answer.step - answer.learned)} steps before: generalisation came late, as in grokking."
+        )
+    elif math.isfinite(answer.learned) and rank_of(answer.metric) == 0 and answer.after > answer.before:
+        said.append(
+            f"The training accuracy makes 90% of its rise by step {step_text(answer.learned)}, not before this: the "
+            "network generalised as it learned, so this is not grokking."
+        )
+    if answer.further:
+        said.append(f"It also changes significantly at step{'s' * (len(answer.further) > 1)} {_steps(answer.further)}.")
+    if answer.missed:
+        said.append(answer.missed)
+    return " ".join(said)
+
+
+def say_power(who: str, able: dict[float, float], points: int, steps: np.ndarray) -> str:
+    """What could have been missed, by `locate.power` (width in steps to size), in words."""
+    known = [f"{size:.2g} if it takes {step_text(width)} steps" for width, size in able.items() if math.isfinite(size)]
+    none = [step_text(width) for width, size in able.items() if not math.isfinite(size)]
+    said = "What could have been missed: "
+    parts = []
+    if known:
+        parts.append(
+            f"a change of {who} smaller than {joined(known, 'or')} (9 in 10 of that size were found when planted in it)"
+        )
+    if none:
+        parts.append(f"a change of any size over {joined(none, 'or')} steps")
+    per_step = float(np.ptp(steps)) / max(points - 1, 1)
+    parts.append(f"one wider than {step_text(points / 3 * per_step)} steps or at the very ends of the record")
+    return f"{said}{joined(parts, 'and')}."
+
+
+def step_text(value: float) -> str:
+    """A step as a reader takes it in: whole from 10 on."""
+    return f"{value:.0f}" if abs(value) >= 10 or float(value).is_integer() else f"{value:.1f}"
+
+
+def _steps(values: Sequence[float]) -> str:
+    shown = [step_text(value) for value in values[:5]]
+    more = len(values) - len(shown)
+    return joined([*shown, f"{more} more"] if more else shown)
+
+
+def _p_value(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"= {value:.2g}"
+
+
+def counted(count: int, what: str) -> str:
+    """A number and what it counts."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def joined(parts: Sequence[str], word: str = "and") -> str:
+    """A list in words."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"

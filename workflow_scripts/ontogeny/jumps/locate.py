@@ -1,0 +1,333 @@
+"""Which step was it, and how sure is that? One answer for each run of a record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ontogeny.errors import OntogenyError, unknown
+from ontogeny.jumps.answer import Answer, counted, joined, say_found, say_power, step_text
+from ontogeny.jumps.detection import transitions_in_each
+from ontogeny.jumps.events import as_series
+from ontogeny.jumps.known import chance_share
+from ontogeny.jumps.measures import rank_of, ranked
+from ontogeny.jumps.report import JumpReport, find_jumps
+from ontogeny.jumps.settings import JumpSettings
+from ontogeny.jumps.transitions import SHORTEST
+from ontogeny.phase1 import RUN_LEVEL, Phase1
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAD = 0.01
+"""Share of the record by which a change may miss that of another series and still be within it."""
+
+WIDTHS = (0.01, 0.05, 0.2)
+"""Widths of planted changes, as shares of the record."""
+
+PLANTED = 20
+"""Changes of each width and size that are planted to measure the power."""
+
+FOUND = 0.9
+SIZES = np.geomspace(2, 512, 17)
+"""Sizes of planted changes, in standard deviations of the noise between measurements."""
+
+LONGEST = 2000
+"""Measurements of the longest series in which changes are planted; of longer ones, means of neighbours are taken."""
+
+SURE = 0.05
+
+
+def locate_transition(
+    record: Phase1 | pd.DataFrame,
+    run: str | None = None,
+    metric: str | None = None,
+    settings: JumpSettings | None = None,
+) -> Answer:
+    """When a run changed, and how sure that is: `locate_transitions` of one run, which may be left out if it is alone.
+
+    metric: the run-level measure to ask first. `print(locate_transition(read_phase1(path)))` says it in words.
+    """
+    frame = _frame(record)
+    known = list(dict.fromkeys(frame["run"]))
+    if run is None and len(known) != 1:
+        raise OntogenyError(f"the record holds {len(known)} runs: say which with run=")
+    if run is not None and run not in known:
+        raise unknown("run", run, known, "the record")
+    chosen = frame if run is None else frame[frame["run"] == run]
+    return locate_transitions(chosen, settings=settings, metric=metric)[0]
+
+
+def locate_transitions(
+    record: Phase1 | pd.DataFrame,
+    report: JumpReport | None = None,
+    settings: JumpSettings | None = None,
+    metric: str | None = None,
+) -> list[Answer]:
+    """When each run of a record changed, and how sure that is.
+
+    record: a `Phase1` or its frame (run, layer, step, metric, value). report: of `find_jumps` on it, found if not
+    given. The measures of a run are asked in the order of `measures.rank_of`: accuracy on held-out data first, losses
+    later; `metric` comes before all. The first that has a significant change gives the answer with its largest one; if
+    none does, the change that most series of layers share. Where the series that was asked first has none, the answer
+    says how large a change would have been found: changes of three widths are planted at random places of it (fixed
+    seed).
+
+    Raises OntogenyError for a metric that no run has.
+    """
+    frame = _frame(record)
+    of_run = frame["layer"] == RUN_LEVEL
+    known = list(dict.fromkeys(frame.loc[of_run, "metric"]))
+    if metric is not None and metric not in known:
+        raise unknown("metric", metric, known, "the run-level measures")
+    report = report or find_jumps(frame, settings)
+    order = ranked(known)
+    if metric is not None:
+        order = [metric, *(name for name in order if name != metric)]
+    asked = find_jumps(frame[of_run], settings, metrics=order) if order else None
+    return [_answer(run, part, order, asked, report) for run, part in frame.groupby("run", sort=False, observed=True)]
+
+
+def with_answers(report: JumpReport, record: Phase1 | pd.DataFrame, settings: JumpSettings | None = None) -> JumpReport:
+    """A report that says of each run, in words, when it changed and how sure that is."""
+    return replace(report, answers=tuple(locate_transitions(record, report, settings)))
+
+
+def _frame(record: Phase1 | pd.DataFrame) -> pd.DataFrame:
+    return record.frame if isinstance(record, Phase1) else record
+
+
+def _answer(
+    run: str, frame: pd.DataFrame, order: Sequence[str], asked: JumpReport | None, report: JumpReport
+) -> Answer:
+    layers = report.significant[report.significant["run"] == run]
+    series = report.series[(report.series["run"] == run) & (report.series["layer"] != RUN_LEVEL)]
+    judged = int((series["abstained"] == "").sum())
+    held = {
+        (layer, name): part for (layer, name), part in frame.groupby(["layer", "metric"], sort=False, observed=True)
+    }
+    present = [name for name in order if (RUN_LEVEL, name) in held]
+    found = asked.significant[asked.significant["run"] == run] if asked is not None else layers.iloc[:0]
+    best = None
+    for name in present:
+        rows = found[found["metric"] == name]
+        if len(rows):
+            best, others = rows.loc[rows["size"].abs().idxmax()], rows
+            break
+    if best is None and len(layers):
+        best = layers.iloc[_most_shared(layers)]
+        others = layers[(layers["layer"] == best["layer"]) & (layers["metric"] == best["metric"])]
+    span = float(np.ptp(frame["step"].to_numpy(float)))
+    learned = _learned(held, present, found)
+    if best is None:
+        return _none(run, held, present, series, judged, learned)
+    window = _window(best, span)
+    own = (best["layer"], best["metric"])
+    also = [name for name in present if (RUN_LEVEL, name) != own and _within(found[found["metric"] == name], window)]
+    groups = [
+        part["step"].to_numpy(float)
+        for key, part in layers.groupby(["layer", "metric"], sort=False, observed=True)
+        if key != own
+    ]
+    counted = judged - (best["layer"] != RUN_LEVEL)
+    agree = sum(bool(((window[0] <= steps) & (steps <= window[1])).any()) for steps in groups)
+    late = rank_of(best["metric"]) == 0 and best["size"] > 0 and learned < best["midpoint_low"]
+    answer = Answer(
+        run=str(run),
+        kind=str(best["kind"]),
+        layer=str(best["layer"]),
+        metric=str(best["metric"]),
+        points=len(held[own]),
+        step=float(best["step"]),
+        low=float(best["midpoint_low"]),
+        high=float(best["midpoint_high"]),
+        onset=float(best["onset"]),
+        end=float(best["end"]),
+        before=float(best["value_before"]),
+        after=float(best["value_after"]),
+        p_value=float(best["p_value"]),
+        q_value=float(best["q_value"]),
+        silent=tuple(present[: present.index(best["metric"])] if best["layer"] == RUN_LEVEL else present),
+        also=tuple(also),
+        further=tuple(float(step) for step in others["step"] if step != best["step"]),
+        asked=len(present),
+        agree=agree,
+        series=counted,
+        chance=float(sum(chance_share(steps, span, window[1] - window[0]) for steps in groups)),
+        learned=learned,
+        late=bool(late),
+    )
+    if answer.silent:
+        answer = replace(answer, missed=_missed((RUN_LEVEL, answer.silent[0]), held)[1])
+    return replace(answer, sentence=say_found(answer, _judged(present, asked, run)))
+
+
+def _window(row: Any, span: float) -> tuple[float, float]:
+    return float(row["onset"]) - PAD * span, float(row["end"]) + PAD * span
+
+
+def _within(rows: pd.DataFrame, window: tuple[float, float]) -> bool:
+    return bool(rows["step"].between(*window).any())
+
+
+def _most_shared(rows: pd.DataFrame) -> int:
+    """Position of the change that most other changes lie within, of those the most significant."""
+    step, onset, end = (rows[name].to_numpy(float) for name in ("step", "onset", "end"))
+    shared = ((onset[:, None] <= step) & (step <= end[:, None])).sum(axis=1)
+    return int(np.lexsort((-rows["score"].to_numpy(float), rows["q_value"].to_numpy(float), -shared))[0])
+
+
+def _judged(present: Sequence[str], asked: JumpReport | None, run: str) -> int:
+    if asked is None:
+        return 0
+    return int(((asked.series["run"] == run) & (asked.series["abstained"] == "")).sum())
+
+
+def _learned(held: dict[Any, pd.DataFrame], present: Sequence[str], found: pd.DataFrame) -> float:
+    """The step by which the accuracy on the training data made 90% of its rise; NaN if it is not recorded or does not
+    rise."""
+    name = next((name for name in present if rank_of(name) == 4), None)
+    if name is None:
+        return math.nan
+    rows = found[(found["metric"] == name) & (found["size"] > 0)]
+    if len(rows):
+        return float(rows.loc[rows["size"].abs().idxmax(), "end"])
+    part = held[RUN_LEVEL, name]
+    values = part["value"].to_numpy(float)
+    low, high = float(values[0]), float(values.max())
+    if not high > low:
+        return math.nan
+    return float(part["step"].to_numpy()[int((values >= low + 0.9 * (high - low)).argmax())])
+
+
+def _none(
+    run: str, held: dict[Any, pd.DataFrame], present: Sequence[str], series: pd.DataFrame, judged: int, learned: float
+) -> Answer:
+    key: tuple[str, str] | None = (RUN_LEVEL, present[0]) if present else None
+    if key is None:
+        able = series[series["abstained"] == ""] if judged else series
+        key = (able.iloc[0]["layer"], able.iloc[0]["metric"]) if len(able) else next(iter(held), None)
+    if key is None:
+        return Answer(str(run), "none", "", "", 0, sentence=f"{run}: there is no series to look at.")
+    points, missed = _missed(key, held)
+    who = key[1] if key[0] == RUN_LEVEL else f"{key[1]} of {key[0]}"
+    looked = [f"{who} ({points} measurements)"]
+    others = len(present) - (key[0] == RUN_LEVEL)
+    looked += [f"{counted(others, 'other measure')} of the run"] if others else []
+    of_layers = judged - (key[0] != RUN_LEVEL)
+    looked += [f"{of_layers} series of layers"] if of_layers > 0 else []
+    said = [f"{run}: no significant transition was found in {joined(looked)}."]
+    return Answer(
+        run=str(run),
+        kind="none",
+        layer=str(key[0]),
+        metric=str(key[1]),
+        points=points,
+        asked=len(present),
+        series=judged,
+        learned=learned,
+        missed=missed,
+        sentence=" ".join([*said, missed]),
+    )
+
+
+def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame]) -> tuple[int, str]:
+    """How many values a series without a significant change has; where it goes, and how large a change may have been
+    missed."""
+    part = held[key]
+    values, steps = as_series(part["value"].to_numpy(), part["step"].to_numpy())
+    finite = np.isfinite(values)
+    values, steps = values[finite], steps[finite]
+    who = key[1] if key[0] == RUN_LEVEL else f"{key[1]} of {key[0]}"
+    said = _course(who, values, steps)
+    if values.size < SHORTEST:
+        said.append(
+            f"Its {values.size} measurements are too few to tell a transition from noise: {SHORTEST} are needed, so "
+            "there may have been one."
+        )
+    else:
+        able = power(values, steps, bounded=rank_of(key[1]) in (0, 1, 4))
+        said.append(say_power(who, able, values.size, steps))
+    return values.size, " ".join(said)
+
+
+def _course(who: str, values: np.ndarray, steps: np.ndarray) -> list[str]:
+    """From where to where a series goes and when it is halfway, if that is more than its noise."""
+    if values.size < 4:
+        return []
+    ends = min(8, values.size // 4)
+    first, last = float(np.median(values[:ends])), float(np.median(values[-ends:]))
+    if abs(last - first) <= 4 * _noise(values) or last == first:
+        return [f"{who} stays about {last:.3g}."]
+    beyond = (values - first) / (last - first) >= 0.5
+    later = int(beyond.argmax())
+    settled = int(np.flatnonzero(~beyond)[-1]) + 1 if (~beyond).any() else later
+    low, high = steps[max(later - 1, 0)], steps[min(settled, steps.size - 1)]
+    return [f"{who} goes from {first:.3g} to {last:.3g}, halfway between steps {step_text(low)} and {step_text(high)}."]
+
+
+def power(values: np.ndarray, steps: np.ndarray, bounded: bool = False, seed: int = 0) -> dict[float, float]:
+    """How large a change of a series (n,) must be to be found in 9 of 10 cases: width in steps to size, NaN for none.
+
+    Logistic changes of `WIDTHS` are planted at random places of the series itself, towards the farther bound if it is
+    bounded by 0 and 1, as an accuracy is; one counts as found if a change with p <= 0.05 has its
+    midpoint within its width. Of series longer than `LONGEST`, means of neighbours are taken.
+    """
+    block = -(-values.size // LONGEST)
+    count = values.size // block * block
+    values = values[:count].reshape(-1, block).mean(axis=1)
+    steps = steps[:count].reshape(-1, block).mean(axis=1)
+    n, noise = values.size, _noise(values)
+    if not noise > 0:
+        noise = max(float(np.ptp(values)) / 50, 1e-6 * float(np.abs(values).max()), 1e-12)
+    room = math.inf
+    signs = np.resize([1.0, -1.0], PLANTED)
+    if bounded and values.min() >= 0 and values.max() <= 1:
+        middle = float(np.median(values))
+        room, signs = max(middle, 1 - middle), np.full(PLANTED, 1.0 if middle < 0.5 else -1.0)
+    sizes = noise * SIZES
+    out: dict[float, float] = {}
+    for share in WIDTHS:
+        width = max(share * n, 1.0)
+        rng = np.random.default_rng(seed)
+        margin = min(0.1 * n + 0.75 * width, 0.45 * n)
+        middles = rng.uniform(margin, n - 1 - margin, PLANTED)
+
+        def enough(size: float, middles: np.ndarray = middles, width: float = width) -> bool:
+            return _share_found(values, steps, signs * size, middles, width, room < math.inf) >= FOUND
+
+        possible = sizes[sizes <= room]
+        first = next((i for i in range(1, possible.size, 2) if enough(possible[i])), None)
+        size = math.nan if first is None else possible[first - 1 if enough(possible[first - 1]) else first]
+        out[width * float(np.ptp(steps)) / (n - 1)] = float(size)
+    return out
+
+
+def _share_found(
+    values: np.ndarray, steps: np.ndarray, sizes: np.ndarray, middles: np.ndarray, width: float, bounded: bool
+) -> float:
+    place = np.arange(values.size)
+    changes = 1 / (1 + np.exp(np.clip(-2 * math.log(9) * (place - middles[:, None]) / width, -500, 500)))
+    planted = values + sizes[:, None] * changes
+    planted = np.clip(planted, 0, 1) if bounded else planted
+    found = transitions_in_each([(row, steps) for row in planted])
+    near = max(width, 2.0)
+    return float(
+        np.mean(
+            [
+                any(abs(event.index - middle) <= near and event.p_value <= SURE for event in events)
+                for events, middle in zip(found, middles)
+            ]
+        )
+    )
+
+
+def _noise(values: np.ndarray) -> float:
+    """Standard deviation of independent noise, from the median second difference."""
+    if values.size < 3:
+        return 0.0
+    return float(np.median(np.abs(np.diff(values, 2)))) / (0.6745 * math.sqrt(6))
