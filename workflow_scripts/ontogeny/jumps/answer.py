@@ -24,7 +24,8 @@ class Answer:
     end: steps at 10 and 90% of the change; before, after: levels. p_value: the chance that a series of this length
     without a change, of the worst null of the battery, holds one as strong; q_value: false discovery rate over the
     measures asked. silent: measures asked before it that do not change; also: other measures of the run that change
-    within; further: steps of its other significant changes. agree of `series` series of layers change within; chance: how many would if their changes came at random times.
+    within; further: steps of its other significant changes. agree of `series` series of layers change within; chance:
+    how many would if their changes came at random times.
     learned: the step by which the accuracy on the training data made 90% of its rise (NaN if not recorded); late:
     whether held-out accuracy rises only after it, as it does in grokking. missed: what could have been missed.
     sentence: all of it in words.

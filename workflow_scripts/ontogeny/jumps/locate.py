@@ -48,7 +48,7 @@ def locate_transition(
     metric: str | None = None,
     settings: JumpSettings | None = None,
 ) -> Answer:
-    """When a run changed, and how sure that is: `locate_transitions` of one run, which may be left out if it is alone.
+    """When a run, which may be left out if it is alone, changed, and how sure that is (see `locate_transitions`).
 
     metric: the run-level measure to ask first. `print(locate_transition(read_phase1(path)))` says it in words.
     """
