@@ -120,6 +120,8 @@ class Populations:
             settings["levels"] = settings["levels"][: int(wildcards.block)]
         if hasattr(wildcards, "policy"):
             settings |= {"policy": wildcards.policy, "seed": int(wildcards.seed)}
+            if wildcards.policy != "ucb":
+                del settings["ucb_c"]
         return settings
 
     def search_identity(self, wildcards: Any) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class _Scene:
         scale = found["slope"] if found["connectivity_R2"] > 0.05 and found["slope"] else self.slope
         self.points.set_offsets(np.stack([self.true.ravel()[self.chosen], W.ravel()[self.chosen] / scale], 1))
         reading = diagnose_scatter(W, self.true)["diagnosis"]
-        self.ax.set_title(f"{self.label}\n{when}: R² = {found['connectivity_R2']:.3f}, {reading}", fontsize=8)
+        self.ax.set_title(f"{self.label}\n{when}\nR² = {found['connectivity_R2']:z.3f}, {reading}", fontsize=8)
 
 
 def _picture(fig: Figure) -> np.ndarray:

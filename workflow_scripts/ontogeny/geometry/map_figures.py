@@ -272,7 +272,7 @@ def _mark_jumps(axes: Axes, quality: pd.DataFrame) -> None:
     top = axes.get_ylim()[1]
     for index, step in enumerate(quality.loc[quality["kind"].isin(EVENTS), "step"]):
         axes.axvline(
-            step, color=JUMP, linewidth=1.0, linestyle=(0, (2, 1.5)), label=None if index else "jump or transition"
+            step, color=JUMP, linewidth=1.0, linestyle=(0, (2, 1.5)), label=None if index else "jump or\ntransition"
         )
         axes.plot([step], [top], marker="v", color=JUMP, markersize=5, clip_on=False)
 
