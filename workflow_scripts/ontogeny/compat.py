@@ -9,6 +9,7 @@ raise OntogenyError.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 
 from ontogeny import jumps as detection
 from ontogeny.errors import OntogenyError
-from ontogeny.models import LayerHandler, get_handler
+from ontogeny.models import get_handler as _handler
 from ontogeny.tracking import ActivationCapture, estimators
 from ontogeny.tracking import HighFrequencyTracker as Tracker
 
@@ -29,9 +31,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivationCapture",
+    "ArchitectureHandler",
+    "CNNHandler",
+    "DimensionalityMetrics",
     "HighFrequencyTracker",
     "Jump",
     "JumpDetector",
+    "MLPHandler",
+    "RNNHandler",
+    "TransformerHandler",
+    "ViTHandler",
     "compute_all_metrics",
     "create_interactive_plot",
     "create_multi_layer_plot",
@@ -40,16 +49,21 @@ __all__ = [
     "export_to_csv",
     "export_to_hdf5",
     "export_to_json",
+    "get_default_config",
     "get_handler",
     "get_layers_for_model",
+    "load_config",
     "load_from_csv",
     "load_from_hdf5",
+    "load_from_json",
     "nuclear_norm_ratio",
     "participation_ratio",
     "plot_jumps",
     "plot_metrics_comparison",
     "plot_phases",
     "plot_single_metric",
+    "save_config",
+    "setup_logger",
     "stable_rank",
 ]
 
@@ -63,6 +77,19 @@ class HighFrequencyTracker(Tracker):
 
 Results = Mapping[str, "pd.DataFrame"]
 METRICS = ("stable_rank", "participation_ratio", "cumulative_90", "nuclear_norm_ratio")
+
+
+@dataclass
+class DimensionalityMetrics:
+    """What is measured of a layer at a step."""
+
+    step: int
+    stable_rank: float
+    participation_ratio: float
+    cumulative_90: int
+    nuclear_norm_ratio: float
+    loss: float
+    grad_norm: float | None = None
 
 
 # ----------------------------------------------------------------------------------------------------- estimators
@@ -108,7 +135,70 @@ def compute_all_metrics(matrix: Any, eps: float = 0.0) -> tuple[float, float, in
 # -------------------------------------------------------------------------------------------------- architectures
 
 
-def detect_architecture(model: Any) -> LayerHandler | None:
+class ArchitectureHandler:
+    """The layers to watch in models of one architecture; a subclass of yours says which these are."""
+
+    architecture: str | None = None
+    """As `ontogeny.models.detect_architecture` calls it; None: any."""
+
+    def validate_model(self, model: Any) -> bool:
+        """Whether a model is of this architecture."""
+        try:
+            found = _handler(model).architecture
+        except OntogenyError:
+            return False
+        return self.architecture in (None, found)
+
+    def get_activation_layers(self, model: Any) -> list[Any]:
+        """The layers to watch."""
+        return _handler(model).get_activation_layers()
+
+    def get_layer_names(self, model: Any) -> list[str]:
+        """Their names."""
+        return _handler(model).get_layer_names()
+
+    def get_name(self) -> str:
+        """The name of the class without `Handler`."""
+        return type(self).__name__.replace("Handler", "")
+
+
+class MLPHandler(ArchitectureHandler):
+    """Linear layers alone."""
+
+    architecture = "mlp"
+
+
+class CNNHandler(ArchitectureHandler):
+    """Convolutions."""
+
+    architecture = "cnn"
+
+
+class TransformerHandler(ArchitectureHandler):
+    """Attention to tokens."""
+
+    architecture = "transformer"
+
+
+class ViTHandler(ArchitectureHandler):
+    """Attention to patches of images."""
+
+    architecture = "vit"
+
+
+class RNNHandler(ArchitectureHandler):
+    """Recurrent layers, which the published package does not know."""
+
+    architecture = "rnn"
+
+
+_HANDLERS = {
+    str(handler.architecture): handler
+    for handler in (MLPHandler, CNNHandler, TransformerHandler, ViTHandler, RNNHandler)
+}
+
+
+def detect_architecture(model: Any) -> ArchitectureHandler | None:
     """The handler of a model, whose `get_name()` is its architecture; None if it is of no known one."""
     try:
         return get_handler(model)
@@ -116,10 +206,71 @@ def detect_architecture(model: Any) -> LayerHandler | None:
         return None
 
 
+def get_handler(model: Any, architecture: str | None = None) -> ArchitectureHandler:
+    """The handler of a model: that of the named architecture (mlp, cnn, transformer, vit, rnn), or the one found.
+
+    Raises OntogenyError for an unknown architecture, and for a model that is not of it.
+    """
+    return _HANDLERS[_handler(model, architecture).architecture]()
+
+
 def get_layers_for_model(model: Any, architecture: str | None = None) -> tuple[list[Any], list[str]]:
     """The layers to watch in a model, and their names."""
-    layers = get_handler(model, architecture).layers
+    layers = _handler(model, architecture).layers
     return [layer.module for layer in layers], [layer.name for layer in layers]
+
+
+# -------------------------------------------------------------------------------------------------- configuration
+
+
+def get_default_config() -> dict[str, Any]:
+    """Settings of `HighFrequencyTracker` and of its jump detection, as published."""
+    return {
+        "sampling_frequency": 1,
+        "enable_jump_detection": True,
+        "jump_window_size": 50,
+        "jump_z_threshold": 3.0,
+    }
+
+
+def load_config(config_path: str | os.PathLike) -> dict[str, Any]:
+    """Settings from a YAML file: `HighFrequencyTracker(model, **load_config(path))`."""
+    from ontogeny.files import read_text
+
+    try:
+        found = yaml.safe_load(read_text(config_path))
+    except yaml.YAMLError as error:
+        raise OntogenyError(f"{config_path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict):
+        raise OntogenyError(f"{config_path} holds no settings: it should consist of lines like sampling_frequency: 10")
+    return found
+
+
+def save_config(config: Mapping[str, Any], output_path: str | os.PathLike) -> None:
+    """Write settings as YAML."""
+    from ontogeny.files import write_text
+
+    write_text(output_path, yaml.safe_dump(dict(config), sort_keys=False))
+
+
+def setup_logger(
+    name: str = "ndt", level: int = logging.INFO, log_file: str | os.PathLike | None = None, **_: Any
+) -> logging.Logger:
+    """A logger that writes to standard error and, where a file is given, to it too. Other arguments are not used."""
+    logger = logging.getLogger(name)
+    logger.setLevel(level)
+    logger.propagate = False
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log_file is not None:
+        Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s - %(name)s - %(levelname)s - %(message)s"))
+        logger.addHandler(handler)
+    return logger
 
 
 # ----------------------------------------------------------------------------------------------------------- jumps
@@ -266,6 +417,11 @@ def load_from_csv(input_path: str | os.PathLike, separate_files: bool = False) -
 def load_from_hdf5(input_path: str | os.PathLike) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Results by layer, and metadata, from a file that `export_to_hdf5` wrote."""
     return _loaded(input_path)
+
+
+def load_from_json(input_path: str | os.PathLike) -> dict[str, pd.DataFrame]:
+    """Results by layer from a file that `export_to_json` wrote."""
+    return _loaded(input_path)[0]
 
 
 # --------------------------------------------------------------------------------------------------------- figures

@@ -7,8 +7,11 @@ from torch import nn
 
 from ontogeny.compat import (
     ActivationCapture,
+    ArchitectureHandler,
+    CNNHandler,
     HighFrequencyTracker,
     JumpDetector,
+    MLPHandler,
     compute_all_metrics,
     create_interactive_plot,
     create_multi_layer_plot,
@@ -17,13 +20,19 @@ from ontogeny.compat import (
     export_to_csv,
     export_to_hdf5,
     export_to_json,
+    get_default_config,
+    get_handler,
     get_layers_for_model,
+    load_config,
     load_from_csv,
     load_from_hdf5,
+    load_from_json,
     plot_jumps,
     plot_metrics_comparison,
     plot_phases,
     plot_single_metric,
+    save_config,
+    setup_logger,
     stable_rank,
 )
 from ontogeny.errors import OntogenyError
@@ -52,6 +61,9 @@ def test_a_tracking_script(results, tmp_path):
         layers = list(results)
         steps, values = read_phase1(tmp_path / name).series(layers[0], "stable_rank")
         assert len(steps) == 40
+    assert set(load_from_json(tmp_path / "r.json")) == set(results)
+    for name in ("r.csv", "r.h5", "r.json"):
+        steps, values = read_phase1(tmp_path / name).series(layers[0], "stable_rank")
         np.testing.assert_allclose(values, results[layers[0]]["stable_rank"], rtol=1e-6)
     with pytest.raises(OntogenyError, match="does not end in"):
         export_to_hdf5(results, tmp_path / "r.txt")
@@ -88,7 +100,15 @@ def test_a_jump_script(results):
 
 def test_an_architecture_script():
     model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
-    assert detect_architecture(model).get_name() == "mlp"
+    handler = detect_architecture(model)
+    assert isinstance(handler, MLPHandler)
+    assert handler.get_name() == "MLP"
+    assert handler.get_activation_layers(model) == [model[0], model[2]]
+    assert get_handler(model, "mlp").get_layer_names(model) == ["Linear_0", "Linear_1"]
+    assert not CNNHandler().validate_model(model)
+    assert detect_architecture(nn.ReLU()) is None
+    with pytest.raises(OntogenyError, match="looks like 'mlp', not 'cnn'"):
+        get_handler(model, "cnn")
     layers, names = get_layers_for_model(model)
     assert layers == [model[0], model[2]]
     capture = ActivationCapture()
@@ -99,6 +119,51 @@ def test_an_architecture_script():
         names[1]: (4, 2),
     }
     capture.remove_hooks()
+
+
+class Halves(ArchitectureHandler):
+    """A handler as users of the published package write them."""
+
+    def get_activation_layers(self, model):
+        return [model[0]]
+
+    def get_layer_names(self, model):
+        return ["first"]
+
+
+def test_a_handler_of_a_user():
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    handler = Halves()
+    assert handler.validate_model(model)
+    assert handler.get_name() == "Halves"
+    layers = handler.get_activation_layers(model)
+    tracker = HighFrequencyTracker(model, layers=layers, layer_names=handler.get_layer_names(model))
+    model(torch.randn(4, 3))
+    tracker.log(0, 1.0)
+    assert list(tracker.get_results()) == ["first"]
+
+
+def test_a_configuration_script(tmp_path, capsys):
+    config = get_default_config() | {"sampling_frequency": 2}
+    save_config(config, tmp_path / "tracker.yaml")
+    assert load_config(tmp_path / "tracker.yaml") == config
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    with HighFrequencyTracker(model, **load_config(tmp_path / "tracker.yaml")) as tracker:
+        for step in range(4):
+            model(torch.randn(4, 3))
+            tracker.log(step, 1.0)
+    assert list(tracker.get_results()["Linear_0"]["step"]) == [0, 2]
+    (tmp_path / "bad.yaml").write_text("[1, 2")
+    with pytest.raises(OntogenyError, match="not valid YAML"):
+        load_config(tmp_path / "bad.yaml")
+    (tmp_path / "list.yaml").write_text("- 1")
+    with pytest.raises(OntogenyError, match="holds no settings"):
+        load_config(tmp_path / "list.yaml")
+    logger = setup_logger("published", log_file=tmp_path / "logs" / "run.log")
+    logger.info("hello")
+    assert len(setup_logger("published").handlers) == 1
+    assert (tmp_path / "logs" / "run.log").read_text().endswith("- published - INFO - hello\n")
+    assert "hello" in capsys.readouterr().err
 
 
 def test_a_figure_script(results):
