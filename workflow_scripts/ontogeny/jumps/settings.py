@@ -60,8 +60,8 @@ class CaptureSettings(Settings):
         default=3,
         ge=0,
         le=1000,
-        description="Jumps and transitions that are captured: first those of held-out accuracy, then those that "
-        "most series share, then the most significant.",
+        description="Jumps and transitions that are captured: first those of held-out accuracy, modes and in-context "
+        "scores, then those that most series share, then the most significant.",
     )
     controls: int = Field(
         default=2,
