@@ -210,6 +210,8 @@ def test_a_change_of_accuracy_alone_is_an_event(grokked):
     (event,) = [m for m in plan_captures(quiet, range(2000), progress=progress).moments if m.is_event]
     assert (event.layer, event.metric, event.layers, event.series) == ("", "probe_accuracy", (), 0)
     assert find_progress(record()) is None
+    modes = pd.concat([record(), record().query("metric == 'loss'").assign(metric="mode_1")])
+    assert list(find_progress(modes).series["metric"]) == ["mode_1"]
 
 
 def test_a_plan_without_room_for_controls_says_so(grokked):

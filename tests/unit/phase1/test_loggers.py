@@ -166,3 +166,31 @@ def test_a_stray_file_is_skipped_with_a_note(tmp_path):
     record = read_many(sorted(tmp_path.iterdir()))
     assert record.runs == ["a"]
     assert len([note for note in record.notes if "skipped" in note.text]) == 2
+
+
+ODD = {
+    "broken.jsonl": '{"step": 0, "acc": 0.5}\n\n{"step": 1, "acc": 0.75}\n{"step": 2, "a',
+    "comma.csv": "_step;acc\n0;0,5\n1;7,5e-1\n",
+    "iter.csv": "iter,acc\n0,0.5\n1,0.75\n",
+    "numbered.csv": "Unnamed: 0,Step,acc\n7,0,0.5\n8,1,0.75\n",
+    "history.json": '{"acc": [0.5, 0.75]}',
+    "trainer_state.json": '{"log_history": [{"step": 0, "acc": 0.5}, {"step": 1, "acc": 0.75}, {"train_runtime": 5.0}, '
+    '{"step": 1, "train_loss": 0.1, "train_runtime": 5.0}]}',
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_of_loggers_are_read(name, tmp_path):
+    (tmp_path / name).write_text(ODD[name])
+    record = read_phase1(tmp_path / name)
+    assert set(record.frame["metric"]) == {"acc"}
+    assert [part.tolist() for part in record.series("(run)", "acc")] == [[0, 1], [0.5, 0.75]]
+    assert any("breaks off" in str(note) for note in record.notes) == (name == "broken.jsonl")
+
+
+@pytest.mark.parametrize("name", ["a.json.gz", "a.jsonl.gz"])
+def test_compressed_json_is_read(name, tmp_path):
+    rows = [{"step": 0, "acc": 0.5}, {"step": 1, "acc": 0.75}]
+    text = "\n".join(map(json.dumps, rows)) if name == "a.jsonl.gz" else json.dumps(rows)
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+    assert read_phase1(tmp_path / name).series("(run)", "acc")[1].tolist() == [0.5, 0.75]

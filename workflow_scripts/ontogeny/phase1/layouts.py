@@ -15,7 +15,9 @@ from ontogeny.phase1.document import FORMAT
 from ontogeny.phase1.loggers import is_clock, trainer_state
 from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
 
-STEP_NAMES = ("step", "steps", "global_step", "iteration", "_step", "trainer/global_step")
+STEP_NAMES = (
+    "step", "steps", "global_step", "iteration", "_step", "trainer/global_step", "iter", "iterations", "training_step",
+)  # fmt: skip
 KNOWN_LAYOUTS = (
     "rows per step (`measurements` with `layer_metrics`), columns per layer (`{layer: {step: [...], metric: [...]}}`), "
     "records per layer (`{layer: [{step, metric, ...}]}`), a list of runs, `{experiments: [runs]}`"
@@ -135,9 +137,24 @@ def _one_run(data: dict, where: str) -> RawRun:
         data = {**{key: value for key, value in data.items() if key != "measurements"}, **measurements}
     if any(_is_layer(value) for value in data.values()) or _step_list(data) is not None:
         return _columns(data, ours=False)
+    epochs = _history(data)
+    if epochs:
+        run = _columns({"epoch": list(range(epochs)), **data}, ours=False)
+        run.remarks.append((None, "it has no steps, so its values are taken for those of epochs 0, 1, 2, ..."))
+        return run
     raise OntogenyError(
         f"{where} holds no Phase 1 record: its keys are {listed(data)}, and the known layouts are {KNOWN_LAYOUTS}"
     )
+
+
+def _history(data: dict) -> int:
+    """How many epochs the history of a Keras model has, lists of numbers of one length by metric; 0 if it is none."""
+    lists = [value for value in data.values() if isinstance(value, list)]
+    if len(lists) < len(data) or len({len(value) for value in lists}) != 1:
+        return 0
+    numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for value in lists for each in value)
+    known = any("loss" in str(name) or "acc" in str(name) for name in data)
+    return len(lists[0]) if numbers and known else 0
 
 
 def without_reserved(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -30,9 +30,9 @@ _MLFLOW = re.compile(r"^\d{9,}\s+\S+\s+\d+$")
 
 
 def is_clock(name: str) -> bool:
-    """Whether a column holds the time, or belongs to the logger itself."""
+    """Whether a column holds the time, numbers the rows, or belongs to the logger itself."""
     lowered = name.strip().lower()
-    return lowered in CLOCKS or lowered.startswith("_") or lowered.endswith(("__min", "__max"))
+    return lowered in CLOCKS or lowered.startswith(("_", "unnamed: ")) or lowered.endswith(("__min", "__max"))
 
 
 def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -78,14 +78,20 @@ def _merged(frame: pd.DataFrame) -> pd.DataFrame:
     for name in merged.columns:
         numbers = pd.to_numeric(merged[name], errors="coerce")
         if numbers.count() == merged[name].count():
-            merged[name] = numbers
+            merged[name] = numbers.astype(object).where(numbers.notna(), None)
     return merged
 
 
 def trainer_state(data: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """The rows of a Hugging Face `trainer_state.json`, those of one step merged; None if it is not one."""
+    """The rows of a Hugging Face `trainer_state.json`, those of one step merged; None if it is not one.
+
+    Rows without a step, and the last one, which sums up the training, are left out.
+    """
     rows = data.get("log_history")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "step" in row for row in rows) or not rows:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return None
+    rows = [row for row in rows if "step" in row and "train_runtime" not in row]
+    if not rows:
         return None
     merged: dict[Any, dict[str, Any]] = {}
     for row in rows:

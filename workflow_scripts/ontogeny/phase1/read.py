@@ -45,6 +45,9 @@ MOST_CONTAINERS = 5_000_000
 HDF5_SECONDS = 20
 """How long reading an HDF5 file that carries no checksum may take, and a second more a MiB."""
 
+_DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)\s*$"
+"""A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons."""
+
 OnProblem = Literal["drop", "stop"]
 
 
@@ -202,7 +205,9 @@ def _raw_runs(path: Path) -> list[RawRun]:
         triples = scalar_triples(data, path)
         return runs_of(data, str(path)) if triples is None else _table_runs(triples, str(path))
     if suffix == ".jsonl":
-        return runs_of(_json_lines(path), str(path))
+        return _json_lines(read_text(path), path)
+    if path.name.lower().endswith((".jsonl.gz", ".json.gz")):
+        return _zipped_json(path)
     if suffix == ".gz" and path.name.lower().endswith((".csv.gz", ".tsv.gz")):
         return _table_runs(logged_table(_read_text_table(path), Path(path.stem)), str(path))
     if suffix == ".feather":
@@ -241,15 +246,37 @@ def _unzipped(path: Path) -> str:
         return data.decode()
 
 
-def _json_lines(path: Path) -> list[Any]:
-    rows = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+def _zipped_json(path: Path) -> list[RawRun]:
+    text = _unzipped(path)
+    if path.name.lower().endswith(".jsonl.gz"):
+        return _json_lines(text, path)
+    if sum(map(text.count, "[{")) > MOST_CONTAINERS:
+        raise OntogenyError(
+            f"{path} has more lists and records than the {MOST_CONTAINERS} of a record: split it by run"
+        )
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise OntogenyError(f"{path} is not JSON, so it is not a Phase 1 record") from None
+    return runs_of(data, str(path))
+
+
+def _json_lines(text: str, path: Path) -> list[RawRun]:
+    """The runs of JSON lines; a last line that breaks off, as a run that was killed leaves, is left out with a remark."""
+    lines = text.splitlines()
+    rows, broken = [], False
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 rows.append(json.loads(line))
             except (ValueError, RecursionError):
-                raise OntogenyError(f"{path} is not JSON lines: line {number} cannot be read") from None
-    return rows
+                broken = number == len(lines) and not text.endswith("\n") and bool(rows)
+                if not broken:
+                    raise OntogenyError(f"{path} is not JSON lines: line {number} cannot be read") from None
+    runs = runs_of(rows, str(path))
+    if broken:
+        runs[0].remarks.append((None, f"its last line, {len(lines)}, breaks off and is left out"))
+    return runs
 
 
 def _read_text_table(path: Path) -> pd.DataFrame:
@@ -266,6 +293,8 @@ def _read_text_table(path: Path) -> pd.DataFrame:
         )
     except Exception as error:
         raise OntogenyError(f"{path} is not a table that can be read: {_one_line(error)}") from None
+    if separator == ";":
+        frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
     return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
 
 
