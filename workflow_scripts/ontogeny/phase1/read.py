@@ -251,9 +251,7 @@ def _zipped_json(path: Path) -> list[RawRun]:
     if path.name.lower().endswith(".jsonl.gz"):
         return _json_lines(text, path)
     if sum(map(text.count, "[{")) > MOST_CONTAINERS:
-        raise OntogenyError(
-            f"{path} has more lists and records than the {MOST_CONTAINERS} of a record: split it by run"
-        )
+        raise OntogenyError(f"{path} has more than {MOST_CONTAINERS} lists and records: split it by run")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -262,7 +260,7 @@ def _zipped_json(path: Path) -> list[RawRun]:
 
 
 def _json_lines(text: str, path: Path) -> list[RawRun]:
-    """The runs of JSON lines; a last line that breaks off, as a run that was killed leaves, is left out with a remark."""
+    """The runs of JSON lines; a last line that breaks off, as killed runs leave it, is left out with a remark."""
     lines = text.splitlines()
     rows, broken = [], False
     for number, line in enumerate(lines, 1):
