@@ -168,7 +168,7 @@ class Skip(nn.Module):
     [
         (Skip(), "skips a layer"),
         (nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 1)), "neither a linear map"),
-        (nn.Sequential(nn.Linear(2, 4), nn.Softmax(-1), nn.Linear(4, 1)), "neither a linear map"),
+        (nn.Sequential(nn.Linear(2, 4), nn.Softmax(-1), nn.Linear(4, 1)), "after a softmax"),
         (nn.Linear(2, 1), "no hidden layer"),
     ],
 )

@@ -8,10 +8,11 @@ at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import reduce
 from itertools import combinations, product
 from operator import or_
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,21 +49,44 @@ def activate(values: NDArray[Any], kind: int, slope: float) -> NDArray[Any]:
     return values
 
 
-Functions = Sequence[Callable[[NDArray[Any]], NDArray[Any]]]
-"""Activation functions of the hidden layers that only Python knows, in place of a network's own."""
+class Function(Protocol):
+    """A function of a layer's neurons that only Python knows, in place of a network's own."""
+
+    def __call__(self, values: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+        """Of values with neurons along `axis`."""
+
+    def of(self, neuron: int) -> Function:
+        """The function of one neuron."""
 
 
-def _function(network: Network, layer: int, own: Functions | None) -> Callable[[NDArray[Any]], NDArray[Any]]:
+Functions = Sequence[Function]
+"""Of the hidden layers."""
+
+
+def _function(network: Network, layer: int, own: Functions | None, axis: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
     if own is not None:
-        return own[layer]
+        return lambda values: own[layer](values, axis)
     return lambda values: activate(values, int(network.kinds[layer]), float(network.slopes[layer]))
 
 
-def _applied(network: Network, layer: int, sums: NDArray[np.float32], own: Functions | None) -> NDArray[np.float32]:
-    """A hidden layer's activations from its sums: piecewise linear ones in float32, others in float64 and rounded."""
+def _applied(
+    network: Network,
+    layer: int,
+    sums: NDArray[np.float32],
+    own: Functions | None,
+    axis: int = 0,
+    neuron: int | None = None,
+) -> NDArray[np.float32]:
+    """Activations of a hidden layer, or of one neuron, from sums with neurons along `axis`.
+
+    Piecewise linear ones are computed in float32, others in float64 and rounded.
+    """
     exact = own is None and KINDS[int(network.kinds[layer])] in ("leaky_relu", "relu", "identity")
-    values = _function(network, layer, own)(sums if exact else sums.astype(np.float64))
-    return np.asarray(values, np.float32)
+    function = _function(network, layer, own, axis)
+    if own is not None and neuron is not None:
+        function = own[layer].of(neuron)
+    with np.errstate(all="ignore") if own is not None else nullcontext():
+        return np.asarray(function(sums if exact else sums.astype(np.float64)), np.float32)
 
 
 def outputs_of(
@@ -84,7 +108,7 @@ def outputs_of(
                 for i in range(sizes[layer]):
                     if (chosen >> i) & 1:
                         total = total + network.weights[layer, j, i] * now[i]
-                then[j] = _applied(network, layer, total + network.biases[layer, j], own)
+                then[j] = _applied(network, layer, total + network.biases[layer, j], own, 0, j)
         now = then
     total = np.zeros(now.shape[1], np.float32)
     for j in range(sizes[depth]):
@@ -143,7 +167,8 @@ def rounding_margin(network: Network, rows: Rows, own: Functions | None = None) 
     Intervals that hold every neuron for every circuit, row by row, and first-order running error analysis of the sums
     (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
     """
-    return float(1.01 * (output_range(network, rows.inputs, own)[2] * rows.scale).max() + 1e-12)
+    margin = float(1.01 * (output_range(network, rows.inputs, own)[2] * rows.scale).max() + 1e-12)
+    return np.inf if np.isnan(margin) else margin
 
 
 def output_range(
@@ -165,7 +190,7 @@ def output_range(
         rounded = up - down + (sizes[layer] - 1) * np.maximum(up, -down) + np.maximum(np.abs(high), np.abs(low))
         error = (np.abs(matrix) * error).sum(axis=1) + unit * rounded
         if layer < len(sizes) - 2:
-            function = _function(network, layer, own)
+            function = _function(network, layer, own, -2)
             ends = [function(low), function(high)]
             dip = {"gelu": -0.17, "silu": -0.2785}.get(KINDS[int(network.kinds[layer])])
             if own is not None or dip is not None:  # neither monotone nor known: look along the way
@@ -253,8 +278,9 @@ class _Search:
                 for k in range(self.last):
                     error += gains[k, digits[k][live[at]], s]
                 error = np.abs(error)
-                wrong += rows.weight[s] * (error > 0.5 + self.margin)
-                unsure += rows.weight[s] * ((error > 0.5 - self.margin) & (error <= 0.5 + self.margin))
+                far = ~(error <= 0.5 + self.margin)
+                wrong += rows.weight[s] * far
+                unsure += rows.weight[s] * ((error > 0.5 - self.margin) & ~far)
                 keep = wrong <= budget
                 good[at[~keep]] = False
                 at, wrong, unsure = at[keep], wrong[keep], unsure[keep]
@@ -320,6 +346,16 @@ def search(
     found.walk(0, inputs, [], 0, 0)
     codes = np.concatenate(found.codes) if found.codes else np.zeros(0, np.uint64)
     return found.found, codes, found.marginals, found.decided
+
+
+def cost(sizes: Sequence[int], n_rows: int) -> float:
+    """Seconds that `search` may take: of all choices of input sets, and of those of all layers but the last."""
+    choices, walks, before = 1.0, 1.0, int(sizes[0])
+    for size in sizes[1:-1]:
+        walks = choices
+        choices *= 2.0 ** (before * int(size))
+        before = int(size)
+    return (6e-5 * walks + 6e-8 * choices) * max(1.0, n_rows / 4)
 
 
 def every_candidate(sizes: Sequence[int], most: int) -> Iterator[list[NDArray[np.int64]]]:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits._plain import Functions, activate
+from ontogeny.circuits._plain import activate
 from ontogeny.circuits.discovery import trimmed
 from ontogeny.circuits.enumeration import ACTIVATIONS, Problem, Samples
 from ontogeny.circuits.masks import Circuits, CircuitSet
@@ -30,6 +30,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.statistics import bootstrap_interval
 
 Arrays = list[NDArray[np.float64]]
+Functions = Sequence[Callable[[NDArray[Any]], NDArray[Any]]]
 
 MOST_DONORS = 64
 """Distinct rows that are donors in resample ablation; of more, as many are drawn."""

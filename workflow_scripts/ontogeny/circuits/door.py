@@ -8,17 +8,19 @@ does not give what the model gives.
 
 from __future__ import annotations
 
-import copy
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits._plain import Functions, activate
-from ontogeny.circuits.enumeration import ACTIVATIONS, CircuitCount, Problem, Samples, as_array
+from ontogeny.circuits._plain import Functions
+from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_array
+from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule, above
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
@@ -28,22 +30,6 @@ RULES = ("rounded", "sign", "argmax", "probability")
 """When an output is right: see `ReadNetwork`."""
 
 _TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True)
-class Nonlinearity:
-    """An elementwise function: its name in `ACTIVATIONS` with its slope, or, if `name` is None, a Python function."""
-
-    name: str | None
-    slope: float = 0.01
-    function: Callable[[NDArray[Any]], NDArray[Any]] | None = field(default=None, repr=False)
-
-    def __call__(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The function of float64 values."""
-        if self.name is not None:
-            return activate(values, ACTIVATIONS.index(self.name), self.slope)
-        assert self.function is not None
-        return self.function(values)
 
 
 @dataclass(frozen=True)
@@ -152,7 +138,7 @@ class ReadNetwork:
         own = targets[:, output]
         if rule == "sign":
             own = np.where(own < 0, np.float32(0), own)
-        return Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, self._limits(rule))
+        return Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, self._limits(rule, output))
 
     def _posed(self, networks: list[Any], samples: list[Samples], settings: CircuitSettings) -> Problem:
         known = all(function.name is not None for function in self.hidden)
@@ -167,12 +153,14 @@ class ReadNetwork:
             functions,
         )
 
-    def _limits(self, rule: str) -> OutputRule:
+    def _limits(self, rule: str, output: int) -> OutputRule:
         if rule == "sign":
             return above(0.0)
+        if self.output.together:
+            raise OntogenyError("outputs go through softmax together: judge them with rule='argmax'")
         if rule == "rounded" and self.output.name == "identity":
             return ROUNDED
-        return _pulled_back(self.output, ROUNDED if rule == "rounded" else above(0.5))
+        return _pulled_back(self.output.of(output), ROUNDED if rule == "rounded" else above(0.5))
 
     def _argmax(self, labels: NDArray[np.float32], settings: CircuitSettings) -> Problem:
         """Every other output must lie below the target's: one network for each pair of outputs, on its own rows."""
@@ -181,7 +169,7 @@ class ReadNetwork:
             raise OntogenyError(
                 f"argmax needs one target from 0 to {n_outputs - 1} for each of {len(self.x)} rows, and two outputs"
             )
-        if not _increasing(self.output):
+        if self.output.each or not (self.output.together or _increasing(self.output)):
             raise OntogenyError("argmax needs an output function that increases, so that the largest stays the largest")
         if n_outputs > 2 and int(len(labels) * (1 - settings.accuracy_threshold)) >= 1:
             raise OntogenyError(
@@ -209,9 +197,15 @@ def _increasing(function: Nonlinearity) -> bool:
 
 
 def _pulled_back(function: Nonlinearity, rule: OutputRule) -> OutputRule:
-    """The limits before an increasing output function that are those of `rule` after it, found by bisection."""
+    """The limits before a monotone output function that are those of `rule` after it, found by bisection."""
+    if _increasing(fallen := Nonlinearity(None, function=lambda values: function(-values))):
+        turned = _pulled_back(fallen, rule)
+        return OutputRule(turned.name, _mirrored(turned.upto), _mirrored(turned.above))
     if not _increasing(function):
-        raise OntogenyError("the output function does not increase: judge the output before it with rule='sign'")
+        raise OntogenyError(
+            "the output function neither rises nor falls throughout, so that outputs have no limits before it: read "
+            "the model without it"
+        )
 
     def last_up_to(limit: float) -> float:
         """The largest float32 whose function value, in float32, is at most `limit`."""
@@ -235,6 +229,14 @@ def _pulled_back(function: Nonlinearity, rule: OutputRule) -> OutputRule:
     return OutputRule(f"{rule.name} after the output function", (limits[0], limits[1]), (limits[2], limits[3]))
 
 
+def _mirrored(limits: tuple[float, float]) -> tuple[float, float]:
+    """z <= limit as a limit of the other kind for -z: it lies above the float32 before -limit; and the reverse."""
+    turned = [
+        -limit if np.isinf(limit) else float(np.nextafter(np.float32(-limit), np.float32(-np.inf))) for limit in limits
+    ]
+    return turned[0], turned[1]
+
+
 def _between(low: np.float32, high: np.float32) -> np.float32:
     """The float32 in the middle of two others, counted in floats."""
 
@@ -247,86 +249,56 @@ def _between(low: np.float32, high: np.float32) -> np.float32:
     return bits.view(np.float32)
 
 
-# Reading a model
-
-
-@dataclass
-class _Flow:
-    """A tensor that depends on x: values = W h + b with h the neurons of layer `layer` (0: the inputs).
-
-    mapped: whether a linear map was already made of h; identity W and zero b otherwise.
-    """
-
-    layer: int
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
-    mapped: bool = False
-
-
-class _Reader:
-    """Follows the operations of one run of a model."""
-
-    def __init__(self, n_inputs: int) -> None:
-        self.layers: list[tuple[NDArray[np.float64], NDArray[np.float64], Nonlinearity]] = []
-        self.start = _Flow(0, np.eye(n_inputs), np.zeros(n_inputs))
-
-    def close(self, flow: _Flow, function: Nonlinearity) -> _Flow:
-        """Make a layer of neurons of what flows, with their function."""
-        if flow.layer != len(self.layers):
-            raise OntogenyError("a connection skips a layer: circuits are enumerated in plain stacks of layers")
-        self.layers.append((flow.weight, flow.bias, function))
-        n = len(flow.bias)
-        return _Flow(len(self.layers), np.eye(n), np.zeros(n))
-
-    def linear(self, flow: _Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | float = 0.0) -> _Flow:
-        """A linear map: of neurons, or, after another linear map, of neurons without a function in between."""
-        if flow.mapped:
-            flow = self.close(flow, Nonlinearity("identity"))
-        return _Flow(flow.layer, weight @ flow.weight, weight @ flow.bias + bias, True)
-
-    def scaled(self, flow: _Flow, factor: Any, offset: Any = 0.0) -> _Flow:
-        """Neuron by neuron: times a factor, plus an offset."""
-        n = len(flow.bias)
-        factors, offsets = np.broadcast_to(factor, (n,)), np.broadcast_to(offset, (n,))
-        return _Flow(flow.layer, flow.weight * factors[:, None], flow.bias * factors + offsets, flow.mapped)
-
-
 def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     """Read a PyTorch model, or anything callable on tensors, as a network whose circuits can be enumerated.
 
     x (rows, inputs): what the model is run and verified on. Any stack of linear maps and elementwise functions, with or
     without biases, in any style of code; two linear maps in a row are layers with the identity between them; dropout
-    is off, and batch normalisation has its running statistics. start: a submodule of the model, whose input is read as
-    the inputs of the network, with all before it as context; the rest of the model must be such a stack.
+    is off, and batch normalisation has its running statistics. What is done to x before its first weights is part of
+    the inputs, and what is done to a neuron before its next weights is part of its function. start: a submodule of the
+    model, whose input is read as the inputs of the network, with all before it as context; the rest of the model must
+    be such a stack.
 
-    The model is read and nothing else: training mode and gradients are left as they were. Raises OntogenyError, which
-    says what it met, for a model that is no such stack, and if the network that was read gives other outputs on x than
-    the model does.
+    The model is read and nothing else: training mode, gradients, buffers and random state are left as they were.
+    Raises OntogenyError, which says what it met, for a model that is no such stack, and if the network that was read
+    gives other outputs on x than the model does.
     """
     import torch
 
-    parameters = model.parameters() if isinstance(model, torch.nn.Module) else ()
+    modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
+    parameters = [p for module in modules for p in module.parameters(recurse=False)]
+    if any(torch.nn.parameter.is_lazy(p) for p in parameters):
+        raise OntogenyError("the model has layers whose size is not known yet: run it once before it is read")
     like = next((p for p in parameters if p.is_floating_point()), torch.zeros(0))
-    given = torch.as_tensor(x).detach().to(like.device, like.dtype)
-    if given.ndim != 2 or not len(given):
+    if like.dtype not in (torch.float32, torch.float64):
+        raise OntogenyError(
+            f"the model is in {str(like.dtype).removeprefix('torch.')}, and circuits are judged in float32: "
+            "read a copy of it, copy.deepcopy(model).float()"
+        )
+    try:
+        given = torch.as_tensor(x).detach().to(like.device, like.dtype)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise OntogenyError(f"x is not an array of numbers: {_first_line(error)}") from None
+    if given.ndim != 2 or not given.numel():
         raise OntogenyError(f"x has shape {tuple(given.shape)}; it must be (rows, inputs)")
-    with _quiet(model), torch.no_grad():
+    with _untouched(modules), torch.no_grad():
         if start is not None:
             caught: list[Any] = []
             hook = start.register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0].detach().clone()))
             try:
-                expected = model(given.clone())
+                expected = _run(model, given)
             finally:
                 hook.remove()
             if len(caught) != 1 or caught[0].ndim != 2:
                 raise OntogenyError("start is not run exactly once on (rows, neurons): name a submodule that is")
             model, given = _after(model, start, given), caught[0]
         else:
-            expected = model(given.clone())
-        network = _read(model, given)
-    if not isinstance(expected, torch.Tensor):
-        raise OntogenyError(f"the model returns a {type(expected).__name__}, not a tensor of outputs")
-    outputs = expected.detach().reshape(len(given), -1).cpu().numpy()
+            expected = _run(model, given)
+        again = _run(model, given)
+        if not torch.allclose(expected, again, equal_nan=True):
+            raise OntogenyError("two runs of the model on the same x differ, so that it has no fixed outputs")
+        network, place = _read(model, given, {id(p) for p in parameters} if modules else None)
+    outputs = expected.reshape(-1)[torch.argsort(place.reshape(-1))].reshape(len(given), -1).cpu().numpy()
     mine = network.forward(network.x)
     scale = max(1.0, float(np.abs(outputs).max()))
     if mine.shape != outputs.shape or not np.allclose(mine, outputs, rtol=_TOLERANCE, atol=_TOLERANCE * scale):
@@ -335,6 +307,40 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
             "model does: something in it is not a linear map or an elementwise function"
         )
     return network
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}{': ' + lines[0] if lines else ''}"
+
+
+def _run(model: Any, x: Any) -> Any:
+    """The one tensor of outputs (rows, ...) of a model."""
+    try:
+        result = model(x.clone())
+    except Exception as error:
+        raise OntogenyError(f"the model does not run on x of shape {tuple(x.shape)}: {_first_line(error)}") from None
+    output = _only_tensor(result)
+    if output is None:
+        kind = type(result).__name__
+        what = f"a {kind} with {', '.join(map(str, result))}" if isinstance(result, dict) else f"a {kind}"
+        raise OntogenyError(
+            f"the model returns {what}, not one tensor of outputs: read a function that returns the tensor, as "
+            "from_torch(lambda x: model(x)[0], x)"
+        )
+    if not output.numel() or output.numel() % len(x):
+        raise OntogenyError(f"the model returns outputs of shape {tuple(output.shape)} for {len(x)} rows of x")
+    if not output.isfinite().all():
+        raise OntogenyError("outputs of the model on x are NaN or infinite")
+    return output.detach().double()
+
+
+def _only_tensor(result: Any) -> Any:
+    import torch
+    from torch.utils._pytree import tree_leaves
+
+    tensors = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+    return tensors[0] if len(tensors) == 1 else None
 
 
 def _after(model: Any, start: Any, given: Any) -> Callable[[Any], Any]:
@@ -351,166 +357,106 @@ def _after(model: Any, start: Any, given: Any) -> Callable[[Any], Any]:
 
 
 @contextmanager
-def _quiet(model: Any) -> Iterator[None]:
-    """The model in evaluation mode, every module back in its own afterwards."""
-    modules = list(model.modules()) if hasattr(model, "modules") else []
-    modes = [module.training for module in modules]
-    for module in modules:
+def _untouched(modules: Sequence[Any]) -> Iterator[None]:
+    """Every module that runs is in evaluation mode and not compiled; its mode, buffers and the random state return."""
+    import torch
+
+    modes: dict[Any, bool] = {}
+    kept: list[tuple[Any, Any]] = []
+
+    def evaluate(module: Any, inputs: Any = None) -> None:
+        if module not in modes:
+            modes[module] = module.training
+            kept.extend((buffer, buffer.clone()) for buffer in module.buffers(recurse=False))
         module.training = False
+
+    state = torch.get_rng_state()
+    for module in modules:
+        evaluate(module)
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(evaluate)
     try:
-        yield
+        with _not_compiled():
+            yield
     finally:
-        for module, mode in zip(modules, modes):
+        hook.remove()
+        for module, mode in modes.items():
             module.training = mode
+        for buffer, value in kept:
+            if not torch.equal(buffer, value):
+                buffer.copy_(value)
+        torch.set_rng_state(state)
 
 
-def _read(model: Any, x: Any) -> ReadNetwork:
+@contextmanager
+def _not_compiled() -> Iterator[None]:
+    """What torch.compile made runs as it was written."""
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is None:
+        yield
+        return
+    import torch
+
+    with (
+        torch.compiler.set_stance("force_eager"),
+        dynamo.config.patch(error_on_nested_fx_trace=False),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Using `torch.compile", UserWarning)
+        yield
+
+
+def _read(model: Any, x: Any, weights: set[int] | None) -> tuple[ReadNetwork, Any]:
+    """The network, and the place of each output of the model among (rows, outputs). weights: ids; None: all tensors."""
     import torch
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    state = copy.deepcopy(torch.get_rng_state())
+    from ontogeny.circuits.reading import Reader
+
+    def run(inputs: Any) -> Any:
+        return _only_tensor(model(inputs))
+
     try:
-        graph = make_fx(lambda inputs: model(inputs))(x.clone())
-    finally:
-        torch.set_rng_state(state)
-    reader = _Reader(x.shape[1])
+        try:
+            graph = make_fx(torch.func.functionalize(run))(x.clone())
+        except RuntimeError:  # functions of autograd that know no transforms
+            graph = make_fx(run)(x.clone())
+    except Exception as error:
+        if "data-dependent" in str(error):
+            raise OntogenyError(
+                "the model decides by values that depend on x (an if, a loop or .item()), so that not all x go through "
+                "the same layers"
+            ) from None
+        raise OntogenyError(f"the model cannot be followed while it runs: {_first_line(error)}") from None
+    weighty: dict[int, Any] = {}
+    reader = Reader(x, lambda tensor: weights is None or id(tensor) in weighty or tensor.requires_grad)
     known: dict[Any, Any] = {}
     result: Any = None
     for node in graph.graph.nodes:
         if node.op == "placeholder":
-            known[node] = reader.start
+            known[node] = reader.given(x)
         elif node.op == "get_attr":
-            known[node] = getattr(graph, node.target)
+            value = known[node] = getattr(graph, node.target)
+            if weights is not None and id(value) in weights:
+                weighty[id(value)] = value
         elif node.op == "output":
             result = torch.fx.node.map_arg(node.args[0], lambda n: known[n])
         else:
             arguments = torch.fx.node.map_arg(node.args, lambda n: known[n])
             keywords = torch.fx.node.map_arg(node.kwargs, lambda n: known[n])
-            flows = [a for a in torch.utils._pytree.tree_leaves((arguments, keywords)) if isinstance(a, _Flow)]
-            known[node] = _step(reader, node.target, arguments, keywords, len(x)) if flows else node.target(
-                *arguments, **keywords
-            )  # fmt: skip
-    if not isinstance(result, _Flow):
-        raise OntogenyError("the output does not depend on x through layers of neurons")
-    if result.mapped or result.layer == 0:
-        reader.close(result, Nonlinearity("identity"))
-    elif not np.array_equal(result.weight, np.eye(len(result.bias))) or result.bias.any():
-        raise OntogenyError("outputs are scaled after their function: judge them before it")
-    if len(reader.layers) < 2:
-        raise OntogenyError("the model has no hidden layer, so no circuits")
-    weights, biases, functions = zip(*reader.layers)
-    return ReadNetwork(
-        [np.asarray(w, np.float32) for w in weights],
-        [np.asarray(b, np.float32) for b in biases],
-        list(functions[:-1]),
+            try:
+                known[node] = reader.step(node.target, arguments, keywords)
+            except OntogenyError:
+                raise
+            except Exception as error:
+                raise OntogenyError(f"the model does '{node.name}' as cannot be read: {_first_line(error)}") from None
+            if any(id(known.get(n)) in weighty for n in node.all_input_nodes):
+                weighty[id(known[node])] = known[node]
+    matrices, vectors, functions, inputs, place = reader.finish(result)
+    network = ReadNetwork(
+        [np.ascontiguousarray(w.cpu().numpy(), np.float32) for w in matrices],
+        [np.ascontiguousarray(b.cpu().numpy(), np.float32) for b in vectors],
+        functions[:-1],
         functions[-1],
-        np.asarray(x.detach().cpu().numpy(), np.float32),
+        np.ascontiguousarray(inputs.cpu().numpy(), np.float32),
     )
-
-
-def _numbers(value: Any) -> NDArray[np.float64]:
-    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value, np.float64)
-
-
-_SHAPES = {
-    "view", "reshape", "_unsafe_view", "flatten", "squeeze", "unsqueeze", "detach", "clone", "alias", "contiguous",
-    "_to_copy", "lift_fresh", "expand", "dropout",
-}  # fmt: skip
-_NAMED = {"relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid", "silu": "silu"}
-
-
-def _step(reader: _Reader, target: Any, arguments: Sequence[Any], keywords: dict[str, Any], rows: int) -> Any:
-    """What an operation makes of a flow. Raises OntogenyError for one that is neither linear nor elementwise."""
-    name = str(target).removeprefix("aten.").split(".")[0].rstrip("_") or str(target)
-    first = arguments[0] if arguments else None
-    if name in _SHAPES and isinstance(first, _Flow):
-        return first
-    if name == "addmm" and isinstance(arguments[1], _Flow) and not isinstance(arguments[2], _Flow):
-        alpha, beta = keywords.get("alpha", 1), keywords.get("beta", 1)
-        return reader.linear(arguments[1], alpha * _numbers(arguments[2]).T, beta * _numbers(arguments[0]))
-    if name in ("mm", "matmul") and isinstance(first, _Flow) and not isinstance(arguments[1], _Flow):
-        return reader.linear(first, _numbers(arguments[1]).T)
-    if name == "linear" and isinstance(first, _Flow):
-        bias = _numbers(arguments[2]) if len(arguments) > 2 and arguments[2] is not None else 0.0
-        return reader.linear(first, _numbers(arguments[1]), bias)
-    if name in ("add", "sub", "mul", "div", "rsub") and len(arguments) > 1:
-        return _arithmetic(reader, name, arguments, keywords)
-    if name == "neg" and isinstance(first, _Flow):
-        return reader.scaled(first, -1.0)
-    if "batch_norm" in name and isinstance(first, _Flow):
-        return (_normalised(reader, arguments), None, None)
-    if "getitem" in name and isinstance(first, tuple):
-        return first[arguments[1]]
-    if isinstance(first, _Flow) and not any(isinstance(a, _Flow) for a in arguments[1:]):
-        return reader.close(first, _elementwise(target, name, arguments[1:], keywords))
-    raise OntogenyError(f"the model does '{name}', which is neither a linear map nor an elementwise function")
-
-
-def _arithmetic(reader: _Reader, name: str, arguments: Sequence[Any], keywords: dict[str, Any]) -> _Flow:
-    one, two = arguments[0], arguments[1]
-    alpha = float(keywords.get("alpha", 1))
-    if isinstance(one, _Flow) and isinstance(two, _Flow):
-        if name not in ("add", "sub") or one.layer != two.layer:
-            raise OntogenyError(
-                f"the model does '{name}' on values of two layers: a connection that skips a layer, or a product, is "
-                "not a plain stack of layers"
-            )
-        sign = alpha if name == "add" else -alpha
-        return _Flow(one.layer, one.weight + sign * two.weight, one.bias + sign * two.bias, one.mapped or two.mapped)
-    flow, other = (one, _numbers(two)) if isinstance(one, _Flow) else (two, _numbers(one))
-    other = other.reshape(-1) if other.ndim else other
-    if other.ndim and len(other) not in (1, len(flow.bias)):
-        raise OntogenyError(f"the model does '{name}' with numbers that differ between rows")
-    reverse = not isinstance(one, _Flow)
-    if name == "add":
-        return reader.scaled(flow, alpha if reverse else 1.0, other if reverse else alpha * other)
-    if name == "sub":
-        return reader.scaled(flow, -alpha if reverse else 1.0, other if reverse else -alpha * other)
-    if name == "rsub":
-        return reader.scaled(flow, -alpha, other)
-    if name == "mul":
-        return reader.scaled(flow, other)
-    if reverse:
-        raise OntogenyError("the model divides by values that depend on x, which is not a plain stack of layers")
-    return reader.scaled(flow, 1.0 / other)
-
-
-def _normalised(reader: _Reader, arguments: Sequence[Any]) -> _Flow:
-    """Batch normalisation by running statistics: input, weight, bias, mean, variance, ..., eps last."""
-    flow, weight, bias, mean, variance = arguments[:5]
-    eps = next(float(a) for a in reversed(arguments) if isinstance(a, float))
-    if mean is None or variance is None:
-        raise OntogenyError("batch normalisation without running statistics mixes rows: it cannot be read")
-    scale = (1.0 if weight is None else _numbers(weight)) / np.sqrt(_numbers(variance) + eps)
-    return reader.scaled(flow, scale, (0.0 if bias is None else _numbers(bias)) - scale * _numbers(mean))
-
-
-def _elementwise(target: Any, name: str, rest: Sequence[Any], keywords: dict[str, Any]) -> Nonlinearity:
-    """The function of an operation, if every number that comes out depends on the one that goes in, alone."""
-    import torch
-
-    def function(values: NDArray[Any]) -> NDArray[Any]:
-        with torch.no_grad():
-            return np.asarray(target(torch.as_tensor(np.asarray(values, np.float32)), *rest, **keywords).numpy())
-
-    points = np.random.default_rng(0).normal(0, 2, (7, 5)).astype(np.float32)
-    try:
-        whole = function(points)
-        alone = np.array([[function(points[r : r + 1, c : c + 1])[0, 0] for c in range(5)] for r in range(7)])
-    except (RuntimeError, TypeError, IndexError, AttributeError):
-        whole, alone = np.zeros(0), np.zeros(0)
-    if whole.shape != points.shape or not np.allclose(whole, alone, atol=1e-6):
-        raise OntogenyError(f"the model does '{name}', which is neither a linear map nor an elementwise function")
-    candidates = [Nonlinearity(_NAMED[name])] if name in _NAMED else []
-    if name == "leaky_relu":
-        candidates.append(Nonlinearity("leaky_relu", float(rest[0]) if rest else 0.01))
-    if name == "gelu" and keywords.get("approximate", "none") == "none":
-        candidates.append(Nonlinearity("gelu"))
-    if name == "elu" and len(rest) < 2:
-        candidates.append(Nonlinearity("elu", float(rest[0]) if rest else 1.0))
-    if name == "softplus" and not rest:
-        candidates.append(Nonlinearity("softplus"))
-    for candidate in candidates:
-        if 0 <= candidate.slope <= 1 and np.allclose(candidate(points.astype(np.float64)), whole, atol=1e-6):
-            return candidate
-    return Nonlinearity(None, function=function)
+    return network, place

@@ -319,7 +319,10 @@ class Problem:
 
     def cost(self) -> float:
         """Seconds of CPU that a search may take, see `estimate_cost`."""
-        return _cost(self.sizes, len(self.rows.weight), self.candidates, self.min_sparsity)
+        n_rows = len(self.rows.weight)
+        if self.functions is not None:
+            return _plain.cost(self.sizes, n_rows)
+        return _cost(self.sizes, n_rows, self.candidates, self.min_sparsity)
 
     @property
     def parts(self) -> range:

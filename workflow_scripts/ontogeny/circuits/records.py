@@ -92,7 +92,7 @@ def neuron_activations(
     for layer, (w, b) in enumerate(zip(weights, biases)):
         values = (np.asarray(w, np.float64) * edges[layer]) @ h + np.asarray(b, np.float64)[:, None]
         if functions is not None:
-            values = functions[layer](values)
+            values = functions[layer](values, -2)
         elif layer < len(weights) - 1:
             values = activate(values, ACTIVATIONS.index(activation), negative_slope)
         on = nodes[layer + 1][:, :, None] != 0

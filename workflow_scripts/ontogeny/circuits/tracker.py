@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ontogeny.circuits.door import RULES, Nonlinearity, ReadNetwork, from_torch
+from ontogeny.circuits.door import RULES, ReadNetwork, from_torch
 from ontogeny.circuits.enumeration import as_array
+from ontogeny.circuits.functions import IDENTITY
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.record_write import summary, write_record
 from ontogeny.circuits.records import EpochCircuits, OutputCircuits, known_loss, output_circuits
@@ -121,7 +122,7 @@ class DetailedCircuitTracker:
         problem.check_cost(MAX_SECONDS)
         found = problem.all_or_sample(self.most_listed, 0)
         samples = network.samples(self.y_val, self.rule, self.settings, output)
-        functions = [*network.hidden, Nonlinearity("identity") if self.rule == "sign" else network.output]
+        functions = [*network.hidden, IDENTITY if self.rule == "sign" else network.output]
         return output_circuits(*found, *network.separate(output), samples, functions=functions)
 
     def _looks_like_logits(self, network: ReadNetwork) -> bool:

@@ -1,0 +1,197 @@
+"""Users' models in odd styles: circuits are counted by setting the models' own weights to 0 and running them."""
+
+import copy
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ontogeny.circuits import DetailedCircuitTracker, from_torch
+from ontogeny.errors import OntogenyError
+
+X = torch.tensor(list(itertools.product((0.0, 1.0), repeat=2)))
+
+
+class Model(nn.Module):
+    """A model whose forward pass is a function of itself and x."""
+
+    def __init__(self, run, **parts):
+        super().__init__()
+        self.run = run
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+def masks(ins, outs, shape):
+    places = list(itertools.product(outs, ins))
+    for kept in itertools.product((0.0, 1.0), repeat=len(places)):
+        mask = torch.zeros(shape)
+        for place, keep in zip(places, kept):
+            mask[place] = keep
+        if mask[list(outs)].any(1).all() and mask[:, list(ins)].any(0).all():
+            yield mask
+
+
+def by_zeros(model, first, second, right):
+    """Perfect circuits of a model with one hidden layer, whose matrices (out, in) are views of its own weights."""
+    kept, found = (first.clone(), second.clone()), 0
+    n = len(first)
+    for size in range(1, n + 1):
+        for active in itertools.combinations(range(n), size):
+            for mask in masks(range(first.shape[1]), active, first.shape):
+                first.copy_(kept[0] * mask)
+                second.copy_(kept[1] * torch.tensor([float(k in active) for k in range(n)]))
+                found += bool(right(model(X)))
+    first.copy_(kept[0])
+    second.copy_(kept[1])
+    return found
+
+
+def two_maps(run, **parts):
+    return Model(run, a=nn.Linear(2, 3), b=nn.Linear(3, 1), **parts)
+
+
+def loop(m, x):
+    hidden = torch.zeros(len(x), 3)
+    for j in range(3):
+        hidden[:, j] = torch.tanh(sum(m.a.weight[j, i] * x[:, i] for i in range(2)) + m.a.bias[j])
+    return sum(m.b.weight[0, j] * hidden[:, j] for j in range(3)) + m.b.bias
+
+
+STYLES = {
+    "transposed": lambda m, x: (m.b.weight @ torch.relu(m.a.weight @ x.T + m.a.bias[:, None]) + m.b.bias).T,
+    "einsum": lambda m, x: torch.einsum("oh,bh->bo", m.b.weight, F.silu(torch.einsum("bi,hi->bh", x, m.a.weight))),
+    "sums": lambda m, x: (torch.relu((x[:, None] * m.a.weight).sum(-1) + m.a.bias)[:, None] * m.b.weight).sum(-1),
+    "loop": loop,
+    "swish": lambda m, x: m.b((h := m.a(x)) * torch.sigmoid(1.7 * h)),
+    "where": lambda m, x: m.b(torch.where((h := m.a(x)) > 0, h, 0.2 * h)),
+    "in place": lambda m, x: m.b(F.relu_(m.a(x))),
+    "moved": lambda m, x: m.b(torch.relu(m.a(x)) + 0.5),
+    "clamped": lambda m, x: m.b(m.a(x).clamp(-0.3, 0.4)),
+    "steps": lambda m, x: m.b((m.a(x) > 0).float()),
+    "softsign": lambda m, x: m.b(F.softsign(m.a(x))),
+    "inputs": lambda m, x: m.b(torch.tanh(m.a(2 * x - 1))),
+    "gains": lambda m, x: m.b(m.g * torch.relu(m.a(x * m.g[:2] + m.g[1:]))),
+    "falling": lambda m, x: -torch.tanh(m.b(torch.tanh(m.a(x)))),
+    "named": lambda m, x: {"logits": m.b(m.norm(F.prelu(m.a(x), m.g)))},
+}
+
+
+def outputs_of(result):
+    return (result["logits"] if isinstance(result, dict) else result).reshape(-1)
+
+
+@pytest.mark.parametrize("name", STYLES)
+@torch.no_grad()
+def test_a_style_of_code_makes_no_difference(name):
+    for seed in range(50):
+        torch.manual_seed(seed)
+        norm = nn.BatchNorm1d(3)
+        norm.running_mean.normal_()
+        model = two_maps(STYLES[name], g=nn.Parameter(torch.tensor([0.5, -0.3, 2.0])), norm=norm).eval()
+        y = (outputs_of(model(X)) > 0.5).float()
+        if 0 < y.sum() < 4:
+            break
+    network = from_torch(model, X)
+    expected = by_zeros(model, model.a.weight, model.b.weight, lambda out: ((outputs_of(out) > 0.5) == (y > 0)).all())
+    assert network.sizes == (2, 3, 1)
+    assert network.count(y, "probability").count == expected > 0
+
+
+@torch.no_grad()
+def test_models_that_are_compiled_scripted_or_parametrised():
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    normed = nn.utils.parametrizations.weight_norm(copy.deepcopy(plain[0]))
+    for model in (
+        torch.compile(plain, backend="eager"),
+        torch.jit.trace(plain, X),
+        nn.DataParallel(plain),
+        nn.Sequential(normed, *plain[1:]),
+        lambda x: torch.func.functional_call(plain, dict(plain.named_parameters()), (x,)),
+    ):
+        network = from_torch(model, X)
+        for got, layer in zip(network.weights, (plain[0], plain[2])):
+            assert torch.allclose(torch.as_tensor(got), layer.weight, atol=1e-6)
+
+
+@torch.no_grad()
+def test_nothing_of_a_model_is_changed_by_reading_it():
+    def count_and_drop(m, x):
+        m.calls += 1
+        return m.b(m.drop(torch.relu(m.a(x))))
+
+    model = two_maps(count_and_drop, drop=nn.Dropout(0.5))
+    model.register_buffer("calls", torch.zeros(1))
+    state = torch.get_rng_state()
+    network = from_torch(lambda x: model(x), X)
+    assert model.drop.training
+    assert torch.equal(torch.get_rng_state(), state)
+    assert network.count(torch.zeros(4), "sign").count >= 0
+    from_torch(model, X)
+    assert model.calls == 0
+
+
+def test_softmax_is_for_argmax():
+    torch.manual_seed(0)
+    logits = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    labels = logits(X).argmax(1)
+    counts = {
+        from_torch(nn.Sequential(logits, end), X).count(labels, "argmax").count
+        for end in (nn.Identity(), nn.Softmax(1), nn.LogSoftmax(-1))
+    }
+    assert len(counts) == 1
+    with pytest.raises(OntogenyError, match="rule='argmax'"):
+        from_torch(nn.Sequential(logits, nn.Softmax(1)), X).count(torch.zeros(4, 2))
+
+
+def gated(m, x):
+    return m.b(m.a(x) * torch.sigmoid(m.c(x)))
+
+
+def by_value(m, x):
+    return m.b(torch.relu(m.a(x)) if x.sum() > 0 else m.a(x))
+
+
+REFUSED = {
+    "two layers": lambda m, x: m.b(torch.relu(m.a(x))) + x[:, :1] @ m.b.weight[:, :1],
+    "different neurons": gated,
+    "shared by two": lambda m, x: m.b(torch.relu(h := m.a(x))) + m.b(torch.relu(-h)),
+    "decides by values": by_value,
+    "two runs": lambda m, x: m.b(F.dropout(torch.relu(m.a(x)) + 1)),
+    "one tensor of outputs": lambda m, x: (m.a(x), m.b(m.a(x))),
+    "mixes rows": lambda m, x: m.b(torch.relu((h := m.a(x)) - h.mean(0))),
+    "not connected to all": lambda m, x: m.b(torch.sin(torch.cat([m.a.weight[:2, 0] * x, x[:, 1:] * m.g[0]], 1))),
+    "computes in bfloat16": lambda m, x: m.b(torch.relu(m.a(x)).bfloat16().float()),
+    "NaN or infinite": lambda m, x: m.b(torch.log(m.a(x) * 0)),
+    "does not run on x": lambda m, x: m.b(m.a(x[:, :1])),
+    "neither rises nor falls": lambda m, x: m.b(torch.relu(m.a(x))) ** 2,
+}
+
+
+@pytest.mark.parametrize("says", REFUSED)
+def test_what_cannot_be_read_is_refused_in_a_sentence(says):
+    torch.manual_seed(1)
+    model = two_maps(REFUSED[says], c=nn.Linear(2, 3), g=nn.Parameter(torch.ones(3)))
+    tracker = DetailedCircuitTracker(1, X, torch.zeros(4, 1))
+    with pytest.raises(OntogenyError, match=says):
+        tracker.track_epoch(0, model)
+
+
+def test_a_layer_whose_size_is_not_known_and_half_precision():
+    with pytest.raises(OntogenyError, match="run it once"):
+        from_torch(nn.Sequential(nn.LazyLinear(3), nn.ReLU(), nn.LazyLinear(1)), X)
+    with pytest.raises(OntogenyError, match=r"\.float\(\)"):
+        from_torch(two_maps(STYLES["moved"]).half(), X)
+
+
+def test_a_search_by_a_function_that_only_python_knows_is_not_called_quick():
+    model = nn.Sequential(nn.Linear(3, 5), nn.Mish(), nn.Linear(5, 5), nn.Mish(), nn.Linear(5, 1))
+    x = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))
+    with pytest.raises(OntogenyError, match="above the limit"):
+        from_torch(model, x).count(x[:, 0])

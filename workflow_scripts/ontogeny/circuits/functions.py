@@ -1,0 +1,50 @@
+"""Elementwise functions of a layer's neurons: those that the search knows by name, and any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ontogeny.circuits._plain import activate
+from ontogeny.nonlinearities import KINDS
+
+
+@dataclass(frozen=True)
+class Nonlinearity:
+    """An elementwise function: its name in `ACTIVATIONS` with its slope, or, if `name` is None, a Python function.
+
+    function: of values (..., neurons); each: how many neurons, where each has its own function, else 0; together:
+    whether it is no function of single neurons, as softmax.
+    """
+
+    name: str | None
+    slope: float = 0.01
+    function: Callable[[NDArray[Any]], NDArray[Any]] | None = field(default=None, repr=False)
+    each: int = 0
+    together: bool = False
+
+    def __call__(self, values: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+        """The function of float64 values with neurons along `axis`."""
+        if self.name is not None:
+            return activate(values, KINDS.index(self.name), self.slope)
+        assert self.function is not None
+        if not self.each:
+            return self.function(values)
+        return np.moveaxis(self.function(np.moveaxis(values, axis, -1)), -1, axis)
+
+    def of(self, neuron: int) -> Nonlinearity:
+        """The function of one neuron, on arrays of any shape."""
+        if not self.each:
+            return self
+
+        def function(values: NDArray[Any]) -> NDArray[Any]:
+            return self(np.repeat(np.asarray(values)[..., None], self.each, axis=-1))[..., neuron]
+
+        return Nonlinearity(None, function=function)
+
+
+IDENTITY = Nonlinearity("identity")

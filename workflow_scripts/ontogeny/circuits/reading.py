@@ -1,0 +1,697 @@
+"""A PyTorch model followed while it runs, operation by operation, and told as layers of neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+from ontogeny.circuits._plain import activate
+from ontogeny.circuits.functions import Nonlinearity
+from ontogeny.errors import OntogenyError
+from ontogeny.nonlinearities import KINDS
+
+_CONTRACTIONS = {"mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "mv", "addmv", "addbmm", "dot"}
+_REDUCTIONS = {"sum", "mean"}
+_AFFINE = {"add", "sub", "rsub", "neg", "mul", "div"}
+_POINTWISE = {*_AFFINE, "prelu", "_prelu_kernel", "hardtanh", "relu6", "rrelu_with_noise_functional"}
+_MOVES = {
+    "view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "squeeze", "unsqueeze", "t", "transpose", "permute",
+    "expand", "select", "slice", "index_select", "index", "cat", "stack", "split", "split_with_sizes", "chunk",
+    "unbind", "narrow", "flip", "roll", "repeat", "clone", "detach", "alias", "contiguous", "_to_copy", "lift_fresh",
+    "lift_fresh_copy", "dropout", "diagonal", "positive", "view_copy", "expand_copy", "squeeze_copy", "unsqueeze_copy",
+    "transpose_copy", "t_copy", "permute_copy", "select_copy", "slice_copy", "split_copy", "unbind_copy",
+}  # fmt: skip
+_MADE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
+_WHY = {
+    "convolution": "whose connections share weights: circuits are those of dense layers",
+    "_softmax": "between its layers: every neuron there depends on all of its layer",
+    "_log_softmax": "between its layers: every neuron there depends on all of its layer",
+    "index_put": "which writes at places that depend on x: write it with torch.where",
+    "argmax": "which leaves no outputs to judge: return what it is taken of, and count with rule 'argmax'",
+}
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A tensor made of x before the first layer: place (*shape) in source (rows, columns) of each of its numbers."""
+
+    source: Tensor
+    place: Tensor
+
+    @property
+    def values(self) -> Tensor:
+        return self.source.reshape(-1)[self.place]
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """A tensor of weighted sums of the neurons of a layer (0: inputs): coef (neurons, *shape), const (*shape).
+
+    reach (neurons, *shape): which neurons have a weight, be it 0, as 0 and 1. row (*shape): the row of x that each
+    number belongs to. made: "" for neurons themselves, "map" after a linear map, "product" where one is being written
+    out, product by product.
+    """
+
+    layer: int
+    coef: Tensor
+    reach: Tensor
+    const: Tensor
+    row: Tensor
+    made: str
+
+
+@dataclass(frozen=True)
+class _Neurons:
+    """A tensor of functions of sums: place (*shape) of each number in (rows, neurons).
+
+    weight (before, neurons), bias (neurons,): the sums; reach: which weights there are, be they 0. after: values of
+    sums (..., neurons).
+    """
+
+    layer: int
+    weight: Tensor
+    reach: Tensor
+    bias: Tensor
+    after: Callable[[Tensor], Tensor]
+    place: Tensor
+
+
+@dataclass(frozen=True)
+class _Neuron:
+    """Number k of `flow`, in a layer: its function, and the factor by which its values are that function's."""
+
+    flow: _Neurons
+    k: int
+    factor: float
+    function: Nonlinearity
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """What softmax makes of outputs, or its logarithm."""
+
+    of: _Sums | _Neurons
+    logarithm: bool
+
+
+_Flow = _Given | _Sums | _Neurons | _Shares
+_FLOWS = (_Given, _Sums, _Neurons, _Shares)
+
+
+def _flows(values: Any) -> list[Any]:
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, _FLOWS)]
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+
+
+def _double(value: Any) -> Any:
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def _ones(value: Any) -> Any:
+    return torch.ones_like(value, dtype=torch.float64) if isinstance(value, Tensor) else value
+
+
+def _longer(coef: Tensor, n: int) -> Tensor:
+    """`coef` (neurons, ...) with zeros for neurons that came later."""
+    return torch.cat([coef, coef.new_zeros((n - len(coef), *coef.shape[1:]))]) if len(coef) < n else coef
+
+
+class Reader:
+    """What one run of a model does to x (rows, inputs), step by step."""
+
+    def __init__(self, x: Tensor, is_weight: Callable[[Tensor], bool]) -> None:
+        self.rows, self.is_weight = len(x), is_weight
+        self.inputs: list[Tensor] = []
+        self.sources: list[tuple[Tensor, int]] = []
+        self.used: set[int] = set()
+        self.layers: list[list[_Neuron]] = []
+        self.closed: list[tuple[Any, int]] = []
+
+    def given(self, x: Tensor) -> _Given:
+        """x (rows, columns) as what the model gets."""
+        return _Given(x, torch.arange(x.numel()).reshape(x.shape))
+
+    # One kind of tensor as another
+
+    def sums(self, flow: Any) -> _Sums:
+        """Any flow as sums, of inputs or of the neurons of a layer, which is closed if it was not."""
+        if isinstance(flow, _Sums):
+            return flow
+        if isinstance(flow, _Given):
+            return self._of_inputs(flow)
+        return self._of_neurons(flow)
+
+    def _of_inputs(self, flow: _Given) -> _Sums:
+        n = flow.source.shape[1]
+        start = next((at for known, at in self.sources if known is flow.source), None)
+        if start is None:
+            start = len(self.inputs)
+            self.sources.append((flow.source, start))
+            self.inputs += list(flow.source.double().T)
+        column = flow.place % n
+        coef = torch.zeros((len(self.inputs), *flow.place.shape), dtype=torch.float64)
+        for k in range(n):
+            coef[start + k] = (column == k).double()
+        return _Sums(0, coef, coef, torch.zeros(flow.place.shape, dtype=torch.float64), flow.place // n, "")
+
+    def _of_neurons(self, flow: _Neurons) -> _Sums:
+        layer, n = flow.layer + 1, len(flow.bias)
+        while len(self.layers) < layer:
+            self.layers.append([])
+        neurons = self.layers[layer - 1]
+        start = next((at for known, at in self.closed if known is flow.after), None)
+        if start is None:
+            start = len(neurons)
+            function, factors = _named(flow)
+            for other in {id(neuron.flow): neuron.flow for neuron in neurons}.values():
+                if self._same_sums(other, flow, other.place.shape) is not None:
+                    raise OntogenyError(
+                        "a linear map feeds two functions, so that its weights are shared by two neurons"
+                    )
+            neurons += [_Neuron(flow, k, float(factors[k]), function) for k in range(n)]
+            self.closed.append((flow.after, start))
+        coef = torch.zeros((len(neurons), *flow.place.shape), dtype=torch.float64)
+        for k in range(n):
+            coef[start + k] = (flow.place % n == k).double() * neurons[start + k].factor
+        return _Sums(
+            layer, coef, (coef != 0).double(), torch.zeros(flow.place.shape, dtype=torch.float64), flow.place // n, ""
+        )
+
+    def neurons(self, flow: _Sums, name: str = "identity") -> _Neurons:
+        """Sums as a layer of neurons that is under way: the same sums in every row."""
+        if flow.layer == 0 and (inputs := self._rescaled(flow)):
+            flow = inputs
+        if not flow.made:
+            raise OntogenyError(
+                f"the model does '{name}' on neurons put together from several maps: apply one function to each layer"
+            )
+        if (flow.row < 0).any():
+            raise OntogenyError("the model puts numbers that do not depend on x among its neurons")
+        order = torch.argsort(flow.row.reshape(-1), stable=True)
+        per_row = flow.row.numel() // self.rows
+        counted = torch.bincount(flow.row.reshape(-1), minlength=self.rows)
+        if not per_row or (counted != per_row).any():
+            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+        coef = flow.coef.reshape(len(flow.coef), -1)[:, order].reshape(len(flow.coef), self.rows, per_row)
+        const = flow.const.reshape(-1)[order].reshape(self.rows, per_row)
+        if not (torch.allclose(coef, coef[:, :1], 1e-9, 1e-12) and torch.allclose(const, const[:1], 1e-9, 1e-12)):
+            raise OntogenyError("the model does its sums with numbers that differ between rows")
+        reach = flow.reach.reshape(len(flow.coef), -1)[:, order].reshape(len(flow.coef), self.rows, per_row)[:, 0]
+        if not flow.layer:
+            self.used |= set(reach.any(dim=1).nonzero().ravel().tolist())
+        place = torch.empty(flow.row.numel(), dtype=torch.long)
+        place[order] = torch.arange(len(place))
+        return _Neurons(flow.layer, coef[:, 0], reach, const[0], lambda sums: sums, place.reshape(flow.row.shape))
+
+    def _rescaled(self, flow: _Sums) -> _Sums | None:
+        """Sums of one neuron each, as those neurons on another scale, or None; inputs on it are new inputs."""
+        per_row = flow.row.numel() // self.rows
+        used = (flow.coef != 0).reshape(len(flow.coef), -1)
+        if flow.made != "product" or (used.sum(0) > 1).any() or (used.sum(1) > self.rows).any():
+            return None
+        if flow.layer:
+            return None if flow.const.any() else flow
+        known = torch.stack(self.inputs, dim=1)[flow.row.reshape(-1)]
+        values = (flow.coef.reshape(len(flow.coef), -1).T * known).sum(1).reshape(flow.row.shape) + flow.const
+        order = torch.argsort(flow.row.reshape(-1), stable=True)
+        place = torch.empty(len(order), dtype=torch.long)
+        place[order] = torch.arange(len(order))
+        return self.sums(_Given(values.reshape(-1)[order].reshape(self.rows, per_row), place.reshape(flow.row.shape)))
+
+    # Operations
+
+    def step(self, target: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+        """What an operation makes of the flows among its arguments. Raises OntogenyError where it is none of ours."""
+        name = str(target).removeprefix("aten.").split(".")[0].rstrip("_") or str(target)
+        flows = _flows((arguments, keywords))
+        if "getitem" in name:
+            return arguments[0][arguments[1]]
+        if "rrelu" in name and flows:
+            bounds = (*arguments[2:4], *(0.125, 1 / 3)[len(arguments[2:4]) :])
+            value = self._pointwise(torch.ops.aten.leaky_relu.default, name, (flows[0], sum(bounds) / 2), {})
+            return (value, None) if "functional" in name else value
+        if torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()):
+            raise OntogenyError(f"the model draws random numbers ('{name}'): two runs of it do not agree")
+        if not flows:
+            return target(*arguments, **keywords)
+        if any(isinstance(flow, _Shares) for flow in flows):
+            if name in _MOVES and len(flows) == 1 and name not in ("select", "slice", "index"):
+                return arguments[0]
+            raise OntogenyError(f"the model does '{name}' after a softmax: return what softmax is taken of")
+        if name in _MADE:
+            return target(*self._with(arguments, lambda flow: torch.zeros(self._shape(flow))), **keywords)
+        if name == "log_sigmoid_forward":
+            return (self._pointwise(torch.nn.functional.logsigmoid, name, arguments[:1], {}), None)
+        if name == "copy":
+            return self._moved(torch.ops.aten.expand.default, "expand", (arguments[1], self._shape(arguments[0])), {})
+        if name in ("select_scatter", "slice_scatter"):
+            return self._written(target, name, arguments, keywords)
+        if name in _MOVES:
+            return self._moved(target, name, arguments, keywords)
+        if "batch_norm" in name:
+            return (self._normalised(arguments), None, None)
+        if name in _CONTRACTIONS or name in _REDUCTIONS:
+            outside = all(isinstance(flow, _Given) for flow in flows) and (len(flows) > 1 or name in _REDUCTIONS)
+            if outside:
+                return self._context(target, name, arguments, keywords)
+            return self._mapped(target, name, arguments, keywords)
+        if torch.Tag.pointwise in getattr(target, "tags", ()) or name in _POINTWISE:
+            return self._pointwise(target, name, arguments, keywords)
+        if all(isinstance(flow, _Given) for flow in flows):
+            if "norm" not in name and any(map(self.is_weight, _tensors((arguments, keywords)))):
+                raise self._refused(name)
+            return self._context(target, name, arguments, keywords)
+        if name in ("_softmax", "_log_softmax", "softmax", "log_softmax"):
+            return _Shares(flows[0], "log" in name)
+        if len(flows) == 1 and isinstance(arguments[0], (_Sums, _Neurons)) and self._alone(target, arguments, keywords):
+            return self._pointwise(target, name, arguments, keywords)
+        raise self._refused(name)
+
+    @staticmethod
+    def _refused(name: str) -> OntogenyError:
+        why = _WHY.get(name, "which is neither a linear map nor an elementwise function")
+        return OntogenyError(f"the model does '{name.strip('_')}', {why}")
+
+    @staticmethod
+    def _with(arguments: Any, of: Callable[[Any], Any], other: Callable[[Any], Any] = lambda value: value) -> Any:
+        return tree_map(lambda leaf: of(leaf) if isinstance(leaf, _FLOWS) else other(leaf), arguments)
+
+    def _context(self, target: Any, name: str, arguments: Any, keywords: Any) -> Any:
+        """An operation on x before the first layer: its result is part of what that layer gets."""
+
+        def known(value: Any) -> Any:
+            if not isinstance(value, Tensor) or not value.ndim or len(value) != self.rows:
+                return value
+            source = value.reshape(self.rows, -1)
+            return _Given(source, torch.arange(source.numel()).reshape(value.shape))
+
+        value = target(*self._with(arguments, lambda f: f.values), **self._with(keywords, lambda f: f.values))
+        return type(value)(map(known, value)) if isinstance(value, (tuple, list)) else known(value)
+
+    def _moved(self, target: Any, name: str, arguments: Any, keywords: Any) -> Any:
+        """Numbers put elsewhere, and not changed."""
+        if name in ("view", "_unsafe_view", "view_copy"):
+            target, arguments = torch.ops.aten.reshape.default, arguments[:2]
+        flows = _flows((arguments, keywords))
+        if name in ("index", "index_select") and any(f is not arguments[0] for f in flows):
+            raise OntogenyError(f"the model does '{name}' at places that depend on x")
+        dtype = keywords.get("dtype") or torch.float32
+        if dtype in (torch.float16, torch.bfloat16):
+            raise OntogenyError(
+                f"the model computes in {str(dtype).removeprefix('torch.')}, and circuits are judged in float32"
+            )
+        first = flows[0]
+        if all(isinstance(flow, _Given) for flow in flows):
+            if any(flow.source is not first.source for flow in flows) or self._constants(arguments):
+                return self._context(target, name, arguments, keywords)
+            return self._each(target, arguments, keywords, first, ("place",))
+        if name == "_to_copy" and not dtype.is_floating_point:
+            return self._pointwise(target, name, arguments, keywords)
+        same = all(isinstance(f, _Neurons) and f.after is first.after for f in flows)
+        if same and not self._constants(arguments):
+            return self._each(target, arguments, keywords, first, ("place",))
+        if self._constants(arguments):
+            raise OntogenyError(f"the model puts numbers that do not depend on x among its neurons ('{name}')")
+        sums = self._level([self.sums(flow) for flow in flows], name)
+        known = {id(flow): one for flow, one in zip(flows, sums)}
+        made = max(one.made for one in sums)
+        as_sums = self._with(arguments, lambda flow: known[id(flow)])
+        part = replace(sums[0], made=made)
+        return self._each(target, as_sums, keywords, part, ("const", "row"))
+
+    def _written(self, target: Any, name: str, arguments: Any, keywords: Any) -> Any:
+        """Numbers written into a part of a tensor, which so far may hold numbers that do not depend on x."""
+        into, values = arguments[:2]
+        if not isinstance(values, _FLOWS):
+            raise OntogenyError("the model writes numbers that do not depend on x over its neurons")
+        values = self.sums(values)
+        if isinstance(into, Tensor):
+            nothing = torch.zeros((len(values.coef), *into.shape), dtype=torch.float64)
+            row = torch.full(into.shape, -1, dtype=torch.long)
+            into = _Sums(values.layer, nothing, nothing, into.double(), row, values.made)
+        return self._moved(target, name, (into, values, *arguments[2:]), keywords)
+
+    @staticmethod
+    def _constants(arguments: Any) -> bool:
+        """Whether tensors stand beside flows in a list, to be put together with them."""
+        lists = [a for a in arguments if isinstance(a, (list, tuple)) and _flows(a)]
+        return any(isinstance(leaf, Tensor) for one in lists for leaf in tree_leaves(one))
+
+    def _each(self, target: Any, arguments: Any, keywords: Any, like: Any, names: Sequence[str]) -> Any:
+        """The operation on the named tensors of flows, and on each neuron's coefficients."""
+        keywords = {key: value for key, value in keywords.items() if key not in ("dtype", "memory_format")}
+
+        def run(of: Callable[[Any], Tensor]) -> Any:
+            return target(*self._with(arguments, of), **keywords)
+
+        def named(name: str) -> Callable[[Any], Tensor]:
+            return lambda flow: getattr(flow, name)
+
+        def of_neuron(name: str, k: int) -> Callable[[Any], Tensor]:
+            return lambda flow: _longer(getattr(flow, name), n)[k]
+
+        parts = {name: run(named(name)) for name in names}
+        n = max(len(flow.coef) for flow in _flows(arguments)) if isinstance(like, _Sums) else 0
+        for name in ("coef", "reach") if n else ():
+            pieces = [run(of_neuron(name, k)) for k in range(n)]
+            several = not isinstance(pieces[0], Tensor)
+            parts[name] = [torch.stack(list(one)) for one in zip(*pieces)] if several else torch.stack(pieces)
+        several = isinstance(parts[names[0]], (list, tuple))
+        fields = {key: value for key, value in vars(like).items() if key not in parts}
+        if not several:
+            return type(like)(**fields, **parts)
+        count = len(parts[names[0]])
+        return [type(like)(**fields, **{key: value[k] for key, value in parts.items()}) for k in range(count)]
+
+    def _level(self, flows: Sequence[_Sums], name: str) -> list[_Sums]:
+        """Sums of one layer, with as many coefficients."""
+        if len({flow.layer for flow in flows}) > 1:
+            raise OntogenyError(
+                f"a connection skips a layer (the model does '{name}' on values of two layers): circuits are "
+                "enumerated in plain stacks of layers"
+            )
+        n = max(len(flow.coef) for flow in flows)
+        return [replace(f, coef=_longer(f.coef, n), reach=_longer(f.reach, n)) for f in flows]
+
+    def _mapped(self, target: Any, name: str, arguments: Any, keywords: Any) -> _Sums:
+        """A linear map with fixed weights."""
+        flows = _flows((arguments, keywords))
+        if len({id(flow) for flow in flows}) > 1:
+            raise OntogenyError(f"the model multiplies values that depend on x with each other ('{name}')")
+        flow = self.sums(flows[0])
+        if flow.made == "map" or (flow.made and name in _CONTRACTIONS):
+            flow = self._rescaled(flow) or self.sums(self.neurons(flow))
+        keywords = {key: value for key, value in keywords.items() if key != "dtype"}
+
+        def run(value: Tensor, other: Callable[[Any], Any] = _double) -> Tensor:
+            return target(*self._with(arguments, lambda _: value, other), **keywords)
+
+        nothing = torch.zeros_like(flow.const)
+        none, idle = run(nothing), run(nothing, _ones)
+        const = run(flow.const)
+        coef = torch.stack([run(one) - none for one in flow.coef])
+        reach = torch.stack([(run(one, _ones) != idle).double() for one in flow.reach])
+        return _Sums(flow.layer, coef, reach, const, self._rows(run, none, flow, name), "map")
+
+    def _rows(self, run: Callable[[Tensor], Tensor], none: Tensor, flow: _Sums, name: str) -> Tensor:
+        """The row of x of every number that a linear map gives."""
+        generator = torch.Generator().manual_seed(0)
+        gains = torch.rand(flow.const.shape, generator=generator, dtype=torch.float64) + 0.5
+        by_row = gains.reshape(-1)[: flow.row.numel()].clone()
+        order = torch.argsort(flow.row.reshape(-1), stable=True)
+        per_row = flow.row.numel() // self.rows
+        by_row[order] = by_row[order][:per_row].repeat(self.rows)[: len(order)]
+        gains = by_row.reshape(flow.row.shape)
+        whole = run(gains) - none
+        coded = (run(gains * (flow.row + 1).double()) - none) / whole
+        squares = (run(gains * (flow.row + 1).double() ** 2) - none) / whole
+        known = whole.abs() > 1e-9
+        row = coded.round() - 1
+        if not torch.allclose(squares[known], (row[known] + 1) ** 2, 1e-6, 1e-6):
+            raise OntogenyError(f"the model mixes rows of x ('{name}')")
+        shape = row.shape
+        for axis in range(len(shape)):
+            if shape[axis] == self.rows:
+                along = torch.arange(self.rows).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+                guess = along.expand(shape)
+                if torch.equal(guess[known], row[known].long()):
+                    return guess.clone()
+        if known.all():
+            return row.long()
+        raise OntogenyError("which row of x a number belongs to cannot be told: some neurons have no weights at all")
+
+    def _normalised(self, arguments: Any) -> Any:
+        """Batch normalisation by running statistics: input, weight, bias, mean, variance, ..., eps last."""
+        flow, weight, bias, mean, variance = arguments[:5]
+        eps = next(float(a) for a in reversed(arguments) if isinstance(a, float))
+        if mean is None or variance is None:
+            raise OntogenyError("batch normalisation without running statistics mixes rows: it cannot be read")
+        shape = (1, -1, *([1] * (self._shape(flow).numel() and len(self._shape(flow)) - 2)))
+        scale = (1.0 if weight is None else weight.double()) / torch.sqrt(variance.double() + eps)
+        offset = (0.0 if bias is None else bias.double()) - scale * mean.double()
+        wide = self._pointwise(torch.ops.aten.mul.Tensor, "mul", (flow, scale.reshape(shape)), {})
+        return self._pointwise(torch.ops.aten.add.Tensor, "add", (wide, offset.reshape(shape)), {})
+
+    @staticmethod
+    def _shape(flow: Any) -> torch.Size:
+        if isinstance(flow, Tensor):
+            return flow.shape
+        return flow.const.shape if isinstance(flow, _Sums) else flow.place.shape
+
+    def _pointwise(self, target: Any, name: str, arguments: Any, keywords: Any) -> Any:
+        """A function number by number: of one tensor, or of several at equal places."""
+        flows = _flows((arguments, keywords))
+        tensors = _tensors((arguments, keywords))
+        shape = torch.broadcast_shapes(*[self._shape(flow) for flow in flows], *[t.shape for t in tensors])
+        outside = all(isinstance(flow, _Given) for flow in flows)
+        if outside and not (name in _AFFINE and any(map(self.is_weight, tensors))):
+            return self._context(target, name, arguments, keywords)
+        if any(isinstance(flow, _Given) for flow in flows):
+            flows_as = {id(flow): self.sums(flow) for flow in flows}
+            arguments = self._with(arguments, lambda flow: flows_as[id(flow)])
+            flows = _flows(arguments)
+        linear = name in ("add", "sub", "rsub") or (name in _AFFINE and len(flows) == 1)
+        linear &= not (name == "div" and (flows[0] is not arguments[0] or keywords.get("rounding_mode")))
+        if linear and all(isinstance(flow, _Sums) for flow in flows):
+            return self._affine(target, name, arguments, keywords, shape)
+        together = self._composed(target, name, arguments, keywords, shape, linear)
+        if together is not None:
+            return together
+        if linear:
+            sums = {id(flow): self.sums(flow) for flow in flows}
+            return self._affine(target, name, self._with(arguments, lambda f: sums[id(f)]), keywords, shape)
+        levels = {flow.layer for flow in flows}
+        if len(levels) > 1:
+            raise OntogenyError(
+                f"the model does '{name}' on values of two layers: a connection that skips a layer, or a product, is "
+                "not a plain stack of layers"
+            )
+        raise OntogenyError(f"the model does '{name}' on values of different neurons: circuits need sums with weights")
+
+    def _affine(self, target: Any, name: str, arguments: Any, keywords: Any, shape: torch.Size) -> _Sums:
+        """Sums added, or scaled and moved by numbers."""
+        flows = _flows(arguments)
+        level = self._level(flows, name)
+        if name in ("mul", "div") and shape.numel() > flows[0].const.numel() and level[0].made == "map":
+            level = [self.sums(self.neurons(level[0]))]
+        known = {id(flow): one for flow, one in zip(flows, level)}
+        rows = [one.row.expand(shape) for one in level]
+        if any(not torch.equal(row, rows[0]) for row in rows):
+            raise OntogenyError(f"the model mixes rows of x ('{name}')")
+
+        def run(of: Callable[[_Sums], Tensor]) -> Tensor:
+            return target(*self._with(arguments, lambda flow: of(known[id(flow)]), _double), **keywords)
+
+        none = run(lambda flow: torch.zeros_like(flow.const)).expand(shape)
+        const = run(lambda flow: flow.const).expand(shape)
+
+        def of_neuron(k: int) -> Callable[[_Sums], Tensor]:
+            return lambda flow: flow.coef[k]
+
+        coef = torch.stack([run(of_neuron(k)).expand(shape) - none for k in range(len(level[0].coef))])
+        reach = torch.stack([one.reach.expand(len(one.reach), *shape) for one in level]).amax(dim=0)
+        made = max(one.made for one in level)
+        if not made and (len(level) > 1 or const.any() or not torch.equal(coef, level[0].coef)):
+            made = "product"
+        return _Sums(level[0].layer, coef, reach, const, rows[0], made)
+
+    def _composed(
+        self, target: Any, name: str, arguments: Any, keywords: Any, shape: torch.Size, linear: bool
+    ) -> _Neurons | None:
+        """A function of functions of the same sums, or None where the sums, or the numbers beside them, differ."""
+        flows = _flows((arguments, keywords))
+        base = next((flow for flow in flows if isinstance(flow, _Neurons)), None)
+        if base is None:
+            base = self.neurons(flows[0], name)
+        place = base.place.expand(shape)
+        n = len(base.bias)
+        parts: dict[int, Callable[[Tensor], Tensor]] = {}
+        for flow in flows:
+            part = self._same_sums(base, flow, shape)
+            if part is None:
+                return None
+            parts[id(flow)] = part
+        first = torch.full((n,), -1, dtype=torch.long)
+        flat = place.reshape(-1) % n
+        first[flat.flip(0)] = torch.arange(len(flat) - 1, -1, -1)
+        constants: dict[int, Tensor] = {}
+        for leaf in tree_leaves((arguments, keywords)):
+            if isinstance(leaf, Tensor):
+                wide = leaf.expand(shape).reshape(-1)
+                own = wide[first]
+                if not torch.equal(own[flat], wide):
+                    if linear:
+                        return None
+                    raise OntogenyError(f"the model does '{name}' with numbers that differ between rows")
+                constants[id(leaf)] = own[0] if bool((own == own[0]).all()) else own
+
+        def after(sums: Tensor) -> Tensor:
+            def leaf(value: Any) -> Any:
+                if isinstance(value, Tensor):
+                    own = constants[id(value)]
+                    return own.to(sums.dtype) if own.is_floating_point() else own
+                return parts[id(value)](sums) if isinstance(value, _FLOWS) else value
+
+            return target(*tree_map(leaf, arguments), **tree_map(leaf, keywords))
+
+        return _Neurons(base.layer, base.weight, base.reach, base.bias, after, place)
+
+    def _same_sums(self, base: _Neurons, flow: Any, shape: torch.Size) -> Callable[[Tensor], Tensor] | None:
+        """`flow` as a function of the sums of `base`, or None."""
+        own = flow if isinstance(flow, _Neurons) else self.neurons(flow)
+        if own.layer != base.layer or len(own.bias) != len(base.bias):
+            return None
+        if not torch.equal(own.place.expand(shape), base.place.expand(shape)):
+            return None
+        n = max(len(own.weight), len(base.weight))
+        one, two = _longer(base.weight, n), _longer(own.weight, n)
+        at = one.abs().argmax(dim=0, keepdim=True)
+        top = one.gather(0, at)[0]
+        scale = torch.where(top != 0, two.gather(0, at)[0] / torch.where(top != 0, top, 1.0), 1.0)
+        if not torch.allclose(two, one * scale, 1e-9, 1e-12):
+            return None
+        offset = own.bias - scale * base.bias
+        if torch.allclose(scale, torch.ones_like(scale)) and offset.abs().max() < 1e-12:
+            return own.after
+        scales = scale[0] if (scale == scale[0]).all() else scale
+        offset = torch.where(offset.abs() < 1e-12, 0.0, offset)
+        offsets = offset[0] if (offset == offset[0]).all() else offset
+        return lambda sums: own.after(sums * scales.to(sums.dtype) + offsets.to(sums.dtype))
+
+    def _alone(self, target: Any, arguments: Any, keywords: Any) -> bool:
+        """Whether every number that an operation gives depends on the one at its place, alone."""
+        points = torch.randn(7, 5, generator=torch.Generator().manual_seed(0)) * 2
+        rest = arguments[1:]
+        try:
+            whole = target(points, *rest, **keywords)
+            alone = [
+                [target(points[r : r + 1, c : c + 1], *rest, **keywords)[0, 0] for c in range(5)] for r in range(7)
+            ]
+            return whole.shape == points.shape and bool(torch.allclose(whole, torch.tensor(alone), atol=1e-6))
+        except (RuntimeError, TypeError, IndexError, AttributeError):
+            return False
+
+    # The end
+
+    def finish(self, result: Any) -> tuple[list[Tensor], list[Tensor], list[Nonlinearity], Tensor, Tensor]:
+        """Weights, biases and functions of all layers, what the first one gets, and the place of every output."""
+        last = result.of if isinstance(result, _Shares) else result
+        if not isinstance(last, (_Sums, _Neurons)):
+            raise OntogenyError(
+                "the output does not depend on x through layers of neurons that PyTorch runs in float32"
+            )
+        last = last if isinstance(last, _Neurons) else self.neurons(last, "returning")
+        width = len(self.inputs)
+        weights, reaches, biases, functions = [], [], [], []
+        for level in self.layers[: last.layer]:
+            weights.append(torch.stack([_longer(neuron.flow.weight[:, neuron.k], width) for neuron in level]))
+            reaches.append(torch.stack([_longer(neuron.flow.reach[:, neuron.k], width) for neuron in level]))
+            biases.append(torch.stack([neuron.flow.bias[neuron.k] for neuron in level]))
+            functions.append(_together([neuron.function for neuron in level]))
+            width = len(level)
+        weights.append(_longer(last.weight, width).T)
+        biases.append(last.bias)
+        if isinstance(result, _Shares):
+            functions.append(Nonlinearity(None, function=_log_softmax if result.logarithm else _softmax, together=True))
+        else:
+            function, factors = _named(last)
+            functions.append(function if (factors == 1).all() else _as_function(last))
+        if len(weights) < 2:
+            raise OntogenyError("the model has no hidden layer, so no circuits")
+        columns = torch.tensor(sorted(self.used))
+        weights[0], reaches[0] = weights[0][:, columns], reaches[0][:, columns]
+        for layer, reach in enumerate([*reaches, _longer(last.reach, width).T]):
+            if not reach.all():
+                raise OntogenyError(
+                    f"layer {layer + 1} is not connected to all of the layer before it: circuits are those of dense "
+                    "layers"
+                )
+        return weights, biases, functions, torch.stack(self.inputs, dim=1)[:, columns], last.place
+
+
+def _together(functions: Sequence[Nonlinearity]) -> Nonlinearity:
+    """The function of a layer of neurons, each with its own."""
+    own = {(f.name, f.slope) if f.name else id(f) for f in functions}
+    if len(own) == 1 and functions[0].each in (0, len(functions)):
+        return functions[0]
+    places: dict[int, int] = {}
+    single = []
+    for function in functions:
+        k = places[id(function)] = places.get(id(function), -1) + 1
+        single.append(function.of(k))
+    return Nonlinearity(
+        None,
+        function=lambda values: np.stack([f(values[..., k]) for k, f in enumerate(single)], axis=-1),
+        each=len(functions),
+    )
+
+
+def _softmax(values: NDArray[Any]) -> NDArray[Any]:
+    grown = np.exp(values - np.max(values, axis=-1, keepdims=True))
+    return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
+
+
+def _log_softmax(values: NDArray[Any]) -> NDArray[Any]:
+    moved = values - np.max(values, axis=-1, keepdims=True)
+    return np.asarray(moved - np.log(np.exp(moved).sum(axis=-1, keepdims=True)))
+
+
+def _as_function(flow: _Neurons) -> Nonlinearity:
+    """What follows the sums of `flow`, in float32, as a function on arrays."""
+    n = len(flow.bias)
+
+    def function(values: NDArray[Any]) -> NDArray[Any]:
+        with torch.no_grad():
+            given = torch.as_tensor(np.ascontiguousarray(values, np.float32))
+            return np.asarray(torch.as_tensor(flow.after(given)).to(torch.float32).numpy())
+
+    points = np.random.default_rng(0).normal(0, 3, 64)
+    wide = function(np.repeat(points[:, None], n, axis=1))
+    if not np.array_equal(wide, np.repeat(wide[:, :1], n, axis=1), equal_nan=True):
+        return Nonlinearity(None, function=function, each=n)
+    return Nonlinearity(None, function=function)
+
+
+_GRID = np.concatenate([-np.logspace(-3, 6, 60)[::-1], [0.0], np.logspace(-3, 6, 60), np.linspace(-25, 25, 401)])
+
+
+def _named(flow: _Neurons) -> tuple[Nonlinearity, NDArray[np.float64]]:
+    """The function of neurons by name, with a factor for each (neurons,), or as it is with factors of 1."""
+    n = len(flow.bias)
+    with torch.no_grad():
+        points = torch.as_tensor(_GRID)[:, None].expand(-1, n).contiguous()
+        try:
+            after = flow.after(points)
+        except RuntimeError:
+            after = flow.after(points.float())
+        values = after.double().numpy()
+    found = values[:, 0]
+    if values.shape == (len(_GRID), n) and np.isfinite(values).all():
+        up, down = int(np.abs(_GRID - 1.25).argmin()), int(np.abs(_GRID + 1.25).argmin())
+        for kind in ("identity", "relu", "leaky_relu", "tanh", "sigmoid", "elu", "gelu", "silu", "softplus"):
+            slopes = [0.01]
+            if kind in ("leaky_relu", "elu") and found[up]:
+                below = _GRID[down] if kind == "leaky_relu" else np.expm1(_GRID[down])
+                slopes = [float(found[down] / found[up] * _GRID[up] / below)]
+            for slope in slopes:
+                if not 0 <= slope <= 1:
+                    continue
+                rounded = round(slope, 12)
+                with np.errstate(over="ignore"):
+                    plain = activate(_GRID, KINDS.index(kind), rounded)
+                factors = values[up] / plain[up]
+                if (factors != 0).all() and np.allclose(values, plain[:, None] * factors, rtol=2e-6, atol=1e-6):
+                    near = np.round(factors, 6)
+                    factors = np.where(np.abs(factors - near) < 1e-7, near, factors)
+                    return Nonlinearity(kind, rounded), factors
+    return _as_function(flow), np.ones(n)
