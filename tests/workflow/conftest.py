@@ -1,13 +1,15 @@
 """The pipeline as a user runs it: a copy of the project, and one small configuration made once."""
 
+import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 from filelock import FileLock
@@ -58,6 +60,25 @@ class Said:
         return True
 
 
+class Warm:
+    """A process that has imported Snakemake, and forks for every call: see `warm.py`."""
+
+    def __init__(self):
+        command = [sys.executable, "-I", str(Path(__file__).with_name("warm.py"))]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, call):
+        """Exit status and seconds of CPU of a call, children included."""
+        self.process.stdin.write(json.dumps(call) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+@cache
+def warm_snakemake():
+    return Warm()
+
+
 class Pipeline:
     """Snakemake on a project, in a folder of results. `standard`: with its own messages, not the live view."""
 
@@ -87,18 +108,11 @@ class Pipeline:
         return os.environ | about | self.given
 
     def __call__(self, *arguments, config=TINY):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            self.command(*arguments, config=config),
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=self.folder,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return Said(done.returncode, done.stdout, cpu)
+        with NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
+            about = {"environment": self.environment, "folder": str(self.folder), "said": said.name}
+            code, cpu = warm_snakemake().ask({"command": self.command(*arguments, config=config), **about})
+            text = said.read()
+        return Said(code, text, cpu)
 
     def plan(self, *arguments, config=TINY):
         """A dry-run, which must succeed."""
@@ -124,6 +138,18 @@ def compiled(shared):
             path = {"PYTHONPATH": str(ROOT / "workflow_scripts")}
             subprocess.run([sys.executable, ROOT / "tests" / "compile_all.py"], env=os.environ | path, check=True)
             (shared / "compiled").touch()
+
+
+@pytest.fixture(scope="session")
+def types(shared):
+    """Exit status of mypy on the project and what it says, asked once for all processes; its cache then serves copies."""
+    said = shared / "mypy.json"
+    with FileLock(shared / "mypy.lock"):
+        if not said.exists():
+            tool = str(Path(sys.executable).with_name("mypy"))
+            done = subprocess.run([tool], cwd=ROOT, capture_output=True, text=True)
+            said.write_text(json.dumps([done.returncode, done.stdout + done.stderr]))
+    return json.loads(said.read_text())
 
 
 @pytest.fixture(scope="session")
