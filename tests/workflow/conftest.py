@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import pytest
 from filelock import FileLock
+
+from .warm import PROGRAM, snakemake
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "figure_watch"))
@@ -60,25 +60,6 @@ class Said:
         return True
 
 
-class Warm:
-    """A process that has imported Snakemake, and forks for every call: see `warm.py`."""
-
-    def __init__(self):
-        command = [sys.executable, "-I", str(Path(__file__).with_name("warm.py"))]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, call):
-        """Exit status and seconds of CPU of a call, children included."""
-        self.process.stdin.write(json.dumps(call) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-
-@cache
-def warm_snakemake():
-    return Warm()
-
-
 class Pipeline:
     """Snakemake on a project, in a folder of results. `standard`: with its own messages, not the live view."""
 
@@ -93,10 +74,9 @@ class Pipeline:
 
     def command(self, *arguments, config=TINY):
         chosen = ["--configfile", str(self.project / config)] if config else []
-        program = str(Path(sys.executable).with_name("snakemake"))
         where = ["--snakefile", str(self.project / "Snakefile"), "--directory", str(self.folder)]
         shown = ["--logger-ontogeny-standard"] if self.standard else []
-        return [program, "--cores", "2", *shown, *where, *arguments, *chosen]
+        return [PROGRAM, "--cores", "2", *shown, *where, *arguments, *chosen]
 
     @property
     def environment(self):
@@ -108,10 +88,8 @@ class Pipeline:
         return os.environ | about | self.given
 
     def __call__(self, *arguments, config=TINY):
-        with NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
-            about = {"environment": self.environment, "folder": str(self.folder), "said": said.name}
-            code, cpu = warm_snakemake().ask({"command": self.command(*arguments, config=config), **about})
-            text = said.read()
+        words = self.command(*arguments, config=config)[1:]
+        code, text, cpu = snakemake(*words, folder=self.folder, environment=self.environment)
         return Said(code, text, cpu)
 
     def plan(self, *arguments, config=TINY):
@@ -142,7 +120,7 @@ def compiled(shared):
 
 @pytest.fixture(scope="session")
 def types(shared):
-    """Exit status of mypy on the project and what it says, asked once for all processes; its cache then serves copies."""
+    """Exit status of mypy and what it says, asked once for all processes; its cache then serves copies."""
     said = shared / "mypy.json"
     with FileLock(shared / "mypy.lock"):
         if not said.exists():

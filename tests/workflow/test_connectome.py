@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +11,8 @@ import yaml
 from ontogeny.config import load_config
 from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.cost import planned_jobs
+
+from . import warm
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("compiled")
@@ -24,15 +24,8 @@ SMOKE, PAPER = (
 
 def snakemake(folder, studies, *arguments):
     (folder / "c.yaml").write_text(yaml.safe_dump({"studies": studies}))
-    command = [str(Path(sys.executable).with_name("snakemake")), "-s", str(ROOT / "Snakefile"), "--directory", "."]
-    done = subprocess.run(
-        [*command, "--configfile", "c.yaml", "--cores", "1", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    return done.returncode, done.stdout + done.stderr
+    command = ["-s", ROOT / "Snakefile", "--directory", ".", "--configfile", "c.yaml", "--cores", "1", *arguments]
+    return warm.snakemake(*command, folder=folder, environment={**os.environ, "OMP_NUM_THREADS": "1"})[:2]
 
 
 def planned(text):

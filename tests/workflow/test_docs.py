@@ -7,8 +7,6 @@ A `yaml` block whose first line is a comment with a file name is that file. Wher
 import contextlib
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,8 @@ import yaml
 
 from ontogeny.cli import main
 from ontogeny.config import load_config, read_config, runs_of
+
+from .warm import snakemake
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -145,13 +145,12 @@ def test_snakemake_commands_plan(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         prepare(folder, page)
-        tool = str(Path(sys.executable).with_name("snakemake"))
-        command = [tool, "-s", str(ROOT / "Snakefile"), "-n", "--quiet", "--cores", "1"]
+        command = ["-s", str(ROOT / "Snakefile"), "-n", "--quiet", "--cores", "1"]
         command += [*(["--configfile", *files] if files else []), *(["--config", *changes] if changes else [])]
         command += ["--", *sorted(targets)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            wrong.append(f"{shlex.join(command[1:])}\n{done.stdout[-800:]}{done.stderr[-800:]}")
+        status, said, _ = snakemake(*command, folder=folder)
+        if status:
+            wrong.append(f"{shlex.join(command)}\n{said[-1600:]}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -1,11 +1,10 @@
 """The pipeline as a module of somebody else's workflow (Snakemake's `module` directive)."""
 
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+
+from .warm import snakemake
 
 OUTER = """
 configfile: "study.yaml"
@@ -33,9 +32,8 @@ rule everything:
 def test_another_workflow_plans_it_from_an_empty_folder(project, tmp_path, prefix):
     (tmp_path / "Snakefile").write_text(OUTER.format(snakefile=project / "Snakefile", prefix=prefix))
     shutil.copy(project / "tests" / "configs" / "smoke.yaml", tmp_path / "study.yaml")
-    tool = str(Path(sys.executable).with_name("snakemake"))
-    done = subprocess.run([tool, "-n", "--cores", "1"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    status, said, _ = snakemake("-n", "--cores", "1", folder=tmp_path)
+    assert status == 0, said
     folder = "part/results" if prefix else "results"
-    assert f"log: {folder}/logs/train_run/smoke_vit/s0.log" in done.stdout + done.stderr
+    assert f"log: {folder}/logs/train_run/smoke_vit/s0.log" in said
     assert not (tmp_path / "results").exists()

@@ -1,19 +1,38 @@
-"""Snakemake, imported once: a process that forks for every call.
+"""Snakemake, imported once: `snakemake` asks a process that forks for every call.
 
-    python -I warm.py  <  one call a line, as JSON: {"command", "environment", "folder", "said"}
-
-answers with a line each, `[exit status, seconds of CPU]`, when the call is over. The child is what the program would
-be after its imports: its command line, folder, environment and search path are those of the call, standard output and
-errors go to the file `said`, and nothing of the project has been imported.
+That process, `python -I warm.py`, reads a call a line as JSON and answers with a line each, `[exit status, seconds of
+CPU]`, when it is over. A child is what the program would be after its imports: its command line, folder, environment
+and search path are those of the call, standard output and errors go to the file `said`, and nothing of the project
+has been imported.
 """
 
 import importlib
 import json
 import os
+import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+PROGRAM = str(Path(sys.executable).with_name("snakemake"))
 WITH_IT = ["snakemake.cli", "snakemake.report.html_reporter", "boto3", "jinja2", "jsonschema", "pydantic", "yte"]
+
+
+@cache
+def server():
+    command = [sys.executable, "-I", __file__]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def snakemake(*arguments, folder, environment=None):
+    """Exit status, text and seconds of CPU (children included) of a call of Snakemake in `folder`."""
+    with NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
+        about = {"environment": dict(environment or os.environ), "folder": str(folder), "said": said.name}
+        server().stdin.write(json.dumps({"command": [PROGRAM, *map(str, arguments)], **about}) + "\n")
+        server().stdin.flush()
+        status, cpu = json.loads(server().stdout.readline())
+        return status, said.read(), cpu
 
 
 def call(command, environment, folder, said):
