@@ -620,9 +620,9 @@ def _refine(
     settings: FitSettings,
 ) -> tuple[dict[str, Any], Recovered, Rows]:
     n = activity.n_neurons
-    differences = derived_by(activity) is not None
-    rows = rows_of(activity, split.train, max(_MOST_FRAMES, 8 * n), differences)
-    held = rows_of(activity, split.held, max(_MOST_FRAMES, 4 * n), differences)
+    differences = derived_by(activity)
+    rows = rows_of(activity, split.train, max(_MOST_FRAMES, 8 * n), differences is not None)
+    held = rows_of(activity, split.held, max(_MOST_FRAMES, 4 * n), differences is not None)
     points = np.linspace(rows.u.min(), rows.u.max(), 4001)
     found = recover(rows, (points, result["psi"](points)), allowed, activity.delta_t, differences, seed)
     record = found.refined

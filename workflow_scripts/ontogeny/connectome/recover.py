@@ -24,6 +24,7 @@ _MOSTLY, _MUCH, _LITTLE = 0.25, 0.25, 0.9
 """Where inputs that neurons share make more than the first share of what is left, as where neurons are hidden, steps in
 time must leave at most the second share of it to be believed, elsewhere the third."""
 
+_SURELY = 4.0
 _MANY = 300
 _MOST_STARTS = 3
 _MOST_COMPARED = 100
@@ -38,7 +39,7 @@ class Recovered:
     flow, 1 where no correction was made. `common` (N, r): how receivers load on inputs that no recorded neuron
     explains. `halves`: W (N, N) from every other block and from the blocks between, with psi given, NaN in the rows
     of receivers that were not compared, where there are many. `refits`: the same from whole refinements of each half,
-    each from another start.
+    each from another start. `raw` (rows, N): the slopes as they were observed, where those of `rows` are corrected.
     """
 
     refined: Refined
@@ -48,12 +49,22 @@ class Recovered:
     common: np.ndarray | None = None
     halves: tuple[np.ndarray, np.ndarray] | None = None
     refits: tuple[np.ndarray, np.ndarray] | None = None
+    raw: np.ndarray | None = None
+
+    @property
+    def observed(self) -> np.ndarray:
+        """The slopes (rows, N) before any correction: a model that corrects them cannot make them larger."""
+        return self.rows.slope if self.raw is None else self.raw
 
     @property
     def share(self) -> float:
-        """The residual's share of the variance, in the form that was fitted."""
-        form = summed(self.rows.slope, self.windows)
+        """The residual's share of the variance of the slopes that were observed, in the form that was fitted."""
+        form = summed(self.observed, self.windows)
         return float(np.mean(self.refined.noise**2) / max(float(np.mean((form - form.mean(0)) ** 2)), 1e-300))
+
+    def only(self, chosen: np.ndarray) -> tuple[Rows, np.ndarray | None]:
+        """The rows `chosen`, and the slopes that were observed there, where they were corrected."""
+        return self.rows.only(chosen), None if self.raw is None else self.raw[chosen]
 
     @property
     def imprecision(self) -> float:
@@ -103,14 +114,16 @@ def recover(
     psi: tuple[np.ndarray, np.ndarray],
     allowed: np.ndarray | None,
     delta_t: float,
-    differences: bool,
+    differences: str | None,
     seed: int = 0,
 ) -> Recovered:
     """Refine on `rows`, starting from psi given as (points, values), or from a sigmoid where that leaves less.
 
     See `refine` and the module's text.
 
-    `differences`: the slopes are steps to the next frame over `delta_t`.
+    `differences` ("central" or "forward", see `derived_by`, or None): how the slopes were estimated; where they were,
+    those of `rows` are steps to the next frame over `delta_t`. What follows a map from frame to frame exactly may be a
+    flow as well, as every linear one is; it is taken for what it was estimated as: central differences are of a flow.
     """
 
     def run(rows: Rows, start: tuple[np.ndarray, np.ndarray], windows: np.ndarray | None, **more: Any) -> Refined:
@@ -126,6 +139,10 @@ def recover(
         psi = psi if best is not other else _sigmoid(rows, 2.0)
     if differences and best.share > EXACT:
         best = _by_differences(best, run, psi, delta_t, _MUCH if _shared(best, seed) > _MOSTLY else _LITTLE)
+    elif differences == "central":
+        flow = _corrected(best, run, delta_t, 0)
+        if flow.share <= EXACT:
+            best = replace(flow, refined=run(flow.rows, _psi(flow), None))
     return _refitted(_calibrated(best, allowed), run, seed)
 
 
@@ -142,7 +159,8 @@ def _by_differences(
     """`best` or, where that leaves at most a share `most` of it, what takes time between frames into account."""
     rows = best.rows
     integral = Recovered(run(rows, psi, rows.block), rows, rows.block)
-    if integral.imprecision < best.imprecision:
+    refuted = _refutes(integral.refined, best.refined)
+    if refuted or integral.imprecision < best.imprecision:
         best = integral
     flow = _corrected(best, run, delta_t, 0)
     tried = [best, flow]
@@ -157,9 +175,20 @@ def _by_differences(
     last = min(tried, key=lambda found: found.share)
     if last.share > most * best.share:
         return best
-    forms = [None] if last.windows is None else [None, last.windows]
+    forms = [last.windows] if refuted or last.windows is None else [None, last.windows]
     ends = [replace(last, refined=run(last.rows, _psi(last), windows), windows=windows) for windows in forms]
     return min(ends, key=lambda found: found.imprecision)
+
+
+def _refutes(integral: Refined, other: Refined) -> bool:
+    """Whether the integral form gives a wiring so different that noise of the state must have made most of `other`.
+
+    In differences that noise is on both sides of the equation: it decays within a frame, as if neurons that are much
+    alike held each other. Both forms are consistent without it, so their gap tests for it (Hausman 1978).
+    """
+    gap = float(np.sum((integral.W - other.W) ** 2))
+    expected = float(np.sum(integral.standard_errors**2 + other.standard_errors**2))
+    return gap > _SURELY * expected and gap > 0.5 * float(np.sum(other.W**2))
 
 
 def _substeps_between(found: Recovered, flow: Recovered) -> int:
@@ -225,7 +254,7 @@ def _refitted(found: Recovered, run: Callable[..., Refined], seed: int) -> Recov
     order = np.cumsum(np.r_[0, np.diff(rows.block) != 0])
     wirings = []
     for half in (0, 1):
-        part = rows.only(order % 2 == half)
+        part, raw = found.only(order % 2 == half)
         if len(part) < 2:
             return found
         rng = np.random.Generator(np.random.PCG64([seed, 13, half]))
@@ -234,7 +263,7 @@ def _refitted(found: Recovered, run: Callable[..., Refined], seed: int) -> Recov
         while not tried or (len(tried) < _MOST_STARTS and min(each.share for each in tried) > _STUCK * found.share):
             start = _sigmoid(rows, rng.uniform(1.0, 4.0), 0.3 * rng.standard_normal())
             again = run(part, start, windows, rounds=2, max_steps=15, uncertainty=False)
-            tried.append(Recovered(again, part, windows))
+            tried.append(Recovered(again, part, windows, raw=raw))
         wirings.append(min(tried, key=lambda each: each.share).refined.W)
         if rows.u.shape[1] > _MANY and found.halves is not None:
             wirings.append(found.halves[1])
@@ -293,8 +322,7 @@ def _residual(found: Recovered) -> np.ndarray:
 
 def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, substeps: int) -> Recovered:
     """`found` again, with slopes corrected for what its own model does within a frame, until that settles."""
-    rows = found.rows
-    raw = rows.slope if found.substeps == 1 else rows.slope + _defect(found, delta_t, found.substeps)
+    rows, raw = found.rows, found.observed
     size = float(np.sqrt(np.mean(raw**2))) or 1.0
     best, before = None, None
     for _ in range(_ROUNDS):
@@ -307,12 +335,16 @@ def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, su
             changed,
             found.windows,
             substeps,
+            raw=raw,
         )
-        if best is not None and found.share > 10 * best.share:
+        # Rounding says nothing of which round was best: the last one is.
+        exact = found.share <= EXACT
+        if best is not None and found.share > max(10 * best.share, EXACT):
             break
-        settled = best is not None and found.share > 0.999 * best.share
-        best = found if best is None or found.share < best.share else best
-        if settled or (before is not None and float(np.sqrt(np.mean((defect - before) ** 2))) < 1e-5 * size):
+        settled = best is not None and not exact and found.share > 0.999 * best.share
+        best = found if best is None or exact or found.share < best.share else best
+        close = 1e-8 if exact else 1e-5
+        if settled or (before is not None and float(np.sqrt(np.mean((defect - before) ** 2))) < close * size):
             break
         before = defect
     return best or found

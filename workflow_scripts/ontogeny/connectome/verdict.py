@@ -71,10 +71,10 @@ def assess(found: Recovered, held: Rows, allowed: np.ndarray | None, delta_t: fl
     """The verdict on `found`, with the frames `held` that it did not see, whose slopes are as its rows' were at first.
 
     See the module's text for what is measured; keys of `measures`: held_out_error, own_error, shifted_error (mean
-    square errors over the variance of the held-out slopes, in the form that was fitted), held_out_variance (their
-    variance over that of the frames trained on), agreement and refit_agreement (of the halves, psi given and psi found
-    anew), precision, rollout_skill, memory (share of the residual
-    that past states predict, held out), common_inputs (how many) and common_share (of the residual), residual_share.
+    square errors over the variance of the held-out slopes before any correction, in the form that was fitted),
+    held_out_variance (their variance over that of the frames trained on), agreement and refit_agreement (of the
+    halves, psi given and psi found anew), precision, rollout_skill, memory (share of the residual that past states
+    predict, held out), common_inputs (how many) and common_share (of the residual), residual_share.
     """
     measures = measure(found, held, allowed, delta_t, seed)
     return judge(measures)
@@ -85,21 +85,23 @@ def measure(
 ) -> dict[str, float]:
     """The numbers of `assess`."""
     derivative = derivative_of(found.refined)
+    observed = held.slope
     if found.substeps != 1:
         defect = (step(derivative, held.u, delta_t, found.substeps) - held.u) / delta_t - derivative(held.u)
         held = replace(held, slope=held.slope - defect)
     form = None if found.windows is None else held.block
     target = summed(held.slope, form)
-    variance = float(np.mean((target - target.mean(0)) ** 2))
     trained = summed(found.rows.slope, found.windows)
-    spread = float(np.mean((trained - trained.mean(0)) ** 2)) or 1.0
+    variances, spread = (
+        _variances(summed(observed, form)),
+        float(np.mean(_variances(summed(found.observed, found.windows)))) or 1.0,
+    )
 
     everyone = np.arange(target.shape[1])
 
     def error(predicted: np.ndarray, receivers: np.ndarray) -> float:
-        true = target[:, receivers]
-        variance = float(np.mean((true - true.mean(0)) ** 2))
-        value = float(np.mean((summed(predicted, form) - true) ** 2))
+        variance = float(np.mean(variances[receivers]))
+        value = float(np.mean((summed(predicted, form) - target[:, receivers]) ** 2))
         return value / variance if variance > 0 else math.nan
 
     rest = target - summed(derivative(held.u), form)
@@ -111,7 +113,7 @@ def measure(
         "held_out_error": error(derivative(held.u), everyone),
         "own_error": own,
         "shifted_error": shifted,
-        "held_out_variance": variance / spread,
+        "held_out_variance": float(np.mean(variances)) / spread,
         "agreement": _agreement(found.halves),
         "refit_agreement": _agreement(found.refits),
         "precision": 1 - found.imprecision,
@@ -122,6 +124,11 @@ def measure(
         "residual_share": power / spread,
         "frames_per_unknown": len(found.rows) / (held.u.shape[1] + found.refined.spline.size),
     }
+
+
+def _variances(values: np.ndarray) -> np.ndarray:
+    """The variance of each column."""
+    return np.mean((values - values.mean(0)) ** 2, axis=0)
 
 
 def judge(measures: dict[str, float]) -> Verdict:
