@@ -8,8 +8,10 @@ Euler steps that are a whole fraction of the frame.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy as np
 from ontogeny.connectome.observe import Rows
 from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, solve_rows, starts_of, variances
 
-_ROUNDS = 10
+_ROUNDS, _PATIENCE, _MIXED, _CLOSE = 20, 3, 4, 1e-7
 _KNOWN = 0.85
 _STUCK = 1.5
 _MOSTLY, _MUCH, _LITTLE = 0.25, 0.25, 0.9
@@ -173,6 +175,12 @@ def _by_differences(
         last = _corrected(flow if last is best else last, run, delta_t, substeps)
         tried.append(last)
     last = min(tried, key=lambda found: found.share)
+    for substeps in (last.substeps - 1, last.substeps + 1) if last.substeps > 1 else ():
+        while substeps not in known and 2 <= substeps <= _MOST_SUBSTEPS:
+            known.add(substeps)
+            near = _corrected(last, run, delta_t, substeps)
+            if near.share < last.share:
+                last, substeps = near, 2 * substeps - last.substeps
     if last.share > most * best.share:
         return best
     forms = [last.windows] if refuted or last.windows is None else [None, last.windows]
@@ -321,12 +329,18 @@ def _residual(found: Recovered) -> np.ndarray:
 
 
 def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, substeps: int) -> Recovered:
-    """`found` again, with slopes corrected for what its own model does within a frame, until that settles."""
+    """`found` again, with slopes corrected for what its own model does within a frame, until that settles.
+
+    What the model of one round does in a frame is the correction of the next, mixed with those before it so that it
+    settles where frames are far apart, too (Anderson 1965).
+    """
     rows, raw = found.rows, found.observed
     size = float(np.sqrt(np.mean(raw**2))) or 1.0
-    best, before = None, None
+    best, least, without = None, math.inf, 0
+    used: list[np.ndarray] = []
+    made: list[np.ndarray] = []
+    defect = _defect(found, delta_t, substeps)
     for _ in range(_ROUNDS):
-        defect = _defect(found, delta_t, substeps)
         if not np.isfinite(defect).all():
             break
         changed = replace(rows, slope=raw - defect)
@@ -337,17 +351,31 @@ def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, su
             substeps,
             raw=raw,
         )
-        # Rounding says nothing of which round was best: the last one is.
-        exact = found.share <= EXACT
-        if best is not None and found.share > max(10 * best.share, EXACT):
+        shown = _defect(found, delta_t, substeps)
+        if not np.isfinite(shown).all():
             break
-        settled = best is not None and not exact and found.share > 0.999 * best.share
-        best = found if best is None or exact or found.share < best.share else best
-        close = 1e-8 if exact else 1e-5
-        if settled or (before is not None and float(np.sqrt(np.mean((defect - before) ** 2))) < close * size):
+        left = summed(_residual(found) + defect - shown, found.windows)
+        power = float(np.mean(left**2))
+        without = without + 1 if power > 0.99 * least else 0
+        if power < least:
+            best, least = found, power
+        if without == _PATIENCE or float(np.sqrt(np.mean((shown - defect) ** 2))) < _CLOSE * size:
             break
-        before = defect
+        used, made = [*used[-_MIXED:], defect], [*made[-_MIXED:], shown]
+        defect = _mixed(used, made)
     return best or found
+
+
+def _mixed(used: list[np.ndarray], made: list[np.ndarray]) -> np.ndarray:
+    """The next point of a fixed-point iteration that went through `used` and gave `made` (Anderson 1965)."""
+    gaps = [there - here for here, there in zip(used, made)]
+    if len(gaps) == 1:
+        return made[0]
+    steps = [later - earlier for earlier, later in pairwise(gaps)]
+    gram = np.array([[np.vdot(a, b) for b in steps] for a in steps])
+    gram[np.diag_indices_from(gram)] *= 1 + 1e-10
+    weights = np.linalg.lstsq(gram, np.array([np.vdot(a, gaps[-1]) for a in steps]))[0]
+    return made[-1] - sum(weight * (later - earlier) for weight, (earlier, later) in zip(weights, pairwise(made)))
 
 
 def _defect(found: Recovered, delta_t: float, substeps: int) -> np.ndarray:

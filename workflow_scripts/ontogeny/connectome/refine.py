@@ -30,6 +30,7 @@ _RESOLUTION = 1e-7
 _SMOOTH = 1e-12
 _SMOOTH_FIRST = 1e-3
 _SETTLED = 1e-3
+_VISITS = 6
 _COARSE, _FEW, _FEWEST, _PER_UNKNOWN, _STEPS = 12, 8, 1000, 2, 25
 """The first steps: splines, receivers, frames (at least, and per weight), and how many steps there may be."""
 
@@ -636,15 +637,22 @@ def refine(
         few_asked = float(np.mean(solved.noise**2)) <= EXACT * problem.total
         errors_of_W, inflation = _errors(problem, sent, solved, free @ psi_root, few_asked)
     W, phi, noise = solved.W, solved.phi, solved.noise
+    known = np.zeros(n, bool)
     if allowed is None:
-        shared = share_functions(phi, solved.curvature, noise**2 * frames, c)
+        try:
+            shared = share_functions(phi, solved.curvature, noise**2 * frames, c)
+        except np.linalg.LinAlgError:
+            shared = None
         if shared is not None:
             functions, confined = shared
             candidate, left = _rows_for(functions, solved.senders[0], problem)
             confined &= left < 3 * noise
+            # What is mixed from noisy functions runs away where it is not tested.
+            if float(np.mean(noise**2)) <= EXACT * problem.total:
+                known |= confined
             phi, W = np.where(confined, functions, phi), np.where(confined[:, None], candidate, W)
             noise = np.where(confined, left, noise)
-    phi = phi + np.diag(W) * c[:, None]
+    phi = np.where(known, phi, _continued(phi, spline, u)) + np.diag(W) * c[:, None]
     np.fill_diagonal(W, 0)
     # Data are often stored in float32: no weight is surer than this.
     errors_of_W = np.hypot(errors_of_W, _RESOLUTION * math.sqrt(float(np.mean(W**2))))
@@ -652,6 +660,25 @@ def refine(
         errors_of_W[~allowed] = 0
     np.fill_diagonal(errors_of_W, 0)
     return Refined(W, errors_of_W, c, phi, spline, errors, noise, inflation, found.ratio, problem.smooth)
+
+
+def _continued(phi: np.ndarray, spline: Spline, u: np.ndarray) -> np.ndarray:
+    """`phi` (size, N), each as a straight line where its own neuron hardly went in the frames `u` (frames, N).
+
+    The line has the slope that the function has in the mean over the frames.
+    """
+    places = np.array([spline.knots[k + 1 : k + spline.degree + 1].mean() for k in range(spline.size)])
+    starts, ends = spline.knots[: spline.size], spline.knots[spline.degree + 1 :]
+    values, out = spline.each(spline.polynomials(phi), u), phi.copy()
+    for i, own in enumerate(np.sort(u, axis=0).T):
+        visits = np.searchsorted(own, ends) - np.searchsorted(own, starts)
+        seen = np.flatnonzero(visits >= _VISITS)
+        if not len(seen) or np.ptp(own) == 0:
+            continue
+        slope = np.polynomial.polynomial.polyfit(u[:, i], values[:, i], 1)[1]
+        for edge, beyond in ((seen[0], np.arange(seen[0])), (seen[-1], np.arange(seen[-1] + 1, spline.size))):
+            out[beyond, i] = out[edge, i] + slope * (places[beyond] - places[edge])
+    return out
 
 
 def _rises(spline: Spline, c: np.ndarray, u: np.ndarray) -> bool:
