@@ -42,7 +42,7 @@ def test_rows_of_differences_stay_within_their_trajectory():
     np.testing.assert_allclose(rows.slope[0], (u[0, 1] - u[0, 0]) / 0.01)
 
 
-@pytest.mark.parametrize("case", ["white noise", "central differences", "noisy states"])
+@pytest.mark.parametrize("case", ["white noise", "central differences", "noisy states", "linear oscillators"])
 def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(case):
     row = next(run_cases(1, 15, [case]))
     assert row["verdict"] == "trusted", row["reason"]
@@ -52,7 +52,8 @@ def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(case):
 
 
 @pytest.mark.parametrize(
-    "case", ["independent relaxing signals", "trajectories mixed", "short", "settled", "half of the neurons hidden"]
+    "case",
+    ["travelling wave", "noisy copies of neurons", "short", "settled", "half of the neurons hidden"],
 )
 def test_what_cannot_be_recovered_is_not_trusted(case):
     row = next(run_cases(1, 15, [case]))

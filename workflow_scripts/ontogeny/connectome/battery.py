@@ -182,6 +182,63 @@ def _noise_drowned(seed: int) -> Activity:
     return _with_slopes(made, made.u)
 
 
+def _process_noise(seed: int) -> Activity:
+    made = _simulated(seed, n_frames=400, noise_level=0.02)
+    return _with_slopes(made, made.u)
+
+
+def _oscillators(seed: int) -> Activity:
+    """A chain of eight masses, positions and velocities, which is linear: it follows a map from frame to frame, too."""
+    from scipy.linalg import expm
+
+    rng, dt, n = _rng(seed), 0.05, 8
+    springs = rng.uniform(0.5, 2, n - 1)
+    W = np.zeros((2 * n, 2 * n))
+    W[:n, n:] = np.eye(n)
+    for i, k in enumerate(springs):
+        W[n + i : n + i + 2, i : i + 2] += k * np.array([[-1, 1], [1, -1]])
+    W[n:, :n] -= 0.3 * np.eye(n)
+    u = np.empty((12, 120, 2 * n))
+    u[:, 0] = rng.standard_normal((12, 2 * n))
+    for t in range(119):
+        u[:, t + 1] = u[:, t] @ expm(W * dt).T
+    return _with_slopes(Activity(u=u, du=u, W=W, delta_t=dt), u)
+
+
+def _copies(seed: int) -> Activity:
+    """Four of twelve neurons are recorded twice, the second time with a little noise."""
+    made = _simulated(seed, n_neurons=12, precision="float64")
+    noisy = made.u[..., :4] + 0.01 * made.u.std() * _rng(seed).standard_normal(made.u[..., :4].shape)
+    W = np.zeros((16, 16))
+    W[:12, :12] = made.weights
+    W[12:, :12] = made.weights[:4]
+    copied = Activity(u=made.u, du=made.du, W=W, delta_t=made.delta_t)
+    return _with_slopes(copied, np.concatenate([made.u, noisy], 2))
+
+
+def _travelling_wave(seed: int) -> Activity:
+    """One wave that passes all neurons, each with a little smooth noise of its own."""
+    from scipy.ndimage import gaussian_filter1d
+
+    time = 0.02 * np.arange(1200)[:, None]
+    noise = gaussian_filter1d(_rng(seed).standard_normal((1200, 16)), 4, axis=0)
+    made = _simulated(seed, n_frames=2)
+    return _with_slopes(made, (np.sin(6 * time - 0.5 * np.arange(16)) + 0.02 * noise)[None], 0.02)
+
+
+def _switched(seed: int) -> Activity:
+    """Half of the trajectories under one wiring, half under another."""
+    first, second = _simulated(seed), _simulated(seed + 5000)
+    u = np.stack([first.u[:5], second.u[:5]], 1).reshape(first.u.shape)
+    du = np.stack([first.du[:5], second.du[:5]], 1).reshape(u.shape)
+    return dataclasses.replace(first, u=u, du=du)
+
+
+def _saturated(seed: int) -> Activity:
+    made = _simulated(seed)
+    return _with_slopes(made, np.tanh(made.u / made.u.std()))
+
+
 RECOVERABLE: dict[str, Callable[[int], Activity]] = {
     "exact slopes": _exact,
     "Gaussian wiring": _gaussian,
@@ -191,6 +248,8 @@ RECOVERABLE: dict[str, Callable[[int], Activity]] = {
     "central differences": _central,
     "down-sampled 2 to 10 times": _down_sampled,
     "noisy states": _noisy_state,
+    "noise in the dynamics": _process_noise,
+    "linear oscillators": _oscillators,
 }
 UNRECOVERABLE: dict[str, Callable[[int], Activity]] = {
     "independent smooth signals": _noise_alone,
@@ -205,6 +264,10 @@ UNRECOVERABLE: dict[str, Callable[[int], Activity]] = {
     "drowned in noise": _noise_drowned,
     "random walks": _walks,
     "common drive without wiring": _common_drive,
+    "noisy copies of neurons": _copies,
+    "travelling wave": _travelling_wave,
+    "two wirings": _switched,
+    "saturated readout": _saturated,
 }
 
 

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from ontogeny.connectome.hidden import SHARED_LEAST, without_hidden
 from ontogeny.connectome.observe import Rows, Split, derived_by, rows_of, split_frames
 from ontogeny.connectome.outcome import Outcome
-from ontogeny.connectome.recover import Recovered, again, recover
+from ontogeny.connectome.recover import MANY, Recovered, again, recover
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
 from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
@@ -622,9 +622,10 @@ def _refine(
     n = activity.n_neurons
     differences = derived_by(activity)
     rows = rows_of(activity, split.train, max(_MOST_FRAMES, 8 * n), differences is not None)
+    more = rows_of(activity, split.train, 16 * n, differences is not None) if n > MANY else None
     held = rows_of(activity, split.held, max(_MOST_FRAMES, 4 * n), differences is not None)
     points = np.linspace(rows.u.min(), rows.u.max(), 4001)
-    found = recover(rows, (points, result["psi"](points)), allowed, activity.delta_t, differences, seed)
+    found = recover(rows, (points, result["psi"](points)), allowed, activity.delta_t, differences, seed, more)
     record = found.refined
     if allowed is None and settings.hidden_inputs and found.share > SHARED_LEAST:
         cleared = without_hidden(found, settings.hidden_inputs, seed, again)

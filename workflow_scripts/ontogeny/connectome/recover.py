@@ -27,7 +27,9 @@ _MOSTLY, _MUCH, _LITTLE = 0.25, 0.25, 0.9
 time must leave at most the second share of it to be believed, elsewhere the third."""
 
 _SURELY = 4.0
-_MANY = 300
+MANY = 300
+"""Neurons from which on halves are compared on more rows, and one of them is not fitted anew."""
+
 _MOST_STARTS = 3
 _MOST_COMPARED = 100
 _MOST_SUBSTEPS = 20
@@ -118,6 +120,7 @@ def recover(
     delta_t: float,
     differences: str | None,
     seed: int = 0,
+    more: Rows | None = None,
 ) -> Recovered:
     """Refine on `rows`, starting from psi given as (points, values), or from a sigmoid where that leaves less.
 
@@ -126,6 +129,7 @@ def recover(
     `differences` ("central" or "forward", see `derived_by`, or None): how the slopes were estimated; where they were,
     those of `rows` are steps to the next frame over `delta_t`. What follows a map from frame to frame exactly may be a
     flow as well, as every linear one is; it is taken for what it was estimated as: central differences are of a flow.
+    `more`: rows to compare halves on, in place of `rows`, where half of those is little for so many neurons.
     """
 
     def run(rows: Rows, start: tuple[np.ndarray, np.ndarray], windows: np.ndarray | None, **more: Any) -> Refined:
@@ -145,7 +149,20 @@ def recover(
         flow = _corrected(best, run, delta_t, 0)
         if flow.share <= EXACT:
             best = replace(flow, refined=run(flow.rows, _psi(flow), None))
-    return _refitted(_calibrated(best, allowed), run, seed)
+    compared = best if more is None else _elsewhere(best, more, delta_t)
+    best = _calibrated(best, compared, allowed)
+    refits = _refits(replace(compared, halves=best.halves), run, seed)
+    return replace(best, refits=refits)
+
+
+def _elsewhere(found: Recovered, rows: Rows, delta_t: float) -> Recovered:
+    """`found` on other `rows`, whose slopes are as they were observed and are corrected as its own are."""
+    windows = None if found.windows is None else rows.block
+    if found.substeps == 1:
+        return replace(found, rows=rows, windows=windows)
+    derivative = derivative_of(found.refined)
+    defect = (step(derivative, rows.u, delta_t, found.substeps) - rows.u) / delta_t - derivative(rows.u)
+    return replace(found, rows=replace(rows, slope=rows.slope - defect), windows=windows, raw=rows.slope)
 
 
 def _shared(found: Recovered, seed: int) -> float:
@@ -208,24 +225,25 @@ def _substeps_between(found: Recovered, flow: Recovered) -> int:
     return round(1 / min(max(size, 1e-3), 1.0))
 
 
-def _calibrated(found: Recovered, allowed: np.ndarray | None) -> Recovered:
-    """`found` with the wiring of both halves of its blocks, and errors no smaller than the halves' difference shows.
+def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | None) -> Recovered:
+    """`found` with the wiring of both halves of the blocks of `compared`, the same on other rows or itself, and errors
+    no smaller than the halves' difference shows.
 
     What a model leaves is not always noise: where the halves differ more than standard errors allow, the errors of a
     receiver grow by the factor that they show (Birge 1932). What an exact fit leaves is rounding.
     """
-    rows, errors = found.rows, found.refined.standard_errors
-    first = np.cumsum(np.r_[0, np.diff(rows.block) != 0]) % 2 == 0
-    parts = rows.only(first), rows.only(~first)
+    rows, errors, whole = found.rows, found.refined.standard_errors, compared.rows
+    first = np.cumsum(np.r_[0, np.diff(whole.block) != 0]) % 2 == 0
+    parts = whole.only(first), whole.only(~first)
     if min(map(len, parts)) < 2:
         return found
     exact = found.share <= EXACT
     asked = np.unique(np.linspace(0, len(errors) - 1, min(len(errors), _MOST_COMPARED)).astype(int))
     halves, spreads = [], []
-    for part, share in ((parts[0], 0.5), (parts[1], 0.5), *(() if exact else ((rows, 1.0),))):
+    for part in (*parts, *(() if exact else (rows,))):
         windows = None if found.windows is None else part.block
         problem = Problem(part.u, part.slope, found.refined.spline, allowed, part.block, windows)
-        problem.smooth = found.refined.smooth * share
+        problem.smooth = found.refined.smooth * len(part) / len(rows)
         solved = solve_rows(problem, problem.normalised(found.refined.psi)[1], found.refined.ratio, asked)
         solved.W[np.arange(len(asked)), asked] = 0
         halves.append(np.full((len(errors), len(errors)), np.nan))
@@ -250,8 +268,8 @@ def _calibrated(found: Recovered, allowed: np.ndarray | None) -> Recovered:
     return replace(found, refined=replace(found.refined, standard_errors=errors), halves=(halves[0], halves[1]))
 
 
-def _refitted(found: Recovered, run: Callable[..., Refined], seed: int) -> Recovered:
-    """`found` with the wiring that each half of its blocks gives when psi starts as a sigmoid drawn at random.
+def _refits(found: Recovered, run: Callable[..., Refined], seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The wiring that each half of the blocks of `found` gives when psi starts as a sigmoid drawn at random.
 
     Nothing of the fit itself enters but the form of the slopes, so a wiring that depends on where the search started,
     or on which frames it saw, comes out differently. A start that leaves much more than the fit does is stuck, which
@@ -261,22 +279,23 @@ def _refitted(found: Recovered, run: Callable[..., Refined], seed: int) -> Recov
     rows = found.rows
     order = np.cumsum(np.r_[0, np.diff(rows.block) != 0])
     wirings = []
+    most = _STUCK * max(found.share, EXACT)
     for half in (0, 1):
         part, raw = found.only(order % 2 == half)
         if len(part) < 2:
-            return found
+            return None
         rng = np.random.Generator(np.random.PCG64([seed, 13, half]))
         windows = None if found.windows is None else part.block
         tried: list[Recovered] = []
-        while not tried or (len(tried) < _MOST_STARTS and min(each.share for each in tried) > _STUCK * found.share):
+        while not tried or (len(tried) < _MOST_STARTS and min(each.share for each in tried) > most):
             start = _sigmoid(rows, rng.uniform(1.0, 4.0), 0.3 * rng.standard_normal())
             again = run(part, start, windows, rounds=2, max_steps=15, uncertainty=False)
             tried.append(Recovered(again, part, windows, raw=raw))
         wirings.append(min(tried, key=lambda each: each.share).refined.W)
-        if rows.u.shape[1] > _MANY and found.halves is not None:
+        if rows.u.shape[1] > MANY and found.halves is not None:
             wirings.append(found.halves[1])
             break
-    return replace(found, refits=(wirings[0], wirings[1]))
+    return wirings[0], wirings[1]
 
 
 def again(slope: np.ndarray, found: Recovered) -> Refined:
@@ -384,4 +403,4 @@ def _defect(found: Recovered, delta_t: float, substeps: int) -> np.ndarray:
     return (step(derivative, u, delta_t, substeps) - u) / delta_t - derivative(u)
 
 
-__all__ = ["Recovered", "again", "common_inputs", "derivative_of", "recover", "step", "summed"]
+__all__ = ["MANY", "Recovered", "again", "common_inputs", "derivative_of", "recover", "step", "summed"]

@@ -204,11 +204,11 @@ def _nulls(
     rows, spline = found.rows, found.refined.spline
     problem = _problem(found, rows, allowed)
     state = np.clip(held.u, spline.breaks[0], spline.breaks[-1])
-    alone = np.empty((spline.size, problem.n))
-    for i, own in enumerate(problem.own(np.arange(problem.n))):
+    asked = np.unique(np.linspace(0, problem.n - 1, min(problem.n, _MOST_SHIFTED)).astype(int))
+    alone = np.empty((spline.size, len(asked)))
+    for i, own in enumerate(problem.own(asked)):
         gram = own.gram + problem.smooth * spline.roughness + 1e-12 * np.trace(own.gram) * np.eye(spline.size)
         alone[:, i] = np.linalg.solve(gram, own.slope)
-    asked = np.unique(np.linspace(0, problem.n - 1, min(problem.n, _MOST_SHIFTED)).astype(int))
     errors = []
     for _ in range(_SHIFTS):
         span = len(rows) // 10, max(len(rows) * 9 // 10, len(rows) // 10 + 1)
@@ -220,7 +220,7 @@ def _nulls(
         solved.W[np.arange(len(asked)), asked] = 0
         each = spline.each(spline.polynomials(solved.phi), state[:, asked])
         errors.append(error(each + spline.values(found.refined.psi, there) @ solved.W.T, asked))
-    return error(spline.each(spline.polynomials(alone), state), np.arange(problem.n)), float(np.min(errors))
+    return error(spline.each(spline.polynomials(alone), state[:, asked]), asked), float(np.min(errors))
 
 
 def _agreement(halves: tuple[np.ndarray, np.ndarray] | None) -> float:
