@@ -130,20 +130,19 @@ def _ordinary(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, 
     gram[np.diag_indices_from(gram)] += 1e-10 * len(X)
     inverse = np.linalg.inv(gram)
     direct = inverse @ (X.T @ y)
-    predicted, W = np.empty((len(z), n)), np.zeros((n, n))
-    steep = _slopes_on_tanh(x)
-    for i in range(n):
-        own = np.column_stack([x[:, i] ** 2, x[:, i] ** 3])
-        scale = np.sqrt(np.mean(own**2, axis=0)) + 1e-300
-        own /= scale
-        cross = X.T @ own
-        through = inverse @ cross
-        left = own.T @ own - cross.T @ through + 1e-10 * len(X) * np.eye(2)
-        extra = np.linalg.solve(left, own.T @ y[:, i] - cross.T @ direct[:, i])
-        found = direct[:, i] - through @ extra
-        predicted[:, i] = Z @ found + np.column_stack([z[:, i] ** 2, z[:, i] ** 3]) / scale @ extra
-        found = found / size
-        W[i] = found[1 : n + 1] * steep + found[n + 1 :]
+    own = np.stack([x**2, x**3])
+    scale = np.sqrt(np.mean(own**2, axis=1)) + 1e-300
+    own /= scale[:, None]
+    cross = X.T @ own
+    through = inverse @ cross
+    left = np.einsum("ati,bti->iab", own, own) - np.einsum("api,bpi->iab", cross, through)
+    left += 1e-10 * len(X) * np.eye(2)
+    right = np.einsum("ati,ti->ia", own, y) - np.einsum("api,pi->ia", cross, direct)
+    extra = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+    found = direct - np.einsum("api,ia->pi", through, extra)
+    predicted = Z @ found + np.einsum("ati,ia->ti", np.stack([z**2, z**3]) / scale[:, None], extra)
+    found = found / size[:, None]
+    W = (found[1 : n + 1] * _slopes_on_tanh(x)[:, None] + found[n + 1 :]).T
     np.fill_diagonal(W, 0)
     return predicted, W
 

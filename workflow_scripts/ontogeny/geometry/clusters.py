@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans
 
 from ontogeny.errors import OntogenyError
+from ontogeny.geometry.kmeans import k_means
 from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.statistics import adjust, percentile_interval, proportion_interval, resampling_p_value
 
 _PERMUTATIONS = 199
+_STARTS = 3
+"""Starts of k-means where it is asked for a statistic."""
 _BY_STEP = ["step", "ari", "low", "high", "p_value", "p_adjusted"]
 
 
@@ -149,8 +151,7 @@ def cluster(
     found = f"k = {k} has stability {stability[at]:.2f}, and clusters at all have p = {p_value:.3g}"
     if p_value > alpha or stability[at] < min_stability:
         return _none(tried, f"no stable clustering: {found}", p_value, points.shape[1], kept, table)
-    fit = KMeans(k, n_init=10, random_state=int(generator.integers(2**31))).fit(points)
-    assignments = _in_order(fit.labels_, steps)
+    assignments = _in_order(k_means(points, k, 10, generator).labels, steps)
     return Clustering(
         n_clusters=k,
         p_value=p_value,
@@ -197,8 +198,8 @@ def forced_agreement(matrix: Any, labels: Any, k: int, seed: int = 0) -> Agreeme
     points = _principal_axes(_standardised(np.asarray(matrix, dtype=np.float64)), 30)[0]
     if not points.shape[1]:
         return agreement(np.zeros(len(points), dtype=int), labels, seed=seed)
-    fit = KMeans(k, n_init=10, random_state=seed).fit(points)
-    return agreement(fit.labels_, labels, seed=seed)
+    fit = k_means(points, k, 10, np.random.default_rng(seed))
+    return agreement(fit.labels, labels, seed=seed)
 
 
 def agreement(
@@ -215,17 +216,16 @@ def agreement(
     generator = np.random.default_rng(seed)
     shape = (int(one.max()) + 1, int(two.max()) + 1)
 
-    def index(second: np.ndarray, weights: np.ndarray | None = None) -> float:
-        counts = np.bincount(one * shape[1] + second, weights, minlength=shape[0] * shape[1]).reshape(shape)
-        return float(_adjusted_rand(counts[None])[0])
+    def table(second: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        return np.bincount(one * shape[1] + second, weights, minlength=shape[0] * shape[1]).reshape(shape)
 
-    ari = index(two)
+    ari = float(_adjusted_rand(table(two)[None])[0])
     count = int(groups.max()) + 1
-    resampled = [
-        index(two, np.bincount(generator.integers(count, size=count), minlength=count)[groups].astype(np.float64))
-        for _ in range(n_resamples)
-    ]
-    permuted = [index(generator.permutation(two)) for _ in range(_PERMUTATIONS)]
+    drawn = (generator.integers(count, size=count) for _ in range(n_resamples))
+    resampled = _adjusted_rand(
+        np.array([table(two, np.bincount(rows, minlength=count)[groups].astype(np.float64)) for rows in drawn])
+    )
+    permuted = _adjusted_rand(np.array([table(generator.permutation(two)) for _ in range(_PERMUTATIONS)]))
     low, high = map(float, percentile_interval(resampled))
     p_value = resampling_p_value(ari, permuted)
     return Agreement(ari, min(low, ari), max(high, ari), p_value)
@@ -249,8 +249,7 @@ def _adjusted_rand(counts: np.ndarray) -> np.ndarray:
 
 def _within(points: np.ndarray, k: int, generator: np.random.Generator) -> float:
     """The share of the variance of `points` that is within k-means clusters."""
-    fit = KMeans(k, n_init=3, random_state=int(generator.integers(2**31))).fit(points)
-    return float(fit.inertia_ / ((points - points.mean(axis=0)) ** 2).sum())
+    return k_means(points, k, _STARTS, generator).inertia / float(((points - points.mean(axis=0)) ** 2).sum())
 
 
 def _stability(
@@ -264,8 +263,7 @@ def _stability(
         inside = np.isin(groups, generator.permutation(names)[:size])
         if inside.sum() < k:
             inside[:] = True
-        fit = KMeans(k, n_init=3, random_state=int(generator.integers(2**31))).fit(points[inside])
-        labels.append(_nearest(points, fit.cluster_centers_))
+        labels.append(_nearest(points, k_means(points[inside], k, _STARTS, generator).centres))
     one_hot = (np.array(labels)[:, :, None] == np.arange(k)).astype(np.float64)
     first, second = np.triu_indices(n_subsamples, 1)
     ari = _adjusted_rand(np.einsum("pni,pnj->pij", one_hot[first], one_hot[second]))
