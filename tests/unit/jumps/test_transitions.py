@@ -26,7 +26,10 @@ def test_ramps_are_found_once_and_in_place(background, ramp):
     assert extra <= 5
 
 
-@pytest.mark.parametrize("name", ["white", "random_walk", "integrated_random_walk", "exponential_drift", "held_drift"])
+@pytest.mark.parametrize(
+    "name",
+    ["white", "random_walk", "integrated_random_walk", "exponential_drift", "held_drift"],
+)
 def test_false_alarms_keep_the_bar(name):
     batch = NULLS[name](np.random.default_rng(6), 30, 1000)
     assert sum(len(detect_transitions(row, jumps=[])) for row in batch) / 30 <= 0.25
@@ -164,3 +167,27 @@ def test_an_accuracy_on_few_samples_is_found_where_it_rises():
     accuracy = rng.binomial(160, 1 / (1 + np.exp(-(t - middles[:, None]) / 12))) / 160
     found = [any(abs(e.step - middle) < 15 for e in events) for events, middle in zip(detect_many(accuracy), middles)]
     assert sum(found) >= 8
+
+
+def test_what_repeats_is_told_and_changes_beside_it_are_found():
+    rng, k = np.random.default_rng(0), np.arange(400)
+    saw = 5 * ((k % 40) / 40) + rng.standard_normal(400)
+    events = detect_transitions(saw)
+    assert events == []
+    assert events.notes[0].startswith("it repeats every 40 measurements")
+    (jump,) = detect_transitions(saw + 8 * (k >= 217))
+    assert jump.step == 217
+    (slow,) = detect_transitions(saw + 10 / (1 + np.exp(-(k - 200) / 8)))
+    assert abs(slow.step - 200) <= 5
+    wave = np.cos(2 * np.pi * k / 36.4) + 3 * np.exp(-k / 80)
+    assert not any("repeats" in note for note in guard(np.cumsum(rng.standard_normal(400))).notes)
+    assert detect_transitions(wave) == []
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_wide_changes_far_above_the_noise_are_found(size):
+    rng, k = np.random.default_rng(1), np.arange(400)
+    middles = rng.uniform(120, 280, 8)
+    series = size * np.clip((k - middles[:, None]) / 100 + 0.5, 0, 1) + rng.standard_normal((8, 400))
+    found = [any(abs(event.step - at) <= 27 for event in events) for events, at in zip(detect_many(series), middles)]
+    assert sum(found) >= 7

@@ -1,4 +1,4 @@
-"""What is wrong with a series before it is searched: repeated values, saturation, spikes, too few points.
+"""What is wrong with a series before it is searched: repeated values, periods, saturation, spikes, too few points.
 
 A detector takes every value for a measurement of its own. Values logged several times, or held until the next one is
 measured, look like perfect steps; a metric that rests at a bound has no noise there; a spike that decays is a step at
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,16 +25,33 @@ RECOVERY = 24
 PAST = 72
 """Points before a change whose median is the level that a spike amid others recovers to."""
 
-RECOVERED = 0.6
 BOUND_SIGMAS = 4.0
+FEWEST_PERIODS = 5
+"""Periods from which a series is said to repeat."""
+
+SHORTEST_PERIOD = 5
+REPEATS = 0.15
+"""Least autocorrelation at the period, and least share of the variance that half of the periods explain in the others,
+in long series; in n values 2 / sqrt(n) more."""
+
+CLEAN = 0.9
+"""Share of the variance explained from which a series is one that repeats without noise, and is left as it is."""
+
+LEAST_OF_NOISY = 0.5
+LEAST_OF_CLEAN = 1.25
+"""Least change in a series that repeats, as a share of the range of what repeats: with that taken out, and without."""
+
+ROUNDING = 1e-9
+RECOVERED = 0.6
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """A series as it is to be searched.
+    """A series as it is to be searched: its measurements, without what repeats.
 
     values: (m,) the measurements, kept: their positions (m,) in the series as given; every: how many times each value
-    is repeated (1: not at all); noise: standard deviation away from the bound of a saturated series, else 0; notes.
+    is repeated (1: not at all); noise: standard deviation away from the bound of a saturated series, or what a series
+    that repeats leaves, else 0; notes.
     """
 
     values: np.ndarray
@@ -47,11 +65,20 @@ def guard(series: np.ndarray) -> Guarded:
     """Look at a finite series (n,) and keep one value for each measurement."""
     kept, every, notes = _measurements(series)
     values = series[kept]
-    noise = 0.0
+    noise, repeats = 0.0, _repeated(values)
+    if repeats is not None:
+        swing = float(np.ptp(repeats.course))
+        least = swing * (LEAST_OF_CLEAN if repeats.share >= CLEAN else LEAST_OF_NOISY)
+        values = values if repeats.share >= CLEAN else values - repeats.course
+        noise = least / BOUND_SIGMAS
+        notes.append(
+            f"it repeats every {repeats.period:.3g} measurements, by {swing:.2g}: changes of less than {least:.2g} are "
+            "not told from it"
+        )
     bound = _bound(values)
     if bound is not None:
         share = float(np.mean(values == bound))
-        noise = _noise_off(values, bound)
+        noise = max(noise, _noise_off(values, bound))
         notes.append(f"{share:.0%} of the values rest at {bound:g}: the metric is saturated there")
     return Guarded(values, kept, every, noise, tuple(notes))
 
@@ -75,6 +102,93 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
         return kept, every, [f"values repeat in runs of {every}: it was measured every {every} points"]
     mean = n / runs
     return starts, max(round(mean), 1), [f"values are held for {mean:.1f} points on average: only new values count"]
+
+
+class _Repeated(NamedTuple):
+    """What repeats in a series: the period in measurements, its course (n,), and the share of the variance, beside the
+    slow course, that it explains."""
+
+    period: float
+    course: np.ndarray
+    share: float
+
+
+def _repeated(values: np.ndarray) -> _Repeated | None:
+    """What repeats in a series (n,) that does so at least `FEWEST_PERIODS` times; None if it does not.
+
+    The period is the first high peak of the autocorrelation beside a moving mean, beyond its first zero. What repeats
+    is
+    the mean over all periods at each phase; it counts if the mean over every second period predicts the others, and
+    they it.
+    """
+    n = values.size
+    longest = n // FEWEST_PERIODS
+    if longest < SHORTEST_PERIOD:
+        return None
+    beside = _clipped(values - _moving_mean(values, longest))
+    power = np.abs(np.fft.rfft(beside, 2 * n)) ** 2
+    lags = np.arange(n // 2)
+    covariance = np.fft.irfft(power)[: lags.size]
+    if not covariance[0] > (ROUNDING * np.abs(values).max()) ** 2 * n:
+        return None
+    correlation = covariance / covariance[0] * n / (n - lags)
+    below = np.flatnonzero(correlation[: longest + 1] < 0)
+    if not below.size:
+        return None
+    first, least = int(below[0]), REPEATS + 2 / math.sqrt(n)
+    highest = float(correlation[first : longest + 1].max())
+    if highest < least:
+        return None
+    first += int((correlation[first : longest + 1] >= 0.85 * highest).argmax())
+    lag = first + int(correlation[first : first + max(first // 4, 2)].argmax())
+    if lag < SHORTEST_PERIOD:
+        return None
+    period, times = float(lag), 2
+    while times * period + 1 < lags.size:
+        near = max(int(period / 4), 1)
+        low = max(round(times * period) - near, 1)
+        period = (low + int(correlation[low : low + 2 * near + 1].argmax())) / times
+        times *= 2
+    turns = np.arange(n) / period
+    phase = ((turns % 1) * round(period)).astype(int)
+    beside = _clipped(values - _moving_mean(values, round(period)))
+    even = turns.astype(int) % 2 == 0
+    share = min(_predicted(beside, phase, even), _predicted(beside, phase, ~even))
+    if share < least:
+        return None
+    return _Repeated(period, _by_phase(beside - beside.mean(), phase)[phase], share)
+
+
+def _clipped(values: np.ndarray, most: float = 4.0) -> np.ndarray:
+    """Values (n,) of which none is further from zero than `most` times their median distance: the start of a
+    relaxation, a step or a spike do not outweigh the rest."""
+    bound = most * float(np.median(np.abs(values)))
+    return np.clip(values, -bound, bound) if bound > 0 else values
+
+
+def _moving_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """Means of `width` neighbours of every value (n,), of fewer at the ends."""
+    sums = np.concatenate([[0.0], np.cumsum(values - values[0])])
+    place = np.arange(values.size)
+    low, high = np.maximum(place - width // 2, 0), np.minimum(place - width // 2 + width, values.size)
+    return (sums[high] - sums[low]) / (high - low) + values[0]
+
+
+def _by_phase(values: np.ndarray, phase: np.ndarray) -> np.ndarray:
+    """Mean of the values at each phase."""
+    return np.bincount(phase, values) / np.maximum(np.bincount(phase), 1)
+
+
+def _predicted(values: np.ndarray, phase: np.ndarray, chosen: np.ndarray) -> float:
+    """Share of the variance of the values not chosen that the means of the chosen ones at each phase explain, beside
+    what the noise of these means adds."""
+    means = np.zeros(int(phase.max()) + 1)
+    found = _by_phase(values[chosen], phase[chosen])
+    means[: found.size] = found
+    others = values[~chosen]
+    left = float(np.square(others - means[phase[~chosen]]).sum() / max(np.square(others).sum(), 1e-300))
+    periods = np.count_nonzero(chosen) / means.size
+    return 1 - left / (1 + 1 / periods)
 
 
 def _bound(values: np.ndarray) -> float | None:

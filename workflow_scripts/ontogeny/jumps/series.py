@@ -140,6 +140,26 @@ def held_drift(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     return out
 
 
+def smooth_wander(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """White noise smoothed over 2 to 20% of the length, standard deviation 1, with white noise of 0.0005 to 0.3."""
+    from scipy.ndimage import gaussian_filter1d
+
+    out = np.empty((rows, n))
+    for i, width in enumerate(n * rng.uniform(0.02, 0.2, rows)):
+        spare = int(4 * width)
+        wander = gaussian_filter1d(rng.standard_normal(n + 2 * spare), width)[spare : spare + n]
+        out[i] = wander / wander.std()
+    return out + np.exp(rng.uniform(np.log(0.0005), np.log(0.3), (rows, 1))) * white(rng, rows, n)
+
+
+def ripples(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """A relaxation with a cosine of 2 to 14 periods, 0.02 to 0.3 of its size, and next to no noise."""
+    t = np.linspace(0, 1, n)
+    wave = np.cos(2 * np.pi * (rng.integers(2, 15, (rows, 1)) * t + rng.random((rows, 1))))
+    size = np.exp(rng.uniform(np.log(0.02), np.log(0.3), (rows, 1)))
+    return np.exp(-t / rng.uniform(0.1, 0.5, (rows, 1))) + size * wave + 1e-5 * white(rng, rows, n)
+
+
 NULLS: dict[str, Maker] = {
     "white": white,
     "ar1_0.9": ar1,
@@ -324,6 +344,7 @@ FURTHER_NULLS: dict[str, Maker] = {
         moving_average, arma, seasonal, student_ar, telegraph, log_normal, log_normal_white, multiplicative,
         ornstein_uhlenbeck, fractional, brownian_bridge, triangle, sawtooth, quantised_ar, quantised_walk, counts,
         cauchy, laplace_walk, stochastic_volatility, garch_walk, half_precision, logistic_growth, anticorrelated, kink,
+        smooth_wander, ripples,
     )
 }  # fmt: skip
 """More families, on which the default was not tuned to pass but is reported."""

@@ -4,7 +4,8 @@ Two searches, for two kinds of series, each over dyadic scales (block means of 1
 
 *In noise*: windows of 64 blocks, half overlapping eightfold. In each, a line with a ramp or a logistic step of any
 width and place is fitted, and against it what a series without a transition may do: a cubic, a line that bends once,
-a line with an exponential relaxation towards either end. The score is the log likelihood ratio against the best of
+a line with an exponential relaxation towards either end. Where the step explains nearly all, its middle and width are
+refined between those of the bank. The score is the log likelihood ratio against the best of
 these, with as many independent residuals as their autocorrelation leaves (n (1 - r) / (1 + r), r the larger of the
 window's own and the median over the windows of that scale; Bartlett 1946). A random walk explains itself by its few
 independent residuals, a relaxation by its own form, drift by the line.
@@ -34,7 +35,7 @@ from ontogeny.jumps.guards import recovers, slope, stays, steady
 
 BLOCKS = 64
 HOP = 8
-WIDTHS = (4, 5, 6, 8, 10, 12, 16, 21)
+WIDTHS = (4, 5, 6, 8, 10, 12, 16, 21, 26)
 LOGISTIC = 2 * math.log(9.0)
 """The 10 to 90% width of a logistic function, in units of its scale."""
 
@@ -75,7 +76,11 @@ ROUNDING = 1e-13
 SCREEN = 0.5
 """Share of the threshold that a few steps have to gain over the line before a window is fitted in full."""
 
-CLOSE = 0.01
+EXPLAINED = 2.0
+"""Log ratio by which a few steps reduce the residuals of the line from which a window is fitted in full, whatever
+autocorrelation they leave."""
+
+CLOSE = 0.03
 """Share of the variance around the line below which what a step leaves is mostly its misfit."""
 
 _MOST_VALUES = 100_000
@@ -83,6 +88,10 @@ _MOST_VALUES = 100_000
 
 CANDIDATE = 0.6
 """Share of the threshold from which candidates are kept for the null's table."""
+
+LEAST = {False: CANDIDATE, True: 1.0}
+"""Least score of an event in noise and of one without: series that wander smoothly, which are not in the battery, score
+higher than its nulls without noise."""
 
 ALARMS_PER_1000 = {False: 0.15, True: 0.08}
 """False alarms that events of the search in noise and of that without noise allow for, by the table of the nulls."""
@@ -92,6 +101,9 @@ BACK = {False: 0.7, True: 0.35}
 
 MOST_TURNS = {False: (0, 1, 3), True: (0, 1, 3)}
 """Times that a series may do so, by the number of sides of the event at which it is at rest."""
+
+RESTING = 0.12
+"""Typical change elsewhere, as a share of the largest change inside a peak of the rate, from which a series wanders."""
 
 SPIKE = 16.0
 """Width of an event, in measurements, up to which it may be a spike that decays."""
@@ -153,11 +165,13 @@ def _beside(shapes: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _forms(away: np.ndarray, width: float | np.ndarray) -> list[np.ndarray]:
-    """Steps around their middle, of one 10 to 90% width: logistic, at once and then relaxing, and its mirror image."""
+    """Steps around their middle, of one 10 to 90% width: logistic, at once and then relaxing, its mirror image, and a
+    ramp."""
     tau = width / math.log(9.0)
     after = 1 - np.exp(-np.maximum(away / tau + math.log(2.0), 0))
     before = np.exp(-np.maximum(math.log(2.0) - away / tau, 0))
-    return [1 / (1 + np.exp(np.clip(-LOGISTIC * away / width, -500, 500))), after, before]
+    ramp = np.clip(RAMP_SHARE * away / width + 0.5, 0, 1)
+    return [1 / (1 + np.exp(np.clip(-LOGISTIC * away / width, -500, 500))), after, before, ramp]
 
 
 @functools.cache
@@ -166,7 +180,7 @@ def _steps() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     u = np.arange(BLOCKS) + 0.5
     shapes, middles, widths = [], [], []
     for width in WIDTHS:
-        margin = max(2.0, width / 2) + width / 2
+        margin = max(2.0, width / 2) + 0.4 * width
         for middle in np.arange(math.ceil(margin), BLOCKS - margin + 1e-9, max(1, width // 4)):
             forms = _forms(u - middle, RAMP_SHARE * width)
             shapes += forms
@@ -176,23 +190,27 @@ def _steps() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return beside, np.array(middles), np.array(widths), length
 
 
-@functools.cache
-def _neighbours() -> np.ndarray:
-    """What each step of the bank becomes if its middle, its width and its form are not quite those, beside the line and
-    the step itself: orthonormal, (shapes, 64, 4)."""
+@functools.lru_cache(maxsize=1024)
+def _finer(k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Steps of the form of the bank's step `k` whose middle and width lie between those of the bank, beside the line
+    (64, shapes), and what each becomes if its middle, its width and its form are not quite those, beside the line and
+    the step itself: orthonormal, (shapes, 64, 5)."""
     line = _nulls()[1]
-    steps, middles, widths, _ = _steps()
+    _, middles, widths, _ = _steps()
     u = np.arange(BLOCKS) + 0.5
-    out = np.empty((steps.shape[1], BLOCKS, 4))
-    for k, (middle, width) in enumerate(zip(middles, widths)):
-        forms = _forms(u - middle, width)
-        form = k % len(forms)
-        later, earlier = (_forms(u - middle - shift, width)[form] for shift in (0.25, -0.25))
-        wider, narrower = (_forms(u - middle, width * by)[form] for by in (1.1, 0.9))
-        others = [other - forms[form] for j, other in enumerate(forms) if j != form]
-        basis = np.stack([*line.T, steps[:, k], later - earlier, wider - narrower, *others], axis=1)
-        out[k] = np.linalg.qr(basis)[0][:, line.shape[1] + 1 :]
-    return out
+    form = k % len(_forms(u, 1.0))
+    hop = max(1, int(widths[k] / RAMP_SHARE) // 4)
+    steps, around = [], []
+    for shift in hop * np.array([-0.5, -0.25, 0.0, 0.25, 0.5]):
+        for by in (0.9, 1.0, 1.1):
+            middle, width = middles[k] + shift, by * widths[k]
+            forms = _forms(u - middle, width)
+            later, earlier = (_forms(u - middle - away, width)[form] for away in (0.25, -0.25))
+            wider, narrower = (_forms(u - middle, width * more)[form] for more in (1.1, 0.9))
+            others = [other - forms[form] for j, other in enumerate(forms) if j != form]
+            steps.append(forms[form])
+            around.append(np.stack([*line.T, forms[form], later - earlier, wider - narrower, *others], axis=1))
+    return _beside(np.array(steps).T, line)[0], np.linalg.qr(np.array(around))[0][:, :, line.shape[1] + 1 :]
 
 
 def _scales(n: int) -> list[int]:
@@ -240,14 +258,14 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         at = (np.arange(len(x))[:, None] * y.shape[1] + starts).reshape(-1)
         threshold = NOISY + PER_WINDOW * math.log(len(starts)) + (FINEST if block == 1 else 0.0)
         gain, rho = _in_parts(_screened, windows, at)
-        typical = np.median(rho.reshape(len(x), -1), axis=1)[rows]
-        kept = BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold
+        typical = _lower_median(rho.reshape(len(x), -1))[rows]
+        kept = (BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold) | (gain >= EXPLAINED)
         if not kept.any():
             continue
         chosen = at[kept]
         gain, fitted, best, size, close = _in_parts(_window_scores, windows, chosen)
         rho[kept] = np.where(close, fitted, rho[kept])
-        typical = np.median(rho.reshape(len(x), -1), axis=1)[rows]
+        typical = _lower_median(rho.reshape(len(x), -1))[rows]
         rows, at, typical = rows[kept], chosen, typical[kept]
         rho = np.maximum(fitted, typical)
         score = BLOCKS * (1 - rho) / (1 + rho) / 2 * gain / threshold
@@ -261,6 +279,12 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
     return found
 
 
+def _lower_median(values: np.ndarray) -> np.ndarray:
+    """Median of each row; of an even number the lower of the two in the middle."""
+    middle = (values.shape[1] - 1) // 2
+    return np.partition(values, middle, axis=1)[:, middle]
+
+
 def _in_parts(
     function: Callable[[np.ndarray], tuple[np.ndarray, ...]], windows: np.ndarray, at: np.ndarray, most: int = 2048
 ) -> tuple[np.ndarray, ...]:
@@ -272,7 +296,7 @@ def _in_parts(
 @functools.cache
 def _few_steps() -> np.ndarray:
     """Every second logistic step of the bank, (64, shapes): what windows are screened with."""
-    return np.ascontiguousarray(_steps()[0][:, ::6])
+    return np.ascontiguousarray(_steps()[0][:, ::8])
 
 
 def _screened(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -315,8 +339,14 @@ def _window_scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     rest -= held[:, None] * steps.T[best]
     left = _squares(rest)
     close = left < CLOSE * straight
-    near = _neighbours()[best[close]]
-    rest[close] -= np.einsum("ijk,ik->ij", near, np.einsum("ij,ijk->ik", rest[close], near))
+    for row in np.flatnonzero(close):
+        fine, around = _finer(int(best[row]))
+        whole = rest[row] + held[row] * steps[:, best[row]]
+        part = whole @ fine
+        nearest = int(np.abs(part).argmax())
+        whole -= part[nearest] * fine[:, nearest]
+        left[row] = whole @ whole
+        rest[row] = whole - around[nearest] @ (whole @ around[nearest])
     rho = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / np.maximum(_squares(rest), 1e-300)
     rho = np.minimum(np.maximum(rho + (1 + 4 * rho) / BLOCKS, 0), 0.97)
     return np.log(without / np.maximum(left, floor)), rho, best, held / length[best], close
@@ -538,6 +568,24 @@ def _swings_little(x: np.ndarray, event: Event, reach: float = 4.0) -> bool:
     return resting > 0 and _turns(_means(x[None], block)[0], most) <= MOST_TURNS[event.smooth][resting]
 
 
+def _rests_elsewhere(x: np.ndarray, event: Event) -> bool:
+    """Whether a series without noise moves less outside a wide peak of its rate than one that wanders smoothly does.
+
+    The median of the changes of blocks of a quarter of the width, beside the steady drift, is at most `RESTING` of the
+    largest one inside.
+    """
+    if not event.smooth:
+        return True
+    block = max(int(event.width / 4), 1)
+    change = np.diff(_means(x[None], block)[0])
+    first, last = int(event.onset / block), math.ceil(event.end / block)
+    elsewhere = np.concatenate([change[: max(first - 2, 0)], change[last + 2 :]])
+    if elsewhere.size < 2:
+        return True
+    away = np.abs(elsewhere - np.median(elsewhere))
+    return float(np.median(away)) <= RESTING * float(np.abs(change[first:last]).max(initial=0.0))
+
+
 def _fall(course: np.ndarray) -> float:
     """How far a series (n,) comes down from its highest value so far."""
     return float(np.max(np.maximum.accumulate(course) - course, initial=0.0))
@@ -556,7 +604,7 @@ def _turns(course: np.ndarray, least: float) -> int:
     return turns
 
 
-_CHECKS = (_lasts, _stands_out, _keeps, _swings_little)
+_CHECKS = (_lasts, _stands_out, _keeps, _swings_little, _rests_elsewhere)
 """What an event has to pass, given its series."""
 
 
@@ -678,7 +726,7 @@ def least_score(smooth: bool, length: int) -> float:
     """Score from which the p-value of an event is no larger than `largest_p_value`."""
     known = _nearest(length, smooth)
     allowed = -math.log(largest_p_value(smooth, length))
-    return max(float(np.interp(allowed, -np.log(known["p_value"]), known["score"])), CANDIDATE)
+    return max(float(np.interp(allowed, -np.log(known["p_value"]), known["score"])), LEAST[smooth])
 
 
 def largest_p_value(smooth: bool, length: int) -> float:
