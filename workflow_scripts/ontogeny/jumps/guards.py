@@ -117,13 +117,12 @@ def _repeated(values: np.ndarray) -> _Repeated | None:
     """What repeats in a series (n,) that does so at least `FEWEST_PERIODS` times; None if it does not.
 
     The period is the first high peak of the autocorrelation beside a moving mean, beyond its first zero. What repeats
-    is
-    the mean over all periods at each phase; it counts if the mean over every second period predicts the others, and
-    they it.
+    is the mean over all periods at each phase; it counts if the mean over every second period predicts the others, and
+    they it. Rounded values, most of which are equal to others, are left alone.
     """
     n = values.size
     longest = n // FEWEST_PERIODS
-    if longest < SHORTEST_PERIOD:
+    if longest < SHORTEST_PERIOD or np.unique(values).size < n / 2:
         return None
     beside = _clipped(values - _moving_mean(values, longest))
     power = np.abs(np.fft.rfft(beside, 2 * n)) ** 2

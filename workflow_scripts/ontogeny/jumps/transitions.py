@@ -25,7 +25,7 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from typing import NamedTuple
 
@@ -107,6 +107,9 @@ RESTING = 0.12
 
 SPIKE = 16.0
 """Width of an event, in measurements, up to which it may be a spike that decays."""
+
+TAIL = (-4.0, -1.0)
+"""Steepest and flattest slope of the logarithm of a p-value beyond the table."""
 
 TABLE = "transitions.json"
 
@@ -486,8 +489,11 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
         x = part - np.median(part, axis=1, keepdims=True)
         for given, row, steps, peaks in zip(part, x, _noisy(x, noisy), _smooth(x, smooth)):
             chosen = _strongest(row, [*steps, *peaks], resolution(given)) if steps or peaks else []
-            placed = [_placed(row, c) for c in sorted(chosen, key=lambda c: c.middle)]
-            events.append([event for event in placed if all(check(row, event) for check in _CHECKS)])
+            found: list[Event] = []
+            for event in (_placed(row, c) for c in chosen):
+                if all(check(row, event) for check in _CHECKS) and _rests_elsewhere(row, event, found):
+                    found.append(event)
+            events.append(sorted(found, key=lambda event: event.middle))
     return events
 
 
@@ -568,8 +574,9 @@ def _swings_little(x: np.ndarray, event: Event, reach: float = 4.0) -> bool:
     return resting > 0 and _turns(_means(x[None], block)[0], most) <= MOST_TURNS[event.smooth][resting]
 
 
-def _rests_elsewhere(x: np.ndarray, event: Event) -> bool:
-    """Whether a series without noise moves less outside a wide peak of its rate than one that wanders smoothly does.
+def _rests_elsewhere(x: np.ndarray, event: Event, stronger: Sequence[Event]) -> bool:
+    """Whether a series without noise moves less outside a peak of its rate, and those of the stronger events, than one
+    that wanders smoothly does.
 
     The median of the changes of blocks of a quarter of the width, beside the steady drift, is at most `RESTING` of the
     largest one inside.
@@ -579,7 +586,12 @@ def _rests_elsewhere(x: np.ndarray, event: Event) -> bool:
     block = max(int(event.width / 4), 1)
     change = np.diff(_means(x[None], block)[0])
     first, last = int(event.onset / block), math.ceil(event.end / block)
-    elsewhere = np.concatenate([change[: max(first - 2, 0)], change[last + 2 :]])
+    outside = np.ones(change.size, bool)
+    outside[max(first - 2, 0) : last + 2] = False
+    for other in stronger:
+        spare = 0.5 * other.width
+        outside[max(int((other.onset - spare) / block) - 1, 0) : math.ceil((other.end + spare) / block) + 1] = False
+    elsewhere = change[outside]
     if elsewhere.size < 2:
         return True
     away = np.abs(elsewhere - np.median(elsewhere))
@@ -604,7 +616,7 @@ def _turns(course: np.ndarray, least: float) -> int:
     return turns
 
 
-_CHECKS = (_lasts, _stands_out, _keeps, _swings_little, _rests_elsewhere)
+_CHECKS = (_lasts, _stands_out, _keeps, _swings_little)
 """What an event has to pass, given its series."""
 
 
@@ -718,7 +730,8 @@ def p_value(score: float, smooth: bool, length: int) -> float:
     if score <= at[-1]:
         found = float(np.interp(score, at, logs, left=0.0))
     else:
-        found = float(logs[-1] + min((logs[-1] - logs[-4]) / (at[-1] - at[-4]), -1.0) * (score - at[-1]))
+        slope = (logs[-1] - logs[-4]) / (at[-1] - at[-4])
+        found = float(logs[-1] + float(np.clip(slope, *TAIL)) * (score - at[-1]))
     return float(np.clip(math.exp(max(found, -700.0)), 1e-12, 1.0))
 
 
