@@ -216,7 +216,7 @@ def test_a_change_of_accuracy_alone_is_an_event(grokked):
 
 def test_a_plan_without_room_for_controls_says_so(grokked):
     report, progress = grokked
-    plan = plan_captures(report, range(380, 900), CaptureSettings(strongest=1), progress=progress)
+    plan = plan_captures(report, range(520, 900), CaptureSettings(strongest=1), progress=progress)
     assert not [m for m in plan.moments if m.kind == "control"]
     assert "Only 0 of 2 matched controls found for the transition" in plan.notes[0]
 
