@@ -104,7 +104,7 @@ def _all_transitions(batch: np.ndarray) -> list[Any]:
         transitions.ALARMS_PER_1000.update(allowed)
 
 
-def _found(batch: np.ndarray, name: str, settings: dict[str, float]) -> Steps:
+def _found(batch: np.ndarray, name: str, settings: dict[str, Any]) -> Steps:
     found = jumps_in_each([as_series(row) for row in batch], name, **settings)
     return [np.array([event.step for event in each]) for each in found]
 
