@@ -40,7 +40,7 @@ Steps = list[np.ndarray]
 """The steps of the events found in each series."""
 
 
-def trade_off(length: int = 1000, rows: int = 10, seed: int = 40) -> pd.DataFrame:
+def trade_off(length: int, rows: int, *, seed: int) -> pd.DataFrame:
     """False alarms and recall of each detector at each setting, in series of `length`, `rows` of each kind.
 
     Columns: rate, worst: false alarms per 1000 points, the mean over the families of nulls and the worst of them;
