@@ -44,15 +44,16 @@ def learning_speed(rng, runs=25, spread=0.5, jitter=0.1, last=400):
     return appearances, jumps, [(0, last)] * runs, clocks
 
 
-@pytest.mark.parametrize(("spread", "jitter"), [(0.0, 0.1), (0.5, 0.1), (0.5, 0.2)])
+@pytest.mark.parametrize(("spread", "jitter"), [(0.0, 0.1), (0.5, 0.05), (0.5, 0.2), (0.5, 0.4)])
 def test_learning_speed_alone_passes_for_nothing(spread, jitter):
-    rejected = np.zeros(2)
+    rejected, between = 0, []
     for seed in range(20):
         *world, clocks = learning_speed(np.random.default_rng(seed), spread=spread, jitter=jitter)
         found = appearances_at_jumps(*world, 3, clocks=clocks, n_resamples=199, seed=seed)
-        rejected += (found.p_nearby <= 0.05, found.p_between_networks <= 0.05)
-    assert rejected[0] <= 1
-    assert rejected[1] <= 4
+        rejected += found.p_nearby <= 0.05
+        between.append(found.share - found.between_networks)
+    assert rejected <= 2
+    assert abs(np.mean(between)) < 0.1
 
 
 def test_coincidence_on_top_of_learning_speed_is_found():
@@ -61,7 +62,7 @@ def test_coincidence_on_top_of_learning_speed_is_found():
         appearances, jumps, spans, clocks = learning_speed(np.random.default_rng(seed), jitter=0.2)
         half = [np.where(np.arange(len(a)) % 2, a, j[0] + 1) for a, j in zip(appearances, jumps)]
         result = appearances_at_jumps(half, jumps, spans, 3, clocks=clocks, n_resamples=199, seed=seed)
-        found += result.p_nearby <= 0.05 and result.p_between_networks <= 0.05
+        found += result.p_nearby <= 0.05
     assert found >= 9
 
 
@@ -79,7 +80,7 @@ def test_an_appearance_between_two_epochs_is_near_a_jump_if_it_may_be():
 
 def test_networks_need_clocks_to_be_compared():
     found = appearances_at_jumps([[5], [9]], [[5], [9]], [(0, 999)] * 2, 1, n_resamples=99)
-    assert np.isnan(found.p_between_networks)
+    assert np.isnan(found.between_networks)
     assert np.isnan(appearances_at_jumps([[5]], [[5]], [(0, 999)], 1, clocks=[3], n_resamples=99).p_nearby)
 
 

@@ -41,6 +41,7 @@ _STACK = 256
 _STEP = 3  # edges of a neuron that are divided at a time
 _MOST_LAST = 8  # neurons of the last layer, a byte each in a word
 _MOST_INPUTS = 6  # inputs of a neuron
+_TRIED = 64  # choices of a group that is tried, at most
 
 
 class Boxes:
@@ -707,26 +708,42 @@ def _begin_boxes(network, rows, walk, boxes):
 
 @piece(**BARE)
 def try_boxes(network, rows, walk, leaf, boxes, margin, number):
-    """Count `number` single choices of the upper layer, all of its neurons active, drawn at random.
+    """Count `number` groups of some choices of the upper layer, all of its neurons active, drawn at random.
 
-    What is counted is of no use; the time it takes tells what all choices take at most, about.
+    What is counted is of no use; the time it takes tells what all choices take, about. HERE: how many they were.
     """
     depth = network.sizes.shape[0] - 2
     n = network.sizes[depth - 1]
     n_sets = 1 << walk.count[depth - 2]
     _begin_boxes(network, rows, walk, boxes)
     random = np.uint64(1)
+    tried = 0
+    for missing in range(n_sets):
+        boxes.totals[missing] = _coefficient(missing, n_sets, 0)
+    _order(network, rows, boxes, n)
     for _ in range(number):
+        choices = 1
         for i in range(n):
-            node = 0
-            while boxes.halves[i, node, 0] >= 0:
-                random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
-                size = boxes.sets[i, node, 0]
-                first = boxes.sets[i, boxes.halves[i, node, 0], 0]
-                draw = np.int64((random >> np.uint64(33)) % np.uint64(size))
-                node = boxes.halves[i, node, 0 if draw < first else 1]
-            boxes.start[i] = node
+            boxes.start[i] = 0
+            choices *= boxes.sets[i, 0, 0]
+        while choices > _TRIED:
+            best = 0
+            for i in range(1, n):
+                if (
+                    boxes.width[i, boxes.start[i]] * boxes.reach[i]
+                    > boxes.width[best, boxes.start[best]] * boxes.reach[best]
+                ):
+                    best = i
+            node = boxes.start[best]
+            random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+            size = boxes.sets[best, node, 0]
+            first = boxes.sets[best, boxes.halves[best, node, 0], 0]
+            draw = np.int64((random >> np.uint64(33)) % np.uint64(size))
+            boxes.start[best] = boxes.halves[best, node, 0 if draw < first else 1]
+            choices = choices // size * boxes.sets[best, boxes.start[best], 0]
+        tried += choices
         _count_among(network, rows, walk, leaf, boxes, network.biases[depth, 0], n, n_sets, margin, 1 << 62)
+    leaf.numbers[HERE] = tried
 
 
 @piece(**BARE)

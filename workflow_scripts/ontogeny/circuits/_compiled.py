@@ -45,6 +45,7 @@ from ontogeny.circuits._state import (
 )
 from ontogeny.circuits._vectors import DOUBLES
 from ontogeny.circuits._walk import advance, begin, enter, rounding_margin
+from ontogeny.circuits.masks import count_candidates
 from ontogeny.compilation import compiled, compiled_at
 
 _FEW_ROWS = 64  # more rows are compared one circuit at a time
@@ -53,6 +54,11 @@ _MANY_CODES = 1 << 22
 _FEW_VISITS = 200_000  # of boxes, before ranks are thought of
 _LONG = 100.0  # seconds by ranks that need no closer look
 _NO_LIMIT = 1 << 62
+_EASY = 100_000_000  # candidates of deeper networks, searched without boxes until that has taken as long as to compile
+_EASY_SECONDS = 2.0
+_SECONDS_EACH = 1.5e-9  # of a candidate, about
+
+_easy_spent = 0.0
 
 
 class Others:
@@ -225,7 +231,7 @@ def count_by_boxes(
     if task.mode != COUNT or task.part >= 0 or task.most < sum(sizes[1:-1]) or not no_errors(rows):
         return None
     ranked = _many(sizes[-3], sizes[-2])
-    if not by_boxes(sizes, n_rows) or not (ranked or len(sizes) > 4):
+    if not by_boxes(sizes, n_rows) or not (ranked or len(sizes) > 4) or (not ranked and _is_easy(sizes)):
         return None
     plan = _boxes_plan(sizes, n_rows, len(rows.budget))
     limit = _FEW_VISITS if ranked and len(sizes) == 4 else _NO_LIMIT
@@ -251,26 +257,38 @@ def count_by_boxes(
     return found, np.zeros(0, np.uint64), marginals, int(numbers[UNSURE])
 
 
-def _timed(plan: Plan, network: Network, rows: Rows, task: Task, walk: Callable[..., None], *how: int) -> float:
-    """Seconds of this thread that a count by `walk` takes, which is given a table of `plan` and `how`."""
-    table, _block = plan.place()
+def _is_easy(sizes: tuple[int, ...]) -> bool:
+    """Whether a network is better searched without boxes: it takes milliseconds, boxes seconds to compile."""
+    global _easy_spent
+    if _easy_spent >= _EASY_SECONDS or (number := count_candidates(sizes)) > _EASY:
+        _easy_spent = _EASY_SECONDS
+        return False
+    _easy_spent += _SECONDS_EACH * number
+    return True
+
+
+def _timed(
+    plan: Plan, network: Network, rows: Rows, task: Task, walk: Callable[..., None], *how: int
+) -> tuple[float, int]:
+    """Seconds of this thread that a count by `walk` takes, which is given a table of `plan` and `how`; and HERE."""
+    table, block = plan.place()
     _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
     began = time.thread_time()
     walk(table, *how)
-    return time.thread_time() - began
+    return time.thread_time() - began, int(plan.read(block, Leaf, "numbers")[HERE])
 
 
 def _seconds_by_boxes(network: Network, rows: Rows, task: Task, sizes: tuple[int, ...], by_ranks: float) -> float:
-    """What a count box by box may take at most, about, from a sample of the choices of the upper layer.
+    """What a count box by box may take, about, from a sample of groups of choices of the upper layer.
 
     by_ranks: seconds that a count by ranks takes, of which the sample takes little.
     """
     plan = _boxes_plan(sizes, len(rows.weight), len(rows.budget))
     n_choices = float((1 << sizes[-4]) - 1) ** sizes[-3]
-    seconds = expected = 0.0
-    for sampled in (8, 64):
-        seconds = _timed(plan, network, rows, task, _search_boxes, _NO_LIMIT, sampled)
-        expected = seconds / sampled * n_choices
+    expected = 0.0
+    for sampled in (1, 4):
+        seconds, tried = _timed(plan, network, rows, task, _search_boxes, _NO_LIMIT, sampled)
+        expected = seconds / max(1, tried) * n_choices
         if seconds > 0.01 * by_ranks:
             break
     return expected
@@ -281,7 +299,7 @@ def _seconds_by_ranks(network: Network, rows: Rows, task: Task, sizes: tuple[int
     plan = _plan(sizes, len(rows.weight), len(rows.pairs), len(rows.budget), False, True)
 
     def seconds(every: int) -> float:
-        return _timed(plan, network, rows, task, _search, True, every)
+        return _timed(plan, network, rows, task, _search, True, every)[0]
 
     seconds(_NO_LIMIT)  # reads the code
     without = seconds(_NO_LIMIT)

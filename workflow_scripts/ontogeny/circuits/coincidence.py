@@ -1,14 +1,17 @@
-"""Whether circuits appear where the dimensionality jumps, against three nulls.
+"""Whether circuits appear where the dimensionality jumps, against two nulls and beside other networks.
 
 An appearance is known only to lie between two enumerated epochs, so it is an interval of steps. It is near a jump if
 the interval reaches within the window of it; with a circuit enumerated at every epoch that is plain distance.
 
-*Shifted jumps* ask whether the two have anything to do with time: all jumps of a run are moved around its span.
-*Other networks* ask whether they have to do with each other: each run's jumps meet another run's appearances, moved to
-the run's own clock, so that networks that merely learn at their own speed pass no test. *The neighbourhood* asks
-whether they meet more closely than anything slow explains: the share near jumps that are displaced by little more than
-the window, extrapolated to no displacement (as cross-correlograms are judged, Amarasingham et al., J. Neurophysiol.
-107, 2012, with an exponential in place of a flat neighbourhood, which is the more cautious).
+*Shifted jumps* ask whether the two have anything to do with time: all jumps of a run are moved around its span. Where
+both come early that is no news. *The neighbourhood* asks whether they meet more closely than anything slow explains,
+the speed of learning included: the share near jumps that are displaced by little more than the window, extrapolated to
+no displacement (as cross-correlograms are judged, Amarasingham et al., J. Neurophysiol. 107, 2012, with an exponential
+in place of a flat neighbourhood, which is the more cautious).
+
+*Other networks* are for comparison, and no test: each run's jumps meet another run's appearances, moved to the run's
+own clock. A clock is off by a little, and what a network's jumps and appearances share of that would pass for a
+coincidence.
 """
 
 from __future__ import annotations
@@ -37,9 +40,8 @@ class Coincidence:
 
     share: the mean over runs of the share of their appearances that is near their own jumps. displaced: that share
     when jumps are displaced; nearby: what the displaced shares extrapolate to at no displacement; p_nearby: one-sided,
-    by resampling runs, that `share` is no more. between_networks: the share near the jumps of the appearances of
-    other networks; p_between_networks: one-sided, that networks drawn at random meet the jumps as often. Both are NaN
-    without clocks, and with fewer than two runs.
+    by resampling runs, that `share` is no more. between_networks: the share near the jumps of the appearances of other
+    networks, NaN without clocks and with fewer than two runs.
     """
 
     runs: int
@@ -56,7 +58,6 @@ class Coincidence:
     nearby: float
     p_nearby: float
     between_networks: float
-    p_between_networks: float
     null: NDArray[np.int64] = field(repr=False)
 
 
@@ -136,9 +137,7 @@ def appearances_at_jumps(
     low, high = percentile_interval(null)
     own = np.array([runs[r].share(0.0, window) for r in both])
     displaced, nearby, p_nearby = _against_neighbourhood([runs[r] for r in both], own, window, n_resamples, rng)
-    between, p_between = np.nan, np.nan
-    if times is not None:
-        between, p_between = _against_networks(runs, both, own, times, window, n_resamples, rng)
+    between = np.nan if times is None else _between_networks(runs, both, times, window)
     expected = float(null.mean())
     return Coincidence(
         runs=len(both),
@@ -155,7 +154,6 @@ def appearances_at_jumps(
         nearby=nearby,
         p_nearby=p_nearby,
         between_networks=between,
-        p_between_networks=p_between,
         null=null,
     )
 
@@ -227,29 +225,16 @@ def _extrapolated(
     return np.clip(np.exp(mean_y - slope * mean_x), flat, 1.0)
 
 
-def _against_networks(
-    runs: list[_Run],
-    both: list[int],
-    own: NDArray[np.float64],
-    clocks: NDArray[np.float64],
-    window: float,
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> tuple[float, float]:
-    """The share near each run's jumps of other networks' appearances on its clock, and p of the mean of `own`."""
-    sources = [r for r, run in enumerate(runs) if len(run.first)]
-    if len(sources) < 2:
-        return np.nan, np.nan
-    met = np.zeros((len(both), len(sources)))
-    for i, r in enumerate(both):
-        for k, q in enumerate(sources):
-            other = runs[q]
-            middle = np.average((other.first + other.last) / 2, weights=other.number)
-            moved = middle * (clocks[r] / clocks[q] - 1) if q != r else 0.0
-            shifted = _Run(
-                other.first + moved, other.last + moved, other.number, runs[r].jumps, runs[r].start, runs[r].stop
-            )
-            met[i, k] = shifted.share(0.0, window)
-    strangers = (met.sum() - own.sum()) / (met.size - len(both))
-    drawn = met[np.arange(len(both)), rng.integers(0, len(sources), (n_resamples, len(both)))].mean(axis=1)
-    return float(strangers), resampling_p_value(float(own.mean()), drawn)
+def _between_networks(runs: list[_Run], both: list[int], clocks: NDArray[np.float64], window: float) -> float:
+    """The mean share near each run's jumps of other networks' appearances, on its clock."""
+    shares = []
+    for r in both:
+        for q, other in enumerate(runs):
+            if q != r and len(other.first):
+                middle = np.average((other.first + other.last) / 2, weights=other.number)
+                moved = middle * (clocks[r] / clocks[q] - 1)
+                shifted = _Run(
+                    other.first + moved, other.last + moved, other.number, runs[r].jumps, runs[r].start, runs[r].stop
+                )
+                shares.append(shifted.share(0.0, window))
+    return float(np.mean(shares)) if shares else np.nan

@@ -147,7 +147,7 @@ def learning_clock(losses: np.ndarray) -> float:
 
 _KEYS = (
     "runs", "appearances", "near", "expected", "low", "high", "ratio", "p_value", "share", "displaced", "nearby",
-    "p_nearby", "between_networks", "p_between_networks",
+    "p_nearby", "between_networks",
 )  # fmt: skip
 
 
