@@ -139,6 +139,12 @@ def _upper_median(values: np.ndarray) -> np.ndarray:
     return np.partition(values, middle, axis=-1)[..., middle]
 
 
+_WORTH_LOADING = 200_000
+"""Blocks that NumPy does in about the time in which compiled code is loaded, half a second."""
+_asked = 0
+"""Blocks that this process was asked for."""
+
+
 @functools.cache
 def _compiled() -> Any:
     """The compiled form of `block_medians_numpy`, or None without numba. Both give the same numbers."""
@@ -150,11 +156,13 @@ def _compiled() -> Any:
 
 
 def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float, ceiling: np.ndarray) -> np.ndarray:
-    """`block_medians_numpy`, compiled where numba is installed.
+    """`block_medians_numpy`, compiled where numba is installed and there is more to do than loading it takes.
 
     The compiled form does not work out a median that exceeds its `ceiling` (series, blocks), and gives infinity.
     """
-    fast = _compiled()
+    global _asked
+    _asked += magnitude.shape[0] * bounds.shape[0]
+    fast = _compiled() if _asked > _WORTH_LOADING else None
     return block_medians_numpy(magnitude, bounds, side) if fast is None else fast(magnitude, bounds, side, ceiling)
 
 
