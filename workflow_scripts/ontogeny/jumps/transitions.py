@@ -108,8 +108,9 @@ RESTING = 0.12
 SPIKE = 16.0
 """Width of an event, in measurements, up to which it may be a spike that decays."""
 
-TAIL = (-4.0, -1.0)
-"""Steepest and flattest slope of the logarithm of a p-value beyond the table."""
+TAIL = {False: (-4.0, -1.0), True: (-1.5, -1.0)}
+"""Steepest and flattest slope of the logarithm of a p-value beyond the table, in noise and without: series that wander
+smoothly have a longer tail than those of the battery."""
 
 TABLE = "transitions.json"
 
@@ -731,7 +732,7 @@ def p_value(score: float, smooth: bool, length: int) -> float:
         found = float(np.interp(score, at, logs, left=0.0))
     else:
         slope = (logs[-1] - logs[-4]) / (at[-1] - at[-4])
-        found = float(logs[-1] + float(np.clip(slope, *TAIL)) * (score - at[-1]))
+        found = float(logs[-1] + float(np.clip(slope, *TAIL[smooth])) * (score - at[-1]))
     return float(np.clip(math.exp(max(found, -700.0)), 1e-12, 1.0))
 
 
