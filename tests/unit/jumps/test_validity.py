@@ -7,6 +7,7 @@ from ontogeny.cli import main
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps import run_battery
 from ontogeny.jumps.series import FURTHER_NULLS, NULLS, planted
+from ontogeny.jumps.trade_off import SWEPT, plot_trade_off, trade_off
 from ontogeny.jumps.validity import load_detector, rate_interval, verdict
 
 
@@ -81,3 +82,13 @@ def test_wrong_settings_end_in_a_sentence():
         run_battery("step", seed=-1)
     with pytest.raises(OntogenyError, match="not the length"):
         run_battery("step", lengths=(3,))
+
+
+def test_recall_against_false_alarms_is_a_table_and_a_figure(tmp_path):
+    table = trade_off(120, 1, seed=1)
+    ours = table[table["detector"] == "transition"].sort_values("setting")
+    assert (ours["recall"].diff().dropna() >= 0).all()
+    assert (ours["rate"].diff().dropna() >= 0).all()
+    assert list(dict.fromkeys(table["detector"])) == ["transition", *SWEPT]
+    assert ((table["chance"] >= 0) & (table["chance"] <= 1)).all()
+    assert ".png" in {path.suffix for path in plot_trade_off(table, tmp_path / "figure")}
