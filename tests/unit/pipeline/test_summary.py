@@ -45,10 +45,10 @@ HELD = {
     "judge": (EPOCHS,),
 }
 SAID = {
-    "dynamics": "a: val_accuracy rises at step 204. b: no transition. 8 significant jumps in 2 runs: 4 per "
+    "dynamics": "a: val_accuracy rises at step 204. b: no transition. 8 significant changes in 2 runs: 4 per "
     "1,000 measurements [0, 29.4]. cnn networks jump more often than mlp networks, by 2.5 [1, 4] (p = 0.01).",
     "imports": "2 of 5 runs show a significant change of what they can do, their accuracy or loss, between steps 204 "
-    "and 300 (all in answers.csv). The surest: a: val_accuracy rises at step 204. 8 significant jumps",
+    "and 300 (all in answers.csv). The surest: a: val_accuracy rises at step 204. 8 significant changes",
     "circuits": "baseline: 257 perfect circuits per network [169, 347] in the 7 of 8 networks that converged. Changed "
     "significantly by L1 by +104 [8, 280].",
     "connectome": "R² = 0.999 [0.99, 1] at 100% connectivity and 0.900 (one fit, hence no interval) at 5% connectivity",

@@ -98,7 +98,7 @@ def _rates(rates: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     per_run = 1000 * by_run["jumps"] / by_run["points"]
     mean, low, high = map(float, student_interval(per_run.to_numpy()))
     low = max(low, 0.0)
-    text = f"{_counted(int(by_run['jumps'].sum()), 'significant jump')} in {_counted(len(by_run), 'run')}: "
+    text = f"{_counted(int(by_run['jumps'].sum()), 'significant change')} in {_counted(len(by_run), 'run')}: "
     text += f"{_number(mean)} per 1,000 measurements{_interval(low, high, 'one run')}."
     pairs = (
         comparisons[comparisons["value"] == "jump rate"].dropna(subset=["p_holm"]) if len(comparisons) else comparisons
