@@ -14,6 +14,13 @@ FUNCTIONS = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
 }
+OTHERS = {
+    "identity": torch.clone,
+    "elu": torch.nn.functional.elu,
+    "gelu": torch.nn.functional.gelu,
+    "silu": torch.nn.functional.silu,
+    "softplus": torch.nn.functional.softplus,
+}
 
 
 def layer_masks(inputs, outputs):
@@ -63,7 +70,9 @@ def perfect(weights, biases, x, y, activation="leaky_relu", threshold=0.99, publ
             masked = w * torch.from_numpy(edges[layer][start : start + block]).float()
             h = torch.baddbmm(b, h, masked.transpose(1, 2))
             if layer < len(weights) - 1:
-                h = FUNCTIONS[activation](h) * torch.from_numpy(nodes[layer][start : start + block])[:, None].float()
+                h = (FUNCTIONS | OTHERS)[activation](h) * torch.from_numpy(nodes[layer][start : start + block])[
+                    :, None
+                ].float()
         right = torch.round(h[..., 0]).eq(y).sum(dim=1).numpy() / y.shape[1]
         found.append(start + np.flatnonzero(right > threshold))
     return np.concatenate(found)

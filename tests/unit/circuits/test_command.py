@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 from nets import trained_nets, truth_table
+from safetensors.numpy import save_file
 
 from ontogeny.circuits import count_circuits
+from ontogeny.circuits.command import read_network
 from ontogeny.cli import main
+from ontogeny.errors import OntogenyError
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
 
 
@@ -46,3 +49,16 @@ def test_a_record_is_animated(tmp_path, suffix):
     record = next(tmp_path.glob("detailed*"))
     assert main(["circuits", "animate", str(record), "--out", str(tmp_path / f"a{suffix}"), "--frames", "5"]) in (0, 1)
     assert (tmp_path / f"a{suffix}").is_file()
+
+
+def test_layers_of_a_state_are_in_order_and_with_their_own_biases(tmp_path):
+    rng = np.random.default_rng(0)
+    state = {f"{2 * k}.weight": rng.normal(size=(3, 3)).astype(np.float32) for k in range(7)}
+    state["2.bias"] = np.ones(3, np.float32)
+    save_file(state, tmp_path / "net.safetensors")
+    weights, biases, _ = read_network(tmp_path / "net.safetensors")
+    assert all(np.array_equal(w, state[f"{2 * k}.weight"]) for k, w in enumerate(weights))
+    assert [b.any() for b in biases] == [False, True, False, False, False, False, False]
+    save_file({**state, "1.running_mean": np.ones(3, np.float32)}, tmp_path / "norm.safetensors")
+    with pytest.raises(OntogenyError, match="running_mean, which is no weight or bias"):
+        read_network(tmp_path / "norm.safetensors")

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
-from brute_force import FUNCTIONS, candidates, layer_masks, perfect
+from brute_force import FUNCTIONS, OTHERS, candidates, layer_masks, perfect
 from nets import random_net, trained_nets, truth_table
 
 from ontogeny.circuits import (
@@ -59,6 +59,16 @@ def test_same_circuits_in_the_same_order_as_brute_force(activation, published):
         total += len(found)
     assert len(nets) > 8
     assert total > 100
+
+
+@pytest.mark.parametrize("activation", OTHERS)
+def test_functions_by_name_have_the_settings_of_pytorch(activation):
+    x = truth_table(2)[0]
+    for seed in range(8):
+        net = random_net((2, 3, 2, 1), seed, 1.5)
+        y = np.arange(4)[:, None] // (seed % 3 + 1) % 2
+        found, expected = both(net, x, y, activation=activation, accuracy_threshold=0.7)
+        assert np.array_equal(found.codes, expected)
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.3])

@@ -286,7 +286,7 @@ def _seconds_by_boxes(network: Network, rows: Rows, task: Task, sizes: tuple[int
     plan = _boxes_plan(sizes, len(rows.weight), len(rows.budget))
     n_choices = float((1 << sizes[-4]) - 1) ** sizes[-3]
     expected = 0.0
-    for sampled in (1, 4):
+    for sampled in (2, 16):
         seconds, tried = _timed(plan, network, rows, task, _search_boxes, _NO_LIMIT, sampled)
         expected = seconds / max(1, tried) * n_choices
         if seconds > 0.01 * by_ranks:

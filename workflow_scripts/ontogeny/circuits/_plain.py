@@ -49,6 +49,16 @@ def activate(values: NDArray[Any], kind: int, slope: float) -> NDArray[Any]:
     return values
 
 
+def slope_of(name: str, negative_slope: float) -> float:
+    """The number that belongs to a function by name: `negative_slope` of leaky_relu, 1 of elu, as PyTorch has it."""
+    return 1.0 if name == "elu" else negative_slope
+
+
+def activate_by_name(values: NDArray[Any], name: str, negative_slope: float = 0.01) -> NDArray[Any]:
+    """The activation function called `name`, in the precision of `values`."""
+    return activate(values, KINDS.index(name), slope_of(name, negative_slope))
+
+
 class Function(Protocol):
     """A function of a layer's neurons that only Python knows, in place of a network's own."""
 

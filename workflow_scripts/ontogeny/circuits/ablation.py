@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits._plain import activate
+from ontogeny.circuits._plain import activate_by_name
 from ontogeny.circuits.discovery import trimmed
-from ontogeny.circuits.enumeration import ACTIVATIONS, Problem, Samples
+from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.circuits.masks import Circuits, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
@@ -44,8 +44,8 @@ _BLOCK = 4_000_000
 def _functions(activation: str | Functions, n_layers: int, slope: float) -> Functions:
     if not isinstance(activation, str):
         return activation
-    kind = ACTIVATIONS.index(activation)
-    return [lambda values: activate(values, kind, slope)] * (n_layers - 1) + [lambda values: values]
+    name = activation
+    return [lambda values: activate_by_name(values, name, slope)] * (n_layers - 1) + [lambda values: values]
 
 
 def whole_activations(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,20 @@ from ontogeny.files import read_errors
 RULES = {"rounded": ROUNDED, "sign": above(0.0)}
 
 
+def _natural(name: str) -> list[tuple[int, str]]:
+    """What sorts names with their numbers by size."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
+
+
 def read_network(
     path: str | os.PathLike[str], seed: int | None = None, epoch: int | None = None
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], str | None]:
     """Weights, biases and, if the file tells it, the activation of a network in a .npz or .safetensors file.
 
     The file is an ensemble (`seed`, and `epoch`, the last if None, choose the network), or holds the matrices (out, in)
-    and vectors (out,) of a network's layers, in the order of their names; a layer without a vector has no bias.
+    and vectors (out,) of a network's layers. With names as of a PyTorch state (`0.weight`, `0.bias`) a layer without a
+    vector of its own has no bias; with others there are as many vectors as matrices, or none. Layers are in the order
+    of the arrays in a .npz file, and of their names, numbers by size, in a .safetensors file, which keeps no order.
     Raises OntogenyError for other files.
     """
     file = Path(path)
@@ -34,7 +42,7 @@ def read_network(
         from safetensors import safe_open
 
         with read_errors(file, "a whole safetensors file"), safe_open(os.fspath(file), "np") as handle:
-            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+            arrays = {name: handle.get_tensor(name) for name in sorted(handle.keys(), key=_natural)}
         if "offsets" in arrays:
             from ontogeny.training.ensemble import load_ensemble
 
@@ -46,15 +54,24 @@ def read_network(
             arrays = {name: handle[name] for name in handle.files}
     else:
         raise OntogenyError(f"{file} is not a .npz or .safetensors file, which hold networks")
-    names = [name for name, array in arrays.items() if array.ndim == 2]
-    matrices = [arrays[name] for name in names]
-    vectors = [array for array in arrays.values() if array.ndim == 1]
-    if len(vectors) not in (0, len(matrices)):
+    matrices = {name: array for name, array in arrays.items() if array.ndim == 2}
+    vectors = {name: array for name, array in arrays.items() if array.ndim == 1}
+    if matrices and all("." in name for name in matrices):
+        own = {name: name.rpartition(".")[0] + ".bias" for name in matrices}
+        others = [name for name in arrays if name not in matrices and name not in own.values()]
+        if others:
+            raise OntogenyError(
+                f"{file} holds {others[0]}, which is no weight or bias of a linear layer: read the model itself with "
+                "from_torch"
+            )
+        biases = [vectors.get(own[name], np.zeros(len(w), np.float32)) for name, w in matrices.items()]
+    elif len(vectors) in (0, len(matrices)):
+        biases = list(vectors.values()) or [np.zeros(len(w), np.float32) for w in matrices.values()]
+    else:
         raise OntogenyError(
             f"{file} holds {len(matrices)} matrices and {len(vectors)} vectors: give each layer its own"
         )
-    biases = vectors or [np.zeros(len(w), np.float32) for w in matrices]
-    weights, checked, _ = check_weights(matrices, biases)
+    weights, checked, _ = check_weights(list(matrices.values()), biases)
     return weights, checked, None
 
 

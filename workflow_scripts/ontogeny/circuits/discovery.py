@@ -53,14 +53,13 @@ def _passes(
     weights: Arrays, biases: Arrays, x: NDArray[np.float64], y: NDArray[np.float64], activation: str
 ) -> tuple[Arrays, Arrays]:
     """Activations (rows, neurons) before each layer, and dL/dz (rows, neurons) of each layer's sums."""
-    from ontogeny.circuits._plain import activate
-    from ontogeny.circuits.enumeration import ACTIVATIONS
+    from ontogeny.circuits._plain import activate_by_name
 
     before, sums = [x], []
     for layer, (w, b) in enumerate(zip(weights, biases)):
         sums.append(before[-1] @ w.T + b)
         if layer < len(weights) - 1:
-            before.append(activate(sums[-1], ACTIVATIONS.index(activation), 0.01))
+            before.append(activate_by_name(sums[-1], activation))
     slopes = [2 * (sums[-1] - y)]
     for layer in range(len(weights) - 2, -1, -1):
         slopes.append((slopes[-1] @ weights[layer + 1]) * _derivative(activation, sums[layer], before[layer + 1]))

@@ -269,10 +269,13 @@ class Problem:
         self.candidates, self.min_sparsity, self.functions = candidates, min_sparsity, functions
         depth = len(self.sizes) - 2
         names = [activation] * depth if isinstance(activation, str) else list(activation)
-        slopes = list(negative_slope) if isinstance(negative_slope, Sequence) else [negative_slope] * depth
         for name in names:
             if name not in ACTIVATIONS:
                 raise unknown("activation", name, ACTIVATIONS)
+        if isinstance(negative_slope, Sequence):
+            slopes = list(negative_slope)
+        else:
+            slopes = [_plain.slope_of(name, negative_slope) for name in names]
         for name, slope in zip(names, slopes):
             if name == "leaky_relu" and not 0 <= slope <= 1:
                 raise OntogenyError(f"negative_slope is {slope}; give a slope from 0 to 1")

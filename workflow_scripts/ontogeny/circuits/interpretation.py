@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits._plain import activate
+from ontogeny.circuits._plain import activate_by_name
 from ontogeny.circuits.enumeration import ACTIVATIONS, check_weights
 from ontogeny.circuits.masks import Circuit
 from ontogeny.errors import OntogenyError, unknown
@@ -80,7 +80,7 @@ def circuit_activations(
     for layer, (w, b) in enumerate(zip(matrices, vectors)):
         h = values[-1] @ (w.astype(np.float64) * edges[layer]).T + b
         if layer < len(matrices) - 1:
-            h = activate(h, ACTIVATIONS.index(activation), negative_slope)
+            h = activate_by_name(h, activation, negative_slope)
         values.append(h * nodes[layer + 1])
     return values
 
@@ -379,7 +379,7 @@ def interchange_accuracies(
             for later in range(layer, len(matrices)):
                 h = h @ (matrices[later].astype(np.float64) * edges[later]).T + vectors[later]
                 if later < len(matrices) - 1:
-                    h = activate(h, ACTIVATIONS.index(activation), negative_slope) * nodes[later + 1]
+                    h = activate_by_name(h, activation, negative_slope) * nodes[later + 1]
             got = (h[:, 0] > 0.5).astype(np.int64)
             for node, target in expected.items():
                 rows.append((node, layer, chosen, float((got == target).mean())))

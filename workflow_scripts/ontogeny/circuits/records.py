@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits._plain import Functions, activate
+from ontogeny.circuits._plain import Functions, activate_by_name
 from ontogeny.circuits.enumeration import (
-    ACTIVATIONS,
     CircuitCount,
     Problem,
     Samples,
@@ -94,7 +93,7 @@ def neuron_activations(
         if functions is not None:
             values = functions[layer](values, -2)
         elif layer < len(weights) - 1:
-            values = activate(values, ACTIVATIONS.index(activation), negative_slope)
+            values = activate_by_name(values, activation, negative_slope)
         on = nodes[layer + 1][:, :, None] != 0
         h = np.where(on, values, 0.0)
         mean = h @ share
