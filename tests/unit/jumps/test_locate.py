@@ -100,7 +100,7 @@ def test_too_few_measurements_are_no_evidence():
     answer = locate_transition(few)
     assert answer.kind == "none"
     assert "halfway between steps 1400 and 1500" in answer.sentence or "steps 1500 and 1600" in answer.sentence
-    assert "30 measurements are too few" in answer.sentence
+    assert "So few measurements (30) cannot tell" in answer.sentence
 
 
 def test_layers_answer_where_no_measure_of_the_run_changes():

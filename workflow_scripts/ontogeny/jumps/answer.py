@@ -128,6 +128,9 @@ def say_power(who: str, able: dict[float, float], points: int, steps: np.ndarray
     none = [step_text(width) for width, size in able.items() if not math.isfinite(size)]
     said = "What could have been missed: "
     parts = []
+    sizes = {part.split(" if ")[0] for part in known}
+    if len(able) == len(known) and len(sizes) == 1:
+        known = [f"{sizes.pop()}, whether it takes {joined([step_text(width) for width in able], 'or')} steps"]
     if known:
         parts.append(
             f"a change of {who} smaller than {joined(known, 'or')} (9 in 10 of that size were found when planted in it)"

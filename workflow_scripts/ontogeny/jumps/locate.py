@@ -210,12 +210,13 @@ def _none(
     key: tuple[str, str] | None = (RUN_LEVEL, present[0]) if present else None
     if key is None:
         able = series[series["abstained"] == ""] if judged else series
-        key = (able.iloc[0]["layer"], able.iloc[0]["metric"]) if len(able) else next(iter(held), None)
+        key = (able.iloc[0]["layer"], able.iloc[0]["metric"]) if len(able) else None
     if key is None:
-        return Answer(str(run), "none", "", "", 0, sentence=f"{run}: there is no series to look at.")
+        nothing = "there is no measure of what the network can do, and no series of a layer."
+        return Answer(str(run), "none", "", "", 0, sentence=f"{run}: {nothing}")
     points, missed = _missed(key, held)
     who = key[1] if key[0] == RUN_LEVEL else f"{key[1]} of {key[0]}"
-    looked = [f"{who} ({points} measurements)"]
+    looked = [f"{who} ({counted(points, 'measurement')})"]
     others = len(present) - (key[0] == RUN_LEVEL)
     looked += [f"{counted(others, 'other measure')} of the run"] if others else []
     of_layers = judged - (key[0] != RUN_LEVEL)
@@ -246,7 +247,7 @@ def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame]) -> tuple[int, s
     said = _course(who, values, steps)
     if values.size < SHORTEST:
         said.append(
-            f"Its {values.size} measurements are too few to tell a transition from noise: {SHORTEST} are needed, so "
+            f"So few measurements ({values.size}) cannot tell a transition from noise: {SHORTEST} are needed, so "
             "there may have been one."
         )
     else:
