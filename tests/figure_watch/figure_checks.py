@@ -57,7 +57,7 @@ def _axis(fig, all_axes, axes, which):
     shown = [tick for tick in axis._update_ticks() if tick.tick1line.get_visible() or tick.label1.get_visible()]
     labelled = [tick for tick in shown if tick.label1.get_text() or tick.label2.get_text()]
     ticks = len(axis.get_major_locator()()) if not labelled else len(labelled)
-    if _is_bar(axes) and len(axes.get_xlabel() + axes.get_ylabel() + axes.get_title()) == 0:
+    if _is_bar(axes) and not (axes.get_xlabel() + axes.get_ylabel() + _title(axes)):
         yield "a colour bar has no label"
     if _is_bar(axes) or not shown:
         return

@@ -29,11 +29,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from ontogeny.circuits.figures import log_axis
 from ontogeny.circuits.frames import CircuitFrames
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic
-from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, save_figure, use_style
+from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, log_axis, save_figure, use_style
 from ontogeny.plotting.video import write_mp4
 
 UNUSED = "#D5D5D5"
@@ -139,7 +138,7 @@ class _Scene:
                 losses.plot(epochs[good], values[good], style, color=colour, linewidth=1.1)
         losses.grid(False)
         if losses.lines:
-            log_axis(losses, "y")
+            log_axis(losses, "y", most=4)
         losses.spines["right"].set_visible(True)
         losses.tick_params(labelsize=small, length=2, pad=1.5)
         losses.tick_params(which="minor", length=1)
@@ -230,8 +229,8 @@ def smallest_circuits(frames: CircuitFrames) -> list[_Outlined | None]:
     return chosen
 
 
-def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float) -> None:
-    """The key at the foot of a figure."""
+def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float, unused: bool) -> None:
+    """The key at the foot of a figure; `unused`: with neurons that are in no circuit."""
     size = 7.5
     jumps = any(scene.frames.jumps for scene in scenes)
 
@@ -249,6 +248,7 @@ def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float)
         Line2D([], [], color=_TRAIN, label="training loss, with penalties"),
         Line2D([], [], color=_VAL, linestyle="--", label="validation loss"),
     ]  # fmt: skip
+    handles = handles[not unused :]
     if jumps:
         handles.append(Line2D([], [], color=JUMP, marker="v", linestyle=(0, (2, 1.5)), label="jump"))
     fig.legend(
@@ -263,7 +263,9 @@ def _legend(fig: Figure, scenes: Sequence[_Scene], bottom: float, height: float)
     scale.ax.set_title("activation", fontsize=size - 0.5, pad=2, weight="normal")
 
 
-def _compose(runs: Sequence[CircuitFrames], columns: int | None, dpi: float) -> tuple[Figure, list[_Scene]]:
+def _compose(
+    runs: Sequence[CircuitFrames], columns: int | None, dpi: float, unused: bool = True
+) -> tuple[Figure, list[_Scene]]:
     """A figure with a scene for each run, in rows of `columns`."""
     use_style()
     n = len(runs)
@@ -291,7 +293,7 @@ def _compose(runs: Sequence[CircuitFrames], columns: int | None, dpi: float) -> 
             cell_h * (1 - 0.065),
         )
         scenes.append(_Scene(fig, box, run, scale, norm))
-    _legend(fig, scenes, 0.02 / total, key / total)
+    _legend(fig, scenes, 0.02 / total, key / total, unused)
     return fig, scenes
 
 
@@ -303,9 +305,13 @@ def _as_runs(runs: CircuitFrames | Sequence[CircuitFrames]) -> list[CircuitFrame
 
 
 def draw_epoch(
-    runs: CircuitFrames | Sequence[CircuitFrames], epoch: int, columns: int | None = None, dpi: float = 120
+    runs: CircuitFrames | Sequence[CircuitFrames],
+    epoch: int,
+    columns: int | None = None,
+    dpi: float = 120,
+    unused: bool = True,
 ) -> Figure:
-    """A still of one run, or of several beside each other, at `epoch`.
+    """A still of one run, or of several beside each other, at `epoch`; its key names neurons in no circuit if `unused`.
 
     Each shows its last tracked epoch that is not after it. Raises OntogenyError for an epoch before the first.
     """
@@ -314,7 +320,7 @@ def draw_epoch(
     if epoch < first:
         last = max(int(run.epochs[-1]) for run in runs)
         raise OntogenyError(f"epoch {epoch} was not tracked: epochs {first} to {last} were")
-    fig, scenes = _compose(runs, columns, dpi)
+    fig, scenes = _compose(runs, columns, dpi, unused)
     for scene in scenes:
         scene.show(epoch)
     return fig
@@ -328,7 +334,9 @@ def save_snapshot(
     columns: int | None = None,
 ) -> list[Path]:
     """Write `draw_epoch` in every one of `formats`, and what it shows as CSV beside them; return the paths."""
-    return save_figure(draw_epoch(runs, epoch, columns), path, snapshot_table(runs, epoch), formats)
+    runs = _as_runs(runs)
+    unused = any((layer[run.index(epoch)] <= 0).any() for run in runs for layer in run.node_share)
+    return save_figure(draw_epoch(runs, epoch, columns, unused=unused), path, snapshot_table(runs, epoch), formats)
 
 
 def snapshot_table(runs: CircuitFrames | Sequence[CircuitFrames], epoch: int) -> pd.DataFrame:

@@ -8,19 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ontogeny.circuits.statistics import mean_curves
-from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure
-
-
-def log_axis(axes: Axes, which: str) -> None:
-    """Make one axis logarithmic, with plain numbers at its powers of ten."""
-    getattr(axes, f"set_{which}scale")("log")
-    axis = getattr(axes, f"{which}axis")
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
+from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure, log_axis
 
 _NAMES = {
     "circuits": "perfect circuits",
@@ -127,7 +117,7 @@ def plot_overview(history: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             curves = curves[curves.n >= min(5, curves.n.max())]
             axes.plot(curves.epoch, curves["mean"], color=colours[condition], linewidth=2, zorder=3)
             if measure == "train_loss":
-                log_axis(axes, "y")
+                log_axis(axes, "y", most=5)
             if row == 0:
                 axes.set_title(condition)
             if column == 0:

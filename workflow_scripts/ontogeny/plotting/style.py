@@ -182,16 +182,19 @@ def save_figures(
         save_figure(fig, Path(folder) / f"{name.replace(' ', '_')}.png", table, formats)
 
 
-def log_axis(axes: Axes, which: Literal["x", "y"] = "y") -> None:
-    """Make an axis logarithmic, its ticks plain numbers, with 2 and 5 between powers of ten where there are few."""
+def log_axis(axes: Axes, which: Literal["x", "y"] = "y", most: int = 8) -> None:
+    """Make an axis logarithmic, its ticks plain numbers, with 2 and 5 between powers of ten where there are few.
+
+    `most`: about how many powers of ten have room; below 6, nothing stands between them.
+    """
     axes.set(**{f"{which}scale": "log"})
     side = axes.yaxis if which == "y" else axes.xaxis
     low, high = side.get_view_interval()
     if high / low < 5:
         side.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
     else:
-        subs = (1.0, 2.0, 5.0) if high / low < 150 else (1.0,)
-        side.set_major_locator(ticker.LogLocator(subs=subs, numticks=8))
+        subs = (1.0, 2.0, 5.0) if high / low < 150 and most >= 6 else (1.0,)
+        side.set_major_locator(ticker.LogLocator(subs=subs, numticks=most))
     side.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     side.set_minor_formatter(ticker.NullFormatter())
 
