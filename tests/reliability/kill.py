@@ -31,7 +31,19 @@ from ontogeny.connectome.search.logbook import without_times
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = "tests/configs/smoke.yaml"
+PARTS = ["Snakefile", "rules", "workflow_scripts", "profiles", "envs", "config.yaml", "resources", "tests/configs"]
 COST = {"logs", "benchmarks", "cost", "provenance"}
+
+
+def copy_project(target: Path) -> Path:
+    """What a clone holds that the pipeline needs."""
+    for part in PARTS:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("*.egg-info"))
+        else:
+            shutil.copy2(ROOT / part, target / part)
+    return target
 
 
 def command(folder: Path, config: str, *more: str, project: Path = ROOT) -> list[str]:

@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import kill
 
-PARTS = ["Snakefile", "rules", "workflow_scripts", "profiles", "envs", "config.yaml", "resources"]
 RATE = "workflow_scripts/ontogeny/trajectory/learner.py"
 ENVIRONMENT = {
     "OMP_NUM_THREADS": ["1", "2"],
@@ -105,18 +104,6 @@ class State:
         return {"studies": {"s": {"runs": {"mine": run}}}, "analyses": {"jumps": jumps}}
 
 
-def copy_project(target: Path) -> Path:
-    """What the pipeline needs of this project."""
-    for part in PARTS:
-        source = kill.ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("*.egg-info"))
-        else:
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / part)
-    return target
-
-
 def asked(state: State) -> list[str]:
     """The files that a round makes: of every run its record, jumps and planned moments."""
     names = ("phase1.json", "jumps.csv", "capture_plan.json")
@@ -133,7 +120,7 @@ def finish(folder: Path, project: Path, state: State) -> None:
 def trial(base: Path, rounds: int, seed: int, low: float, high: float) -> dict[str, Any]:
     """Rounds of edits and kills in `base`, and what of the results differed from those made from nothing."""
     rng, state = random.Random(seed), State()
-    project, worked = copy_project(base / "project"), base / "worked"
+    project, worked = kill.copy_project(base / "project"), base / "worked"
     state.write(project, worked)
     found: dict[str, Any] = {"edits": [], "kills": 0, "different": []}
     for number in range(rounds):

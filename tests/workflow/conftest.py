@@ -15,23 +15,12 @@ from filelock import FileLock
 from .warm import PROGRAM, snakemake
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "figure_watch"))
+sys.path[:0] = [str(ROOT / "tests" / "figure_watch"), str(ROOT / "tests" / "reliability")]
 
 import file_notes  # noqa: E402
+from kill import copy_project  # noqa: E402
 
-PARTS = ["Snakefile", "rules", "workflow_scripts", "profiles", "envs", "config.yaml", "resources", "tests/configs"]
 TINY = "tests/configs/tiny.yaml"
-
-
-def copy_project(target):
-    """What a clone holds that the pipeline needs."""
-    for part in PARTS:
-        (target / part).parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("*.egg-info"))
-        else:
-            shutil.copy2(ROOT / part, target / part)
-    return target
 
 
 @dataclass
