@@ -10,6 +10,8 @@ from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cas
 from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
 from ontogeny.connectome.observe import derived_by, rows_of, split_frames
+from ontogeny.connectome.recover import _mixed
+from ontogeny.connectome.refine import Spline, _continued
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
@@ -60,6 +62,29 @@ def test_what_cannot_be_recovered_is_not_trusted(case):
     assert row["verdict"] in ("undetermined", "wrong")
     assert row["reason"]
     assert not row["refit_agreement"] > 0.8
+
+
+def test_own_functions_go_on_as_lines_where_a_neuron_never_went():
+    spline = Spline(-10.0, 10.0, 1.0)
+    u = np.random.default_rng(0).uniform([-2.0, -10.0], [2.0, 10.0], (3000, 2))
+    points = np.linspace(-10, 10, 2001)
+    line = spline.fit(points, 1 - 2 * points)
+    bent = line + 500.0 * (np.arange(spline.size) > spline.size - 3)
+    phi = np.stack([bent, line], 1)
+    out = spline.values(_continued(phi, spline, u), points)
+    np.testing.assert_allclose(out[:, 0], 1 - 2 * points, atol=1e-6)
+    np.testing.assert_allclose(out[:, 1], 1 - 2 * points, atol=1e-6)
+
+
+def test_a_correction_that_does_not_contract_settles_when_rounds_are_mixed():
+    turn = np.array([[0.2, -1.1], [1.1, 0.2]])
+    used, made = [], []
+    state = np.zeros(2)
+    for _ in range(5):
+        used.append(state)
+        made.append(turn @ state + 1.0)
+        state = _mixed(used, made)
+    np.testing.assert_allclose(state, np.linalg.solve(np.eye(2) - turn, np.ones(2)), rtol=1e-6)
 
 
 def test_the_battery_is_summed_up_by_case():
@@ -124,7 +149,7 @@ def test_a_known_mask_is_refined_within_it():
 
 def test_a_fit_that_does_not_fit_into_memory_is_refused_with_what_would():
     check_memory(1000, 10**6, 8 * 2**30)
-    with pytest.raises(OntogenyError, match="enough for about 3"):
+    with pytest.raises(OntogenyError, match="enough for about 2"):
         check_memory(8000, 10**6, 8 * 2**30)
 
 

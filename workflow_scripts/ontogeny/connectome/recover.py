@@ -22,7 +22,7 @@ from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, solve_ro
 _ROUNDS, _PATIENCE, _MIXED, _CLOSE = 20, 3, 4, 1e-7
 _KNOWN = 0.85
 _STUCK = 1.5
-_MOSTLY, _MUCH, _LITTLE = 0.25, 0.25, 0.9
+_MOSTLY, _MUCH, _LITTLE = 0.25, 0.25, 0.98
 """Where inputs that neurons share make more than the first share of what is left, as where neurons are hidden, steps in
 time must leave at most the second share of it to be believed, elsewhere the third."""
 
@@ -144,7 +144,8 @@ def recover(
         best = min(best, other, key=lambda found: found.share)
         psi = psi if best is not other else _sigmoid(rows, 2.0)
     if differences and best.share > EXACT:
-        best = _by_differences(best, run, psi, delta_t, _MUCH if _shared(best, seed) > _MOSTLY else _LITTLE)
+        most = _MUCH if _shared(best, seed) > _MOSTLY else _LITTLE
+        best = _by_differences(best, run, psi, delta_t, most, differences == "central")
     elif differences == "central":
         flow = _corrected(best, run, delta_t, 0)
         if flow.share <= EXACT:
@@ -173,12 +174,17 @@ def _shared(found: Recovered, seed: int) -> float:
 
 
 def _by_differences(
-    best: Recovered, run: Callable[..., Refined], psi: tuple[np.ndarray, np.ndarray], delta_t: float, most: float
+    best: Recovered,
+    run: Callable[..., Refined],
+    psi: tuple[np.ndarray, np.ndarray],
+    delta_t: float,
+    most: float,
+    flows: bool,
 ) -> Recovered:
     """`best` or, where that leaves at most a share `most` of it, what takes time between frames into account."""
     rows = best.rows
     integral = Recovered(run(rows, psi, rows.block), rows, rows.block)
-    refuted = _refutes(integral.refined, best.refined)
+    refuted = flows and _refutes(integral.refined, best.refined)
     if refuted or integral.imprecision < best.imprecision:
         best = integral
     flow = _corrected(best, run, delta_t, 0)
@@ -237,7 +243,7 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
     parts = whole.only(first), whole.only(~first)
     if min(map(len, parts)) < 2:
         return found
-    exact = found.share <= EXACT
+    exact = found.share <= EXACT and found.substeps == 1
     asked = np.unique(np.linspace(0, len(errors) - 1, min(len(errors), _MOST_COMPARED)).astype(int))
     halves, spreads = [], []
     for part in (*parts, *(() if exact else (rows,))):

@@ -30,7 +30,6 @@ _RESOLUTION = 1e-7
 _SMOOTH = 1e-12
 _SMOOTH_FIRST = 1e-3
 _SETTLED = 1e-3
-_VISITS = 6
 _COARSE, _FEW, _FEWEST, _PER_UNKNOWN, _STEPS = 12, 8, 1000, 2, 25
 """The first steps: splines, receivers, frames (at least, and per weight), and how many steps there may be."""
 
@@ -663,7 +662,7 @@ def refine(
 
 
 def _continued(phi: np.ndarray, spline: Spline, u: np.ndarray) -> np.ndarray:
-    """`phi` (size, N), each as a straight line where its own neuron hardly went in the frames `u` (frames, N).
+    """`phi` (size, N), each as a straight line where its own neuron never went in the frames `u` (frames, N).
 
     The line has the slope that the function has in the mean over the frames.
     """
@@ -672,7 +671,7 @@ def _continued(phi: np.ndarray, spline: Spline, u: np.ndarray) -> np.ndarray:
     values, out = spline.each(spline.polynomials(phi), u), phi.copy()
     for i, own in enumerate(np.sort(u, axis=0).T):
         visits = np.searchsorted(own, ends) - np.searchsorted(own, starts)
-        seen = np.flatnonzero(visits >= _VISITS)
+        seen = np.flatnonzero(visits > 0)
         if not len(seen) or np.ptp(own) == 0:
             continue
         slope = np.polynomial.polynomial.polyfit(u[:, i], values[:, i], 1)[1]
