@@ -7,7 +7,6 @@ from sklearn.metrics import adjusted_rand_score
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry import agreement, cluster
 from ontogeny.geometry.clusters import _adjusted_rand
-from ontogeny.geometry.kmeans import k_means
 
 
 def blobs(count, rows=300, features=12, distance=8.0, seed=0):
@@ -165,20 +164,3 @@ def test_controls_of_clusters_see_what_is_there():
     assert found.clusters > 0.6
     assert found.labels < 0.05
     assert np.isnan(silhouettes(np.ones((20, 2)), np.zeros(20), np.zeros(20)).clusters)
-
-
-def test_k_means_is_as_compact_as_scikit_learn_and_loses_no_cluster():
-    from sklearn.cluster import KMeans
-
-    generator = np.random.default_rng(0)
-    ratios = []
-    for _ in range(20):
-        points = generator.normal(size=(200, 5)) * [3, 2, 1, 1, 0.5]
-        found = k_means(points, 6, 5, generator)
-        assert found.inertia == pytest.approx(((points - found.centres[found.labels]) ** 2).sum())
-        assert set(found.labels) == set(range(6))
-        ratios.append(found.inertia / KMeans(6, n_init=5, random_state=0).fit(points).inertia_)
-    assert np.mean(ratios) < 1.01
-    few = np.repeat(np.eye(3), 4, axis=0)
-    assert k_means(few, 3, 3, generator).inertia == 0
-    assert k_means(np.zeros((5, 2)), 3, 2, generator).inertia == 0

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
+from sklearn.cluster import KMeans
 
 from ontogeny.errors import OntogenyError
-from ontogeny.geometry.kmeans import k_means
 from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.statistics import adjust, percentile_interval, proportion_interval, resampling_p_value
 
@@ -151,7 +152,7 @@ def cluster(
     found = f"k = {k} has stability {stability[at]:.2f}, and clusters at all have p = {p_value:.3g}"
     if p_value > alpha or stability[at] < min_stability:
         return _none(tried, f"no stable clustering: {found}", p_value, points.shape[1], kept, table)
-    assignments = _in_order(k_means(points, k, 10, generator).labels, steps)
+    assignments = _in_order(_k_means(points, k, 10, generator).labels_, steps)
     return Clustering(
         n_clusters=k,
         p_value=p_value,
@@ -198,8 +199,8 @@ def forced_agreement(matrix: Any, labels: Any, k: int, seed: int = 0) -> Agreeme
     points = _principal_axes(_standardised(np.asarray(matrix, dtype=np.float64)), 30)[0]
     if not points.shape[1]:
         return agreement(np.zeros(len(points), dtype=int), labels, seed=seed)
-    fit = k_means(points, k, 10, np.random.default_rng(seed))
-    return agreement(fit.labels, labels, seed=seed)
+    fit = _k_means(points, k, 10, np.random.default_rng(seed))
+    return agreement(fit.labels_, labels, seed=seed)
 
 
 def agreement(
@@ -249,7 +250,13 @@ def _adjusted_rand(counts: np.ndarray) -> np.ndarray:
 
 def _within(points: np.ndarray, k: int, generator: np.random.Generator) -> float:
     """The share of the variance of `points` that is within k-means clusters."""
-    return k_means(points, k, _STARTS, generator).inertia / float(((points - points.mean(axis=0)) ** 2).sum())
+    return float(_k_means(points, k, _STARTS, generator).inertia_ / ((points - points.mean(axis=0)) ** 2).sum())
+
+
+def _k_means(points: np.ndarray, k: int, starts: int, generator: np.random.Generator) -> KMeans:
+    """Fitted to rows that are known to be finite: checking them again takes as long as many a fit."""
+    with config_context(assume_finite=True):
+        return KMeans(k, n_init=starts, random_state=int(generator.integers(2**31))).fit(points)
 
 
 def _stability(
@@ -263,7 +270,7 @@ def _stability(
         inside = np.isin(groups, generator.permutation(names)[:size])
         if inside.sum() < k:
             inside[:] = True
-        labels.append(_nearest(points, k_means(points[inside], k, _STARTS, generator).centres))
+        labels.append(_nearest(points, _k_means(points[inside], k, _STARTS, generator).cluster_centers_))
     one_hot = (np.array(labels)[:, :, None] == np.arange(k)).astype(np.float64)
     first, second = np.triu_indices(n_subsamples, 1)
     ari = _adjusted_rand(np.einsum("pni,pnj->pij", one_hot[first], one_hot[second]))
