@@ -16,8 +16,6 @@ from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.statistics import adjust, percentile_interval, proportion_interval, resampling_p_value
 
 _PERMUTATIONS = 199
-_STARTS = 3
-"""Starts of k-means where it is asked for a statistic."""
 _BY_STEP = ["step", "ari", "low", "high", "p_value", "p_adjusted"]
 
 
@@ -249,8 +247,8 @@ def _adjusted_rand(counts: np.ndarray) -> np.ndarray:
 
 
 def _within(points: np.ndarray, k: int, generator: np.random.Generator) -> float:
-    """The share of the variance of `points` that is within k-means clusters."""
-    return float(_k_means(points, k, _STARTS, generator).inertia_ / ((points - points.mean(axis=0)) ** 2).sum())
+    """The share of the variance of `points` within k-means clusters, from one start for data and nulls alike."""
+    return float(_k_means(points, k, 1, generator).inertia_ / ((points - points.mean(axis=0)) ** 2).sum())
 
 
 def _k_means(points: np.ndarray, k: int, starts: int, generator: np.random.Generator) -> KMeans:
@@ -270,7 +268,7 @@ def _stability(
         inside = np.isin(groups, generator.permutation(names)[:size])
         if inside.sum() < k:
             inside[:] = True
-        labels.append(_nearest(points, _k_means(points[inside], k, _STARTS, generator).cluster_centers_))
+        labels.append(_nearest(points, _k_means(points[inside], k, 3, generator).cluster_centers_))
     one_hot = (np.array(labels)[:, :, None] == np.arange(k)).astype(np.float64)
     first, second = np.triu_indices(n_subsamples, 1)
     ari = _adjusted_rand(np.einsum("pni,pnj->pij", one_hot[first], one_hot[second]))
