@@ -1,5 +1,7 @@
 import contextlib
 import copy
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from torch import nn
 from torch.nn.utils import prune
 
 from ontogeny.errors import OntogenyError
-from ontogeny.interventions import INTERVENTIONS, intervention_settings, loss_barrier, run_intervention
+from ontogeny.interventions import INTERVENTIONS, intervention_settings, loss_barrier, pairs, run_intervention
 from ontogeny.interventions.settings import INTERVENTIONS as SETTINGS
+from ontogeny.interventions.settings import InterventionSettings
 from ontogeny.models import build_model
 from ontogeny.trajectory import weights_digest
 
@@ -266,6 +269,15 @@ def test_patching_by_hand_and_at_the_ends(mlp, data):
     swapped.network[2].load_state_dict(early.network[2].state_dict())
     found = row(weights, metric="loss", layer="Linear_1")
     assert found["value"] == pytest.approx(F.cross_entropy(swapped(x), y).item(), abs=1e-6)
+
+
+def test_a_share_leaves_out_draws_without_a_whole():
+    draws = np.array([[0.5, 0.5], [1.0, 0.0], [0.0, 1.0]])
+    bench = SimpleNamespace(weights=draws, settings=InterventionSettings())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = pairs._share(np.array([1.0, 0.0]), np.array([2.0, 0.0]), bench)
+    assert found == {"carried": 0.5, "carried_low": 0.5, "carried_high": 0.5}
 
 
 def test_the_planted_layer_carries_the_change(mlp, data):

@@ -84,13 +84,14 @@ def _row(
 def _share(part: np.ndarray, whole: np.ndarray, bench: Bench) -> dict[str, float]:
     """mean(part) / mean(whole) with its percentile bootstrap interval over samples, drawn together.
 
-    NaN where the interval of the whole holds zero: a share of nothing says nothing.
+    NaN where the interval of the whole holds zero: a share of nothing says nothing. Draws without a whole are left out.
     """
     nothing = dict.fromkeys(("carried", "carried_low", "carried_high"), np.nan)
     mean, low, high = bootstrap_mean(whole, bench.weights, bench.settings.confidence)
     if low <= 0 <= high:
         return nothing
-    drawn = (bench.weights @ part) / (bench.weights @ whole)
+    total = bench.weights @ whole
+    drawn = (bench.weights @ part)[total != 0] / total[total != 0]
     low, high = np.quantile(drawn, [(1 - bench.settings.confidence) / 2, (1 + bench.settings.confidence) / 2])
     return {"carried": float(part.mean() / mean), "carried_low": float(low), "carried_high": float(high)}
 
