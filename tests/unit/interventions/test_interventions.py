@@ -273,7 +273,7 @@ def test_patching_by_hand_and_at_the_ends(mlp, data):
 
 def test_a_share_leaves_out_draws_without_a_whole():
     draws = np.array([[0.5, 0.5], [1.0, 0.0], [0.0, 1.0]])
-    bench = SimpleNamespace(weights=draws, settings=InterventionSettings())
+    bench = SimpleNamespace(weights=draws, settings=InterventionSettings(kind="patch"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = pairs._share(np.array([1.0, 0.0]), np.array([2.0, 0.0]), bench)
