@@ -13,6 +13,7 @@ from ontogeny.connectome.observe import derived_by, rows_of, split_frames
 from ontogeny.connectome.recover import _mixed
 from ontogeny.connectome.refine import Spline, _continued
 from ontogeny.connectome.simulate import Activity
+from ontogeny.connectome.verdict import judge
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
 
@@ -85,6 +86,14 @@ def test_a_correction_that_does_not_contract_settles_when_rounds_are_mixed():
         made.append(turn @ state + 1.0)
         state = _mixed(used, made)
     np.testing.assert_allclose(state, np.linalg.solve(np.eye(2) - turn, np.ones(2)), rtol=1e-6)
+
+
+def test_halves_that_differ_although_nothing_is_left_are_not_trusted():
+    good = {"held_out_error": 0.01, "own_error": 1.0, "shifted_error": 1.0, "held_out_variance": 1.0, "agreement": 0.9}
+    good |= {"refit_agreement": 0.9, "precision": 0.99, "rollout_skill": 1.0, "memory": 0.0, "common_inputs": 0.0}
+    good |= {"common_share": 0.0, "frames_per_unknown": 30.0}
+    assert judge({**good, "residual_share": 1e-2}).verdict == "trusted"
+    assert judge({**good, "residual_share": 1e-9}).verdict == "undetermined"
 
 
 def test_the_battery_is_summed_up_by_case():
