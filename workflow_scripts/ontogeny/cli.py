@@ -33,15 +33,15 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
     check.set_defaults(command=_check)
 
-    cost = commands.add_parser("cost", help="count the jobs that a configuration needs and estimate their cost")
+    cost = commands.add_parser("cost", help="count the jobs that a configuration needs and estimate their time")
     cost.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
     cost.add_argument("targets", nargs="*", help="targets of the pipeline (everything)")
-    cost.add_argument("--measured", help="the `results` of an earlier run, whose benchmarks measure the cost of jobs")
+    cost.add_argument("--measured", help="folder of results of an earlier run, whose measured times replace the estimates")
     cost.add_argument("--directory", default=".", help="the folder whose results will be made or completed (.)")
     cost.set_defaults(command=_cost)
 
     config = commands.add_parser("config", help="write the schema or the reference page of config.yaml")
-    config.add_argument("what", choices=["schema", "reference"])
+    config.add_argument("what", choices=["schema", "reference"], help="JSON Schema, or a page in Markdown")
     config.add_argument("--out", help="file to write (standard output)")
     config.set_defaults(command=_config)
 
@@ -51,12 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     summary.set_defaults(command=_phase1)
 
     when = commands.add_parser(
-        "transitions", help="say of records at which step each run changed, and how sure that is"
+        "transitions", help="find the step at which each run of a record changed, and how sure that is"
     )
-    when.add_argument("paths", nargs="+", help="files, folders or glob patterns, of any logger that is known")
+    when.add_argument("paths", nargs="+", help="files, folders or glob patterns: Phase 1 records or the logs of a training")
     when.add_argument("--run", help="the run to ask (all)")
     when.add_argument("--metric", help="the measure to ask first (accuracy on held-out data, if it is recorded)")
-    when.add_argument("--out", help="write a row per run to this .csv, or all there is to this .json")
+    when.add_argument("--out", help="also write the answers to this .csv or .json file, one row per run")
     when.set_defaults(command=_transitions)
 
     validity = commands.add_parser("validity", help="measure a detector's false alarms and recall")
@@ -82,10 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--directory", default=".", help="the folder that contains results (.)")
     show.set_defaults(command=_show)
 
-    verify = commands.add_parser("verify", help="tell which results no longer follow from what lies beside them")
+    verify = commands.add_parser("verify", help="check that results are undamaged and that trajectories replay to the same weights")
     verify.add_argument("directory", nargs="?", default=".", help="results, or the folder that contains them (.)")
-    verify.add_argument("--seed", type=int, default=0, help="of the steps that are replayed, one per trajectory (0)")
-    verify.add_argument("--no-replay", action="store_true", help="compare digests only")
+    verify.add_argument("--seed", type=int, default=0, help="seed that chooses the step to replay in each trajectory (0)")
+    verify.add_argument("--no-replay", action="store_true", help="compare checksums only, replay nothing")
     verify.set_defaults(command=_verify)
 
     status = commands.add_parser("status", help="list what is done, running, waiting, or failed and why")
@@ -94,8 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(command=_status)
 
     compare = commands.add_parser("compare", help="compare two configurations or two folders of results")
-    compare.add_argument("a")
-    compare.add_argument("b")
+    compare.add_argument("a", help="a configuration or a folder of results")
+    compare.add_argument("b", help="the one to compare with it")
     compare.add_argument("--out", help="write an HTML page with the figures side by side")
     compare.add_argument("--same", action="store_true", help="exit with status 1 if anything differs")
     compare.set_defaults(command=_compare)
@@ -105,21 +105,21 @@ def _parser() -> argparse.ArgumentParser:
     dashboard.add_argument("--port", type=int, help="port on this machine (the first free one from 8501)")
     dashboard.set_defaults(command=_dashboard)
 
-    follow = commands.add_parser("follow", help="measure a judge while it trains, an epoch behind")
+    follow = commands.add_parser("follow", help="measure a judge while it trains, one epoch behind")
     follow.add_argument("run", help="the folder of the run, such as results/runs/small/s0; it may not exist yet")
     follow.add_argument("--config", help="the configuration, for analyses.judge (config.yaml, if it exists)")
     follow.add_argument("--patience", type=float, default=3600.0, help="seconds to wait for a checkpoint (3600)")
-    follow.add_argument("--while", type=int, dest="process", help="end when the process of this number has ended")
+    follow.add_argument("--while", type=int, dest="process", metavar="PID", help="stop when the process with this ID has ended")
     follow.set_defaults(command=_follow)
 
-    trace = commands.add_parser("trace", help="measure a judge at the checkpoints of a Trainer of transformers")
-    trace.add_argument("checkpoints", help="the folder with checkpoint-{step}")
-    trace.add_argument("--prompts", required=True, nargs="+", help="files of prompts with labels, or a name")
+    trace = commands.add_parser("trace", help="measure a judge at the checkpoints that a Hugging Face Trainer saved")
+    trace.add_argument("checkpoints", help="the folder that contains checkpoint-{step} folders")
+    trace.add_argument("--prompts", required=True, nargs="+", help="files of labelled prompts, or the name of a built-in set")
     trace.add_argument("--out", required=True, help="folder for the pages and their records")
-    trace.add_argument("--before", help="the checkpoint that was fine-tuned (the first of the folder)")
-    trace.add_argument("--max-length", type=int, help="tokens per prompt (64)")
-    trace.add_argument("--head", choices=["auto", "new", "kept", "verdict"], default="auto", help="see model.head")
-    trace.add_argument("--unsafe-labels", nargs="+", help="see model.unsafe_labels")
+    trace.add_argument("--before", help="the checkpoint from which fine-tuning started (the first of the folder)")
+    trace.add_argument("--max-length", type=int, help="most tokens per prompt (64)")
+    trace.add_argument("--head", choices=["auto", "new", "kept", "verdict"], default="auto", help="what gives the verdict (auto); see model.head in the configuration reference")
+    trace.add_argument("--unsafe-labels", nargs="+", help="labels of the classifier that mean unsafe (recognised by name)")
     trace.set_defaults(command=_trace)
 
     archive = commands.add_parser("archive", help="pack results for publication as an RO-Crate")
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     archive.set_defaults(command=_archive)
 
     unpack = commands.add_parser("unpack", help="verify and unpack an archive, so that nothing needs to rerun")
-    unpack.add_argument("file")
+    unpack.add_argument("file", help="the zip file that `ontogeny archive` wrote")
     unpack.add_argument("folder", help="the folder to create")
     unpack.set_defaults(command=_unpack)
     return parser
@@ -143,24 +143,24 @@ def _add_circuits(commands: Any) -> None:
         "circuits", help="count circuits, animate a record, score methods of circuit discovery"
     )
     kinds = circuits.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    count = kinds.add_parser("count", help="tell the perfect circuits of a network in a .npz or .safetensors file")
-    count.add_argument("network", help="its matrices and vectors in order, or an ensemble")
-    count.add_argument("--gate", action="append", required=True, help="what it computes; once for each output")
-    count.add_argument("--activation", help="of hidden neurons (the ensemble's, or leaky_relu)")
-    count.add_argument("--rule", default="rounded", help="when an output is right: rounded or sign (rounded)")
-    count.add_argument("--candidates", default="all", help="all or published (all)")
-    count.add_argument("--seed", type=int, help="network of an ensemble (the first)")
-    count.add_argument("--epoch", type=int, help="epoch of an ensemble (the last)")
+    count = kinds.add_parser("count", help="count the perfect circuits of a network in a .npz or .safetensors file")
+    count.add_argument("network", help="file with the weights and biases of its layers in order, or an ensemble")
+    count.add_argument("--gate", action="append", required=True, help="gate that it should compute, such as XOR or 0110; repeat for further outputs")
+    count.add_argument("--activation", help="activation of hidden neurons (the ensemble's, or leaky_relu)")
+    count.add_argument("--rule", default="rounded", help="an output is correct if it rounds to the target, or has its sign: rounded or sign (rounded)")
+    count.add_argument("--candidates", default="all", help="which subnetworks count as candidates: all or published (all)")
+    count.add_argument("--seed", type=int, help="seed of the network in an ensemble (the first)")
+    count.add_argument("--epoch", type=int, help="epoch of the network in an ensemble (the last)")
     count.set_defaults(command=_count_circuits)
-    animate = kinds.add_parser("animate", help="make an animation (.mp4, .gif) or a page (.html) of a published record")
-    animate.add_argument("record", help="detailed_circuits_....json, gzipped or not")
-    animate.add_argument("--out", required=True, help="file to write")
+    animate = kinds.add_parser("animate", help="make an animation (.mp4, .gif) or a page (.html) from a record of circuits")
+    animate.add_argument("record", help="record of circuits by epoch: detailed_circuits_....json or .json.gz")
+    animate.add_argument("--out", required=True, help="file to write: .mp4, .gif or .html")
     animate.add_argument("--frames", type=int, default=240, help="frames of the animation (240)")
     animate.set_defaults(command=_animate_circuits)
     discovery = kinds.add_parser("discovery", help="score methods of circuit discovery against all circuits")
     discovery.add_argument("ensemble", help="ensemble.safetensors of networks with one output")
     discovery.add_argument("--out", default="discovery", help="folder for the tables and the figure (discovery)")
-    discovery.add_argument("--every", type=int, default=1, help="epochs between those that are scored (1)")
+    discovery.add_argument("--every", type=int, default=1, help="score every n-th epoch (1)")
     discovery.set_defaults(command=_score_discovery)
 
 
@@ -173,7 +173,7 @@ def _count_circuits(given: argparse.Namespace) -> None:
 
     if given.candidates not in CANDIDATES:
         raise unknown("set of candidates", given.candidates, CANDIDATES)
-    told = describe_network(
+    described = describe_network(
         given.network,
         given.gate,
         activation=given.activation,
@@ -182,7 +182,7 @@ def _count_circuits(given: argparse.Namespace) -> None:
         epoch=given.epoch,
         settings=CircuitSettings(candidates=given.candidates),
     )
-    print(json.dumps(told, indent=2))
+    print(json.dumps(described, indent=2))
 
 
 def _score_discovery(given: argparse.Namespace) -> None:

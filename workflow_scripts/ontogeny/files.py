@@ -353,9 +353,9 @@ def read_table(path: str | os.PathLike) -> Any:
         raise OntogenyError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
         raise OntogenyError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from None
-    for old in COLUMNS.keys() & set(table.columns):
-        if COLUMNS[old] not in table.columns:
-            raise OntogenyError(f"{path}: the column {old} is now called {COLUMNS[old]}; make the file again")
+    for old, new in COLUMNS.items():
+        if old in table.columns and new not in table.columns:
+            raise OntogenyError(f"{path}: the column {old} is now called {new}; make the file again")
     return table
 
 

@@ -21,9 +21,12 @@ def test_circuits_of_a_network_in_a_file(tmp_path, capsys):
     assert main(["circuits", "count", str(tmp_path / "net.npz"), "--gate", "XOR"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["sizes"] == [2, 3, 3, 1]
+    assert (told["activation"], told["rule"]) == ("leaky_relu", "rounded")
     assert told["outputs"][0]["circuits"] == count_circuits(weights, biases, *truth_table(2)).count > 0
     assert main(["circuits", "count", str(tmp_path / "net.npz"), "--gate", "XOR", "--gate", "AND"]) == 1
     assert "name as many gates" in capsys.readouterr().err
+    assert main(["circuits", "count", str(tmp_path / "net.npz"), "--gate", "XOR", "--seed", "3"]) == 1
+    assert "holds one network, not an ensemble: leave out seed 3" in capsys.readouterr().err
 
 
 def test_an_ensemble_is_a_file_of_networks(tmp_path, capsys):

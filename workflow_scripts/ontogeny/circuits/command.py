@@ -49,7 +49,9 @@ def read_network(
             ensemble = load_ensemble(file)
             weights, biases = ensemble.network(int(ensemble.seeds[0]) if seed is None else seed, epoch)
             return weights, biases, ensemble.settings.activation
+        _refuse_choice(file, seed, epoch)
     elif file.suffix == ".npz":
+        _refuse_choice(file, seed, epoch)
         with read_errors(file, "a whole .npz file"), np.load(file, allow_pickle=False) as handle:
             arrays = {name: handle[name] for name in handle.files}
     else:
@@ -75,6 +77,12 @@ def read_network(
     return weights, checked, None
 
 
+def _refuse_choice(file: Path, seed: int | None, epoch: int | None) -> None:
+    for name, value in (("seed", seed), ("epoch", epoch)):
+        if value is not None:
+            raise OntogenyError(f"{file} holds one network, not an ensemble: leave out {name} {value}")
+
+
 def describe_network(
     path: str | os.PathLike[str],
     gates: Sequence[str],
@@ -87,8 +95,9 @@ def describe_network(
 ) -> dict[str, Any]:
     """The circuits of a network in a file, judged on the truth table of `gates`, one output each.
 
-    Sizes, and for each output circuits, candidates, mean node sparsity, and of circuits the hidden neurons and edges
-    that all share and how many contain no other (not with more than 64 edges into hidden layers).
+    Sizes, the activation and the rule that were used, and for each output circuits, candidates, and of circuits their
+    mean node sparsity, the hidden neurons and edges that all share and how many contain no other (not with more than 64
+    edges into hidden layers).
     """
     from ontogeny.tasks.gates import get_gates, separate_output, truth_table
 
@@ -97,14 +106,15 @@ def describe_network(
     weights, biases, own = read_network(path, seed, epoch)
     x, y = truth_table(gates)
     if y.shape[1] != len(biases[-1]):
-        raise OntogenyError(f"the network has {len(biases[-1])} outputs: name as many gates, not {y.shape[1]}")
+        raise OntogenyError(f"outputs of the network: {len(biases[-1])}; name as many gates, not {y.shape[1]}")
+    of_hidden = activation or own or "leaky_relu"
     outputs = []
     for output, gate in enumerate(get_gates(gates)):
         w, b = separate_output(weights, biases, output)
         problem = Problem(
             [(w, b)],
             [Samples.of(x, y[:, output : output + 1], w[0].shape[1], settings.accuracy_threshold, RULES[rule])],
-            activation or own or "leaky_relu",
+            of_hidden,
             settings.candidates,
             settings.min_sparsity,
         )
@@ -115,16 +125,17 @@ def describe_network(
             "gate": gate.name,
             "circuits": found.count,
             "candidates": found.candidates,
-            "mean_node_sparsity": round(found.mean_sparsity.node, 4),
         }
         if found.count:
+            told["mean_node_sparsity"] = round(found.mean_sparsity.node, 4)
             shared = core_of_count(found)
             told["core_neurons"] = int(sum(mask.sum() for mask in shared.node_masks[1:-1]))
             told["core_edges"] = int(sum(mask.sum() for mask in shared.edge_masks))
             if problem.layout.n_hidden_edges <= 64:
                 told["minimal"] = len(find_minimal_circuits(problem))
         outputs.append(told)
-    return {"sizes": [weights[0].shape[1], *(len(v) for v in biases)], "outputs": outputs}
+    sizes = [weights[0].shape[1], *(len(v) for v in biases)]
+    return {"sizes": sizes, "activation": of_hidden, "rule": rule, "outputs": outputs}
 
 
 def animate_record(record: str | os.PathLike[str], out: str | os.PathLike[str], frames: int = DEFAULTS.frames) -> Path:

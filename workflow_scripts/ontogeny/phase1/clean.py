@@ -70,7 +70,7 @@ def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | N
         if not any(layer != RUN_LEVEL for layer, _ in found):
             judge.note(
                 "flagged",
-                "it has no layers, only what is measured once a run, which `ontogeny transitions` searches",
+                "it has no layers, only measures of the whole run; `ontogeny transitions` searches these",
                 run=own,
             )
         blocks += [(own, layer, metric, *series) for (layer, metric), series in found.items()]
