@@ -17,4 +17,4 @@ with job(snakemake) as (files, output, params):
     write_csv(output.notes, record.notes_table)
     gather(record, [report], study_groups(record), output)
     write_analysis(output)
-    draw_heat_maps(read_phase1(output.record), read_table(output.jumps), output.heatmaps)
+    draw_heat_maps(read_phase1(output.record), read_table(output.jumps), output.heatmaps, report.answers)

@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     cost = commands.add_parser("cost", help="count the jobs that a configuration needs and estimate their time")
     cost.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
     cost.add_argument("targets", nargs="*", help="targets of the pipeline (everything)")
-    cost.add_argument("--measured", help="folder of results of an earlier run, whose measured times replace the estimates")
+    cost.add_argument("--measured", help="results of an earlier run, whose measured times replace the estimates")
     cost.add_argument("--directory", default=".", help="the folder whose results will be made or completed (.)")
     cost.set_defaults(command=_cost)
 
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     when = commands.add_parser(
         "transitions", help="find the step at which each run of a record changed, and how sure that is"
     )
-    when.add_argument("paths", nargs="+", help="files, folders or glob patterns: Phase 1 records or the logs of a training")
+    when.add_argument("paths", nargs="+", help="files, folders or glob patterns: Phase 1 records or training logs")
     when.add_argument("--run", help="the run to ask (all)")
     when.add_argument("--metric", help="the measure to ask first (accuracy on held-out data, if it is recorded)")
     when.add_argument("--out", help="also write the answers to this .csv or .json file, one row per run")
@@ -82,9 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--directory", default=".", help="the folder that contains results (.)")
     show.set_defaults(command=_show)
 
-    verify = commands.add_parser("verify", help="check that results are undamaged and that trajectories replay to the same weights")
+    verify = commands.add_parser("verify", help="check that results are undamaged and trajectories can be replayed")
     verify.add_argument("directory", nargs="?", default=".", help="results, or the folder that contains them (.)")
-    verify.add_argument("--seed", type=int, default=0, help="seed that chooses the step to replay in each trajectory (0)")
+    verify.add_argument(
+        "--seed", type=int, default=0, help="seed that chooses the steps to replay, one per trajectory (0)"
+    )
     verify.add_argument("--no-replay", action="store_true", help="compare checksums only, replay nothing")
     verify.set_defaults(command=_verify)
 
@@ -109,17 +111,22 @@ def _parser() -> argparse.ArgumentParser:
     follow.add_argument("run", help="the folder of the run, such as results/runs/small/s0; it may not exist yet")
     follow.add_argument("--config", help="the configuration, for analyses.judge (config.yaml, if it exists)")
     follow.add_argument("--patience", type=float, default=3600.0, help="seconds to wait for a checkpoint (3600)")
-    follow.add_argument("--while", type=int, dest="process", metavar="PID", help="stop when the process with this ID has ended")
+    follow.add_argument("--while", type=int, dest="process", metavar="PID", help="stop when this process has ended")
     follow.set_defaults(command=_follow)
 
     trace = commands.add_parser("trace", help="measure a judge at the checkpoints that a Hugging Face Trainer saved")
     trace.add_argument("checkpoints", help="the folder that contains checkpoint-{step} folders")
-    trace.add_argument("--prompts", required=True, nargs="+", help="files of labelled prompts, or the name of a built-in set")
+    trace.add_argument("--prompts", required=True, nargs="+", help="files of labelled prompts, or the name of a set")
     trace.add_argument("--out", required=True, help="folder for the pages and their records")
     trace.add_argument("--before", help="the checkpoint from which fine-tuning started (the first of the folder)")
     trace.add_argument("--max-length", type=int, help="most tokens per prompt (64)")
-    trace.add_argument("--head", choices=["auto", "new", "kept", "verdict"], default="auto", help="what gives the verdict (auto); see model.head in the configuration reference")
-    trace.add_argument("--unsafe-labels", nargs="+", help="labels of the classifier that mean unsafe (recognised by name)")
+    trace.add_argument(
+        "--head",
+        choices=["auto", "new", "kept", "verdict"],
+        default="auto",
+        help="head that gives the verdict (auto)",
+    )
+    trace.add_argument("--unsafe-labels", nargs="+", help="labels that mean unsafe (recognised by name)")
     trace.set_defaults(command=_trace)
 
     archive = commands.add_parser("archive", help="pack results for publication as an RO-Crate")
@@ -145,14 +152,23 @@ def _add_circuits(commands: Any) -> None:
     kinds = circuits.add_subparsers(title="commands", required=True, metavar="COMMAND")
     count = kinds.add_parser("count", help="count the perfect circuits of a network in a .npz or .safetensors file")
     count.add_argument("network", help="file with the weights and biases of its layers in order, or an ensemble")
-    count.add_argument("--gate", action="append", required=True, help="gate that it should compute, such as XOR or 0110; repeat for further outputs")
+    count.add_argument(
+        "--gate",
+        action="append",
+        required=True,
+        help="gate that an output computes, such as XOR; once per output",
+    )
     count.add_argument("--activation", help="activation of hidden neurons (the ensemble's, or leaky_relu)")
-    count.add_argument("--rule", default="rounded", help="an output is correct if it rounds to the target, or has its sign: rounded or sign (rounded)")
-    count.add_argument("--candidates", default="all", help="which subnetworks count as candidates: all or published (all)")
+    count.add_argument(
+        "--rule",
+        default="rounded",
+        help="how an output is judged: rounded or sign (rounded)",
+    )
+    count.add_argument("--candidates", default="all", help="candidate subnetworks: all or published (all)")
     count.add_argument("--seed", type=int, help="seed of the network in an ensemble (the first)")
     count.add_argument("--epoch", type=int, help="epoch of the network in an ensemble (the last)")
     count.set_defaults(command=_count_circuits)
-    animate = kinds.add_parser("animate", help="make an animation (.mp4, .gif) or a page (.html) from a record of circuits")
+    animate = kinds.add_parser("animate", help="make an animation or a page from a record of circuits")
     animate.add_argument("record", help="record of circuits by epoch: detailed_circuits_....json or .json.gz")
     animate.add_argument("--out", required=True, help="file to write: .mp4, .gif or .html")
     animate.add_argument("--frames", type=int, default=240, help="frames of the animation (240)")

@@ -120,6 +120,12 @@ def test_edges_come_with_intervals_probabilities_and_a_false_discovery_rate():
     assert (made.weights[found["target"], found["source"]] == 0).mean() <= 0.07
 
 
+def test_a_fit_whose_refinement_was_dropped_says_so_where_edges_are_tested():
+    why = "the refinement was dropped: its error on held-out frames is 2, without it 1"
+    with pytest.raises(OntogenyError, match=f"cannot be tested, since {why}"):
+        edge_table(SimpleNamespace(standard_errors=None, notes=[why]))
+
+
 def test_a_soft_prior_finds_more_edges_where_it_expects_them_at_the_same_rate():
     rng = np.random.default_rng(0)
     n, false, more = 60, [], []

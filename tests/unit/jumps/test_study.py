@@ -3,11 +3,14 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_table, write_csv
-from ontogeny.jumps.locate import with_answers
+from ontogeny.jumps.figures import plot_measures
+from ontogeny.jumps.locate import locate_transitions, with_answers
 from ontogeny.jumps.report import find_jumps
 from ontogeny.jumps.study import TABLES, analyse_study, gather, study_groups
 from ontogeny.jumps.study_figures import FIGURES, draw_heat_maps, draw_study
@@ -63,6 +66,21 @@ def test_a_study_without_jumps_says_so(tmp_path):
     draw_heat_maps(record, report.significant, tmp_path / "maps")
     made = sorted(path.name for path in (tmp_path / "maps").iterdir())
     assert made == ["cnn_shallow_mnist.csv", "cnn_shallow_mnist.png"]
+
+
+def test_runs_without_layers_have_their_measures_drawn(tmp_path):
+    steps = np.arange(0, 3000, 25)
+    rng = np.random.default_rng(3)
+    accuracy = 0.1 + 0.85 / (1 + np.exp(-(steps - 1400) / 70)) + rng.normal(0, 0.012, len(steps))
+    pd.DataFrame({"step": steps, "val_acc": accuracy, "learning_rate": 0.1}).to_csv(tmp_path / "log.csv", index=False)
+    record = read_phase1(tmp_path / "log.csv")
+    answers = locate_transitions(record)
+    empty = pd.DataFrame(columns=["run", "layer", "metric", "step", "direction", "significant"])
+    draw_heat_maps(record, empty, tmp_path / "maps", answers)
+    assert (tmp_path / "maps" / "log.png").is_file()
+    drawn = plot_measures(record, answer=answers[0])
+    assert f"val_acc changes at step {answers[0].step:g}" in drawn.axes[0].get_title("left")
+    assert [axis.get_ylabel() for axis in plot_measures(record).axes] == ["val_acc", "learning_rate"]
 
 
 def test_unknown_figures_are_told(tmp_path):

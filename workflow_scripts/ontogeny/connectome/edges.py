@@ -32,11 +32,14 @@ def edge_table(
     follow from the group's own, and p-values are weighted by its odds before they are adjusted (Hu, Zhao and Zhou
     2010), so that a pair in a group with many edges needs less to count as one, and no pair is ruled out.
 
-    Raises OntogenyError for a fit without standard errors, which is one that was not refined.
+    Raises OntogenyError for a fit without standard errors: one that was not refined, or whose refinement was dropped.
     """
     from scipy.stats import norm, t
 
     if result.standard_errors is None:
+        dropped = next((note for note in result.notes if note.startswith("the refinement was dropped")), None)
+        if dropped:
+            raise OntogenyError(f"the edges of this fit cannot be tested, since {dropped}; see its verdict")
         raise OntogenyError("the fit has no standard errors, since it was not refined: set refine to true")
     target, source = np.nonzero(~np.eye(len(result.W), dtype=bool))
     weight, error = result.W[target, source], result.standard_errors[target, source]

@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ontogeny.errors import OntogenyError
+from ontogeny.jumps.answer import Answer, step_text
+from ontogeny.jumps.measures import rank_of
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure, log_axis, step_axis
 from ontogeny.statistics import bootstrap_interval
@@ -39,6 +41,7 @@ _MOST_NAMED = 8
 _MOST_LABELS = 20
 _TITLE = 74
 """Letters of a title across a figure of 7.2 inches."""
+_MOST_MEASURES = 8
 _SOLID = 5
 """With more layers every second line is dashed, since shades alone are hard to tell apart."""
 
@@ -172,6 +175,39 @@ def _place_by_hand(fig: Figure, panels: Sequence[Axes], letters: int, lines: int
     left, right = (0.2 + 0.062 * letters) / width, 1 - 1.05 / width
     above = 0.48 + 0.17 * lines
     fig.subplots_adjust(left, 0.5 / height, right, 1 - above / height, hspace=0.35 / (height / len(panels) - 0.4))
+
+
+def plot_measures(record: Phase1, run: str | None = None, answer: Answer | None = None) -> Figure:
+    """The measures of one run as a whole over training, one panel each, at most eight, held-out accuracy first.
+
+    The step at which `answer` says that one of them changed is a line, its 95% interval is shaded.
+    """
+    run = record.run_name(run)
+    held = {metric: (s, v) for r, layer, metric, s, v in record.each_series() if r == run and layer == RUN_LEVEL}
+    if not held:
+        raise OntogenyError(f"run {run!r} has no measures of the whole run to draw")
+    asked = answer.metric if answer is not None and answer.kind != "none" else ""
+    rank = {metric: np.inf if (found := rank_of(metric)) is None else found for metric in held}
+    names = sorted(held, key=lambda metric: (metric != asked, rank[metric], metric))[:_MOST_MEASURES]
+    fig, axes = figure(
+        len(names), 1, width=7.2, height=0.8 + 1.3 * len(names), sharex=True, squeeze=False, layout="constrained"
+    )
+    for axis, metric in zip(axes[:, 0], names):
+        steps, values = held[metric]
+        axis.plot(steps, values, color=INK, linewidth=1.0, marker="." if len(steps) < 50 else None)
+        axis.set_ylabel(metric_label(metric))
+        _log_if_wide(axis, [values])
+    said = f"{shortened(run, 50)}: measures of the run"
+    if answer is not None and asked in held:
+        axes[0, 0].axvspan(answer.low, answer.high, color=JUMP, alpha=0.25, linewidth=0)
+        axes[0, 0].axvline(answer.step, color=JUMP, linewidth=1.2)
+        said += f"\n{shortened(asked)} changes at step {step_text(answer.step)} "
+        said += f"(95% interval {step_text(answer.low)} to {step_text(answer.high)})"
+    axes[0, 0].set_title(said)
+    axes[-1, 0].set_xlabel("Training step")
+    step_axis(axes[-1, 0], np.concatenate([held[metric][0] for metric in names]))
+    fig.align_ylabels(axes[:, 0])
+    return fig
 
 
 def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[str, str] | None = None) -> Figure:

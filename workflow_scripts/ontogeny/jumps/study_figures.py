@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ontogeny.errors import unknown
 from ontogeny.files import disk_errors, read_table, write_csv
 from ontogeny.jumps import jump_kinds
+from ontogeny.jumps.answer import Answer
 from ontogeny.jumps.figures import (
     plot_agreement,
     plot_comparison,
@@ -21,6 +22,7 @@ from ontogeny.jumps.figures import (
     plot_heat_map,
     plot_jump_kinds,
     plot_jump_overview,
+    plot_measures,
 )
 from ontogeny.jumps.study import analyse_study
 from ontogeny.phase1 import Phase1, read_phase1, safe_name
@@ -52,15 +54,22 @@ def write_analysis(output: Any) -> None:
         save_figure(drawn, output[name], table)
 
 
-def draw_heat_maps(record: Phase1, jumps: pd.DataFrame, folder: str | os.PathLike) -> None:
+def draw_heat_maps(
+    record: Phase1, jumps: pd.DataFrame, folder: str | os.PathLike, answers: Sequence[Answer] = ()
+) -> None:
     """Write the heat map of every run of `record` as `{run}.png` into `folder`, names made safe for files.
+
+    A run without layers has its measures over training instead, with the step that `answers` has for it.
 
     The measurements that it shows are beside it, as `{run}.csv`.
     """
     with disk_errors(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
     for run in record.runs:
-        drawn = plot_heat_map(record, run, jumps[jumps["run"] == run])
+        if record.layers_of(run):
+            drawn = plot_heat_map(record, run, jumps[jumps["run"] == run])
+        else:
+            drawn = plot_measures(record, run, next((each for each in answers if each.run == run), None))
         shown = record.frame[record.frame["run"] == run]
         save_figure(drawn, Path(folder) / f"{safe_name(run)}.png", shown, formats=["png"])
 
