@@ -123,7 +123,7 @@ def test_edges_come_with_intervals_probabilities_and_a_false_discovery_rate():
 def test_a_fit_whose_refinement_was_dropped_says_so_where_edges_are_tested():
     why = "the refinement was dropped: its error on held-out frames is 2, without it 1"
     with pytest.raises(OntogenyError, match=f"cannot be tested, since {why}"):
-        edge_table(SimpleNamespace(standard_errors=None, notes=[why]))
+        edge_table(SimpleNamespace(standard_errors=None, verdict={"reason": f"{why}; more"}))
 
 
 def test_a_soft_prior_finds_more_edges_where_it_expects_them_at_the_same_rate():

@@ -80,7 +80,7 @@ def test_runs_without_layers_have_their_measures_drawn(tmp_path):
     assert (tmp_path / "maps" / "log.png").is_file()
     drawn = plot_measures(record, answer=answers[0])
     assert f"val_acc changes at step {answers[0].step:g}" in drawn.axes[0].get_title("left")
-    assert [axis.get_ylabel() for axis in plot_measures(record).axes] == ["val_acc", "learning_rate"]
+    assert [axis.get_ylabel() for axis in plot_measures(record).axes] == ["val_acc"]
 
 
 def test_unknown_figures_are_told(tmp_path):

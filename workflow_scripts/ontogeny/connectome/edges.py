@@ -37,8 +37,8 @@ def edge_table(
     from scipy.stats import norm, t
 
     if result.standard_errors is None:
-        dropped = next((note for note in result.notes if note.startswith("the refinement was dropped")), None)
-        if dropped:
+        dropped = str(result.verdict.get("reason", "")).partition(";")[0]
+        if dropped.startswith("the refinement was dropped"):
             raise OntogenyError(f"the edges of this fit cannot be tested, since {dropped}; see its verdict")
         raise OntogenyError("the fit has no standard errors, since it was not refined: set refine to true")
     target, source = np.nonzero(~np.eye(len(result.W), dtype=bool))

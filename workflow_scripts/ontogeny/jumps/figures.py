@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.answer import Answer, step_text
-from ontogeny.jumps.measures import rank_of
+from ontogeny.jumps.measures import LOSSES, rank_of, ranked
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure, log_axis, step_axis
 from ontogeny.statistics import bootstrap_interval
@@ -180,6 +180,7 @@ def _place_by_hand(fig: Figure, panels: Sequence[Axes], letters: int, lines: int
 def plot_measures(record: Phase1, run: str | None = None, answer: Answer | None = None) -> Figure:
     """The measures of one run as a whole over training, one panel each, at most eight, held-out accuracy first.
 
+    Settings, clocks and norms are left out, unless there is nothing else.
     The step at which `answer` says that one of them changed is a line, its 95% interval is shaded.
     """
     run = record.run_name(run)
@@ -187,8 +188,7 @@ def plot_measures(record: Phase1, run: str | None = None, answer: Answer | None 
     if not held:
         raise OntogenyError(f"run {run!r} has no measures of the whole run to draw")
     asked = answer.metric if answer is not None and answer.kind != "none" else ""
-    rank = {metric: np.inf if (found := rank_of(metric)) is None else found for metric in held}
-    names = sorted(held, key=lambda metric: (metric != asked, rank[metric], metric))[:_MOST_MEASURES]
+    names = sorted(ranked(held) or held, key=lambda metric: metric != asked)[:_MOST_MEASURES]
     fig, axes = figure(
         len(names), 1, width=7.2, height=0.8 + 1.3 * len(names), sharex=True, squeeze=False, layout="constrained"
     )
@@ -196,7 +196,8 @@ def plot_measures(record: Phase1, run: str | None = None, answer: Answer | None 
         steps, values = held[metric]
         axis.plot(steps, values, color=INK, linewidth=1.0, marker="." if len(steps) < 50 else None)
         axis.set_ylabel(metric_label(metric))
-        _log_if_wide(axis, [values])
+        if rank_of(metric) in LOSSES:
+            _log_if_wide(axis, [values])
     said = f"{shortened(run, 50)}: measures of the run"
     if answer is not None and asked in held:
         axes[0, 0].axvspan(answer.low, answer.high, color=JUMP, alpha=0.25, linewidth=0)

@@ -18,6 +18,8 @@ _NO_MEASURE = re.compile(
     r"learning_rate|grad|norm|epoch|runtime|per_second|flos|memory|momentum|batch_size|throughput|temperature"
     r"|(?:^|[^a-z])(lr|step|steps|time|timestamp|elapsed|gpu|cpu|system|seed|tokens|samples|num|weight_decay)(?![a-z])"
 )
+LOSSES = (3, 5)
+"""Ranks of losses."""
 
 
 def rank_of(metric: str) -> int | None:
