@@ -27,6 +27,19 @@ def test_check_tells_a_mistake_in_one_sentence(tmp_path, capsys):
     assert "did you mean 'studies'" in said
 
 
+def test_check_finds_the_records_that_are_imported(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("imports.yaml").write_text("phase1_imports:\n  mine: {records: [logs/*.csv]}\n")
+    assert main(["check", "imports.yaml"]) == 1
+    assert "phase1_imports.mine.records: 'logs/*.csv' finds no Phase 1 record" in capsys.readouterr().err
+    Path("logs").mkdir()
+    Path("logs/a.csv").write_text("step,loss\n0,1\n")
+    assert main(["check", "imports.yaml"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "mine\tlogs/a.csv\trecord\n"
+    assert "0 runs, 1 file of records" in said.err
+
+
 @pytest.mark.parametrize("what", ["schema", "reference"])
 def test_config_pages_go_to_a_file_or_the_terminal(tmp_path, capsys, what):
     assert main(["config", what, "--out", str(tmp_path / "page")]) == 0

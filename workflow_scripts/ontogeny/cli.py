@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ontogeny {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    check = commands.add_parser("check", help="check a configuration and list its runs")
+    check = commands.add_parser("check", help="check a configuration and list its runs and imported records")
     check.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
     check.set_defaults(command=_check)
 
@@ -321,11 +321,20 @@ def _unpack(given: argparse.Namespace) -> None:
 
 def _check(given: argparse.Namespace) -> None:
     from ontogeny.config import read_config, runs_of
+    from ontogeny.pipeline.workflow import imported_records
 
-    runs = runs_of(read_config(given.file))
+    config = read_config(given.file)
+    runs = runs_of(config)
+    records = {study: imported_records(config, study, Path(__file__).parents[2]) for study in config.phase1_imports}
     for run in runs.values():
         print(f"{run.study}\t{run.name}\t{run.kind}")
-    print(f"{given.file} is valid: {len(runs)} {'run' if len(runs) == 1 else 'runs'}", file=sys.stderr)
+    for study, files in records.items():
+        for file in files:
+            print(f"{study}\t{file}\trecord")
+    said = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
+    count = sum(map(len, records.values()))
+    said += f", {count} {'file' if count == 1 else 'files'} of records" if count else ""
+    print(f"{given.file} is valid: {said}", file=sys.stderr)
 
 
 def _cost(given: argparse.Namespace) -> None:

@@ -1,5 +1,7 @@
 """Which step it was, and how sure that is, in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from ontogeny.jumps import (
     with_answers,
     write_jumps,
 )
+from ontogeny.jumps.answer import say_found
 from ontogeny.jumps.locate import power
 from ontogeny.jumps.measures import rank_of, ranked
 
@@ -108,6 +111,9 @@ def test_layers_answer_where_no_measure_of_the_run_changes():
     answer = locate_transition(frame[frame["layer"] != "(run)"])
     assert (answer.layer, answer.metric) == ("a", "stable_rank")
     assert answer.low <= 1500 <= answer.high
+    alone = replace(answer, agree=0, series=1)
+    assert "; no other series of layers changes within it." in say_found(alone, 1)
+    assert "where fewer than 0.1 would" in say_found(replace(alone, agree=1, chance=0.01), 1)
 
 
 def test_unknown_runs_and_measures_are_told():

@@ -659,7 +659,10 @@ def _about(found: Recovered, result: dict[str, Any], verdict: Verdict) -> list[s
         how = "as a continuous flow" if not found.substeps else f"in {found.substeps} Euler steps per frame"
         notes.append(f"differences between frames were corrected for what the model does between them, {how}")
     if found.windows is not None:
-        notes.append("the model was fitted in its integral form, since the derivative is a difference of noisy states")
+        notes.append(
+            "the model was fitted in its integral form, which suffers less from noise of the states and long "
+            "frames than differences between frames do"
+        )
     if found.common is not None:
         notes.append(f"W was cleared of {found.common.shape[1]} inputs that neurons share and none of them carries")
     return notes + ([] if verdict.verdict == "trusted" else [f"{verdict.verdict}: {verdict.reason}"])

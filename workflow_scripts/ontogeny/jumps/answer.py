@@ -95,10 +95,14 @@ def say_found(answer: Answer, judged: int) -> str:
         f"A series of {answer.points} measurements without a change shows one as strong with p "
         f"{_p_value(answer.p_value)}{tests}"
     )
-    if answer.series:
+    others = f"{'other ' * (answer.layer != RUN_LEVEL)}series of layers"
+    if answer.series and not answer.agree:
+        shared = f"; no {others} changes within it"
+    elif answer.series:
+        chance = f"{answer.chance:.1f}" if answer.chance >= 0.05 else "fewer than 0.1"
         shared = (
-            f"; {answer.agree} of {answer.series} {'other ' * (answer.layer != RUN_LEVEL)}series of layers change "
-            f"within it, where {answer.chance:.1f} would if their changes came at random times"
+            f"; {answer.agree} of {answer.series} {others} change within it, where {chance} would if their changes "
+            "came at random times"
         )
     else:
         shared = ""

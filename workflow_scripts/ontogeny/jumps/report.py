@@ -328,7 +328,7 @@ def read_jumps(path: str | os.PathLike) -> JumpReport:
     except KeyError as error:
         raise OntogenyError(
             f"{Path(path)} was written by an earlier version, before reports had {error}: detect its jumps again, with "
-            "the rule detect_jumps or with find_jumps on its record"
+            "snakemake --forcerun detect_jumps (import_phase1 for records), or with find_jumps on its record"
         ) from None
     except (TypeError, ValueError) as error:
         raise OntogenyError(f"{Path(path)} is not a whole report of jumps: {error}") from None

@@ -276,15 +276,10 @@ class Workflow:
         Relative paths start at the working folder, or at the project where there is nothing. Ends the planning if no
         file is found.
         """
-        from ontogeny.phase1 import find_records
-
-        patterns = self.config.phase1_imports[wildcards.study].records
-        here = [any(Path().glob(pattern)) if not os.path.isabs(pattern) else True for pattern in patterns]
-        places = [pattern if found else self.scripts.parent / pattern for pattern, found in zip(patterns, here)]
         try:
-            found = find_records(places)
+            found = imported_records(self.config, wildcards.study, self.scripts.parent)
         except OntogenyError as error:
-            fail(OntogenyError(f"phase1_imports.{wildcards.study}.records: {error}"))
+            fail(error)
         return [os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in found]
 
     def compared(self, wildcards: Any) -> list[str]:
@@ -355,3 +350,21 @@ def _short(file: str | os.PathLike) -> str:
     """`file` relative to the working folder where that is shorter."""
     relative = os.path.relpath(file)
     return relative if len(relative) < len(os.fspath(file)) else os.fspath(file)
+
+
+def imported_records(config: Config, study: str, project: Path) -> list[Path]:
+    """The files of the group of imports `study`.
+
+    Relative paths start at the working folder, or at `project` where there is nothing. Raises OntogenyError, which
+    names the key, if no file is found.
+    """
+    from ontogeny.phase1 import find_records
+
+    found: list[Path] = []
+    for pattern in config.phase1_imports[study].records:
+        here = os.path.isabs(pattern) or any(Path().glob(pattern)) or not any(project.glob(pattern))
+        try:
+            found += find_records(pattern if here else project / pattern)
+        except OntogenyError as error:
+            raise OntogenyError(f"phase1_imports.{study}.records: {error}") from None
+    return list(dict.fromkeys(found))
