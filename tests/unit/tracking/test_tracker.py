@@ -326,6 +326,8 @@ def test_a_record_is_written_and_read_back(tmp_path):
     assert stored["metadata"]["layers"] == {"Linear_0": "0", "Linear_1": "3", "Linear_2": "6"}
     tracker.export(tmp_path / "again.json", {"run": "mine"})
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "phase1.json").read_bytes()
+    tracker.save(tmp_path / "seed_3.json")
+    assert read_phase1(tmp_path / "seed_3.json").runs == ["seed_3"]
 
 
 def test_measured_rows_are_out_of_reach_of_later_steps():

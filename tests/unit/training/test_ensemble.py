@@ -247,7 +247,7 @@ def test_the_trajectory_is_complete(baseline):
     assert set(stalled.stop_reason) == {"early_stopping"}
     losses = baseline.train_loss[baseline.rows(int(stalled.seed.iloc[0]))][1:]
     assert len(losses) - 1 - np.argmin(losses) == 200
-    with pytest.raises(OntogenyError, match="seed 100 is not"):
+    with pytest.raises(OntogenyError, match="seed 100 is not in this ensemble; its seeds: "):
         baseline.rows(100)
     with pytest.raises(OntogenyError, match="has epochs 0 to"):
         baseline.network(0, 5000)

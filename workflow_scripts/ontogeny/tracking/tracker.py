@@ -8,6 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -256,14 +257,16 @@ class HighFrequencyTracker:
         }
 
     def save(self, path: str | os.PathLike, metadata: Mapping[str, Any] | None = None) -> None:
-        """Write everything measured as a Phase 1 record, with how it was made and `metadata` ("run" names the run).
+        """Write everything measured as a Phase 1 record, with how it was made and `metadata`.
 
-        The suffix decides the form: .json (columns by layer), .csv, .tsv, .parquet or .h5.
+        `metadata["run"]` names the run; without it, the name of the file does. The suffix decides the form: .json
+        (columns by layer), .csv, .tsv, .parquet or .h5.
         """
         from ontogeny.phase1 import phase1_from_results, write_phase1
 
+        named = Path(path).name.split(".")[0]
         tables = {name: table.drop(columns="rows") for name, table in self.get_results().items()}
-        write_phase1(path, phase1_from_results(tables, {**self.metadata, **(metadata or {})}))
+        write_phase1(path, phase1_from_results(tables, {"run": named, **self.metadata, **(metadata or {})}))
 
     export = save
 

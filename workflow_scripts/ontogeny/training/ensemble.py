@@ -131,7 +131,8 @@ class EnsembleResult:
         """The rows of one seed. Raises OntogenyError for a seed that was not trained."""
         found = np.flatnonzero(self.seeds == seed)
         if not len(found):
-            raise OntogenyError(f"seed {seed} is not in this ensemble of {len(self.seeds)} seeds")
+            listed = ", ".join(map(str, self.seeds[:10])) + ", ..." * (len(self.seeds) > 10)
+            raise OntogenyError(f"seed {seed} is not in this ensemble; its seeds: {listed}")
         return slice(int(self.offsets[found[0]]), int(self.offsets[found[0] + 1]))
 
     def network(
