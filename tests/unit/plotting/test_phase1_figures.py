@@ -88,6 +88,10 @@ def test_overview_of_jumps_in_one_direction(record, jumps, direction):
     chosen = described[described["direction"] == direction]
     fig = figures.plot_jump_overview(chosen, jump_rates(chosen, searched_series(record.frame)))
     assert fig.axes[0].get_title(loc="left") == f"{len(chosen)} jumps in {len(record.runs)} runs"
+    chosen = chosen.assign(kind=["transition", *["jump"] * (len(chosen) - 1)])
+    fig = figures.plot_jump_overview(chosen, jump_rates(chosen, searched_series(record.frame)))
+    said = f"{len(chosen) - 1} jumps and 1 transition in {len(record.runs)} runs"
+    assert fig.axes[0].get_title(loc="left") == said
 
 
 def test_critical_periods_and_agreement(record, jumps):

@@ -212,7 +212,7 @@ def plot_measures(record: Phase1, run: str | None = None, answer: Answer | None 
 
 
 def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[str, str] | None = None) -> Figure:
-    """All jumps of all runs over training, and the number of jumps per 1,000 measurements of each run.
+    """All jumps and transitions of all runs over training, and how many there are per 1,000 measurements of each run.
 
     `jumps` is characterised (run, fraction, direction). `rates` is what `jump_rates` gives: runs without a jump are
     shown too. `groups` colours the bars by run.
@@ -247,12 +247,10 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
         left.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     left.set_xlim(-0.05 if early else -1, 110 if early else 101)
     left.set_xlabel("Training (%)" + (", logarithmic above 1" if early else ""))
-    right.set_xlabel("Jumps per 1,000 points")
+    right.set_xlabel("Changes per 1,000 points")
     for axis in (left, right):
         axis.grid(False, axis="y")
-    left.set_title(
-        f"{len(jumps)} jump{'' if len(jumps) == 1 else 's'} in {len(runs)} run{'' if len(runs) == 1 else 's'}"
-    )
+    left.set_title(f"{_counted(jumps)} in {len(runs)} run{'' if len(runs) == 1 else 's'}")
     handles = [
         Line2D([], [], color=colour, marker="|", linestyle="", markersize=8, label=label)
         for colour, label in ((JUMP, "up"), (COLOURS[0], "down"))
@@ -527,11 +525,16 @@ def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
         return ""
     mine = jumps[jumps["run"] == run]
     significant = int(mine["significant"].sum()) if "significant" in mine else len(mine)
-    wide = int((mine["kind"] == "transition").sum()) if "kind" in mine else 0
+    return f"({_counted(mine)} found, {significant} significant)"
+
+
+def _counted(jumps: pd.DataFrame) -> str:
+    """How many jumps and, if any, transitions."""
+    wide = int((jumps["kind"] == "transition").sum()) if "kind" in jumps else 0
     counts = [
-        f"{count} {kind}{'s' * (count != 1)}" for count, kind in ((len(mine) - wide, "jump"), (wide, "transition"))
+        f"{count} {kind}{'s' * (count != 1)}" for count, kind in ((len(jumps) - wide, "jump"), (wide, "transition"))
     ]
-    return f"({' and '.join(counts[: 1 + (wide > 0)])} found, {significant} significant)"
+    return " and ".join(counts[: 1 + (wide > 0)])
 
 
 def _title(name: str, counts: str) -> list[str]:

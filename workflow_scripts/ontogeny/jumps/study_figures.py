@@ -134,7 +134,7 @@ def _comparison(tables: Tables) -> Drawing:
         chosen.reindex(columns=[*columns, *chosen.columns.difference(columns)]),
         "rate",
         "family",
-        label="jumps per 1,000 points",
+        label="changes per 1,000 points",
     ), comparisons
 
 
