@@ -22,6 +22,7 @@ from ontogeny.files import write_text
 from ontogeny.jumps.plan import EVENTS, CapturePlan, Moment
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.templates import template
+from ontogeny.words import counted
 
 ALPHA = 0.05
 MOST_FLIPS = 30
@@ -139,8 +140,7 @@ def _facts(config: Mapping[str, Any], plan: CapturePlan) -> list[tuple[str, str]
 
 
 def _count(kinds: Sequence[str], kind: str, name: str | None = None) -> str:
-    number = kinds.count(kind)
-    return f"{number} {name or kind}{'' if number == 1 else 's'}"
+    return counted(kinds.count(kind), name or kind)
 
 
 def _text(value: Any) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ontogeny.jumps.measures import rank_of
 from ontogeny.phase1 import RUN_LEVEL
+from ontogeny.words import counted, joined
 
 _LISTS = ("silent", "also", "further")
 
@@ -159,13 +160,3 @@ def _steps(values: Sequence[float]) -> str:
 
 def _p_value(value: float) -> str:
     return "< 0.0001" if value < 1e-4 else f"= {value:.2g}"
-
-
-def counted(count: int, what: str) -> str:
-    """A number and what it counts."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def joined(parts: Sequence[str], word: str = "and") -> str:
-    """A list in words."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"

@@ -22,6 +22,7 @@ from ontogeny.jumps.measures import LOSSES, rank_of, ranked
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure, log_axis, step_axis
 from ontogeny.statistics import bootstrap_interval
+from ontogeny.words import counted
 
 METRIC_LABELS = {
     "stable_rank": "Stable rank",
@@ -250,7 +251,7 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
     right.set_xlabel("Changes per 1,000 points")
     for axis in (left, right):
         axis.grid(False, axis="y")
-    left.set_title(f"{_counted(jumps)} in {len(runs)} run{'' if len(runs) == 1 else 's'}")
+    left.set_title(f"{_counted(jumps)} in {counted(len(runs), 'run')}")
     handles = [
         Line2D([], [], color=colour, marker="|", linestyle="", markersize=8, label=label)
         for colour, label in ((JUMP, "up"), (COLOURS[0], "down"))
@@ -531,9 +532,7 @@ def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
 def _counted(jumps: pd.DataFrame) -> str:
     """How many jumps and, if any, transitions."""
     wide = int((jumps["kind"] == "transition").sum()) if "kind" in jumps else 0
-    counts = [
-        f"{count} {kind}{'s' * (count != 1)}" for count, kind in ((len(jumps) - wide, "jump"), (wide, "transition"))
-    ]
+    counts = [counted(len(jumps) - wide, "jump"), counted(wide, "transition")]
     return " and ".join(counts[: 1 + (wide > 0)])
 
 

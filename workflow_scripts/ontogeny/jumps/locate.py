@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.jumps.answer import Answer, counted, joined, say_found, say_power, step_text
+from ontogeny.jumps.answer import Answer, say_found, say_power, step_text
 from ontogeny.jumps.detection import transitions_in_each
 from ontogeny.jumps.events import as_series
 from ontogeny.jumps.known import chance_share
@@ -19,6 +19,7 @@ from ontogeny.jumps.report import JumpReport, find_jumps
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import SHORTEST
 from ontogeny.phase1 import RUN_LEVEL, Phase1
+from ontogeny.words import counted, joined
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,6 +21,7 @@ from ontogeny.jumps.events import as_series
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
 from ontogeny.statistics import adjust
+from ontogeny.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +82,8 @@ class JumpReport:
         away = len(self.abstentions)
         alarms = self.false_alarms
         lines = [
-            f"{_counted(self.table)} in {series - away} series of {self.series['run'].nunique()} "
-            f"run{'s' if self.series['run'].nunique() != 1 else ''}, {sure} significant at a false discovery rate of "
+            f"{_counted(self.table)} in {series - away} series of "
+            f"{counted(self.series['run'].nunique(), 'run')}, {sure} significant at a false discovery rate of "
             f"{self.false_discovery_rate:g}.",
             f"The detector ({self.detector}) gives {alarms['rate']:.2f} false alarms per 1000 points "
             f"(95% interval {alarms['low']:.2f} to {alarms['high']:.2f}) in series without a jump, at worst "
@@ -222,9 +223,7 @@ def _completed(
 def _counted(table: pd.DataFrame) -> str:
     """How many jumps and transitions, in words."""
     counts = table["kind"].value_counts()
-    said = [
-        f"{counts[kind]} {kind}{'' if counts[kind] == 1 else 's'}" for kind in ("jump", "transition") if kind in counts
-    ]
+    said = [counted(counts[kind], kind) for kind in ("jump", "transition") if kind in counts]
     return " and ".join(said) or "0 jumps"
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from ontogeny.files import read_table, write_text
 from ontogeny.phase1 import RUN_LEVEL
 from ontogeny.statistics import student_interval
+from ontogeny.words import counted, joined
 
 FIGURES = {
     "dynamics": "results/figures/{study}/overview.png",
@@ -98,7 +99,7 @@ def _rates(rates: pd.DataFrame, comparisons: pd.DataFrame) -> str:
     per_run = 1000 * by_run["jumps"] / by_run["points"]
     mean, low, high = map(float, student_interval(per_run.to_numpy()))
     low = max(low, 0.0)
-    text = f"{_counted(int(by_run['jumps'].sum()), 'significant change')} in {_counted(len(by_run), 'run')}: "
+    text = f"{counted(int(by_run['jumps'].sum()), 'significant change', ',')} in {counted(len(by_run), 'run', ',')}: "
     text += f"{_number(mean)} per 1,000 measurements{_interval(low, high, 'one run')}."
     pairs = (
         comparisons[comparisons["value"] == "jump rate"].dropna(subset=["p_holm"]) if len(comparisons) else comparisons
@@ -122,7 +123,7 @@ def _circuits(conditions: pd.DataFrame, effects: pd.DataFrame) -> str:
     text = (
         f"{first['condition']}: {_number(first['mean'])} perfect circuits per network"
         f"{_interval(first['mean_low'], first['mean_high'], 'too few networks')} in the {int(first['converged'])} of "
-        f"{_counted(int(first['seeds']), 'network')} that converged."
+        f"{counted(int(first['seeds']), 'network', ',')} that converged."
     )
     tested = effects[(effects["measure"] == "circuits")].dropna(subset=["p_holm"])
     if not len(tested):
@@ -137,7 +138,7 @@ def _circuits(conditions: pd.DataFrame, effects: pd.DataFrame) -> str:
         f"{row['condition']} by {row['difference']:+.3g}{_interval(row['difference_low'], row['difference_high'], '')}"
         for _, row in clear.iterrows()
     ]
-    return text + f" Changed significantly by {_joined(told)}."
+    return text + f" Changed significantly by {joined(told)}."
 
 
 def _recovery(recovery: pd.DataFrame) -> str:
@@ -149,9 +150,9 @@ def _recovery(recovery: pd.DataFrame) -> str:
         f"at {100 * row['filling_factor']:g}% connectivity"
         for row in ends
     ]
-    text = f"{name}: the wiring is recovered with R² = {_joined(told)}, and the types of "
+    text = f"{name}: the wiring is recovered with R² = {joined(told)}, and the types of "
     shares = [f"{100 * row['cluster_accuracy']:.0f}%" for row in ends]
-    text += f"{_joined(list(dict.fromkeys(shares)))} of the neurons."
+    text += f"{joined(list(dict.fromkeys(shares)))} of the neurons."
     others = recovery[recovery["condition"] != name].groupby("condition", sort=False)["connectivity_R2"].max()
     if len(others):
         text += f" The worst of the other conditions, {others.idxmin()}, reaches R² = {others.min():.2f} at best."
@@ -167,12 +168,12 @@ def _judge(epochs: pd.DataFrame) -> str:
     for prompts, where in (("all", "test prompts"), ("decoys", "decoys")):
         ours, theirs = (side[side["prompts"] == prompts] for side in (last, words))
         if len(ours) and len(theirs):
-            judged, counted = (
+            judged, listed = (
                 f"{row['auc']:.3f}{_interval(row['auc_low'], row['auc_high'], '')}"
                 for row in (ours.iloc[0], theirs.iloc[0])
             )
-            parts.append(f"{judged} on {where}, where a list of words reaches {counted}")
-    return f"After {_counted(int(last['epoch'].max()), 'epoch')} the judge's AUC is {_joined(parts)}."
+            parts.append(f"{judged} on {where}, where a list of words reaches {listed}")
+    return f"After {counted(int(last['epoch'].max()), 'epoch', ',')} the judge's AUC is {joined(parts)}."
 
 
 _SENTENCES: dict[str, Callable[..., str]] = {
@@ -184,10 +185,6 @@ _SENTENCES: dict[str, Callable[..., str]] = {
 }
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
@@ -197,10 +194,6 @@ def _interval(low: float, high: float, without: str) -> str:
     if pd.isna(low) or pd.isna(high):
         return f" ({without}, hence no interval)" if without else ""
     return f" [{_number(float(low))}, {_number(float(high))}]"
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def write_summary(found: Sequence[Finding], markdown: str | os.PathLike, page: str | os.PathLike) -> None:
