@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ontogeny.errors import OntogenyError, nearest, unknown
+from ontogeny.errors import OntogenyError, first_line, nearest, unknown
 from ontogeny.files import (
     append_checksum,
     atomic,
@@ -96,6 +96,13 @@ def test_tables_come_back_exactly(tmp_path):
         pd.testing.assert_frame_equal(read_table(tmp_path / name), frame)
     both = read_tables([tmp_path / "table.csv", Path(tmp_path / "table.csv")])
     assert len(both) == 4
+
+
+def test_what_other_libraries_say_fits_into_a_sentence():
+    assert first_line(ValueError("\nbad header\nat byte 7")) == "bad header"
+    assert first_line(KeyError("no such group")) == "no such group"
+    assert first_line(AssertionError()) == "AssertionError"
+    assert len(first_line(RuntimeError("x" * 900))) == 200
 
 
 def test_unknown_names_are_met_with_the_nearest():

@@ -16,6 +16,13 @@ class OntogenyError(Exception):
     """
 
 
+def first_line(error: BaseException) -> str:
+    """What an exception of another library says: its first line, at most 200 characters, or the name of its class."""
+    said = str(error.args[0] if isinstance(error, KeyError) and error.args else error).strip()
+    line = said.splitlines()[0] if said else type(error).__name__
+    return line if len(line) <= 200 else line[:197] + "..."
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The entry of `known` closest to `word`, ignoring case, or None if nothing is close."""
     by_lower = {name.lower(): name for name in known}

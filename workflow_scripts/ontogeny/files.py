@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.renamed import COLUMNS
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -352,7 +352,7 @@ def read_table(path: str | os.PathLike) -> Any:
     except FileNotFoundError:
         raise OntogenyError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
-        raise OntogenyError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from None
+        raise OntogenyError(f"{path} cannot be read as a table: {first_line(error)}") from None
     for old, new in COLUMNS.items():
         if old in table.columns and new not in table.columns:
             raise OntogenyError(f"{path}: the column {old} is now called {new}; make the file again")

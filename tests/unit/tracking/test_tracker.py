@@ -472,6 +472,8 @@ def overhead(every, rows, steps=160):
     [
         (("100", 1.0), "step '100' is not a whole number"),
         ((100.5, 1.0), "step 100.5 is not a whole number"),
+        ((float("nan"), 1.0), "step nan is not a whole number"),
+        ((None, 1.0), "step None is not a whole number"),
         ((0, torch.ones(3)), r"loss is one number, .* not of shape \(3,\)"),
         ((0, "low"), "loss is one number"),
         ((0, 1.0, [1.0, 2.0]), "grad_norm is one number"),

@@ -24,7 +24,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.files import open_hdf5
 
 FORMAT = "ontogeny-activations/2"
@@ -42,13 +42,9 @@ def _told(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return method(self, *arguments)
         except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise OntogenyError(f"{self.path} is damaged or cut off ({_first_line(error)}); make it again") from None
+            raise OntogenyError(f"{self.path} is damaged or cut off ({first_line(error)}); make it again") from None
 
     return checked
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].strip("'\"")
 
 
 class ActivationFile:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.models.trace import scores_in
 from ontogeny.nonlinearities.torch import SLOPES
 from ontogeny.progress import logger
@@ -268,7 +268,7 @@ class ModuleLandscape:
             with torch.set_grad_enabled(with_gradient):
                 value = self._value(named, self.fixed[0], self._rows(part))
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
-            raise OntogenyError(f"the network or its loss fails on these data: {str(error).splitlines()[0]}") from error
+            raise OntogenyError(f"the network or its loss fails on these data: {first_line(error)}") from error
         if not isinstance(value, Tensor) or value.numel() != 1:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise OntogenyError(f"the loss gives {shape}; expected one number, the mean over samples")
@@ -300,7 +300,7 @@ class ModuleLandscape:
                 except (RuntimeError, ValueError, TypeError) as error:
                     if self._vmapped:
                         raise
-                    logger.info("chains run one after another: %s", str(error).splitlines()[0])
+                    logger.info("chains run one after another: %s", first_line(error))
                     self._vmapped = False
             return self._one_by_one(theta, owner, rows)
 

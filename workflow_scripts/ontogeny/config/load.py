@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, Study
 from ontogeny.config.sweep import Swept, expand
 from ontogeny.connectome.settings import ConnectomeRunSettings
-from ontogeny.errors import OntogenyError, nearest
+from ontogeny.errors import OntogenyError, first_line, nearest
 from ontogeny.files import read_text
 from ontogeny.interventions.settings import INTERVENTIONS
 from ontogeny.renamed import KEYS
@@ -265,7 +265,7 @@ def parse_yaml(file: str | os.PathLike) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = getattr(error, "problem", None) or first_line(error)
         raise OntogenyError(f"{file}{place} is not YAML: {problem}") from None
     except RecursionError:
         raise OntogenyError(f"{file} is nested too deeply for a configuration") from None

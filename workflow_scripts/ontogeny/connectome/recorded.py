@@ -12,7 +12,7 @@ from ontogeny.connectome.indicator import fitted_time_constant, without_indicato
 from ontogeny.connectome.settings import DataSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
 from ontogeny.connectome.wiring import off_diagonal
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import check_archive, read_errors, read_text
 from ontogeny.settings import complete
 
@@ -196,7 +196,7 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     except OntogenyError:
         raise
     except Exception as error:
-        raise OntogenyError(f"{path} is not an array of numbers: {(str(error) or 'cut off').splitlines()[0]}") from None
+        raise OntogenyError(f"{path} is not an array of numbers: {first_line(error)}") from None
     return arrays
 
 

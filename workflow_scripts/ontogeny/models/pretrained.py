@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, distributed, nn
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.models.judge import DEFAULTS, PAD, Judge, PromptTokenizer, Reads, quietly
 from ontogeny.models.settings import JudgeModelSettings
 
@@ -347,7 +347,7 @@ def verdict_frame(
     try:
         tokenizer = AutoTokenizer.from_pretrained(os.fspath(name), trust_remote_code=False, **local)
     except (OSError, ValueError, AttributeError, ImportError, TypeError) as error:
-        raise OntogenyError(f"{name} holds no tokenizer that transformers reads: {_first_line(error)}") from None
+        raise OntogenyError(f"{name} holds no tokenizer that transformers reads: {first_line(error)}") from None
     if settings.template is not None:
         text = settings.template.replace("{prompt}", _SENTINEL)
     elif tokenizer.chat_template:
@@ -409,7 +409,7 @@ def _try_out(judge: Judge, name: str | os.PathLike[str]) -> None:
         logits = judge(torch.tensor(_TRIAL).to(device))
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise OntogenyError(
-            f"{name} is a {kind}, which cannot judge ({_first_line(error)}): use a decoder or an encoder such as "
+            f"{name} is a {kind}, which cannot judge ({first_line(error)}): use a decoder or an encoder such as "
             "Llama, GPT-2 or BERT"
         ) from None
     finally:
@@ -451,7 +451,7 @@ def load_tokenizer(
         try:
             return PromptTokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")), frame=frame, known=known)
         except Exception as error:
-            raise OntogenyError(f"{folder / 'tokenizer.json'} is not a tokenizer: {_first_line(error)}") from None
+            raise OntogenyError(f"{folder / 'tokenizer.json'} is not a tokenizer: {first_line(error)}") from None
     if (folder / "adapter_config.json").is_file():
         return load_tokenizer(_base_of(folder), frame=frame, known=known)
     from transformers import AutoTokenizer
@@ -481,7 +481,7 @@ def _told(name: str | os.PathLike[str], local: bool) -> Iterator[None]:
     except OntogenyError:
         raise
     except Exception as error:
-        text, lower = _first_line(error), str(error).lower()
+        text, lower = first_line(error), str(error).lower()
         if local:
             raise OntogenyError(f"{name} is not a checkpoint that transformers can read: {text}") from None
         if "safetensors" in lower:
@@ -495,7 +495,3 @@ def _told(name: str | os.PathLike[str], local: bool) -> Iterator[None]:
                 "there is a network and give its folder as model.name"
             ) from None
         raise OntogenyError(f"{name} is neither a local folder nor a checkpoint on the hub: {text}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.models import monitored_layers, without_fast_path
 from ontogeny.models.trace import UNKNOWN, Following, Key, Trace, nonlinear, replaced_call, scores_in, trace
 
@@ -75,7 +75,7 @@ def working_copy(model: nn.Module) -> nn.Module:
         twin = copy.deepcopy(model)
     except Exception as error:
         raise OntogenyError(
-            f"this {type(model).__name__} cannot be copied ({str(error).splitlines()[0]}): detach what it keeps of "
+            f"this {type(model).__name__} cannot be copied ({first_line(error)}): detach what it keeps of "
             "former forward passes"
         ) from error
     for module in twin.modules():

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.document import FORMAT
@@ -290,7 +290,7 @@ def _read_text_table(path: Path) -> pd.DataFrame:
             StringIO(text), sep=separator, dtype=object, keep_default_na=False, na_filter=False, low_memory=False
         )
     except Exception as error:
-        raise OntogenyError(f"{path} is not a table that can be read: {_one_line(error)}") from None
+        raise OntogenyError(f"{path} is not a table that can be read: {first_line(error)}") from None
     if separator == ";":
         frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
     return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
@@ -366,12 +366,7 @@ def _foreign_errors(path: Path, kind: str) -> Iterator[None]:
     except OntogenyError:
         raise
     except Exception as error:
-        raise OntogenyError(f"{path} is not {kind} that can be read: {_one_line(error)}") from None
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) < 160 else text[:157] + "..."
+        raise OntogenyError(f"{path} is not {kind} that can be read: {first_line(error)}") from None
 
 
 def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.files import atomic, check_archive, disk_errors, json_text
 from ontogeny.pipeline.overview import README, results_folder, runs_in
 from ontogeny.pipeline.record import records_in
@@ -115,7 +115,7 @@ def unpack(file: str | os.PathLike, folder: str | os.PathLike) -> int:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         if isinstance(error, _BROKEN):
             raise OntogenyError(
-                f"{file} is damaged or not an archive of results ({_line(error)}); get a complete copy"
+                f"{file} is damaged or not an archive of results ({first_line(error)}); get a complete copy"
             ) from None
         raise
     now = time.time()
@@ -319,7 +319,3 @@ def _write(archive: zipfile.ZipFile, name: str, digest: str, path: Path, file: P
                 target.write(chunk)
     if name != CRATE and found.hexdigest() != digest:
         raise OntogenyError(f"{file} is damaged: {name} is not what its checksum says; get a complete copy")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.files import atomic
 from ontogeny.tasks.settings import TaskSettings
 
@@ -252,7 +252,7 @@ def _read_npz(path: Path) -> Arrays:
                     return _joined(parts, path)
             found = ", ".join(archive.files) or "no arrays"
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        detail = "it holds Python objects" if "pickle" in str(error).lower() else str(error).splitlines()[0]
+        detail = "it holds Python objects" if "pickle" in str(error).lower() else first_line(error)
         raise OntogenyError(f"{path} cannot be read as an .npz file ({detail})") from None
     raise OntogenyError(f"{path} holds {found}: expected arrays x and y (or x_train, y_train, x_test, y_test)")
 

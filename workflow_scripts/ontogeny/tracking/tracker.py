@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.tracking.capture import ActivationCapture, module_path, resolve_layers
 from ontogeny.tracking.estimators import (
     LAYOUTS,
@@ -106,7 +106,7 @@ class HighFrequencyTracker:
             try:
                 torch.empty(0, device=device)
             except (RuntimeError, AssertionError, TypeError) as error:
-                raise OntogenyError(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from None
+                raise OntogenyError(f"device {str(device)!r} cannot be used: {first_line(error)}") from None
         self.model = model
         self.sampling_frequency = sampling_frequency
         self.capture_on_cpu = capture_on_cpu
@@ -153,12 +153,11 @@ class HighFrequencyTracker:
         """
         if self._closed:
             raise OntogenyError("the tracker is closed: log before close(), or make a new tracker")
-        if isinstance(step, str | bytes) or step != int(step):
-            raise OntogenyError(f"step {step!r} is not a whole number: count the steps of training")
+        step = _whole(step)
         if not force and step % self.sampling_frequency:
             self.activation_capture.clear_activations()
             return
-        step, loss, grad_norm = int(step), _number(loss, "loss"), _number(grad_norm, "grad_norm")
+        loss, grad_norm = _number(loss, "loss"), _number(grad_norm, "grad_norm")
         first = self._columns[self.layer_names[0]]["step"]
         if first and step <= first[-1]:
             self.activation_capture.clear_activations()
@@ -290,8 +289,8 @@ class HighFrequencyTracker:
             return run_probe(self.model, self._layers, self.activation_capture, self.probe)
         except Exception as error:
             if not self._shapes:
-                raise OntogenyError(f"the probe does not run: {str(error).splitlines()[0]}") from error
-            self._warn_once("probe", f"the probe failed at step {step} ({str(error).splitlines()[0]}): NaN is recorded")
+                raise OntogenyError(f"the probe does not run: {first_line(error)}") from error
+            self._warn_once("probe", f"the probe failed at step {step} ({first_line(error)}): NaN is recorded")
             return {}
 
     def _take_batch(self) -> dict[str, Any]:
@@ -306,7 +305,7 @@ class HighFrequencyTracker:
                 shared = matrix.untyped_storage().data_ptr() == output.untyped_storage().data_ptr()
                 taken[name] = matrix.clone() if shared else matrix
             except Exception as error:
-                self._warn_once(f"matrix {name}", f"layer '{name}' cannot be measured: {str(error).splitlines()[0]}")
+                self._warn_once(f"matrix {name}", f"layer '{name}' cannot be measured: {first_line(error)}")
         self.activation_capture.clear_activations()
         return taken
 
@@ -366,7 +365,7 @@ class HighFrequencyTracker:
         try:
             return self._measure(found)
         except Exception as error:
-            warnings.warn(f"a measurement failed, and NaN is recorded: {str(error).splitlines()[0]}", stacklevel=2)
+            warnings.warn(f"a measurement failed, and NaN is recorded: {first_line(error)}", stacklevel=2)
             return dict.fromkeys(self._metrics, math.nan)
 
     def _collect(self, measured: list[dict[str, dict[str, float]]]) -> None:
@@ -411,6 +410,15 @@ class _Measured:
     def __init__(self, values: dict[str, float], rows: int) -> None:
         self.values = values
         self.shape = (rows,)
+
+
+def _whole(step: Any) -> int:
+    try:
+        if not isinstance(step, str | bytes) and step == int(step):
+            return int(step)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass
+    raise OntogenyError(f"step {step!r} is not a whole number: count the steps of training")
 
 
 def _number(value: Any, name: str) -> float:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import read_json, write_csv, write_json
 from ontogeny.models import monitored_layers, trace_layers
 from ontogeny.models.judge import (
@@ -143,7 +143,7 @@ def _read(path: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise OntogenyError(f"{path} does not exist; train the run again") from None
     except ValueError as error:
-        raise OntogenyError(f"{path} is not a table of prompts: {str(error).splitlines()[0]}") from None
+        raise OntogenyError(f"{path} is not a table of prompts: {first_line(error)}") from None
 
 
 def set_up_prompts(

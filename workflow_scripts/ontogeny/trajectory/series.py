@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.models import build_model, count_parameters, monitored_layers
 from ontogeny.models.trace import scores_in
 from ontogeny.progress import Progress
@@ -349,7 +349,7 @@ def _of_user(named: str) -> nn.Module:
         spec.loader.exec_module(module)
         model = getattr(module, function)()
     except Exception as error:
-        raise OntogenyError(f"{named} failed: {type(error).__name__}: {str(error).splitlines()[0]}") from error
+        raise OntogenyError(f"{named} failed: {type(error).__name__}: {first_line(error)}") from error
     if not isinstance(model, nn.Module):
         raise OntogenyError(f"{named} returned a {type(model).__name__}; it should return a torch.nn.Module")
     return model
@@ -378,7 +378,7 @@ def _of_file(path: Path, samples: int) -> Batch:
         with np.load(path, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
     except (OSError, ValueError) as error:
-        raise OntogenyError(f"{path} cannot be read as an .npz of arrays: {str(error).splitlines()[0]}") from None
+        raise OntogenyError(f"{path} cannot be read as an .npz of arrays: {first_line(error)}") from None
     if "inputs" not in arrays:
         raise OntogenyError(
             f"{path} holds {', '.join(arrays) or 'nothing'}; it should hold inputs, and labels of classes"
@@ -401,7 +401,7 @@ def _of_text(settings: ProbeSettings, network: NetworkSettings, folder: Path) ->
         tokenizer = AutoTokenizer.from_pretrained(place)
         lines = Path(str(settings.text)).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise OntogenyError(f"the text of the probe cannot be read: {str(error).splitlines()[0]}") from None
+        raise OntogenyError(f"the text of the probe cannot be read: {first_line(error)}") from None
     ids = [tokenizer(line)["input_ids"][: settings.length] for line in lines if line.strip()]
     whole = [each for each in ids if len(each) == settings.length][: settings.samples]
     if not whole:
@@ -469,7 +469,7 @@ class _Source:
         try:
             refs = HfApi().list_repo_refs(str(self.settings.hub))
         except Exception as error:
-            raise OntogenyError(f"{self.settings.hub} cannot be asked for its revisions: {str(error).splitlines()[0]}; "
+            raise OntogenyError(f"{self.settings.hub} cannot be asked for its revisions: {first_line(error)}; "
                                 "name the steps as source.steps") from None  # fmt: skip
         names = [ref.name for ref in (*refs.branches, *refs.tags)]
         return sorted({int(match[1]) for name in names if (match := pattern.fullmatch(name))})
@@ -487,7 +487,7 @@ class _Source:
                 )
         except Exception as error:
             raise OntogenyError(
-                f"revision {revision} of {self.settings.hub} cannot be fetched: {str(error).splitlines()[0]}"
+                f"revision {revision} of {self.settings.hub} cannot be fetched: {first_line(error)}"
             ) from None
         return place
 

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 WHOLE = ("model.safetensors", "pytorch_model.bin")
@@ -48,7 +48,7 @@ class State(Mapping[str, Tensor]):
             with safe_open(path, framework="pt", device="cpu") as file:
                 return file.get_tensor(key)
         except (SafetensorError, OSError) as error:
-            raise OntogenyError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+            raise OntogenyError(f"{path} is damaged: {first_line(error)}") from None
 
     def __iter__(self) -> Iterator[str]:
         yield from self._where
@@ -148,7 +148,7 @@ def _open_safetensors(path: Path) -> State:
         with safe_open(path, framework="pt", device="cpu") as file:
             names, ours = list(file.keys()), "ontogeny" in (file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise OntogenyError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+        raise OntogenyError(f"{path} is damaged: {first_line(error)}") from None
     if ours:
         return State({name[6:]: (path, name) for name in names if name.startswith("model.")}, {}, [path])
     if names and all(_OPTIMISER.search(name) for name in names):
@@ -168,7 +168,7 @@ def _unpickled(path: Path, key: str | None) -> dict[str, Tensor]:
         try:
             held = torch.load(path, map_location="cpu", weights_only=True)
         except Exception:
-            raise OntogenyError(f"{path} is damaged or not a checkpoint: {str(error).splitlines()[0]}") from None
+            raise OntogenyError(f"{path} is damaged or not a checkpoint: {first_line(error)}") from None
     return _weights(held, path, key)
 
 
