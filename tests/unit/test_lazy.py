@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ontogeny
+from ontogeny.renamed import NAMES
 
 PACKAGES = sorted(
     ".".join(["ontogeny", *stub.parent.relative_to(Path(ontogeny.__file__).parent).parts])
@@ -28,6 +29,13 @@ def test_an_unknown_name_is_an_attribute_error():
     assert package.find_jumps.__module__ == "ontogeny.jumps.report"
     with pytest.raises(AttributeError, match=r"No ontogeny\.jumps attribute find_jump"):
         package.find_jump  # noqa: B018
+
+
+def test_a_former_name_is_an_import_error_that_states_the_new_one():
+    with pytest.raises(ImportError, match="births_at_jumps is now called appearances_at_jumps"):
+        from ontogeny.circuits import births_at_jumps  # noqa: F401
+    for old, new in NAMES.items():
+        assert new in importlib.import_module(old.rpartition(".")[0]).__all__
 
 
 def test_reading_a_configuration_loads_no_heavy_library():

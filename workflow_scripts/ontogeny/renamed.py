@@ -1,4 +1,4 @@
-"""Former names of settings, columns and values; using one is an error that states the new name."""
+"""Former names of settings, columns, values and functions; using one is an error that states the new name."""
 
 from __future__ import annotations
 
@@ -29,3 +29,9 @@ VALUES: dict[tuple[str, str], str] = {
     ("activation", "linear"): "none",
 }
 """Values of arguments and settings: what it is and its old name, to the new name."""
+
+NAMES: dict[str, str] = {
+    "ontogeny.circuits.birth_epochs": "appearance_epochs",
+    "ontogeny.circuits.births_at_jumps": "appearances_at_jumps",
+}
+"""Public names of packages: old name with its package, to the new name."""

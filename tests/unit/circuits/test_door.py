@@ -186,3 +186,22 @@ def test_targets_that_do_not_fit_are_refused():
     with pytest.raises(OntogenyError, match="one target from 0 to 1"):
         network.count([0, 1, 2, 0], "argmax")
     assert network.count([0, 1, 1, 0], "argmax", CircuitSettings(accuracy_threshold=0.7)).count >= 0
+    with pytest.raises(OntogenyError, match="rule='sign'"):
+        network.count(torch.tensor([[-1.0, 1], [1, 1], [1, -1], [-1, 1]]))
+
+
+def test_an_activation_that_is_named_must_be_that_of_the_model():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    assert tracked(model, activation="tanh") == tracked(model)
+    with pytest.raises(OntogenyError, match="have the activation tanh, not relu"):
+        tracked(model, activation="relu")
+
+
+def test_settings_may_be_names_and_values():
+    network = from_torch(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), X)
+    for rule in ("sign", "rounded"):
+        as_names = network.count(Y, rule, {"candidates": "published", "accuracy_threshold": 0.7})
+        as_settings = network.count(Y, rule, CircuitSettings(candidates="published", accuracy_threshold=0.7))
+        assert (as_names.count, as_names.candidates) == (as_settings.count, as_settings.candidates)
+    with pytest.raises(OntogenyError, match="did you mean 'accuracy_threshold'"):
+        network.count(Y, "sign", {"accuracy_treshold": 0.7})

@@ -25,7 +25,7 @@ from ontogeny.circuits.discovery import trimmed
 from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.circuits.masks import Circuits, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule
-from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError
 from ontogeny.statistics import bootstrap_interval
 
@@ -122,7 +122,7 @@ def ablate(
     biases: Sequence[ArrayLike],
     x: ArrayLike,
     y: ArrayLike,
-    settings: CircuitSettings = DEFAULTS,
+    settings: GivenSettings = DEFAULTS,
     *,
     activation: str | Functions = "leaky_relu",
     negative_slope: float = 0.01,
@@ -136,6 +136,7 @@ def ablate(
     that is worst), noise_{sd} for each of `settings.noise` (with `settings.noise_draws` draws per distinct row, from
     `seed`), elsewhere (share of points of `inputs_elsewhere` on which the circuit decides as the whole network).
     """
+    settings = complete_settings(settings)
     samples = Samples.of(x, y, np.shape(weights[0])[1], settings.accuracy_threshold, rule)
     rows, share = samples.inputs.T, samples.rows / samples.n_rows
     rng = np.random.default_rng(seed)
@@ -202,7 +203,7 @@ def random_subnetworks(circuits: Circuits, seed: int = 0, tries: int = 100) -> C
 
 
 def ablate_ensemble(
-    ensemble: Any, settings: CircuitSettings = DEFAULTS, progress: Callable[[int, int], None] | None = None
+    ensemble: Any, settings: GivenSettings = DEFAULTS, progress: Callable[[int, int], None] | None = None
 ) -> pd.DataFrame:
     """The circuits of every seed and output at the last epoch under each ablation, beside a control.
 
@@ -212,6 +213,7 @@ def ablate_ensemble(
     network; elsewhere, how often the networks of other seeds decide as this one does). Networks without circuits are
     left out.
     """
+    settings = complete_settings(settings)
     rows: list[dict[str, Any]] = []
     made = ensemble.settings
     for done, seed in enumerate(map(int, ensemble.seeds), start=1):

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from ontogeny.circuits.enumeration import check_weights, enumerate_circuits
 from ontogeny.circuits.masks import CircuitSet, Layout
 from ontogeny.circuits.overlap import minimal_circuits
-from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.statistics import bootstrap_interval, proportion_interval
 
@@ -170,7 +170,7 @@ def discover(
 
 def score_discovery(
     ensemble: Any,
-    settings: CircuitSettings = DEFAULTS,
+    settings: GivenSettings = DEFAULTS,
     methods: Sequence[str] = METHODS,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
@@ -180,6 +180,7 @@ def score_discovery(
     method returns a circuit), is_minimal (whether that contains no other), edges (of it), fewest (edges of the smallest
     circuit). Epochs without a circuit are left out. Raises OntogenyError for a network of several outputs.
     """
+    settings = complete_settings(settings)
     from ontogeny.circuits.tracking import schedule
 
     if ensemble.settings.sizes[-1] != 1:

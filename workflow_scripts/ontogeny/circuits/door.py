@@ -23,7 +23,7 @@ from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_arr
 from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule, above
-from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError, unknown
 
 RULES = ("rounded", "sign", "argmax", "probability")
@@ -69,7 +69,7 @@ class ReadNetwork:
         self,
         y: ArrayLike,
         rule: str = "rounded",
-        settings: CircuitSettings = DEFAULTS,
+        settings: GivenSettings = DEFAULTS,
         *,
         output: int = 0,
         limit: int = 50_000_000,
@@ -87,7 +87,7 @@ class ReadNetwork:
         self,
         y: ArrayLike,
         rule: str = "rounded",
-        settings: CircuitSettings = DEFAULTS,
+        settings: GivenSettings = DEFAULTS,
         *,
         output: int = 0,
         max_seconds: float | None = 3600.0,
@@ -103,7 +103,7 @@ class ReadNetwork:
         n: int,
         seed: int | np.random.Generator,
         rule: str = "rounded",
-        settings: CircuitSettings = DEFAULTS,
+        settings: GivenSettings = DEFAULTS,
         *,
         output: int = 0,
     ) -> CircuitSample:
@@ -112,9 +112,10 @@ class ReadNetwork:
         return problem.sampled(n, seed, problem.count(threads=None)[0])
 
     def problem(
-        self, y: ArrayLike, rule: str = "rounded", settings: CircuitSettings = DEFAULTS, output: int = 0
+        self, y: ArrayLike, rule: str = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
     ) -> Problem:
         """What the search is given. Raises OntogenyError where rule, targets and outputs do not fit."""
+        settings = complete_settings(settings)
         if rule == "argmax":
             return self._argmax(np.asarray(as_array(y, "y")).ravel(), settings)
         return self._posed([self.separate(output)], [self.samples(y, rule, settings, output)], settings)
@@ -125,9 +126,10 @@ class ReadNetwork:
         return [*self.weights[:-1], self.weights[-1][part]], [*self.biases[:-1], self.biases[-1][part]]
 
     def samples(
-        self, y: ArrayLike, rule: str = "rounded", settings: CircuitSettings = DEFAULTS, output: int = 0
+        self, y: ArrayLike, rule: str = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
     ) -> Samples:
         """The rows that circuits of one output are judged on, by any rule but argmax. Errors as of `problem`."""
+        settings = complete_settings(settings)
         if rule not in RULES:
             raise unknown("output rule", rule, RULES)
         n_outputs = len(self.biases[-1])
@@ -138,6 +140,8 @@ class ReadNetwork:
         own = targets[:, output]
         if rule == "sign":
             own = np.where(own < 0, np.float32(0), own)
+        elif (own == -1).any() and np.isin(own, (-1, 1)).all():
+            raise OntogenyError("y holds -1 and 1: judge outputs with rule='sign', or give 0 in place of -1")
         return Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, self._limits(rule, output))
 
     def _posed(self, networks: list[Any], samples: list[Samples], settings: CircuitSettings) -> Problem:

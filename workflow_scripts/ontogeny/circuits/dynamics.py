@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ontogeny.circuits._problem import LIST
 from ontogeny.circuits.enumeration import Problem, Samples, check_weights
 from ontogeny.circuits.outputs import ROUNDED, OutputRule
-from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.circuits.tracking import TURNOVER, turnover_row
 from ontogeny.errors import OntogenyError
 
@@ -35,7 +35,7 @@ def count_in_all(
     networks: Sequence[Weights],
     x: ArrayLike,
     y: ArrayLike,
-    settings: CircuitSettings = DEFAULTS,
+    settings: GivenSettings = DEFAULTS,
     *,
     but_not: Sequence[Weights] = (),
     activation: str | Sequence[str] = "leaky_relu",
@@ -49,6 +49,7 @@ def count_in_all(
     Networks have one shape and one output, such as the epochs of one training. By inclusion and exclusion over
     `but_not`, at most ten of them. Other arguments and errors as in `enumerate_circuits`.
     """
+    settings = complete_settings(settings)
     if not networks:
         raise OntogenyError("no network was given: give those in which a circuit must be perfect")
     if len(but_not) > MOST_EXCLUDED:
@@ -89,7 +90,7 @@ def dynamics(
     biases: Sequence[ArrayLike],
     x: ArrayLike,
     y: ArrayLike,
-    settings: CircuitSettings = DEFAULTS,
+    settings: GivenSettings = DEFAULTS,
     *,
     activation: str | Sequence[str] = "leaky_relu",
     negative_slope: float = 0.01,
@@ -103,6 +104,7 @@ def dynamics(
     Where two epochs have few circuits both are listed and compared, elsewhere they are counted jointly: the numbers are
     the same. Other arguments and errors as in `enumerate_circuits`; max_seconds holds for one epoch.
     """
+    settings = complete_settings(settings)
     numbers = [int(epoch) for epoch in epochs]
     if any(len(np.asarray(layer)) != len(numbers) for layer in (*weights, *biases)) or sorted(set(numbers)) != numbers:
         raise OntogenyError(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.records import EpochCircuits
-from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.circuits.tracking import schedule
 from ontogeny.errors import OntogenyError, unknown
 
@@ -179,7 +179,7 @@ def frames_from_ensemble(
     seed: int,
     title: str = "",
     jumps: Iterable[int] = (),
-    settings: CircuitSettings = DEFAULTS,
+    settings: GivenSettings = DEFAULTS,
     *,
     most_listed: int = 500,
     most_averaged: int = 20_000,
@@ -190,6 +190,7 @@ def frames_from_ensemble(
     Circuits are enumerated on the seed's validation rows; several outputs are taken together. Where an epoch has more
     than `most_averaged` circuits, a neuron's mean activation is that of the whole network, not of its circuits.
     """
+    settings = complete_settings(settings)
     from ontogeny.circuits import count_circuits, enumerate_circuits
     from ontogeny.training.ensemble import layer_activations
 
@@ -267,13 +268,14 @@ def frames_from_ensemble(
 
 
 def frames_of_condition(
-    ensemble: Any, condition: str, representatives: pd.DataFrame, jumps: pd.DataFrame, settings: CircuitSettings
+    ensemble: Any, condition: str, representatives: pd.DataFrame, jumps: pd.DataFrame, settings: GivenSettings
 ) -> CircuitFrames:
     """The frames of the seed of `ensemble` that `representatives` (columns condition, seed) names for `condition`.
 
     `jumps` (columns run, step, significant) are those of all seeds, whose runs are called `.../s{seed}`; the
     significant ones of the seed are marked. Raises OntogenyError if the condition is not among the representatives.
     """
+    settings = complete_settings(settings)
     chosen = representatives.set_index("condition")["seed"]
     if condition not in chosen:
         raise unknown("condition", condition, chosen.index, "the table of representatives")

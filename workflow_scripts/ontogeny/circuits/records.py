@@ -26,7 +26,7 @@ from ontogeny.circuits.enumeration import (
     as_array,
 )
 from ontogeny.circuits.masks import Circuits
-from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError
 
 STATISTICS = ("mean_activation", "std_activation", "min_activation", "max_activation")
@@ -112,7 +112,7 @@ def records_from_weights(
     epochs: Sequence[int] | None = None,
     train_loss: Sequence[float | None] | None = None,
     val_loss: Sequence[float | None] | None = None,
-    settings: CircuitSettings = DEFAULTS,
+    settings: GivenSettings = DEFAULTS,
     *,
     activation: str = "leaky_relu",
     negative_slope: float = 0.01,
@@ -128,6 +128,7 @@ def records_from_weights(
     circuits, as many are drawn uniformly (from `seed`); counts and sparsities stay those of all. Other arguments and
     errors as in `enumerate_circuits`; max_seconds holds for one epoch.
     """
+    settings = complete_settings(settings)
     matrices = [as_array(w, f"weights[{layer}]") for layer, w in enumerate(weights)]
     vectors = [as_array(b, f"biases[{layer}]") for layer, b in enumerate(biases)]
     if not matrices or len(matrices) != len(vectors):

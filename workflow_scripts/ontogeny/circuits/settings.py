@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-from ontogeny.settings import Positive, Settings
+from ontogeny.settings import Positive, Settings, complete
 
 Candidates = Literal["all", "published"]
 CANDIDATES: tuple[str, ...] = get_args(Candidates)
@@ -45,3 +46,11 @@ class CircuitSettings(Settings):
 
 
 DEFAULTS = CircuitSettings()
+
+GivenSettings = CircuitSettings | Mapping[str, Any]
+"""Settings, or their names and values."""
+
+
+def complete_settings(given: GivenSettings) -> CircuitSettings:
+    """`given` with the defaults of what it leaves out. Raises OntogenyError for a name or value that is refused."""
+    return complete(CircuitSettings, given, "circuit")

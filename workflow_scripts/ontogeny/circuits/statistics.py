@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.circuits.tracking import schedule
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_text
@@ -40,7 +40,7 @@ MEASURES = ("circuits", "sparsity", "first_circuit", "epochs")
 def ensemble_history(
     result: Any,
     condition: str,
-    settings: CircuitSettings = DEFAULTS,
+    settings: GivenSettings = DEFAULTS,
     *,
     epochs: Iterable[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -51,6 +51,7 @@ def ensemble_history(
     min_sparsity and convergence_frequency, which decides the epochs unless `epochs` lists them; a seed's last epoch is
     always among them. `progress(done, seeds)` is called after each seed.
     """
+    settings = complete_settings(settings)
     from ontogeny.circuits import count_circuits
 
     lengths = np.diff(result.offsets)

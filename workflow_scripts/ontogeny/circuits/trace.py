@@ -18,7 +18,7 @@ from ontogeny.circuits.masks import whole
 from ontogeny.circuits.overlap import compare_within, core, core_of_count, find_minimal_circuits
 from ontogeny.circuits.record_write import record_stem, write_convergence, write_record
 from ontogeny.circuits.records import EpochCircuits, records_from_weights
-from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
 from ontogeny.circuits.tracking import schedule
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors
@@ -31,12 +31,13 @@ MOST_LISTED = 200_000
 """Circuits of a network that are listed to be compared; of more, `MOST_COMPARED` are drawn."""
 
 
-def epochs_of_seed(ensemble: Any, seed: int, settings: CircuitSettings = DEFAULTS) -> Iterator[EpochCircuits]:
+def epochs_of_seed(ensemble: Any, seed: int, settings: GivenSettings = DEFAULTS) -> Iterator[EpochCircuits]:
     """The circuits of one seed of an `ontogeny.training.ensemble.EnsembleResult`, epoch by epoch.
 
     Epochs are those of `schedule` with `settings.convergence_frequency`. Circuits are judged on the seed's own
     validation rows.
     """
+    settings = complete_settings(settings)
     rows = ensemble.rows(seed)
     epochs = schedule(rows.stop - rows.start - 1, settings.convergence_frequency)
     chosen = rows.start + np.array(epochs)
@@ -56,12 +57,13 @@ def epochs_of_seed(ensemble: Any, seed: int, settings: CircuitSettings = DEFAULT
 
 
 def write_records(
-    ensemble: Any, representative: int, folder: str | os.PathLike[str], settings: CircuitSettings = DEFAULTS
+    ensemble: Any, representative: int, folder: str | os.PathLike[str], settings: GivenSettings = DEFAULTS
 ) -> None:
     """Write published records and convergence tables into `folder`: of the seeds that `settings.records` names.
 
     `representative` is the seed that stands for all.
     """
+    settings = complete_settings(settings)
     made = ensemble.settings
     seeds = {"all": [int(seed) for seed in ensemble.seeds], "representative": [representative], "none": []}
     with disk_errors(folder):
@@ -76,7 +78,7 @@ def write_records(
 
 
 def trace_ensemble(
-    ensemble: Any, settings: CircuitSettings = DEFAULTS, progress: Callable[[int, int], None] | None = None
+    ensemble: Any, settings: GivenSettings = DEFAULTS, progress: Callable[[int, int], None] | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Follow the circuits of every seed and output through training.
 
@@ -86,6 +88,7 @@ def trace_ensemble(
     of pairs of which one contains the other, among jaccard_compared circuits, a uniform sample where those are fewer
     than there are; groundings: mean over groundings_sampled circuits).
     """
+    settings = complete_settings(settings)
     lives, structure = [], []
     for done, seed in enumerate(map(int, ensemble.seeds), start=1):
         rows = ensemble.rows(seed)
@@ -152,7 +155,7 @@ _KEYS = (
 
 
 def coincidence_table(
-    ensemble: Any, lives: pd.DataFrame, jumps: pd.DataFrame, settings: CircuitSettings = DEFAULTS
+    ensemble: Any, lives: pd.DataFrame, jumps: pd.DataFrame, settings: GivenSettings = DEFAULTS
 ) -> pd.DataFrame:
     """Whether circuits appear where the dimensionality of the same network jumps, over all seeds: one row per test.
 
@@ -161,6 +164,7 @@ def coincidence_table(
     `Coincidence`, n_jumps, and note, which says why there is nothing to compare. A network's clock is the epoch at
     which its training loss has halved (`learning_clock`).
     """
+    settings = complete_settings(settings)
     spans = {int(seed): (0, int(length)) for seed, length in zip(ensemble.seeds, ensemble.n_epochs)}
     clocks = [learning_clock(ensemble.train_loss[ensemble.rows(seed)][1:]) for seed in spans]
     seeds = jumps["run"].astype(str).str.rsplit("/s", n=1).str[-1].astype(int)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ontogeny.circuits.door import RULES, ReadNetwork, from_torch
-from ontogeny.circuits.enumeration import as_array
+from ontogeny.circuits.enumeration import ACTIVATIONS, as_array
 from ontogeny.circuits.functions import IDENTITY
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.record_write import summary, write_record
@@ -36,7 +36,8 @@ class DetailedCircuitTracker:
     on. accuracy_threshold, min_sparsity, candidates: as in `enumerate_circuits`, with the published candidates by
     default, so that counts are those of the published class. use_gpu_batching and gpu_batch_size are accepted and not
     needed. rule: which outputs are right, "rounded" as published, or "sign" of a logit or "probability", as of
-    `from_torch`, which reads the model. most_listed: circuits written out for an epoch at most.
+    `from_torch`, which reads the model. most_listed: circuits written out for an epoch at most. activation: need not be
+    named, as it is read from the model; if it is, a model of which another function is read is refused.
 
     The model is run once on x_val and read; no random state, no training mode, no gradient is touched.
     """
@@ -54,6 +55,7 @@ class DetailedCircuitTracker:
         candidates: str = "published",
         rule: str = "rounded",
         most_listed: int = 1_000_000,
+        activation: str | None = None,
     ) -> None:
         if int(tracking_frequency) < 1:
             raise OntogenyError(f"tracking_frequency is {tracking_frequency}; give a number of epochs, 1 or more")
@@ -72,7 +74,9 @@ class DetailedCircuitTracker:
         self.settings = CircuitSettings(
             candidates=candidates, accuracy_threshold=accuracy_threshold, min_sparsity=min_sparsity or 0.0
         )
-        self.rule, self.most_listed = rule, most_listed
+        if activation is not None and activation not in ACTIVATIONS:
+            raise unknown("activation", activation, ACTIVATIONS)
+        self.rule, self.most_listed, self.activation = rule, most_listed, activation
         self._warned = False
         self.epochs: list[EpochCircuits | dict[str, Any]] = []
 
@@ -99,6 +103,12 @@ class DetailedCircuitTracker:
         network too large to enumerate.
         """
         network = from_torch(model, self.x_val)
+        read = {function.name or "one without a name" for function in network.hidden}
+        if self.activation is not None and read != {self.activation}:
+            raise OntogenyError(
+                f"the hidden neurons of the model have the activation {' and '.join(sorted(read))}, not "
+                f"{self.activation}: leave out activation, which is read from the model"
+            )
         if self.rule == "rounded" and not self._warned and self._looks_like_logits(network):
             self._warned = True
             warnings.warn(
