@@ -136,6 +136,11 @@ def test_characters_of_jumps():
     assert found["speed"][0] == 2
     assert found["duration"][2] > 25
     assert found["noise_size"][0] > 50
+    wide = events([("r", "a", "stable_rank", 1040, 208, 8.0)]).assign(
+        kind="transition", onset=1005.0, end=1070.0, value_before=30.0
+    )
+    (row,) = characterise_jumps(wide, held).to_dict(orient="records")
+    assert (row["before"], row["duration"], row["relative_size"]) == (30, 65, 8 / 30)
     with pytest.raises(OntogenyError, match="does not hold"):
         characterise_jumps(events([("r", "z", "stable_rank", 500, 100, 10.0)]), held)
     assert characterise_jumps(events([]), held).empty

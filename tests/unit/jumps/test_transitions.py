@@ -43,7 +43,7 @@ def test_a_sigmoid_without_noise_is_one_transition_and_a_relaxation_none():
     assert event.onset == pytest.approx(240 - 15 * np.log(9), abs=4)
     assert event.end == pytest.approx(240 + 15 * np.log(9), abs=4)
     assert event.p_value < 0.01
-    assert event.value_before < 0.2 < 0.8 < event.value_after
+    assert event.value_before < 0.02 < 0.98 < event.value_after
     assert detect_transitions(np.exp(-t / 40)) == []
     assert detect_transitions(np.log1p(t)) == []
 
@@ -62,6 +62,21 @@ def test_a_jump_is_a_transition_of_width_one():
     assert (event.kind, event.index, event.width) == ("jump", 170, 1)
     assert event.value_after - event.value_before == pytest.approx(9, abs=1.5)
     assert event.z_score > 5
+
+
+def test_changes_that_follow_closely_have_their_own_levels():
+    t, noise = np.arange(600), np.random.default_rng(0).standard_normal(600)
+    first, second = detect_transitions(1.0 * (t >= 200) + 2.0 * (t >= 212) + 0.02 * noise)
+    assert (first.index, second.index) == (200, 212)
+    np.testing.assert_allclose([first.value_before, first.value_after], [0, 1], atol=0.03)
+    np.testing.assert_allclose([second.value_before, second.value_after], [1, 3], atol=0.03)
+    assert first.z_score == pytest.approx(50, rel=0.5)
+    assert second.z_score == pytest.approx(100, rel=0.5)
+    rises = 1 / (1 + np.exp(-(t - 200) / 10)) + 2 / (1 + np.exp(-(t - 300) / 10))
+    first, second = detect_transitions(rises + 0.01 * noise)
+    assert (first.kind, second.kind) == ("transition", "transition")
+    levels = [first.value_before, first.value_after, second.value_before, second.value_after]
+    np.testing.assert_allclose(levels, [0, 1, 1, 3], atol=0.1)
 
 
 def test_repeated_values_are_one_measurement():

@@ -68,7 +68,9 @@ def test_tensorboard_exports(tmp_path):
     np.testing.assert_allclose(read_phase1(tmp_path / "run-a-tag-loss.csv").series("(run)", "loss")[1], LOSS)
     rows = [[1.7e9, int(step), float(value)] for step, value in zip(STEPS, LOSS)]
     (tmp_path / "run-a-tag-loss.json").write_text(json.dumps(rows))
-    np.testing.assert_allclose(read_phase1(tmp_path / "run-a-tag-loss.json").series("(run)", "loss")[1], LOSS)
+    (tmp_path / "run-a-tag-loss.json.gz").write_bytes(gzip.compress(json.dumps(rows).encode()))
+    for name in ("run-a-tag-loss.json", "run-a-tag-loss.json.gz"):
+        np.testing.assert_allclose(read_phase1(tmp_path / name).series("(run)", "loss")[1], LOSS)
 
 
 def test_tensorboard_events(tmp_path):

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 
+from ontogeny.pipeline.overview import failure
+
 
 def test_a_job_that_is_stopped_says_so(tmp_path):
     code = (
@@ -18,3 +20,4 @@ def test_a_job_that_is_stopped_says_so(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait() == 128 + signal.SIGINT
     assert "stopped by the user" in (tmp_path / "log").read_text()
+    assert failure(tmp_path / "log") is None

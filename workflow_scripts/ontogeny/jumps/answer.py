@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ontogeny.jumps.measures import rank_of
 from ontogeny.phase1 import RUN_LEVEL
 from ontogeny.words import counted, joined
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LISTS = ("silent", "also", "further")
 
@@ -145,6 +148,13 @@ def say_power(who: str, able: dict[float, float], points: int, steps: np.ndarray
     per_step = float(np.ptp(steps)) / max(points - 1, 1)
     parts.append(f"one wider than {step_text(points / 3 * per_step)} steps or at the very ends of the record")
     return f"{said}{joined(parts, 'and')}."
+
+
+def counted_changes(table: pd.DataFrame) -> str:
+    """How many jumps and transitions a table of changes holds; its rows are jumps where it does not say."""
+    wide = int((table["kind"] == "transition").sum()) if "kind" in table else 0
+    counts = {"jump": len(table) - wide, "transition": wide}
+    return " and ".join(counted(count, kind) for kind, count in counts.items() if count) or counted(0, "jump")
 
 
 def step_text(value: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,9 +25,10 @@ _WINDOW = 8
 def characterise_jumps(jumps: pd.DataFrame, record: Phase1 | pd.DataFrame) -> pd.DataFrame:
     """The table of jumps (run, layer, metric, step, size) with what is known of each.
 
-    Added columns: `before` (median of up to 8 points before), `relative_size` (size / |before|), `noise_size` (|size|
-    over the standard deviation of single points nearby, from the median absolute first difference), `duration` (steps
-    in which the series passes from 10% to 90% of the change; one sampling interval for a clean step), `speed` (|size|
+    Added columns: `before` (`value_before` where the table has it, else the median of up to 8 points before),
+    `relative_size` (size / |before|), `noise_size` (|size| over the standard deviation of single points nearby, from
+    the median absolute first difference), `duration` (steps in which the series passes from 10% to 90% of the change:
+    of a transition from `onset` to `end`; one sampling interval for a clean step), `speed` (|size|
     per step: |size| / duration), `fraction` (of training, 0 to 1), `phase` ('early', 'middle', 'late': thirds),
     `depth` (of the layer, 0 at the input), `relative_depth` (0 to 1; NaN for a single layer).
 
@@ -36,7 +39,8 @@ def characterise_jumps(jumps: pd.DataFrame, record: Phase1 | pd.DataFrame) -> pd
     depths = {run: {layer: i for i, layer in enumerate(record.layers_of(run))} for run in record.runs}
     held = {(run, layer, metric): (s, v) for run, layer, metric, s, v in record.each_series()}
     rows = []
-    for run, layer, metric, step, size in zip(*(jumps[name] for name in ("run", "layer", "metric", "step", "size"))):
+    for jump in jumps.to_dict(orient="records"):
+        run, layer, metric, step, size = (jump[name] for name in ("run", "layer", "metric", "step", "size"))
         found = held.get((run, layer, metric))
         if found is None:
             raise OntogenyError(
@@ -51,7 +55,7 @@ def characterise_jumps(jumps: pd.DataFrame, record: Phase1 | pd.DataFrame) -> pd
         fraction = (step - steps[0]) / max(steps[-1] - steps[0], 1)
         rows.append(
             {
-                **_shape(steps, values, index, float(size)),
+                **_shape(steps, values, index, float(size), jump),
                 "fraction": float(fraction),
                 "phase": PHASES[min(int(3 * fraction), 2)],
                 "depth": depth,
@@ -63,9 +67,13 @@ def characterise_jumps(jumps: pd.DataFrame, record: Phase1 | pd.DataFrame) -> pd
     return pd.concat([jumps, added], axis=1)
 
 
-def _shape(steps: np.ndarray, values: np.ndarray, index: int, size: float) -> dict[str, float]:
+def _shape(
+    steps: np.ndarray, values: np.ndarray, index: int, size: float, jump: dict[Hashable, Any]
+) -> dict[str, float]:
     low, high = max(index - _WINDOW, 0), min(index + _WINDOW, len(values))
-    before = float(np.median(values[low:index])) if index > low else float(values[index])
+    before = float(jump.get("value_before", np.nan))
+    if not np.isfinite(before):
+        before = float(np.median(values[low:index])) if index > low else float(values[index])
     nearby = values[max(index - 5 * _WINDOW, 0) : index + 5 * _WINDOW]
     differences = np.diff(nearby)
     noise = (
@@ -78,7 +86,8 @@ def _shape(steps: np.ndarray, values: np.ndarray, index: int, size: float) -> di
     early = np.flatnonzero(progress[: end + 1] <= 0.1)
     start = int(early[-1]) if len(early) else max(end - 1, 0)
     at = steps[low:high]
-    duration = max(float(at[end] - at[start]), interval)
+    wide = jump.get("kind") == "transition"
+    duration = float(jump["end"] - jump["onset"]) if wide else max(float(at[end] - at[start]), interval)
     return {
         "before": before,
         "relative_size": size / abs(before) if before else np.nan,

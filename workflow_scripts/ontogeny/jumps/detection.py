@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_
 from ontogeny.jumps.guards import BOUND_SIGMAS, guard, lasting
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import (
+    RAMP_SHARE,
     SHORTEST,
     Event,
     largest_p_value,
@@ -102,7 +103,8 @@ def jumps_in_each(
             seed = seeds[i] if seeds is not None else 0
             own = surrogate_p_values(look.values, events, entry, settings, surrogates, seed)
             p_values = np.fmax(p_values, own) if entry.guarded else own
-        each.extend(_jump(event, look, places, float(p)) for event, p in zip(events, p_values))
+        jumps = [_jump(event, look, places, float(p)) for event, p in zip(events, p_values)]
+        each.extend(_with_levels(jumps, look, places))
     return found
 
 
@@ -154,7 +156,6 @@ def _events(
 def _jump(event: tuple[int, float, float], look: _Look, places: np.ndarray, p_value: float) -> Jump:
     i, score, size = event
     onset, end = places[look.kept[i - 1]].item(), places[look.kept[i]].item()
-    before, after, z_score = levels_around(look.values, i - 1, i)
     return Jump(
         step=end,
         index=int(look.kept[i]),
@@ -168,10 +169,20 @@ def _jump(event: tuple[int, float, float], look: _Look, places: np.ndarray, p_va
         midpoint_high=end,
         width_low=0.0,
         width_high=float(end - onset),
-        value_before=before,
-        value_after=after,
-        z_score=z_score,
     )
+
+
+def _with_levels(jumps: list[Jump], look: _Look, places: np.ndarray) -> list[Jump]:
+    """The changes of a series, in order, with the levels on either side of each, up to its neighbours."""
+    at = places[look.kept]
+    onsets = (np.searchsorted(at, [jump.onset for jump in jumps], side="right") - 1).tolist()
+    ends = np.searchsorted(at, [jump.end for jump in jumps], side="left").tolist()
+    lows, highs = [0, *ends[:-1]], [*onsets[1:], at.size - 1]
+    levels = [levels_around(look.values, *bounds) for bounds in zip(onsets, ends, lows, highs)]
+    return [
+        replace(jump, value_before=before, value_after=after, z_score=z_score)
+        for jump, (before, after, z_score) in zip(jumps, levels)
+    ]
 
 
 def detect_transitions(
@@ -237,8 +248,9 @@ def transitions_in_each(
                 and p <= largest_p_value(event.smooth, at.size)
                 and not relaxes(look.values, at, event)
             ):
-                slow.append(_transition(event, look.values, at, places, look.kept, p))
-        found[i].extend(_one_each(slow, list(abrupt[i])))
+                slow.append(_transition(event, at, places, look.kept, p))
+        changes = _one_each(slow, list(abrupt[i]), look.values, at)
+        found[i].extend(_with_levels(changes, look, places) if slow else changes)
     return found
 
 
@@ -251,17 +263,13 @@ def sampling_note(points: int) -> str:
     return f"{points} measurements: widths of 1 to {points // 3} measurements were judged, none wider or narrower"
 
 
-def _transition(
-    event: Event, finite: np.ndarray, at: np.ndarray, places: np.ndarray, kept: np.ndarray, p_value: float
-) -> Jump:
+def _transition(event: Event, at: np.ndarray, places: np.ndarray, kept: np.ndarray, p_value: float) -> Jump:
     position = np.arange(at.size)
     onset, end, low, high = (
         float(np.interp(place, position, at)) for place in (event.onset, event.end, event.middle_low, event.middle_high)
     )
     index = int(np.clip(round(event.middle), 1, at.size - 1))
     per_point = (end - onset) / max(event.width, 1e-9)
-    last = min(int(np.ceil(event.end)), finite.size - 1)
-    before, after, z_score = levels_around(finite, int(event.onset), last)
     return Jump(
         step=places[kept[index]].item(),
         index=int(kept[index]),
@@ -276,24 +284,39 @@ def _transition(
         midpoint_high=high,
         width_low=event.width_low * per_point,
         width_high=event.width_high * per_point,
-        value_before=before,
-        value_after=after,
-        z_score=z_score,
     )
 
 
-def _one_each(slow: list[Jump], abrupt: list[Jump], most_of: float = 0.6) -> list[Jump]:
-    """Transitions and jumps, of those that overlap the jump if it makes up most of the change."""
+def _one_each(
+    slow: list[Jump], abrupt: list[Jump], values: np.ndarray, at: np.ndarray, most_of: float = 0.6
+) -> list[Jump]:
+    """Transitions and jumps of a series (n,) at steps (n,): of those that overlap the jump if it makes up most of the
+    change, and the jumps if there are several that describe it better."""
     kept: list[Jump] = []
     for event in slow:
         margin = 0.25 * event.width
         inside = [jump for jump in abrupt if event.onset - margin <= jump.step <= event.end + margin]
+        if len(inside) > 1 and _is_staircase(event, inside, values, at):
+            continue
         sudden = [jump for jump in inside if event.width_low <= ABRUPT * (jump.end - jump.onset)]
         if any(abs(jump.size) >= most_of * abs(event.size) and jump.direction == event.direction for jump in sudden):
             continue
         abrupt = [jump for jump in abrupt if jump not in inside]
         kept.append(event)
     return sorted([*kept, *abrupt], key=lambda event: event.step)
+
+
+def _is_staircase(event: Jump, jumps: Sequence[Jump], values: np.ndarray, at: np.ndarray, left: float = 0.3) -> bool:
+    """Whether levels between the jumps leave less than `left` of the squares that one ramp leaves, from a width before
+    the onset to a width after the end."""
+    near = (at >= event.onset - event.width) & (at <= event.end + event.width)
+    y, t = values[near], at[near]
+    level = np.searchsorted([jump.step for jump in jumps], t, side="right")
+    means = np.bincount(level, y) / np.maximum(np.bincount(level), 1)
+    stairs = float(np.square(y - means[level]).sum())
+    ramp = np.clip(RAMP_SHARE * (t - 0.5 * (event.onset + event.end)) / max(event.width, 1e-300) + 0.5, 0, 1)
+    away, rise = y - y.mean(), ramp - ramp.mean()
+    return stairs < left * float(away @ away - (away @ rise) ** 2 / max(rise @ rise, 1e-300))
 
 
 def _reportable(

@@ -24,9 +24,9 @@ class Jump:
 
     step: logged step of the first point of the new level, or of a transition's midpoint; index: its position in the
     series as given; size: change in the metric's units; direction: 'up' or 'down'; score: the detector's statistic,
-    always positive, larger is stronger; p_value: NaN when not asked for. value_before, value_after: medians of the up
-    to 8 values before the onset and from the end on; z_score: their difference over the standard deviation of the up to
-    50 values before the onset, its straight trend taken out.
+    always positive, larger is stronger; p_value: NaN when not asked for. value_before, value_after: medians of up to 8
+    values on either side, half a width away from onset and end, no further than the changes next to it; z_score: their
+    difference over the standard deviation of the up to 50 values before, with their straight trend taken out.
 
     onset, end: steps at which 10% and 90% of the change are reached (of a jump the last step before and the step
     itself); midpoint_low, midpoint_high, width_low, width_high: 95% intervals, in steps.
@@ -132,11 +132,21 @@ def level_change(series: np.ndarray, index: int, low: int = 0, high: int | None 
 
 
 def levels_around(
-    series: np.ndarray, onset: int, end: int, width: int = 8, past: int = 50
+    series: np.ndarray, onset: int, end: int, low: int = 0, high: int | None = None, width: int = 8, past: int = 50
 ) -> tuple[float, float, float]:
-    """`value_before`, `value_after` and `z_score` of a change between two positions of a finite series."""
-    before, after = series[max(onset - width + 1, 0) : onset + 1], series[end : end + width]
-    history = series[max(onset - past + 1, 0) : onset + 1]
+    """`value_before`, `value_after` and `z_score` of a change between two positions of a finite series.
+
+    low, high: positions of the end of the change before it and of the onset of the next one, which no level reaches
+    across. Levels are taken half a width away from the change, where 99% of a logistic one is over; less far where the
+    next change is near.
+    """
+    high = series.size - 1 if high is None else max(high, end)
+    low = min(low, onset)
+    away = (end - onset) // 2
+    last = max(onset - away, (low + onset) // 2)
+    first = min(end + away, (end + high + 1) // 2)
+    before, after = series[max(last - width + 1, low) : last + 1], series[first : min(first + width, high + 1)]
+    history = series[max(last - past + 1, low) : last + 1]
     level, new = float(np.median(before)), float(np.median(after))
     place = np.arange(history.size) - (history.size - 1) / 2
     slope = place @ history / (place @ place) if history.size > 2 else 0.0

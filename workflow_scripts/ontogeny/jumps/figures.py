@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.answer import Answer, step_text
+from ontogeny.jumps.answer import Answer, counted_changes, step_text
 from ontogeny.jumps.measures import LOSSES, rank_of, ranked
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, colour_map, figure, log_axis, step_axis
@@ -251,7 +251,7 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
     right.set_xlabel("Changes per 1,000 points")
     for axis in (left, right):
         axis.grid(False, axis="y")
-    left.set_title(f"{_counted(jumps)} in {counted(len(runs), 'run')}")
+    left.set_title(f"{counted_changes(jumps)} in {counted(len(runs), 'run')}")
     handles = [
         Line2D([], [], color=colour, marker="|", linestyle="", markersize=8, label=label)
         for colour, label in ((JUMP, "up"), (COLOURS[0], "down"))
@@ -526,14 +526,7 @@ def _jump_counts(jumps: pd.DataFrame | None, run: str | None) -> str:
         return ""
     mine = jumps[jumps["run"] == run]
     significant = int(mine["significant"].sum()) if "significant" in mine else len(mine)
-    return f"({_counted(mine)} found, {significant} significant)"
-
-
-def _counted(jumps: pd.DataFrame) -> str:
-    """How many jumps and, if any, transitions."""
-    wide = int((jumps["kind"] == "transition").sum()) if "kind" in jumps else 0
-    counts = [counted(len(jumps) - wide, "jump"), counted(wide, "transition")]
-    return " and ".join(counts[: 1 + (wide > 0)])
+    return f"({counted_changes(mine)} found, {significant} significant)"
 
 
 def _title(name: str, counts: str) -> list[str]:

@@ -278,11 +278,27 @@ def recovers(series: np.ndarray, index: int, size: float) -> bool:
     after = after[: again[0] + 4] if again.size else after
     if any(_decays(sign * (after - float(np.median(level))), convex=2.5) for level in (before[-8:], past)):
         return True
+    before = _since_step(before)
     if before.size < 8 or after.size < 12:
         return False
     trend, place = slope(before), np.arange(before.size) - (before.size - 1) / 2
     level = float(np.median(before - trend * place)) + trend * (place[-1] + 1 + np.arange(after.size))
     return _decays(sign * (after - level), convex=0.0)
+
+
+def _since_step(y: np.ndarray, least: int = 3, left: float = 0.3) -> np.ndarray:
+    """The values of y (n,) since a step in it, if one leaves less than `left` of the squares that a line leaves: the
+    line through a step says nothing of what follows."""
+    n = y.size
+    if n < 2 * least + 2:
+        return y
+    away = y - y.mean()
+    place = np.arange(n) - (n - 1) / 2
+    line = away @ away - (place @ away) ** 2 / (place @ place)
+    at = np.arange(least, n - least + 1)
+    explained = np.cumsum(away)[at - 1] ** 2 * (1 / at + 1 / (n - at))
+    best = int(explained.argmax())
+    return y[at[best] :] if away @ away - explained[best] < left * line else y
 
 
 def _decays(away: np.ndarray, convex: float) -> bool:

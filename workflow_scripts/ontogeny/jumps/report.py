@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
-from ontogeny.jumps.answer import Answer, answer_of
+from ontogeny.jumps.answer import Answer, answer_of, counted_changes
 from ontogeny.jumps.detection import jumps_in_each, transitions_in_each
 from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
 from ontogeny.jumps.events import as_series
@@ -82,7 +82,7 @@ class JumpReport:
         away = len(self.abstentions)
         alarms = self.false_alarms
         lines = [
-            f"{_counted(self.table)} in {series - away} series of "
+            f"{counted_changes(self.table)} in {series - away} series of "
             f"{counted(self.series['run'].nunique(), 'run')}, {sure} significant at a false discovery rate of "
             f"{self.false_discovery_rate:g}.",
             f"The detector ({self.detector}) gives {alarms['rate']:.2f} false alarms per 1000 points "
@@ -218,13 +218,6 @@ def _completed(
         raise OntogenyError(f"{'.'.join(map(str, first['loc'])) or 'settings'}: {first['msg']}") from None
     given = {key: value for key, value in changes.items() if key not in own}
     return completed, completed.detector_settings() | given
-
-
-def _counted(table: pd.DataFrame) -> str:
-    """How many jumps and transitions, in words."""
-    counts = table["kind"].value_counts()
-    said = [counted(counts[kind], kind) for kind in ("jump", "transition") if kind in counts]
-    return " and ".join(said) or "0 jumps"
 
 
 def _chosen(frame: pd.DataFrame, metrics: Iterable[str] | None, notes: list[str]) -> pd.DataFrame:

@@ -104,7 +104,7 @@ def scalar_triples(data: Any, path: Path) -> pd.DataFrame | None:
     """A TensorBoard series in JSON, `[[wall time, step, value], ...]`; None if it is not one."""
     if not isinstance(data, list) or not data or not all(isinstance(row, list) and len(row) == 3 for row in data):
         return None
-    metric = path.name.split("-tag-")[-1].rsplit(".", 1)[0]
+    metric = path.name.split("-tag-")[-1].removesuffix(".gz").rsplit(".", 1)[0]
     return pd.DataFrame({"step": [row[1] for row in data], metric: [row[2] for row in data]})
 
 

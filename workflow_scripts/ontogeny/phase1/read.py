@@ -201,9 +201,7 @@ def _raw_runs(path: Path) -> list[RawRun]:
         )
     if suffix == ".json":
         _must_fit(path, b"[{", MOST_CONTAINERS, "lists and records")
-        data = read_json(path)
-        triples = scalar_triples(data, path)
-        return runs_of(data, str(path)) if triples is None else _table_runs(triples, str(path))
+        return _json_runs(read_json(path), path)
     if suffix == ".jsonl":
         return _json_lines(read_text(path), path)
     if path.name.lower().endswith((".jsonl.gz", ".json.gz")):
@@ -246,6 +244,11 @@ def _unzipped(path: Path) -> str:
         return data.decode()
 
 
+def _json_runs(data: Any, path: Path) -> list[RawRun]:
+    triples = scalar_triples(data, path)
+    return runs_of(data, str(path)) if triples is None else _table_runs(triples, str(path))
+
+
 def _zipped_json(path: Path) -> list[RawRun]:
     text = _unzipped(path)
     if path.name.lower().endswith(".jsonl.gz"):
@@ -256,7 +259,7 @@ def _zipped_json(path: Path) -> list[RawRun]:
         data = json.loads(text)
     except (ValueError, RecursionError):
         raise OntogenyError(f"{path} is not JSON, so it is not a Phase 1 record") from None
-    return runs_of(data, str(path))
+    return _json_runs(data, path)
 
 
 def _json_lines(text: str, path: Path) -> list[RawRun]:

@@ -42,7 +42,7 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
         _tell(snakemake, str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        logger.error("stopped by the user")
+        logger.warning("stopped by the user")
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         logger.error("%s", traceback.format_exc())
