@@ -53,7 +53,7 @@ def test_a_dry_run_shows_every_job(tmp_path):
     [
         ({"levels": [1.5]}, ("levels", "1.5", "less than or equal to 1")),
         ({"levels": [0.0]}, ("levels", "greater than 0")),
-        ({"levels": [0.5, 0.5]}, ("same level is there twice",)),
+        ({"levels": [0.5, 0.5]}, ("same level appears twice",)),
         ({"fit": {"edges": "transpose"}}, ("fit.edges", "did you mean 'transposed'?")),
         ({"fit": {"learning_rate_w": 1e-3}}, ("unknown key", "learning_rate_W_start")),
         ({"fit": {"learning_rate_start": 5}}, ("learning_rate_start is 5",)),

@@ -37,7 +37,7 @@ _ENDING = ("Terminating processes on user request", "Will exit after finishing")
 """Beginnings of what Snakemake says when it was asked to end before all is done."""
 
 SEEN = "ONTOGENY_VIEW"
-"""Variable of the environment that is set while the view tells of failed jobs (see `ontogeny.pipeline.job`)."""
+"""Variable of the environment that is set while the view reports failed jobs (see `ontogeny.pipeline.job`)."""
 
 
 @dataclass

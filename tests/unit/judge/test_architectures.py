@@ -100,7 +100,7 @@ def without_edges_into(node, kind):
 
 
 def mlp_outputs(judge, layer):
-    """Where the MLP of a layer puts out what it writes, by the names of this library's models."""
+    """Where the MLP of a layer returns what it writes, by the names of this library's models."""
     block = judge.blocks[layer]
     last = {"BloomModel": "mlp.dense_4h_to_h", "MptModel": "ffn.down_proj", "OPTModel": "fc2"}
     if type(judge.backbone).__name__ in last:

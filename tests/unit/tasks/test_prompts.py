@@ -287,7 +287,7 @@ def test_of_a_package_only_the_file_is_read(tmp_path, monkeypatch):
         ("text,verdict\nhello,0\n", "columns text, verdict are of no known format"),
         ("prompt,label\nhello, there,0\n", "another number of fields"),
         ("prompt,label\n", "holds no prompts"),
-        ("prompt,label,label\nhello,0,1\n", "line 1: the column 'label' is there twice"),
+        ("prompt,label,label\nhello,0,1\n", "line 1: the column 'label' appears twice"),
     ],
 )
 def test_mistakes_in_files_are_told_with_their_place(tmp_path, text, sentence):
@@ -303,7 +303,7 @@ def test_jsonl_lines_end_at_line_feeds_alone(tmp_path, mark):
 
 
 def test_half_characters_and_scores_that_are_no_numbers_are_told(tmp_path):
-    with pytest.raises(OntogenyError, match="line 1: the text holds half a character"):
+    with pytest.raises(OntogenyError, match="line 1: the text holds half of a character"):
         read_prompts(_csv(tmp_path / "x.jsonl", '{"prompt": "\\ud800 lone", "label": 0}'))
     with pytest.raises(OntogenyError, match="toxicity is nan; it should be a number"):
         read_prompts(_csv(tmp_path / "y.jsonl", '{"prompt": {"text": "t", "toxicity": NaN}, "continuation": 0}'))

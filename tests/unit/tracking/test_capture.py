@@ -1,4 +1,4 @@
-"""What a capture keeps is what the layer put out."""
+"""What a capture keeps is the output of the layer."""
 
 import copy
 import gc

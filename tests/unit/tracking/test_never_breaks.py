@@ -18,7 +18,7 @@ class Output:
 
 
 class Odd(nn.Module):
-    """Layers that put out a scalar, a vector, and a data class."""
+    """Layers that return a scalar, a vector, and a data class."""
 
     def __init__(self):
         super().__init__()
@@ -62,8 +62,8 @@ def test_layers_without_rows_are_gaps_with_one_warning():
     assert np.isfinite(results["boxed"]["stable_rank"]).all()
     assert np.isfinite(results["body"]["stable_rank"]).all()
     said = [str(each.message) for each in told]
-    assert sum("'scale' puts out a tensor of shape ()" in text for text in said) == 1
-    assert sum("'energy' puts out a tensor of shape (8,)" in text for text in said) == 1
+    assert sum("'scale' returns a tensor of shape ()" in text for text in said) == 1
+    assert sum("'energy' returns a tensor of shape (8,)" in text for text in said) == 1
 
 
 def small():
@@ -85,7 +85,7 @@ def test_training_in_evaluation_mode_is_measured_and_an_evaluation_is_not():
     model.eval()
     with torch.no_grad():
         model(torch.randn(3, 4))
-    with pytest.warns(UserWarning, match="put out nothing"):
+    with pytest.warns(UserWarning, match="had no output"):
         tracker.log(10, 0.0)
     assert tracker.get_results()["Linear_0"]["rows"].iloc[-1] == 0
 
@@ -107,7 +107,7 @@ def test_accumulated_gradients_log_one_step_several_times():
 def test_an_empty_first_batch_is_a_gap():
     model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
     tracker = HighFrequencyTracker(model)
-    with pytest.warns(UserWarning, match="put out nothing to measure at step 0"):
+    with pytest.warns(UserWarning, match="had no output to measure at step 0"):
         results = train(model, tracker, batch=lambda step: torch.randn(8 if step else 0, 4))
     assert results["Linear_0"]["rows"].tolist() == [0, 8, 8]
     assert results["Linear_0"]["stable_rank"].isna().tolist() == [True, False, False]

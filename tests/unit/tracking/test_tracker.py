@@ -276,7 +276,7 @@ def test_a_layer_without_output_is_nan_with_a_warning():
     model = mlp()
     tracker = HighFrequencyTracker(model, linears(model))
     model(torch.randn(4, 20)), tracker.log(0, 0.0)
-    with pytest.warns(UserWarning, match="put out nothing to measure at step 1"):
+    with pytest.warns(UserWarning, match="had no output to measure at step 1"):
         tracker.log(1, 0.0)
     assert tracker.get_results("Linear_0")["stable_rank"].isna().tolist() == [False, True]
     assert tracker.get_results("Linear_0")["rows"].tolist() == [4, 0]
@@ -399,7 +399,7 @@ def test_mistakes_are_named():
     with pytest.raises(OntogenyError, match=r"torch\.nn\.Module"):
         HighFrequencyTracker("model")
     tracker = HighFrequencyTracker(model, linears(model))
-    with pytest.warns(UserWarning, match="put out nothing to measure at step 0"):
+    with pytest.warns(UserWarning, match="had no output to measure at step 0"):
         tracker.log(0, 0.0)
     model(torch.randn(4, 20)), tracker.log(1, 0.0)
     with pytest.warns(UserWarning, match="step 1 was logged after step 1: it is passed over"):

@@ -1,4 +1,4 @@
-"""Activations of every monitored layer at chosen steps of a finished training, in one HDF5 file a run."""
+"""Activations of every monitored layer at chosen steps of a finished training, in one HDF5 file per run."""
 
 import lazy_loader
 

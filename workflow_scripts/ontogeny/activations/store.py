@@ -66,7 +66,7 @@ class ActivationFile:
         self.steps = sorted(int(name[5:]) for name in self._file if name.startswith("step_"))
         for step in self.steps:
             if self._file[f"step_{step}"].attrs["step"] != step:
-                raise ValueError(f"step_{step} is not the step that it tells of")
+                raise ValueError(f"step_{step} belongs to another step")
 
     @property
     @_told

@@ -84,7 +84,7 @@ def against_controls(
       infinite where they are all the same); p_value: of a randomisation test that exchanges moment and control
       sample by sample (two-sided, 4,999 draws). It says that the change is another on such samples, not that jumps in
       general differ from matched controls. For CKA and shape: of the difference over its error, samples taken as apart.
-      Weights have no samples, hence no p-value.
+      Weights have no samples, so no p-value.
     - other_controls (number of all other matched controls that are as long, see `Moment.matches`), controls_mean,
       controls_effect: (change - controls_mean) in their standard deviations (NaN for fewer than three), p_controls: the
       share of moments, this one included, whose change is at least as large by size; it cannot be below

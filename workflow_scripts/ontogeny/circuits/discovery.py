@@ -1,6 +1,6 @@
 """Ground truth for circuit discovery: what methods return, held against all circuits, which only here are known.
 
-A method scores the edges of the whole network; keeping the best of them, one more at a time, gives a nested family of
+A method scores the edges of the whole network; keeping the best of them, adding one at a time, gives a nested family of
 subnetworks, of which the first that is a perfect circuit is what the method returns. ACDC-style pruning decides edge by
 edge instead. Scores are those of the published methods, in the smooth loss (output - target)^2 over the rows:
 

@@ -452,7 +452,9 @@ def _read(model: Any, x: Any, weights: set[int] | None) -> tuple[ReadNetwork, An
             except OntogenyError:
                 raise
             except Exception as error:
-                raise OntogenyError(f"the model does '{node.name}' as cannot be read: {_first_line(error)}") from None
+                raise OntogenyError(
+                    f"the model does '{node.name}' in a way that cannot be read: {_first_line(error)}"
+                ) from None
             if any(id(known.get(n)) in weighty for n in node.all_input_nodes):
                 weighty[id(known[node])] = known[node]
     matrices, vectors, functions, inputs, place = reader.finish(result)

@@ -150,7 +150,7 @@ def _regulariser(row: pd.Series) -> str:
 def check_history(history: pd.DataFrame) -> pd.DataFrame:
     """`history`, sorted by seed and epoch within each condition (conditions keep their order of appearance).
 
-    Raises OntogenyError for missing columns, an empty table, mixed candidates, and a row that is there twice.
+    Raises OntogenyError for missing columns, an empty table, mixed candidates, and a row that appears twice.
     """
     missing = [column for column in COLUMNS if column not in history]
     if missing:

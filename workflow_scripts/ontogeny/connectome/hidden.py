@@ -27,7 +27,7 @@ _SERIES_ROUNDS = 6
 _ROUNDS, _FEW_ROUNDS, _MANY = 20, 6, 100
 _BETTER, _PATIENCE = 0.01, 4
 _NEEDED = 0.5
-"""Share of what is left that one input more must at most leave."""
+"""Largest share of what is left that a further input may leave."""
 _SMALLEST = 1e-3
 _SWEEPS = 60
 

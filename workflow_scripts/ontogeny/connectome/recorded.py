@@ -214,7 +214,7 @@ def _header(path: Path) -> int:
 def _labels(path: str | os.PathLike) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
-        raise OntogenyError(f"{path} does not exist: give a text file with one type a neuron")
+        raise OntogenyError(f"{path} does not exist: give a text file with one type per neuron")
     if path.suffix == ".npy":
         with read_errors(path, "an array of types"):
             return np.load(path, allow_pickle=False)

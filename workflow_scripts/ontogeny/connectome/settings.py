@@ -17,7 +17,7 @@ Policy = Literal["ucb", "random", "tpe"]
 
 def _distinct(levels: list[float]) -> list[float]:
     if len(set(levels)) != len(levels):
-        raise ValueError("the same level is there twice; give every level once")
+        raise ValueError("the same level appears twice; give every level once")
     return levels
 
 

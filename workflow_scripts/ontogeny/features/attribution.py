@@ -73,7 +73,7 @@ def saliency(
 ) -> Attribution:
     """Gradient of the class score by the input (Simonyan et al. 2014, arXiv:1312.6034, sec. 3), by default its size.
 
-    targets: the class a sample; None takes the one that the network predicts. The model is not changed.
+    targets: the class of each sample; None takes the one that the network predicts. The model is not changed.
     """
     from captum.attr import Saliency
 
@@ -214,7 +214,9 @@ def grad_cam(
     site = find_site(twin, layer, inputs)
     shape = site_values(twin, site, inputs[:1]).shape
     if len(shape) != 4 or shape[2] * shape[3] < 2:
-        raise OntogenyError(f"layer '{layer}' puts out {tuple(shape[1:])} a sample: Grad-CAM needs channels of a plane")
+        raise OntogenyError(
+            f"layer '{layer}' returns {tuple(shape[1:])} per sample: Grad-CAM needs channels of a plane"
+        )
     tap = nn.Identity()
     method = LayerGradCam(lambda x: logits_of(twin(x)), tap)
     with replaced_at(twin, site, tap):

@@ -23,7 +23,7 @@ from ontogeny.statistics import percentile_interval, student_interval
 def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.ndarray:
     """Logits of `inputs` (samples, ...), float64 (samples, classes), computed `chunk` samples at a time.
 
-    Raises OntogenyError unless the model gives two or more finite logits a sample.
+    Raises OntogenyError unless the model gives two or more finite logits per sample.
     """
     import torch
 

@@ -39,7 +39,7 @@ class Clustering:
     reason: the choice in a sentence.
     assignments: the cluster of each row, (N,), numbered in the order of their mean step; None without clusters.
     table: one row per step and cluster: step, cluster, count, share, low, high (95 % Wilson interval of the share).
-    stability: one row a number of clusters: k, stability (mean adjusted Rand index between fits to subsamples),
+    stability: one row per number of clusters: k, stability (mean adjusted Rand index between fits to subsamples),
         low, high (its 95 % jackknife interval), within (share of the variance that is within clusters),
         null_within (its mean under the null), p_value (of this k alone).
     label_agreement, step_agreement: with the labels (if given) and with the steps; None without clusters.

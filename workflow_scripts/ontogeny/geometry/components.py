@@ -163,7 +163,7 @@ def projection_table(result: PCA, steps: Sequence[int], labels: Any = None) -> p
     do not fit.
     """
     if len(steps) != len(result.projections):
-        raise OntogenyError(f"{len(steps)} steps for {len(result.projections)} matrices: give one step a matrix")
+        raise OntogenyError(f"{len(steps)} steps for {len(result.projections)} matrices: give one step per matrix")
     tables = []
     for step, block in zip(steps, result.projections, strict=True):
         columns: dict[str, Any] = {"step": np.full(len(block), step), "sample": np.arange(len(block))}

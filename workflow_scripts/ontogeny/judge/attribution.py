@@ -113,7 +113,7 @@ def attribute_tokens(
 
     Sundararajan et al. 2017, arXiv:1703.01365, eq. 1, with Gauss-Legendre nodes; at the embeddings this is captum's
     LayerIntegratedGradients. tokens: (prompts, length), padded with -1. baseline: a token, or an embedding
-    (width,), put in the place of every token but those where `keep` (prompts, length) is true, such as the marks that
+    (width,), put in place of every token but those where `keep` (prompts, length) is true, such as the marks that
     the tokenizer sets at the ends; or several, (count, length, width), over which attributions are averaged, as
     `reference_prompts` gives them. steps: nodes of the integral from each baseline.
     tolerance: where the sum of a prompt is off by more than this share of the change, and by more than `TOLERANCE`

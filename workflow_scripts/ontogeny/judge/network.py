@@ -212,7 +212,7 @@ NEURONS = (
     "output.dense",
     "fc2",
 )
-"""Where a block's MLP writes: the input of this module is what its neurons put out."""
+"""Where a block's MLP writes: the input of this module is the output of its neurons."""
 
 
 def neuron_outputs(model: Judge) -> list[nn.Module]:
@@ -261,7 +261,7 @@ class Parts:
     Each of them reads the stream through a norm of its own, or, with the order "normed", the stream goes through a norm
     after each sum: after_attention, after_mlp. write: the attention's output matrix by head, (heads, head width,
     width); bias: (width,), or None. projection: the module of both; projection_name: its name in `attention`, None
-    where it is not in there. mlp_writes: the module that puts out what the MLP writes.
+    where it is not in there. mlp_writes: the module whose output is what the MLP writes.
     """
 
     order: Order
@@ -371,7 +371,7 @@ def _submodule(block: nn.Module, name: str) -> nn.Module | None:
 
 @torch.no_grad()
 def _add_up(model: Judge, parts: list[Parts]) -> bool:
-    """Whether every block puts out its input, what its heads write, and what its MLP makes of them."""
+    """Whether the output of every block is the sum of its input, what its heads write, and what its MLP makes of them."""
     handles, calls = attention_calls(parts)
     with frozen(model), hooked(*handles):
         past = run(model, torch.arange(4, device=tensor_of(model.embedding, "weight").device)[None])

@@ -66,7 +66,7 @@ def read_prompts(
 
 
 class _Keeper:
-    """Keeps what modules are given or put out, for some rows of a batch and one position of each, (rows, width)."""
+    """Keeps what modules receive or return, for some rows of a batch and one position of each, (rows, width)."""
 
     def __init__(self, batch: int, rows: Tensor, position: Tensor, count: int) -> None:
         self.batch, self.rows, self.position = batch, rows, position

@@ -80,7 +80,7 @@ class Judge(nn.Module):
     Attributes: `embedding` (module of the token embedding), `blocks` (ModuleList of the layers), `final_norm` (the
     norm after the last layer, or None), `head` (float32), `reads`, `n_frozen`. The modules in `residual` and `mlp` (one
     per layer) hold no weights: their outputs are the residual stream and the MLP's output at the token that is
-    classified, for whoever watches layers.
+    classified, for code that watches layers.
 
     Raises OntogenyError if the backbone's layers cannot be found, or there are fewer than `frozen_layers`.
     """

@@ -92,7 +92,7 @@ class JudgeModelSettings(Settings):
     unsafe_labels: list[str] | None = Field(
         default=None,
         min_length=1,
-        description="Labels of a kept head that are unsafe; told by their names, if not given.",
+        description="Labels of a kept head that are unsafe; recognised by name, if not given.",
     )
     verdicts: tuple[str, str] = Field(
         default=("safe", "unsafe"), description="How a generative judge answers, safe first (verdict)."

@@ -55,7 +55,7 @@ def importance_of_run(
 ) -> dict[str, pd.DataFrame]:
     """What the units of a run do, at the start, at jumps, at the end, and what changes across jumps, as tidy tables.
 
-    For `settings.layers` (all but the one that puts out the scores). Importance is measured on the first
+    For `settings.layers` (all but the one whose outputs are the scores). Importance is measured on the first
     `settings.samples` of the probe, selectivity and health on all of it. Returns
 
     - `importance`: one row per moment, control, measure, layer and unit. measure: `ablation zero` at every moment, and

@@ -27,7 +27,7 @@ class ImportanceSettings(Settings):
     layers: list[str] | None = Field(
         default=None,
         min_length=1,
-        description="Layers by display name; all but the one that puts out the scores, if not given.",
+        description="Layers by display name; all but the one whose outputs are the scores, if not given.",
     )
     untrained: Positive = Field(default=2, description="Networks with fresh weights, the control.")
     repeats: Positive = Field(default=2, description="Draws of ablation by resampling.")

@@ -363,7 +363,7 @@ def _key_of(found: Trace, site: Site) -> Key:
 def find_tail(model: nn.Module, path: str, inputs: Tensor) -> list[nn.Module] | None:
     """The modules from the output of `path` to the scores, if they are a plain chain that treats every row alone.
 
-    Each must receive the very tensor that the one before it put out, a matrix, and the last one's output must be the
+    Each must receive the very tensor that the one before it returned, a matrix, and the last one's output must be the
     model's; the chain is also run, to see that it gives the scores.
     """
     found = trace(model, inputs[:2])

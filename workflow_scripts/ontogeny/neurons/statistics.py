@@ -29,7 +29,7 @@ def neuron_statistics(
     feature_axis: int | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """One row per unit: what it puts out over the samples, after `nonlinearity` is applied to `activations`.
+    """One row per unit: its values over the samples, after `nonlinearity` is applied to `activations`.
 
     Columns: unit; mean with mean_low, mean_high (Student interval over samples); std (over samples and positions,
     denominator N); sparsity, the share of outputs of magnitude <= `threshold` (with 0: exactly zero, or, of a ReLU,

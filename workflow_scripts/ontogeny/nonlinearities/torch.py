@@ -41,4 +41,4 @@ SLOPES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], T
     "sigmoid": (torch.sigmoid, lambda z, a: a * (1 - a)),
     "none": (lambda z: z, lambda z, a: torch.ones((), dtype=z.dtype)),
 }
-"""Functions whose slope is told by their input z and output a: each function, and its slope as a function of both."""
+"""Functions whose slope follows from their input z and output a: each function, and its slope as a function of both."""

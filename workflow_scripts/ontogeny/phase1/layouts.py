@@ -277,7 +277,7 @@ def _unread_metric(value: Any, in_list: bool) -> str | None:
 
 
 def _columns(data: dict, ours: bool) -> RawRun:
-    """One dict of lists a layer, or one list of dicts a layer; what is neither is metadata."""
+    """One dict of lists per layer, or one list of dicts per layer; what is neither is metadata."""
     run = RawRun()
     shared = None if ours else _step_list(data)
     metadata: dict[str, Any] = {}

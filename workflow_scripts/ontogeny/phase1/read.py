@@ -43,7 +43,7 @@ MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
 MOST_CONTAINERS = 5_000_000
 HDF5_SECONDS = 20
-"""How long reading an HDF5 file that carries no checksum may take, and a second more a MiB."""
+"""How long reading an HDF5 file that carries no checksum may take, and a second more per MiB."""
 
 _DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)\s*$"
 """A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons."""
@@ -556,7 +556,7 @@ def _must_end(path: Path) -> None:
 
 
 def _own_hdf5(stamp: dict, groups: dict[str, dict[str, Any]], path: Path) -> list[RawRun]:
-    """Runs from the layout that `write_phase1` makes: one group a layer, described by the data set 'ontogeny'."""
+    """Runs from the layout that `write_phase1` makes: one group per layer, described by the data set 'ontogeny'."""
     if not isinstance(stamp, dict) or stamp.get("format") != FORMAT:
         raise OntogenyError(f"{path} is not of the format {FORMAT} that this version reads")
     runs = []

@@ -166,7 +166,7 @@ def _size(count: float) -> str:
 def job_states(results: str | os.PathLike) -> list[JobState]:
     """The state of every job that left a log below `results`, sorted by rule and name.
 
-    A job is done when its benchmark is there and its log tells of no error. Without a benchmark it is running
+    A job is done when its benchmark is there and its log reports no error. Without a benchmark it is running
     where Snakemake holds a lock on the folder, and was interrupted where it holds none.
     """
     results = Path(results)

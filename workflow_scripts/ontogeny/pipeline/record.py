@@ -66,7 +66,7 @@ def records_in(results: str | os.PathLike) -> Iterator[tuple[Path, dict[str, Any
 def describe_file(file: str | os.PathLike, directory: str | os.PathLike = ".") -> str:
     """What one result was made from, in words.
 
-    Raises OntogenyError if it does not exist, or no record tells of it.
+    Raises OntogenyError if it does not exist, or no record mentions it.
     """
     from ontogeny.pipeline.overview import results_folder
 

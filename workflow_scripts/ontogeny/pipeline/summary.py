@@ -192,7 +192,7 @@ def _number(value: float) -> str:
 def _interval(low: float, high: float, without: str) -> str:
     """The 95% interval in brackets, or why there is none."""
     if pd.isna(low) or pd.isna(high):
-        return f" ({without}, hence no interval)" if without else ""
+        return f" ({without}, so no interval)" if without else ""
     return f" [{_number(float(low))}, {_number(float(high))}]"
 
 

