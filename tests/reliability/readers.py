@@ -33,8 +33,9 @@ from ontogeny.judge.record import read_record
 from ontogeny.jumps.plan import CapturePlan, Moment, read_plan, write_plan
 from ontogeny.jumps.report import find_jumps, read_jumps, write_jumps
 from ontogeny.phase1 import phase1_from_frame, read_phase1, write_phase1
-from ontogeny.tasks.prompts import read_prompts, synthetic_prompts
+from ontogeny.tasks.prompt_files import read_prompts
 from ontogeny.tasks.settings import JudgeTaskSettings
+from ontogeny.tasks.synthetic_prompts import synthetic_prompts
 from ontogeny.training.ensemble import EnsembleSettings, load_ensemble, train_ensemble
 from ontogeny.trajectory.checkpoints import load_checkpoint, save_checkpoint
 

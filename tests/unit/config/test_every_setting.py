@@ -130,7 +130,7 @@ def choices(annotation: typing.Any) -> set[str]:
 
 REGISTRIES = {
     "TaskSettings.name": "tasks.images.IMAGE_SETS tasks.known.SIZES",
-    "JudgeTaskSettings.format": "tasks.prompts.FORMATS",
+    "JudgeTaskSettings.format": "tasks.prompt_files.FORMATS",
     "ModelSettings.name": "models.build.MODELS",
     "JudgeModelSettings.dtype": "models.pretrained.DTYPES",
     "TrackingSettings.metrics": "tracking.estimators.METRICS",

@@ -110,7 +110,7 @@ def test_the_projection_table():
     assert table["step"].tolist() == [10] * 4 + [20] * 4
     assert table["label"].tolist() == list("abcaabca")
     assert isinstance(table, pd.DataFrame)
-    with pytest.raises(OntogenyError, match="one step a matrix"):
+    with pytest.raises(OntogenyError, match="one step per matrix"):
         projection_table(result, [10])
     with pytest.raises(OntogenyError, match="3 labels for the 4 rows of step 10"):
         projection_table(result, [10, 20], labels=[1, 2, 3])

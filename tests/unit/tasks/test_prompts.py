@@ -9,21 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from ontogeny.errors import OntogenyError
-from ontogeny.tasks.prompts import (
-    COLUMNS,
-    FORMATS,
-    PACKAGED,
-    automatic_pairs,
-    describe_prompts,
-    fit_baseline,
-    has_alarming_word,
-    load_prompts,
-    near_duplicates,
-    read_prompts,
-    split_prompts,
-    synthetic_prompts,
-)
-from ontogeny.tasks.settings import JudgeTaskSettings, SplitSettings
+from ontogeny.tasks.baselines import fit_baseline
+from ontogeny.tasks.prompt_files import FORMATS, read_prompts
+from ontogeny.tasks.prompt_table import COLUMNS
+from ontogeny.tasks.prompts import automatic_pairs, describe_prompts, load_prompts, near_duplicates, split_prompts
+from ontogeny.tasks.settings import PACKAGED, JudgeTaskSettings, SplitSettings
+from ontogeny.tasks.synthetic_prompts import has_alarming_word, synthetic_prompts
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +61,7 @@ def test_counting_words_fails_on_the_decoys(made):
 
 def test_no_combination_of_deciding_words_crosses_splits(made):
     """A table of the word pairs that decide is of no use on held-out prompts, though every word is known."""
-    from ontogeny.tasks import prompts as module
+    from ontogeny.tasks import synthetic_prompts as module
 
     lists = {
         "polarity": (("_PROMOTE", "_HINDER"), ("_HARMFUL_ACTS", "_HELPFUL_ACTS")),
@@ -285,7 +276,7 @@ def test_of_a_package_only_the_file_is_read(tmp_path, monkeypatch):
         ("prompt,label\n  ,1\n", "line 2: the prompt is empty"),
         ("prompt,label\nhello,0\nHello ,1\n", "line 3: the same prompt has the other label at .*line 2"),
         ("text,verdict\nhello,0\n", "columns text, verdict are of no known format"),
-        ("prompt,label\nhello, there,0\n", "another number of fields"),
+        ("prompt,label\nhello, there,0\n", "differ in their number of fields"),
         ("prompt,label\n", "holds no prompts"),
         ("prompt,label,label\nhello,0,1\n", "line 1: the column 'label' appears twice"),
     ],

@@ -54,9 +54,9 @@ def changes_of_study(
     between_p_value: whether the log ratio differs between architectures, by permuting whole runs (their means; between
     groups sum of squares), with between_p_adjusted (Holm). It needs two architectures of two runs or more.
 
-    A mixed-effects model is not fitted: with a few jumps per run its variances are not identified, and the exchange test
-    is exact whatever their distribution. Pairs of one run share its history; the test holds given the runs, and says
-    nothing of runs not seen where there is one. Source: Edgington and Onghena (2007), Randomization Tests, ch. 6.
+    A mixed-effects model is not fitted: with a few jumps per run its variances are not identified, and the exchange
+    test is exact whatever their distribution. Pairs of one run share its history; the test holds given the runs, and
+    says nothing about other runs where there is one. Source: Edgington and Onghena (2007), Randomization Tests, ch. 6.
     """
     pairs = pairs_of_study(tables, architectures)
     names = list(dict.fromkeys(architectures.values()))

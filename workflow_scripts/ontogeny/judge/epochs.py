@@ -14,7 +14,7 @@ from ontogeny.judge.readings import judge_logits, last_residuals
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import Judge
 from ontogeny.progress import Progress
-from ontogeny.tasks.prompts import BASELINES, fit_baseline
+from ontogeny.tasks.baselines import BASELINES, fit_baseline
 from ontogeny.trajectory.prompts import JudgeData, judge_data
 from ontogeny.trajectory.replay import Trajectory
 
@@ -26,7 +26,7 @@ def evaluate_epochs(trajectory: Trajectory, n_resamples: int = N_RESAMPLES, seed
     """Measure the judge of a run after every epoch, and after its last step, on held-out prompts, beside baselines.
 
     One row per model, epoch, split and kind of prompts. model: "judge"; "pretrained", a linear probe of the last token
-    of the judge before it was fine-tuned; and those of `ontogeny.tasks.prompts.BASELINES`, which see words, pairs of
+    of the judge before it was fine-tuned; and those of `ontogeny.tasks.baselines.BASELINES`, which see words, pairs of
     words, length or source alone. All but the judge were fitted on the training prompts and have no epoch. Then epoch,
     step, split (validation, test), prompts ("all", "decoys", or "new sources", which training lacks), n, and loss,
     accuracy, f1 and auc as in `performance`, their intervals over groups.

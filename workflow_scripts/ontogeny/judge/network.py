@@ -371,7 +371,7 @@ def _submodule(block: nn.Module, name: str) -> nn.Module | None:
 
 @torch.no_grad()
 def _add_up(model: Judge, parts: list[Parts]) -> bool:
-    """Whether the output of every block is the sum of its input, what its heads write, and what its MLP makes of them."""
+    """Whether every block returns the sum of its input, what its heads write, and what its MLP makes of them."""
     handles, calls = attention_calls(parts)
     with frozen(model), hooked(*handles):
         past = run(model, torch.arange(4, device=tensor_of(model.embedding, "weight").device)[None])

@@ -33,8 +33,9 @@ from ontogeny.models.judge import (
 )
 from ontogeny.models.pretrained import load_judge, load_tokenizer, verdict_frame
 from ontogeny.models.settings import JudgeModelSettings
-from ontogeny.tasks.prompts import Report, automatic_pairs, describe_prompts, load_prompts, synthetic_text
+from ontogeny.tasks.prompts import Report, automatic_pairs, describe_prompts, load_prompts
 from ontogeny.tasks.settings import SYNTHETIC, JudgeTaskSettings
+from ontogeny.tasks.synthetic_prompts import synthetic_text
 from ontogeny.training.settings import JudgeTrainingSettings
 from ontogeny.trajectory.checkpoints import tensors_digest
 from ontogeny.trajectory.learner import Batch, Learner, make_optimizer, rate_schedule
