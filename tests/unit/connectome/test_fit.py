@@ -5,15 +5,12 @@ import pytest
 import torch
 
 from ontogeny.connectome import fit_connectome, recovery_metrics, simulate_activity
-from ontogeny.connectome.fit import (
-    ConnectomeNetwork,
-    edge_mask,
-    emptiness,
-    functions_embedding,
-)
+from ontogeny.connectome.fit import edge_mask, functions_embedding
 from ontogeny.connectome.metrics import connectivity_r2
+from ontogeny.connectome.network import ConnectomeNetwork
 from ontogeny.connectome.refine import Spline, refine
 from ontogeny.connectome.settings import FitSettings
+from ontogeny.connectome.training import emptiness
 from ontogeny.errors import OntogenyError
 
 torch.set_num_threads(1)

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.code import code_digest
-from ontogeny.connectome.fit import Fit, fit_connectome, total_steps
+from ontogeny.connectome.fit import Fit, fit_connectome
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.store import load_activity, read_arrays, save_fit, write_arrays
+from ontogeny.connectome.training import total_steps
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
 from ontogeny.files import disk_errors, plain, write_csv, write_json
