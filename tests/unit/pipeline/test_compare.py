@@ -74,7 +74,7 @@ def test_every_kind_of_difference_is_found(trees):
     assert "&lt;script&gt;" in page
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)
     assert "data:image/png;base64," in page
-    assert "10% of pixels" in comparison_text(found)
+    assert "10% of the pixels differ" in comparison_text(found)
 
 
 def test_tables_of_other_shapes_and_broken_files_are_told(trees):
@@ -86,7 +86,8 @@ def test_tables_of_other_shapes_and_broken_files_are_told(trees):
     assert "rows: 2 and 1" in told
     assert "other (only in B)" in told
     assert found.figures[0][2] == b""
-    assert comparison_page(found)
+    assert "cannot be read" in comparison_page(found)
+    assert "nan" not in comparison_page(found)
 
 
 def test_configurations(tmp_path):
@@ -107,7 +108,7 @@ def test_the_command_ends_as_asked(trees, tmp_path, capsys):
     (trees[1] / "results/runs/mlp/activations.h5").write_bytes(b"124")
     assert main(["compare", *map(str, trees), "--out", str(tmp_path / "page.html")]) == 0
     assert main(["compare", *map(str, trees), "--same"]) == 1
-    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
     assert "activations.h5" in capsys.readouterr().out
 
 

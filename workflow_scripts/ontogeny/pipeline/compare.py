@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import io
 import math
 import os
@@ -17,6 +16,8 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json, read_table, write_csv, write_text
 from ontogeny.pipeline.overview import results_folder, walk
 from ontogeny.pipeline.tables import flat
+from ontogeny.plotting.templates import template
+from ontogeny.words import counted
 
 _COST = {"logs", "benchmarks"}
 """Folders below results that say how long things took, which no two runs share."""
@@ -258,7 +259,7 @@ def write_comparison(found: Comparison, files: Mapping[str, str | os.PathLike]) 
 def comparison_text(found: Comparison, most: int = 20) -> str:
     """The comparison in words; of each kind at most `most` lines."""
     if found.equal:
-        told = f"{found.same} files, all the same" if found.same else "the same runs with the same settings"
+        told = f"{counted(found.same, 'file')}, all the same" if found.same else "the same runs with the same settings"
         return f"A {found.a}\nB {found.b}\nno difference: {told}\n"
     lines = [f"A {found.a}", f"B {found.b}"]
     lines += _part(
@@ -270,11 +271,11 @@ def comparison_text(found: Comparison, most: int = 20) -> str:
         for name, column, gap, share, rows in found.numbers
     )
     lines += _part("tables that differ", numbers, most)
-    figures = (f"{name}: {100 * share:.3g}% of pixels" for name, share, _ in found.figures)
+    figures = (f"{name}: {_how_different(share)}" for name, share, _ in found.figures)
     lines += _part("figures that differ", figures, most)
     lines += _part("other files that differ", found.files, most)
     lines += _part("only in A", found.only_a, most) + _part("only in B", found.only_b, most)
-    lines += [f"{found.same} files are the same"] if found.same else []
+    lines += [f"the same in both: {counted(found.same, 'file')}"] if found.same else []
     return "\n".join(lines) + "\n"
 
 
@@ -284,48 +285,30 @@ def _part(title: str, rows: Iterable[str], most: int) -> list[str]:
     return [f"{title}: {len(rows)}", *(f"  {row}" for row in rows[:most]), *more] if rows else []
 
 
+def _how_different(share: float) -> str:
+    return "one of the two cannot be read" if math.isnan(share) else f"{100 * share:.3g}% of the pixels differ"
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     return "none" if value is None or value == "" else str(value)
 
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: .5rem 0 1.5rem; } td, th { padding: .2rem .8rem .2rem 0; text-align: left;
-border-bottom: 1px solid #ddd; vertical-align: top; overflow-wrap: anywhere; } img { max-width: 100%; border: 1px solid
-#ddd; } h2 { margin-top: 2rem; } figure { margin: 1rem 0 2rem; } figcaption { color: #555; }
-"""
-
-
 def comparison_page(found: Comparison) -> str:
-    """The comparison as one HTML page that needs no other file and no network. All text of the data is escaped."""
-    parts = [f"<p>A: <code>{html.escape(found.a)}</code><br>B: <code>{html.escape(found.b)}</code></p>"]
-    parts.append(f"<p>{'Nothing differs.' if found.equal else ''} {found.same} files are the same.</p>")
-    parts += _rows("Settings", ("run", "setting", "A", "B"), found.settings)
-    heads = ("table", "column", "largest difference", "relative", "rows")
-    parts += _rows("Numbers", heads, found.numbers)
-    if found.figures:
-        parts.append(f"<h2>Figures ({len(found.figures)})</h2>")
-    for name, share, picture in found.figures:
-        shown = f'<img alt="" src="data:image/png;base64,{base64.b64encode(picture).decode()}">' if picture else ""
-        told = (
-            f"{html.escape(name)}: {100 * share:.3g}% of the pixels differ. Left A, middle B, right where they differ."
-        )
-        parts.append(f"<figure>{shown}<figcaption>{told}</figcaption></figure>")
-    for title, names in (("Other files", found.files), ("Only in A", found.only_a), ("Only in B", found.only_b)):
-        parts += _rows(title, ("file",), [(name,) for name in names])
-    body = "\n".join(parts)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Comparison</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n<h1>What differs</h1>\n{body}\n</body></html>\n"
+    """The comparison as one HTML page that needs no other file and no network."""
+    tables = [
+        ("Settings", ("run", "setting", "A", "B"), found.settings),
+        ("Numbers", ("table", "column", "largest difference", "relative", "rows"), found.numbers),
+    ]
+    lists = [("Other files", found.files), ("Only in A", found.only_a), ("Only in B", found.only_b)]
+    return template("ontogeny.pipeline", "comparison.html").render(
+        found=found,
+        tables=tables,
+        figures=[
+            (name, _how_different(share), base64.b64encode(picture).decode()) for name, share, picture in found.figures
+        ],
+        lists=lists,
+        same=counted(found.same, "file"),
+        cell=_cell,
     )
-
-
-def _rows(title: str, heads: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[str]:
-    rows = list(rows)
-    if not rows:
-        return []
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    body = "\n".join("<tr>" + "".join(f"<td>{html.escape(_cell(v))}</td>" for v in row) + "</tr>" for row in rows)
-    return [f"<h2>{title} ({len(rows)})</h2>", f"<table><tr>{head}</tr>\n{body}</table>"]
