@@ -11,10 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 from ontogeny.dashboard import data, player
 from ontogeny.dashboard import pages as dashboard_pages
+from ontogeny.dashboard.elements import markdown, runs_in_folder
+from ontogeny.dashboard.judge_page import PICTURES as ONE_EPOCH
 
 ATTACK = "<script>alert(1)</script>"
 PAGES = list(dashboard_pages.PAGES)
-PICTURES = [*dashboard_pages.PICTURES, "Metrics", "Evolution"]
+PICTURES = [*ONE_EPOCH, "Metrics", "Evolution"]
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def open_page(monkeypatch):
         app.query_params["page"] = page
         for key, value in query.items():
             app.query_params[key] = value
-        dashboard_pages._runs.clear()
+        runs_in_folder.clear()
         return app.run()
 
     return opened
@@ -125,7 +127,7 @@ def test_names_and_prompts_are_text_and_never_markup(open_page, made):
 
 
 def test_markdown_shows_text_as_it_is():
-    assert dashboard_pages.markdown("![x](http://y) <b> *a* `c` $d$ :red[e]\n# f") == (
+    assert markdown("![x](http://y) <b> *a* `c` $d$ :red[e]\n# f") == (
         r"\!\[x\]\(http\://y\) \<b\> \*a\* \`c\` \$d\$ \:red\[e\] \# f"
     )
 
