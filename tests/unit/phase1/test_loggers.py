@@ -12,7 +12,7 @@ import pytest
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import read_many, read_phase1
-from ontogeny.phase1.loggers import mlflow_database_table
+from ontogeny.phase1.loggers import each_step_once, mlflow_database_table
 
 STEPS = np.arange(0, 50, 5)
 RANK = np.linspace(5, 2, 10)
@@ -85,6 +85,25 @@ def test_tensorboard_events(tmp_path):
     np.testing.assert_allclose(values, RANK, rtol=1e-6)
 
 
+def test_values_logged_without_a_step_are_numbered_and_a_resumed_run_counts_last(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(tmp_path / "board") as writer:
+        for loss in LOSS:
+            writer.add_scalar("loss", loss)
+        for step, rank in ((0, 1.0), (1, 2.0), (2, 3.0), (1, 4.0)):
+            writer.add_scalar("stable_rank/Linear_0", rank, step)
+    (path,) = (tmp_path / "board").glob("events*")
+    record = read_phase1(path)
+    steps, values = record.series("(run)", "loss")
+    np.testing.assert_array_equal(steps, np.arange(len(LOSS)))
+    np.testing.assert_allclose(values, LOSS, rtol=1e-6)
+    assert record.series("Linear_0", "stable_rank")[1].tolist() == [1.0, 4.0, 3.0]
+    said = " ".join(str(note) for note in record.notes)
+    assert f"all {len(LOSS)} values stand at step 0" in said
+    assert "1 value of steps that come again later is left out" in said
+
+
 def test_hugging_face_trainer_state(tmp_path):
     rows = [{"step": int(s), "epoch": s / 10, "loss": x} for s, x in zip(STEPS, LOSS)]
     rows += [{"step": int(STEPS[-1]), "epoch": 5.0, "eval_loss": 1.5}]
@@ -146,7 +165,8 @@ def test_what_mlflow_stores_otherwise_is_read_as_it_was_logged(mlflow_database):
     logged = [("a1b2c3d4e5", "loss", *each) for each in values]
     logged += [("f6", "loss", 0, 2.0, 0), ("gone", "loss", 0, 7.0, 0)]
     runs = [("a1b2c3d4e5", "twin", "active"), ("f6", "twin", "active"), ("gone", "third", "deleted")]
-    table = mlflow_database_table(mlflow_database(runs, logged))
+    table, said = each_step_once(mlflow_database_table(mlflow_database(runs, logged)))
+    assert said == [("twin a1b2c3d4", "metric 'loss': 1 value of steps that come again later is left out")]
     assert table["run"].tolist() == ["twin a1b2c3d4"] * 4 + ["twin f6"]
     assert np.array_equal(table["value"], [1.0, np.nan, -np.inf, 5.0, 2.0], equal_nan=True)
 

@@ -1,4 +1,4 @@
-"""Files of other people's loggers as wide tables: a column step, and a column for each metric.
+"""Files of other people's loggers as tables: a column step and one for each metric, or metric, step and value.
 
 Weights & Biases (history and UI exports), TensorBoard (CSV, JSON and event files), Hugging Face `trainer_state.json`,
 Lightning `metrics.csv`, MLflow metric files and databases. What is not a metric (time stamps, run times, ranges) is
@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
+from ontogeny.phase1.record import quote
+from ontogeny.words import counted
 
 CLOCKS = frozenset(
     ("_timestamp", "_runtime", "timestamp", "wall time", "wall_time", "time", "created_at", "relative time (process)",
@@ -114,7 +116,7 @@ def is_event_file(path: Path) -> bool:
 
 
 def event_table(path: Path) -> pd.DataFrame:
-    """All scalars of a TensorBoard event file, wide, read by the tensorboard package."""
+    """All scalars of a TensorBoard event file as they were written (metric, step, value), read by its own package."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
@@ -127,15 +129,14 @@ def event_table(path: Path) -> pd.DataFrame:
         raise OntogenyError(f"{path} is damaged: only {read} of its {held} records can be read; get a complete copy")
     events = EventAccumulator(str(path), size_guidance={"scalars": 0, "tensors": 0})
     events.Reload()
-    columns: dict[str, pd.Series] = {}
-    for tag in events.Tags()["scalars"]:
-        columns[tag] = pd.Series({event.step: event.value for event in events.Scalars(tag)})
-    for tag in events.Tags()["tensors"]:
-        values = {event.step: _scalar(event.tensor_proto) for event in events.Tensors(tag)}
-        columns[tag] = pd.Series({step: value for step, value in values.items() if value is not None})
-    if not columns:
+    tags = events.Tags()
+    rows = [(tag, event.step, event.value) for tag in tags["scalars"] for event in events.Scalars(tag)]
+    for tag in tags["tensors"]:
+        values = [(tag, event.step, _scalar(event.tensor_proto)) for event in events.Tensors(tag)]
+        rows += [(tag, step, value) for tag, step, value in values if value is not None]
+    if not rows:
         raise OntogenyError(f"{path} holds no scalar")
-    return pd.DataFrame(columns).sort_index().rename_axis("step").reset_index()
+    return pd.DataFrame(rows, columns=["metric", "step", "value"])
 
 
 def _records(content: bytes) -> int:
@@ -162,16 +163,43 @@ def is_mlflow_folder(path: Path) -> bool:
 
 
 def mlflow_table(path: Path) -> pd.DataFrame:
-    """All metrics of a run of MLflow's file store, wide: each file has lines of time, value and step."""
+    """All metrics of a run of MLflow's file store as they were written: metric, step, value.
+
+    Each file has lines of time, value and step.
+    """
     folder = path / "metrics" if (path / "metrics").is_dir() else path
-    columns: dict[str, pd.Series] = {}
+    rows: list[tuple[str, int, float]] = []
     for file in sorted(item for item in folder.rglob("*") if item.is_file()):
-        rows = [line.split() for line in file.read_text().splitlines() if line.strip()]
+        metric = file.relative_to(folder).as_posix()
+        lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
         try:
-            columns[file.relative_to(folder).as_posix()] = pd.Series({int(row[2]): float(row[1]) for row in rows})
+            rows += [(metric, int(line[2]), float(line[1])) for line in lines]
         except (IndexError, ValueError):
             raise OntogenyError(f"{file} is not a metric of MLflow: its lines should be time, value and step") from None
-    return pd.DataFrame(columns).sort_index().rename_axis("step").reset_index()
+    return pd.DataFrame(rows, columns=["metric", "step", "value"])
+
+
+def each_step_once(points: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str | None, str]]]:
+    """Values as a logger wrote them, one for each step of a metric, and what is to be said of that, by run.
+
+    `points` has the columns metric, step and value, and run where there are several. Loggers put values that are
+    logged without a step at step 0, all of them: those are numbered in their order. Of other values of one step the
+    last counts, since a resumed run repeats steps.
+    """
+    points = points.reset_index(drop=True)
+    keys = [name for name in ("run", "metric") if name in points.columns]
+    remarks: list[tuple[str | None, str]] = []
+    for spot, rows in points.groupby(keys, sort=False):
+        run, metric = (None, spot[0]) if len(keys) == 1 else spot
+        again = len(rows) - rows["step"].nunique()
+        if again and (rows["step"] == 0).all():
+            points.loc[rows.index, "step"] = np.arange(len(rows))
+            said = f"all {len(rows)} values stand at step 0, as where no step is logged, so they are numbered in order"
+            remarks.append((run, f"metric {quote(metric)}: {said}"))
+        elif again:
+            said = f"{counted(again, 'value')} of steps that come again later {'is' if again == 1 else 'are'} left out"
+            remarks.append((run, f"metric {quote(metric)}: {said}"))
+    return points.drop_duplicates([*keys, "step"], keep="last").sort_values([*keys, "step"], kind="stable"), remarks
 
 
 def is_mlflow_database(path: Path) -> bool:
@@ -183,9 +211,9 @@ def is_mlflow_database(path: Path) -> bool:
 
 
 def mlflow_database_table(path: Path) -> pd.DataFrame:
-    """All metrics of the runs in a database of MLflow that are not deleted: run, step, metric, value.
+    """All metrics of the runs in a database of MLflow that are not deleted, as they were written.
 
-    The last value logged at a step counts, as in MLflow's own charts. A run goes by its name, and by the beginning of
+    The columns are run, metric, step and value. A run goes by its name, and by the beginning of
     its identifier too where others share the name. MLflow stores NaN as 0 with a flag, and infinities as the largest
     float; here they are NaN and infinite again. What it measures of the machine (`system/...`) is left out.
     """
@@ -207,5 +235,4 @@ def mlflow_database_table(path: Path) -> pd.DataFrame:
     names[shared] = names[shared] + " " + names.index[shared].str[:8]
     value = frame["value"].where(frame["value"].abs() < sys.float_info.max, np.sign(frame["value"]) * np.inf)
     frame = frame.assign(run=frame["id"].map(names), value=value.where(frame["missing"] == 0))
-    last = frame.drop_duplicates(["run", "step", "metric"], keep="last")
-    return last[["run", "step", "metric", "value"]].reset_index(drop=True)
+    return frame[["run", "metric", "step", "value"]]

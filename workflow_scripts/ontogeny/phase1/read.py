@@ -26,6 +26,7 @@ from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.document import FORMAT
 from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, RawRun, RawTable, flat_place, runs_of, step_key
 from ontogeny.phase1.loggers import (
+    each_step_once,
     event_table,
     is_event_file,
     is_mlflow_database,
@@ -190,11 +191,11 @@ def _judge(where: Any, on_problem: str) -> Judge:
 def _raw_runs(path: Path) -> list[RawRun]:
     suffix = path.suffix.lower()
     if is_event_file(path):
-        return _table_runs(event_table(path), str(path))
+        return _logged_runs(event_table(path), str(path))
     if path.is_dir() and is_mlflow_folder(path):
-        return _table_runs(mlflow_table(path), str(path))
+        return _logged_runs(mlflow_table(path), str(path))
     if is_mlflow_database(path):
-        return _table_runs(mlflow_database_table(path), str(path))
+        return _logged_runs(mlflow_database_table(path), str(path))
     if path.exists() and not path.is_dir() and path.stat().st_size > MOST_BYTES and suffix not in (".h5", ".hdf5"):
         raise OntogenyError(
             f"{path} has {path.stat().st_size >> 20} MiB, and a record may have {MOST_BYTES >> 20}: split it by run"
@@ -242,6 +243,14 @@ def _unzipped(path: Path) -> str:
         if len(data) > MOST_BYTES:
             raise OntogenyError(f"{path} has more than {MOST_BYTES >> 20} MiB unpacked: split it by run")
         return data.decode()
+
+
+def _logged_runs(points: pd.DataFrame, where: str) -> list[RawRun]:
+    table, remarks = each_step_once(points)
+    runs = _table_runs(table, where)
+    for run in runs:
+        run.remarks += [(None, text) for name, text in remarks if name == run.name]
+    return runs
 
 
 def _json_runs(data: Any, path: Path) -> list[RawRun]:
