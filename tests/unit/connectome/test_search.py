@@ -514,6 +514,8 @@ def test_policies_are_compared_with_intervals_and_without_overclaiming():
     assert (found.curves.groupby("policy")["mean"].diff().dropna() >= -1e-12).all()
     assert (found.differences["p"] >= 1 / 8).all(), "four seeds cannot show less"
     assert "cannot be distinguished from random" in found.verdict
+    narrow = compare_policies(histories, confidence=0.5).table
+    assert (narrow["sooner_high"] - narrow["sooner_low"] < found.table["sooner_high"] - found.table["sooner_low"]).all()
     same = compare_policies({"a": histories["ucb"], "b": histories["ucb"]})
     assert (same.differences["difference"] == 0).all()
     assert (same.differences["p_holm"] == 1).all()

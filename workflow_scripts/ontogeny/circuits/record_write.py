@@ -32,7 +32,7 @@ class _CircuitText:
         self.templates: dict[int, tuple[str, NDArray[np.int64]]] = {}
         self.blocks: list[dict[int, str]] = [{} for _ in layout.sizes[1:]]
 
-    def _template(self, node_code: int, circuit: Circuit, sparsity: list[float]) -> tuple[str, NDArray[np.int64]]:
+    def _template(self, circuit: Circuit, sparsity: list[float]) -> tuple[str, NDArray[np.int64]]:
         """Everything that active neurons decide, with places for edges, activations and numbers left open."""
         nodes = circuit.node_masks
         shown = [[float(v) for v in nodes[0]], *(mask.tolist() for mask in nodes[1:])]
@@ -65,7 +65,7 @@ class _CircuitText:
         keys = [(mask.reshape(len(mask), -1) @ (1 << np.arange(mask[0].size))).tolist() for mask in edges]
         for n, node_code in enumerate(node_codes):
             if node_code not in self.templates:
-                self.templates[node_code] = self._template(node_code, circuits[n], sparsity[n])
+                self.templates[node_code] = self._template(circuits[n], sparsity[n])
             template, where = self.templates[node_code]
             parts = []
             for layer, block in enumerate(self.blocks):

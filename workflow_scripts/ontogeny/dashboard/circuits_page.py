@@ -45,7 +45,7 @@ def _circuits(results: Path, runs: list[RunFolder]) -> None:
         )
     with three:
         seeds = sorted(history["seed"].unique().tolist())
-        seed = st.selectbox("seed", seeds, index=_representative(results, run, seeds), key=f"seed {run.name}")
+        seed = st.selectbox("seed", seeds, index=_representative(run, seeds), key=f"seed {run.name}")
         if len(candidates) > 1:
             chosen = st.selectbox("candidates", candidates, key="candidates")
             history = history[history["candidates"] == chosen]
@@ -84,7 +84,7 @@ def _count(value: float) -> str:
     return "–" if pd.isna(value) else f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
-def _representative(results: Path, run: RunFolder, seeds: list[int]) -> int:
+def _representative(run: RunFolder, seeds: list[int]) -> int:
     """Where the seed of the run's records stands in `seeds`; the first, if there are none."""
     try:
         names = os.listdir(run.folder / "circuits" / "records")

@@ -54,7 +54,7 @@ def plot_progress(record: Phase1, jumps: pd.DataFrame, runs: Sequence[str] | Non
     Raises OntogenyError if no run has known transitions.
     """
     known = [run for run in record.runs if truth_of(record, run)]
-    chosen = list(runs) if runs is not None else _first_of_each(record, known)[:_MOST_RUNS]
+    chosen = list(runs) if runs is not None else _first_of_each(known)[:_MOST_RUNS]
     if not chosen:
         raise OntogenyError("no run of the record has known transitions: its metadata have no entry 'truth'")
     fig, axes = figure(3, len(chosen), width=0.6 + 3.5 * len(chosen), height=5.4, sharex="col", squeeze=False)
@@ -76,7 +76,7 @@ def plot_progress(record: Phase1, jumps: pd.DataFrame, runs: Sequence[str] | Non
     return fig
 
 
-def _first_of_each(record: Phase1, runs: Sequence[str]) -> list[str]:
+def _first_of_each(runs: Sequence[str]) -> list[str]:
     """The first run of each name, of those that differ in their seed alone."""
     return list({run.rsplit("/s", 1)[0]: run for run in reversed(runs)}.values())[::-1]
 

@@ -164,7 +164,7 @@ def _answer(
     )
     if answer.silent:
         answer = replace(answer, missed=_missed((RUN_LEVEL, answer.silent[0]), held)[1])
-    return replace(answer, sentence=say_found(answer, _judged(present, asked, run)))
+    return replace(answer, sentence=say_found(answer, _judged(asked, run)))
 
 
 def _window(row: Any, span: float) -> tuple[float, float]:
@@ -182,7 +182,7 @@ def _most_shared(rows: pd.DataFrame) -> int:
     return int(np.lexsort((-rows["score"].to_numpy(float), rows["q_value"].to_numpy(float), -shared))[0])
 
 
-def _judged(present: Sequence[str], asked: JumpReport | None, run: str) -> int:
+def _judged(asked: JumpReport | None, run: str) -> int:
     if asked is None:
         return 0
     return int(((asked.series["run"] == run) & (asked.series["abstained"] == "")).sum())

@@ -75,22 +75,14 @@ def compare_policies(
         length = min(map(len, curves))
         stacked = np.stack([curve[:length] for curve in curves])
         for i in range(length):
-            mean, low, high = map(float, student_interval(stacked[:, i]))
+            mean, low, high = map(float, student_interval(stacked[:, i], confidence))
             point = {"policy": policy, "iteration": i + 1, "mean": mean, "low": low, "high": high, "seeds": len(runs)}
             curve_rows.append(point)
-        waits = []
-        for records in runs:
-            first: dict[int, int] = {}
-            count: dict[int, int] = {}
-            for record in records:
-                count[record.block] = max(count.get(record.block, 0), record.iteration)
-                if success(record.metrics):
-                    first[record.block] = min(first.get(record.block, record.iteration), record.iteration)
-            waits.append(np.mean([first.get(block, last + 1) for block, last in count.items()]))
-        numbers[policy] = {"sooner": stacked.mean(axis=1), "final": stacked[:, -1], "wait": np.array(waits)}
+        waits = np.array([_wait(records) for records in runs])
+        numbers[policy] = {"sooner": stacked.mean(axis=1), "final": stacked[:, -1], "wait": waits}
         row: dict[str, Any] = {"policy": policy, "seeds": len(runs)}
         for name, values in numbers[policy].items():
-            row[name], row[f"{name}_low"], row[f"{name}_high"] = map(float, student_interval(values))
+            row[name], row[f"{name}_low"], row[f"{name}_high"] = map(float, student_interval(values, confidence))
         table_rows.append(row)
 
     rows = []
@@ -101,7 +93,7 @@ def compare_policies(
             ours, theirs = numbers[policy][name], numbers[reference][name]
             pairs = min(len(ours), len(theirs))
             difference = ours[:pairs] - theirs[:pairs]
-            mean, low, high = map(float, student_interval(difference))
+            mean, low, high = map(float, student_interval(difference, confidence))
             rows.append(
                 {
                     "policy": policy,
@@ -120,6 +112,17 @@ def compare_policies(
     differences["p_holm"] = adjust(differences["p"].to_numpy(float)).p_values
     table = pd.DataFrame(table_rows)
     return PolicyComparison(pd.DataFrame(curve_rows), table, differences, _verdict(differences, table, reference))
+
+
+def _wait(records: Sequence[Record]) -> float:
+    """Iterations until the first success, the mean over blocks; one more than a block has where there was none."""
+    first: dict[int, int] = {}
+    count: dict[int, int] = {}
+    for record in records:
+        count[record.block] = max(count.get(record.block, 0), record.iteration)
+        if success(record.metrics):
+            first[record.block] = min(first.get(record.block, record.iteration), record.iteration)
+    return float(np.mean([first.get(block, last + 1) for block, last in count.items()]))
 
 
 def _verdict(differences: pd.DataFrame, table: pd.DataFrame, reference: str) -> str:

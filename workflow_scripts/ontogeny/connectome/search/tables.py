@@ -155,7 +155,7 @@ def block_table(records: Sequence[Record], search: Search) -> pd.DataFrame:
                 "learning_rate_W_start": best.settings.get("learning_rate_W_start"),
                 "branching_rate": end.branching_rate if end else math.nan,
                 "seed_noise": max(reruns) if reruns else math.nan,
-                "finding": finding(group, end) if end else "",
+                "finding": finding(group) if end else "",
                 "changes": "; ".join(end.changes) if end else "",
             }
         )

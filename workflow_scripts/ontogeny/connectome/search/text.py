@@ -127,11 +127,11 @@ def block_summary(records: Sequence[Record], end: BlockEnd) -> str:
     return (
         f"Block {end.block} ({end.filling_factor * 100:g}%): best R²={number_text(best.metrics, 'connectivity_R2')}, "
         f"cluster={number_text(best.metrics, 'cluster_accuracy')} at node {best.node}; "
-        f"{good} of {len(records)} iterations with both at 0.9 or above. Key finding: {finding(records, end)}."
+        f"{good} of {len(records)} iterations with both at 0.9 or above. Key finding: {finding(records)}."
     )
 
 
-def finding(records: Sequence[Record], end: BlockEnd) -> str:
+def finding(records: Sequence[Record]) -> str:
     """What the block showed most clearly: the change of one setting with the largest effect either way."""
     by_node = {r.node: r for r in records}
     effects = [
