@@ -22,7 +22,9 @@ from ontogeny.neurons.importance import (
     importance_change,
     importance_with_controls,
 )
-from ontogeny.neurons.sites import find_consumer, find_site, unit_activations, working_copy
+from ontogeny.neurons.rest import find_consumer
+from ontogeny.neurons.scores import working_copy
+from ontogeny.neurons.sites import find_site, unit_activations
 from ontogeny.trajectory import weights_digest
 
 

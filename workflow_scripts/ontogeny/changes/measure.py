@@ -21,17 +21,8 @@ from ontogeny.geometry.components import pca
 from ontogeny.geometry.similarity import cka_of_grams, gram, procrustes_of_scores
 from ontogeny.models import get_handler
 from ontogeny.models.trace import undisturbed
-from ontogeny.neurons.sites import (
-    by_unit,
-    check_classes,
-    checked_data,
-    evaluate,
-    find_site,
-    sample_losses,
-    scores_of,
-    site_values,
-    working_copy,
-)
+from ontogeny.neurons.scores import check_classes, checked_data, evaluate, sample_losses, scores_of, working_copy
+from ontogeny.neurons.sites import by_unit, find_site, site_values
 from ontogeny.neurons.statistics import UNKNOWN, compare_neurons, values_by_unit
 from ontogeny.tracking.estimators import stable_rank
 from ontogeny.trajectory import Trajectory

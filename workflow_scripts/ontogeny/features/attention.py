@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from ontogeny.errors import OntogenyError
 from ontogeny.models import without_fast_path
 from ontogeny.models.trace import function_name
-from ontogeny.neurons.sites import checked_data, working_copy
+from ontogeny.neurons.scores import checked_data, working_copy
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 

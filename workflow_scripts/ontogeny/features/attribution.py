@@ -15,15 +15,8 @@ from torch import Tensor, nn
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.features.settings import FeatureSettings
 from ontogeny.models import detect_architecture, get_handler, monitored_layers, trace_layers, without_fast_path
-from ontogeny.neurons.sites import (
-    checked_data,
-    find_site,
-    logits_of,
-    replaced_at,
-    scores_of,
-    site_values,
-    working_copy,
-)
+from ontogeny.neurons.scores import checked_data, logits_of, scores_of, working_copy
+from ontogeny.neurons.sites import find_site, replaced_at, site_values
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 DEFAULTS = FeatureSettings()

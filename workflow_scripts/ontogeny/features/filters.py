@@ -15,15 +15,8 @@ from torch import Tensor, nn
 from ontogeny.errors import OntogenyError
 from ontogeny.features.settings import FeatureSettings
 from ontogeny.models import get_handler, without_fast_path
-from ontogeny.neurons.sites import (
-    by_unit,
-    checked_data,
-    chosen_units,
-    find_site,
-    replaced_at,
-    site_values,
-    working_copy,
-)
+from ontogeny.neurons.scores import checked_data, working_copy
+from ontogeny.neurons.sites import by_unit, chosen_units, find_site, replaced_at, site_values
 
 
 def first_layer_filters(model: nn.Module, input_shape: Sequence[int]) -> np.ndarray:

@@ -31,7 +31,8 @@ from ontogeny.files import write_hdf5
 from ontogeny.jumps.plan import Moment
 from ontogeny.models import detect_architecture
 from ontogeny.neurons.importance_run import hidden_layers
-from ontogeny.neurons.sites import scores_of, unit_activations
+from ontogeny.neurons.scores import scores_of
+from ontogeny.neurons.sites import unit_activations
 from ontogeny.progress import Progress
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 from ontogeny.trajectory import Trajectory

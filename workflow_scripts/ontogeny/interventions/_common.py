@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.interventions.settings import InterventionSettings
 from ontogeny.models import get_handler, monitored_layers, trace_layers
-from ontogeny.neurons.sites import evaluate, working_copy
+from ontogeny.neurons.scores import evaluate, working_copy
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 logger = logging.getLogger("ontogeny")

@@ -14,7 +14,8 @@ from ontogeny.interventions._common import Bench, table
 from ontogeny.interventions.settings import Interpolate, Patch
 from ontogeny.interventions.single import measure_with
 from ontogeny.models import monitored_layers
-from ontogeny.neurons.sites import find_site, scores_of, site_values, working_copy
+from ontogeny.neurons.scores import scores_of, working_copy
+from ontogeny.neurons.sites import find_site, site_values
 from ontogeny.statistics import bootstrap_mean
 
 

@@ -15,7 +15,7 @@ from ontogeny.interventions.pairs import interpolate, patch
 from ontogeny.interventions.settings import INTERVENTIONS as SETTINGS
 from ontogeny.interventions.settings import InterventionSettings
 from ontogeny.interventions.single import ablate, noise_activations, noise_weights, prune_weights
-from ontogeny.neurons.sites import checked_data
+from ontogeny.neurons.scores import checked_data
 from ontogeny.settings import checked
 
 INTERVENTIONS: Mapping[str, Callable[..., pd.DataFrame]] = MappingProxyType(

@@ -15,7 +15,8 @@ from ontogeny.interventions._common import Bench, table
 from ontogeny.interventions.settings import Ablate, NoiseActivations, NoiseWeights, Prune
 from ontogeny.models import monitored_layers
 from ontogeny.neurons.importance import ablation_importance
-from ontogeny.neurons.sites import chosen_units, find_site, replaced_at, site_values, working_copy
+from ontogeny.neurons.scores import working_copy
+from ontogeny.neurons.sites import chosen_units, find_site, replaced_at, site_values
 
 
 def ablate(bench: Bench, settings: Ablate) -> pd.DataFrame:

@@ -18,22 +18,10 @@ from torch import Tensor, nn
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import without_fast_path
+from ontogeny.neurons.rest import Rest
+from ontogeny.neurons.scores import check_classes, checked_data, logits_of, sample_losses, scores_of, working_copy
 from ontogeny.neurons.settings import ImportanceSettings
-from ontogeny.neurons.sites import (
-    Rest,
-    Site,
-    by_unit,
-    check_classes,
-    checked_data,
-    chosen_units,
-    find_site,
-    logits_of,
-    replaced_at,
-    sample_losses,
-    scores_of,
-    site_values,
-    working_copy,
-)
+from ontogeny.neurons.sites import Site, by_unit, chosen_units, find_site, replaced_at, site_values
 from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights
 
 DEFAULTS = ImportanceSettings()
