@@ -47,11 +47,38 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
             if value
         }
         file = complete(DataSettings, {"file": os.fspath(file), **given}, "data")
-    path, delta_t, difference = file.file, file.delta_t, file.difference
-    derivative, connectivity, types = file.derivative_file, file.connectivity_file, file.types_file
+    path, delta_t = file.file, file.delta_t
     arrays = _nwb(path, file.series, delta_t) if path.endswith(".nwb") else _arrays(path)
     u = _three(arrays.pop("u"), path)
-    du = _arrays(derivative)["u"] if derivative is not None else arrays.get("du")
+    du = arrays.get("du") if file.derivative_file is None else _arrays(file.derivative_file)["u"]
+    _check_states(u, path)
+    about: dict[str, Any] = {}
+    if file.indicator_time_constant:
+        if du is not None:
+            raise OntogenyError(
+                f"{path}: a derivative was given beside indicator_time_constant, but it would be that of the "
+                "indicator: leave one of them out"
+            )
+        constant = file.indicator_time_constant
+        about["indicator_time_constant"] = fitted_time_constant(u, delta_t) if constant == "fitted" else constant
+        u = without_indicator(u, delta_t, about["indicator_time_constant"])
+    u, du = _with_derivative(u, du, file)
+    neurons = u.shape[2]
+    W = _wiring(arrays.get("W"), file, neurons)
+    mask = None if file.mask_file is None else _mask(file.mask_file, neurons)
+    types = _types(arrays.get("types"), file, neurons)
+    try:
+        activity = as_activity(Activity(u=u, du=du, W=W, types=types, delta_t=delta_t, settings=about, mask=mask))
+    except OntogenyError as error:
+        raise OntogenyError(f"{path}: {error}") from None
+    for note in check_activity(activity):
+        if "at rest" in note or "blows up" in note:
+            raise OntogenyError(f"{path}: {note}")
+    return activity
+
+
+def _check_states(u: np.ndarray, path: str) -> None:
+    """Refuse what is no recording of states: too few frames, spikes, a column that counts the frames."""
     _finite(u, path)
     _runs, frames, neurons = u.shape
     if neurons < 2 or frames < _FEWEST:
@@ -68,63 +95,58 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     clock = _counting(u)
     if clock is not None:
         raise OntogenyError(f"{path}: column {clock + 1} counts the frames, as no neuron does: leave it out")
-    if file.indicator_time_constant and du is not None:
-        raise OntogenyError(
-            f"{path}: a derivative was given beside indicator_time_constant, but it would be that of the indicator: "
-            "leave one of them out"
-        )
-    about: dict[str, Any] = {}
-    if file.indicator_time_constant:
-        constant = file.indicator_time_constant
-        about["indicator_time_constant"] = fitted_time_constant(u, delta_t) if constant == "fitted" else constant
-        u = without_indicator(u, delta_t, about["indicator_time_constant"])
+
+
+def _with_derivative(u: np.ndarray, du: np.ndarray | None, file: DataSettings) -> tuple[np.ndarray, np.ndarray]:
+    """States and derivatives of the same frames; a derivative that is not given is estimated."""
     if du is not None:
-        source = path if derivative is None else derivative
+        source = file.derivative_file or file.file
         du = _three(du, source)
         if du.shape != u.shape:
             raise OntogenyError(
                 f"{source} has a derivative of shape {du.shape}, the activity has {u.shape}: make them equal"
             )
         _finite(du, source)
-    elif difference == "forward":
-        u, du = u[:, :-1], np.diff(u, axis=1) / delta_t
-    else:
-        u, du = u[:, 1:-1], (u[:, 2:] - u[:, :-2]) / (2 * delta_t)
-    W = arrays.get("W")
-    if connectivity is not None:
-        W = read_connectivity(connectivity)
-    if W is not None:
-        W = np.array(W, np.float64)
-        if W.shape != (neurons, neurons) or not np.isfinite(W).all():
-            shape = " x ".join(map(str, W.shape))
-            raise OntogenyError(
-                f"{connectivity or path}: W has shape {shape}: expected {neurons} x {neurons} finite numbers, "
-                "one row and column per neuron"
-            )
-        np.fill_diagonal(W, 0)
-        if np.ptp(off_diagonal(W, W)[0]) == 0:
-            raise OntogenyError(
-                f"{connectivity or path}: W has the same value everywhere off its diagonal, so that its recovery "
-                "cannot be measured: leave W out"
-            )
-    mask = None if file.mask_file is None else _mask(file.mask_file, neurons)
-    labels = arrays.get("types") if types is None else _labels(types)
-    if labels is not None:
-        if labels.shape != (neurons,):
-            raise OntogenyError(f"{types or path}: there are {labels.size} types for {neurons} neurons: give each one")
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-            raise OntogenyError(f"{types or path}: neuron {np.flatnonzero(~np.isfinite(labels))[0]} has no type")
-        labels = np.unique(labels, return_inverse=True)[1]
-    try:
-        activity = as_activity(
-            Activity(u=u, du=du, W=W, types=labels, delta_t=float(delta_t), settings=about, mask=mask)
+        return u, du
+    if file.difference == "forward":
+        return u[:, :-1], np.diff(u, axis=1) / file.delta_t
+    return u[:, 1:-1], (u[:, 2:] - u[:, :-2]) / (2 * file.delta_t)
+
+
+def _wiring(W: np.ndarray | None, file: DataSettings, neurons: int) -> np.ndarray | None:
+    """The true W (neurons, neurons), its diagonal 0: that of `connectivity_file`, else `W`, or None."""
+    if file.connectivity_file is not None:
+        W = read_connectivity(file.connectivity_file)
+    if W is None:
+        return None
+    where, W = file.connectivity_file or file.file, np.array(W, np.float64)
+    if W.shape != (neurons, neurons) or not np.isfinite(W).all():
+        shape = " x ".join(map(str, W.shape))
+        raise OntogenyError(
+            f"{where}: W has shape {shape}: expected {neurons} x {neurons} finite numbers, one row and column per "
+            "neuron"
         )
-    except OntogenyError as error:
-        raise OntogenyError(f"{path}: {error}") from None
-    for note in check_activity(activity):
-        if "at rest" in note or "blows up" in note:
-            raise OntogenyError(f"{path}: {note}")
-    return activity
+    np.fill_diagonal(W, 0)
+    if np.ptp(off_diagonal(W, W)[0]) == 0:
+        raise OntogenyError(
+            f"{where}: W has the same value everywhere off its diagonal, so that its recovery cannot be measured: "
+            "leave W out"
+        )
+    return W
+
+
+def _types(labels: np.ndarray | None, file: DataSettings, neurons: int) -> np.ndarray | None:
+    """The type of each neuron, a number from 0: those of `types_file`, else `labels`, or None."""
+    if file.types_file is not None:
+        labels = _labels(file.types_file)
+    if labels is None:
+        return None
+    where = file.types_file or file.file
+    if labels.shape != (neurons,):
+        raise OntogenyError(f"{where}: there are {labels.size} types for {neurons} neurons: give each one")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise OntogenyError(f"{where}: neuron {np.flatnonzero(~np.isfinite(labels))[0]} has no type")
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def _mask(path: str, neurons: int) -> np.ndarray:
