@@ -124,6 +124,15 @@ def test_lightning_rows_of_one_step_are_merged(tmp_path):
     assert not [note for note in record.notes if note.kind == "dropped"]
 
 
+def test_measures_that_are_logged_less_often_are_no_gaps(tmp_path):
+    rows = [{"step": step, "loss": 1 / step} for step in range(10, 1010, 10)]
+    rows += [{"step": step, "val_loss": 2 / step} for step in range(100, 1100, 100) if step < 400 or step > 700]
+    rows += [{"step": step, "val_acc": step / 1000} for step in range(100, 1100, 100)]
+    pd.DataFrame(rows).to_csv(tmp_path / "metrics.csv", index=False)
+    gaps = [note for note in read_phase1(tmp_path / "metrics.csv").notes if "nothing was recorded" in note.text]
+    assert [note.metric for note in gaps] == ["val_loss"]
+
+
 def test_mlflow_metrics(tmp_path):
     for name, column in (("loss", LOSS), ("stable_rank/Linear_0", RANK)):
         path = tmp_path / "run" / "metrics" / name

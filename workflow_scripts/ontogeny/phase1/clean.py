@@ -134,8 +134,10 @@ def _clean_table(table: RawTable, run: str, judge: Judge) -> dict[tuple[str, str
         at = position[everything if rows is None else np.asarray(rows, dtype=np.int64)]
         kept = at >= 0
         for reason, where in reasons.items():
-            _report(reason, where[kept[where]], at, steps, spot, judge, len(raw))
+            where = where[kept[where]]
             kept[where] = False
+            if not (reason == "null" and spot["layer"] in ("", RUN_LEVEL) and _at_intervals(steps[at[kept]])):
+                _report(reason, where, at, steps, spot, judge, len(raw))
         if not kept.any():
             if not reasons and len(raw):
                 judge.note("dropped", "no value has a usable step", **spot)
@@ -255,6 +257,13 @@ def parsed_text(cells: np.ndarray) -> list[Any]:
             special = _NOT_FINITE.get(text.lstrip("+-").lower())
             out.append(text if special is None else sign * special)
     return out
+
+
+def _at_intervals(steps: np.ndarray, most: float = 3.0) -> bool:
+    """Whether no gap between steps (n,) is `most` times as long as they typically are: loggers of the whole run leave
+    out a measure where only others were taken."""
+    gaps = np.diff(steps)
+    return gaps.size > 0 and bool(gaps.max() <= most * np.median(gaps))
 
 
 def _report(
