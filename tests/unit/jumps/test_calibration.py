@@ -7,7 +7,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.jumps import DETECTORS, detect_jumps, detect_transitions, false_alarm_rate
 from ontogeny.jumps.calibration import surrogate_p_values, tail_p_values
 from ontogeny.jumps.multiscale import highest_scores
-from ontogeny.jumps.series import NULLS
+from ontogeny.jumps.series import FURTHER_NULLS, NULLS
 from ontogeny.jumps.surrogates import phase_randomised, stepless_surrogates
 
 
@@ -49,6 +49,15 @@ def test_a_clear_step_has_a_small_p(name):
     assert 0 < jump.p_value < 0.02
     with pytest.raises(OntogenyError, match="too few"):
         detect_jumps(x, surrogates=3)
+
+
+def test_surrogates_raise_p_values_where_they_may():
+    batch = FURTHER_NULLS["garch_walk"](np.random.default_rng(3), 60, 400)
+    found = [(row, jumps) for row in batch if (jumps := detect_jumps(row))]
+    own = [detect_jumps(row, surrogates=99) for row, _ in found]
+    p_values = [(a.p_value, b.p_value) for (_, jumps), raised in zip(found, own) for a, b in zip(jumps, raised)]
+    assert all(battery <= raised for battery, raised in p_values)
+    assert sum(battery < raised for battery, raised in p_values) >= len(p_values) / 3
 
 
 def test_p_values_of_the_stored_battery():

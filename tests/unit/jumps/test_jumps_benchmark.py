@@ -3,9 +3,10 @@
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from ontogeny.jumps import detect_many, detect_transitions, z_score_flags
+from ontogeny.jumps import detect_many, detect_transitions, find_jumps, z_score_flags
 from ontogeny.jumps.detection import as_series, jumps_in_each
 from ontogeny.jumps.series import planted
 
@@ -43,6 +44,18 @@ def test_many_series(series):
     assert cpu(lambda: z_score_flags(series)) < loop / 20
     assert cpu(lambda: jumps_in_each([as_series(row) for row in series])) < loop / 6
     assert cpu(lambda: detect_many(series)) < loop / 3
+
+
+@pytest.mark.benchmark
+def test_whole_records_of_which_half_the_series_jump():
+    jumping = np.random.default_rng(1).standard_normal((200, 400)) + 10 * (np.arange(400) >= 210)
+    jumping[100:] -= 10 * (np.arange(400) >= 210)
+    index = pd.MultiIndex.from_product(
+        [["r"], [f"layer{i}" for i in range(100)], ["stable_rank", "loss"], range(400)],
+        names=["run", "layer", "metric", "step"],
+    )
+    record = pd.DataFrame({"value": jumping.ravel()}, index=index).reset_index()
+    assert cpu(lambda: find_jumps(record)) < cpu(lambda: plain_loop(jumping), 1) / 1.5
 
 
 @pytest.mark.benchmark

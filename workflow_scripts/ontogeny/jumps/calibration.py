@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,15 @@ from ontogeny.jumps.detectors import DETECTORS, Detector, normal_events
 from ontogeny.jumps.surrogates import stepless_surrogates
 
 TABLE = "false_alarms.json"
+
+FEW = (3, 16)
+"""Surrogates of a series that are asked first; the highest of so many is about the upper 1 / so many of all."""
+
+TAIL = 4.0
+"""Power with which the chance of a higher score falls beyond that."""
+
+_MOST_VALUES = 60_000
+"""Values of surrogates that are searched at a time."""
 
 
 def surrogate_p_values(
@@ -36,10 +45,70 @@ def surrogate_p_values(
     their upper fifth, the tail is continued by a power law fitted to it (Hill 1975), which is cautious for lighter
     tails; so p-values are not limited by the number of surrogates.
     """
+    _enough_draws(surrogates)
+    drawn = _surrogates(series, events, int(surrogates), seed)
+    return tail_p_values([e[1] for e in events], _highest(drawn, detector, settings))
+
+
+class Searched(NamedTuple):
+    """A series (n,) that was searched: its events (index, score, size), their p-values by the battery, and a seed."""
+
+    values: np.ndarray
+    events: Sequence[tuple[int, float, float]]
+    p_values: np.ndarray
+    seed: int
+
+
+def raised_p_values(
+    searched: Sequence[Searched], detector: Detector, settings: dict[str, Any], surrogates: int
+) -> list[np.ndarray]:
+    """p-values of the events of each series by its surrogates; of a guarded detector no smaller than by the battery.
+
+    Of those, a `FEW` surrogates of each series are asked first, then more, and all where a tail from the highest of
+    these with the power `TAIL` could exceed the battery's p-value for one of the events.
+    """
+    _enough_draws(surrogates)
+    if not detector.guarded:
+        return [surrogate_p_values(s.values, s.events, detector, settings, surrogates, s.seed) for s in searched]
+    found = [s.p_values for s in searched]
+    asked = list(range(len(searched)))
+    for few in FEW:
+        highest = _highest_of_few([searched[i] for i in asked], few, detector, settings)
+        asked = [i for i, high in zip(asked, highest) if high > _enough(searched[i], few)]
+    for i in asked:
+        s = searched[i]
+        found[i] = np.fmax(s.p_values, surrogate_p_values(s.values, s.events, detector, settings, surrogates, s.seed))
+    return found
+
+
+def _enough_draws(surrogates: int) -> None:
     if int(surrogates) != surrogates or surrogates < 19:
         raise OntogenyError(f"surrogates = {surrogates} is too few for a p-value: give a whole number of 19 or more")
-    drawn = stepless_surrogates(series, [e[0] for e in events], int(surrogates), np.random.default_rng(seed))
-    return tail_p_values([e[1] for e in events], _highest(drawn, detector, settings))
+
+
+def _enough(searched: Searched, few: int) -> float:
+    """Highest score of a few surrogates that leaves all events of a series the p-values of the battery."""
+    p_values = np.nan_to_num(searched.p_values, nan=1.0)
+    return min(score * (few * p) ** (1 / TAIL) for (_, score, _), p in zip(searched.events, p_values))
+
+
+def _highest_of_few(searched: Sequence[Searched], few: int, detector: Detector, settings: dict[str, Any]) -> np.ndarray:
+    """The highest score in a few surrogates of each series; series of one length are asked together."""
+    highest = np.zeros(len(searched))
+    lengths: dict[int, list[int]] = {}
+    for i, each in enumerate(searched):
+        lengths.setdefault(each.values.size, []).append(i)
+    for length, members in lengths.items():
+        most = max(1, _MOST_VALUES // (few * length))
+        for part in (members[first : first + most] for first in range(0, len(members), most)):
+            drawn = [_surrogates(searched[i].values, searched[i].events, few, searched[i].seed) for i in part]
+            scores = _highest(np.concatenate(drawn), detector, settings)
+            highest[part] = scores.reshape(len(part), few).max(axis=1)
+    return highest
+
+
+def _surrogates(series: np.ndarray, events: Sequence[tuple[int, float, float]], count: int, seed: int) -> np.ndarray:
+    return stepless_surrogates(series, [e[0] for e in events], count, np.random.default_rng(seed))
 
 
 def _highest(x: np.ndarray, detector: Detector, settings: dict[str, Any]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.calibration import battery_p_values, surrogate_p_values
+from ontogeny.jumps.calibration import Searched, battery_p_values, raised_p_values
 from ontogeny.jumps.detectors import Detector, abstention, check_settings, normal_events, resolve_detector
 from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
 from ontogeny.jumps.guards import BOUND_SIGMAS, guard, lasting
@@ -54,8 +54,8 @@ def detect_jumps(
     p-values come from the battery of nulls (`battery_p_values`): the chance that a series of this length without a
     jump, of the family that does so most often, holds a score as high; NaN for a detector or settings that the stored
     battery does not hold. surrogates: when above 0, that many surrogates of the series itself are asked
-    (`surrogate_p_values`, with the seed `surrogate_seed`); of the default detector the larger p-value counts, of
-    others, which fire in most series of some family, that of the surrogates.
+    (`surrogate_p_values`, with the seed `surrogate_seed`); of the default detector the larger p-value counts, and they
+    are asked where it may be theirs (`raised_p_values`); of others, which fire in most series of some family, theirs.
     settings: the detector's own.
 
     NaN and infinities are left out, as if those steps had not been logged (`.missing` counts them); a change
@@ -76,40 +76,48 @@ def jumps_in_each(
     *,
     surrogates: int = 0,
     seeds: Sequence[int] | None = None,
+    looks: Sequence[Look] | None = None,
     **settings: Any,
 ) -> list[Detection]:
-    """`detect_jumps` for many series (values (n,), steps (n,)), faster where many have one length."""
+    """`detect_jumps` for many series (values (n,), steps (n,)), faster where many have one length.
+
+    looks: of a guarded detector, what `look_at` gave for each, if it is known.
+    """
     name, entry = resolve_detector(detector)
     settings = check_settings(name, entry, settings)
     if not isinstance(noise_floor, int | float | np.number) or not 0 <= noise_floor < 1:
         raise OntogenyError(f"noise_floor = {noise_floor!r} is not a relative change: give a number from 0 to below 1")
-    looked = [_look(values, entry.guarded) for values, _ in series]
+    looked = looks if looks and entry.guarded else [look_at(values, entry.guarded) for values, _ in series]
     found = []
     for (values, _), look in zip(series, looked):
         each = Detection(detector=name, settings=settings, length=values.size, missing=look.missing, notes=look.notes)
         each.abstained = abstention(look.values, entry)
         found.append(each)
     judged = [i for i, look in enumerate(looked) if not found[i].abstained and not look.flat(noise_floor)]
+    changing: list[int] = []
+    searched: list[Searched] = []
     for i, events in _by_length(judged, looked, lambda x: _events(x, name, entry, settings)):
-        look, each, places = looked[i], found[i], series[i][1]
+        look = looked[i]
         if entry.guarded:
             events = [event for event in events if lasting(look.values, event[0], event[2], look.noise)]
-        events, notes = _reportable(events, look.values, look.kept, places, noise_floor)
-        each.notes += tuple(notes)
-        if not events:
-            continue
-        p_values = battery_p_values([e[1] for e in events], look.values.size, name, settings)
-        if surrogates:
-            seed = seeds[i] if seeds is not None else 0
-            own = surrogate_p_values(look.values, events, entry, settings, surrogates, seed)
-            p_values = np.fmax(p_values, own) if entry.guarded else own
-        jumps = [_jump(event, look, places, float(p)) for event, p in zip(events, p_values)]
-        each.extend(_with_levels(jumps, look, places))
+        events, notes = _reportable(events, look.values, look.kept, series[i][1], noise_floor)
+        found[i].notes += tuple(notes)
+        if events:
+            changing.append(i)
+            p_values = battery_p_values([e[1] for e in events], look.values.size, name, settings)
+            searched.append(Searched(look.values, events, p_values, seeds[i] if seeds is not None else 0))
+    sure = [each.p_values for each in searched]
+    if surrogates:
+        sure = raised_p_values(searched, entry, settings, surrogates)
+    for i, each, p_values in zip(changing, searched, sure):
+        look, places = looked[i], series[i][1]
+        jumps = [_jump(event, look, places, float(p)) for event, p in zip(each.events, p_values)]
+        found[i].extend(_with_levels(jumps, look, places))
     return found
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
     """The finite, guarded values (m,) of a series, and their positions (m,) in it."""
 
     values: np.ndarray
@@ -123,19 +131,20 @@ class _Look:
         return self.values.size < 2 or bool(np.ptp(self.values) <= noise_floor * np.max(np.abs(self.values)))
 
 
-def _look(series: np.ndarray, guarded: bool = True) -> _Look:
+def look_at(series: np.ndarray, guarded: bool = True) -> Look:
+    """The values of a series (n,) that are searched."""
     finite = np.isfinite(series)
     kept = np.flatnonzero(finite)
     values = np.ascontiguousarray(series[kept])
     missing = series.size - kept.size
     if not guarded:
-        return _Look(values, kept, missing, 0.0, ())
+        return Look(values, kept, missing, 0.0, ())
     seen = guard(values)
-    return _Look(seen.values, kept[seen.kept], missing, seen.noise, seen.notes)
+    return Look(seen.values, kept[seen.kept], missing, seen.noise, seen.notes)
 
 
 def _by_length(
-    chosen: Sequence[int], looked: Sequence[_Look], search: Callable[[np.ndarray], list[list[Found]]]
+    chosen: Sequence[int], looked: Sequence[Look], search: Callable[[np.ndarray], list[list[Found]]]
 ) -> Iterator[tuple[int, list[Found]]]:
     """What `search` finds in each of the chosen series, which it is given (series, n), those of one length together."""
     lengths: dict[int, list[int]] = {}
@@ -153,7 +162,7 @@ def _events(
     return [normal_events(events, row, name) for events, row in zip(entry.many(x, **settings), x)]
 
 
-def _jump(event: tuple[int, float, float], look: _Look, places: np.ndarray, p_value: float) -> Jump:
+def _jump(event: tuple[int, float, float], look: Look, places: np.ndarray, p_value: float) -> Jump:
     i, score, size = event
     onset, end = places[look.kept[i - 1]].item(), places[look.kept[i]].item()
     return Jump(
@@ -172,7 +181,7 @@ def _jump(event: tuple[int, float, float], look: _Look, places: np.ndarray, p_va
     )
 
 
-def _with_levels(jumps: list[Jump], look: _Look, places: np.ndarray) -> list[Jump]:
+def _with_levels(jumps: list[Jump], look: Look, places: np.ndarray) -> list[Jump]:
     """The changes of a series, in order, with the levels on either side of each, up to its neighbours."""
     at = places[look.kept]
     onsets = (np.searchsorted(at, [jump.onset for jump in jumps], side="right") - 1).tolist()
@@ -221,10 +230,14 @@ def transitions_in_each(
     series: Sequence[Series],
     noise_floor: float = DEFAULTS.noise_floor,
     jumps: Sequence[Sequence[Jump]] | None = None,
+    looks: Sequence[Look] | None = None,
 ) -> list[Detection]:
-    """`detect_transitions` for many series (values (n,), steps (n,)), faster where many have one length."""
-    abrupt = jumps_in_each(series, noise_floor=noise_floor) if jumps is None else jumps
-    looked = [_look(values) for values, _ in series]
+    """`detect_transitions` for many series (values (n,), steps (n,)), faster where many have one length.
+
+    looks: what `look_at` gave for each, if it is known.
+    """
+    looked = looks or [look_at(values) for values, _ in series]
+    abrupt = jumps_in_each(series, noise_floor=noise_floor, looks=looked) if jumps is None else jumps
     found, judged = [], []
     for i, ((values, _), look) in enumerate(zip(series, looked)):
         each = Detection(detector="transition", length=values.size, missing=look.missing, notes=look.notes)

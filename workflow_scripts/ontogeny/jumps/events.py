@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError
+from ontogeny.statistics import median
 
 NOISE_FLOOR = 1e-6
 """Least relative change that can be a jump: below it, float32 rounding alone makes changes."""
@@ -128,7 +129,7 @@ def level_change(series: np.ndarray, index: int, low: int = 0, high: int | None 
     before = series[max(index - width, low) : index]
     if not after.size or not before.size:
         return 0.0
-    return float(np.median(after) - np.median(before))
+    return median(after) - median(before)
 
 
 def levels_around(
@@ -147,7 +148,7 @@ def levels_around(
     first = min(end + away, (end + high + 1) // 2)
     before, after = series[max(last - width + 1, low) : last + 1], series[first : min(first + width, high + 1)]
     history = series[max(last - past + 1, low) : last + 1]
-    level, new = float(np.median(before)), float(np.median(after))
+    level, new = median(before), median(after)
     place = np.arange(history.size) - (history.size - 1) / 2
     slope = place @ history / (place @ place) if history.size > 2 else 0.0
     spread = float((history - slope * place).std()) if history.size > 2 else 0.0

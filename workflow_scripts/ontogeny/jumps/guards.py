@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ontogeny.statistics import median
+
 HELD_SHARE = 0.4
 """Share of values that repeat their predecessor from which a series is taken for held, if its levels are new ones."""
 
@@ -89,7 +91,7 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     starts = np.concatenate([[0], np.flatnonzero(series[1:] != series[:-1]) + 1]) if n else everything
     runs = starts.size
     lengths = np.diff(starts, append=n)
-    ordinary = lengths[lengths <= PLATEAU * max(float(np.median(lengths)), 1.0)] if n else lengths
+    ordinary = lengths[lengths <= PLATEAU * max(median(lengths), 1.0)] if n else lengths
     if runs < 6 or 1 - ordinary.size / ordinary.sum() < HELD_SHARE:
         return everything, 1, []
     every = int(np.gcd.reduce(np.diff(starts)))
@@ -161,7 +163,7 @@ def _repeated(values: np.ndarray) -> _Repeated | None:
 def _clipped(values: np.ndarray, most: float = 4.0) -> np.ndarray:
     """Values (n,) of which none is further from zero than `most` times their median distance: the start of a
     relaxation, a step or a spike do not outweigh the rest."""
-    bound = most * float(np.median(np.abs(values)))
+    bound = most * median(np.abs(values))
     return np.clip(values, -bound, bound) if bound > 0 else values
 
 
@@ -232,7 +234,7 @@ def stays(series: np.ndarray, first: int, last: int, size: float, reach: int) ->
     themselves or beside the drift that both sides share."""
     sign, last = math.copysign(1, size), min(last, series.size - 1)
     before, after = series[max(first - reach, 0) : first + 1], series[last : last + reach]
-    change = float(np.median(after) - np.median(before)) * sign
+    change = (median(after) - median(before)) * sign
     if change >= 0.5 * abs(size):
         return True
     slopes = (
@@ -276,13 +278,13 @@ def recovers(series: np.ndarray, index: int, size: float) -> bool:
         return False
     again = np.flatnonzero(np.abs(np.diff(after))[3:] > 0.8 * abs(size))
     after = after[: again[0] + 4] if again.size else after
-    if any(_decays(sign * (after - float(np.median(level))), convex=2.5) for level in (before[-8:], past)):
+    if any(_decays(sign * (after - median(level)), convex=2.5) for level in (before[-8:], past)):
         return True
     before = _since_step(before)
     if before.size < 8 or after.size < 12:
         return False
     trend, place = slope(before), np.arange(before.size) - (before.size - 1) / 2
-    level = float(np.median(before - trend * place)) + trend * (place[-1] + 1 + np.arange(after.size))
+    level = median(before - trend * place) + trend * (place[-1] + 1 + np.arange(after.size))
     return _decays(sign * (after - level), convex=0.0)
 
 
@@ -307,9 +309,7 @@ def _decays(away: np.ndarray, convex: float) -> bool:
     if away.size < 12:
         return _falls(away)
     part = away.size // 4
-    first, middle, last = (
-        float(np.median(away[low:high])) for low, high in ((0, 3), (part, 2 * part), (2 * part, away.size))
-    )
+    first, middle, last = (median(away[low:high]) for low, high in ((0, 3), (part, 2 * part), (2 * part, away.size)))
     fallen = first > 0 and last < (1 - RECOVERED) * first and middle < 0.75 * first
     convex = convex if away.size >= RECOVERY else min(convex, 0.7)
     return fallen and first - middle >= convex * (middle - last)
@@ -321,5 +321,5 @@ def _falls(away: np.ndarray, rate: float = 0.05, sure: float = 4.0) -> bool:
     fall = -slope(away)
     left = away - away.mean() + fall * place
     error = math.sqrt(float(left @ left) / max(away.size - 2, 1) / float(place @ place))
-    first = float(np.median(away[: min(3, away.size // 2)]))
+    first = median(away[: min(3, away.size // 2)])
     return first > 0 and fall > rate * first and fall > sure * error

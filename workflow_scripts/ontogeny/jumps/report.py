@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
 from ontogeny.jumps.answer import Answer, answer_of, counted_changes
-from ontogeny.jumps.detection import jumps_in_each, transitions_in_each
+from ontogeny.jumps.detection import jumps_in_each, look_at, transitions_in_each
 from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
 from ontogeny.jumps.events import as_series
 from ontogeny.jumps.settings import JumpSettings
@@ -116,7 +116,8 @@ def find_jumps(
     searched only when `metrics` names them. settings: which metrics, which detector, and when a change is a jump.
     detector: by name or as a function, in place of that of the settings. changes: fields of `JumpSettings` in place of
     those of the settings; others go to the detector. surrogates: number drawn from each series with jumps, for
-    p-values: the larger of theirs and that of the battery of nulls counts.
+    p-values: the larger of theirs and that of the battery of nulls counts (a few are drawn first, and the others where
+    theirs may be the larger).
 
     Within a run, the false discovery rate is controlled (Benjamini and Hochberg) over all layers and metrics that
     were judged: every jump is one test, and so is every series without one (p = 1). Deterministic for a seed.
@@ -145,19 +146,21 @@ def find_jumps(
             given.append(as_series(part["value"].to_numpy(), part["step"].to_numpy()))
         except OntogenyError as error:
             raise OntogenyError(f"run {name_of[0]}, layer {name_of[1]}, metric {name_of[2]}: {error}") from None
+    looks = [look_at(values) for values, _ in given] if entry.guarded or settings.transitions else None
     judged = jumps_in_each(
         given,
         chosen_detector,
         settings.noise_floor,
         surrogates=surrogates,
         seeds=[_seed(seed, *name_of) for name_of in names],
+        looks=looks,
         **given_to_detector,
     )
     remarks = [list(found.notes) for found in judged]
     if settings.transitions:
         for found, said in zip(judged, remarks):
             said += [f"jumps were not looked for: {found.abstained}"] if found.abstained else []
-        judged = transitions_in_each(given, settings.noise_floor, judged)
+        judged = transitions_in_each(given, settings.noise_floor, judged, looks)
     for (run, layer, metric), (_, steps), found, said in zip(names, given, judged, remarks):
         series.append(
             {

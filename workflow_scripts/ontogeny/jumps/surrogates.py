@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ontogeny.statistics import median
+
 
 def phase_randomised(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """`count` series (count, n) with the amplitude spectrum of x (n,) and random phases (Theiler et al. 1992)."""
@@ -30,8 +32,8 @@ def stepless_surrogates(
     change = np.diff(series)
     for place in places:
         around = change[max(place - 9, 0) : place + 8]
-        change[place - 1] = np.median(around)
-    drift = np.median(change)
+        change[place - 1] = median(around)
+    drift = median(change)
     away = change - drift
     scale = _running_median(np.abs(away), reach)
     least = 0.05 * np.mean(np.abs(away))
@@ -45,5 +47,10 @@ def stepless_surrogates(
 def _running_median(x: np.ndarray, reach: int, stride: int = 8) -> np.ndarray:
     """Median over `reach` points to each side, worked out at every `stride`-th point and interpolated."""
     at = np.arange(0, x.size, stride)
-    values = [np.median(x[max(i - reach, 0) : i + reach + 1]) for i in at]
+    inside = (at >= reach) & (at < x.size - reach)
+    values = np.empty(at.size)
+    if inside.any():
+        windows = np.lib.stride_tricks.sliding_window_view(x, 2 * reach + 1)[at[inside] - reach]
+        values[inside] = np.partition(windows, reach, axis=1)[:, reach]
+    values[~inside] = [median(x[max(i - reach, 0) : i + reach + 1]) for i in at[~inside]]
     return np.interp(np.arange(x.size), at, values)

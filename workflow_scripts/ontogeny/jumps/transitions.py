@@ -22,7 +22,6 @@ Scores are divided by the threshold of their scale, which was set on the nulls o
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ontogeny.jumps.guards import recovers, slope, stays, steady
+from ontogeny.statistics import median
 
 BLOCKS = 64
 HOP = 8
@@ -56,6 +56,9 @@ _MEDIAN_OF_SQUARES = 0.4549
 PROMINENT = (0.1, 0.5)
 """Shares of its height by which a peak of the rate rises above the valleys on both sides: with the lesser, changes that
 follow one another are told apart; with the larger, one change whose rate is uneven is one."""
+
+NARROWEST = 5
+"""Least width of a peak of the rate at half its height, in blocks."""
 
 REACH = 4.0
 """Widths of a peak of the rate, on either side, from which its noise is taken."""
@@ -378,12 +381,16 @@ def _smooth(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         y = _means(x, block)
         rate = np.diff(y)
         rough = np.diff(rate, 2)
-        for row in np.flatnonzero(~_too_rough(rate, rough, largest, least)).tolist():
+        lowest = _lowest_peaks(rough, largest, least)
+        reached = np.stack([_sustained(rate), _sustained(-rate)], axis=1) >= lowest[:, None] / 2
+        for row in np.flatnonzero(reached.any(axis=1)).tolist():
             if row not in units:
                 units[row] = _unit(x[row])
             floor = max(ROUNDING * 10 * largest[row], units[row] / math.sqrt(block), 1e-300)
             for sign in (1.0, -1.0):
-                for peak in _peaks(sign * rate[row], rough[row], floor, least):
+                if not reached[row, int(sign < 0)]:
+                    continue
+                for peak in _peaks(sign * rate[row], rough[row], floor, least, float(lowest[row])):
                     size, (onset, middle, end) = _course(y[row], peak)
                     onset, middle, end = ((at + 0.5) * block - 0.5 for at in (onset, middle, end))
                     width = max(end - onset, 1.0)
@@ -391,6 +398,11 @@ def _smooth(x: np.ndarray, least: float) -> list[list[_Candidate]]:
                         found[row].append(_Candidate(middle, width, sign * size, peak.score, onset, block))
         block *= 2
     return found
+
+
+def _sustained(rate: np.ndarray) -> np.ndarray:
+    """The highest level that `NARROWEST` blocks in a row reach in each series (series, blocks)."""
+    return np.lib.stride_tricks.sliding_window_view(rate, NARROWEST, axis=1).min(axis=2).max(axis=1)
 
 
 class _Peak(NamedTuple):
@@ -409,41 +421,57 @@ def _unit(x: np.ndarray) -> float:
     from ontogeny.jumps.multiscale import resolution
 
     units = resolution(x)
-    return 0.0 if units is None else float(np.median(units[units > 0]))
+    return 0.0 if units is None else median(units[units > 0])
 
 
-def _peaks(rate: np.ndarray, rough: np.ndarray, floor: float, least: float) -> Iterator[_Peak]:
-    """The interior peaks of a rate (blocks,), given its second differences, with a score of `least` or more; the steps
-    of the rate's random walk are no smaller than `floor`."""
+def _peaks(rate: np.ndarray, rough: np.ndarray, floor: float, least: float, lowest: float) -> Iterator[_Peak]:
+    """The interior peaks of a rate (blocks,), given its second differences, with a score of `least` or more, which none
+    of a prominence below `lowest` has; the steps of the rate's random walk are no smaller than `floor`."""
     from scipy.signal import find_peaks
 
     height = np.maximum(rate, 0)
     peaks, about = find_peaks(height, prominence=1e-300)
+    prominence = about["prominences"]
     chosen: list[np.ndarray] = []
     for share in PROMINENT:
-        prominent = about["prominences"] >= share * height[peaks]
+        prominent = prominence >= share * height[peaks]
         if prominent.any() and not (chosen and len(chosen[0]) == prominent.sum()):
             chosen.append(peaks[prominent])
-            yield from _between_valleys(height, peaks[prominent], about["prominences"][prominent], rough, floor, least)
+            high = np.flatnonzero(prominence[prominent] >= lowest)
+            if high.size:
+                yield from _between_valleys(height, peaks[prominent], prominence[prominent], high, rough, floor, least)
 
 
 def _between_valleys(
-    height: np.ndarray, peaks: np.ndarray, prominence: np.ndarray, rough: np.ndarray, floor: float, least: float
+    height: np.ndarray,
+    peaks: np.ndarray,
+    prominence: np.ndarray,
+    high: np.ndarray,
+    rough: np.ndarray,
+    floor: float,
+    least: float,
 ) -> Iterator[_Peak]:
-    """The peaks of `_peaks`, each of which ends at the valleys between it and the next ones."""
+    """Those of `_peaks` at the positions `high` in `peaks`, each of which ends at the valleys between it and the next
+    ones."""
     from scipy.signal import peak_widths
 
-    valleys = [int(a + height[a : b + 1].argmin()) for a, b in itertools.pairwise(peaks)]
-    lows, highs = np.array([0, *valleys]), np.array([*valleys, height.size - 1])
-    ends = (np.zeros(peaks.size, int), np.full(peaks.size, height.size - 1))
-    width, _, left, right = peak_widths(height, peaks, 0.5, (height[peaks], *ends))
-    for k in np.flatnonzero((width >= 5) & (width <= 40) & (left > 0) & (right < height.size - 1)):
-        low, high = int(max(0, peaks[k] - REACH * width[k] - 2)), int(min(rough.size, peaks[k] + REACH * width[k]))
-        step = math.sqrt(float(np.median(rough[low:high] ** 2)) / (2 * _MEDIAN_OF_SQUARES))
-        step = max(step, floor)
-        score = float(prominence[k] / (step * math.sqrt(width[k] / 2)) / SMOOTH)
+    own = peaks[high]
+    ends = (np.zeros(own.size, int), np.full(own.size, height.size - 1))
+    width, _, left, right = peak_widths(height, own, 0.5, (height[own], *ends))
+    for j in np.flatnonzero((width >= NARROWEST) & (width <= 40) & (left > 0) & (right < height.size - 1)).tolist():
+        k, at, wide = int(high[j]), int(own[j]), float(width[j])
+        step = math.sqrt(
+            median(rough[int(max(0, at - REACH * wide - 2)) : int(min(rough.size, at + REACH * wide))] ** 2)
+            / (2 * _MEDIAN_OF_SQUARES)
+        )
+        score = float(prominence[k] / (max(step, floor) * math.sqrt(wide / 2)) / SMOOTH)
         if score >= least:
-            yield _Peak(int(peaks[k]), score, height, int(lows[k]), int(highs[k]))
+            low, last = 0, height.size - 1
+            if k > 0:
+                low = int(peaks[k - 1] + height[peaks[k - 1] : at + 1].argmin())
+            if k + 1 < peaks.size:
+                last = int(at + height[at : peaks[k + 1] + 1].argmin())
+            yield _Peak(at, score, height, low, last)
 
 
 def _course(y: np.ndarray, peak: _Peak, share: float = 0.1) -> tuple[float, tuple[float, float, float]]:
@@ -459,16 +487,16 @@ def _course(y: np.ndarray, peak: _Peak, share: float = 0.1) -> tuple[float, tupl
     return size, (float(places[0]), float(places[1]), float(places[2]))
 
 
-def _too_rough(rate: np.ndarray, rough: np.ndarray, largest: np.ndarray, least: float, reach: int = 12) -> np.ndarray:
-    """Whether no peak of the rate of each series (series, blocks) can score `least`, even where the series is
-    smoothest: no stretch of `reach` blocks has a median of third differences that small."""
+def _lowest_peaks(rough: np.ndarray, largest: np.ndarray, least: float, reach: int = 12) -> np.ndarray:
+    """Height below which no peak of the rate of each series can score `least`, even where the series is smoothest: no
+    stretch of `reach` blocks has a median of the third differences `rough` (series, blocks) smaller than there."""
     rows, count = rough.shape
     if count <= 2 * reach:
-        return np.zeros(rows, bool)
+        return np.zeros(rows)
     stretches = np.abs(rough[:, : count // reach * reach]).reshape(rows, -1, reach)
     quiet = np.partition(stretches, reach // 3, axis=2)[:, :, reach // 3].min(axis=1)
     step = np.maximum(np.maximum(quiet / math.sqrt(2 * _MEDIAN_OF_SQUARES), ROUNDING * 10 * largest), 1e-300)
-    return np.abs(rate).max(axis=1) < least * SMOOTH * step * math.sqrt(2.5)
+    return least * SMOOTH * step * math.sqrt(NARROWEST / 2)
 
 
 def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | None = None) -> list[list[Event]]:
@@ -595,8 +623,8 @@ def _rests_elsewhere(x: np.ndarray, event: Event, stronger: Sequence[Event]) -> 
     elsewhere = change[outside]
     if elsewhere.size < 2:
         return True
-    away = np.abs(elsewhere - np.median(elsewhere))
-    return float(np.median(away)) <= RESTING * float(np.abs(change[first:last]).max(initial=0.0))
+    away = np.abs(elsewhere - median(elsewhere))
+    return median(away) <= RESTING * float(np.abs(change[first:last]).max(initial=0.0))
 
 
 def _fall(course: np.ndarray) -> float:
