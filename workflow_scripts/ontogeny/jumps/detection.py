@@ -109,9 +109,9 @@ def jumps_in_each(
     sure = [each.p_values for each in searched]
     if surrogates:
         sure = raised_p_values(searched, entry, settings, surrogates)
-    for i, each, p_values in zip(changing, searched, sure):
+    for i, one, p_values in zip(changing, searched, sure):
         look, places = looked[i], series[i][1]
-        jumps = [_jump(event, look, places, float(p)) for event, p in zip(each.events, p_values)]
+        jumps = [_jump(event, look, places, float(p)) for event, p in zip(one.events, p_values)]
         found[i].extend(_with_levels(jumps, look, places))
     return found
 
