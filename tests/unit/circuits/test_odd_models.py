@@ -63,7 +63,36 @@ def loop(m, x):
     return sum(m.b.weight[0, j] * hidden[:, j] for j in range(3)) + m.b.bias
 
 
+def checked(m, x):
+    hidden = torch.relu(m.a(x))
+    assert (x >= 0).all()
+    if torch.isnan(hidden).any():
+        raise ValueError("diverged")
+    m.level = hidden.mean().item()
+    return m.b(hidden)
+
+
+def written_into(m, x):
+    hidden = m.a(x).clone()
+    hidden[hidden < 0] = -0.1
+    return m.b(hidden)
+
+
 STYLES = {
+    "rows one by one": lambda m, x: torch.stack([m.b(torch.tanh(m.a(2 * row - 1))) for row in x]),
+    "batches": lambda m, x: torch.cat([m.b(torch.relu(m.a(part))) for part in x.split(3)]),
+    "two outputs added": lambda m, x: torch.stack([m.b(torch.relu(m.a(x))), m.b(torch.relu(m.a(x)))]).mean(0),
+    "convolution": lambda m, x: F.conv1d(
+        torch.relu(F.conv1d(x[:, None], m.a.weight[:, None], m.a.bias)), m.b.weight[..., None], m.b.bias
+    ).flatten(1),
+    "looked at": checked,
+    "written into": written_into,
+    "maximum of a stack": lambda m, x: m.b(torch.stack([h := m.a(x), 0.2 * h]).max(0).values),
+    "logsumexp": lambda m, x: m.b(torch.stack([h := m.a(x), torch.zeros_like(h)], -1).logsumexp(-1)),
+    "table": lambda m, x: m.b(torch.tensor([-0.2, 1.1])[(m.a(x) > 0).long()]),
+    "spline": lambda m, x: m.b((torch.relu(m.a(x)[..., None] - m.g) * m.g.flip(0)).sum(-1)),
+    "rational": lambda m, x: m.b((0.1 + (h := m.a(x)) + 0.5 * h**2) / (1 + (0.3 * h).abs())),
+    "some of more": lambda m, x: m.b(torch.cat([m.a(x), m.norm(m.a(x)) * 2], 1)[:, :3].tanh()),
     "transposed": lambda m, x: (m.b.weight @ torch.relu(m.a.weight @ x.T + m.a.bias[:, None]) + m.b.bias).T,
     "einsum": lambda m, x: torch.einsum("oh,bh->bo", m.b.weight, F.silu(torch.einsum("bi,hi->bh", x, m.a.weight))),
     "sums": lambda m, x: (torch.relu((x[:, None] * m.a.weight).sum(-1) + m.a.bias)[:, None] * m.b.weight).sum(-1),
@@ -137,15 +166,28 @@ def test_nothing_of_a_model_is_changed_by_reading_it():
     assert model.calls == 0
 
 
+def by_hand(m, z):
+    grown = torch.exp(z - z.max(1, keepdim=True).values)
+    return grown / grown.sum(1, keepdim=True)
+
+
+def as_policy(m, z):
+    return torch.distributions.Categorical(logits=z).probs
+
+
 def test_softmax_is_for_argmax():
     torch.manual_seed(0)
     logits = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
     labels = logits(X).argmax(1)
     counts = {
         from_torch(nn.Sequential(logits, end), X).count(labels, "argmax").count
-        for end in (nn.Identity(), nn.Softmax(1), nn.LogSoftmax(-1))
+        for end in (nn.Identity(), nn.Softmax(1), nn.LogSoftmax(-1), Model(by_hand), Model(as_policy))
     }
     assert len(counts) == 1
+    shares = [lambda x: logits(x).softmax(1)[:, 1], lambda x: F.log_softmax(logits(x), 1).exp()[..., 1]]
+    apart = lambda x: logits(x) @ torch.tensor([-1.0, 1.0])  # noqa: E731
+    assert {from_torch(share, X).count(labels, "probability").count for share in shares} == counts
+    assert from_torch(apart, X).sizes == (2, 3, 2, 1)
     with pytest.raises(OntogenyError, match="rule='argmax'"):
         from_torch(nn.Sequential(logits, nn.Softmax(1)), X).count(torch.zeros(4, 2))
 
@@ -155,7 +197,15 @@ def gated(m, x):
 
 
 def by_value(m, x):
-    return m.b(torch.relu(m.a(x)) if x.sum() > 0 else m.a(x))
+    return m.b(torch.relu(m.a(x)) if m.a(x).max() < 1e3 else m.a(x))
+
+
+def one_after_another(m, x):
+    hidden, outputs = torch.zeros(3), []
+    for row in x:
+        hidden = torch.tanh(m.a(row) + hidden)
+        outputs.append(m.b(hidden))
+    return torch.stack(outputs)
 
 
 REFUSED = {
@@ -163,6 +213,9 @@ REFUSED = {
     "different neurons": gated,
     "shared by two": lambda m, x: m.b(torch.relu(h := m.a(x))) + m.b(torch.relu(-h)),
     "decides by values": by_value,
+    "decides by values that": lambda m, x: m.b(torch.relu((h := m.a(x)) / h.max().item())),
+    "rows of x are not treated alike": one_after_another,
+    "connections share weights": lambda m, x: m.b(F.conv1d(x[:, None], m.g[None, None, :2], padding=1).flatten(1)),
     "two runs": lambda m, x: m.b(F.dropout(torch.relu(m.a(x)) + 1)),
     "one tensor of outputs": lambda m, x: (m.a(x), m.b(m.a(x))),
     "mixes rows": lambda m, x: m.b(torch.relu((h := m.a(x)) - h.mean(0))),

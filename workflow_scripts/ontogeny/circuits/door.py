@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,13 @@ from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule, above
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, first_line, unknown
 
 RULES = ("rounded", "sign", "argmax", "probability")
 """When an output is right: see `ReadNetwork`."""
 
 _TOLERANCE = 1e-4
+_MOST_ROWS = 256  # of x, that are read one by one where they cannot be read together
 
 
 @dataclass(frozen=True)
@@ -282,7 +283,7 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     try:
         given = torch.as_tensor(x).detach().to(like.device, like.dtype)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise OntogenyError(f"x is not an array of numbers: {_first_line(error)}") from None
+        raise OntogenyError(f"x is not an array of numbers: {first_line(error)}") from None
     if given.ndim != 2 or not given.numel():
         raise OntogenyError(f"x has shape {tuple(given.shape)}; it must be (rows, inputs)")
     with _untouched(modules), torch.no_grad():
@@ -301,8 +302,22 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
         again = _run(model, given)
         if not torch.allclose(expected, again, equal_nan=True):
             raise OntogenyError("two runs of the model on the same x differ, so that it has no fixed outputs")
-        network, place = _read(model, given, {id(p) for p in parameters} if modules else None)
-    outputs = expected.reshape(-1)[torch.argsort(place.reshape(-1))].reshape(len(given), -1).cpu().numpy()
+        weights = {id(p) for p in parameters} if modules else None
+        try:
+            return _verified(*_read(model, given, weights), expected)
+        except OntogenyError:
+            if not 1 < len(given) <= _MOST_ROWS:
+                raise
+            with suppress(OntogenyError):
+                return _verified(*_read_row_by_row(model, given, weights), expected)
+            raise
+
+
+def _verified(network: ReadNetwork, place: Any, expected: Any) -> ReadNetwork:
+    """`network`, if it gives the outputs of the model, whose numbers are at `place` among (rows, outputs)."""
+    import torch
+
+    outputs = expected.reshape(-1)[torch.argsort(place.reshape(-1))].reshape(len(network.x), -1).cpu().numpy()
     mine = network.forward(network.x)
     scale = max(1.0, float(np.abs(outputs).max()))
     if mine.shape != outputs.shape or not np.allclose(mine, outputs, rtol=_TOLERANCE, atol=_TOLERANCE * scale):
@@ -313,17 +328,12 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     return network
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}{': ' + lines[0] if lines else ''}"
-
-
 def _run(model: Any, x: Any) -> Any:
     """The one tensor of outputs (rows, ...) of a model."""
     try:
         result = model(x.clone())
     except Exception as error:
-        raise OntogenyError(f"the model does not run on x of shape {tuple(x.shape)}: {_first_line(error)}") from None
+        raise OntogenyError(f"the model does not run on x of shape {tuple(x.shape)}: {first_line(error)}") from None
     output = _only_tensor(result)
     if output is None:
         kind = type(result).__name__
@@ -343,7 +353,10 @@ def _only_tensor(result: Any) -> Any:
     import torch
     from torch.utils._pytree import tree_leaves
 
-    tensors = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+    leaves = tree_leaves(result)
+    if leaves == [result] and hasattr(result, "__dict__") and not isinstance(result, torch.Tensor):
+        leaves = tree_leaves(vars(result))
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     return tensors[0] if len(tensors) == 1 else None
 
 
@@ -411,58 +424,27 @@ def _not_compiled() -> Iterator[None]:
 
 def _read(model: Any, x: Any, weights: set[int] | None) -> tuple[ReadNetwork, Any]:
     """The network, and the place of each output of the model among (rows, outputs). weights: ids; None: all tensors."""
-    import torch
-    from torch.fx.experimental.proxy_tensor import make_fx
+    from ontogeny.circuits.tracing import read_model
 
-    from ontogeny.circuits.reading import Reader
-
-    def run(inputs: Any) -> Any:
-        return _only_tensor(model(inputs))
-
-    try:
-        try:
-            graph = make_fx(torch.func.functionalize(run))(x.clone())
-        except RuntimeError:  # functions of autograd that know no transforms
-            graph = make_fx(run)(x.clone())
-    except Exception as error:
-        if "data-dependent" in str(error):
-            raise OntogenyError(
-                "the model decides by values that depend on x (an if, a loop or .item()), so that not all x go through "
-                "the same layers"
-            ) from None
-        raise OntogenyError(f"the model cannot be followed while it runs: {_first_line(error)}") from None
-    weighty: dict[int, Any] = {}
-    reader = Reader(x, lambda tensor: weights is None or id(tensor) in weighty or tensor.requires_grad)
-    known: dict[Any, Any] = {}
-    result: Any = None
-    for node in graph.graph.nodes:
-        if node.op == "placeholder":
-            known[node] = reader.given(x)
-        elif node.op == "get_attr":
-            value = known[node] = getattr(graph, node.target)
-            if weights is not None and id(value) in weights:
-                weighty[id(value)] = value
-        elif node.op == "output":
-            result = torch.fx.node.map_arg(node.args[0], lambda n: known[n])
-        else:
-            arguments = torch.fx.node.map_arg(node.args, lambda n: known[n])
-            keywords = torch.fx.node.map_arg(node.kwargs, lambda n: known[n])
-            try:
-                known[node] = reader.step(node.target, arguments, keywords)
-            except OntogenyError:
-                raise
-            except Exception as error:
-                raise OntogenyError(
-                    f"the model does '{node.name}' in a way that cannot be read: {_first_line(error)}"
-                ) from None
-            if any(id(known.get(n)) in weighty for n in node.all_input_nodes):
-                weighty[id(known[node])] = known[node]
-    matrices, vectors, functions, inputs, place = reader.finish(result)
+    layers = read_model(lambda inputs: _only_tensor(model(inputs)), x, weights)
     network = ReadNetwork(
-        [np.ascontiguousarray(w.cpu().numpy(), np.float32) for w in matrices],
-        [np.ascontiguousarray(b.cpu().numpy(), np.float32) for b in vectors],
-        functions[:-1],
-        functions[-1],
-        np.ascontiguousarray(inputs.cpu().numpy(), np.float32),
+        [np.ascontiguousarray(w.cpu().numpy(), np.float32) for w in layers.weights],
+        [np.ascontiguousarray(b.cpu().numpy(), np.float32) for b in layers.biases],
+        layers.functions[:-1],
+        layers.functions[-1],
+        np.ascontiguousarray(layers.inputs.cpu().numpy(), np.float32),
     )
-    return network, place
+    return network, layers.place
+
+
+def _read_row_by_row(model: Any, x: Any, weights: set[int] | None) -> tuple[ReadNetwork, Any]:
+    """As `_read`, of a model that runs on one row of x as on all."""
+    import torch
+
+    read = [_read(model, x[row : row + 1], weights) for row in range(len(x))]
+    first, place = read[0]
+    for other, _ in read[1:]:
+        if not all(map(np.array_equal, first.weights + first.biases, other.weights + other.biases)):
+            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+    inputs = np.concatenate([network.x for network, _ in read])
+    return replace(first, x=inputs), torch.cat([place.reshape(-1) + row * place.numel() for row in range(len(x))])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.errors import OntogenyError
 from ontogeny.nonlinearities import KINDS
 
-_CONTRACTIONS = {"mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "mv", "addmv", "addbmm", "dot"}
+CONTRACTIONS = {"mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "mv", "addmv", "addbmm", "dot"}
 _REDUCTIONS = {"sum", "mean"}
 _AFFINE = {"add", "sub", "rsub", "neg", "mul", "div"}
 _POINTWISE = {*_AFFINE, "prelu", "_prelu_kernel", "hardtanh", "relu6", "rrelu_with_noise_functional"}
@@ -29,6 +29,7 @@ _MOVES = {
     "transpose_copy", "t_copy", "permute_copy", "select_copy", "slice_copy", "split_copy", "unbind_copy",
 }  # fmt: skip
 _MADE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
+_SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
 _WHY = {
     "convolution": "whose connections share weights: circuits are those of dense layers",
     "_softmax": "between its layers: every neuron there depends on all of its layer",
@@ -101,6 +102,17 @@ class _Shares:
     logarithm: bool
 
 
+class Layers(NamedTuple):
+    """Weights (neurons, before), biases (neurons,) and functions of all layers, what the first one gets (rows, inputs),
+    and the place of every output of the model among (rows, outputs)."""
+
+    weights: list[Tensor]
+    biases: list[Tensor]
+    functions: list[Nonlinearity]
+    inputs: Tensor
+    place: Tensor
+
+
 _Flow = _Given | _Sums | _Neurons | _Shares
 _FLOWS = (_Given, _Sums, _Neurons, _Shares)
 
@@ -133,7 +145,6 @@ class Reader:
         self.rows, self.is_weight = len(x), is_weight
         self.inputs: list[Tensor] = []
         self.sources: list[tuple[Tensor, int]] = []
-        self.used: set[int] = set()
         self.layers: list[list[_Neuron]] = []
         self.closed: list[tuple[Any, int]] = []
 
@@ -171,14 +182,19 @@ class Reader:
         neurons = self.layers[layer - 1]
         start = next((at for known, at in self.closed if known is flow.after), None)
         if start is None:
-            start = len(neurons)
             function, factors = _named(flow)
-            for other in {id(neuron.flow): neuron.flow for neuron in neurons}.values():
+            for at, other in {
+                id(neuron.flow): (at - neuron.k, neuron.flow) for at, neuron in enumerate(neurons)
+            }.values():
                 if self._same_sums(other, flow, other.place.shape) is not None:
-                    raise OntogenyError(
-                        "a linear map feeds two functions, so that its weights are shared by two neurons"
-                    )
-            neurons += [_Neuron(flow, k, float(factors[k]), function) for k in range(n)]
+                    if not _same(other, flow):
+                        raise OntogenyError(
+                            "a linear map feeds two functions, so that its weights are shared by two neurons"
+                        )
+                    start = at
+            if start is None:
+                start = len(neurons)
+                neurons += [_Neuron(flow, k, float(factors[k]), function) for k in range(n)]
             self.closed.append((flow.after, start))
         coef = torch.zeros((len(neurons), *flow.place.shape), dtype=torch.float64)
         for k in range(n):
@@ -207,8 +223,6 @@ class Reader:
         if not (torch.allclose(coef, coef[:, :1], 1e-9, 1e-12) and torch.allclose(const, const[:1], 1e-9, 1e-12)):
             raise OntogenyError("the model does its sums with numbers that differ between rows")
         reach = flow.reach.reshape(len(flow.coef), -1)[:, order].reshape(len(flow.coef), self.rows, per_row)[:, 0]
-        if not flow.layer:
-            self.used |= set(reach.any(dim=1).nonzero().ravel().tolist())
         place = torch.empty(flow.row.numel(), dtype=torch.long)
         place[order] = torch.arange(len(place))
         return _Neurons(flow.layer, coef[:, 0], reach, const[0], lambda sums: sums, place.reshape(flow.row.shape))
@@ -245,8 +259,13 @@ class Reader:
         if not flows:
             return target(*arguments, **keywords)
         if any(isinstance(flow, _Shares) for flow in flows):
-            if name in _MOVES and len(flows) == 1 and name not in ("select", "slice", "index"):
-                return arguments[0]
+            of, takes_some = flows[0], name in ("select", "slice", "index")
+            if len(flows) == 1 and takes_some and (one := self._share(target, name, arguments)):
+                return one
+            if len(flows) == 1 and name in _MOVES and not takes_some:
+                return of
+            if len(flows) == 1 and (name in _SHARED or (name == "exp" and of.logarithm)):
+                return _Shares(of.of, "log" in name)
             raise OntogenyError(f"the model does '{name}' after a softmax: return what softmax is taken of")
         if name in _MADE:
             return target(*self._with(arguments, lambda flow: torch.zeros(self._shape(flow))), **keywords)
@@ -260,7 +279,7 @@ class Reader:
             return self._moved(target, name, arguments, keywords)
         if "batch_norm" in name:
             return (self._normalised(arguments), None, None)
-        if name in _CONTRACTIONS or name in _REDUCTIONS:
+        if name in CONTRACTIONS or name in _REDUCTIONS or self._covers_all(name, arguments):
             outside = all(isinstance(flow, _Given) for flow in flows) and (len(flows) > 1 or name in _REDUCTIONS)
             if outside:
                 return self._context(target, name, arguments, keywords)
@@ -271,16 +290,75 @@ class Reader:
             if "norm" not in name and any(map(self.is_weight, _tensors((arguments, keywords)))):
                 raise self._refused(name)
             return self._context(target, name, arguments, keywords)
-        if name in ("_softmax", "_log_softmax", "softmax", "log_softmax"):
+        if name in _SHARED:
             return _Shares(flows[0], "log" in name)
         if len(flows) == 1 and isinstance(arguments[0], (_Sums, _Neurons)) and self._alone(target, arguments, keywords):
             return self._pointwise(target, name, arguments, keywords)
         raise self._refused(name)
 
+    def _share(self, target: Any, name: str, arguments: Sequence[Any]) -> _Neurons | None:
+        """The share of one of two outputs, which is the sigmoid of their difference, or None."""
+        shares: _Shares = arguments[0]
+        if not isinstance(shares.of, _Sums):
+            return None
+        place = self.neurons(shares.of).place
+        chosen = target(place, *arguments[1:])
+        if int(place.max()) != 2 * self.rows - 1 or len((chosen % 2).unique()) != 1:
+            return None
+        where = torch.empty(place.numel(), dtype=torch.long)
+        where[place.reshape(-1)] = torch.arange(place.numel())
+        other = where[(place ^ 1).reshape(-1)]
+
+        def of_other(tensor: Tensor) -> Tensor:
+            return tensor.reshape(*tensor.shape[: tensor.ndim - place.ndim], -1)[..., other].reshape(tensor.shape)
+
+        of = shares.of
+        apart = replace(
+            of,
+            coef=of.coef - of_other(of.coef),
+            reach=torch.maximum(of.reach, of_other(of.reach)),
+            const=of.const - of_other(of.const),
+        )
+        one = self._moved(target, name, (apart, *arguments[1:]), {})
+        function = torch.nn.functional.logsigmoid if shares.logarithm else torch.ops.aten.sigmoid.default
+        return self._pointwise(function, "sigmoid", (one,), {})
+
+    def _covers_all(self, name: str, arguments: Sequence[Any]) -> bool:
+        """Whether a convolution has as many weights as connections: its kernels see all of their input, once."""
+        if name != "convolution" or not isinstance(arguments[0], _FLOWS) or arguments[8] != 1:
+            return False
+        shape, kernel = self._shape(arguments[0]), arguments[1].shape
+        return len(shape) == len(kernel) and shape[2:] == kernel[2:] and not any(arguments[4])
+
     @staticmethod
     def _refused(name: str) -> OntogenyError:
         why = _WHY.get(name, "which is neither a linear map nor an elementwise function")
         return OntogenyError(f"the model does '{name.strip('_')}', {why}")
+
+    def composed(self, flow: Any, function: Callable[[Tensor], Tensor]) -> _Neurons:
+        """What a function number by number makes of a flow; it takes tensors of the flow's shape only."""
+        before = flow if isinstance(flow, _Neurons) else self.neurons(self.sums(flow), "identity")
+        n, place = len(before.bias), before.place
+        if not torch.equal(place.reshape(-1).sort().values, torch.arange(self.rows * n)):
+            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+
+        def after(sums: Tensor) -> Tensor:
+            values = before.after(sums)
+            flat = values.reshape(-1, n)
+            blocks = torch.cat([flat, flat[:1].expand(-len(flat) % self.rows, n)]).reshape(-1, self.rows * n)
+            given = blocks[:, place]
+            try:
+                made = torch.vmap(function)(given)
+            except RuntimeError:  # an operation that knows no vmap
+                made = torch.stack([function(one) for one in given])
+            blocks = torch.empty_like(made.reshape(len(made), -1))
+            blocks[:, place.reshape(-1)] = made.reshape(len(made), -1)
+            return blocks.reshape(-1, n)[: len(flat)].reshape(values.shape)
+
+        points = torch.linspace(-3, 3, 7)[:, None, None].expand(7, self.rows, n)
+        if not torch.equal(same := after(points), same[:, :1].expand(7, self.rows, n)):
+            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+        return _Neurons(before.layer, before.weight, before.reach, before.bias, after, place)
 
     @staticmethod
     def _with(arguments: Any, of: Callable[[Any], Any], other: Callable[[Any], Any] = lambda value: value) -> Any:
@@ -290,7 +368,7 @@ class Reader:
         """An operation on x before the first layer: its result is part of what that layer gets."""
 
         def known(value: Any) -> Any:
-            if not isinstance(value, Tensor) or not value.ndim or len(value) != self.rows:
+            if not isinstance(value, Tensor) or (self.rows > 1 and (not value.ndim or len(value) != self.rows)):
                 return value
             source = value.reshape(self.rows, -1)
             return _Given(source, torch.arange(source.numel()).reshape(value.shape))
@@ -312,7 +390,8 @@ class Reader:
             )
         first = flows[0]
         if all(isinstance(flow, _Given) for flow in flows):
-            if any(flow.source is not first.source for flow in flows) or self._constants(arguments):
+            whole = name == "_to_copy" and not dtype.is_floating_point
+            if whole or any(flow.source is not first.source for flow in flows) or self._constants(arguments):
                 return self._context(target, name, arguments, keywords)
             return self._each(target, arguments, keywords, first, ("place",))
         if name == "_to_copy" and not dtype.is_floating_point:
@@ -389,7 +468,9 @@ class Reader:
         if len({id(flow) for flow in flows}) > 1:
             raise OntogenyError(f"the model multiplies values that depend on x with each other ('{name}')")
         flow = self.sums(flows[0])
-        if flow.made == "map" or (flow.made and name in _CONTRACTIONS):
+        if len(flow.row.unique()) < self.rows:
+            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+        if flow.made and name not in _REDUCTIONS:
             flow = self._rescaled(flow) or self.sums(self.neurons(flow))
         keywords = {key: value for key, value in keywords.items() if key != "dtype"}
 
@@ -563,9 +644,9 @@ class Reader:
         offset = own.bias - scale * base.bias
         if torch.allclose(scale, torch.ones_like(scale)) and offset.abs().max() < 1e-12:
             return own.after
-        scales = scale[0] if (scale == scale[0]).all() else scale
+        scales = scale[0] if torch.allclose(scale, scale[:1], 1e-12, 0.0) else scale
         offset = torch.where(offset.abs() < 1e-12, 0.0, offset)
-        offsets = offset[0] if (offset == offset[0]).all() else offset
+        offsets = offset[0] if torch.allclose(offset, offset[:1], 1e-12, 1e-12) else offset
         return lambda sums: own.after(sums * scales.to(sums.dtype) + offsets.to(sums.dtype))
 
     def _alone(self, target: Any, arguments: Any, keywords: Any) -> bool:
@@ -583,24 +664,25 @@ class Reader:
 
     # The end
 
-    def finish(self, result: Any) -> tuple[list[Tensor], list[Tensor], list[Nonlinearity], Tensor, Tensor]:
-        """Weights, biases and functions of all layers, what the first one gets, and the place of every output."""
+    def finish(self, result: Any) -> Layers:
+        """The layers up to `result`, what the model returns."""
         last = result.of if isinstance(result, _Shares) else result
         if not isinstance(last, (_Sums, _Neurons)):
             raise OntogenyError(
                 "the output does not depend on x through layers of neurons that PyTorch runs in float32"
             )
         last = last if isinstance(last, _Neurons) else self.neurons(last, "returning")
-        width = len(self.inputs)
-        weights, reaches, biases, functions = [], [], [], []
-        for level in self.layers[: last.layer]:
-            weights.append(torch.stack([_longer(neuron.flow.weight[:, neuron.k], width) for neuron in level]))
-            reaches.append(torch.stack([_longer(neuron.flow.reach[:, neuron.k], width) for neuron in level]))
-            biases.append(torch.stack([neuron.flow.bias[neuron.k] for neuron in level]))
-            functions.append(_together([neuron.function for neuron in level]))
-            width = len(level)
-        weights.append(_longer(last.weight, width).T)
-        biases.append(last.bias)
+        widths = [len(self.inputs), *(len(level) for level in self.layers[: last.layer])]
+        weights, reaches = [_longer(last.weight, widths[-1]).T], [_longer(last.reach, widths[-1]).T]
+        biases, functions = [last.bias], list[Nonlinearity]()
+        for level, width in zip(self.layers[: last.layer][::-1], widths[-2::-1]):
+            heard = reaches[0].any(dim=0)  # by any neuron that the outputs depend on
+            weights[0], reaches[0] = weights[0][:, heard], reaches[0][:, heard]
+            level = [neuron for neuron, used in zip(level, heard.tolist()) if used]
+            weights.insert(0, torch.stack([_longer(neuron.flow.weight[:, neuron.k], width) for neuron in level]))
+            reaches.insert(0, torch.stack([_longer(neuron.flow.reach[:, neuron.k], width) for neuron in level]))
+            biases.insert(0, torch.stack([neuron.flow.bias[neuron.k] for neuron in level]))
+            functions.insert(0, _together([neuron.function for neuron in level]))
         if isinstance(result, _Shares):
             functions.append(Nonlinearity(None, function=_log_softmax if result.logarithm else _softmax, together=True))
         else:
@@ -608,15 +690,15 @@ class Reader:
             functions.append(function if (factors == 1).all() else _as_function(last))
         if len(weights) < 2:
             raise OntogenyError("the model has no hidden layer, so no circuits")
-        columns = torch.tensor(sorted(self.used))
+        columns = reaches[0].any(dim=0)
         weights[0], reaches[0] = weights[0][:, columns], reaches[0][:, columns]
-        for layer, reach in enumerate([*reaches, _longer(last.reach, width).T]):
+        for layer, reach in enumerate(reaches):
             if not reach.all():
                 raise OntogenyError(
                     f"layer {layer + 1} is not connected to all of the layer before it: circuits are those of dense "
                     "layers"
                 )
-        return weights, biases, functions, torch.stack(self.inputs, dim=1)[:, columns], last.place
+        return Layers(weights, biases, functions, torch.stack(self.inputs, dim=1)[:, columns], last.place)
 
 
 def _together(functions: Sequence[Nonlinearity]) -> Nonlinearity:
@@ -657,9 +739,20 @@ def _as_function(flow: _Neurons) -> Nonlinearity:
 
     points = np.random.default_rng(0).normal(0, 3, 64)
     wide = function(np.repeat(points[:, None], n, axis=1))
-    if not np.array_equal(wide, np.repeat(wide[:, :1], n, axis=1), equal_nan=True):
+    try:
+        alone = function(points[:, None])
+    except RuntimeError:  # of so many neurons only
         return Nonlinearity(None, function=function, each=n)
-    return Nonlinearity(None, function=function)
+    same = alone.shape == (len(points), 1) and np.array_equal(wide, np.repeat(alone, n, axis=1), equal_nan=True)
+    return Nonlinearity(None, function=function, each=0 if same else n)
+
+
+def _same(one: _Neurons, other: _Neurons) -> bool:
+    """Whether neurons are computed twice: the same functions of the same sums."""
+    if not (torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias)):
+        return False
+    points = torch.as_tensor(_GRID, dtype=torch.float32)[:, None].expand(-1, len(one.bias))
+    return torch.equal(one.after(points), other.after(points))
 
 
 _GRID = np.concatenate([-np.logspace(-3, 6, 60)[::-1], [0.0], np.logspace(-3, 6, 60), np.linspace(-25, 25, 401)])

@@ -1,0 +1,310 @@
+"""A PyTorch model as a graph of tensor operations, which the reader goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Node
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.node import map_arg
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ontogeny.circuits.reading import CONTRACTIONS, Layers, Reader
+from ontogeny.errors import OntogenyError, first_line
+
+_MOST_DECISIONS = 16  # values whose use is looked into
+_TRIALS = 64  # random halves of numbers that are changed to see what depends on them
+_SHARES = (torch.ops.aten._softmax.default, torch.ops.aten._log_softmax.default)
+_GATHERED = {"any", "all", "_is_all_true", "_is_any_true", "view", "logical_not", "bitwise_not", "logical_and", "mul"}
+
+
+def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | None) -> Layers:
+    """The layers of a model. weights: ids of its parameters; None: all tensors may be weights.
+
+    Where operations cannot be read one by one, those that together are a function number by number are read as one.
+    """
+    try:
+        graph, pure = _traced(run, x)
+    except Exception as error:
+        if "data-dependent" in str(error):
+            raise _decides() from None
+        raise OntogenyError(f"the model cannot be followed while it runs: {first_line(error)}") from None
+    order = {node: at for at, node in enumerate(graph.graph.nodes)}
+    _check_decisions(run, x, graph)
+    ends = [node for node in order if node.op == "output" or _changes_its_arguments(node)]
+    needed = sorted(set().union(*map(_and_all_before, ends)), key=lambda node: order[node])
+    try:
+        return _read(graph, needed, x, weights, {})
+    except OntogenyError as error:
+        regions = _regions(graph, needed, x) if pure and len(ends) == 1 else {}
+        if not regions:
+            raise
+        try:
+            return _read(graph, needed, x, weights, regions)
+        except OntogenyError:
+            raise error from None
+
+
+def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[GraphModule, bool]:
+    """The operations of a run on x, and whether none writes into a tensor that others read."""
+
+    def once(x: Tensor) -> Tensor:
+        return run(x)
+
+    try:
+        return make_fx(torch.func.functionalize(once), _error_on_data_dependent_ops=False)(x.clone()), True
+    except RuntimeError:  # functions of autograd that know no transforms
+        return make_fx(once, _error_on_data_dependent_ops=False)(x.clone()), False
+
+
+def _name(node: Node) -> str:
+    return str(node.target).removeprefix("aten.").split(".")[0]
+
+
+def _changes_its_arguments(node: Node) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    return node.op == "call_function" and schema is not None and bool(schema.is_mutable)
+
+
+def _and_all_before(node: Node) -> set[Node]:
+    found, pending = set(), [node]
+    while pending:
+        if (one := pending.pop()) not in found:
+            found.add(one)
+            pending += one.all_input_nodes
+    return found
+
+
+def _read(
+    graph: GraphModule, nodes: list[Node], x: Tensor, weights: set[int] | None, regions: dict[Node, Any]
+) -> Layers:
+    """The layers that the reader finds. regions: see `_regions`."""
+    weighty: dict[int, Any] = {}
+    reader = Reader(x, lambda tensor: weights is None or id(tensor) in weighty or tensor.requires_grad)
+    known: dict[Node, Any] = {}
+    within = set().union(*(inside for _, inside, _ in regions.values())) - set(regions)
+    for node in nodes:
+        if node in within:
+            continue
+        if node.op == "placeholder":
+            known[node] = reader.given(x)
+        elif node.op == "get_attr":
+            value = known[node] = getattr(graph, str(node.target))
+            if weights is not None and id(value) in weights:
+                weighty[id(value)] = value
+        elif node.op == "output":
+            return reader.finish(map_arg(node.args[0], lambda n: known[n]))
+        else:
+            try:
+                if node in regions:
+                    start, _, function = regions[node]
+                    if function in _SHARES:
+                        known[node] = reader.step(function, (known[start], -1, False), {})
+                    else:
+                        known[node] = reader.composed(known[start], function)
+                else:
+                    arguments = map_arg(node.args, lambda n: known[n])
+                    known[node] = reader.step(node.target, arguments, map_arg(node.kwargs, lambda n: known[n]))
+            except OntogenyError:
+                raise
+            except Exception as error:
+                raise OntogenyError(
+                    f"the model does '{node.name}' in a way that cannot be read: {first_line(error)}"
+                ) from None
+            if any(id(known.get(n)) in weighty for n in node.all_input_nodes):
+                weighty[id(known[node])] = known[node]
+    raise OntogenyError("the model returns nothing")
+
+
+# Decisions
+
+
+def _decides() -> OntogenyError:
+    return OntogenyError(
+        "the model decides by values that depend on x (an if, a loop or .item()), so that not all x go through the "
+        "same layers"
+    )
+
+
+def _check_decisions(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule) -> None:
+    """Raise OntogenyError where the model takes a number out of its neurons and does something else by it.
+
+    Numbers taken out of x alone stay the same, whatever is set to 0; tests for NaN and infinity do not tell circuits
+    apart; and some numbers are only looked at: of another number the model would make the same.
+    """
+    decisions = [node for node in graph.graph.nodes if torch.Tag.data_dependent_output in _tags(node)]
+    for number, node in enumerate(decisions):
+        before = _and_all_before(node)
+        if not any(one.op == "get_attr" for one in before) or _tests_for_nan(node.args[0]):
+            continue
+        if number >= _MOST_DECISIONS or not _is_only_looked_at(run, x, graph, number):
+            raise _decides()
+
+
+def _tags(node: Node) -> Any:
+    return getattr(node.target, "tags", ())
+
+
+def _tests_for_nan(node: Any) -> bool:
+    if not isinstance(node, Node) or node.op != "call_function":
+        return False
+    name, arguments = _name(node), node.args
+    if name in ("isnan", "isinf", "isfinite"):
+        return True
+    if name in ("eq", "ne"):
+        return arguments[0] is arguments[1] or bool(arguments[1] == float("inf"))
+    return name in _GATHERED and all(map(_tests_for_nan, node.all_input_nodes))
+
+
+class _Otherwise(TorchDispatchMode):
+    """A run in which the number that is taken out of a tensor at the `at`-th place is changed by `change`."""
+
+    def __init__(self, at: int, change: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.at, self.change, self.passed = at, change, 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        value = func(*args, **(kwargs or {}))
+        if torch.Tag.data_dependent_output in func.tags:
+            self.passed += 1
+            if self.passed == self.at + 1:
+                return self.change(value)
+        return value
+
+
+def _is_only_looked_at(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule, at: int) -> bool:
+    """Whether the model does the same, whatever the `at`-th number that it takes out of a tensor."""
+
+    def changed(step: float) -> Callable[[Tensor], Tensor]:
+        def otherwise(inputs: Tensor) -> Tensor:
+            with _Otherwise(at, lambda value: not value if isinstance(value, bool) else type(value)(step - 2 * value)):
+                return run(inputs)
+
+        return otherwise
+
+    for step in (0.0, -1e4, 1e4, 0.37):
+        try:
+            other, _ = _traced(changed(step), x)
+        except Exception:
+            return False
+        if other.code != graph.code or not all(map(_equal, _constants(graph), _constants(other))):
+            return False
+    return True
+
+
+def _constants(graph: GraphModule) -> Iterator[Any]:
+    return (getattr(graph, str(node.target)) for node in graph.graph.nodes if node.op == "get_attr")
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one is other or (isinstance(one, Tensor) and isinstance(other, Tensor) and torch.equal(one, other))
+
+
+# Functions put together
+
+
+def _regions(graph: GraphModule, nodes: list[Node], x: Tensor) -> dict[Node, tuple[Node, set[Node], Any]]:
+    """Operations that together are a function number by number, by the last of them: where they start, all, it.
+
+    What lies between a tensor and the first one of its shape through which all that is made of it goes.
+    """
+    values: dict[Node, Any] = {}
+    of_x, of_weights = set(), set()
+    for node in nodes:
+        before = node.all_input_nodes
+        if node.op == "placeholder":
+            values[node] = x
+            of_x.add(node)
+        elif node.op == "get_attr":
+            values[node] = getattr(graph, str(node.target))
+            of_weights.add(node)
+        elif node.op == "call_function":
+            values[node] = _done(node, values)
+        if isinstance(value := values.get(node), Tensor) and value.dtype in (torch.float16, torch.bfloat16):
+            return {}
+        of_x |= {node} if of_x.intersection(before) else set()
+        of_weights |= {node} if of_weights.intersection(before) else set()
+    regions: dict[Node, tuple[Node, set[Node], Any]] = {}
+    taken: set[Node] = set()
+    for at, start in enumerate(nodes):
+        value = values.get(start)
+        if start in taken or start not in of_x & of_weights or not isinstance(value, Tensor):
+            continue
+        if not value.is_floating_point() or not value.numel() or value.numel() % len(x):
+            continue
+        inside = {start}
+        for end in nodes[at + 1 :]:
+            given = set(end.all_input_nodes)
+            if not given & inside:
+                continue
+            if end.op != "call_function" or given & of_x - inside:
+                break
+            inside.add(end)
+            open_ = any(set(node.users) & set(nodes) - inside for node in inside - {end})
+            if open_ or not isinstance(values[end], Tensor) or values[end].shape != value.shape:
+                continue
+            if value.numel() == len(x) and any(_name(n) in CONTRACTIONS for n in inside - {start}):
+                break  # perhaps a layer of one neuron
+            if len(inside) == 2:
+                continue
+            function = _function(start, end, [n for n in nodes if n in inside], values)
+            if shares := _shares(function, value):
+                regions[end] = (start, inside - {start}, shares)
+                taken |= inside - {end}
+                break
+            if _is_by_number(function, value):
+                regions[end] = (start, inside - {start}, function)
+                taken |= inside - {end}
+                break
+    return regions
+
+
+def _shares(function: Callable[[Tensor], Tensor], like: Tensor) -> Any:
+    """The function of `_SHARES` that a function of tensors is, or None."""
+    drawn = (3 * torch.randn(like.shape, generator=torch.Generator().manual_seed(1))).to(like.dtype)
+    try:
+        value = function(drawn)
+        return next((one for one in _SHARES if torch.allclose(value, one(drawn, -1, False), 1e-5, 1e-6)), None)
+    except (RuntimeError, TypeError, IndexError, ValueError):
+        return None
+
+
+def _done(node: Node, values: dict[Node, Any]) -> Any:
+    arguments = map_arg(node.args, lambda n: values[n])
+    assert callable(node.target)
+    return node.target(*arguments, **map_arg(node.kwargs, lambda n: values[n]))
+
+
+def _function(start: Node, end: Node, nodes: list[Node], values: dict[Node, Any]) -> Callable[[Tensor], Tensor]:
+    def function(value: Tensor) -> Tensor:
+        own = values | {start: value}
+        for node in nodes:
+            if node is not start:
+                own[node] = _done(node, own)
+        return own[end]
+
+    return function
+
+
+def _is_by_number(function: Callable[[Tensor], Tensor], like: Tensor) -> bool:
+    """Whether every number that a function of tensors gives depends on the one at its place, alone."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn() -> Tensor:
+        return (2 * torch.randn(like.shape, generator=generator)).to(like.dtype)
+
+    first = drawn()
+    try:
+        value = function(first)
+        if not value.is_floating_point():
+            return False
+        for _ in range(_TRIALS):
+            other = torch.rand(like.shape, generator=generator) < 0.5
+            if not torch.equal(function(torch.where(other, drawn(), first))[~other], value[~other]):
+                return False
+    except (RuntimeError, TypeError, IndexError, ValueError):
+        return False
+    return True
