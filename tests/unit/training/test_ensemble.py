@@ -41,7 +41,7 @@ def candidates_3_3(published=True):
 
 
 def perfect_circuits(weights, biases, counts, masks):
-    """How many candidates round to XOR on more than 99 % of the rows, by trying them all."""
+    """How many candidates round to XOR on more than 99% of the rows, by trying them all."""
     x, y = truth_table("XOR")
     first, second = masks
     leaky = lambda z: np.where(z > 0, z, np.float32(0.01) * z)  # noqa: E731

@@ -72,7 +72,7 @@ def plot_curves(history: pd.DataFrame, measure: str = "circuits") -> tuple[Figur
     _epoch_axis(axes, history)
     axes.set_ylabel(_name(measure, history))
     axes.set_ylim(bottom=0)
-    axes.legend(loc="best", title="mean over seeds, 95 % interval", alignment="left")
+    axes.legend(loc="best", title="mean over seeds, 95% interval", alignment="left")
     return fig, table
 
 
@@ -181,7 +181,7 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
         axes.grid(axis="x", visible=False)
     values.set_ylabel(_name(measure, seeds))
     values.set_ylim(bottom=0)
-    values.set_title("each seed, median, mean ± 95 %")
+    values.set_title("each seed, median, mean ± 95%")
     shares.set_ylabel("share of seeds converged")
     shares.set_ylim(0, 1.02)
     shares.set_title("convergence")

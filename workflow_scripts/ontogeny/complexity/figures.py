@@ -163,7 +163,7 @@ def plot_complexity_and_circuits(table: pd.DataFrame, title: str | None = None) 
         place = np.array([quantities.index(name) for name in rows["quantity"]]) + shift
         axes.barh(
             place, rows["between_high"] - rows["between_low"], 0.3, rows["between_low"], color=MUTED, alpha=0.35,
-            label="between networks, 95 %" if given == "nothing" else None,
+            label="between networks, 95%" if given == "nothing" else None,
         )  # fmt: skip
         ends = np.abs(rows[["low", "high"]].to_numpy().T - rows["correlation"].to_numpy())
         axes.errorbar(

@@ -31,7 +31,7 @@ def plot_variance(variance: pd.DataFrame, title: str) -> Figure:
         axes.plot(rows["component"], rows["cumulative"], color=shade, marker="o", markersize=3, label=layer)
     axes.axhline(0.9, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.annotate(
-        "90 %",
+        "90%",
         (1, 0.9),
         xycoords=("axes fraction", "data"),
         xytext=(3, 0),

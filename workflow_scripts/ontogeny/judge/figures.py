@@ -253,7 +253,7 @@ def neurons_figure(record: dict[str, Any]) -> go.Figure:
             ys = [v for row in table for v in (*_listed(row[[low, high]], 3), None)]
             fig.add_trace(
                 go.Scatter(x=xs, y=ys, mode="lines", line={"color": colour, "width": wide}, hoverinfo="skip",
-                           showlegend=wide == 6, name=f"{name}: 90 % of neurons, and all"),
+                           showlegend=wide == 6, name=f"{name}: 90% of neurons, and all"),
                 row=1, col=1,
             )  # fmt: skip
         fig.add_trace(
@@ -392,7 +392,7 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
         _band(fig, shares, data["random_low"], data["random_high"], MUTED, where)
         _line(fig, shares, data["random"], "random subgraphs (mean, range)", MUTED, where, "dot")
         _band(fig, shares, data["restored_low"], data["restored_high"], OTHER_COLOUR, where)
-        _line(fig, shares, data["restored"], "edges of highest score (95 % interval)", OTHER_COLOUR, where)
+        _line(fig, shares, data["restored"], "edges of highest score (95% interval)", OTHER_COLOUR, where)
         fig.add_hline(y=data["needed"], line={"color": MUTED, "dash": "dash", "width": 1}, row=1, col=2)
         if data["size"]:
             fig.add_vline(x=data["size"] / data["edges"], line={"color": JUMP, "width": 1.5}, row=1, col=2)

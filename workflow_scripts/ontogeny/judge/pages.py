@@ -66,7 +66,7 @@ def _words() -> Any:
 
 def _spread(table: Record, name: str) -> str:
     low, high = short(table[f"{name}_low"]), short(table[f"{name}_high"])
-    return f"{short(table[name])} (95 % interval {low} to {high})"
+    return f"{short(table[name])} (95% interval {low} to {high})"
 
 
 def _label(sample: Record) -> str:
