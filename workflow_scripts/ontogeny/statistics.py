@@ -239,6 +239,19 @@ def permutation_test(
     return PermutationTest((1 + int((null >= observed).sum())) / (1 + n_resamples), 1 / (1 + n_resamples))
 
 
+def auroc(values: ArrayLike, labels: ArrayLike) -> Any:
+    """Area under the ROC curve of each column of values (samples, columns), or of values (samples,); ties count half.
+
+    labels (samples,): 1 for the samples that should have the larger values. From ranks (Mann and Whitney 1947).
+    """
+    from scipy.stats import rankdata
+
+    ranks = rankdata(values, axis=0)
+    positive = np.asarray(labels) == 1
+    up, down = int(positive.sum()), int((~positive).sum())
+    return (ranks[positive].sum(0) - up * (up + 1) / 2) / (up * down)
+
+
 def welch_t(values: Floats, chosen: NDArray[np.bool_]) -> Floats:
     """Welch's t for every row of `chosen`, which marks the first group; 0 where nothing varies and means agree."""
     n = chosen.sum(axis=1)

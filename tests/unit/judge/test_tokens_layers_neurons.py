@@ -19,13 +19,13 @@ from ontogeny.judge.layers import layer_activations, layer_probes, performance
 from ontogeny.judge.network import difference, untrained_like
 from ontogeny.judge.neurons import (
     ablate_neurons,
-    auroc,
     estimated_effects,
     mean_activations,
     neuron_map,
     single_effects,
 )
 from ontogeny.judge.readings import last_residuals, neuron_activations
+from ontogeny.statistics import auroc
 
 
 def many_prompts(count, seed=0, length=8):

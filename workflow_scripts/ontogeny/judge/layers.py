@@ -7,14 +7,13 @@ import math
 import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import difference, frozen, read, run
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import Judge
-from ontogeny.statistics import percentile_interval
+from ontogeny.statistics import auroc, percentile_interval
 
 
 def layer_activations(model: Judge, tokens: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +62,7 @@ def layer_probes(
         scale[scale == 0] = 1.0
         probe = RidgeCV(np.logspace(-1, 4, 6), alpha_per_target=True).fit((values - mean) / scale, targets)
         scores = probe.predict((others - mean) / scale)
-        aucs = np.array([roc_auc_score(held_out_labels, column) for column in scores.T])
+        aucs = auroc(scores, held_out_labels)
         low, high = _auc_interval(held_out_labels, scores[:, 0], drawn)
         result.append(
             {
@@ -149,5 +148,5 @@ def performance(
         result |= {name: float(measure(everything)), f"{name}_low": float(low), f"{name}_high": float(high)}
     both = len(np.unique(labels)) == 2
     low, high = _auc_interval(labels, score, drawn) if both else (float("nan"), float("nan"))
-    auc = float(roc_auc_score(labels, score)) if both else float("nan")
+    auc = float(auroc(score, labels)) if both else float("nan")
     return result | {"auc": auc, "auc_low": low, "auc_high": high}

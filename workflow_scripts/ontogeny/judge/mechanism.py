@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,25 +15,27 @@ from torch import Tensor
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.attribution import (
     TOLERANCE,
+    DeletionCurve,
     TokenAttribution,
     attribute_tokens,
     deletion_curve,
     occlude_tokens,
     reference_prompts,
 )
-from ontogeny.judge.circuits import Graph, circuit_graph, edge_scores, faithfulness
+from ontogeny.judge.circuits import circuit_graph, edge_scores, faithfulness
 from ontogeny.judge.epochs import held_out_performance
 from ontogeny.judge.layers import layer_activations, layer_probes
 from ontogeny.judge.network import neuron_outputs, untrained_like
 from ontogeny.judge.neurons import NeuronEffects, ablate_neurons, causal_neurons, neuron_map
 from ontogeny.judge.pairs import ROLES, Pairs, minimal_pairs
-from ontogeny.judge.patching import patch_pairs, share_restored
+from ontogeny.judge.patching import Patching, patch_pairs, share_restored
 from ontogeny.judge.readings import Readings, read_prompts
 from ontogeny.judge.record import FORMAT, QUANTILES, compact
 from ontogeny.judge.settings import DEFAULTS, JudgeAnalysisSettings
 from ontogeny.models.judge import LABELS, MAX_LENGTH, PAD, Judge, PromptTokenizer, trim
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 from ontogeny.tasks.prompts import Report, automatic_pairs, describe_prompts
+from ontogeny.trajectory.checkpoints import tensors_digest
 
 STRONGEST = 40
 """Neurons and edges listed one by one in a record."""
@@ -112,13 +115,17 @@ class MechanismBench:
         self.groups = pd.factorize(self.held_out["group"])[0]
         self.fixed = _marks(self.train_tokens)
         self.shown = _shown(self.labels, max(settings.attributed, 2 * settings.samples))
+        self.shown_tokens = trim(self.tokens[torch.from_numpy(self.shown)])
+        by_label = [np.flatnonzero(self.labels[self.shown] == label) for label in (0, 1)]
+        self.first = np.concatenate([places[: settings.samples] for places in by_label])
+        self.ablated = _shown(self.labels, ABLATED)
         self.pairs, self.why_no_pairs = self._pairs()
         self.notes = _notes(report, self.held_out, self.validation, self.automatic, max_length)
         model = _on_cpu(model)
-        self.references = self._seed("baselines")
-        self.controls: Controls = {}
-        for name, twin in (("untrained", untrained_like(model, self._seed("untrained"))), ("pretrained", model)):
-            self.controls[name] = self._measures(twin, {})
+        self.pretrained, self.weights = _Look(self, model), tensors_digest(model.state_dict())
+        self.untrained = _Look(self, untrained_like(model, self._seed("untrained")))
+        twins = {"untrained": self.untrained, "pretrained": self.pretrained}
+        self.controls: Controls = {name: self._measures(twin, {}) for name, twin in twins.items()}
 
     def _seed(self, what: str) -> int:
         return int(np.random.SeedSequence([self.settings.seed, SEPARATELY_SEEDED[what]]).generate_state(1)[0])
@@ -137,7 +144,9 @@ class MechanismBench:
         The model is not changed; one that is on another device is copied to the CPU.
         """
         model = _on_cpu(model)
-        found = self._measures(model, self.controls)
+        look = self.pretrained if tensors_digest(model.state_dict()) == self.weights else _Look(self, model)
+        look.model = model
+        found = self._measures(look, self.controls)
         graph = circuit_graph(model)
         head = {
             "format": FORMAT,
@@ -158,31 +167,20 @@ class MechanismBench:
         }
         return compact(head | {key: value for key, value in found.items() if not key.startswith("_")})
 
-    def _measures(self, model: Judge, controls: Controls) -> Part:
-        train, held_out = self._read(model)
-        found: Part = {"metrics": self._metrics(held_out, controls)}
-        found |= self._shown(model, controls)
-        found["probes"] = self._probes(train, held_out, controls)
-        parts = {"patching": lambda: self._patching(model, controls)}
+    def _measures(self, look: _Look, controls: Controls) -> Part:
+        found: Part = {"metrics": self._metrics(look.readings[1], controls)}
+        found |= self._shown(look, controls)
+        found["probes"] = self._probes(look, controls)
+        parts = {"patching": lambda: self._patching(look, controls)}
         if self.settings.run_advanced:
-            parts["neurons"] = lambda: self._neurons(model, train, held_out, controls)
-            parts["circuit"] = lambda: self._circuit(model, controls)
+            parts["neurons"] = lambda: self._neurons(look, controls)
+            parts["circuit"] = lambda: self._circuit(look, controls)
         for name, measure in parts.items():
             try:
                 found[name] = measure()
             except OntogenyError as error:
                 found[name] = {"reason": str(error)}
         return found
-
-    def _read(self, model: Judge) -> tuple[Readings, Readings]:
-        """What the training prompts show, and all validation prompts; layers and neurons of the balanced ones alone."""
-        neurons = self.settings.run_advanced
-        try:
-            neuron_outputs(model)
-        except OntogenyError:
-            neurons = False
-        train = read_prompts(model, self.train_tokens, neurons=neurons)
-        return train, read_prompts(model, self.all_tokens, self.rows, neurons=neurons)
 
     def _metrics(self, held_out: Readings, controls: Controls) -> Part:
         result: Part = held_out_performance(held_out.logits, self.validation)
@@ -194,30 +192,16 @@ class MechanismBench:
             result[name] = {key: control["metrics"][key] for key in ("accuracy", "auc", "loss")}
         return result
 
-    def _shown(self, model: Judge, controls: Controls) -> Part:
-        rows = self.shown
-        tokens = trim(self.tokens[torch.from_numpy(rows)])
-        keep = (tokens[..., None] == torch.tensor(self.fixed or [PAD - 1])).any(-1)
-        baseline = reference_prompts(
-            model, self.train_tokens, self.train_labels, self.settings.baselines, self.references
-        )
-        wide = tokens.shape[1]
-        if baseline.shape[1] < wide:
-            baseline = baseline.repeat(1, -(-wide // baseline.shape[1]), 1)
-        found = attribute_tokens(
-            model, tokens, baseline, keep=keep, steps=self.settings.integration_steps, tolerance=TOLERANCE
-        )
-        curves = deletion_curve(model, tokens, found.values, keep=keep, orders=5, seed=self.settings.seed)
+    def _shown(self, look: _Look, controls: Controls) -> Part:
+        rows, first, tokens = self.shown, self.first, self.shown_tokens
+        found, curves = look.attribution, look.deletion
         sure = found.converged
         gaps = np.array([curve.gap for curve in curves])[sure]
         whole = {"prompts": len(rows), "converged": int(sure.sum()), **_interval("gap", gaps, self.settings.seed)}
-        first = np.concatenate(
-            [np.flatnonzero(self.labels[rows] == label)[: self.settings.samples] for label in (0, 1)]
-        )
         whole["scale"] = float(np.abs(found.values[first][sure[first]]).max(initial=0.0))
         whole["largest_change"] = float(np.abs(found.score - found.baseline_score)[first].max(initial=0.0))
-        occluded = np.zeros_like(found.values)
-        occluded[first] = occlude_tokens(model, tokens[first], baseline, keep=keep[first])
+        if not controls:
+            return {"attribution": whole, "_attribution": found}
         alike: dict[str, np.ndarray] = {}
         for name, control in controls.items():
             other: TokenAttribution = control["_attribution"]
@@ -226,7 +210,7 @@ class MechanismBench:
             alike[name][~both] = np.nan
             whole |= _interval(f"like_{name}", alike[name][np.isfinite(alike[name])], self.settings.seed)
             whole[f"{name}_gap"] = control["attribution"]["gap"]
-        norms, lens = layer_activations(model, tokens[first])
+        norms, lens = look.layers
         samples = []
         for place, index in enumerate(first):
             size = int((tokens[index] != PAD).sum())
@@ -244,7 +228,7 @@ class MechanismBench:
                 "steps": int(found.steps[index]),
                 "converged": bool(sure[index]),
                 "attribution": found.values[index, :size],
-                "occlusion": occluded[index, :size],
+                "occlusion": look.occlusion[place, :size],
                 "deletion": {
                     "removed": curve.removed,
                     "by_attribution": curve.by_attribution,
@@ -264,19 +248,16 @@ class MechanismBench:
             samples.append(sample)
         return {"samples": samples, "attribution": whole, "_attribution": found}
 
-    def _probes(self, train: Readings, held_out: Readings, controls: Controls) -> list[Part]:
-        probes: list[Part] = layer_probes(
-            train.residuals, self.train_labels, held_out.residuals, self.labels, self.groups, self.settings.shuffles,
-            seed=self.settings.seed,
-        )  # fmt: skip
+    def _probes(self, look: _Look, controls: Controls) -> list[Part]:
+        probes: list[Part] = [dict(row) for row in look.probes]
         for name, control in controls.items():
             for row, before in zip(probes, control["probes"]):
                 row[name] = before["auc"]
         return probes
 
-    def _patching(self, model: Judge, controls: Controls) -> Part:
+    def _patching(self, look: _Look, controls: Controls) -> Part:
         pairs = self._the_pairs()
-        patching = patch_pairs(model, pairs)
+        patching = look.patching
         table = share_restored(patching, seed=self.settings.seed)
         result: Part = {"pairs": len(pairs), "automatic": self.automatic, "roles": list(ROLES), **table}
         swapped = pairs.relabelled(self._seed("labels"))
@@ -292,9 +273,10 @@ class MechanismBench:
             raise OntogenyError(self.why_no_pairs)
         return self.pairs
 
-    def _neurons(self, model: Judge, on_train: Readings, held_out: Readings, controls: Controls) -> Part:
+    def _neurons(self, look: _Look, controls: Controls) -> Part:
         settings = self.settings
-        neuron_outputs(model)
+        neuron_outputs(look.model)
+        on_train, held_out = look.readings
         train, other = on_train.neurons, held_out.neurons
         assert train is not None
         assert other is not None
@@ -311,21 +293,7 @@ class MechanismBench:
             seed=settings.seed,
         )
         areas = table["held_out_auroc"].to_numpy().reshape(train.shape[1], -1)
-        rows = _shown(self.labels, ABLATED)
-        some, labels = trim(self.tokens[torch.from_numpy(rows)]), self.labels[rows]
-        chosen = _shown(self.train_labels, 2 * ABLATED)
-        discovery = trim(self.train_tokens[torch.from_numpy(chosen)])
-        rng = np.random.default_rng(self._seed("labels"))
-
-        effects = NeuronEffects(model, discovery, some)
-
-        def causes(first: np.ndarray, second: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
-            return causal_neurons(
-                effects, first, second, candidates=settings.candidates, alpha=settings.alpha, seed=settings.seed
-            )
-
-        causal, random = causes(self.train_labels[chosen], labels)
-        null, _ = causes(rng.permutation(self.train_labels[chosen]), rng.permutation(labels))
+        (causal, random), null = look.causes
         named = causal.merge(
             table[["layer", "neuron", "auroc", "held_out_auroc", "replicated"]], on=["layer", "neuron"]
         )
@@ -340,7 +308,7 @@ class MechanismBench:
             "found": len(found),
             "found_by_layer": [int((found["layer"] == layer).sum()) for layer in range(1, train.shape[1] + 1)],
             "alpha": settings.alpha,
-            "prompts": len(labels),
+            "prompts": len(self.ablated),
             "random_effects": random,
             "quantiles": np.quantile(areas, QUANTILES, axis=1).T,
             "strongest": named.to_dict("records"),
@@ -355,49 +323,144 @@ class MechanismBench:
             result[name] = {key: before[key] for key in ("replicated", "found", "shuffled_labels", "quantiles")}
             result["limit"] = max(result["limit"] or 0.0, before["_furthest"])
         if controls and len(found):
+            labels = self.labels[self.ablated]
             few = _shown(labels, ABLATED_TOGETHER)
+            some = trim(self.tokens[torch.from_numpy(self.ablated[few])])
             result["ablation"] = ablate_neurons(
-                model, trim(some[torch.from_numpy(few)]), labels[few], found, settings.ablations, seed=settings.seed
+                look.model, some, labels[few], found, settings.ablations, seed=settings.seed
             )
         return result
 
-    def _circuit(self, model: Judge, controls: Controls) -> Part:
-        graph = circuit_graph(model)
+    def _circuit(self, look: _Look, controls: Controls) -> Part:
+        result = dict(look.circuit)
+        if not controls:
+            return result
+        names = ("size", "reason", "difference", "difference_low", "difference_high", "restored", "random")
+        for name, control in controls.items():
+            result[name] = {key: control["circuit"].get(key) for key in names}
+        null = self.untrained.circuit_of_random_labels
+        result["untrained_random_labels"] = {key: null.get(key) for key in names}
+        return result
+
+
+class _Look:
+    """What is measured of one judge, whatever it is compared with, each measure once and when it is asked for."""
+
+    def __init__(self, bench: MechanismBench, model: Judge) -> None:
+        self.bench, self.model = bench, model
+
+    @cached_property
+    def readings(self) -> tuple[Readings, Readings]:
+        """What the training prompts show, and all validation prompts; layers and neurons of the balanced ones alone."""
+        bench, neurons = self.bench, self.bench.settings.run_advanced
+        try:
+            neuron_outputs(self.model)
+        except OntogenyError:
+            neurons = False
+        train = read_prompts(self.model, bench.train_tokens, neurons=neurons)
+        return train, read_prompts(self.model, bench.all_tokens, bench.rows, neurons=neurons)
+
+    @cached_property
+    def keep(self) -> Tensor:
+        """The tokens of the prompts shown that no attribution replaces."""
+        return (self.bench.shown_tokens[..., None] == torch.tensor(self.bench.fixed or [PAD - 1])).any(-1)
+
+    @cached_property
+    def baseline(self) -> Tensor:
+        """The embeddings from which attributions start, at least as long as the prompts shown."""
+        bench, wide = self.bench, self.bench.shown_tokens.shape[1]
+        found = reference_prompts(
+            self.model, bench.train_tokens, bench.train_labels, bench.settings.baselines, bench._seed("baselines")
+        )
+        return found if found.shape[1] >= wide else found.repeat(1, -(-wide // found.shape[1]), 1)
+
+    @cached_property
+    def attribution(self) -> TokenAttribution:
+        steps = self.bench.settings.integration_steps
+        return attribute_tokens(
+            self.model, self.bench.shown_tokens, self.baseline, keep=self.keep, steps=steps, tolerance=TOLERANCE
+        )
+
+    @cached_property
+    def deletion(self) -> list[DeletionCurve]:
+        return deletion_curve(
+            self.model, self.bench.shown_tokens, self.attribution.values, keep=self.keep, orders=5,
+            seed=self.bench.settings.seed,
+        )  # fmt: skip
+
+    @cached_property
+    def occlusion(self) -> np.ndarray:
+        """Of the prompts that get pages of their own."""
+        first = self.bench.first
+        return occlude_tokens(self.model, self.bench.shown_tokens[first], self.baseline, keep=self.keep[first])
+
+    @cached_property
+    def layers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Norms and logit lens of the prompts that get pages of their own."""
+        return layer_activations(self.model, self.bench.shown_tokens[self.bench.first])
+
+    @cached_property
+    def probes(self) -> list[dict[str, float]]:
+        bench, (train, held_out) = self.bench, self.readings
+        return layer_probes(
+            train.residuals, bench.train_labels, held_out.residuals, bench.labels, bench.groups,
+            bench.settings.shuffles, seed=bench.settings.seed,
+        )  # fmt: skip
+
+    @cached_property
+    def patching(self) -> Patching:
+        return patch_pairs(self.model, self.bench._the_pairs())
+
+    @cached_property
+    def causes(self) -> tuple[tuple[pd.DataFrame, np.ndarray], pd.DataFrame]:
+        """The causal neurons with the effects of random ones, and what is found where labels are shuffled."""
+        bench, settings = self.bench, self.bench.settings
+        chosen = _shown(bench.train_labels, 2 * ABLATED)
+        discovery = trim(bench.train_tokens[torch.from_numpy(chosen)])
+        effects = NeuronEffects(self.model, discovery, trim(bench.tokens[torch.from_numpy(bench.ablated)]))
+        rng = np.random.default_rng(bench._seed("labels"))
+
+        def causes(first: np.ndarray, second: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+            return causal_neurons(
+                effects, first, second, candidates=settings.candidates, alpha=settings.alpha, seed=settings.seed
+            )
+
+        first, second = bench.train_labels[chosen], bench.labels[bench.ablated]
+        return causes(first, second), causes(rng.permutation(first), rng.permutation(second))[0]
+
+    @cached_property
+    def circuit(self) -> Part:
+        return self._circuit(self.bench._the_pairs())
+
+    @cached_property
+    def circuit_of_random_labels(self) -> Part:
+        return self._circuit(self.bench._the_pairs().relabelled(self.bench._seed("labels")))
+
+    def _circuit(self, pairs: Pairs) -> Part:
+        model, settings, graph = self.model, self.bench.settings, circuit_graph(self.model)
         if graph is None:
             raise OntogenyError(
                 f"circuits of {type(model.backbone).__name__} cannot be measured: its blocks are not known to be sums "
                 "of heads and an MLP"
             )
-        pairs = self._the_pairs()
-        result = self._one_circuit(model, graph, pairs)
-        if not controls:
-            return result | {"random_labels": self._one_circuit(model, graph, pairs.relabelled(self._seed("labels")))}
-        names = ("size", "reason", "difference", "difference_low", "difference_high", "restored", "random")
-        for name, control in controls.items():
-            result[name] = {key: control["circuit"].get(key) for key in names}
-        null = controls["untrained"]["circuit"]["random_labels"]
-        result["untrained_random_labels"] = {key: null.get(key) for key in names}
-        return result
-
-    def _one_circuit(self, model: Judge, graph: Graph, pairs: Pairs) -> Part:
-        scoring, judging = pairs.halves(self._seed("halves"))
-        by_pair = edge_scores(model, scoring, self.settings.edge_steps)
+        scoring, judging = pairs.halves(self.bench._seed("halves"))
+        by_pair = edge_scores(model, scoring, settings.edge_steps)
         scores = by_pair.mean(0)
         error = by_pair.std(0, ddof=1) / np.sqrt(len(by_pair)) if len(by_pair) > 1 else np.full_like(scores, np.nan)
         result = faithfulness(
             model,
             judging,
             scores,
-            draws=self.settings.random_subgraphs,
-            needed=self.settings.faithfulness,
-            alpha=self.settings.alpha,
-            seed=self.settings.seed,
+            draws=settings.random_subgraphs,
+            needed=settings.faithfulness,
+            alpha=settings.alpha,
+            seed=settings.seed,
         )
         order = np.argsort(-np.abs(scores), kind="stable")[:STRONGEST]
         return {
             "edges": len(scores),
             "nodes": graph.senders[1:],
-            "pairs": {"scoring": len(scoring), "judging": len(judging), "automatic": self.automatic},
+            "pairs": {"scoring": len(scoring), "judging": len(judging), "automatic": self.bench.automatic},
             "sizes": result.sizes,
             "restored": result.restored,
             "restored_low": result.restored_low,
@@ -410,7 +473,7 @@ class MechanismBench:
             "difference_low": result.difference_low,
             "difference_high": result.difference_high,
             "difference_p": result.difference_p,
-            "needed": self.settings.faithfulness,
+            "needed": settings.faithfulness,
             "size": result.size,
             "reason": result.reason,
             "strongest": [

@@ -25,15 +25,7 @@ from ontogeny.judge.network import (
 )
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import PAD, Judge, trim
-from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights, sign_flip_test
-
-
-def auroc(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of every column of values (prompts, columns) for label 1 against 0; ties count half."""
-    ranks = scipy.stats.rankdata(values, axis=0)
-    positive = np.asarray(labels) == 1
-    up, down = int(positive.sum()), int((~positive).sum())
-    return (ranks[positive].sum(0) - up * (up + 1) / 2) / (up * down)
+from ontogeny.statistics import adjust, auroc, bootstrap_mean, bootstrap_weights, sign_flip_test
 
 
 def neuron_map(
