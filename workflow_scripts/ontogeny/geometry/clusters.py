@@ -252,8 +252,8 @@ def _within(points: np.ndarray, k: int, generator: np.random.Generator) -> float
 
 
 def _k_means(points: np.ndarray, k: int, starts: int, generator: np.random.Generator) -> KMeans:
-    """Fitted to rows that are known to be finite: checking them again takes as long as many a fit."""
-    with config_context(assume_finite=True):
+    """Fitted to finite rows with known settings: checking them again takes as long as many a fit."""
+    with config_context(assume_finite=True, skip_parameter_validation=True):
         return KMeans(k, n_init=starts, random_state=int(generator.integers(2**31))).fit(points)
 
 
