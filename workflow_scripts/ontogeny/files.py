@@ -66,8 +66,7 @@ def read_errors(path: str | os.PathLike, what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise OntogenyError(f"{path} does not exist") from None
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise OntogenyError(f"{path} cannot be read as {what}: {reason}") from None
+        raise OntogenyError(f"{path} cannot be read as {what}: {first_line(error)}") from None
 
 
 def _existing_parent(path: Path) -> Path:

@@ -69,7 +69,7 @@ class ComplexityAnalysisSettings(ComplexitySettings):
     localisations: list[Annotated[float, Field(ge=0)]] = Field(
         default_factory=list,
         description="Further strengths of the pull, for all parameters of runs and judges, drawn beside: what holds at "
-        "all of them does not hang on the choice.",
+        "all of them does not depend on the choice.",
     )
     frames: Annotated[int, Field(ge=2, le=1000)] = Field(
         10, description="Evenly spaced steps or epochs at which it is estimated, the ends among them."

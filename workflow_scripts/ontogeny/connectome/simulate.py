@@ -23,7 +23,7 @@ import numpy as np
 from ontogeny.connectome.celegans import celegans_wiring
 from ontogeny.connectome.settings import ActivitySettings
 from ontogeny.connectome.wiring import connectivity_r2
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import check_archive
 from ontogeny.settings import complete
 
@@ -109,8 +109,7 @@ def read_connectivity(path: str | os.PathLike) -> np.ndarray:
     except OntogenyError:
         raise
     except Exception as error:
-        reason = (str(error) or "cut off").split("\n")[0]
-        raise OntogenyError(f"connectivity_file {path} is not a matrix of numbers: {reason}") from None
+        raise OntogenyError(f"connectivity_file {path} is not a matrix of numbers: {first_line(error)}") from None
     return check_connectivity(matrix, f"connectivity_file {path}")
 
 

@@ -26,7 +26,7 @@ from ontogeny.tracking.layout import rows_of_layer
 from ontogeny.trajectory.checkpoints import weights_digest
 from ontogeny.trajectory.integrity import Integrity
 from ontogeny.trajectory.replay import RUN_FORMAT
-from ontogeny.trajectory.series import CheckpointSeries, describe, task_loss
+from ontogeny.trajectory.series import CheckpointSeries, task_loss
 
 logger = logging.getLogger("ontogeny")
 
@@ -80,7 +80,8 @@ def import_series(
     }
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     write_json(
-        folder / "checkpoints" / "series.json", {"source": describe(series.settings)["source"], **config["series"]}
+        folder / "checkpoints" / "series.json",
+        {"source": series.settings.source.model_dump(mode="json"), **config["series"]},
     )
     write_json(folder / "phase1.json", _record(rows, config), indent=None)
     write_json(folder / "config.json", config)
