@@ -26,7 +26,7 @@ class ComplexitySettings(Settings):
     )
     chains: Annotated[int, Field(ge=2)] = Field(10, description="Independent chains per network.")
     draws: Annotated[int, Field(ge=4)] = Field(200, description="Steps per chain whose losses are averaged.")
-    burn_in: int = Field(100, ge=0, description="Steps per chain before those.")
+    burn_in: int = Field(100, ge=0, description="Steps per chain before those (burn-in).")
     step_size: Annotated[float, Field(gt=0)] | Literal["calibrated"] = Field(
         "calibrated",
         description="Step size of the chains; `calibrated` takes the largest at which `acceptance` of the steps would "
@@ -74,7 +74,7 @@ class ComplexityAnalysisSettings(ComplexitySettings):
     frames: Annotated[int, Field(ge=2, le=1000)] = Field(
         10, description="Evenly spaced steps or epochs at which it is estimated, the ends among them."
     )
-    strongest: int = Field(2, ge=0, description="Jumps of a run, strongest first, at which it is estimated besides.")
+    strongest: int = Field(2, ge=0, description="Jumps of a run, strongest first, at which it is also estimated.")
     by_layer: bool = Field(
         False, description="Estimate it for the parameters of each layer alone, too (runs and judges)."
     )

@@ -162,7 +162,7 @@ class FitSettings(Settings):
     masked_share: float = Field(
         default=0.0, ge=0, le=0.99, description="Share of neurons, drawn anew at each step, left out of the loss."
     )
-    n_trajectories: int = Field(default=0, ge=0, description="Use only the first trajectories, this many; 0 is all.")
+    n_trajectories: int = Field(default=0, ge=0, description="Number of trajectories to use, from the first; 0 is all.")
     edges: Literal["all", "true", "transposed"] = Field(
         default="all",
         description="Weights that may be learned: all; those of the true W; those of its transpose, an edge list "
@@ -177,7 +177,9 @@ class FitSettings(Settings):
     grid_phi: Annotated[int, Field(ge=8)] = Field(default=32, description="Grid points on which phi is tabulated.")
     refine: bool = Field(default=True, description="Refine by Gauss-Newton steps in float64 after the training.")
     hidden_inputs: int = Field(
-        default=8, ge=0, description="Most inputs shared by neurons and carried by none that W is cleared of; 0 is off."
+        default=8,
+        ge=0,
+        description="Largest number of inputs, shared by neurons and carried by none, that W is cleared of; 0 is off.",
     )
     n_snapshots: int = Field(
         default=24, ge=0, le=10_000, description="Copies of W and the embeddings kept over training."

@@ -41,14 +41,14 @@ class MapSettings(Settings):
 
     method: Literal["tsne", "umap"] = Field(
         default="tsne",
-        description="Dynamic t-SNE, or aligned UMAP, whose compilation alone takes most of a minute a run.",
+        description="Dynamic t-SNE, or aligned UMAP, whose compilation alone takes most of a minute per run.",
     )
     layer: str | None = Field(default=None, description="Layer by display name; the last but one, if not given.")
     frames: int = Field(
         default=12,
         ge=2,
         le=200,
-        description="Steps that are mapped, about; the strongest jumps and transitions are added.",
+        description="About how many steps are mapped; the strongest jumps and transitions are added.",
     )
     samples: int = Field(default=256, ge=24, le=2000, description="Probe samples that are mapped, from the first on.")
     neighbours: float | None = Field(

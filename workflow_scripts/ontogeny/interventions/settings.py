@@ -121,9 +121,9 @@ class NoiseWeights(_Single):
 
 class _Pair(InterventionSettings):
     source: Moment = Field(
-        description="Moment that is taken from; `before` and `after` are those of every jump and transition."
+        description="Moment whose network is the source; `before` and `after` are those of every jump and transition."
     )
-    target: Moment = Field(description="Moment that is changed.")
+    target: Moment = Field(description="Moment whose network is changed.")
 
 
 class Patch(_Pair):

@@ -13,7 +13,7 @@ class JudgeAnalysisSettings(Settings):
     visualization_interval: Positive = Field(
         default=1, description="Epochs between records and pages; the ends always have them."
     )
-    run_advanced: bool = Field(default=True, description="Neurons and circuits too, the more expensive part.")
+    run_advanced: bool = Field(default=True, description="Measure neurons and circuits too, the more expensive part.")
     samples: Positive = Field(default=2, description="Validation prompts of each label that get pages of their own.")
     discovery: int = Field(
         default=256,

@@ -109,7 +109,7 @@ class JudgeModelSettings(Settings):
     pretrain_steps: int = Field(
         default=300, ge=0, description="Steps of next-token prediction before fine-tuning (embedded)."
     )
-    pretrain_batch_size: Positive = Field(default=32, description="Prompts a step of pretraining (embedded).")
+    pretrain_batch_size: Positive = Field(default=32, description="Prompts per step of pretraining (embedded).")
     pretrain_learning_rate: float = Field(
         default=2e-3, gt=0, le=100, description="Learning rate of pretraining (embedded)."
     )

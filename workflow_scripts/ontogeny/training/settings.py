@@ -75,7 +75,7 @@ class JudgeTrainingSettings(Settings):
 
     epochs: Positive = Field(default=8, description="Most epochs.")
     batch_size: Positive = Field(default=32, description="Prompts that go through the network at once.")
-    accumulation: Positive = Field(default=1, description="Such batches an optimisation step.")
+    accumulation: Positive = Field(default=1, description="Such batches per optimisation step.")
     learning_rate: float = Field(default=6e-4, gt=0, le=100, description="Learning rate after warm-up.")
     weight_decay: float = Field(default=0.01, ge=0, le=10, description="Decoupled weight decay.")
     schedule: Literal["constant", "cosine"] = Field(

@@ -23,7 +23,7 @@ class SourceSettings(Settings):
     hub: str | None = Field(default=None, description="Repository on the Hugging Face hub with a revision per step.")
     revision: str = Field(default="step{step}", description="Name of the revisions, with `{step}` for the step (hub).")
     steps: list[Annotated[int, Field(ge=0)]] | None = Field(
-        default=None, min_length=1, description="Steps to take; default: all that there are."
+        default=None, min_length=1, description="Steps to use; default: all that there are."
     )
     key: str | None = Field(
         default=None, description="Key under which a file holds the weights; default: found (`state_dict`, `model`)."
