@@ -136,7 +136,7 @@ def _activity() -> Any:
 
 
 def _jumps(path: Path) -> None:
-    write_jumps(find_jumps(_frame(1), surrogates=9), path)
+    write_jumps(find_jumps(_frame(1), surrogates=19), path)
 
 
 def _plan(path: Path) -> None:

@@ -152,9 +152,9 @@ class StudySettings(Settings):
     @classmethod
     def _apply_defaults(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("runs"), dict) and isinstance(data.get("defaults"), dict):
-            shared = cls._spelt_out(data["defaults"])
+            shared = cls.spelt_out(data["defaults"])
             runs = {
-                name: merge(shared, cls._spelt_out(run or {}))
+                name: merge(shared, cls.spelt_out(run or {}))
                 for name, run in data["runs"].items()
                 if isinstance(run, dict | None)
             }
@@ -162,7 +162,7 @@ class StudySettings(Settings):
         return data
 
     @classmethod
-    def _spelt_out(cls, run: dict[str, Any]) -> dict[str, Any]:
+    def spelt_out(cls, run: dict[str, Any]) -> dict[str, Any]:
         """`run` with bare names of tasks and models expanded to mappings."""
         spelt = {key: {cls.SHORT[key]: item} for key, item in run.items() if key in cls.SHORT and isinstance(item, str)}
         return {**run, **spelt}

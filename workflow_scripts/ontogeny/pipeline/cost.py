@@ -146,7 +146,7 @@ class _About:
 
 
 def _activities(config: str | os.PathLike) -> dict[str, dict[str, Any]]:
-    from ontogeny.config.load import parse_yaml
+    from ontogeny.config.yaml_files import parse_yaml
     from ontogeny.connectome.populations import Populations
     from ontogeny.pipeline.workflow import Workflow
 

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from ontogeny.code import code_digest
 from ontogeny.config import Config, Run, load_config, runs_of
-from ontogeny.config.load import parse_yaml
 from ontogeny.config.models import IDENTITY
+from ontogeny.config.yaml_files import parse_yaml
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.pipeline.inputs import content_digests, files_of_run
 from ontogeny.tasks.known import SIZES, WITH_TRUTH
