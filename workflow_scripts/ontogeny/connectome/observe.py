@@ -75,6 +75,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.u)
 
+    @property
+    def stretches(self) -> np.ndarray:
+        """The run (rows,) of equally spaced frames of one trajectory that each row belongs to."""
+        gaps = np.diff(self.frame)
+        usual = int(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 1
+        return np.cumsum(np.r_[0, (np.diff(self.trajectory) != 0) | (gaps != usual)])
+
     def only(self, chosen: np.ndarray) -> Rows:
         """The rows `chosen`, a mask or indices in rising order."""
         return Rows(*(getattr(self, name)[chosen] for name in ("u", "slope", "block", "trajectory", "frame")))

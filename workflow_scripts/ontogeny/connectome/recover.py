@@ -17,16 +17,26 @@ from typing import Any
 import numpy as np
 
 from ontogeny.connectome.observe import Rows
-from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, solve_rows, starts_of, variances
+from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, shrunk, solve_rows, starts_of, variances
 
-_ROUNDS, _PATIENCE, _MIXED, _CLOSE = 20, 3, 4, 1e-7
-_KNOWN = 0.85
+_ROUNDS, _PATIENCE, _MIXED, _CLOSE = 30, 5, 6, 1e-7
 _STUCK = 1.5
-_MOSTLY, _MUCH, _LITTLE = 0.25, 0.25, 0.98
+_MOSTLY, _MUCH = 0.25, 0.25
 """Where inputs that neurons share make more than the first share of what is left, as where neurons are hidden, steps in
-time must leave at most the second share of it to be believed, elsewhere the third."""
+time must leave at most the second share of it to be believed."""
 
+_LIKELIER = 5.0
+"""Elsewhere their logarithmic likelihood must be larger by this, unless the slopes were estimated as those of flows."""
+
+_TURNING = -0.25
+"""Autocorrelation of what a model leaves of differences, from frame to frame, below which noise of the state made most
+of it, which makes -1/2; noise in the dynamics makes 0."""
+
+_NO_NOISE, _KNOWN = 0.5, 0.85
 _SURELY = 4.0
+_OF_MEDIANS = 5.0
+"""Variance of the logarithm of the median of so many squared standard normal numbers, times their number."""
+
 MANY = 300
 """Neurons from which on halves are compared on more rows, and one of them is not fitted anew."""
 
@@ -44,6 +54,9 @@ class Recovered:
     explains. `halves`: W (N, N) from every other block and from the blocks between, with psi given, NaN in the rows
     of receivers that were not compared, where there are many. `refits`: the same from whole refinements of each half,
     each from another start. `raw` (rows, N): the slopes as they were observed, where those of `rows` are corrected.
+    `unsettled`: how many times more of the observed slopes is left by the model with the corrections that it makes
+    itself than with those it was fitted to. `doubt` (N, N): the variance of W from not knowing how the state went on
+    between two frames.
     """
 
     refined: Refined
@@ -54,6 +67,8 @@ class Recovered:
     halves: tuple[np.ndarray, np.ndarray] | None = None
     refits: tuple[np.ndarray, np.ndarray] | None = None
     raw: np.ndarray | None = None
+    unsettled: float = 1.0
+    doubt: np.ndarray | None = None
 
     @property
     def observed(self) -> np.ndarray:
@@ -64,7 +79,8 @@ class Recovered:
     def share(self) -> float:
         """The residual's share of the variance of the slopes that were observed, in the form that was fitted."""
         form = summed(self.observed, self.windows)
-        return float(np.mean(self.refined.noise**2) / max(float(np.mean((form - form.mean(0)) ** 2)), 1e-300))
+        left = float(np.mean(self.refined.noise**2)) * self.unsettled
+        return left / max(float(np.mean((form - form.mean(0)) ** 2)), 1e-300)
 
     def only(self, chosen: np.ndarray) -> tuple[Rows, np.ndarray | None]:
         """The rows `chosen`, and the slopes that were observed there, where they were corrected."""
@@ -134,7 +150,15 @@ def recover(
 
     def run(rows: Rows, start: tuple[np.ndarray, np.ndarray], windows: np.ndarray | None, **more: Any) -> Refined:
         return refine(
-            rows.u, rows.slope, start, allowed=allowed, clusters=rows.block, windows=windows, seed=seed, **more
+            rows.u,
+            rows.slope,
+            start,
+            allowed=allowed,
+            clusters=rows.block,
+            stretches=rows.stretches,
+            windows=windows,
+            seed=seed,
+            **more,
         )
 
     best = Recovered(run(rows, psi, None), rows)
@@ -144,14 +168,14 @@ def recover(
         best = min(best, other, key=lambda found: found.share)
         psi = psi if best is not other else _sigmoid(rows, 2.0)
     if differences and best.share > EXACT:
-        most = _MUCH if _shared(best, seed) > _MOSTLY else _LITTLE
+        most = _MUCH if _shared(best, seed) > _MOSTLY else None
         best = _by_differences(best, run, psi, delta_t, most, differences == "central")
     elif differences == "central":
         flow = _corrected(best, run, delta_t, 0)
         if flow.share <= EXACT:
             best = replace(flow, refined=run(flow.rows, _psi(flow), None))
     compared = best if more is None else _elsewhere(best, more, delta_t)
-    best = _calibrated(best, compared, allowed)
+    best = _calibrated(best, compared, allowed, seed)
     refits = _refits(replace(compared, halves=best.halves), run, seed)
     return replace(best, refits=refits)
 
@@ -178,14 +202,16 @@ def _by_differences(
     run: Callable[..., Refined],
     psi: tuple[np.ndarray, np.ndarray],
     delta_t: float,
-    most: float,
+    most: float | None,
     flows: bool,
 ) -> Recovered:
-    """`best` or, where that leaves at most a share `most` of it, what takes time between frames into account."""
+    """`best` or what takes time between frames into account, where that leaves at most a share `most` of it, or, if
+    that is None, is likelier (see `_LIKELIER`)."""
     rows = best.rows
     integral = Recovered(run(rows, psi, rows.block), rows, rows.block)
     refuted = flows and _refutes(integral.refined, best.refined)
-    if refuted or integral.imprecision < best.imprecision:
+    turning = refuted or _turning(best)
+    if turning and (refuted or integral.imprecision < best.imprecision):
         best = integral
     flow = _corrected(best, run, delta_t, 0)
     tried = [best, flow]
@@ -204,11 +230,39 @@ def _by_differences(
             near = _corrected(last, run, delta_t, substeps)
             if near.share < last.share:
                 last, substeps = near, 2 * substeps - last.substeps
-    if last.share > most * best.share:
-        return best
-    forms = [last.windows] if refuted or last.windows is None else [None, last.windows]
+    if most is not None:
+        if last.share > most * best.share:
+            return best
+    elif _likelier(last, best) < (0 if flows else _LIKELIER):
+        return replace(best, doubt=_doubt(best, tried))
+    doubt = _doubt(last, tried)
+    forms = [rows.block] if refuted else [None, rows.block] if _turning(last) else [None]
     ends = [replace(last, refined=run(last.rows, _psi(last), windows), windows=windows) for windows in forms]
-    return min(ends, key=lambda found: found.imprecision)
+    return replace(min(ends, key=lambda found: found.imprecision), doubt=doubt)
+
+
+def _turning(found: Recovered) -> bool:
+    """Whether what `found` leaves of the slopes mostly turns back from frame to frame, as noise of the state does."""
+    left = _residual(found)
+    left = (left - left.mean(0)) / np.maximum(left.std(0), 1e-300)
+    pairs = np.diff(found.rows.block) == 0
+    return bool(pairs.any()) and float(np.mean((left[1:] * left[:-1])[pairs])) < _TURNING
+
+
+def _likelier(found: Recovered, other: Recovered) -> float:
+    """The logarithm of the likelihood of `found` over that of `other`, fewer frames counting where they correlate."""
+    inflation = np.nanmean(other.refined.inflation) if np.isfinite(other.refined.inflation).any() else 1.0
+    count = found.rows.slope.size / max(float(inflation), 1.0)
+    return 0.5 * count * math.log(max(other.share, 1e-300) / max(found.share, 1e-300))
+
+
+def _doubt(found: Recovered, tried: list[Recovered]) -> np.ndarray:
+    """The variance of W over `tried`, what was taken for the way from frame to frame, by how likely each is."""
+    first = tried[0]
+    gains = np.array([_likelier(each, first) for each in tried])
+    weights = np.exp(gains - gains.max())
+    weights /= weights.sum()
+    return sum(weight * (each.refined.W - found.refined.W) ** 2 for weight, each in zip(weights, tried))
 
 
 def _refutes(integral: Refined, other: Refined) -> bool:
@@ -231,7 +285,7 @@ def _substeps_between(found: Recovered, flow: Recovered) -> int:
     return round(1 / min(max(size, 1e-3), 1.0))
 
 
-def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | None) -> Recovered:
+def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | None, seed: int) -> Recovered:
     """`found` with the wiring of both halves of the blocks of `compared`, the same on other rows or itself, and errors
     no smaller than the halves' difference shows.
 
@@ -263,14 +317,16 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
         factor = np.ones(len(errors))
         if usable.any(1).all():
             # The median of a squared standard normal number is 0.455.
-            shown = np.sqrt(np.nanmedian(ratio, axis=1) / 0.455)
-            factor[:] = np.median(shown)
-            factor[asked] = shown
-        errors = errors * np.maximum(factor, 1.0)[:, None]
-    if found.substeps != 1:
-        # A derivative that had to be corrected is known little better than what the correction leaves.
-        size = _KNOWN * np.sqrt(np.mean(found.refined.W**2) * found.share)
+            shown = shrunk(np.nanmedian(ratio, axis=1) / 0.455, _OF_MEDIANS / usable.sum(1).mean())
+            factor[:] = np.sqrt(np.median(shown))
+            factor[asked] = np.sqrt(shown)
+        errors = errors * np.maximum(factor, 1.0)[:, None] * math.sqrt(found.unsettled)
+    if found.substeps != 1 and (shared := _shared(found, seed)) > _NO_NOISE:
+        # What most neurons share is no noise: weights are known no better than the slopes are.
+        size = _KNOWN * np.sqrt(np.mean(found.refined.W**2) * found.share * shared)
         errors = np.where(errors > 0, np.hypot(errors, size), 0.0)
+    if found.doubt is not None:
+        errors = np.where(errors > 0, np.sqrt(errors**2 + found.doubt), 0.0)
     return replace(found, refined=replace(found.refined, standard_errors=errors), halves=(halves[0], halves[1]))
 
 
@@ -379,11 +435,12 @@ def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, su
         shown = _defect(found, delta_t, substeps)
         if not np.isfinite(shown).all():
             break
-        left = summed(_residual(found) + defect - shown, found.windows)
-        power = float(np.mean(left**2))
+        residual = _residual(found)
+        power = float(np.mean(summed(residual + defect - shown, found.windows) ** 2))
+        fitted = float(np.mean(summed(residual, found.windows) ** 2))
         without = without + 1 if power > 0.99 * least else 0
         if power < least:
-            best, least = found, power
+            best, least = replace(found, unsettled=max(1.0, power / max(fitted, 1e-300))), power
         if without == _PATIENCE or float(np.sqrt(np.mean((shown - defect) ** 2))) < _CLOSE * size:
             break
         used, made = [*used[-_MIXED:], defect], [*made[-_MIXED:], shown]

@@ -315,6 +315,7 @@ class Problem:
         self.frames, self.n = u.shape
         self.piece, self.x = spline.place(u)
         self.starts = starts_of(clusters)
+        self.stretches = clusters
         self.windows = None if windows is None else starts_of(windows)
         self.du = self.summed(du)
         self.total = float(np.mean((self.du - self.du.mean(0)) ** 2)) or 1.0
@@ -371,6 +372,14 @@ class Problem:
         sent = _sent(self.piece, self.x, self.spline.pieces(c))
         scale = math.sqrt(np.mean(sent**2)) or 1.0
         return c / scale, self.summed(sent / scale)
+
+    def gauged(self, c: np.ndarray, changes: np.ndarray) -> np.ndarray:
+        """Small `changes` (size, m) of the normalised psi `c`, less what `normalised` undoes of them."""
+        changes = changes - self.spline.values(changes, np.zeros(1))[0]
+        sample = self.u[:: max(1, self.frames // 1000)].ravel()
+        sent = self.spline.values(c, sample)
+        along = sent @ self.spline.values(changes, sample) / max(float(sent @ sent), 1e-300)
+        return changes - c[:, None] * along
 
     def senders_of(self, sent: np.ndarray, receivers: np.ndarray, ratio: float) -> list[_Senders]:
         """The senders of each of `receivers`: one and the same where all edges are allowed."""
@@ -555,6 +564,7 @@ def refine(
     allowed: np.ndarray | None = None,
     clusters: np.ndarray | None = None,
     windows: np.ndarray | None = None,
+    stretches: np.ndarray | None = None,
     seed: int = 0,
     receivers: int = 24,
     rounds: int = 4,
@@ -575,7 +585,8 @@ def refine(
 
     `allowed` (N, N) bool restricts W, all edges by default. Standard errors are of W with phi and psi marginalised,
     with degrees of freedom taken off, and inflated for residuals that are correlated within `clusters` (frames,), runs
-    of equal numbers (Liang and Zeger 1986); each frame is one by default. With `windows` (frames,), runs of equal
+    of equal numbers (Liang and Zeger 1986); each frame is one by default. `stretches` (frames,), runs of equal numbers
+    without a gap in time, are the clusters by default. With `windows` (frames,), runs of equal
     numbers, the model is fitted in its integral form: both sides are summed up along each window, less its mean, which
     turns the noise of differences of a noisy state into white noise (Schaeffer and McCalla 2017). Without
     `uncertainty` standard errors are NaN, and it is faster.
@@ -593,6 +604,8 @@ def refine(
             allowed = None
     numbers = np.arange(frames) if clusters is None else clusters
     problem = Problem(u, du, spline, allowed, numbers, windows)
+    if stretches is not None and windows is None:
+        problem.stretches = stretches
     c = spline.fit(*psi)
     able = np.arange(n) if allowed is None else np.flatnonzero(allowed.any(1))
     chosen = np.sort(rng.choice(able, min(receivers, len(able)), replace=False))
@@ -634,7 +647,7 @@ def refine(
         gram, _, free = _curvature(problem, descent.chosen, found, c)
         psi_root = _psi_root(gram, _scores(problem, descent.chosen, found, free), found.residual, problem)
         few_asked = float(np.mean(solved.noise**2)) <= EXACT * problem.total
-        errors_of_W, inflation = _errors(problem, sent, solved, free @ psi_root, few_asked)
+        errors_of_W, inflation = _errors(problem, sent, solved, problem.gauged(c, free @ psi_root), few_asked)
     W, phi, noise = solved.W, solved.phi, solved.noise
     known = np.zeros(n, bool)
     if allowed is None:
@@ -789,7 +802,7 @@ class _Jackknife:
         ends = np.r_[starts[1:], len(senders.U)]
         self.influence = influence
         self.blocks = [slice(int(a), int(b)) for a, b in zip(starts, ends)]
-        self.inverses, self.turned, self.white = [], [], 0.0
+        self.inverses, self.turned, self.white = [], [], np.zeros(len(influence))
         for block in self.blocks:
             U = senders.U[block]
             leverage = (U * senders.kept) @ U.T
@@ -797,26 +810,89 @@ class _Jackknife:
             inverse = np.linalg.inv(-leverage)
             self.inverses.append(inverse)
             self.turned.append(inverse @ influence[:, block].T)
-            self.white += float(np.einsum("jt,tj->", influence[:, block], self.turned[-1]))
+            self.white += np.einsum("jt,tj->j", influence[:, block], self.turned[-1])
 
-    def inflation(self, own: np.ndarray, cross: np.ndarray, rest: np.ndarray, noise: float) -> float:
-        """How many times larger the variance of the weights is than for white residuals of variance `noise`.
+    def inflation(
+        self, own: np.ndarray, cross: np.ndarray, rest: np.ndarray, noise: float, others: np.ndarray
+    ) -> float:
+        """How many times larger the variance of the weights is than for white residuals of variance `noise`, in the
+        mean over the `others` (senders,) bool.
 
         `own` (frames, r): the receiver's own directions beside its senders, which act on the weights by `cross`
         (senders, r); `rest` (frames,): its residuals.
         """
-        seen, white = 0.0, self.white
+        seen, white = np.zeros(len(cross)), self.white.copy()
         for block, inverse, turned in zip(self.blocks, self.inverses, self.turned):
             Z, e = own[block], rest[block]
             KZ, Ke = inverse @ Z, inverse @ e
             within = Z.T @ KZ
             core = np.linalg.pinv((1 + 1e-9) * np.eye(len(within)) - within, rcond=1e-10, hermitian=True)
             moved = Ke + KZ @ (core @ (Z.T @ Ke))
-            seen += float(np.sum((self.influence[:, block] @ moved - cross @ (Z.T @ moved)) ** 2))
+            seen += (self.influence[:, block] @ moved - cross @ (Z.T @ moved)) ** 2
             across = Z.T @ turned
             left = across.T - cross @ within
-            white += float(np.sum(left @ core * left) + np.sum(cross @ within * cross) - 2 * np.sum(cross.T * across))
-        return max(1.0, seen / max(noise * white, 1e-300))
+            white += (left @ core * left).sum(1) + (cross @ within * cross).sum(1) - 2 * (cross.T * across).sum(0)
+        return max(1.0, float(np.mean(seen[others] / np.maximum(noise * white[others], 1e-300))))
+
+
+def autocorrelation(residual: np.ndarray, stretches: np.ndarray) -> np.ndarray:
+    """The autocorrelation of residuals (frames, m), which is pooled over them, at lags from 1 on, tapered to 0.
+
+    Pairs lie within `stretches` (frames,), runs of equal numbers. The last lag is twice the first one after which five
+    in a row are what white noise may show (Politis 2003); there are none where the first five are.
+    """
+    size = residual.std(0)
+    scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
+    longest = int(np.diff(np.r_[starts_of(stretches), len(stretches)]).max())
+    found: list[float] = []
+    quiet, end = 0, 0
+    for lag in range(1, longest // 2):
+        pairs = stretches[lag:] == stretches[:-lag]
+        count = int(pairs.sum())
+        if count < 100:
+            break
+        found.append(float(np.mean((scaled[lag:] * scaled[:-lag]).mean(1)[pairs])))
+        quiet = quiet + 1 if abs(found[-1]) < 2 * math.sqrt(math.log10(count) / count) else 0
+        if quiet == _QUIET:
+            break
+        end = lag if quiet == 0 else end
+        if len(found) >= 2 * end + _QUIET:
+            break
+    places = np.arange(1, len(found) + 1)
+    taper = np.clip(2 * (1 - places / (2 * end + 1)), 0.0, 1.0) if end else np.zeros(len(found))
+    return (np.array(found) * taper)[: 2 * end]
+
+
+def shrunk(values: np.ndarray, sampling: float) -> np.ndarray:
+    """Positive `values` moved to their geometric mean as far as chance alone explains how they scatter.
+
+    `sampling` is the variance of the logarithm that chance gives each (empirical Bayes, Efron and Morris 1975).
+    """
+    logs = np.log(np.maximum(values, 1e-300))
+    between = max(float(logs.var(ddof=1)) - sampling, 0.0) if len(logs) > 1 else 0.0
+    centre = math.log(max(float(np.mean(values)), 1e-300))
+    return np.exp(centre + between / (between + sampling) * (logs - centre))
+
+
+def _of_senders(influence: np.ndarray, lags: np.ndarray, problem: Problem) -> np.ndarray:
+    """How much more than in the mean correlated noise matters for each sender, from its `influence` (senders, frames).
+
+    The mean is within clusters, where the jackknife sees it; noise goes on across them.
+    """
+    if not lags.any():
+        return np.ones(len(influence))
+    alone = np.einsum("jt,jt->j", influence, influence)
+    whole, within = alone.copy(), alone.copy()
+    clusters = np.searchsorted(problem.starts, np.arange(problem.frames), side="right")
+    for lag, share in enumerate(lags, start=1):
+        both = influence[:, lag:] * influence[:, :-lag]
+        whole += 2 * share * (both @ (problem.stretches[lag:] == problem.stretches[:-lag]))
+        within += 2 * share * (both @ (clusters[lag:] == clusters[:-lag]))
+    mean = max(float(within.sum()), _LEAST_SHAPE * float(alone.sum()))
+    return np.maximum(whole / np.maximum(alone, 1e-300) / (mean / float(alone.sum())), _LEAST_SHAPE)
+
+
+_QUIET, _LEAST_SHAPE = 5, 0.2
 
 
 def _errors(
@@ -825,14 +901,18 @@ def _errors(
     """Standard errors of W (N, N) with phi and psi marginalised, and the inflation by clusters (N,).
 
     The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), relative to what that gives for
-    white residuals, and pooled over the senders of a receiver.
+    white residuals, and pooled over the senders of a receiver. Noise that is slow matters more for slow senders, so it
+    is shared out among them as the autocorrelation of all residuals demands (Newey and West 1987).
     """
     n, spline = problem.n, problem.spline
-    variances, inflation, grown = np.zeros((n, n)), np.full(n, np.nan), np.full(n, np.nan)
+    within, moved = np.zeros((n, n)), np.zeros((n, n))
+    inflation, grown = np.full(n, np.nan), np.full(n, np.nan)
     asked = min(n, _STAND_FOR_EXACT) if exact else n if n <= _MOST_RECEIVERS else _STAND_FOR
     chosen = np.unique(np.linspace(0, n - 1, asked).astype(int))
     clustered = len(problem.starts) < problem.frames
-    jackknife = None
+    residual = problem.du[:, chosen] - problem.own_values(chosen, solved.phi[:, chosen]) - sent @ solved.W[chosen].T
+    lags = autocorrelation(residual, problem.stretches) if clustered else np.empty(0)
+    jackknife, shape = None, np.ones(n)
     for first in range(0, len(chosen), _AT_ONCE):
         part = chosen[first : first + _AT_ONCE]
         weights = solved.W[part].copy()
@@ -843,28 +923,32 @@ def _errors(
             if problem.allowed is not None or jackknife is None:
                 influence = senders.solver @ senders.U.T
                 jackknife = _Jackknife(senders, influence, problem.starts) if clustered else None
+                shape = _of_senders(influence, lags, problem)
             UB, y = problem.toward(part[k : k + 1], senders.U)[0].T, problem.du[:, i]
             _, root = _Own(B.T @ B, B.T @ y).solved(UB, senders.U.T @ y, senders.kept, spline.roughness, problem.smooth)
             own = senders.rest(B, UB) @ root
             cross = senders.solver @ (UB @ root)
-            mine = slice(None) if problem.allowed is None else problem.allowed[i]
-            rest = y - B @ solved.phi[:, i] - sent[:, mine] @ solved.W[i][mine]
+            rest = residual[:, first + k]
             noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i]
-            inflation[i] = 1.0 if jackknife is None else jackknife.inflation(own, cross, rest, noise)
-            noise *= inflation[i]
-            within = noise * (senders.spread + (cross**2).sum(1))
-            moved = messages[:, k] @ psi_root
-            turned = senders.solver @ (senders.U.T @ moved) - cross @ (own.T @ moved)
-            whole = within + (turned**2).sum(1)
-            grown[i] = float(np.median(whole / np.maximum(noise * senders.spread, 1e-300)))
-            variances[i] = problem.place(int(i), whole)
+            others = np.arange(n) != i if problem.allowed is None else np.ones(len(cross), bool)
+            inflation[i] = 1.0 if jackknife is None else jackknife.inflation(own, cross, rest, noise, others)
+            inner = noise * shape * (senders.spread + (cross**2).sum(1))
+            sway = messages[:, k] @ psi_root
+            outer = ((senders.solver @ (senders.U.T @ sway) - cross @ (own.T @ sway)) ** 2).sum(1)
+            within[i], moved[i] = problem.place(int(i), inner), problem.place(int(i), outer)
+            grown[i] = float(np.median((inner + outer) / np.maximum(noise * shape * senders.spread, 1e-300)))
+    if clustered:
+        inflation[chosen] = shrunk(inflation[chosen], 2 / len(problem.starts))
+    variances = np.where(np.isfinite(inflation), inflation, 1.0)[:, None] * within + moved
     rest_of = np.setdiff1d(np.arange(n), chosen)
     if len(rest_of):
         inflation[rest_of] = np.median(inflation[chosen])
         for i in rest_of:
             senders = solved.senders[i]
             noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i] * inflation[i]
-            variances[i] = problem.place(int(i), noise * senders.spread * np.median(grown[chosen]))
+            if problem.allowed is not None and lags.any():
+                shape = _of_senders(senders.solver @ senders.U.T, lags, problem)
+            variances[i] = problem.place(int(i), noise * shape * senders.spread * np.median(grown[chosen]))
     return np.sqrt(variances), inflation
 
 
