@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
 from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cases, summary
@@ -11,7 +12,7 @@ from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
 from ontogeny.connectome.observe import derived_by, rows_of, split_frames
 from ontogeny.connectome.recover import _mixed
-from ontogeny.connectome.refine import Spline, _continued
+from ontogeny.connectome.refine import Spline, _continued, autocorrelation, shrunk
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.verdict import judge
 from ontogeny.connectome.wiring import connectivity_r2
@@ -63,6 +64,83 @@ def test_what_cannot_be_recovered_is_not_trusted(case):
     assert row["verdict"] in ("undetermined", "wrong")
     assert row["reason"]
     assert not row["refit_agreement"] > 0.8
+
+
+def _with_coloured_slopes(seed: int) -> Activity:
+    """Exact states whose slopes carry noise that lasts some ten frames."""
+    made = simulate_activity(
+        {"n_neurons": 16, "n_trajectories": 10, "n_frames": 120, "connectivity_filling_factor": 0.3}, seed=seed
+    )
+    noise = gaussian_filter1d(np.random.default_rng(seed).standard_normal(made.du.shape), 3, axis=1)
+    return Activity(u=made.u, du=made.du + noise / noise.std(), W=made.W, delta_t=made.delta_t)
+
+
+def test_intervals_hold_where_noise_lasts_for_several_frames():
+    covered, false, edges = [], 0, 0
+    for seed in (31, 32):
+        activity = _with_coloured_slopes(seed)
+        fit = fit_connectome(activity, settings=FIT, seed=seed)
+        true = connectivity_r2(fit.W, activity.weights)["slope"] * activity.weights
+        table = edge_table(fit)
+        truth = true[table["target"], table["source"]]
+        covered.append(np.mean((table["low"] <= truth) & (truth <= table["high"])))
+        false, edges = false + int((truth[table["edge"]] == 0).sum()), edges + int(table["edge"].sum())
+    assert 0.9 <= np.mean(covered) <= 0.98
+    assert false <= 0.07 * edges
+
+
+def test_noise_in_the_dynamics_hides_no_time_between_frames():
+    made = simulate_activity(
+        {
+            "n_neurons": 16,
+            "n_trajectories": 10,
+            "n_frames": 600,
+            "noise_level": 0.02,
+            "connectivity_filling_factor": 0.3,
+        },
+        seed=611,
+    )
+    u = made.u[:, ::5]
+    slopes = (u[:, 2:] - u[:, :-2]) / (10 * made.delta_t)
+    fit = fit_connectome(Activity(u=u[:, 1:-1], du=slopes, delta_t=5 * made.delta_t), settings=FIT, seed=611)
+    assert any("between them" in note for note in fit.notes)
+    true = connectivity_r2(fit.W, made.weights)["slope"] * made.weights
+    table = edge_table(fit)
+    truth = true[table["target"], table["source"]]
+    assert 0.9 <= np.mean((table["low"] <= truth) & (truth <= table["high"])) <= 0.99
+
+
+def test_a_bell_is_found_and_its_sign_does_not_count():
+    rng = np.random.default_rng(3)
+    W = rng.standard_normal((12, 12)) * (rng.random((12, 12)) < 0.3)
+    np.fill_diagonal(W, 0)
+    u = rng.uniform(-3, 3, (8, 60, 12))
+    fit = fit_connectome(u, -u + 3 * np.exp(-(u**2)) @ W.T, settings=FIT)
+    assert connectivity_r2(fit.W, W)["connectivity_R2"] > 0.999
+    assert fit.verdict["refit_agreement"] > 0.99
+
+
+def test_functions_stay_as_they_are_beyond_what_was_seen():
+    fit = fit_connectome(simulate_activity({"n_neurons": 8, "n_trajectories": 6, "n_frames": 60}), settings=FIT)
+    far, further = np.full((1, 8), 50.0), np.full((1, 8), 500.0)
+    np.testing.assert_array_equal(fit.derivative(far), fit.derivative(further))
+    np.testing.assert_array_equal(fit.phi(far[0]), fit.phi(further[0]))
+
+
+def test_the_autocorrelation_of_residuals_ends_where_it_is_that_of_white_noise():
+    rng = np.random.default_rng(0)
+    noise, stretches = rng.standard_normal((4000, 3)), np.repeat(np.arange(8), 500)
+    assert not autocorrelation(noise, stretches).size
+    lasting = gaussian_filter1d(noise, 2, axis=0)
+    lags = autocorrelation(lasting, stretches)
+    np.testing.assert_allclose(lags[:4], np.exp(-(np.arange(1, 5) ** 2) / 16), atol=0.05)
+    assert len(lags) < 40
+
+
+def test_what_chance_explains_is_shrunk_to_the_mean():
+    values = np.exp(0.1 * np.random.default_rng(0).standard_normal(50))
+    assert np.ptp(shrunk(values, 0.02)) == 0
+    assert shrunk(np.r_[values, 20.0], 0.02)[-1] > 10
 
 
 def test_own_functions_go_on_as_lines_where_a_neuron_never_went():

@@ -23,7 +23,7 @@ from ontogeny.connectome.hidden import SHARED_LEAST, without_hidden
 from ontogeny.connectome.network import ConnectomeNetwork
 from ontogeny.connectome.observe import Rows, Split, derived_by, rows_of, split_frames
 from ontogeny.connectome.outcome import Outcome
-from ontogeny.connectome.recover import MANY, Recovered, again, recover
+from ontogeny.connectome.recover import MANY, Recovered, again, derivative_of, recover
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
 from ontogeny.connectome.training import Training, frames_of, network_for
@@ -298,22 +298,18 @@ def _refine(
         if cleared is not None:
             record, common = cleared
             found = dataclasses.replace(found, common=common)
-    spline, piecewise = record.spline, record.spline.polynomials(record.phi)
+    spline = record.spline
 
     def psi(points: np.ndarray) -> np.ndarray:
-        return spline.values(record.psi, points)
+        return spline.values(record.psi, spline.within(points))
 
     def phi(points: np.ndarray) -> np.ndarray:
-        return spline.values(record.phi, np.asarray(points, np.float64))
-
-    def derivative(state: np.ndarray) -> np.ndarray:
-        state = np.asarray(state, np.float64)
-        return spline.each(piecewise, state) + psi(state) @ record.W.T
+        return spline.values(record.phi, spline.within(points))
 
     span = np.linspace(max(spline.breaks[0], -3.0), min(spline.breaks[-1], 3.0), 61)
     embedding = functions_embedding(phi(span), settings.embedding_dim)
-    improved = {"W": record.W, "embedding": embedding, "psi": psi, "phi": phi, "derivative": derivative}
-    return improved, found, held
+    improved = {"W": record.W, "embedding": embedding, "psi": psi, "phi": phi}
+    return {**improved, "derivative": derivative_of(record)}, found, held
 
 
 def _about(found: Recovered, verdict: Verdict) -> list[str]:

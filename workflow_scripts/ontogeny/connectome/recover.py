@@ -20,7 +20,10 @@ from ontogeny.connectome.observe import Rows
 from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, shrunk, solve_rows, starts_of, variances
 
 _ROUNDS, _PATIENCE, _MIXED, _CLOSE = 30, 5, 6, 1e-7
-_STUCK = 1.5
+_STUCK, _UNSTUCK = 1.5, 0.25
+"""Refits that leave more than the first times what the fit does are stuck; where one leaves less than the second, the
+fit is."""
+
 _MOSTLY, _MUCH = 0.25, 0.25
 """Where inputs that neurons share make more than the first share of what is left, as where neurons are hidden, steps in
 time must leave at most the second share of it to be believed."""
@@ -40,7 +43,10 @@ _OF_MEDIANS = 5.0
 MANY = 300
 """Neurons from which on halves are compared on more rows, and one of them is not fitted anew."""
 
-_MOST_STARTS = 3
+_POOR = 1e-3
+"""Share of the variance left from which on psi is also sought from a bell."""
+
+_MOST_STARTS = 4
 _MOST_COMPARED = 100
 _MOST_SUBSTEPS = 20
 
@@ -107,8 +113,7 @@ def derivative_of(found: Refined) -> Callable[[np.ndarray], np.ndarray]:
     spline, pieces = found.spline, found.spline.polynomials(found.phi)
 
     def derivative(state: np.ndarray) -> np.ndarray:
-        # Beyond the range of the data a polynomial runs away: functions go on as they are at its ends.
-        state = np.clip(np.asarray(state, np.float64), spline.breaks[0], spline.breaks[-1])
+        state = spline.within(state)
         return spline.each(pieces, state) + spline.values(found.psi, state) @ found.W.T
 
     return derivative
@@ -138,7 +143,7 @@ def recover(
     seed: int = 0,
     more: Rows | None = None,
 ) -> Recovered:
-    """Refine on `rows`, starting from psi given as (points, values), or from a sigmoid where that leaves less.
+    """Refine on `rows`, from psi given as (points, values), or from a sigmoid or a bell where that leaves less.
 
     See `refine` and the module's text.
 
@@ -167,17 +172,31 @@ def recover(
         other = Recovered(run(rows, _sigmoid(rows, 2.0), None), rows)
         best = min(best, other, key=lambda found: found.share)
         psi = psi if best is not other else _sigmoid(rows, 2.0)
-    if differences and best.share > EXACT:
-        most = _MUCH if _shared(best, seed) > _MOSTLY else None
-        best = _by_differences(best, run, psi, delta_t, most, differences == "central")
-    elif differences == "central":
-        flow = _corrected(best, run, delta_t, 0)
-        if flow.share <= EXACT:
-            best = replace(flow, refined=run(flow.rows, _psi(flow), None))
-    compared = best if more is None else _elsewhere(best, more, delta_t)
-    best = _calibrated(best, compared, allowed, seed)
-    refits = _refits(replace(compared, halves=best.halves), run, seed)
-    return replace(best, refits=refits)
+    if best.share > _POOR:
+        other = Recovered(run(rows, _bell(rows, 1.0), None), rows)
+        best = min(best, other, key=lambda found: found.share)
+        psi = psi if best is not other else _bell(rows, 1.0)
+
+    def settled(best: Recovered, psi: tuple[np.ndarray, np.ndarray]) -> tuple[Recovered, Recovered | None]:
+        if differences and best.share > EXACT:
+            most = _MUCH if _shared(best, seed) > _MOSTLY else None
+            best = _by_differences(best, run, psi, delta_t, most, differences == "central")
+        elif differences == "central":
+            flow = _corrected(best, run, delta_t, 0)
+            if flow.share <= EXACT:
+                best = replace(flow, refined=run(flow.rows, _psi(flow), None))
+        compared = best if more is None else _elsewhere(best, more, delta_t)
+        best = _calibrated(best, compared, allowed, seed)
+        refits, least = _refits(replace(compared, halves=best.halves), run, seed)
+        return replace(best, refits=refits), least
+
+    found, least = settled(best, psi)
+    if least is not None and least.share < _UNSTUCK * found.share / found.unsettled:
+        enough = len(least.rows) > 4 * (rows.u.shape[1] + least.refined.spline.size)
+        other = Recovered(run(rows, _psi(least), None), rows) if enough else best
+        if other.share < best.share:
+            found = min(found, settled(other, _psi(least))[0], key=lambda each: each.share)
+    return found
 
 
 def _elsewhere(found: Recovered, rows: Rows, delta_t: float) -> Recovered:
@@ -330,34 +349,45 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
     return replace(found, refined=replace(found.refined, standard_errors=errors), halves=(halves[0], halves[1]))
 
 
-def _refits(found: Recovered, run: Callable[..., Refined], seed: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """The wiring that each half of the blocks of `found` gives when psi starts as a sigmoid drawn at random.
+def _refits(
+    found: Recovered, run: Callable[..., Refined], seed: int
+) -> tuple[tuple[np.ndarray, np.ndarray] | None, Recovered | None]:
+    """The wiring that each half of the blocks of `found` gives when psi starts as a sigmoid drawn at random, or a bell.
 
     Nothing of the fit itself enters but the form of the slopes, so a wiring that depends on where the search started,
     or on which frames it saw, comes out differently. A start that leaves much more than the fit does is stuck, which
     tells nothing, and another is drawn. Of many neurons, where a refinement takes long, the first half is fitted anew
-    and set beside what the fit's own psi gives on the second.
+    and set beside what the fit's own psi gives on the second. Since a bell neither rises nor falls, the sign of each is
+    the one with which its psi is like that of the fit. Also returns the refit that leaves least.
     """
     rows = found.rows
+    sample = rows.u[:: max(1, len(rows) // 500)]
+    own = found.refined.spline.values(found.refined.psi, sample)
     order = np.cumsum(np.r_[0, np.diff(rows.block) != 0])
-    wirings = []
+    wirings: list[np.ndarray] = []
+    chosen: list[Recovered] = []
     most = _STUCK * max(found.share, EXACT)
     for half in (0, 1):
         part, raw = found.only(order % 2 == half)
         if len(part) < 2:
-            return None
+            return None, None
         rng = np.random.Generator(np.random.PCG64([seed, 13, half]))
         windows = None if found.windows is None else part.block
         tried: list[Recovered] = []
         while not tried or (len(tried) < _MOST_STARTS and min(each.share for each in tried) > most):
-            start = _sigmoid(rows, rng.uniform(1.0, 4.0), 0.3 * rng.standard_normal())
+            steep, shift = rng.uniform(1.0, 4.0), 0.3 * rng.standard_normal()
+            start = _bell(rows, steep / 2, shift) if len(tried) % 2 else _sigmoid(rows, steep, shift)
             again = run(part, start, windows, rounds=2, max_steps=15, uncertainty=False)
             tried.append(Recovered(again, part, windows, raw=raw))
-        wirings.append(min(tried, key=lambda each: each.share).refined.W)
+        chosen.append(min(tried, key=lambda each: each.share))
+        refined = chosen[-1].refined
+        seen = refined.spline.values(refined.psi, sample)
+        alike = float(np.sum((seen - seen.mean()) * (own - own.mean()))) >= 0
+        wirings.append(refined.W if alike else -refined.W)
         if rows.u.shape[1] > MANY and found.halves is not None:
             wirings.append(found.halves[1])
             break
-    return wirings[0], wirings[1]
+    return (wirings[0], wirings[1]), min(chosen, key=lambda each: each.share)
 
 
 def again(slope: np.ndarray, found: Recovered) -> Refined:
@@ -398,6 +428,11 @@ def common_inputs(residual: np.ndarray, block: np.ndarray, seed: int = 0, shifts
 def _sigmoid(rows: Rows, steep: float, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     points = np.linspace(rows.u.min(), rows.u.max(), 4001)
     return points, np.tanh(steep * (points / (float(rows.u.std()) or 1.0) - shift))
+
+
+def _bell(rows: Rows, steep: float, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    points = np.linspace(rows.u.min(), rows.u.max(), 4001)
+    return points, np.exp(-((steep * (points / (float(rows.u.std()) or 1.0) - shift)) ** 2))
 
 
 def _psi(found: Recovered) -> tuple[np.ndarray, np.ndarray]:

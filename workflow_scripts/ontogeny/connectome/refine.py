@@ -69,6 +69,10 @@ class Spline:
         piece = (np.searchsorted(self.breaks, u, side="right") - 1).clip(0, len(self.breaks) - 2).astype(np.int16)
         return piece, u - self.breaks[piece]
 
+    def within(self, u: np.ndarray) -> np.ndarray:
+        """`u` in float64, moved to the ends of the range where it lies beyond: polynomials run away there."""
+        return np.clip(np.asarray(u, np.float64), self.breaks[0], self.breaks[-1])
+
     def values(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
         """The spline with `coefficients` (size,) or (size, functions) at `u` (any shape): u.shape (+ functions)."""
         u = np.asarray(u, dtype=np.float64)
