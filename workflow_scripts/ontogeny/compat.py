@@ -110,7 +110,10 @@ def participation_ratio(matrix: Any, eps: float = 0.0) -> float:
 
 
 def cumulative_energy_90(matrix: Any, threshold: float = 0.9) -> int:
-    """Number of singular values whose squares hold `threshold` of the sum of all squares."""
+    """Number of singular values whose squares hold `threshold` of the sum of all squares.
+
+    Raises OntogenyError for a threshold that is no share above 0.
+    """
     if not 0 < threshold <= 1:
         raise OntogenyError(f"threshold is {threshold!r}: give a share above 0 and up to 1")
     energy = np.cumsum(np.square(_sigma(matrix), dtype=np.float64))
@@ -234,7 +237,10 @@ def get_default_config() -> dict[str, Any]:
 
 
 def load_config(config_path: str | os.PathLike) -> dict[str, Any]:
-    """Settings from a YAML file: `HighFrequencyTracker(model, **load_config(path))`."""
+    """Settings from a YAML file: `HighFrequencyTracker(model, **load_config(path))`.
+
+    Raises OntogenyError for a file that is missing, is not YAML, or holds no settings.
+    """
     from ontogeny.files import read_text
 
     try:

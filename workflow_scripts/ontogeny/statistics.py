@@ -73,6 +73,8 @@ def proportion_interval(
 
     method: "wilson", the score interval (Wilson 1927, J. Am. Stat. Assoc. 22), or "exact" (Clopper and Pearson 1934,
     Biometrika 26), which covers at least `confidence` and is wider.
+
+    Raises OntogenyError for an unknown method, and hits that are no part of the total.
     """
     _check_confidence(confidence)
     if method not in ("wilson", "exact"):
@@ -129,7 +131,10 @@ def bootstrap_interval(
 
 
 def bootstrap_weights(samples: int, n_resamples: int, seed: Seed = 0) -> Floats:
-    """Weights of `n_resamples` bootstrap samples, (n_resamples, samples); every row sums to 1."""
+    """Weights of `n_resamples` bootstrap samples, (n_resamples, samples); every row sums to 1.
+
+    Raises OntogenyError for too few samples for an interval.
+    """
     if n_resamples < _LEAST_RESAMPLES:
         raise OntogenyError(
             f"{n_resamples} bootstrap samples are too few for an interval: ask for at least {_LEAST_RESAMPLES}"

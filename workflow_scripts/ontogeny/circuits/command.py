@@ -98,6 +98,9 @@ def describe_network(
     Sizes, the activation and the rule that were used, and for each output circuits, candidates, and of circuits their
     mean node sparsity, the hidden neurons and edges that all share and how many contain no other (not with more than 64
     edges into hidden layers).
+
+    Raises OntogenyError for an unknown output rule, a file that holds no network, and gates that do not fit its
+    outputs.
     """
     from ontogeny.tasks.gates import get_gates, separate_output, truth_table
 
@@ -156,6 +159,8 @@ def score_methods(
     """Score methods of circuit discovery on every network of an ensemble file, and return the table as text.
 
     Writes `scores.csv`, `methods.csv` and the figure `methods.png` (also as PDF and SVG) into `folder`.
+
+    Raises OntogenyError if no network of the ensemble has a circuit at an enumerated epoch.
     """
     from ontogeny.circuits.discovery import discovery_by_progress, discovery_table, score_discovery
     from ontogeny.circuits.figures import plot_discovery

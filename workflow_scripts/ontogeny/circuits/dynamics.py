@@ -48,6 +48,8 @@ def count_in_all(
 
     Networks have one shape and one output, such as the epochs of one training. By inclusion and exclusion over
     `but_not`, at most ten of them. Other arguments and errors as in `enumerate_circuits`.
+
+    Raises OntogenyError also without a network, and for more than ten networks in `but_not`.
     """
     settings = complete_settings(settings)
     if not networks:
@@ -103,6 +105,8 @@ def dynamics(
     weights[l] (epochs, out, in), biases[l] (epochs, out), the last with one output; x (rows, inputs), y (rows, 1).
     Where two epochs have few circuits both are listed and compared, elsewhere they are counted jointly: the numbers are
     the same. Other arguments and errors as in `enumerate_circuits`; max_seconds holds for one epoch.
+
+    Raises OntogenyError also for epochs that do not increase, or are not as many as the weights.
     """
     settings = complete_settings(settings)
     numbers = [int(epoch) for epoch in epochs]

@@ -742,6 +742,8 @@ def sample_circuits(
 
     Two passes, one to count and one to pick, and memory for `n` circuits only. Arguments and errors as in
     `enumerate_circuits`; `seed`: a number or a NumPy generator.
+
+    Raises OntogenyError as it does, and if `n` is negative.
     """
     if n < 0:
         raise OntogenyError(f"cannot draw {n} circuits; give a number of 0 or more")

@@ -69,7 +69,10 @@ def circuit_activations(
     activation: str = "leaky_relu",
     negative_slope: float = 0.01,
 ) -> list[NDArray[np.float64]]:
-    """Activations (2^n, neurons) of every layer, inputs first, on all binary inputs while only the circuit runs."""
+    """Activations (2^n, neurons) of every layer, inputs first, on all binary inputs while only the circuit runs.
+
+    Raises OntogenyError for an unknown activation, and a circuit of a network of other sizes.
+    """
     matrices, vectors, sizes = check_weights(weights, biases)
     if sizes != circuit.sizes:
         raise OntogenyError(f"a circuit of a network {list(circuit.sizes)} does not fit one of sizes {list(sizes)}")

@@ -319,6 +319,8 @@ def count_candidates(
 
     The sum over active sets of prod C(n_l, a_l) f(a_(l-1), a_l), f(a, b) = sum_i (-1)^i C(a, i) (2^(a-i) - 1)^b;
     2-3-3-1 has 9,625 candidates, of which 3,000 are "published". Arguments as in `enumerate_circuits`.
+
+    Raises OntogenyError for sizes that are not those of inputs, hidden layers and one output.
     """
     sizes = [int(size) for size in sizes]
     if len(sizes) < 3 or min(sizes) < 1 or sizes[-1] != 1:

@@ -48,7 +48,10 @@ ROUNDED = OutputRule("rounded", (_BELOW, _HALF), (_HALF, _MORE))
 
 
 def above(threshold: float) -> OutputRule:
-    """Target 1 asks for an output above `threshold`, target 0 for one that is not: signs and logits at 0."""
+    """Target 1 asks for an output above `threshold`, target 0 for one that is not: signs and logits at 0.
+
+    Raises OntogenyError for a threshold that is not finite.
+    """
     if not np.isfinite(threshold):
         raise OntogenyError(f"the threshold of an output is {threshold}; give a finite number")
     limit = float(np.float32(threshold))

@@ -124,6 +124,8 @@ def check_record(history: Iterable[dict[str, Any]], candidates: str = DEFAULTS.c
 
     Compared are counts, the sparsity triple, its mean, validity and membership in `candidates`, the order, doubles,
     the lists of neurons, and that every mean lies between minimum and maximum.
+
+    Raises OntogenyError for an unknown set of candidates.
     """
     if candidates not in CANDIDATES:
         raise unknown("set of candidates", candidates, CANDIDATES)

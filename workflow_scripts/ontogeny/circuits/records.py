@@ -127,6 +127,8 @@ def records_from_weights(
     epoch. `settings` holds candidates, accuracy_threshold and min_sparsity. Where an epoch has more than `most_listed`
     circuits, as many are drawn uniformly (from `seed`); counts and sparsities stay those of all. Other arguments and
     errors as in `enumerate_circuits`; max_seconds holds for one epoch.
+
+    Raises OntogenyError also for weights, biases, losses and targets that do not fit each other.
     """
     settings = complete_settings(settings)
     matrices = [as_array(w, f"weights[{layer}]") for layer, w in enumerate(weights)]

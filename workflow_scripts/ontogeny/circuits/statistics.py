@@ -263,6 +263,8 @@ def compare_conditions(
 
     Pairing shares initial weights and data order, so it removes most of the spread between seeds; conditioning on
     convergence in both can select seeds, which is why "converged" is reported beside it.
+
+    Raises OntogenyError for a baseline that is none of the conditions.
     """
     _check_measures(measures)
     conditions = list(dict.fromkeys(seeds["condition"]))
@@ -372,6 +374,8 @@ def mean_curves(history: pd.DataFrame, measure: str = "circuits", confidence: fl
     Without that, late epochs would show the slow seeds alone. Columns: condition, epoch, mean, low, high (normal
     interval of the mean), n (seeds with a value), training (seeds not yet stopped). `measure` is circuits, sparsity,
     train_loss or val_loss.
+
+    Raises OntogenyError for an unknown measure.
     """
     known = ("circuits", "sparsity", "train_loss", "val_loss")
     if measure not in known:

@@ -17,7 +17,10 @@ from ontogeny.errors import OntogenyError
 
 
 def schedule(last: int, frequency: int) -> list[int]:
-    """The epochs after which circuits are enumerated: n, 2n, 3n, ..., as published, and the last."""
+    """The epochs after which circuits are enumerated: n, 2n, 3n, ..., as published, and the last.
+
+    Raises OntogenyError for a frequency below 1.
+    """
     if frequency < 1:
         raise OntogenyError(f"convergence_frequency is {frequency}; give a number of epochs, 1 or more")
     return sorted({*range(frequency, last + 1, frequency), last} - {0}) or [last]

@@ -34,6 +34,8 @@ def plot_complexity(
     transition, or that of the last monitored layer but one. jumps: step, `significant` and, of transitions, onset and
     end; lines mark the significant ones, shades the spans of transitions. Time is logarithmic where half of the
     estimates lie in its first tenth.
+
+    Raises OntogenyError for an empty table.
     """
     if table.empty:
         raise OntogenyError("the table of learning coefficients is empty; there is nothing to draw")
@@ -118,6 +120,8 @@ def plot_complexity_of_ensemble(table: pd.DataFrame, title: str, most: int = 100
     table: of `complexity_of_ensemble`. Faint lines are networks (the first `most`), the bold one their median at each
     share of training; on the right, estimates with a note (not at a minimum, for instance) are hollow. The axis of the
     coefficient is linear from -10 to 10 and logarithmic beyond.
+
+    Raises OntogenyError for an empty table.
     """
     if table.empty:
         raise OntogenyError("the table of learning coefficients is empty; there is nothing to draw")
@@ -153,6 +157,8 @@ def plot_complexity_and_circuits(table: pd.DataFrame, title: str | None = None) 
 
     table: of `complexity_and_circuits`. Points are means over networks, bars their bootstrap intervals; hollow ones
     have the change of the loss taken out. Grey bands hold 95 % of the means between networks.
+
+    Raises OntogenyError for an empty table.
     """
     if table.empty:
         raise OntogenyError("the table of changes is empty; there is nothing to draw")

@@ -279,6 +279,8 @@ def run_cases(
     Keys: case, recoverable, seed, verdict, reason, connectivity_R2, coverage (share of intervals at `confidence` that
     hold the true weight, in the scale that fits best), edges (at an FDR of 5%), false_edges (share of them), and the
     numbers behind the verdict.
+
+    Raises OntogenyError for an unknown case.
     """
     known = {**RECOVERABLE, **UNRECOVERABLE}
     for name in cases or known:

@@ -156,7 +156,10 @@ def plot_weights(result: Recovery) -> tuple[Figure, pd.DataFrame]:
 def plot_scatter_through_training(
     snapshots: dict[str, np.ndarray], true: np.ndarray, panels: int = 4
 ) -> tuple[Figure, pd.DataFrame]:
-    """The scatter of W at `panels` moments of the training, evenly spaced over the snapshots that have a W."""
+    """The scatter of W at `panels` moments of the training, evenly spaced over the snapshots that have a W.
+
+    Raises OntogenyError if the fit kept no snapshots.
+    """
     count = len(snapshots["step"])
     if count < 2:
         raise OntogenyError("the fit kept no snapshots of W: set n_snapshots to 2 or more")
@@ -317,6 +320,8 @@ def plot_recovery(
 
     `table` has columns filling_factor (empty for recorded activity), condition, seed and the metrics (empty if not
     known).
+
+    Raises OntogenyError for a table that lacks a column.
     """
     for column in ("filling_factor", "condition", *metrics):
         if column not in table:

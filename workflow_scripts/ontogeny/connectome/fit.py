@@ -107,7 +107,10 @@ def check_memory(n_neurons: int, n_frames: int, available: int | None = None) ->
 
 
 def edge_mask(activity: Activity, edges: str | np.ndarray) -> np.ndarray:
-    """Where W may be learned, (N, N) bool, never on the diagonal; see `FitSettings.edges`."""
+    """Where W may be learned, (N, N) bool, never on the diagonal; see `FitSettings.edges`.
+
+    Raises OntogenyError for a matrix of another shape, and where the true W is needed and not known.
+    """
     n = activity.n_neurons
     mask = ~np.eye(n, dtype=bool)
     if activity.mask is not None:

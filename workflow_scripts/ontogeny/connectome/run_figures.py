@@ -87,6 +87,8 @@ def animate_conditions(
 
     Every fit shows its nearest snapshot at each share of its training; the last frame, held, shows what came out in
     the end, after the refinement where there was one. `paths` end in .mp4 or .gif.
+
+    Raises OntogenyError if a fit kept no snapshots.
     """
     for fit in fits:
         if len(fit.snapshots.get("step", ())) < 2:

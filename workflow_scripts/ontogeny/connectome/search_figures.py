@@ -133,6 +133,8 @@ def plot_landscape(
 
     Thin lines join a node to its parent where that setting, and no other, was changed between them; a ring marks the
     best node of each level. Points at one place are spread a little sideways.
+
+    Raises OntogenyError if no setting took more than one value.
     """
     search = search or some_declaration(records)
     groups_of(records)
@@ -292,6 +294,8 @@ def draw_comparison(axes: Axes, true: np.ndarray, learned: np.ndarray, text: str
         true, learned: (N, N), in one scale.
         text: what stands under R2 in place of the slope, as the reading of a scatter that was scaled to slope 1.
         most: more entries than this are thinned at even distance (zeros and others apart); the fit uses all.
+
+    Raises OntogenyError for matrices that are not square, of one shape and finite.
     """
     true, learned = np.asarray(true, float), np.asarray(learned, float)
     if true.ndim != 2 or true.shape[0] != true.shape[1] or learned.shape != true.shape:

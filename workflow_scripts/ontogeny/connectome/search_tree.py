@@ -21,6 +21,8 @@ def tree_layout(records: Sequence[Record]) -> dict[int, tuple[int, int]]:
     """Places of a block's nodes as an indented tree: `{node: (depth, row)}`, one row per node, children under parents.
 
     Nodes whose parent is not among `records` are at depth 0.
+
+    Raises OntogenyError for nodes that are their own ancestors.
     """
     nodes = {record.node for record in records}
     children: dict[int | None, list[int]] = {}
@@ -52,7 +54,10 @@ def best_of(group: Sequence[Record]) -> Record:
 
 
 def some_declaration(records: Sequence[Record]) -> Search:
-    """A declaration good enough for names, when only records are at hand."""
+    """A declaration good enough for names, when only records are at hand.
+
+    Raises OntogenyError if there are no records.
+    """
     if not records:
         raise OntogenyError("there is nothing to draw: the search has no records yet")
     levels = {record.block: record.filling_factor for record in records}

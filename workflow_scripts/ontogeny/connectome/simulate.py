@@ -131,7 +131,10 @@ def lorentz_exponent(n_neurons: int) -> float:
 
 
 def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> np.ndarray:
-    """A connectivity matrix (N, N) float64 as `settings` describe it, row = receiver, zero diagonal."""
+    """A connectivity matrix (N, N) float64 as `settings` describe it, row = receiver, zero diagonal.
+
+    Raises OntogenyError for a file that cannot be read, or wires another number of neurons.
+    """
     n = settings.n_neurons
     if settings.connectivity_type == "lorentz":
         W = rng.standard_cauchy((n, n))

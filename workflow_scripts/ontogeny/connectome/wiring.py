@@ -10,7 +10,10 @@ from ontogeny.errors import OntogenyError
 
 
 def off_diagonal(learned: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The entries of two square matrices off their diagonals, in float64, each flat."""
+    """The entries of two square matrices off their diagonals, in float64, each flat.
+
+    Raises OntogenyError for matrices that are not square and of one shape.
+    """
     learned, true = np.asarray(learned, np.float64), np.asarray(true, np.float64)
     if learned.shape != true.shape or true.ndim != 2 or true.shape[0] != true.shape[1]:
         raise OntogenyError(
@@ -26,6 +29,8 @@ def connectivity_r2(learned: np.ndarray, true: np.ndarray) -> dict[str, float]:
     psi's scale trades against W's, so a single scale k is fitted first: `connectivity_R2` is 1 - sum (w - k l)^2 /
     sum (w - mean w)^2 with the least-squares k, over all pairs (true w, learned l). `slope` is that of the line
     through 0 that predicts l from w; `connectivity_pearson` the correlation.
+
+    Raises OntogenyError if the true W is the same everywhere.
     """
     l, w = off_diagonal(learned, true)  # noqa: E741
     spread = float(((w - w.mean()) ** 2).sum())

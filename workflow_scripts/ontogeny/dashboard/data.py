@@ -96,7 +96,7 @@ def explain_folder(results: str | os.PathLike) -> str | None:
 
 
 def find_runs(results: str | os.PathLike) -> list[RunFolder]:
-    """The runs in a folder of results, by name, finished or not."""
+    """The runs in a folder of results, by name, finished or not. Raises OntogenyError if the folder cannot be read."""
     root = Path(results) / "runs"
     if not root.is_dir():
         return _drawn_while_training(Path(results))

@@ -63,7 +63,10 @@ def picture(state: Stamp, what: str, sample: int = 0, narrow: bool = False) -> P
 
 @lru_cache(maxsize=64)
 def over_time(states: tuple[Stamp, ...], what: str, extra: tuple[Stamp | None, Stamp | None], narrow: bool) -> Picture:
-    """Metrics or evolution of the records in files; `extra` are the run's Phase 1 record and jumps, None if missing."""
+    """Metrics or evolution of the records in files; `extra` are the run's Phase 1 record and jumps, None if missing.
+
+    Raises OntogenyError for records of different versions.
+    """
     records = [data.read_mechanism(state.path) for state in states]
     phase1, jumps = extra
     try:

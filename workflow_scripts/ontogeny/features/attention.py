@@ -216,6 +216,8 @@ def head_statistics(
     - specialisation: Jensen-Shannon divergence in nats between the head's weights and the mean of the layer's other
       heads (Lin 1991, eq. 3.7); 0 for heads that do the same, at most ln 2; NaN with one head.
     - peak: the largest weight of a query.
+
+    Raises OntogenyError if there are no maps.
     """
     tables = []
     for path, weights in maps.items():
@@ -259,7 +261,10 @@ def _entropy(p: np.ndarray) -> np.ndarray:
 
 
 def head_evolution(models: Mapping[str, nn.Module], inputs: Any, **settings: Any) -> pd.DataFrame:
-    """`head_statistics` of every network in `models` (moment to network), with a column `moment` first."""
+    """`head_statistics` of every network in `models` (moment to network), with a column `moment` first.
+
+    Raises OntogenyError if there are no networks, or one has no attention that can be read.
+    """
     tables = []
     for moment, model in models.items():
         table = head_statistics(attention_maps(model, inputs), **settings)

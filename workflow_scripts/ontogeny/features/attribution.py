@@ -93,6 +93,8 @@ def smoothgrad(
 
     noise: standard deviation of the noise as a share of the range of the inputs, as in the paper. Each copy's
     gradient is taken by size first unless `absolute` is false. The noise depends on `seed` and `chunk` alone.
+
+    Raises OntogenyError for fewer than one copy, negative noise, and as `saliency` does.
     """
     from captum.attr import NoiseTunnel, Saliency
 
@@ -130,6 +132,8 @@ def integrated_gradients(
     baseline: `zero`, `mean` (of the inputs), `least` (their smallest value everywhere), a number, or one input.
     `.delta` is the convergence error: what the values add up to, minus the difference of the scores; more steps make
     it smaller. A standardised image's zero is the mean grey, not black: `least` is black.
+
+    Raises OntogenyError for fewer than two steps, a baseline of another shape, and as `saliency` does.
     """
     from captum.attr import IntegratedGradients
 
@@ -251,6 +255,8 @@ def attribution_control(
     One row: method, samples, spearman (mean over samples of the rank correlation of the two maps) with spearman_low
     and spearman_high (percentile bootstrap over samples), maps (how many samples have two maps that vary). A method
     whose maps stay as they were shows the input, not what was learned.
+
+    Raises OntogenyError for an unknown method, and as the method does.
     """
     if method not in METHODS:
         raise unknown("attribution method", method, METHODS)
@@ -286,6 +292,8 @@ def cascading_control(
     Layer by layer, weights are replaced by those of `untrained`, a network of the same architecture with fresh weights;
     the last row is that network itself. Columns: method, randomised (layers so far), layer (the latest; `all` in the
     last row), and those of `attribution_control`. The first row, of no layer, is the network against itself.
+
+    Raises OntogenyError for an unknown method, and as the method does.
     """
     if method not in METHODS:
         raise unknown("attribution method", method, METHODS)

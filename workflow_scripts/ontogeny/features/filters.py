@@ -50,6 +50,8 @@ def filter_evolution(models: Mapping[str, nn.Module], input_shape: Sequence[int]
     One row per moment and filter: moment, filter, norm (Euclidean), cosine_first, cosine_previous, cosine_last (cosine
     of the angle to the same filter at those moments; NaN of a filter of zeros), movement (distance from the filter at
     the previous moment over its norm there; NaN at the first).
+
+    Raises OntogenyError if there are no networks, or their first layers differ in shape.
     """
     if not models:
         raise OntogenyError("no networks: give at least one moment")
@@ -93,6 +95,8 @@ def top_inputs(
     One row per unit and rank: layer, unit, rank (from 0), index (into inputs), activation (the maximum over positions),
     position (where it is, in the flattened plane or sequence; 0 without positions), and label where labels are given.
     Ties go to the earlier input; a dead unit has activations of 0.
+
+    Raises OntogenyError if `k` is below 1 or above the number of inputs.
     """
     inputs, labels = checked_data(inputs, labels)
     if not 1 <= k <= len(inputs):

@@ -212,6 +212,8 @@ def regions(model: Callable[..., Any], plane: Plane, resolution: int = BoundaryS
     The length is that of the zero lines of f_k minus the largest other logit, over all classes k, halved since each
     piece bounds two classes; the lines are straight between grid points, so for a linear classifier it is right but for
     rounding, except within a cell where three classes meet.
+
+    Raises OntogenyError for a resolution below 3.
     """
     import contourpy
 
@@ -234,7 +236,10 @@ def regions(model: Callable[..., Any], plane: Plane, resolution: int = BoundaryS
 
 
 def share_changed(before: Regions, after: Regions) -> float:
-    """Share of the plane whose predicted class differs between two moments."""
+    """Share of the plane whose predicted class differs between two moments.
+
+    Raises OntogenyError for moments of different resolutions.
+    """
     if before.classes.shape != after.classes.shape:
         raise OntogenyError("the two moments were drawn at different resolutions: draw both on one grid")
     return float((before.classes != after.classes).mean())
@@ -244,6 +249,8 @@ def planes_of_triples(inputs: Any, labels: Any, count: int, seed: int = 0) -> tu
     """Planes through `count` triples of inputs of three classes each, drawn at random, and their indices (count, 3).
 
     With fewer than three classes the triples hold as many as there are.
+
+    Raises OntogenyError if a class has too few inputs.
     """
     labels = np.asarray(labels)
     present = np.unique(labels)

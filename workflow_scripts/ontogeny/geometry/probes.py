@@ -96,6 +96,8 @@ def compare_probes(first: np.ndarray, second: np.ndarray) -> float:
     """p-value, two-sided, that two probes are right equally often on the same samples, from which each got right.
 
     Source: McNemar (1947), exact form.
+
+    Raises OntogenyError for probes of different samples.
     """
     first, second = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     if first.shape != second.shape:

@@ -209,7 +209,10 @@ def overlap_of_pca(one: PCA, two: PCA, k: int, space: str = "features", seed: in
 
 @lru_cache(maxsize=64)
 def random_overlaps(k: int, d: int, seed: int = 0, draws: int = _NULL_DRAWS) -> np.ndarray:
-    """The overlap of `draws` pairs of random k-dimensional subspaces of d dimensions, (draws,)."""
+    """The overlap of `draws` pairs of random k-dimensional subspaces of d dimensions, (draws,).
+
+    Raises OntogenyError if k is below 1 or above d.
+    """
     if not 1 <= k <= d:
         raise OntogenyError(f"subspaces of {k} dimensions in {d}: k goes from 1 to d")
     small = min(k, d - k)

@@ -149,7 +149,10 @@ def plot_patching(table: pd.DataFrame) -> Figure:
 
 
 def plot_ablation(table: pd.DataFrame) -> Figure:
-    """What whole layers are worth: the accuracy left when each is ablated, at every moment, with intervals."""
+    """What whole layers are worth: the accuracy left when each is ablated, at every moment, with intervals.
+
+    Raises OntogenyError for a table in which single units are ablated.
+    """
     table = _only(table, "ablate")
     table = table[table["metric"] == "accuracy"]
     if "unit" in table and table["unit"].notna().any():

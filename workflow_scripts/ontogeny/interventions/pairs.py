@@ -159,6 +159,8 @@ def loss_barrier(line: pd.DataFrame, metric: str = "loss") -> dict[str, float]:
 
     Returns barrier, barrier_low, barrier_high (the interval at that point) and position. For the accuracy the barrier
     is the deepest point below the chord, as a positive number.
+
+    Raises OntogenyError for a table without the metric along a line.
     """
     rows = line[(line["metric"] == metric) & line["level"].between(0, 1)]
     if rows.empty or "excess" not in rows:

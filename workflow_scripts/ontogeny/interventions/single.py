@@ -24,6 +24,9 @@ def ablate(bench: Bench, settings: Ablate) -> pd.DataFrame:
 
     units: `all` together (does the layer matter?), a list of units together, `each` alone (the column `unit`), or an
     empty list, which changes nothing. mode: zero, mean or resample.
+
+    Raises OntogenyError for units one by one in a network that does not classify, and for layers and units that do not
+    exist.
     """
     units, mode = settings.units, settings.mode
     rows: list[dict[str, Any]] = []

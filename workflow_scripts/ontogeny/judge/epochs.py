@@ -30,6 +30,8 @@ def evaluate_epochs(trajectory: Trajectory, n_resamples: int = N_RESAMPLES, seed
     words, length or source alone. All but the judge were fitted on the training prompts and have no epoch. Then epoch,
     step, split (validation, test), prompts ("all", "decoys", or "new sources", which training lacks), n, and loss,
     accuracy, f1 and auc as in `performance`, their intervals over groups.
+
+    Raises OntogenyError if the run is not that of a judge.
     """
     config = trajectory.config
     data = judge_data(config["settings"], trajectory.folder)

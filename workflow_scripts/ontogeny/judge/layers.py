@@ -49,6 +49,8 @@ def layer_probes(
     along it. One dictionary a layer: layer, auc, with auc_low and auc_high (95 % percentile bootstrap over held-out
     groups), accuracy, and shuffled_mean and shuffled_high: mean and 95th percentile of the AUC of `shuffles` probes
     trained on shuffled labels.
+
+    Raises OntogenyError if safe or unsafe prompts are missing.
     """
     if len(np.unique(train_labels)) < 2 or len(np.unique(held_out_labels)) < 2:
         raise OntogenyError("a probe needs safe and unsafe prompts, for training and held out: one of them is missing")

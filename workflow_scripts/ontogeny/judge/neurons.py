@@ -51,6 +51,8 @@ def neuron_map(
     neurons, corrected likewise, <= alpha; found: replicated and, with a control, further from 0.5 on the held-out
     prompts than every neuron of the untrained judge. Features drawn at random answer to words too, which is why the
     label test alone does not do.
+
+    Raises OntogenyError for fewer than 19 permutations, and labels of one kind alone.
     """
     labels, held_out_labels = np.asarray(labels), np.asarray(held_out_labels)
     for what, given in (("labels", labels), ("held-out labels", held_out_labels)):

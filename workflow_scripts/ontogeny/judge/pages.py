@@ -296,7 +296,10 @@ def write_pages(
 
 
 def write_book(folder: str | os.PathLike, path: str | os.PathLike, title: str) -> None:
-    """Write the pages that `write_pages` left in `folder` as one HTML file, which needs no other and no network."""
+    """Write the pages that `write_pages` left in `folder` as one HTML file, which needs no other and no network.
+
+    Raises OntogenyError if the pages are not there.
+    """
     pages = {page.name: page.read_text(encoding="utf-8") for page in sorted(Path(folder).glob("*.html"))}
     if "training_progress.html" not in pages:
         raise OntogenyError(f"{folder} holds no page training_progress.html; write the pages first")

@@ -58,6 +58,8 @@ def z_score_flags(values: Any, window: int = 50, threshold: float = 3.0, min_sam
     A point i >= min_samples is compared with the mean and the population standard deviation of the up to
     `window` points before it. Where the running sums leave a decision in doubt, it is taken again with the
     plain two-pass formula, so decisions are those of the plain definition. A window without spread decides nothing.
+
+    Raises OntogenyError for values of more than two dimensions.
     """
     series = np.asarray(values, dtype=np.float64)
     if series.ndim not in (1, 2):
@@ -193,6 +195,8 @@ def likelihood_ratio(
     The score at a split is the log likelihood ratio of two Gaussian means against one, over the `window` points on
     either side. A split fires when it is the highest within `window` and exceeds the 1 - `alpha` quantile of the
     highest score in `surrogates` of the linearly detrended series (Theiler et al. 1992).
+
+    Raises OntogenyError for an alpha that is no share.
     """
     _positive(alpha=alpha)
     _whole(window=window, surrogates=surrogates)
@@ -269,7 +273,10 @@ DETECTORS: dict[str, Detector] = {
 
 
 def resolve_detector(detector: str | Callable[..., Events] | Detector) -> tuple[str, Detector]:
-    """Name and registry entry of a detector given by name, as a function, or as an entry."""
+    """Name and registry entry of a detector given by name, as a function, or as an entry.
+
+    Raises OntogenyError for an unknown name.
+    """
     if isinstance(detector, Detector):
         return detector.function.__name__, detector
     if callable(detector):
@@ -303,7 +310,10 @@ def abstention(finite: np.ndarray, entry: Detector) -> str | None:
 
 
 def normal_events(events: Events, series: np.ndarray, name: str) -> list[tuple[int, float, float]]:
-    """Events in any of the accepted forms as (index, score, size), in order, one for each index."""
+    """Events in any of the accepted forms as (index, score, size), in order, one for each index.
+
+    Raises OntogenyError for events in another form, or outside the series.
+    """
     found: dict[int, tuple[float, float | None]] = {}
     if not isinstance(events, Iterable):
         raise OntogenyError(

@@ -52,6 +52,8 @@ def locate_transition(
     """When a run, which may be left out if it is alone, changed, and how sure that is (see `locate_transitions`).
 
     metric: the run-level measure to ask first. `print(locate_transition(read_phase1(path)))` says it in words.
+
+    Raises OntogenyError for an unknown run, and if the record holds several and none is named.
     """
     frame = _frame(record)
     known = list(dict.fromkeys(frame["run"]))

@@ -91,6 +91,8 @@ def run_battery(
     10 points of a planted change), per_1000, per_1000_low, per_1000_high, found (within 2 points), recall,
     recall_low, recall_high, found_near (within 10), extra (more than one event for one change), offset (mean
     distance of those found near).
+
+    Raises OntogenyError for a seed, repeats or lengths out of range.
     """
     import pandas as pd
 
@@ -358,7 +360,10 @@ def verdict(table: pd.DataFrame) -> list[str]:
 
 
 def load_detector(name: str) -> str | Callable[..., Any]:
-    """A detector by its registered name, or a function by 'module:function' (looked for here, too)."""
+    """A detector by its registered name, or a function by 'module:function' (looked for here, too).
+
+    Raises OntogenyError for an unknown name, and a module or function that cannot be used.
+    """
     if ":" not in name:
         if name not in DETECTORS:
             raise unknown("detector", name, [*DETECTORS, "module:function"])

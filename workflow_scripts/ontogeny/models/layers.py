@@ -127,7 +127,10 @@ def detect_architecture(model: nn.Module) -> str:
 
 
 def get_handler(model: nn.Module, architecture: str | None = None) -> LayerHandler:
-    """The layers to monitor in any model; with `architecture`, also the check that the model is of that kind."""
+    """The layers to monitor in any model; with `architecture`, also the check that the model is of that kind.
+
+    Raises OntogenyError for an unknown architecture, a model that is not of it, and one that has no layer to monitor.
+    """
     handler = LayerHandler(model)
     if architecture is not None:
         if architecture.lower() not in ARCHITECTURES:

@@ -391,6 +391,8 @@ def importance_with_controls(
     the untrained networks (see `against_control`); of these, each is tested against the others where there are two or
     more, so that the figure can say how many stand out where nothing was learned. `settings` go to
     `ablation_importance`.
+
+    Raises OntogenyError without an untrained network, and as `ablation_importance` does.
     """
     fresh = [untrained] if isinstance(untrained, nn.Module) else list(untrained)
     if not fresh:

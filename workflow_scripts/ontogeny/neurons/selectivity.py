@@ -136,6 +136,8 @@ def selectivity_with_controls(
     training made more of them is asked by testing every unit's held_out_effect against the pooled untrained units
     (columns as `against_control`). The column `control` is `none`, `shuffled labels` or `untrained`; each untrained
     network is tested against the others where there are two or more. `settings` go to `class_selectivity`.
+
+    Raises OntogenyError without an untrained network, and as `class_selectivity` does.
     """
     from ontogeny.neurons.importance import against_control
 

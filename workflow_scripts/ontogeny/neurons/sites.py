@@ -100,7 +100,10 @@ def _layout(value: Tensor, own: Tensor, following: Following) -> tuple[tuple[int
 
 @contextmanager
 def replaced(model: nn.Module, path: str, side: str, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Inside the block, the value at (path, side) of a `Site` is `function` of what it would have been."""
+    """Inside the block, the value at (path, side) of a `Site` is `function` of what it would have been.
+
+    Raises OntogenyError inside the block if the value is neither a tensor nor a tuple that begins with one.
+    """
     if side == "call":
         name, number = path.split("#")
         with replaced_call(model, name, int(number), function):
@@ -144,7 +147,10 @@ def replaced_at(model: nn.Module, site: Site, function: Callable[[Tensor], Tenso
 
 @torch.no_grad()
 def site_values(model: nn.Module, site: Site, inputs: Tensor, chunk: int = 512) -> Tensor:
-    """The value at `site` for all inputs, (samples, ...), `chunk` samples at a time."""
+    """The value at `site` for all inputs, (samples, ...), `chunk` samples at a time.
+
+    Raises OntogenyError if the layer does not keep samples along its first axis.
+    """
     parts: list[Tensor] = []
 
     def keep(value: Tensor) -> Tensor:
@@ -163,6 +169,8 @@ def unit_activations(model: nn.Module, inputs: Any, layer: str, pool: str = "mea
     """Activations of the units of `layer` after its nonlinearity, one number per sample and unit: (samples, units).
 
     Positions (pixels of a channel, tokens) are pooled by `mean` or `max`. The model is not changed.
+
+    Raises OntogenyError for another `pool`, for inputs that are not finite, and as `find_site` does.
     """
     if pool not in ("mean", "max"):
         raise OntogenyError(f"pool is '{pool}': mean or max is expected")

@@ -141,7 +141,10 @@ def _unsaid(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def values_by_unit(activations: Any, nonlinearity: str, feature_axis: int | None, name: str) -> np.ndarray:
-    """Outputs as (samples, positions, units), float64."""
+    """Outputs as (samples, positions, units), float64.
+
+    Raises OntogenyError for fewer than two samples, values that are not finite, and shapes without units.
+    """
     values = apply_nonlinearity(activations, "none" if nonlinearity == UNKNOWN else nonlinearity)
     if values.ndim < 2 or 0 in values.shape:
         raise OntogenyError(f"{name}: the shape {values.shape} is not (samples, ..., units)")

@@ -53,7 +53,10 @@ class Judge:
 
 
 def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | None = None) -> Phase1:
-    """Clean raw runs into one record. `name` renames the run (or stands before the names, if there are several)."""
+    """Clean raw runs into one record. `name` renames the run (or stands before the names, if there are several).
+
+    Raises OntogenyError if no measurement can be read.
+    """
     blocks, derived, metadata = [], set(), {}
     taken: set[str] = set()
     for number, run in enumerate(runs):

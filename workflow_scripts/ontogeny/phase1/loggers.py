@@ -116,7 +116,10 @@ def is_event_file(path: Path) -> bool:
 
 
 def event_table(path: Path) -> pd.DataFrame:
-    """All scalars of a TensorBoard event file as they were written (metric, step, value), read by its own package."""
+    """All scalars of a TensorBoard event file as they were written (metric, step, value), read by its own package.
+
+    Raises OntogenyError if the package tensorboard is missing, and for a file that is damaged or holds no scalar.
+    """
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
@@ -166,6 +169,8 @@ def mlflow_table(path: Path) -> pd.DataFrame:
     """All metrics of a run of MLflow's file store as they were written: metric, step, value.
 
     Each file has lines of time, value and step.
+
+    Raises OntogenyError for a file with other lines.
     """
     folder = path / "metrics" if (path / "metrics").is_dir() else path
     rows: list[tuple[str, int, float]] = []
@@ -216,6 +221,8 @@ def mlflow_database_table(path: Path) -> pd.DataFrame:
     The columns are run, metric, step and value. A run goes by its name, and by the beginning of
     its identifier too where others share the name. MLflow stores NaN as 0 with a flag, and infinities as the largest
     float; here they are NaN and infinite again. What it measures of the machine (`system/...`) is left out.
+
+    Raises OntogenyError for a file that is no database of MLflow, or holds no metric.
     """
     query = (
         "SELECT runs.run_uuid, runs.name, metrics.step, metrics.key, metrics.value, metrics.is_nan "

@@ -95,7 +95,10 @@ def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop"
 
 
 def combine(records: Iterable[Phase1]) -> Phase1:
-    """One record that holds the runs of all `records`; names that repeat get `_2`, `_3`, ..."""
+    """One record that holds the runs of all `records`; names that repeat get `_2`, `_3`, ...
+
+    Raises OntogenyError if there are no records.
+    """
     blocks, notes, metadata, derived = [], [], {}, set()
     taken: set[str] = set()
     for record in records:

@@ -194,7 +194,10 @@ def metric_order(metric: str) -> tuple[int, str]:
 
 
 def wide_table(series: dict[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """One row per step and one column per metric, from `{metric: (steps, values)}`; gaps are NaN."""
+    """One row per step and one column per metric, from `{metric: (steps, values)}`; gaps are NaN.
+
+    Raises OntogenyError for a table that would be too large.
+    """
     steps = np.unique(np.concatenate([steps for steps, _ in series.values()])) if series else np.zeros(0, np.int64)
     if len(steps) * len(series) > _MOST_CELLS:
         raise OntogenyError(

@@ -23,6 +23,8 @@ def cost_table(folder: str | os.PathLike, mem_mb: dict[str, int] | None = None) 
 
     Columns: rule, job, then those of the benchmarks (s, cpu_time, max_rss in MiB, ...). With `mem_mb`, the memory
     that every rule asks for in MB, also that and `mem_share`, the largest share of it that the job held.
+
+    Raises OntogenyError for a file that is no benchmark.
     """
     folder = Path(folder)
     parts = []

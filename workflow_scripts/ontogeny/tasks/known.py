@@ -55,7 +55,10 @@ class LinearMap:
 
 
 def linear_map(size: int, seed: int) -> LinearMap:
-    """A random map of `size` inputs to as many outputs with the singular values `STRENGTHS`."""
+    """A random map of `size` inputs to as many outputs with the singular values `STRENGTHS`.
+
+    Raises OntogenyError for a size below the number of modes.
+    """
     if size < len(STRENGTHS):
         raise OntogenyError(f"task.size is {size}: deep_linear has {len(STRENGTHS)} modes and needs at least as many")
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))

@@ -328,7 +328,10 @@ def resolve_layers(
     layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None,
     layer_names: Iterable[str] | None = None,
 ) -> dict[str, nn.Module]:
-    """The modules to watch, by name, in order (see `ActivationCapture.register_hooks`)."""
+    """The modules to watch, by name, in order (see `ActivationCapture.register_hooks`).
+
+    Raises OntogenyError for layers or names that are missing, repeated, or not of the model.
+    """
     if not isinstance(model, nn.Module):
         raise OntogenyError(f"a torch.nn.Module is expected as the model, not {type(model).__name__}")
     from ontogeny.models import monitored_layers

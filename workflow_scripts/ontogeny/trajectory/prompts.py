@@ -154,6 +154,8 @@ def set_up_prompts(
 
     If the run's folder holds nothing pretrained yet, it is made there. The layers to monitor are the residual stream
     and the MLP output of every layer at the token that the judge classifies at.
+
+    Raises OntogenyError without the folder of the run, and if there are fewer training prompts than a step takes.
     """
     if folder is None:
         raise OntogenyError("a judge needs the folder of its run: its prompts and its pretrained weights are there")

@@ -215,7 +215,10 @@ def _prefix(own: Mapping[str, Tensor], state: State) -> str:
 
 
 def task_loss(outputs: Any, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy in nats and accuracy, of class scores, or of the next token at every position but the last."""
+    """Mean cross-entropy in nats and accuracy, of class scores, or of the next token at every position but the last.
+
+    Raises OntogenyError for outputs that are not such scores.
+    """
     scores = scores_in(outputs)
     if not isinstance(scores, Tensor):
         raise OntogenyError(f"the network returns a {type(scores).__name__} without scores of classes or tokens")

@@ -23,6 +23,8 @@ def build_network(
 
     probe: gives the inputs and labels, from which a network of ours takes its shape; folder: gives that of a
     checkpoint.
+
+    Raises OntogenyError if no network is named, or it cannot be built.
     """
     if settings.auto is not None:
         kind, config = _of_transformers(settings, folder())
@@ -41,7 +43,10 @@ _LOADING: dict[str, Any] = {"attn_implementation": "eager", "dtype": torch.float
 
 
 def loaded_network(settings: NetworkSettings, folder: Path, state: State, step: int) -> nn.Module:
-    """A network of `transformers` with the weights of a step, which the library translates."""
+    """A network of `transformers` with the weights of a step, which the library translates.
+
+    Raises OntogenyError if the checkpoint lacks a weight.
+    """
     start = _wrapper(state)
     model, told = _from_library(settings, folder, {name.removeprefix(start): state[name] for name in state})
     lacking = sorted(told["missing_keys"])

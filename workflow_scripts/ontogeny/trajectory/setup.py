@@ -88,7 +88,10 @@ def _kind(task: dict[str, Any]) -> str:
 def set_up_images(
     identity: dict[str, Any], cache_dir: str | os.PathLike, folder: str | os.PathLike | None = None
 ) -> Setup:
-    """The learner of an image classifier trained with cross-entropy."""
+    """The learner of an image classifier trained with cross-entropy.
+
+    Raises OntogenyError if a batch is larger than the training set.
+    """
     task, model_settings, training = identity["task"], dict(identity["model"]), identity["training"]
     seed = identity["seed"]
     data = load_images(task["name"], path=task["path"], cache_dir=cache_dir, size=task.get("size"))

@@ -31,7 +31,10 @@ class PolicyComparison:
 
 
 def best_so_far(records: Sequence[Record]) -> np.ndarray:
-    """The best score up to each iteration, (blocks, iterations); blocks of unequal length are cut to the shortest."""
+    """The best score up to each iteration, (blocks, iterations); blocks of unequal length are cut to the shortest.
+
+    Raises OntogenyError for a history without records.
+    """
     curves = [
         np.maximum.accumulate([record.score for record in group])
         for _, group in itertools.groupby(
@@ -61,6 +64,8 @@ def compare_policies(
         histories: `{policy: [records of seed 0, records of seed 1, ...]}`; equal seeds at equal places.
         reference: the policy to compare with; "random" where it is there, else the first.
         confidence: of the intervals (Student's t over seeds).
+
+    Raises OntogenyError if a policy has no search, or the reference is none of the policies.
     """
     if not histories or any(len(runs) == 0 for runs in histories.values()):
         raise OntogenyError("compare_policies needs at least one search of every policy")

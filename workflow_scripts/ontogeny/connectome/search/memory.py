@@ -55,6 +55,8 @@ def memory_text(
         notes: lines written by hand, kept under Open Questions.
         added: principles written by hand, kept under Established Principles.
         lines: at least 120.
+
+    Raises OntogenyError for fewer than 120 lines.
     """
     if lines < 120:
         raise OntogenyError(f"a memory of {lines} lines cannot hold its sections: at least 120 are needed")

@@ -376,6 +376,8 @@ def tpe_policy(history: Sequence[Record], rules: Rules, rng: np.random.Generator
 
     A third of the block, at least two iterations, is drawn at random before the estimator decides (optuna's own
     default, ten, is more than a short block has). Needs optuna.
+
+    Raises OntogenyError if optuna is not installed.
     """
     try:
         import optuna

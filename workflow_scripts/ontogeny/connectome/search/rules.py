@@ -110,6 +110,8 @@ def end_block(records: Sequence[Record], rules: Rules) -> BlockEnd:
       a focus-embedding rule is added. The reverse: focus-W. A focus whose objective was reached is removed.
     - The L1 guideline of this filling factor becomes the range of `coeff_W_L1` among the records within 0.02 of the
       best reward; a block whose best reward is under 0.5 leaves no guideline.
+
+    Raises OntogenyError for a block without records.
     """
     if not records:
         raise OntogenyError(f"block {rules.block} has no records to end with")

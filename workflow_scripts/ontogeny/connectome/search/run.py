@@ -103,7 +103,10 @@ def run_iteration(
 def ensure_iteration(
     evaluate: Evaluate, folder: str | os.PathLike, search: Search, block: int, iteration: int, identity: Any = None
 ) -> tuple[Record, bool]:
-    """The record of one iteration, and whether its file was written just now; see `run_iteration`."""
+    """The record of one iteration, and whether its file was written just now; see `run_iteration`.
+
+    Raises OntogenyError for an iteration that the block does not have, or whose predecessors are not there.
+    """
     folder = Path(folder)
     if not 1 <= iteration <= search.n_iter_block:
         raise OntogenyError(f"there is no iteration {iteration}: a block has {search.n_iter_block}")
@@ -223,6 +226,8 @@ def explore(
 
     Returns:
         All records, block by block.
+
+    Raises OntogenyError for an unknown setting of the search.
     """
     for name in changes:
         if name not in Search.__dataclass_fields__:
