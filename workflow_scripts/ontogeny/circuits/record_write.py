@@ -103,6 +103,7 @@ def _epoch_lines(epoch: EpochCircuits | dict[str, Any], writers: dict[tuple[int,
 
 
 def epoch_text(epoch: EpochCircuits) -> str:
+    """The entry of one epoch in the published layout, as JSON text."""
     return "".join(_epoch_lines(epoch, {}))
 
 

@@ -46,6 +46,7 @@ class Preconditioner:
         self._square, self._count = torch.zeros_like(theta), 0
 
     def adapt(self, gradient: Tensor) -> None:
+        """Follow the size of a gradient (P, K) or (K, P)."""
         self._count += 1
         self._square.mul_(_FORGET).addcmul_(gradient, gradient, value=1 - _FORGET)
         self.scale = 1 / (_FLOOR + (self._square / (1 - _FORGET**self._count)).sqrt())

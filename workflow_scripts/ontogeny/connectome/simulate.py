@@ -54,6 +54,7 @@ class Activity:
 
     @property
     def n_neurons(self) -> int:
+        """How many neurons there are."""
         return self.u.shape[2]
 
     def phi(self, u: np.ndarray) -> np.ndarray:
@@ -69,7 +70,7 @@ class Activity:
     def weights(self) -> np.ndarray:
         """g_i W_ij: what multiplies tanh(u_j) in neuron i, which is what a network can learn as its W.
 
-        W itself, where the parameters are not known.
+        W itself, where the parameters are not known. Raises OntogenyError where W is not known either.
         """
         if self.W is None:
             raise OntogenyError("the true W of this activity is not known")
@@ -77,7 +78,7 @@ class Activity:
 
     @property
     def constants(self) -> np.ndarray:
-        """Gain g, self-excitation s and leak c of every neuron, (neurons, 3)."""
+        """Gain g, self-excitation s and leak c of every neuron, (neurons, 3). Raises OntogenyError if not known."""
         if self.params is None or self.types is None:
             raise OntogenyError("the true functions of this activity are not known")
         return self.params[self.types]

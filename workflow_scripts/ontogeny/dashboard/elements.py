@@ -31,6 +31,7 @@ def say(text: str) -> None:
 
 
 def warn(problems: Sequence[data.Problem]) -> None:
+    """Say what is wrong with the first of some files, and how many more there are."""
     if problems:
         more = f" (and {counted(len(problems) - 1, 'more file')})" if len(problems) > 1 else ""
         st.warning(markdown(problems[0].sentence + more))
@@ -58,6 +59,7 @@ def guarded(page: Callable[..., None]) -> Callable[..., None]:
 
 
 def plot(fig: go.Figure | None, key: str) -> None:
+    """Draw a figure, if there is one; `key` tells it from the others on the page."""
     if fig is not None:
         st.plotly_chart(fig, theme=None, key=f"figure {key}", config={"displaylogo": False})
 
@@ -70,10 +72,12 @@ def html(text: Markup) -> None:
 
 @st.cache_data(ttl=3, show_spinner=False, max_entries=8)
 def runs_in_folder(results: str) -> list[RunFolder]:
+    """The runs in a folder of results, looked for at most every three seconds."""
     return data.find_runs(results)
 
 
 def runs_of_kind(results: Path, *kinds: str) -> list[RunFolder]:
+    """Those of `runs_in_folder` that are of one of these kinds."""
     return [run for run in runs_in_folder(str(results)) if run.kind in kinds]
 
 

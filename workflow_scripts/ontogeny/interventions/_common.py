@@ -41,6 +41,7 @@ class Bench:
 
     @cached_property
     def weights(self) -> np.ndarray:
+        """Weights of the bootstrap samples, (n_resamples, samples)."""
         return bootstrap_weights(len(self.inputs), self.settings.n_resamples, self.seed)
 
     def measure(self, model: nn.Module) -> tuple[np.ndarray, np.ndarray]:
@@ -49,6 +50,7 @@ class Bench:
         return loss.numpy(), right.numpy()
 
     def intact(self, moment: str) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and correctness of every sample with nothing changed."""
         if moment not in self._intact:
             self._intact[moment] = self.measure(working_copy(self.models[moment]))
         return self._intact[moment]
@@ -97,7 +99,7 @@ class Bench:
         return (mean, float(low), float(high)) if np.ptp(values) else (mean, mean, mean)
 
     def moments(self, wanted: Any) -> list[str]:
-        """The moments of a spec, checked; None is all."""
+        """The moments of a spec; None is all. Raises OntogenyError for one that does not exist."""
         names = list(self.models) if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
         for name in names:
             if name not in self.models:

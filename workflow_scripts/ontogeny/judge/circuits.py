@@ -55,10 +55,12 @@ class Graph:
 
     @property
     def senders(self) -> list[str]:
+        """Names of the nodes that write, the embedding first."""
         return ["embedding", *_names(self.layers, self.heads, self.normed)]
 
     @property
     def receivers(self) -> list[str]:
+        """Names of the nodes that read, the output last."""
         return [*_names(self.layers, self.heads, self.normed), "output"]
 
     def masks(self, subgraphs: Sequence[Any]) -> Tensor:

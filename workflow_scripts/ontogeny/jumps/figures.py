@@ -69,7 +69,8 @@ def plot_metrics(
 
     `jumps` has run, layer, metric, step, direction, and optionally `significant` (true, by default). Significant
     jumps of the layers drawn are filled triangles, the others hollow; the title counts both. With kind,
-    onset and end, the spans of significant transitions are shaded.
+    onset and end, the spans of significant transitions are shaded. Raises OntogenyError for a run without any of the
+    metrics, and without a loss.
     """
     run = record.run_name(run)
     layers = record.layers_of(run)
@@ -119,7 +120,8 @@ def plot_heat_map(
     """Layers by steps of one run, one panel per metric, jumps overlaid; the input layer is at the bottom.
 
     Each layer is centred at its median and scaled so that 98% of its values lie between -1 and 1, so that layers of
-    different level compare and steep first steps do not saturate. A layer that does not vary is grey.
+    different level compare and steep first steps do not saturate. A layer that does not vary is grey. Raises
+    OntogenyError for a run without layers.
     """
     run = record.run_name(run)
     layers = record.layers_of(run)
@@ -182,7 +184,8 @@ def plot_measures(record: Phase1, run: str | None = None, answer: Answer | None 
     """The measures of one run as a whole over training, one panel each, at most eight, held-out accuracy first.
 
     Settings, clocks and norms are left out, unless there is nothing else.
-    The step at which `answer` says that one of them changed is a line, its 95% interval is shaded.
+    The step at which `answer` says that one of them changed is a line, its 95% interval is shaded. Raises OntogenyError
+    for a run without such measures.
     """
     run = record.run_name(run)
     held = {metric: (s, v) for r, layer, metric, s, v in record.each_series() if r == run and layer == RUN_LEVEL}

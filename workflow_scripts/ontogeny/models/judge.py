@@ -166,7 +166,10 @@ class Judge(nn.Module):
         return self.forward_embedded(self.embedding(tokens.clamp(min=0)), mask)
 
     def forward_embedded(self, embeddings: Tensor, mask: Tensor) -> Tensor:
-        """The same from token embeddings (batch, length, width) and their mask (batch, length), true at real tokens."""
+        """The same from token embeddings (batch, length, width) and their mask (batch, length), true at real tokens.
+
+        Raises OntogenyError for a row without a token.
+        """
         empty = ~mask.any(1)
         if bool(empty.any()):
             row = int(empty.nonzero()[0, 0])
@@ -259,7 +262,10 @@ class PromptTokenizer:
         return tokens
 
     def rows(self, prompts: Sequence[str]) -> list[list[int]]:
-        """The token ids of every prompt, of any length, with those of the frame."""
+        """The token ids of every prompt, of any length, with those of the frame.
+
+        Raises OntogenyError for tokens that the judge does not know.
+        """
         encoded = self.tokenizer.encode_batch(list(prompts), add_special_tokens=not self.framed)
         rows = [[*self.before, *encoding.ids, *self.after] for encoding in encoded]
         for row in rows:

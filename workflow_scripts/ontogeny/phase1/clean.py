@@ -40,7 +40,7 @@ class Judge:
             self.left_out += 1
 
     def problem(self, kind: str, text: str, **place: Any) -> None:
-        """A defect of the record: noted, or raised."""
+        """Note a defect of the record, or raise OntogenyError with it if reading is to stop at defects."""
         if self.stop:
             spot = Note(kind, text, **place).where
             raise OntogenyError(f"{self.where}: {spot + ': ' if spot else ''}{text}")

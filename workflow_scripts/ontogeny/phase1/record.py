@@ -156,7 +156,10 @@ class Phase1:
             yield run, layer, metric, steps[place], values[place]
 
     def wide(self, layer: str, run: str | None = None) -> pd.DataFrame:
-        """One row per step, one column per metric, for one layer: column `step`, then the metrics; gaps are NaN."""
+        """One row per step, one column per metric, for one layer: column `step`, then the metrics; gaps are NaN.
+
+        Raises OntogenyError for an unknown run or layer, and as `wide_table` does.
+        """
         run = self.run_name(run)
         names = [metric for r, found, metric in self._slices if (r, found) == (run, layer)]
         if not names:

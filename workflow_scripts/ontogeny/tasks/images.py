@@ -377,7 +377,7 @@ class ImageSplits:
     std: np.ndarray
 
     def indices(self, split: str) -> np.ndarray:
-        """The indices of `split`: "train", "validation" or "probe"."""
+        """The indices of `split`: "train", "validation" or "probe". Raises OntogenyError for another."""
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
         return getattr(self, split)

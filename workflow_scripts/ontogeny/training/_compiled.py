@@ -180,6 +180,14 @@ def train_seed(
     seed, sizes, kind, x, y, which, val_x, val_y, val_count, counted, batch_size, learning_rate, weight_decay,
     max_epochs, loss_target, patience, l1, l2, dropout, redraws,
 ):  # fmt: skip
+    """Train one network with AdamW until its loss is low or no longer falls, and keep its weights at every epoch.
+
+    sizes: of the layers. kind: the number of the activation in `ACTIVATIONS`. x, y: the distinct rows; which (n,): the
+    row of every sample. val_x, val_y, val_count: the distinct validation rows, and how often each occurs. counted:
+    whether equal rows of a batch are taken together. redraws: random numbers drawn after each epoch and thrown away, as
+    the published program does.
+    Returns parameters (epochs + 1, n_parameters), training loss, validation loss and accuracy, each (epochs + 1,).
+    """
     n, n_layers, widest = len(which), len(sizes) - 1, sizes.max()
     n_parameters, n_hidden = 0, 0
     for layer in range(n_layers):

@@ -163,7 +163,10 @@ class Trajectory:
         return next(self.walk([step]))[1].model.eval()
 
     def learner_at(self, step: int) -> Learner:
-        """The learner at `step`: as `at`, with optimiser and random state, ready to be trained on."""
+        """The learner at `step`: as `at`, with optimiser and random state, ready to be trained on.
+
+        Raises OntogenyError as `at` does, and for an imported series of checkpoints, which has no training.
+        """
         if self.series:
             raise OntogenyError(f"{self.run} was imported as a series of checkpoints: it has networks, and no training")
         found = next(self.walk([step]))[1]

@@ -86,7 +86,10 @@ class CheckpointSeries:
         self.steps = sorted(steps)
 
     def at(self, step: int) -> nn.Module:
-        """The network of `step`, in eval mode: the one of this series, until another step is asked for."""
+        """The network of `step`, in eval mode: the one of this series, until another step is asked for.
+
+        Raises OntogenyError for a step that was not saved, and for weights that do not fit the network.
+        """
         if step not in self.steps:
             near = min(self.steps, key=lambda other: abs(other - step))
             raise OntogenyError(

@@ -310,6 +310,7 @@ def _parse_memory(text: str, where: str) -> Memory:
 
 
 def set_aside(path: Path, why: str) -> Path:
+    """Rename a file that was edited by hand, to a name that is free, and warn of it."""
     taken = (path.with_name(f"{path.stem}_{i}{path.suffix}") for i in itertools.count(1))
     aside = next(other for other in taken if not other.exists())
     path.rename(aside)

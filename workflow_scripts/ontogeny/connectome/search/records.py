@@ -104,6 +104,7 @@ def record_from_json(value: Any, where: str = "record") -> Record:
 
 
 def metric_value(metrics: Mapping[str, Any], name: str) -> float:
+    """A metric between 0 and 1; 0 if it is missing or not finite."""
     value = metrics.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return 0.0

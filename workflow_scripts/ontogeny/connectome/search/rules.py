@@ -173,6 +173,7 @@ def end_block(records: Sequence[Record], rules: Rules) -> BlockEnd:
 
 
 def range_text(guideline: Guideline) -> str:
+    """The range of a guideline as text, such as `0.1 to 3`."""
     low, high = short(guideline.low), short(guideline.high)
     return low if low == high else f"{low} to {high}"
 

@@ -52,7 +52,7 @@ class Setting:
 
     @property
     def span(self) -> tuple[float, float]:
-        """The ends of the range of a number that is no choice."""
+        """The ends of the range of a number. Raises OntogenyError for a choice, which has none."""
         if self.low is None or self.high is None:
             raise OntogenyError(f"setting {self.name} is one of {list(self.values)}: it has no range")
         return self.low, self.high

@@ -22,6 +22,7 @@ def sparsity(filling_factor: float) -> str:
 
 
 def number_text(metrics: Mapping[str, Any], name: str, form: str = ".3f") -> str:
+    """A metric as text: `nan` if it is not finite, `N/A` if it is missing."""
     value = metrics.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return "nan" if name in metrics else "N/A"
@@ -29,6 +30,7 @@ def number_text(metrics: Mapping[str, Any], name: str, form: str = ".3f") -> str
 
 
 def one_line(text: Any) -> str:
+    """Text without line breaks and repeated spaces."""
     return " ".join(str(text).split())
 
 
@@ -122,6 +124,7 @@ def iteration_text(
 
 
 def block_summary(records: Sequence[Record], end: BlockEnd) -> str:
+    """What a finished block found, in a paragraph."""
     best = next(r for r in records if r.node == end.best_node)
     good = sum(success(r.metrics) for r in records)
     return (
@@ -150,6 +153,7 @@ def finding(records: Sequence[Record]) -> str:
 
 
 def by_block(records: Sequence[Record]) -> list[tuple[int, list[Record]]]:
+    """Each block with its records in the order of their iterations."""
     ordered = sorted(records, key=lambda r: (r.block, r.iteration))
     return [(block, list(group)) for block, group in itertools.groupby(ordered, key=lambda r: r.block)]
 
