@@ -1,9 +1,11 @@
 """What the rules ask the configuration for."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ontogeny.connectome.populations import Populations
 from ontogeny.pipeline.workflow import Workflow, as_reported
 
 ROOT = Path(__file__).parents[3]
@@ -39,3 +41,15 @@ def test_no_label_ends_a_script_of_the_report():
 def test_the_report_lists_studies_in_the_order_of_the_configuration():
     plan = workflow()
     assert [plan.chapter_of(study) for study in plan.config.groups] == ["1. one", "2. two"]
+
+
+def test_the_exploration_constant_of_a_search_reaches_the_policy_that_has_it_alone():
+    """What is asked for decides which jobs run again."""
+
+    def asked(policy, constant):
+        study = {"kind": "connectome", "runs": {"a": {}}, "search": {"ucb_c": constant, "compare": ["random", "ucb"]}}
+        populations = Populations(Workflow({"studies": {"s": study}}, [], ROOT))
+        return populations.search(SimpleNamespace(study="s", policy=policy, seed="0"))
+
+    assert asked("random", 0.1) == asked("random", 1.414)
+    assert asked("ucb", 0.1) != asked("ucb", 1.414)

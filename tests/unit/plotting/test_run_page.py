@@ -101,6 +101,13 @@ def test_the_page_escapes_what_it_is_told_and_links_beside_itself(written):
     assert written((*ENDS, JUMP, *QUIET)).read_text() == text
 
 
+def test_axes_of_curves_have_round_numbers(written):
+    said = [part.strip() for part in Page(written((*ENDS, JUMP, *QUIET)).read_text()).text]
+    said = [part for part in said if part and "step" not in part.lower()]
+    first = said.index("Loss (logarithmic)") + 1
+    assert said[first : first + 8] == ["0.5", "1", "2", "5", "0", "50", "100", "150"]
+
+
 def test_the_page_tells_what_changed_against_the_quiet_moments(written):
     said = "".join(Page(written((*ENDS, JUMP, *QUIET)).read_text()).text)
     assert "compared with the matched controls at step 80, 120" in said

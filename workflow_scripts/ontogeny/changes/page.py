@@ -190,7 +190,8 @@ def _curve(
         kept = np.unique(np.linspace(0, max(len(at) - 1, 0), min(len(at), _POINTS)).astype(int))
         points = " ".join(f"{x(at[k])},{y(measured[k])}" for k in kept)
         drawn.append({"name": label, "points": points, "colour": _colour(place / max(len(lines) - 1, 1))})
-    ticks = [{"y": y(v), "text": f"{10**v if log else v:.3g}"} for v in np.linspace(low, high, 4)]
+    marked = _log_ticks(10**low, 10**high) if log else _ticks(low, high, 4)
+    ticks = [{"y": y(scale(value)), "text": f"{value:.6g}"} for value in marked]
     marks = [
         {
             "x": x(m.step),
@@ -202,9 +203,29 @@ def _curve(
     ]
     return {
         "name": f"{name}{' (logarithmic)' if log else ''}", "lines": drawn, "ticks": ticks, "marks": marks,
-        "steps": [{"x": x(s), "text": f"{s:.0f}"} for s in np.linspace(first, last, 6)],
+        "steps": [{"x": x(s), "text": f"{s:.0f}"} for s in _ticks(first, last, 8, least=1.0)],
         "width": _WIDTH, "height": _HEIGHT, "left": _LEFT, "right": _RIGHT, "top": _TOP, "bottom": _BOTTOM,
     }  # fmt: skip
+
+
+def _ticks(low: float, high: float, most: int, least: float = 0.0) -> list[float]:
+    """Up to `most` + 1 round numbers from `low` to `high`, at equal distances of `least` or more."""
+    rough = max((high - low) / most, least)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * part for part in (1, 2, 5, 10) if power * part >= rough * (1 - 1e-9))
+    places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    return [float(f"{place * step:.10g}") for place in places]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers from `low` to `high`, both above 0, for a logarithmic axis."""
+    low, high = low * (1 - 1e-9), high * (1 + 1e-9)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    inside = [part * 10.0**power for power in powers for part in (1, 2, 5) if low <= part * 10.0**power <= high]
+    if len(inside) > 6:
+        decades = [10.0**power for power in powers if low <= 10.0**power <= high]
+        inside = decades[:: math.ceil(len(decades) / 6)]
+    return inside if len(inside) >= 2 else [tick for tick in _ticks(low, high, 4) if tick > 0]
 
 
 def _colour(share: float) -> str:
