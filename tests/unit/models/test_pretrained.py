@@ -132,7 +132,8 @@ def test_quantised_weights_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("damage", "sentence"), [("deeper", "lacks weights"), ("prefix", "weights"), ("shallower", "holds, unused,")]
+    ("damage", "sentence"),
+    [("deeper", "lacks weights"), ("prefix", "weights"), ("shallower", "holds weights that are not used")],
 )
 def test_weights_that_are_missing_or_left_over_are_refused(tmp_path, damage, sentence):
     save(tmp_path, "Bert", transformers.AutoModel)

@@ -121,12 +121,17 @@ def _load(base: str, kind: str, settings: JudgeModelSettings, adapter: Path | No
     missing = sorted(key for key in report["missing_keys"] if kind == "kept" or "pooler" not in key)
     if adapter is not None:
         missing = [key for key in missing if not re.search(r"classifier|score", key)]
-    _refuse_keys(base, missing, "lacks", "its config.json says another architecture, another number of layers")
+    _refuse_keys(base, missing, "lacks weights", "its config.json says another architecture, another number of layers")
     _refuse_keys(
-        base, sorted(map(str, report["mismatched_keys"])), "has in another shape", "config.json says otherwise"
+        base,
+        sorted(map(str, report["mismatched_keys"])),
+        "has weights of another shape",
+        "its config.json states other sizes",
     )
     surplus = sorted(key for key in report["unexpected_keys"] if re.search(r"\.\d+\.", key))
-    _refuse_keys(base, surplus, "holds, unused,", "its config.json says fewer layers, or another architecture")
+    _refuse_keys(
+        base, surplus, "holds weights that are not used", "its config.json says fewer layers, or another architecture"
+    )
     if adapter is not None:
         model = _with_adapter(model, adapter)
     return model.eval()
@@ -136,7 +141,7 @@ def _refuse_keys(base: str, keys: Sequence[str], what: str, why: str) -> None:
     if keys:
         more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
         raise OntogenyError(
-            f"{base} {what} weights: {keys[0]}{more} ({why}, or names have a foreign prefix); the judge would be "
+            f"{base} {what}: {keys[0]}{more} ({why}, or names have a foreign prefix); the judge would be "
             "partly random, so get a whole copy of the checkpoint"
         )
 
