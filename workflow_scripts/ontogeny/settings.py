@@ -92,7 +92,7 @@ def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapp
         return model.model_validate(dict(values), context=dict(context or {}))
     except ValidationError as error:
         items = error.errors(include_url=False)
-        # Of a value that may be a number or a word, the reading as a number tells what is wrong with a number.
+        # Of a value that may be a number or a word, the reading as a number says what is wrong with a number.
         item = max(items, key=lambda item: (item["loc"][:1] == items[0]["loc"][:1], item["type"] != "literal_error"))
     if item["type"] == "extra_forbidden":
         raise unknown("setting", str(item["loc"][-1]), model.model_fields, where)

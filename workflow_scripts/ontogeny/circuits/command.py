@@ -29,7 +29,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def read_network(
     path: str | os.PathLike[str], seed: int | None = None, epoch: int | None = None
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], str | None]:
-    """Weights, biases and, if the file tells it, the activation of a network in a .npz or .safetensors file.
+    """Weights, biases and, if the file states it, the activation of a network in a .npz or .safetensors file.
 
     The file is an ensemble (`seed`, and `epoch`, the last if None, choose the network), or holds the matrices (out, in)
     and vectors (out,) of a network's layers. With names as of a PyTorch state (`0.weight`, `0.bias`) a layer without a

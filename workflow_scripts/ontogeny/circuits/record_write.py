@@ -147,7 +147,7 @@ def write_record(
 
 
 def record_stem(size: int | str, seed: int, depth: int, learning_rate: float, loss_target: float) -> str:
-    """The part of a record's file name that tells its run, as published: k3_seed0_depth2_lr0.001_loss0.01."""
+    """The part of a record's file name that identifies its run, as published: k3_seed0_depth2_lr0.001_loss0.01."""
     return f"k{size}_seed{seed}_depth{depth}_lr{learning_rate}_loss{loss_target}"
 
 

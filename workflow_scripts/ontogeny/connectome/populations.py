@@ -96,7 +96,7 @@ class Populations:
         return ACTIVITY.format(activity=self._of_run[run.name])
 
     def reports(self, wildcards: Any) -> list[str]:
-        """What was told of the activities of the runs of a study before any fit."""
+        """What was reported about the activities of the runs of a study before any fit."""
         return [f"results/activity/{self._of_run[run.name]}.json" for run in self.runs(wildcards.study)]
 
     def about(self, wildcards: Any) -> list[dict[str, Any]]:

@@ -375,7 +375,7 @@ def lyapunov_exponent(activity: Activity, frames: int = 4000, blocks: int = 10) 
 
 
 def oracle(activity: Activity, ridge: float = 1e-12, max_frames: int = 50_000) -> np.ndarray:
-    """The weights (N, N) that ridge regression finds, in float64, when it is told the true functions and the leak.
+    """The weights (N, N) that ridge regression finds, in float64, given the true functions and the leak.
 
     What the oracle cannot find is not in the data. `ridge` is relative to the mean variance of tanh(u).
     """

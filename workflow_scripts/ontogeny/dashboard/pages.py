@@ -91,7 +91,7 @@ def show(results: str | os.PathLike) -> None:
 
 
 def _wait(results: Path) -> None:
-    """Draw the page anew as soon as there is something to show."""
+    """Draw the page again as soon as there is something to show."""
     try:
         ready = data.explain_folder(results) is None
     except OntogenyError:

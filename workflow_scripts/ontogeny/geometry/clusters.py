@@ -1,4 +1,4 @@
-"""Clusters of activations, as many as are stable, and none where none are."""
+"""Clusters of activations: the number of them that is stable, or none."""
 
 from __future__ import annotations
 

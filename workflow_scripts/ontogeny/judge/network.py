@@ -179,7 +179,7 @@ def read(model: Judge, hidden: Tensor) -> Tensor:
 
 
 def rows_with_gradient(model: Judge, length: int) -> int:
-    """How many prompts of so many tokens may be passed together when a gradient is taken, in about 500 MB."""
+    """How many prompts of that many tokens may be passed together when a gradient is taken, in about 500 MB."""
     config = model.backbone.config
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     heads = getattr(config, "num_attention_heads", None) or 1

@@ -174,7 +174,7 @@ class Encoder(nn.Module):
 class TransformerClassifier(nn.Module):
     """A Transformer encoder over pieces of an image, with learned positions, averaged over pieces.
 
-    tokens: None makes one token of every image row; a number cuts the flattened image into so many equal pieces
+    tokens: None makes one token of every image row; a number cuts the flattened image into that many equal pieces
     (16 is the published networks' cut of a 28x28 image).
     """
 

@@ -73,7 +73,7 @@ class Judge(nn.Module):
     """A transformers backbone with a head of two outputs, safe and unsafe.
 
     backbone: LlamaModel, GPT2Model, DistilBertModel or any other that takes `inputs_embeds` and an attention mask.
-    frozen_layers: so many first layers, and everything before them, are not trained; 0 trains all. head: a module from
+    frozen_layers: number of first layers that, with all before them, are not trained; 0 trains all. head: a module from
     states (..., width) to logits (..., 2); a linear one, drawn by `seed`, if not given. reads: the token that is
     classified, the last real one or the first.
 

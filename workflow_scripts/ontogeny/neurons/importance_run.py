@@ -131,7 +131,7 @@ def importance_of_run(
 def hidden_layers(
     network: nn.Module, monitored: Iterable[str], wanted: Sequence[str] | None, inputs: Tensor
 ) -> list[str]:
-    """The layers whose units are asked about, by display name: `wanted`, or all monitored but the readout.
+    """The layers whose units are examined, by display name: `wanted`, or all monitored but the readout.
 
     Layers that no single forward pass shows are left out, and logged. Raises OntogenyError for an unknown one.
     """

@@ -40,7 +40,7 @@ WORK = {
     "search_connectome": "block",
     "search_policy": "search",
 }
-"""Rules whose jobs cost as much as they are large, and the unit of their work: only like jobs tell what they cost."""
+"""Rules whose jobs cost as much as they are large, and the unit of their work: only like jobs say what they cost."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ WHEN = ("always", "training")
 
 
 def _forget_compiled_code() -> None:
-    """Let `torch.compile` compile anew: code that it made for one module serves all of its class, without new hooks."""
+    """Let `torch.compile` compile again: its code for one module serves all of the class, without new hooks."""
     dynamo = sys.modules.get("torch._dynamo")
     if dynamo is not None:
         dynamo.reset()

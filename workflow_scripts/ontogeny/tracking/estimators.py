@@ -161,7 +161,7 @@ def to_rows(activation: Any, layout: str = "auto", feature_axis: int | None = No
 
 
 def resolve_layout(layout: str, axes: int) -> str:
-    """The layout that "auto" stands for with an activation of so many axes; any other layout unchanged."""
+    """The layout that "auto" stands for with an activation of that many axes; any other layout unchanged."""
     if layout != "auto":
         return layout
     return "positions" if axes == 3 else "samples"

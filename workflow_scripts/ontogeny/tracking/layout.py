@@ -11,7 +11,7 @@ from ontogeny.tracking.settings import DEFAULTS
 def rows_of_layer(
     module: nn.Module, axes: int, layout: str = DEFAULTS.rows, feature_axis: int | None = None
 ) -> tuple[str, int | None]:
-    """The layout and feature axis of a layer's output with so many axes.
+    """The layout and feature axis of a layer's output with that many axes.
 
     With `auto`, a row is a position of a sample where the output is a sequence of vectors (three axes, features last),
     and a sample where it is not: the maps of a convolution in any number of dimensions, whose channels come second.
