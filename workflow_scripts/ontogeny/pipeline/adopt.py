@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from ontogeny.config import Run
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json, write_json
+from ontogeny.pipeline.metadata import record_path, records_of_files
 
 _WHOLE = ("config.json", "phase1.json")
 """Files of a run that say its name."""
@@ -62,12 +62,9 @@ def _move(folder: Path, run: Run, stem: str) -> None:
         path = old / leaf / name
         if path.is_file():
             _say_name(path, stem, run.name)
-    for path, made in list(_records(folder)):
+    for path, made in list(records_of_files(folder)):
         if made.startswith(f"results/runs/{stem}/"):
-            new = made.replace(f"results/runs/{stem}/", f"results/runs/{run.name}/", 1)
-            code = base64.urlsafe_b64encode(new.encode()).decode()
-            parts = [code[start : start + 254] for start in range(0, len(code), 254)]
-            _rename(path, folder.joinpath(".snakemake", "metadata", *(f"@{part}" for part in parts[:-1]), parts[-1]))
+            _rename(path, record_path(folder, made.replace(f"results/runs/{stem}/", f"results/runs/{run.name}/", 1)))
 
 
 def _rename(source: Path, target: Path) -> None:
@@ -84,13 +81,3 @@ def _say_name(path: Path, old: str, new: str) -> None:
             place["run"] = new
     write_json(path, value, indent=None if path.name == "phase1.json" else 2)
     os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
-
-
-def _records(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Snakemake's records of how files were made, and the files."""
-    place = folder / ".snakemake" / "metadata"
-    for path in sorted(place.rglob("*")) if place.is_dir() else ():
-        if path.is_file():
-            code = path.relative_to(place).as_posix().replace("/@", "").replace("@", "").replace("/", "")
-            with suppress(ValueError):
-                yield path, base64.urlsafe_b64decode(code.encode()).decode()

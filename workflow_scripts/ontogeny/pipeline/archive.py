@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from typing import Any
 
 from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.files import atomic, check_archive, disk_errors, json_text
+from ontogeny.pipeline.metadata import records_of_files
 from ontogeny.pipeline.overview import README, results_folder, runs_in
 from ontogeny.pipeline.record import records_in
 from ontogeny.provenance import revision, versions
@@ -142,18 +142,14 @@ def _belongs(path: Path, runs: Sequence[str]) -> bool:
 def _made_by_snakemake(folder: Path, entries: dict[str, Any]) -> dict[str, bytes]:
     """Snakemake's records of how each packed file was made, with the times in them set to 0."""
     found: dict[str, bytes] = {}
-    place = folder / ".snakemake" / "metadata"
-    for record in sorted(place.rglob("*")) if place.is_dir() else ():
-        if record.is_file():
-            name = record.relative_to(place).as_posix()
-            try:
-                made = base64.urlsafe_b64decode(name.replace("/@", "").replace("@", "").encode()).decode()
-                told = json.loads(record.read_bytes())
-            except ValueError:
-                continue
-            if made in entries or any(entry.startswith(f"{made}/") for entry in entries):
-                told |= {key: 0 for key in _WHEN if key in told}
-                found[f".snakemake/metadata/{name}"] = json.dumps(told, sort_keys=True).encode()
+    for path, made in records_of_files(folder):
+        try:
+            told = json.loads(path.read_bytes())
+        except ValueError:
+            continue
+        if made in entries or any(entry.startswith(f"{made}/") for entry in entries):
+            told |= {key: 0 for key in _WHEN if key in told}
+            found[path.relative_to(folder).as_posix()] = json.dumps(told, sort_keys=True).encode()
     return found
 
 
