@@ -2,13 +2,17 @@
 
 import copy
 import itertools
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ontogeny.circuits import DetailedCircuitTracker, from_torch
+from ontogeny.circuits import DetailedCircuitTracker, ReadNetwork, from_torch
+from ontogeny.circuits._problem import COUNT, LIST
+from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.errors import OntogenyError
 
 X = torch.tensor(list(itertools.product((0.0, 1.0), repeat=2)))
@@ -243,8 +247,58 @@ def test_a_layer_whose_size_is_not_known_and_half_precision():
         from_torch(two_maps(STYLES["moved"]).half(), X)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "act"), [((2, 3, 3, 1), torch.sin), ((3, 3, 1), F.mish), ((2, 2, 2, 2, 1), torch.ceil)]
+)
+def test_compiled_code_calls_functions_that_only_python_knows(sizes, act):
+    torch.manual_seed(0)
+    x = torch.tensor(list(itertools.product((0.0, 1.0), repeat=sizes[0])))
+    layers = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
+
+    def model(inputs):
+        for layer in layers[:-1]:
+            inputs = act(layer(inputs))
+        return layers[-1](inputs)
+
+    with torch.no_grad():
+        layers[-1].bias -= model(x).median() + 1e-3
+    found = 0
+    for settings in ({}, {"accuracy_threshold": 0.7}, {"candidates": "published", "min_sparsity": 0.2}):
+        problem = from_torch(model, x).problem(model(x) > 0, "sign", settings)
+        plain, compiled = (problem.search(engine, LIST, 10**6) for engine in ("plain", "compiled"))
+        found += plain[0]
+        assert plain[0] == compiled[0]
+        assert np.array_equal(problem.layout.in_order(plain[1]), problem.layout.in_order(compiled[1]))
+        counts = problem.count("plain"), problem.count("compiled")
+        assert counts[0][0] == counts[1][0] == plain[0]
+        assert np.array_equal(counts[0][1], counts[1][1][:, : max(sizes)])
+    assert found > 0
+
+
+def test_what_a_function_of_python_raises_while_compiled_code_calls_it_is_raised():
+    def once(values):
+        if values.shape[1] == 3:
+            raise KeyError("no more")
+        return values
+
+    network = ReadNetwork(
+        [np.ones((3, 2), np.float32), np.ones((2, 3), np.float32), np.ones((1, 2), np.float32)],
+        [np.zeros(n, np.float32) for n in (3, 2, 1)],
+        [Nonlinearity(None, function=np.abs), Nonlinearity(None, function=once)],
+        Nonlinearity("identity"),
+        X.numpy(),
+    )
+    with pytest.raises(KeyError, match="no more"):
+        network.problem([0, 1, 1, 0], "sign").search("compiled", COUNT)
+    infinite = replace(network, hidden=[Nonlinearity(None, function=lambda v: 1 / np.maximum(v, 0))] * 2)
+    problem = infinite.problem([0, 1, 1, 0], "sign")
+    assert problem.search("compiled", COUNT)[0] == problem.search("plain", COUNT)[0]
+
+
 def test_a_search_by_a_function_that_only_python_knows_is_not_called_quick():
-    model = nn.Sequential(nn.Linear(3, 5), nn.Mish(), nn.Linear(5, 5), nn.Mish(), nn.Linear(5, 1))
-    x = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))
+    model = nn.Sequential(
+        nn.Linear(4, 5), nn.Mish(), nn.Linear(5, 5), nn.Mish(), nn.Linear(5, 5), nn.Mish(), nn.Linear(5, 1)
+    )
+    x = torch.tensor(list(itertools.product((0.0, 1.0), repeat=4)))
     with pytest.raises(OntogenyError, match="above the limit"):
         from_torch(model, x).count(x[:, 0])

@@ -7,6 +7,7 @@ rounding of the last sum; what is in doubt is decided by a float32 forward pass.
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -26,7 +27,8 @@ from ontogeny.circuits._leaf import (
     right_shapes,
     search_halves,
 )
-from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, Network, Rows, Task, no_errors
+from ontogeny.circuits._plain import Functions, applied
+from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, OWN, Network, Rows, Task, no_errors
 from ontogeny.circuits._ranks import Bounds, Groups, Tallies, count_by_ranks, middle, rank_shapes
 from ontogeny.circuits._records import CALLED, Plan, Program, call
 from ontogeny.circuits._state import (
@@ -58,6 +60,8 @@ _EASY = 100_000_000  # candidates of deeper networks, searched without boxes unt
 _EASY_SECONDS = 2.0
 _SECONDS_EACH = 1.5e-9  # of a candidate, about
 
+_CALLED_BACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+
 _easy_spent = 0.0
 
 
@@ -66,6 +70,7 @@ class Others:
 
     by_ranks: int
     by_rows: int
+    own: int
 
 
 _program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups, Boxes, Others])
@@ -135,13 +140,15 @@ def _search(table, strict, every):
     numbers = leaf.numbers
     by_ranks = _others_of(table).by_ranks
     by_rows = _others_of(table).by_rows
-    margin = rounding_margin(network, rows, walk.bounds)
+    own = _others_of(table).own
+    # of a function of which nothing is known, its values are: only the last sum is rounded, see `open_leaf`
+    margin = rounding_margin(network, rows, walk.bounds) if own == 0 else 1e30
     paused = numbers[PAUSED] == 1
     if not paused:
         begin(network, rows, walk)
         for s in range(bias.shape[0]):
             right.weight[s] = rows.weight[s]
-    while paused or advance(network, rows, walk, task.most, task.part, 0.5 + margin, depth - 1):
+    while paused or advance(table, own, network, rows, walk, task.most, task.part, 0.5 + margin, depth - 1):
         p = walk.count[depth - 1]
         allowed = task.most - walk.used[depth - 1]
         if not paused:
@@ -149,7 +156,7 @@ def _search(table, strict, every):
             numbers[HERE] = 0
             if numbers[LEAVES] % every:
                 continue
-            if not open_leaf(network, rows, walk, leaf, margin, strict) or allowed < 1:
+            if not open_leaf(table, own, network, rows, walk, leaf, margin, strict) or allowed < 1:
                 continue
         paused = False
         n_mid = middle(p, last) if by_ranks else 0
@@ -174,10 +181,10 @@ def _search_boxes(table, limit, number):
     numbers = leaf.numbers
     margin = rounding_margin(network, rows, walk.bounds)
     begin(network, rows, walk)
-    while advance(network, rows, walk, task.most, task.part, 0.5 + margin, depth - 2):
+    while advance(table, 0, network, rows, walk, task.most, task.part, 0.5 + margin, depth - 2):
         numbers[LEAVES] += 1
         numbers[HERE] = 0
-        enter(network, walk, depth - 2)
+        enter(table, 0, network, walk, depth - 2)
         if number:
             try_boxes(network, rows, walk, leaf, _boxes_of(table), margin, number)
             return
@@ -197,7 +204,7 @@ def _plan(sizes: tuple[int, ...], n_rows: int, n_pairs: int, n_networks: int, by
     }
     if ranked:
         shapes |= rank_shapes(sizes, n_rows, n_rows + n_pairs)
-    shapes[Others] = {"by_ranks": _by_ranks() if ranked else 0, "by_rows": _by_rows() if by_rows else 0}
+    shapes[Others] = {"by_ranks": _by_ranks() if ranked else 0, "by_rows": _by_rows() if by_rows else 0, "own": 0}
     return _program.plan(shapes)
 
 
@@ -313,21 +320,54 @@ def _seconds_by_ranks(network: Network, rows: Rows, task: Task, sizes: tuple[int
     return expected
 
 
-def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int]:
+class _OwnFunctions:
+    """Functions that only Python knows, which a search calls on the sums of a whole layer. failed: what went wrong."""
+
+    def __init__(self, network: Network, functions: Functions, plan: Plan, block: NDArray[np.uint8]) -> None:
+        self.network, self.functions = network, functions
+        self.table, self.gains = plan.read(block, Walk, "table"), plan.read(block, Leaf, "gains")
+        self.failed: BaseException | None = None
+        self.called = _CALLED_BACK(self._apply)
+        self.address = ctypes.cast(self.called, ctypes.c_void_p).value or 0
+
+    def _apply(self, _: int, layer: int, p: int, __: int) -> None:
+        """Put values in the place of sums: of all neurons of a layer and all sets of its p active inputs."""
+        sizes, n_rows = self.network.sizes, self.network.biases.shape[2]
+        arrays = self.gains if layer == len(sizes) - 3 else self.table[layer]
+        sums = arrays[: sizes[layer + 1], 1 : 1 << p, :n_rows]
+        try:
+            if self.failed is None:
+                sums[...] = applied(self.network, layer, sums.astype(np.float32), self.functions)
+                if not np.isfinite(sums).all():
+                    raise FloatingPointError("a function of neurons is infinite or no number")
+        except BaseException as error:  # nothing can be raised through compiled code
+            self.failed = error
+            sums[...] = 0.0
+
+
+def search(
+    network: Network, rows: Rows, task: Task, functions: Functions | None = None
+) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int]:
     """Walk all circuits and keep the perfect ones: (number found, codes, marginals, number decided in float32).
 
     Codes are empty when counting; marginals[l, j, T], the number of perfect circuits in which neuron j of hidden layer
-    l has input set T, are empty otherwise.
+    l has input set T, are empty otherwise. functions: of the hidden layers, where only Python knows them; raises
+    FloatingPointError where they have values that are not finite.
     """
     sizes = tuple(network.sizes.tolist())
     n_rows = len(rows.weight)
     strict = no_errors(rows)
     by_rows = not strict or n_rows > _FEW_ROWS
     ranked = task.mode == COUNT and not by_rows and _many(sizes[-3], sizes[-2])
-    if counted := count_by_boxes(network, rows, task):
+    if functions is None and (counted := count_by_boxes(network, rows, task)):
         return counted
     plan = _plan(sizes, n_rows, len(rows.pairs), len(rows.budget), by_rows, ranked)
     table, block = plan.place()
+    own = None
+    if functions is not None:
+        own = _OwnFunctions(network, functions, plan, block)
+        table[_program.place(Others, "own")] = own.address
+        network = network._replace(kinds=np.full_like(network.kinds, OWN))
     numbers = plan.read(block, Leaf, "numbers")
     room = len(task.ranks)
     if task.mode in (LIST, MINIMAL):
@@ -336,6 +376,8 @@ def search(network: Network, rows: Rows, task: Task) -> tuple[int, NDArray[np.ui
     while True:
         _give(table, network, rows, task, Found(kept[-1]))
         _search(table, strict, 1)
+        if own is not None and own.failed is not None:
+            raise own.failed
         n = int(numbers[KEPT])
         if not numbers[PAUSED]:
             break

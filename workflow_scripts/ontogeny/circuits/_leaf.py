@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, SAMPLE, Floats, Floats2, Integers, Shorts, Words
+from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, OWN, SAMPLE, Floats, Floats2, Integers, Shorts, Words
 from ontogeny.circuits._records import call, piece
 from ontogeny.circuits._state import (
     BARE,
@@ -137,8 +137,11 @@ def too_many(rows, low, high, n_rows, edge):
 
 
 @piece(**BARE)
-def open_leaf(network, rows, walk, leaf, margin, strict):
-    """Tabulate the last hidden layer; False when no circuit can be left."""
+def open_leaf(table, own, network, rows, walk, leaf, margin, strict):
+    """Tabulate the last hidden layer; False when no circuit can be left.
+
+    own: address of what applies functions that only Python knows to sums in `leaf.gains`, or 0.
+    """
     sizes = network.sizes
     depth = len(sizes) - 2
     last = sizes[depth]
@@ -157,43 +160,57 @@ def open_leaf(network, rows, walk, leaf, margin, strict):
     for s in range(n_rows):
         low[0, s] = 0.0
         high[0, s] = 0.0
-    for k in range(last):
-        spread = 0.0
-        widest = 0.0
-        weights = network.weights[layer, k]
-        own_bias = network.biases[layer, k]
-        gains = leaf.gains[k]
-        for s in range(n_rows):
-            activations(
-                weights, own_bias, walk.values[layer], walk.active[layer], p, kind, slope, s, walk.sums, outs
-            )  # fmt: skip
-            v = network.weights[depth, 0, k, s]
-            scale = rows.scale[s]
-            lo = 0.0
-            hi = 0.0
-            for t in range(1, n_sets):
-                g = np.float64(v * outs[t]) * scale
-                gains[t, s] = g
-                lo = min(lo, g)
-                hi = max(hi, g)
-            leaf.least[k, s] = lo
-            leaf.most[k, s] = hi
-            spread += hi - lo
-            low[0, s] += lo
-            high[0, s] += hi
-            widest = max(widest, max(high[0, s], -low[0, s]))
-        rounded += widest if k > 0 else 0.0
-        if k == last - 1:
-            most = 0.0
+    for turn in range(2 if kind == OWN else 1):
+        raw = kind == OWN and turn == 0
+        if turn == 1:
+            call(own, table, layer, p, 0)
+        for k in range(last):
+            spread = 0.0
+            widest = 0.0
+            weights = network.weights[layer, k]
+            own_bias = network.biases[layer, k]
+            gains = leaf.gains[k]
             for s in range(n_rows):
-                most = max(most, abs(bias[s]) * rows.scale[s])
-            rounded += widest + most
-        leaf.spread[k] = spread
-        b = k
-        while b > 0 and spread > leaf.spread[leaf.order[b - 1]]:
-            leaf.order[b] = leaf.order[b - 1]
-            b -= 1
-        leaf.order[b] = k
+                if turn == 1:
+                    for t in range(1, n_sets):
+                        outs[t] = np.float32(gains[t, s])
+                else:
+                    activations(
+                        weights, own_bias, walk.values[layer], walk.active[layer], p, kind, slope, s, walk.sums, outs
+                    )  # fmt: skip
+                if raw:
+                    for t in range(1, n_sets):
+                        gains[t, s] = outs[t]
+                    continue
+                v = network.weights[depth, 0, k, s]
+                scale = rows.scale[s]
+                lo = 0.0
+                hi = 0.0
+                for t in range(1, n_sets):
+                    g = np.float64(v * outs[t]) * scale
+                    gains[t, s] = g
+                    lo = min(lo, g)
+                    hi = max(hi, g)
+                leaf.least[k, s] = lo
+                leaf.most[k, s] = hi
+                spread += hi - lo
+                low[0, s] += lo
+                high[0, s] += hi
+                widest = max(widest, max(high[0, s], -low[0, s]))
+            if raw:
+                continue
+            rounded += widest if k > 0 else 0.0
+            if k == last - 1:
+                most = 0.0
+                for s in range(n_rows):
+                    most = max(most, abs(bias[s]) * rows.scale[s])
+                rounded += widest + most
+            leaf.spread[k] = spread
+            b = k
+            while b > 0 and spread > leaf.spread[leaf.order[b - 1]]:
+                leaf.order[b] = leaf.order[b - 1]
+                b -= 1
+            leaf.order[b] = k
     # what adds up is exact in float32: only the sum of the last layer is rounded
     leaf.close[0] = min(margin, 1.01 * 2.0**-24 * rounded + 1e-12)
     edge = 0.5 + leaf.close[0]

@@ -1,6 +1,6 @@
 """The search for perfect circuits in NumPy: the same circuits as `_compiled`, without its speed, and without compiling.
 
-It serves where Numba is missing, small networks while nothing is compiled, and activations that only Python knows.
+It serves where Numba is missing, small networks while nothing is compiled, and activations that are not always finite.
 Input sets of all hidden layers but the last are walked in Python; the last layer is decided for blocks of combinations
 at once.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import reduce
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from operator import or_
 from typing import Any, Protocol
 
@@ -79,7 +79,7 @@ def _function(network: Network, layer: int, own: Functions | None, axis: int) ->
     return lambda values: activate(values, int(network.kinds[layer]), float(network.slopes[layer]))
 
 
-def _applied(
+def applied(
     network: Network,
     layer: int,
     sums: NDArray[np.float32],
@@ -118,7 +118,7 @@ def outputs_of(
                 for i in range(sizes[layer]):
                     if (chosen >> i) & 1:
                         total = total + network.weights[layer, j, i] * now[i]
-                then[j] = _applied(network, layer, total + network.biases[layer, j], own, 0, j)
+                then[j] = applied(network, layer, total + network.biases[layer, j], own, 0, j)
         now = then
     total = np.zeros(now.shape[1], np.float32)
     for j in range(sizes[depth]):
@@ -159,7 +159,7 @@ def right_on_all(
             matrix = matrices[layer, : mask.shape[1], : mask.shape[2]] * mask
             h = matrix @ h + network.biases[layer, : mask.shape[1], 0][:, None]
             if layer < len(masks) - 1:
-                h = np.where(mask.max(axis=2)[:, :, None] > 0, _applied(network, layer, h, None), np.float32(0))
+                h = np.where(mask.max(axis=2)[:, :, None] > 0, applied(network, layer, h, None), np.float32(0))
         error = np.abs((h[:, 0] - rows.centre) * rows.scale)
         wrong = (error > 0.5 + edge) @ rows.weight
         good[part] = wrong <= rows.budget[0]
@@ -252,7 +252,7 @@ class _Search:
             product_ = network.weights[layer, :n, names[top]] * hidden[names[top]]
             sums[:, t] = sums[:, t - (1 << top)] + product_
         sums += network.biases[layer, :n, None]
-        values = _applied(network, layer, sums, self.own)
+        values = applied(network, layer, sums, self.own)
         values[:, 0] = 0.0
         return sets, values
 
@@ -360,12 +360,13 @@ def search(
 
 def cost(sizes: Sequence[int], n_rows: int) -> float:
     """Seconds that `search` may take: of all choices of input sets, and of those of all layers but the last."""
-    choices, walks, before = 1.0, 1.0, int(sizes[0])
-    for size in sizes[1:-1]:
-        walks = choices
-        choices *= 2.0 ** (before * int(size))
-        before = int(size)
-    return (6e-5 * walks + 6e-8 * choices) * max(1.0, n_rows / 4)
+    choices = 2.0 ** sum(int(a) * int(b) for a, b in pairwise(sizes[:-1]))
+    return (6e-5 * n_walks(sizes) + 6e-8 * choices) * max(1.0, n_rows / 4)
+
+
+def n_walks(sizes: Sequence[int]) -> float:
+    """Choices of input sets of all hidden layers but the last."""
+    return 2.0 ** sum(int(a) * int(b) for a, b in pairwise(sizes[:-2]))
 
 
 def every_candidate(sizes: Sequence[int], most: int) -> Iterator[list[NDArray[np.int64]]]:

@@ -7,6 +7,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ontogeny.nonlinearities import KINDS
+
 Integers = Annotated[NDArray[np.int64], 1]
 Integers2 = Annotated[NDArray[np.int64], 2]
 Integers3 = Annotated[NDArray[np.int64], 3]
@@ -23,6 +25,9 @@ Shorts = Annotated[NDArray[np.int32], 1]
 Flags = Annotated[NDArray[np.bool_], 1]
 
 COUNT, LIST, SAMPLE, MINIMAL = 0, 1, 2, 3
+
+OWN = len(KINDS)
+"""The number of a function that only Python knows, in place of one of `KINDS`."""
 
 
 class Network(NamedTuple):

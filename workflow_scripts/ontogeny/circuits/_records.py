@@ -199,6 +199,10 @@ class Program:
             self.starts[record] = self.length
             self.length += kind.length
 
+    def place(self, record: type, name: str) -> int:
+        """Where a field begins in the table."""
+        return self.starts[record] + int(self.kinds[record].fields[name][1])
+
     def reader(self, record: type) -> Any:
         """A function for compiled code: table (uint64), or a pointer to it, -> the record."""
         kind, start = self.kinds[record], self.starts[record]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ontogeny.circuits._records import piece
+from ontogeny.circuits._problem import OWN
+from ontogeny.circuits._records import call, piece
 from ontogeny.circuits._state import BARE, INLINE
 from ontogeny.nonlinearities.compiled import activate, lowest_between
 
@@ -70,30 +71,40 @@ def expand_sets(active, p, expand):
 
 
 @piece(**BARE)
-def enter(network, walk, layer):
-    """Tabulate the neurons of an upper layer under the choices before it, and stand before its first choice."""
+def enter(table, own, network, walk, layer):
+    """Tabulate the neurons of an upper layer under the choices before it, and stand before its first choice.
+
+    own: address of what applies functions that only Python knows to sums in `walk.table`, or 0.
+    """
     p = walk.count[layer]
     expand_sets(walk.active[layer], p, walk.expand[layer])
     kind = network.kinds[layer]
     slope = network.slopes[layer]
     outs = walk.outs
-    for k in range(network.sizes[layer + 1]):
-        weights = network.weights[layer, k]
-        bias = network.biases[layer, k]
-        table = walk.table[layer, k]
-        for s in range(bias.shape[0]):
-            activations(
-                weights, bias, walk.values[layer], walk.active[layer], p, kind, slope, s, walk.sums, outs
-            )  # fmt: skip
-            low = np.float32(0.0)
-            high = np.float32(0.0)
-            for t in range(1, 1 << p):
-                x = outs[t]
-                table[t, s] = x
-                low = min(low, x)
-                high = max(high, x)
-            walk.lowest[layer, k, s] = low
-            walk.highest[layer, k, s] = high
+    for turn in range(2 if kind == OWN else 1):
+        if turn == 1:
+            call(own, table, layer, p, 0)
+        for k in range(network.sizes[layer + 1]):
+            weights = network.weights[layer, k]
+            bias = network.biases[layer, k]
+            values = walk.table[layer, k]
+            for s in range(bias.shape[0]):
+                if turn == 1:
+                    for t in range(1, 1 << p):
+                        outs[t] = values[t, s]
+                else:
+                    activations(
+                        weights, bias, walk.values[layer], walk.active[layer], p, kind, slope, s, walk.sums, outs
+                    )  # fmt: skip
+                low = np.float32(0.0)
+                high = np.float32(0.0)
+                for t in range(1, 1 << p):
+                    x = outs[t]
+                    values[t, s] = x
+                    low = min(low, x)
+                    high = max(high, x)
+                walk.lowest[layer, k, s] = low
+                walk.highest[layer, k, s] = high
     walk.choice[layer, 0] = -1
     walk.union[layer, 0] = 0
     walk.filled[layer, 0] = 0
@@ -170,11 +181,12 @@ def _take(walk, layer, j, t):
 
 
 @piece(**BARE)
-def advance(network, rows, walk, most, part, edge, stop):
+def advance(table, own, network, rows, walk, most, part, edge, stop):
     """Go to the next complete choice of the upper layers that may be part of a circuit; False when there is none.
 
-    most: hidden neurons that may be active; part: see `Task`; edge: how far a scaled output may be from its centre;
-    stop: how many hidden layers are chosen.
+    own: as in `enter`; with it nothing is known about functions between two sums, and no choice is dropped. most:
+    hidden neurons that may be active; part: see `Task`; edge: how far a scaled output may be from its centre; stop: how
+    many hidden layers are chosen.
     """
     sizes = network.sizes
     depth = len(sizes) - 2
@@ -184,7 +196,7 @@ def advance(network, rows, walk, most, part, edge, stop):
         walk.place[1] = 0
         if stop == 0:
             return True
-        enter(network, walk, layer)
+        enter(table, own, network, walk, layer)
         j = 0
     elif stop == 0:
         return False
@@ -207,7 +219,7 @@ def advance(network, rows, walk, most, part, edge, stop):
             continue
         more = j + 1 < sizes[layer + 1]
         worth = walk.tried[layer, j] < _TRIES or _PAYS * walk.cut[layer, j] >= walk.tried[layer, j]
-        if (more or layer + 2 < depth) and worth:
+        if (more or layer + 2 < depth) and worth and own == 0:
             walk.tried[layer, j] += 1
             if _hopeless(network, rows, walk, layer, j, edge):
                 walk.cut[layer, j] += 1
@@ -226,7 +238,7 @@ def advance(network, rows, walk, most, part, edge, stop):
             walk.place[0] = layer - 1
             walk.place[1] = sizes[layer] - 1
             return True
-        enter(network, walk, layer)
+        enter(table, own, network, walk, layer)
         j = 0
 
 

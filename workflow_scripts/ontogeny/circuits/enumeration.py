@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from itertools import pairwise
 from math import comb
 from typing import Any
@@ -37,6 +38,8 @@ ACTIVATIONS: tuple[str, ...] = KINDS
 """Activation functions of hidden neurons that the search knows by name."""
 
 _WORTH_THREADS = 0.5  # seconds that a count may take before it is shared among threads
+_CALL_SECONDS = 1e-4  # of a function that only Python knows
+_FEW_SECONDS = 0.1  # that functions of Python take without compiling
 _PLAIN_SECONDS = 1.0  # spent on small networks before anything is compiled
 _SMALL = 1_000_000  # candidates times rows of a small network
 
@@ -323,9 +326,11 @@ class Problem:
     def cost(self) -> float:
         """Seconds of CPU that a search may take, see `estimate_cost`."""
         n_rows = len(self.rows.weight)
-        if self.functions is not None:
-            return _plain.cost(self.sizes, n_rows)
-        return _cost(self.sizes, n_rows, self.candidates, self.min_sparsity)
+        known = _cost(self.sizes, n_rows, self.candidates, self.min_sparsity)
+        if self.functions is None or self.one_by_one:
+            return known
+        own = _plain.cost(self.sizes, n_rows)
+        return min(own, known + _CALL_SECONDS * _plain.n_walks(self.sizes)) if find_spec("numba") else own
 
     @property
     def parts(self) -> range:
@@ -352,10 +357,14 @@ class Problem:
             self.layout.check_codes()
         ranks = np.zeros(0, np.int64) if ranks is None else ranks
         task = Task(mode, limit, ranks, self.most, part)
-        if self.functions is not None:
-            return _plain.search(self.network, self.rows, task, self.functions)
         if self.one_by_one:
             return _plain.one_by_one(self.network, self.rows, task, self.functions)
+        if self.functions is not None:
+            chosen = _engine(engine, _plain.cost(self.sizes, len(self.rows.weight)) < _FEW_SECONDS)
+            try:
+                return chosen.search(self.network, self.rows, task, self.functions)
+            except FloatingPointError:
+                return _plain.search(self.network, self.rows, task, self.functions)
         small = _plain_spent < _PLAIN_SECONDS and self.n_candidates * len(self.rows.weight) < _SMALL
         chosen = _engine(engine, small)
         began = time.perf_counter()

@@ -740,10 +740,12 @@ def _as_function(flow: _Neurons) -> Nonlinearity:
     points = np.random.default_rng(0).normal(0, 3, 64)
     wide = function(np.repeat(points[:, None], n, axis=1))
     try:
-        alone = function(points[:, None])
+        more = function(np.repeat(points[:, None], n + 1, axis=1))
+        same = all(
+            np.array_equal(wide[:, :1], one, equal_nan=True) for one in np.hsplit(np.hstack([wide, more]), 2 * n + 1)
+        )
     except RuntimeError:  # of so many neurons only
-        return Nonlinearity(None, function=function, each=n)
-    same = alone.shape == (len(points), 1) and np.array_equal(wide, np.repeat(alone, n, axis=1), equal_nan=True)
+        same = False
     return Nonlinearity(None, function=function, each=0 if same else n)
 
 
