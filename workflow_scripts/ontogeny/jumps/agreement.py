@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.comparison import _need
+from ontogeny.jumps.comparison import need_columns
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
 
 
@@ -54,9 +54,9 @@ def detector_agreement(
     neither detector finds anything, there is nothing to agree on and the coefficients are NaN.
     """
     keys = ["run", "layer", "metric"]
-    _need(series, [*keys, "points"], "series")
+    need_columns(series, [*keys, "points"], "series")
     for name, table in jumps.items():
-        _need(table, [*keys, "index"], f"the jumps of {name!r}")
+        need_columns(table, [*keys, "index"], f"the jumps of {name!r}")
     places = {key: i for i, key in enumerate(zip(*(series[key] for key in keys)))}
     points = series["points"].to_numpy()
     run_of = pd.factorize(series["run"])[0]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.comparison import _need
+from ontogeny.jumps.comparison import need_columns
 from ontogeny.phase1 import Phase1
 from ontogeny.statistics import percentile_interval
 
@@ -34,7 +34,7 @@ def characterise_jumps(jumps: pd.DataFrame, record: Phase1 | pd.DataFrame) -> pd
 
     Raises OntogenyError if a jump lies in a series or at a step that the record does not hold.
     """
-    _need(jumps, ["run", "layer", "metric", "step", "size"], "the jumps")
+    need_columns(jumps, ["run", "layer", "metric", "step", "size"], "the jumps")
     record = record if isinstance(record, Phase1) else Phase1(record)
     depths = {run: {layer: i for i, layer in enumerate(record.layers_of(run))} for run in record.runs}
     held = {(run, layer, metric): (s, v) for run, layer, metric, s, v in record.each_series()}
@@ -124,7 +124,7 @@ def jump_kinds(jumps: pd.DataFrame, most: int = 6, references: int = 50, seed: i
     on the jumps in both). `profile`: cluster, jumps, share, and the median with quartiles of size, duration and
     fraction, share of upward jumps. Fewer than 20 jumps are not clustered: k = 1.
     """
-    _need(jumps, ["relative_size", "duration", "fraction", "size"], "the jumps")
+    need_columns(jumps, ["relative_size", "duration", "fraction", "size"], "the jumps")
     rng = np.random.default_rng(seed)
     x, usable = _features(jumps, rng)
     if len(x) < FEWEST_TO_CLUSTER:
@@ -240,7 +240,7 @@ def phase_table(jumps: pd.DataFrame, by: str | None = None, n_resamples: int = 1
     `jumps` is characterised. `by` gives one set of rows for each value of that column. Columns: [by], what ('early',
     'middle', 'late', 'upward'), jumps, share, low, high. Intervals are NaN with fewer than 3 runs.
     """
-    _need(jumps, ["run", "phase", "size", *([by] if by else [])], "the jumps")
+    need_columns(jumps, ["run", "phase", "size", *([by] if by else [])], "the jumps")
     rng = np.random.default_rng(seed)
     groups = list(jumps.groupby(by, sort=False, observed=True)) if by else [(None, jumps)]
     rows = []

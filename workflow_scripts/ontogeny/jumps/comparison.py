@@ -32,8 +32,8 @@ def jump_rates(jumps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
     layer, metric, points, as `searched_series` gives them. Returned: those columns, jumps, rate.
     """
     keys = ["run", "layer", "metric"]
-    _need(jumps, keys, "jumps")
-    _need(series, [*keys, "points"], "series")
+    need_columns(jumps, keys, "jumps")
+    need_columns(series, [*keys, "points"], "series")
     counts = jumps.groupby(keys, observed=True).size().rename("jumps").reset_index()
     table = series.merge(counts, on=keys, how="left")
     table["jumps"] = table["jumps"].fillna(0).astype(int)
@@ -73,7 +73,7 @@ def compare_groups(
     p_value (two-sided), p_least (the smallest that this number of runs can give), p_holm. Pairs without two runs a
     side have NaN there.
     """
-    _need(table, [value, group, run, *([block] if block else [])], "the table")
+    need_columns(table, [value, group, run, *([block] if block else [])], "the table")
     means = _run_means(table, value, group, run, block)
     rng = np.random.default_rng(seed)
     rows = []
@@ -159,7 +159,7 @@ def mixed_model(
     converge or no run has two rows: what then only varies within runs is NaN). No rows where there are too few runs
     for the terms, or nothing varies.
     """
-    _need(table, [value, run, *factors, *covariates], "the table")
+    need_columns(table, [value, run, *factors, *covariates], "the table")
     columns = [value, run, *factors, *covariates]
     data = table[columns].copy()
     data[value] = data[value].astype(float)
@@ -254,7 +254,8 @@ def _fit(y: np.ndarray, design: np.ndarray, runs: np.ndarray) -> tuple[tuple, st
     return (estimate, covariance, variance, np.nan), "run means"
 
 
-def _need(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+    """Raise OntogenyError, with the nearest name, for the first of `columns` that a table does not have."""
     for name in columns:
         if name not in table.columns:
             raise unknown("column", name, map(str, table.columns), what)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.jumps.comparison import _need
+from ontogeny.jumps.comparison import need_columns
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
 
@@ -79,7 +79,7 @@ def find_critical_periods(
     nulls, neighbours joined: run, metric, start, end (steps), layers (most around one jump), names, p_value (over the
     whole of that run and metric).
     """
-    _need(jumps, ["run", "layer", "metric", "step"], "the jumps")
+    need_columns(jumps, ["run", "layer", "metric", "step"], "the jumps")
     record = record if isinstance(record, Phase1) else Phase1(record)
     rng = np.random.default_rng(seed)
     grids = _grids(record)
@@ -300,7 +300,7 @@ def loss_relation(
     out. In one run whose jumps are so close together that their surroundings consist of jumps, a relation cannot be
     told from the trend: the sentence says so, and p-values are NaN.
     """
-    _need(jumps, ["run", "step"], "the jumps")
+    need_columns(jumps, ["run", "step"], "the jumps")
     record = record if isinstance(record, Phase1) else Phase1(record)
     rng = np.random.default_rng(seed)
     lags = np.arange(-most_lag, most_lag + 1)
