@@ -29,7 +29,11 @@ _MOSTLY, _MUCH = 0.25, 0.25
 time must leave at most the second share of it to be believed."""
 
 _LIKELIER = 5.0
-"""Elsewhere their logarithmic likelihood must be larger by this, unless the slopes were estimated as those of flows."""
+"""Elsewhere their logarithmic likelihood must be larger by this many times what chance makes, unless the slopes were
+estimated as those of flows."""
+
+_EXPLAINED = 0.5
+"""Where steps in time leave so small a share, it is them that set the integral form apart, and no noise."""
 
 _TURNING = -0.25
 """Autocorrelation of what a model leaves of differences, from frame to frame, below which noise of the state made most
@@ -228,11 +232,15 @@ def _by_differences(
     that is None, is likelier (see `_LIKELIER`)."""
     rows = best.rows
     integral = Recovered(run(rows, psi, rows.block), rows, rows.block)
+    turning, flow = _turning(best), None
     refuted = flows and _refutes(integral.refined, best.refined)
-    turning = refuted or _turning(best)
-    if turning and (refuted or integral.imprecision < best.imprecision):
-        best = integral
-    flow = _corrected(best, run, delta_t, 0)
+    if refuted and not turning:
+        flow = _corrected(best, run, delta_t, 0)
+        refuted = flow.share > _EXPLAINED * best.share
+    if refuted or (turning and integral.imprecision < best.imprecision):
+        best, flow = integral, None
+    if flow is None:
+        flow = _corrected(best, run, delta_t, 0)
     tried = [best, flow]
     last, known = best, {1, 0}
     for _ in range(3):
@@ -253,7 +261,7 @@ def _by_differences(
         if last.share > most * best.share:
             return best
     elif _likelier(last, best) < (0 if flows else _LIKELIER):
-        return replace(best, doubt=_doubt(best, tried))
+        return replace(best, doubt=_doubt(best, tried) if flows else None)
     doubt = _doubt(last, tried)
     forms = [rows.block] if refuted else [None, rows.block] if _turning(last) else [None]
     ends = [replace(last, refined=run(last.rows, _psi(last), windows), windows=windows) for windows in forms]
@@ -269,10 +277,14 @@ def _turning(found: Recovered) -> bool:
 
 
 def _likelier(found: Recovered, other: Recovered) -> float:
-    """The logarithm of the likelihood of `found` over that of `other`, fewer frames counting where they correlate."""
+    """The logarithm of the likelihood of `found` over that of `other`, fewer frames counting where they correlate.
+
+    It is in units of how far chance alone sets two models apart that fit as well, the root of their free numbers.
+    """
     inflation = np.nanmean(other.refined.inflation) if np.isfinite(other.refined.inflation).any() else 1.0
     count = found.rows.slope.size / max(float(inflation), 1.0)
-    return 0.5 * count * math.log(max(other.share, 1e-300) / max(found.share, 1e-300))
+    free = found.refined.W.size + found.refined.phi.size
+    return 0.5 * count * math.log(max(other.share, 1e-300) / max(found.share, 1e-300)) / math.sqrt(free)
 
 
 def _doubt(found: Recovered, tried: list[Recovered]) -> np.ndarray:
