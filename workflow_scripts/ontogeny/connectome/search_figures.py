@@ -25,6 +25,8 @@ from ontogeny.errors import OntogenyError
 from ontogeny.plotting.style import COLOURS, INK, MUTED, SEQUENTIAL, colour_map, figure, save_figure
 
 STRATEGY_MARKERS = {"exploit": "o", "explore": "D", "failure-probe": "v", "robustness-test": "s"}
+_FEW = 4
+"""Up to so many values of a setting that are apart stand under its axis themselves."""
 
 
 def _outcome_keys(records: Sequence[Record]) -> list[Line2D]:
@@ -103,7 +105,8 @@ def plot_search_tree(
 
 
 def _positions(setting: Setting, values: Sequence[Any]) -> tuple[dict[Any, float], list[float], list[str]]:
-    """Where values stand on an axis: logarithms with a slot for 0, or places in a list; and the ticks."""
+    """Where values stand on an axis: logarithms with a slot for 0, or places in a list; and the ticks, at the values
+    themselves where they are few."""
     if setting.values and not setting.numeric:
         order = [v for v in setting.values if v in values]
         return {v: float(i) for i, v in enumerate(order)}, [float(i) for i in range(len(order))], list(map(str, order))
@@ -115,15 +118,15 @@ def _positions(setting: Setting, values: Sequence[Any]) -> tuple[dict[Any, float
             list(map(short, order)),
         )
     logs = {v: math.log10(v) for v in values if v > 0}
-    low = math.floor(min(logs.values(), default=0.0))
-    high = math.ceil(max(logs.values(), default=0.0))
-    step = max(1, round((high - low) / 4))
-    ticks = [float(t) for t in range(low, max(high, low + 1) + 1, step)]
-    labels = [f"1E{int(t)}" for t in ticks]
-    if any(v == 0 for v in values):
-        logs[0] = low - 1.0
-        ticks, labels = [low - 1.0, *ticks], ["0", *labels]
-    return logs, ticks, labels
+    low, high = math.floor(min(logs.values(), default=0.0)), math.ceil(max(logs.values(), default=0.0))
+    zero = {0: low - 1.0} if any(v == 0 for v in values) else {}
+    logs |= zero
+    marked = sorted(logs)
+    own = [logs[v] for v in marked]
+    if len(own) <= _FEW and np.diff(own).min(initial=np.inf) > 0.12 * np.ptp(own):
+        return logs, own, list(map(short, marked))
+    powers = range(low, max(high, low + 1) + 1, max(1, round((high - low) / 4)))
+    return logs, [*zero.values(), *map(float, powers)], ["0"] * len(zero) + [f"1E{power}" for power in powers]
 
 
 def plot_landscape(
@@ -187,6 +190,7 @@ def plot_landscape(
     keys = [Line2D([], [], marker="o", ls="", color=colour[level], label=f"{level * 100:g}%") for level in levels]
     keys.append(Line2D([], [], marker="o", ls="", mfc="none", mec=INK, ms=8, label="best of its level"))
     fig.legend(handles=keys, loc="outside lower center", ncols=len(keys), handletextpad=0.2)
+    fig.suptitle("Score against each setting that was changed", x=0.01, ha="left", fontsize=10, weight="bold")
     return save_figure(fig, path, iteration_table(records, search))
 
 
