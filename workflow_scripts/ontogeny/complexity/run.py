@@ -39,9 +39,8 @@ def complexity_of_run(
     localisation, llc, standard_error, r_hat, loss, mean_loss, n_beta, step_size, n_parameters, notes. The chains of all
     steps draw the same noise, so that differences between steps have smaller errors than the steps themselves. The loss
     is the mean cross-entropy over the training samples, without label smoothing, class weights and dropout. Of
-    checkpoints of another program the steps are evenly spaced among those that were saved, and the samples those of the
-    probe
-    (token sequences: the next token).
+    checkpoints of another program the steps are evenly spaced among those that were saved, and the samples are those of
+    the probe (token sequences: the next token).
     """
     settings = settings or ComplexityAnalysisSettings()
     data, loss = training_data(trajectory)
