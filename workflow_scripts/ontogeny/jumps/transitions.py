@@ -7,8 +7,9 @@ width and place is fitted, and against it what a series without a transition may
 a line with an exponential relaxation towards either end. Where the step explains nearly all, its middle and width are
 refined between those of the bank. The score is the log likelihood ratio against the best of
 these, with as many independent residuals as their autocorrelation leaves (n (1 - r) / (1 + r), r the larger of the
-window's own and the median over the windows of that scale; Bartlett 1946). A random walk explains itself by its few
-independent residuals, a relaxation by its own form, drift by the line.
+window's own and the median over the windows of that scale; Bartlett 1946), and no more than the gain of steps in the
+other windows allows. A random walk explains itself by its few independent residuals, a slow wander below the noise by
+the steps that many windows seem to hold, a relaxation by its own form, drift by the line.
 
 *Without noise*: an interior peak of the rate, which falls to half or less, of its height, on both sides. The score is
 the height over what a random walk of the rate (an integrated random walk of the values) would reach over half of the
@@ -50,6 +51,12 @@ SHORTEST = BLOCKS
 """Measurements of the shortest series that is judged."""
 
 _FEWEST_BLOCKS = 24
+FEWEST_WINDOWS = 10
+"""Windows of a scale from which a series is asked whether it wanders below its noise."""
+
+_GAIN_OF_NOISE = 1.07
+"""Log likelihood ratio over a cubic that the steps of `_screened` have in 6 of 10 windows of white noise, or less."""
+
 _MEDIAN_OF_SQUARES = 0.4549
 """Median of the square of a standard normal variable."""
 
@@ -264,8 +271,9 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         rows = np.repeat(np.arange(len(x)), len(starts))
         at = (np.arange(len(x))[:, None] * y.shape[1] + starts).reshape(-1)
         threshold = NOISY + PER_WINDOW * math.log(len(starts)) + (FINEST if block == 1 else 0.0)
-        gain, rho = _in_parts(_screened, windows, at)
+        gain, rho, beyond = _in_parts(_screened, windows, at)
         typical = _lower_median(rho.reshape(len(x), -1))[rows]
+        wander = _wander(beyond.reshape(len(x), -1))[rows]
         kept = (BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold) | (gain >= EXPLAINED)
         if not kept.any():
             continue
@@ -273,9 +281,10 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         gain, fitted, best, size, close = _in_parts(_window_scores, windows, chosen)
         rho[kept] = np.where(close, fitted, rho[kept])
         typical = _lower_median(rho.reshape(len(x), -1))[rows]
-        rows, at, typical = rows[kept], chosen, typical[kept]
+        rows, at, typical, wander = rows[kept], chosen, typical[kept], wander[kept]
         rho = np.maximum(fitted, typical)
-        score = BLOCKS * (1 - rho) / (1 + rho) / 2 * gain / threshold
+        independent = BLOCKS * np.minimum((1 - rho) / (1 + rho), 1 / wander)
+        score = independent / 2 * gain / threshold
         best = best.astype(int)
         middle = (at - rows * y.shape[1] + middles[best]) * block - 0.5
         width = widths[best] * block
@@ -284,6 +293,17 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         for row, (at_step, wide, change, strength) in zip(rows[kept].tolist(), columns[kept].tolist()):
             found[row].append(_Candidate(at_step, wide, change, strength, block=block))
     return found
+
+
+def _wander(gain: np.ndarray) -> np.ndarray:
+    """How much more the steps of `_screened` explain in the windows of each series (series, windows) than in white
+    noise, beside a cubic, 1 or more: a slow wander below the noise is taken for steps in many windows. In 6 of 10
+    windows, so that changes in some do not count; 1 where there are few windows."""
+    count = gain.shape[1]
+    if count < FEWEST_WINDOWS:
+        return np.ones(len(gain))
+    at = int(0.6 * (count - 1))
+    return np.maximum(BLOCKS / 2 * np.partition(gain, at, axis=1)[:, at] / _GAIN_OF_NOISE, 1.0)
 
 
 def _lower_median(values: np.ndarray) -> np.ndarray:
@@ -306,10 +326,12 @@ def _few_steps() -> np.ndarray:
     return np.ascontiguousarray(_steps()[0][:, ::8])
 
 
-def _screened(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each window (windows, 64), what the best of a few steps gains over the line, and the autocorrelation that it
-    leaves."""
-    line, steps = _nulls()[1], _few_steps()
+def _screened(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each window (windows, 64), what the best of a few steps gains over the line, the autocorrelation that it
+    leaves, and what it gains over the line and the cubic."""
+    (cubic, line, _), steps = _nulls(), _few_steps()
+    bent = values @ cubic
+    bent = _squares(values) - _squares(bent)
     rest = values - (values @ line) @ line.T
     straight = _squares(rest)
     part = rest @ steps
@@ -317,7 +339,8 @@ def _screened(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rest -= part[np.arange(len(best)), best][:, None] * steps.T[best]
     left = np.maximum(_squares(rest), ROUNDING * _squares(values) + 1e-300)
     rho = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / left
-    return np.log(np.maximum(straight, left) / left), np.minimum(np.maximum(rho + (1 + 4 * rho) / BLOCKS, 0), 0.97)
+    rho = np.minimum(np.maximum(rho + (1 + 4 * rho) / BLOCKS, 0), 0.97)
+    return np.log(np.maximum(straight, left) / left), rho, np.log(np.maximum(bent, left) / left)
 
 
 def _squares(values: np.ndarray) -> np.ndarray:
