@@ -36,7 +36,7 @@ from ontogeny.circuits._walk import activations
 from ontogeny.nonlinearities.compiled import activate, lowest_between
 
 ROWS = LANES // 2  # rows whose lower and upper bounds make one vector
-_PENDING = 1 << 21  # choices that groups hand on at a time, all levels together
+_PENDING = 1 << 17  # choices that groups hand on at a time, all levels together: as many as stay in a cache
 _STACK = 256
 _STEP = 3  # edges of a neuron that are divided at a time
 _MOST_LAST = 8  # neurons of the last layer, a byte each in a word
