@@ -6,7 +6,9 @@ inheritance cannot do this.
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -55,6 +57,7 @@ class Rulebook:
                 made.conda_env = self._environment if "gpu" in made.resources else CPU
             if "code" not in made.params.keys():  # noqa: SIM118
                 made.set_params(code=self.plan.code(name))
+            _remember_signatures([*made.input, *made.params, *(each.raw for each in made.resources.values())])
 
     def _environment(self, wildcards: Any) -> str:
         return GPU if self.plan.gpu(wildcards) else CPU
@@ -105,3 +108,11 @@ class Rulebook:
                 with suppress(TypeError):  # an expression that Snakemake hands to the job of another executor
                     stated[name] = need.evaluate(None, attempt=1).value
         return stated
+
+
+def _remember_signatures(values: Iterable[Any]) -> None:
+    """Keep the signatures of the functions among `values`, for which Snakemake asks at every one of its many calls."""
+    for value in values:
+        function = getattr(value, "__func__", value)
+        if inspect.isfunction(function):
+            function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
