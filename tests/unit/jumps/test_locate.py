@@ -125,3 +125,23 @@ def test_unknown_runs_and_measures_are_told():
         locate_transition(both, run="t")
     with pytest.raises(OntogenyError, match="val_accuracy"):
         locate_transition(curves(), metric="val_acuracy")
+
+
+def test_changes_at_other_times_are_told_too():
+    rng, steps = np.random.default_rng(4), 10 * np.arange(N)
+    shock = (steps >= 2000) * 1.0
+    answer = locate_transition(
+        table(
+            "r",
+            val_accuracy=0.1 + 0.2 * logistic(600, 100, steps) + 0.005 * rng.standard_normal(N),
+            train_accuracy=np.clip(logistic(100, 50, steps), 0, 1) + 0.005 * rng.standard_normal(N),
+            loss=1 + shock + 0.02 * rng.standard_normal(N),
+            a__stable_rank=5 - shock + 0.02 * rng.standard_normal(N),
+            b__stable_rank=5 + shock + 0.02 * rng.standard_normal(N),
+        )
+    )
+    assert answer.step == pytest.approx(600, abs=40)
+    assert set(answer.elsewhere) >= {"loss at step 2000", "2 series of layers about step 2000"}
+    assert "what generalisation there is came late" in answer.sentence
+    wave = np.cos(2 * np.pi * steps / 500) + 0.3 * steps / 3000
+    assert "loss begins at" in locate_transition(table("r", loss=wave)).sentence

@@ -16,7 +16,10 @@ from ontogeny.words import counted, joined
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTS = ("silent", "also", "further")
+_LISTS = ("silent", "also", "further", "elsewhere")
+
+MOST = 0.5
+"""Held-out accuracy from which a network is said to generalise."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Answer:
     end: steps at 10 and 90% of the change; before, after: levels. p_value: the chance that a series of this length
     without a change, of the worst null of the battery, holds one as strong; q_value: false discovery rate over the
     measures asked. silent: measures asked before it that do not change; also: other measures of the run that change
-    within; further: steps of its other significant changes. agree of `series` series of layers change within; chance:
+    within; further: steps of its other significant changes; elsewhere: where else significant changes lie that are in
+    none of these, in words, such as "loss at step 800". agree of `series` series of layers change within; chance:
     how many would if their changes came at random times.
     learned: the step by which the accuracy on the training data made 90% of its rise (NaN if not recorded); late:
     whether held-out accuracy rises only after it, as it does in grokking. missed: what could have been missed.
@@ -52,6 +56,7 @@ class Answer:
     silent: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     further: tuple[float, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     asked: int = 0
     agree: int = 0
     series: int = 0
@@ -71,7 +76,7 @@ class Answer:
 
 def answer_of(data: Mapping[str, Any]) -> Answer:
     """The answer that `Answer.as_dict` gave."""
-    return Answer(**{**data, **{name: tuple(data[name]) for name in _LISTS}})
+    return Answer(**{**data, **{name: tuple(data.get(name, ())) for name in _LISTS}})
 
 
 def say_found(answer: Answer, judged: int) -> str:
@@ -105,8 +110,8 @@ def say_found(answer: Answer, judged: int) -> str:
     elif answer.series:
         chance = f"{answer.chance:.1f}" if answer.chance >= 0.05 else "fewer than 0.1"
         shared = (
-            f"; {answer.agree} of {answer.series} {others} change within it, where {chance} would if their changes "
-            "came at random times"
+            f"; {answer.agree} of {answer.series} {others} change{'s' * (answer.agree == 1)} within it, where {chance} "
+            "would if their changes came at random times"
         )
     else:
         shared = ""
@@ -116,7 +121,9 @@ def say_found(answer: Answer, judged: int) -> str:
     if answer.late:
         said.append(
             f"By step {step_text(answer.learned)} the training accuracy had made 90% of its rise, "
-            f"{step_text(answer.step - answer.learned)} steps before: generalisation came late, as in grokking."
+            f"{step_text(answer.step - answer.learned)} steps before: "
+            + ("generalisation" if answer.after >= MOST else "what generalisation there is")
+            + " came late, as in grokking."
         )
     elif math.isfinite(answer.learned) and rank_of(answer.metric) == 0 and answer.after > answer.before:
         said.append(
@@ -124,7 +131,11 @@ def say_found(answer: Answer, judged: int) -> str:
             "network generalised as it learned, so this is not grokking."
         )
     if answer.further:
-        said.append(f"It also changes significantly at step{'s' * (len(answer.further) > 1)} {_steps(answer.further)}.")
+        said.append(
+            f"It also changes significantly at step{'s' * (len(answer.further) > 1)} {steps_text(answer.further)}."
+        )
+    if answer.elsewhere:
+        said.append(f"At other times, there are significant changes in {joined(answer.elsewhere)}.")
     if answer.missed:
         said.append(answer.missed)
     return " ".join(said)
@@ -162,7 +173,8 @@ def step_text(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 10 or float(value).is_integer() else f"{value:.1f}"
 
 
-def _steps(values: Sequence[float]) -> str:
+def steps_text(values: Sequence[float]) -> str:
+    """Up to five steps as a reader takes them in, and how many more there are."""
     shown = [step_text(value) for value in values[:5]]
     more = len(values) - len(shown)
     return joined([*shown, f"{more} more"] if more else shown)

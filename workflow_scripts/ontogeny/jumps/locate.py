@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.jumps.answer import Answer, say_found, say_power, step_text
+from ontogeny.jumps.answer import Answer, say_found, say_power, step_text, steps_text
 from ontogeny.jumps.detection import transitions_in_each
 from ontogeny.jumps.events import as_series
 from ontogeny.jumps.known import chance_share
@@ -41,6 +41,8 @@ LONGEST = 2000
 """Measurements of the longest series in which changes are planted; of longer ones, means of neighbours are taken."""
 
 SURE = 0.05
+MOVES = 0.3
+"""Share of its range by which a series moves from its beginning to its end, if it goes anywhere."""
 
 
 def locate_transition(
@@ -139,6 +141,7 @@ def _answer(
     counted = judged - (best["layer"] != RUN_LEVEL)
     agree = sum(bool(((window[0] <= steps) & (steps <= window[1])).any()) for steps in groups)
     late = rank_of(best["metric"]) == 0 and best["size"] > 0 and learned < best["midpoint_low"]
+    windows = [_window(row, span) for row in others.to_dict(orient="records")]
     answer = Answer(
         run=str(run),
         kind=str(best["kind"]),
@@ -157,6 +160,10 @@ def _answer(
         silent=tuple(present[: present.index(best["metric"])] if best["layer"] == RUN_LEVEL else present),
         also=tuple(also),
         further=tuple(float(step) for step in others["step"] if step != best["step"]),
+        elsewhere=(
+            *_of_measures(found, [name for name in present if (RUN_LEVEL, name) != own], windows),
+            *_of_layers(layers, own, windows, span),
+        ),
         asked=len(present),
         agree=agree,
         series=counted,
@@ -175,6 +182,37 @@ def _window(row: Any, span: float) -> tuple[float, float]:
 
 def _within(rows: pd.DataFrame, window: tuple[float, float]) -> bool:
     return bool(rows["step"].between(*window).any())
+
+
+def _outside(rows: pd.DataFrame, windows: Sequence[tuple[float, float]]) -> pd.DataFrame:
+    inside = [rows["step"].between(*window) for window in windows]
+    return rows[~np.any(inside, axis=0)] if len(rows) else rows
+
+
+def _of_measures(found: pd.DataFrame, names: Sequence[str], windows: Sequence[tuple[float, float]]) -> list[str]:
+    """The measures of a run that change outside all windows, each with its steps, in words."""
+    said = []
+    for name in names:
+        steps = _outside(found[found["metric"] == name], windows)["step"].to_list()
+        if steps:
+            said.append(f"{name} at step{'s' * (len(steps) > 1)} {steps_text(steps)}")
+    return said
+
+
+def _of_layers(
+    layers: pd.DataFrame, own: tuple[str, str], windows: Sequence[tuple[float, float]], span: float
+) -> list[str]:
+    """How many series of layers change at the time that most of their changes outside all windows share, in words."""
+    away = _outside(layers[(layers["layer"] != own[0]) | (layers["metric"] != own[1])], windows)
+    if away.empty:
+        return []
+    shared = away.iloc[_most_shared(away)]
+    there = away[away["step"].between(*_window(shared, span))]
+    count = len(there[["layer", "metric"]].drop_duplicates())
+    at = step_text(float(shared["step"]))
+    if count == 1:
+        return [f"{shared['metric']} of {shared['layer']} at step {at}"]
+    return [f"{count} series of layers about step {at}"]
 
 
 def _most_shared(rows: pd.DataFrame) -> int:
@@ -267,6 +305,8 @@ def _course(who: str, values: np.ndarray, steps: np.ndarray) -> list[str]:
     first, last = float(np.median(values[:ends])), float(np.median(values[-ends:]))
     if abs(last - first) <= 4 * _noise(values) or last == first:
         return [f"{who} stays about {last:.3g}."]
+    if abs(last - first) < MOVES * np.ptp(values):
+        return [f"{who} begins at {first:.3g} and ends at {last:.3g}."]
     beyond = (values - first) / (last - first) >= 0.5
     later = int(beyond.argmax())
     settled = int(np.flatnonzero(~beyond)[-1]) + 1 if (~beyond).any() else later
