@@ -1,8 +1,8 @@
 """What runs read besides each other's results: files and folders of the user, and digests of their content.
 
 A digest is part of the parameters of the rule that reads the file, so that other content is made anew whatever its
-time stamp says, and stated in the result. Digests are kept in Snakemake's folder by size and times, so that a large
-file is read once.
+time stamp says, and stated in the result. Digests are kept in Snakemake's folder by size and times, a line for each
+file that was read, so that a large file is read once.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from ontogeny.code import PACKAGE
-from ontogeny.files import write_text
 from ontogeny.trajectory.places import found
 
 PROJECT = "{project}"
 """What stands for the folder of the project in the names of files that it brings."""
-MEMORY = Path(".snakemake") / "ontogeny" / "digests.json"
+MEMORY = Path(".snakemake") / "ontogeny" / "digests.jsonl"
 
 
 def digest_of(path: str | os.PathLike, of_file: Callable[[Path], str] | None = None) -> str:
@@ -67,22 +66,39 @@ def _remembered(path: Path) -> str:
 
 @cache
 def _known(path: str, *state: int) -> str:
-    memory = _memory()
-    if memory.get(path, [None])[1:] != list(state):
-        memory[path] = [_of_file(Path(path)), *state]
-        if MEMORY.parent.parent.is_dir():
-            with suppress(Exception):
-                write_text(MEMORY, json.dumps(memory))
-    return str(memory[path][0])
+    digest, *met = _memory().get(path, ("",))
+    if met != list(state):
+        digest = _of_file(Path(path))
+        _keep([path, digest, *state])
+    return str(digest)
 
 
 @cache
-def _memory() -> dict[str, list[Any]]:
-    with suppress(OSError, ValueError):
-        held = json.loads(MEMORY.read_text(encoding="utf-8"))
-        if isinstance(held, dict) and all(isinstance(entry, list) for entry in held.values()):
-            return held
-    return {}
+def _memory() -> dict[str, tuple[Any, ...]]:
+    """What was kept of each path, its digest first; the last counts. Lines that were not written whole do not."""
+    held: dict[str, tuple[Any, ...]] = {}
+    with suppress(OSError):
+        for line in MEMORY.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError, TypeError):
+                path, digest, *state = json.loads(line)
+                held[path] = (digest, *state)
+    return held
+
+
+def _keep(entry: list[Any]) -> None:
+    """Add a line to the memory at one stroke: several processes may do so at once, and nothing is written again.
+
+    It starts on a line of its own, whatever an interrupted process left.
+    """
+    if not MEMORY.parent.parent.is_dir():
+        return
+    with suppress(OSError):
+        MEMORY.parent.mkdir(exist_ok=True)
+        file = os.open(MEMORY, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            os.write(file, f"\n{json.dumps(entry)}\n".encode())
+        finally:
+            os.close(file)
 
 
 def files_of_run(identity: dict[str, Any]) -> list[str]:
