@@ -15,7 +15,8 @@ from ontogeny.files import write_text
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status. A user's mistake is one sentence on standard error."""
-    given = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = _parser(words).parse_args(words)
     try:
         return given.command(given) or 0
     except OntogenyError as error:
@@ -23,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of `words`: the settings that a command offers are imported only where that command is named."""
     about = "How mechanisms form inside a neural network while it trains."
     parser = argparse.ArgumentParser(prog="ontogeny", description=about)
     parser.add_argument("--version", action="version", version=f"ontogeny {__version__}")
@@ -60,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     when.set_defaults(command=_transitions)
 
     validity = commands.add_parser("validity", help="measure a detector's false alarms and recall")
-    validity.add_argument("--detector", default="step", help="its name, or module:function for your own (step)")
+    if "validity" in words:
+        _add_detector(validity)
     validity.add_argument("--out", default="validity", help="folder for the table and the figure (validity)")
     validity.add_argument("--repeats", type=int, default=100, help="number of series of each kind (100)")
     validity.add_argument("--seed", type=int, default=0, help="seed of the random series (0)")
@@ -119,13 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--prompts", required=True, nargs="+", help="files of labelled prompts, or the name of a set")
     trace.add_argument("--out", required=True, help="folder for the pages and their records")
     trace.add_argument("--before", help="the checkpoint from which fine-tuning started (the first of the folder)")
-    trace.add_argument("--max-length", type=int, help="most tokens per prompt (64)")
-    trace.add_argument(
-        "--head",
-        choices=["auto", "new", "kept", "verdict"],
-        default="auto",
-        help="head that gives the verdict (auto)",
-    )
+    if "trace" in words:
+        _add_judge(trace)
     trace.add_argument("--unsafe-labels", nargs="+", help="labels that mean unsafe (recognised by name)")
     trace.set_defaults(command=_trace)
 
@@ -143,6 +141,28 @@ def _parser() -> argparse.ArgumentParser:
     unpack.add_argument("folder", help="the folder to create")
     unpack.set_defaults(command=_unpack)
     return parser
+
+
+def _add_detector(validity: argparse.ArgumentParser) -> None:
+    from ontogeny.jumps.settings import JumpSettings
+
+    default = JumpSettings().detector
+    validity.add_argument("--detector", default=default, help=f"its name, or module:function for your own ({default})")
+
+
+def _add_judge(trace: argparse.ArgumentParser) -> None:
+    from ontogeny.models.settings import JudgeModelSettings
+    from ontogeny.settings import choices
+    from ontogeny.tasks.settings import JudgeTaskSettings
+
+    length, head = JudgeTaskSettings().max_length, JudgeModelSettings().head
+    trace.add_argument("--max-length", type=int, default=length, help=f"most tokens per prompt ({length})")
+    trace.add_argument(
+        "--head",
+        choices=list(map(str, choices(JudgeModelSettings, "head"))),
+        default=head,
+        help=f"head that gives the verdict ({head})",
+    )
 
 
 def _add_circuits(commands: Any) -> None:
@@ -291,14 +311,14 @@ def _follow(given: argparse.Namespace) -> None:
 def _trace(given: argparse.Namespace) -> None:
     from ontogeny.judge.trace import trace_checkpoints
     from ontogeny.models.settings import JudgeModelSettings
+    from ontogeny.settings import checked
     from ontogeny.tasks.settings import JudgeTaskSettings
 
     prompts = given.prompts if len(given.prompts) > 1 else given.prompts[0]
-    length = {} if given.max_length is None else {"max_length": given.max_length}
     records = trace_checkpoints(
         given.checkpoints,
         given.out,
-        JudgeTaskSettings(prompts=prompts, count=None, **length),
+        checked(JudgeTaskSettings, {"prompts": prompts, "count": None, "max_length": given.max_length}, "trace"),
         model=JudgeModelSettings(frozen_layers=0, head=given.head, unsafe_labels=given.unsafe_labels),
         before=given.before,
     )
