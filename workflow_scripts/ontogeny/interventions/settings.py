@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
@@ -183,12 +183,7 @@ Intervention = Annotated[
 
 
 INTERVENTIONS: dict[str, type[InterventionSettings]] = {
-    "ablate": Ablate,
-    "prune": Prune,
-    "noise_activations": NoiseActivations,
-    "noise_weights": NoiseWeights,
-    "patch": Patch,
-    "interpolate": Interpolate,
+    tag.tag: settings for settings, tag in map(get_args, get_args(get_args(Intervention)[0]))
 }
 """The settings of every intervention, by its kind."""
 
