@@ -234,7 +234,7 @@ def _set_of(order, p, leaf):
 
 
 @piece(**BARE)
-def _tabulate(network, rows, walk, boxes, level, p, n_sets):
+def _tabulate(network, rows, walk, boxes, level, p):
     """The boxes of one group: of every set of each neuron of the last layer, and of all subcubes."""
     depth = network.sizes.shape[0] - 2
     last = network.sizes[depth]
@@ -377,7 +377,7 @@ def _open_group(network, rows, walk, boxes, level, p, n_sets):
     boxes.cursor[level] = 0
     boxes.n_stack[level] = 0
     boxes.n_pending[level + 1] = 0
-    _tabulate(network, rows, walk, boxes, level, p, n_sets)
+    _tabulate(network, rows, walk, boxes, level, p)
 
 
 @piece(**BARE)

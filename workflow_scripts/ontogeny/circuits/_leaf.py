@@ -124,7 +124,7 @@ def perfect(chosen, gains, bias, rows):
 
 
 @njit(**INLINE)
-def too_many(rows, low, high, n_rows, edge):
+def too_many(rows, low, high, edge):
     """Whether so many rows are out of reach that no circuit is perfect: sums lie in low..high (rows,)."""
     for part in range(rows.budget.shape[0]):
         bad = 0
@@ -218,7 +218,7 @@ def open_leaf(table, own, network, rows, walk, leaf, margin, strict):
         leaf.partial[0, s] = (np.float64(bias[s]) - rows.centre[s]) * rows.scale[s]
         low[last, s] = leaf.partial[0, s] + low[0, s]  # for now
         high[last, s] = leaf.partial[0, s] + high[0, s]
-    hopeless = too_many(rows, low[last], high[last], n_rows, edge)
+    hopeless = too_many(rows, low[last], high[last], edge)
     for s in range(low.shape[1]):
         low[last, s] = 0.0
         high[last, s] = 0.0

@@ -565,7 +565,7 @@ def _complete(
 
 
 @piece(**BARE)
-def _group(p, n_mid, gains, order, low, high, n_rows, n_samples, n_buckets, level, tight, leaders, group):
+def _group(p, gains, order, low, high, n_rows, n_samples, n_buckets, level, tight, leaders, group):
     """Put the input sets of the last left neuron, number `level` of `order`, into groups: (number, how far apart).
 
     A last neuron of few different sets is better bounded there than ranked: it takes that place.
@@ -722,7 +722,7 @@ def count_by_ranks(bounds, tallies, groups, leaf, walk, rows, bias, p, n_mid, al
             if level == n_left - 1:
                 if n_groups == 0:
                     n_groups, apart = _group(
-                        p, n_mid, leaf.gains, leaf.order, leaf.low, leaf.high, width, n_rows, _buckets(size), level,
+                        p, leaf.gains, leaf.order, leaf.low, leaf.high, width, n_rows, _buckets(size), level,
                         tight, groups.leaders, groups.group,
                     )  # fmt: skip
                     _list_groups(bounds, groups, leaf, level, n_groups, n_rows, n_sets)

@@ -165,55 +165,54 @@ class Samples:
         """
         xs, ys = as_array(x, "x"), as_array(y, "y")
         if xs.size > _FEW_NUMBERS:
-            return cls._merged(xs, ys, n_inputs, accuracy_threshold, rule)
+            return _merged_samples(xs, ys, n_inputs, accuracy_threshold, rule)
         return _samples_of(xs.tobytes(), xs.shape, ys.tobytes(), ys.shape, n_inputs, accuracy_threshold, rule)
 
-    @classmethod
-    def _merged(
-        cls,
-        xs: NDArray[np.float32],
-        ys: NDArray[np.float32],
-        n_inputs: int,
-        accuracy_threshold: float,
-        rule: OutputRule,
-    ) -> Samples:
-        if ys.ndim == 2 and ys.shape[1] != 1:
-            raise OntogenyError(f"y has {ys.shape[1]} outputs; circuits are enumerated for one output at a time")
-        ys = ys.reshape(-1)
-        if xs.ndim != 2 or xs.shape[1] != n_inputs or len(xs) != len(ys) or not len(xs):
-            raise OntogenyError(
-                f"x has shape {xs.shape} and y {len(ys)} rows; x must be (rows, {n_inputs}) and y (rows, 1)"
-            )
-        if not ((ys == 0) | (ys == 1)).all():
-            odd = ys[(ys != 0) & (ys != 1)][0]
-            raise OntogenyError(f"y holds {odd:g}; a logic gate's output is 0 or 1")
-        if not 0 <= accuracy_threshold < 1:
-            raise OntogenyError(f"accuracy_threshold is {accuracy_threshold}; give a share of rows in [0, 1)")
-        table = np.ascontiguousarray(np.concatenate([xs + np.float32(0), ys[:, None]], axis=1))
-        number: dict[bytes, int] = {}
-        for name in [row.tobytes() for row in table]:
-            number[name] = number.get(name, 0) + 1
-        distinct = np.frombuffer(b"".join(number), np.float32).reshape(len(number), -1).astype(np.float64)
-        rows = np.fromiter(number.values(), np.int64, len(number))
-        order = _telling(distinct)
-        total = len(xs)
-        budget = min(total - 1, int(total * (1 - accuracy_threshold)) + 1)
-        while not (total - budget) / total > accuracy_threshold:
-            budget -= 1
-        return cls(
-            np.ascontiguousarray(distinct[order, :-1].T),
-            distinct[order, -1].astype(np.int64),
-            rows[order],
-            budget,
-            rule,
+
+def _merged_samples(
+    xs: NDArray[np.float32],
+    ys: NDArray[np.float32],
+    n_inputs: int,
+    accuracy_threshold: float,
+    rule: OutputRule,
+) -> Samples:
+    if ys.ndim == 2 and ys.shape[1] != 1:
+        raise OntogenyError(f"y has {ys.shape[1]} outputs; circuits are enumerated for one output at a time")
+    ys = ys.reshape(-1)
+    if xs.ndim != 2 or xs.shape[1] != n_inputs or len(xs) != len(ys) or not len(xs):
+        raise OntogenyError(
+            f"x has shape {xs.shape} and y {len(ys)} rows; x must be (rows, {n_inputs}) and y (rows, 1)"
         )
+    if not ((ys == 0) | (ys == 1)).all():
+        odd = ys[(ys != 0) & (ys != 1)][0]
+        raise OntogenyError(f"y holds {odd:g}; a logic gate's output is 0 or 1")
+    if not 0 <= accuracy_threshold < 1:
+        raise OntogenyError(f"accuracy_threshold is {accuracy_threshold}; give a share of rows in [0, 1)")
+    table = np.ascontiguousarray(np.concatenate([xs + np.float32(0), ys[:, None]], axis=1))
+    number: dict[bytes, int] = {}
+    for name in [row.tobytes() for row in table]:
+        number[name] = number.get(name, 0) + 1
+    distinct = np.frombuffer(b"".join(number), np.float32).reshape(len(number), -1).astype(np.float64)
+    rows = np.fromiter(number.values(), np.int64, len(number))
+    order = _telling(distinct)
+    total = len(xs)
+    budget = min(total - 1, int(total * (1 - accuracy_threshold)) + 1)
+    while not (total - budget) / total > accuracy_threshold:
+        budget -= 1
+    return Samples(
+        np.ascontiguousarray(distinct[order, :-1].T),
+        distinct[order, -1].astype(np.int64),
+        rows[order],
+        budget,
+        rule,
+    )
 
 
 @lru_cache(maxsize=64)
 def _samples_of(x: bytes, x_shape: tuple[int, ...], y: bytes, y_shape: tuple[int, ...], *judged: Any) -> Samples:
     """The samples of few rows, which are the same at every epoch and in every run."""
     xs, ys = np.frombuffer(x, np.float32).reshape(x_shape), np.frombuffer(y, np.float32).reshape(y_shape)
-    return Samples._merged(xs, ys, *judged)
+    return _merged_samples(xs, ys, *judged)
 
 
 def _telling(points: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -504,7 +503,7 @@ def _merged(network: Network, samples: Sequence[Samples], functions: Functions |
             part = slice(start, start + count)
             start += count
             if own.rule is not ROUNDED:
-                centre[part], scale[part] = _centred(own.rule, above[part], upto[part], room[part])
+                centre[part], scale[part] = _centred(above[part], upto[part], room[part])
     rows = Rows(
         np.ascontiguousarray(inputs, np.float32),
         above,
@@ -520,7 +519,7 @@ def _merged(network: Network, samples: Sequence[Samples], functions: Functions |
 
 
 def _centred(
-    rule: OutputRule, above: NDArray[np.float32], upto: NDArray[np.float32], room: NDArray[np.float64]
+    above: NDArray[np.float32], upto: NDArray[np.float32], room: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Middle of what is right, and what makes it 1 wide; where it has no end, it goes as far as outputs can."""
     low, high = above.astype(np.float64), upto.astype(np.float64)

@@ -282,14 +282,14 @@ class Reader:
         if name in CONTRACTIONS or name in _REDUCTIONS or self._covers_all(name, arguments):
             outside = all(isinstance(flow, _Given) for flow in flows) and (len(flows) > 1 or name in _REDUCTIONS)
             if outside:
-                return self._context(target, name, arguments, keywords)
+                return self._context(target, arguments, keywords)
             return self._mapped(target, name, arguments, keywords)
         if torch.Tag.pointwise in getattr(target, "tags", ()) or name in _POINTWISE:
             return self._pointwise(target, name, arguments, keywords)
         if all(isinstance(flow, _Given) for flow in flows):
             if "norm" not in name and any(map(self.is_weight, _tensors((arguments, keywords)))):
                 raise self._refused(name)
-            return self._context(target, name, arguments, keywords)
+            return self._context(target, arguments, keywords)
         if name in _SHARED:
             return _Shares(flows[0], "log" in name)
         if len(flows) == 1 and isinstance(arguments[0], (_Sums, _Neurons)) and self._alone(target, arguments, keywords):
@@ -364,7 +364,7 @@ class Reader:
     def _with(arguments: Any, of: Callable[[Any], Any], other: Callable[[Any], Any] = lambda value: value) -> Any:
         return tree_map(lambda leaf: of(leaf) if isinstance(leaf, _FLOWS) else other(leaf), arguments)
 
-    def _context(self, target: Any, name: str, arguments: Any, keywords: Any) -> Any:
+    def _context(self, target: Any, arguments: Any, keywords: Any) -> Any:
         """An operation on x before the first layer: its result is part of what that layer gets."""
 
         def known(value: Any) -> Any:
@@ -392,7 +392,7 @@ class Reader:
         if all(isinstance(flow, _Given) for flow in flows):
             whole = name == "_to_copy" and not dtype.is_floating_point
             if whole or any(flow.source is not first.source for flow in flows) or self._constants(arguments):
-                return self._context(target, name, arguments, keywords)
+                return self._context(target, arguments, keywords)
             return self._each(target, arguments, keywords, first, ("place",))
         if name == "_to_copy" and not dtype.is_floating_point:
             return self._pointwise(target, name, arguments, keywords)
@@ -536,7 +536,7 @@ class Reader:
         shape = torch.broadcast_shapes(*[self._shape(flow) for flow in flows], *[t.shape for t in tensors])
         outside = all(isinstance(flow, _Given) for flow in flows)
         if outside and not (name in _AFFINE and any(map(self.is_weight, tensors))):
-            return self._context(target, name, arguments, keywords)
+            return self._context(target, arguments, keywords)
         if any(isinstance(flow, _Given) for flow in flows):
             flows_as = {id(flow): self.sums(flow) for flow in flows}
             arguments = self._with(arguments, lambda flow: flows_as[id(flow)])

@@ -25,6 +25,8 @@ def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | N
     """The layers of a model. weights: ids of its parameters; None: all tensors may be weights.
 
     Where operations cannot be read one by one, those that together are a function number by number are read as one.
+    Raises OntogenyError if the model cannot be followed while it runs, what it does depends on numbers of x, or an
+    operation is none of a network of layers.
     """
     try:
         graph, pure = _traced(run, x)
