@@ -304,15 +304,30 @@ def _refine(
     spline = record.spline
 
     def psi(points: np.ndarray) -> np.ndarray:
-        return spline.values(record.psi, spline.within(points))
+        return spline.lines(record.psi, points)
 
     def phi(points: np.ndarray) -> np.ndarray:
-        return spline.values(record.phi, spline.within(points))
+        return spline.lines(record.phi, points)
+
+    inside = derivative_of(record)
+    ends = np.array([spline.breaks[0], spline.breaks[-1]])
+    part = 0.05 * (ends[1] - ends[0])
+    places = np.array([ends[0], ends[0] + part, ends[1] - part, ends[1]])
+    first, second, third, last = spline.values(record.phi, places)
+    slopes = np.stack([second - first, last - third]) / part
+
+    def derivative(state: np.ndarray) -> np.ndarray:
+        state = np.asarray(state, np.float64)
+        beyond = state - spline.within(state)
+        if not beyond.any():
+            return inside(state)
+        more = psi(state) - spline.values(record.psi, spline.within(state))
+        return inside(state) + beyond * np.where(beyond < 0, slopes[0], slopes[1]) + more @ record.W.T
 
     span = np.linspace(max(spline.breaks[0], -3.0), min(spline.breaks[-1], 3.0), 61)
     embedding = functions_embedding(phi(span), settings.embedding_dim)
     improved = {"W": record.W, "embedding": embedding, "psi": psi, "phi": phi}
-    return {**improved, "derivative": derivative_of(record)}, found, held
+    return {**improved, "derivative": derivative}, found, held
 
 
 def _about(found: Recovered, verdict: Verdict) -> list[str]:

@@ -73,6 +73,16 @@ class Spline:
         """`u` in float64, moved to the ends of the range where it lies beyond: polynomials run away there."""
         return np.clip(np.asarray(u, np.float64), self.breaks[0], self.breaks[-1])
 
+    def lines(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """As `values`, with straight lines beyond the range, which go on as the last twentieth of it."""
+        inside = self.within(u)
+        low, high = self.breaks[0], self.breaks[-1]
+        part = 0.05 * (high - low)
+        first, second, third, last = self.values(coefficients, np.array([low, low + part, high - part, high]))
+        beyond = (np.asarray(u, np.float64) - inside).reshape(np.shape(u) + (1,) * (np.ndim(coefficients) - 1))
+        slope = np.where(beyond < 0, (second - first) / part, (last - third) / part)
+        return self.values(coefficients, inside) + beyond * slope
+
     def values(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
         """The spline with `coefficients` (size,) or (size, functions) at `u` (any shape): u.shape (+ functions)."""
         u = np.asarray(u, dtype=np.float64)
