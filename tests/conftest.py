@@ -14,6 +14,11 @@ settings.register_profile("ci", deadline=None, derandomize=True, suppress_health
 settings.load_profile("ci")
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than the cores: tests of the workflow spend a good part of their time waiting for what they started."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(autouse=True)
 def _close_figures():
     """No test leaves figures open for the next."""
