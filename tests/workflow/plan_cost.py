@@ -58,7 +58,7 @@ def draw(table):
         ax.plot(cost["runs"], cost[column], "o", markersize=4)
         if len(cost) > 2:
             slope, start = np.polyfit(cost["runs"], cost[column], 1)
-            ax.plot(cost["runs"], start + slope * cost["runs"], label=f"{start:.3g} + {slope:.2g} a run")
+            ax.plot(cost["runs"], start + slope * cost["runs"], label=f"{start:.3g} + {slope:.2g} per run")
             ax.legend(loc="upper left")
         ax.set(xlabel="runs planned", ylabel=unit, ylim=(0, None))
     save_figure(fig, Path(table).with_suffix(".png"), formats=["png"])
