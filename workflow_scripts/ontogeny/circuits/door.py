@@ -76,7 +76,10 @@ class ReadNetwork:
         limit: int = 50_000_000,
         max_seconds: float | None = 3600.0,
     ) -> CircuitSet:
-        """All perfect circuits of one output, as `enumerate_circuits` finds them; y (rows,) or (rows, outputs)."""
+        """All perfect circuits of one output, as `enumerate_circuits` finds them; y (rows,) or (rows, outputs).
+
+        Raises OntogenyError if there are more than `limit`, or finding them may take longer than `max_seconds`.
+        """
         problem = self.problem(y, rule, settings, output)
         problem.check_cost(max_seconds)
         circuits = problem.listed(limit)

@@ -414,7 +414,10 @@ class Problem:
         return marginals
 
     def count(self, engine: str | None = None, threads: int | None = 1) -> tuple[int, NDArray[np.int64], int]:
-        """Number found, marginals and number decided in float32, as of `search`, with up to `threads` threads."""
+        """Number found, marginals and number decided in float32, as of `search`, with up to `threads` threads.
+
+        Raises OntogenyError for fewer than one thread.
+        """
         threads = _available_threads() if threads is None else threads
         if threads < 1:
             raise OntogenyError(f"threads is {threads}; give 1 or more, or None for as many as there are")

@@ -204,7 +204,10 @@ class Reader:
         )
 
     def neurons(self, flow: _Sums, name: str = "identity") -> _Neurons:
-        """Sums as a layer of neurons that is under way: the same sums in every row."""
+        """Sums as a layer of neurons that is under way: the same sums in every row.
+
+        Raises OntogenyError if they are not, come from several maps, or some do not depend on x.
+        """
         if flow.layer == 0 and (inputs := self._rescaled(flow)):
             flow = inputs
         if not flow.made:
@@ -336,7 +339,10 @@ class Reader:
         return OntogenyError(f"the model does '{name.strip('_')}', {why}")
 
     def composed(self, flow: Any, function: Callable[[Tensor], Tensor]) -> _Neurons:
-        """What a function number by number makes of a flow; it takes tensors of the flow's shape only."""
+        """What a function number by number makes of a flow; it takes tensors of the flow's shape only.
+
+        Raises OntogenyError if it does not treat the rows of x alike.
+        """
         before = flow if isinstance(flow, _Neurons) else self.neurons(self.sums(flow), "identity")
         n, place = len(before.bias), before.place
         if not torch.equal(place.reshape(-1).sort().values, torch.arange(self.rows * n)):
@@ -665,7 +671,10 @@ class Reader:
     # The end
 
     def finish(self, result: Any) -> Layers:
-        """The layers up to `result`, what the model returns."""
+        """The layers up to `result`, what the model returns.
+
+        Raises OntogenyError if it does not depend on x through dense layers, at least one of them hidden.
+        """
         last = result.of if isinstance(result, _Shares) else result
         if not isinstance(last, (_Sums, _Neurons)):
             raise OntogenyError(

@@ -103,7 +103,10 @@ class MLPLandscape:
     def evaluate(
         self, theta: Tensor, owner: Tensor, batch_size: int | None, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Losses (K,) and gradients (P, K) of the chains `theta` (P, K), which belong to the networks `owner` (K,)."""
+        """Losses (K,) and gradients (P, K) of the chains `theta` (P, K), which belong to the networks `owner` (K,).
+
+        Raises OntogenyError if a batch size is given: all rows are always used.
+        """
         if batch_size is not None:
             raise OntogenyError("batch_size does not go with small MLPs: all rows cost next to nothing; leave it out")
         x, y, share = (t if t.shape[2] == 1 else t[:, :, owner] for t in (self.x, self.y, self.share))

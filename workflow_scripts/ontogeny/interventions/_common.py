@@ -107,7 +107,10 @@ class Bench:
         return names
 
     def layers(self, moment: str, wanted: Any, kinds: Sequence[str] | None = None) -> list[str]:
-        """The layers of a spec, checked, by display name; None is all that are monitored (of `kinds`) and run once."""
+        """The layers of a spec, checked, by display name; None is all that are monitored (of `kinds`) and run once.
+
+        Raises OntogenyError for an unknown layer, or if None leaves no layer.
+        """
         model = self.models[moment]
         if wanted is None:
             layers = [layer for layer in get_handler(model).layers if kinds is None or layer.kind in kinds]

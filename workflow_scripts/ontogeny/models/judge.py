@@ -110,6 +110,7 @@ class Judge(nn.Module):
 
     @property
     def blocks(self) -> nn.ModuleList:
+        """The transformer's layers in order. Raises OntogenyError if the network has no list of them."""
         count = self.backbone.config.num_hidden_layers
         for module in self.backbone.modules():
             if isinstance(module, nn.ModuleList) and len(module) == count:
