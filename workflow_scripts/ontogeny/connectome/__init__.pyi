@@ -5,16 +5,29 @@ from .fit import Fit, fit_connectome, resolved_settings
 from .learning import learning_table
 from .metrics import recovery_metrics
 from .recorded import read_activity
-from .search.comparison import compare_policies
-from .search.declaration import Search
-from .search.logbook import write_logbook
-from .search.memory import read_memory
-from .search.policy import Proposal, propose, ucb_scores, valid_prefix
-from .search.records import Record, classify, read_records
-from .search.rules import Guideline, Rules
-from .search.run import explore, run_iteration
-from .search.space import FIRST_SETTINGS, SPACE, STUDY_FIRST, STUDY_SPACE, Setting
-from .search.tables import principles
+from .search import (
+    FIRST_SETTINGS,
+    SPACE,
+    STUDY_FIRST,
+    STUDY_SPACE,
+    Guideline,
+    Proposal,
+    Record,
+    Rules,
+    Search,
+    Setting,
+    classify,
+    compare_policies,
+    explore,
+    principles,
+    propose,
+    read_memory,
+    read_records,
+    run_iteration,
+    ucb_scores,
+    valid_prefix,
+    write_logbook,
+)
 from .settings import ActivitySettings, FitSettings
 from .simulate import Activity, activity_report, as_activity, simulate_activity
 from .symbolic import symbolic_form, symbolic_functions
