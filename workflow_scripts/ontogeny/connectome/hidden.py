@@ -43,7 +43,7 @@ def without_hidden(
     by a tenth without them.
     """
     residual = found.rows.slope - derivative_of(found.refined)(found.rows.u)
-    common = common_inputs(residual, found.rows.block, seed)[:, :most]
+    common = common_inputs(residual, seed)[:, :most]
     n = len(common)
     if not common.shape[1] or float(np.sum(common**2)) <= _HALF * n * float(np.mean(residual**2)):
         return None

@@ -216,7 +216,7 @@ def _elsewhere(found: Recovered, rows: Rows, delta_t: float) -> Recovered:
 def _shared(found: Recovered, seed: int) -> float:
     """The share of the residual that neurons share."""
     residual = found.rows.slope - derivative_of(found.refined)(found.rows.u)
-    common = common_inputs(residual, found.rows.block, seed)
+    common = common_inputs(residual, seed)
     return float(np.sum(common**2)) / max(float(np.sum(np.mean(residual**2, axis=0))), 1e-300)
 
 
@@ -417,7 +417,7 @@ def again(slope: np.ndarray, found: Recovered) -> Refined:
     )
 
 
-def common_inputs(residual: np.ndarray, block: np.ndarray, seed: int = 0, shifts: int = 9) -> np.ndarray:
+def common_inputs(residual: np.ndarray, seed: int = 0, shifts: int = 9) -> np.ndarray:
     """How neurons load (N, r) on factors that their residuals (rows, N) share, in units of the residuals.
 
     Factors are principal components of the standardised residuals beyond the largest eigenvalue of `shifts` data sets

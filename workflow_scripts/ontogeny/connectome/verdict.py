@@ -115,7 +115,7 @@ def measure(
     rest = target - summed(derivative(held.u), form)
     own, shifted = _nulls(found, held, allowed, error, seed)
     residual = trained - summed(derivative(found.rows.u), found.windows)
-    common = common_inputs(residual, found.rows.block, seed) if len(residual) > 4 else np.zeros((held.u.shape[1], 0))
+    common = common_inputs(residual, seed) if len(residual) > 4 else np.zeros((held.u.shape[1], 0))
     power = float(np.mean(residual**2)) or 1.0
     return {
         "held_out_error": error(derivative(held.u), everyone),
