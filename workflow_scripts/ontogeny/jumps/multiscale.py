@@ -283,8 +283,10 @@ def candidates(
     if unit is not None:
         kept &= np.abs(size[rows, at]) > UNITS * unit[rows, at]
     sign = np.sign(score[rows, at])
-    for check in (_persists, _is_abrupt, _is_break, _exceeds_the_edge):
-        kept[kept] = check(x, rows[kept], at[kept], sign[kept])
+    for one_way in (_persists, _is_abrupt):
+        kept[kept] = one_way(x, rows[kept], at[kept], sign[kept])
+    for either_way in (_is_break, _exceeds_the_edge):
+        kept[kept] = either_way(x, rows[kept], at[kept])
     rows, at = rows[kept], at[kept]
     return rows, at, score[rows, at], size[rows, at]
 
@@ -310,7 +312,7 @@ def _is_abrupt(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray
     return abrupt
 
 
-def _is_break(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
+def _is_break(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Whether a change of level fits the points around better than a bend does, both with slopes of their own on
     either side: for a reach in `BREAKS`, the bend, wherever it is best, leaves more by so many times the variance that
     the change leaves. True nearer than 8 points to an end."""
@@ -330,7 +332,7 @@ def _is_break(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray)
     return broken
 
 
-def _exceeds_the_edge(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
+def _exceeds_the_edge(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Whether a change near an end of the series is larger than every other between it and that end: a curve that
     begins steeply has no neighbourhood on one side to say how steep it is. True further than `EDGE` points from it."""
     n = x.shape[1]
