@@ -320,7 +320,10 @@ class JumpDetector:
     def detect_jumps_with_direction(
         self, values: Any, metric_name: str = "dimensionality", step_offset: int = 0, direction: str | None = None
     ) -> list[Jump]:
-        """Jumps of one series, only those "up" or "down" if `direction` says so."""
+        """Jumps of one series, only those "up" or "down" if `direction` says so.
+
+        Raises OntogenyError for another direction.
+        """
         if direction not in (None, "up", "down"):
             raise OntogenyError(f"direction is {direction!r}: it must be 'up', 'down' or None")
         found = self.detect_jumps(values, metric_name, step_offset)
@@ -328,7 +331,10 @@ class JumpDetector:
 
     def compute_rolling_statistics(self, values: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean and standard deviation of the window before each value, and the size of its z-score, each (n,); 0 where
-        fewer than `min_samples` values came before."""
+        fewer than `min_samples` values came before.
+
+        Raises OntogenyError if there are no values.
+        """
         x = np.asarray(values, np.float64)
         if not x.size:
             raise OntogenyError("values is empty: give at least one number")

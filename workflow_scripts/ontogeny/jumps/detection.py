@@ -81,7 +81,8 @@ def jumps_in_each(
 ) -> list[Detection]:
     """`detect_jumps` for many series (values (n,), steps (n,)), faster where many have one length.
 
-    looks: of a guarded detector, what `look_at` gave for each, if it is known.
+    looks: of a guarded detector, what `look_at` gave for each, if it is known. Raises OntogenyError for an unknown
+    detector, settings it does not have, or a noise floor that is no relative change.
     """
     name, entry = resolve_detector(detector)
     settings = check_settings(name, entry, settings)
