@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from ontogeny.jumps import figures as figures
+from ontogeny.jumps import figures, runs_figures
 from ontogeny.jumps.agreement import detector_agreement
 from ontogeny.jumps.characterise import characterise_jumps, jump_kinds
 from ontogeny.jumps.comparison import compare_groups, jump_rates, searched_series
@@ -69,16 +69,16 @@ def test_heat_map(record, jumps):
 def test_figures_across_runs(record, jumps):
     described = characterise_jumps(jumps, record)
     rates = jump_rates(jumps, searched_series(record.frame))
-    fig = figures.plot_jump_overview(described, rates, {run: run.split("_")[0] for run in record.runs})
+    fig = runs_figures.plot_jump_overview(described, rates, {run: run.split("_")[0] for run in record.runs})
     assert labels(fig.axes[0]) == record.runs[:1] + [figures.shortened(run) for run in record.runs[1:]]
     assert len(fig.axes[1].patches) == len(record.runs)
     kinds = jump_kinds(described, references=5, most=3)
-    assert len(figures.plot_jump_kinds(described, kinds.labels, kinds.evidence, kinds.reason).axes) == 3
+    assert len(runs_figures.plot_jump_kinds(described, kinds.labels, kinds.evidence, kinds.reason).axes) == 3
     rates = rates.assign(kind=rates["run"].str.startswith("mlp").map({True: "mlp", False: "other"}))
-    fig = figures.plot_comparison(rates, compare_groups(rates, "rate", "kind"), "rate", "kind")
+    fig = runs_figures.plot_comparison(rates, compare_groups(rates, "rate", "kind"), "rate", "kind")
     assert labels(fig.axes[0]) == ["other (3)", "mlp (3)"]
     found = layer_convergence(record, ["participation_ratio"], n_resamples=20, shuffles=99)
-    fig = figures.plot_convergence(found.layers, found.order, "participation_ratio")
+    fig = runs_figures.plot_convergence(found.layers, found.order, "participation_ratio")
     assert "settled" in fig.axes[0].get_title(loc="left")
 
 
@@ -86,22 +86,22 @@ def test_figures_across_runs(record, jumps):
 def test_overview_of_jumps_in_one_direction(record, jumps, direction):
     described = characterise_jumps(jumps, record)
     chosen = described[described["direction"] == direction]
-    fig = figures.plot_jump_overview(chosen, jump_rates(chosen, searched_series(record.frame)))
+    fig = runs_figures.plot_jump_overview(chosen, jump_rates(chosen, searched_series(record.frame)))
     assert fig.axes[0].get_title(loc="left") == f"{len(chosen)} jumps in {len(record.runs)} runs"
     chosen = chosen.assign(kind=["transition", *["jump"] * (len(chosen) - 1)])
-    fig = figures.plot_jump_overview(chosen, jump_rates(chosen, searched_series(record.frame)))
+    fig = runs_figures.plot_jump_overview(chosen, jump_rates(chosen, searched_series(record.frame)))
     said = f"{len(chosen) - 1} jumps and 1 transition in {len(record.runs)} runs"
     assert fig.axes[0].get_title(loc="left") == said
 
 
 def test_critical_periods_and_agreement(record, jumps):
     found, relation = find_critical_periods(jumps, record, shuffles=50), loss_relation(jumps, record, shuffles=50)
-    fig = figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence)
+    fig = runs_figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence)
     assert len(fig.axes) == 2
     assert "(all)" in labels(fig.axes[0])
     assert labels(figures.plot_run_periods(jumps, record, found.periods, RUN).axes[0])[-1] == "fc"
     agreement = detector_agreement({"a": jumps, "b": jumps.iloc[::2]}, searched_series(record.frame), shuffles=20)
-    assert len(figures.plot_agreement(agreement).axes[0].texts) == 1
+    assert len(runs_figures.plot_agreement(agreement).axes[0].texts) == 1
 
 
 def test_nothing_found_still_makes_figures(record, tmp_path):
@@ -117,12 +117,12 @@ def test_nothing_found_still_makes_figures(record, tmp_path):
     made = [
         figures.plot_metrics(record, RUN, none),
         figures.plot_heat_map(flat, "r", none),
-        figures.plot_jump_overview(described, rates),
-        figures.plot_jump_kinds(described, kinds.labels, kinds.evidence, kinds.reason),
-        figures.plot_convergence(still.layers, still.order, "stable_rank"),
-        figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence),
+        runs_figures.plot_jump_overview(described, rates),
+        runs_figures.plot_jump_kinds(described, kinds.labels, kinds.evidence, kinds.reason),
+        runs_figures.plot_convergence(still.layers, still.order, "stable_rank"),
+        runs_figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence),
         figures.plot_run_periods(none, record, found.periods, RUN),
-        figures.plot_agreement(detector_agreement({"a": none, "b": none}, searched_series(record.frame))),
+        runs_figures.plot_agreement(detector_agreement({"a": none, "b": none}, searched_series(record.frame))),
     ]
     for fig in made:
         fig.draw_without_rendering()

@@ -14,15 +14,14 @@ from ontogeny.errors import unknown
 from ontogeny.files import disk_errors, read_table, write_csv
 from ontogeny.jumps import jump_kinds
 from ontogeny.jumps.answer import Answer
-from ontogeny.jumps.figures import (
+from ontogeny.jumps.figures import plot_heat_map, plot_measures
+from ontogeny.jumps.runs_figures import (
     plot_agreement,
     plot_comparison,
     plot_convergence,
     plot_critical_periods,
-    plot_heat_map,
     plot_jump_kinds,
     plot_jump_overview,
-    plot_measures,
 )
 from ontogeny.jumps.study import analyse_study
 from ontogeny.phase1 import Phase1, read_phase1, safe_name
