@@ -277,7 +277,7 @@ def read_text(path: str | os.PathLike) -> str:
         raise OntogenyError(f"{path} is a folder; a file is expected") from None
     except UnicodeDecodeError as error:
         raise OntogenyError(
-            f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+            f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}; save it as UTF-8"
         ) from None
     except PermissionError:
         raise OntogenyError(f"{path} cannot be read: permission denied") from None

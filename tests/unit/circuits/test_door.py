@@ -151,6 +151,9 @@ def test_a_slice_of_a_larger_network():
     np.testing.assert_allclose(network.x, inner, atol=1e-6)
     y = (model(x).detach().numpy() > 0).astype(float)
     assert network.count(y, "sign").count == by_hand(network, lambda o: (o[..., 0] > 0) == (y[:, 0] > 0), inner) > 0
+    np.testing.assert_array_equal(from_torch(model, x, start="1").x, network.x)
+    with pytest.raises(OntogenyError, match=r"unknown submodule to start from '1\.4': did you mean '1\.[012]'"):
+        from_torch(model, x, start="1.4")
 
 
 class Skip(nn.Module):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ontogeny.errors import OntogenyError
-from ontogeny.phase1 import read_many, read_phase1
+from ontogeny.phase1 import find_records, read_many, read_phase1
 from ontogeny.phase1.loggers import each_step_once, mlflow_database_table
 
 STEPS = np.arange(0, 50, 5)
@@ -83,6 +83,38 @@ def test_tensorboard_events(tmp_path):
     (path,) = tmp_path.glob("events*")
     values = read_phase1(path).series("Linear_0", "stable_rank")[1]
     np.testing.assert_allclose(values, RANK, rtol=1e-6)
+
+
+def test_event_files_of_one_folder_are_one_resumed_run_of_its_name(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    for number, (start, stop) in enumerate(((0, 30), (20, 50)), 1):
+        with SummaryWriter(tmp_path / "large", filename_suffix=f".{number}") as writer:
+            for step in range(start, stop):
+                writer.add_scalar("loss", 10 * number + step, step)
+    (first, _) = files = find_records(tmp_path / "large")
+    for record in (read_many(files), read_phase1(tmp_path / "large")):
+        assert record.runs == ["large"]
+        steps, values = record.series("(run)", "loss")
+        np.testing.assert_array_equal(steps, np.arange(50))
+        np.testing.assert_array_equal(values, np.arange(50) + np.where(np.arange(50) < 20, 10, 20))
+    assert read_phase1(first).runs == ["large"]
+    assert len(read_phase1(first).series("(run)", "loss")[0]) == 30
+
+
+def test_a_number_in_a_files_name_does_not_end_it(tmp_path):
+    for rate in ("0.01", "0.02"):
+        (tmp_path / f"lr{rate}.csv").write_text("step,loss\n0,2\n1,1\n")
+    assert read_many(find_records(tmp_path)).runs == ["lr0.01", "lr0.02"]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_spreadsheets_write_decimal_commas_and_per_cent(tmp_path, separator):
+    path = tmp_path / "sheet.csv"
+    path.write_text(
+        "".join(f"{separator.join(row)}\n" for row in (["step", "val_acc"], ["0", "3,5%"], ["1", "97,25 %"]))
+    )
+    assert read_phase1(path).series("(run)", "val_acc")[1].tolist() == [3.5, 97.25]
 
 
 def test_values_logged_without_a_step_are_numbered_and_a_resumed_run_counts_last(tmp_path):

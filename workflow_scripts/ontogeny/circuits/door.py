@@ -264,8 +264,8 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     without biases, in any style of code; two linear maps in a row are layers with the identity between them; dropout
     is off, and batch normalisation has its running statistics. What is done to x before its first weights is part of
     the inputs, and what is done to a neuron before its next weights is part of its function. start: a submodule of the
-    model, whose input is read as the inputs of the network, with all before it as context; the rest of the model must
-    be such a stack.
+    model, or its name ("head.0"), whose input is read as the inputs of the network, with all before it as context; the
+    rest of the model must be such a stack.
 
     The model is read and nothing else: training mode, gradients, buffers and random state are left as they were.
     Raises OntogenyError, which says what it met, for a model that is no such stack, and if the network that was read
@@ -289,6 +289,7 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
         raise OntogenyError(f"x is not an array of numbers: {first_line(error)}") from None
     if given.ndim != 2 or not given.numel():
         raise OntogenyError(f"x has shape {tuple(given.shape)}; it must be (rows, inputs)")
+    start = _submodule(model, start)
     with _untouched(modules), torch.no_grad():
         if start is not None:
             caught: list[Any] = []
@@ -361,6 +362,17 @@ def _only_tensor(result: Any) -> Any:
         leaves = tree_leaves(vars(result))
     tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     return tensors[0] if len(tensors) == 1 else None
+
+
+def _submodule(model: Any, start: Any) -> Any:
+    import torch
+
+    if start is None or isinstance(start, torch.nn.Module):
+        return start
+    named = dict(model.named_modules()) if isinstance(model, torch.nn.Module) else {}
+    if start not in named:
+        raise OntogenyError(unknown("submodule to start from", start, [name for name in named if name]))
+    return named[start]
 
 
 def _after(model: Any, start: Any, given: Any) -> Callable[[Any], Any]:

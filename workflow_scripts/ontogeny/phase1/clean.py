@@ -236,12 +236,13 @@ def _finite(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return values, {reason: where for reason, where in found.items() if len(where)}
 
 
-_PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
+_PLAIN_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s?%?\Z")
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "infinity": math.inf}
 
 
 def parsed_text(cells: np.ndarray) -> list[Any]:
-    """Cells of a text table as numbers where they are numbers, None where they are empty, text otherwise."""
+    """Cells of a text table as numbers where they are numbers (per cent too: 97.5% is 97.5), None where they are empty,
+    text otherwise."""
     try:
         values = cells.astype("U").astype(np.float64)
         if np.isfinite(values).all():
@@ -253,8 +254,8 @@ def parsed_text(cells: np.ndarray) -> list[Any]:
         text = cell.strip() if isinstance(cell, str) else ""
         if not text:
             out.append(None)
-        elif _PLAIN_NUMBER.match(text):
-            out.append(float(text))
+        elif number := _PLAIN_NUMBER.match(text):
+            out.append(float(number[1]))
         else:
             sign = -1.0 if text[0] == "-" else 1.0
             special = _NOT_FINITE.get(text.lstrip("+-").lower())

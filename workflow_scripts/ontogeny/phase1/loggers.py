@@ -115,10 +115,16 @@ def is_event_file(path: Path) -> bool:
     return bool(_EVENTS.search(path.name))
 
 
-def event_table(path: Path) -> pd.DataFrame:
-    """All scalars of a TensorBoard event file as they were written (metric, step, value), read by its own package.
+def event_files(path: Path) -> list[Path]:
+    """The TensorBoard event files right inside a folder: those of one run, a file more each time it was resumed."""
+    return sorted(filter(is_event_file, path.iterdir())) if path.is_dir() else []
 
-    Raises OntogenyError if the package tensorboard is missing, and for a file that is damaged or holds no scalar.
+
+def event_table(path: Path) -> pd.DataFrame:
+    """All scalars of a TensorBoard event file, or of a run's folder of them, as written: metric, step, value.
+
+    The package tensorboard reads them; what it leaves out of a resumed run (`purge_step`) is left out.
+    Raises OntogenyError if that package is missing, and for a file that is damaged or holds no scalar.
     """
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -127,9 +133,12 @@ def event_table(path: Path) -> pd.DataFrame:
         raise OntogenyError(
             f"{path} is a TensorBoard event file: install tensorboard to read it, or export it as CSV"
         ) from None
-    held, read = _records(path.read_bytes()), sum(1 for _ in RawEventFileLoader(str(path)).Load())
-    if read < held:
-        raise OntogenyError(f"{path} is damaged: only {read} of its {held} records can be read; get a complete copy")
+    for file in event_files(path) or [path]:
+        held, read = _records(file.read_bytes()), sum(1 for _ in RawEventFileLoader(str(file)).Load())
+        if read < held:
+            raise OntogenyError(
+                f"{file} is damaged: only {read} of its {held} records can be read; get a complete copy"
+            )
     events = EventAccumulator(str(path), size_guidance={"scalars": 0, "tensors": 0})
     events.Reload()
     tags = events.Tags()

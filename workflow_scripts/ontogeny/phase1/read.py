@@ -6,8 +6,10 @@ import csv
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +29,7 @@ from ontogeny.phase1.document import FORMAT
 from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, RawRun, RawTable, flat_place, runs_of, step_key
 from ontogeny.phase1.loggers import (
     each_step_once,
+    event_files,
     event_table,
     is_event_file,
     is_mlflow_database,
@@ -46,8 +49,9 @@ MOST_CONTAINERS = 5_000_000
 HDF5_SECONDS = 20
 """How long reading an HDF5 file that carries no checksum may take, and a second more per MiB."""
 
-_DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)\s*$"
-"""A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons."""
+_SUFFIX = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})+$", re.IGNORECASE)
+_DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s?%?)\s*$"
+"""A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons or tabs."""
 
 OnProblem = Literal["drop", "stop"]
 
@@ -61,26 +65,45 @@ def read_phase1(
     what is there, never a name. Numbers that are not finite, text in their place, steps that repeat, are out of
     order or are missing in some layers are listed in `notes`, each with its layer, metric and step; `on_problem="stop"`
     raises at the first of them. A null is a gap, not a problem. `run` names the run; left out, the record's own
-    fields do (`run`, or `arch_name` and `dataset_name`), or else the file's stem. `repair` rebuilds stable ranks that
-    are the known artifact (see `repair_stable_rank`); otherwise they are only flagged.
+    fields do (`run`, or `arch_name` and `dataset_name`), or else the file's name without its ending. A folder of
+    TensorBoard events is one run of the folder's name, however often it was resumed. `repair` rebuilds stable ranks
+    that are the known artifact (see `repair_stable_rank`); otherwise they are only flagged.
 
     Raises OntogenyError if the file is missing, broken, of no known layout, or too large to be one record.
     """
     path = Path(path)
     judge = _judge(path, on_problem)
     runs = _raw_runs(path)
-    record = phase1_of(runs, judge, path.name.split(".")[0] or "run", run)
+    record = phase1_of(runs, judge, _name(path), run)
     return repair_stable_rank(record, judge, rebuild=repair)
+
+
+def _name(path: Path) -> str:
+    if is_event_file(path):
+        return path.absolute().parent.name or "run"
+    if path.is_dir():
+        return path.resolve().name or "run"
+    return _SUFFIX.sub("", path.name) or "run"
+
+
+def _whole_runs(paths: Iterable[str | os.PathLike]) -> list[Path]:
+    """The paths, but the folder in place of TensorBoard's event files where several lie in one."""
+    paths = list(map(Path, paths))
+    beside = Counter(path.parent for path in paths if is_event_file(path))
+    return list(
+        dict.fromkeys(path.parent if is_event_file(path) and beside[path.parent] > 1 else path for path in paths)
+    )
 
 
 def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop", repair: bool = True) -> Phase1:
     """Read several records into one. Runs of the same name get `_2`, `_3`, ... in the order of `paths`.
 
+    TensorBoard's event files of one folder are one run.
     Files that are not records are skipped with a note, unless `on_problem` is "stop" or none of them is one.
     Raises OntogenyError as `read_phase1` does, and if `paths` is empty.
     """
     records, refused = [], []
-    for path in paths:
+    for path in _whole_runs(paths):
         try:
             records.append(read_phase1(path, on_problem, repair=repair))
         except OntogenyError as error:
@@ -193,7 +216,7 @@ def _judge(where: Any, on_problem: str) -> Judge:
 
 def _raw_runs(path: Path) -> list[RawRun]:
     suffix = path.suffix.lower()
-    if is_event_file(path):
+    if is_event_file(path) or event_files(path):
         return _logged_runs(event_table(path), str(path))
     if path.is_dir() and is_mlflow_folder(path):
         return _logged_runs(mlflow_table(path), str(path))
@@ -294,6 +317,8 @@ def _json_lines(text: str, path: Path) -> list[RawRun]:
 
 def _read_text_table(path: Path) -> pd.DataFrame:
     text = (_unzipped(path) if path.suffix.lower() == ".gz" else read_text(path)).removeprefix("\ufeff")
+    if not text.strip():
+        raise OntogenyError(f"{path} is empty")
     head = text[:10_000].split("\n", 1)[0]
     separator = max(",\t;", key=head.count)
     if head.count(separator) > 10_000:
@@ -306,7 +331,7 @@ def _read_text_table(path: Path) -> pd.DataFrame:
         )
     except Exception as error:
         raise OntogenyError(f"{path} is not a table that can be read: {first_line(error)}") from None
-    if separator == ";":
+    if separator != ",":
         frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
     return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
 
