@@ -63,6 +63,7 @@ def test_another_model_does_not_inherit_the_settings_of_the_default_one(tmp_path
         ("training: {learning_rate: .nan}", ["learning_rate"]),
         ("model: mlp_shalow_2", ["runs.two.model is", "did you mean 'mlp_shallow_2'", "vit"]),
         ("task: fashion_minst", ["runs.two.task is", "did you mean 'fashion_mnist'"]),
+        ("task: {name: deep_liner}", ["line 9", "runs.two.task.name is", "mean 'deep_linear'? Allowed: digits, mnist"]),
         ("seeds: [3, 3]", ["two.seeds", "a seed appears twice"]),
         ("seeds: 1000000000", ["two.seeds", "exceed the maximum of 1000000 per run"]),
         ("seeds: []", ["seeds"]),

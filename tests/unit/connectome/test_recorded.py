@@ -156,6 +156,17 @@ def test_spikes_and_a_jittered_clock_are_refused(tmp_path):
     clock = np.cumsum(0.1 + 0.01 * RNG.standard_normal(40))
     with pytest.raises(OntogenyError, match="column 4 counts the frames"):
         read_activity(write(tmp_path, np.column_stack([WAVES[0], clock])), 0.1)
+    stacked = np.column_stack([np.vstack(WAVES), np.tile(0.1 * np.arange(40), 2)])
+    with pytest.raises(OntogenyError, match="column 4 counts the frames"):
+        read_activity(write(tmp_path, stacked), 0.1)
+    table = tmp_path / "table.csv"
+    np.savetxt(
+        table, np.column_stack([np.repeat([0, 1], 40), np.vstack(WAVES)]), "%g", ",", header="Trial,a,b,c", comments=""
+    )
+    with pytest.raises(
+        OntogenyError, match=r"column 1 \(trial\) numbers trajectories, as no neuron does: give an array"
+    ):
+        read_activity(table, 0.1)
 
 
 def test_unequal_trajectories_are_cut_into_pieces():

@@ -20,6 +20,11 @@ from ontogeny.errors import nearest
 from ontogeny.interventions.settings import INTERVENTIONS
 from ontogeny.renamed import KEYS
 
+_KIND_OF_VALUE = re.compile(
+    r"(literal|list|tuple|dict|nullable|function-[\w-]+|constrained-\w+)\[|(float|int|str|bool|none)$"
+)
+"""What pydantic adds to a location where a value may be of several kinds."""
+
 Path_ = tuple[Any, ...]
 Origins = dict[tuple[str, str], Swept]
 
@@ -87,6 +92,8 @@ def _without_tags(loc: Path_, raw: Any) -> Path_:
         tag = part in IDENTITY or part in INTERVENTIONS
         if holds(here, part):
             here = here[part]
+        elif isinstance(part, str) and _KIND_OF_VALUE.match(part):
+            continue
         elif isinstance(part, str) and here is not None and not isinstance(here, dict):
             continue  # what stands there is short for a block, or is no block: the key is the last one written
         elif tag and (here is None or (isinstance(here, dict) and i < len(loc) - 1)):
@@ -123,12 +130,14 @@ def sentence(
         place = where(loc[:-1], files)[0]
     else:
         place, loc = where(loc, files)
-    text = place + _reason(item, loc, known)
+    others = [other for other, at in zip(items, places) if at == places[first] and other["type"] == "literal_error"]
+    allowed = [name for other in others for name in re.findall(r"'([^']*)'", other["ctx"]["expected"])]
+    text = place + _reason(item, loc, known, allowed)
     more = len({place for place in places if place != places[first][: len(place)]})
     return text + (f" ({more} more {'mistake' if more == 1 else 'mistakes'})" if more else "")
 
 
-def _reason(item: Mapping[str, Any], loc: Path_, known: list[str]) -> str:
+def _reason(item: Mapping[str, Any], loc: Path_, known: list[str], literals: list[str]) -> str:
     key, given, context = dotted(loc), item["input"], item.get("ctx", {})
     if item["type"] == "extra_forbidden":
         renamed = KEYS.get(str(item["loc"][-1]))
@@ -142,7 +151,7 @@ def _reason(item: Mapping[str, Any], loc: Path_, known: list[str]) -> str:
     if item["type"] == "union_tag_invalid":
         key, given = f"{key}.kind", context["tag"]
     if item["type"] in ("union_tag_invalid", "literal_error"):
-        allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags") or ""))
+        allowed = literals or re.findall(r"'([^']*)'", str(context["expected_tags"]))
         guess = nearest(str(given), allowed)
         hint = f"did you mean '{guess}'? " if guess else ""
         return f"{key} is {shown(given)}: {hint}Allowed: {', '.join(allowed)}"
@@ -157,6 +166,8 @@ def _reason(item: Mapping[str, Any], loc: Path_, known: list[str]) -> str:
     message = message.removeprefix("input should ").removeprefix("be ").replace(" after validation", "")
     message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping of keys to values", message)
     message = re.sub(r"^(list|value) should have", "have", message)
+    message = re.sub(r", unable to .*", "", message)
+    message += "".join(f" or '{name}'" for name in literals)
     return f"{key} is {shown(given)}; it should {'' if message.startswith('have') else 'be '}{message}"
 
 

@@ -333,7 +333,7 @@ def plot_recovery(
     fig, axes = figure(1, len(metrics), width=3.6 * len(metrics), height=3.2, squeeze=False)
     rows = []
     for ax, metric in zip(axes[0], metrics):
-        missed = _MISSED.get(metric)
+        missed, before = _MISSED.get(metric), len(rows)
         shown = _identity if missed is None else _missed
         for shift, (condition, colour) in zip(
             np.linspace(-0.06, 0.06, len(conditions)) if len(conditions) > 1 else [0.0], conditions.items()
@@ -363,6 +363,9 @@ def plot_recovery(
                     }
                 )
             ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=condition)
+        if len(rows) == before:
+            ax.update_datalim([(0, 1)])
+            ax.text(0.5, 0.5, "not known: no truth was given", transform=ax.transAxes, ha="center", va="center")
         ax.axhline(shown(0.9), color=MUTED, linewidth=0.8, linestyle=":")
         ax.set_xticks(
             range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]

@@ -17,6 +17,7 @@ from ontogeny.files import check_archive, read_errors, read_text
 from ontogeny.settings import complete
 
 _FEWEST = 10
+_TRAJECTORIES = frozenset(("trajectory", "trial", "episode", "segment", "session"))
 
 
 def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None = None, **settings: Any) -> Activity:
@@ -208,6 +209,7 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         elif path.suffix == ".npy":
             arrays = {"u": np.load(path, allow_pickle=False)}
         else:
+            _only_neurons(path)
             arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=_header(path), encoding="utf-8-sig")}
         for name in arrays:
             if name in ("u", "du", "W"):
@@ -233,6 +235,17 @@ def _header(path: Path) -> int:
     return int(len(values) > 1 and values == list(range(len(values))))
 
 
+def _only_neurons(path: Path) -> None:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        names = [name.strip(" \"'\r\n").lower() for name in file.readline().split(",")]
+    for number, name in enumerate(names, 1):
+        if name in _TRAJECTORIES:
+            raise OntogenyError(
+                f"{path}: column {number} ({name}) numbers trajectories, as no neuron does: give an array "
+                "(trajectories, frames, neurons) in a .npy or .npz file"
+            )
+
+
 def _labels(path: str | os.PathLike) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
@@ -256,13 +269,17 @@ def _three(array: np.ndarray, path: str | os.PathLike) -> np.ndarray:
 def _counting(u: np.ndarray) -> int | None:
     """The first neuron that grows by the same amount from frame to frame, or by much the same with a jitter, as clocks.
 
-    A neuron that relaxes grows by amounts that change smoothly; the jitter of a clock is new in every frame.
+    A clock may start again with each of several trajectories that stand one below the other. A neuron that relaxes
+    grows by amounts that change smoothly; the jitter of a clock is new in every frame.
     """
     steps = np.diff(u, axis=1)
     size, spread = np.abs(steps.mean((0, 1))), steps.std((0, 1))
     turns = np.diff(steps, axis=1).std((0, 1))
     one_way = (steps > 0).all((0, 1)) | (steps < 0).all((0, 1))
-    found = one_way & ((spread <= 1e-6 * size) | ((spread <= 0.3 * size) & (turns > spread)))
+    tick = np.median(steps, (0, 1))
+    ticks = (np.abs(steps - tick) <= 1e-6 * np.abs(tick)).mean((0, 1))
+    again = (tick != 0) & (ticks >= 0.9) & (ticks < 1)
+    found = again | one_way & ((spread <= 1e-6 * size) | ((spread <= 0.3 * size) & (turns > spread)))
     return int(np.flatnonzero(found)[0]) if found.any() else None
 
 

@@ -88,10 +88,10 @@ def _name(path: Path) -> str:
 
 def _whole_runs(paths: Iterable[str | os.PathLike]) -> list[Path]:
     """The paths, but the folder in place of TensorBoard's event files where several lie in one."""
-    paths = list(map(Path, paths))
-    beside = Counter(path.parent for path in paths if is_event_file(path))
+    files = [Path(path) for path in paths]
+    events = Counter(file.parent for file in files if is_event_file(file))
     return list(
-        dict.fromkeys(path.parent if is_event_file(path) and beside[path.parent] > 1 else path for path in paths)
+        dict.fromkeys(file.parent if is_event_file(file) and events[file.parent] > 1 else file for file in files)
     )
 
 
