@@ -331,7 +331,7 @@ def plot_recovery(
     levels = sorted(table["filling_factor"].unique())
     place = {level: k for k, level in enumerate(levels)}
     fig, axes = figure(1, len(metrics), width=3.6 * len(metrics), height=3.2, squeeze=False)
-    rows = []
+    rows: list[dict[str, object]] = []
     for ax, metric in zip(axes[0], metrics):
         missed, before = _MISSED.get(metric), len(rows)
         shown = _identity if missed is None else _missed
@@ -365,7 +365,7 @@ def plot_recovery(
             ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=condition)
         if len(rows) == before:
             ax.update_datalim([(0, 1)])
-            ax.text(0.5, 0.5, "not known: no truth was given", transform=ax.transAxes, ha="center", va="center")
+            ax.text(0.5, 0.3, "not known: no truth was given", transform=ax.transAxes, ha="center", va="center")
         ax.axhline(shown(0.9), color=MUTED, linewidth=0.8, linestyle=":")
         ax.set_xticks(
             range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]
