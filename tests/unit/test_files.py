@@ -159,5 +159,6 @@ def test_a_place_that_can_hold_no_file_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OntogenyError, match="file is not a folder and cannot be made one"):
         write_json(tmp_path / "file" / "table.json", {})
-    with pytest.raises(OntogenyError, match="it is a folder"):
-        write_json(tmp_path, {})
+    for folder in (tmp_path, "."):
+        with pytest.raises(OntogenyError, match="it is a folder"):
+            write_json(folder, {})

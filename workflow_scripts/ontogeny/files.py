@@ -85,6 +85,8 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     can be created at `path`.
     """
     path = Path(path)
+    if not path.name:
+        raise OntogenyError(f"cannot write {path}: it is a folder")
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     with disk_errors(path):
         try:
