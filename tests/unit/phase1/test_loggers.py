@@ -108,6 +108,14 @@ def test_a_number_in_a_files_name_does_not_end_it(tmp_path):
     assert read_many(find_records(tmp_path)).runs == ["lr0.01", "lr0.02"]
 
 
+def test_seeds_that_share_a_table_are_runs(tmp_path):
+    path = tmp_path / "seeds.csv"
+    path.write_text("Seed,Epoch,val_acc\n0,0,0.1\n0,1,0.2\n7,0,0.3\n7,1,0.4\n")
+    record = read_phase1(path)
+    assert record.runs == ["seed 0", "seed 7"]
+    assert record.series("(run)", "val_acc", run="seed 7")[1].tolist() == [0.3, 0.4]
+
+
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_spreadsheets_write_decimal_commas_and_per_cent(tmp_path, separator):
     path = tmp_path / "sheet.csv"

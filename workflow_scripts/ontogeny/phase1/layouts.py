@@ -168,10 +168,10 @@ def step_key(row: Collection[str]) -> str | None:
         if name in row:
             return name
     lowered = {str(name).strip().lower(): name for name in row}
-    for name in STEP_NAMES:
+    for name in (*STEP_NAMES, "epoch"):
         if name in lowered:
             return lowered[name]
-    return "epoch" if "epoch" in row else None
+    return None
 
 
 def _step_list(data: dict) -> tuple[str, list] | None:

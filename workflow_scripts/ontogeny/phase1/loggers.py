@@ -7,6 +7,7 @@ left out.
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 import sys
@@ -133,6 +134,7 @@ def event_table(path: Path) -> pd.DataFrame:
         raise OntogenyError(
             f"{path} is a TensorBoard event file: install tensorboard to read it, or export it as CSV"
         ) from None
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)
     for file in event_files(path) or [path]:
         held, read = _records(file.read_bytes()), sum(1 for _ in RawEventFileLoader(str(file)).Load())
         if read < held:

@@ -429,6 +429,10 @@ def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
     if frame.empty:
         raise OntogenyError(f"{where} holds no Phase 1 table: it has columns and no rows")
     tidy_shape = {"metric", "value"} <= set(columns)
+    seeds = next((name for name in columns if name.lower() == "seed"), None)
+    if "run" not in columns and seeds is not None and frame[seeds].nunique() > 1:
+        frame = frame.assign(**{seeds: "seed " + frame[seeds].astype(str)}).rename(columns={seeds: "run"})
+        columns = list(frame.columns)
     keys = [name for name in ("run", "layer") if name in columns] + (["metric"] if tidy_shape else [])
     text = {name: _names(frame[name]) for name in keys}
     runs: dict[str | None, RawRun] = {}
