@@ -214,3 +214,12 @@ def test_wide_changes_far_above_the_noise_are_found(size):
     series = size * np.clip((k - middles[:, None]) / 100 + 0.5, 0, 1) + rng.standard_normal((8, 400))
     found = [any(abs(event.step - at) <= 27 for event in events) for events, at in zip(detect_many(series), middles)]
     assert sum(found) >= 7
+
+
+@pytest.mark.parametrize("seed", [8, 34, 55])
+def test_the_first_half_of_a_rise_is_no_trend_that_the_second_falls_short_of(seed):
+    t = np.linspace(0, 1, 150)
+    values = 0.1 + 0.85 / (1 + np.exp(-50 * (t - 0.5))) + np.random.default_rng(seed).normal(0, 0.01, t.size)
+    (event,) = detect_transitions(values)
+    assert abs(event.index - 75) <= 2
+    assert event.p_value < 0.001

@@ -260,19 +260,21 @@ def slope(y: np.ndarray) -> float:
     return float(place @ y / (place @ place))
 
 
-def recovers(series: np.ndarray, index: int, size: float) -> bool:
+def recovers(series: np.ndarray, index: int, size: float, onset: int | None = None) -> bool:
     """Whether the change at `index` decays back towards the level before within `RECOVERY` points.
 
     Measured from the straight line before it, from the level just before it, or from that of a longer past, a lasting
     change keeps its size; a decaying spike loses most of it, first quickly and then slowly. It is followed up to the
     next change of its size; where fewer than 12 points are left, a steady loss at the rate of such a spike is enough.
-    The change is looked for within two points of `index`.
+    The change is looked for within two points of `index`. What comes before it ends at the onset of a change that takes
+    several points, whose first half is no trend that the second could fall short of.
     """
     sign = 1.0 if size > 0 else -1.0
     nearby = np.diff(series[max(index - 3, 0) : index + 3])
     index = max(index - 3, 0) + 1 + int((sign * nearby).argmax())
     after = series[index : index + RECOVERY + RECOVERY // 3]
-    past = series[max(index - PAST, 0) : index]
+    start = index if onset is None else min(index, onset)
+    past = series[max(start - PAST, 0) : start]
     before = past[-RECOVERY:]
     if before.size < 3 or after.size < 4 or size == 0:
         return False
@@ -284,7 +286,7 @@ def recovers(series: np.ndarray, index: int, size: float) -> bool:
     if before.size < 8 or after.size < 12:
         return False
     trend, place = slope(before), np.arange(before.size) - (before.size - 1) / 2
-    level = median(before - trend * place) + trend * (place[-1] + 1 + np.arange(after.size))
+    level = median(before - trend * place) + trend * (place[-1] + 1 + index - start + np.arange(after.size))
     return _decays(sign * (after - level), convex=0.0)
 
 

@@ -602,7 +602,7 @@ def _keeps(x: np.ndarray, event: Event) -> bool:
         return True
     first, last = max(int(event.onset) - 1, 0), min(math.ceil(event.end) + 1, x.size - 1)
     change = np.diff(x[first : last + 1]) * math.copysign(1, event.size)
-    return not recovers(x, first + int(change.argmax()) + 1, event.size)
+    return not recovers(x, first + int(change.argmax()) + 1, event.size, first)
 
 
 def _swings_little(x: np.ndarray, event: Event, reach: float = 4.0) -> bool:
