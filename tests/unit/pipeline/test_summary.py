@@ -51,7 +51,7 @@ SAID = {
     "and 300 (all in answers.csv). The surest: a: val_accuracy rises at step 204. 8 significant changes",
     "circuits": "baseline: 257 perfect circuits per network [169, 347] in the 7 of 8 networks that converged. Changed "
     "significantly by L1 by +104 [8, 280].",
-    "connectome": "R² = 0.999 [0.99, 1] at 100% connectivity and 0.900 (one fit, hence no interval) at 5% connectivity",
+    "connectome": "R² = 0.999 [0.99, 1] at 100% connectivity and 0.900 (one fit, so no interval) at 5% connectivity",
     "judge": "After 3 epochs the judge's AUC is 0.910 [0.85, 0.95] on test prompts, where a list of words",
 }
 TITLE = "*Odd* |title| `x`_ {{ 1 / 0 }} {% raise %} <b>"
