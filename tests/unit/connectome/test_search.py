@@ -21,10 +21,10 @@ from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.logbook import analysis_text, ucb_text, without_times, write_logbook
 from ontogeny.connectome.search.memory import memory_text, read_memory
 from ontogeny.connectome.search.policy import propose, valid_prefix
-from ontogeny.connectome.search.principles import steering
 from ontogeny.connectome.search.records import Record, read_records, record_path, training_minutes
 from ontogeny.connectome.search.run import explore, run_iteration
 from ontogeny.connectome.search.space import SPACE
+from ontogeny.connectome.search.steering import steering
 from ontogeny.connectome.search.tables import block_table, iteration_table, principles
 from ontogeny.errors import OntogenyError
 

@@ -4,7 +4,7 @@
 would want to know before the next iteration, bounded in length; `ucb_scores.txt` is the standing of the current block,
 empty once that is complete. All of them are written from the records, so nothing is lost with them. What somebody
 wrote into the memory by hand is kept: lines that begin with `- Note:`, and principles that were added under Established
-Principles, which also steer the search (see `ontogeny.connectome.search.principles`). A memory that was edited
+Principles, which also steer the search (see `ontogeny.connectome.search.steering`). A memory that was edited
 otherwise is set aside under another name before a new one is written.
 """
 

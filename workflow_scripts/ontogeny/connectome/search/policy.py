@@ -28,10 +28,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ontogeny.connectome.search.principles import steering
 from ontogeny.connectome.search.records import CLUSTER_WEIGHT, R2_WEIGHT, Record, metric_value, reward, success
 from ontogeny.connectome.search.rules import UCB_C, Rules
 from ontogeny.connectome.search.space import Setting, two_digits
+from ontogeny.connectome.search.steering import steering
 from ontogeny.connectome.settings import SearchSettings
 from ontogeny.errors import OntogenyError, unknown
 
