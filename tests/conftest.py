@@ -16,7 +16,8 @@ settings.load_profile("ci")
 
 def pytest_xdist_auto_num_workers():
     """One more than the cores: tests of the workflow spend a good part of their time waiting for what they started."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
 
 
 @pytest.fixture(autouse=True)

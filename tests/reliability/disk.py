@@ -12,7 +12,6 @@ to finish with the same bytes as before. Mounting needs root. Exits with 1 if an
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import os
 import random
@@ -29,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import kill
 
+from ontogeny.pipeline.metadata import records_of_files
+
 OWN_DISK = ["mount", "-t", "tmpfs", "-o"]
 
 
@@ -44,10 +45,9 @@ class Made:
 
 def jobs_of(folder: Path) -> list[Made]:
     """What Snakemake's records tell of the jobs that made the results in `folder`."""
-    place, found = folder / ".snakemake" / "metadata", {}
-    for record in sorted(path for path in place.rglob("*") if path.is_file()):
-        code = record.relative_to(place).as_posix().replace("/@", "").replace("@", "")
-        output, told = base64.urlsafe_b64decode(code).decode(), json.loads(record.read_bytes())
+    found = {}
+    for record, output in records_of_files(folder):
+        told = json.loads(record.read_bytes())
         if (folder / output).exists():
             job = found.setdefault((told["rule"], *told["log"]), (set(), set()))
             job[0].update(told["input"])

@@ -375,12 +375,12 @@ def _config(given: argparse.Namespace) -> None:
 
 def _phase1(given: argparse.Namespace) -> None:
     from ontogeny.phase1 import find_records, read_many, write_phase1
+    from ontogeny.words import counted
 
     record = read_many(find_records(given.paths))
     for name, frame in record.frame.groupby("run", sort=False):
         steps, layers = frame["step"], len(record.layers_of(name))
-        counted = f"{layers} layer{'' if layers == 1 else 's'}"
-        print(f"{name}\t{counted}\tsteps {steps.min()} to {steps.max()}\t{len(frame)} values")
+        print(f"{name}\t{counted(layers, 'layer')}\tsteps {steps.min()} to {steps.max()}\t{len(frame)} values")
     for note in record.notes:
         print(note, file=sys.stderr)
     if given.out:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.words import counted
 
 Floats = NDArray[np.float64]
 Seed = int | Sequence[int] | np.random.Generator
@@ -283,7 +284,7 @@ class Adjustment:
     method: str
 
     def __str__(self) -> str:
-        words = f"{CORRECTIONS[self.method]} over {self.tests} test{'' if self.tests == 1 else 's'}"
+        words = f"{CORRECTIONS[self.method]} over {counted(self.tests, 'test')}"
         return f"{words}; {self.untestable} could not be tested and were left out" if self.untestable else words
 
 

@@ -34,6 +34,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic
 from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, log_axis, save_figure, use_style
 from ontogeny.plotting.video import write_mp4
+from ontogeny.words import counted
 
 UNUSED = "#D5D5D5"
 EDGE = "#1B4332"
@@ -187,7 +188,7 @@ class _Scene:
             label.set_color(INK if bright else "white")
         count = int(frames.circuits[at])
         stopped = f"stopped at epoch {frames.epochs[-1]}" if epoch > frames.epochs[-1] else f"epoch {frames.epochs[at]}"
-        self.heading.set_text(f"{stopped}  ·  {count:,} perfect circuit{'' if count == 1 else 's'}")
+        self.heading.set_text(f"{stopped}  ·  {counted(count, 'perfect circuit', ',')}")
         chosen = self.smallest[at]
         on = np.zeros(len(share), bool) if chosen is None else chosen.edges
         self.outline.set_linewidth(np.where(on, widths + 0.5 * self.widest + 1.2, 0.0).tolist())

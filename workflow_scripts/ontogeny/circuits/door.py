@@ -371,7 +371,7 @@ def _submodule(model: Any, start: Any) -> Any:
         return start
     named = dict(model.named_modules()) if isinstance(model, torch.nn.Module) else {}
     if start not in named:
-        raise OntogenyError(unknown("submodule to start from", start, [name for name in named if name]))
+        raise unknown("submodule to start from", start, filter(None, named))
     return named[start]
 
 
@@ -456,10 +456,12 @@ def _read_row_by_row(model: Any, x: Any, weights: set[int] | None) -> tuple[Read
     """As `_read`, of a model that runs on one row of x as on all."""
     import torch
 
+    from ontogeny.circuits.reading import rows_unlike
+
     read = [_read(model, x[row : row + 1], weights) for row in range(len(x))]
     first, place = read[0]
     for other, _ in read[1:]:
         if not all(map(np.array_equal, first.weights + first.biases, other.weights + other.biases)):
-            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+            raise rows_unlike()
     inputs = np.concatenate([network.x for network, _ in read])
     return replace(first, x=inputs), torch.cat([place.reshape(-1) + row * place.numel() for row in range(len(x))])

@@ -117,6 +117,11 @@ _Flow = _Given | _Sums | _Neurons | _Shares
 _FLOWS = (_Given, _Sums, _Neurons, _Shares)
 
 
+def rows_unlike() -> OntogenyError:
+    """The error for a model that does one thing with some rows of x and another with others."""
+    return OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+
+
 def _flows(values: Any) -> list[Any]:
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, _FLOWS)]
 
@@ -220,7 +225,7 @@ class Reader:
         per_row = flow.row.numel() // self.rows
         counted = torch.bincount(flow.row.reshape(-1), minlength=self.rows)
         if not per_row or (counted != per_row).any():
-            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+            raise rows_unlike()
         coef = flow.coef.reshape(len(flow.coef), -1)[:, order].reshape(len(flow.coef), self.rows, per_row)
         const = flow.const.reshape(-1)[order].reshape(self.rows, per_row)
         if not (torch.allclose(coef, coef[:, :1], 1e-9, 1e-12) and torch.allclose(const, const[:1], 1e-9, 1e-12)):
@@ -346,7 +351,7 @@ class Reader:
         before = flow if isinstance(flow, _Neurons) else self.neurons(self.sums(flow), "identity")
         n, place = len(before.bias), before.place
         if not torch.equal(place.reshape(-1).sort().values, torch.arange(self.rows * n)):
-            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+            raise rows_unlike()
 
         def after(sums: Tensor) -> Tensor:
             values = before.after(sums)
@@ -363,7 +368,7 @@ class Reader:
 
         points = torch.linspace(-3, 3, 7)[:, None, None].expand(7, self.rows, n)
         if not torch.equal(same := after(points), same[:, :1].expand(7, self.rows, n)):
-            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+            raise rows_unlike()
         return _Neurons(before.layer, before.weight, before.reach, before.bias, after, place)
 
     @staticmethod
@@ -475,7 +480,7 @@ class Reader:
             raise OntogenyError(f"the model multiplies values that depend on x with each other ('{name}')")
         flow = self.sums(flows[0])
         if len(flow.row.unique()) < self.rows:
-            raise OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
+            raise rows_unlike()
         if flow.made and name not in _REDUCTIONS:
             flow = self._rescaled(flow) or self.sums(self.neurons(flow))
         keywords = {key: value for key, value in keywords.items() if key != "dtype"}

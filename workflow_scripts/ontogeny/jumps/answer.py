@@ -131,9 +131,7 @@ def say_found(answer: Answer, judged: int) -> str:
             "network generalised as it learned, so this is not grokking."
         )
     if answer.further:
-        said.append(
-            f"It also changes significantly at step{'s' * (len(answer.further) > 1)} {steps_text(answer.further)}."
-        )
+        said.append(f"It also changes significantly at {steps_text(answer.further)}.")
     if answer.elsewhere:
         said.append(f"At other times, there are significant changes in {joined(answer.elsewhere)}.")
     if answer.missed:
@@ -174,10 +172,10 @@ def step_text(value: float) -> str:
 
 
 def steps_text(values: Sequence[float]) -> str:
-    """Up to five steps as a reader takes them in, and how many more there are."""
+    """Steps as a reader takes them in, "step 204" or "steps 204 and 260": up to five, and how many more there are."""
     shown = [step_text(value) for value in values[:5]]
     more = len(values) - len(shown)
-    return joined([*shown, f"{more} more"] if more else shown)
+    return f"step{'s' * (len(values) > 1)} {joined([*shown, f'{more} more'] if more else shown)}"
 
 
 def _p_value(value: float) -> str:

@@ -138,7 +138,7 @@ def _answer(
         for key, part in layers.groupby(["layer", "metric"], sort=False, observed=True)
         if key != own
     ]
-    counted = judged - (best["layer"] != RUN_LEVEL)
+    asked_beside = judged - (best["layer"] != RUN_LEVEL)
     agree = sum(bool(((window[0] <= steps) & (steps <= window[1])).any()) for steps in groups)
     late = rank_of(best["metric"]) == 0 and best["size"] > 0 and learned < best["midpoint_low"]
     windows = [_window(row, span) for row in others.to_dict(orient="records")]
@@ -166,7 +166,7 @@ def _answer(
         ),
         asked=len(present),
         agree=agree,
-        series=counted,
+        series=asked_beside,
         chance=float(sum(chance_share(steps, span, window[1] - window[0]) for steps in groups)),
         learned=learned,
         late=bool(late),
@@ -195,7 +195,7 @@ def _of_measures(found: pd.DataFrame, names: Sequence[str], windows: Sequence[tu
     for name in names:
         steps = _outside(found[found["metric"] == name], windows)["step"].to_list()
         if steps:
-            said.append(f"{name} at step{'s' * (len(steps) > 1)} {steps_text(steps)}")
+            said.append(f"{name} at {steps_text(steps)}")
     return said
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1.layouts import RawRun, RawTable, without_reserved
 from ontogeny.phase1.record import ALIASES, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, tidy, unique_name
+from ontogeny.words import counted
 
 _MOST_NOTES = 200
 _LARGEST_STEP = 2**53
@@ -158,11 +159,13 @@ def _positions(raw: list[Any], place: dict, judge: Judge) -> tuple[np.ndarray, n
     for reason, where in reasons.items():
         usable[where] = False
         shown = listed((_shown(raw[i]) for i in where[:3]), 3)
-        judge.problem("dropped", f"{_count(len(where), 'step')} {_is(len(where))} {reason} ({shown})", **place)
+        judge.problem("dropped", f"{counted(len(where), 'step')} {_is(len(where))} {reason} ({shown})", **place)
     odd = usable & ((values != np.floor(values)) | (np.abs(values) > _LARGEST_STEP))
     if odd.any():
         shown = listed((_shown(raw[i]) for i in np.flatnonzero(odd)[:3]), 3)
-        judge.problem("dropped", f"{_count(int(odd.sum()), 'step')} {_is(int(odd.sum()))} not whole ({shown})", **place)
+        judge.problem(
+            "dropped", f"{counted(int(odd.sum()), 'step')} {_is(int(odd.sum()))} not whole ({shown})", **place
+        )
         usable &= ~odd
     rows = np.flatnonzero(usable)
     numbered = values[rows].astype(np.int64)
@@ -171,7 +174,7 @@ def _positions(raw: list[Any], place: dict, judge: Judge) -> tuple[np.ndarray, n
         count = int((np.diff(numbered) < 0).sum())
         judge.problem(
             "flagged",
-            f"steps are out of order at {_count(count, 'place')} and were sorted",
+            f"steps are out of order at {counted(count, 'place')} and were sorted",
             step=int(values[first]),
             **place,
         )
@@ -184,7 +187,7 @@ def _positions(raw: list[Any], place: dict, judge: Judge) -> tuple[np.ndarray, n
         again = numbered[repeat]
         judge.problem(
             "dropped",
-            f"{_count(len(again), 'row')} repeat{'' if len(again) > 1 else 's'} a step ({_steps(again)}); "
+            f"{counted(len(again), 'row')} repeat{'' if len(again) > 1 else 's'} a step ({_steps(again)}); "
             "the first of each is kept",
             step=int(again[0]),
             **place,
@@ -355,10 +358,6 @@ def _steps(steps: np.ndarray, most: int = 5) -> str:
 
 def _shown(value: Any) -> str:
     return str(value) if not isinstance(value, int) or abs(value) < 10**18 else "a huge number"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _is(number: int) -> str:

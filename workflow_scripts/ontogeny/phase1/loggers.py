@@ -208,13 +208,14 @@ def each_step_once(points: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str |
     for spot, rows in points.groupby(keys, sort=False):
         run, metric = (None, spot[0]) if len(keys) == 1 else spot
         again = len(rows) - rows["step"].nunique()
-        if again and (rows["step"] == 0).all():
+        if not again:
+            continue
+        if (rows["step"] == 0).all():
             points.loc[rows.index, "step"] = np.arange(len(rows))
             said = f"all {len(rows)} values stand at step 0, as where no step is logged, so they are numbered in order"
-            remarks.append((run, f"metric {quote(metric)}: {said}"))
-        elif again:
+        else:
             said = f"{counted(again, 'value')} of steps that come again later {'is' if again == 1 else 'are'} left out"
-            remarks.append((run, f"metric {quote(metric)}: {said}"))
+        remarks.append((run, f"metric {quote(metric)}: {said}"))
     return points.drop_duplicates([*keys, "step"], keep="last").sort_values([*keys, "step"], kind="stable"), remarks
 
 
