@@ -1,6 +1,7 @@
-"""Settings that every test shares: one thread per library, and a fixed hypothesis profile."""
+"""Settings that every test shares: one thread per library, fixed seeds, and a fixed hypothesis profile."""
 
 import os
+import random
 import sys
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -18,6 +19,16 @@ def pytest_xdist_auto_num_workers():
     """One more than the cores: tests of the workflow spend a good part of their time waiting for what they started."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores + 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """A test, and what is made for it, draws the same every time: torch would start from a seed of its own."""
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -49,6 +51,20 @@ def test_a_left_over_part_is_replaced(tmp_path):
     write_json(path, {"a": 1})
     assert read_json(path) == {"a": 1}
     assert [entry.name for entry in path.parent.iterdir()] == ["file.json"]
+
+
+def test_threads_that_write_one_file_wait_for_each_other(tmp_path):
+    path, texts, together = tmp_path / "frame.json", [letter * 100_000 for letter in "abcd"], threading.Barrier(4)
+
+    def write(text):
+        together.wait()
+        for _ in range(20):
+            write_text(path, text)
+            assert path.read_text() in texts
+
+    with ThreadPoolExecutor(len(texts)) as pool:
+        list(pool.map(write, texts))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["frame.json"]
 
 
 def test_json_is_strict_exact_and_the_same_every_time(tmp_path):

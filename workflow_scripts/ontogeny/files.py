@@ -15,11 +15,13 @@ import math
 import os
 import re
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.renamed import COLUMNS
@@ -76,19 +78,29 @@ def _existing_parent(path: Path) -> Path:
     return path
 
 
+_TURNS: WeakValueDictionary[str, Any] = WeakValueDictionary()
+_TURNS_CHANGE = threading.Lock()
+
+
+def _turn(path: Path) -> Any:
+    """The lock of the threads of this process that write `path`, kept as long as one of them has it."""
+    with _TURNS_CHANGE:
+        return _TURNS.setdefault(os.path.abspath(path), threading.RLock())
+
+
 @contextmanager
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary sibling of `path` to write to; rename it to `path` if the block succeeds.
 
     The temporary name is always the same (`.name.part`), so a killed job leaves at most one such file, which the next
-    attempt replaces. Parent folders are created. Raises OntogenyError if the disk is full or read-only, or if no file
-    can be created at `path`.
+    attempt replaces. Threads that write one file wait for each other. Parent folders are created. Raises OntogenyError
+    if the disk is full or read-only, or if no file can be created at `path`.
     """
     path = Path(path)
     if not path.name:
         raise OntogenyError(f"cannot write {path}: it is a folder")
     part = path.with_name(f".{path.stem}.part{path.suffix}")
-    with disk_errors(path):
+    with _turn(path), disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, FileNotFoundError, NotADirectoryError):

@@ -169,15 +169,18 @@ class Skip(nn.Module):
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (Skip(), "skips a layer"),
-        (nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 1)), "neither a linear map"),
-        (nn.Sequential(nn.Linear(2, 4), nn.Softmax(-1), nn.Linear(4, 1)), "after a softmax"),
-        (nn.Linear(2, 1), "no hidden layer"),
+        (Skip, "skips a layer"),
+        (
+            lambda: nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 1)),
+            "neither a linear map",
+        ),
+        (lambda: nn.Sequential(nn.Linear(2, 4), nn.Softmax(-1), nn.Linear(4, 1)), "after a softmax"),
+        (lambda: nn.Linear(2, 1), "no hidden layer"),
     ],
 )
 def test_what_is_no_stack_of_layers_is_refused(model, says):
     with pytest.raises(OntogenyError, match=says):
-        from_torch(model, X)
+        from_torch(model(), X)
 
 
 def test_targets_that_do_not_fit_are_refused():
