@@ -166,6 +166,31 @@ class Skip(nn.Module):
         return self.c(h + torch.relu(self.b(h)))
 
 
+@pytest.mark.parametrize("seed", [33, 76, 95, 365])
+def test_neurons_that_are_hardly_ever_on_are_followed_too(seed):
+    torch.manual_seed(seed)
+    model = Skip()
+    with pytest.raises(OntogenyError, match="skips a layer"):
+        from_torch(model, X)
+    with torch.no_grad():
+        model.b.bias -= 50
+    with pytest.raises(OntogenyError, match="skips a layer"):
+        from_torch(model, X)
+
+
+def test_rows_with_functions_of_their_own_are_refused():
+    first, last = nn.Linear(2, 3), nn.Linear(3, 1)
+    with torch.no_grad():
+        first.weight.abs_()
+        first.bias.abs_()
+
+    def model(x):
+        return torch.stack([last(torch.relu(h) if row[0] > 0 else h.abs()) for row in x for h in [first(row)]])
+
+    with pytest.raises(OntogenyError, match="rows of x are not treated alike"):
+        from_torch(model, X)
+
+
 @pytest.mark.parametrize(
     ("model", "says"),
     [

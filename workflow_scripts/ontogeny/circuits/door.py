@@ -463,5 +463,8 @@ def _read_row_by_row(model: Any, x: Any, weights: set[int] | None) -> tuple[Read
     for other, _ in read[1:]:
         if not all(map(np.array_equal, first.weights + first.biases, other.weights + other.biases)):
             raise rows_unlike()
+        functions = zip((*first.hidden, first.output), (*other.hidden, other.output), first.sizes[1:])
+        if not all(one.equals(own, n) for one, own, n in functions):
+            raise rows_unlike()
     inputs = np.concatenate([network.x for network, _ in read])
     return replace(first, x=inputs), torch.cat([place.reshape(-1) + row * place.numel() for row in range(len(x))])

@@ -20,15 +20,15 @@ from ontogeny.nonlinearities import KINDS
 CONTRACTIONS = {"mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "mv", "addmv", "addbmm", "dot"}
 _REDUCTIONS = {"sum", "mean"}
 _AFFINE = {"add", "sub", "rsub", "neg", "mul", "div"}
-_POINTWISE = {*_AFFINE, "prelu", "_prelu_kernel", "hardtanh", "relu6", "rrelu_with_noise_functional"}
-_MOVES = {
+POINTWISE = {*_AFFINE, "prelu", "_prelu_kernel", "hardtanh", "relu6", "rrelu_with_noise_functional"}
+MOVES = {
     "view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "squeeze", "unsqueeze", "t", "transpose", "permute",
     "expand", "select", "slice", "index_select", "index", "cat", "stack", "split", "split_with_sizes", "chunk",
     "unbind", "narrow", "flip", "roll", "repeat", "clone", "detach", "alias", "contiguous", "_to_copy", "lift_fresh",
     "lift_fresh_copy", "dropout", "diagonal", "positive", "view_copy", "expand_copy", "squeeze_copy", "unsqueeze_copy",
     "transpose_copy", "t_copy", "permute_copy", "select_copy", "slice_copy", "split_copy", "unbind_copy",
 }  # fmt: skip
-_MADE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
+MADE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 _SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
 _WHY = {
     "convolution": "whose connections share weights: circuits are those of dense layers",
@@ -270,12 +270,12 @@ class Reader:
             of, takes_some = flows[0], name in ("select", "slice", "index")
             if len(flows) == 1 and takes_some and (one := self._share(target, name, arguments)):
                 return one
-            if len(flows) == 1 and name in _MOVES and not takes_some:
+            if len(flows) == 1 and name in MOVES and not takes_some:
                 return of
             if len(flows) == 1 and (name in _SHARED or (name == "exp" and of.logarithm)):
                 return _Shares(of.of, "log" in name)
             raise OntogenyError(f"the model does '{name}' after a softmax: return what softmax is taken of")
-        if name in _MADE:
+        if name in MADE:
             return target(*self._with(arguments, lambda flow: torch.zeros(self._shape(flow))), **keywords)
         if name == "log_sigmoid_forward":
             return (self._pointwise(torch.nn.functional.logsigmoid, name, arguments[:1], {}), None)
@@ -283,7 +283,7 @@ class Reader:
             return self._moved(torch.ops.aten.expand.default, "expand", (arguments[1], self._shape(arguments[0])), {})
         if name in ("select_scatter", "slice_scatter"):
             return self._written(target, name, arguments, keywords)
-        if name in _MOVES:
+        if name in MOVES:
             return self._moved(target, name, arguments, keywords)
         if "batch_norm" in name:
             return (self._normalised(arguments), None, None)
@@ -292,7 +292,7 @@ class Reader:
             if outside:
                 return self._context(target, arguments, keywords)
             return self._mapped(target, name, arguments, keywords)
-        if torch.Tag.pointwise in getattr(target, "tags", ()) or name in _POINTWISE:
+        if torch.Tag.pointwise in getattr(target, "tags", ()) or name in POINTWISE:
             return self._pointwise(target, name, arguments, keywords)
         if all(isinstance(flow, _Given) for flow in flows):
             if "norm" not in name and any(map(self.is_weight, _tensors((arguments, keywords)))):

@@ -12,11 +12,13 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ontogeny.circuits.dependence import number_by_number
 from ontogeny.circuits.reading import CONTRACTIONS, Layers, Reader
 from ontogeny.errors import OntogenyError, first_line
 
 _MOST_DECISIONS = 16  # values whose use is looked into
 _TRIALS = 64  # random halves of numbers that are changed to see what depends on them
+_SCALES = (2.0, 0.3, 20.0)  # of the numbers drawn
 _SHARES = (torch.ops.aten._softmax.default, torch.ops.aten._log_softmax.default)
 _GATHERED = {"any", "all", "_is_all_true", "_is_any_true", "view", "logical_not", "bitwise_not", "logical_and", "mul"}
 
@@ -252,12 +254,13 @@ def _regions(graph: GraphModule, nodes: list[Node], x: Tensor) -> dict[Node, tup
                 break  # perhaps a layer of one neuron
             if len(inside) == 2:
                 continue
-            function = _function(start, end, [n for n in nodes if n in inside], values)
+            between = [n for n in nodes if n in inside]
+            function = _function(start, end, between, values)
             if shares := _shares(function, value):
                 regions[end] = (start, inside - {start}, shares)
                 taken |= inside - {end}
                 break
-            if _is_by_number(function, value):
+            if number_by_number(between, values) is not False and _is_by_number(function, value):
                 regions[end] = (start, inside - {start}, function)
                 taken |= inside - {end}
                 break
@@ -292,20 +295,20 @@ def _function(start: Node, end: Node, nodes: list[Node], values: dict[Node, Any]
 
 
 def _is_by_number(function: Callable[[Tensor], Tensor], like: Tensor) -> bool:
-    """Whether every number that a function of tensors gives depends on the one at its place, alone."""
+    """Whether every number that a function of tensors gives depends on the one at its place, alone, by trial."""
     generator = torch.Generator().manual_seed(0)
 
-    def drawn() -> Tensor:
-        return (2 * torch.randn(like.shape, generator=generator)).to(like.dtype)
+    def drawn(scale: float) -> Tensor:
+        return (scale * torch.randn(like.shape, generator=generator)).to(like.dtype)
 
-    first = drawn()
     try:
-        value = function(first)
-        if not value.is_floating_point():
-            return False
-        for _ in range(_TRIALS):
-            other = torch.rand(like.shape, generator=generator) < 0.5
-            if not torch.equal(function(torch.where(other, drawn(), first))[~other], value[~other]):
+        for trial in range(_TRIALS):
+            scale = _SCALES[trial % len(_SCALES)]
+            first, other = drawn(scale), torch.rand(like.shape, generator=generator) < 0.5
+            value = function(first)
+            if not value.is_floating_point():
+                return False
+            if not torch.equal(function(torch.where(other, drawn(scale), first))[~other], value[~other]):
                 return False
     except (RuntimeError, TypeError, IndexError, ValueError):
         return False
