@@ -16,6 +16,8 @@ HERE = workflow.current_basedir.get_path_or_uri(secret_free=False)  # also where
 sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
 from ontogeny.pipeline.adopt import adopt
+from ontogeny.pipeline.calls import note_call
+from ontogeny.pipeline.forking import fork_jobs
 from ontogeny.pipeline.workflow import (
     RUN_NAME,
     Workflow,
@@ -61,6 +63,8 @@ onstart:
     check_writable()
     plan.tell_left_out()
     book.note_force()
+    note_call()
+    fork_jobs(workflow, plan.scripts)
 
 
 onsuccess:

@@ -1,7 +1,7 @@
 """Note which files the jobs of the pipeline open to read them: a line each in $ONTOGENY_AUDIT/{rule}.
 
 With a C compiler, `watch` has all opens noted, those of HDF5, safetensors and Arrow among them (file_notes.c);
-without, those of Python.
+without, those of Python. Jobs are told apart by their command lines, so each starts a Python of its own.
 """
 
 import os
@@ -20,7 +20,7 @@ def watch(folder):
         source = Path(__file__).with_suffix(".c")
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
     preloaded = {"LD_PRELOAD": str(library)} if library.exists() else {}
-    return {"ONTOGENY_AUDIT": str(folder), **preloaded}
+    return {"ONTOGENY_AUDIT": str(folder), "ONTOGENY_ALONE": "yes", **preloaded}
 
 
 def _note_opens_of_python():

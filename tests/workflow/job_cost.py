@@ -2,8 +2,10 @@
 
 Each number of runs is that many seeds of one tiny image run, trained and searched for jumps, in an empty folder and on
 one core. Scripts run as children of Snakemake's process; so what that process itself used is what lies outside them.
+With ONTOGENY_ALONE=yes every script starts a Python of its own.
 """
 
+import atexit
 import resource
 import subprocess
 import sys
@@ -46,6 +48,7 @@ def within(command):
     except SystemExit as end:
         if end.code:
             raise
+    atexit._run_exitfuncs()  # the process that jobs are forks of counts once it has ended
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(*(use.ru_utime + use.ru_stime for use in spent))
 

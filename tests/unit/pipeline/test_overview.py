@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -83,6 +85,28 @@ def test_what_is_done_failed_runs_and_waits(folder):
     lock.parent.mkdir(parents=True)
     lock.write_text("")
     assert {state.name: state.state for state in job_states(folder / "results")}["live"] == "running"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="whether a process is still there is known under Linux")
+def test_a_call_that_was_killed_is_told_from_one_that_works(folder):
+    job(folder, "train_run", "live")
+    lock = folder / ".snakemake" / "locks" / "0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("")
+    note = "from ontogeny.pipeline.calls import note_call\nnote_call()\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", note], cwd=folder, stdin=-1, stdout=-1) as call:
+        assert call.stdout is not None
+        call.stdout.readline()
+        working = describe_state(folder)
+        call.kill()
+        call.wait()
+    killed = describe_state(folder)
+    assert "train_run live: running" in working
+    assert "killed" not in working
+    assert "train_run live: interrupted" in killed
+    assert killed.startswith("Snakemake was killed and left its lock: call snakemake --unlock")
+    lock.unlink()
+    assert "killed" not in describe_state(folder)
 
 
 def test_a_run_begun_again_after_its_benchmark_is_not_done(folder):

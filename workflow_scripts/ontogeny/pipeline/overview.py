@@ -12,6 +12,7 @@ from typing import Any
 
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, read_table
+from ontogeny.pipeline.calls import is_locked, was_killed
 from ontogeny.pipeline.tables import cost_of, flat
 
 TRAINERS = ("train_", "fit_")
@@ -167,11 +168,10 @@ def job_states(results: str | os.PathLike) -> list[JobState]:
     """The state of every job that left a log below `results`, sorted by rule and name.
 
     A job is done when its benchmark is there and its log reports no error. Without a benchmark it is running
-    where Snakemake holds a lock on the folder, and was interrupted where it holds none.
+    where Snakemake holds a lock on the folder, and was interrupted where it holds none, or was killed.
     """
     results = Path(results)
-    locks = results.parent / ".snakemake" / "locks"
-    locked = locks.is_dir() and any(locks.iterdir())
+    locked = is_locked(results.parent) and not was_killed(results.parent)
     states = []
     for log in sorted((results / "logs").rglob("*.log")):
         relative = log.relative_to(results / "logs").with_suffix("")
@@ -222,7 +222,8 @@ def describe_state(results: str | os.PathLike, expected: Iterable[Any] | None = 
     counts = {
         state: sum(row[1] == state for row in rows) for state in ("done", "running", "failed", "interrupted", "waiting")
     }
-    lines = [f"runs      {_counted(counts)}"]
+    lines = ["Snakemake was killed and left its lock: call snakemake --unlock, and then start it again"]
+    lines = [*(lines if was_killed(results.parent) else ()), f"runs      {_counted(counts)}"]
     width = max([len(name) for name, *_ in rows], default=0)
     lines += [f"  {name:<{width}}  {state:<11}  {told}".rstrip() for name, state, told in rows if state != "done"]
     jobs = {state: sum(job.state == state for job in states) for state in ("done", "running", "failed", "interrupted")}

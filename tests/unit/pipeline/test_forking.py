@@ -1,0 +1,65 @@
+"""Jobs that are forks of a process which has their libraries loaded."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ontogeny.pipeline.forking import _modules
+
+SCRIPTS = Path(__file__).parents[3] / "workflow_scripts"
+PROGRAM = """
+import json, sys
+from subprocess import CalledProcessError
+from threading import Thread
+from snakemake.benchmark import BenchmarkRecord
+from ontogeny.pipeline.forking import _Forks
+
+forks, ended, record = _Forks(["decimal"]), {}, BenchmarkRecord()
+
+def run(name):
+    try:
+        ended[name] = forks.run(f"{name}.py", "scratch", record if name == "fine" else None)
+    except CalledProcessError as error:
+        ended[name] = error.returncode
+
+jobs = [Thread(target=run, args=[name]) for name in sys.argv[1:]]
+[job.start() for job in jobs]
+[job.join() for job in jobs]
+print(json.dumps([ended, record.data_collected]))
+"""
+
+
+def test_a_fork_ends_as_its_script_does_and_has_libraries_environment_and_benchmark(tmp_path):
+    told = "[__name__, 'decimal' in loaded, os.environ['TMPDIR'], os.environ['OMP_NUM_THREADS'], os.environ['GIVEN']]"
+    write = f"import json, os, sys, time; loaded = set(sys.modules); json.dump({told}, open('said.json', 'w'))"
+    scripts = {
+        "fine": f"{write}\ntime.sleep(0.1)",
+        "refuses": "import sys; sys.exit(3)",
+        "raises": "1 / 0",
+        "killed": "import os; os.kill(os.getpid(), 9)",
+    }
+    for name, text in scripts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "program.py", *scripts], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(SCRIPTS), "GIVEN": "yes"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [{"fine": None, "refuses": 3, "raises": 1, "killed": -9}, True]
+    assert json.loads((tmp_path / "said.json").read_text()) == ["__main__", True, "scratch", "1", "yes"]
+    assert "ZeroDivisionError" in done.stderr
+    assert done.stderr.count("Traceback") == 1
+
+
+@pytest.mark.parametrize("names", [{"plot_run"}, {"pretrain_judge", "train_run"}])
+def test_what_is_loaded_is_what_the_scripts_use(names):
+    found = list(_modules(names, SCRIPTS))
+    assert len(found) == len(set(found))
+    assert any(name.startswith("transformers") for name in found) == ("pretrain_judge" in names)
+    assert ("ontogeny.training.loop" in found) == ("train_run" in names)
+    assert ("ontogeny.jumps.figures" in found) == ("plot_run" in names)

@@ -1,0 +1,111 @@
+"""Jobs that begin with their libraries loaded.
+
+Importing libraries is most of what a short job does. On a workstation one process imports, once, what the scripts of
+the plan import, and every job is a fork of it. Whatever is out of the ordinary (containers, Conda, several threads, a
+GPU, a cluster, few jobs, other systems than Linux) starts a Python of its own, as Snakemake does without this module.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import runpy
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from importlib.machinery import ModuleSpec
+from multiprocessing import forkserver, get_context
+from multiprocessing.connection import wait
+from pathlib import Path
+from subprocess import CalledProcessError
+from threading import Lock
+from typing import Any
+
+from ontogeny.code import PACKAGE, files_of_code
+
+FEWEST = 10
+"""Jobs from which on it is worth it."""
+ALONE = "ONTOGENY_ALONE"
+"""Variable of the environment that, if set, gives every job a Python of its own."""
+LATER = [
+    "h5py", "jinja2", "PIL.Image", "scipy.ndimage", "scipy.signal", "scipy.stats", "sklearn.cluster",
+    "sklearn.feature_extraction.text", "sklearn.linear_model", "sklearn.metrics", "sklearn.pipeline",
+    "sklearn.preprocessing", "fontTools.subset", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf",
+    "statsmodels.regression.mixed_linear_model",
+]  # fmt: skip
+"""What the package imports inside functions, as not all of its users need it."""
+LATER_IN_JUDGES = ["transformers.models.auto.modeling_auto", "transformers.models.llama.modeling_llama"]
+SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+"""Variables that hold numerical libraries to one thread, which they read when they are loaded."""
+
+
+def fork_jobs(workflow: Any, scripts: Path) -> None:
+    """Let the jobs that Snakemake's `workflow` is about to do, with `scripts`, be forks where that is worth it."""
+    from snakemake.script import PythonScript
+
+    names = [job.rule.name for job in workflow.dag.needrun_jobs() if job.rule.script]
+    here = workflow.is_main_process and workflow.local_exec and not workflow.dryrun and not workflow.touch
+    own = workflow.deployment_settings.deployment_method or workflow.execution_settings.debug or os.environ.get(ALONE)
+    if sys.platform != "linux" or not here or own or len(names) < FEWEST:
+        return
+    forks, ordinary = _Forks(list(_modules(set(names), scripts))), PythonScript.execute_script
+
+    def execute_script(script: Any, file: str, edit: bool = False) -> None:
+        asked = script.resources
+        if int(script.threads) > 1 or script.shadow_dir or asked.get("gpu") or asked.get("shell_exec"):
+            ordinary(script, file, edit=edit)
+        else:
+            forks.run(file, asked.get("tmpdir"), script.bench_record)
+
+    PythonScript.execute_script = execute_script
+
+
+def _modules(names: set[str], scripts: Path) -> Iterator[str]:
+    """The modules that these scripts use, libraries that they import inside functions first."""
+    yield from LATER
+    if any("judge" in name for name in names):
+        yield from LATER_IN_JUDGES
+    yield "ontogeny.pipeline.job"
+    for file in sorted({file for name in names for file in files_of_code(scripts / f"{name}.py")}):
+        if file.suffix == ".py" and file.is_relative_to(PACKAGE):
+            parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+class _Forks:
+    """A process that has `modules` loaded, and forks of it."""
+
+    def __init__(self, modules: list[str]) -> None:
+        self._context, self._lock = get_context("forkserver"), Lock()
+        self._context.set_forkserver_preload(modules)
+        # multiprocessing has every fork import the program that runs here, unless its name ends like this.
+        sys.modules["__main__"].__spec__ = ModuleSpec("snakemake.__main__", None)
+        before = dict(os.environ)
+        os.environ |= SINGLE
+        forkserver.ensure_running()
+        os.environ.clear()
+        os.environ |= before
+        atexit.register(forkserver._forkserver._stop)  # type: ignore[attr-defined]
+
+    def run(self, file: str, tmpdir: str | None = None, bench_record: Any = None) -> None:
+        """Run a script in a fork, and wait for it. Raises CalledProcessError unless it ends well."""
+        from snakemake.benchmark import benchmarked
+
+        places = dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), tmpdir) if tmpdir else {}
+        job = self._context.Process(target=_run, args=(file, {**os.environ, **places, **SINGLE}))
+        with self._lock:
+            job.start()
+        with nullcontext() if bench_record is None else benchmarked(job.pid, bench_record):
+            wait([job.sentinel])
+        with self._lock:
+            job.join()
+        if job.exitcode:
+            raise CalledProcessError(job.exitcode, file)
+
+
+def _run(file: str, environment: dict[str, str]) -> None:
+    gc.freeze()  # what came with the fork is shared memory as long as nobody writes to it, as the collector does
+    os.environ.clear()
+    os.environ |= environment
+    runpy.run_path(file, run_name="__main__")
