@@ -42,6 +42,12 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["file.txt"]
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder in which nobody can make files")
+def test_a_folder_that_takes_no_files_is_named():
+    with pytest.raises(OntogenyError, match=r"cannot write /proc/x\.json: no file can be made in /proc"):
+        write_json("/proc/x.json", {})
+
+
 def test_a_left_over_part_is_replaced(tmp_path):
     path = tmp_path / "deep" / "file.json"
     with atomic(path) as part:

@@ -112,8 +112,10 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
             with open(part, "rb") as handle:
                 os.fsync(handle.fileno())
             os.replace(part, path)
-        except BaseException:
+        except BaseException as error:
             part.unlink(missing_ok=True)
+            if isinstance(error, FileNotFoundError) and error.filename == str(part):
+                raise OntogenyError(f"cannot write {path}: no file can be made in {path.parent}") from None
             raise
 
 
