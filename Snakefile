@@ -15,7 +15,6 @@ min_version("9.27")
 HERE = workflow.current_basedir.get_path_or_uri(secret_free=False)  # also where another workflow uses this as a module
 sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
-from ontogeny.pipeline.adopt import adopt
 from ontogeny.pipeline.calls import note_call
 from ontogeny.pipeline.forking import fork_jobs
 from ontogeny.pipeline.workflow import (
@@ -42,9 +41,6 @@ try:
     plan = Workflow(as_reported(config, sys.argv), workflow.configfiles, HERE)
 except Exception as error:
     fail(error)
-
-for sentence in adopt(plan.runs.values()):
-    print(sentence, file=sys.stderr)
 
 
 SUMMARY_PAGE = "results/tables/summary.rst"

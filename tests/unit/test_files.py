@@ -44,7 +44,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder in which nobody can make files")
 def test_a_folder_that_takes_no_files_is_named():
-    with pytest.raises(OntogenyError, match=r"cannot write /proc/x\.json: no file can be made in /proc"):
+    with pytest.raises(OntogenyError, match=r"cannot write /proc/x\.json"):
         write_json("/proc/x.json", {})
 
 

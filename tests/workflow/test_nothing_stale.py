@@ -91,24 +91,6 @@ def test_another_seed_trains_that_seed_only(one):
     assert "runs/mine/s1/phase1.json" in said.text
 
 
-def test_results_kept_without_a_seed_are_adopted(one):
-    """An earlier version called the only seed of a run by its key alone."""
-    old = one.results / "runs" / "mine"
-    for path in list((old / "s0").iterdir()):
-        path.rename(old / path.name)
-    (old / "s0").rmdir()
-    for name in ("config.json", "phase1.json"):
-        value = json.loads((old / name).read_text().replace('"mine/s0"', '"mine"'))
-        for place in (value, value.get("metadata", {})):
-            place.pop("checksum", None)
-        (old / name).write_text(json.dumps(value))
-    said = one("--dry-run", "phase1")
-    assert "results/runs/mine is now results/runs/mine/s0" in said.text
-    assert json.loads((one.folder / RUN / "config.json").read_text())["run"] == "mine/s0"
-    assert sorted(path.name for path in old.iterdir()) == ["s0"]
-    assert one("--dry-run", "phase1").text.count("is now") == 0
-
-
 def test_what_comes_out_as_it_was_stops_there(one):
     said = one("activations")
     assert said.code == 0, said.text

@@ -173,18 +173,15 @@ class Groundings:
         ]
         for layer in range(1, len(self._bits)):
             now: dict[tuple[int, ...], int] = {}
-            known: list[dict[tuple[int, ...], list[tuple[int, int]]]] = [{} for _ in self._bits[layer]]
             for before, number in self._ways[-1].items():
-                options = []
-                for k, parents in enumerate(self._parents[layer - 1]):
-                    of_parents = tuple([before[i] for i in parents])
-                    if of_parents not in known[k]:
-                        fits = [
-                            (choice, self._fits(layer, k, choice, before)[0])
-                            for choice in range(len(self._bits[layer][k]))
-                        ]
-                        known[k][of_parents] = [each for each in fits if each[1]]
-                    options.append(known[k][of_parents])
+                options = [
+                    [
+                        (choice, ways)
+                        for choice in range(len(self._bits[layer][k]))
+                        if (ways := self._fits(layer, k, choice, before)[0])
+                    ]
+                    for k in range(len(self._bits[layer]))
+                ]
                 for row in product(*options):
                     ways = number
                     for _, factor in row:
