@@ -39,6 +39,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,12 @@ def read_records(folder: str | os.PathLike) -> list[dict[str, Any]]:
     return [read_record(found[epoch]) for epoch in sorted(found)]
 
 
+_Interval = tuple[Any, Any, Any]
+"""A value and the ends of its interval; None where there is no number."""
+_Measure = tuple[str, Any, Any, Any]
+"""The name of a measure, its value, and the ends of its interval."""
+
+
 def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
     """All measures on one time axis: columns epoch, step, topic, measure, value, low, high (NaN where there is none).
 
@@ -107,78 +114,87 @@ def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
     same_edges: overlap of the strongest edges with the epoch before, Jaccard).
     """
     rows: list[dict[str, Any]] = []
-    before: dict[str, Any] | None = None
-    for record in records:
-
-        def add(topic: str, measure: str, value: Any, low: Any = None, high: Any = None, record: Any = record) -> None:
-            number = {name: np.nan if x is None else float(x) for name, x in
-                      (("value", value), ("low", low), ("high", high))}  # fmt: skip
-            rows.append({"epoch": record["epoch"], "step": record["step"], "topic": topic, "measure": measure} | number)
-
-        metrics = record["metrics"]
-        for name in ("auc", "accuracy", "loss"):
-            add("behaviour", name, metrics[name], metrics[f"{name}_low"], metrics[f"{name}_high"])
-        add("behaviour", "decoy_accuracy", *(metrics[f"decoy_accuracy{end}"] for end in ("", "_low", "_high")))
-        tokens = record["attribution"]
-        add("tokens", "deletion_gap", tokens["gap"], tokens["gap_low"], tokens["gap_high"])
-        for control in CONTROLS:
-            add("tokens", f"like_{control}", *(tokens[f"like_{control}{end}"] for end in ("", "_low", "_high")))
-        if before is not None:
-            pairs = zip(record["samples"], before["samples"])
-            alike = [
-                _alike(one["attribution"], two["attribution"])
-                for one, two in pairs
-                if one["converged"] and two["converged"]
-            ]
-            add("tokens", "like_before", np.mean(alike) if alike else None)
-        probes = [row["auc"] for row in record["probes"]]
-        best = int(np.argmax(probes))
-        add("layers", "best_probe", probes[best], record["probes"][best]["auc_low"], record["probes"][best]["auc_high"])
-        add("layers", "last_probe", probes[-1], record["probes"][-1]["auc_low"], record["probes"][-1]["auc_high"])
-        for control in CONTROLS:
-            add("layers", f"{control}_probe", max(row[control] for row in record["probes"]))
-        add("layers", "depth", next(i for i, auc in enumerate(probes) if auc - 0.5 >= (probes[best] - 0.5) / 2))
-        if measured(record, "patching"):
-            patching = record["patching"]
-            add(
-                "patching",
-                "difference",
-                patching["difference"],
-                patching["difference_low"],
-                patching["difference_high"],
-            )
-            last = [row[patching["roles"].index("read")] for row in patching["restored"]]
-            moved = (layer for layer, share in enumerate(last) if share is not None and share >= 0.5)
-            add("patching", "moved", next(moved, None))
-        if measured(record, "neurons"):
-            neurons = record["neurons"]
-            add("neurons", "found", neurons["found"])
-            add("neurons", "responding", neurons["responding"])
-            ablation = neurons["ablation"]
-            add(
-                "neurons",
-                "ablation",
-                None if ablation is None else float(np.mean(ablation["random"])) - ablation["ablated"],
-            )
-        if measured(record, "circuit"):
-            circuit = record["circuit"]
-            size = circuit["size"]
-            add("circuit", "size", None if size is None else size / circuit["edges"])
-            tenth = int(np.argmin(np.abs(np.array(circuit["sizes"]) / circuit["edges"] - 0.1)))
-            add("circuit", "faithfulness", circuit["restored"][tenth], circuit["restored_low"][tenth],
-                circuit["restored_high"][tenth])  # fmt: skip
-            add(
-                "circuit",
-                "random",
-                circuit["random"][tenth],
-                circuit["random_low"][tenth],
-                circuit["random_high"][tenth],
-            )
-            if before is not None and measured(before, "circuit"):
-                one, two = ({(u, v) for u, v, *_ in each["circuit"]["strongest"]} for each in (record, before))
-                add("circuit", "same_edges", len(one & two) / max(1, len(one | two)))
-        before = record
+    for before, record in zip([None, *records], records):
+        for topic, measures in (
+            ("behaviour", _behaviour(record)),
+            ("tokens", _tokens(record, before)),
+            ("layers", _layers(record)),
+            ("patching", _patching(record)),
+            ("neurons", _neurons(record)),
+            ("circuit", _circuit(record, before)),
+        ):
+            for measure, *numbers in measures:
+                value, low, high = (np.nan if number is None else float(number) for number in numbers)
+                rows.append(
+                    {"epoch": record["epoch"], "step": record["step"], "topic": topic, "measure": measure,
+                     "value": value, "low": low, "high": high}
+                )  # fmt: skip
     return pd.DataFrame(rows, columns=["epoch", "step", "topic", "measure", "value", "low", "high"])
+
+
+def _interval(part: dict[str, Any], name: str) -> _Interval:
+    return part[name], part[f"{name}_low"], part[f"{name}_high"]
+
+
+def _behaviour(record: dict[str, Any]) -> Iterator[_Measure]:
+    for name in ("auc", "accuracy", "loss", "decoy_accuracy"):
+        yield name, *_interval(record["metrics"], name)
+
+
+def _tokens(record: dict[str, Any], before: dict[str, Any] | None) -> Iterator[_Measure]:
+    tokens = record["attribution"]
+    yield "deletion_gap", *_interval(tokens, "gap")
+    for control in CONTROLS:
+        yield f"like_{control}", *_interval(tokens, f"like_{control}")
+    if before is not None:
+        alike = [
+            _alike(one["attribution"], two["attribution"])
+            for one, two in zip(record["samples"], before["samples"])
+            if one["converged"] and two["converged"]
+        ]
+        yield "like_before", np.mean(alike) if alike else None, None, None
+
+
+def _layers(record: dict[str, Any]) -> Iterator[_Measure]:
+    probes = record["probes"]
+    aucs = [row["auc"] for row in probes]
+    best = int(np.argmax(aucs))
+    yield "best_probe", *_interval(probes[best], "auc")
+    yield "last_probe", *_interval(probes[-1], "auc")
+    for control in CONTROLS:
+        yield f"{control}_probe", max(row[control] for row in probes), None, None
+    yield "depth", next(i for i, auc in enumerate(aucs) if auc - 0.5 >= (aucs[best] - 0.5) / 2), None, None
+
+
+def _patching(record: dict[str, Any]) -> Iterator[_Measure]:
+    if measured(record, "patching"):
+        patching = record["patching"]
+        yield "difference", *_interval(patching, "difference")
+        read = patching["roles"].index("read")
+        moved = (layer for layer, row in enumerate(patching["restored"]) if row[read] is not None and row[read] >= 0.5)
+        yield "moved", next(moved, None), None, None
+
+
+def _neurons(record: dict[str, Any]) -> Iterator[_Measure]:
+    if measured(record, "neurons"):
+        neurons = record["neurons"]
+        yield "found", neurons["found"], None, None
+        yield "responding", neurons["responding"], None, None
+        ablation = neurons["ablation"]
+        yield "ablation", None if ablation is None else np.mean(ablation["random"]) - ablation["ablated"], None, None
+
+
+def _circuit(record: dict[str, Any], before: dict[str, Any] | None) -> Iterator[_Measure]:
+    if measured(record, "circuit"):
+        circuit = record["circuit"]
+        edges, size = circuit["edges"], circuit["size"]
+        yield "size", None if size is None else size / edges, None, None
+        tenth = int(np.argmin(np.abs(np.array(circuit["sizes"]) / edges - 0.1)))
+        for measure, shares in (("faithfulness", "restored"), ("random", "random")):
+            yield measure, *(each[tenth] for each in _interval(circuit, shares))
+        if before is not None and measured(before, "circuit"):
+            one, two = ({(u, v) for u, v, *_ in each["circuit"]["strongest"]} for each in (record, before))
+            yield "same_edges", len(one & two) / max(1, len(one | two)), None, None
 
 
 def _alike(one: list[float], two: list[float]) -> float:
