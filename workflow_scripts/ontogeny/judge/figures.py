@@ -232,13 +232,32 @@ def comparison_figure(record: dict[str, Any]) -> go.Figure:
 
 def neurons_figure(record: dict[str, Any]) -> go.Figure:
     """AUROC of neurons beside the controls, the effects of single ablations, and what ablating those found does."""
-    data = record["neurons"]
-    quantiles = _numbers(data["quantiles"])
-    layers = list(range(1, len(quantiles) + 1))
     fig = make_subplots(
         rows=1, cols=3, horizontal_spacing=0.09, column_widths=[0.38, 0.36, 0.26],
         subplot_titles=("all neurons, held-out prompts", "ablated one by one", "ablated together"),
     )  # fmt: skip
+    _quantiles_panel(fig, record)
+    _effects_panel(fig, record["neurons"])
+    if record["neurons"]["ablation"]:
+        _ablation_panel(fig, record["neurons"]["ablation"])
+    else:
+        _empty_panel(fig, "no neuron to ablate", 3)
+    _layout(fig, 520)
+    return fig
+
+
+def _empty_panel(fig: go.Figure, text: str, col: int) -> None:
+    """`text` where there is nothing to draw."""
+    fig.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, row=1, col=col)
+    fig.update_xaxes(visible=False, range=[0, 1], row=1, col=col)
+    fig.update_yaxes(visible=False, range=[0, 1], row=1, col=col)
+
+
+def _quantiles_panel(fig: go.Figure, record: dict[str, Any]) -> None:
+    """How well the neurons of each layer tell unsafe from safe, in the judge and its controls."""
+    data = record["neurons"]
+    quantiles = _numbers(data["quantiles"])
+    layers = list(range(1, len(quantiles) + 1))
     for name, table, colour, offset in (
         ("this judge", quantiles, OTHER_COLOUR, -0.22),
         ("before fine-tuning", _control_quantiles(data, "pretrained"), PRETRAINED, 0.0),
@@ -264,6 +283,10 @@ def neurons_figure(record: dict[str, Any]) -> go.Figure:
     fig.update_xaxes(title_text="layer", tickvals=layers, row=1, col=1)
     fig.update_yaxes(title_text="AUROC, unsafe against safe", range=[-0.03, 1.03], row=1, col=1)
     _frozen_line(fig, record, False, row=1, col=1)
+
+
+def _effects_panel(fig: go.Figure, data: dict[str, Any]) -> None:
+    """What ablating each of the strongest neurons alone takes off the margin."""
     for found, colour, name in ((False, MUTED, "not established"), (True, UNSAFE_COLOUR, "found")):
         chosen = [row for row in data["strongest"] if row["found"] == found]
         fig.add_trace(
@@ -281,26 +304,22 @@ def neurons_figure(record: dict[str, Any]) -> go.Figure:
         fig.add_hline(y=max(data["random_effects"]), line={"color": MUTED, "dash": "dash", "width": 1}, row=1, col=2)
     fig.update_xaxes(title_text="AUROC, held-out prompts", range=[-0.03, 1.03], row=1, col=2)
     fig.update_yaxes(title_text="fall of the margin (logits)", row=1, col=2)
-    ablation = data["ablation"]
-    if ablation:
-        fig.add_trace(
-            go.Bar(x=["intact", "found"], y=[ablation["margin"], ablation["ablated"]], showlegend=False,
-                   marker={"color": [OTHER_COLOUR, UNSAFE_COLOUR]}),
-            row=1, col=3,
-        )  # fmt: skip
-        fig.add_trace(
-            go.Scatter(x=["random"] * len(ablation["random"]), y=ablation["random"], mode="markers", showlegend=False,
-                       marker={"color": MUTED, "size": 8}),
-            row=1, col=3,
-        )  # fmt: skip
-        fig.update_yaxes(title_text="margin (logits for the right label)", rangemode="tozero", row=1, col=3)
-        fig.update_xaxes(title_text=f"{ablation['count']} neurons set to their mean", row=1, col=3)
-    else:
-        fig.add_annotation(text="no neuron to ablate", showarrow=False, x=0.5, y=0.5, row=1, col=3)
-        fig.update_xaxes(visible=False, range=[0, 1], row=1, col=3)
-        fig.update_yaxes(visible=False, range=[0, 1], row=1, col=3)
-    _layout(fig, 520)
-    return fig
+
+
+def _ablation_panel(fig: go.Figure, ablation: dict[str, Any]) -> None:
+    """The margin intact, without the neurons found, and without as many random ones."""
+    fig.add_trace(
+        go.Bar(x=["intact", "found"], y=[ablation["margin"], ablation["ablated"]], showlegend=False,
+               marker={"color": [OTHER_COLOUR, UNSAFE_COLOUR]}),
+        row=1, col=3,
+    )  # fmt: skip
+    fig.add_trace(
+        go.Scatter(x=["random"] * len(ablation["random"]), y=ablation["random"], mode="markers", showlegend=False,
+                   marker={"color": MUTED, "size": 8}),
+        row=1, col=3,
+    )  # fmt: skip
+    fig.update_yaxes(title_text="margin (logits for the right label)", rangemode="tozero", row=1, col=3)
+    fig.update_xaxes(title_text=f"{ablation['count']} neurons set to their mean", row=1, col=3)
 
 
 def _control_quantiles(data: dict[str, Any], control: str) -> np.ndarray | None:
@@ -340,6 +359,17 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
         rows=1, cols=2, horizontal_spacing=0.1, column_widths=[0.52, 0.48],
         subplot_titles=("strongest edges", "faithfulness on held-out pairs"),
     )  # fmt: skip
+    _edges_panel(fig, record)
+    if any(value is not None for value in data["restored"]):
+        _faithfulness_panel(fig, data)
+    else:
+        _empty_panel(fig, "nothing to carry", 2)
+    return _layout(fig, 720)
+
+
+def _edges_panel(fig: go.Figure, record: dict[str, Any]) -> None:
+    """The edges of the circuit between its nodes, wider where their score is larger."""
+    data = record["circuit"]
     places = _places(data["nodes"], record["layers"], record["heads"])
     drawn = data["strongest"][: data["size"]] if data["size"] else []
     used = {"embedding", "output"}
@@ -386,26 +416,24 @@ def circuits_figure(record: dict[str, Any]) -> go.Figure | None:
             text="no circuit", showarrow=False, x=record["heads"] / 2, y=record["layers"] + 0.5,
             bgcolor="white", bordercolor=INK, borderpad=6, font={"size": 16}, row=1, col=1,
         )  # fmt: skip
+
+
+def _faithfulness_panel(fig: go.Figure, data: dict[str, Any]) -> None:
+    """The share of the logit difference that subgraphs carry, by size."""
     shares = _listed(_numbers(data["sizes"]) / data["edges"])
     where = {"row": 1, "col": 2}
-    if any(value is not None for value in data["restored"]):
-        _band(fig, shares, data["random_low"], data["random_high"], MUTED, where)
-        _line(fig, shares, data["random"], "random subgraphs (mean, range)", MUTED, where, "dot")
-        _band(fig, shares, data["restored_low"], data["restored_high"], OTHER_COLOUR, where)
-        _line(fig, shares, data["restored"], "edges of highest score (95% interval)", OTHER_COLOUR, where)
-        fig.add_hline(y=data["needed"], line={"color": MUTED, "dash": "dash", "width": 1}, row=1, col=2)
-        if data["size"]:
-            fig.add_vline(x=data["size"] / data["edges"], line={"color": JUMP, "width": 1.5}, row=1, col=2)
-        least = np.nanmin([*_numbers(data["restored"]), *_numbers(data["random"]), 0.0])
-        greatest = np.nanmax([*_numbers(data["restored"]), *_numbers(data["random"]), 1.0])
-        fig.update_yaxes(range=[max(-1.5, least - 0.1), min(2.5, greatest + 0.1)], row=1, col=2)
-        fig.update_xaxes(title_text="share of edges kept", tickformat=".0%", row=1, col=2)
-        fig.update_yaxes(title_text="share of the logit difference carried", row=1, col=2)
-    else:
-        fig.add_annotation(text="nothing to carry", showarrow=False, x=0.5, y=0.5, row=1, col=2)
-        fig.update_xaxes(visible=False, range=[0, 1], row=1, col=2)
-        fig.update_yaxes(visible=False, range=[0, 1], row=1, col=2)
-    return _layout(fig, 720)
+    _band(fig, shares, data["random_low"], data["random_high"], MUTED, where)
+    _line(fig, shares, data["random"], "random subgraphs (mean, range)", MUTED, where, "dot")
+    _band(fig, shares, data["restored_low"], data["restored_high"], OTHER_COLOUR, where)
+    _line(fig, shares, data["restored"], "edges of highest score (95% interval)", OTHER_COLOUR, where)
+    fig.add_hline(y=data["needed"], line={"color": MUTED, "dash": "dash", "width": 1}, row=1, col=2)
+    if data["size"]:
+        fig.add_vline(x=data["size"] / data["edges"], line={"color": JUMP, "width": 1.5}, row=1, col=2)
+    least = np.nanmin([*_numbers(data["restored"]), *_numbers(data["random"]), 0.0])
+    greatest = np.nanmax([*_numbers(data["restored"]), *_numbers(data["random"]), 1.0])
+    fig.update_yaxes(range=[max(-1.5, least - 0.1), min(2.5, greatest + 0.1)], row=1, col=2)
+    fig.update_xaxes(title_text="share of edges kept", tickformat=".0%", row=1, col=2)
+    fig.update_yaxes(title_text="share of the logit difference carried", row=1, col=2)
 
 
 PANELS = (
