@@ -48,72 +48,24 @@ def class_selectivity(
 
     Raises OntogenyError for data that do not fit, fewer than two classes, or a class of fewer than four samples.
     """
-    values, classes = _checked(activations, labels, "activations")
-    rng = np.random.default_rng(seed)
-    if shuffle_labels:
-        classes = rng.permutation(classes)
-    names, counts = np.unique(classes, return_counts=True)
-    if len(names) < 2:
-        raise OntogenyError(f"all labels are {names[0]}: selectivity needs two or more classes")
     if permutations < 19:
         raise OntogenyError(f"{permutations} permutations cannot reach p = 0.05: ask for at least 19")
-    if held_out is None:
-        if counts.min() < 4:
-            scarce = names[counts.argmin()]
-            raise OntogenyError(f"class {scarce} has {counts.min()} samples: at least 4 are expected to hold half out")
-        first, second = _halves(classes, rng)
-        others, other_classes = values[second], classes[second]
-        values, classes = values[first], classes[first]
-    else:
-        others, other_classes = _checked(*held_out, "held-out activations")
-        if shuffle_labels:
-            other_classes = rng.permutation(other_classes)
-        if others.shape[1] != values.shape[1]:
-            raise OntogenyError(f"{values.shape[1]} units, but {others.shape[1]} in the held-out data: give the same")
-        short = [int(name) for name in names if (other_classes == name).sum() < 2]
-        if short:
-            raise OntogenyError(f"the held-out data have fewer than 2 samples of class {short[0]}: give more")
-        if counts.min() < 2:
-            raise OntogenyError(f"class {names[counts.argmin()]} has one sample: at least 2 are expected")
-
-    scale = np.maximum(np.abs(values).max(0), np.finfo(np.float64).tiny)
-    centred = (values - values.mean(0)) / scale
-    constant = np.ptp(values, axis=0) == 0
-    centred[:, constant] = 0.0
-    one_hot = (classes[None, :] == names[:, None]).astype(np.float64)
-    size = one_hot.sum(1, keepdims=True)
-    preferred, gap, between = _gap(one_hot, size, centred)
-    total = (centred**2).sum(0)
-    null = np.empty((permutations, values.shape[1]))
-    for draw in range(permutations):
-        null[draw] = _effect(one_hot[:, rng.permutation(len(classes))], size, centred, total)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        within = np.sqrt(np.maximum(total - between, 0) / (len(classes) - len(names)))
-        effect = gap / within
-        eta_squared = between / total
-    tolerance = 1e-9 * np.abs(np.where(np.isfinite(effect), effect, 0))
-    p_value = (1 + (null >= effect - tolerance).sum(0)) / (1 + permutations)
-    effect, p_value, eta_squared = (np.where(constant, np.nan, x) for x in (effect, p_value, eta_squared))
-    corrected = adjust(p_value, "bh").p_values
+    rng = np.random.default_rng(seed)
+    (values, classes), (others, other_classes) = _parts(activations, labels, held_out, shuffle_labels, rng)
+    names = np.unique(classes)
+    found = _tested(values, classes, permutations, rng)
+    corrected = adjust(found["p_value"], "bh").p_values
     selective = corrected <= false_discovery_rate
-    held_effect, low, high, held_p = _held_out(
-        others, other_classes, names[preferred], names, bootstrap_weights(len(others), n_resamples, seed), confidence
-    )
-    held_corrected = adjust(np.where(selective, held_p, np.nan), "bh").p_values
+    weights = bootstrap_weights(len(others), n_resamples, seed)
+    held_out_found = _held_out(others, other_classes, found["preferred_class"], names, weights, confidence)
+    held_corrected = adjust(np.where(selective, held_out_found["held_out_p_value"], np.nan), "bh").p_values
     return pd.DataFrame(
         {
             "unit": np.arange(values.shape[1]),
-            "preferred_class": names[preferred],
-            "effect": effect,
-            "selectivity": np.where(constant, np.nan, _index(one_hot, size, values)),
-            "eta_squared": eta_squared,
-            "p_value": p_value,
+            **found,
             "p_adjusted": corrected,
             "selective": selective,
-            "held_out_effect": held_effect,
-            "held_out_low": low,
-            "held_out_high": high,
-            "held_out_p_value": held_p,
+            **held_out_found,
             "held_out_p_adjusted": held_corrected,
             "replicated": selective & (held_corrected <= false_discovery_rate),
         }
@@ -175,6 +127,35 @@ def _checked(activations: Any, labels: Any, what: str) -> tuple[np.ndarray, np.n
     return values, classes
 
 
+def _parts(
+    activations: Any, labels: Any, held_out: tuple[Any, Any] | None, shuffle_labels: bool, rng: np.random.Generator
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """The samples that are tested and those that are held out, each as activations (samples, units) and labels."""
+    values, classes = _checked(activations, labels, "activations")
+    if shuffle_labels:
+        classes = rng.permutation(classes)
+    names, counts = np.unique(classes, return_counts=True)
+    scarce, least = names[counts.argmin()], counts.min()
+    if len(names) < 2:
+        raise OntogenyError(f"all labels are {names[0]}: selectivity needs two or more classes")
+    if held_out is None:
+        if least < 4:
+            raise OntogenyError(f"class {scarce} has {least} samples: at least 4 are expected to hold half out")
+        first, second = _halves(classes, rng)
+        return (values[first], classes[first]), (values[second], classes[second])
+    others, other_classes = _checked(*held_out, "held-out activations")
+    if shuffle_labels:
+        other_classes = rng.permutation(other_classes)
+    if others.shape[1] != values.shape[1]:
+        raise OntogenyError(f"{values.shape[1]} units, but {others.shape[1]} in the held-out data: give the same")
+    short = [int(name) for name in names if (other_classes == name).sum() < 2]
+    if short:
+        raise OntogenyError(f"the held-out data have fewer than 2 samples of class {short[0]}: give more")
+    if least < 2:
+        raise OntogenyError(f"class {scarce} has one sample: at least 2 are expected")
+    return (values, classes), (others, other_classes)
+
+
 def _halves(classes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     first, second = [], []
     for name in np.unique(classes):
@@ -184,17 +165,50 @@ def _halves(classes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, 
     return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
 
 
-def _gap(one_hot: np.ndarray, size: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Preferred class, distance of its mean from the next, sum of squares between classes; each (units,)."""
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """Every unit about its mean, and divided by its largest value."""
+    return (values - values.mean(0)) / np.maximum(np.abs(values).max(0), np.finfo(np.float64).tiny)
+
+
+def _tested(
+    values: np.ndarray, classes: np.ndarray, permutations: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """The columns from preferred_class to p_value, each (units,)."""
+    names = np.unique(classes)
+    constant = np.ptp(values, axis=0) == 0
+    centred = _scaled(values)
+    centred[:, constant] = 0.0
+    one_hot = (classes[None, :] == names[:, None]).astype(np.float64)
+    size = one_hot.sum(1, keepdims=True)
+    total = (centred**2).sum(0)
+    preferred, effect, between = _effects(one_hot, size, centred, total)
+    null = np.stack(
+        [_effects(one_hot[:, rng.permutation(len(classes))], size, centred, total)[1] for _ in range(permutations)]
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        eta_squared = between / total
+    tolerance = 1e-9 * np.abs(np.where(np.isfinite(effect), effect, 0))
+    p_value = (1 + (null >= effect - tolerance).sum(0)) / (1 + permutations)
+    index = _index(one_hot, size, values)
+    return {
+        "preferred_class": names[preferred],
+        "effect": np.where(constant, np.nan, effect),
+        "selectivity": np.where(constant, np.nan, index),
+        "eta_squared": np.where(constant, np.nan, eta_squared),
+        "p_value": np.where(constant, np.nan, p_value),
+    }
+
+
+def _effects(
+    one_hot: np.ndarray, size: np.ndarray, centred: np.ndarray, total: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Place of the preferred class, the effect, and the sum of squares between classes; each (units,)."""
     means = one_hot @ centred / size
     top = np.partition(means, -2, axis=0)[-2:]
-    return means.argmax(0), top[1] - top[0], (size * means**2).sum(0)
-
-
-def _effect(one_hot: np.ndarray, size: np.ndarray, centred: np.ndarray, total: np.ndarray) -> np.ndarray:
-    _, gap, between = _gap(one_hot, size, centred)
+    between = (size * means**2).sum(0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return gap / np.sqrt(np.maximum(total - between, 0) / (centred.shape[0] - len(size)))
+        within = np.sqrt(np.maximum(total - between, 0) / (centred.shape[0] - len(size)))
+        return means.argmax(0), (top[1] - top[0]) / within, between
 
 
 def _index(one_hot: np.ndarray, size: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -212,13 +226,12 @@ def _held_out(
     names: np.ndarray,
     weights: np.ndarray,
     confidence: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Effect of the preferred class with its bootstrap interval, and p-value of that class against the rest."""
+) -> dict[str, np.ndarray]:
+    """The columns from held_out_effect to held_out_p_value, each (units,)."""
     one_hot = (classes[None, :] == names[:, None]).astype(np.float64)
     place = np.searchsorted(names, preferred)
     units = np.arange(values.shape[1])
-    scale = np.maximum(np.abs(values).max(0), np.finfo(np.float64).tiny)
-    centred = (values - values.mean(0)) / scale
+    centred = _scaled(values)
 
     def effect(share: np.ndarray) -> np.ndarray:
         size = (one_hot * share).sum(1, keepdims=True)
@@ -247,4 +260,5 @@ def _held_out(
             p_value[mine] = scipy.stats.ttest_ind(
                 centred[inside][:, mine], centred[~inside][:, mine], equal_var=False, alternative="greater"
             ).pvalue
-    return np.where(np.isfinite(observed), observed, np.nan), low, high, p_value
+    effects = np.where(np.isfinite(observed), observed, np.nan)
+    return {"held_out_effect": effects, "held_out_low": low, "held_out_high": high, "held_out_p_value": p_value}
