@@ -26,6 +26,7 @@ EXACT = 1e-8
 """Share of the variance below which what is left counts as rounding."""
 
 _CUT = 1e-14
+_ROUGH, _ORTHOGONAL = 1e-6, 1e-3
 _RESOLUTION = 1e-7
 _SMOOTH = 1e-12
 _SMOOTH_FIRST = 1e-3
@@ -176,46 +177,77 @@ def _messages(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, we
     return out
 
 
-_COLUMNS = 256
-_AT_ONCE = 8
+_COLUMNS = 128
+_AT_ONCE, _TOGETHER = 8, 32
 
 
 @compiled(nogil=True, fastmath=True)
 def _toward(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, values: np.ndarray) -> np.ndarray:
     """sum_t b_k(u_i(t)) values[t] for every receiver i and spline k: (receivers, size, columns of values).
 
-    Six splines act on a frame, so this takes a small part of a product with the whole design.
+    Six splines act on a frame, so this takes a small part of a product with the whole design. Frames on which the same
+    six act are taken four at a time.
     """
     frames, columns = values.shape
     receivers = piece.shape[1]
-    orders, powers = local.shape[1], local.shape[2]
+    pieces, orders, powers = local.shape
     out = np.zeros((receivers, size, columns))
-    basis = np.empty((frames, receivers, orders))
-    for t in range(frames):
-        for i in range(receivers):
-            for m in range(orders):
-                value = local[piece[t, i], m, 0]
-                for p in range(1, powers):
-                    value = value * x[t, i] + local[piece[t, i], m, p]
-                basis[t, i, m] = value
-    for first in range(0, columns, _COLUMNS):
-        last = min(columns, first + _COLUMNS)
+    basis = np.empty((receivers, frames, orders))
+    order = np.empty((receivers, frames), np.int32)
+    ends = np.zeros((receivers, pieces + 1), np.int32)
+    for i in range(receivers):
         for t in range(frames):
-            row = values[t, first:last]
-            for i in range(receivers):
-                k = piece[t, i]
-                b0, b1, b2 = basis[t, i, 0], basis[t, i, 1], basis[t, i, 2]
-                b3, b4, b5 = basis[t, i, 3], basis[t, i, 4], basis[t, i, 5]
-                r0, r1, r2 = out[i, k, first:last], out[i, k + 1, first:last], out[i, k + 2, first:last]
-                r3, r4, r5 = out[i, k + 3, first:last], out[i, k + 4, first:last], out[i, k + 5, first:last]
-                for column in range(last - first):
-                    value = row[column]
-                    r0[column] += b0 * value
-                    r1[column] += b1 * value
-                    r2[column] += b2 * value
-                    r3[column] += b3 * value
-                    r4[column] += b4 * value
-                    r5[column] += b5 * value
+            ends[i, piece[t, i] + 1] += 1
+        for k in range(pieces):
+            ends[i, k + 1] += ends[i, k]
+        free = ends[i].copy()
+        for t in range(frames):
+            k = piece[t, i]
+            place = free[k]
+            free[k] += 1
+            order[i, place] = t
+            for m in range(orders):
+                value = local[k, m, 0]
+                for p in range(1, powers):
+                    value = value * x[t, i] + local[k, m, p]
+                basis[i, place, m] = value
+    for first in range(0, columns, _COLUMNS):
+        part = values[:, first : first + _COLUMNS].copy()
+        width = part.shape[1]
+        for i in range(receivers):
+            for k in range(pieces):
+                rows = out[i, k : k + 6, first : first + width]
+                r0, r1, r2, r3, r4, r5 = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
+                at, end = ends[i, k], ends[i, k + 1]
+                while at + 4 <= end:
+                    a, b, c, d = basis[i, at], basis[i, at + 1], basis[i, at + 2], basis[i, at + 3]
+                    p0, p1 = part[order[i, at]], part[order[i, at + 1]]
+                    p2, p3 = part[order[i, at + 2]], part[order[i, at + 3]]
+                    a0, a1, a2, a3, a4, a5 = a[0], a[1], a[2], a[3], a[4], a[5]
+                    b0, b1, b2, b3, b4, b5 = b[0], b[1], b[2], b[3], b[4], b[5]
+                    c0, c1, c2, c3, c4, c5 = c[0], c[1], c[2], c[3], c[4], c[5]
+                    d0, d1, d2, d3, d4, d5 = d[0], d[1], d[2], d[3], d[4], d[5]
+                    for q in range(width):
+                        v0, v1, v2, v3 = p0[q], p1[q], p2[q], p3[q]
+                        r0[q] += a0 * v0 + b0 * v1 + c0 * v2 + d0 * v3
+                        r1[q] += a1 * v0 + b1 * v1 + c1 * v2 + d1 * v3
+                        r2[q] += a2 * v0 + b2 * v1 + c2 * v2 + d2 * v3
+                        r3[q] += a3 * v0 + b3 * v1 + c3 * v2 + d3 * v3
+                        r4[q] += a4 * v0 + b4 * v1 + c4 * v2 + d4 * v3
+                        r5[q] += a5 * v0 + b5 * v1 + c5 * v2 + d5 * v3
+                    at += 4
+                while at < end:
+                    a, p0 = basis[i, at], part[order[i, at]]
+                    a0, a1, a2, a3, a4, a5 = a[0], a[1], a[2], a[3], a[4], a[5]
+                    for q in range(width):
+                        v0 = p0[q]
+                        r0[q] += a0 * v0
+                        r1[q] += a1 * v0
+                        r2[q] += a2 * v0
+                        r3[q] += a3 * v0
+                        r4[q] += a4 * v0
+                        r5[q] += a5 * v0
+                    at += 1
     return out
 
 
@@ -272,7 +304,29 @@ class _Senders:
         return values - self.U @ (self.kept[:, None] * projected)
 
 
-def _decompose(sent: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _decompose(sent: np.ndarray, rough: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """U (frames, rank), s (rank,), V (senders, rank) of `sent`; `rough` loses what is less than `_ROUGH` of the
+    largest singular value, and takes a third of the time.
+
+    Where the normal equations are not too ill-conditioned, Q comes from two Cholesky factors (Yamamoto et al. 2015).
+    """
+    gram = sent.T @ sent
+    if rough:
+        values, vectors = np.linalg.eigh(gram)
+        good = values > _ROUGH**2 * values[-1]
+        s, V = np.sqrt(values[good])[::-1], vectors[:, good][:, ::-1]
+        return sent @ (V / s), s, V
+    try:
+        first = scipy.linalg.cholesky(gram, check_finite=False)
+        Q = scipy.linalg.solve_triangular(first, sent.T, trans="T", check_finite=False).T
+        second = scipy.linalg.cholesky(again := Q.T @ Q, check_finite=False)
+        again[np.diag_indices_from(again)] -= 1
+        orthogonal = float(np.abs(again).max()) < _ORTHOGONAL
+    except np.linalg.LinAlgError:
+        orthogonal = False
+    if orthogonal:
+        left, s, right = scipy.linalg.svd(second @ first, check_finite=False, full_matrices=False)
+        return Q @ scipy.linalg.solve_triangular(second, left, check_finite=False), s, right.T
     Q, R = scipy.linalg.qr(sent, mode="economic", overwrite_a=False, check_finite=False)
     left, s, right = scipy.linalg.svd(R, check_finite=False, full_matrices=False)
     return Q @ left, s, right.T
@@ -335,16 +389,24 @@ class Problem:
         self.total = float(np.mean((self.du - self.du.mean(0)) ** 2)) or 1.0
         self.smooth = _SMOOTH_FIRST * self.frames
         self.free = self.frames - (0 if self.windows is None else len(self.windows))
+        self.rough = False
 
     def summed(self, values: np.ndarray) -> np.ndarray:
         """`values` (frames, ...) summed up along every window, less the window's mean; as they are without windows."""
         if self.windows is None:
             return values
         out = np.cumsum(values, axis=0)
-        ends = np.r_[self.windows[1:], self.frames]
-        counts = (ends - self.windows).reshape(-1, *[1] * (values.ndim - 1))
-        means = np.add.reduceat(out, self.windows, axis=0) / counts
-        return out - np.repeat(means, ends - self.windows, axis=0)
+        counts = np.diff(np.r_[self.windows, self.frames])
+        means = np.add.reduceat(out, self.windows, axis=0) / counts.reshape(-1, *[1] * (values.ndim - 1))
+        return out - np.repeat(means, counts, axis=0)
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """The transpose of `summed`, which is a linear map, of `values` (frames, m)."""
+        if self.windows is None:
+            return values
+        counts = np.diff(np.r_[self.windows, self.frames])
+        means = np.add.reduceat(values, self.windows, axis=0) / counts[:, None]
+        return np.cumsum((values - np.repeat(means, counts, axis=0))[::-1], axis=0)[::-1]
 
     def design(self, neuron: int) -> np.ndarray:
         """The splines at the states of one neuron, (frames, size)."""
@@ -352,13 +414,11 @@ class Problem:
 
     def toward(self, receivers: np.ndarray, values: np.ndarray) -> np.ndarray:
         """B^T `values` (frames, m) for the own splines B of each of `receivers`: (receivers, size, m)."""
-        if self.windows is not None:
-            return np.stack([self.design(i).T @ values for i in receivers])
-        values = np.ascontiguousarray(values)
+        values = np.ascontiguousarray(self.spread(values))
         return np.concatenate(
             [
                 _toward(self.piece[:, part], self.x[:, part], self.spline.local, self.spline.size, values)
-                for part in (receivers[k : k + _AT_ONCE] for k in range(0, len(receivers), _AT_ONCE))
+                for part in (receivers[k : k + _TOGETHER] for k in range(0, len(receivers), _TOGETHER))
             ]
         )
 
@@ -398,8 +458,8 @@ class Problem:
     def senders_of(self, sent: np.ndarray, receivers: np.ndarray, ratio: float) -> list[_Senders]:
         """The senders of each of `receivers`: one and the same where all edges are allowed."""
         if self.allowed is None:
-            return [_Senders(*_decompose(sent), ratio)] * len(receivers)
-        return [_Senders(*_decompose(sent[:, self.allowed[i]]), ratio) for i in receivers]
+            return [_Senders(*_decompose(sent, self.rough), ratio)] * len(receivers)
+        return [_Senders(*_decompose(sent[:, self.allowed[i]], self.rough), ratio) for i in receivers]
 
     def place(self, receiver: int, row: np.ndarray) -> np.ndarray:
         """Weights of the allowed senders of `receiver` as a row over all neurons."""
@@ -633,6 +693,7 @@ def refine(
         start = c
         for smaller in (Spline(low, high, scale, _COARSE), spline):
             less = Problem(u[part], du[part], smaller, allowed, numbers[part], of_windows)
+            less.rough = True
             points, values = psi
             begun = smaller.fit(points, values)
             descent = _descend(less, few, begun, _STEPS)
@@ -747,8 +808,9 @@ def solve_rows(
     if problem.allowed is None and shared is None:
         shared = problem.senders_of(sent, asked[:1], ratio)[0]
     listed: list[_Senders] = []
-    for first in range(0, count, _AT_ONCE):
-        part = asked[first : first + _AT_ONCE]
+    unexplained = np.empty((0 if shared is None else len(shared.s), count))
+    for first in range(0, count, _TOGETHER):
+        part = asked[first : first + _TOGETHER]
         place = slice(first, first + len(part))
         senders = [shared] * len(part) if shared is not None else problem.senders_of(sent, part, ratio)
         y = problem.du[:, part]
@@ -762,15 +824,19 @@ def solve_rows(
             curvature[first + k] = own.gram - (BU[k] * of.kept) @ BU[k].T
             phi[:, first + k], root = own.solved(BU[k].T, Uy[k], of.kept, spline.roughness, problem.smooth)
             rests.append(Uy[k] - BU[k].T @ phi[:, first + k])
-            W[first + k] = problem.place(int(part[k]), of.weights(rests[k][:, None])[0])
+            if shared is None:
+                W[first + k] = problem.place(int(part[k]), of.weights(rests[k][:, None])[0])
             degrees[first + k] = max(problem.free - of.kept.sum() - root.shape[1], 1.0)
         rest = y - problem.own_values(part, phi[:, place])
         if shared is not None:
-            rest -= shared.U @ (shared.kept[:, None] * np.column_stack(rests))
+            unexplained[:, place] = np.column_stack(rests)
+            rest -= shared.U @ (shared.kept[:, None] * unexplained[:, place])
         else:
             rest -= np.column_stack([of.U @ (of.kept * left) for of, left in zip(senders, rests)])
         noise[place] = np.sqrt(np.mean(rest**2, axis=0))
         listed += senders
+    if shared is not None:
+        W = shared.weights(unexplained)
     return Solved(asked, W, phi, curvature, noise, degrees, listed)
 
 
@@ -932,13 +998,15 @@ def _errors(
         weights = solved.W[part].copy()
         weights[np.arange(len(part)), part] = 0
         messages = problem.messages(weights)
+        shared = problem.toward(part, solved.senders[0].U) if problem.allowed is None else None
         for k, i in enumerate(part):
             senders, B = solved.senders[i], problem.design(i)
             if problem.allowed is not None or jackknife is None:
                 influence = senders.solver @ senders.U.T
                 jackknife = _Jackknife(senders, influence, problem.starts) if clustered else None
                 shape = _of_senders(influence, lags, problem)
-            UB, y = problem.toward(part[k : k + 1], senders.U)[0].T, problem.du[:, i]
+            UB = (problem.toward(part[k : k + 1], senders.U)[0] if shared is None else shared[k]).T
+            y = problem.du[:, i]
             _, root = _Own(B.T @ B, B.T @ y).solved(UB, senders.U.T @ y, senders.kept, spline.roughness, problem.smooth)
             own = senders.rest(B, UB) @ root
             cross = senders.solver @ (UB @ root)
