@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
 from ontogeny.pipeline.calls import note_call
 from ontogeny.pipeline.forking import fork_jobs
+from ontogeny.pipeline.inputs import tidy_memory
 from ontogeny.pipeline.workflow import (
     RUN_NAME,
     Workflow,
@@ -60,6 +61,7 @@ onstart:
     plan.tell_left_out()
     book.note_force()
     note_call()
+    tidy_memory()
     fork_jobs(workflow, plan.scripts)
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ontogeny.pipeline import inputs
-from ontogeny.pipeline.inputs import MEMORY, content_digests, digest_of
+from ontogeny.pipeline.inputs import MEMORY, content_digests, digest_of, tidy_memory
 
 
 def forget():
@@ -46,6 +46,25 @@ def test_each_new_file_is_written_once_and_read_once(files, monkeypatch):
     assert len(written) == len(files) + 1
     forget()
     assert content_digests(files) == found == {path.name: digest_of(path) for path in files}
+
+
+def test_a_memory_of_files_that_changed_or_went_is_tidied(files, monkeypatch):
+    for size in range(4):
+        for path in files:
+            path.write_text("0" * size)
+        content_digests(files)
+    for path in files[10:]:
+        path.unlink()
+    before = MEMORY.stat().st_size
+    forget()
+    tidy_memory()
+    assert MEMORY.stat().st_size < before / 15
+    forget()
+    monkeypatch.setattr(inputs, "_of_file", None)
+    assert list(content_digests(files[:10])) == [path.name for path in files[:10]]
+    kept = MEMORY.read_bytes()
+    tidy_memory()
+    assert MEMORY.read_bytes() == kept
 
 
 def test_processes_may_add_to_the_memory_at_once_and_be_interrupted(files):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ontogeny.code import PACKAGE
+from ontogeny.files import write_text
 from ontogeny.trajectory.places import found
 
 PROJECT = "{project}"
@@ -99,6 +100,18 @@ def _keep(entry: list[Any]) -> None:
             os.write(file, f"\n{json.dumps(entry)}\n".encode())
         finally:
             os.close(file)
+
+
+def tidy_memory() -> None:
+    """Leave in the memory one line for each file that is still there, if most lines are of files that changed or went.
+
+    For a call of Snakemake before its jobs: a line that another process adds meanwhile may get lost, and is made again.
+    """
+    with suppress(OSError):
+        lines = MEMORY.read_text(encoding="utf-8", errors="replace").count("\n") // 2
+        there = {path: kept for path, kept in _memory().items() if os.path.exists(path)}
+        if lines > 2 * len(there) + 100:
+            write_text(MEMORY, "".join(f"\n{json.dumps([path, *kept])}\n" for path, kept in there.items()))
 
 
 def files_of_run(identity: dict[str, Any]) -> list[str]:
