@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -120,16 +120,61 @@ def cluster(
     points, kept = _principal_axes(_standardised(values), n_dimensions)
     if points.shape[1] == 0:
         return _none(tried, "no stable clustering: all rows are alike", 1.0, 0, kept)
-    chosen = _some_rows(groups, max_rows, generator)
-    working, working_groups = points[chosen], groups[chosen]
-    scale = working.std(axis=0)
-    draws = (generator.normal(size=working.shape) * scale for _ in range(n_null))
-    within = np.array([[_within(rows, k, generator) for k in tried] for rows in (working, *draws)])
+    drawn = _some_rows(groups, max_rows, generator)
+    choice = _choose(points[drawn], groups[drawn], tried, n_subsamples, n_null, (alpha, min_stability), generator)
+    k, p_value, stability = choice.k, choice.p_value, choice.stability
+    found = f"k = {k} has stability {stability:.2f}, and clusters at all have p = {p_value:.3g}"
+    if p_value > alpha or stability < min_stability:
+        return _none(tried, f"no stable clustering: {found}", p_value, points.shape[1], kept, choice.table)
+    assignments = _in_order(_k_means(points, k, 10, generator).labels_, steps)
+    return Clustering(
+        n_clusters=k,
+        p_value=p_value,
+        reason=f"{k} clusters: {found}" + ("; more than were tried may be as stable" if k == tried[-1] else ""),
+        assignments=assignments,
+        table=_by_step(assignments, steps, k),
+        stability=choice.table,
+        label_agreement=None if labels is None else agreement(assignments, labels, groups, generator),
+        step_agreement=agreement(assignments, steps, groups, generator) if len(np.unique(steps)) > 1 else None,
+        by_step=_agreement_by_step(assignments, labels, steps, groups, generator),
+        dimensions=points.shape[1],
+        variance_kept=kept,
+    )
+
+
+class _Choice(NamedTuple):
+    """The most stable number of clusters, its p-value and stability, and the table of all that were tried."""
+
+    k: int
+    p_value: float
+    stability: float
+    table: pd.DataFrame
+
+
+def _choose(
+    points: np.ndarray,
+    groups: np.ndarray,
+    tried: list[int],
+    n_subsamples: int,
+    n_null: int,
+    limits: tuple[float, float],
+    generator: np.random.Generator,
+) -> _Choice:
+    """Both questions of `cluster`, asked of points (n, axes) in groups (n,). limits: alpha and min_stability."""
+    alpha, min_stability = limits
+    scale = points.std(axis=0)
+    draws = (generator.normal(size=points.shape) * scale for _ in range(n_null))
+    within = np.array([[_within(rows, k, generator) for k in tried] for rows in (points, *draws)])
     excess = (within.mean(axis=0) - within) / np.maximum(within.std(axis=0), 1e-12)
     best = excess.max(axis=1)
     p_value = float((best >= best[0] - 1e-12).mean())
-    measured = np.array([_stability(working, working_groups, k, n_subsamples, generator) for k in tried])
+    measured = np.array([_stability(points, groups, k, n_subsamples, generator) for k in tried])
     stability = measured[:, 0]
+    at = int(np.flatnonzero(stability >= stability.max() - 0.05)[-1])
+    if p_value <= alpha and stability[at] >= min_stability:
+        edges = np.sqrt(3) * scale
+        flat = [_within(generator.uniform(-edges, edges, points.shape), tried[at], generator) for _ in range(n_null)]
+        p_value = max(p_value, (1 + sum(value <= within[0, at] + 1e-12 for value in flat)) / (1 + n_null))
     table = pd.DataFrame(
         {
             "k": tried,
@@ -141,29 +186,7 @@ def cluster(
             "p_value": (within <= within[0] + 1e-12).mean(axis=0),
         }
     )
-    at = int(np.flatnonzero(stability >= stability.max() - 0.05)[-1])
-    k = tried[at]
-    if p_value <= alpha and stability[at] >= min_stability:
-        edges = np.sqrt(3) * scale
-        flat = [_within(generator.uniform(-edges, edges, working.shape), k, generator) for _ in range(n_null)]
-        p_value = max(p_value, (1 + sum(value <= within[0, at] + 1e-12 for value in flat)) / (1 + n_null))
-    found = f"k = {k} has stability {stability[at]:.2f}, and clusters at all have p = {p_value:.3g}"
-    if p_value > alpha or stability[at] < min_stability:
-        return _none(tried, f"no stable clustering: {found}", p_value, points.shape[1], kept, table)
-    assignments = _in_order(_k_means(points, k, 10, generator).labels_, steps)
-    return Clustering(
-        n_clusters=k,
-        p_value=p_value,
-        reason=f"{k} clusters: {found}" + ("; more than were tried may be as stable" if k == tried[-1] else ""),
-        assignments=assignments,
-        table=_by_step(assignments, steps, k),
-        stability=table,
-        label_agreement=None if labels is None else agreement(assignments, labels, groups, generator),
-        step_agreement=agreement(assignments, steps, groups, generator) if len(np.unique(steps)) > 1 else None,
-        by_step=_agreement_by_step(assignments, labels, steps, groups, generator),
-        dimensions=points.shape[1],
-        variance_kept=kept,
-    )
+    return _Choice(tried[at], p_value, stability[at], table)
 
 
 @dataclass(frozen=True)
