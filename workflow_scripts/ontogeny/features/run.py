@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -78,59 +78,43 @@ def features_of_run(
     seed = settings.seed
     inputs, labels = probe_of(trajectory)
     chosen = spread_over_classes(labels, settings.samples)
-    few, targets = inputs[chosen], labels[chosen]
+    explained = _Explained(inputs[chosen], labels[chosen], chosen)
     shown = places(moments)
     networks = networks_at(trajectory, [place.step for place in shown])
     end = networks[shown[-1].step]
     fresh = untrained_networks(trajectory, 1, seed)[0]
-    by_method = _settings(settings)
     left_out: list[dict[str, str]] = []
-    possible = _possible(end, few, targets, settings.methods, by_method, left_out)
-    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("attributions", "heads")}
+    methods = _possible(end, explained, settings, left_out)
+    attributions: list[pd.DataFrame] = []
+    attended: list[pd.DataFrame] = []
     progress = Progress(len(shown) + 3, f"features of {trajectory.run}")
     by_name = {place.name: networks[place.step] for place in shown}
     with write_hdf5(path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["run"] = trajectory.run
         file.attrs["identity"] = trajectory.config["identity"]
-        _keep(file, "inputs", few.numpy())
-        _keep(file, "labels", targets.numpy())
+        _keep(file, "inputs", explained.inputs.numpy())
+        _keep(file, "labels", explained.labels.numpy())
         for done, place in enumerate(shown, start=1):
             group = file.create_group(place.name)
             group.attrs["step"] = place.step
-            predicted = scores_of(networks[place.step], few).argmax(1).numpy()
-            for method in possible:
-                found = METHODS[method](networks[place.step], few, targets, **by_method[method])
-                _keep(group, f"attribution/{method}", found.values.astype(np.float32))
-                tables["attributions"].append(
-                    pd.DataFrame(
-                        {**place.columns(), "method": method, "sample": chosen.numpy(), "label": targets.numpy(),
-                         "predicted": predicted, "score": found.scores, "baseline": found.baseline,
-                         "delta": np.nan if found.delta is None else found.delta}
-                    )
-                )  # fmt: skip
-            tables["heads"] += _attention(group, networks[place.step], inputs, chosen, place, seed, left_out)
+            attributions += _attributions(group, networks[place.step], place, explained, methods)
+            attended += _attention(group, networks[place.step], inputs, chosen, place, seed, left_out)
             progress.update(done, place.name)
-        heads = _joined(tables["heads"])
+        heads = _joined(attended)
         if len(heads):
             idle = head_statistics(attention_maps(fresh, inputs), seed=seed).assign(control="untrained")
             heads = pd.concat([heads, idle], ignore_index=True)[HEADS]
         rolled = "rollout" in file[shown[-1].name]
-        filters = _filters(file, by_name, tuple(few.shape[1:]), left_out)
+        filters = _filters(file, by_name, tuple(inputs.shape[1:]), left_out)
         tops, control, preferred = _inputs(file, end, fresh, inputs, labels, trajectory.layers, settings)
         progress.update(len(shown) + 1, "preferred inputs")
-    by_method["smoothgrad"] = {"noisy_copies": min(settings.noisy_copies, 8)}
-    cascades = [
-        cascading_control(method, end, fresh, few, targets, seed=seed, **by_method[method]) for method in possible
-    ]
-    if rolled:
-        of_rollout = cascade(lambda network: attention_rollout(attention_maps(network, few)), end, fresh, seed=seed)
-        cascades.append(of_rollout.assign(method="attention_rollout"))
+    cascades = _cascades(end, fresh, explained, methods, rolled, seed)
     progress.update(progress.total, "controls")
     steps = {place.name: place.step for place in shown}
     return {
-        "attributions": _joined(tables["attributions"]),
-        "attribution_control": _joined(cascades),
+        "attributions": _joined(attributions),
+        "attribution_control": cascades,
         "heads": heads if len(heads) else pd.DataFrame(columns=HEADS),
         "filters": filters.assign(step=filters["moment"].map(steps)) if len(filters) else filters,
         "top_inputs": tops,
@@ -140,35 +124,74 @@ def features_of_run(
     }
 
 
-def _settings(settings: FeatureSettings) -> dict[str, dict[str, Any]]:
-    return {
+class _Explained(NamedTuple):
+    """The samples that are explained: inputs (n, channels, height, width), labels (n,), places in the probe (n,)."""
+
+    inputs: Tensor
+    labels: Tensor
+    places: Tensor
+
+
+def _possible(
+    network: nn.Module, explained: _Explained, settings: FeatureSettings, left_out: list[dict[str, str]]
+) -> dict[str, dict[str, Any]]:
+    """The methods that this network allows, with their settings; a method that was named must be among them."""
+    known: dict[str, dict[str, Any]] = {
         "saliency": {},
         "smoothgrad": {"noisy_copies": settings.noisy_copies, "seed": settings.seed},
         "integrated_gradients": {"baseline": settings.baseline, "steps": settings.integrated_steps},
         "grad_cam": {},
     }
-
-
-def _possible(
-    network: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
-    wanted: Sequence[str] | None,
-    settings: Mapping[str, dict[str, Any]],
-    left_out: list[dict[str, str]],
-) -> list[str]:
-    """The methods that this network allows; a method that was named must be among them."""
-    found = []
-    for method in METHODS if wanted is None else wanted:
+    found = {}
+    for method in METHODS if settings.methods is None else settings.methods:
         try:
-            METHODS[method](network, inputs[:1], targets[:1], **settings[method])
+            METHODS[method](network, explained.inputs[:1], explained.labels[:1], **known[method])
         except OntogenyError as error:
-            if wanted is not None:
+            if settings.methods is not None:
                 raise OntogenyError(f"features.methods names {method}: {error}") from None
             left_out.append({"analysis": method, "reason": str(error)})
             continue
-        found.append(method)
+        found[method] = known[method]
     return found
+
+
+def _attributions(
+    group: h5py.Group, network: nn.Module, place: Place, explained: _Explained, methods: Mapping[str, dict[str, Any]]
+) -> Iterator[pd.DataFrame]:
+    """Keep the pictures of every method in `group`, and yield its rows, one for each sample."""
+    predicted = scores_of(network, explained.inputs).argmax(1).numpy()
+    for method, settings in methods.items():
+        found = METHODS[method](network, explained.inputs, explained.labels, **settings)
+        _keep(group, f"attribution/{method}", found.values.astype(np.float32))
+        yield pd.DataFrame(
+            {**place.columns(), "method": method, "sample": explained.places.numpy(),
+             "label": explained.labels.numpy(), "predicted": predicted, "score": found.scores,
+             "baseline": found.baseline, "delta": np.nan if found.delta is None else found.delta}
+        )  # fmt: skip
+
+
+def _cascades(
+    network: nn.Module,
+    fresh: nn.Module,
+    explained: _Explained,
+    methods: Mapping[str, dict[str, Any]],
+    rolled: bool,
+    seed: int,
+) -> pd.DataFrame:
+    """`cascading_control` of every method, and of attention rollout if it was `rolled`."""
+    parts = []
+    for method, settings in methods.items():
+        if method == "smoothgrad":
+            settings = {"noisy_copies": min(settings["noisy_copies"], 8)}
+        parts.append(
+            cascading_control(method, network, fresh, explained.inputs, explained.labels, seed=seed, **settings)
+        )
+    if rolled:
+        of_rollout = cascade(
+            lambda network: attention_rollout(attention_maps(network, explained.inputs)), network, fresh, seed=seed
+        )
+        parts.append(of_rollout.assign(method="attention_rollout"))
+    return _joined(parts)
 
 
 def _keep(group: h5py.Group, name: str, values: np.ndarray) -> None:
