@@ -21,10 +21,10 @@ from ontogeny.jumps.surrogates import stepless_surrogates
 TABLE = "false_alarms.json"
 
 FEW = (3, 16)
-"""Surrogates of a series that are asked first; the highest of so many is about the upper 1 / so many of all."""
+"""How many surrogates of a series are searched first, and then; the highest of n is near the upper 1 / n of all."""
 
 TAIL = 4.0
-"""Power with which the chance of a higher score falls beyond that."""
+"""The power of the tail beyond that: a score c times as high is taken to be c ** -TAIL times as likely."""
 
 _MOST_VALUES = 60_000
 """Values of surrogates that are searched at a time."""
@@ -62,10 +62,11 @@ class Searched(NamedTuple):
 def raised_p_values(
     searched: Sequence[Searched], detector: Detector, settings: dict[str, Any], surrogates: int
 ) -> list[np.ndarray]:
-    """p-values of the events of each series by its surrogates; of a guarded detector no smaller than by the battery.
+    """p-values of the events of each series by its surrogates, and of a guarded detector by the battery where larger.
 
-    Of those, a `FEW` surrogates of each series are asked first, then more, and all where a tail from the highest of
-    these with the power `TAIL` could exceed the battery's p-value for one of the events.
+    Surrogates are slow, so of a guarded detector only a `FEW` of each series are searched first. All are searched
+    where a tail of power `TAIL` from the highest of those could raise the battery's p-value of one of the events.
+    Raises OntogenyError for fewer than 19 surrogates.
     """
     _enough_draws(surrogates)
     if not detector.guarded:
