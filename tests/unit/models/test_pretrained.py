@@ -209,4 +209,4 @@ def test_the_last_residual_leads_to_the_logits_or_the_judge_is_refused(tmp_path)
 
     with torch.no_grad():
         past = run(judge, tokenizer.encode([TEXTS[0]]))
-        torch.testing.assert_close(read(judge, past.at_last()[-1]), past.logits, atol=1e-5, rtol=0)
+        torch.testing.assert_close(read(judge, past.residuals[-1][[0], past.last]), past.logits, atol=1e-5, rtol=0)

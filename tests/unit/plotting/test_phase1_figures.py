@@ -99,7 +99,6 @@ def test_critical_periods_and_agreement(record, jumps):
     fig = runs_figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence)
     assert len(fig.axes) == 2
     assert "(all)" in labels(fig.axes[0])
-    assert labels(figures.plot_run_periods(jumps, record, found.periods, RUN).axes[0])[-1] == "fc"
     agreement = detector_agreement({"a": jumps, "b": jumps.iloc[::2]}, searched_series(record.frame), shuffles=20)
     assert len(runs_figures.plot_agreement(agreement).axes[0].texts) == 1
 
@@ -121,7 +120,6 @@ def test_nothing_found_still_makes_figures(record, tmp_path):
         runs_figures.plot_jump_kinds(described, kinds.labels, kinds.evidence, kinds.reason),
         runs_figures.plot_convergence(still.layers, still.order, "stable_rank"),
         runs_figures.plot_critical_periods(found.coordination, relation.table, sentence=relation.sentence),
-        figures.plot_run_periods(none, record, found.periods, RUN),
         runs_figures.plot_agreement(detector_agreement({"a": none, "b": none}, searched_series(record.frame))),
     ]
     for fig in made:

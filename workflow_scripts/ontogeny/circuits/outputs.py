@@ -22,11 +22,6 @@ class OutputRule:
     above: tuple[float, float]
     upto: tuple[float, float]
 
-    @property
-    def one_sided(self) -> bool:
-        """Whether each target has one limit, and not two."""
-        return bool(np.isinf(self.above[0]) and np.isinf(self.upto[1]))
-
     def limits(self, targets: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`above` and `upto` of every row; targets (rows,) are 0 and 1."""
         return np.array(self.above, np.float32)[targets], np.array(self.upto, np.float32)[targets]

@@ -96,11 +96,6 @@ class Run:
     logits: Tensor
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]]
 
-    def at_last(self) -> Tensor:
-        """The residual stream at the token that the judge reads, (layers + 1, batch, width)."""
-        rows = torch.arange(len(self.last), device=self.last.device)
-        return torch.stack([residual[rows, self.last] for residual in self.residuals])
-
 
 def _without_cache(value: Any) -> Any:
     return None if hasattr(value, "get_seq_length") else value

@@ -21,7 +21,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.jumps.answer import Answer, counted_changes, step_text
 from ontogeny.jumps.measures import LOSSES, rank_of, ranked
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, figure, log_axis, step_axis
+from ontogeny.plotting.style import DIVERGING, INK, JUMP, figure, log_axis, step_axis
 
 METRIC_LABELS = {
     "stable_rank": "Stable rank",
@@ -210,44 +210,6 @@ def plot_measures(record: Phase1, run: str | None = None, answer: Answer | None 
     axes[-1, 0].set_xlabel("Training step")
     step_axis(axes[-1, 0], np.concatenate([held[metric][0] for metric in names]))
     fig.align_ylabels(axes[:, 0])
-    return fig
-
-
-def plot_run_periods(
-    jumps: pd.DataFrame, record: Phase1, periods: pd.DataFrame, run: str | None = None, metric: str = "(any)"
-) -> Figure:
-    """Jumps of every layer of one run over training, its critical periods shaded, with the loss below."""
-    run = record.run_name(run)
-    layers = record.layers_of(run)
-    fig, (top, bottom) = figure(
-        2,
-        1,
-        width=7.2,
-        height=2.2 + 0.2 * len(layers),
-        sharex=True,
-        gridspec_kw={"height_ratios": [max(len(layers), 3), 3]},
-    )
-    found = jumps[jumps["run"] == run]
-    if metric != "(any)":
-        found = found[found["metric"] == metric]
-    for _, window in periods[(periods["run"] == run) & (periods["metric"] == metric)].iterrows():
-        for axis in (top, bottom):
-            axis.axvspan(window["start"], window["end"], color=COLOURS[4], alpha=0.3, linewidth=0)
-        spot = (window["start"] + window["end"]) / 2
-        top.text(spot, len(layers) - 0.4, f"{window['layers']}", ha="center", va="bottom", fontsize=7)
-    depth = {layer: i for i, layer in enumerate(layers)}
-    for direction, marker, colour in (("up", "^", JUMP), ("down", "v", COLOURS[0])):
-        part = found[(found["direction"] == direction) & found["layer"].isin(layers)]
-        top.scatter(part["step"], part["layer"].map(depth), marker=marker, s=22, color=colour, linewidths=0)
-    shown = range(0, len(layers), max(1, -(-len(layers) // _MOST_LABELS)))
-    top.set_yticks(list(shown), [shortened(layers[i], 28) for i in shown], fontsize=7)
-    top.set_ylim(-0.6, len(layers) + 0.3)
-    top.set_title(f"{shortened(run, 44)}: jumps by layer; shaded: critical periods", fontsize=9)
-    if any((r, layer, m) == (run, RUN_LEVEL, "loss") for r, layer, m, _, _ in record.each_series()):
-        steps, values = record.series(RUN_LEVEL, "loss", run)
-        bottom.plot(steps, values, color=INK, linewidth=0.8)
-        _log_if_wide(bottom, [values])
-    bottom.set(xlabel="Training step", ylabel="Loss")
     return fig
 
 

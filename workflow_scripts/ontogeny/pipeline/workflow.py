@@ -300,10 +300,6 @@ class Workflow:
 
         return [state_of(side) for side in self.compared(wildcards)]
 
-    def measured_studies(self) -> list[str]:
-        """The studies whose measurements are compared across runs: image runs, and imports."""
-        return [*self.studies("dynamics"), *self.config.phase1_imports]
-
     def summarised(self) -> list[dict[str, Any]]:
         """What the summary says of every study: its name, title and kind, and its first run."""
         named: list[tuple[str, str, Any]] = [(name, study.kind, study) for name, study in self.config.studies.items()]
