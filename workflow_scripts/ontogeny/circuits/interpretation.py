@@ -358,11 +358,9 @@ def interchange_accuracies(
     """
     matrices, vectors, sizes = check_weights(weights, biases)
     if circuit is None:
-        values_of = Circuit((1 << sum(a * b for a, b in pairwise(sizes[:-1]))) - 1, sizes)
-    else:
-        values_of = circuit
-    values = circuit_activations(values_of, matrices, vectors, activation, negative_slope)
-    edges, nodes = values_of.edge_masks, values_of.node_masks
+        circuit = Circuit((1 << sum(a * b for a, b in pairwise(sizes[:-1]))) - 1, sizes)
+    values = circuit_activations(circuit, matrices, vectors, activation, negative_slope)
+    edges, nodes = circuit.edge_masks, circuit.node_masks
     x = values[0]
     n = len(x)
     base, source = (grid.ravel() for grid in np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
