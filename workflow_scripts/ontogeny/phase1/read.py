@@ -515,29 +515,13 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
         if not ends_in_checksum(path):
             _must_end(path)
     with _foreign_errors(path, "HDF5"), h5py.File(path, "r") as file:
-        total = 0
-        groups: dict[str, dict[str, Any]] = {}
-
-        def visit(name: str, item: Any) -> None:
-            nonlocal total
-            if isinstance(item, h5py.Dataset):
-                if item.is_virtual or item.external:
-                    raise OntogenyError(f"{path} keeps the data of {quote(name)} in other files, which are not read")
-                total += max(1, item.size or 0)
-                if total > MOST_VALUES:
-                    raise OntogenyError(f"{path} declares more than {MOST_VALUES} values, too many for a record")
-                parent, _, leaf = name.rpartition("/")
-                groups.setdefault(parent, {})[leaf] = item
-
-        file.visititems(visit)
+        groups = _data_sets(file, path)
         stamp = groups.get("", {}).pop("ontogeny", None)
         if stamp is not None and stamp.shape == ():
             text = stamp.asstr()[()]
             arrays = {item.name: item[()] for items in groups.values() for item in items.values()}
-            if (
-                "checksum" in stamp.attrs
-                and stamp.attrs["checksum"] != sha256(checksum_of(text, arrays).encode()).hexdigest()
-            ):
+            kept = stamp.attrs.get("checksum")
+            if kept is not None and kept != sha256(checksum_of(text, arrays).encode()).hexdigest():
                 raise OntogenyError(f"{path} is damaged: its content does not match its checksum; get a complete copy")
             return _own_hdf5(json.loads(text), groups, path)
         metadata = {str(key): _attribute(value) for key, value in file.attrs.items()}
@@ -545,23 +529,15 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
             name: {leaf: _dataset(item) for leaf, item in items.items() if item.ndim == 1}
             for name, items in groups.items()
         }
-        compound = {item.name: item for items in groups.values() for item in items.values() if item.dtype.names}
-        if len(compound) > 1:
-            raise OntogenyError(
-                f"{path} holds {len(compound)} tables ({listed(compound)}): put them in one, with a column layer"
-            )
-        for found in compound.values():
-            rows = found[()]
-            return _table_runs(pd.DataFrame({name: rows[name].tolist() for name in found.dtype.names}), str(path))
+        frame = _one_table(groups, tables, path)
+        if frame is not None:
+            return _table_runs(frame, str(path))
         unread = [
             f"{name}/{leaf}".strip("/")
             for name, items in groups.items()
             for leaf, item in items.items()
             if leaf in DIMENSIONALITY_NAMES and (item.ndim != 1 or not step_key(items))
         ]
-        if "" in tables and {"metric", "value"} <= set(tables[""]):
-            frame = pd.DataFrame({name: pd.Series(values) for name, values in tables[""].items()})
-            return _table_runs(frame, str(path))
     layers = {name: columns for name, columns in tables.items() if step_key(columns)}
     if not layers:
         names = [f"{group}/{leaf}".strip("/") for group, items in tables.items() for leaf in items]
@@ -579,6 +555,49 @@ def _hdf5_runs(path: Path) -> list[RawRun]:
     if unread:
         runs[0].remarks.append((None, f"left out, since no list of numbers beside a list of steps: {listed(unread)}"))
     return runs
+
+
+def _data_sets(file: Any, path: Path) -> dict[str, dict[str, Any]]:
+    """The data sets of an open HDF5 file, by group and name.
+
+    Raises OntogenyError if they lie in other files, or declare more than `MOST_VALUES` values.
+    """
+    import h5py
+
+    total = 0
+    groups: dict[str, dict[str, Any]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        nonlocal total
+        if isinstance(item, h5py.Dataset):
+            if item.is_virtual or item.external:
+                raise OntogenyError(f"{path} keeps the data of {quote(name)} in other files, which are not read")
+            total += max(1, item.size or 0)
+            if total > MOST_VALUES:
+                raise OntogenyError(f"{path} declares more than {MOST_VALUES} values, too many for a record")
+            parent, _, leaf = name.rpartition("/")
+            groups.setdefault(parent, {})[leaf] = item
+
+    file.visititems(visit)
+    return groups
+
+
+def _one_table(groups: dict[str, dict[str, Any]], tables: dict[str, dict[str, Any]], path: Path) -> pd.DataFrame | None:
+    """The table that an HDF5 file holds as one compound data set, or as data sets `metric` and `value`; or None.
+
+    Raises OntogenyError if it holds several compound data sets.
+    """
+    compound = {item.name: item for items in groups.values() for item in items.values() if item.dtype.names}
+    if len(compound) > 1:
+        raise OntogenyError(
+            f"{path} holds {len(compound)} tables ({listed(compound)}): put them in one, with a column layer"
+        )
+    for found in compound.values():
+        rows = found[()]
+        return pd.DataFrame({name: rows[name].tolist() for name in found.dtype.names})
+    if {"metric", "value"} <= set(tables.get("", {})):
+        return pd.DataFrame({name: pd.Series(values) for name, values in tables[""].items()})
+    return None
 
 
 def _must_end(path: Path) -> None:
