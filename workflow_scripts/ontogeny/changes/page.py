@@ -111,8 +111,8 @@ def _facts(config: Mapping[str, Any], plan: CapturePlan) -> list[tuple[str, str]
     kinds = [moment.kind for moment in plan.moments]
 
     def listed(block: Mapping[str, Any], leave: Sequence[str] = ()) -> str:
-        told = {key: value for key, value in block.items() if value is not None and key not in leave}
-        return ", ".join(f"{key.replace('_', ' ')} {_text(value)}" for key, value in told.items())
+        shown = {key: value for key, value in block.items() if value is not None and key not in leave}
+        return ", ".join(f"{key.replace('_', ' ')} {_text(value)}" for key, value in shown.items())
 
     if "series" in config:
         steps, left_out = config["series"]["steps"], config["series"]["left_out"]

@@ -161,7 +161,7 @@ def ablate(
     found: list[dict[str, NDArray[np.float64]]] = []
     for masks in _blocks(edge_masks, len(rows) * max(len(donors), settings.noise_draws)):
         pairs = right(run(masks, np.tile(rows, (len(donors), 1)), carried), len(donors)) @ share
-        told = {
+        measures = {
             "zero": right(run(masks, rows))[:, 0] @ share,
             "mean": right(run(masks, rows, mean))[:, 0] @ share,
             "resample": pairs @ donor_share,
@@ -169,9 +169,9 @@ def ablate(
         }
         for sd in settings.noise:
             noisy = (rows + sd * draws).reshape(-1, rows.shape[1])
-            told[f"noise_{sd:g}"] = (right(run(masks, noisy), settings.noise_draws) @ share).mean(axis=1)
-        told["elsewhere"] = ((run(masks, grid) > limit) == there).mean(axis=1)
-        found.append(told)
+            measures[f"noise_{sd:g}"] = (right(run(masks, noisy), settings.noise_draws) @ share).mean(axis=1)
+        measures["elsewhere"] = ((run(masks, grid) > limit) == there).mean(axis=1)
+        found.append(measures)
     return pd.DataFrame({key: np.concatenate([part[key] for part in found]) for key in found[0]})
 
 

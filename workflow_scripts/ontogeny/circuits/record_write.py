@@ -160,12 +160,12 @@ def summary(history: Iterable[EpochCircuits | dict[str, Any]]) -> dict[str, list
             outputs = entry["outputs"]
             counts = [output["n_circuits"] for output in outputs]
             sparsities = [output["avg_sparsity"] for output in outputs]
-            told = (entry["epoch"], entry["total_circuits"], entry.get("train_loss"), entry.get("val_loss"))
+            columns = (entry["epoch"], entry["total_circuits"], entry.get("train_loss"), entry.get("val_loss"))
         else:
             counts = [output.count for output in entry.outputs]
             sparsities = [output.mean_sparsity for output in entry.outputs]
-            told = (entry.epoch, entry.total_circuits, entry.train_loss, entry.val_loss)
-        epoch, total, train_loss, val_loss = told
+            columns = (entry.epoch, entry.total_circuits, entry.train_loss, entry.val_loss)
+        epoch, total, train_loss, val_loss = columns
         for key, value in zip(keys, (epoch, counts, sparsities, total, train_loss, val_loss)):
             table[key].append(value)
     return table

@@ -147,8 +147,8 @@ def animate_map(
                 dots.set_offsets((1 - share) * where[index] + share * where[later])
                 now.set_xdata([(1 - share) * step + share * steps[later]] * 2)
                 kind = kinds.get(step, "frame")
-                told = f"step {step}" + ("" if kind == "frame" else f", {kind}")
-                heading.set_text(f"between steps {step} and {steps[later]}" if part else told)
+                shown = f"step {step}" + ("" if kind == "frame" else f", {kind}")
+                heading.set_text(f"between steps {step} and {steps[later]}" if part else shown)
                 heading.set_color(MUTED if part else JUMP if kind in EVENTS else INK)
                 for owner, artist in ((axes, dots), (strip, now), (fig, heading)):
                     owner.draw_artist(artist)
@@ -200,8 +200,8 @@ def plot_boundary(
             if row == 0:
                 kind = around.get(step, "frame")
                 colour = JUMP if kind.endswith(EVENTS) else INK
-                told = "" if kind == "frame" else f"{kind}\n"
-                axes.set_title(f"{told}step {step}", loc="center", size=8, color=colour)
+                prefix = "" if kind == "frame" else f"{kind}\n"
+                axes.set_title(f"{prefix}step {step}", loc="center", size=8, color=colour)
         panels[row, 0].set_ylabel(name, size=8)
     names = range(classes)
     for k in names:

@@ -223,8 +223,8 @@ def comparison_figure(record: dict[str, Any]) -> go.Figure:
     fig.update_yaxes(title_text="share of the logit difference", row=1, col=2)
     fig.update_yaxes(title_text="distance / mean norm", row=1, col=3)
     _layout(fig, 520)
-    told = np.isfinite(restored).any()
-    for column in () if told else (1, 2):
+    any_restored = np.isfinite(restored).any()
+    for column in () if any_restored else (1, 2):
         fig.add_annotation(text="nothing to restore", x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False,
                            row=1, col=column)  # fmt: skip
     return fig

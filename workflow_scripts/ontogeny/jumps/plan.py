@@ -16,6 +16,7 @@ from ontogeny.jumps.measures import ranked
 from ontogeny.jumps.report import JumpReport, find_jumps
 from ontogeny.jumps.settings import CaptureSettings, JumpSettings
 from ontogeny.phase1 import RUN_LEVEL
+from ontogeny.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -325,16 +326,16 @@ def _event(rows: pd.DataFrame, onset: float, end: float, cuts: _Cuts) -> Moment:
 def _reason(best: Any, kind: str, layers: tuple[str, ...], measures: pd.DataFrame, extent: tuple[float, float]) -> str:
     owner = f"{best['metric']} of {best['layer']}" if layers else best["metric"]
     others = len(layers) - 1
-    also = f"; {others} other layer{'s' if others > 1 else ''} change{'s' if others == 1 else ''} with it" * (
-        others > 0
-    )
+    also = ""
+    if others > 0:
+        also = f"; {counted(others, 'other layer')} change{'s' if others == 1 else ''} with it"
     taking = f"; together they take from step {extent[0]:.0f} to {extent[1]:.0f}" if kind == "transition" else ""
-    told = [
+    changes = [
         f"{row.metric} goes from {row.value_before:.3g} to {row.value_after:.3g} between steps {row.onset:.0f} and "
         f"{row.end:.0f}"
         for row in measures.itertuples()
     ]
-    progress = f"; {' and '.join(told)}" if layers and told else ""
+    progress = f"; {' and '.join(changes)}" if layers and changes else ""
     return (
         f"{owner} goes {best['direction']} by {abs(best['size']):.3g}, among the most shared and most significant "
         f"changes (q = {best['q_value']:.2g}){also}{progress}{taking}"

@@ -35,7 +35,7 @@ def write_phase1(
     """Write a record, so that `read_phase1` gives back the same table, metadata and marks of derived series.
 
     The suffix decides: .json is `{layer: {"step": [...], metric: [...]}, "metadata": {...}}`, with loss and gradient
-    norm repeated in every layer (several runs: `{"experiments": [one such a run]}`); .csv and .tsv are the tidy table
+    norm repeated in every layer (several runs: a list of these under "experiments"); .csv and .tsv are the tidy table
     (with a column `derived` if anything is) without metadata; .h5 has one group per layer; .parquet is the tidy table.
     Gaps are null. `record` may be a tidy DataFrame. `metadata` is added to the record's own; its "run" names the run.
 

@@ -144,12 +144,12 @@ def _made_by_snakemake(folder: Path, entries: dict[str, Any]) -> dict[str, bytes
     found: dict[str, bytes] = {}
     for path, made in records_of_files(folder):
         try:
-            told = json.loads(path.read_bytes())
+            content = json.loads(path.read_bytes())
         except ValueError:
             continue
         if made in entries or any(entry.startswith(f"{made}/") for entry in entries):
-            told |= {key: 0 for key in _WHEN if key in told}
-            found[path.relative_to(folder).as_posix()] = json.dumps(told, sort_keys=True).encode()
+            content |= {key: 0 for key in _WHEN if key in content}
+            found[path.relative_to(folder).as_posix()] = json.dumps(content, sort_keys=True).encode()
     return found
 
 

@@ -259,8 +259,8 @@ def write_comparison(found: Comparison, files: Mapping[str, str | os.PathLike]) 
 def comparison_text(found: Comparison, most: int = 20) -> str:
     """The comparison in words; of each kind at most `most` lines."""
     if found.equal:
-        told = f"{counted(found.same, 'file')}, all the same" if found.same else "the same runs with the same settings"
-        return f"A {found.a}\nB {found.b}\nno difference: {told}\n"
+        same = f"{counted(found.same, 'file')}, all the same" if found.same else "the same runs with the same settings"
+        return f"A {found.a}\nB {found.b}\nno difference: {same}\n"
     lines = [f"A {found.a}", f"B {found.b}"]
     lines += _part(
         "settings that differ", (f"{r}: {k}: {_cell(x)} -> {_cell(y)}" for r, k, x, y in found.settings), most

@@ -134,23 +134,23 @@ def _circuits(conditions: pd.DataFrame, effects: pd.DataFrame) -> str:
             text
             + f" No other condition changes their number significantly (smallest p = {tested['p_holm'].min():.2g})."
         )
-    told = [
+    measures = [
         f"{row['condition']} by {row['difference']:+.3g}{_interval(row['difference_low'], row['difference_high'], '')}"
         for _, row in clear.iterrows()
     ]
-    return text + f" Changed significantly by {joined(told)}."
+    return text + f" Changed significantly by {joined(measures)}."
 
 
 def _recovery(recovery: pd.DataFrame) -> str:
     name = recovery.iloc[0]["condition"]
     rows = recovery[recovery["condition"] == name].sort_values("filling_factor", ascending=False)
     ends = [rows.iloc[0], rows.iloc[-1]] if len(rows) > 1 else [rows.iloc[0]]
-    told = [
+    measures = [
         f"{row['connectivity_R2']:.3f}{_interval(row['connectivity_R2_low'], row['connectivity_R2_high'], 'one fit')} "
         f"at {100 * row['filling_factor']:g}% connectivity"
         for row in ends
     ]
-    text = f"{name}: the wiring is recovered with R² = {joined(told)}, and the types of "
+    text = f"{name}: the wiring is recovered with R² = {joined(measures)}, and the types of "
     shares = [f"{100 * row['cluster_accuracy']:.0f}%" for row in ends]
     text += f"{joined(list(dict.fromkeys(shares)))} of the neurons."
     others = recovery[recovery["condition"] != name].groupby("condition", sort=False)["connectivity_R2"].max()
