@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
 from ontogeny.jumps.answer import Answer, answer_of, counted_changes
-from ontogeny.jumps.detection import jumps_in_each, look_at, transitions_in_each
+from ontogeny.jumps.detection import Series, jumps_in_each, look_at, transitions_in_each
 from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
-from ontogeny.jumps.events import as_series
+from ontogeny.jumps.events import Detection, as_series
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
 from ontogeny.statistics import adjust
@@ -35,6 +35,8 @@ COLUMNS = (
     "kind", "onset", "end", "width", "midpoint_low", "midpoint_high", "width_low", "width_high", "value_before",
     "value_after", "z_score",
 )  # fmt: skip
+Name = tuple[str, str, str]
+"""Run, layer and metric of a series."""
 _OF_RUN = ("run", "layer", "metric", "q_value", "significant")
 _OF_JUMP = tuple(column for column in COLUMNS if column not in _OF_RUN)
 
@@ -123,7 +125,6 @@ def find_jumps(
     were judged: every jump is one test, and so is every series without one (p = 1). Deterministic for a seed.
     Raises OntogenyError for a frame that lacks columns, metrics that it lacks, or a series that is not valid.
     """
-    import pandas as pd
 
     missing = {"run", "layer", "step", "metric", "value"} - set(frame.columns)
     if missing:
@@ -136,23 +137,14 @@ def find_jumps(
     name, entry = resolve_detector(chosen_detector)
     completed = check_settings(name, entry, given_to_detector)
     notes: list[str] = []
-    chosen = _chosen(frame, settings.metrics, notes)
-    events: list[dict[str, Any]] = []
-    series: list[dict[str, Any]] = []
-    names, given = [], []
-    for name_of, part in chosen.groupby(["run", "layer", "metric"], sort=False, observed=True):
-        names.append(name_of)
-        try:
-            given.append(as_series(part["value"].to_numpy(), part["step"].to_numpy()))
-        except OntogenyError as error:
-            raise OntogenyError(f"run {name_of[0]}, layer {name_of[1]}, metric {name_of[2]}: {error}") from None
+    names, given = _given_series(_chosen(frame, settings.metrics, notes))
     looks = [look_at(values) for values, _ in given] if entry.guarded or settings.transitions else None
     judged = jumps_in_each(
         given,
         chosen_detector,
         settings.noise_floor,
         surrogates=surrogates,
-        seeds=[_seed(seed, *name_of) for name_of in names],
+        seeds=[_seed(seed, *name) for name in names],
         looks=looks,
         **given_to_detector,
     )
@@ -161,33 +153,11 @@ def find_jumps(
         for found, said in zip(judged, remarks):
             said += [f"jumps were not looked for: {found.abstained}"] if found.abstained else []
         judged = transitions_in_each(given, settings.noise_floor, judged, looks)
-    for (run, layer, metric), (_, steps), found, said in zip(names, given, judged, remarks):
-        series.append(
-            {
-                "run": run,
-                "layer": layer,
-                "metric": metric,
-                "points": found.length,
-                "missing": found.missing,
-                "first_step": steps[0].item(),
-                "last_step": steps[-1].item(),
-                "jumps": len(found),
-                "abstained": found.abstained or "",
-                "remarks": "" if found.abstained else "; ".join(said),
-            }
-        )
-        notes += [f"Run {run}, layer {layer}, metric {metric}: {note}." for note in ([] if found.abstained else said)]
-        events += [
-            {"run": run, "layer": layer, "metric": metric} | {key: getattr(jump, key) for key in _OF_JUMP}
-            for jump in found
-        ]
-    about = pd.DataFrame(
-        series,
-        columns=list(_SERIES),
-    )
-    table = _with_q_values(
-        pd.DataFrame(events, columns=["run", "layer", "metric", *_OF_JUMP]), about, settings.false_discovery_rate
-    )
+    remarks = [[] if found.abstained else said for found, said in zip(judged, remarks)]
+    for (run, layer, metric), said in zip(names, remarks):
+        notes += [f"Run {run}, layer {layer}, metric {metric}: {note}." for note in said]
+    about, events = _tables(names, given, judged, remarks)
+    table = _with_q_values(events, about, settings.false_discovery_rate)
     length = int(about["points"].median()) if len(about) else 1000
     alarms = false_alarm_rate(chosen_detector, length, **given_to_detector)
     return JumpReport(
@@ -202,6 +172,52 @@ def find_jumps(
         surrogates=surrogates,
         false_alarms=alarms.as_dict(),
         notes=tuple(notes),
+    )
+
+
+def _given_series(frame: pd.DataFrame) -> tuple[list[Name], list[Series]]:
+    """The run, layer and metric of every series of a tidy table, and its values and steps."""
+    names: list[Name] = []
+    given: list[Series] = []
+    for name, part in frame.groupby(["run", "layer", "metric"], sort=False, observed=True):
+        names.append(name)
+        try:
+            given.append(as_series(part["value"].to_numpy(), part["step"].to_numpy()))
+        except OntogenyError as error:
+            raise OntogenyError(f"run {name[0]}, layer {name[1]}, metric {name[2]}: {error}") from None
+    return names, given
+
+
+def _tables(
+    names: list[Name], given: list[Series], judged: Sequence[Detection], remarks: list[list[str]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row for each series, and one for each of its jumps."""
+    import pandas as pd
+
+    series: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
+    for (run, layer, metric), (_, steps), found, said in zip(names, given, judged, remarks):
+        series.append(
+            {
+                "run": run,
+                "layer": layer,
+                "metric": metric,
+                "points": found.length,
+                "missing": found.missing,
+                "first_step": steps[0].item(),
+                "last_step": steps[-1].item(),
+                "jumps": len(found),
+                "abstained": found.abstained or "",
+                "remarks": "; ".join(said),
+            }
+        )
+        events += [
+            {"run": run, "layer": layer, "metric": metric} | {key: getattr(jump, key) for key in _OF_JUMP}
+            for jump in found
+        ]
+    return (
+        pd.DataFrame(series, columns=list(_SERIES)),
+        pd.DataFrame(events, columns=["run", "layer", "metric", *_OF_JUMP]),
     )
 
 
