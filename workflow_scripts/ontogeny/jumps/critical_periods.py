@@ -312,21 +312,11 @@ def loss_relation(
         at = at[at < len(steps)]
         if len(steps) < 4 * most_lag or not len(at):
             continue
-        fall = _local_fall(values)
-        n = len(fall)
-        least = min(2 * most_lag, n // 4)
-        shifts = rng.integers(least, n - least + 1, shuffles)
-        rows = [at[None], (at + shifts[:, None]) % n, _dithered(at, n, 3, shuffles, rng)]
-        total, used = np.zeros((1 + 2 * shuffles, len(lags))), np.zeros((1 + 2 * shuffles, len(lags)))
-        for event in np.concatenate(rows).T:
-            where = event[:, None] + lags
-            inside = (where >= 0) & (where < n)
-            total += np.where(inside, fall[where.clip(0, n - 1)], 0)
-            used += inside
+        total, used = _around(at, _local_fall(values), lags, shuffles, rng)
         sums.append(total)
         uses.append(used)
         count += len(at)
-        crowding = _crowding(at, n)
+        crowding = _crowding(at, len(values))
     if not sums:
         nothing = "there is no loss, or no jump, to relate"
         empty = pd.DataFrame(columns=_LOSS_COLUMNS)
@@ -363,6 +353,26 @@ def loss_relation(
         len(sums),
         sentence,
     )
+
+
+def _around(
+    at: np.ndarray, fall: np.ndarray, lags: np.ndarray, shuffles: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the falls at every lag from jumps at `at`, and how many there are; each (1 + 2 * shuffles, lags).
+
+    The first row is of the jumps themselves, then come shifts around the run, then dithers.
+    """
+    n = len(fall)
+    least = min(2 * lags[-1], n // 4)
+    shifts = rng.integers(least, n - least + 1, shuffles)
+    rows = [at[None], (at + shifts[:, None]) % n, _dithered(at, n, 3, shuffles, rng)]
+    total, used = np.zeros((1 + 2 * shuffles, len(lags))), np.zeros((1 + 2 * shuffles, len(lags)))
+    for event in np.concatenate(rows).T:
+        where = event[:, None] + lags
+        inside = (where >= 0) & (where < n)
+        total += np.where(inside, fall[where.clip(0, n - 1)], 0)
+        used += inside
+    return total, used
 
 
 def _crowding(at: np.ndarray, n: int) -> float:
