@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.script import PythonScript
 
-from ontogeny.pipeline.forking import _modules
+from ontogeny.pipeline import forking
+from ontogeny.pipeline.forking import FEWEST, _modules, fork_jobs
 
 SCRIPTS = Path(__file__).parents[3] / "workflow_scripts"
 PROGRAM = """
@@ -31,6 +34,18 @@ jobs = [Thread(target=run, args=[name]) for name in sys.argv[1:]]
 [job.join() for job in jobs]
 print(json.dumps([ended, record.data_collected]))
 """
+
+
+def planned(jobs):
+    rule = SimpleNamespace(name="plot_run", script="plot_run.py")
+    return SimpleNamespace(needrun_jobs=lambda: [SimpleNamespace(rule=rule)] * jobs)
+
+
+USUAL = {
+    "dag": planned(FEWEST), "is_main_process": True, "local_exec": True, "dryrun": False, "touch": False,
+    "deployment_settings": SimpleNamespace(deployment_method=set()),
+    "execution_settings": SimpleNamespace(debug=False),
+}  # fmt: skip
 
 
 def test_a_fork_ends_as_its_script_does_and_has_libraries_environment_and_benchmark(tmp_path):
@@ -63,3 +78,35 @@ def test_what_is_loaded_is_what_the_scripts_use(names):
     assert any(name.startswith("transformers") for name in found) == ("pretrain_judge" in names)
     assert ("ontogeny.training.loop" in found) == ("train_run" in names)
     assert ("ontogeny.jumps.figures" in found) == ("plot_run" in names)
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {"dag": planned(FEWEST - 1)},
+        {"is_main_process": False},
+        {"local_exec": False},
+        {"deployment_settings": SimpleNamespace(deployment_method={"conda"})},
+        {"execution_settings": SimpleNamespace(debug=True)},
+        {"environment": "yes"},
+    ],
+    ids=["few jobs", "job of a cluster", "cluster", "conda", "debugger", "asked for"],
+)
+def test_out_of_the_ordinary_nothing_is_forked(unusual, monkeypatch):
+    monkeypatch.setattr(forking, "_Forks", lambda modules: pytest.fail("a process was started"))
+    monkeypatch.setenv(forking.ALONE, unusual.get("environment", ""))
+    ordinary = PythonScript.execute_script
+    fork_jobs(SimpleNamespace(**{**USUAL, **unusual}), SCRIPTS)
+    assert PythonScript.execute_script is ordinary
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_where_no_process_can_be_started_jobs_run_all_the_same(monkeypatch):
+    def refuse(modules):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(forking, "_Forks", refuse)
+    monkeypatch.delenv(forking.ALONE, raising=False)
+    ordinary = PythonScript.execute_script
+    fork_jobs(SimpleNamespace(**USUAL), SCRIPTS)
+    assert PythonScript.execute_script is ordinary

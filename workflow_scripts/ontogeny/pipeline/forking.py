@@ -13,7 +13,7 @@ import os
 import runpy
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib.machinery import ModuleSpec
 from multiprocessing import forkserver, get_context
 from multiprocessing.connection import wait
@@ -42,6 +42,7 @@ SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THRE
 
 def fork_jobs(workflow: Any, scripts: Path) -> None:
     """Let the jobs that Snakemake's `workflow` is about to do, with `scripts`, be forks where that is worth it."""
+    from snakemake.logging import logger
     from snakemake.script import PythonScript
 
     names = [job.rule.name for job in workflow.dag.needrun_jobs() if job.rule.script]
@@ -49,7 +50,12 @@ def fork_jobs(workflow: Any, scripts: Path) -> None:
     own = workflow.deployment_settings.deployment_method or workflow.execution_settings.debug or os.environ.get(ALONE)
     if sys.platform != "linux" or not here or own or len(names) < FEWEST:
         return
-    forks, ordinary = _Forks(list(_modules(set(names), scripts))), PythonScript.execute_script
+    try:
+        forks = _Forks(list(_modules(set(names), scripts)))
+    except OSError as error:
+        logger.warning(f"every job starts a Python of its own: {error}")
+        return
+    ordinary = PythonScript.execute_script
 
     def execute_script(script: Any, file: str, edit: bool = False) -> None:
         asked = script.resources
@@ -86,7 +92,8 @@ class _Forks:
         forkserver.ensure_running()
         os.environ.clear()
         os.environ |= before
-        atexit.register(forkserver._forkserver._stop)  # type: ignore[attr-defined]
+        with suppress(AttributeError):  # else it ends by itself, a moment later
+            atexit.register(forkserver._forkserver._stop)  # type: ignore[attr-defined]
 
     def run(self, file: str, tmpdir: str | None = None, bench_record: Any = None) -> None:
         """Run a script in a fork, and wait for it. Raises CalledProcessError unless it ends well."""
