@@ -32,7 +32,7 @@ def run(name):
 jobs = [Thread(target=run, args=[name]) for name in sys.argv[1:]]
 [job.start() for job in jobs]
 [job.join() for job in jobs]
-print(json.dumps([ended, record.data_collected]))
+print(json.dumps([ended, record.data_collected, record.cpu_time, record.max_rss]))
 """
 
 
@@ -52,7 +52,7 @@ def test_a_fork_ends_as_its_script_does_and_has_libraries_environment_and_benchm
     told = "[__name__, 'decimal' in loaded, os.environ['TMPDIR'], os.environ['OMP_NUM_THREADS'], os.environ['GIVEN']]"
     write = f"import json, os, sys, time; loaded = set(sys.modules); json.dump({told}, open('said.json', 'w'))"
     scripts = {
-        "fine": f"{write}\ntime.sleep(0.1)",
+        "fine": f"{write}\nwhile time.process_time() < 0.2: pass",
         "refuses": "import sys; sys.exit(3)",
         "raises": "1 / 0",
         "killed": "import os; os.kill(os.getpid(), 9)",
@@ -65,7 +65,11 @@ def test_a_fork_ends_as_its_script_does_and_has_libraries_environment_and_benchm
         env=os.environ | {"PYTHONPATH": str(SCRIPTS), "GIVEN": "yes"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [{"fine": None, "refuses": 3, "raises": 1, "killed": -9}, True]
+    ended, sampled, cpu_time, peak = json.loads(done.stdout)
+    assert ended == {"fine": None, "refuses": 3, "raises": 1, "killed": -9}
+    assert sampled
+    assert 0.2 <= cpu_time < 2
+    assert 5 < peak < 500
     assert json.loads((tmp_path / "said.json").read_text()) == ["__main__", True, "scratch", "1", "yes"]
     assert "ZeroDivisionError" in done.stderr
     assert done.stderr.count("Traceback") == 1

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from importlib.machinery import ModuleSpec
 from multiprocessing import forkserver, get_context
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from subprocess import CalledProcessError
 from threading import Lock
@@ -100,19 +100,37 @@ class _Forks:
         from snakemake.benchmark import benchmarked
 
         places = dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), tmpdir) if tmpdir else {}
-        job = self._context.Process(target=_run, args=(file, {**os.environ, **places, **SINGLE}))
+        hears, tells = self._context.Pipe(duplex=False)
+        job = self._context.Process(target=_run, args=(file, {**os.environ, **places, **SINGLE}, tells))
         with self._lock:
             job.start()
+        tells.close()
         with nullcontext() if bench_record is None else benchmarked(job.pid, bench_record):
             wait([job.sentinel])
         with self._lock:
             job.join()
+        if bench_record is not None:
+            _complete(bench_record, hears)
         if job.exitcode:
             raise CalledProcessError(job.exitcode, file)
 
 
-def _run(file: str, environment: dict[str, str]) -> None:
+def _complete(bench_record: Any, hears: Connection) -> None:
+    """Put the CPU time and peak memory of a whole job in place of what was sampled, unless it was killed."""
+    with suppress(EOFError):
+        cpu_time, peak = hears.recv()
+        bench_record.cpu_time, bench_record.cpu_usage = cpu_time, 100 * cpu_time
+        bench_record.max_rss, bench_record.data_collected = max(bench_record.max_rss or 0, peak), True
+
+
+def _run(file: str, environment: dict[str, str], tells: Connection) -> None:
+    import resource
+
     gc.freeze()  # what came with the fork is shared memory as long as nobody writes to it, as the collector does
     os.environ.clear()
     os.environ |= environment
-    runpy.run_path(file, run_name="__main__")
+    try:
+        runpy.run_path(file, run_name="__main__")
+    finally:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        tells.send((sum(each.ru_utime + each.ru_stime for each in used), max(each.ru_maxrss for each in used) / 1024))
