@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -94,22 +95,33 @@ def recorded(folder, **changes):
     return {"own": {"kind": "connectome", "runs": {"mine": {"data": data, "fit": {"n_steps": 40}}}}}
 
 
-def test_recorded_activity_runs_to_the_end(tmp_path):
-    study = recorded(tmp_path)
-    study["own"]["runs"]["blind"] = {
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder in which the study of `configs/paper.yaml` is made at a small size, and one of recorded activity."""
+    folder = tmp_path_factory.mktemp("made")
+    own = recorded(folder)
+    own["own"]["runs"]["blind"] = {
         "data": {"file": "one.csv", "delta_t": 0.01},
         "fit": {"n_steps": 20, "refine": False},
     }
-    code, text = snakemake(tmp_path, study, "connectome", "--quiet")
+    studies = {**PAPER, **own}
+    code, text = snakemake(folder, studies, "connectome", "--quiet")
     assert code == 0, text
-    known = json.loads((tmp_path / "results/runs/mine/s0/connectome/metrics.json").read_text())
+    return folder, studies
+
+
+@pytest.mark.slow
+def test_recorded_activity_runs_to_the_end(made):
+    results = made[0] / "results"
+    known = json.loads((results / "runs/mine/s0/connectome/metrics.json").read_text())
     assert known["connectivity_R2"] > 0.99
-    blind = json.loads((tmp_path / "results/runs/blind/s0/connectome/metrics.json").read_text())
+    blind = json.loads((results / "runs/blind/s0/connectome/metrics.json").read_text())
     assert blind["connectivity_R2"] is None
     assert blind["test_pearson"] is not None
-    reports = [json.loads(path.read_text()) for path in (tmp_path / "results/activity").glob("*.json")]
+    reports = [json.loads(path.read_text()) for path in (results / "activity").glob("data-*.json")]
+    assert len(reports) == 2
     assert all(report["components_99"] >= 1 and report["verdict"] for report in reports)
-    assert (tmp_path / "results/figures/own/recovery.png").exists()
+    assert (results / "figures/own/recovery.png").exists()
 
 
 def test_recorded_activity_with_a_gap_is_one_sentence(tmp_path):
@@ -124,30 +136,38 @@ def test_recorded_activity_with_a_gap_is_one_sentence(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_published_study_runs_and_an_edit_reruns_only_what_it_must(tmp_path):
-    """The study of `configs/paper.yaml` at a small size: every figure of it, each with its table."""
-    code, text = snakemake(tmp_path, PAPER, "connectome", "--quiet")
-    assert code == 0, text
-    search = tmp_path / "results/studies/connectome/connectome/search"
-    memory = search / "connectome_memory.md"
-    assert "## Knowledge Base" in memory.read_text()
-    drawn = sorted((tmp_path / "results/figures").rglob("*.png"))
-    planned_figures = planned_jobs(tmp_path / "c.yaml", ["connectome"], tmp_path / "empty")
+def test_every_planned_figure_is_drawn_each_with_its_table(made):
+    folder, _ = made
+    drawn = sorted((folder / "results/figures").rglob("*.png"))
+    empty = folder / "empty"
+    empty.mkdir()
+    for name in ("all.npz", "one.csv"):
+        shutil.copy(folder / name, empty)
+    planned_figures = planned_jobs(folder / "c.yaml", ["connectome"], empty)
     assert {path.name for path in drawn} == {Path(name).name for job in planned_figures for name in job.outputs
                                              if name.endswith(".png")}  # fmt: skip
     assert all(len(pd.read_csv(path.with_suffix(".csv"))) for path in drawn)
-    code, text = snakemake(tmp_path, PAPER, "-n", "connectome")
+
+
+@pytest.mark.slow
+def test_an_edit_reruns_only_what_it_must(made):
+    folder, studies = made
+    search = folder / "results/studies/connectome/connectome/search"
+    memory = search / "connectome_memory.md"
+    assert "## Knowledge Base" in memory.read_text()
+    code, text = snakemake(folder, studies, "-n", "connectome")
     assert "Nothing to be done" in text
 
-    greedy = {"connectome": {**PAPER["connectome"], "search": {**PAPER["connectome"]["search"], "ucb_c": 0.1}}}
-    code, text = snakemake(tmp_path, greedy, "-n", "connectome")
+    published = studies["connectome"]
+    greedy = {**studies, "connectome": {**published, "search": {**published["search"], "ucb_c": 0.1}}}
+    code, text = snakemake(folder, greedy, "-n", "connectome")
     again = {"search_connectome", "write_search_log", "search_policy", "plot_policies", "connectome"}
     assert set(planned(text)) == again
 
     evaluations = sorted((search / "evaluations").iterdir())
     before = [path.stat().st_mtime_ns for path in evaluations]
     memory.write_text("nonsense")
-    code, text = snakemake(tmp_path, greedy, "connectome", "--quiet")
+    code, text = snakemake(folder, greedy, memory.relative_to(folder), "--quiet")
     assert code == 0, text
     assert [path.stat().st_mtime_ns for path in sorted((search / "evaluations").iterdir())] == before
     assert (search / "connectome_memory_1.md").read_text() == "nonsense"

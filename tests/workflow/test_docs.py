@@ -129,7 +129,7 @@ def test_commands_are_known(page, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_snakemake_commands_plan(tmp_path):
-    """All arguments are known to Snakemake, and all targets are planned, a configuration at a time."""
+    """All arguments are known to Snakemake, and all targets are planned: one plan for each configuration."""
     from snakemake.cli import parse_args
 
     wanted = {}
@@ -137,16 +137,18 @@ def test_snakemake_commands_plan(tmp_path):
         for words in commands(page):
             if words[0] == "snakemake":
                 given = parse_args(words[1:])[1]
-                files, changes = tuple(map(str, given.configfile or [])), tuple(given.config or [])
-                key = (page if (files or changes) and files_of(page) else None, files, changes)
-                wanted.setdefault(key, set()).update(given.targets or ["all"])
+                files, changes = tuple(map(str, given.configfile or [])), given.config or []
+                key = (page if (files or changes) and files_of(page) else None, files, bool(changes))
+                all_changes, targets = wanted.setdefault(key, (set(), set()))
+                all_changes.update(changes)
+                targets.update(given.targets or ["all"])
     wrong = []
-    for number, ((page, files, changes), targets) in enumerate(wanted.items()):
+    for number, ((page, files, _), (changes, targets)) in enumerate(wanted.items()):
         folder = tmp_path / str(number)
         folder.mkdir()
         prepare(folder, page)
         command = ["-s", str(ROOT / "Snakefile"), "-n", "--quiet", "--cores", "1"]
-        command += [*(["--configfile", *files] if files else []), *(["--config", *changes] if changes else [])]
+        command += [*(["--configfile", *files] if files else []), *(["--config", *sorted(changes)] if changes else [])]
         command += ["--", *sorted(targets)]
         status, said, _ = snakemake(*command, folder=folder)
         if status:

@@ -21,6 +21,7 @@ import mutate
 from .conftest import Pipeline
 
 RUN = Path("results/runs/mine/s0")
+JUMPS = RUN / "jumps.csv"
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 
 
@@ -211,13 +212,13 @@ def test_results_may_lie_in_a_storage(trained, tmp_path, storage, request):
     here.folder.mkdir()
     write_images(here.folder, 0)
     write_study(here.folder)
-    said = here("jumps", *where)
+    said = here(JUMPS, *where)
     assert said.code == 0, said.text
-    for name in ("phase1.json", "jumps.csv", "capture_plan.json"):
+    for name in ("phase1.json", "jumps.csv"):
         assert stored(RUN / name) == (trained.folder / RUN / name).read_bytes()
     assert b"ontogeny-provenance" in stored("results/provenance/train_run/mine/s0.json")
     assert not (here.folder / "results").exists()
-    assert here.plan("jumps", *where).nothing_to_do
+    assert here.plan(JUMPS, *where).nothing_to_do
 
 
 def test_a_generic_cluster_makes_the_same_files(trained, tmp_path):
@@ -226,9 +227,9 @@ def test_a_generic_cluster_makes_the_same_files(trained, tmp_path):
     here.folder.mkdir()
     write_images(here.folder, 0)
     write_study(here.folder)
-    said = here("jumps", "--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "1")
+    said = here(JUMPS, "--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "1")
     assert said.code == 0, said.text
-    for name in ("phase1.json", "jumps.csv", "capture_plan.json"):
+    for name in ("phase1.json", "jumps.csv"):
         assert (here.folder / RUN / name).read_bytes() == (trained.folder / RUN / name).read_bytes()
 
 

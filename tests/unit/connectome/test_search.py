@@ -6,11 +6,9 @@ import json
 import math
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 import warnings
+from multiprocessing import get_all_start_methods, get_context
 
 import numpy as np
 import pandas as pd
@@ -97,42 +95,42 @@ def test_a_search_that_is_killed_goes_on_to_the_same_end(study, tmp_path):
     assert not list(tmp_path.glob("*_1.md"))
 
 
-SLOW_SEARCH = """
-import sys, time
-from ontogeny.connectome.search.run import explore
+def search_slowly(folder, log):
+    """A search whose every evaluation takes a while, and leaves a letter in `log`."""
 
-def evaluate(settings, filling_factor, seed):
-    time.sleep(0.15)
-    with open(sys.argv[2], "a") as log:
-        log.write("x")
-    return {"connectivity_R2": min(1.0, 100 * settings["learning_rate_W_start"]), "cluster_accuracy": filling_factor}
+    def evaluate(settings, filling_factor, seed):
+        time.sleep(0.15)
+        with log.open("a") as file:
+            file.write("x")
+        r2 = min(1.0, 100 * settings["learning_rate_W_start"])
+        return {"connectivity_R2": r2, "cluster_accuracy": filling_factor}
 
-if __name__ == "__main__":
-    explore(evaluate, sys.argv[1], blocks=(1.0, 0.5), n_iter_block=5)
-"""
+    explore(evaluate, folder, blocks=(1.0, 0.5), n_iter_block=5)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="needs forks")
 def test_a_search_killed_outright_is_continued(tmp_path):
     """SIGKILL in the middle, twice; then to the end: nothing that was finished is evaluated again."""
-    script = tmp_path / "search.py"
-    script.write_text(SLOW_SEARCH)
 
-    def start(folder, log):
-        return subprocess.Popen([sys.executable, str(script), str(tmp_path / folder), str(tmp_path / log)])
+    def start(name):
+        process = get_context("fork").Process(target=search_slowly, args=(tmp_path / name, tmp_path / f"{name}.log"))
+        process.start()
+        return process
 
     for count in (2, 5):
-        process = start("killed", "killed.log")
+        process = start("killed")
         deadline = time.monotonic() + 120
         while len(read_records(tmp_path / "killed")) < count and time.monotonic() < deadline:
             time.sleep(0.02)
         process.kill()
-        process.wait()
+        process.join()
     found = len(read_records(tmp_path / "killed"))
     assert 5 <= found < 10
-    for folder, log in (("killed", "killed.log"), ("whole", "whole.log")):
-        assert start(folder, log).wait(timeout=240) == 0
+    for name in ("killed", "whole"):
+        process = start(name)
+        process.join(240)
+        assert process.exitcode == 0
     assert as_json(read_records(tmp_path / "killed")) == as_json(read_records(tmp_path / "whole"))
     assert (tmp_path / "killed.log").stat().st_size <= (tmp_path / "whole.log").stat().st_size + 2
     for name in ("connectome_analysis.md", "connectome_memory.md"):

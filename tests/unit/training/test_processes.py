@@ -3,16 +3,13 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 import torch
 
-import ontogeny
 from ontogeny.config import load_config, runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
@@ -69,26 +66,26 @@ def test_its_trajectory_is_one_of_whole_networks_that_go_on_alone(trained):
             torch.testing.assert_close(b, a, rtol=0, atol=2e-3, msg=name)
 
 
+def train_in_a_group(run, cache):
+    """Train by two processes, which belong to a group of processes of their own."""
+    os.setsid()
+    train_in_processes(identity(processes=2), run, "run/s0", cache)
+
+
 @pytest.mark.slow
 def test_killed_and_started_again_it_is_the_same_training(trained, tmp_path):
     """All processes are killed between two checkpoints, and go on together from the first."""
     run = tmp_path / "run"
     shutil.copytree(trained / "two" / "pretrained", run / "pretrained")
-    code = "import sys; from test_processes import identity, train_in_processes as train\n"
-    code += "if __name__ == '__main__': train(identity(processes=2), sys.argv[1], 'run/s0', sys.argv[2])"
-    script = tmp_path / "start.py"
-    script.write_text(code)
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(ontogeny.__file__).parents[1])])
-    child = subprocess.Popen(
-        [sys.executable, script, run, tmp_path / "cache"], env=os.environ | {"PYTHONPATH": path}, start_new_session=True
-    )
+    child = get_context("fork").Process(target=train_in_a_group, args=(run, tmp_path / "cache"))
+    child.start()
     until = time.monotonic() + 240
     while not (run / "metrics.jsonl").exists() or (run / "metrics.jsonl").read_bytes().count(b"\n") < 4:
-        assert child.poll() is None
+        assert child.is_alive()
         assert time.monotonic() < until
         time.sleep(0.002)
     os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    child.join()
     assert (run / ".resume").is_dir(), "the run ended before it could be killed"
     assert not (run / "phase1.json").exists()
     train_in_processes(identity(processes=2), run, "run/s0", tmp_path / "cache")
