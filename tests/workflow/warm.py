@@ -6,6 +6,7 @@ and search path are those of the call, standard output and errors go to the file
 has been imported.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -62,6 +63,9 @@ def serve():
 
 
 if __name__ == "__main__":
+    gc.disable()
     for module in WITH_IT:
         importlib.import_module(module)
+    gc.freeze()  # the garbage collector of a child would look through all that was imported, and so copy its memory
+    gc.enable()
     serve()
