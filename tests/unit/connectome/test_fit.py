@@ -304,9 +304,9 @@ def test_embedding_of_functions_separates_types():
 @pytest.mark.parametrize("filling", [1.0, 0.1])
 def test_dense_and_sparse_wirings_are_recovered(filling):
     activity = simulate_activity(
-        {"n_neurons": 100, "n_trajectories": 40, "n_frames": 400, "connectivity_filling_factor": filling}, seed=5
+        {"n_neurons": 60, "n_trajectories": 30, "n_frames": 200, "connectivity_filling_factor": filling}, seed=5
     )
-    result = fit_connectome(activity, settings={"n_steps": 300}, seed=5)
+    result = fit_connectome(activity, settings={"n_steps": 200}, seed=5)
     found = recovery_metrics(result, activity)
     assert found["connectivity_R2"] > 0.99
     assert found["cluster_accuracy"] >= 0.98
