@@ -68,30 +68,57 @@ def memory_text(
         [r for r in records if r.block < current or len(groups[r.block]) == search.n_iter_block], search
     )
     budget = lines // 10
+    found = principles(records, search)
+    level = search.blocks[current - 1]
+    first, last = (current - 1) * search.n_iter_block + 1, current * search.n_iter_block
+    out = [f"# Working Memory: {search.config}", "", "## Knowledge Base (accumulated across all blocks)"]
+    out += ["", "### Sparsity Comparison Table", "", *_comparison(table.tail(budget))]
+    out += ["", "### Sparsity-L1 Guidelines", "", *_guideline_table(_guidelines(records, search)[-budget:])]
+    out += ["", "### Established Principles", "", *_established(found, added, budget)]
+    out += ["", "### Open Questions", "", *_open_questions(found, table, notes, budget)]
+    out += ["", "---", "", f"## Previous Block Summary (Block {current - 1})", ""]
+    out += _previous_block(current, groups.get(current - 1), records, search)
+    out += ["", "---", "", f"## Current Block (Block {current})", "", "### Block Info", ""]
+    out += [f"Sparsity: {sparsity(level)}", f"Iterations: {first} to {last}"]
+    out += ["", "### Hypothesis", "", _hypothesis(current, records, search)]
+    out += ["", "### Iterations This Block", ""]
 
-    out = [f"# Working Memory: {search.config}", "", "## Knowledge Base (accumulated across all blocks)", ""]
-    out += ["### Sparsity Comparison Table", ""]
-    out += [
+    group = groups.get(current, [])
+    tail = ["### Emerging Observations", ""]
+    tail += _observations(group, search)[:20]
+    room = lines - len(out) - len(tail) - 1
+    out += _iterations(group, records, search, room)
+    return "\n".join([*out, *tail]) + "\n"
+
+
+def _comparison(table: pd.DataFrame) -> list[str]:
+    out = [
         "| Block | Sparsity | filling_factor | Best R² | Best Cluster | Optimal L1 | Optimal lr_W | finding |",
         "| ----- | -------- | -------------- | ------- | ------------ | ---------- | ------------ | ------- |",
     ]
-    for row in table.tail(budget).itertuples():
+    for row in table.itertuples():
         best = {"connectivity_R2": row.best_R2, "cluster_accuracy": row.best_cluster}
         out.append(
             f"| {row.block} | {row.filling_factor * 100:g}% | {float(row.filling_factor)} | "
             f"{number_text(best, 'connectivity_R2')} | {number_text(best, 'cluster_accuracy')} | "
             f"{short(row.coeff_W_L1)} | {short(row.learning_rate_W_start)} | {row.finding.replace('|', '/')} |"
         )
-    out += ["", "### Sparsity-L1 Guidelines", "", "| Sparsity | filling_factor | Optimal L1 Range | Notes |"]
+    return out
+
+
+def _guideline_table(guidelines: Sequence[Any]) -> list[str]:
+    out = ["| Sparsity | filling_factor | Optimal L1 Range | Notes |"]
     out += ["| -------- | -------------- | ---------------- | ----- |"]
-    for known in _guidelines(records, search)[-budget:]:
+    for known in guidelines:
         low, high = short(known.low), short(known.high)
         span = low if low == high else f"{low} to {high}"
         note = known.note.replace("|", "/")
         out.append(f"| {known.filling_factor * 100:g}% | {float(known.filling_factor)} | {span} | {note} |")
+    return out
 
-    found = principles(records, search)
-    out += ["", "### Established Principles", ""]
+
+def _established(found: pd.DataFrame, added: Sequence[str], budget: int) -> list[str]:
+    out = []
     sure = found[found["status"] == "established"]
     for row in sure.head(budget).itertuples():
         verb = "helps" if row.gain > 0 else "hurts"
@@ -99,7 +126,11 @@ def memory_text(
     if sure.empty:
         out.append("- none yet: no change of one setting has an effect that is sure after correction for their number")
     out += [f"- {one_line(line)}" for line in added[-budget:]]
-    out += ["", "### Open Questions", ""]
+    return out
+
+
+def _open_questions(found: pd.DataFrame, table: pd.DataFrame, notes: Sequence[str], budget: int) -> list[str]:
+    out = []
     unsure = found[(found["status"] != "established") & ((found["gain"].abs() >= 0.02) | (found["status"] != "open"))]
     for row in unsure.head(budget).itertuples():
         what = "helps in places and hurts in others" if row.status == "contradicted" else "may matter"
@@ -109,30 +140,18 @@ def memory_text(
         out.append(f"- {row.filling_factor * 100:g}% has no good settings yet (best score {row.best_score:.3f})")
     kept = [one_line(note) for note in notes][-budget:]
     out += [f"- Note: {note}" for note in kept]
+    return out
 
-    out += ["", "---", "", f"## Previous Block Summary (Block {current - 1})", ""]
-    previous = groups.get(current - 1)
-    if previous and len(previous) == search.n_iter_block:
-        end = search.replay(records)[current - 2][1]
-        if end is not None:
-            out.append(block_summary(previous, end))
-            out += [f"INSTRUCTIONS EDITED: {change}" for change in end.changes[:8]]
-    else:
-        out.append("None: this is the first block." if current == 1 else "Its records are not complete.")
 
-    level = search.blocks[current - 1]
-    first, last = (current - 1) * search.n_iter_block + 1, current * search.n_iter_block
-    out += ["", "---", "", f"## Current Block (Block {current})", "", "### Block Info", ""]
-    out += [f"Sparsity: {sparsity(level)}", f"Iterations: {first} to {last}", "", "### Hypothesis", ""]
-    out.append(_hypothesis(current, records, search))
-    out += ["", "### Iterations This Block", ""]
-
-    group = groups.get(current, [])
-    tail = ["### Emerging Observations", ""]
-    tail += _observations(group, search)[:20]
-    room = lines - len(out) - len(tail) - 1
-    out += _iterations(group, records, search, room)
-    return "\n".join([*out, *tail]) + "\n"
+def _previous_block(
+    current: int, previous: Sequence[Record] | None, records: Sequence[Record], search: Search
+) -> list[str]:
+    if not previous or len(previous) != search.n_iter_block:
+        return ["None: this is the first block." if current == 1 else "Its records are not complete."]
+    end = search.replay(records)[current - 2][1]
+    if end is None:
+        return []
+    return [block_summary(previous, end), *(f"INSTRUCTIONS EDITED: {change}" for change in end.changes[:8])]
 
 
 def _guidelines(records: Sequence[Record], search: Search) -> list:
