@@ -10,8 +10,8 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.records import EpochCircuits
-from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
+from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
 from ontogeny.circuits.tracking import schedule
 from ontogeny.errors import OntogenyError, unknown
+
+if TYPE_CHECKING:
+    from ontogeny.tasks import GateSample
 
 
 @dataclass(frozen=True)
@@ -83,28 +86,59 @@ def frames_from_record(
         if found is None and sizes is None:
             raise OntogenyError(f"{where} has no circuit in any epoch, so the network is unknown: give its sizes")
         sizes = tuple(int(size) for size in found or sizes or ())
-        sums = [_sum_epoch(entry, sizes, where) for entry in epochs]
-        counts = np.array([max(total, 1) for *_, total in sums], dtype=float)
-        node_share = tuple(np.array([s[0][k] for s in sums]) / counts[:, None] for k in range(len(sizes)))
-        edge_share = tuple(np.array([s[1][k] for s in sums]) / counts[:, None, None] for k in range(len(sizes) - 1))
-        activation = []
-        for k in range(len(sizes)):
-            total, seen = np.array([s[2][k] for s in sums]), np.array([s[3][k] for s in sums])
-            activation.append(np.divide(total, seen, out=np.full(total.shape, np.nan), where=seen > 0))
-        return CircuitFrames(
+        frames = _frames(
+            (_sum_entry(entry, sizes, where) for entry in epochs),
+            most_listed,
             title=title,
             epochs=np.array([entry["epoch"] for entry in epochs], dtype=np.int64),
-            circuits=np.array([entry["total_circuits"] for entry in epochs], dtype=np.int64),
             train_loss=_losses(epochs, "train_loss"),
             val_loss=_losses(epochs, "val_loss"),
-            node_share=node_share,
-            edge_share=edge_share,
-            activation=tuple(activation),
             jumps=_jump_epochs(jumps),
-            listed=tuple(_fewest_edges(listed, most_listed) for _, _, _, _, listed, _ in sums),
         )
+        return replace(frames, circuits=np.array([entry["total_circuits"] for entry in epochs], dtype=np.int64))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise OntogenyError(f"{where} is not a record of circuits: {type(error).__name__} {error}") from None
+
+
+class _Sums:
+    """Sums over the circuits of one epoch of a network with layers of `sizes`.
+
+    nodes[l] (neurons,) and edges[l] (out, in): how many circuits use each. activation[l] and active[l] (neurons,): the
+    sum of mean activations, and over how many. masks[l]: arrays (circuits, out, in). circuits: how many there are.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.nodes = [np.zeros(size) for size in sizes]
+        self.edges = [np.zeros((after, before)) for before, after in itertools.pairwise(sizes)]
+        self.activation = [np.zeros(size) for size in sizes]
+        self.active = [np.zeros(size) for size in sizes]
+        self.masks = [[np.zeros((0, *layer.shape), np.uint8)] for layer in self.edges]
+        self.circuits = 0
+
+
+def _frames(sums: Iterable[_Sums], most_listed: int, **about: Any) -> CircuitFrames:
+    """The frames whose epochs have these sums; `about` are the other fields."""
+    circuits, node_share, edge_share, activation, listed = [], [], [], [], []
+    for each in sums:
+        count = max(each.circuits, 1)
+        circuits.append(each.circuits)
+        node_share.append([layer / count for layer in each.nodes])
+        edge_share.append([layer / count for layer in each.edges])
+        activation.append(
+            [
+                np.divide(total, seen, out=np.full(len(total), np.nan), where=seen > 0)
+                for total, seen in zip(each.activation, each.active)
+            ]
+        )
+        listed.append(_fewest_edges([np.concatenate(parts) for parts in each.masks], most_listed))
+    return CircuitFrames(
+        circuits=np.array(circuits, dtype=np.int64),
+        node_share=tuple(map(np.array, zip(*node_share))),
+        edge_share=tuple(map(np.array, zip(*edge_share))),
+        activation=tuple(map(np.array, zip(*activation))),
+        listed=tuple(listed),
+        **about,
+    )
 
 
 def _fewest_edges(masks: Sequence[NDArray[np.uint8]], most: int) -> tuple[NDArray[np.uint8], ...]:
@@ -130,44 +164,39 @@ def _record_sizes(epochs: list[dict[str, Any]], outputs: int) -> tuple[int, ...]
     return None
 
 
-def _sum_epoch(
-    entry: dict[str, Any], sizes: tuple[int, ...], where: str
-) -> tuple[list[NDArray], list[NDArray], list[NDArray], list[NDArray], list[NDArray[np.uint8]], int]:
-    nodes = [np.zeros(size) for size in sizes]
-    edges = [np.zeros((after, before)) for before, after in itertools.pairwise(sizes)]
-    total, seen = [np.zeros(size) for size in sizes], [np.zeros(size) for size in sizes]
-    listed: list[list[NDArray[np.uint8]]] = [[np.zeros((0, *mask.shape), np.uint8)] for mask in edges]
-    n = 0
+def _sum_entry(entry: dict[str, Any], sizes: tuple[int, ...], where: str) -> _Sums:
+    """Over the circuits that an entry of a record lists."""
+    sums = _Sums(sizes)
     for position, output in enumerate(entry["outputs"]):
         circuits = output["circuits"]
         if not circuits:
             continue
-        n += len(circuits)
+        sums.circuits += len(circuits)
         own = int(output.get("output_idx", position))
         for layer in range(len(sizes) - 1):
             masks = [np.asarray(circuit["edge_masks"][layer], dtype=float) for circuit in circuits]
             last = layer == len(sizes) - 2
-            shape = (1, sizes[layer]) if last else edges[layer].shape
+            shape = (1, sizes[layer]) if last else sums.edges[layer].shape
             for circuit, mask in zip(circuits, masks):
                 if mask.shape != shape:
                     raise OntogenyError(
                         f"{where}, epoch {entry['epoch']}: circuit {circuit.get('circuit_idx', '?')} has a mask of "
                         f"shape {mask.shape} in layer {layer}, where the network of the others has {shape}"
                     )
-            whole = np.zeros((len(circuits), *edges[layer].shape), np.uint8)
+            whole = np.zeros((len(circuits), *sums.edges[layer].shape), np.uint8)
             whole[:, slice(own, own + 1) if last else slice(None)] = masks
-            edges[layer] += whole.sum(axis=0)
-            listed[layer].append(whole)
-            nodes[layer] += np.sum([circuit["node_masks"][layer] for circuit in circuits], axis=0)
-        nodes[-1][own] += len(circuits)
+            sums.edges[layer] += whole.sum(axis=0)
+            sums.masks[layer].append(whole)
+            sums.nodes[layer] += np.sum([circuit["node_masks"][layer] for circuit in circuits], axis=0)
+        sums.nodes[-1][own] += len(circuits)
         for circuit in circuits:
             for neuron in circuit.get("neurons", ()):
                 layer = int(neuron["layer"])
                 place = own if layer == len(sizes) - 1 else int(neuron["neuron_idx"])
                 if neuron["mean_activation"] is not None:
-                    total[layer][place] += neuron["mean_activation"]
-                    seen[layer][place] += 1
-    return nodes, edges, total, seen, [np.concatenate(parts) for parts in listed], n
+                    sums.activation[layer][place] += neuron["mean_activation"]
+                    sums.active[layer][place] += 1
+    return sums
 
 
 def _jump_epochs(jumps: Iterable[int]) -> tuple[int, ...]:
@@ -191,80 +220,71 @@ def frames_from_ensemble(
     than `most_averaged` circuits, a neuron's mean activation is that of the whole network, not of its circuits.
     """
     settings = complete_settings(settings)
+    rows, data = result.rows(seed), result.data(seed).validation
+    epochs = [0, *schedule(rows.stop - rows.start - 1, settings.convergence_frequency)]
+    return _frames(
+        (_sum_network(result, seed, epoch, data, settings, most_averaged) for epoch in epochs),
+        most_listed,
+        title=title,
+        epochs=np.array(epochs, np.int64),
+        train_loss=result.train_loss[rows][epochs],
+        val_loss=result.val_loss[rows][epochs],
+        jumps=_jump_epochs(jumps),
+    )
+
+
+def _sum_network(
+    result: Any, seed: int, epoch: int, data: GateSample, settings: CircuitSettings, most_averaged: int
+) -> _Sums:
+    """Over the circuits of the network of one seed after an epoch, enumerated on the rows of `data`."""
     from ontogeny.circuits import count_circuits, enumerate_circuits
     from ontogeny.training.ensemble import layer_activations
 
-    made, rows = result.settings, result.rows(seed)
-    epochs = [0, *schedule(rows.stop - rows.start - 1, settings.convergence_frequency)]
-    data = result.data(seed).validation
+    made = result.settings
     x, weight = np.unique(data.x, axis=0, return_counts=True)
     weight = weight / weight.sum()
-    sizes = made.sizes
-    node_share, edge_share, activation, circuits, listed = [], [], [], [], []
-    for epoch in epochs:
-        nodes = [np.zeros(size) for size in sizes]
-        edges = [np.zeros((after, before)) for before, after in itertools.pairwise(sizes)]
-        total, seen = [np.zeros(size) for size in sizes], [np.zeros(size) for size in sizes]
-        masks = [[np.zeros((0, *mask.shape), np.uint8)] for mask in edges]
-        n = 0
-        for output in range(sizes[-1]):
-            weights, biases = result.network(seed, epoch, output)
-            problem = (
-                weights,
-                biases,
-                data.x,
-                data.y[:, output : output + 1],
-                settings.candidates,
-                settings.accuracy_threshold,
-                made.activation,
-                settings.min_sparsity,
-            )
-            found = count_circuits(*problem)
-            if not found.count:
-                continue
-            n += found.count
-            each = found.count <= most_averaged
-            stack = [np.ones((1, *layer.shape), np.uint8) for layer in weights]
-            used = [np.ones((1, len(bias)), np.uint8) for bias in biases]
+    sums = _Sums(made.sizes)
+    for output in range(made.sizes[-1]):
+        weights, biases = result.network(seed, epoch, output)
+        problem = (
+            weights,
+            biases,
+            data.x,
+            data.y[:, output : output + 1],
+            settings.candidates,
+            settings.accuracy_threshold,
+            made.activation,
+            settings.min_sparsity,
+        )
+        found = count_circuits(*problem)
+        if not found.count:
+            continue
+        sums.circuits += found.count
+        each = found.count <= most_averaged
+        stack = [np.ones((1, *layer.shape), np.uint8) for layer in weights]
+        used = [np.ones((1, len(bias)), np.uint8) for bias in biases]
+        if each:
+            chosen = enumerate_circuits(*problem)
+            stack, used = chosen.edge_masks, chosen.node_masks[1:]
+        values = layer_activations(
+            [layer * mask for layer, mask in zip(weights, stack)],
+            [np.broadcast_to(bias, (len(stack[0]), len(bias))) for bias in biases],
+            x,
+            made.activation,
+        )
+        for layer in range(len(weights)):
+            own = slice(output, output + 1) if layer == len(weights) - 1 else slice(None)
+            sums.edges[layer][own] += found.count * found.edge_participation[layer]
+            sums.nodes[layer] += found.count * found.node_participation[layer]
+            mean = np.einsum("r,crn->cn", weight, values[layer])
+            sums.activation[layer + 1][own] += (mean * used[layer]).sum(axis=0)
+            sums.active[layer + 1][own] += used[layer].sum(axis=0)
             if each:
-                chosen = enumerate_circuits(*problem)
-                stack, used = chosen.edge_masks, chosen.node_masks[1:]
-            values = layer_activations(
-                [layer * mask for layer, mask in zip(weights, stack)],
-                [np.broadcast_to(bias, (len(stack[0]), len(bias))) for bias in biases],
-                x,
-                made.activation,
-            )
-            for layer in range(len(sizes) - 1):
-                last = layer == len(sizes) - 2
-                own = slice(output, output + 1) if last else slice(None)
-                edges[layer][own] += found.count * found.edge_participation[layer]
-                nodes[layer] += found.count * found.node_participation[layer]
-                mean = np.einsum("r,crn->cn", weight, values[layer])
-                total[layer + 1][own] += (mean * used[layer]).sum(axis=0)
-                seen[layer + 1][own] += used[layer].sum(axis=0)
-                if each:
-                    whole = np.zeros((found.count, *edges[layer].shape), np.uint8)
-                    whole[:, own] = stack[layer]
-                    masks[layer].append(whole)
-            nodes[-1][output] += found.count
-        circuits.append(n)
-        node_share.append([layer / max(n, 1) for layer in nodes])
-        edge_share.append([layer / max(n, 1) for layer in edges])
-        activation.append([np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0) for a, b in zip(total, seen)])
-        listed.append(_fewest_edges([np.concatenate(parts) for parts in masks], most_listed))
-    return CircuitFrames(
-        title=title,
-        epochs=np.array(epochs, np.int64),
-        circuits=np.array(circuits, dtype=np.int64),
-        train_loss=result.train_loss[rows][epochs],
-        val_loss=result.val_loss[rows][epochs],
-        node_share=tuple(map(np.array, zip(*node_share))),
-        edge_share=tuple(map(np.array, zip(*edge_share))),
-        activation=tuple(map(np.array, zip(*activation))),
-        jumps=_jump_epochs(jumps),
-        listed=tuple(listed),
-    )
+                whole = np.zeros((found.count, *sums.edges[layer].shape), np.uint8)
+                whole[:, own] = stack[layer]
+                sums.masks[layer].append(whole)
+        sums.nodes[-1][output] += found.count
+    return sums
 
 
 def frames_of_condition(
