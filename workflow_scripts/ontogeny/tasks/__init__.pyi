@@ -1,5 +1,6 @@
 from .gates import GATES, Gate, GateData, GateSample, get_gate, get_gates, sample_gates, separate_output, truth_table
-from .images import IMAGE_SETS, ImageData, ImageSet, ImageSplits, epoch_order, load_images, split_images
+from .images import IMAGE_SETS, ImageData, ImageSet, load_images
+from .splits import ImageSplits, epoch_order, split_images
 
 __all__ = [
     "GATES",
