@@ -110,6 +110,13 @@ STYLES = {
     "softsign": lambda m, x: m.b(F.softsign(m.a(x))),
     "inputs": lambda m, x: m.b(torch.tanh(m.a(2 * x - 1))),
     "gains": lambda m, x: m.b(m.g * torch.relu(m.a(x * m.g[:2] + m.g[1:]))),
+    "sparse": lambda m, x: m.b(torch.tanh(torch.sparse.mm(m.a.weight.to_sparse(), x.T).T + m.a.bias)),
+    "a branch times 0": lambda m, x: m.b((h := torch.relu(m.a(x))) + m.zero * torch.relu(m.norm(h @ m.c.weight))),
+    "an unused branch": lambda m, x: torch.cat([m.b(h := torch.tanh(m.a(x))), m.c(h).relu(), x], 1)[:, :1],
+    "biases by ones": lambda m, x: (
+        torch.cat([torch.tanh(m.a(x)), torch.ones(4, 1)], 1) @ torch.cat([m.b.weight.T, m.b.bias[None]])
+    ),
+    "powers": lambda m, x: m.b(torch.stack([m.a(x) ** k for k in range(3)], -1) @ m.g),
     "falling": lambda m, x: -torch.tanh(m.b(torch.tanh(m.a(x)))),
     "named": lambda m, x: {"logits": m.b(m.norm(F.prelu(m.a(x), m.g)))},
 }
@@ -126,7 +133,10 @@ def test_a_style_of_code_makes_no_difference(name):
         torch.manual_seed(seed)
         norm = nn.BatchNorm1d(3)
         norm.running_mean.normal_()
-        model = two_maps(STYLES[name], g=nn.Parameter(torch.tensor([0.5, -0.3, 2.0])), norm=norm).eval()
+        model = two_maps(
+            STYLES[name], g=nn.Parameter(torch.tensor([0.5, -0.3, 2.0])), norm=norm, c=nn.Linear(3, 3)
+        ).eval()
+        model.zero = nn.Parameter(torch.zeros(1))
         y = (outputs_of(model(X)) > 0.5).float()
         if 0 < y.sum() < 4:
             break
@@ -134,6 +144,34 @@ def test_a_style_of_code_makes_no_difference(name):
     expected = by_zeros(model, model.a.weight, model.b.weight, lambda out: ((outputs_of(out) > 0.5) == (y > 0)).all())
     assert network.sizes == (2, 3, 1)
     assert network.count(y, "probability").count == expected > 0
+
+
+@torch.no_grad()
+def test_an_input_that_is_there_twice_is_two():
+    torch.manual_seed(4)
+    model = two_maps(lambda m, x: m.b(torch.tanh(torch.cat([x, x], 1) @ m.c.weight.T)), c=nn.Linear(4, 3, bias=False))
+    y = model(X)[:, 0] > 0
+    network = from_torch(model, X)
+    assert network.sizes == (4, 3, 1)
+    expected = by_zeros(model, model.c.weight, model.b.weight, lambda out: ((out[:, 0] > 0) == y).all())
+    assert network.count(y, "sign").count == expected > 0
+
+
+@torch.no_grad()
+def test_outputs_that_say_the_same_are_for_argmax():
+    torch.manual_seed(2)
+    model = two_maps(lambda m, x: m.b(torch.tanh(m.a(x))))
+    y = model(X)[:, 0] > model(X).median()
+    model.b.bias -= model(X).median() + 1e-3
+    expected = from_torch(model, X).count(y, "sign").count
+    ends = [
+        lambda o: torch.cat([1 - torch.sigmoid(o), torch.sigmoid(o)], 1),
+        lambda o: torch.cat([torch.zeros(4, 1), o], 1),
+        lambda o: F.pad(o, (1, 0)),
+        lambda o: torch.cat([-o, o], 1),
+    ]
+    assert {from_torch(lambda x, e=end: e(model(x)), X).count(y, "argmax").count for end in ends} == {expected}
+    assert expected > 0
 
 
 @torch.no_grad()
@@ -227,6 +265,9 @@ REFUSED = {
     "computes in bfloat16": lambda m, x: m.b(torch.relu(m.a(x)).bfloat16().float()),
     "NaN or infinite": lambda m, x: m.b(torch.log(m.a(x) * 0)),
     "does not run on x": lambda m, x: m.b(m.a(x[:, :1])),
+    "several weights connect": lambda m, x: torch.cat([h := torch.tanh(m.a(x)), h], 1) @ m.c.weight.reshape(6, 1),
+    r"outside of PyTorch \(NumPy\)": lambda m, x: m.b(torch.from_numpy(np.tanh(m.a(x).detach().numpy()))),
+    r"outside of PyTorch \(tolist\)": lambda m, x: m.b((h := torch.relu(m.a(x))) / (1 + max(max(h.tolist())))),
     "neither rises nor falls": lambda m, x: m.b(torch.relu(m.a(x))) ** 2,
 }
 

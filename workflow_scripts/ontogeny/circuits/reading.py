@@ -18,6 +18,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.nonlinearities import KINDS
 
 CONTRACTIONS = {"mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "mv", "addmv", "addbmm", "dot"}
+_SPARSE = {"_sparse_addmm": torch.ops.aten.addmm.default, "_sparse_mm": torch.ops.aten.mm.default}
 _REDUCTIONS = {"sum", "mean"}
 _AFFINE = {"add", "sub", "rsub", "neg", "mul", "div"}
 POINTWISE = {*_AFFINE, "prelu", "_prelu_kernel", "hardtanh", "relu6", "rrelu_with_noise_functional"}
@@ -27,6 +28,8 @@ MOVES = {
     "unbind", "narrow", "flip", "roll", "repeat", "clone", "detach", "alias", "contiguous", "_to_copy", "lift_fresh",
     "lift_fresh_copy", "dropout", "diagonal", "positive", "view_copy", "expand_copy", "squeeze_copy", "unsqueeze_copy",
     "transpose_copy", "t_copy", "permute_copy", "select_copy", "slice_copy", "split_copy", "unbind_copy",
+    "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "repeat_interleave", "pixel_shuffle",
+    "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "rot90",
 }  # fmt: skip
 MADE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 _SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
@@ -35,6 +38,7 @@ _WHY = {
     "_softmax": "between its layers: every neuron there depends on all of its layer",
     "_log_softmax": "between its layers: every neuron there depends on all of its layer",
     "index_put": "which writes at places that depend on x: write it with torch.where",
+    "trilinear": "which multiplies values that depend on x with each other",
     "argmax": "which leaves no outputs to judge: return what it is taken of, and count with rule 'argmax'",
 }
 
@@ -151,7 +155,8 @@ class Reader:
         self.inputs: list[Tensor] = []
         self.sources: list[tuple[Tensor, int]] = []
         self.layers: list[list[_Neuron]] = []
-        self.closed: list[tuple[Any, int]] = []
+        self.closed: list[tuple[Any, int, Tensor, Tensor]] = []
+        self.doubled: set[int] = set()
 
     def given(self, x: Tensor) -> _Given:
         """x (rows, columns) as what the model gets."""
@@ -185,28 +190,37 @@ class Reader:
         while len(self.layers) < layer:
             self.layers.append([])
         neurons = self.layers[layer - 1]
-        start = next((at for known, at in self.closed if known is flow.after), None)
-        if start is None:
-            function, factors = _named(flow)
-            for at, other in {
-                id(neuron.flow): (at - neuron.k, neuron.flow) for at, neuron in enumerate(neurons)
-            }.values():
-                if self._same_sums(other, flow, other.place.shape) is not None:
-                    if not _same(other, flow):
-                        raise OntogenyError(
-                            "a linear map feeds two functions, so that its weights are shared by two neurons"
-                        )
-                    start = at
-            if start is None:
-                start = len(neurons)
-                neurons += [_Neuron(flow, k, float(factors[k]), function) for k in range(n)]
-            self.closed.append((flow.after, start))
+        known = next((one for one in self.closed if one[0] is flow.after), None)
+        if known is None:
+            known = self._closed(flow, neurons)
+            self.closed.append(known)
+        _, start, scale, offset = known
         coef = torch.zeros((len(neurons), *flow.place.shape), dtype=torch.float64)
         for k in range(n):
-            coef[start + k] = (flow.place % n == k).double() * neurons[start + k].factor
-        return _Sums(
-            layer, coef, (coef != 0).double(), torch.zeros(flow.place.shape, dtype=torch.float64), flow.place // n, ""
-        )
+            coef[start + k] = (flow.place % n == k).double() * neurons[start + k].factor * scale[k]
+        const = offset[flow.place % n]
+        return _Sums(layer, coef, (coef != 0).double(), const, flow.place // n, "")
+
+    def _closed(self, flow: _Neurons, neurons: list[_Neuron]) -> tuple[Any, int, Tensor, Tensor]:
+        """Where the neurons of a flow begin in their layer, and the scale and offset that make its numbers of them.
+
+        Raises OntogenyError if other neurons of the layer have the same sums and are no more than scaled and moved.
+        """
+        n = len(flow.bias)
+        alike: tuple[Tensor, Tensor] | None = (torch.ones(n).double(), torch.zeros(n).double())
+        begins = {id(neuron.flow): (at - neuron.k, neuron.flow) for at, neuron in enumerate(neurons)}
+        for start, other in begins.values():
+            if (part := self._same_sums(other, flow, other.place.shape)) is not None:
+                if not _same(other, flow):
+                    alike = _scaled_and_moved(other.after, part, n)
+                    self.doubled.add(flow.layer + 1)
+                if alike is None:
+                    raise _shared_by_two()
+                return flow.after, start, *alike
+        function, factors = _named(flow)
+        start = len(neurons)
+        neurons += [_Neuron(flow, k, float(factors[k]), function) for k in range(n)]
+        return flow.after, start, torch.ones(n).double(), torch.zeros(n).double()
 
     def neurons(self, flow: _Sums, name: str = "identity") -> _Neurons:
         """Sums as a layer of neurons that is under way: the same sums in every row.
@@ -237,18 +251,24 @@ class Reader:
 
     def _rescaled(self, flow: _Sums) -> _Sums | None:
         """Sums of one neuron each, as those neurons on another scale, or None; inputs on it are new inputs."""
-        per_row = flow.row.numel() // self.rows
         used = (flow.coef != 0).reshape(len(flow.coef), -1)
         if flow.made != "product" or (used.sum(0) > 1).any() or (used.sum(1) > self.rows).any():
             return None
         if flow.layer:
             return None if flow.const.any() else flow
-        known = torch.stack(self.inputs, dim=1)[flow.row.reshape(-1)]
-        values = (flow.coef.reshape(len(flow.coef), -1).T * known).sum(1).reshape(flow.row.shape) + flow.const
+        return self._apart(flow)
+
+    def _apart(self, flow: _Sums) -> _Sums:
+        """Sums of one input each as inputs of their own: one that is there twice is two."""
         order = torch.argsort(flow.row.reshape(-1), stable=True)
         place = torch.empty(len(order), dtype=torch.long)
         place[order] = torch.arange(len(order))
-        return self.sums(_Given(values.reshape(-1)[order].reshape(self.rows, per_row), place.reshape(flow.row.shape)))
+        if len(order) % self.rows or (torch.bincount(flow.row.reshape(-1)) != len(order) // self.rows).any():
+            raise rows_unlike()
+        known = torch.stack(self.inputs, dim=1)[flow.row.reshape(-1)]
+        values = (flow.coef.reshape(len(flow.coef), -1).T * known).sum(1) + flow.const.reshape(-1)
+        values = values[order].reshape(self.rows, -1)
+        return self.sums(_Given(values, place.reshape(flow.row.shape)))
 
     # Operations
 
@@ -262,10 +282,14 @@ class Reader:
             bounds = (*arguments[2:4], *(0.125, 1 / 3)[len(arguments[2:4]) :])
             value = self._pointwise(torch.ops.aten.leaky_relu.default, name, (flows[0], sum(bounds) / 2), {})
             return (value, None) if "functional" in name else value
+        if "attention" in name and flows:
+            raise OntogenyError("the model does attention, whose outputs are products of values that depend on x")
         if torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()):
             raise OntogenyError(f"the model draws random numbers ('{name}'): two runs of it do not agree")
         if not flows:
             return target(*arguments, **keywords)
+        if name in _SPARSE:
+            target, name, arguments = _SPARSE[name], name.removeprefix("_sparse_"), tree_map(_dense, arguments)
         if any(isinstance(flow, _Shares) for flow in flows):
             of, takes_some = flows[0], name in ("select", "slice", "index")
             if len(flows) == 1 and takes_some and (one := self._share(target, name, arguments)):
@@ -283,6 +307,8 @@ class Reader:
             return self._moved(torch.ops.aten.expand.default, "expand", (arguments[1], self._shape(arguments[0])), {})
         if name in ("select_scatter", "slice_scatter"):
             return self._written(target, name, arguments, keywords)
+        if name == "constant_pad_nd" and not isinstance(arguments[0], _Given):
+            return self._padded(*arguments)
         if name in MOVES:
             return self._moved(target, name, arguments, keywords)
         if "batch_norm" in name:
@@ -411,13 +437,54 @@ class Reader:
         if same and not self._constants(arguments):
             return self._each(target, arguments, keywords, first, ("place",))
         if self._constants(arguments):
-            raise OntogenyError(f"the model puts numbers that do not depend on x among its neurons ('{name}')")
+            arguments = self._with_constants(arguments, name)
+            flows = _flows((arguments, keywords))
         sums = self._level([self.sums(flow) for flow in flows], name)
         known = {id(flow): one for flow, one in zip(flows, sums)}
         made = max(one.made for one in sums)
         as_sums = self._with(arguments, lambda flow: known[id(flow)])
         part = replace(sums[0], made=made)
         return self._each(target, as_sums, keywords, part, ("const", "row"))
+
+    def _with_constants(self, arguments: Any, name: str) -> Any:
+        """Tensors beside flows in a list as sums without weights: biases, or outputs that are the same for all x."""
+        like = self.sums(_flows(arguments)[0])
+        places = [
+            torch.arange(self.rows).reshape([-1 if a == axis else 1 for a in range(like.row.ndim)])
+            for axis in range(like.row.ndim)
+            if like.row.shape[axis] == self.rows
+        ]
+        row = next((place for place in places if torch.equal(place.expand(like.row.shape), like.row)), None)
+
+        def constant(leaf: Any) -> Any:
+            if not isinstance(leaf, Tensor):
+                return leaf
+            if row is None or torch.broadcast_shapes(row.shape, leaf.shape) != leaf.shape:
+                raise OntogenyError(f"the model puts numbers that do not depend on x among its neurons ('{name}')")
+            none = torch.zeros((len(like.coef), *leaf.shape), dtype=torch.float64)
+            return _Sums(like.layer, none, none, leaf.double(), row.expand(leaf.shape), like.made)
+
+        return [tree_map(constant, a) if isinstance(a, (list, tuple)) else a for a in arguments]
+
+    def _padded(self, flow: Any, pad: Sequence[int], value: float = 0.0) -> Any:
+        """Numbers put before and after those of a flow, axis by axis from the last."""
+        for at, (before, after) in enumerate(zip(pad[::2], pad[1::2])):
+            axis = len(self._shape(flow)) - 1 - at
+
+            def beside(n: int, flow: Any = flow, axis: int = axis) -> list[Tensor]:
+                shape = list(self._shape(flow))
+                shape[axis] = n
+                return [torch.full(shape, float(value))] if n > 0 else []
+
+            if min(before, after) < 0:
+                length = self._shape(flow)[axis]
+                flow = self._moved(
+                    torch.ops.aten.slice.Tensor, "slice", (flow, axis, max(-before, 0), length + min(after, 0)), {}
+                )
+            if max(before, after) > 0:
+                parts = [*beside(before), flow, *beside(after)]
+                flow = self._moved(torch.ops.aten.cat.default, "cat", (parts, axis), {})
+        return flow
 
     def _written(self, target: Any, name: str, arguments: Any, keywords: Any) -> Any:
         """Numbers written into a part of a tensor, which so far may hold numbers that do not depend on x."""
@@ -473,12 +540,14 @@ class Reader:
         n = max(len(flow.coef) for flow in flows)
         return [replace(f, coef=_longer(f.coef, n), reach=_longer(f.reach, n)) for f in flows]
 
-    def _mapped(self, target: Any, name: str, arguments: Any, keywords: Any) -> _Sums:
-        """A linear map with fixed weights."""
+    def _mapped(self, target: Any, name: str, arguments: Any, keywords: Any, apart: bool = False) -> _Sums:
+        """A linear map with fixed weights; apart: of inputs each of which is there once."""
         flows = _flows((arguments, keywords))
         if len({id(flow) for flow in flows}) > 1:
             raise OntogenyError(f"the model multiplies values that depend on x with each other ('{name}')")
         flow = self.sums(flows[0])
+        if flow.layer in self.doubled:
+            raise _shared_by_two()
         if len(flow.row.unique()) < self.rows:
             raise rows_unlike()
         if flow.made and name not in _REDUCTIONS:
@@ -492,7 +561,14 @@ class Reader:
         none, idle = run(nothing), run(nothing, _ones)
         const = run(flow.const)
         coef = torch.stack([run(one) - none for one in flow.coef])
-        reach = torch.stack([(run(one, _ones) != idle).double() for one in flow.reach])
+        gains = torch.rand(flow.const.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.5
+        ways = [torch.stack([run(one * gains**power, _ones) - idle for one in flow.reach]) for power in (1, 2, 3)]
+        if name not in _REDUCTIONS and (ways[0] * ways[2] > ways[1] ** 2 * (1 + 1e-6)).any():  # more than one weight
+            if flow.layer or flow.made or apart:
+                raise OntogenyError(f"several weights connect the same two neurons: the model does '{name}' on copies")
+            arguments = self._with(arguments, lambda _: self._apart(flow))
+            return self._mapped(target, name, arguments, keywords, apart=True)
+        reach = (ways[0] != 0).double()
         return _Sums(flow.layer, coef, reach, const, self._rows(run, none, flow, name), "map")
 
     def _rows(self, run: Callable[[Tensor], Tensor], none: Tensor, flow: _Sums, name: str) -> Tensor:
@@ -548,6 +624,13 @@ class Reader:
         outside = all(isinstance(flow, _Given) for flow in flows)
         if outside and not (name in _AFFINE and any(map(self.is_weight, tensors))):
             return self._context(target, arguments, keywords)
+        if name in ("add", "sub", "rsub") and len({getattr(flow, "layer", 0) for flow in flows}) > 1:
+            silent = {id(flow) for flow in flows if _is_silent(flow)}
+            if 0 < len(silent) < len(flows):
+                arguments = self._with(
+                    arguments, lambda flow: torch.zeros(self._shape(flow)) if id(flow) in silent else flow
+                )
+                return self._pointwise(target, name, arguments, keywords)
         if any(isinstance(flow, _Given) for flow in flows):
             flows_as = {id(flow): self.sums(flow) for flow in flows}
             arguments = self._with(arguments, lambda flow: flows_as[id(flow)])
@@ -685,7 +768,8 @@ class Reader:
             raise OntogenyError(
                 "the output does not depend on x through layers of neurons that PyTorch runs in float32"
             )
-        last = last if isinstance(last, _Neurons) else self.neurons(last, "returning")
+        if isinstance(last, _Sums):
+            last = self.neurons(replace(last, made="map") if last.layer in self.doubled else last, "returning")
         widths = [len(self.inputs), *(len(level) for level in self.layers[: last.layer])]
         weights, reaches = [_longer(last.weight, widths[-1]).T], [_longer(last.reach, widths[-1]).T]
         biases, functions = [last.bias], list[Nonlinearity]()
@@ -707,7 +791,8 @@ class Reader:
         columns = reaches[0].any(dim=0)
         weights[0], reaches[0] = weights[0][:, columns], reaches[0][:, columns]
         for layer, reach in enumerate(reaches):
-            if not reach.all():
+            constant = ~reach.any(dim=1) & (layer == len(reaches) - 1)  # an output that is the same for all x
+            if not (reach.all(dim=1) | constant).all():
                 raise OntogenyError(
                     f"layer {layer + 1} is not connected to all of the layer before it: circuits are those of dense "
                     "layers"
@@ -761,6 +846,42 @@ def _as_function(flow: _Neurons) -> Nonlinearity:
     except RuntimeError:  # of so many neurons only
         same = False
     return Nonlinearity(None, function=function, each=0 if same else n)
+
+
+def _scaled_and_moved(
+    one: Callable[[Tensor], Tensor], other: Callable[[Tensor], Tensor], n: int
+) -> tuple[Tensor, Tensor] | None:
+    """Scale and offset (neurons,) that make the second function of the first, or None."""
+    points = torch.as_tensor(_GRID)[:, None].expand(-1, n).contiguous()
+    try:
+        first, second = one(points).double(), other(points).double()
+    except RuntimeError:
+        return None
+    low, high = first.argmin(dim=0, keepdim=True), first.argmax(dim=0, keepdim=True)
+    apart = first.gather(0, high) - first.gather(0, low)
+    if first.shape != points.shape or second.shape != points.shape or not (apart > 0).all():
+        return None
+    scale = (second.gather(0, high) - second.gather(0, low)) / apart
+    offset = second.gather(0, low) - scale * first.gather(0, low)
+    return (scale[0], offset[0]) if torch.allclose(second, scale * first + offset, 1e-9, 1e-9) else None
+
+
+def _is_silent(flow: Any) -> bool:
+    """Whether numbers are 0 whatever is masked, as those of a branch with a weight of 0."""
+    if isinstance(flow, _Given):
+        return not flow.values.any()
+    if isinstance(flow, _Sums):
+        return not (flow.coef.any() or flow.const.any())
+    points = torch.as_tensor(_GRID, dtype=torch.float32)[:, None].expand(-1, len(flow.bias))
+    return not flow.after(points).any()
+
+
+def _shared_by_two() -> OntogenyError:
+    return OntogenyError("a linear map feeds two functions, so that its weights are shared by two neurons")
+
+
+def _dense(value: Any) -> Any:
+    return value.to_dense() if isinstance(value, Tensor) and value.layout != torch.strided else value
 
 
 def _same(one: _Neurons, other: _Neurons) -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ontogeny.circuits.dependence import number_by_number
 from ontogeny.circuits.reading import CONTRACTIONS, Layers, Reader
+from ontogeny.circuits.simplifying import simplify
 from ontogeny.errors import OntogenyError, first_line
 
 _MOST_DECISIONS = 16  # values whose use is looked into
@@ -36,8 +40,11 @@ def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | N
         if "data-dependent" in str(error):
             raise _decides() from None
         raise OntogenyError(f"the model cannot be followed while it runs: {first_line(error)}") from None
-    order = {node: at for at, node in enumerate(graph.graph.nodes)}
     _check_decisions(run, x, graph)
+    _check_exits(run, x, graph)
+    if pure and not any(map(_changes_its_arguments, graph.graph.nodes)):
+        simplify(graph)
+    order = {node: at for at, node in enumerate(graph.graph.nodes)}
     ends = [node for node in order if node.op == "output" or _changes_its_arguments(node)]
     needed = sorted(set().union(*map(_and_all_before, ends)), key=lambda node: order[node])
     try:
@@ -197,6 +204,67 @@ def _is_only_looked_at(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphM
         if other.code != graph.code or not all(map(_equal, _constants(graph), _constants(other))):
             return False
     return True
+
+
+class _Exits(TorchFunctionMode):
+    """A run in which values of tensors that go where PyTorch cannot follow are kept, and perhaps changed."""
+
+    def __init__(self, changed: bool = False) -> None:
+        super().__init__()
+        self.changed = changed
+        self.names: list[str] = []
+        self.values: list[Any] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        value = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if name in ("numpy", "__array__", "tolist"):
+            self.names.append("tolist" if name == "tolist" else "NumPy")
+            self.values.append(copy.deepcopy(value))
+            return _otherwise(value) if self.changed else value
+        return value
+
+
+def _otherwise(value: Any) -> Any:
+    """Other numbers, in arrays or lists."""
+    if isinstance(value, list):
+        return [_otherwise(one) for one in value]
+    return np.logical_not(value) if np.asarray(value).dtype == bool else 0.37 - 2 * value
+
+
+def _check_exits(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule) -> None:
+    """Raise OntogenyError where the model goes on with arrays or lists made of values that depend on x.
+
+    Such a run is followed as if they were fixed numbers. Values that are only looked at, or that do not depend on x,
+    may leave.
+    """
+
+    def left(inputs: Tensor) -> _Exits:
+        with _Exits() as exits:
+            run(inputs)
+        return exits
+
+    exits = left(x.clone())
+    if not exits.names:
+        return
+    try:
+        elsewhere = left(1.7 * x + 0.31).values
+        if len(elsewhere) == len(exits.values) and all(map(_alike, exits.values, elsewhere)):
+            return
+        with _Exits(changed=True):
+            other, _ = _traced(run, x)
+        if other.code == graph.code and all(map(_equal, _constants(graph), _constants(other))):
+            return
+    except Exception:
+        pass
+    raise OntogenyError(
+        f"the model goes on with values that depend on x outside of PyTorch ({', '.join(dict.fromkeys(exits.names))}), "
+        "where it cannot be followed: write that part with functions of torch"
+    )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 
 def _constants(graph: GraphModule) -> Iterator[Any]:
