@@ -32,7 +32,7 @@ analyses:
   jumps: {detector: largest_difference}
   geometry: {clusters: [2, 3]}
   importance: {permutations: 19, untrained: 1}
-  map: {frames: 3}
+  maps: {frames: 3}
   interventions: [{kind: quantise, n_resamples: 100}]
 """
 
