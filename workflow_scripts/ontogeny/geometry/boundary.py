@@ -270,6 +270,19 @@ def planes_of_triples(inputs: Any, labels: Any, count: int, seed: int = 0) -> tu
     return planes, np.array(chosen)
 
 
+def _measured(model: Any, inputs: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, float]:
+    """Accuracy, margin and both distances of a network, medians with their intervals."""
+    logits = logits_of(model, inputs)
+    row = {"accuracy": float((logits.argmax(1) == labels).mean())}
+    for name, values in (
+        ("margin", margins(logits, labels)),
+        ("distance_on_lines", distance_on_lines(model, inputs)[0]),
+        ("distance_linearised", distance_linearised(model, inputs)),
+    ):
+        row[name], row[f"{name}_low"], row[f"{name}_high"] = _median(values, seed)
+    return row
+
+
 def boundary_of_moments(
     networks: Iterable[tuple[int, Any]],
     pairs: Sequence[dict[str, Any]],
@@ -299,20 +312,7 @@ def boundary_of_moments(
     }
     steps, by_step, by_plane, found = [], [], [], {}
     for step, model in networks:
-        logits = logits_of(model, inputs)
-        row: dict[str, Any] = {
-            "step": step,
-            "samples": len(inputs),
-            "accuracy": float((logits.argmax(1) == labels).mean()),
-        }
-        measured = {
-            "margin": margins(logits, labels),
-            "distance_on_lines": distance_on_lines(model, inputs)[0],
-            "distance_linearised": distance_linearised(model, inputs),
-        }
-        for name, values in measured.items():
-            row[name], row[f"{name}_low"], row[f"{name}_high"] = _median(values, seed)
-        by_step.append(row)
+        by_step.append({"step": step, "samples": len(inputs)} | _measured(model, inputs, labels, seed))
         steps.append(step)
         for name, plane in drawn.items():
             region = found[step, name] = regions(model, plane, settings.resolution)
