@@ -66,28 +66,7 @@ def ablation_importance(
     wanted = chosen_units(site, units)
     rng = np.random.default_rng(seed)
     sources = [_derangement(len(inputs), rng) for _ in range(repeats)] if mode == "resample" else [None]
-    values = site_values(twin, site, inputs, chunk) if mode != "zero" else None
-    loss = np.zeros(len(inputs))
-    loss_change = np.zeros((len(wanted), len(inputs)))
-    right_change = np.zeros((len(wanted), len(inputs)))
-    for rows, rest in Rest.parts(twin, site, inputs, len(wanted), chunk):
-        check_classes(rest.scores, labels)
-        here = labels[rows]
-        intact_loss = sample_losses(rest.scores, here)
-        intact_right = (rest.scores.argmax(-1) == here).double()
-        loss[rows] = intact_loss.numpy()
-        own = rest.values.movedim(site.axis, -1)
-        for source in sources:
-            new = _replacement(mode, own, values, site, source, rows)
-            for part, scores in rest.with_units(wanted, new[wanted]):
-                chosen = wanted[part]
-                moved = _moved(own, new, chosen)
-                change = torch.where(moved, sample_losses(scores, here) - intact_loss, 0.0)
-                loss_change[part, rows] += change.numpy()
-                right = torch.where(moved, (scores.argmax(-1) == here).double() - intact_right, 0.0)
-                right_change[part, rows] += right.numpy()
-    loss_change /= len(sources)
-    right_change /= len(sources)
+    loss, loss_change, right_change = _without_each(twin, site, inputs, labels, wanted, mode, sources, chunk)
     weights = bootstrap_weights(len(inputs), n_resamples, seed)
     table: dict[str, Any] = {
         "layer": site.layer,
@@ -104,6 +83,45 @@ def ablation_importance(
     table["p_value"] = _sign_test(loss_change)
     table["p_adjusted"] = adjust(table["p_value"], "bh").p_values
     return pd.DataFrame(table)
+
+
+def _without_each(
+    twin: nn.Module,
+    site: Site,
+    inputs: Tensor,
+    labels: Tensor,
+    units: list[int],
+    mode: str,
+    sources: Sequence[Tensor | None],
+    chunk: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The loss of every sample (samples,); its change without each unit, and that of being right (units, samples).
+
+    sources: of `resample`, the other inputs (samples,) that values are taken from, over which changes are averaged.
+    """
+    values = site_values(twin, site, inputs, chunk) if mode != "zero" else None
+    loss = np.zeros(len(inputs))
+    loss_change = np.zeros((len(units), len(inputs)))
+    right_change = np.zeros((len(units), len(inputs)))
+    for rows, rest in Rest.parts(twin, site, inputs, len(units), chunk):
+        check_classes(rest.scores, labels)
+        here = labels[rows]
+        intact_loss = sample_losses(rest.scores, here)
+        intact_right = (rest.scores.argmax(-1) == here).double()
+        loss[rows] = intact_loss.numpy()
+        own = rest.values.movedim(site.axis, -1)
+        for source in sources:
+            new = _replacement(mode, own, values, site, source, rows)
+            for part, scores in rest.with_units(units, new[units]):
+                chosen = units[part]
+                moved = _moved(own, new, chosen)
+                change = torch.where(moved, sample_losses(scores, here) - intact_loss, 0.0)
+                loss_change[part, rows] += change.numpy()
+                right = torch.where(moved, (scores.argmax(-1) == here).double() - intact_right, 0.0)
+                right_change[part, rows] += right.numpy()
+    loss_change /= len(sources)
+    right_change /= len(sources)
+    return loss, loss_change, right_change
 
 
 def _derangement(count: int, rng: np.random.Generator) -> Tensor:
