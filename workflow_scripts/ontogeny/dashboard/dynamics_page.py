@@ -68,21 +68,32 @@ def _dynamics(runs: list[RunFolder]) -> None:
         every = st.toggle("also show jumps that are not significant", key="all jumps")
     plot(figures.curves_figure(frame, layers, metric, jumps, every), "curves")
     if jumps is not None:
-        part = jumps if every else jumps[jumps["significant"].astype(bool)]
-        count = int(jumps["significant"].astype(bool).sum())
-        st.caption(
-            f"{counted(len(jumps), 'jump')} found in all layers and metrics of this run, {count} significant at the "
-            "false discovery rate of the analysis (full triangles)."
-        )
-        if len(part):
-            shown = [
-                c
-                for c in ("step", "layer", "metric", "direction", "size", "p_value", "q_value", "significant")
-                if c in part
-            ]
-            st.dataframe(part[shown].sort_values("step"), hide_index=True, height=min(320, 38 + 35 * len(part)))
-    rest = [metric for metric in ("loss", "grad_norm") if (frame["metric"] == metric).any()]
-    for column, metric in zip(st.columns(2), rest):
+        _jump_table(jumps, every)
+    _run_level_curves(frame)
+    notes = [str(note) for note in record.notes]
+    if notes:
+        with st.expander(f"{counted(len(notes), 'note')} on this record"):
+            st.text("\n".join(notes[:200]))
+
+
+def _jump_table(jumps: pd.DataFrame, every: bool) -> None:
+    """How many jumps there are, and the significant ones, or every one, in a table."""
+    significant = jumps["significant"].astype(bool)
+    st.caption(
+        f"{counted(len(jumps), 'jump')} found in all layers and metrics of this run, {int(significant.sum())} "
+        "significant at the false discovery rate of the analysis (full triangles)."
+    )
+    part = jumps if every else jumps[significant]
+    if len(part):
+        columns = ("step", "layer", "metric", "direction", "size", "p_value", "q_value", "significant")
+        shown = part[[column for column in columns if column in part]].sort_values("step")
+        st.dataframe(shown, hide_index=True, height=min(320, 38 + 35 * len(part)))
+
+
+def _run_level_curves(frame: pd.DataFrame) -> None:
+    """Loss and gradient norm of a run, where they were measured."""
+    measured = [metric for metric in ("loss", "grad_norm") if (frame["metric"] == metric).any()]
+    for column, metric in zip(st.columns(2), measured):
         with column:
             place = frame.loc[frame["metric"] == metric, "layer"].iloc[0]
             label = "" if place == RUN_LEVEL else place
@@ -90,10 +101,6 @@ def _dynamics(runs: list[RunFolder]) -> None:
             fig = figures.curves_figure(part, [label], metric, height=280)
             fig.update_layout(showlegend=False)
             plot(fig, f"run {metric}")
-    notes = [str(note) for note in record.notes]
-    if notes:
-        with st.expander(f"{counted(len(notes), 'note')} on this record"):
-            st.text("\n".join(notes[:200]))
 
 
 def _telling(metrics: Sequence[str], jumps: pd.DataFrame | None) -> str:
