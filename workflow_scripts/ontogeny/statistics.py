@@ -29,6 +29,9 @@ CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg", "by": "Benjamini-Yeku
 MOST_WAYS = 20_000
 """Up to so many ways, tests go through all of them and are exact."""
 
+NORMAL_95 = 1.959963984540054
+"""Standard deviations from the mean of a normal distribution to either end of its central 95 %."""
+
 _LEAST_RESAMPLES = 100
 _TIE = 1e-12
 

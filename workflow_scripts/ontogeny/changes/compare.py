@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import EVENTS, Moment
-from ontogeny.statistics import adjust, bootstrap_mean, bootstrap_weights, sign_flip_test
+from ontogeny.statistics import NORMAL_95, adjust, bootstrap_mean, bootstrap_weights, sign_flip_test
 
 COLUMNS = [
     "moment", "kind", "step", "before_step", "after_step", "jump", "family", "layer", "quantity",
@@ -23,7 +23,10 @@ COLUMNS = [
 ]  # fmt: skip
 FAMILIES = ("weights", "activations", "neurons", "attention", "features", "predictions")
 _FLIPS = 4999
-_Z = float(norm.ppf(0.975))
+ALPHA = 0.05
+"""Adjusted p-value up to which a change is marked."""
+FARTHEST = 64.0
+"""The ratio of a change to that of its controls at which axes end; its inverse at the other side."""
 
 
 @dataclass(frozen=True)
@@ -188,10 +191,10 @@ def _compared(change: Change, controls: list[Change], n_resamples: int, seed: in
         row["difference"] = float(paired.mean())
         row["difference_low"], row["difference_high"] = _interval(paired, n_resamples, seed)
         return row | {"effect_size": _standardised(paired), "p_value": _exchanged(paired, seed)}
-    errors = [(each.high - each.low) / (2 * _Z) for each in (change, *controls)]
+    errors = [(each.high - each.low) / (2 * NORMAL_95) for each in (change, *controls)]
     error = np.sqrt(errors[0] ** 2 + np.square(errors[1:]).sum() / len(controls) ** 2)
     if np.isfinite(error):
-        margin = _Z * error
+        margin = NORMAL_95 * error
         row |= {"difference_low": row["difference"] - margin, "difference_high": row["difference"] + margin}
         if error > 0:
             row["p_value"] = float(2 * norm.sf(abs(row["difference"]) / error))

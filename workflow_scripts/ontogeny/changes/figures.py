@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ontogeny.changes.compare import FAMILIES, ratios_of_run
+from ontogeny.changes.compare import ALPHA, FAMILIES, FARTHEST, ratios_of_run
 from ontogeny.changes.study import ALL
 from ontogeny.files import disk_errors
 from ontogeny.phase1 import safe_name
 from ontogeny.plotting.style import DIVERGING, INK, MUTED, colour_map, figure, save_figure
 
-ALPHA = 0.05
-_FARTHEST = 64.0
 _MOST_SHOWN = 3.0
 """Log2 of the ratios with which the colours of `plot_change_kinds` end."""
 
@@ -54,7 +52,7 @@ def plot_run_changes(ratios: pd.DataFrame, title: str) -> Figure:
         shift = (place - (len(moments) - 1) / 2) * 0.7 / len(moments)
         for y, row in enumerate(rows):
             here = ratios[(ratios["moment"] == moment) & (ratios["family"] == row[0]) & (ratios["quantity"] == row[1])]
-            x = here["ratio"].clip(1 / _FARTHEST, _FARTHEST).to_numpy()
+            x = here["ratio"].clip(1 / FARTHEST, FARTHEST).to_numpy()
             heights = y + shift + generator.uniform(-0.07, 0.07, len(x))
             p_values = here["p_adjusted"].to_numpy(dtype=float)
             untested = np.isnan(p_values)
@@ -79,7 +77,7 @@ def plot_run_changes(ratios: pd.DataFrame, title: str) -> Figure:
         )
     axis.axvline(1, color=INK, linewidth=0.9)
     axis.set_xscale("log", base=2)
-    reached = ratios["ratio"].replace(np.inf, _FARTHEST).clip(1 / _FARTHEST, _FARTHEST)
+    reached = ratios["ratio"].replace(np.inf, FARTHEST).clip(1 / FARTHEST, FARTHEST)
     edge = float(max(4.0, reached.max(), 1 / reached.min())) * 1.25 if len(ratios) else 4.0
     axis.set_xlim(1 / edge, edge)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if value >= 1 else f"1/{1 / value:g}")

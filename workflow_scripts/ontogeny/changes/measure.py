@@ -18,7 +18,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.features.attention import attention_maps
 from ontogeny.features.attribution import saliency
 from ontogeny.geometry.components import pca
-from ontogeny.geometry.similarity import cka_of_grams, gram, procrustes_of_scores
+from ontogeny.geometry.similarity import AXES, cka_of_grams, gram, procrustes_of_scores, unit_norm
 from ontogeny.models import get_handler
 from ontogeny.models.trace import undisturbed
 from ontogeny.neurons.scores import check_classes, checked_data, evaluate, sample_losses, scores_of, working_copy
@@ -27,8 +27,6 @@ from ontogeny.neurons.statistics import UNKNOWN, compare_neurons, values_by_unit
 from ontogeny.tracking.estimators import stable_rank
 from ontogeny.trajectory import Trajectory
 
-AXES = 64
-"""Principal axes in which shapes are compared."""
 FLIPPED = ["sample", "label", "predicted_before", "predicted_after", "flip", "margin_before", "margin_after",
            "loss_before", "loss_after"]  # fmt: skip
 
@@ -152,7 +150,7 @@ def activation_changes(layer: str, before: np.ndarray, after: np.ndarray) -> lis
         found.append(
             Change("activations", layer, "CKA distance", 1 - alike.value, low=1 - alike.high, high=1 - alike.low)
         )
-        scores = [_shape(values) for values in (one, two)]
+        scores = [unit_norm(pca(values, min(AXES, *values.shape)).projections[0]) for values in (one, two)]
         turned = procrustes_of_scores(*scores)
         found.append(Change("activations", layer, "shape distance", turned.value, low=turned.low, high=turned.high))
     step = two - one
@@ -164,12 +162,6 @@ def activation_changes(layer: str, before: np.ndarray, after: np.ndarray) -> lis
         scaled = values / spread if spread > 0 else np.where(values == 0, 0.0, np.nan)
         found.append(Change.of_samples("activations", layer, name, scaled))
     return found
-
-
-def _shape(matrix: np.ndarray) -> np.ndarray:
-    scores = pca(matrix, min(AXES, *matrix.shape)).projections[0]
-    norm = np.linalg.norm(scores)
-    return scores / norm if norm > 0 else scores
 
 
 def unit_changes(layer: str, units: pd.DataFrame, alpha: float = 0.05) -> list[Change]:

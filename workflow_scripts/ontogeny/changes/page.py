@@ -17,19 +17,17 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from ontogeny.changes.compare import FAMILIES, ratios_of_run
+from ontogeny.changes.compare import ALPHA, FAMILIES, FARTHEST, ratios_of_run
 from ontogeny.files import write_text
 from ontogeny.jumps.plan import EVENTS, CapturePlan, Moment
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.templates import template
 from ontogeny.words import counted
 
-ALPHA = 0.05
 MOST_FLIPS = 30
 _COLOURS = ((68, 1, 84), (65, 68, 135), (42, 120, 142), (34, 168, 132), (122, 209, 81), (214, 196, 30))
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 1000, 170, 62, 990, 8, 148
 _POINTS = 300
-_FARTHEST = 64.0
 _CURVES = {
     "loss": "Loss",
     "stable_rank": "Stable rank by layer",
@@ -282,13 +280,13 @@ def _strip(ratios: pd.DataFrame) -> dict[str, Any] | None:
     if not len(ratios):
         return None
     left, right, high = 170, 900, 20
-    reach = np.abs(np.log2(ratios["ratio"].replace(0, 1 / _FARTHEST).clip(1 / _FARTHEST, _FARTHEST)))
+    reach = np.abs(np.log2(ratios["ratio"].replace(0, 1 / FARTHEST).clip(1 / FARTHEST, FARTHEST)))
     span = max(2.0, math.ceil(float(reach.max())))
     rows = [(family, quantity) for family in FAMILIES
             for quantity in dict.fromkeys(ratios.loc[ratios["family"] == family, "quantity"])]  # fmt: skip
 
     def x(ratio: float) -> float:
-        turns = math.log2(min(max(ratio, 1 / _FARTHEST), _FARTHEST))
+        turns = math.log2(min(max(ratio, 1 / FARTHEST), FARTHEST))
         return round((left + right) / 2 + turns / span * (right - left) / 2, 1)
 
     drawn = []

@@ -17,13 +17,17 @@ from ontogeny.geometry.components import pca
 from ontogeny.geometry.dimension import two_nn
 from ontogeny.geometry.probes import compare_probes, linear_probe
 from ontogeny.geometry.settings import GeometrySettings
-from ontogeny.geometry.similarity import cka_of_grams, gram, overlap_of_pca, procrustes_of_scores
+from ontogeny.geometry.similarity import (
+    AXES,
+    cka_of_grams,
+    gram,
+    overlap_of_pca,
+    procrustes_of_scores,
+    unit_norm,
+)
 from ontogeny.jumps.plan import Moment
 from ontogeny.progress import Progress
 from ontogeny.statistics import adjust
-
-AXES = 64
-"""Principal axes in which shapes and subspaces are compared; what they leave out is in the table."""
 
 _COLLAPSE = ["layer", "step", "moment", "nc1", "nc1_low", "nc1_high", "nc2_norm", "nc2_angle", "nc3", "nc4"]
 
@@ -85,7 +89,7 @@ def representations_of_run(
             place = {"layer": layer, "step": step, "moment": kind}
             grams[layer, step] = gram(matrix)
             bases[step] = pca(matrix, min(AXES, *matrix.shape))
-            shapes[layer, step] = _shape(bases[step].projections[0])
+            shapes[layer, step] = unit_norm(bases[step].projections[0])
             dimension.append(place | _dimension(matrix, bases[step], generator))
             if probed:
                 found = asdict(linear_probe(matrix, labels, chosen.folds, seed=seed))
@@ -134,11 +138,6 @@ def _countable(labels: np.ndarray, folds: int) -> bool:
         return False
     counts = np.unique(labels, return_counts=True)[1]
     return len(counts) > 1 and int(counts.min()) >= folds
-
-
-def _shape(scores: np.ndarray) -> np.ndarray:
-    norm = np.linalg.norm(scores)
-    return scores / norm if norm > 0 else scores
 
 
 def _pair(

@@ -17,9 +17,11 @@ from scipy.stats import wishart
 
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.components import PCA, pca
-from ontogeny.statistics import percentile_interval, resampling_p_value
+from ontogeny.statistics import NORMAL_95, percentile_interval, resampling_p_value
 
-_Z = 1.959963984540054
+AXES = 64
+"""Principal axes in which the shapes and subspaces of many representations are compared."""
+
 _BLOCK_VALUES = 4_000_000
 _MOST_GRAM = 8192
 _MOST_COLUMNS = 2048
@@ -138,12 +140,17 @@ def shape_scores(matrix: Any) -> np.ndarray:
         values, vectors = np.linalg.eigh(full)
         kept = values > max(values[-1], 0.0) * count * np.finfo(np.float64).eps
         scores = vectors[:, kept] * np.sqrt(values[kept])
+    return unit_norm(scores)
+
+
+def unit_norm(scores: np.ndarray) -> np.ndarray:
+    """Principal scores (n, r), of all axes or the first, as `procrustes_of_scores` takes them; zeros stay zeros."""
     norm = np.linalg.norm(scores)
     return scores / norm if norm > 0 else scores
 
 
 def procrustes_of_scores(first: np.ndarray, second: np.ndarray) -> Similarity:
-    """The shape distance (see `procrustes`) of two results of `shape_scores`."""
+    """The shape distance (see `procrustes`) of two results of `shape_scores` or `unit_norm`."""
     if not first.size or not second.size:
         return Similarity(np.nan, np.nan, np.nan)
     left, values, right = np.linalg.svd(first.T @ second, full_matrices=False)
@@ -151,7 +158,7 @@ def procrustes_of_scores(first: np.ndarray, second: np.ndarray) -> Similarity:
     aligned = np.einsum("ij,ij->i", first @ left, second @ right.T)
     energy = (np.einsum("ij,ij->i", first, first) + np.einsum("ij,ij->i", second, second)) / 2
     error = float(np.linalg.norm(aligned - cosine * energy))
-    low, high = (float(np.arccos(np.clip(cosine + sign * _Z * error, 0.0, 1.0))) for sign in (1, -1))
+    low, high = (float(np.arccos(np.clip(cosine + sign * NORMAL_95 * error, 0.0, 1.0))) for sign in (1, -1))
     return Similarity(float(np.arccos(min(cosine, 1.0))), low, high)
 
 
@@ -198,7 +205,7 @@ def overlap_of_pca(one: PCA, two: PCA, k: int, space: str = "features", seed: in
         if one.n_rows == two.n_rows:
             both = _influence(one, cosines[:, :k], k) + _influence(two, cosines[:k].T, k)
             spread = (both**2).sum() / one.n_rows**2
-        margin = _Z * float(np.sqrt(spread)) / k
+        margin = NORMAL_95 * float(np.sqrt(spread)) / k
         low, high = max(value - margin, 0.0), min(value + margin, 1.0)
     value = min(value, 1.0)
     null = random_overlaps(min(k, d), d, seed)
@@ -312,7 +319,7 @@ def _aligned(cross: tuple, one: tuple, two: tuple) -> Similarity:
     value = float(ratio(cross[0], one[0], two[0]))
     without = ratio(cross[1], one[1], two[1])
     n = len(without)
-    margin = _Z * float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+    margin = NORMAL_95 * float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
     return Similarity(value, max(value - margin, -1.0), min(value + margin, max(value, 1.0)))
 
 

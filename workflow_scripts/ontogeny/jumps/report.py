@@ -20,6 +20,7 @@ from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
 from ontogeny.jumps.events import Detection, as_series
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
+from ontogeny.phase1 import RUN_LEVEL
 from ontogeny.statistics import adjust
 from ontogeny.words import counted
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "ontogeny-jumps/1"
-RUN_LEVEL = "(run)"
-"""The layer under which a record keeps what belongs to the whole run: loss, gradient norm."""
 
 COLUMNS = (
     "run", "layer", "metric", "step", "index", "size", "direction", "score", "p_value", "q_value", "significant",
