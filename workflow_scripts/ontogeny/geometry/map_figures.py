@@ -122,17 +122,7 @@ def animate_map(
         *axes.get_legend_handles_labels(), loc="center right", bbox_to_anchor=(0.995, 0.58), title="label",
         handletextpad=0.1,
     )  # fmt: skip
-    mapped = quality[quality["trustworthiness"].notna()]
-    strip.plot(mapped["step"], mapped["trustworthiness"], color=COLOURS[0], label="trust-\nworthiness")
-    strip.plot(mapped["step"], mapped["label_agreement_layer"], color=COLOURS[3], label="one label\n(layer)")
-    strip.set(xlim=(steps[0] - 0.01 * steps[-1], 1.01 * steps[-1]), ylim=(0, 1.08))
-    strip.set_xlabel("training step", size=8, labelpad=1)
-    strip.tick_params(labelsize=7, length=2, pad=1.5)
-    _mark_jumps(strip, quality)
-    fig.legend(
-        *strip.get_legend_handles_labels(), loc="center left", bbox_to_anchor=(0.865, 0.145), fontsize=6.5,
-        handlelength=1.0, handletextpad=0.4, borderaxespad=0,
-    )  # fmt: skip
+    _draw_strip(strip, quality, steps)
     now = strip.axvline(steps[0], color=INK, linewidth=1.1, animated=True)
     kinds = dict(zip(quality["step"], quality["kind"]))
     canvas.draw()
@@ -158,6 +148,21 @@ def animate_map(
         extra = max(round(hold * fps) - 1, 0)
         write_mp4(part, images(), canvas.get_width_height(), fps, extra, ["-tune", "animation"])
     return path
+
+
+def _draw_strip(strip: Axes, quality: pd.DataFrame, steps: list[int]) -> None:
+    """The quality of the map over training, with its jumps, and the legend beside it."""
+    mapped = quality[quality["trustworthiness"].notna()]
+    strip.plot(mapped["step"], mapped["trustworthiness"], color=COLOURS[0], label="trust-\nworthiness")
+    strip.plot(mapped["step"], mapped["label_agreement_layer"], color=COLOURS[3], label="one label\n(layer)")
+    strip.set(xlim=(steps[0] - 0.01 * steps[-1], 1.01 * steps[-1]), ylim=(0, 1.08))
+    strip.set_xlabel("training step", size=8, labelpad=1)
+    strip.tick_params(labelsize=7, length=2, pad=1.5)
+    _mark_jumps(strip, quality)
+    strip.figure.legend(
+        *strip.get_legend_handles_labels(), loc="center left", bbox_to_anchor=(0.865, 0.145), fontsize=6.5,
+        handlelength=1.0, handletextpad=0.4, borderaxespad=0,
+    )  # fmt: skip
 
 
 def plot_boundary(
