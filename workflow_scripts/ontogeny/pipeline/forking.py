@@ -26,6 +26,8 @@ from ontogeny.code import PACKAGE, files_of_code
 
 FEWEST = 10
 """Jobs from which on it is worth it."""
+SAMPLED = 5
+"""Seconds between the samples of a benchmark after the first few, which cost Snakemake 10 ms of CPU each."""
 ALONE = "ONTOGENY_ALONE"
 """Variable of the environment that, if set, gives every job a Python of its own."""
 LATER = [
@@ -105,18 +107,18 @@ class _Forks:
         with self._lock:
             job.start()
         tells.close()
-        with nullcontext() if bench_record is None else benchmarked(job.pid, bench_record):
+        with nullcontext() if bench_record is None else benchmarked(job.pid, bench_record, SAMPLED):
             wait([job.sentinel])
         with self._lock:
             job.join()
-        if bench_record is not None:
+        if bench_record is not None and hears.poll():  # nothing comes from a fork that was killed
             _complete(bench_record, hears)
         if job.exitcode:
             raise CalledProcessError(job.exitcode, file)
 
 
 def _complete(bench_record: Any, hears: Connection) -> None:
-    """Put the CPU time and peak memory of a whole job in place of what was sampled, unless it was killed."""
+    """Put the CPU time and peak memory of a whole job in place of what was sampled."""
     with suppress(EOFError):
         cpu_time, peak = hears.recv()
         bench_record.cpu_time, bench_record.cpu_usage = cpu_time, 100 * cpu_time
@@ -133,4 +135,6 @@ def _run(file: str, environment: dict[str, str], tells: Connection) -> None:
         runpy.run_path(file, run_name="__main__")
     finally:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        tells.send((sum(each.ru_utime + each.ru_stime for each in used), max(each.ru_maxrss for each in used) / 1024))
+        cpu_time, peak = sum(each.ru_utime + each.ru_stime for each in used), max(each.ru_maxrss for each in used)
+        with suppress(OSError):  # Snakemake may have been killed
+            tells.send((cpu_time, peak / 1024))
