@@ -5,7 +5,7 @@ import os
 import random
 import sys
 
-gc.disable()  # while modules are imported, which stay: to look through them again and again is a quarter of the time
+gc.disable()  # until all tests are collected: scanning what they import for garbage takes a quarter of the time
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -25,7 +25,7 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop():
-    """Garbage is collected while tests run, and nothing that was there before them is looked through."""
+    """Collect garbage while tests run, and never scan what was imported before them."""
     gc.freeze()
     gc.enable()
 

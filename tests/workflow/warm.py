@@ -66,6 +66,6 @@ if __name__ == "__main__":
     gc.disable()
     for module in WITH_IT:
         importlib.import_module(module)
-    gc.freeze()  # the garbage collector of a child would look through all that was imported, and so copy its memory
+    gc.freeze()  # else the garbage collector of each child would scan all that was imported, and so copy its memory
     gc.enable()
     serve()
