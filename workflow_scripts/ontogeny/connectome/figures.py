@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -329,61 +329,70 @@ def plot_recovery(
     conditions = colour_map(table["condition"])
     table = table.assign(filling_factor=pd.to_numeric(table["filling_factor"]).fillna(_AS_RECORDED))
     levels = sorted(table["filling_factor"].unique())
-    place = {level: k for k, level in enumerate(levels)}
     fig, axes = figure(1, len(metrics), width=3.6 * len(metrics), height=3.2, squeeze=False)
     rows: list[dict[str, object]] = []
     for ax, metric in zip(axes[0], metrics):
-        missed, before = _MISSED.get(metric), len(rows)
-        shown = _identity if missed is None else _missed
-        for shift, (condition, colour) in zip(
-            np.linspace(-0.06, 0.06, len(conditions)) if len(conditions) > 1 else [0.0], conditions.items()
-        ):
-            part = table[table["condition"] == condition]
-            means = []
-            for level in levels:
-                values = pd.to_numeric(part.loc[part["filling_factor"] == level, metric], errors="coerce").dropna()
-                if not len(values):
-                    continue
-                mean, low, high = (float(end) for end in student_interval(values))
-                x = place[level] + shift
-                means.append((x, shown(mean)))
-                ax.plot(np.full(len(values), x), shown(values), ".", color=colour, alpha=0.4, markersize=4)
-                if np.isfinite(low):
-                    ends = shown(np.clip([low, high], -0.05, 1.05 if missed is None else 1.0))
-                    ax.plot([x, x], ends, color=colour, linewidth=2, alpha=0.6)
-                rows.append(
-                    {
-                        "metric": metric,
-                        "condition": condition,
-                        "filling_factor": level,
-                        "mean": mean,
-                        "low": low,
-                        "high": high,
-                        "seeds": len(values),
-                    }
-                )
-            ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=condition)
-        if len(rows) == before:
-            ax.update_datalim([(0, 1)])
-            ax.text(0.5, 0.3, "not known: no truth was given", transform=ax.transAxes, ha="center", va="center")
-        ax.axhline(shown(0.9), color=MUTED, linewidth=0.8, linestyle=":")
-        ax.set_xticks(
-            range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]
-        )
-        ax.set_xlim(-0.5, len(levels) - 0.5)
-        ax.set_xlabel("connectivity")
-        ax.set_title({"connectivity_R2": "Wiring", "cluster_accuracy": "Cell types"}.get(metric, metric))
-        if missed is None:
-            ax.set_ylim(-0.05, 1.05)
-            ax.set_ylabel("share of neurons" if metric == "cluster_accuracy" else metric)
-        else:
-            ax.set_yscale("log")
-            _plain_decades(ax.yaxis)
-            ax.set_ylim(2 * max(1.0, ax.get_ylim()[1] / 2), min(0.01, max(ax.get_ylim()[0], _LEAST_MISSED)) / 2)
-            ax.set_ylabel(f"{missed} (better upwards)")
+        rows += _recovery_panel(ax, table, metric, conditions, levels)
     fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(conditions)))
     columns = ["metric", "condition", "filling_factor", "mean", "low", "high", "seeds"]
     return fig, pd.DataFrame(rows, columns=columns).replace({"filling_factor": {_AS_RECORDED: np.nan}})
+
+
+def _recovery_panel(
+    ax: Axes, table: pd.DataFrame, metric: str, conditions: dict[Hashable, str], levels: Sequence[float]
+) -> list[dict[str, object]]:
+    """Draw one metric of the recovery table; the rows of what is drawn."""
+    place = {level: k for k, level in enumerate(levels)}
+    rows: list[dict[str, object]] = []
+    missed = _MISSED.get(metric)
+    shown = _identity if missed is None else _missed
+    for shift, (condition, colour) in zip(
+        np.linspace(-0.06, 0.06, len(conditions)) if len(conditions) > 1 else [0.0], conditions.items()
+    ):
+        part = table[table["condition"] == condition]
+        means = []
+        for level in levels:
+            values = pd.to_numeric(part.loc[part["filling_factor"] == level, metric], errors="coerce").dropna()
+            if not len(values):
+                continue
+            mean, low, high = (float(end) for end in student_interval(values))
+            x = place[level] + shift
+            means.append((x, shown(mean)))
+            ax.plot(np.full(len(values), x), shown(values), ".", color=colour, alpha=0.4, markersize=4)
+            if np.isfinite(low):
+                ends = shown(np.clip([low, high], -0.05, 1.05 if missed is None else 1.0))
+                ax.plot([x, x], ends, color=colour, linewidth=2, alpha=0.6)
+            rows.append(
+                {
+                    "metric": metric,
+                    "condition": condition,
+                    "filling_factor": level,
+                    "mean": mean,
+                    "low": low,
+                    "high": high,
+                    "seeds": len(values),
+                }
+            )
+        ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=condition)
+    if not rows:
+        ax.update_datalim([(0, 1)])
+        ax.text(0.5, 0.3, "not known: no truth was given", transform=ax.transAxes, ha="center", va="center")
+    ax.axhline(shown(0.9), color=MUTED, linewidth=0.8, linestyle=":")
+    ax.set_xticks(
+        range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]
+    )
+    ax.set_xlim(-0.5, len(levels) - 0.5)
+    ax.set_xlabel("connectivity")
+    ax.set_title({"connectivity_R2": "Wiring", "cluster_accuracy": "Cell types"}.get(metric, metric))
+    if missed is None:
+        ax.set_ylim(-0.05, 1.05)
+        ax.set_ylabel("share of neurons" if metric == "cluster_accuracy" else metric)
+    else:
+        ax.set_yscale("log")
+        _plain_decades(ax.yaxis)
+        ax.set_ylim(2 * max(1.0, ax.get_ylim()[1] / 2), min(0.01, max(ax.get_ylim()[0], _LEAST_MISSED)) / 2)
+        ax.set_ylabel(f"{missed} (better upwards)")
+    return rows
 
 
 def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
