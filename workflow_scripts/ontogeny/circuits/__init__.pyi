@@ -30,6 +30,7 @@ from .record_read import check_record, circuits_of, read_history
 from .record_write import record_stem, write_convergence, write_record
 from .records import EpochCircuits, OutputCircuits, neuron_activations, records_from_weights
 from .settings import CANDIDATES, CircuitSettings
+from .trace import coincidence_table, trace_ensemble
 from .tracker import DetailedCircuitTracker
 from .tracking import appearance_epochs, life_table, lineages, schedule, turnover
 
@@ -63,6 +64,7 @@ __all__ = [
     "appearances_at_jumps",
     "check_record",
     "circuits_of",
+    "coincidence_table",
     "compare_within",
     "core",
     "core_of_count",
@@ -90,6 +92,7 @@ __all__ = [
     "records_from_weights",
     "sample_circuits",
     "schedule",
+    "trace_ensemble",
     "turnover",
     "two_level_formulas",
     "write_convergence",
