@@ -120,15 +120,24 @@ def end_block(records: Sequence[Record], rules: Rules) -> BlockEnd:
     rate = branches / len(later) if later else 1.0
     best = max(records, key=lambda record: (record.score, -record.node))
     changes = []
-
-    explore = rules.explore
-    if rate < 0.2 and not explore:
-        explore = True
+    explore = rules.explore or rate < 0.2
+    if explore and not rules.explore:
         changes.append(
             "added rule [exploration: after two steps down one chain, take the best node outside it] "
             f"(branching rate {branches}/{len(later)} = {rate:.0%}, under 20%)"
         )
+    focus, change = _focus_after(records, rules)
+    changes += change
+    guidelines, change = _guidelines_after(records, rules, best)
+    changes += change
+    return BlockEnd(
+        rules.block, rules.filling_factor, branches, rate, best.node, dict(best.settings), explore, focus, guidelines,
+        tuple(changes),
+    )  # fmt: skip
 
+
+def _focus_after(records: Sequence[Record], rules: Rules) -> tuple[str, list[str]]:
+    """The focus after a block, and what is said of it if it changed."""
     r2 = [metric_value(record.metrics, "connectivity_R2") for record in records]
     cluster = [metric_value(record.metrics, "cluster_accuracy") for record in records]
     half = len(records) // 2
@@ -143,33 +152,33 @@ def end_block(records: Sequence[Record], rules: Rules) -> BlockEnd:
         focus = "W"
     elif focus and max({"W": r2, "embedding": cluster}[focus]) > 0.9:
         focus = ""
-    if focus != rules.focus:
-        if focus:
-            good, bad = ("R2", cluster) if focus == "embedding" else ("clusters", r2)
-            name = "cluster_accuracy" if focus == "embedding" else "connectivity_R2"
-            changes.append(
-                f"added rule [focus-{focus}: mutate what acts on the {focus} three times as often] "
-                f"({good} good, {name} stuck at {max(bad):.2f})"
-            )
-        else:
-            changes.append(f"modified [focus-{rules.focus}: removed, the objective was reached]")
+    if focus == rules.focus:
+        return focus, []
+    if not focus:
+        return focus, [f"modified [focus-{rules.focus}: removed, the objective was reached]"]
+    good, bad = ("R2", cluster) if focus == "embedding" else ("clusters", r2)
+    name = "cluster_accuracy" if focus == "embedding" else "connectivity_R2"
+    return focus, [
+        f"added rule [focus-{focus}: mutate what acts on the {focus} three times as often] "
+        f"({good} good, {name} stuck at {max(bad):.2f})"
+    ]
 
-    guidelines = rules.guidelines
-    if best.score >= 0.5 and "coeff_W_L1" in best.settings:
-        near = sorted(float(r.settings["coeff_W_L1"]) for r in records if r.score >= best.score - 0.02)
-        note = f"best score {best.score:.3f} at L1={short(best.settings['coeff_W_L1'])}, {len(near)} of {len(records)}"
-        new = Guideline(rules.filling_factor, near[0], near[-1], f"{note} iterations within 0.02 of it")
-        old = next((g for g in guidelines if math.isclose(g.filling_factor, rules.filling_factor)), None)
-        others = [g for g in guidelines if g is not old]
-        guidelines = tuple(sorted([*others, new], key=lambda g: -g.filling_factor))
-        if old is None or (old.low, old.high) != (new.low, new.high):
-            verb = "added rule" if old is None else "modified"
-            was = "" if old is None else f", was {range_text(old)}"
-            changes.append(f"{verb} [Sparsity-L1 guideline {rules.filling_factor:.4g}: {range_text(new)}]{was}")
-    return BlockEnd(
-        rules.block, rules.filling_factor, branches, rate, best.node, dict(best.settings), explore, focus, guidelines,
-        tuple(changes),
-    )  # fmt: skip
+
+def _guidelines_after(records: Sequence[Record], rules: Rules, best: Record) -> tuple[tuple[Guideline, ...], list[str]]:
+    """The guidelines after a block, and what is said of them if they changed."""
+    if best.score < 0.5 or "coeff_W_L1" not in best.settings:
+        return rules.guidelines, []
+    near = sorted(float(r.settings["coeff_W_L1"]) for r in records if r.score >= best.score - 0.02)
+    note = f"best score {best.score:.3f} at L1={short(best.settings['coeff_W_L1'])}, {len(near)} of {len(records)}"
+    new = Guideline(rules.filling_factor, near[0], near[-1], f"{note} iterations within 0.02 of it")
+    old = next((g for g in rules.guidelines if math.isclose(g.filling_factor, rules.filling_factor)), None)
+    others = [g for g in rules.guidelines if g is not old]
+    guidelines = tuple(sorted([*others, new], key=lambda g: -g.filling_factor))
+    if old is not None and (old.low, old.high) == (new.low, new.high):
+        return guidelines, []
+    verb = "added rule" if old is None else "modified"
+    was = "" if old is None else f", was {range_text(old)}"
+    return guidelines, [f"{verb} [Sparsity-L1 guideline {rules.filling_factor:.4g}: {range_text(new)}]{was}"]
 
 
 def range_text(guideline: Guideline) -> str:
