@@ -103,47 +103,66 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
     }
     rows = []
     for finder in finders:
-        events = [np.array([event.step for event in FINDERS[finder](values, steps)], float) for steps, values in series]
-        inside = [np.zeros(len(each), bool) for each in events]
-        own = {
-            name: np.array([event.step for event in FINDERS[finder](values, steps)], float)
-            for name, (steps, values) in quantities.items()
-        }
+        events = [_events(finder, steps, values) for steps, values in series]
+        own = {name: _events(finder, steps, values) for name, (steps, values) in quantities.items()}
         for window in truth:
-            found, delays, chances = 0, [], []
-            for (steps, _), each, seen in zip(series, events, inside):
-                pad = PAD * (steps[-1] - steps[0])
-                here = (each >= window["start"] - pad) & (each <= window["end"] + pad)
-                seen |= here
-                chances.append(chance_share(each, float(np.ptp(steps)), window["end"] - window["start"] + 2 * pad))
-                if here.any():
-                    found += 1
-                    away = each[here] - window["middle"]
-                    delays.append(away[np.abs(away).argmin()])
-            delay = float(np.median(delays)) if delays else np.nan
-            width = window["end"] - window["start"]
+            row = {**about, "detector": finder, "transition": window["name"], **_of_window(window, series, events)}
             quantity = window["quantity"]
-            seen_itself = np.nan
             if quantity in own:
-                pad = PAD * np.ptp(quantities[quantity][0])
-                here = (own[quantity] >= window["start"] - pad) & (own[quantity] <= window["end"] + pad)
-                seen_itself = float(here.any())
-            numbers = {"series": len(series), "found": found, "delay": delay, "width": width, "own": seen_itself}
-            numbers["chance"] = float(np.mean(chances)) if chances else np.nan
-            rows.append({**about, "detector": finder, "transition": window["name"], **numbers})
-        outside = sum(_points_outside(steps, truth) for steps, _ in series)
-        alarms = sum(int((~seen).sum()) for seen in inside)
+                row["own"] = float(_within(window, quantities[quantity][0], own[quantity]).any())
+            rows.append(row)
+        inside = [
+            np.any([_within(window, steps, each) for window in truth], axis=0)
+            for (steps, _), each in zip(series, events)
+        ]
         rows.append(
             {
                 **about,
                 "detector": finder,
                 "transition": OUTSIDE,
                 "series": len(series),
-                "alarms": alarms,
-                "points": outside,
+                "alarms": sum(int((~seen).sum()) for seen in inside),
+                "points": sum(_points_outside(steps, truth) for steps, _ in series),
             }
         )
     return rows
+
+
+def _events(finder: str, steps: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.array([event.step for event in FINDERS[finder](values, steps)], float)
+
+
+def _pad(steps: np.ndarray) -> float:
+    """Steps by which a window is widened at both ends, in a record of these steps."""
+    return PAD * (steps[-1] - steps[0])
+
+
+def _within(window: dict[str, Any], steps: np.ndarray, events: np.ndarray) -> np.ndarray:
+    """Whether each of `events` lies in the widened window."""
+    return (events >= window["start"] - _pad(steps)) & (events <= window["end"] + _pad(steps))
+
+
+def _of_window(
+    window: dict[str, Any], series: Sequence[tuple[np.ndarray, np.ndarray]], events: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """In how many series a transition was found, with what delay, and in how many it would be by chance."""
+    width = window["end"] - window["start"]
+    found, delays, chances = 0, [], []
+    for (steps, _), each in zip(series, events):
+        here = _within(window, steps, each)
+        chances.append(chance_share(each, float(np.ptp(steps)), width + 2 * _pad(steps)))
+        if here.any():
+            found += 1
+            away = each[here] - window["middle"]
+            delays.append(away[np.abs(away).argmin()])
+    return {
+        "series": len(series),
+        "found": found,
+        "delay": float(np.median(delays)) if delays else np.nan,
+        "width": width,
+        "own": np.nan,
+        "chance": float(np.mean(chances)) if chances else np.nan,
+    }
 
 
 def chance_share(events: np.ndarray, span: float, width: float) -> float:
