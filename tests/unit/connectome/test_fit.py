@@ -290,6 +290,17 @@ def test_refinement_converges_from_a_straight_line():
     assert np.abs(scaled - activity.weights).max() < 1e-2
 
 
+def test_states_far_from_0_are_known_as_well():
+    activity = simulate_activity({"n_neurons": 8, "n_trajectories": 6, "n_frames": 100}, seed=0)
+    u, du = activity.u.reshape(-1, 8), activity.du.reshape(-1, 8)
+    points = np.linspace(u.min(), u.max(), 500)
+    errors = [
+        refine(u + level, du, (points + level, np.tanh(points)), splines=16).standard_errors.mean()
+        for level in (0.0, -60.0)
+    ]
+    assert errors[1] < 20 * errors[0]
+
+
 def test_embedding_of_functions_separates_types():
     u = np.linspace(-3, 3, 61)
     types = np.arange(40) % 4

@@ -3,8 +3,9 @@
 The network (`ontogeny.connectome.network`) is trained on frames of the activity, and its W, psi and phi are then
 refined in double precision (`ontogeny.connectome.refine`) and judged (`ontogeny.connectome.verdict`).
 
-Two ambiguities of the network are fixed after training: psi(0) = 0 (a constant in psi moves into phi), and psi has root
-mean square 1 over the data (its scale trades against that of W). `recovery_metrics` fits the one scale that is left.
+Two ambiguities of the network are fixed after training: psi(0) = 0 (a constant in psi moves into phi; where 0 lies
+outside the states that were seen, psi is 0 at the nearest of them), and psi has root mean square 1 over the data (its
+scale trades against that of W). `recovery_metrics` fits the one scale that is left.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Fit(Outcome):
     """What a fit found.
 
     `W` (N, N) float64, row = receiver; `embedding` (N, d); `psi(u)` at points of any shape; `phi(u)` of every neuron
-    at points (points,): (points, N). In all of them psi(0) = 0, psi has root mean square 1 over the data and rises.
+    at points (points,): (points, N). In all of them psi(0) = 0 (at the state nearest to 0 that was seen), psi has root
+    mean square 1 over the data and rises.
     `history` has lists `step`, `loss` (all terms), `error` (mean square error over the variance of du/dt), `l1`,
     `phi_zero`.
     `snapshots` has `step` (S,), `W` (S, N, N), `embedding` (S, N, d), `loss` (S,): training as a trajectory.
@@ -243,7 +245,7 @@ def _prepared(activity: Activity, settings: FitSettings) -> tuple[Activity, FitS
 def _gauged(network: ConnectomeNetwork, u: np.ndarray) -> tuple[np.ndarray, float, float]:
     """W in the gauge of `Fit`, the factor by which it was multiplied, and psi(0) before."""
     sample = torch.from_numpy(u[:: max(1, len(u) // 500)])
-    constant = float(network.psi_at(torch.zeros(1)))
+    constant = float(network.psi_at(torch.zeros(1).clamp(float(u.min()), float(u.max()))))
     sent = network.psi_at(sample).double() - constant
     size = float(sent.square().mean().sqrt()) or 1.0
     rising = float(((sample - sample.mean()) * (sent - sent.mean())).sum())

@@ -17,7 +17,17 @@ from typing import Any
 import numpy as np
 
 from ontogeny.connectome.observe import Rows
-from ontogeny.connectome.refine import EXACT, Problem, Refined, refine, shrunk, solve_rows, starts_of, variances
+from ontogeny.connectome.refine import (
+    EXACT,
+    Problem,
+    Refined,
+    centre_of,
+    refine,
+    shrunk,
+    solve_rows,
+    starts_of,
+    variances,
+)
 
 _ROUNDS, _PATIENCE, _MIXED, _CLOSE = 30, 5, 6, 1e-7
 _STUCK, _UNSTUCK = 1.5, 0.25
@@ -438,13 +448,19 @@ def common_inputs(residual: np.ndarray, seed: int = 0, shifts: int = 9) -> np.nd
 
 
 def _sigmoid(rows: Rows, steep: float, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    points = np.linspace(rows.u.min(), rows.u.max(), 4001)
-    return points, np.tanh(steep * (points / (float(rows.u.std()) or 1.0) - shift))
+    points, scaled = _scaled(rows)
+    return points, np.tanh(steep * (scaled - shift))
 
 
 def _bell(rows: Rows, steep: float, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    points, scaled = _scaled(rows)
+    return points, np.exp(-((steep * (scaled - shift)) ** 2))
+
+
+def _scaled(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Points over the range of the states, and the same in standard deviations from the centre of them."""
     points = np.linspace(rows.u.min(), rows.u.max(), 4001)
-    return points, np.exp(-((steep * (points / (float(rows.u.std()) or 1.0) - shift)) ** 2))
+    return points, (points - centre_of(rows.u)) / (float(rows.u.std()) or 1.0)
 
 
 def _psi(found: Recovered) -> tuple[np.ndarray, np.ndarray]:

@@ -36,16 +36,17 @@ _COARSE, _FEW, _FEWEST, _PER_UNKNOWN, _STEPS = 12, 8, 1000, 2, 25
 
 
 class Spline:
-    """B-splines of degree 5 on `low`..`high`, knots dense around 0 (equal steps in asinh(u / scale)).
+    """B-splines of degree 5 on `low`..`high`, knots dense around `centre` (equal steps in asinh((u - centre) / scale)).
 
     Functions are vectors of `size` coefficients; outside the range they go on as polynomials of the last piece.
     """
 
     degree = 5
 
-    def __init__(self, low: float, high: float, scale: float, size: int = 48) -> None:
+    def __init__(self, low: float, high: float, scale: float, size: int = 48, centre: float = 0.0) -> None:
         pieces = size - self.degree
-        inner = scale * np.sinh(np.linspace(math.asinh(low / scale), math.asinh(high / scale), pieces + 1))
+        ends = math.asinh((low - centre) / scale), math.asinh((high - centre) / scale)
+        inner = centre + scale * np.sinh(np.linspace(*ends, pieces + 1))
         inner[0], inner[-1] = low, high
         self.size, self.breaks = size, inner
         self.knots = np.r_[[low] * self.degree, inner, [high] * self.degree]
@@ -69,6 +70,11 @@ class Spline:
         """The piece in which each `u` lies (int16), and its distance from the left end of the piece."""
         piece = (np.searchsorted(self.breaks, u, side="right") - 1).clip(0, len(self.breaks) - 2).astype(np.int16)
         return piece, u - self.breaks[piece]
+
+    @property
+    def origin(self) -> np.ndarray:
+        """Where psi is 0, (1,): at 0, or at the end of the range that is nearest to it."""
+        return self.within(np.zeros(1))
 
     def within(self, u: np.ndarray) -> np.ndarray:
         """`u` in float64, moved to the ends of the range where it lies beyond: polynomials run away there."""
@@ -111,6 +117,12 @@ class Spline:
     def fit(self, u: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Least-squares coefficients of the function with `values` (points,) at `u` (points,)."""
         return scipy.linalg.lstsq(_design(*self.place(u), self.local, self.size), values)[0]
+
+
+def centre_of(u: np.ndarray) -> float:
+    """0, or, where that is not between the quartiles of the states `u` (frames, N), their median."""
+    low, middle, high = np.quantile(u[:: max(1, len(u) // 500)], [0.25, 0.5, 0.75])
+    return 0.0 if low <= 0 <= high else float(middle)
 
 
 @compiled(nogil=True)
@@ -441,15 +453,15 @@ class Problem:
         return self.summed(_messages(self.piece, self.x, self.spline.local, self.spline.size, weights))
 
     def normalised(self, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """psi with psi(0) = 0 and root mean square 1, as coefficients and as values (frames, N)."""
-        c = c - self.spline.values(c, np.zeros(1))[0]
+        """psi with psi(0) = 0 (see `Spline.origin`) and root mean square 1, as coefficients and values (frames, N)."""
+        c = c - self.spline.values(c, self.spline.origin)[0]
         sent = _sent(self.piece, self.x, self.spline.pieces(c))
         scale = math.sqrt(np.mean(sent**2)) or 1.0
         return c / scale, self.summed(sent / scale)
 
     def gauged(self, c: np.ndarray, changes: np.ndarray) -> np.ndarray:
         """Small `changes` (size, m) of the normalised psi `c`, less what `normalised` undoes of them."""
-        changes = changes - self.spline.values(changes, np.zeros(1))[0]
+        changes = changes - self.spline.values(changes, self.spline.origin)[0]
         sample = self.u[:: max(1, self.frames // 1000)].ravel()
         sent = self.spline.values(c, sample)
         along = sent @ self.spline.values(changes, sample) / max(float(sent @ sent), 1e-300)
@@ -670,8 +682,9 @@ def refine(
     rng = np.random.Generator(np.random.PCG64(seed))
     size = max(abs(u.min()), abs(u.max()), 1e-12)
     low, high = u.min() - 1e-6 * size, u.max() + 1e-6 * size
-    scale = math.sqrt(np.mean(u**2)) / 8 + 1e-12
-    spline = Spline(low, high, scale, splines)
+    centre = centre_of(u)
+    scale = math.sqrt(np.mean((u - centre) ** 2)) / 8 + 1e-12
+    spline = Spline(low, high, scale, splines, centre)
     if allowed is not None:
         allowed = np.asarray(allowed, bool) & ~np.eye(n, dtype=bool)
         if allowed.sum() == n * (n - 1):
@@ -691,7 +704,7 @@ def refine(
         of_windows = None if windows is None else windows[part]
         few = chosen[:: max(1, len(chosen) // _FEW)]
         start = c
-        for smaller in (Spline(low, high, scale, _COARSE), spline):
+        for smaller in (Spline(low, high, scale, _COARSE, centre), spline):
             less = Problem(u[part], du[part], smaller, allowed, numbers[part], of_windows)
             less.rough = True
             points, values = psi
