@@ -6,7 +6,7 @@ Every finding stands beside what untrained networks and shuffled labels give.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,23 +95,16 @@ def importance_of_run(
         activations = {step: unit_activations(network, probe, layer).numpy() for step, network in networks.items()}
         idle = [unit_activations(network, probe, layer).numpy() for network in fresh]
         for place in shown:
-            network = networks[place.step]
             if place is not end:
-                table = ablation_importance(network, inputs, labels, layer, "zero", **common)
+                table = ablation_importance(networks[place.step], inputs, labels, layer, "zero", **common)
                 parts["importance"].append(_ablation(table, place))
-            health = unit_health(activations[place.step], _known(where), correlation=settings.duplicates)
-            parts["health"].append(_placed(health, place, layer=layer, where=where, control="none"))
-            if place.role == "at" and place is not end and tested is not None:
-                own = class_selectivity(activations[place.step][tested], classes[tested].numpy(), **tests)
-                parts["selectivity"].append(_placed(own, place, layer=layer, control="none"))
-        for number, values in enumerate(idle):
-            health = unit_health(values, _known(where), correlation=settings.duplicates)
-            parts["health"].append(health.assign(layer=layer, where=where, control="untrained", network=number))
+        parts["health"] += _health(shown, activations, idle, layer, where, settings.duplicates)
         if tested is not None:
-            table = selectivity_with_controls(
-                activations[end.step][tested], [values[tested] for values in idle], classes[tested].numpy(), **tests
+            of_tested = {step: values[tested] for step, values in activations.items()}
+            idle_tested = [values[tested] for values in idle]
+            parts["selectivity"] += _selectivity(
+                shown, end, of_tested, idle_tested, classes[tested].numpy(), layer, tests
             )
-            parts["selectivity"].append(_placed(table, end, layer=layer))
         tables = _measures(networks[end.step], fresh, inputs, labels, layer, settings)
         parts["importance"] += [_placed(table, end) for table in tables]
         own = {table["measure"].iloc[0]: table[table["control"] == "none"]["value"] for table in tables}
@@ -164,6 +157,40 @@ def _known(nonlinearity: str) -> str:
     except OntogenyError:
         return "none"
     return nonlinearity
+
+
+def _health(
+    shown: Iterable[Place],
+    activations: Mapping[int, np.ndarray],
+    idle: Sequence[np.ndarray],
+    layer: str,
+    where: str,
+    duplicates: float,
+) -> Iterator[pd.DataFrame]:
+    """`unit_health` of a layer at every place, and of the untrained networks; activations (samples, units) by step."""
+    for place in shown:
+        health = unit_health(activations[place.step], _known(where), correlation=duplicates)
+        yield _placed(health, place, layer=layer, where=where, control="none")
+    for number, values in enumerate(idle):
+        health = unit_health(values, _known(where), correlation=duplicates)
+        yield health.assign(layer=layer, where=where, control="untrained", network=number)
+
+
+def _selectivity(
+    shown: Iterable[Place],
+    end: Place,
+    activations: Mapping[int, np.ndarray],
+    idle: Sequence[np.ndarray],
+    classes: np.ndarray,
+    layer: str,
+    tests: dict[str, Any],
+) -> Iterator[pd.DataFrame]:
+    """`class_selectivity` of a layer at every moment, with the controls at the end; activations by step."""
+    for place in shown:
+        if place.role == "at" and place is not end:
+            own = class_selectivity(activations[place.step], classes, **tests)
+            yield _placed(own, place, layer=layer, control="none")
+    yield _placed(selectivity_with_controls(activations[end.step], idle, classes, **tests), end, layer=layer)
 
 
 def _tested(labels: Tensor) -> np.ndarray | None:
