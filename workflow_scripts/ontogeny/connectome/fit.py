@@ -85,7 +85,7 @@ def memory_needed(n_neurons: int, n_frames: int) -> int:
     """About how many bytes the refinement takes, beside the activity itself (measured: 0.53 GB for 150 neurons)."""
     rows = min(n_frames, max(_MOST_FRAMES, 8 * n_neurons))
     compared = min(n_frames, 16 * n_neurons) if n_neurons > MANY else 0
-    whole = 12 * (rows * (7 * n_neurons + 3000) + 6 * n_neurons**2 + 48**2 * n_neurons)
+    whole = 14 * (rows * (7 * n_neurons + 3000) + 6 * n_neurons**2 + 48**2 * n_neurons)
     return whole + 16 * compared * n_neurons + 2**28
 
 
