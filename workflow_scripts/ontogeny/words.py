@@ -1,4 +1,4 @@
-"""Numbers and lists in sentences."""
+"""Numbers, lists and steps in sentences."""
 
 from __future__ import annotations
 
@@ -13,3 +13,15 @@ def counted(count: int, what: str, separator: str = "") -> str:
 def joined(parts: Sequence[str], word: str = "and") -> str:
     """One part or more in a row, the last after `word`."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"
+
+
+def step_text(value: float) -> str:
+    """A step as a reader takes it in: whole from 10 on."""
+    return f"{value:.0f}" if abs(value) >= 10 or float(value).is_integer() else f"{value:.1f}"
+
+
+def steps_text(values: Sequence[float]) -> str:
+    """Steps as a reader takes them in, "step 204" or "steps 204 and 260": up to five, and how many more there are."""
+    shown = [step_text(value) for value in values[:5]]
+    more = len(values) - len(shown)
+    return f"step{'s' * (len(values) > 1)} {joined([*shown, f'{more} more'] if more else shown)}"

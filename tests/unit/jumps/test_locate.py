@@ -20,6 +20,7 @@ from ontogeny.jumps import (
 from ontogeny.jumps.answer import say_found
 from ontogeny.jumps.locate import power
 from ontogeny.jumps.measures import rank_of, ranked
+from ontogeny.phase1 import phase1_from_frame
 
 N = 300
 
@@ -145,3 +146,15 @@ def test_changes_at_other_times_are_told_too():
     assert "what generalisation there is came late" in answer.sentence
     wave = np.cos(2 * np.pi * steps / 500) + 0.3 * steps / 3000
     assert "loss begins at" in locate_transition(table("r", loss=wave)).sentence
+
+
+def test_what_recovers_and_what_was_not_asked_is_mentioned():
+    steps, rng = np.arange(0, 6000, 15), np.random.default_rng(2)
+    accuracy = 0.97 - 0.5 * (steps >= 3000) * np.exp(-(steps - 3000).clip(0) / 150) + 0.01 * rng.standard_normal(400)
+    norm = 1.0 + 2.0 * (steps >= 3000) + 0.05 * rng.standard_normal(400)
+    table = pd.DataFrame({"step": steps, "val_acc": accuracy, "weight_norm": norm})
+    answer = locate_transition(phase1_from_frame(table))
+    assert answer.kind == "none"
+    assert answer.elsewhere == ("weight_norm at step 3000",)
+    assert "falls to 0.5" in answer.sentence
+    assert "what recovers is no lasting change" in answer.sentence

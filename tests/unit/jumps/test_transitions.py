@@ -43,6 +43,27 @@ def test_slow_wander_below_the_noise_is_no_transition(span):
     assert sum(map(len, found)) <= 0.3 * 60
 
 
+@pytest.mark.parametrize("points", [80, 120, 140, 200])
+def test_a_transition_in_the_middle_of_a_short_record_is_found(points):
+    t = np.arange(points)
+    rises = 1 / (1 + np.exp(-(t - points / 2) / 3)) + 0.015 * np.random.default_rng(3).standard_normal(points)
+    assert abs(detect_transitions(rises)[0].step - points / 2) <= 3
+
+
+def test_a_transient_that_rises_over_a_few_points_is_no_lasting_change():
+    rng, after = np.random.default_rng(5), np.arange(250)
+    values = 0.5 * rng.standard_normal((60, 400))
+    values[:, 150:] += rng.uniform(5, 20, (60, 1)) * (1 - np.exp(-(after + 1) / 2)) * np.exp(-after / 10)
+    assert sum(map(len, detect_many(values))) <= 6
+
+
+def test_noise_that_falls_from_the_start_is_no_jump():
+    rng = np.random.default_rng(1)
+    means = np.cumsum(rng.standard_normal((100, 600)), axis=1) / np.arange(1, 601)
+    early = [event for row in means for event in detect_jumps(row) if 15 <= event.index < 100]
+    assert len(early) <= 8
+
+
 def test_a_sigmoid_without_noise_is_one_transition_and_a_relaxation_none():
     t = np.arange(600)
     (event,) = detect_transitions(1 / (1 + np.exp(-(t - 240) / 15)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ontogeny.jumps.measures import rank_of
 from ontogeny.phase1 import RUN_LEVEL
-from ontogeny.words import counted, joined
+from ontogeny.words import counted, joined, step_text, steps_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,18 +164,6 @@ def counted_changes(table: pd.DataFrame) -> str:
     wide = int((table["kind"] == "transition").sum()) if "kind" in table else 0
     counts = {"jump": len(table) - wide, "transition": wide}
     return " and ".join(counted(count, kind) for kind, count in counts.items() if count) or counted(0, "jump")
-
-
-def step_text(value: float) -> str:
-    """A step as a reader takes it in: whole from 10 on."""
-    return f"{value:.0f}" if abs(value) >= 10 or float(value).is_integer() else f"{value:.1f}"
-
-
-def steps_text(values: Sequence[float]) -> str:
-    """Steps as a reader takes them in, "step 204" or "steps 204 and 260": up to five, and how many more there are."""
-    shown = [step_text(value) for value in values[:5]]
-    more = len(values) - len(shown)
-    return f"step{'s' * (len(values) > 1)} {joined([*shown, f'{more} more'] if more else shown)}"
 
 
 def _p_value(value: float) -> str:

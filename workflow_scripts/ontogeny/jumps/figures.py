@@ -18,10 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps.answer import Answer, counted_changes, step_text
+from ontogeny.jumps.answer import Answer, counted_changes
 from ontogeny.jumps.measures import LOSSES, rank_of, ranked
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.plotting.style import DIVERGING, INK, JUMP, figure, log_axis, step_axis
+from ontogeny.words import step_text
 
 METRIC_LABELS = {
     "stable_rank": "Stable rank",

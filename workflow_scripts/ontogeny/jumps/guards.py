@@ -311,6 +311,9 @@ def _decays(away: np.ndarray, convex: float) -> bool:
     if away.size < 12:
         return _falls(away)
     part = away.size // 4
+    peak = int(np.argmax([median(away[at : at + 3]) for at in range(part)]))
+    away = away[peak:]
+    part = away.size // 4
     first, middle, last = (median(away[low:high]) for low, high in ((0, 3), (part, 2 * part), (2 * part, away.size)))
     fallen = first > 0 and last < (1 - RECOVERED) * first and middle < 0.75 * first
     convex = convex if away.size >= RECOVERY else min(convex, 0.7)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.jumps.answer import Answer, say_found, say_power, step_text, steps_text
+from ontogeny.jumps.answer import Answer, say_found, say_power
 from ontogeny.jumps.detection import transitions_in_each
 from ontogeny.jumps.events import as_series
 from ontogeny.jumps.known import chance_share
@@ -19,7 +19,7 @@ from ontogeny.jumps.report import JumpReport, find_jumps
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import SHORTEST
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.words import counted, joined
+from ontogeny.words import counted, joined, step_text, steps_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,9 @@ LONGEST = 2000
 """Measurements of the longest series in which changes are planted; of longer ones, means of neighbours are taken."""
 
 SURE = 0.05
+FAR = 10.0
+"""Times its noise from which an excursion of a series that comes back is mentioned."""
+
 MOVES = 0.3
 """Share of its range by which a series moves from its beginning to its end, if it goes anywhere."""
 
@@ -94,7 +97,10 @@ def locate_transitions(
     if metric is not None:
         order = [metric, *(name for name in order if name != metric)]
     asked = find_jumps(frame[of_run], settings, metrics=order) if order else None
-    return [_answer(run, part, order, asked, report) for run, part in frame.groupby("run", sort=False, observed=True)]
+    return [
+        _answer(run, part, order, asked, report, settings)
+        for run, part in frame.groupby("run", sort=False, observed=True)
+    ]
 
 
 def with_answers(report: JumpReport, record: Phase1 | pd.DataFrame, settings: JumpSettings | None = None) -> JumpReport:
@@ -107,7 +113,12 @@ def _frame(record: Phase1 | pd.DataFrame) -> pd.DataFrame:
 
 
 def _answer(
-    run: str, frame: pd.DataFrame, order: Sequence[str], asked: JumpReport | None, report: JumpReport
+    run: str,
+    frame: pd.DataFrame,
+    order: Sequence[str],
+    asked: JumpReport | None,
+    report: JumpReport,
+    settings: JumpSettings | None,
 ) -> Answer:
     layers = report.significant[report.significant["run"] == run]
     series = report.series[(report.series["run"] == run) & (report.series["layer"] != RUN_LEVEL)]
@@ -129,7 +140,7 @@ def _answer(
     span = float(np.ptp(frame["step"].to_numpy(float)))
     learned = _learned(held, present, found)
     if best is None:
-        return _none(run, held, present, series, judged, learned)
+        return _none(run, held, present, series, judged, learned, _beside(frame, order, settings))
     window = _window(best, span)
     own = (best["layer"], best["metric"])
     also = [name for name in present if (RUN_LEVEL, name) != own and _within(found[found["metric"] == name], window)]
@@ -186,7 +197,7 @@ def _within(rows: pd.DataFrame, window: tuple[float, float]) -> bool:
 
 def _outside(rows: pd.DataFrame, windows: Sequence[tuple[float, float]]) -> pd.DataFrame:
     inside = [rows["step"].between(*window) for window in windows]
-    return rows[~np.any(inside, axis=0)] if len(rows) else rows
+    return rows[~np.any(inside, axis=0)] if len(rows) and inside else rows
 
 
 def _of_measures(found: pd.DataFrame, names: Sequence[str], windows: Sequence[tuple[float, float]]) -> list[str]:
@@ -245,8 +256,22 @@ def _learned(held: dict[Any, pd.DataFrame], present: Sequence[str], found: pd.Da
     return float(part["step"].to_numpy()[int((values >= low + 0.9 * (high - low)).argmax())])
 
 
+def _beside(frame: pd.DataFrame, order: Sequence[str], settings: JumpSettings | None) -> list[str]:
+    """Where norms, settings and other measures of a run that are not asked change, in words."""
+    of_run = frame[(frame["layer"] == RUN_LEVEL) & ~frame["metric"].isin(list(order))]
+    names = list(dict.fromkeys(of_run["metric"]))
+    found = find_jumps(of_run, settings, metrics=names).significant if names else of_run.iloc[:0]
+    return _of_measures(found, names, []) if len(found) else []
+
+
 def _none(
-    run: str, held: dict[Any, pd.DataFrame], present: Sequence[str], series: pd.DataFrame, judged: int, learned: float
+    run: str,
+    held: dict[Any, pd.DataFrame],
+    present: Sequence[str],
+    series: pd.DataFrame,
+    judged: int,
+    learned: float,
+    beside: Sequence[str],
 ) -> Answer:
     key: tuple[str, str] | None = (RUN_LEVEL, present[0]) if present else None
     if key is None:
@@ -263,6 +288,8 @@ def _none(
     of_layers = judged - (key[0] != RUN_LEVEL)
     looked += [f"{of_layers} series of layers"] if of_layers > 0 else []
     said = [f"{run}: no significant transition was found in {joined(looked)}."]
+    if beside:
+        said.append(f"Measures that do not say what a network can do change significantly: {joined(beside)}.")
     return Answer(
         run=str(run),
         kind="none",
@@ -272,6 +299,7 @@ def _none(
         asked=len(present),
         series=judged,
         learned=learned,
+        elsewhere=tuple(beside),
         missed=missed,
         sentence=" ".join([*said, missed]),
     )
@@ -303,15 +331,36 @@ def _course(who: str, values: np.ndarray, steps: np.ndarray) -> list[str]:
         return []
     ends = min(8, values.size // 4)
     first, last = float(np.median(values[:ends])), float(np.median(values[-ends:]))
+    away = _excursion(first, last, values, steps)
     if abs(last - first) <= 4 * _noise(values) or last == first:
-        return [f"{who} stays about {last:.3g}."]
+        return [f"{who} begins and ends at about {last:.3g}.", *away] if away else [f"{who} stays about {last:.3g}."]
     if abs(last - first) < MOVES * np.ptp(values):
-        return [f"{who} begins at {first:.3g} and ends at {last:.3g}."]
+        return [f"{who} begins at {first:.3g} and ends at {last:.3g}.", *away]
     beyond = (values - first) / (last - first) >= 0.5
     later = int(beyond.argmax())
     settled = int(np.flatnonzero(~beyond)[-1]) + 1 if (~beyond).any() else later
     low, high = steps[max(later - 1, 0)], steps[min(settled, steps.size - 1)]
     return [f"{who} goes from {first:.3g} to {last:.3g}, halfway between steps {step_text(low)} and {step_text(high)}."]
+
+
+def _excursion(first: float, last: float, values: np.ndarray, steps: np.ndarray) -> list[str]:
+    """How far a series leaves the range between its beginning and its end, and when it is back, if that is far more
+    than its noise and takes several measurements."""
+    level = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
+    low, high = min(first, last), max(first, last)
+    beyond = np.maximum(level - high, low - level)
+    at = int(beyond.argmax())
+    if beyond[at] <= max(FAR * _noise(values), high - low) or at < 3 or at > beyond.size - 4:
+        return []
+    near = np.flatnonzero(beyond < 0.5 * beyond[at])
+    back = near[near > at]
+    if not back.size or not (near < at).any():
+        return []
+    goes = "rises" if level[at] > high else "falls"
+    return [
+        f"In between it {goes} to {level[at]:.3g} about step {step_text(steps[at + 1])} and is halfway back by step "
+        f"{step_text(steps[int(back[0]) + 1])}; what recovers is no lasting change."
+    ]
 
 
 def power(values: np.ndarray, steps: np.ndarray, bounded: bool = False, seed: int = 0) -> dict[float, float]:

@@ -39,6 +39,14 @@ PERSISTENCE = 4
 MERGE = 8
 UNITS = 2.5
 EDGE = 8
+NEAR_END = 100
+"""Points from an end, and at most a quarter of the series, within which it is asked whether it is rougher there."""
+
+ROUGH = 12
+FEWEST_ROUGH = 12
+EVEN = 2.0
+"""Times rougher from which scores are divided by them."""
+
 BREAKS = ((20, 8.0), (10, 20.0))
 RAMPS = (2, 4, 6, 8)
 ROUNDING = 64 * np.finfo(np.float64).eps
@@ -288,7 +296,26 @@ def candidates(
     for either_way in (_is_break, _exceeds_the_edge):
         kept[kept] = either_way(x, rows[kept], at[kept])
     rows, at = rows[kept], at[kept]
-    return rows, at, score[rows, at], size[rows, at]
+    found = score[rows, at] / _rougher(x, rows, at)
+    strong = np.abs(found) >= threshold
+    rows, at = rows[strong], at[strong]
+    return rows, at, found[strong], size[rows, at]
+
+
+def _rougher(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """How many times rougher a series is between a change and the near end than beyond it, 1 or more: there the wider
+    scales have no neighbourhood, and noise that falls from the start on would be judged by what it falls to."""
+    n = x.shape[1]
+    times = np.ones(rows.size)
+    for k in np.flatnonzero(np.minimum(at, n - at) < min(NEAR_END, n // 4)):
+        place, course = (int(at[k]), x[rows[k]]) if at[k] <= n - at[k] else (n - int(at[k]), x[rows[k], ::-1])
+        near, far = course[max(place - 2 * ROUGH, 0) : place - 1], course[place + ROUGH : place + ROUGH + 2 * HALF]
+        if near.size < FEWEST_ROUGH or far.size < HALF:
+            continue
+        rough = [np.median(np.abs(np.diff(part, 2))) for part in (near, far)]
+        if rough[1] > 0:
+            times[k] = 1.0 if rough[0] < EVEN * rough[1] else rough[0] / rough[1]
+    return times
 
 
 def _persists(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:

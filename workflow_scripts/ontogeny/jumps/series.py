@@ -140,6 +140,12 @@ def held_drift(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     return out
 
 
+def slow_wander(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """White noise, and below it AR(1) with standard deviation 0.2 to 1 that forgets over 2 to 30% of the length."""
+    spans, size = n * rng.uniform(0.02, 0.3, rows), rng.uniform(0.2, 1, (rows, 1))
+    return size * np.concatenate([ar1(rng, 1, n, np.exp(-1 / span)) for span in spans]) + white(rng, rows, n)
+
+
 def smooth_wander(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     """White noise smoothed over 2 to 20% of the length, standard deviation 1, with white noise of 0.0005 to 0.3."""
     from scipy.ndimage import gaussian_filter1d
@@ -179,6 +185,7 @@ NULLS: dict[str, Maker] = {
     "logged_thrice": logged_thrice,
     "decaying_spikes": decaying_spikes,
     "held_drift": held_drift,
+    "slow_wander": slow_wander,
 }
 """The nulls of the battery, by name."""
 

@@ -51,7 +51,7 @@ SHORTEST = BLOCKS
 """Measurements of the shortest series that is judged."""
 
 _FEWEST_BLOCKS = 24
-FEWEST_WINDOWS = 10
+FEWEST_WINDOWS = 8
 """Windows of a scale from which a series is asked whether it wanders below its noise."""
 
 _GAIN_OF_NOISE = 1.07
@@ -273,7 +273,7 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         threshold = NOISY + PER_WINDOW * math.log(len(starts)) + (FINEST if block == 1 else 0.0)
         gain, rho, beyond = _in_parts(_screened, windows, at)
         typical = _lower_median(rho.reshape(len(x), -1))[rows]
-        wander = _wander(beyond.reshape(len(x), -1))[rows]
+        wander = _wander(beyond.reshape(len(x), -1), block == 1)[rows]
         kept = (BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold) | (gain >= EXPLAINED)
         if not kept.any():
             continue
@@ -295,14 +295,17 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
     return found
 
 
-def _wander(gain: np.ndarray) -> np.ndarray:
+def _wander(gain: np.ndarray, finest: bool) -> np.ndarray:
     """How much more the steps of `_screened` explain in the windows of each series (series, windows) than in white
     noise, beside a cubic, 1 or more: a slow wander below the noise is taken for steps in many windows. In 6 of 10
-    windows, so that changes in some do not count; 1 where there are few windows."""
+    windows, so that changes in some do not count; at the finest scale, which no other stands in for, one change in all
+    windows that hold it does not either. 1 where there are few windows."""
     count = gain.shape[1]
-    if count < FEWEST_WINDOWS:
-        return np.ones(len(gain))
     at = int(0.6 * (count - 1))
+    if finest:
+        at = min(at, count - 2 - BLOCKS // HOP)
+    if count < FEWEST_WINDOWS or at < 0:
+        return np.ones(len(gain))
     return np.maximum(BLOCKS / 2 * np.partition(gain, at, axis=1)[:, at] / _GAIN_OF_NOISE, 1.0)
 
 

@@ -40,6 +40,8 @@ BARS = {"false_alarms_per_1000": {1000: 0.5, 200: 1.5}, "recall": 0.9, "recall_s
 SIGMAS = (1, 2, 3, 4, 5, 6, 8)
 RAMPS = (2, 4, 8)
 _NEAR = 10
+LENGTHS = (100, 200, 300, 400, 600, 1000, 2500)
+"""Of the series whose highest scores the table of transitions holds."""
 
 
 def false_alarm_bar(length: int) -> float:
@@ -311,7 +313,7 @@ def highest_transition_scores(series: np.ndarray, noise_floor: float = NOISE_FLO
 
 
 def make_transition_table(
-    path: str | os.PathLike, rows: int = 400, lengths: Sequence[int] = (100, 200, 400, 1000, 2500), entropy: int = 30
+    path: str | os.PathLike, rows: int = 500, lengths: Sequence[int] = LENGTHS, entropy: int = 30
 ) -> None:
     """Measure the highest scores of transitions in every null and write the table that ships with the package.
 

@@ -14,7 +14,7 @@ import numpy as np
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1.layouts import RawRun, RawTable, without_reserved
 from ontogeny.phase1.record import ALIASES, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, tidy, unique_name
-from ontogeny.words import counted
+from ontogeny.words import counted, steps_text
 
 _MOST_NOTES = 200
 _LARGEST_STEP = 2**53
@@ -103,8 +103,12 @@ def _clean_run(run: RawRun, name: str, judge: Judge) -> dict[tuple[str, str], Se
     for layer in dict.fromkeys(run.empty_layers):
         judge.note("dropped", "it holds no values", run=name, layer=_text(layer))
     found: dict[tuple[str, str], list[Series]] = {}
+    parts_of_one = _parts_of_one(run.tables)
+    if parts_of_one > 1:
+        text = f"its steps are fractions, so they are counted in 1/{parts_of_one}: 1 is now {parts_of_one}"
+        judge.note("flagged", text, run=name)
     for table in run.tables:
-        for (layer, metric), series in _clean_table(table, name, judge).items():
+        for (layer, metric), series in _clean_table(table, parts_of_one, name, judge).items():
             key = (_text(layer) or MODEL_LEVEL, _text(metric) or "(unnamed)")
             found.setdefault((key[0], ALIASES.get(key[1], key[1])), []).append(series)
     one = {
@@ -120,9 +124,26 @@ def _conflict(judge: Judge, run: str, key: tuple[str, str], text: str) -> None:
     judge.problem("dropped", text, run=run, layer=key[0], metric=key[1])
 
 
-def _clean_table(table: RawTable, run: str, judge: Judge) -> dict[tuple[str, str], Series]:
+def _parts_of_one(tables: list[RawTable], least: float = 0.3) -> int:
+    """The number by which steps are multiplied to be whole: 1 but where `least` of the values of a table or more are
+    fractions, as epochs that are logged within them are; 1 too if no number up to 1000 makes all of them
+    whole. They may be rounded to two digits."""
+    most = 1
+    for table in tables:
+        steps = numbers(table.steps)[0]
+        steps = steps[np.isfinite(steps) & (np.abs(steps) < _LARGEST_STEP / 1000)]
+        if np.count_nonzero(steps != np.floor(steps)) < max(least * steps.size, 1):
+            continue
+        while most <= 1000 and not np.allclose(
+            most * steps, np.rint(most * steps), rtol=0, atol=min(0.0051 * most, 0.05)
+        ):
+            most += 1
+    return most if most <= 1000 else 1
+
+
+def _clean_table(table: RawTable, parts_of_one: int, run: str, judge: Judge) -> dict[tuple[str, str], Series]:
     place = {"run": run, "layer": _maybe(table.layer)}
-    position, steps = _positions(table.steps, place, judge)
+    position, steps = _positions(table.steps, parts_of_one, place, judge)
     cleaned: dict[tuple[str, str], Series] = {}
     everything = np.arange(len(table.steps))
     for (layer, metric), (rows, raw) in table.series.items():
@@ -152,7 +173,7 @@ def _clean_table(table: RawTable, run: str, judge: Judge) -> dict[tuple[str, str
     return cleaned
 
 
-def _positions(raw: list[Any], place: dict, judge: Judge) -> tuple[np.ndarray, np.ndarray]:
+def _positions(raw: list[Any], parts_of_one: int, place: dict, judge: Judge) -> tuple[np.ndarray, np.ndarray]:
     """For every row its place in the sorted steps (-1: not used), and those steps."""
     values, reasons = numbers(raw)
     usable = np.ones(len(raw), bool)
@@ -160,6 +181,8 @@ def _positions(raw: list[Any], place: dict, judge: Judge) -> tuple[np.ndarray, n
         usable[where] = False
         shown = listed((_shown(raw[i]) for i in where[:3]), 3)
         judge.problem("dropped", f"{counted(len(where), 'step')} {_is(len(where))} {reason} ({shown})", **place)
+    if parts_of_one > 1:
+        values = np.rint(parts_of_one * values)
     odd = usable & ((values != np.floor(values)) | (np.abs(values) > _LARGEST_STEP))
     if odd.any():
         shown = listed((_shown(raw[i]) for i in np.flatnonzero(odd)[:3]), 3)
@@ -187,7 +210,7 @@ def _positions(raw: list[Any], place: dict, judge: Judge) -> tuple[np.ndarray, n
         again = numbered[repeat]
         judge.problem(
             "dropped",
-            f"{counted(len(again), 'row')} repeat{'' if len(again) > 1 else 's'} a step ({_steps(again)}); "
+            f"{counted(len(again), 'row')} repeat{'' if len(again) > 1 else 's'} a step ({steps_text(again)}); "
             "the first of each is kept",
             step=int(again[0]),
             **place,
@@ -279,7 +302,7 @@ def _report(
     if not len(where):
         return
     at_steps = steps[at[where]]
-    text = f"{len(where)} of {total} values {_is(len(where))} {reason} ({_steps(at_steps)})"
+    text = f"{len(where)} of {total} values {_is(len(where))} {reason} ({steps_text(at_steps)})"
     if reason == "null":
         if len(where) < total:
             judge.note("flagged", f"{text}: nothing was recorded there", step=int(at_steps[0]), **spot)
@@ -294,7 +317,7 @@ def _merged(parts: list[Series], report: Callable[[str], None]) -> Series:
         common, left, right = np.intersect1d(steps, more_steps, assume_unique=True, return_indices=True)
         differ = values[left] != more_values[right]
         if differ.any():
-            report(f"two values are given at {_steps(common[differ])}; the first is kept")
+            report(f"two values are given at {steps_text(common[differ])}; the first is kept")
         new = ~np.isin(more_steps, common)
         steps, values = np.append(steps, more_steps[new]), np.append(values, more_values[new])
         order = np.argsort(steps, kind="stable")
@@ -343,17 +366,11 @@ def _compare_lengths(found: dict[tuple[str, str], Series], run: str, judge: Judg
             missing = np.setdiff1d(everything, at, assume_unique=True)
             judge.problem(
                 "flagged",
-                f"it has {len(at)} of the {len(everything)} steps of the run, without {_steps(missing)}",
+                f"it has {len(at)} of the {len(everything)} steps of the run, without {steps_text(missing)}",
                 run=run,
                 layer=layer,
                 step=int(missing[0]),
             )
-
-
-def _steps(steps: np.ndarray, most: int = 5) -> str:
-    shown = ", ".join(str(int(step)) for step in steps[:most])
-    rest = f" and {len(steps) - most} more" if len(steps) > most else ""
-    return f"step{'s' if len(steps) > 1 else ''} {shown}{rest}"
 
 
 def _shown(value: Any) -> str:

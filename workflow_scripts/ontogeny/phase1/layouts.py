@@ -17,7 +17,11 @@ from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL,
 
 STEP_NAMES = (
     "step", "steps", "global_step", "iteration", "_step", "trainer/global_step", "iter", "iterations", "training_step",
+    "it", "train_step", "batch", "batch_idx", "update",
 )  # fmt: skip
+WITHIN_EPOCHS = ("batch", "batch_idx", "it", "iter", "iteration", "step")
+"""Names of steps that may begin anew in each epoch."""
+
 KNOWN_LAYOUTS = (
     "rows per step (`measurements` with `layer_metrics`), columns per layer (`{layer: {step: [...], metric: [...]}}`), "
     "records per layer (`{layer: [{step, metric, ...}]}`), a list of runs, `{experiments: [runs]}`"

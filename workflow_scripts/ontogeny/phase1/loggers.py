@@ -11,6 +11,7 @@ import logging
 import re
 import sqlite3
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -121,8 +122,8 @@ def event_files(path: Path) -> list[Path]:
     return sorted(filter(is_event_file, path.iterdir())) if path.is_dir() else []
 
 
-def event_table(path: Path) -> pd.DataFrame:
-    """All scalars of a TensorBoard event file, or of a run's folder of them, as written: metric, step, value.
+def event_table(path: Path, files: Sequence[Path] = ()) -> pd.DataFrame:
+    """All scalars of a TensorBoard event file, or of a run's folder of such `files`, as written: metric, step, value.
 
     The package tensorboard reads them; what it leaves out of a resumed run (`purge_step`) is left out.
     Raises OntogenyError if that package is missing, and for a file that is damaged or holds no scalar.
@@ -135,7 +136,7 @@ def event_table(path: Path) -> pd.DataFrame:
             f"{path} is a TensorBoard event file: install tensorboard to read it, or export it as CSV"
         ) from None
     logging.getLogger("tensorboard").setLevel(logging.ERROR)
-    for file in event_files(path) or [path]:
+    for file in files or [path]:
         held, read = _records(file.read_bytes()), sum(1 for _ in RawEventFileLoader(str(file)).Load())
         if read < held:
             raise OntogenyError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import glob
 import json
@@ -26,7 +27,7 @@ from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.document import FORMAT
-from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, RawRun, RawTable, flat_place, runs_of, step_key
+from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, WITHIN_EPOCHS, RawRun, RawTable, flat_place, runs_of, step_key
 from ontogeny.phase1.loggers import (
     each_step_once,
     event_files,
@@ -46,6 +47,7 @@ SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".fea
 MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
 MOST_CONTAINERS = 5_000_000
+_MOST_WITHIN = 10**9
 HDF5_SECONDS = 20
 """How long reading an HDF5 file that carries no checksum may take, and a second more per MiB."""
 
@@ -216,8 +218,9 @@ def _judge(where: Any, on_problem: str) -> Judge:
 
 def _raw_runs(path: Path) -> list[RawRun]:
     suffix = path.suffix.lower()
-    if is_event_file(path) or event_files(path):
-        return _logged_runs(event_table(path), str(path))
+    events = [path] if is_event_file(path) else event_files(path)
+    if events:
+        return _logged_runs(event_table(path, events), str(path))
     if path.is_dir() and is_mlflow_folder(path):
         return _logged_runs(mlflow_table(path), str(path))
     if is_mlflow_database(path):
@@ -316,11 +319,15 @@ def _json_lines(text: str, path: Path) -> list[RawRun]:
 
 
 def _read_text_table(path: Path) -> pd.DataFrame:
-    text = (_unzipped(path) if path.suffix.lower() == ".gz" else read_text(path)).removeprefix("\ufeff")
+    text = _unzipped(path) if path.suffix.lower() == ".gz" else _decoded(path)
+    text = _without_comments(text.removeprefix("\ufeff"))
     if not text.strip():
         raise OntogenyError(f"{path} is empty")
     head = text[:10_000].split("\n", 1)[0]
     separator = max(",\t;", key=head.count)
+    if not head.count(separator) and len(head.split()) > 1:
+        text = "\n".join("\t".join(line.split()) for line in text.splitlines())
+        head, separator = text[:10_000].split("\n", 1)[0], "\t"
     if head.count(separator) > 10_000:
         raise OntogenyError(f"{path} has more than 10000 columns, so it is not a Phase 1 table")
     try:
@@ -334,6 +341,30 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     if separator != ",":
         frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
     return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
+
+
+def _decoded(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 as spreadsheets export it, which its first two bytes say."""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            with _foreign_errors(path, "UTF-16 text"):
+                return path.read_text(encoding="utf-16")
+    return read_text(path)
+
+
+def _without_comments(text: str) -> str:
+    """A table without the lines before its header, and between its rows, that begin with #. Where numbers follow such
+    a line, the line is the header, as NumPy writes it."""
+    lines = text.splitlines()
+    if not any(line.startswith("#") for line in lines):
+        return text
+    kept = [line for line in lines if not line.startswith("#")]
+    first = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
+    if first and re.match(r"[\s+-]*\.?\d", lines[first]):
+        kept.insert(0, lines[first - 1].lstrip("# "))
+    return "\n".join(kept).lstrip()
 
 
 def need_pyarrow(path: Path) -> None:
@@ -434,6 +465,7 @@ def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
         frame = frame.assign(**{seeds: "seed " + frame[seeds].astype(str)}).rename(columns={seeds: "run"})
         columns = list(frame.columns)
     keys = [name for name in ("run", "layer") if name in columns] + (["metric"] if tidy_shape else [])
+    frame, through = _through_epochs(frame, step, keys)
     text = {name: _names(frame[name]) for name in keys}
     runs: dict[str | None, RawRun] = {}
     groups = _groups([codes for codes, _ in text.values()], len(frame))
@@ -442,6 +474,8 @@ def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
         spot = {name: names[codes[rows[0]]] for name, (codes, names) in text.items()}
         name = spot.get("run")
         run = runs.setdefault(name, RawRun(name=name or None, per_layer=list(RUN_METRICS) if tidy_shape else []))
+        if through and not run.remarks:
+            run.remarks.append((None, through))
         if unnamed and not run.remarks:
             run.remarks.append((None, "the column without a name is taken for row numbers"))
         layer = spot.get("layer") or RUN_LEVEL
@@ -456,6 +490,22 @@ def _table_runs(frame: pd.DataFrame, where: str) -> list[RawRun]:
                 run.derived.append((at, metric))
         run.tables.append(table)
     return list(runs.values())
+
+
+def _through_epochs(frame: pd.DataFrame, step: str, keys: list[str]) -> tuple[pd.DataFrame, str]:
+    """The table with steps that begin anew in each epoch counted through the epochs, and a remark if they were."""
+    epoch = next((name for name in frame.columns if name.lower() == "epoch"), None)
+    if epoch is None or step.lower() not in WITHIN_EPOCHS or not frame.duplicated([*keys, step]).any():
+        return frame, ""
+    place, epochs = (pd.to_numeric(frame[name], errors="coerce") for name in (step, epoch))
+    if frame.duplicated([*keys, epoch, step]).any() or place.isna().any() or epochs.isna().any():
+        return frame, ""
+    length = int(place.max()) + (1 if place.min() == 0 else 0)
+    through = (epochs - epochs.min()) * length + place
+    if (through != through.round()).any() or place.max() > _MOST_WITHIN:
+        return frame, ""
+    through_epochs = frame.assign(**{step: through.astype(np.int64)})
+    return through_epochs, f"{quote(step)} begins anew in each epoch, so it is counted through epochs of {length}"
 
 
 def _names(column: pd.Series) -> tuple[np.ndarray, list[str]]:
