@@ -40,7 +40,7 @@ def lively(tmp_path_factory):
 def test_every_table_is_made_and_holds_every_run(lively):
     _, record, report, tables = lively
     assert set(tables) == set(TABLES)
-    assert len(tables["characterised"]) == len(report.significant) > 10
+    assert len(tables["characterised"]) == len(report.significant) >= 8
     assert list(dict.fromkeys(tables["rates"]["run"])) == record.runs
     assert set(tables["convergence"]["run"]) == set(record.runs)
     assert dict(zip(tables["rates"]["run"], tables["rates"]["family"])) == {
