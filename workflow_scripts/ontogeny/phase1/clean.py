@@ -207,12 +207,12 @@ def _positions(raw: list[Any], parts_of_one: int, place: dict, judge: Judge) -> 
     if len(steps) < len(rows):
         repeat = np.ones(len(rows), bool)
         repeat[first_rows] = False
-        again = numbered[repeat]
+        again = numbered[repeat].tolist()
         judge.problem(
             "dropped",
             f"{counted(len(again), 'row')} repeat{'' if len(again) > 1 else 's'} a step ({steps_text(again)}); "
             "the first of each is kept",
-            step=int(again[0]),
+            step=again[0],
             **place,
         )
         position[rows[repeat]] = -1
@@ -302,7 +302,7 @@ def _report(
     if not len(where):
         return
     at_steps = steps[at[where]]
-    text = f"{len(where)} of {total} values {_is(len(where))} {reason} ({steps_text(at_steps)})"
+    text = f"{len(where)} of {total} values {_is(len(where))} {reason} ({steps_text(at_steps.tolist())})"
     if reason == "null":
         if len(where) < total:
             judge.note("flagged", f"{text}: nothing was recorded there", step=int(at_steps[0]), **spot)
@@ -317,7 +317,7 @@ def _merged(parts: list[Series], report: Callable[[str], None]) -> Series:
         common, left, right = np.intersect1d(steps, more_steps, assume_unique=True, return_indices=True)
         differ = values[left] != more_values[right]
         if differ.any():
-            report(f"two values are given at {steps_text(common[differ])}; the first is kept")
+            report(f"two values are given at {steps_text(common[differ].tolist())}; the first is kept")
         new = ~np.isin(more_steps, common)
         steps, values = np.append(steps, more_steps[new]), np.append(values, more_values[new])
         order = np.argsort(steps, kind="stable")
@@ -366,7 +366,7 @@ def _compare_lengths(found: dict[tuple[str, str], Series], run: str, judge: Judg
             missing = np.setdiff1d(everything, at, assume_unique=True)
             judge.problem(
                 "flagged",
-                f"it has {len(at)} of the {len(everything)} steps of the run, without {steps_text(missing)}",
+                f"it has {len(at)} of the {len(everything)} steps of the run, without {steps_text(missing.tolist())}",
                 run=run,
                 layer=layer,
                 step=int(missing[0]),
