@@ -217,6 +217,7 @@ def test_targets_that_do_not_fit_are_refused():
     with pytest.raises(OntogenyError, match="one target from 0 to 1"):
         network.count([0, 1, 2, 0], "argmax")
     assert network.count([0, 1, 1, 0], "argmax", CircuitSettings(accuracy_threshold=0.7)).count >= 0
+    assert network.count([0, 0, 0, 0], "argmax").count == by_hand(network, lambda out: out[..., 0] >= out[..., 1])
     with pytest.raises(OntogenyError, match="rule='sign'"):
         network.count(torch.tensor([[-1.0, 1], [1, 1], [1, -1], [-1, 1]]))
 

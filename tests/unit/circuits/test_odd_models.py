@@ -95,6 +95,8 @@ STYLES = {
     "logsumexp": lambda m, x: m.b(torch.stack([h := m.a(x), torch.zeros_like(h)], -1).logsumexp(-1)),
     "table": lambda m, x: m.b(torch.tensor([-0.2, 1.1])[(m.a(x) > 0).long()]),
     "spline": lambda m, x: m.b((torch.relu(m.a(x)[..., None] - m.g) * m.g.flip(0)).sum(-1)),
+    "spline by matrix": lambda m, x: (torch.relu(m.a(x)[..., None] - m.g) @ m.g * m.b.weight).sum(1) + m.b.bias,
+    "inputs times 0": lambda m, x: m.b(torch.tanh(m.a(x) + 0.0 * x.sum(1, keepdim=True))),
     "rational": lambda m, x: m.b((0.1 + (h := m.a(x)) + 0.5 * h**2) / (1 + (0.3 * h).abs())),
     "some of more": lambda m, x: m.b(torch.cat([m.a(x), m.norm(m.a(x)) * 2], 1)[:, :3].tanh()),
     "transposed": lambda m, x: (m.b.weight @ torch.relu(m.a.weight @ x.T + m.a.bias[:, None]) + m.b.bias).T,
@@ -172,6 +174,17 @@ def test_outputs_that_say_the_same_are_for_argmax():
     ]
     assert {from_torch(lambda x, e=end: e(model(x)), X).count(y, "argmax").count for end in ends} == {expected}
     assert expected > 0
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("end", [lambda o: -o, lambda o: (o - 0.1) ** 3, lambda o: 0.3 - o])
+def test_the_sign_is_that_of_the_output_of_the_model(end):
+    torch.manual_seed(5)
+    first, last = nn.Linear(2, 3), nn.Linear(3, 1)
+    model = Model(lambda m, x: end((F.silu(m.a(x))[:, None] * m.b.weight).sum(-1) + m.b.bias), a=first, b=last)
+    y = model(X)[:, 0] > 0
+    expected = by_zeros(model, first.weight, last.weight, lambda out: ((out[:, 0] > 0) == y).all())
+    assert from_torch(model, X).count(y, "sign").count == expected > 0
 
 
 @torch.no_grad()

@@ -41,7 +41,8 @@ class ReadNetwork:
     (rows, inputs): what the first layer that was read got.
 
     Rules by which an output is right, for a target 0 or 1: "rounded", the output rounded half to even equals it, as
-    published; "sign", 1 asks for an output above 0 before the output function (a logit), also for targets -1 and 1;
+    published; "sign", 1 asks for an output above 0, or for a logit above 0 before an output function that has no sign
+    (as sigmoid), also for targets -1 and 1;
     "probability", 1 asks for an output above a half after the output function; "argmax", for targets 0 to K - 1 of K
     outputs, the target's output is the largest.
     """
@@ -163,7 +164,10 @@ class ReadNetwork:
 
     def _limits(self, rule: str, output: int) -> OutputRule:
         if rule == "sign":
-            return above(0.0)
+            function = self.output.of(output)
+            values = function(np.linspace(-100, 100, 4001)) if function.name is None else np.ones(1)
+            signed = bool((values > 0).any() and (values < 0).any())
+            return _pulled_back(function, above(0.0)) if signed else above(0.0)
         if self.output.together:
             raise OntogenyError("outputs go through softmax together: judge them with rule='argmax'")
         if rule == "rounded" and self.output.name == "identity":
@@ -187,9 +191,9 @@ class ReadNetwork:
         for target in range(n_outputs):
             for other in range(n_outputs):
                 rows = labels == target
+                rows = np.ones(len(labels), bool) if n_outputs == 2 else rows
                 if target == other or not rows.any() or (n_outputs == 2 and target == 0):
                     continue
-                rows = np.ones(len(labels), bool) if n_outputs == 2 else rows
                 w = (self.weights[-1][target] - self.weights[-1][other])[None]
                 b = (self.biases[-1][target] - self.biases[-1][other])[None]
                 networks.append(([*self.weights[:-1], w], [*self.biases[:-1], b]))

@@ -61,7 +61,7 @@ class _Sums:
 
     reach (neurons, *shape): which neurons have a weight, be it 0, as 0 and 1. row (*shape): the row of x that each
     number belongs to. made: "" for neurons themselves, "map" after a linear map, "product" where one is being written
-    out, product by product.
+    out, product by product, "shared" where sums of a map are there more than once (the later by name goes before).
     """
 
     layer: int
@@ -77,7 +77,7 @@ class _Neurons:
     """A tensor of functions of sums: place (*shape) of each number in (rows, neurons).
 
     weight (before, neurons), bias (neurons,): the sums; reach: which weights there are, be they 0. after: values of
-    sums (..., neurons).
+    sums (..., neurons). shared: whether several neurons are of the same sums.
     """
 
     layer: int
@@ -86,6 +86,7 @@ class _Neurons:
     bias: Tensor
     after: Callable[[Tensor], Tensor]
     place: Tensor
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,8 @@ class Reader:
         return _Sums(0, coef, coef, torch.zeros(flow.place.shape, dtype=torch.float64), flow.place // n, "")
 
     def _of_neurons(self, flow: _Neurons) -> _Sums:
+        if flow.shared:
+            raise _shared_by_two()
         layer, n = flow.layer + 1, len(flow.bias)
         while len(self.layers) < layer:
             self.layers.append([])
@@ -247,7 +250,8 @@ class Reader:
         reach = flow.reach.reshape(len(flow.coef), -1)[:, order].reshape(len(flow.coef), self.rows, per_row)[:, 0]
         place = torch.empty(flow.row.numel(), dtype=torch.long)
         place[order] = torch.arange(len(place))
-        return _Neurons(flow.layer, coef[:, 0], reach, const[0], lambda sums: sums, place.reshape(flow.row.shape))
+        place, shared = place.reshape(flow.row.shape), flow.made == "shared"
+        return _Neurons(flow.layer, coef[:, 0], reach, const[0], lambda sums: sums, place, shared)
 
     def _rescaled(self, flow: _Sums) -> _Sums | None:
         """Sums of one neuron each, as those neurons on another scale, or None; inputs on it are new inputs."""
@@ -395,7 +399,7 @@ class Reader:
         points = torch.linspace(-3, 3, 7)[:, None, None].expand(7, self.rows, n)
         if not torch.equal(same := after(points), same[:, :1].expand(7, self.rows, n)):
             raise rows_unlike()
-        return _Neurons(before.layer, before.weight, before.reach, before.bias, after, place)
+        return replace(before, after=after, place=place)
 
     @staticmethod
     def _with(arguments: Any, of: Callable[[Any], Any], other: Callable[[Any], Any] = lambda value: value) -> Any:
@@ -624,8 +628,9 @@ class Reader:
         outside = all(isinstance(flow, _Given) for flow in flows)
         if outside and not (name in _AFFINE and any(map(self.is_weight, tensors))):
             return self._context(target, arguments, keywords)
-        if name in ("add", "sub", "rsub") and len({getattr(flow, "layer", 0) for flow in flows}) > 1:
-            silent = {id(flow) for flow in flows if _is_silent(flow)}
+        if name in ("add", "sub", "rsub") and len(flows) > 1:
+            layers = {getattr(flow, "layer", 0) for flow in flows}
+            silent = {id(f) for f in flows if (len(layers) > 1 or isinstance(f, _Given)) and _is_silent(f)}
             if 0 < len(silent) < len(flows):
                 arguments = self._with(
                     arguments, lambda flow: torch.zeros(self._shape(flow)) if id(flow) in silent else flow
@@ -676,6 +681,8 @@ class Reader:
         coef = torch.stack([run(of_neuron(k)).expand(shape) - none for k in range(len(level[0].coef))])
         reach = torch.stack([one.reach.expand(len(one.reach), *shape) for one in level]).amax(dim=0)
         made = max(one.made for one in level)
+        if made and name not in ("mul", "div") and shape.numel() > max(one.const.numel() for one in level):
+            made = "shared"
         if not made and (len(level) > 1 or const.any() or not torch.equal(coef, level[0].coef)):
             made = "product"
         return _Sums(level[0].layer, coef, reach, const, rows[0], made)
@@ -719,7 +726,7 @@ class Reader:
 
             return target(*tree_map(leaf, arguments), **tree_map(leaf, keywords))
 
-        return _Neurons(base.layer, base.weight, base.reach, base.bias, after, place)
+        return replace(base, after=after, place=place)
 
     def _same_sums(self, base: _Neurons, flow: Any, shape: torch.Size) -> Callable[[Tensor], Tensor] | None:
         """`flow` as a function of the sums of `base`, or None."""
