@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +34,30 @@ jobs = [Thread(target=run, args=[name]) for name in sys.argv[1:]]
 [job.start() for job in jobs]
 [job.join() for job in jobs]
 print(json.dumps([ended, record.data_collected, record.cpu_time, record.max_rss]))
+"""
+
+ABANDONED = """
+import os, signal, sys, time
+from pathlib import Path
+from subprocess import CalledProcessError
+from threading import Thread
+from ontogeny.pipeline.forking import _Forks
+
+forks, ended = _Forks(["decimal"]), []
+
+def run():
+    try:
+        forks.run("slow.py")
+    except CalledProcessError:
+        ended.append("failed")
+
+job = Thread(target=run)
+job.start()
+while not Path("pids").exists():
+    time.sleep(0.01)
+os.kill(os.getpid() if sys.argv[1] == "program" else int(Path("pids").read_text().split()[1]), signal.SIGKILL)
+job.join()
+print(ended, forks.run("slow.py"))
 """
 
 
@@ -66,13 +91,32 @@ def test_a_fork_ends_as_its_script_does_and_has_libraries_environment_and_benchm
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     ended, sampled, cpu_time, peak = json.loads(done.stdout)
-    assert ended == {"fine": None, "refuses": 3, "raises": 1, "killed": -9}
+    assert ended == {"fine": True, "refuses": 3, "raises": 1, "killed": -9}
     assert sampled
     assert 0.2 <= cpu_time < 2
     assert 5 < peak < 500
     assert json.loads((tmp_path / "said.json").read_text()) == ["__main__", True, "scratch", "1", "yes"]
     assert "ZeroDivisionError" in done.stderr
     assert done.stderr.count("Traceback") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+@pytest.mark.parametrize("killed", ["program", "server"])
+def test_no_fork_outlives_what_waits_for_it(killed, tmp_path):
+    told = "import os, time\nfrom pathlib import Path\n"
+    told += "Path('told').write_text(f'{os.getpid()} {os.getppid()}')\nos.rename('told', 'pids')\ntime.sleep(100)"
+    (tmp_path / "slow.py").write_text(told)
+    (tmp_path / "program.py").write_text(ABANDONED)
+    done = subprocess.run(
+        [sys.executable, "program.py", killed], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == ("['failed'] False\n" if killed == "server" else ""), done.stderr
+    status = Path(f"/proc/{(tmp_path / 'pids').read_text().split()[0]}/status")
+    end = time.monotonic() + 30
+    while status.exists() and "State:\tZ" not in status.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("names", [{"plot_run"}, {"pretrain_judge", "train_run"}])

@@ -11,6 +11,7 @@ import atexit
 import gc
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
@@ -40,6 +41,7 @@ LATER = [
 LATER_IN_JUDGES = ["transformers.models.auto.modeling_auto", "transformers.models.llama.modeling_llama"]
 SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """Variables that hold numerical libraries to one thread, which they read when they are loaded."""
+_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 def fork_jobs(workflow: Any, scripts: Path) -> None:
@@ -61,10 +63,9 @@ def fork_jobs(workflow: Any, scripts: Path) -> None:
 
     def execute_script(script: Any, file: str, edit: bool = False) -> None:
         asked = script.resources
-        if int(script.threads) > 1 or script.shadow_dir or asked.get("gpu") or asked.get("shell_exec"):
+        unusual = int(script.threads) > 1 or script.shadow_dir or asked.get("gpu") or asked.get("shell_exec")
+        if unusual or not forks.run(file, asked.get("tmpdir"), script.bench_record):
             ordinary(script, file, edit=edit)
-        else:
-            forks.run(file, asked.get("tmpdir"), script.bench_record)
 
     PythonScript.execute_script = execute_script
 
@@ -97,15 +98,22 @@ class _Forks:
         with suppress(AttributeError):  # else it ends by itself, a moment later
             atexit.register(forkserver._forkserver._stop)  # type: ignore[attr-defined]
 
-    def run(self, file: str, tmpdir: str | None = None, bench_record: Any = None) -> None:
-        """Run a script in a fork, and wait for it. Raises CalledProcessError unless it ends well."""
+    def run(self, file: str, tmpdir: str | None = None, bench_record: Any = None) -> bool:
+        """Run a script in a fork, and wait for it. Returns whether there was a fork, as there is none once the process
+        with the modules has ended, and raises CalledProcessError unless that ended well."""
         from snakemake.benchmark import benchmarked
 
         places = dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), tmpdir) if tmpdir else {}
         hears, tells = self._context.Pipe(duplex=False)
-        job = self._context.Process(target=_run, args=(file, {**os.environ, **places, **SINGLE}, tells))
+        server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+        job = self._context.Process(target=_run, args=(file, {**os.environ, **places, **SINGLE}, tells, server))
         with self._lock:
-            job.start()
+            if os.waitid(os.P_PID, server, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return False
+            try:
+                job.start()
+            except (OSError, EOFError):  # it ended this moment
+                return False
         tells.close()
         with nullcontext() if bench_record is None else benchmarked(job.pid, bench_record, SAMPLED):
             wait([job.sentinel])
@@ -115,6 +123,7 @@ class _Forks:
             _complete(bench_record, hears)
         if job.exitcode:
             raise CalledProcessError(job.exitcode, file)
+        return True
 
 
 def _complete(bench_record: Any, hears: Connection) -> None:
@@ -125,9 +134,16 @@ def _complete(bench_record: Any, hears: Connection) -> None:
         bench_record.max_rss, bench_record.data_collected = max(bench_record.max_rss or 0, peak), True
 
 
-def _run(file: str, environment: dict[str, str], tells: Connection) -> None:
+def _run(file: str, environment: dict[str, str], tells: Connection, server: int) -> None:
+    import ctypes
     import resource
 
+    # A job that nobody waits for any more must not write what the next call of Snakemake writes, too. The server ends
+    # when Snakemake was killed, unless a job holds what tells it.
+    ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != server:
+        os._exit(1)
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
     gc.freeze()  # what came with the fork is shared memory as long as nobody writes to it, as the collector does
     os.environ.clear()
     os.environ |= environment
