@@ -8,7 +8,7 @@ from docutils.core import publish_parts
 from jinja2 import Environment
 from matplotlib import pyplot as plt
 
-from ontogeny.pipeline.summary import FIGURES, TABLES, files_of, findings, summary_text, write_summary
+from ontogeny.pipeline.summary import FIGURES, TABLES, _recovery, files_of, findings, summary_text, write_summary
 
 RATES = pd.DataFrame({"run": ["a", "a", "b", "b"], "points": 500, "jumps": [1, 1, 2, 4]})
 PAIRS = pd.DataFrame(
@@ -81,6 +81,23 @@ def files_of_all(studies):
 def test_every_kind_of_study_has_its_sentence_with_its_uncertainty(studies):
     for study, finding in zip(studies, findings(studies, files_of_all(studies)), strict=True):
         assert SAID[study["kind"]] in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "the true wiring is not known; judged by the activity alone, 0 of 1 fit can be trusted. Left alone, the "
+             "recovered network follows activity that it did not see with R² = 0.92."),
+        ({"connectivity_R2": 0.97}, "the wiring is recovered with R² = 0.970 (one fit, so no interval) as recorded."),
+    ],
+    ids=["without truth", "with its wiring"],
+)  # fmt: skip
+@pytest.mark.parametrize("beside", [[], [{"condition": "other", "seeds": 1}]], ids=["alone", "beside another"])
+def test_of_a_recording_only_what_is_known_is_said(known, said, beside):
+    row = {"condition": "cells", "filling_factor": None, "seeds": 1, "trusted": 0, "test_R2": 0.918}
+    columns = ["connectivity_R2", "connectivity_R2_low", "connectivity_R2_high", "cluster_accuracy"]
+    table = pd.DataFrame([row | dict.fromkeys(columns, float("nan")) | known, *beside])
+    assert _recovery(table) == f"cells: {said}"
 
 
 def test_the_summary_is_text_for_people_and_a_page_for_the_report(studies, tmp_path):

@@ -260,7 +260,7 @@ def plot_functions(result: Recovery, truth: Activity, reach: float = 5.0) -> tup
 
 
 def plot_rollout(result: Recovery, truth: Activity, neurons: int = 6, frames: int = 400) -> tuple[Figure, pd.DataFrame]:
-    """True and recovered network left alone from the same new state: traces, and the correlation over time.
+    """True and recovered network left alone from the same new state: traces about the true mean of each neuron.
 
     Without known functions: recorded activity that the fit did not see, and the recovered network from its first frame.
     """
@@ -270,27 +270,29 @@ def plot_rollout(result: Recovery, truth: Activity, neurons: int = 6, frames: in
     scores = rollout_metrics(true, learned)
     time = truth.delta_t * np.arange(frames)
     moving = np.argsort(-true[0].std(0), kind="stable")
-    shown = moving[np.linspace(0, len(moving) // 2, neurons).astype(int)]
+    neurons = min(neurons, len(moving))
+    shown = moving[np.linspace(0, max(len(moving) // 2, neurons - 1), neurons).astype(int)]
     fig, ax = figure(width=7.0, height=0.5 * neurons + 1.2)
-    step = 2.4 * float(np.median(np.abs(true[0][:, shown]).max(0)))
+    level = true[0].mean(0)
+    step = 2.4 * float(np.median(np.abs(true[0] - level)[:, shown].max(0))) or 1.0
     for row, neuron in enumerate(shown):
         ax.plot(
             time,
-            true[0, :, neuron] - row * step,
+            true[0, :, neuron] - level[neuron] - row * step,
             color=INK,
             linewidth=2.2,
             alpha=0.3,
             label=("true" if known else "recorded") if not row else None,
         )
         low, high = true[0, :, neuron].min() - step, true[0, :, neuron].max() + step
-        path = np.clip(learned[0, :, neuron], low, high) - row * step
+        path = np.clip(learned[0, :, neuron], low, high) - level[neuron] - row * step
         ax.plot(time, path, color=COLOURS[1], linewidth=0.9, label="recovered" if not row else None)
     ax.set_yticks([-row * step for row in range(len(shown))], [f"neuron {n}" for n in shown])
     ax.set_xlabel("time")
     ax.set_xlim(0, time[-1])
     ax.grid(False)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-    start = "a new state" if known else "a recorded frame that was not trained on"
+    start = "a new state" if known else "an unseen frame"
     ax.set_title(f"Rollout from {start}: R² = {scores['test_R2']:.4f}, Pearson = {scores['test_pearson']:.4f}")
     rows = [
         {"time": t, "neuron": int(n), "true": a, "recovered": b}
@@ -376,7 +378,7 @@ def _recovery_panel(
         ax.plot(*np.reshape(means, (-1, 2)).T, color=colour, marker="o", markersize=4, label=condition)
     if not rows:
         ax.update_datalim([(0, 1)])
-        ax.text(0.5, 0.3, "not known: no truth was given", transform=ax.transAxes, ha="center", va="center")
+        _say_unknown(ax)
     ax.axhline(shown(0.9), color=MUTED, linewidth=0.8, linestyle=":")
     ax.set_xticks(
         range(len(levels)), ["recorded" if level == _AS_RECORDED else f"{100 * level:g}%" for level in levels]
@@ -393,6 +395,10 @@ def _recovery_panel(
         ax.set_ylim(2 * max(1.0, ax.get_ylim()[1] / 2), min(0.01, max(ax.get_ylim()[0], _LEAST_MISSED)) / 2)
         ax.set_ylabel(f"{missed} (better upwards)")
     return rows
+
+
+def _say_unknown(ax: Axes) -> None:
+    ax.text(0.5, 0.3, "not known: no truth was given", transform=ax.transAxes, ha="center", va="center")
 
 
 def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
@@ -423,6 +429,8 @@ def plot_learning(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             if column == "type_ARI":
                 low, high = (pd.to_numeric(part[f"type_ARI_{end}"], errors="coerce") for end in ("low", "high"))
                 ax.fill_between(part["share"], low, high, color=colour, alpha=0.08, linewidth=0)
+        if pd.to_numeric(table[column], errors="coerce").isna().all():
+            _say_unknown(ax)
         ax.set_title(title)
         panel_letter(ax, letter)
     for ax in axes[1]:
@@ -445,7 +453,7 @@ def plot_loss(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     """Training loss and error over the steps, logarithmic."""
     table = pd.DataFrame(result.history)
     fig, ax = figure(width=4.6, height=3.0)
-    ax.semilogy(table["step"], table["loss"], label="loss")
+    ax.semilogy(table["step"], table["loss"], label="loss", linewidth=2.4)  # also seen where the error is all of it
     ax.semilogy(table["step"], table["error"], label="error / variance")
     low, high = np.log10([table[["loss", "error"]].to_numpy().min(), table[["loss", "error"]].to_numpy().max()])
     ax.set_ylim(10.0 ** np.floor(low), 10.0 ** np.ceil(high + 1e-9))

@@ -13,6 +13,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.jumps.comparison import need_columns
 from ontogeny.phase1 import Phase1
 from ontogeny.statistics import percentile_interval
+from ontogeny.words import counted
 
 PHASES = ("early", "middle", "late")
 """Thirds of training, by step."""
@@ -129,7 +130,7 @@ def jump_kinds(jumps: pd.DataFrame, most: int = 6, references: int = 50, seed: i
     x, usable = _features(jumps, rng)
     if len(x) < FEWEST_TO_CLUSTER:
         labels = np.where(usable, 0, -1)
-        reason = f"{len(x)} jumps are too few to tell kinds apart (at least {FEWEST_TO_CLUSTER} are needed)"
+        reason = f"{counted(len(x), 'jump')}: too few to tell kinds apart (at least {FEWEST_TO_CLUSTER} are needed)"
         return JumpKinds(labels, 1, pd.DataFrame(columns=_EVIDENCE), _profile(jumps, labels), reason)
     most = min(most, len(np.unique(x, axis=0)), len(x) // 5)
     evidence, fits = _evidence(x, most, references, rng)

@@ -145,17 +145,33 @@ def _recovery(recovery: pd.DataFrame) -> str:
     name = recovery.iloc[0]["condition"]
     rows = recovery[recovery["condition"] == name].sort_values("filling_factor", ascending=False)
     ends = [rows.iloc[0], rows.iloc[-1]] if len(rows) > 1 else [rows.iloc[0]]
+    if rows["connectivity_R2"].isna().all():
+        return f"{name}: {_without_truth(rows.iloc[0])}"
     measures = [
         f"{row['connectivity_R2']:.3f}{_interval(row['connectivity_R2_low'], row['connectivity_R2_high'], 'one fit')} "
-        f"at {100 * row['filling_factor']:g}% connectivity"
+        + ("as recorded" if pd.isna(row["filling_factor"]) else f"at {100 * row['filling_factor']:g}% connectivity")
         for row in ends
     ]
-    text = f"{name}: the wiring is recovered with R² = {joined(measures)}, and the types of "
-    shares = [f"{100 * row['cluster_accuracy']:.0f}%" for row in ends]
-    text += f"{joined(list(dict.fromkeys(shares)))} of the neurons."
-    others = recovery[recovery["condition"] != name].groupby("condition", sort=False)["connectivity_R2"].max()
+    text = f"{name}: the wiring is recovered with R² = {joined(measures)}"
+    shares = [f"{100 * row['cluster_accuracy']:.0f}%" for row in ends if pd.notna(row["cluster_accuracy"])]
+    text += f", and the types of {joined(list(dict.fromkeys(shares)))} of the neurons." if shares else "."
+    others = recovery[recovery["condition"] != name].dropna(subset=["connectivity_R2"])
     if len(others):
-        text += f" The worst of the other conditions, {others.idxmin()}, reaches R² = {others.min():.2f} at best."
+        best = others.groupby("condition", sort=False)["connectivity_R2"].max()
+        text += f" The worst of the other conditions, {best.idxmin()}, reaches R² = {best.min():.2f} at best."
+    return text
+
+
+def _without_truth(row: pd.Series) -> str:
+    """What can be said of activity whose wiring nobody knows."""
+    fits = counted(int(row["seeds"]), "fit")
+    text = (
+        f"the true wiring is not known; judged by the activity alone, {int(row['trusted'])} of {fits} can be trusted."
+    )
+    if pd.notna(row["test_R2"]):
+        text += (
+            f" Left alone, the recovered network follows activity that it did not see with R² = {row['test_R2']:.2f}."
+        )
     return text
 
 
