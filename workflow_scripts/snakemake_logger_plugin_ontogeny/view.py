@@ -21,6 +21,7 @@ _INCLUDE = re.compile(r'^include: "rules/(\w+)\.smk"', re.MULTILINE)
 _RULE = re.compile(r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n((?:(?!rule ).*\n)*)", re.MULTILINE)
 _WORK = re.compile(r" (\d+)/(\d+) \(")
 _ERROR = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ERROR ", re.MULTILINE)
+_SILENT = "ended without saying why, as a job does that is killed: by hand, at a time limit, or where memory runs out"
 _TAIL = 4096
 _SAMPLE = 5
 _BAR = 12
@@ -106,7 +107,7 @@ class Running:
     def failure(self) -> list[str]:
         """The sentence of a job that failed, and where its log lies."""
         about = f" ({self.about})" if self.about else ""
-        sentence = sentence_of(self.log) or self.why or "ended without saying why"
+        sentence = sentence_of(self.log) or self.why or _SILENT
         return [f"{self.rule}{about}: {sentence}", f"  log: {self.log}"]
 
 

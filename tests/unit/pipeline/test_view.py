@@ -92,6 +92,10 @@ def test_a_failed_job_is_told_by_its_own_sentence(tmp_path):
     assert sentence_of(tmp_path / "none") == ""
 
 
+def test_a_job_that_was_killed_and_so_said_nothing_is_told_as_such(tmp_path):
+    assert "killed" in Running("train_run", "mlp", str(tmp_path / "none.log"), 0.0).failure()[0]
+
+
 def test_a_job_that_succeeds_at_another_attempt_has_not_failed(view):
     view, _ = view
     view.started(1, "train_run", {"run": "a"}, "none.log")

@@ -108,7 +108,7 @@ class _Forks:
         server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
         job = self._context.Process(target=_run, args=(file, {**os.environ, **places, **SINGLE}, tells, server))
         with self._lock:
-            if os.waitid(os.P_PID, server, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if _has_ended(server):
                 return False
             try:
                 job.start()
@@ -123,6 +123,13 @@ class _Forks:
             _complete(bench_record, hears)
         if job.exitcode:
             raise CalledProcessError(job.exitcode, file)
+        return True
+
+
+def _has_ended(child: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
         return True
 
 
