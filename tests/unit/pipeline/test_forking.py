@@ -12,7 +12,7 @@ import pytest
 from snakemake.script import PythonScript
 
 from ontogeny.pipeline import forking
-from ontogeny.pipeline.forking import FEWEST, _modules, fork_jobs
+from ontogeny.pipeline.forking import FEWEST, _files, _modules, fork_jobs
 
 SCRIPTS = Path(__file__).parents[3] / "workflow_scripts"
 PROGRAM = """
@@ -121,7 +121,7 @@ def test_no_fork_outlives_what_waits_for_it(killed, tmp_path):
 
 @pytest.mark.parametrize("names", [{"plot_run"}, {"pretrain_judge", "train_run"}])
 def test_what_is_loaded_is_what_the_scripts_use(names):
-    found = list(_modules(names, SCRIPTS))
+    found = list(_modules(names, _files(names, SCRIPTS)))
     assert len(found) == len(set(found))
     assert any(name.startswith("transformers") for name in found) == ("pretrain_judge" in names)
     assert ("ontogeny.training.loop" in found) == ("train_run" in names)
@@ -158,3 +158,23 @@ def test_where_no_process_can_be_started_jobs_run_all_the_same(monkeypatch):
     ordinary = PythonScript.execute_script
     fork_jobs(SimpleNamespace(**USUAL), SCRIPTS)
     assert PythonScript.execute_script is ordinary
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_a_job_that_starts_after_an_edit_does_not_run_what_was_loaded_before(monkeypatch, tmp_path):
+    module, done = tmp_path / "module.py", []
+    module.write_text("before = 1")
+    forks = SimpleNamespace(run=lambda file, *_: done.append(f"{file} forked") or True)
+    monkeypatch.setattr(forking, "_files", lambda names, scripts: [module])
+    monkeypatch.setattr(forking, "_modules", lambda names, files: [])
+    monkeypatch.setattr(forking, "_Forks", lambda modules: forks)
+    monkeypatch.setattr(PythonScript, "execute_script", lambda script, file, edit: done.append(f"{file} alone"))
+    monkeypatch.delenv(forking.ALONE, raising=False)
+    fork_jobs(SimpleNamespace(**USUAL), SCRIPTS)
+    job = SimpleNamespace(threads=1, shadow_dir=None, resources={}, bench_record=None)
+    PythonScript.execute_script(job, "first.py")
+    module.write_text("after = 22")
+    PythonScript.execute_script(job, "second.py")
+    module.unlink()
+    PythonScript.execute_script(job, "third.py")
+    assert done == ["first.py forked", "second.py alone", "third.py alone"]

@@ -54,8 +54,10 @@ def fork_jobs(workflow: Any, scripts: Path) -> None:
     own = workflow.deployment_settings.deployment_method or workflow.execution_settings.debug or os.environ.get(ALONE)
     if sys.platform != "linux" or not here or own or len(names) < FEWEST:
         return
+    files = _files(set(names), scripts)
+    loaded = _stamps(files)
     try:
-        forks = _Forks(list(_modules(set(names), scripts)))
+        forks = _Forks(list(_modules(set(names), files)))
     except OSError as error:
         logger.warning(f"every job starts a Python of its own: {error}")
         return
@@ -64,22 +66,35 @@ def fork_jobs(workflow: Any, scripts: Path) -> None:
     def execute_script(script: Any, file: str, edit: bool = False) -> None:
         asked = script.resources
         unusual = int(script.threads) > 1 or script.shadow_dir or asked.get("gpu") or asked.get("shell_exec")
-        if unusual or not forks.run(file, asked.get("tmpdir"), script.bench_record):
+        if unusual or _stamps(files) != loaded or not forks.run(file, asked.get("tmpdir"), script.bench_record):
             ordinary(script, file, edit=edit)
 
     PythonScript.execute_script = execute_script
 
 
-def _modules(names: set[str], scripts: Path) -> Iterator[str]:
-    """The modules that these scripts use, libraries that they import inside functions first."""
+def _files(names: set[str], scripts: Path) -> list[Path]:
+    """The files of the package that these scripts use."""
+    found = {file for name in names for file in files_of_code(scripts / f"{name}.py")}
+    return sorted(file for file in found if file.suffix == ".py" and file.is_relative_to(PACKAGE))
+
+
+def _stamps(files: list[Path]) -> list[tuple[int, int]] | None:
+    """What changes when one of `files` is edited: a job that starts after that must not run what was loaded before."""
+    try:
+        return [(found.st_mtime_ns, found.st_size) for found in map(os.stat, files)]
+    except OSError:
+        return None
+
+
+def _modules(names: set[str], files: list[Path]) -> Iterator[str]:
+    """The modules of these scripts and files, libraries that they import inside functions first."""
     yield from LATER
     if any("judge" in name for name in names):
         yield from LATER_IN_JUDGES
     yield "ontogeny.pipeline.job"
-    for file in sorted({file for name in names for file in files_of_code(scripts / f"{name}.py")}):
-        if file.suffix == ".py" and file.is_relative_to(PACKAGE):
-            parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    for file in files:
+        parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 class _Forks:
