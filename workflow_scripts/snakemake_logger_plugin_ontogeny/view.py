@@ -21,7 +21,10 @@ _INCLUDE = re.compile(r'^include: "rules/(\w+)\.smk"', re.MULTILINE)
 _RULE = re.compile(r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n((?:(?!rule ).*\n)*)", re.MULTILINE)
 _WORK = re.compile(r" (\d+)/(\d+) \(")
 _ERROR = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ERROR ", re.MULTILINE)
-_SILENT = "ended without saying why, as a job does that is killed: by hand, at a time limit, or where memory runs out"
+_SILENT = (
+    "its log does not say why: a message above may, or else it was killed (by hand, at a time limit, or where memory "
+    "ran out)"
+)
 _TAIL = 4096
 _SAMPLE = 5
 _BAR = 12

@@ -277,6 +277,9 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     """
     import torch
 
+    if isinstance(model, type) or not callable(model):
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"of type {type(model).__name__}"
+        raise OntogenyError(f"the model is {what}: give a module with its weights, or a function of tensors")
     modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
     parameters = [p for module in modules for p in module.parameters(recurse=False)]
     if any(torch.nn.parameter.is_lazy(p) for p in parameters):

@@ -137,7 +137,9 @@ class DetailedCircuitTracker:
 
     def _looks_like_logits(self, network: ReadNetwork) -> bool:
         """Whether every output of the whole network is right by its sign, and some are wrong when rounded."""
-        out, targets = network.forward(network.x), as_array(self.y_val, "y_val").reshape(len(network.x), -1)
+        out, targets = network.forward(network.x), as_array(self.y_val, "y_val")
+        if len(targets) == len(out):
+            targets = targets.reshape(len(out), -1)
         if network.output.name != "identity" or targets.shape != out.shape:
             return False
         return bool(((out > 0) == (targets > 0)).all() and (np.round(out) != targets).any())

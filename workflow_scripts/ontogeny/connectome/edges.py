@@ -32,10 +32,13 @@ def edge_table(
     follow from the group's own, and p-values are weighted by its odds before they are adjusted (Hu, Zhao and Zhou
     2010), so that a pair in a group with many edges needs less to count as one, and no pair is ruled out.
 
-    Raises OntogenyError for a fit without standard errors: one that was not refined, or whose refinement was dropped.
+    Raises OntogenyError for what is no fit, and for a fit without standard errors: one that was not refined, or whose
+    refinement was dropped.
     """
     from scipy.stats import norm, t
 
+    if not hasattr(result, "standard_errors"):
+        raise OntogenyError(f"a result of fit_connectome is expected, not {type(result).__name__}")
     if result.standard_errors is None:
         dropped = str(result.verdict.get("reason", "")).partition(";")[0]
         if dropped.startswith("the refinement was dropped"):

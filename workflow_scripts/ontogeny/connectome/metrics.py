@@ -16,6 +16,7 @@ from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.search.records import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
 from ontogeny.connectome.wiring import connectivity_r2, off_diagonal
+from ontogeny.errors import OntogenyError
 
 FUNCTION_RANGE = np.linspace(-3.0, 3.0, 61)
 
@@ -238,7 +239,11 @@ def recovery_metrics(result: Recovery, truth: Activity, rollout_frames: int = 40
     `interval_coverage` and `false_edges` compare them with the truth.
 
     What `truth` does not know (W, types, functions of recorded activity) is not measured: those keys are None.
+
+    Raises OntogenyError for activity in place of the result.
     """
+    if isinstance(result, Activity):
+        raise OntogenyError("the result is activity: give what fit_connectome returned first, and the activity second")
     metrics: dict[str, Any] = dict.fromkeys((*_OF_WIRING, *_OF_ERRORS, *_OF_EDGES, *_OF_TYPES, *_OF_FUNCTIONS))
     if truth.W is not None:
         weights = truth.weights

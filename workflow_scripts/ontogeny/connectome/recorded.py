@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,10 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
             arrays = {"u": np.load(path, allow_pickle=False)}
         else:
             _only_neurons(path)
-            arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=_header(path), encoding="utf-8-sig")}
+            with warnings.catch_warnings(action="ignore"):  # of a file without numbers, which is refused
+                arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=_header(path), encoding="utf-8-sig")}
+        if not arrays["u"].size:
+            raise OntogenyError(f"{path} holds no numbers: give a CSV, npy, npz or NWB file of activity")
         for name in arrays:
             if name in ("u", "du", "W"):
                 if arrays[name].dtype.kind in "cMm":

@@ -260,10 +260,16 @@ def as_activity(
     if isinstance(activity, Activity):
         result = activity if derivative is None else dataclasses.replace(activity, du=np.asarray(derivative))
     else:
+        if isinstance(activity, str | os.PathLike):
+            raise OntogenyError(f"the activity is the name {os.fspath(activity)!r}: read the file with read_activity")
         if derivative is None:
             raise OntogenyError("the derivative of the activity is missing: give an array shaped like the activity")
         result = Activity(*_even(activity, derivative))
     u, du = (array[None] if array.ndim == 2 else array for array in (result.u, result.du))
+    if u.dtype.kind not in "fiub" or du.dtype.kind not in "fiub":
+        raise OntogenyError(
+            f"the activity is of {u.dtype.name} and its derivative of {du.dtype.name}: give real numbers"
+        )
     if u.ndim != 3 or min(u.shape) < 1:
         raise OntogenyError(f"activity has shape {u.shape}: expected (trajectories, frames, neurons)")
     if u.shape != du.shape:

@@ -221,8 +221,12 @@ def detect_transitions(
 def detect_many(values: Any, steps: Any = None, *, noise_floor: float = DEFAULTS.noise_floor) -> list[Detection]:
     """`detect_transitions` for many series that were measured at the same steps: values (series, n), steps (n,).
 
-    Several times faster than one call for each.
+    Several times faster than one call for each. Raises OntogenyError for values or steps of another shape.
     """
+    if np.ndim(values[0] if len(values) else ()) != 1:
+        raise OntogenyError(
+            f"values has {np.ndim(values)} dimensions: give one row for each series, as an array (series, n)"
+        )
     rows = [values[i] for i in range(len(values))]
     return transitions_in_each([as_series(row, steps) for row in rows], noise_floor)
 

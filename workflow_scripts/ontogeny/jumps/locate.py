@@ -109,7 +109,13 @@ def with_answers(report: JumpReport, record: Phase1 | pd.DataFrame, settings: Ju
 
 
 def _frame(record: Phase1 | pd.DataFrame) -> pd.DataFrame:
-    return record.frame if isinstance(record, Phase1) else record
+    frame = record.frame if isinstance(record, Phase1) else record
+    if not {"run", "layer", "step", "metric", "value"} <= set(getattr(frame, "columns", ())):
+        raise OntogenyError(
+            f"a record is expected, as read_phase1(path) gives it, or its frame, not {type(record).__name__}: "
+            "detect_transitions searches an array"
+        )
+    return frame
 
 
 def _answer(

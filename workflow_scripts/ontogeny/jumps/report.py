@@ -125,11 +125,11 @@ def find_jumps(
     Raises OntogenyError for a frame that lacks columns, metrics that it lacks, or a series that is not valid.
     """
 
-    missing = {"run", "layer", "step", "metric", "value"} - set(frame.columns)
+    missing = {"run", "layer", "step", "metric", "value"} - set(getattr(frame, "columns", ()))
     if missing:
         raise OntogenyError(
             f"the table of measurements lacks the columns {', '.join(sorted(missing))}: it needs run, layer, step, "
-            "metric and value"
+            "metric and value, as the frame of read_phase1(path) has; detect_jumps searches an array"
         )
     settings, given_to_detector = _completed(settings, detector, changes)
     chosen_detector = settings.detector if detector is None else detector

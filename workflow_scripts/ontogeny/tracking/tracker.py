@@ -107,6 +107,8 @@ class HighFrequencyTracker:
                 torch.empty(0, device=device)
             except (RuntimeError, AssertionError, TypeError) as error:
                 raise OntogenyError(f"device {str(device)!r} cannot be used: {first_line(error)}") from None
+        if isinstance(probe, torch.Tensor) and probe.isnan().any():
+            raise OntogenyError("the probe holds NaN, so that nothing can be measured: leave those rows out")
         self.model = model
         self.sampling_frequency = sampling_frequency
         self.capture_on_cpu = capture_on_cpu
@@ -259,10 +261,12 @@ class HighFrequencyTracker:
         """Write everything measured as a Phase 1 record, with how it was made and `metadata`.
 
         `metadata["run"]` names the run; without it, the name of the file does. The suffix decides the form: .json
-        (columns by layer), .csv, .tsv, .parquet or .h5.
+        (columns by layer), .csv, .tsv, .parquet or .h5. Raises OntogenyError for another, and before the first `log`.
         """
         from ontogeny.phase1 import phase1_from_results, write_phase1
 
+        if not self._columns[self.layer_names[0]]["step"]:
+            raise OntogenyError("nothing was measured yet: call log(step, loss) in the training loop before saving")
         named = Path(path).name.split(".")[0]
         tables = {name: table.drop(columns="rows") for name, table in self.get_results().items()}
         write_phase1(path, phase1_from_results(tables, {"run": named, **self.metadata, **(metadata or {})}))
@@ -289,7 +293,9 @@ class HighFrequencyTracker:
             return run_probe(self.model, self._layers, self.activation_capture, self.probe)
         except Exception as error:
             if not self._shapes:
-                raise OntogenyError(f"the probe does not run: {first_line(error)}") from error
+                raise OntogenyError(
+                    f"the probe does not run: {first_line(error)}; give what the model takes, on its device"
+                ) from error
             self._warn_once("probe", f"the probe failed at step {step} ({first_line(error)}): NaN is recorded")
             return {}
 
