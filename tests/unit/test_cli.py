@@ -40,6 +40,24 @@ def test_check_finds_the_records_that_are_imported(tmp_path, monkeypatch, capsys
     assert "0 runs, 1 file of records" in said.err
 
 
+def test_check_names_a_metric_that_no_run_or_record_has(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("step,loss,val_acc\n0,1,0\n1,0.5,1\n")
+    records = "phase1_imports: {mine: {records: [a.csv], analyses: {jumps: {metrics: [METRIC]}}}}\n"
+    runs = "studies: {s: {runs: {r: {task: sparse_parity}}}}\nanalyses:\n  jumps: {metrics: [METRIC]}\n"
+    ensemble = runs.replace("{runs: {r: {task: sparse_parity}}}", "{kind: circuits, runs: {r: {}}}")
+    for text, wrong, said, right in (
+        (records, "val_ac", "in record a: did you mean 'val_acc'", "val_acc"),
+        (runs, "relevant_wieght", "config.yaml, line 3: analyses.jumps.metrics: unknown metric", "relevant_weight"),
+        (ensemble, "probe_accuracy", "in run r: did you mean 'val_accuracy'", "val_accuracy"),
+    ):
+        Path("config.yaml").write_text(text.replace("METRIC", wrong))
+        assert main(["check", "config.yaml"]) == 1
+        assert said in capsys.readouterr().err
+        Path("config.yaml").write_text(text.replace("METRIC", right))
+        assert main(["check", "config.yaml"]) == 0
+
+
 @pytest.mark.parametrize("what", ["schema", "reference"])
 def test_config_pages_go_to_a_file_or_the_terminal(tmp_path, capsys, what):
     assert main(["config", what, "--out", str(tmp_path / "page")]) == 0

@@ -341,11 +341,14 @@ def _unpack(given: argparse.Namespace) -> None:
 
 def _check(given: argparse.Namespace) -> None:
     from ontogeny.config import read_config, runs_of
+    from ontogeny.config.measured import refuse_metrics_not_imported
     from ontogeny.pipeline.workflow import imported_records
 
     config = read_config(given.file)
     runs = runs_of(config)
     records = {study: imported_records(config, study, Path(__file__).parents[2]) for study in config.phase1_imports}
+    for study, found in records.items():
+        refuse_metrics_not_imported(config, study, found, [Path(given.file)])
     for run in runs.values():
         print(f"{run.study}\t{run.name}\t{run.kind}")
     for study, files in records.items():

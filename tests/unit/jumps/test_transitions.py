@@ -57,6 +57,12 @@ def test_a_transient_that_rises_over_a_few_points_is_no_lasting_change():
     assert sum(map(len, detect_many(values))) <= 6
 
 
+def test_a_jump_into_noise_that_grows_towards_the_end_is_found():
+    rng, late = np.random.default_rng(4), np.arange(400) >= 374
+    values = rng.standard_normal((40, 400)) * np.where(late, 3.0, 1.0) + 20.0 * late
+    assert sum(any(abs(event.index - 374) <= 2 for event in detect_jumps(row)) for row in values) >= 36
+
+
 def test_noise_that_falls_from_the_start_is_no_jump():
     rng = np.random.default_rng(1)
     means = np.cumsum(rng.standard_normal((100, 600)), axis=1) / np.arange(1, 601)

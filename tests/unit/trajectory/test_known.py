@@ -1,6 +1,7 @@
 """Tasks with known transitions: the networks do what the equations say, and the measures measure it."""
 
 import math
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from ontogeny.models import build_model
 from ontogeny.models.known import feature_measures, induction_measures, modular_measures, parity_measures
 from ontogeny.phase1 import read_phase1
 from ontogeny.phase1.record import RUN_LEVEL
-from ontogeny.tasks.known import crossing, mode_strength, mode_time, repeated_sequences
+from ontogeny.tasks.known import PROGRESS, crossing, mode_strength, mode_time, repeated_sequences
 from ontogeny.training.loop import train
 from ontogeny.trajectory import Trajectory, set_up
 
@@ -60,6 +61,7 @@ def test_features_and_interference_of_a_known_code():
         model.encoder.weight.copy_(torch.tensor([[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]]))
         model.decoder.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.0]]))
     found = feature_measures(model)
+    assert all(any(fnmatchcase(name, known) for known in PROGRESS["superposition"]) for name in found)
     assert [found[f"feature_{i}"] for i in (1, 2, 3)] == pytest.approx([1.0, 1.0, 0.25])
     assert [found[f"interference_{i}"] for i in (1, 2, 3)] == pytest.approx([0.25, 0.0, 0.25])
 
@@ -75,6 +77,7 @@ def test_heads_that_look_at_the_right_place_are_told_from_those_that_do_not():
         for layer in (attention.q, attention.k):
             layer.weight.zero_()
     even = induction_measures(model, tokens)
+    assert all(any(fnmatchcase(name, known) for known in PROGRESS["repeated_sequences"]) for name in even)
     expected = np.mean([1 / (i + 1) for i in range(4, 8)])
     assert even["prefix_matching_0.0"] == pytest.approx(expected, abs=1e-6)
     with torch.no_grad():
@@ -103,6 +106,7 @@ def test_restricted_and_excluded_loss_of_a_network_that_adds_by_one_frequency():
     inputs[np.arange(p * p), 0, 0, a] = inputs[np.arange(p * p), 0, 1, b] = 1
     labels = torch.tensor((a + b) % p)
     found = modular_measures(Adder(), inputs, labels, torch.ones(p * p, dtype=torch.bool))
+    assert set(found) == set(PROGRESS["modular_addition"])
     assert found["key_frequencies"] == 1
     assert found["restricted_loss"] < 1e-2
     assert found["excluded_loss"] == pytest.approx(math.log(p), rel=1e-4)
@@ -115,7 +119,9 @@ def test_weights_on_the_bits_that_matter_are_counted():
         model.network[0].weight.zero_()
         model.network[0].weight[0, 1] = 3.0
         model.network[0].weight[2, 5] = 1.0
-    assert parity_measures(model, 3)["relevant_weight"] == pytest.approx(0.9)
+    found = parity_measures(model, 3)
+    assert found["relevant_weight"] == pytest.approx(0.9)
+    assert set(found) == set(PROGRESS["sparse_parity"])
 
 
 @pytest.mark.parametrize("kind", ["learning_rate", "batch_size", "data", "labels", "ablation"])

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from ontogeny.config.measured import refuse_unknown_metrics
 from ontogeny.config.mistakes import Origins, Path_, as_written, dotted, holds, models_in, sentence, shown, where
 from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, Study
 from ontogeny.config.sweep import Swept, expand
@@ -118,8 +119,9 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
     for study in config.phase1_imports:
         if study in config.groups:
             raise OntogenyError(f"phase1_imports.{study}: a study has the same name; rename one of them")
-    runs_of(config)
+    runs = runs_of(config)
     _refuse_shared_labels(config, places)
+    refuse_unknown_metrics(config, runs.values(), places)
     return config
 
 

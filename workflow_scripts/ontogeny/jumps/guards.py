@@ -45,6 +45,12 @@ LEAST_OF_CLEAN = 1.25
 
 ROUNDING = 1e-9
 RECOVERED = 0.6
+RISEN = 1.5
+"""Standard deviations of the noise by which a spike is higher at its peak than where it begins, if it takes time to
+rise: the highest of several noisy values is no peak."""
+
+_MEDIAN_OF_DIFFERENCES = 0.954
+"""Median magnitude of the differences of white noise, in its standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -311,8 +317,10 @@ def _decays(away: np.ndarray, convex: float) -> bool:
     if away.size < 12:
         return _falls(away)
     part = away.size // 4
-    peak = int(np.argmax([median(away[at : at + 3]) for at in range(part)]))
-    away = away[peak:]
+    starts = [median(away[at : at + 3]) for at in range(part)]
+    peak = int(np.argmax(starts))
+    if starts[peak] - starts[0] > RISEN * median(np.abs(np.diff(away))) / _MEDIAN_OF_DIFFERENCES:
+        away = away[peak:]
     part = away.size // 4
     first, middle, last = (median(away[low:high]) for low, high in ((0, 3), (part, 2 * part), (2 * part, away.size)))
     fallen = first > 0 and last < (1 - RECOVERED) * first and middle < 0.75 * first

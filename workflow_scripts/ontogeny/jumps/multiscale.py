@@ -39,11 +39,10 @@ PERSISTENCE = 4
 MERGE = 8
 UNITS = 2.5
 EDGE = 8
-NEAR_END = 100
-"""Points from an end, and at most a quarter of the series, within which it is asked whether it is rougher there."""
+EARLY = 100
+"""Points from the start, and at most a quarter of the series, within which it is asked whether it is rougher there."""
 
 ROUGH = 12
-FEWEST_ROUGH = 12
 EVEN = 2.0
 """Times rougher from which scores are divided by them."""
 
@@ -303,16 +302,16 @@ def candidates(
 
 
 def _rougher(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """How many times rougher a series is between a change and the near end than beyond it, 1 or more: there the wider
-    scales have no neighbourhood, and noise that falls from the start on would be judged by what it falls to."""
-    n = x.shape[1]
+    """How many times rougher a series is before an early change than well after it, 1 or more: there the wider scales
+    have no neighbourhood, and a running mean or another series whose steps shrink from the start on would be judged by
+    what they shrink to."""
     times = np.ones(rows.size)
-    for k in np.flatnonzero(np.minimum(at, n - at) < min(NEAR_END, n // 4)):
-        place, course = (int(at[k]), x[rows[k]]) if at[k] <= n - at[k] else (n - int(at[k]), x[rows[k], ::-1])
-        near, far = course[max(place - 2 * ROUGH, 0) : place - 1], course[place + ROUGH : place + ROUGH + 2 * HALF]
-        if near.size < FEWEST_ROUGH or far.size < HALF:
+    for k in np.flatnonzero(at < min(EARLY, x.shape[1] // 4)):
+        place, course = int(at[k]), x[rows[k]]
+        before, after = course[max(place - 2 * ROUGH, 0) : place - 1], course[place + ROUGH : place + ROUGH + 2 * HALF]
+        if before.size < ROUGH or after.size < HALF:
             continue
-        rough = [np.median(np.abs(np.diff(part, 2))) for part in (near, far)]
+        rough = [np.median(np.abs(np.diff(part, 2))) for part in (before, after)]
         if rough[1] > 0:
             times[k] = 1.0 if rough[0] < EVEN * rough[1] else rough[0] / rough[1]
     return times

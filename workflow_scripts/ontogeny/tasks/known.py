@@ -22,6 +22,22 @@ MODEL_OF = {"deep_linear": "deep_linear", "superposition": "superposition", "rep
 WITH_TRUTH = (*MODEL_OF, "modular_addition", "sparse_parity")
 """The tasks whose runs say when their transitions were."""
 
+PROGRESS = {
+    "deep_linear": ("mode_*",),
+    "superposition": ("feature_*", "interference_*"),
+    "repeated_sequences": (
+        "prefix_matching_*", "previous_token_*", "copying_*", "second_half_loss", "in_context",
+    ),
+    "modular_addition": (
+        "restricted_loss", "excluded_loss", "key_frequencies", "train_accuracy", "fourier_concentration", "weight_norm",
+    ),
+    "sparse_parity": ("relevant_weight", "weight_norm"),
+}  # fmt: skip
+"""What is measured of each of them beside loss and accuracy; `*` is the number of a mode, feature or head."""
+
+WITHOUT_CLASSES = ("deep_linear", "superposition")
+"""Those whose outputs are no classes, and so have no accuracy."""
+
 STRENGTHS = (8.0, 4.0, 2.0, 1.0)
 """Singular values of the map of `deep_linear`."""
 

@@ -12,6 +12,9 @@ Metric = Literal[
     "stable_rank", "participation_ratio", "participation_ratio_covariance", "cumulative_90", "nuclear_norm_ratio"
 ]
 
+OF_ENSEMBLES: tuple[Metric, ...] = ("stable_rank", "participation_ratio", "nuclear_norm_ratio")
+"""What is measured of every network of an ensemble."""
+
 
 class TrackingSettings(Settings):
     """What is measured while the network trains, and how often."""

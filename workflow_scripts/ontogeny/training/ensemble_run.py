@@ -17,6 +17,7 @@ from ontogeny.phase1.record import RUN_LEVEL
 from ontogeny.phase1.write import write_phase1
 from ontogeny.progress import Progress
 from ontogeny.provenance import bits, discard, revision, set_aside, versions
+from ontogeny.tracking.settings import OF_ENSEMBLES
 from ontogeny.training.ensemble import (
     EnsembleResult,
     EnsembleSettings,
@@ -28,7 +29,6 @@ from ontogeny.training.ensemble import (
 logger = logging.getLogger("ontogeny")
 
 ENSEMBLE_FORMAT = "ontogeny-ensemble-run/1"
-METRICS = ("stable_rank", "participation_ratio", "nuclear_norm_ratio")
 
 
 def ensemble_settings(identity: dict[str, Any]) -> EnsembleSettings:
@@ -98,7 +98,7 @@ def _tidy(result: EnsembleResult, run: str) -> pd.DataFrame:
     """The ensemble's Phase 1 record as a tidy table; each seed is a run, `{run}/s{seed}`, and a step is an epoch."""
     parts = []
     whole = result.frame().rename(columns={"epoch": "step", "train_loss": "loss"})
-    tables = {**ensemble_phase1(result, METRICS), RUN_LEVEL: whole}
+    tables = {**ensemble_phase1(result, OF_ENSEMBLES), RUN_LEVEL: whole}
     for layer, table in tables.items():
         table = table.drop(columns="loss") if layer != RUN_LEVEL else table
         long = table.melt(["seed", "step"], var_name="metric").dropna(subset="value")
