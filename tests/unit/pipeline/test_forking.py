@@ -60,6 +60,23 @@ job.join()
 print(ended, forks.run("slow.py"))
 """
 
+STOPPED = """
+import os, signal, time
+from multiprocessing import forkserver
+from pathlib import Path
+from subprocess import CalledProcessError
+from ontogeny.pipeline.forking import _Forks
+
+forks = _Forks(["slowly"])
+while not Path("loads").exists():
+    time.sleep(0.01)
+os.kill(forkserver._forkserver._forkserver_pid, signal.SIGINT)
+try:
+    print(forks.run("never.py"))
+except CalledProcessError as error:
+    print(error.returncode)
+"""
+
 
 def planned(jobs):
     rule = SimpleNamespace(name="plot_run", script="plot_run.py")
@@ -117,6 +134,17 @@ def test_no_fork_outlives_what_waits_for_it(killed, tmp_path):
     while status.exists() and "State:\tZ" not in status.read_text():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_no_job_begins_after_ctrl_c_while_libraries_are_loaded(tmp_path):
+    (tmp_path / "slowly.py").write_text("import time\nopen('loads', 'w').close()\ntime.sleep(100)")
+    (tmp_path / "program.py").write_text(STOPPED)
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": f"{SCRIPTS}{os.pathsep}{tmp_path}"}, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "-2\n", done.stderr
 
 
 @pytest.mark.parametrize("names", [{"plot_run"}, {"pretrain_judge", "train_run"}])

@@ -13,6 +13,7 @@ import os
 import runpy
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from importlib.machinery import ModuleSpec
@@ -123,12 +124,18 @@ class _Forks:
         server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
         job = self._context.Process(target=_run, args=(file, {**os.environ, **places, **SINGLE}, tells, server))
         with self._lock:
-            if _has_ended(server):
-                return False
+            started = _end(server) is None
             try:
-                job.start()
+                if started:
+                    job.start()
             except (OSError, EOFError):  # it ended this moment
-                return False
+                time.sleep(0.2)
+                started = False
+        if not started:
+            end = _end(server)
+            if end is not None and (end.si_code, end.si_status) == (os.CLD_KILLED, signal.SIGINT):
+                raise CalledProcessError(-signal.SIGINT, file)  # by Ctrl-C, while it loaded
+            return False
         tells.close()
         with nullcontext() if bench_record is None else benchmarked(job.pid, bench_record, SAMPLED):
             wait([job.sentinel])
@@ -141,11 +148,11 @@ class _Forks:
         return True
 
 
-def _has_ended(child: int) -> bool:
-    try:
-        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
+def _end(child: int) -> os.waitid_result | None:
+    """How a child ended, or None if it runs, or if nobody knows any more."""
+    with suppress(ChildProcessError):
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return None
 
 
 def _complete(bench_record: Any, hears: Connection) -> None:
