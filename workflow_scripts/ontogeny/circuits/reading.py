@@ -21,6 +21,7 @@ CONTRACTIONS = {"mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "mv", "addm
 _SPARSE = {"_sparse_addmm": torch.ops.aten.addmm.default, "_sparse_mm": torch.ops.aten.mm.default}
 _REDUCTIONS = {"sum", "mean"}
 _AFFINE = {"add", "sub", "rsub", "neg", "mul", "div"}
+LINEAR = CONTRACTIONS | _REDUCTIONS | _AFFINE
 POINTWISE = {*_AFFINE, "prelu", "_prelu_kernel", "hardtanh", "relu6", "rrelu_with_noise_functional"}
 MOVES = {
     "view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "squeeze", "unsqueeze", "t", "transpose", "permute",
@@ -61,7 +62,8 @@ class _Sums:
 
     reach (neurons, *shape): which neurons have a weight, be it 0, as 0 and 1. row (*shape): the row of x that each
     number belongs to. made: "" for neurons themselves, "map" after a linear map, "product" where one is being written
-    out, product by product, "shared" where sums of a map are there more than once (the later by name goes before).
+    out, product by product (the later by name goes before). own (*shape): the label of the sum that each number is, as
+    the model has it: copies, on whatever scale that is no weight and with whatever bias, have the same.
     """
 
     layer: int
@@ -70,6 +72,7 @@ class _Sums:
     const: Tensor
     row: Tensor
     made: str
+    own: Tensor
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ class Reader:
         self.layers: list[list[_Neuron]] = []
         self.closed: list[tuple[Any, int, Tensor, Tensor]] = []
         self.doubled: set[int] = set()
+        self.labels = 0
 
     def given(self, x: Tensor) -> _Given:
         """x (rows, columns) as what the model gets."""
@@ -184,7 +188,8 @@ class Reader:
         coef = torch.zeros((len(self.inputs), *flow.place.shape), dtype=torch.float64)
         for k in range(n):
             coef[start + k] = (column == k).double()
-        return _Sums(0, coef, coef, torch.zeros(flow.place.shape, dtype=torch.float64), flow.place // n, "")
+        const = torch.zeros(flow.place.shape, dtype=torch.float64)
+        return _Sums(0, coef, coef, const, flow.place // n, "", self._labelled(flow.place))
 
     def _of_neurons(self, flow: _Neurons) -> _Sums:
         if flow.shared:
@@ -202,7 +207,7 @@ class Reader:
         for k in range(n):
             coef[start + k] = (flow.place % n == k).double() * neurons[start + k].factor * scale[k]
         const = offset[flow.place % n]
-        return _Sums(layer, coef, (coef != 0).double(), const, flow.place // n, "")
+        return _Sums(layer, coef, (coef != 0).double(), const, flow.place // n, "", self._labelled(flow.place))
 
     def _closed(self, flow: _Neurons, neurons: list[_Neuron]) -> tuple[Any, int, Tensor, Tensor]:
         """Where the neurons of a flow begin in their layer, and the scale and offset that make its numbers of them.
@@ -250,8 +255,14 @@ class Reader:
         reach = flow.reach.reshape(len(flow.coef), -1)[:, order].reshape(len(flow.coef), self.rows, per_row)[:, 0]
         place = torch.empty(flow.row.numel(), dtype=torch.long)
         place[order] = torch.arange(len(place))
-        place, shared = place.reshape(flow.row.shape), flow.made == "shared"
+        place, shared = place.reshape(flow.row.shape), len(flow.own.unique()) < flow.own.numel()
         return _Neurons(flow.layer, coef[:, 0], reach, const[0], lambda sums: sums, place, shared)
+
+    def _labelled(self, *by: Tensor) -> Tensor:
+        """New labels (*shape), the same where all of `by` (*shape) are."""
+        *_, labels = torch.unique(torch.stack([one.reshape(-1) for one in by]), dim=1, return_inverse=True)
+        self.labels += labels.numel()
+        return labels.reshape(by[0].shape) + self.labels
 
     def _rescaled(self, flow: _Sums) -> _Sums | None:
         """Sums of one neuron each, as those neurons on another scale, or None; inputs on it are new inputs."""
@@ -448,7 +459,7 @@ class Reader:
         made = max(one.made for one in sums)
         as_sums = self._with(arguments, lambda flow: known[id(flow)])
         part = replace(sums[0], made=made)
-        return self._each(target, as_sums, keywords, part, ("const", "row"))
+        return self._each(target, as_sums, keywords, part, ("const", "row", "own"))
 
     def _with_constants(self, arguments: Any, name: str) -> Any:
         """Tensors beside flows in a list as sums without weights: biases, or outputs that are the same for all x."""
@@ -466,7 +477,8 @@ class Reader:
             if row is None or torch.broadcast_shapes(row.shape, leaf.shape) != leaf.shape:
                 raise OntogenyError(f"the model puts numbers that do not depend on x among its neurons ('{name}')")
             none = torch.zeros((len(like.coef), *leaf.shape), dtype=torch.float64)
-            return _Sums(like.layer, none, none, leaf.double(), row.expand(leaf.shape), like.made)
+            own = self._labelled(torch.arange(leaf.numel()).reshape(leaf.shape))
+            return _Sums(like.layer, none, none, leaf.double(), row.expand(leaf.shape), like.made, own)
 
         return [tree_map(constant, a) if isinstance(a, (list, tuple)) else a for a in arguments]
 
@@ -499,7 +511,8 @@ class Reader:
         if isinstance(into, Tensor):
             nothing = torch.zeros((len(values.coef), *into.shape), dtype=torch.float64)
             row = torch.full(into.shape, -1, dtype=torch.long)
-            into = _Sums(values.layer, nothing, nothing, into.double(), row, values.made)
+            own = self._labelled(torch.arange(into.numel()).reshape(into.shape))
+            into = _Sums(values.layer, nothing, nothing, into.double(), row, values.made, own)
         return self._moved(target, name, (into, values, *arguments[2:]), keywords)
 
     @staticmethod
@@ -573,7 +586,14 @@ class Reader:
             arguments = self._with(arguments, lambda _: self._apart(flow))
             return self._mapped(target, name, arguments, keywords, apart=True)
         reach = (ways[0] != 0).double()
-        return _Sums(flow.layer, coef, reach, const, self._rows(run, none, flow, name), "map")
+        own = self._labelled(torch.arange(const.numel()).reshape(const.shape))
+        if (reach.sum(0) == 1).all() and not any(map(self._may_weigh, _tensors((arguments, keywords)))):  # copies
+            own = (run(flow.own.double(), _ones) - idle).round().long()
+        return _Sums(flow.layer, coef, reach, const, self._rows(run, none, flow, name), "map", own)
+
+    def _may_weigh(self, tensor: Tensor) -> bool:
+        """Whether numbers are weights, as parameters are, and others that are not all the same."""
+        return self.is_weight(tensor) or tensor.unique().numel() > 1
 
     def _rows(self, run: Callable[[Tensor], Tensor], none: Tensor, flow: _Sums, name: str) -> Tensor:
         """The row of x of every number that a linear map gives."""
@@ -681,11 +701,14 @@ class Reader:
         coef = torch.stack([run(of_neuron(k)).expand(shape) - none for k in range(len(level[0].coef))])
         reach = torch.stack([one.reach.expand(len(one.reach), *shape) for one in level]).amax(dim=0)
         made = max(one.made for one in level)
-        if made and name not in ("mul", "div") and shape.numel() > max(one.const.numel() for one in level):
-            made = "shared"
         if not made and (len(level) > 1 or const.any() or not torch.equal(coef, level[0].coef)):
             made = "product"
-        return _Sums(level[0].layer, coef, reach, const, rows[0], made)
+        by = [one.own.expand(shape) for one in level]
+        if name in ("mul", "div") and not level[0].made:
+            for weight in filter(self.is_weight, _tensors(arguments)):
+                by.append(torch.arange(weight.numel()).reshape(weight.shape).expand(shape))
+        own = self._labelled(*by) if len(by) > 1 else by[0]
+        return _Sums(level[0].layer, coef, reach, const, rows[0], made, own)
 
     def _composed(
         self, target: Any, name: str, arguments: Any, keywords: Any, shape: torch.Size, linear: bool

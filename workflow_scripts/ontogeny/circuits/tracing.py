@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ontogeny.circuits.dependence import number_by_number
-from ontogeny.circuits.reading import CONTRACTIONS, Layers, Reader
+from ontogeny.circuits.reading import CONTRACTIONS, LINEAR, MOVES, Layers, Reader
 from ontogeny.circuits.simplifying import simplify
 from ontogeny.errors import OntogenyError, first_line
 
@@ -47,14 +47,17 @@ def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | N
     order = {node: at for at, node in enumerate(graph.graph.nodes)}
     ends = [node for node in order if node.op == "output" or _changes_its_arguments(node)]
     needed = sorted(set().union(*map(_and_all_before, ends)), key=lambda node: order[node])
+    together = pure and len(ends) == 1
+    parameters = _parameters(graph, weights)
+    scalar = _regions(graph, needed, x, parameters, scalar=True) if together else {}
     try:
-        return _read(graph, needed, x, weights, {})
+        return _read(graph, needed, x, parameters, scalar)
     except OntogenyError as error:
-        regions = _regions(graph, needed, x) if pure and len(ends) == 1 else {}
+        regions = _regions(graph, needed, x, parameters) if together else {}
         if not regions:
             raise
         try:
-            return _read(graph, needed, x, weights, regions)
+            return _read(graph, needed, x, parameters, regions)
         except OntogenyError:
             raise error from None
 
@@ -90,11 +93,11 @@ def _and_all_before(node: Node) -> set[Node]:
 
 
 def _read(
-    graph: GraphModule, nodes: list[Node], x: Tensor, weights: set[int] | None, regions: dict[Node, Any]
+    graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node], regions: dict[Node, Any]
 ) -> Layers:
     """The layers that the reader finds. regions: see `_regions`."""
     weighty: dict[int, Any] = {}
-    reader = Reader(x, lambda tensor: weights is None or id(tensor) in weighty or tensor.requires_grad)
+    reader = Reader(x, lambda tensor: id(tensor) in weighty or tensor.requires_grad)
     known: dict[Node, Any] = {}
     within = set().union(*(inside for _, inside, _ in regions.values())) - set(regions)
     for node in nodes:
@@ -104,7 +107,7 @@ def _read(
             known[node] = reader.given(x)
         elif node.op == "get_attr":
             value = known[node] = getattr(graph, str(node.target))
-            if weights is not None and id(value) in weights:
+            if node in parameters:
                 weighty[id(value)] = value
         elif node.op == "output":
             return reader.finish(map_arg(node.args[0], lambda n: known[n]))
@@ -278,13 +281,30 @@ def _equal(one: Any, other: Any) -> bool:
 # Functions put together
 
 
-def _regions(graph: GraphModule, nodes: list[Node], x: Tensor) -> dict[Node, tuple[Node, set[Node], Any]]:
+def _parameters(graph: GraphModule, weights: set[int] | None) -> set[Node]:
+    """Tensors of the graph that are the model's weights: its parameters, or all but those that the run makes itself."""
+    tensors = {node: getattr(graph, str(node.target)) for node in graph.graph.nodes if node.op == "get_attr"}
+    own = {node for node, value in tensors.items() if weights is not None and id(value) in weights}
+    own = own or {node for node, value in tensors.items() if isinstance(value, Tensor) and _is_parameter(value)}
+    made = {node for node in tensors if any("lift_fresh" in _name(user) for user in node.users)}
+    return own or tensors.keys() - made or set(tensors)
+
+
+def _is_parameter(tensor: Tensor) -> bool:
+    return isinstance(tensor, torch.nn.Parameter) or tensor.requires_grad
+
+
+def _regions(
+    graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node], scalar: bool = False
+) -> dict[Node, tuple[Node, set[Node], Any]]:
     """Operations that together are a function number by number, by the last of them: where they start, all, it.
 
-    What lies between a tensor and the first one of its shape through which all that is made of it goes.
+    What lies between a tensor and the first one of its shape through which all that is made of it goes. scalar: only
+    functions of one number for each row, by way of several that no parameter is multiplied with; these have no weights
+    that a layer could consist of.
     """
     values: dict[Node, Any] = {}
-    of_x, of_weights = set(), set()
+    of_x, of_weights, of_parameters = set(), set(), set()
     for node in nodes:
         before = node.all_input_nodes
         if node.op == "placeholder":
@@ -299,11 +319,15 @@ def _regions(graph: GraphModule, nodes: list[Node], x: Tensor) -> dict[Node, tup
             return {}
         of_x |= {node} if of_x.intersection(before) else set()
         of_weights |= {node} if of_weights.intersection(before) else set()
+        of_parameters |= {node} if node in parameters or of_parameters.intersection(before) else set()
+    weighing = of_parameters - of_x
     regions: dict[Node, tuple[Node, set[Node], Any]] = {}
     taken: set[Node] = set()
     for at, start in enumerate(nodes):
         value = values.get(start)
-        if start in taken or start not in of_x & of_weights or not isinstance(value, Tensor):
+        if start in taken or start not in of_x & (of_parameters if scalar else of_weights):
+            continue
+        if not isinstance(value, Tensor) or (scalar and value.numel() != len(x)):
             continue
         if not value.is_floating_point() or not value.numel() or value.numel() % len(x):
             continue
@@ -318,11 +342,11 @@ def _regions(graph: GraphModule, nodes: list[Node], x: Tensor) -> dict[Node, tup
             open_ = any(set(node.users) & set(nodes) - inside for node in inside - {end})
             if open_ or not isinstance(values[end], Tensor) or values[end].shape != value.shape:
                 continue
-            if value.numel() == len(x) and any(_name(n) in CONTRACTIONS for n in inside - {start}):
-                break  # perhaps a layer of one neuron
-            if len(inside) == 2:
-                continue
             between = [n for n in nodes if n in inside]
+            if value.numel() == len(x) and _has_weights(between, weighing, values, scalar):
+                break  # perhaps a layer of one neuron
+            if len(inside) == 2 or (scalar and not _has_several(between, values)):
+                continue
             function = _function(start, end, between, values)
             if shares := _shares(function, value):
                 regions[end] = (start, inside - {start}, shares)
@@ -333,6 +357,38 @@ def _regions(graph: GraphModule, nodes: list[Node], x: Tensor) -> dict[Node, tup
                 taken |= inside - {end}
                 break
     return regions
+
+
+def _has_several(nodes: list[Node], values: dict[Node, Any]) -> bool:
+    """Whether operations make several numbers, be it one, of each that the first of `nodes` gave, and gather them."""
+    start, *rest = nodes
+    return any(_size(values[n]) != _size(values[start]) or _name(n) in CONTRACTIONS | {"sum", "mean"} for n in rest)
+
+
+def _size(value: Any) -> int:
+    return value.numel() if isinstance(value, Tensor) else -1
+
+
+def _has_weights(nodes: list[Node], weighing: set[Node], values: dict[Node, Any], anywhere: bool) -> bool:
+    """Whether weights lie among operations on one number for each row, of which the first of `nodes` is a tensor.
+
+    weighing: parameters, and what is made of them alone. A product with them is one of weights where it is a matrix's,
+    or gives several numbers by what is linear so far, or, with `anywhere`, wherever there are several numbers.
+    """
+    start, *rest = nodes
+    linear = {start}
+    n = values[start].numel()
+    for node in rest:
+        name, before = _name(node), node.all_input_nodes
+        if linear.issuperset(one for one in before if one in nodes) and (name in MOVES or name in LINEAR):
+            linear.add(node)
+        if not weighing.intersection(before):
+            continue
+        if name in CONTRACTIONS:
+            return True
+        if name in ("mul", "div") and _size(values[node]) > n and (anywhere or node in linear):
+            return True
+    return False
 
 
 def _shares(function: Callable[[Tensor], Tensor], like: Tensor) -> Any:
