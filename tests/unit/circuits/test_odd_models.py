@@ -119,6 +119,7 @@ STYLES = {
         torch.cat([torch.tanh(m.a(x)), torch.ones(4, 1)], 1) @ torch.cat([m.b.weight.T, m.b.bias[None]])
     ),
     "powers": lambda m, x: m.b(torch.stack([m.a(x) ** k for k in range(3)], -1) @ m.g),
+    "straight through": lambda m, x: m.b((h := m.a(x)) + ((h > 0).float() - h).detach()),
     "falling": lambda m, x: -torch.tanh(m.b(torch.tanh(m.a(x)))),
     "named": lambda m, x: {"logits": m.b(m.norm(F.prelu(m.a(x), m.g)))},
 }
@@ -146,6 +147,49 @@ def test_a_style_of_code_makes_no_difference(name):
     expected = by_zeros(model, model.a.weight, model.b.weight, lambda out: ((outputs_of(out) > 0.5) == (y > 0)).all())
     assert network.sizes == (2, 3, 1)
     assert network.count(y, "probability").count == expected > 0
+
+
+SPLINES = {
+    "sums": lambda z, t, c: (torch.relu(z[..., None] - t) * c).sum(-1),
+    "matrix": lambda z, t, c: torch.relu(z[..., None] - t) @ c,
+    "scaled": lambda z, t, c: (torch.relu(z * c - t) * c).sum(1, keepdim=True),
+    "divided": lambda z, t, c: ((z - t) / c).clamp(0, 1).sum(1, keepdim=True),
+    "copies": lambda z, t, c: torch.relu(torch.cat([z] * len(t), 1) - t) @ c[:, None],
+    "expanded": lambda z, t, c: torch.tanh(z.expand(-1, len(t)) - t).mean(1, keepdim=True),
+    "copies by ones": lambda z, t, c: torch.relu(z @ torch.ones(1, len(t)) - t) @ c[:, None],
+    "put together": lambda z, t, c: torch.cat([torch.relu(z - knot) for knot in t], 1) @ c[:, None],
+    "row by row": lambda z, t, c: torch.stack([torch.relu(row - t) @ c for row in z])[:, None],
+    "waves": lambda z, t, c: torch.sin(z * torch.arange(1.0, len(t) + 1)) @ c[:, None],
+}
+
+
+@pytest.mark.parametrize("name", SPLINES)
+@pytest.mark.parametrize("kept", ["parameters", "buffers", "literals"])
+@torch.no_grad()
+def test_a_spline_of_a_layer_of_one_neuron_is_no_layer(name, kept):
+    for seed, knots in ((0, 1), (1, 2), (2, 4)):
+        torch.manual_seed(seed)
+        first, last, t, c = nn.Linear(2, 1), nn.Linear(1, 1), torch.randn(knots), torch.randn(knots)
+        own = {"parameters": nn.Parameter, "buffers": nn.Buffer}.get(kept, torch.Tensor.tolist)
+
+        def run(m, x):
+            t, c = (torch.tensor(part) if kept == "literals" else part for part in (m.t, m.c))
+            return m.b(SPLINES[name](m.a(x), t, c))
+
+        model = Model(run, a=first, b=last, t=own(t), c=own(c))
+        last.bias -= model(X).median() - 1e-3
+        y = model(X)[:, 0] > 0
+        expected = by_zeros(model, first.weight, last.weight, lambda out: ((out[:, 0] > 0) == y).all())
+        for one in (model, lambda x: model(x)):
+            try:
+                network = from_torch(one, X)
+            except OntogenyError:
+                assert kept == "parameters"
+                continue
+            if kept != "parameters" or network.sizes == (2, 1, 1):
+                assert (network.sizes, network.count(y, "sign").count) == ((2, 1, 1), expected)
+            else:  # what a parameter is multiplied with are neurons
+                assert network.sizes in ((2, 1, knots, 1, 1), (2, 1, 1, 1)) and (name == "scaled" or knots == 1)
 
 
 @torch.no_grad()
@@ -281,6 +325,12 @@ REFUSED = {
     "several weights connect": lambda m, x: torch.cat([h := torch.tanh(m.a(x)), h], 1) @ m.c.weight.reshape(6, 1),
     r"outside of PyTorch \(NumPy\)": lambda m, x: m.b(torch.from_numpy(np.tanh(m.a(x).detach().numpy()))),
     r"outside of PyTorch \(tolist\)": lambda m, x: m.b((h := torch.relu(m.a(x))) / (1 + max(max(h.tolist())))),
+    "without weights": lambda m, x: m.b(torch.relu(m.a(x) + x.sum(1, keepdim=True))),
+    "as a residual connection": lambda m, x: torch.relu(x @ m.c.weight[:2].T + 0.3 * x) @ m.g[:2],
+    "'cat' on sums with weights": lambda m, x: torch.relu(torch.cat([m.a(x), x], 1)) @ m.c.weight.reshape(6, 1)[:5],
+    "'mul' on neurons together with its inputs": lambda m, x: m.b(m.a(x) * x[:, :1]),
+    "a recurrent layer with gates": lambda m, x: m.b(m.lstm(x[:, None])[0][:, 0]),
+    "recurrent layers with gates do": lambda m, x: m.b(m.gru(x[:, None])[0][:, 0]),
     "neither rises nor falls": lambda m, x: m.b(torch.relu(m.a(x))) ** 2,
 }
 
@@ -288,7 +338,8 @@ REFUSED = {
 @pytest.mark.parametrize("says", REFUSED)
 def test_what_cannot_be_read_is_refused_in_a_sentence(says):
     torch.manual_seed(1)
-    model = two_maps(REFUSED[says], c=nn.Linear(2, 3), g=nn.Parameter(torch.ones(3)))
+    gates = {kind.__name__.lower(): kind(2, 3, batch_first=True) for kind in (nn.GRU, nn.LSTM)}
+    model = two_maps(REFUSED[says], c=nn.Linear(2, 3), g=nn.Parameter(torch.ones(3)), **gates)
     tracker = DetailedCircuitTracker(1, X, torch.zeros(4, 1))
     with pytest.raises(OntogenyError, match=says):
         tracker.track_epoch(0, model)

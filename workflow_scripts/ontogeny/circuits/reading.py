@@ -39,6 +39,7 @@ _WHY = {
     "_softmax": "between its layers: every neuron there depends on all of its layer",
     "_log_softmax": "between its layers: every neuron there depends on all of its layer",
     "index_put": "which writes at places that depend on x: write it with torch.where",
+    "mkldnn_rnn_layer": "a recurrent layer with gates, which multiplies values that depend on x with each other",
     "trilinear": "which multiplies values that depend on x with each other",
     "argmax": "which leaves no outputs to judge: return what it is taken of, and count with rule 'argmax'",
 }
@@ -63,7 +64,8 @@ class _Sums:
     reach (neurons, *shape): which neurons have a weight, be it 0, as 0 and 1. row (*shape): the row of x that each
     number belongs to. made: "" for neurons themselves, "map" after a linear map, "product" where one is being written
     out, product by product (the later by name goes before). own (*shape): the label of the sum that each number is, as
-    the model has it: copies, on whatever scale that is no weight and with whatever bias, have the same.
+    the model has it: copies, on whatever scale that is no weight and with whatever bias, have the same. weighed: whether
+    they are sums with the model's weights, all of them.
     """
 
     layer: int
@@ -73,6 +75,7 @@ class _Sums:
     row: Tensor
     made: str
     own: Tensor
+    weighed: bool = False
 
 
 @dataclass(frozen=True)
@@ -448,6 +451,8 @@ class Reader:
             return self._each(target, arguments, keywords, first, ("place",))
         if name == "_to_copy" and not dtype.is_floating_point:
             return self._pointwise(target, name, arguments, keywords)
+        if name == "_to_copy" and isinstance(first, _Neurons) and not _is_real(first):
+            return self._pointwise(target, name, arguments, {"dtype": dtype})
         same = all(isinstance(f, _Neurons) and f.after is first.after for f in flows)
         if same and not self._constants(arguments):
             return self._each(target, arguments, keywords, first, ("place",))
@@ -458,6 +463,11 @@ class Reader:
         known = {id(flow): one for flow, one in zip(flows, sums)}
         made = max(one.made for one in sums)
         as_sums = self._with(arguments, lambda flow: known[id(flow)])
+        if len({one.weighed for one in sums}) > 1:
+            raise OntogenyError(
+                f"a connection skips a layer (the model does '{name}' on sums with weights and on what they are of): "
+                "circuits are enumerated in plain stacks of layers"
+            )
         part = replace(sums[0], made=made)
         return self._each(target, as_sums, keywords, part, ("const", "row", "own"))
 
@@ -478,7 +488,7 @@ class Reader:
                 raise OntogenyError(f"the model puts numbers that do not depend on x among its neurons ('{name}')")
             none = torch.zeros((len(like.coef), *leaf.shape), dtype=torch.float64)
             own = self._labelled(torch.arange(leaf.numel()).reshape(leaf.shape))
-            return _Sums(like.layer, none, none, leaf.double(), row.expand(leaf.shape), like.made, own)
+            return _Sums(like.layer, none, none, leaf.double(), row.expand(leaf.shape), like.made, own, like.weighed)
 
         return [tree_map(constant, a) if isinstance(a, (list, tuple)) else a for a in arguments]
 
@@ -512,7 +522,7 @@ class Reader:
             nothing = torch.zeros((len(values.coef), *into.shape), dtype=torch.float64)
             row = torch.full(into.shape, -1, dtype=torch.long)
             own = self._labelled(torch.arange(into.numel()).reshape(into.shape))
-            into = _Sums(values.layer, nothing, nothing, into.double(), row, values.made, own)
+            into = _Sums(values.layer, nothing, nothing, into.double(), row, values.made, own, values.weighed)
         return self._moved(target, name, (into, values, *arguments[2:]), keywords)
 
     @staticmethod
@@ -589,7 +599,8 @@ class Reader:
         own = self._labelled(torch.arange(const.numel()).reshape(const.shape))
         if (reach.sum(0) == 1).all() and not any(map(self._may_weigh, _tensors((arguments, keywords)))):  # copies
             own = (run(flow.own.double(), _ones) - idle).round().long()
-        return _Sums(flow.layer, coef, reach, const, self._rows(run, none, flow, name), "map", own)
+        weighed = any(map(self.is_weight, _tensors((arguments, keywords)))) or (name in _REDUCTIONS and flow.weighed)
+        return _Sums(flow.layer, coef, reach, const, self._rows(run, none, flow, name), "map", own, weighed)
 
     def _may_weigh(self, tensor: Tensor) -> bool:
         """Whether numbers are weights, as parameters are, and others that are not all the same."""
@@ -650,13 +661,19 @@ class Reader:
             return self._context(target, arguments, keywords)
         if name in ("add", "sub", "rsub") and len(flows) > 1:
             layers = {getattr(flow, "layer", 0) for flow in flows}
-            silent = {id(f) for f in flows if (len(layers) > 1 or isinstance(f, _Given)) and _is_silent(f)}
+            bare = [f for f in flows if len(layers) > 1 or not getattr(f, "weighed", isinstance(f, _Neurons))]
+            silent = {id(f) for f in bare if _is_silent(f)}
             if 0 < len(silent) < len(flows):
                 arguments = self._with(
                     arguments, lambda flow: torch.zeros(self._shape(flow)) if id(flow) in silent else flow
                 )
                 return self._pointwise(target, name, arguments, keywords)
         if any(isinstance(flow, _Given) for flow in flows):
+            if len(flows) > 1 and name not in ("add", "sub", "rsub") and not outside:
+                raise OntogenyError(
+                    f"the model does '{name}' on neurons together with its inputs: a connection that skips a layer, or a "
+                    "product, is not a plain stack of layers"
+                )
             flows_as = {id(flow): self.sums(flow) for flow in flows}
             arguments = self._with(arguments, lambda flow: flows_as[id(flow)])
             flows = _flows(arguments)
@@ -708,7 +725,13 @@ class Reader:
             for weight in filter(self.is_weight, _tensors(arguments)):
                 by.append(torch.arange(weight.numel()).reshape(weight.shape).expand(shape))
         own = self._labelled(*by) if len(by) > 1 else by[0]
-        return _Sums(level[0].layer, coef, reach, const, rows[0], made, own)
+        if len({one.weighed for one in level}) > 1:
+            raise OntogenyError(
+                f"the model does '{name}' on sums with weights and on the values that they are of, without weights, as a "
+                "residual connection does: circuits consist of connections with weights"
+            )
+        weighed = level[0].weighed or (name in ("mul", "div") and any(map(self.is_weight, _tensors(arguments))))
+        return _Sums(level[0].layer, coef, reach, const, rows[0], made, own, weighed)
 
     def _composed(
         self, target: Any, name: str, arguments: Any, keywords: Any, shape: torch.Size, linear: bool
@@ -904,6 +927,11 @@ def _is_silent(flow: Any) -> bool:
         return not (flow.coef.any() or flow.const.any())
     points = torch.as_tensor(_GRID, dtype=torch.float32)[:, None].expand(-1, len(flow.bias))
     return not flow.after(points).any()
+
+
+def _is_real(flow: _Neurons) -> bool:
+    """Whether values are numbers, not integers or whether something is so."""
+    return flow.after(torch.zeros(1, len(flow.bias))).is_floating_point()
 
 
 def _shared_by_two() -> OntogenyError:

@@ -125,6 +125,11 @@ def _read(
             except OntogenyError:
                 raise
             except Exception as error:
+                if any(map(_changes_its_arguments, nodes)):
+                    raise OntogenyError(
+                        f"the model changes tensors in place in a way that cannot be followed (up to '{_name(node)}'), as "
+                        "recurrent layers with gates do: read a stack of layers"
+                    ) from None
                 raise OntogenyError(
                     f"the model does '{node.name}' in a way that cannot be read: {first_line(error)}"
                 ) from None
@@ -393,6 +398,8 @@ def _has_weights(nodes: list[Node], weighing: set[Node], values: dict[Node, Any]
 
 def _shares(function: Callable[[Tensor], Tensor], like: Tensor) -> Any:
     """The function of `_SHARES` that a function of tensors is, or None."""
+    if like.shape[-1:] == (1,):  # a constant
+        return None
     drawn = (3 * torch.randn(like.shape, generator=torch.Generator().manual_seed(1))).to(like.dtype)
     try:
         value = function(drawn)
