@@ -64,8 +64,8 @@ class _Sums:
     reach (neurons, *shape): which neurons have a weight, be it 0, as 0 and 1. row (*shape): the row of x that each
     number belongs to. made: "" for neurons themselves, "map" after a linear map, "product" where one is being written
     out, product by product (the later by name goes before). own (*shape): the label of the sum that each number is, as
-    the model has it: copies, on whatever scale that is no weight and with whatever bias, have the same. weighed: whether
-    they are sums with the model's weights, all of them.
+    the model has it: copies, on whatever scale that is no weight and with whatever bias, have the same. weighed:
+    whether they are sums with the model's weights, all of them.
     """
 
     layer: int
@@ -671,8 +671,8 @@ class Reader:
         if any(isinstance(flow, _Given) for flow in flows):
             if len(flows) > 1 and name not in ("add", "sub", "rsub") and not outside:
                 raise OntogenyError(
-                    f"the model does '{name}' on neurons together with its inputs: a connection that skips a layer, or a "
-                    "product, is not a plain stack of layers"
+                    f"the model does '{name}' on neurons together with its inputs: a connection that skips a layer, or "
+                    "a product, is not a plain stack of layers"
                 )
             flows_as = {id(flow): self.sums(flow) for flow in flows}
             arguments = self._with(arguments, lambda flow: flows_as[id(flow)])
@@ -727,8 +727,8 @@ class Reader:
         own = self._labelled(*by) if len(by) > 1 else by[0]
         if len({one.weighed for one in level}) > 1:
             raise OntogenyError(
-                f"the model does '{name}' on sums with weights and on the values that they are of, without weights, as a "
-                "residual connection does: circuits consist of connections with weights"
+                f"the model does '{name}' on sums with weights and on the values that they are of, without weights, as "
+                "a residual connection does: circuits consist of connections with weights"
             )
         weighed = level[0].weighed or (name in ("mul", "div") and any(map(self.is_weight, _tensors(arguments))))
         return _Sums(level[0].layer, coef, reach, const, rows[0], made, own, weighed)

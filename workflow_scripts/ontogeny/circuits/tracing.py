@@ -92,9 +92,7 @@ def _and_all_before(node: Node) -> set[Node]:
     return found
 
 
-def _read(
-    graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node], regions: dict[Node, Any]
-) -> Layers:
+def _read(graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node], regions: dict[Node, Any]) -> Layers:
     """The layers that the reader finds. regions: see `_regions`."""
     weighty: dict[int, Any] = {}
     reader = Reader(x, lambda tensor: id(tensor) in weighty or tensor.requires_grad)
@@ -127,8 +125,8 @@ def _read(
             except Exception as error:
                 if any(map(_changes_its_arguments, nodes)):
                     raise OntogenyError(
-                        f"the model changes tensors in place in a way that cannot be followed (up to '{_name(node)}'), as "
-                        "recurrent layers with gates do: read a stack of layers"
+                        f"the model changes tensors in place in a way that cannot be followed (up to '{_name(node)}'), "
+                        "as recurrent layers with gates do: read a stack of layers"
                     ) from None
                 raise OntogenyError(
                     f"the model does '{node.name}' in a way that cannot be read: {first_line(error)}"
@@ -309,7 +307,7 @@ def _regions(
     that a layer could consist of.
     """
     values: dict[Node, Any] = {}
-    of_x, of_weights, of_parameters = set(), set(), set()
+    of_x, of_weights, of_parameters = set[Node](), set[Node](), set[Node]()
     for node in nodes:
         before = node.all_input_nodes
         if node.op == "placeholder":
