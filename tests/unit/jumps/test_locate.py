@@ -158,3 +158,10 @@ def test_what_recovers_and_what_was_not_asked_is_mentioned():
     assert answer.elsewhere == ("weight_norm at step 3000",)
     assert "falls to 0.5" in answer.sentence
     assert "what recovers is no lasting change" in answer.sentence
+
+
+def test_a_change_that_does_not_stay_is_not_told_as_one_of_levels():
+    """A dip within a rise: 0.64, 0.52, 0.64 of a probe's accuracy in a run of 150 epochs."""
+    answer = replace(locate_transition(curves()), kind="jump", before=0.55, after=0.56, noise=0.012)
+    assert "but not for long: it goes from 0.55 to 0.56, which is less than that noise (0.012)" in say_found(answer, 1)
+    assert "jumps from 0.55 to 0.56" in say_found(replace(answer, noise=0.001), 1)

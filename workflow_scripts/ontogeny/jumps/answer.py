@@ -28,12 +28,12 @@ class Answer:
 
     kind: 'transition', 'jump', or 'none'. layer, metric: of the series that was asked first and changes (of 'none': was
     asked first); the layer of run-level measures is "(run)". step: the midpoint; low, high: its 95% interval; onset,
-    end: steps at 10 and 90% of the change; before, after: levels. p_value: the chance that a series of this length
-    without a change, of the worst null of the battery, holds one as strong; q_value: false discovery rate over the
-    measures asked. silent: measures asked before it that do not change; also: other measures of the run that change
-    within; further: steps of its other significant changes; elsewhere: where else significant changes lie that are in
-    none of these, in words, such as "loss at step 800". agree of `series` series of layers change within; chance:
-    how many would if their changes came at random times.
+    end: steps at 10 and 90% of the change; before, after: levels; noise: of the series, as a standard deviation.
+    p_value: the chance that a series of this length without a change, of the worst null of the battery, holds one as
+    strong; q_value: false discovery rate over the measures asked. silent: measures asked before it that do not change;
+    also: other measures of the run that change within; further: steps of its other significant changes; elsewhere:
+    where else significant changes lie that are in none of these, in words, such as "loss at step 800". agree of
+    `series` series of layers change within; chance: how many would if their changes came at random times.
     learned: the step by which the accuracy on the training data made 90% of its rise (NaN if not recorded); late:
     whether held-out accuracy rises only after it, as it does in grokking. missed: what could have been missed.
     sentence: all of it in words.
@@ -51,6 +51,7 @@ class Answer:
     end: float = math.nan
     before: float = math.nan
     after: float = math.nan
+    noise: float = 0.0
     p_value: float = math.nan
     q_value: float = math.nan
     silent: tuple[str, ...] = ()
@@ -86,7 +87,12 @@ def say_found(answer: Answer, judged: int) -> str:
     who = answer.metric if answer.layer == RUN_LEVEL else f"{answer.metric} of {answer.layer}"
     who += " (held-out)" if answer.layer == RUN_LEVEL and rank_of(answer.metric) == 0 else ""
     course = f"from {answer.before:.3g} to {answer.after:.3g}"
-    if answer.kind == "jump":
+    if abs(answer.after - answer.before) < answer.noise:
+        said = [
+            f"{who} moves by more than its noise {at}, but not for long: it goes {course}, which is less than that "
+            f"noise ({answer.noise:.2g})."
+        ]
+    elif answer.kind == "jump":
         said = [f"{who} jumps {course} {at}."]
     else:
         said = [

@@ -172,6 +172,7 @@ def _answer(
         end=float(best["end"]),
         before=float(best["value_before"]),
         after=float(best["value_after"]),
+        noise=_noise(held[own].sort_values("step")["value"].to_numpy(float)),
         p_value=float(best["p_value"]),
         q_value=float(best["q_value"]),
         silent=tuple(present[: present.index(best["metric"])] if best["layer"] == RUN_LEVEL else present),
