@@ -121,6 +121,8 @@ def test_a_job_for_all_runs_is_done_when_its_benchmark_is_there(tmp_path):
     job(tmp_path, "list_pages", "all", 1.0)
     (tmp_path / "results" / "logs" / "list_pages" / "all.log").rename(tmp_path / "results" / "logs" / "list_pages.log")
     assert [(state.rule, state.state) for state in job_states(tmp_path / "results")] == [("list_pages", "done")]
+    (tmp_path / "results" / "benchmarks" / "list_pages" / "all.tsv").unlink()
+    assert "  list_pages: interrupted\n" in describe_state(tmp_path / "results")
 
 
 def test_an_empty_folder_is_explained(tmp_path):

@@ -230,7 +230,7 @@ def describe_state(results: str | os.PathLike, expected: Iterable[Any] | None = 
     lines += [f"jobs      {_counted(jobs)}"]
     for job in states:
         if job.state != "done":
-            lines.append(f"  {job.rule} {job.name}: {job.state}" + (f": {job.reason}" if job.reason else ""))
+            lines.append("  " + ": ".join(filter(None, (f"{job.rule} {job.name}".rstrip(), job.state, job.reason))))
             if job.state == "failed":
                 lines.append(f"    log: {job.log}")
     return "\n".join(lines) + "\n"
