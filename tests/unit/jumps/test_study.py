@@ -41,6 +41,8 @@ def test_every_table_is_made_and_holds_every_run(lively):
     _, record, report, tables = lively
     assert set(tables) == set(TABLES)
     assert len(tables["characterised"]) == len(report.significant) >= 8
+    assert set(tables["characterised"]["kind"]) <= {"jump", "transition"}
+    assert set(tables["characterised"]["cluster"]) <= {-1, *tables["kinds"]["cluster"]}
     assert list(dict.fromkeys(tables["rates"]["run"])) == record.runs
     assert set(tables["convergence"]["run"]) == set(record.runs)
     assert dict(zip(tables["rates"]["run"], tables["rates"]["family"])) == {

@@ -67,6 +67,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from ontogeny.pipeline.forking import _Forks
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores Ctrl-C
 forks = _Forks(["slowly"])
 while not Path("loads").exists():
     time.sleep(0.01)

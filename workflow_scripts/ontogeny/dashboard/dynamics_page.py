@@ -12,6 +12,7 @@ from ontogeny.dashboard import data, figures
 from ontogeny.dashboard.data import RunFolder
 from ontogeny.dashboard.elements import choose_run, guarded, markdown, plot, runs_in_folder, say
 from ontogeny.errors import OntogenyError
+from ontogeny.jumps.answer import counted_changes
 from ontogeny.phase1 import DIMENSIONALITY_METRICS, RUN_LEVEL
 from ontogeny.words import counted
 
@@ -77,10 +78,10 @@ def _dynamics(runs: list[RunFolder]) -> None:
 
 
 def _jump_table(jumps: pd.DataFrame, every: bool) -> None:
-    """How many jumps there are, and the significant ones, or every one, in a table."""
+    """How many jumps and transitions there are, and the significant ones, or every one, in a table."""
     significant = jumps["significant"].astype(bool)
     st.caption(
-        f"{counted(len(jumps), 'jump')} found in all layers and metrics of this run, {int(significant.sum())} "
+        f"{counted_changes(jumps)} found in all layers and metrics of this run, {int(significant.sum())} "
         "significant at the false discovery rate of the analysis (full triangles)."
     )
     part = jumps if every else jumps[significant]

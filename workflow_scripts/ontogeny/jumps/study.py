@@ -87,7 +87,7 @@ def analyse_study(
     tables: dict[str, pd.DataFrame] = {}
     found = characterise_jumps(jumps, record).merge(groups, on="run", how="left")
     kinds = jump_kinds(found)
-    tables["characterised"] = found.assign(kind=kinds.labels)
+    tables["characterised"] = found.assign(cluster=kinds.labels)
     tables["kinds"] = kinds.profile
     tables["kinds_evidence"] = kinds.evidence.assign(reason=kinds.reason)
     tables["phases"] = phase_table(found)

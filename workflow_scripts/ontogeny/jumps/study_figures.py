@@ -101,7 +101,7 @@ def _kinds(tables: Tables) -> Drawing:
     if jumps.empty:
         return _nothing(_without_jumps(tables)), jumps
     reason = str(evidence["reason"].iloc[0]) if len(evidence) else jump_kinds(jumps).reason
-    return plot_jump_kinds(jumps, jumps["kind"].to_numpy(), evidence, reason), jumps
+    return plot_jump_kinds(jumps, jumps["cluster"].to_numpy(), evidence, reason), jumps
 
 
 def _convergence(tables: Tables) -> Drawing:
