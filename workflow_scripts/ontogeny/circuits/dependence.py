@@ -15,7 +15,7 @@ from torch.fx import Node
 from torch.fx.node import map_arg
 from torch.utils._pytree import tree_leaves
 
-from ontogeny.circuits.reading import MADE, MOVES, POINTWISE
+from ontogeny.circuits.reading import MADE, MOVES, POINTWISE, name_of
 
 _NONE, _ALL = 2**40, -(2**40)  # the least and the largest label where there is none
 _ALONG = {
@@ -56,7 +56,7 @@ def number_by_number(nodes: Sequence[Node], values: dict[Node, Any]) -> bool | N
 
 
 def _after(node: Node, values: dict[Node, Any], labels: dict[Node, Any]) -> Any:
-    name = str(node.target).removeprefix("aten.").split(".")[0]
+    name = name_of(node.target)
     if "getitem" in name:
         whole, which = node.args
         return labels[whole][which]  # type: ignore[index]

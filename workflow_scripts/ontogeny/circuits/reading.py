@@ -128,6 +128,11 @@ _Flow = _Given | _Sums | _Neurons | _Shares
 _FLOWS = (_Given, _Sums, _Neurons, _Shares)
 
 
+def name_of(target: Any) -> str:
+    """The name of an operation, without its library and its variant: "addmm" of aten.addmm.default."""
+    return str(target).removeprefix("aten.").split(".")[0]
+
+
 def rows_unlike() -> OntogenyError:
     """The error for a model that does one thing with some rows of x and another with others."""
     return OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
@@ -267,6 +272,10 @@ class Reader:
         self.labels += labels.numel()
         return labels.reshape(by[0].shape) + self.labels
 
+    def _apiece(self, shape: torch.Size) -> Tensor:
+        """New labels (*shape), all of them different."""
+        return self._labelled(torch.arange(shape.numel()).reshape(shape))
+
     def _rescaled(self, flow: _Sums) -> _Sums | None:
         """Sums of one neuron each, as those neurons on another scale, or None; inputs on it are new inputs."""
         used = (flow.coef != 0).reshape(len(flow.coef), -1)
@@ -292,7 +301,7 @@ class Reader:
 
     def step(self, target: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
         """What an operation makes of the flows among its arguments. Raises OntogenyError where it is none of ours."""
-        name = str(target).removeprefix("aten.").split(".")[0].rstrip("_") or str(target)
+        name = name_of(target).rstrip("_") or str(target)
         flows = _flows((arguments, keywords))
         if "getitem" in name:
             return arguments[0][arguments[1]]
@@ -486,11 +495,14 @@ class Reader:
                 return leaf
             if row is None or torch.broadcast_shapes(row.shape, leaf.shape) != leaf.shape:
                 raise OntogenyError(f"the model puts numbers that do not depend on x among its neurons ('{name}')")
-            none = torch.zeros((len(like.coef), *leaf.shape), dtype=torch.float64)
-            own = self._labelled(torch.arange(leaf.numel()).reshape(leaf.shape))
-            return _Sums(like.layer, none, none, leaf.double(), row.expand(leaf.shape), like.made, own, like.weighed)
+            return self._constant(leaf, row.expand(leaf.shape), like)
 
         return [tree_map(constant, a) if isinstance(a, (list, tuple)) else a for a in arguments]
+
+    def _constant(self, values: Tensor, row: Tensor, like: _Sums) -> _Sums:
+        """Numbers that do not depend on x, in these rows of it, as sums beside those of `like`."""
+        none = torch.zeros((len(like.coef), *values.shape), dtype=torch.float64)
+        return replace(like, coef=none, reach=none, const=values.double(), row=row, own=self._apiece(values.shape))
 
     def _padded(self, flow: Any, pad: Sequence[int], value: float = 0.0) -> Any:
         """Numbers put before and after those of a flow, axis by axis from the last."""
@@ -519,10 +531,7 @@ class Reader:
             raise OntogenyError("the model writes numbers that do not depend on x over its neurons")
         values = self.sums(values)
         if isinstance(into, Tensor):
-            nothing = torch.zeros((len(values.coef), *into.shape), dtype=torch.float64)
-            row = torch.full(into.shape, -1, dtype=torch.long)
-            own = self._labelled(torch.arange(into.numel()).reshape(into.shape))
-            into = _Sums(values.layer, nothing, nothing, into.double(), row, values.made, own, values.weighed)
+            into = self._constant(into, torch.full(into.shape, -1, dtype=torch.long), values)
         return self._moved(target, name, (into, values, *arguments[2:]), keywords)
 
     @staticmethod
@@ -596,7 +605,7 @@ class Reader:
             arguments = self._with(arguments, lambda _: self._apart(flow))
             return self._mapped(target, name, arguments, keywords, apart=True)
         reach = (ways[0] != 0).double()
-        own = self._labelled(torch.arange(const.numel()).reshape(const.shape))
+        own = self._apiece(const.shape)
         if (reach.sum(0) == 1).all() and not any(map(self._may_weigh, _tensors((arguments, keywords)))):  # copies
             own = (run(flow.own.double(), _ones) - idle).round().long()
         weighed = any(map(self.is_weight, _tensors((arguments, keywords)))) or (name in _REDUCTIONS and flow.weighed)

@@ -75,12 +75,14 @@ def _part(node: Node) -> Node | None:
 
 def _taken(node: Node) -> _Range | None:
     """Which numbers of which tensor an operation takes, if it takes some along one axis."""
-    if node.target == operator.getitem:
-        whole, which = node.args
-        if not isinstance(whole, Node) or not isinstance(which, int):
-            return None
-        source = whole.args[0] if whole.args else None
-        if not isinstance(source, Node) or source.op != "call_function":
+    indexed = node.target == operator.getitem
+    whole = node.args[0] if indexed else node
+    source = whole.args[0] if isinstance(whole, Node) and whole.args else None
+    if not isinstance(whole, Node) or not isinstance(source, Node) or source.op != "call_function":
+        return None
+    if indexed:
+        which = node.args[1]
+        if not isinstance(which, int):
             return None
         if whole.target == _ATEN.unbind.int:
             axis = _axis(source, whole.args[1:])
@@ -91,9 +93,6 @@ def _taken(node: Node) -> _Range | None:
             lengths: list[int] = [given] * (which + 1) if isinstance(given, int) else list(given)  # type: ignore[arg-type]
             start = sum(lengths[:which])
             return _Range(source, axis, start, min(start + lengths[which], size), False)
-        return None
-    source = node.args[0] if node.args else None
-    if not isinstance(source, Node) or source.op != "call_function":
         return None
     if node.target == _ATEN.select.int:
         axis = _axis(source, node.args[1:])

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ontogeny.circuits.dependence import number_by_number
-from ontogeny.circuits.reading import CONTRACTIONS, LINEAR, MOVES, Layers, Reader
+from ontogeny.circuits.reading import CONTRACTIONS, LINEAR, MOVES, Layers, Reader, name_of
 from ontogeny.circuits.simplifying import simplify
 from ontogeny.errors import OntogenyError, first_line
 
@@ -75,7 +75,7 @@ def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[GraphModule, bo
 
 
 def _name(node: Node) -> str:
-    return str(node.target).removeprefix("aten.").split(".")[0]
+    return name_of(node.target)
 
 
 def _changes_its_arguments(node: Node) -> bool:
@@ -207,7 +207,7 @@ def _is_only_looked_at(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphM
             other, _ = _traced(changed(step), x)
         except Exception:
             return False
-        if other.code != graph.code or not all(map(_equal, _constants(graph), _constants(other))):
+        if not _do_the_same(graph, other):
             return False
     return True
 
@@ -259,7 +259,7 @@ def _check_exits(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule)
             return
         with _Exits(changed=True):
             other, _ = _traced(run, x)
-        if other.code == graph.code and all(map(_equal, _constants(graph), _constants(other))):
+        if _do_the_same(graph, other):
             return
     except Exception:
         pass
@@ -271,6 +271,11 @@ def _check_exits(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule)
 
 def _alike(one: Any, other: Any) -> bool:
     return bool(np.array_equal(np.asarray(one), np.asarray(other)))
+
+
+def _do_the_same(one: GraphModule, other: GraphModule) -> bool:
+    """Whether two runs consist of the same operations with the same fixed numbers."""
+    return one.code == other.code and all(map(_equal, _constants(one), _constants(other)))
 
 
 def _constants(graph: GraphModule) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from ontogeny.jumps.report import JumpReport, find_jumps
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import SHORTEST
 from ontogeny.phase1 import RUN_LEVEL, Phase1
+from ontogeny.phase1.record import COLUMNS
 from ontogeny.words import counted, joined, step_text, steps_text
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def with_answers(report: JumpReport, record: Phase1 | pd.DataFrame, settings: Ju
 
 def _frame(record: Phase1 | pd.DataFrame) -> pd.DataFrame:
     frame = record.frame if isinstance(record, Phase1) else record
-    if not {"run", "layer", "step", "metric", "value"} <= set(getattr(frame, "columns", ())):
+    if not set(COLUMNS) <= set(getattr(frame, "columns", ())):
         raise OntogenyError(
             f"a record is expected, as read_phase1(path) gives it, or its frame, not {type(record).__name__}: "
             "detect_transitions searches an array"

@@ -21,6 +21,7 @@ from ontogeny.jumps.events import Detection, as_series
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
 from ontogeny.phase1 import RUN_LEVEL
+from ontogeny.phase1.record import COLUMNS as OF_RECORDS
 from ontogeny.statistics import adjust
 from ontogeny.words import counted
 
@@ -125,7 +126,7 @@ def find_jumps(
     Raises OntogenyError for a frame that lacks columns, metrics that it lacks, or a series that is not valid.
     """
 
-    missing = {"run", "layer", "step", "metric", "value"} - set(getattr(frame, "columns", ()))
+    missing = set(OF_RECORDS) - set(getattr(frame, "columns", ()))
     if missing:
         raise OntogenyError(
             f"the table of measurements lacks the columns {', '.join(sorted(missing))}: it needs run, layer, step, "

@@ -222,8 +222,9 @@ def describe_state(results: str | os.PathLike, expected: Iterable[Any] | None = 
     counts = {
         state: sum(row[1] == state for row in rows) for state in ("done", "running", "failed", "interrupted", "waiting")
     }
-    lines = ["Snakemake was killed and left its lock: call snakemake --unlock, and then start it again"]
-    lines = [*(lines if was_killed(results.parent) else ()), f"runs      {_counted(counts)}"]
+    lines = [f"runs      {_counted(counts)}"]
+    if was_killed(results.parent):
+        lines.insert(0, "Snakemake was killed and left its lock: call snakemake --unlock, and then start it again")
     width = max([len(name) for name, *_ in rows], default=0)
     lines += [f"  {name:<{width}}  {state:<11}  {told}".rstrip() for name, state, told in rows if state != "done"]
     jobs = {state: sum(job.state == state for job in states) for state in ("done", "running", "failed", "interrupted")}
