@@ -218,7 +218,9 @@ def test_independent_layers_are_not_coordinated_even_if_all_are_busy_early(early
         draw = (lambda: int(rng.exponential(60)) % 400) if early else (lambda: int(rng.integers(400)))
         rows = {(f"l{i}", draw()) for i in range(8) for _ in range(3)}
         found = find_critical_periods(at(sorted(rows)), held, shuffles=99, seed=trial).coordination
-        false += (found.set_index(["run", "metric"]).loc[("r", "stable_rank"), "p_value"]) <= 0.05
+        row = found.set_index(["run", "metric"]).loc[("r", "stable_rank")]
+        false += row["p_value"] <= 0.05
+        assert row["p_value"] <= 0.05 or row["coincidences"] <= row["high"]
     assert false <= 6
 
 

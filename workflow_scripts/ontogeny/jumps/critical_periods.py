@@ -69,9 +69,9 @@ def find_critical_periods(
     `shuffles` is by default enough for Holm's correction over the runs: 999, or 40 a run if that is more.
 
     `coordination`: run, metric, layers (that jump), jumps, coincidences, expected, low, high (mean and 95% range under
-    circular shifts), ratio, p_circular, p_local (one-sided), p_exchange (of all runs together, if each in which layers
-    jump has its layers and number of measurements in common with `RUNS` or more), p_value (p_exchange, or else the
-    larger of the other two; NaN where it cannot be told), p_holm (over runs, a metric at a time), verdict:
+    the null that decides), ratio, p_circular, p_local (one-sided), p_exchange (of all runs together, if each in which
+    layers jump has its layers and number of measurements in common with `RUNS` or more), p_value (p_exchange, or else
+    the larger of the other two; NaN where it cannot be told), p_holm (over runs, a metric at a time), verdict:
     'coordinated', 'not shown', 'cannot be told' (all jumps in common would not exceed 95% of either null) or 'nothing
     to coordinate' (fewer than two layers jump). A last row per metric, run '(all)', adds up the runs.
 
@@ -121,6 +121,7 @@ def find_critical_periods(
             exchanged = _exchanged(groups, tolerance, shuffles, rng)
             if exchanged is not None and sum(len(trains) > 1 for runs in groups for trains in runs) == len(totals):
                 total["p_value"] = total["p_exchange"] = resampling_p_value(*exchanged)
+                total |= _beside_chance(*exchanged)
             total["p_holm"] = total["p_value"]
         rows += [*part, total]
     for row in rows:
@@ -247,14 +248,22 @@ def _most_coincidences(trains: dict[str, np.ndarray]) -> int:
 
 
 def _summary(observed: float, circular: np.ndarray, local: np.ndarray, most: int) -> dict[str, float]:
-    low, high = percentile_interval(circular)
-    expected = float(circular.mean())
-    p = [resampling_p_value(observed, null) for null in (circular, local)]
-    numbers: dict[str, float] = {"coincidences": observed, "expected": expected, "low": float(low), "high": float(high)}
-    ratio = observed / expected if expected > 0 else np.nan
-    told = all(most > np.quantile(null, 0.95) for null in (circular, local)) or max(p) <= 0.05
+    nulls = circular, local
+    p = [resampling_p_value(observed, null) for null in nulls]
+    told = all(most > np.quantile(null, 0.95) for null in nulls) or max(p) <= 0.05
     p_value = max(p) if told else np.nan
-    return numbers | {"ratio": ratio, "p_circular": p[0], "p_local": p[1], "p_value": p_value}
+    return _beside_chance(observed, nulls[int(np.argmax(p))]) | {
+        "p_circular": p[0],
+        "p_local": p[1],
+        "p_value": p_value,
+    }
+
+
+def _beside_chance(observed: float, null: np.ndarray) -> dict[str, float]:
+    low, high = percentile_interval(null)
+    expected = float(null.mean())
+    ratio = observed / expected if expected > 0 else np.nan
+    return {"coincidences": observed, "expected": expected, "low": float(low), "high": float(high), "ratio": ratio}
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def plot_convergence(layers: pd.DataFrame, order: pd.DataFrame, metric: str) -> 
 def plot_critical_periods(
     coordination: pd.DataFrame, relation: pd.DataFrame | None = None, metric: str = "(any)", sentence: str = ""
 ) -> Figure:
-    """Coincidences of jumps of different layers against shuffled ones, run by run, and the loss around jumps.
+    """Coincidences of jumps of different layers beside those by chance, run by run, and the loss around jumps.
 
     `coordination` is that of `find_critical_periods`; `relation` and `sentence` are those of `loss_relation`.
     """
@@ -145,19 +145,29 @@ def plot_critical_periods(
         rows["coincidences"], at, s=18, zorder=3, c=np.where(shown, JUMP, "white"), edgecolors=INK, linewidths=0.6
     )
     left.set_yticks(at, [shortened(run) for run in rows["run"]], fontsize=6.5)
-    left.set_xscale("symlog", linthresh=1)
     most = rows[["coincidences", "high"]].max(axis=None) if len(rows) else 1
+    left.set_xscale("symlog", linthresh=1)
     left.set_xlim(-0.2, max(2.0, 1.6 * most))
+    left.set_xticks(
+        [0, *(tick for ten in (1, 10, 100, 1000) for tick in (ten, 2 * ten, 5 * ten) if tick <= 1.6 * most)]
+    )
     left.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%d"))
+    left.minorticks_off()
     left.grid(False, axis="y")
     left.set_xlabel("Coincidences of jumps of different layers")
     left.set_title("Coordination" if len(rows) else "Fewer than two layers jump", fontsize=9)
+    dots = {"coordinated": JUMP} if shown.any() else {}
+    if not shown.all():
+        dots[", ".join(dict.fromkeys(rows["verdict"][~shown]))] = "white"
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=JUMP, markeredgecolor=INK, label="coordinated"),
-        Line2D([], [], marker="o", linestyle="", color="white", markeredgecolor=INK, label="not shown"),
-        Line2D([], [], color=MUTED, linewidth=5, alpha=0.45, label="shuffled, 95%"),
+        Line2D([], [], marker="o", linestyle="", color=colour, markeredgecolor=INK, label=verdict)
+        for verdict, colour in dots.items()
     ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=3)
+    if handles:
+        handles.append(
+            Line2D([], [], color=MUTED, linewidth=5, alpha=0.45, label="by chance, 95% (the null that decides)")
+        )
+        fig.legend(handles=handles, loc="outside lower center", ncols=3)
     if relation is not None and both:
         right = axes[0, 1]
         right.fill_between(
