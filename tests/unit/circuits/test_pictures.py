@@ -353,8 +353,12 @@ def test_curves_and_effects_are_drawn(history, tmp_path):
         written = save_figure(figure, tmp_path / name, table, formats=["png"])
         assert [path.suffix for path in written] == [".png", ".csv"]
     seeds = seed_table(history)
-    figure = plot_regularisers(seeds, compare_conditions(seeds))
+    effects = compare_conditions(seeds)
+    figure = plot_regularisers(seeds, effects)
     assert "all candidates" in figure.axes[0].get_ylabel()
+    shown = effects[(effects.measure == "circuits") & effects.effect.notna()]
+    of_the_interval = [f"p = {row.p_value:.2g}, Holm {row.p_holm:.2g}" for row in shown.itertuples()]
+    assert [text.get_text() for text in figure.axes[2].texts] == of_the_interval
     save_figure(figure, tmp_path / "effects", formats=["pdf"])
     with pytest.raises(OntogenyError, match="did you mean 'circuits'"):
         plot_curves(history, "circuit")

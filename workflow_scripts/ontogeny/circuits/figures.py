@@ -147,7 +147,7 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
     """The effect of every condition: values of each seed, what share converged, and the paired effect sizes.
 
     `seeds` is `ontogeny.circuits.statistics.seed_table`, `effects` is `compare_conditions` of it. Effects show their
-    bootstrap interval, filled where the Holm-corrected p value is below 0.05.
+    bootstrap interval with the p value that belongs to it, filled where that by Holm over the conditions is below 0.05.
     """
     from ontogeny.circuits.statistics import condition_table
 
@@ -193,15 +193,16 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
             color=colours.get(row.condition, INK), markerfacecolor=None if significant else "white",
         )  # fmt: skip
         forest.annotate(
-            f"p = {row.p_holm:.2g}", (row.effect, k), (0, 6), textcoords="offset points", ha="center", fontsize=7
-        )
+            f"p = {row.p_value:.2g}, Holm {row.p_holm:.2g}", (row.effect, k), (0, 6), textcoords="offset points",
+            ha="center", fontsize=7,
+        )  # fmt: skip
     forest.axvline(0, color=MUTED, linewidth=0.8)
     forest.set_yticks(range(len(shown)), shown.condition)
     forest.set_ylim(len(shown) - 0.4, -0.7)
     forest.grid(axis="y", visible=False)
     baseline = shown.baseline.iloc[0] if len(shown) else conditions[0]
     forest.set_xlabel(f"Cohen's d, against {baseline}")
-    forest.set_title("paired effect (Holm p)")
+    forest.set_title("paired effect ± 95%\nfilled: Holm p < 0.05")
     return fig
 
 
