@@ -1,5 +1,6 @@
 """Figures of records: they show the layers, runs and jumps they are given, and stand empty or hostile tables."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +156,23 @@ def test_an_axis_of_steps_is_logarithmic_where_they_are_spaced_so(steps, ticks):
     low, high = axes.get_xlim()
     assert low <= steps[0] < steps[-1] <= high
     assert not any("$" in label for label in shown)
+
+
+def test_labels_of_ticks_never_meet(tmp_path, monkeypatch):
+    fig, axes = figure(1, 2, width=8.2)
+    axes[0].plot([-0.19, 0], [0, 1])
+    axes[1].plot([0, 1], [0, 1])
+    seen, save = [], type(fig).savefig
+    monkeypatch.setattr(
+        type(fig), "savefig", lambda fig, *a, **k: (seen.extend(map(_boxes, fig.axes)), save(fig, *a, **k))
+    )
+    save_figure(fig, tmp_path / "narrow", formats=["png"])
+    for boxes in seen:
+        assert len(boxes) > 1
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def _boxes(axes):
+    low, high = axes.get_xlim()
+    labels = [label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
+    return [label.get_window_extent(axes.figure.canvas.get_renderer()) for label in labels]

@@ -6,11 +6,12 @@ fixes all metadata, so that the same data give the same file.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import matplotlib
 
@@ -21,6 +22,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -35,6 +37,8 @@ INK = "#222222"
 MUTED = "#8A8A8A"
 _STRIP = 0.22
 """Height in inches of a strip for a note above a figure."""
+_GAP = 4
+"""Pixels between the labels of two ticks."""
 GRID = "#E6E6E6"
 JUMP = "#D55E00"
 SEQUENTIAL = "viridis"
@@ -141,9 +145,26 @@ def _laid_out(fig: Figure) -> Iterator[None]:
         dots: Any = plt.rcParams["savefig.dpi"]
         fig.set_dpi(fig.dpi if dots == "figure" else dots)
         engine.execute(fig)
+    for axes in fig.axes:
+        _thin_ticks(axes)
     with plt.rc_context({"figure.constrained_layout.use": False}):
         fig.set_layout_engine(None)
         yield
+
+
+def _thin_ticks(axes: Axes) -> None:
+    """Fewer ticks on the x axis while their labels meet: Matplotlib takes every number for three digits long."""
+    axis, locator, canvas = axes.xaxis, axes.xaxis.get_major_locator(), cast(FigureCanvasAgg, axes.figure.canvas)
+    if not isinstance(locator, ticker.MaxNLocator) or not axis.get_visible():
+        return
+    for most in (5, 4, 3):
+        low, high = sorted(axis.get_view_interval())
+        inside = [label for label, at in zip(axis.get_ticklabels(), axis.get_ticklocs()) if low <= at <= high]
+        labels = [label for label in inside if label.get_visible() and label.get_text()]
+        boxes = [label.get_window_extent(canvas.get_renderer()) for label in labels]
+        if all(left.x1 + _GAP < right.x0 for left, right in itertools.pairwise(boxes)):
+            return
+        locator.set_params(nbins=most)
 
 
 @contextmanager
