@@ -170,8 +170,11 @@ def _add_circuits(commands: Any) -> None:
         "circuits", help="count circuits, animate a record, score methods of circuit discovery"
     )
     kinds = circuits.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    count = kinds.add_parser("count", help="count the perfect circuits of a network in a .npz or .safetensors file")
-    count.add_argument("network", help="file with the weights and biases of its layers in order, or an ensemble")
+    count = kinds.add_parser("count", help="count the perfect circuits of a network in a file")
+    count.add_argument(
+        "network",
+        help="layers in order as arrays or a checkpoint, a model (TorchScript, .pt2), or an ensemble",
+    )
     count.add_argument(
         "--gate",
         action="append",
@@ -182,7 +185,7 @@ def _add_circuits(commands: Any) -> None:
     count.add_argument(
         "--rule",
         default="rounded",
-        help="how an output is judged: rounded or sign (rounded)",
+        help="how an output is judged: rounded, sign, probability or argmax (rounded)",
     )
     count.add_argument("--candidates", default="all", help="candidate subnetworks: all or published (all)")
     count.add_argument("--seed", type=int, help="seed of the network in an ensemble (the first)")

@@ -1,13 +1,17 @@
 """`ontogeny circuits`: one command for a network in a file, and one that animates a record."""
 
+import copy
 import json
 
 import numpy as np
 import pytest
+import torch
 from nets import trained_nets, truth_table
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
+from torch import nn
 
-from ontogeny.circuits import count_circuits
+from ontogeny.circuits import count_circuits, from_torch
 from ontogeny.circuits.command import read_network
 from ontogeny.cli import main
 from ontogeny.errors import OntogenyError
@@ -27,6 +31,76 @@ def test_circuits_of_a_network_in_a_file(tmp_path, capsys):
     assert "name as many gates" in capsys.readouterr().err
     assert main(["circuits", "count", str(tmp_path / "net.npz"), "--gate", "XOR", "--seed", "3"]) == 1
     assert "holds one network, not an ensemble: leave out seed 3" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[1.0, 1.0], [1.0, 1.0], [0.3, 0.2]]))
+        model[0].bias.copy_(torch.tensor([0.0, -1.0, 0.0]))
+        model[2].weight.copy_(torch.tensor([[1.0, -2.0, 0.1], [0.1, 1.0, 0.0]]))  # XOR and AND
+        model[2].bias.zero_()
+    return model
+
+
+SAVED = {
+    "checkpoint.pt": lambda model, path: torch.save({"state_dict": model.state_dict(), "epoch": 3}, path),
+    "half.safetensors": lambda model, path: save_tensors(
+        {k: v.bfloat16() for k, v in model.state_dict().items()}, path
+    ),
+    "script.pt": lambda model, path: torch.jit.script(model).save(path),
+    "exported.pt2": lambda model, path: torch.export.save(torch.export.export(model, (torch.zeros(3, 2),)), path),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_is_read_from_what_pytorch_saves(tmp_path, capsys, model, name):
+    path = str(tmp_path / name)
+    SAVED[name](model, path)
+    states = name in ("checkpoint.pt", "half.safetensors")
+    if states:
+        model = copy.deepcopy(model).bfloat16().float() if name == "half.safetensors" else model
+        assert main(["circuits", "count", path, "--gate", "XOR", "--gate", "AND", "--activation", "relu"]) == 0
+    else:
+        assert main(["circuits", "count", path, "--gate", "XOR", "--gate", "AND", "--activation", "relu"]) == 1
+        assert "its own activations: leave out activation relu" in capsys.readouterr().err
+        assert main(["circuits", "count", path, "--gate", "XOR", "--gate", "AND"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    network = from_torch(model, truth_table(2)[0])
+    targets = np.array([[0, 1, 1, 0], [0, 0, 0, 1]]).T
+    expected = [network.count(targets, output=output).count for output in (0, 1)]
+    assert [one["circuits"] for one in told["outputs"]] == expected
+    assert min(expected) > 0
+    assert told["activation"] == "relu"
+
+
+def test_outputs_are_judged_together(tmp_path, capsys, model):
+    path = str(tmp_path / "state.pt")
+    torch.save(model.state_dict(), path)
+    labels = model(torch.as_tensor(truth_table(2)[0])).argmax(1).numpy()
+    gate, other = ("".join(map(str, bits)) for bits in (labels, 1 - labels))
+    expected = from_torch(model, truth_table(2)[0]).count(labels, "argmax").count
+    asked = ["circuits", "count", path, "--activation", "relu", "--rule", "argmax"]
+    for gates in (["--gate", gate], ["--gate", other, "--gate", gate]):
+        assert main([*asked, *gates]) == 0
+        assert [one["circuits"] for one in json.loads(capsys.readouterr().out)["outputs"]] == [expected] != [0]
+    for gates, says in (
+        (["--gate", gate, "--gate", gate], "only one, is 1 on every row"),
+        (["--gate", "MAJORITY"], "inputs of the network: 2; the gates have 3"),
+    ):
+        assert main([*asked, *gates]) == 1
+        assert says in capsys.readouterr().err
+
+
+def test_a_file_that_holds_no_network_is_refused_in_a_sentence(tmp_path, model):
+    (tmp_path / "net.onnx").write_bytes(b"x")
+    torch.save(model, tmp_path / "whole.pt")
+    for name, says in (("net.onnx", "none of the files that hold networks"), ("whole.pt", "could run any code")):
+        with pytest.raises(OntogenyError, match=says):
+            read_network(tmp_path / name)
 
 
 def test_an_ensemble_is_a_file_of_networks(tmp_path, capsys):

@@ -8,7 +8,7 @@ import torch
 from brute_force import candidates
 from torch import nn
 
-from ontogeny.circuits import CircuitSettings, DetailedCircuitTracker, from_torch
+from ontogeny.circuits import CircuitSettings, DetailedCircuitTracker, above, count_circuits, from_torch, within
 from ontogeny.errors import OntogenyError
 
 X = torch.tensor(list(itertools.product((0.0, 1.0), repeat=2)))
@@ -105,6 +105,30 @@ def test_rules_for_logits_and_probabilities():
     for rule in ("rounded", "probability"):
         assert probabilities.count(Y, rule).count == expected
     assert logits.count(Y).count < expected
+
+
+@torch.no_grad()
+def test_targets_that_are_any_numbers_and_other_thresholds():
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    x = torch.randn(7, 2)
+    for model in (plain, nn.Sequential(plain, nn.Tanh()), lambda x: torch.sigmoid(-plain(x))):
+        network = from_torch(model, x)
+        y = model(x).numpy()
+        for rule, right in (
+            (within(0.2), lambda out, y=y: np.abs(out[..., 0] - y[:, 0]) <= 0.2),
+            (above(0.3), lambda out, y=y: (out[..., 0] > 0.3) == (y[:, 0] > 0.3)),
+        ):
+            targets = y > 0.3 if rule == above(0.3) else y
+            expected = by_hand(network, right, x.numpy())
+            assert network.count(targets, rule).count == expected > 0
+            if model is plain:
+                weights = network.weights, network.biases
+                assert count_circuits(*weights, x, targets, activation="tanh", rule=rule).count == expected
+    with pytest.raises(OntogenyError, match=r"judged with rule=within\(tolerance\)"):
+        network.count(y)
+    with pytest.raises(OntogenyError, match="finite number above 0"):
+        within(0)
 
 
 def tracked(model, **settings):

@@ -20,7 +20,7 @@ from ontogeny.circuits import (
     turnover,
 )
 from ontogeny.circuits._problem import MINIMAL
-from ontogeny.circuits.enumeration import Problem, Samples
+from ontogeny.circuits.enumeration import Problem, Samples, summarise
 from ontogeny.errors import OntogenyError
 
 SIZES = (2, 3, 3, 1)
@@ -96,3 +96,12 @@ def test_the_core_of_counted_circuits_is_that_of_listed_ones():
             listed, counted = core(enumerate_circuits(*net, *truth_table(2))), core_of_count(found)
             for mine, theirs in zip(listed.node_masks + listed.edge_masks, counted.node_masks + counted.edge_masks):
                 assert np.array_equal(mine, theirs)
+
+
+def test_what_all_circuits_share_is_told_of_any_number_of_them():
+    for found in (49, 98, 107, 2**55 + 1):  # 49 * (1 / 49) is less than 1
+        marginals = np.zeros((1, 3, 4), np.int64)
+        marginals[0, 0, 3], marginals[0, 1, 1] = found, found - 1
+        shared = core_of_count(summarise((2, 3, 1), found, marginals, found))
+        assert [mask.tolist() for mask in shared.node_masks] == [[1, 1], [1, 0, 0], [1]]
+        assert shared.edge_masks[0].tolist() == [[1, 1], [0, 0], [0, 0]]

@@ -14,7 +14,7 @@ from .interpretation import (
     two_level_formulas,
 )
 from .masks import Circuit, Circuits, CircuitSample, CircuitSet, Layout, Sparsity, count_candidates
-from .outputs import ROUNDED, OutputRule, above
+from .outputs import ROUNDED, OutputRule, above, within
 from .overlap import (
     Core,
     SetComparison,
@@ -95,6 +95,7 @@ __all__ = [
     "trace_ensemble",
     "turnover",
     "two_level_formulas",
+    "within",
     "write_convergence",
     "write_record",
 ]

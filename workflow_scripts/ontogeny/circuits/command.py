@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ontogeny.circuits.enumeration import Problem, Samples, check_weights
-from ontogeny.circuits.outputs import ROUNDED, above
+from ontogeny.circuits._plain import slope_of
+from ontogeny.circuits.door import RULES, ReadNetwork, from_torch
+from ontogeny.circuits.enumeration import ACTIVATIONS, Problem, check_weights
+from ontogeny.circuits.functions import IDENTITY, Nonlinearity
 from ontogeny.circuits.overlap import core_of_count, find_minimal_circuits
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_errors
-
-RULES = {"rounded": ROUNDED, "sign": above(0.0)}
+from ontogeny.nonlinearities import LEAK
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -29,33 +31,40 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def read_network(
     path: str | os.PathLike[str], seed: int | None = None, epoch: int | None = None
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], str | None]:
-    """Weights, biases and, if the file states it, the activation of a network in a .npz or .safetensors file.
+    """Weights, biases and, if the file states it, the activation of a network in a file of arrays or a checkpoint.
 
     The file is an ensemble (`seed`, and `epoch`, the last if None, choose the network), or holds the matrices (out, in)
-    and vectors (out,) of a network's layers. With names as of a PyTorch state (`0.weight`, `0.bias`) a layer without a
-    vector of its own has no bias; with others there are as many vectors as matrices, or none. Layers are in the order
-    of the arrays in a .npz file, and of their names, numbers by size, in a .safetensors file, which keeps no order.
-    Raises OntogenyError for other files.
+    and vectors (out,) of a network's layers, as .npz, .safetensors, or what `open_state` reads. With names as of a
+    PyTorch state (`0.weight`, `0.bias`) a layer without a vector of its own has no bias; with others there are as many
+    vectors as matrices, or none. Layers are in the order of the arrays in the file, and of their names, numbers by
+    size, in a .safetensors file, which keeps no order. Raises OntogenyError for other files.
     """
     file = Path(path)
     if file.suffix == ".safetensors":
         from safetensors import safe_open
 
-        with read_errors(file, "a whole safetensors file"), safe_open(os.fspath(file), "np") as handle:
-            arrays = {name: handle.get_tensor(name) for name in sorted(handle.keys(), key=_natural)}
+        with read_errors(file, "a whole safetensors file"), safe_open(os.fspath(file), "pt") as handle:
+            arrays = {name: _array(handle.get_tensor(name)) for name in sorted(handle.keys(), key=_natural)}
         if "offsets" in arrays:
             from ontogeny.training.ensemble import load_ensemble
 
             ensemble = load_ensemble(file)
             weights, biases = ensemble.network(int(ensemble.seeds[0]) if seed is None else seed, epoch)
             return weights, biases, ensemble.settings.activation
-        _refuse_choice(file, seed, epoch)
     elif file.suffix == ".npz":
-        _refuse_choice(file, seed, epoch)
         with read_errors(file, "a whole .npz file"), np.load(file, allow_pickle=False) as handle:
             arrays = {name: handle[name] for name in handle.files}
     else:
-        raise OntogenyError(f"{file} is not a .npz or .safetensors file, which hold networks")
+        from ontogeny.trajectory.states import PICKLED, open_state
+
+        if file.suffix not in PICKLED and not file.is_dir():
+            raise OntogenyError(
+                f"{file} is none of the files that hold networks: .npz, .safetensors, {', '.join(PICKLED)}, .pt2"
+            )
+        arrays = {name: _array(tensor) for name, tensor in open_state(file).items()}
+    for name, value in (("seed", seed), ("epoch", epoch)):
+        if value is not None:
+            raise OntogenyError(f"{file} holds one network, not an ensemble: leave out {name} {value}")
     matrices = {name: array for name, array in arrays.items() if array.ndim == 2}
     vectors = {name: array for name, array in arrays.items() if array.ndim == 1}
     if matrices and all("." in name for name in matrices):
@@ -77,10 +86,66 @@ def read_network(
     return weights, checked, None
 
 
-def _refuse_choice(file: Path, seed: int | None, epoch: int | None) -> None:
-    for name, value in (("seed", seed), ("epoch", epoch)):
-        if value is not None:
-            raise OntogenyError(f"{file} holds one network, not an ensemble: leave out {name} {value}")
+def _array(tensor: Any) -> NDArray[Any]:
+    """A tensor as an array, in float32 where NumPy has no such numbers."""
+    return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().numpy())
+
+
+def _model(path: Path) -> Callable[[Any], Any] | None:
+    """The program in a file of TorchScript or torch.export, or None for other files."""
+    if path.suffix == ".pt2":
+        import torch
+
+        with read_errors(path, "a program of torch.export"):
+            exported = torch.export.load(path)
+            return _for_any_rows(exported.module(), len(exported.example_inputs[0][0]))
+    if path.is_file() and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            scripted = any("/code/" in name for name in file.namelist())
+        if scripted:
+            import torch
+
+            with read_errors(path, "a program of TorchScript"):
+                loaded: Callable[[Any], Any] = torch.jit.load(path, map_location="cpu")
+                return loaded
+    return None
+
+
+def _for_any_rows(model: Callable[[Any], Any], n: int) -> Callable[[Any], Any]:
+    """A model that may take `n` rows only, as a function of any number of them."""
+    import torch
+
+    def run(x: Any) -> Any:
+        try:
+            return model(x)
+        except (AssertionError, RuntimeError):
+            parts = [model(torch.nn.functional.pad(part, (0, 0, 0, n - len(part))))[: len(part)] for part in x.split(n)]
+            return torch.cat(parts)
+
+    return run
+
+
+def _read(
+    path: str | os.PathLike[str],
+    x: NDArray[np.float32],
+    activation: str | None,
+    seed: int | None,
+    epoch: int | None,
+) -> ReadNetwork:
+    """The network in a file, with the inputs that it is judged on; errors as of `describe_network`."""
+    if (model := _model(Path(path))) is not None:
+        for name, value in (("activation", activation), ("seed", seed), ("epoch", epoch)):
+            if value is not None:
+                raise OntogenyError(f"{path} holds a model with its own activations: leave out {name} {value}")
+        return from_torch(model, x)
+    weights, biases, own = read_network(path, seed, epoch)
+    name = activation or own or "leaky_relu"
+    if name not in ACTIVATIONS:
+        raise unknown("activation", name, ACTIVATIONS)
+    if weights[0].shape[1] != x.shape[1]:
+        raise OntogenyError(f"inputs of the network: {weights[0].shape[1]}; the gates have {x.shape[1]}")
+    hidden = Nonlinearity(name, slope_of(name, LEAK))
+    return ReadNetwork(weights, biases, [hidden] * (len(weights) - 1), IDENTITY, x)
 
 
 def describe_network(
@@ -95,6 +160,10 @@ def describe_network(
 ) -> dict[str, Any]:
     """The circuits of a network in a file, judged on the truth table of `gates`, one output each.
 
+    The file is one of `read_network`, or a program of TorchScript or torch.export (.pt2), read by `from_torch`. By the
+    rule "argmax" outputs are judged together: of two by one gate, whose 1 asks for the second, or of several by as many
+    gates, of which one is 1 on every row.
+
     Sizes, the activation and the rule that were used, and for each output circuits, candidates, and of circuits their
     mean node sparsity, the hidden neurons and edges that all share and how many contain no other (not with more than 64
     edges into hidden layers).
@@ -102,43 +171,44 @@ def describe_network(
     Raises OntogenyError for an unknown output rule, a file that holds no network, and gates that do not fit its
     outputs.
     """
-    from ontogeny.tasks.gates import get_gates, separate_output, truth_table
+    from ontogeny.tasks.gates import get_gates, truth_table
 
     if rule not in RULES:
         raise unknown("output rule", rule, RULES)
-    weights, biases, own = read_network(path, seed, epoch)
     x, y = truth_table(gates)
-    if y.shape[1] != len(biases[-1]):
-        raise OntogenyError(f"outputs of the network: {len(biases[-1])}; name as many gates, not {y.shape[1]}")
-    of_hidden = activation or own or "leaky_relu"
-    outputs = []
-    for output, gate in enumerate(get_gates(gates)):
-        w, b = separate_output(weights, biases, output)
-        problem = Problem(
-            [(w, b)],
-            [Samples.of(x, y[:, output : output + 1], w[0].shape[1], settings.accuracy_threshold, RULES[rule])],
-            of_hidden,
-            settings.candidates,
-            settings.min_sparsity,
-        )
-        problem.check_cost(3600.0)
-        found = problem.counted()
-        told: dict[str, Any] = {
-            "output": output,
-            "gate": gate.name,
-            "circuits": found.count,
-            "candidates": found.candidates,
-        }
-        if found.count:
-            told["mean_node_sparsity"] = round(found.mean_sparsity.node, 4)
-            shared = core_of_count(found)
-            told["core_neurons"] = int(sum(mask.sum() for mask in shared.node_masks[1:-1]))
-            told["core_edges"] = int(sum(mask.sum() for mask in shared.edge_masks))
-            if problem.layout.n_hidden_edges <= 64:
-                told["minimal"] = len(find_minimal_circuits(problem))
-        outputs.append(told)
-    sizes = [weights[0].shape[1], *(len(v) for v in biases)]
-    return {"sizes": sizes, "activation": of_hidden, "rule": rule, "outputs": outputs}
+    network = _read(path, x, activation, seed, epoch)
+    names = [gate.name for gate in get_gates(gates)]
+    n_outputs = len(network.biases[-1])
+    if rule == "argmax" and n_outputs == 2 and len(names) == 1:
+        asked = [("both", names[0], y[:, 0], 0)]
+    elif len(names) != n_outputs:
+        raise OntogenyError(f"outputs of the network: {n_outputs}; name as many gates, not {len(names)}")
+    elif rule == "argmax":
+        if (y.sum(axis=1) != 1).any():
+            raise OntogenyError("argmax needs gates of which one, and only one, is 1 on every row")
+        asked = [("all", " ".join(names), y.argmax(axis=1).astype(np.float32), 0)]
+    else:
+        asked = [(output, name, y, output) for output, name in enumerate(names)]
+    outputs = [
+        {"output": output, "gate": gate, **_described(network.problem(targets, rule, settings, at))}
+        for output, gate, targets, at in asked
+    ]
+    functions = list(dict.fromkeys(function.name or "its own" for function in network.hidden))
+    return {"sizes": list(network.sizes), "activation": ", ".join(functions), "rule": rule, "outputs": outputs}
+
+
+def _described(problem: Problem) -> dict[str, Any]:
+    problem.check_cost(3600.0)
+    found = problem.counted()
+    told: dict[str, Any] = {"circuits": found.count, "candidates": found.candidates}
+    if found.count:
+        told["mean_node_sparsity"] = round(found.mean_sparsity.node, 4)
+        shared = core_of_count(found)
+        told["core_neurons"] = int(sum(mask.sum() for mask in shared.node_masks[1:-1]))
+        told["core_edges"] = int(sum(mask.sum() for mask in shared.edge_masks))
+        if problem.layout.n_hidden_edges <= 64:
+            told["minimal"] = len(find_minimal_circuits(problem))
+    return told
 
 
 def animate_record(record: str | os.PathLike[str], out: str | os.PathLike[str], frames: int = DEFAULTS.frames) -> Path:

@@ -22,7 +22,7 @@ from ontogeny.circuits._plain import Functions
 from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_array
 from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
-from ontogeny.circuits.outputs import ROUNDED, OutputRule, above
+from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, above
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError, first_line, unknown
 
@@ -44,7 +44,8 @@ class ReadNetwork:
     published; "sign", 1 asks for an output above 0, or for a logit above 0 before an output function that has no sign
     (as sigmoid), also for targets -1 and 1;
     "probability", 1 asks for an output above a half after the output function; "argmax", for targets 0 to K - 1 of K
-    outputs, the target's output is the largest.
+    outputs, the target's output is the largest. Or a rule for outputs after the output function: `above` another
+    threshold, or `within` a tolerance of targets that are any numbers.
     """
 
     weights: list[NDArray[np.float32]]
@@ -70,7 +71,7 @@ class ReadNetwork:
     def enumerate(
         self,
         y: ArrayLike,
-        rule: str = "rounded",
+        rule: str | AnyRule = "rounded",
         settings: GivenSettings = DEFAULTS,
         *,
         output: int = 0,
@@ -91,7 +92,7 @@ class ReadNetwork:
     def count(
         self,
         y: ArrayLike,
-        rule: str = "rounded",
+        rule: str | AnyRule = "rounded",
         settings: GivenSettings = DEFAULTS,
         *,
         output: int = 0,
@@ -107,7 +108,7 @@ class ReadNetwork:
         y: ArrayLike,
         n: int,
         seed: int | np.random.Generator,
-        rule: str = "rounded",
+        rule: str | AnyRule = "rounded",
         settings: GivenSettings = DEFAULTS,
         *,
         output: int = 0,
@@ -117,7 +118,7 @@ class ReadNetwork:
         return problem.sampled(n, seed, problem.count(threads=None)[0])
 
     def problem(
-        self, y: ArrayLike, rule: str = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
+        self, y: ArrayLike, rule: str | AnyRule = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
     ) -> Problem:
         """What the search is given. Raises OntogenyError where rule, targets and outputs do not fit."""
         settings = complete_settings(settings)
@@ -131,11 +132,11 @@ class ReadNetwork:
         return [*self.weights[:-1], self.weights[-1][part]], [*self.biases[:-1], self.biases[-1][part]]
 
     def samples(
-        self, y: ArrayLike, rule: str = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
+        self, y: ArrayLike, rule: str | AnyRule = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
     ) -> Samples:
         """The rows that circuits of one output are judged on, by any rule but argmax. Errors as of `problem`."""
         settings = complete_settings(settings)
-        if rule not in RULES:
+        if isinstance(rule, str) and rule not in RULES:
             raise unknown("output rule", rule, RULES)
         n_outputs = len(self.biases[-1])
         targets = as_array(y, "y")
@@ -143,7 +144,9 @@ class ReadNetwork:
         if targets.shape[1] != n_outputs:
             raise OntogenyError(f"y has {targets.shape[1]} outputs but the network has {n_outputs}")
         own = targets[:, output]
-        if rule == "sign":
+        if isinstance(rule, Tolerance):
+            rule, own = rule.for_targets(own)
+        elif rule == "sign":
             own = np.where(own < 0, np.float32(0), own)
         elif (own == -1).any() and np.isin(own, (-1, 1)).all():
             raise OntogenyError("y holds -1 and 1: judge outputs with rule='sign', or give 0 in place of -1")
@@ -162,7 +165,7 @@ class ReadNetwork:
             functions,
         )
 
-    def _limits(self, rule: str, output: int) -> OutputRule:
+    def _limits(self, rule: str | OutputRule, output: int) -> OutputRule:
         if rule == "sign":
             function = self.output.of(output)
             values = function(np.linspace(-100, 100, 4001)) if function.name is None else np.ones(1)
@@ -170,9 +173,9 @@ class ReadNetwork:
             return _pulled_back(function, above(0.0)) if signed else above(0.0)
         if self.output.together:
             raise OntogenyError("outputs go through softmax together: judge them with rule='argmax'")
-        if rule == "rounded" and self.output.name == "identity":
-            return ROUNDED
-        return _pulled_back(self.output.of(output), ROUNDED if rule == "rounded" else above(0.5))
+        if isinstance(rule, str):
+            rule = ROUNDED if rule == "rounded" else above(0.5)
+        return rule if self.output.name == "identity" else _pulled_back(self.output.of(output), rule)
 
     def _argmax(self, labels: NDArray[np.float32], settings: CircuitSettings) -> Problem:
         """Every other output must lie below the target's: one network for each pair of outputs, on its own rows."""
@@ -238,15 +241,15 @@ def _pulled_back(function: Nonlinearity, rule: OutputRule) -> OutputRule:
         return float(low)
 
     limits = [last_up_to(value) for value in (*rule.above, *rule.upto)]
-    return OutputRule(f"{rule.name} after the output function", (limits[0], limits[1]), (limits[2], limits[3]))
+    n = len(rule.above)
+    return OutputRule(f"{rule.name} after the output function", tuple(limits[:n]), tuple(limits[n:]))
 
 
-def _mirrored(limits: tuple[float, float]) -> tuple[float, float]:
+def _mirrored(limits: tuple[float, ...]) -> tuple[float, ...]:
     """z <= limit as a limit of the other kind for -z: it lies above the float32 before -limit; and the reverse."""
-    turned = [
+    return tuple(
         -limit if np.isinf(limit) else float(np.nextafter(np.float32(-limit), np.float32(-np.inf))) for limit in limits
-    ]
-    return turned[0], turned[1]
+    )
 
 
 def _between(low: np.float32, high: np.float32) -> np.float32:

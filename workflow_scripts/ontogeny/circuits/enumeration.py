@@ -29,7 +29,7 @@ from ontogeny.circuits.masks import (
     max_active_neurons,
     surjections,
 )
-from ontogeny.circuits.outputs import ROUNDED, OutputRule
+from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance
 from ontogeny.circuits.settings import DEFAULTS
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.nonlinearities import KINDS
@@ -119,8 +119,8 @@ def check_weights(weights: Sequence[Any], biases: Sequence[Any]) -> Checked:
 class Samples:
     """Distinct validation rows: what a circuit is judged on.
 
-    inputs (inputs, S) float64, targets (S,) 0 or 1, rows (S,) how many rows each stands for, `budget`: how many rows
-    may be wrong, `rule`: which outputs are right.
+    inputs (inputs, S) float64, targets (S,) numbers of targets in `rule`, rows (S,) how many rows each stands for,
+    `budget`: how many rows may be wrong, `rule`: which outputs are right.
     """
 
     inputs: NDArray[np.float64]
@@ -156,14 +156,17 @@ class Samples:
         y: ArrayLike,
         n_inputs: int,
         accuracy_threshold: float = DEFAULTS.accuracy_threshold,
-        rule: OutputRule = ROUNDED,
+        rule: AnyRule = ROUNDED,
     ) -> Samples:
         """Merge equal rows of x (rows, inputs) and y (rows, 1) and put the most telling samples first.
 
         A circuit is perfect when its share of right rows is above `accuracy_threshold`. Raises OntogenyError when
-        shapes clash, a target is not 0 or 1, or the threshold is outside [0, 1).
+        shapes clash, a target is not one of the rule's (0 or 1, or any number within a tolerance), or the threshold is
+        outside [0, 1).
         """
         xs, ys = as_array(x, "x"), as_array(y, "y")
+        if isinstance(rule, Tolerance):
+            rule, ys = rule.for_targets(ys)
         if xs.size > _FEW_NUMBERS:
             return _merged_samples(xs, ys, n_inputs, accuracy_threshold, rule)
         return _samples_of(xs.tobytes(), xs.shape, ys.tobytes(), ys.shape, n_inputs, accuracy_threshold, rule)
@@ -183,9 +186,12 @@ def _merged_samples(
         raise OntogenyError(
             f"x has shape {xs.shape} and y {len(ys)} rows; x must be (rows, {n_inputs}) and y (rows, 1)"
         )
-    if not ((ys == 0) | (ys == 1)).all():
-        odd = ys[(ys != 0) & (ys != 1)][0]
-        raise OntogenyError(f"y holds {odd:g}; a logic gate's output is 0 or 1")
+    known = np.isin(ys, np.arange(len(rule.upto)))
+    if not known.all():
+        raise OntogenyError(
+            f"y holds {ys[~known][0]:g}; a logic gate's output is 0 or 1, and other numbers are judged with "
+            "rule=within(tolerance)"
+        )
     if not 0 <= accuracy_threshold < 1:
         raise OntogenyError(f"accuracy_threshold is {accuracy_threshold}; give a share of rows in [0, 1)")
     table = np.ascontiguousarray(np.concatenate([xs + np.float32(0), ys[:, None]], axis=1))
@@ -611,7 +617,7 @@ def _problem_of(
     activation: str | Sequence[str],
     min_sparsity: float,
     negative_slope: float,
-    rule: OutputRule,
+    rule: AnyRule,
 ) -> Problem:
     checked = check_weights(weights, biases)
     samples = Samples.of(x, y, checked[2][0], accuracy_threshold, rule)
@@ -629,7 +635,7 @@ def enumerate_circuits(
     min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
-    rule: OutputRule = ROUNDED,
+    rule: AnyRule = ROUNDED,
     limit: int = 50_000_000,
     max_seconds: float | None = 3600.0,
     engine: str | None = None,
@@ -642,10 +648,11 @@ def enumerate_circuits(
     than `accuracy_threshold` of the rows: y = 0 accepts [-0.5, 0.5] and y = 1 accepts (0.5, 1.5). Meloux et al.,
     arXiv 2502.20914.
 
-    weights[l] (out, in), biases[l] (out,); x (rows, inputs), y (rows, 1) of 0 and 1; taken as float32. candidates:
+    weights[l] (out, in), biases[l] (out,); x (rows, inputs), y (rows, 1) of 0 and 1, or of any numbers for the rule
+    `within`; taken as float32. candidates:
     "all", or "published", which leaves out the circuits that use all hidden neurons (2-3-3-1: 3,000 of 9,625).
     activation: of hidden neurons, one of `ACTIVATIONS` or one per hidden layer, with `negative_slope` for leaky_relu.
-    rule: which outputs are right, the published one or that of `above`. min_sparsity: keep node
+    rule: which outputs are right, the published one or that of `above` or `within`. min_sparsity: keep node
     sparsities strictly above it; 0 is off. limit: the most circuits to list (8 bytes each). max_seconds: refuse a
     search that is estimated to cost more (None: never). engine: "compiled" or "plain"; None takes the faster there is.
 
@@ -677,7 +684,7 @@ def count_circuits(
     min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
-    rule: OutputRule = ROUNDED,
+    rule: AnyRule = ROUNDED,
     max_seconds: float | None = 3600.0,
     engine: str | None = None,
     threads: int | None = None,
@@ -728,8 +735,16 @@ def summarise(
         (n_hidden + n_edges - active - used) / (n_hidden + n_edges) if found else 0.0,
     )
     return CircuitCount(
-        found, candidates, [np.float64(share) * v for v in nodes], [np.float64(share) * v for v in edges], mean, decided
+        found, candidates, [_shares(v, found) for v in nodes], [_shares(v, found) for v in edges], mean, decided
     )
+
+
+def _shares(numbers: NDArray[np.int64], of: int) -> NDArray[np.float64]:
+    """Shares of a number (0 if that is), which are 1 for all of it and for nothing less."""
+    shares = numbers / max(of, 1)
+    if of >> 53:  # beyond what float64 tells apart
+        return np.where(numbers < of, np.minimum(shares, np.nextafter(1.0, 0.0)), shares)
+    return shares
 
 
 def sample_circuits(
@@ -745,7 +760,7 @@ def sample_circuits(
     min_sparsity: float = DEFAULTS.min_sparsity,
     *,
     negative_slope: float = 0.01,
-    rule: OutputRule = ROUNDED,
+    rule: AnyRule = ROUNDED,
     max_seconds: float | None = 3600.0,
     engine: str | None = None,
 ) -> CircuitSample:

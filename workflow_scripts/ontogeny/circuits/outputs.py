@@ -15,15 +15,15 @@ from ontogeny.errors import OntogenyError
 class OutputRule:
     """The outputs that are right for each target: above < output <= upto, in float32.
 
-    `above` and `upto` hold a limit for target 0 and for target 1; infinite ones are no limit.
+    `above` and `upto` hold a limit for target 0, for target 1, and for each further one; infinite ones are no limit.
     """
 
     name: str
-    above: tuple[float, float]
-    upto: tuple[float, float]
+    above: tuple[float, ...]
+    upto: tuple[float, ...]
 
     def limits(self, targets: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """`above` and `upto` of every row; targets (rows,) are 0 and 1."""
+        """`above` and `upto` of every row; targets (rows,) are 0, 1, ..."""
         return np.array(self.above, np.float32)[targets], np.array(self.upto, np.float32)[targets]
 
     def right(self, outputs: NDArray[Any], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -51,3 +51,33 @@ def above(threshold: float) -> OutputRule:
         raise OntogenyError(f"the threshold of an output is {threshold}; give a finite number")
     limit = float(np.float32(threshold))
     return OutputRule(f"above {limit:g}", (-np.inf, limit), (limit, np.inf))
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Outputs are right that differ from their target, any number, by at most `tolerance`."""
+
+    tolerance: float
+
+    def for_targets(self, y: NDArray[np.float32]) -> tuple[OutputRule, NDArray[np.float32]]:
+        """The limits of each different number among y, and which of them each number (its shape) is."""
+        values, places = np.unique(y, return_inverse=True)
+        low, high = values.astype(np.float64) - self.tolerance, values.astype(np.float64) + self.tolerance
+        least, most = low.astype(np.float32), high.astype(np.float32)
+        below = np.where(least < low, least, np.nextafter(least, np.float32(-np.inf)))
+        upto = np.where(most > high, np.nextafter(most, np.float32(-np.inf)), most)
+        rule = OutputRule(f"within {self.tolerance:g}", tuple(below.tolist()), tuple(upto.tolist()))
+        return rule, places.reshape(y.shape).astype(np.float32)
+
+
+AnyRule = OutputRule | Tolerance
+
+
+def within(tolerance: float) -> Tolerance:
+    """For targets that are any numbers: outputs are right that differ from theirs by at most `tolerance`.
+
+    Raises OntogenyError for a tolerance that is not a finite number above 0.
+    """
+    if not (np.isfinite(tolerance) and tolerance > 0):
+        raise OntogenyError(f"the tolerance of an output is {tolerance}; give a finite number above 0")
+    return Tolerance(float(tolerance))

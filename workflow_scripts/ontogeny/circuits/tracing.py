@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -66,12 +67,25 @@ def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[GraphModule, bo
     """The operations of a run on x, and whether none writes into a tensor that others read."""
 
     def once(x: Tensor) -> Tensor:
-        return run(x)
+        with _OneByOne():
+            return run(x)
 
     try:
         return make_fx(torch.func.functionalize(once), _error_on_data_dependent_ops=False)(x.clone()), True
     except RuntimeError:  # functions of autograd that know no transforms
         return make_fx(once, _error_on_data_dependent_ops=False)(x.clone()), False
+
+
+class _OneByOne(TorchFunctionMode):
+    """A run in which products of several matrices are taken from the side of x, not in the cheapest order."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") not in ("linalg_multi_dot", "chain_matmul", "multi_dot"):
+            return func(*args, **(kwargs or {}))
+        matrices = list(args[0]) if isinstance(args[0], (list, tuple)) else list(args)
+        if _is_parameter(matrices[0]) and not _is_parameter(matrices[-1]):
+            return reduce(lambda product, one: one @ product, matrices[::-1])
+        return reduce(torch.matmul, matrices)
 
 
 def _name(node: Node) -> str:
