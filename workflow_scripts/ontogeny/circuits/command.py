@@ -180,7 +180,7 @@ def describe_network(
     names = [gate.name for gate in get_gates(gates)]
     n_outputs = len(network.biases[-1])
     if rule == "argmax" and n_outputs == 2 and len(names) == 1:
-        asked = [("both", names[0], y[:, 0], 0)]
+        asked: list[tuple[int | str, str, NDArray[Any], int]] = [("both", names[0], y[:, 0], 0)]
     elif len(names) != n_outputs:
         raise OntogenyError(f"outputs of the network: {n_outputs}; name as many gates, not {len(names)}")
     elif rule == "argmax":
