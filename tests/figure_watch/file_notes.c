@@ -1,29 +1,17 @@
-/* Notes which files a job of the pipeline opens to read, whatever library opens them: preloaded, it writes a line each
-   to $ONTOGENY_AUDIT/{rule}. file_notes.py builds it. */
+/* Notes which files a process opens to read, whatever library opens them: preloaded, it writes a line each to the file
+   that note_into names. file_notes.py builds it and calls that. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static int notes = -1;
 
-__attribute__((constructor)) static void begin(void) {
-    char line[8192], path[4096], *rule, *end;
-    const char *folder = getenv("ONTOGENY_AUDIT");
-    int file = folder ? (int)(((int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open"))("/proc/self/cmdline", O_RDONLY)) : -1;
-    if (file < 0) return;
-    ssize_t length = read(file, line, sizeof line - 1);
-    close(file);
-    for (ssize_t i = 0; i < length; i++) if (!line[i]) line[i] = ' ';
-    line[length > 0 ? length : 0] = 0;
-    rule = strstr(line, "snakemake/scripts/");
-    if (!rule || !(rule = strchr(rule + 18, '.')) || !(end = strstr(++rule, ".py"))) return;
-    snprintf(path, sizeof path, "%s/%.*s", folder, (int)(end - rule), rule);
-    notes = ((int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open"))(path, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0644);
+void note_into(const char *path) {
+    if (notes < 0)
+        notes = ((int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open"))(path, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0644);
 }
 
 static void note(const char *path, int flags) {

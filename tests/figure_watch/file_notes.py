@@ -1,7 +1,8 @@
 """Note which files the jobs of the pipeline open to read them: a line each in $ONTOGENY_AUDIT/{rule}.
 
 With a C compiler, `watch` has all opens noted, those of HDF5, safetensors and Arrow among them (file_notes.c);
-without, those of Python. Jobs are told apart by their command lines, so each starts a Python of its own.
+without, those of Python. Jobs are told apart by their command lines, so none is a
+fork that has loaded what others need.
 """
 
 import os
@@ -25,9 +26,15 @@ def watch(folder):
 
 def _note_opens_of_python():
     rule = re.search(r"\.(\w+)\.py$", next((word for word in sys.orig_argv if "snakemake/scripts" in word), ""))
-    if rule is None or "ONTOGENY_AUDIT" not in os.environ or "LD_PRELOAD" in os.environ:
+    if rule is None or "ONTOGENY_AUDIT" not in os.environ:
         return
-    notes = os.open(os.path.join(os.environ["ONTOGENY_AUDIT"], rule[1]), os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    place = os.path.join(os.environ["ONTOGENY_AUDIT"], rule[1])
+    if "LD_PRELOAD" in os.environ:
+        import ctypes
+
+        ctypes.CDLL(os.environ["LD_PRELOAD"]).note_into(os.fsencode(place))
+        return
+    notes = os.open(place, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
     def note(event, arguments):
         if event == "open" and isinstance(arguments[0], str | bytes):

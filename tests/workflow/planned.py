@@ -6,7 +6,6 @@ read files of the user.
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,10 +15,12 @@ NOTES = "planned.json"
 def plan(snakefile, folder, *arguments):
     """The jobs of a dry-run in `folder`, and the rules that read files of the user."""
     (folder / NOTES).unlink(missing_ok=True)
+    from .warm import snakemake
+
     environment = {**os.environ, "PYTHONPATH": str(Path(snakefile).parent / "workflow_scripts")}
-    command = [sys.executable, __file__, "-n", "-q", "-s", str(snakefile), "--directory", str(folder), *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-    assert (folder / NOTES).exists(), done.stdout + done.stderr
+    words = ["-n", "-q", "-s", snakefile, "--directory", folder, *arguments]
+    _, said, _ = snakemake(*words, folder=folder, environment=environment, program=__file__)
+    assert (folder / NOTES).exists(), said
     found = json.loads((folder / NOTES).read_text())
     return found["jobs"], found["rules"]
 

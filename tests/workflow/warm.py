@@ -1,39 +1,71 @@
-"""Snakemake, imported once: `snakemake` asks a process that forks for every call.
+"""Snakemake and the libraries of its jobs, imported once: `snakemake` asks a process that forks for every call.
 
 That process, `python -I warm.py`, reads a call a line as JSON and answers with a line each, `[exit status, seconds of
 CPU]`, when it is over. A child is what the program would be after its imports: its command line, folder, environment
 and search path are those of the call, standard output and errors go to the file `said`, and nothing of the project
 has been imported.
+
+The same holds for a script that Snakemake starts in a Python of its own: a second child, made before Snakemake reads
+anything of the project, forks for every script that it is asked to run.
 """
 
 import gc
 import importlib
 import json
 import os
+import runpy
+import signal
+import socket
 import subprocess
 import sys
+from contextlib import nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 PROGRAM = str(Path(sys.executable).with_name("snakemake"))
 WITH_IT = ["snakemake.cli", "snakemake.report.html_reporter", "boto3", "jinja2", "jsonschema", "pydantic", "yte"]
+OF_JOBS = [
+    "h5py", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf", "matplotlib.pyplot", "numba",
+    "pandas", "safetensors.torch", "scipy.ndimage", "scipy.signal", "scipy.stats", "sklearn.cluster",
+    "sklearn.linear_model", "sklearn.metrics", "sklearn.pipeline", "statsmodels.regression.mixed_linear_model", "torch",
+]  # fmt: skip
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @cache
-def server():
+def server(preloaded=None):
+    """The process that forks, with the library `preloaded` if there is one."""
+    about = os.environ | ({"LD_PRELOAD": preloaded} if preloaded else {})
     command = [sys.executable, "-I", __file__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=about)
 
 
-def snakemake(*arguments, folder, environment=None):
-    """Exit status, text and seconds of CPU (children included) of a call of Snakemake in `folder`."""
+def snakemake(*arguments, folder, environment=None, program=PROGRAM):
+    """Exit status, text and seconds of CPU (children included) of a call of Snakemake in `folder`.
+
+    `program` is a Python file that calls Snakemake, if not Snakemake itself.
+    """
+    environment = dict(environment or os.environ)
+    asked = server(environment.get("LD_PRELOAD"))
     with NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
-        about = {"environment": dict(environment or os.environ), "folder": str(folder), "said": said.name}
-        server().stdin.write(json.dumps({"command": [PROGRAM, *map(str, arguments)], **about}) + "\n")
-        server().stdin.flush()
-        status, cpu = json.loads(server().stdout.readline())
+        about = {"environment": environment, "folder": str(folder), "said": said.name}
+        asked.stdin.write(json.dumps({"command": [str(program), *map(str, arguments)], **about}) + "\n")
+        asked.stdin.flush()
+        status, cpu = json.loads(asked.stdout.readline())
         return status, said.read(), cpu
+
+
+def become(command, environment, folder):
+    """Take the command line, environment, folder and search path of a program that starts."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    given = [os.path.abspath(path) for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.path[:0] = [str(Path(command[0]).parent), *given]
+    sys.argv, sys.orig_argv = command, [sys.executable, *command]
+    with suppress(ImportError):
+        importlib.import_module("sitecustomize")
 
 
 def call(command, environment, folder, said):
@@ -41,14 +73,67 @@ def call(command, environment, folder, said):
     written = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for descriptor, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, written), (2, written)):
         os.dup2(file, descriptor)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    given = [os.path.abspath(path) for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-    sys.path[:0] = [str(Path(command[0]).parent), *given]
-    sys.argv = command
+    asks, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if not os.fork():
+        asks.close()
+        return run_scripts(asked)
+    asked.close()
+    become(command, environment, folder)
+    run_in_forks(asks)
     importlib.import_module("snakemake.workflow").Workflow._rundir = folder
-    importlib.import_module("snakemake.cli").main()
+    if command[0].endswith(".py"):
+        return runpy.run_path(command[0], run_name="__main__")
+    return importlib.import_module("snakemake.cli").main()
+
+
+def run_scripts(asked):
+    """Answers requests for scripts, each by a process that runs the script, and one that says how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        request, told, *_ = socket.recv_fds(asked, 1 << 20, 1)
+        if not request:
+            return
+        if os.fork():
+            os.close(told[0])
+            continue
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        asked.close()
+        job = os.fork()
+        if not job:
+            os.close(told[0])
+            file, *about = json.loads(request)
+            become([file], *about)
+            runpy.run_path(file, run_name="__main__")
+            return
+        os.write(told[0], f"{job}\n".encode())
+        _, status = os.waitpid(job, 0)
+        os.write(told[0], f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        os._exit(0)
+
+
+def run_in_forks(asks):
+    """Let Snakemake ask for scripts that run in the ordinary Python, with the environment that it gives them."""
+    benchmarked = importlib.import_module("snakemake.benchmark").benchmarked
+    script = importlib.import_module("snakemake.script").PythonScript
+    ordinary = script.execute_script
+
+    def execute_script(self, fname, edit=False):
+        if edit or self.container_img or self.conda_env or self.env_modules or self.shadow_dir:
+            return ordinary(self, fname, edit)
+        place = self.resources.get("tmpdir")
+        places = dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), place) if place else {}
+        environment = {**os.environ, **dict.fromkeys(THREADS, str(self.threads)), **places}
+        hears, tells = os.pipe()
+        socket.send_fds(asks, [json.dumps([os.path.abspath(fname), environment, os.getcwd()]).encode()], [tells])
+        os.close(tells)
+        with open(hears) as said:
+            job, measured = int(said.readline()), self.bench_record
+            with nullcontext() if measured is None else benchmarked(job, measured):
+                status = int(said.readline())
+        if status:
+            raise subprocess.CalledProcessError(status, fname)
+
+    script.execute_script = execute_script
 
 
 def serve():
@@ -64,7 +149,7 @@ def serve():
 
 if __name__ == "__main__":
     gc.disable()
-    for module in WITH_IT:
+    for module in WITH_IT + OF_JOBS:
         importlib.import_module(module)
     gc.freeze()  # else the garbage collector of each child would scan all that was imported, and so copy its memory
     gc.enable()

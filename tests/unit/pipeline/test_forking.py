@@ -79,6 +79,16 @@ except CalledProcessError as error:
 """
 
 
+def start(folder, program, *words, **environment):
+    """What Python comes to with the text `program` in `folder`, where it also finds modules."""
+    (folder / "program.py").write_text(program)
+    path = {"PYTHONPATH": f"{SCRIPTS}{os.pathsep}{folder}"}
+    return subprocess.run(
+        [sys.executable, "program.py", *words], cwd=folder, capture_output=True, text=True,
+        env=os.environ | path | environment, timeout=100,
+    )  # fmt: skip
+
+
 def planned(jobs):
     rule = SimpleNamespace(name="plot_run", script="plot_run.py")
     return SimpleNamespace(needrun_jobs=lambda: [SimpleNamespace(rule=rule)] * jobs)
@@ -102,11 +112,7 @@ def test_a_fork_ends_as_its_script_does_and_has_libraries_environment_and_benchm
     }
     for name, text in scripts.items():
         (tmp_path / f"{name}.py").write_text(text)
-    (tmp_path / "program.py").write_text(PROGRAM)
-    done = subprocess.run(
-        [sys.executable, "program.py", *scripts], cwd=tmp_path, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(SCRIPTS), "GIVEN": "yes"},
-    )  # fmt: skip
+    done = start(tmp_path, PROGRAM, *scripts, GIVEN="yes")
     assert done.returncode == 0, done.stderr
     ended, sampled, cpu_time, peak = json.loads(done.stdout)
     assert ended == {"fine": True, "refuses": 3, "raises": 1, "killed": -9}
@@ -124,11 +130,7 @@ def test_no_fork_outlives_what_waits_for_it(killed, tmp_path):
     told = "import os, time\nfrom pathlib import Path\n"
     told += "Path('told').write_text(f'{os.getpid()} {os.getppid()}')\nos.rename('told', 'pids')\ntime.sleep(100)"
     (tmp_path / "slow.py").write_text(told)
-    (tmp_path / "program.py").write_text(ABANDONED)
-    done = subprocess.run(
-        [sys.executable, "program.py", killed], cwd=tmp_path, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, timeout=60,
-    )  # fmt: skip
+    done = start(tmp_path, ABANDONED, killed)
     assert done.stdout == ("['failed'] False\n" if killed == "server" else ""), done.stderr
     status = Path(f"/proc/{(tmp_path / 'pids').read_text().split()[0]}/status")
     end = time.monotonic() + 30
@@ -140,11 +142,7 @@ def test_no_fork_outlives_what_waits_for_it(killed, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
 def test_no_job_begins_after_ctrl_c_while_libraries_are_loaded(tmp_path):
     (tmp_path / "slowly.py").write_text("import time\nopen('loads', 'w').close()\ntime.sleep(100)")
-    (tmp_path / "program.py").write_text(STOPPED)
-    done = subprocess.run(
-        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": f"{SCRIPTS}{os.pathsep}{tmp_path}"}, timeout=60,
-    )  # fmt: skip
+    done = start(tmp_path, STOPPED)
     assert done.stdout == "-2\n", done.stderr
 
 
@@ -190,6 +188,18 @@ def test_where_no_process_can_be_started_jobs_run_all_the_same(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_where_snakemake_starts_scripts_in_another_way_it_does_so_and_this_is_said(monkeypatch, caplog):
+    monkeypatch.setattr(forking, "_Forks", lambda modules: pytest.fail("a process was started"))
+    monkeypatch.delenv(forking.ALONE, raising=False)
+    for changed in (lambda self, fname, edit, how: None, lambda self, script: None):
+        monkeypatch.setattr(PythonScript, "execute_script", changed)
+        caplog.clear()
+        fork_jobs(SimpleNamespace(**USUAL), SCRIPTS)
+        assert PythonScript.execute_script is changed
+        assert "this version of Snakemake starts scripts in another way" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
 def test_a_job_that_starts_after_an_edit_does_not_run_what_was_loaded_before(monkeypatch, tmp_path):
     module, done = tmp_path / "module.py", []
     module.write_text("before = 1")
@@ -197,7 +207,7 @@ def test_a_job_that_starts_after_an_edit_does_not_run_what_was_loaded_before(mon
     monkeypatch.setattr(forking, "_files", lambda names, scripts: [module])
     monkeypatch.setattr(forking, "_modules", lambda names, files: [])
     monkeypatch.setattr(forking, "_Forks", lambda modules: forks)
-    monkeypatch.setattr(PythonScript, "execute_script", lambda script, file, edit: done.append(f"{file} alone"))
+    monkeypatch.setattr(PythonScript, "execute_script", lambda self, fname, edit: done.append(f"{fname} alone"))
     monkeypatch.delenv(forking.ALONE, raising=False)
     fork_jobs(SimpleNamespace(**USUAL), SCRIPTS)
     job = SimpleNamespace(threads=1, shadow_dir=None, resources={}, bench_record=None)

@@ -3,8 +3,27 @@
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import pytest
+
+from ontogeny.pipeline import job
 from ontogeny.pipeline.overview import failure
+from snakemake_logger_plugin_ontogeny.view import sentence_of
+
+
+@pytest.mark.parametrize("words", ["", "Unable to allocate 3 TiB"])
+def test_memory_that_runs_out_is_a_sentence(tmp_path, capsys, words, monkeypatch):
+    monkeypatch.delenv("ONTOGENY_VIEW", raising=False)
+    log = str(tmp_path / "log")
+    asked = SimpleNamespace(
+        rule="train_run", wildcards={"run": "a/s0"}, log=[log], threads=1, input=[], output=[], params={}
+    )
+    with pytest.raises(SystemExit), job(asked):
+        raise MemoryError(words)
+    sentence = sentence_of(log)
+    assert sentence.startswith(f"there is not enough memory{f' ({words})' if words else ''}: run fewer jobs")
+    assert f"train_run (run a/s0): {sentence}" in capsys.readouterr().err
 
 
 def test_a_job_that_is_stopped_says_so(tmp_path):

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from importlib.machinery import ModuleSpec
+from inspect import signature
 from multiprocessing import forkserver, get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -28,6 +29,8 @@ from ontogeny.code import PACKAGE, files_of_code
 
 FEWEST = 10
 """Jobs from which on it is worth it."""
+ENDING = 10
+"""Seconds within which the process with the libraries is gone once it answers no more."""
 SAMPLED = 5
 """Seconds between the samples of a benchmark after the first few, which cost Snakemake 10 ms of CPU each."""
 ALONE = "ONTOGENY_ALONE"
@@ -40,6 +43,10 @@ LATER = [
 ]  # fmt: skip
 """What the package imports inside functions, as not all of its users need it."""
 LATER_IN_JUDGES = ["transformers.models.auto.modeling_auto", "transformers.models.llama.modeling_llama"]
+EXPECTED = ["fname", "edit"]
+"""The parameters of the method of Snakemake that is replaced."""
+USED = {"resources", "threads", "shadow_dir", "bench_record"}
+"""What is read of the script that it belongs to."""
 SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """Variables that hold numerical libraries to one thread, which they read when they are loaded."""
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
@@ -55,6 +62,13 @@ def fork_jobs(workflow: Any, scripts: Path) -> None:
     own = workflow.deployment_settings.deployment_method or workflow.execution_settings.debug or os.environ.get(ALONE)
     if sys.platform != "linux" or not here or own or len(names) < FEWEST:
         return
+    ordinary = PythonScript.execute_script
+    if list(signature(ordinary).parameters)[1:] != EXPECTED or USED - set(signature(PythonScript).parameters):
+        logger.warning(
+            "this version of Snakemake starts scripts in another way: every job starts a Python of its own, which "
+            "takes longer and makes the same files; Snakemake 9.27 lets them share one"
+        )
+        return
     files = _files(set(names), scripts)
     loaded = _stamps(files)
     try:
@@ -62,7 +76,6 @@ def fork_jobs(workflow: Any, scripts: Path) -> None:
     except OSError as error:
         logger.warning(f"every job starts a Python of its own: {error}")
         return
-    ordinary = PythonScript.execute_script
 
     def execute_script(script: Any, file: str, edit: bool = False) -> None:
         asked = script.resources
@@ -113,6 +126,8 @@ class _Forks:
         os.environ |= before
         with suppress(AttributeError):  # else it ends by itself, a moment later
             atexit.register(forkserver._forkserver._stop)  # type: ignore[attr-defined]
+        # Once it has ended there are no forks any more: multiprocessing would load everything once more.
+        forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
 
     def run(self, file: str, tmpdir: str | None = None, bench_record: Any = None) -> bool:
         """Run a script in a fork, and wait for it. Returns whether there was a fork, as there is none once the process
@@ -128,9 +143,11 @@ class _Forks:
             try:
                 if started:
                     job.start()
-            except (OSError, EOFError):  # it ended this moment
-                time.sleep(0.2)
+            except (OSError, EOFError):  # it ends this moment
                 started = False
+                until = time.monotonic() + ENDING
+                while _end(server) is None and time.monotonic() < until:
+                    time.sleep(0.01)
         if not started:
             end = _end(server)
             if end is not None and (end.si_code, end.si_status) == (os.CLD_KILLED, signal.SIGINT):

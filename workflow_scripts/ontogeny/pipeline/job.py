@@ -44,14 +44,27 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
     except KeyboardInterrupt:
         logger.warning("stopped by the user")
         sys.exit(128 + signal.SIGINT)
+    except MemoryError as error:
+        logger.error("%s", traceback.format_exc())
+        sentence = _too_much(error, snakemake.rule)
+        logger.error("%s", sentence)
+        _tell(snakemake, sentence)
+        sys.exit(1)
     except Exception as error:
         logger.error("%s", traceback.format_exc())
-        _tell(snakemake, f"unexpected {type(error).__name__}: {error}; the traceback is in {log}")
+        said = ": ".join(filter(None, (f"unexpected {type(error).__name__}", str(error))))
+        _tell(snakemake, f"{said}; the traceback is in {log}")
         sys.exit(1)
     finally:
         logger.removeHandler(handler)
         with suppress(OSError):
             handler.close()
+
+
+def _too_much(error: MemoryError, rule: str) -> str:
+    what = " ".join(str(error).split())
+    more = f"run fewer jobs side by side (--cores), or on a cluster ask for more (--set-resources {rule}:mem_mb=N)"
+    return f"there is not enough memory{f' ({what})' if what else ''}: {more}"
 
 
 def _left_out(inputs: Any) -> str:
