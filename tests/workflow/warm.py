@@ -9,12 +9,12 @@ The same holds for a script that Snakemake starts in a Python of its own: a seco
 anything of the project, forks for every script that it is asked to run.
 """
 
+import atexit
 import gc
 import importlib
 import json
 import os
 import runpy
-import signal
 import socket
 import subprocess
 import sys
@@ -74,10 +74,12 @@ def call(command, environment, folder, said):
     for descriptor, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, written), (2, written)):
         os.dup2(file, descriptor)
     asks, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if not os.fork():
+    runs_scripts = os.fork()
+    if not runs_scripts:
         asks.close()
         return run_scripts(asked)
     asked.close()
+    atexit.register(lambda: (asks.close(), os.waitpid(runs_scripts, 0)))
     become(command, environment, folder)
     run_in_forks(asks)
     importlib.import_module("snakemake.workflow").Workflow._rundir = folder
@@ -88,27 +90,28 @@ def call(command, environment, folder, said):
 
 def run_scripts(asked):
     """Answers requests for scripts, each by a process that runs the script, and one that says how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        request, told, *_ = socket.recv_fds(asked, 1 << 20, 1)
-        if not request:
-            return
-        if os.fork():
-            os.close(told[0])
+    waiting = []
+    while (request := socket.recv_fds(asked, 1 << 20, 1))[0]:
+        request, (told, *_), *_ = request
+        waiting = [child for child in waiting if os.waitpid(child, os.WNOHANG) == (0, 0)]
+        if child := os.fork():
+            os.close(told)
+            waiting.append(child)
             continue
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         asked.close()
         job = os.fork()
         if not job:
-            os.close(told[0])
+            os.close(told)
             file, *about = json.loads(request)
             become([file], *about)
             runpy.run_path(file, run_name="__main__")
             return
-        os.write(told[0], f"{job}\n".encode())
+        os.write(told, f"{job}\n".encode())
         _, status = os.waitpid(job, 0)
-        os.write(told[0], f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        os.write(told, f"{os.waitstatus_to_exitcode(status)}\n".encode())
         os._exit(0)
+    for child in waiting:
+        os.waitpid(child, 0)
 
 
 def run_in_forks(asks):
