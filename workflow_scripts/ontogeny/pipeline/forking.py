@@ -127,7 +127,7 @@ class _Forks:
         with suppress(AttributeError):  # else it ends by itself, a moment later
             atexit.register(forkserver._forkserver._stop)  # type: ignore[attr-defined]
         # Once it has ended there are no forks any more: multiprocessing would load everything once more.
-        forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+        forkserver._forkserver.ensure_running = lambda: None  # type: ignore[method-assign]
 
     def run(self, file: str, tmpdir: str | None = None, bench_record: Any = None) -> bool:
         """Run a script in a fork, and wait for it. Returns whether there was a fork, as there is none once the process
