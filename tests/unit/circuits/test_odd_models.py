@@ -82,6 +82,19 @@ def written_into(m, x):
     return m.b(hidden)
 
 
+def bias_first(m, x):
+    out = m.b.bias.expand(len(x)).clone()
+    for j in range(3):
+        out += m.b.weight[0, j] * torch.tanh(x @ m.a.weight[j] + m.a.bias[j])
+    return out
+
+
+def written_by_places(m, x):
+    hidden, order = torch.empty(len(x), 3), [2, 0, 1]
+    hidden[:, order] = torch.tanh(m.a(x))
+    return m.b(hidden[:, order])
+
+
 STYLES = {
     "rows one by one": lambda m, x: torch.stack([m.b(torch.tanh(m.a(2 * row - 1))) for row in x]),
     "batches": lambda m, x: torch.cat([m.b(torch.relu(m.a(part))) for part in x.split(3)]),
@@ -121,6 +134,12 @@ STYLES = {
     "powers": lambda m, x: m.b(torch.stack([m.a(x) ** k for k in range(3)], -1) @ m.g),
     "straight through": lambda m, x: m.b((h := m.a(x)) + ((h > 0).float() - h).detach()),
     "falling": lambda m, x: -torch.tanh(m.b(torch.tanh(m.a(x)))),
+    "compressed": lambda m, x: m.b(torch.tanh((m.a.weight.to_sparse_csr() @ x.T).T + m.a.bias)),
+    "several products": lambda m, x: torch.linalg.multi_dot([x, m.a.weight.T, m.b.weight.T]) + m.b.bias,
+    "one hot": lambda m, x: m.b(F.one_hot((m.a(x) > 0).long(), 2).float() @ m.g[:2]),
+    "table of steps": lambda m, x: m.b(m.g.detach()[(m.a(x).clamp(-1, 1) + 1).round().long()]),
+    "bias first": bias_first,
+    "written by places": written_by_places,
     "named": lambda m, x: {"logits": m.b(m.norm(F.prelu(m.a(x), m.g)))},
 }
 
@@ -202,6 +221,63 @@ def test_an_input_that_is_there_twice_is_two():
     assert network.sizes == (4, 3, 1)
     expected = by_zeros(model, model.c.weight, model.b.weight, lambda out: ((out[:, 0] > 0) == y).all())
     assert network.count(y, "sign").count == expected > 0
+
+
+def features(x):
+    return torch.where(torch.stack([x[:, 0], x[:, 1], x[:, 0] ^ x[:, 1]], 1), 1.0, -1.0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("x", "first"),
+    [
+        (X.bool(), features),
+        (X.bool(), lambda x: torch.cat([~x, x[:, :1]], 1).float()),
+        (X.long(), lambda x: F.one_hot(x, 2).flatten(1)[:, :3].float()),
+        (X.int(), lambda x: torch.cat([x, x[:, :1] * x[:, 1:]], 1) / 2),
+        ((255 * X).to(torch.uint8), lambda x: F.pad(x / 255, (0, 1), value=0.3).sin()),
+    ],
+)
+def test_inputs_may_be_whole_numbers_and_what_is_so(x, first):
+    torch.manual_seed(1)
+    model = Model(lambda m, x: m.b(torch.tanh(m.a(first(x)))), a=nn.Linear(3, 2), b=nn.Linear(2, 1))
+    model.b.bias -= model(x).median() + 1e-3
+    y = model(x)[:, 0] > 0
+    found = 0
+    for kept in masks_of(3, 2):
+        network = copy.deepcopy(model)
+        network.a.weight *= kept
+        network.b.weight *= kept.any(1)
+        found += bool(((network(x)[:, 0] > 0) == y).all())
+    assert from_torch(model, x).count(y, "sign").count == found > 0
+
+
+def masks_of(inputs, neurons):
+    for active in itertools.product((False, True), repeat=neurons):
+        yield from (
+            masks(range(inputs), [k for k in range(neurons) if active[k]], (neurons, inputs)) if any(active) else ()
+        )
+
+
+@torch.no_grad()
+def test_numbers_beside_the_inputs_are_weighed_as_biases():
+    torch.manual_seed(0)
+    weights, last = nn.Parameter(torch.randn(3, 3)), nn.Linear(3, 1)
+    ones = torch.ones(4, 1)
+
+    def written(x):
+        h = torch.ones(len(x), 3)
+        h[:, :2] = x
+        return h
+
+    for join in (lambda x: torch.cat([x, ones], 1), lambda x: F.pad(x, (0, 1), value=1.0), written):
+        model = Model(lambda m, x, join=join: m.b(torch.tanh(join(x) @ m.w.T)), w=weights, b=last)
+        last.bias -= model(X).median() + 1e-3
+        y = model(X)[:, 0] > 0
+        network = from_torch(model, X)
+        expected = by_zeros(model, weights[:, :2], last.weight, lambda out, y=y: ((out[:, 0] > 0) == y).all())
+        assert network.sizes == (2, 3, 1)
+        assert network.count(y, "sign").count == expected > 0
 
 
 @torch.no_grad()
@@ -312,6 +388,7 @@ REFUSED = {
     "two layers": lambda m, x: m.b(torch.relu(m.a(x))) + x[:, :1] @ m.b.weight[:, :1],
     "different neurons": gated,
     "shared by two": lambda m, x: m.b(torch.relu(h := m.a(x))) + m.b(torch.relu(-h)),
+    "shared by two neurons": lambda m, x: m.b(torch.relu(m.a(x.repeat(2, 1)))).view(2, 4, 1).mean(0),
     "decides by values": by_value,
     "decides by values that": lambda m, x: m.b(torch.relu((h := m.a(x)) / h.max().item())),
     "rows of x are not treated alike": one_after_another,

@@ -288,19 +288,15 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     if any(torch.nn.parameter.is_lazy(p) for p in parameters):
         raise OntogenyError("the model has layers whose size is not known yet: run it once before it is read")
     like = next((p for p in parameters if p.is_floating_point()), torch.zeros(0))
-    if like.dtype not in (torch.float32, torch.float64):
-        raise OntogenyError(
-            f"the model is in {str(like.dtype).removeprefix('torch.')}, and circuits are judged in float32: "
-            "read a copy of it, copy.deepcopy(model).float()"
-        )
     try:
-        given = torch.as_tensor(x).detach().to(like.device, like.dtype)
+        given = torch.as_tensor(x).detach().to(like.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise OntogenyError(f"x is not an array of numbers: {first_line(error)}") from None
     if given.ndim != 2 or not given.numel():
         raise OntogenyError(f"x has shape {tuple(given.shape)}; it must be (rows, inputs)")
     start = _submodule(model, start)
     with _untouched(modules), torch.no_grad():
+        given = _as_taken(model, given, like.dtype)
         if start is not None:
             caught: list[Any] = []
             hook = start.register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0].detach().clone()))
@@ -340,6 +336,28 @@ def _verified(network: ReadNetwork, place: Any, expected: Any) -> ReadNetwork:
             "model does: something in it is not a linear map or an elementwise function"
         )
     return network
+
+
+def _as_taken(model: Any, x: Any, dtype: Any) -> Any:
+    """x in the type of numbers that the model takes: whole ones as they are if it does, else those of its weights.
+
+    Raises OntogenyError for a model that takes numbers of less than 32 bits only.
+    """
+    import torch
+
+    whole = not (x.is_floating_point() or x.is_complex())
+    exact = dtype if dtype in (torch.float32, torch.float64) else torch.float32
+    tried = [x] * whole + [x.to(exact)] * (whole or dtype != exact)
+    for one in tried:
+        with suppress(Exception):
+            model(one.clone())
+            return one
+    if dtype != exact:
+        raise OntogenyError(
+            f"the model is in {str(dtype).removeprefix('torch.')}, and circuits are judged in float32: "
+            "read a copy of it, copy.deepcopy(model).float()"
+        )
+    return x.to(exact)
 
 
 def _run(model: Any, x: Any) -> Any:

@@ -32,13 +32,15 @@ MOVES = {
     "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "repeat_interleave", "pixel_shuffle",
     "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "rot90",
 }  # fmt: skip
+_WRITTEN = {"select_scatter": 1, "slice_scatter": 1, "index_put": 2, "index_copy": 3, "scatter": 3}
+"""Operations that write into a tensor, with the place of what they write among their arguments."""
 MADE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 _SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
 _WHY = {
     "convolution": "whose connections share weights: circuits are those of dense layers",
     "_softmax": "between its layers: every neuron there depends on all of its layer",
     "_log_softmax": "between its layers: every neuron there depends on all of its layer",
-    "index_put": "which writes at places that depend on x: write it with torch.where",
+    "index_put": "which adds up, or writes at places that depend on x: write it with torch.where",
     "mkldnn_rnn_layer": "a recurrent layer with gates, which multiplies values that depend on x with each other",
     "trilinear": "which multiplies values that depend on x with each other",
     "argmax": "which leaves no outputs to judge: return what it is taken of, and count with rule 'argmax'",
@@ -83,7 +85,8 @@ class _Neurons:
     """A tensor of functions of sums: place (*shape) of each number in (rows, neurons).
 
     weight (before, neurons), bias (neurons,): the sums; reach: which weights there are, be they 0. after: values of
-    sums (..., neurons). shared: whether several neurons are of the same sums.
+    sums (..., neurons). shared: whether several neurons are of the same sums. weighed: whether multiplying with weights
+    was the last thing done. apart: the same numbers as sums, without what was added after weights in the functions.
     """
 
     layer: int
@@ -93,6 +96,8 @@ class _Neurons:
     after: Callable[[Tensor], Tensor]
     place: Tensor
     shared: bool = False
+    weighed: bool = False
+    apart: Callable[[], _Sums] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,8 +167,10 @@ def _longer(coef: Tensor, n: int) -> Tensor:
 class Reader:
     """What one run of a model does to x (rows, inputs), step by step."""
 
-    def __init__(self, x: Tensor, is_weight: Callable[[Tensor], bool]) -> None:
-        self.rows, self.is_weight = len(x), is_weight
+    def __init__(self, x: Tensor, is_weight: Callable[[Tensor], bool], biases: bool = True) -> None:
+        """biases: numbers put beside those of x before the first layer are weighed as biases, and are no inputs."""
+        self.rows, self.is_weight, self.biases = len(x), is_weight, biases
+        self.beside = False  # whether there were any
         self.inputs: list[Tensor] = []
         self.sources: list[tuple[Tensor, int]] = []
         self.layers: list[list[_Neuron]] = []
@@ -297,6 +304,10 @@ class Reader:
         values = values[order].reshape(self.rows, -1)
         return self.sums(_Given(values, place.reshape(flow.row.shape)))
 
+    def _sums_apart(self, flow: Any) -> _Sums:
+        """Any flow as sums, with what was added after its weights, as a bias is, outside of the neurons."""
+        return flow.apart() if isinstance(flow, _Neurons) and flow.apart else self.sums(flow)
+
     # Operations
 
     def step(self, target: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
@@ -312,7 +323,7 @@ class Reader:
         if "attention" in name and flows:
             raise OntogenyError("the model does attention, whose outputs are products of values that depend on x")
         if torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()):
-            raise OntogenyError(f"the model draws random numbers ('{name}'): two runs of it do not agree")
+            raise OntogenyError(f"the model draws random numbers ('{name}'), so that two runs of it need not agree")
         if not flows:
             return target(*arguments, **keywords)
         if name in _SPARSE:
@@ -332,10 +343,12 @@ class Reader:
             return (self._pointwise(torch.nn.functional.logsigmoid, name, arguments[:1], {}), None)
         if name == "copy":
             return self._moved(torch.ops.aten.expand.default, "expand", (arguments[1], self._shape(arguments[0])), {})
-        if name in ("select_scatter", "slice_scatter"):
+        if name in _WRITTEN and not _flows([a for at, a in enumerate(arguments) if at not in (0, _WRITTEN[name])]):
             return self._written(target, name, arguments, keywords)
-        if name == "constant_pad_nd" and not isinstance(arguments[0], _Given):
-            return self._padded(*arguments)
+        if name == "constant_pad_nd":
+            self.beside |= isinstance(arguments[0], _Given)
+            if self.biases or not isinstance(arguments[0], _Given):
+                return self._padded(*arguments)
         if name in MOVES:
             return self._moved(target, name, arguments, keywords)
         if "batch_norm" in name:
@@ -393,7 +406,7 @@ class Reader:
 
     @staticmethod
     def _refused(name: str) -> OntogenyError:
-        why = _WHY.get(name, "which is neither a linear map nor an elementwise function")
+        why = _WHY.get(name) or _WHY.get(name.strip("_"), "which is neither a linear map nor an elementwise function")
         return OntogenyError(f"the model does '{name.strip('_')}', {why}")
 
     def composed(self, flow: Any, function: Callable[[Tensor], Tensor]) -> _Neurons:
@@ -422,7 +435,7 @@ class Reader:
         points = torch.linspace(-3, 3, 7)[:, None, None].expand(7, self.rows, n)
         if not torch.equal(same := after(points), same[:, :1].expand(7, self.rows, n)):
             raise rows_unlike()
-        return replace(before, after=after, place=place)
+        return replace(before, after=after, place=place, weighed=False, apart=None)
 
     @staticmethod
     def _with(arguments: Any, of: Callable[[Any], Any], other: Callable[[Any], Any] = lambda value: value) -> Any:
@@ -455,16 +468,27 @@ class Reader:
         first = flows[0]
         if all(isinstance(flow, _Given) for flow in flows):
             whole = name == "_to_copy" and not dtype.is_floating_point
-            if whole or any(flow.source is not first.source for flow in flows) or self._constants(arguments):
-                return self._context(target, arguments, keywords)
-            return self._each(target, arguments, keywords, first, ("place",))
+            beside = self._constants(arguments)
+            self.beside |= beside
+            if not (beside and self.biases):
+                if whole or beside or any(flow.source is not first.source for flow in flows):
+                    return self._context(target, arguments, keywords)
+                return self._each(target, arguments, keywords, first, ("place",))
         if name == "_to_copy" and not dtype.is_floating_point:
             return self._pointwise(target, name, arguments, keywords)
         if name == "_to_copy" and isinstance(first, _Neurons) and not _is_real(first):
             return self._pointwise(target, name, arguments, {"dtype": dtype})
         same = all(isinstance(f, _Neurons) and f.after is first.after for f in flows)
         if same and not self._constants(arguments):
-            return self._each(target, arguments, keywords, first, ("place",))
+            moved = self._each(target, arguments, keywords, first, ("place",))
+            if first.apart is None:
+                return moved
+            if len(flows) > 1 or not isinstance(moved, _Neurons):
+                return tree_map(lambda one: replace(one, apart=None), moved)
+            of = first.apart
+            return replace(
+                moved, apart=lambda: self._moved(target, name, self._with(arguments, lambda _: of()), keywords)
+            )
         if self._constants(arguments):
             arguments = self._with_constants(arguments, name)
             flows = _flows((arguments, keywords))
@@ -526,13 +550,19 @@ class Reader:
 
     def _written(self, target: Any, name: str, arguments: Any, keywords: Any) -> Any:
         """Numbers written into a part of a tensor, which so far may hold numbers that do not depend on x."""
-        into, values = arguments[:2]
+        into, values = arguments[0], arguments[at := _WRITTEN[name]]
         if not isinstance(values, _FLOWS):
             raise OntogenyError("the model writes numbers that do not depend on x over its neurons")
-        values = self.sums(values)
+        if name == "index_put" and len(arguments) > 3 and arguments[3]:
+            raise self._refused(name)
         if isinstance(into, Tensor):
-            into = self._constant(into, torch.full(into.shape, -1, dtype=torch.long), values)
-        return self._moved(target, name, (into, values, *arguments[2:]), keywords)
+            values = self.sums(values)
+            axes = [axis for axis, length in enumerate(into.shape) if length == self.rows]
+            row = torch.full(into.shape, -1, dtype=torch.long)
+            if len(axes) == 1:
+                row = torch.arange(self.rows).reshape([-1 if a == axes[0] else 1 for a in range(into.ndim)])
+            into = self._constant(into, row.expand(into.shape), values)
+        return self._moved(target, name, (into, *arguments[1:at], values, *arguments[at + 1 :]), keywords)
 
     @staticmethod
     def _constants(arguments: Any) -> bool:
@@ -605,11 +635,22 @@ class Reader:
             arguments = self._with(arguments, lambda _: self._apart(flow))
             return self._mapped(target, name, arguments, keywords, apart=True)
         reach = (ways[0] != 0).double()
-        own = self._apiece(const.shape)
+        own = self._apiece(const.shape) if name in _REDUCTIONS else self._by_weights(run, flow)
         if (reach.sum(0) == 1).all() and not any(map(self._may_weigh, _tensors((arguments, keywords)))):  # copies
             own = (run(flow.own.double(), _ones) - idle).round().long()
         weighed = any(map(self.is_weight, _tensors((arguments, keywords)))) or (name in _REDUCTIONS and flow.weighed)
         return _Sums(flow.layer, coef, reach, const, self._rows(run, none, flow, name), "map", own, weighed)
+
+    def _by_weights(self, run: Callable[..., Tensor], flow: _Sums) -> Tensor:
+        """Labels of the sums that a linear map gives, the same where the same weights are those of the same numbers."""
+        generator = torch.Generator().manual_seed(0)
+
+        def drawn(shape: torch.Size) -> Tensor:
+            return torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5
+
+        labels, places = flow.own.unique(return_inverse=True)
+        other = lambda value: drawn(value.shape) if isinstance(value, Tensor) and value.is_floating_point() else value  # noqa: E731
+        return self._labelled(run(drawn(labels.shape)[places], other).round(decimals=9))
 
     def _may_weigh(self, tensor: Tensor) -> bool:
         """Whether numbers are weights, as parameters are, and others that are not all the same."""
@@ -691,11 +732,21 @@ class Reader:
         if linear and all(isinstance(flow, _Sums) for flow in flows):
             return self._affine(target, name, arguments, keywords, shape)
         together = self._composed(target, name, arguments, keywords, shape, linear)
+        if linear:
+
+            def affine() -> _Sums:
+                sums = {id(flow): self._sums_apart(flow) for flow in flows}
+                return self._affine(target, name, self._with(arguments, lambda f: sums[id(f)]), keywords, shape)
+
+            if together is None:
+                return affine()
+            if len(flows) == 1 and isinstance(flows[0], _Neurons):
+                if name in ("mul", "div") and any(map(self.is_weight, tensors)):
+                    return replace(together, weighed=True)
+                if flows[0].weighed or flows[0].apart:
+                    return replace(together, apart=affine)
         if together is not None:
             return together
-        if linear:
-            sums = {id(flow): self.sums(flow) for flow in flows}
-            return self._affine(target, name, self._with(arguments, lambda f: sums[id(f)]), keywords, shape)
         levels = {flow.layer for flow in flows}
         if len(levels) > 1:
             raise OntogenyError(
@@ -781,7 +832,7 @@ class Reader:
 
             return target(*tree_map(leaf, arguments), **tree_map(leaf, keywords))
 
-        return replace(base, after=after, place=place)
+        return replace(base, after=after, place=place, weighed=False, apart=None)
 
     def _same_sums(self, base: _Neurons, flow: Any, shape: torch.Size) -> Callable[[Tensor], Tensor] | None:
         """`flow` as a function of the sums of `base`, or None."""
@@ -826,6 +877,8 @@ class Reader:
         Raises OntogenyError if it does not depend on x through dense layers, at least one of them hidden.
         """
         last = result.of if isinstance(result, _Shares) else result
+        if isinstance(last, _Neurons) and not last.layer and (last.weighed or last.apart):
+            last = self._sums_apart(last)
         if not isinstance(last, (_Sums, _Neurons)):
             raise OntogenyError(
                 "the output does not depend on x through layers of neurons that PyTorch runs in float32"

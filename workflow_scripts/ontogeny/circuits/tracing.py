@@ -14,7 +14,8 @@ from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._pytree import tree_leaves, tree_map
 
 from ontogeny.circuits.dependence import number_by_number
 from ontogeny.circuits.reading import CONTRACTIONS, LINEAR, MOVES, Layers, Reader, name_of
@@ -25,6 +26,7 @@ _MOST_DECISIONS = 16  # values whose use is looked into
 _TRIALS = 64  # random halves of numbers that are changed to see what depends on them
 _SCALES = (2.0, 0.3, 20.0)  # of the numbers drawn
 _SHARES = (torch.ops.aten._softmax.default, torch.ops.aten._log_softmax.default)
+_COPIES = {"clone", "zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full"}
 _GATHERED = {"any", "all", "_is_all_true", "_is_any_true", "view", "logical_not", "bitwise_not", "logical_and", "mul"}
 
 
@@ -67,7 +69,7 @@ def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[GraphModule, bo
     """The operations of a run on x, and whether none writes into a tensor that others read."""
 
     def once(x: Tensor) -> Tensor:
-        with _OneByOne():
+        with _Plainly():
             return run(x)
 
     try:
@@ -76,16 +78,40 @@ def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[GraphModule, bo
         return make_fx(once, _error_on_data_dependent_ops=False)(x.clone()), False
 
 
-class _OneByOne(TorchFunctionMode):
-    """A run in which products of several matrices are taken from the side of x, not in the cheapest order."""
+class _Plainly(TorchFunctionMode):
+    """A run in which sparse matrices are dense, products of several matrices are taken from the side of x and not in
+    the cheapest order, and numbers are not looked at to make them places."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__name__", "") not in ("linalg_multi_dot", "chain_matmul", "multi_dot"):
-            return func(*args, **(kwargs or {}))
-        matrices = list(args[0]) if isinstance(args[0], (list, tuple)) else list(args)
-        if _is_parameter(matrices[0]) and not _is_parameter(matrices[-1]):
-            return reduce(lambda product, one: one @ product, matrices[::-1])
-        return reduce(torch.matmul, matrices)
+        name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        if name.startswith("to_sparse") or name == "to_dense":
+            return _dense(args[0])
+        if name in ("linalg_multi_dot", "chain_matmul", "multi_dot"):
+            matrices = list(args[0]) if isinstance(args[0], (list, tuple)) else list(args)
+            if _is_parameter(matrices[0]) and not _is_parameter(matrices[-1]):
+                return reduce(lambda product, one: one @ product, matrices[::-1])
+            return reduce(torch.matmul, matrices)
+        if name == "one_hot":
+            n = args[1] if len(args) > 1 else kwargs.get("num_classes", -1)
+            if n > 0:
+                return (args[0][..., None] == torch.arange(n)).long()
+        if any(isinstance(leaf, Tensor) and leaf.layout != torch.strided for leaf in tree_leaves((args, kwargs))):
+            args, kwargs = tree_map(_dense, (args, kwargs))
+        if func in (torch.sparse.mm, torch.smm):
+            func = torch.mm
+        elif func is torch.sparse.addmm:
+            func = torch.addmm
+        value = func(*args, **kwargs)
+        if name in _COPIES and isinstance(value, Tensor) and not torch._C._functorch.is_functionaltensor(value):
+            return value + torch.zeros(value.shape, dtype=value.dtype)  # so that it can be followed if written into
+        return value
+
+
+def _dense(value: Any) -> Any:
+    if not isinstance(value, Tensor) or value.layout == torch.strided:
+        return value
+    with _disable_current_modes():  # compressed ones cannot be followed
+        return value.to_dense()
 
 
 def _name(node: Node) -> str:
@@ -110,6 +136,25 @@ def _read(graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node
     """The layers that the reader finds. regions: see `_regions`."""
     weighty: dict[int, Any] = {}
     reader = Reader(x, lambda tensor: id(tensor) in weighty or tensor.requires_grad)
+    try:
+        return _read_by(reader, weighty, graph, nodes, x, parameters, regions)
+    except OntogenyError:
+        if not reader.beside:
+            raise
+        reader = Reader(x, reader.is_weight, biases=False)
+        return _read_by(reader, weighty, graph, nodes, x, parameters, regions)
+
+
+def _read_by(
+    reader: Reader,
+    weighty: dict[int, Any],
+    graph: GraphModule,
+    nodes: list[Node],
+    x: Tensor,
+    parameters: set[Node],
+    regions: dict[Node, Any],
+) -> Layers:
+    """As `_read`. weighty: tensors that are weights, by their id, to which those made of them are added."""
     known: dict[Node, Any] = {}
     within = set().union(*(inside for _, inside, _ in regions.values())) - set(regions)
     for node in nodes:
@@ -268,7 +313,7 @@ def _check_exits(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule)
     if not exits.names:
         return
     try:
-        elsewhere = left(1.7 * x + 0.31).values
+        elsewhere = left(1.7 * x + 0.31 if x.is_floating_point() else (x == 0).to(x.dtype)).values
         if len(elsewhere) == len(exits.values) and all(map(_alike, exits.values, elsewhere)):
             return
         with _Exits(changed=True):
@@ -321,9 +366,9 @@ def _regions(
 ) -> dict[Node, tuple[Node, set[Node], Any]]:
     """Operations that together are a function number by number, by the last of them: where they start, all, it.
 
-    What lies between a tensor and the first one of its shape through which all that is made of it goes. scalar: only
-    functions of one number for each row, by way of several that no parameter is multiplied with; these have no weights
-    that a layer could consist of.
+    What lies between a tensor and the last one of its shape through which all that is made of it goes. scalar: to the
+    first one, and only functions of one number for each row, by way of several that no parameter is multiplied with;
+    these have no weights that a layer could consist of.
     """
     values: dict[Node, Any] = {}
     of_x, of_weights, of_parameters = set[Node](), set[Node](), set[Node]()
@@ -354,6 +399,7 @@ def _regions(
         if not value.is_floating_point() or not value.numel() or value.numel() % len(x):
             continue
         inside = {start}
+        found: tuple[Node, set[Node], Any] | None = None
         for end in nodes[at + 1 :]:
             given = set(end.all_input_nodes)
             if not given & inside:
@@ -371,13 +417,16 @@ def _regions(
                 continue
             function = _function(start, end, between, values)
             if shares := _shares(function, value):
-                regions[end] = (start, inside - {start}, shares)
-                taken |= inside - {end}
+                found = found or (end, inside - {start}, shares)
                 break
             if number_by_number(between, values) is not False and _is_by_number(function, value):
-                regions[end] = (start, inside - {start}, function)
-                taken |= inside - {end}
-                break
+                found = end, inside - {start}, function
+                if scalar:
+                    break
+        if found is not None:
+            end, within, function = found
+            regions[end] = (start, within, function)
+            taken |= {start, *within} - {end}
     return regions
 
 

@@ -132,7 +132,7 @@ class DetailedCircuitTracker:
         problem.check_cost(MAX_SECONDS)
         found = problem.all_or_sample(self.most_listed, 0)
         samples = network.samples(self.y_val, self.rule, self.settings, output)
-        functions = [*network.hidden, IDENTITY if self.rule == "sign" else network.output]
+        functions = [*network.hidden, IDENTITY if self.rule == "sign" else network.output.of(output)]
         return output_circuits(*found, *network.separate(output), samples, functions=functions)
 
     def _looks_like_logits(self, network: ReadNetwork) -> bool:
