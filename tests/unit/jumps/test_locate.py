@@ -59,6 +59,8 @@ def test_measures_are_asked_held_out_accuracy_first():
     names = ["loss", "eval/loss", "train_acc", "lr", "mode_1", "test_accuracy", "epoch", "accuracy", "curvature"]
     assert ranked(names) == ["test_accuracy", "accuracy", "mode_1", "eval/loss", "train_acc", "loss", "curvature"]
     assert ranked(names, 2) == ["test_accuracy", "accuracy", "mode_1"]
+    names = ["time/fps", "time/iterations", "rollout/ep_len_mean", "eval/mean_reward", "rollout/ep_rew_mean", "wer"]
+    assert ranked(names) == ["eval/mean_reward", "rollout/ep_rew_mean", "wer", "rollout/ep_len_mean"]
     assert [rank_of(name) for name in ("valAcc", "accuracy/val", "grad_norm", "steps_per_second", "step_accuracy")] == [
         0, 0, None, None, None
     ]  # fmt: skip
@@ -97,6 +99,15 @@ def test_a_run_without_a_transition_says_what_could_have_been_missed():
     assert list(able) == pytest.approx([30, 150, 600], rel=0.01)
     assert all(0.01 < size < 0.1 for size in list(able.values())[:2])
     assert list(power(rng.standard_normal(5001), np.arange(5001))) == pytest.approx([50, 250, 1000], rel=0.01)
+
+
+def test_steps_that_are_not_even_are_told_of_in_measurements():
+    steps = np.unique(np.geomspace(1, 1e6, 230).round().astype(int))
+    falls = pd.DataFrame({"step": steps, "test_loss": np.exp(-steps / 2e5)})
+    falls["test_loss"] += 0.02 * np.random.default_rng(0).standard_normal(steps.size)
+    said = locate_transition(phase1_from_frame(falls)).missed
+    assert "over 40 measurements" in said
+    assert f"one wider than {steps.size / 3:.0f} measurements" in said
 
 
 def test_too_few_measurements_are_no_evidence():

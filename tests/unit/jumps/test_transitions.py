@@ -99,6 +99,23 @@ def test_a_jump_is_a_transition_of_width_one():
     assert event.z_score > 5
 
 
+def test_the_interval_of_a_jump_allows_for_a_few_points():
+    """A relaxation over four points begins where the jump is not: half of it is reached within the interval."""
+    rng, t = np.random.default_rng(2), np.arange(300)
+    held = [
+        [
+            jump.midpoint_low <= at <= jump.midpoint_high
+            for jump in detect_jumps(x + 8 * course)
+            if abs(jump.step - at) < 9
+        ]
+        for at in rng.uniform(60, 240, 20)
+        for x, course in [(rng.standard_normal(300), np.clip((t - at) / 4 + 0.5, 0, 1))]
+    ]
+    assert np.mean(sum(held, [])) >= 0.8
+    (sudden,) = detect_jumps(8.0 * (t >= 150) + rng.standard_normal(300))
+    assert (sudden.midpoint_low, sudden.midpoint_high) == (149, 150)
+
+
 def test_changes_that_follow_closely_have_their_own_levels():
     t, noise = np.arange(600), np.random.default_rng(0).standard_normal(600)
     first, second = detect_transitions(1.0 * (t >= 200) + 2.0 * (t >= 212) + 0.02 * noise)
@@ -147,6 +164,25 @@ def test_decaying_spikes_are_seen_near_the_ends_and_close_together():
     assert abs(event.index - 380) <= 1
 
 
+def test_new_bests_of_noise_are_no_jumps():
+    rng = np.random.default_rng(3)
+    best = np.maximum.accumulate(rng.standard_normal((40, 300)), axis=1)
+    found = [detect_transitions(row) for row in best]
+    assert sum(map(len, found)) <= 6
+    assert sum("it is the best value so far, so only new ones count" in each.notes for each in found) >= 30
+    staged = np.repeat([0.0, 0.2, 0.45, 0.6, 0.8], [60, 51, 43, 77, 69])
+    assert [jump.step for jump in detect_transitions(staged)] == [60, 111, 154, 231]
+
+
+def test_the_end_of_a_warm_up_is_no_jump():
+    place = np.arange(300)
+    for warm in (6.3, 12.2, 40.7):
+        rate = np.where(place < warm, place / warm, 0.5 * (1 + np.cos(np.pi * (place - warm) / (300 - warm))))
+        assert not detect_transitions(rate)
+        (drop,) = detect_transitions(rate - 0.3 * (place >= 150))
+        assert drop.step in (149, 150)
+
+
 def test_a_saturated_metric_is_said_to_be():
     values = np.clip(np.random.default_rng(3).standard_normal(500), -1, 1)
     assert "rest at" in detect_jumps(values).notes[0]
@@ -193,6 +229,18 @@ def test_changes_that_follow_one_another_are_told_apart():
     )
     found = detect_transitions(stairs)
     assert [round(event.step, -1) for event in found] == [100, 220, 420]
+
+
+def test_an_uneven_change_is_one_transition():
+    """Without noise, the rate goes up and down by a third on the way."""
+    place = np.arange(299)
+    rate = 1 / np.cosh((place - 120) / 50) ** 2
+    smooth = np.hanning(21) / np.hanning(21).sum()
+    for seed in range(6):
+        noise = np.random.default_rng(seed).standard_normal(319)
+        course = np.cumsum(rate * np.exp(np.convolve(noise, smooth, "valid")))
+        (found,) = detect_transitions(course / course[-1])
+        assert abs(found.step - np.searchsorted(course, course[-1] / 2)) < 0.15 * (found.end - found.onset)
 
 
 def test_what_swings_all_along_has_no_transition():

@@ -243,6 +243,7 @@ ODD = {
     "broken.jsonl": '{"step": 0, "acc": 0.5}\n\n{"step": 1, "acc": 0.75}\n{"step": 2, "a',
     "comma.csv": "_step;acc\n0;0,5\n1;7,5e-1\n",
     "iter.csv": "iter,acc\n0,0.5\n1,0.75\n",
+    "progress.csv": "time/total_timesteps,acc\n0,\n0,0.5\n1,0.75\n",
     "numbered.csv": "Unnamed: 0,Step,acc\n7,0,0.5\n8,1,0.75\n",
     "history.json": '{"acc": [0.5, 0.75]}',
     "trainer_state.json": '{"log_history": [{"step": 0, "acc": 0.5}, {"step": 1, "acc": 0.75}, {"train_runtime": 5.0}, '

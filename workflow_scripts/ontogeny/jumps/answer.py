@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ontogeny.jumps.events import evenly_spaced
 from ontogeny.jumps.measures import rank_of
 from ontogeny.phase1 import RUN_LEVEL
 from ontogeny.words import counted, joined, step_text, steps_text
@@ -146,22 +147,25 @@ def say_found(answer: Answer, judged: int) -> str:
 
 
 def say_power(who: str, able: dict[float, float], points: int, steps: np.ndarray) -> str:
-    """What could have been missed, by `locate.power` (width in steps to size), in words."""
-    known = [f"{size:.2g} if it takes {step_text(width)} steps" for width, size in able.items() if math.isfinite(size)]
+    """What could have been missed, by `locate.power` (width to size), in words: widths are steps where these are even,
+    and else measurements."""
+    unit, per_point = "measurements", 1.0
+    if evenly_spaced(steps):
+        unit, per_point = "steps", float(np.ptp(steps)) / max(points - 1, 1)
+    known = [f"{size:.2g} if it takes {step_text(width)} {unit}" for width, size in able.items() if math.isfinite(size)]
     none = [step_text(width) for width, size in able.items() if not math.isfinite(size)]
     said = "What could have been missed: "
     parts = []
     sizes = {part.split(" if ")[0] for part in known}
     if len(able) == len(known) and len(sizes) == 1:
-        known = [f"{sizes.pop()}, whether it takes {joined([step_text(width) for width in able], 'or')} steps"]
+        known = [f"{sizes.pop()}, whether it takes {joined([step_text(width) for width in able], 'or')} {unit}"]
     if known:
         parts.append(
             f"a change of {who} smaller than {joined(known, 'or')} (9 in 10 of that size were found when planted in it)"
         )
     if none:
-        parts.append(f"a change of any size over {joined(none, 'or')} steps")
-    per_step = float(np.ptp(steps)) / max(points - 1, 1)
-    parts.append(f"one wider than {step_text(points / 3 * per_step)} steps or at the very ends of the record")
+        parts.append(f"a change of any size over {joined(none, 'or')} {unit}")
+    parts.append(f"one wider than {step_text(points / 3 * per_point)} {unit} or at the very ends of the record")
     return f"{said}{joined(parts, 'and')}."
 
 

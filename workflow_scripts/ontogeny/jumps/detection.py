@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -34,6 +36,13 @@ Found = TypeVar("Found")
 
 ABRUPT = 2.0
 """Widths, in measurements, up to which a change is a jump."""
+
+
+REACH = 14
+"""Points on either side of a jump from which it is placed."""
+
+QUICK = (1.0, 2.0, 3.0, 4.0)
+"""Points that a jump may take."""
 
 
 def detect_jumps(
@@ -166,6 +175,7 @@ def _events(
 def _jump(event: tuple[int, float, float], look: Look, places: np.ndarray, p_value: float) -> Jump:
     i, score, size = event
     onset, end = places[look.kept[i - 1]].item(), places[look.kept[i]].item()
+    low, high = (places[look.kept[at]].item() for at in _likely_splits(look.values, i))
     return Jump(
         step=end,
         index=int(look.kept[i]),
@@ -175,11 +185,42 @@ def _jump(event: tuple[int, float, float], look: Look, places: np.ndarray, p_val
         p_value=p_value,
         onset=onset,
         end=end,
-        midpoint_low=onset,
-        midpoint_high=end,
+        midpoint_low=low,
+        midpoint_high=high,
         width_low=0.0,
-        width_high=float(end - onset),
+        width_high=float(high - low),
     )
+
+
+def _likely_splits(x: np.ndarray, index: int) -> tuple[int, int]:
+    """Positions in a series (n,) between which the midpoint of a jump to the level that begins at `index` lies, with 95%
+    confidence.
+
+    The profile likelihood of a change between two levels, at once or over up to four points, that is not far from
+    `index`; the autocorrelation that the best one leaves says how many of the points count.
+    """
+    first, last = max(index - REACH, 0), min(index + REACH, x.size)
+    y = x[first:last] - x[first:last].mean()
+    middles, steps = _quick_steps(index - first, y.size)
+    part = y @ steps
+    best = int(np.abs(part).argmax())
+    left = np.maximum(y @ y - part**2, 1e-12 * (y @ y))
+    rest = y - part[best] * steps[:, best]
+    rho = min(max(float(rest[1:] @ rest[:-1]) / max(float(rest @ rest), 1e-300), 0.0), 0.9)
+    likely = middles[left <= left[best] * math.exp(3.84 / (y.size * (1 - rho) / (1 + rho)))] + first
+    return min(math.floor(likely.min() - 0.25), index - 1), max(math.ceil(likely.max() + 0.25), index)
+
+
+@functools.lru_cache(maxsize=256)
+def _quick_steps(index: int, n: int, near: float = 6.0) -> tuple[np.ndarray, np.ndarray]:
+    """Middles (steps,) of changes that take up to four points, about `index` of n points, and the changes, centred and
+    of length 1, (n, steps)."""
+    place = np.arange(n)
+    middles = np.arange(max(index - 0.5 - near, 1.0), min(index - 0.5 + near, n - 2.0) + 0.25, 0.5)
+    shapes = [np.clip((place[:, None] - middles) / width + 0.5, 0.0, 1.0) for width in QUICK]
+    steps = np.concatenate(shapes, axis=1)
+    steps -= steps.mean(axis=0)
+    return np.tile(middles, len(QUICK)), steps / np.sqrt(np.square(steps).sum(axis=0))
 
 
 def _with_levels(jumps: list[Jump], look: Look, places: np.ndarray) -> list[Jump]:
@@ -313,7 +354,7 @@ def _one_each(
     kept: list[Jump] = []
     for event in slow:
         margin = 0.25 * event.width
-        inside = [jump for jump in abrupt if event.onset - margin <= jump.step <= event.end + margin]
+        inside = [jump for jump in abrupt if event.onset - margin <= jump.end and jump.onset <= event.end + margin]
         if len(inside) > 1 and _is_staircase(event, inside, values, at):
             continue
         sudden = [jump for jump in inside if event.width_low <= ABRUPT * (jump.end - jump.onset)]

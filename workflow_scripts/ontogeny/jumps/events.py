@@ -109,6 +109,12 @@ def as_series(values: Any, steps: Any = None) -> tuple[np.ndarray, np.ndarray]:
     return series, places
 
 
+def evenly_spaced(steps: np.ndarray) -> bool:
+    """Whether no two neighbours of `steps` (n,) are half as far again apart as two others."""
+    gaps = np.diff(steps)
+    return gaps.size == 0 or bool(gaps.max() <= 1.5 * gaps.min())
+
+
 def _numbers(values: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)

@@ -21,6 +21,10 @@ HELD_SHARE = 0.4
 PLATEAU = 10
 """Times the typical run of one value from which a run is a plateau (an accuracy of 1, for instance), no held value."""
 
+FEWEST_LEVELS = 3
+FEWEST_HELD = 6
+"""Levels from which a series that rests between them is asked whether it is the best value so far, or is held."""
+
 LEAST_RUNS = 20
 SATURATED_SHARE = 0.1
 RECOVERY = 24
@@ -98,7 +102,11 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     runs = starts.size
     lengths = np.diff(starts, append=n)
     ordinary = lengths[lengths <= PLATEAU * max(median(lengths), 1.0)] if n else lengths
-    if runs < 6 or 1 - ordinary.size / ordinary.sum() < HELD_SHARE:
+    if runs < FEWEST_LEVELS or 1 - ordinary.size / ordinary.sum() < HELD_SHARE:
+        return everything, 1, []
+    if _is_best_so_far(series[starts], starts, n):
+        return starts, max(round(n / runs), 1), ["it is the best value so far, so only new ones count"]
+    if runs < FEWEST_HELD:
         return everything, 1, []
     every = int(np.gcd.reduce(np.diff(starts)))
     fresh = np.unique(series).size >= 0.9 * runs
@@ -110,6 +118,15 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
         return kept, every, [f"values repeat in runs of {every}: it was measured every {every} points"]
     mean = n / runs
     return starts, max(round(mean), 1), [f"values are held for {mean:.1f} points on average: only new values count"]
+
+
+def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, even: float = 0.3, early: float = 0.05) -> bool:
+    """Whether values that rest from `starts` on at these levels (runs,) are the best of n measurements: they go one way
+    from the beginning on, are no whole numbers, and do not change at even times, as a schedule does."""
+    changes, gaps = np.diff(levels), np.diff(starts)
+    one_way = bool((changes > 0).all() or (changes < 0).all())
+    uneven = float(gaps.std()) > even * float(gaps.mean())
+    return one_way and uneven and bool(starts[1] <= early * n) and not np.array_equal(levels, np.rint(levels))
 
 
 class _Repeated(NamedTuple):

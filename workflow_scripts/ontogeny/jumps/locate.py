@@ -12,7 +12,7 @@ import numpy as np
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.jumps.answer import Answer, say_found, say_power
 from ontogeny.jumps.detection import transitions_in_each
-from ontogeny.jumps.events import as_series
+from ontogeny.jumps.events import as_series, evenly_spaced
 from ontogeny.jumps.known import chance_share
 from ontogeny.jumps.measures import rank_of, ranked
 from ontogeny.jumps.report import JumpReport, find_jumps
@@ -372,7 +372,9 @@ def _excursion(first: float, last: float, values: np.ndarray, steps: np.ndarray)
 
 
 def power(values: np.ndarray, steps: np.ndarray, bounded: bool = False, seed: int = 0) -> dict[float, float]:
-    """How large a change of a series (n,) must be to be found in 9 of 10 cases: width in steps to size, NaN for none.
+    """How large a change of a series (n,) must be to be found in 9 of 10 cases: width to size, NaN for none.
+
+    Widths are steps where these are even, and else measurements.
 
     Logistic changes of `WIDTHS` are planted at random places of the series itself, towards the farther bound if it is
     bounded by 0 and 1, as an accuracy is; one counts as found if a change with p <= 0.05 has its
@@ -391,6 +393,7 @@ def power(values: np.ndarray, steps: np.ndarray, bounded: bool = False, seed: in
         middle = float(np.median(values))
         room, signs = max(middle, 1 - middle), np.full(PLANTED, 1.0 if middle < 0.5 else -1.0)
     sizes = noise * SIZES
+    per_point = float(np.ptp(steps)) / (n - 1) if evenly_spaced(steps) else float(block)
     out: dict[float, float] = {}
     for share in WIDTHS:
         width = max(share * n, 1.0)
@@ -404,7 +407,7 @@ def power(values: np.ndarray, steps: np.ndarray, bounded: bool = False, seed: in
         possible = sizes[sizes <= room]
         first = next((i for i in range(1, possible.size, 2) if enough(possible[i])), None)
         size = math.nan if first is None else possible[first - 1 if enough(possible[first - 1]) else first]
-        out[width * float(np.ptp(steps)) / (n - 1)] = float(size)
+        out[width * per_point] = float(size)
     return out
 
 

@@ -10,13 +10,15 @@ _HELD_OUT = re.compile(
 )
 _TRAIN = re.compile(r"(?:^|[^a-z])(train|training)(?![a-z])")
 _ACCURACY = re.compile(
-    r"acc(?![a-z])|accuracy|exact_match|(?:^|[^a-z])(f1|auc|auroc|bleu|rouge|score|reward|r2)(?![a-z])"
+    r"acc(?![a-z])|accuracy|exact_match|(?:^|[^a-z])(f1|auc|auroc|bleu|rouge|score|rewards?|rew|returns?|r2|precision"
+    r"|recall|success|win_rate|solved|iou|miou|dice|mrr|ndcg|top[1-9])(?![a-z])"
 )
-_LOSS = re.compile(r"loss|perplexity|(?:^|[^a-z])(nll|ppl|error|mse|mae|rmse|cross_entropy|bpc)(?![a-z])")
+_LOSS = re.compile(r"loss|perplexity|(?:^|[^a-z])(nll|ppl|error|wer|cer|mse|mae|rmse|cross_entropy|bpc)(?![a-z])")
 _MECHANISM = re.compile(r"^(mode|feature)_\d+$|^in_context|^relevant_weight$")
 _NO_MEASURE = re.compile(
     r"learning_rate|grad|norm|epoch|runtime|per_second|flos|memory|momentum|batch_size|throughput|temperature"
-    r"|(?:^|[^a-z])(lr|step|steps|time|timestamp|elapsed|gpu|cpu|system|seed|tokens|samples|num|weight_decay)(?![a-z])"
+    r"|(?:^|[^a-z])(lr|step|steps|time|timestamp|timesteps|elapsed|fps|gpu|cpu|system|seed|tokens|samples|num|iter"
+    r"|iterations?|updates?|episodes?|weight_decay)(?![a-z])"
 )
 LOSSES = (3, 5)
 """Ranks of losses."""

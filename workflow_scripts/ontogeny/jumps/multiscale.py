@@ -12,7 +12,7 @@ The threshold rises for heavy tails: if, among the one-point contrasts of the wh
 quantile to the median exceeds that of Gaussian noise, scores are divided by the square of the excess. It also rises
 with the number of points, by 4.5% for each doubling beyond 400. A candidate must also persist (the four points after
 lie wholly beyond the four before), must be abrupt (most of the change across eight points takes place across two and
-four), must be a break (a change of level fits the 20 points on either side, or the 10, better than a bend does), must
+four), without noise must be steeper than what surrounds it, must be a break (a change of level fits the 20 points on either side, or the 10, better than a bend does), must
 near an end of the series exceed the changes between it and the end, and in data of a coarse resolution (whole numbers,
 half precision) must exceed 2.5 units of it, so that a metric of whole numbers jumps by three or more. Candidates within
 8 points are one event, the strongest.
@@ -45,6 +45,12 @@ EARLY = 100
 ROUGH = 12
 EVEN = 2.0
 """Times rougher from which scores are divided by them."""
+
+STEEPER = 1.3
+"""Times steeper than its surroundings that a jump without noise is."""
+
+CLEAN = 0.15
+"""Typical second difference, as a share of the rate at a jump, up to which a series has next to no noise."""
 
 BREAKS = ((20, 8.0), (10, 20.0))
 RAMPS = (2, 4, 6, 8)
@@ -292,6 +298,7 @@ def candidates(
     sign = np.sign(score[rows, at])
     for one_way in (_persists, _is_abrupt):
         kept[kept] = one_way(x, rows[kept], at[kept], sign[kept])
+    kept[kept] = _is_steeper(x, rows[kept], at[kept], sign[kept])
     for either_way in (_is_break, _exceeds_the_edge):
         kept[kept] = either_way(x, rows[kept], at[kept])
     rows, at = rows[kept], at[kept]
@@ -356,6 +363,25 @@ def _is_break(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
                 variance = np.maximum(level, 1e-12 * total) / (before + after - 4)
                 broken[part] = bend - level > least * variance
     return broken
+
+
+def _is_steeper(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
+    """Whether the series rises faster across a split than on either side, where it has next to no noise: a straight
+    rise that ends, as a warm-up of the learning rate does, is no jump, whatever curve comes after it."""
+    n, reach = x.shape[1], 2 * PERSISTENCE
+    half = np.minimum(np.minimum(at, n - at) // 2, PERSISTENCE)
+    low, high = at - half, at + half - 1
+    inside = sign * (x[rows, high] - x[rows, low]) / (high - low)
+    sides = []
+    for start, end in ((np.maximum(low - reach, 0), low), (high, np.minimum(high + reach, n - 1))):
+        sides.append(
+            np.where(end > start, sign * (x[rows, end] - x[rows, start]) / np.maximum(end - start, 1), -np.inf)
+        )
+    steep = inside > STEEPER * np.maximum(*sides)
+    for k in np.flatnonzero(~steep):
+        around = x[rows[k], max(at[k] - HALF, 0) : at[k] + HALF]
+        steep[k] = np.median(np.abs(np.diff(around, 2))) > CLEAN * inside[k]
+    return steep
 
 
 def _exceeds_the_edge(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ontogeny.jumps.events import evenly_spaced
 from ontogeny.jumps.guards import recovers, slope, stays, steady
 from ontogeny.statistics import median
 
@@ -63,6 +64,12 @@ _MEDIAN_OF_SQUARES = 0.4549
 PROMINENT = (0.1, 0.5)
 """Shares of its height by which a peak of the rate rises above the valleys on both sides: with the lesser, changes that
 follow one another are told apart; with the larger, one change whose rate is uneven is one."""
+
+FLOWS = 0.5
+"""Share of the rate inside an event without noise with which it goes on beyond its end."""
+
+UNEVEN = 0.1
+"""Share of its width by which a change whose rate is uneven is misplaced."""
 
 NARROWEST = 5
 """Least width of a peak of the rate at half its height, in blocks."""
@@ -548,8 +555,61 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
             for event in (_placed(row, c) for c in chosen):
                 if all(check(row, event) for check in _CHECKS) and _rests_elsewhere(row, event, found):
                     found.append(event)
-            events.append(sorted(found, key=lambda event: event.middle))
+            events.append(_joined(row, sorted(found, key=lambda event: event.middle)))
     return events
+
+
+def _joined(x: np.ndarray, events: Sequence[Event]) -> list[Event]:
+    """The events of a series (n,) in order of place, those without noise made as long as their rate goes on (`_goes_on`)
+    and, of one direction, made one where they then meet."""
+    place = np.arange(x.size)
+    out: list[Event] = []
+    bounds: list[tuple[float, float]] = []
+    for event in events:
+        first, last = _goes_on(x, place, event) if event.smooth else (event.onset, event.end)
+        meets = (
+            bool(out) and event.smooth and out[-1].smooth and out[-1].size * event.size > 0 and bounds[-1][1] >= first
+        )
+        score = event.score
+        if meets:
+            first, score = min(bounds[-1][0], first), max(out[-1].score, score)
+        if meets or first < event.onset - event.width / 4 or last > event.end + event.width / 4:
+            whole = _between(x, first, last, score)
+            if whole.width <= WIDEST * x.size:
+                out[len(out) - meets :], bounds[len(bounds) - meets :] = [whole], [(first, last)]
+                continue
+            first, last = event.onset, event.end
+        out.append(event)
+        bounds.append((first, last))
+    return out
+
+
+def _goes_on(x: np.ndarray, place: np.ndarray, event: Event) -> tuple[float, float]:
+    """From where to where the rate of a series (n,) about an event is `FLOWS` of that inside it, or more, in blocks of an
+    eighth of its width."""
+    block = max(event.width / 8, 1.0)
+    least = FLOWS * 0.8 * abs(event.size) / max(event.width, 1.0) * block
+    bounds = []
+    for at, way in ((event.onset - block, -block), (event.end + block, block)):
+        while 0 <= at + way <= x.size - 1:
+            low, high = np.interp(sorted((at, at + way)), place, x)
+            if (high - low) * math.copysign(1, event.size) < least:
+                break
+            at += way
+        bounds.append(float(np.clip(at, 0, x.size - 1)))
+    return bounds[0], bounds[1]
+
+
+def _between(x: np.ndarray, first: float, last: float, score: float) -> Event:
+    """The event of an uneven rate that takes a series (n,) from one position to another."""
+    low, high = int(first), min(math.ceil(last), x.size - 1)
+    size = float(x[high] - x[low])
+    course = np.maximum.accumulate((x[low : high + 1] - x[low]) * math.copysign(1, size))
+    onset, middle, end = np.interp(np.array([0.1, 0.5, 0.9]) * course[-1], course, np.arange(low, high + 1)).tolist()
+    width = end - onset
+    sure = _half(UNEVEN * width, width)
+    widths = (max(width - 2 * sure, 0.0), width + 2 * sure)
+    return Event(middle, onset, end, size, score, middle - sure, middle + sure, *widths, smooth=True)
 
 
 def _strongest(x: np.ndarray, candidates: list[_Candidate], unit: np.ndarray | None) -> list[_Candidate]:
@@ -750,8 +810,7 @@ def relaxes(x: np.ndarray, steps: np.ndarray, event: Event) -> bool:
 
     On even steps the rates of measurements are those of steps, and were looked at.
     """
-    gaps = np.diff(steps)
-    if gaps.max() <= 1.5 * gaps.min():
+    if evenly_spaced(steps):
         return False
     positions = np.arange(x.size)
     bounds = [max(event.onset - event.width, 0.0), event.onset, event.end]

@@ -6,19 +6,14 @@ or judged here; `ontogeny.phase1.clean` does that.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1.document import FORMAT
-from ontogeny.phase1.loggers import is_clock, trainer_state
+from ontogeny.phase1.loggers import STEP_NAMES, is_clock, step_key, trainer_state
 from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
 
-STEP_NAMES = (
-    "step", "steps", "global_step", "iteration", "_step", "trainer/global_step", "iter", "iterations", "training_step",
-    "it", "train_step", "batch", "batch_idx", "update",
-)  # fmt: skip
 WITHIN_EPOCHS = ("batch", "batch_idx", "it", "iter", "iteration", "step")
 """Names of steps that may begin anew in each epoch."""
 
@@ -164,18 +159,6 @@ def _history(data: dict) -> int:
 def without_reserved(metadata: dict[str, Any]) -> dict[str, Any]:
     """Metadata in which entries of the reserved names are called `recorded_...`."""
     return {f"recorded_{key}" if key in RESERVED else key: value for key, value in metadata.items()}
-
-
-def step_key(row: Collection[str]) -> str | None:
-    """The name under which the steps stand among these names; epochs serve where there is nothing better."""
-    for name in STEP_NAMES:
-        if name in row:
-            return name
-    lowered = {str(name).strip().lower(): name for name in row}
-    for name in (*STEP_NAMES, "epoch"):
-        if name in lowered:
-            return lowered[name]
-    return None
 
 
 def _step_list(data: dict) -> tuple[str, list] | None:

@@ -11,7 +11,7 @@ import logging
 import re
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,13 @@ from ontogeny.errors import OntogenyError
 from ontogeny.phase1.record import quote
 from ontogeny.words import counted
 
+STEP_NAMES = (
+    "step", "steps", "global_step", "iteration", "train/global_step", "_step", "trainer/global_step", "iter",
+    "iterations", "training_step", "it", "train_step", "time/total_timesteps", "total_timesteps", "timesteps_total",
+    "timesteps", "num_updates", "updates", "training_iteration", "batch", "batch_idx", "update",
+)  # fmt: skip
+"""Names of the column of steps, the first that is there."""
+
 CLOCKS = frozenset(
     ("_timestamp", "_runtime", "timestamp", "wall time", "wall_time", "time", "created_at", "relative time (process)",
      "relative time (wall)")
@@ -31,6 +38,18 @@ CLOCKS = frozenset(
 
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
 _MLFLOW = re.compile(r"^\d{9,}\s+\S+\s+\d+$")
+
+
+def step_key(row: Collection[str]) -> str | None:
+    """The name under which the steps stand among these names; epochs serve where there is nothing better."""
+    for name in STEP_NAMES:
+        if name in row:
+            return name
+    lowered = {str(name).strip().lower(): name for name in row}
+    for name in (*STEP_NAMES, "epoch"):
+        if name in lowered:
+            return lowered[name]
+    return None
 
 
 def is_clock(name: str) -> bool:
@@ -67,11 +86,9 @@ def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _merged(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of one step made one, where no two of them hold different values of a metric."""
-    names = {str(name).strip().lower(): name for name in frame.columns}
-    step = next(
-        (names[name] for name in ("step", "_step", "global_step", "trainer/global_step") if name in names), None
-    )
-    if step is None or {"run", "layer", "metric"} & names.keys() or not frame[step].duplicated().any():
+    step = step_key([str(name) for name in frame.columns])
+    named = {str(name).strip().lower() for name in frame.columns}
+    if step is None or {"run", "layer", "metric"} & named or not frame[step].duplicated().any():
         return frame
     filled = frame.astype(object).where(frame.notna() & (frame.astype(str) != ""))
     counts = filled.groupby(step, sort=False).count()

@@ -27,7 +27,7 @@ from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.document import FORMAT
-from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, WITHIN_EPOCHS, RawRun, RawTable, flat_place, runs_of, step_key
+from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, WITHIN_EPOCHS, RawRun, RawTable, flat_place, runs_of
 from ontogeny.phase1.loggers import (
     each_step_once,
     event_files,
@@ -39,6 +39,7 @@ from ontogeny.phase1.loggers import (
     mlflow_database_table,
     mlflow_table,
     scalar_triples,
+    step_key,
 )
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, quote, tidy, unique_name
 from ontogeny.phase1.repair import repair_stable_rank
