@@ -193,8 +193,8 @@ def _jump(event: tuple[int, float, float], look: Look, places: np.ndarray, p_val
 
 
 def _likely_splits(x: np.ndarray, index: int) -> tuple[int, int]:
-    """Positions in a series (n,) between which the midpoint of a jump to the level that begins at `index` lies, with 95%
-    confidence.
+    """Positions in a series (n,) between which the midpoint of a jump to the level that begins at `index` lies, with
+    95% confidence.
 
     The profile likelihood of a change between two levels, at once or over up to four points, that is not far from
     `index`; the autocorrelation that the best one leaves says how many of the points count.

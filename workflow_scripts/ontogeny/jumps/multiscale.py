@@ -12,9 +12,10 @@ The threshold rises for heavy tails: if, among the one-point contrasts of the wh
 quantile to the median exceeds that of Gaussian noise, scores are divided by the square of the excess. It also rises
 with the number of points, by 4.5% for each doubling beyond 400. A candidate must also persist (the four points after
 lie wholly beyond the four before), must be abrupt (most of the change across eight points takes place across two and
-four), without noise must be steeper than what surrounds it, must be a break (a change of level fits the 20 points on either side, or the 10, better than a bend does), must
-near an end of the series exceed the changes between it and the end, and in data of a coarse resolution (whole numbers,
-half precision) must exceed 2.5 units of it, so that a metric of whole numbers jumps by three or more. Candidates within
+four), without noise must be steeper than what surrounds it, must be a break (a change of level fits the 20 points on
+either side, or the 10, better than a bend does), must near an end of the series exceed the changes between it and the
+end, and in data of a coarse resolution (whole numbers, half precision) must exceed 2.5 units of it, so that a metric of
+whole numbers jumps by three or more. Candidates within
 8 points are one event, the strongest.
 
 Arrays are (series, n) throughout: many series of one length at a time.

@@ -560,17 +560,15 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
 
 
 def _joined(x: np.ndarray, events: Sequence[Event]) -> list[Event]:
-    """The events of a series (n,) in order of place, those without noise made as long as their rate goes on (`_goes_on`)
-    and, of one direction, made one where they then meet."""
+    """The events of a series (n,) in order of place, those without noise made as long as their rate goes on
+    (`_goes_on`) and, of one direction, made one where they then meet."""
     place = np.arange(x.size)
     out: list[Event] = []
     bounds: list[tuple[float, float]] = []
     for event in events:
         first, last = _goes_on(x, place, event) if event.smooth else (event.onset, event.end)
-        meets = (
-            bool(out) and event.smooth and out[-1].smooth and out[-1].size * event.size > 0 and bounds[-1][1] >= first
-        )
-        score = event.score
+        alike = bool(out) and event.smooth and out[-1].smooth and out[-1].size * event.size > 0
+        meets, score = alike and bounds[-1][1] >= first, event.score
         if meets:
             first, score = min(bounds[-1][0], first), max(out[-1].score, score)
         if meets or first < event.onset - event.width / 4 or last > event.end + event.width / 4:
@@ -585,8 +583,8 @@ def _joined(x: np.ndarray, events: Sequence[Event]) -> list[Event]:
 
 
 def _goes_on(x: np.ndarray, place: np.ndarray, event: Event) -> tuple[float, float]:
-    """From where to where the rate of a series (n,) about an event is `FLOWS` of that inside it, or more, in blocks of an
-    eighth of its width."""
+    """From where to where the rate of a series (n,) about an event is `FLOWS` of that inside it, or more, in blocks of
+    an eighth of its width."""
     block = max(event.width / 8, 1.0)
     least = FLOWS * 0.8 * abs(event.size) / max(event.width, 1.0) * block
     bounds = []
