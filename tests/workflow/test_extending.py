@@ -13,6 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from .warm import snakemake
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "extending").glob("*.md"))
 RECIPE = re.compile(r'^( *)```(\w+) title="([^"]+)"\n(.*?)^\1```$', flags=re.DOTALL | re.MULTILINE)
@@ -83,14 +85,14 @@ def extended(tmp_path_factory, compiled):
     return copy
 
 
+def environment(copy):
+    path = {"PYTHONPATH": str(copy / "workflow_scripts"), "PATH": f"{TOOLS}:/usr/bin:/bin"}
+    return path | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "HOME": str(copy)}
+
+
 def run(copy, tool, *words):
-    environment = {
-        "PYTHONPATH": str(copy / "workflow_scripts"),
-        "PATH": f"{TOOLS}:/usr/bin:/bin",
-        "OMP_NUM_THREADS": "1",
-    }
     command = [str(TOOLS / tool), *map(str, words)]
-    return subprocess.run(command, cwd=copy, env=environment | {"HOME": str(copy)}, capture_output=True, text=True)
+    return subprocess.run(command, cwd=copy, env=environment(copy), capture_output=True, text=True)
 
 
 def test_every_page_has_a_recipe():
@@ -131,8 +133,9 @@ def test_what_was_added_works(extended):
     figure = "results/figures/tiny/tiny_run/s0/drift.png"
     targets = [f"{made}/geometry/drift.csv", figure, f"{made}/interventions/interventions.csv"]
     targets.append("results/studies/tiny/drift.csv")
-    done = run(extended, "snakemake", "--configfile", "tiny.yaml", "--cores", "1", "--", *targets)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    asked = ("--configfile", "tiny.yaml", "--cores", "1", "--", *targets)
+    status, said, _ = snakemake(*asked, folder=extended, environment=environment(extended))
+    assert status == 0, said[-3000:]
     drift = pd.read_csv(extended / targets[0])
     assert drift["step"].nunique() >= 3
     assert (drift.groupby("layer")["drift"].first() == 0).all()

@@ -86,9 +86,9 @@ def cluster(slurm, project, tmp_path):
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory):
-    """A configuration of one run that trains for about twenty seconds, and the file that it leaves."""
+    """A configuration of one run that trains for about ten seconds, and the file that it leaves."""
     runs = {"long": {"model": {"name": "mlp", "hidden": [32, 16], "dropout": 0.1}}}
-    settings = {"steps": 3000, "batch_size": 64, "checkpoint_every": 200}
+    settings = {"steps": 2000, "batch_size": 64, "checkpoint_every": 200}
     study = {"kind": "dynamics", "defaults": {"task": {"name": "digits"}, "training": settings}, "runs": runs}
     path = tmp_path_factory.mktemp("training") / "training.yaml"
     path.write_text(yaml.safe_dump({"studies": {"one": study}}))
@@ -151,10 +151,10 @@ def test_a_training_cancelled_and_then_out_of_time_goes_on_to_the_same_bytes(
     config, target = training
     metrics = cluster.results / "runs" / "long" / "s0" / "metrics.jsonl"
     process = cluster.start(target, config=config)
-    wait_until(lambda: lines_of(metrics) > 400, 300)
+    wait_until(lambda: lines_of(metrics) > 300, 300)
     ((first, _, _),) = jobs_in(cluster.folder)
     subprocess.run(["scancel", first], check=True)
-    wait_until(lambda: lines_of(metrics) > 1000 and jobs_in(cluster.folder), 300)
+    wait_until(lambda: lines_of(metrics) > 700 and jobs_in(cluster.folder), 300)
     ((second, limit, node),) = jobs_in(cluster.folder)
     assert second != first
     assert limit == "8:00:00"

@@ -1,8 +1,10 @@
 """What is said of a recovered wiring: verdicts, intervals, edges, and derivatives that were observed as differences."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
@@ -46,9 +48,15 @@ def test_rows_of_differences_stay_within_their_trajectory():
     np.testing.assert_allclose(rows.slope[0], (u[0, 1] - u[0, 0]) / 0.01)
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    """A function: the row of a case of the battery, fitted once."""
+    return cache(lambda case: next(run_cases(1, 15, [case])))
+
+
 @pytest.mark.parametrize("case", ["white noise", "central differences", "noisy states", "linear oscillators"])
-def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(case):
-    row = next(run_cases(1, 15, [case]))
+def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(fitted, case):
+    row = fitted(case)
     assert row["verdict"] == "trusted", row["reason"]
     assert row["connectivity_R2"] > 0.999
     assert row["coverage"] > 0.9
@@ -59,8 +67,8 @@ def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(case):
     "case",
     ["travelling wave", "noisy copies of neurons", "short", "settled", "half of the neurons hidden"],
 )
-def test_what_cannot_be_recovered_is_not_trusted(case):
-    row = next(run_cases(1, 15, [case]))
+def test_what_cannot_be_recovered_is_not_trusted(fitted, case):
+    row = fitted(case)
     assert row["verdict"] in ("undetermined", "wrong")
     assert row["reason"]
     assert not row["refit_agreement"] > 0.8
@@ -173,10 +181,8 @@ def test_halves_that_differ_although_nothing_is_left_are_not_trusted():
     assert judge({**good, "residual_share": 1e-9}).verdict == "undetermined"
 
 
-def test_the_battery_is_summed_up_by_case():
-    import pandas as pd
-
-    table = summary(pd.DataFrame(list(run_cases(1, 3, ["short"]))))
+def test_the_battery_is_summed_up_by_case(fitted):
+    table = summary(pd.DataFrame([fitted("short")]))
     assert table["trusted"].tolist() == [0]
     assert table["high"].iloc[0] > 0
     assert len(RECOVERABLE) >= 8

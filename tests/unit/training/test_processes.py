@@ -4,15 +4,18 @@ import os
 import shutil
 import signal
 import time
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing import start_processes
 
 from ontogeny.config import load_config, runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
+from ontogeny.training import processes
 from ontogeny.training.processes import train_in_processes
 from ontogeny.trajectory import Trajectory
 
@@ -66,6 +69,12 @@ def test_its_trajectory_is_one_of_whole_networks_that_go_on_alone(trained):
             torch.testing.assert_close(b, a, rtol=0, atol=2e-3, msg=name)
 
 
+@pytest.fixture
+def forks(monkeypatch):
+    """Processes that need not load libraries once more."""
+    monkeypatch.setattr(processes, "spawn", partial(start_processes, start_method="fork"))
+
+
 def train_in_a_group(run, cache):
     """Train by two processes, which belong to a group of processes of their own."""
     os.setsid()
@@ -73,7 +82,7 @@ def train_in_a_group(run, cache):
 
 
 @pytest.mark.slow
-def test_killed_and_started_again_it_is_the_same_training(trained, tmp_path):
+def test_killed_and_started_again_it_is_the_same_training(trained, forks, tmp_path):
     """All processes are killed between two checkpoints, and go on together from the first."""
     run = tmp_path / "run"
     shutil.copytree(trained / "two" / "pretrained", run / "pretrained")
