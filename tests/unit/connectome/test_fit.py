@@ -8,7 +8,7 @@ from ontogeny.connectome import fit_connectome, recovery_metrics, simulate_activ
 from ontogeny.connectome.fit import edge_mask, functions_embedding
 from ontogeny.connectome.metrics import connectivity_r2
 from ontogeny.connectome.network import ConnectomeNetwork
-from ontogeny.connectome.refine import Spline, refine
+from ontogeny.connectome.refine import Effort, Spline, refine
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.training import emptiness
 from ontogeny.errors import OntogenyError
@@ -295,7 +295,7 @@ def test_states_far_from_0_are_known_as_well():
     u, du = activity.u.reshape(-1, 8), activity.du.reshape(-1, 8)
     points = np.linspace(u.min(), u.max(), 500)
     errors = [
-        refine(u + level, du, (points + level, np.tanh(points)), splines=16).standard_errors.mean()
+        refine(u + level, du, (points + level, np.tanh(points)), effort=Effort(splines=16)).standard_errors.mean()
         for level in (0.0, -60.0)
     ]
     assert errors[1] < 20 * errors[0]

@@ -12,9 +12,9 @@ from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
 from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cases, summary
 from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
-from ontogeny.connectome.observe import derived_by, rows_of, split_frames
-from ontogeny.connectome.recover import _mixed
-from ontogeny.connectome.refine import Spline, _continued, autocorrelation, shrunk
+from ontogeny.connectome.observe import Rows, derived_by, rows_of, split_frames
+from ontogeny.connectome.recover import Recovered, _mixed, _told
+from ontogeny.connectome.refine import Spline, _continued, autocorrelation, refine, shrunk
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.verdict import judge
 from ontogeny.connectome.wiring import connectivity_r2
@@ -52,6 +52,47 @@ def test_rows_of_differences_stay_within_their_trajectory():
 def fitted():
     """A function: the row of a case of the battery, fitted once."""
     return cache(lambda case: next(run_cases(1, 15, [case])))
+
+
+def test_both_halves_have_beginnings_and_ends_of_trajectories():
+    u = np.zeros((4, 60, 2))
+    rows = rows_of(Activity(u=u, du=u), np.ones((4, 60), bool), 1000, False)
+    assert len(np.unique(rows.block)) == 24
+    for half in rows.halves:
+        assert len(rows.only(half)) == 120
+        assert {0, 59} <= set(rows.frame[half])
+
+
+def test_trajectories_that_settle_are_told_apart_from_too_little_to_go_by():
+    made = simulate_activity({"n_neurons": 12, "n_trajectories": 12, "n_frames": 400}, seed=3)
+    fit = fit_connectome(made, settings=FIT, seed=3)
+    assert connectivity_r2(fit.W, made.weights)["connectivity_R2"] > 0.999
+    assert fit.verdict["verdict"] == "trusted", fit.verdict["reason"]
+
+
+def test_senders_that_are_saturated_in_a_half_are_not_compared():
+    rng = np.random.default_rng(0)
+    u = rng.uniform(-2, 2, (800, 6))
+    u[400:, 0] += 12
+    W = rng.standard_normal((6, 6)) * (1 - np.eye(6))
+    slope = np.tanh(u) @ W.T - u + 1e-4 * rng.standard_normal(u.shape)
+    numbers = np.repeat([0, 1], 400)
+    rows = Rows(u, slope, numbers, numbers, np.tile(np.arange(400), 2))
+    points = np.linspace(u.min(), u.max(), 400)
+    found = Recovered(refine(u, slope, (points, np.tanh(points)), clusters=numbers), rows)
+    told = _told(found, tuple(rows.only(half) for half in rows.halves))
+    assert told.tolist() == [False] + [True] * 5
+
+
+def test_a_sum_that_never_changes_leaves_the_wiring_open():
+    rng = np.random.default_rng(0)
+    W = np.abs(rng.standard_normal((8, 8))) * (1 - np.eye(8))
+    u = rng.random((600, 8))
+    u /= u.sum(1, keepdims=True)
+    slope = u @ (W - np.diag(W.sum(0))).T
+    points = np.linspace(u.min(), u.max(), 400)
+    found = refine(u, slope, (points, points))
+    assert found.standard_errors[~np.eye(8, dtype=bool)].min() > 0.1 * np.sqrt(np.mean(found.W**2))
 
 
 @pytest.mark.parametrize("case", ["white noise", "central differences", "noisy states", "linear oscillators"])

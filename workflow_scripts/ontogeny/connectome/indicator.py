@@ -34,7 +34,9 @@ def fitted_time_constant(seen: np.ndarray, delta_t: float) -> float:
     Raises OntogenyError where the minimum is at an end of the grid.
     """
 
-    from ontogeny.connectome.refine import refine
+    from ontogeny.connectome.refine import Effort, refine
+
+    quick = Effort(receivers=8, rounds=1, max_steps=10, uncertainty=False)
 
     def left(log_constant: float) -> float:
         u = without_indicator(seen, delta_t, math.exp(log_constant))
@@ -42,7 +44,7 @@ def fitted_time_constant(seen: np.ndarray, delta_t: float) -> float:
         state = u[:, :-1].reshape(-1, u.shape[2])[:_MOST_FRAMES]
         points = np.linspace(state.min(), state.max(), 2001)
         start = np.tanh(2 * points / (float(state.std()) or 1.0))
-        found = refine(state, slope, (points, start), receivers=8, rounds=1, max_steps=10, uncertainty=False)
+        found = refine(state, slope, (points, start), effort=quick)
         return float(np.mean(found.noise**2) / (slope.var() or 1.0))
 
     grid = np.linspace(math.log(delta_t), math.log(delta_t * seen.shape[1] / 2), _GRID)

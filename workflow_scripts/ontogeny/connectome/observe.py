@@ -82,6 +82,17 @@ class Rows:
         usual = int(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 1
         return np.cumsum(np.r_[0, (np.diff(self.trajectory) != 0) | (gaps != usual)])
 
+    @property
+    def halves(self) -> tuple[np.ndarray, np.ndarray]:
+        """Two masks (rows,): every other block, from the first in one trajectory and from the second in the next, so
+        that both halves have beginnings and ends of trajectories."""
+        starts = np.flatnonzero(np.r_[True, np.diff(self.block) != 0])
+        run = self.trajectory[starts]
+        turn = np.cumsum(np.r_[0, np.diff(run) != 0])
+        within = np.arange(len(starts)) - np.searchsorted(turn, turn)
+        first = np.repeat((turn + within) % 2 == 0, np.diff(np.r_[starts, len(self)]))
+        return first, ~first
+
     def only(self, chosen: np.ndarray) -> Rows:
         """The rows `chosen`, a mask or indices in rising order."""
         return Rows(*(getattr(self, name)[chosen] for name in ("u", "slope", "block", "trajectory", "frame")))

@@ -12,13 +12,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from ontogeny.connectome.observe import Rows
 from ontogeny.connectome.refine import (
+    AGAIN,
     EXACT,
+    WHOLE,
+    Effort,
     Problem,
     Refined,
     centre_of,
@@ -60,6 +62,10 @@ MANY = 300
 _POOR = 1e-3
 """Share of the variance left from which on psi is also sought from a bell."""
 
+_HALVED = Effort(rounds=2, max_steps=15, uncertainty=False)
+_TOLD, _NEAR = 0.01, 1e-4
+"""Where less than the second share is left, senders of whose weights a half tells less than this are not compared."""
+
 _MOST_STARTS = 4
 _MOST_COMPARED = 100
 _MOST_SUBSTEPS = 20
@@ -76,7 +82,8 @@ class Recovered:
     each from another start. `raw` (rows, N): the slopes as they were observed, where those of `rows` are corrected.
     `unsettled`: how many times more of the observed slopes is left by the model with the corrections that it makes
     itself than with those it was fitted to. `doubt` (N, N): the variance of W from not knowing how the state went on
-    between two frames.
+    between two frames. `told` (N,) bool: the senders whose weights both halves can tell, where little is left and there
+    are not many neurons.
     """
 
     refined: Refined
@@ -89,6 +96,7 @@ class Recovered:
     raw: np.ndarray | None = None
     unsettled: float = 1.0
     doubt: np.ndarray | None = None
+    told: np.ndarray | None = None
 
     @property
     def observed(self) -> np.ndarray:
@@ -167,7 +175,9 @@ def recover(
     `more`: rows to compare halves on, in place of `rows`, where half of those is little for so many neurons.
     """
 
-    def run(rows: Rows, start: tuple[np.ndarray, np.ndarray], windows: np.ndarray | None, **more: Any) -> Refined:
+    def run(
+        rows: Rows, start: tuple[np.ndarray, np.ndarray], windows: np.ndarray | None, effort: Effort = WHOLE
+    ) -> Refined:
         return refine(
             rows.u,
             rows.slope,
@@ -177,7 +187,7 @@ def recover(
             stretches=rows.stretches,
             windows=windows,
             seed=seed,
-            **more,
+            effort=effort,
         )
 
     best = Recovered(run(rows, psi, None), rows)
@@ -334,8 +344,8 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
     receiver grow by the factor that they show (Birge 1932). What an exact fit leaves is rounding.
     """
     rows, errors, whole = found.rows, found.refined.standard_errors, compared.rows
-    first = np.cumsum(np.r_[0, np.diff(whole.block) != 0]) % 2 == 0
-    parts = whole.only(first), whole.only(~first)
+    first, second = whole.halves
+    parts = whole.only(first), whole.only(second)
     if min(map(len, parts)) < 2:
         return found
     exact = found.share <= EXACT and found.substeps == 1
@@ -368,7 +378,29 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
         errors = np.where(errors > 0, np.hypot(errors, size), 0.0)
     if found.doubt is not None:
         errors = np.where(errors > 0, np.sqrt(errors**2 + found.doubt), 0.0)
-    return replace(found, refined=replace(found.refined, standard_errors=errors), halves=(halves[0], halves[1]))
+    refined = replace(found.refined, standard_errors=errors)
+    told = _told(found, parts) if len(errors) <= MANY and found.share < _NEAR else None
+    return replace(found, refined=refined, halves=(halves[0], halves[1]), told=told)
+
+
+def _told(found: Recovered, parts: tuple[Rows, Rows]) -> np.ndarray | None:
+    """The senders (N,) whose weights are known from each of both `parts` of the rows, or None where those are less than
+    half of all.
+
+    A sender that is saturated throughout a part says the same as a constant there. Known are weights whose variance,
+    given psi and beside constants, is less than `_TOLD` of what weights are in the mean square.
+    """
+    refined = found.refined
+    inflation = float(np.nanmean(refined.inflation)) if np.isfinite(refined.inflation).any() else 1.0
+    noise = float(np.mean(refined.noise**2)) * max(inflation, 1.0)
+    told = np.ones(len(refined.W), bool)
+    for rows in parts:
+        windows = None if found.windows is None else rows.block
+        sent = Problem(rows.u, rows.slope, refined.spline, None, rows.block, windows).normalised(refined.psi)[1]
+        values, vectors = np.linalg.eigh(np.cov(sent.T))
+        spread = (vectors**2 / np.maximum(values, 1e-14 * values[-1])).sum(1)
+        told &= noise * spread / len(rows) < _TOLD * float(np.mean(refined.W**2))
+    return told if told.mean() >= 0.5 else None
 
 
 def _refits(
@@ -385,12 +417,11 @@ def _refits(
     rows = found.rows
     sample = rows.u[:: max(1, len(rows) // 500)]
     own = found.refined.spline.values(found.refined.psi, sample)
-    order = np.cumsum(np.r_[0, np.diff(rows.block) != 0])
     wirings: list[np.ndarray] = []
     chosen: list[Recovered] = []
     most = _STUCK * max(found.share, EXACT)
-    for half in (0, 1):
-        part, raw = found.only(order % 2 == half)
+    for half, mine in enumerate(rows.halves):
+        part, raw = found.only(mine)
         if len(part) < 2:
             return None, None
         rng = np.random.Generator(np.random.PCG64([seed, 13, half]))
@@ -399,11 +430,11 @@ def _refits(
         while not tried or (len(tried) < _MOST_STARTS and min(each.share for each in tried) > most):
             steep, shift = rng.uniform(1.0, 4.0), 0.3 * rng.standard_normal()
             start = _bell(rows, steep / 2, shift) if len(tried) % 2 else _sigmoid(rows, steep, shift)
-            again = run(part, start, windows, rounds=2, max_steps=15, uncertainty=False)
+            again = run(part, start, windows, _HALVED)
             tried.append(Recovered(again, part, windows, raw=raw))
         chosen.append(min(tried, key=lambda each: each.share))
         refined = chosen[-1].refined
-        seen = refined.spline.values(refined.psi, sample)
+        seen = refined.spline.values(refined.psi, refined.spline.within(sample))
         alike = float(np.sum((seen - seen.mean()) * (own - own.mean()))) >= 0
         wirings.append(refined.W if alike else -refined.W)
         if rows.u.shape[1] > MANY and found.halves is not None:
@@ -420,10 +451,7 @@ def again(slope: np.ndarray, found: Recovered) -> Refined:
         slope,
         _psi(found),
         clusters=rows.block,
-        rounds=1,
-        max_steps=4,
-        coarse=False,
-        uncertainty=False,
+        effort=AGAIN,
     )
 
 
@@ -489,7 +517,7 @@ def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, su
             break
         changed = replace(rows, slope=raw - defect)
         found = Recovered(
-            run(changed, _psi(found), found.windows, rounds=1, max_steps=4, uncertainty=False, coarse=False),
+            run(changed, _psi(found), found.windows, AGAIN),
             changed,
             found.windows,
             substeps,

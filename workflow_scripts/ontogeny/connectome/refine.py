@@ -13,8 +13,8 @@ where the data decide.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -26,6 +26,7 @@ EXACT = 1e-8
 """Share of the variance below which what is left counts as rounding."""
 
 _CUT = 1e-14
+_MOVING, _REPEATED = 1e-6, 1e-9
 _ROUGH, _ORTHOGONAL = 1e-6, 1e-3
 _RESOLUTION = 1e-7
 _SMOOTH = 1e-12
@@ -56,6 +57,7 @@ class Spline:
             taylor = (basis.derivative(power) if power else basis)(inner[:-1]) / math.factorial(power)
             for k in range(pieces):
                 self.local[k, :, self.degree - power] = taylor[k, k : k + self.degree + 1]
+        """(pieces, degree + 1 splines, degree + 1 powers from the highest)."""
         places = np.array([self.knots[k + 1 : k + self.degree + 1].mean() for k in range(size)])
         gap = np.diff(places)
         bend = np.zeros((size - 2, size))
@@ -64,7 +66,6 @@ class Spline:
             bend[k] /= gap[k] + gap[k + 1]
         self.roughness = bend.T @ bend
         """(size, size): a quadratic form that is 0 for straight lines."""
-        """(pieces, degree + 1 splines, degree + 1 powers from the highest)."""
 
     def place(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The piece in which each `u` lies (int16), and its distance from the left end of the piece."""
@@ -362,6 +363,16 @@ class _Own:
         root = vectors[:, good] / np.sqrt(values[good])
         return root @ (root.T @ (self.slope - UB.T @ (kept * Uy))), root
 
+    def repeated(self, UB: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        """Functions of the receiver itself that senders make up as well, (size, m), as where the states have a sum that
+        never changes: nothing tells such a function from the weights that make it up."""
+        values, vectors = np.linalg.eigh(self.gram)
+        moving = values > _MOVING * values[-1]
+        own = vectors[:, moving] / np.sqrt(values[moving])
+        cross = UB @ own
+        left, turned = np.linalg.eigh(np.eye(own.shape[1]) - (cross.T * kept) @ cross)
+        return own @ turned[:, left < _REPEATED]
+
 
 def _rows_for(phi: np.ndarray, senders: _Senders, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """W (N, N) given the update functions `phi` (size, N), and the root mean square residual of each neuron."""
@@ -597,7 +608,6 @@ def _descend(
     chosen: np.ndarray,
     c: np.ndarray,
     max_steps: int,
-    progress: Callable[[int, float], None] | None = None,
 ) -> _Descent:
     """Damped Gauss-Newton steps on psi, with the `chosen` receivers, from the coefficients `c`."""
     own = problem.own(chosen)
@@ -626,8 +636,6 @@ def _descend(
         c, sent, previous, found = trial, there, found.error, tried
         errors.append(found.error)
         damping = max(damping / 100, 1e-12)
-        if progress is not None:
-            progress(len(errors), found.error)
         if previous - found.error < _SETTLED * previous:
             break
     return _Descent(c, sent, found, chosen, errors)
@@ -642,6 +650,30 @@ def _part(starts: np.ndarray, frames: int, most: int) -> np.ndarray:
     return np.flatnonzero(np.repeat(kept, lengths))
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How hard a refinement tries.
+
+    `receivers` on which Gauss-Newton runs; `rounds`, in each of which those that were fitted worst so far join; at most
+    `max_steps` in each; `splines` that make up a function. With `coarse` psi is first sought among few splines, which
+    has fewer local minima, and then among all, with a third of the receivers and as many frames as those need; where
+    that leaves more than the given psi does, the given one is the start. Without `uncertainty` standard errors are NaN,
+    and it is faster.
+    """
+
+    receivers: int = 24
+    rounds: int = 4
+    max_steps: int = 25
+    splines: int = 48
+    coarse: bool = True
+    uncertainty: bool = True
+
+
+WHOLE = Effort()
+AGAIN = Effort(rounds=1, max_steps=4, coarse=False, uncertainty=False)
+"""From where a refinement ended before, with slopes that are little different."""
+
+
 def refine(
     u: np.ndarray,
     du: np.ndarray,
@@ -652,95 +684,132 @@ def refine(
     windows: np.ndarray | None = None,
     stretches: np.ndarray | None = None,
     seed: int = 0,
-    receivers: int = 24,
-    rounds: int = 4,
-    splines: int = 48,
-    max_steps: int = 25,
-    uncertainty: bool = True,
-    coarse: bool = True,
-    progress: Callable[[int, float], None] | None = None,
+    effort: Effort = WHOLE,
 ) -> Refined:
     """Refine psi, W and phi on frames `u`, `du` (frames, N), starting from psi given as (points, values).
 
-    Gauss-Newton runs on `receivers` neurons drawn with `seed`, and then, up to `rounds` times, on those that the rest
-    is fitted worst by; frames should number several times N. Steps that would raise the residual are damped
-    (Levenberg-Marquardt). It ends when a step changes the residual, or
-    promises to change its square, by less than 0.1%. With `coarse` psi is first sought
-    among few splines, which has fewer local minima, and then among all, with a third of the receivers and as many
-    frames as those need; where that leaves more than the given psi does, the given one is the start.
+    Gauss-Newton runs on neurons drawn with `seed` (see `Effort`); frames should number several times N. Steps that
+    would raise the residual are damped (Levenberg-Marquardt). It ends when a step changes the residual, or promises to
+    change its square, by less than 0.1%.
 
     `allowed` (N, N) bool restricts W, all edges by default. Standard errors are of W with phi and psi marginalised,
     with degrees of freedom taken off, and inflated for residuals that are correlated within `clusters` (frames,), runs
     of equal numbers (Liang and Zeger 1986); each frame is one by default. `stretches` (frames,), runs of equal numbers
-    without a gap in time, are the clusters by default. With `windows` (frames,), runs of equal
-    numbers, the model is fitted in its integral form: both sides are summed up along each window, less its mean, which
-    turns the noise of differences of a noisy state into white noise (Schaeffer and McCalla 2017). Without
-    `uncertainty` standard errors are NaN, and it is faster.
+    without a gap in time, are the clusters by default. With `windows` (frames,), runs of equal numbers, the model is
+    fitted in its integral form: both sides are summed up along each window, less its mean, which turns the noise of
+    differences of a noisy state into white noise (Schaeffer and McCalla 2017).
     """
     u, du = np.asarray(u, np.float64), np.asarray(du, np.float64)
     frames, n = u.shape
     rng = np.random.Generator(np.random.PCG64(seed))
-    size = max(abs(u.min()), abs(u.max()), 1e-12)
-    low, high = u.min() - 1e-6 * size, u.max() + 1e-6 * size
-    centre = centre_of(u)
-    scale = math.sqrt(np.mean((u - centre) ** 2)) / 8 + 1e-12
-    spline = Spline(low, high, scale, splines, centre)
     if allowed is not None:
         allowed = np.asarray(allowed, bool) & ~np.eye(n, dtype=bool)
         if allowed.sum() == n * (n - 1):
             allowed = None
     numbers = np.arange(frames) if clusters is None else clusters
-    problem = Problem(u, du, spline, allowed, numbers, windows)
+    problem = Problem(u, du, _spline_over(u, effort.splines), allowed, numbers, windows)
     if stretches is not None and windows is None:
         problem.stretches = stretches
-    c = spline.fit(*psi)
     able = np.arange(n) if allowed is None else np.flatnonzero(allowed.any(1))
-    chosen = np.sort(rng.choice(able, min(receivers, len(able)), replace=False))
-    if coarse:
-        most = max(_FEWEST, _PER_UNKNOWN * (n + splines))
-        part = np.arange(0, frames, max(1, frames // most))
-        if windows is not None:
-            part = _part(starts_of(numbers), frames, most)
-        of_windows = None if windows is None else windows[part]
-        few = chosen[:: max(1, len(chosen) // _FEW)]
-        start = c
-        for smaller in (Spline(low, high, scale, _COARSE, centre), spline):
-            less = Problem(u[part], du[part], smaller, allowed, numbers[part], of_windows)
-            less.rough = True
-            points, values = psi
-            begun = smaller.fit(points, values)
-            descent = _descend(less, few, begun, _STEPS)
-            psi = points, smaller.values(descent.c, points)
-        given = _project(less, few, less.own(few), less.normalised(start)[1], 1e-8 * less.frames, less.total)
-        c = descent.c if descent.found.error < given.error else start
-
-    errors: list[float] = []
-    for _ in range(rounds):
-        descent = _descend(problem, chosen, c, max_steps, progress)
-        c, sent, found = descent.c, descent.sent, descent.found
-        errors += descent.errors
-        if not _rises(spline, c, u):
-            c, sent = -c, -sent
-            for of in {id(each): each for each in found.senders}.values():
-                of.V = -of.V
-        solved = solve_rows(problem, sent, found.ratio, shared=found.senders[0] if allowed is None else None)
-        # psi far out is seen only through the few senders that go there: take in receivers that it does not fit yet.
-        if solved.noise.max() < 5 * np.median(solved.noise) or len(chosen) == n:
-            break
-        worst = np.argsort(-solved.noise, kind="stable")[: receivers // 2]
-        chosen = np.union1d(worst, rng.choice(able, min(receivers - len(worst), len(able)), replace=False))
+    chosen = np.sort(rng.choice(able, min(effort.receivers, len(able)), replace=False))
+    c = _coarse_start(problem, du, psi, chosen, windows) if effort.coarse else problem.spline.fit(*psi)
+    descent, solved, errors = _in_rounds(problem, c, chosen, able, effort, rng)
+    c, found = descent.c, descent.found
 
     errors_of_W, inflation = np.full((n, n), np.nan), np.full(n, np.nan)
-    if uncertainty:
+    if effort.uncertainty:
         gram, _, free = _curvature(problem, descent.chosen, found, c)
         psi_root = _psi_root(gram, _scores(problem, descent.chosen, found, free), found.residual, problem)
         few_asked = float(np.mean(solved.noise**2)) <= EXACT * problem.total
-        errors_of_W, inflation = _errors(problem, sent, solved, problem.gauged(c, free @ psi_root), few_asked)
+        errors_of_W, inflation = _errors(problem, descent.sent, solved, problem.gauged(c, free @ psi_root), few_asked)
+    W, phi, noise = _with_shared_functions(problem, solved, c)
+    # Data are often stored in float32: no weight is surer than this.
+    errors_of_W = np.hypot(errors_of_W, _RESOLUTION * math.sqrt(float(np.mean(W**2))))
+    if allowed is not None:
+        errors_of_W[~allowed] = 0
+    np.fill_diagonal(errors_of_W, 0)
+    return Refined(W, errors_of_W, c, phi, problem.spline, errors, noise, inflation, found.ratio, problem.smooth)
+
+
+def _spline_over(u: np.ndarray, size: int) -> Spline:
+    """Splines over the range of the states `u` (frames, N), densest where those are."""
+    reach = max(abs(u.min()), abs(u.max()), 1e-12)
+    centre = centre_of(u)
+    scale = math.sqrt(np.mean((u - centre) ** 2)) / 8 + 1e-12
+    return Spline(u.min() - 1e-6 * reach, u.max() + 1e-6 * reach, scale, size, centre)
+
+
+def _coarse_start(
+    problem: Problem,
+    du: np.ndarray,
+    psi: tuple[np.ndarray, np.ndarray],
+    chosen: np.ndarray,
+    windows: np.ndarray | None,
+) -> np.ndarray:
+    """The coefficients of psi found among few splines and then all (see `Effort`), or those of the given one."""
+    u, frames, spline = problem.u, problem.frames, problem.spline
+    most = max(_FEWEST, _PER_UNKNOWN * (problem.n + spline.size))
+    part = np.arange(0, frames, max(1, frames // most))
+    if windows is not None:
+        part = _part(problem.starts, frames, most)
+    few = chosen[:: max(1, len(chosen) // _FEW)]
+    start = spline.fit(*psi)
+    numbers = np.searchsorted(problem.starts, part, side="right")
+    of_windows = None if windows is None else windows[part]
+    for smaller in (_spline_over(u, _COARSE), spline):
+        less = Problem(u[part], du[part], smaller, problem.allowed, numbers, of_windows)
+        less.rough = True
+        points, values = psi
+        descent = _descend(less, few, smaller.fit(points, values), _STEPS)
+        psi = points, smaller.values(descent.c, points)
+    given = _project(less, few, less.own(few), less.normalised(start)[1], 1e-8 * less.frames, less.total)
+    return descent.c if descent.found.error < given.error else start
+
+
+def _in_rounds(
+    problem: Problem,
+    c: np.ndarray,
+    chosen: np.ndarray,
+    able: np.ndarray,
+    effort: Effort,
+    rng: np.random.Generator,
+) -> tuple[_Descent, Solved, list[float]]:
+    """Descents from psi's coefficients `c`, with other receivers in each round; psi rises at the end.
+
+    Returns the last descent, all rows solved with its psi, and the errors on the way.
+    """
+    errors: list[float] = []
+    for _ in range(effort.rounds):
+        descent = _descend(problem, chosen, c, effort.max_steps)
+        c, found = descent.c, descent.found
+        errors += descent.errors
+        if not _rises(problem.spline, c, problem.u):
+            c = -c
+            descent = replace(descent, c=c, sent=-descent.sent)
+            for of in {id(each): each for each in found.senders}.values():
+                of.V = -of.V
+        shared = found.senders[0] if problem.allowed is None else None
+        solved = solve_rows(problem, descent.sent, found.ratio, shared=shared)
+        # psi far out is seen only through the few senders that go there: take in receivers that it does not fit yet.
+        if solved.noise.max() < 5 * np.median(solved.noise) or len(chosen) == problem.n:
+            break
+        worst = np.argsort(-solved.noise, kind="stable")[: effort.receivers // 2]
+        chosen = np.union1d(worst, rng.choice(able, min(effort.receivers - len(worst), len(able)), replace=False))
+    return descent, solved, errors
+
+
+def _with_shared_functions(
+    problem: Problem, solved: Solved, c: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """W with zero diagonal, phi and the noise, where neurons that are confined take the functions that others share.
+
+    phi goes on as lines where its neuron never went, and a weight of a neuron on itself is part of it.
+    """
     W, phi, noise = solved.W, solved.phi, solved.noise
-    known = np.zeros(n, bool)
-    if allowed is None:
+    known = np.zeros(problem.n, bool)
+    if problem.allowed is None:
         try:
-            shared = share_functions(phi, solved.curvature, noise**2 * frames, c)
+            shared = share_functions(phi, solved.curvature, noise**2 * problem.frames, c)
         except np.linalg.LinAlgError:
             shared = None
         if shared is not None:
@@ -752,14 +821,9 @@ def refine(
                 known |= confined
             phi, W = np.where(confined, functions, phi), np.where(confined[:, None], candidate, W)
             noise = np.where(confined, left, noise)
-    phi = np.where(known, phi, _continued(phi, spline, u)) + np.diag(W) * c[:, None]
+    phi = np.where(known, phi, _continued(phi, problem.spline, problem.u)) + np.diag(W) * c[:, None]
     np.fill_diagonal(W, 0)
-    # Data are often stored in float32: no weight is surer than this.
-    errors_of_W = np.hypot(errors_of_W, _RESOLUTION * math.sqrt(float(np.mean(W**2))))
-    if allowed is not None:
-        errors_of_W[~allowed] = 0
-    np.fill_diagonal(errors_of_W, 0)
-    return Refined(W, errors_of_W, c, phi, spline, errors, noise, inflation, found.ratio, problem.smooth)
+    return W, phi, noise
 
 
 def _continued(phi: np.ndarray, spline: Spline, u: np.ndarray) -> np.ndarray:
@@ -995,7 +1059,8 @@ def _errors(
 
     The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), relative to what that gives for
     white residuals, and pooled over the senders of a receiver. Noise that is slow matters more for slow senders, so it
-    is shared out among them as the autocorrelation of all residuals demands (Newey and West 1987).
+    is shared out among them as the autocorrelation of all residuals demands (Newey and West 1987). Along weights that
+    make up a function of the receiver itself W is known no better than weights are alike.
     """
     n, spline = problem.n, problem.spline
     within, moved = np.zeros((n, n)), np.zeros((n, n))
@@ -1003,6 +1068,7 @@ def _errors(
     asked = min(n, _STAND_FOR_EXACT) if exact else n if n <= _MOST_RECEIVERS else _STAND_FOR
     chosen = np.unique(np.linspace(0, n - 1, asked).astype(int))
     clustered = len(problem.starts) < problem.frames
+    usual = float(np.mean(solved.W[~np.eye(n, dtype=bool)] ** 2))
     residual = problem.du[:, chosen] - problem.own_values(chosen, solved.phi[:, chosen]) - sent @ solved.W[chosen].T
     lags = autocorrelation(residual, problem.stretches) if clustered else np.empty(0)
     jackknife, shape = None, np.ones(n)
@@ -1020,7 +1086,8 @@ def _errors(
                 shape = _of_senders(influence, lags, problem)
             UB = (problem.toward(part[k : k + 1], senders.U)[0] if shared is None else shared[k]).T
             y = problem.du[:, i]
-            _, root = _Own(B.T @ B, B.T @ y).solved(UB, senders.U.T @ y, senders.kept, spline.roughness, problem.smooth)
+            splines = _Own(B.T @ B, B.T @ y)
+            _, root = splines.solved(UB, senders.U.T @ y, senders.kept, spline.roughness, problem.smooth)
             own = senders.rest(B, UB) @ root
             cross = senders.solver @ (UB @ root)
             rest = residual[:, first + k]
@@ -1030,6 +1097,9 @@ def _errors(
             inner = noise * shape * (senders.spread + (cross**2).sum(1))
             sway = messages[:, k] @ psi_root
             outer = ((senders.solver @ (senders.U.T @ sway) - cross @ (own.T @ sway)) ** 2).sum(1)
+            alike = senders.solver @ (UB @ splines.repeated(UB, senders.kept))
+            alike /= np.maximum(np.linalg.norm(alike, axis=0), 1e-300)
+            outer += usual * (alike**2).sum(1)
             within[i], moved[i] = problem.place(int(i), inner), problem.place(int(i), outer)
             grown[i] = float(np.median((inner + outer) / np.maximum(noise * shape * senders.spread, 1e-300)))
     if clustered:

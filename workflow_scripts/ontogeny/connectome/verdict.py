@@ -122,8 +122,8 @@ def measure(
         "own_error": own,
         "shifted_error": shifted,
         "held_out_variance": float(np.mean(variances)) / spread,
-        "agreement": _agreement(found.halves),
-        "refit_agreement": _agreement(found.refits),
+        "agreement": _agreement(found.halves, found.told),
+        "refit_agreement": _agreement(found.refits, found.told),
         "precision": 1 - found.imprecision,
         "rollout_skill": _rollout_skill(derivative, held, delta_t, found.substeps),
         "memory": _memory(found, held, residual, rest, derivative),
@@ -232,11 +232,14 @@ def _nulls(
     return error(spline.each(spline.polynomials(alone), state[:, asked]), asked), float(np.min(errors))
 
 
-def _agreement(halves: tuple[np.ndarray, np.ndarray] | None) -> float:
-    """Squared correlation of the weights from the two halves of the data; 0 for a negative one."""
+def _agreement(halves: tuple[np.ndarray, np.ndarray] | None, told: np.ndarray | None) -> float:
+    """Squared correlation of the weights from the two halves of the data, of the senders `told` (N,) bool, if given,
+    of which both can tell; 0 for a negative one."""
     if halves is None:
         return math.nan
     compared = ~np.eye(len(halves[0]), dtype=bool) & np.isfinite(halves[0] + halves[1])
+    if told is not None:
+        compared &= told
     first, second = halves[0][compared], halves[1][compared]
     if min(np.ptp(first), np.ptp(second)) == 0:
         return 0.0
