@@ -4,11 +4,16 @@
 #   snakemake --cores 2 jumps figures   only some stages (see the targets at the end)
 #   snakemake --configfile FILE ...     another configuration instead of config.yaml
 
+import gc
 import os
 import re
 import sys
 
 from snakemake.utils import min_version
+
+# Python looks for unused objects less often: a plan is very many objects, and nearly all of them are used.
+gc.freeze()
+gc.set_threshold(100_000, 1000, 1000)
 
 min_version("9.27")
 
@@ -25,13 +30,11 @@ from ontogeny.pipeline.workflow import (
     check_writable,
     default_config,
     fail,
-    plan_faster,
     tell_summary,
     use_package,
 )
 
 use_package(HERE)
-plan_faster()
 
 if not workflow.overwrite_configfiles:
 

@@ -21,6 +21,8 @@ UNTIMED = ("merge_benchmarks", "compare_results")
 """Rules without a benchmark: they read those of the others."""
 DECIDING = ("plan_captures", "compare_circuits")
 """Rules whose output often comes out as it was when they are run again, which then stops the chain."""
+_HOLDING = ("raw", "_evaluator")
+"""Attributes in which Snakemake's resources hold functions."""
 CPU, GPU = "../envs/cpu.yaml", "../envs/gpu.yaml"
 
 
@@ -57,7 +59,7 @@ class Rulebook:
                 made.conda_env = self._environment if "gpu" in made.resources else CPU
             if "code" not in made.params.keys():  # noqa: SIM118
                 made.set_params(code=self.plan.code(name))
-            _remember_signatures([*made.input, *made.params, *(each.raw for each in made.resources.values())])
+            _remember_signatures([*made.input, *made.params, *made.resources.values()])
 
     def _environment(self, wildcards: Any) -> str:
         return GPU if self.plan.gpu(wildcards) else CPU
@@ -111,8 +113,13 @@ class Rulebook:
 
 
 def _remember_signatures(values: Iterable[Any]) -> None:
-    """Keep the signatures of the functions among `values`, for which Snakemake asks at every one of its many calls."""
+    """Keep the signatures of the functions among `values`, for which Snakemake asks at every one of its many calls.
+
+    Inputs and resources are functions of ours in objects of Snakemake. What is not found there is looked up as before.
+    """
     for value in values:
-        function = getattr(value, "__func__", value)
-        if inspect.isfunction(function):
-            function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+        file = getattr(value, "_file", value)
+        for held in (value, getattr(file, "callable", None), *(getattr(value, name, None) for name in _HOLDING)):
+            function = getattr(held, "__func__", held)
+            if inspect.isfunction(function):
+                function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]

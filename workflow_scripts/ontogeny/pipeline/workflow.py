@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import time
@@ -48,11 +47,6 @@ def use_package(basedir: str) -> None:
     """Let the jobs use the package beside the Snakefile in `basedir`, also where another copy of it is installed."""
     here = os.path.join(basedir, "workflow_scripts")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
-
-
-def plan_faster() -> None:
-    """Let Python look for unused objects less often: a plan is very many objects, and nearly all of them are used."""
-    gc.set_threshold(100_000, 1000, 1000)
 
 
 def as_reported(raw: Any, arguments: list[str]) -> Any:
