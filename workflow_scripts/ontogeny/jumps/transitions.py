@@ -68,6 +68,9 @@ follow one another are told apart; with the larger, one change whose rate is une
 FLOWS = 0.5
 """Share of the rate inside an event without noise with which it goes on beyond its end."""
 
+UNLIKE = 0.035
+"""Share of its size by which a change of uneven rate is nowhere more than from one of even rate."""
+
 UNEVEN = 0.1
 """Share of its width by which a change whose rate is uneven is misplaced."""
 
@@ -561,41 +564,66 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
 
 def _joined(x: np.ndarray, events: Sequence[Event]) -> list[Event]:
     """The events of a series (n,) in order of place, those without noise made as long as their rate goes on
-    (`_goes_on`) and, of one direction, made one where they then meet."""
+    (`_goes_on`) and, of one direction, made one where they then meet, if that is one change (`_is_one`)."""
     place = np.arange(x.size)
-    out: list[Event] = []
-    bounds: list[tuple[float, float]] = []
+    out: list[tuple[Event, float, float]] = []
     for event in events:
         first, last = _goes_on(x, place, event) if event.smooth else (event.onset, event.end)
-        alike = bool(out) and event.smooth and out[-1].smooth and out[-1].size * event.size > 0
-        meets, score = alike and bounds[-1][1] >= first, event.score
-        if meets:
-            first, score = min(bounds[-1][0], first), max(out[-1].score, score)
-        if meets or first < event.onset - event.width / 4 or last > event.end + event.width / 4:
-            whole = _between(x, first, last, score)
-            if whole.width <= WIDEST * x.size:
-                out[len(out) - meets :], bounds[len(bounds) - meets :] = [whole], [(first, last)]
+        pieces, low = 0, first
+        while pieces < len(out):
+            before, begins, ends = out[-1 - pieces]
+            if not (event.smooth and before.smooth and before.size * event.size > 0 and ends >= low):
+                break
+            pieces, low = pieces + 1, min(low, begins)
+        for count in range(pieces, -1, -1):
+            parts = out[len(out) - count :]
+            low, high = min([first, *(part[1] for part in parts)]), max([last, *(part[2] for part in parts)])
+            if not count and low > event.onset - event.width / 4 and high < event.end + event.width / 4:
                 continue
-            first, last = event.onset, event.end
-        out.append(event)
-        bounds.append((first, last))
-    return out
+            whole = _between(x, low, high, max([event.score, *(part[0].score for part in parts)]))
+            if whole.width <= WIDEST * x.size and _is_one(x, low, high):
+                del out[len(out) - count :]
+                out.append((whole, low, high))
+                break
+        else:
+            out.append((event, event.onset, event.end))
+    return [event for event, _, _ in out]
 
 
 def _goes_on(x: np.ndarray, place: np.ndarray, event: Event) -> tuple[float, float]:
     """From where to where the rate of a series (n,) about an event is `FLOWS` of that inside it, or more, in blocks of
     an eighth of its width."""
     block = max(event.width / 8, 1.0)
-    least = FLOWS * 0.8 * abs(event.size) / max(event.width, 1.0) * block
+    least = FLOWS * 0.8 * abs(event.size) / max(event.width, 1.0)
     bounds = []
     for at, way in ((event.onset - block, -block), (event.end + block, block)):
         while 0 <= at + way <= x.size - 1:
             low, high = np.interp(sorted((at, at + way)), place, x)
-            if (high - low) * math.copysign(1, event.size) < least:
+            if (high - low) * math.copysign(1, event.size) / block < least:
                 break
             at += way
         bounds.append(float(np.clip(at, 0, x.size - 1)))
     return bounds[0], bounds[1]
+
+
+def _is_one(x: np.ndarray, first: float, last: float) -> bool:
+    """Whether a single change is nowhere further from a series (n,) between two positions than `UNLIKE` of the whole:
+    two changes that follow one another, as the modes of a deep linear network, are."""
+    y = np.interp(np.linspace(first, last, BLOCKS), np.arange(x.size), x)
+    y = y - y.mean()
+    shapes = _single_changes()
+    away = y[:, None] - shapes * (y @ shapes)
+    return bool(np.abs(away).max(axis=0).min() <= UNLIKE * abs(y[-1] - y[0]))
+
+
+@functools.cache
+def _single_changes() -> np.ndarray:
+    """Changes of several forms, middles and widths over `BLOCKS` points, centred and of length 1: (64, shapes)."""
+    place, widths = np.arange(BLOCKS)[:, None], BLOCKS * np.geomspace(0.2, 1.5, 12)
+    shapes = [form for middle in BLOCKS * np.linspace(0.2, 0.8, 25) for form in _forms(place - middle, widths)]
+    centred = np.concatenate(shapes, axis=1)
+    centred -= centred.mean(axis=0)
+    return centred / np.sqrt(np.square(centred).sum(axis=0))
 
 
 def _between(x: np.ndarray, first: float, last: float, score: float) -> Event:
