@@ -139,6 +139,10 @@ STYLES = {
     "one hot": lambda m, x: m.b(F.one_hot((m.a(x) > 0).long(), 2).float() @ m.g[:2]),
     "table of steps": lambda m, x: m.b(m.g.detach()[(m.a(x).clamp(-1, 1) + 1).round().long()]),
     "bias first": bias_first,
+    "own functions, one by one": lambda m, x: (
+        sum(m.b.weight[0, j] * m.norm(F.softplus(m.a(x)))[:, j] for j in range(3)) + m.b.bias
+    ),
+    "steps of their own": lambda m, x: m.b((m.a(x) > 0.02 * m.g).float()),
     "written by places": written_by_places,
     "named": lambda m, x: {"logits": m.b(m.norm(F.prelu(m.a(x), m.g)))},
 }

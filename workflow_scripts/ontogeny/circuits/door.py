@@ -30,6 +30,7 @@ RULES = ("rounded", "sign", "argmax", "probability")
 """When an output is right: see `ReadNetwork`."""
 
 _TOLERANCE = 1e-4
+_JUST_BELOW = float(np.nextafter(np.float32(0), np.float32(-1)))
 _MOST_ROWS = 256  # of x, that are read one by one where they cannot be read together
 
 
@@ -44,8 +45,8 @@ class ReadNetwork:
     published; "sign", 1 asks for an output above 0, or for a logit above 0 before an output function that has no sign
     (as sigmoid), also for targets -1 and 1;
     "probability", 1 asks for an output above a half after the output function; "argmax", for targets 0 to K - 1 of K
-    outputs, the target's output is the largest. Or a rule for outputs after the output function: `above` another
-    threshold, or `within` a tolerance of targets that are any numbers.
+    outputs, the target's output is the largest, the first of equal ones. Or a rule for outputs after the output
+    function: `above` another threshold, or `within` a tolerance of targets that are any numbers.
     """
 
     weights: list[NDArray[np.float32]]
@@ -202,7 +203,8 @@ class ReadNetwork:
                 networks.append(([*self.weights[:-1], w], [*self.biases[:-1], b]))
                 asked = labels[rows] == target
                 threshold = settings.accuracy_threshold if n_outputs == 2 else 1 - 0.5 / len(labels)
-                samples.append(Samples.of(self.x[rows], asked, self.sizes[0], threshold, above(0.0)))
+                least = above(_JUST_BELOW if other > target else 0.0)  # of equal outputs the first is the largest
+                samples.append(Samples.of(self.x[rows], asked, self.sizes[0], threshold, least))
         return self._posed(networks, samples, settings)
 
 

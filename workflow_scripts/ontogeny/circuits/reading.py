@@ -87,6 +87,7 @@ class _Neurons:
     weight (before, neurons), bias (neurons,): the sums; reach: which weights there are, be they 0. after: values of
     sums (..., neurons). shared: whether several neurons are of the same sums. weighed: whether multiplying with weights
     was the last thing done. apart: the same numbers as sums, without what was added after weights in the functions.
+    alike: whether all neurons have one function.
     """
 
     layer: int
@@ -98,6 +99,7 @@ class _Neurons:
     shared: bool = False
     weighed: bool = False
     apart: Callable[[], _Sums] | None = None
+    alike: bool = True
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ class Reader:
         for start, other in begins.values():
             if (part := self._same_sums(other, flow, other.place.shape)) is not None:
                 if not _same(other, flow):
-                    alike = _scaled_and_moved(other.after, part, n)
+                    alike = _scaled_and_moved(other.after, part[0], n)
                     self.doubled.add(flow.layer + 1)
                 if alike is None:
                     raise _shared_by_two()
@@ -276,8 +278,9 @@ class Reader:
     def _labelled(self, *by: Tensor) -> Tensor:
         """New labels (*shape), the same where all of `by` (*shape) are."""
         *_, labels = torch.unique(torch.stack([one.reshape(-1) for one in by]), dim=1, return_inverse=True)
+        first = self.labels
         self.labels += labels.numel()
-        return labels.reshape(by[0].shape) + self.labels
+        return labels.reshape(by[0].shape) + first
 
     def _apiece(self, shape: torch.Size) -> Tensor:
         """New labels (*shape), all of them different."""
@@ -409,10 +412,10 @@ class Reader:
         why = _WHY.get(name) or _WHY.get(name.strip("_"), "which is neither a linear map nor an elementwise function")
         return OntogenyError(f"the model does '{name.strip('_')}', {why}")
 
-    def composed(self, flow: Any, function: Callable[[Tensor], Tensor]) -> _Neurons:
+    def composed(self, flow: Any, function: Callable[[Tensor], Tensor], constants: Sequence[Tensor]) -> _Neurons:
         """What a function number by number makes of a flow; it takes tensors of the flow's shape only.
 
-        Raises OntogenyError if it does not treat the rows of x alike.
+        constants: tensors in the function. Raises OntogenyError if it does not treat the rows of x alike.
         """
         before = flow if isinstance(flow, _Neurons) else self.neurons(self.sums(flow), "identity")
         n, place = len(before.bias), before.place
@@ -421,8 +424,8 @@ class Reader:
 
         def after(sums: Tensor) -> Tensor:
             values = before.after(sums)
-            flat = values.reshape(-1, n)
-            blocks = torch.cat([flat, flat[:1].expand(-len(flat) % self.rows, n)]).reshape(-1, self.rows * n)
+            flat, whole = values.reshape(-1), self.rows * n
+            blocks = torch.cat([flat, flat[:1].expand(-len(flat) % whole)]).reshape(-1, whole)
             given = blocks[:, place]
             try:
                 made = torch.vmap(function)(given)
@@ -430,12 +433,15 @@ class Reader:
                 made = torch.stack([function(one) for one in given])
             blocks = torch.empty_like(made.reshape(len(made), -1))
             blocks[:, place.reshape(-1)] = made.reshape(len(made), -1)
-            return blocks.reshape(-1, n)[: len(flat)].reshape(values.shape)
+            return blocks.reshape(-1)[: len(flat)].reshape(values.shape)
 
-        points = torch.linspace(-3, 3, 7)[:, None, None].expand(7, self.rows, n)
-        if not torch.equal(same := after(points), same[:, :1].expand(7, self.rows, n)):
+        points = _POINTS[:, None, None].expand(-1, self.rows, n)
+        values = after(points).nan_to_num(nan=0.123)
+        if not torch.equal(values, values[:, :1].expand(-1, self.rows, n)):
             raise rows_unlike()
-        return replace(before, after=after, place=place, weighed=False, apart=None)
+        alike = before.alike and not any(n in one.shape and one.unique().numel() > 1 for one in constants)
+        alike &= torch.equal(values, values[..., :1].expand(-1, self.rows, n))
+        return replace(before, after=after, place=place, weighed=False, apart=None, alike=alike)
 
     @staticmethod
     def _with(arguments: Any, of: Callable[[Any], Any], other: Callable[[Any], Any] = lambda value: value) -> Any:
@@ -804,11 +810,13 @@ class Reader:
         place = base.place.expand(shape)
         n = len(base.bias)
         parts: dict[int, Callable[[Tensor], Tensor]] = {}
+        alike = True
         for flow in flows:
             part = self._same_sums(base, flow, shape)
             if part is None:
                 return None
-            parts[id(flow)] = part
+            parts[id(flow)], one_function = part
+            alike &= one_function
         first = torch.full((n,), -1, dtype=torch.long)
         flat = place.reshape(-1) % n
         first[flat.flip(0)] = torch.arange(len(flat) - 1, -1, -1)
@@ -821,7 +829,9 @@ class Reader:
                     if linear:
                         return None
                     raise OntogenyError(f"the model does '{name}' with numbers that differ between rows")
-                constants[id(leaf)] = own[0] if bool((own == own[0]).all()) else own
+                same = bool((own == own[0]).all())
+                constants[id(leaf)] = own[0] if same else own
+                alike &= same
 
         def after(sums: Tensor) -> Tensor:
             def leaf(value: Any) -> Any:
@@ -832,10 +842,12 @@ class Reader:
 
             return target(*tree_map(leaf, arguments), **tree_map(leaf, keywords))
 
-        return replace(base, after=after, place=place, weighed=False, apart=None)
+        return replace(base, after=after, place=place, weighed=False, apart=None, alike=alike)
 
-    def _same_sums(self, base: _Neurons, flow: Any, shape: torch.Size) -> Callable[[Tensor], Tensor] | None:
-        """`flow` as a function of the sums of `base`, or None."""
+    def _same_sums(
+        self, base: _Neurons, flow: Any, shape: torch.Size
+    ) -> tuple[Callable[[Tensor], Tensor], bool] | None:
+        """`flow` as a function of the sums of `base`, and whether it is one for all neurons, or None."""
         own = flow if isinstance(flow, _Neurons) else self.neurons(flow)
         if own.layer != base.layer or len(own.bias) != len(base.bias):
             return None
@@ -850,11 +862,12 @@ class Reader:
             return None
         offset = own.bias - scale * base.bias
         if torch.allclose(scale, torch.ones_like(scale)) and offset.abs().max() < 1e-12:
-            return own.after
+            return own.after, own.alike
         scales = scale[0] if torch.allclose(scale, scale[:1], 1e-12, 0.0) else scale
         offset = torch.where(offset.abs() < 1e-12, 0.0, offset)
         offsets = offset[0] if torch.allclose(offset, offset[:1], 1e-12, 1e-12) else offset
-        return lambda sums: own.after(sums * scales.to(sums.dtype) + offsets.to(sums.dtype))
+        alike = own.alike and not scales.ndim and not offsets.ndim
+        return lambda sums: own.after(sums * scales.to(sums.dtype) + offsets.to(sums.dtype)), alike
 
     def _alone(self, target: Any, arguments: Any, keywords: Any) -> bool:
         """Whether every number that an operation gives depends on the one at its place, alone."""
@@ -895,7 +908,7 @@ class Reader:
             weights.insert(0, torch.stack([_longer(neuron.flow.weight[:, neuron.k], width) for neuron in level]))
             reaches.insert(0, torch.stack([_longer(neuron.flow.reach[:, neuron.k], width) for neuron in level]))
             biases.insert(0, torch.stack([neuron.flow.bias[neuron.k] for neuron in level]))
-            functions.insert(0, _together([neuron.function for neuron in level]))
+            functions.insert(0, _together(level))
         if isinstance(result, _Shares):
             functions.append(Nonlinearity(None, function=_log_softmax if result.logarithm else _softmax, together=True))
         else:
@@ -915,20 +928,17 @@ class Reader:
         return Layers(weights, biases, functions, torch.stack(self.inputs, dim=1)[:, columns], last.place)
 
 
-def _together(functions: Sequence[Nonlinearity]) -> Nonlinearity:
+def _together(neurons: Sequence[_Neuron]) -> Nonlinearity:
     """The function of a layer of neurons, each with its own."""
-    own = {(f.name, f.slope) if f.name else id(f) for f in functions}
-    if len(own) == 1 and functions[0].each in (0, len(functions)):
-        return functions[0]
-    places: dict[int, int] = {}
-    single = []
-    for function in functions:
-        k = places[id(function)] = places.get(id(function), -1) + 1
-        single.append(function.of(k))
+    first, places = neurons[0].function, [neuron.k for neuron in neurons]
+    different = {(f.name, f.slope) if f.name else id(f) for f in (neuron.function for neuron in neurons)}
+    if len(different) == 1 and (not first.each or places == list(range(first.each))):
+        return first
+    single = [neuron.function.of(neuron.k) for neuron in neurons]
     return Nonlinearity(
         None,
         function=lambda values: np.stack([f(values[..., k]) for k, f in enumerate(single)], axis=-1),
-        each=len(functions),
+        each=len(neurons),
     )
 
 
@@ -951,16 +961,18 @@ def _as_function(flow: _Neurons) -> Nonlinearity:
             given = torch.as_tensor(np.ascontiguousarray(values, np.float32))
             return np.asarray(torch.as_tensor(flow.after(given)).to(torch.float32).numpy())
 
+    return Nonlinearity(None, function=function, each=0 if flow.alike and _takes_any_number(function, n) else n)
+
+
+def _takes_any_number(function: Callable[[NDArray[Any]], NDArray[Any]], n: int) -> bool:
+    """Whether a function of n neurons takes others, and gives the same for all."""
     points = np.random.default_rng(0).normal(0, 3, 64)
-    wide = function(np.repeat(points[:, None], n, axis=1))
     try:
-        more = function(np.repeat(points[:, None], n + 1, axis=1))
-        same = all(
-            np.array_equal(wide[:, :1], one, equal_nan=True) for one in np.hsplit(np.hstack([wide, more]), 2 * n + 1)
-        )
-    except RuntimeError:  # of so many neurons only
-        same = False
-    return Nonlinearity(None, function=function, each=0 if same else n)
+        values = [function(np.repeat(points[:, None], m, axis=1)) for m in (n, n + 1)]
+    except RuntimeError:
+        return False
+    wide = np.hstack(values)
+    return np.array_equal(np.broadcast_to(wide[:, :1], wide.shape), wide, equal_nan=True)
 
 
 def _scaled_and_moved(
@@ -1012,6 +1024,7 @@ def _same(one: _Neurons, other: _Neurons) -> bool:
     return torch.equal(one.after(points), other.after(points))
 
 
+_POINTS = 3 * torch.randn(601, generator=torch.Generator().manual_seed(0))
 _GRID = np.concatenate([-np.logspace(-3, 6, 60)[::-1], [0.0], np.logspace(-3, 6, 60), np.linspace(-25, 25, 401)])
 
 

@@ -171,11 +171,13 @@ def _read_by(
         else:
             try:
                 if node in regions:
-                    start, _, function = regions[node]
+                    start, inside, function = regions[node]
                     if function in _SHARES:
                         known[node] = reader.step(function, (known[start], -1, False), {})
                     else:
-                        known[node] = reader.composed(known[start], function)
+                        beside = {one for n in inside for one in n.all_input_nodes} - inside - {start}
+                        given = [known[n] for n in beside if isinstance(known.get(n), Tensor)]
+                        known[node] = reader.composed(known[start], function, given)
                 else:
                     arguments = map_arg(node.args, lambda n: known[n])
                     known[node] = reader.step(node.target, arguments, map_arg(node.kwargs, lambda n: known[n]))
@@ -406,6 +408,9 @@ def _regions(
                 continue
             if end.op != "call_function" or given & of_x - inside:
                 break
+            only = set(start.users) & set(nodes) == {end}
+            if only and _is_read_singly(end, inside) and _like(values[end], value):
+                break
             inside.add(end)
             open_ = any(set(node.users) & set(nodes) - inside for node in inside - {end})
             if open_ or not isinstance(values[end], Tensor) or values[end].shape != value.shape:
@@ -414,6 +419,8 @@ def _regions(
             if value.numel() == len(x) and _has_weights(between, weighing, values, scalar):
                 break  # perhaps a layer of one neuron
             if len(inside) == 2 or (scalar and not _has_several(between, values)):
+                continue
+            if all(_is_read_singly(node, inside) for node in between[1:]):
                 continue
             function = _function(start, end, between, values)
             if shares := _shares(function, value):
@@ -428,6 +435,16 @@ def _regions(
             regions[end] = (start, within, function)
             taken |= {start, *within} - {end}
     return regions
+
+
+def _like(one: Any, other: Tensor) -> bool:
+    return isinstance(one, Tensor) and one.shape == other.shape
+
+
+def _is_read_singly(node: Node, inside: set[Node]) -> bool:
+    """Whether an operation on one of the numbers inside is plain enough to need no others to be understood."""
+    name, given = _name(node), sum(one in inside for one in node.all_input_nodes)
+    return name in MOVES or name == "copy" or (name in ("add", "sub", "mul", "div", "neg") and given == 1)
 
 
 def _has_several(nodes: list[Node], values: dict[Node, Any]) -> bool:
