@@ -57,6 +57,14 @@ def test_a_configuration_that_is_not_yaml_is_told_with_its_line(fresh):
     assert fresh("--dry-run", config=None).refuses(r"Configuration error: config.yaml, line \d+ is not YAML")
 
 
+@pytest.mark.parametrize(("name", "why"), [("nowhere.yaml", "no such file"), (".", "is a directory")])
+@pytest.mark.parametrize("standard", [True, False], ids=["standard", "view"])
+def test_a_configuration_that_cannot_be_read_is_told(fresh, name, why, standard):
+    fresh.standard = standard
+    said = fresh(*(["--dry-run"] if standard else []), config=fresh.folder / name)
+    assert said.refuses(f"(?m)^Configuration error: {fresh.folder / name} cannot be read .{why}.*--configfile$")
+
+
 def test_a_key_given_twice_is_told_with_both_lines(fresh):
     (fresh.folder / "config.yaml").write_text("cache: a\nstudies: {}\ncache: b\n")
     assert fresh("--dry-run", config=None).refuses(

@@ -7,6 +7,7 @@ Snakemake's messages are in its log file, whatever the terminal shows.
 
 import logging
 import os
+import re
 import shutil
 import sys
 import threading
@@ -31,6 +32,8 @@ _REPEATED = (
     "WorkflowError",
     "RuleException",
 )
+_UNREAD = re.compile(r"in load_configfile\b.*Error: \[Errno \d+\] ([^\n:]+): '([^\n]+)'\s*$", re.DOTALL)
+"""A configuration that Snakemake finds not to be there, of which it gives a traceback."""
 _WORTH_KNOWING = ("Nothing to be done", "Complete log")
 """Beginnings of messages that are shown although they are no warnings; others bear the mark `worth_knowing`."""
 _ENDING = ("Terminating processes on user request", "Will exit after finishing")
@@ -94,6 +97,11 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one message of Snakemake."""
+        unread = _UNREAD.search(text_of(record)) if getattr(record, "event", None) == LogEvent.ERROR else None
+        if unread:
+            why, file = unread.groups()
+            self._say(f"Configuration error: {file} cannot be read ({why.lower()}): name another after --configfile")
+            return
         if self.standard:
             self.own.handle(record)
             return
