@@ -62,6 +62,7 @@ MANY = 300
 _POOR = 1e-3
 """Share of the variance left from which on psi is also sought from a bell."""
 
+_HERE = Effort(coarse=False)
 _HALVED = Effort(rounds=2, max_steps=15, uncertainty=False)
 _TOLD, _NEAR = 0.01, 1e-4
 """Where less than the second share is left, senders of whose weights a half tells less than this are not compared."""
@@ -284,8 +285,16 @@ def _by_differences(
         return replace(best, doubt=_doubt(best, tried) if flows else None)
     doubt = _doubt(last, tried)
     forms = [rows.block] if refuted else [None, rows.block] if _turning(last) else [None]
-    ends = [replace(last, refined=run(last.rows, _psi(last), windows), windows=windows) for windows in forms]
+    ends = [_ended(last, run, windows) for windows in forms]
     return replace(min(ends, key=lambda found: found.imprecision), doubt=doubt)
+
+
+def _ended(last: Recovered, run: Callable[..., Refined], windows: np.ndarray | None) -> Recovered:
+    """`last` with uncertainty, in the form of `windows`; a search for psi that ends far from it begins where it is."""
+    found = replace(last, refined=run(last.rows, _psi(last), windows), windows=windows)
+    if (windows is None) != (last.windows is None) or found.share <= _STUCK * last.share:
+        return found
+    return replace(found, refined=run(last.rows, _psi(last), windows, _HERE))
 
 
 def _turning(found: Recovered) -> bool:
