@@ -88,6 +88,20 @@ class _Code:
         for i, mask in enumerate(masks):
             self.store(self.builder.and_(self.builder.load(mask), valid), out, self.builder.add(at, _integer(i)))
 
+    def add_boxes(self, boxes, start, stride, state, n, width, sums) -> None:
+        """Add the vectors of boxes[start + j * stride + node_j * width:] to `sums`; node_j: byte j of `state`, j < n."""
+        builder = self.builder
+        with self.loop(n) as (j, _):
+            node = builder.and_(builder.lshr(state, builder.shl(j, _integer(3))), _integer(255))
+            place = builder.add(builder.mul(j, stride), builder.mul(node, width))
+            x = self.load(boxes, builder.add(start, place), _floats)
+            builder.store(builder.fadd(builder.load(sums), x), sums)
+
+    def total(self, numbers):
+        """The sum of a vector of int32, as int64."""
+        one = self.call(f"llvm.vector.reduce.add.v{LANES}i32", _int32, numbers)
+        return self.builder.sext(one, _int64)
+
     def larger(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
@@ -414,70 +428,259 @@ def settle(typing, table, stride, sums, n_rows, n_sets, closed, edge, out):
 
 
 @intrinsic
-def merge(typing, boxes, one, other, to, width):
-    """boxes[to:] = the box around those at `one` and `other`; how wide it is on the row where it is widest.
+def merge(typing, boxes, spans, one, other, to, width, single):
+    """boxes[to:] = the box around those at `one` and `other`.
 
-    A vector holds the lower bounds of LANES / 2 rows and the negated upper bounds of the same. float32.
+    A vector holds the lower bounds of LANES / 2 rows and the negated upper bounds of the same. spans, laid out alike,
+    hold how much wider on these rows a box is than the widest of its sets, and how wide that is; single: a box is of
+    one set. float32.
     """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        boxes, one, other, to, width = code.args
+        boxes, spans, one, other, to, width, single = code.args
         half = ir.VectorType(ir.FloatType(), LANES // 2)
-        widest = code.variable(ir.Constant(half, [0.0] * half.count))
+        parts = [
+            ir.Constant(ir.VectorType(_int32, half.count), list(range(i, i + half.count))) for i in (0, half.count)
+        ]
         with code.loop(width, LANES) as (at, _):
             x = code.load(boxes, builder.add(one, at), _floats)
             x = code.smaller(x, code.load(boxes, builder.add(other, at), _floats))
             code.store(x, boxes, builder.add(to, at), _floats)
-            low, high = (
-                builder.shuffle_vector(
-                    x, x, ir.Constant(ir.VectorType(_int32, half.count), list(range(i, i + half.count)))
-                )
-                for i in (0, half.count)
-            )
-            span = builder.fneg(builder.fadd(low, high))
-            builder.store(code.larger(span, builder.load(widest)), widest)
-        return code.call(f"llvm.vector.reduce.fmax.v{half.count}f32", ir.FloatType(), builder.load(widest))
+            span = builder.fneg(builder.fadd(*(builder.shuffle_vector(x, x, part) for part in parts)))
+            behind = builder.add(at, _integer(half.count))
+            wide = [code.load(spans, builder.add(start, behind), half) for start in (one, other)]
+            wide = builder.select(single, span, code.larger(*wide))
+            own = code.larger(builder.fsub(span, wide), ir.Constant(half, [0.0] * half.count))
+            code.store(own, spans, builder.add(to, at), half)
+            code.store(wide, spans, builder.add(to, behind), half)
+        return context.get_dummy_value()
 
-    return types.float32(boxes, one, other, to, width), generate
+    kinds = (boxes, spans, one, other, to, width, single)
+    return types.void(*kinds), generate
 
 
 @intrinsic
-def judge(typing, boxes, at, stride, state, n, skip, base, first, number, width, outer, inner):
-    """Which of `number` <= 32 boxes, added to others, are out of reach on some row, and not certain to be right.
+def widest(typing, spans, at, stride, state, n, width, free, rows, factor):
+    """Which of n boxes, of those with free edges, is widest on some rows by what its edges leave open.
 
-    The sum of base and of boxes[at + (skip + j) * stride + node_j * width:] for j < n, where node_j is byte j of
-    `state`, and of one of boxes[at + (first + i) * width:]: bit i where it is above `outer` on some row, bit 32 + i
-    where it is below -inner.
+    How much, summed over the rows (bits of `rows`), is in spans, laid out as of `merge`; of box j from
+    at + j * stride + node_j * width on, where node_j is byte j of `state`; free (nodes,): free edges of a box. Returns
+    its number, or n where there is none; times 256 the number of free edges of all; and 1 << 16 where single sets are
+    wider, summed over rows and boxes, than `factor` times that.
     """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        boxes, start, stride, state, n, skip, base, first, number, width, outer, inner = code.args
+        spans, start, stride, state, n, width, free, rows, factor = code.args
+        zero = ir.Constant(ir.FloatType(), 0.0)
+        best, edges = code.variable(n), code.variable(_integer(0))
+        most, wide = code.variable(zero), code.variable(zero)
+        number = code.call("llvm.ctpop.i64", _int64, rows)
+        with code.loop(n) as (j, _):
+            node = builder.and_(builder.lshr(state, builder.shl(j, _integer(3))), _integer(255))
+            place = builder.add(builder.mul(j, stride), builder.mul(node, width))
+            place = builder.add(start, place)
+            own, rest = code.variable(zero), code.variable(rows)
+            with code.loop(number):
+                left = builder.load(rest)
+                s = code.call("llvm.cttz.i64", _int64, left, ir.Constant(_int1, 1))
+                builder.store(builder.and_(left, builder.sub(left, _integer(1))), rest)
+                half = LANES // 2
+                at = builder.add(builder.add(place, s), builder.and_(s, _integer(-half)))
+                builder.store(builder.fadd(builder.load(own), code.load(spans, at)), own)
+                other = code.load(spans, builder.add(at, _integer(half)))
+                builder.store(builder.fadd(builder.load(wide), other), wide)
+            its = code.load(free, node)
+            builder.store(builder.add(builder.load(edges), its), edges)
+            none = builder.icmp_signed("==", builder.load(best), n)
+            better = builder.or_(none, builder.fcmp_ordered(">", builder.load(own), builder.load(most)))
+            better = builder.and_(better, builder.icmp_signed(">", its, _integer(0)))
+            builder.store(builder.select(better, builder.load(own), builder.load(most)), most)
+            builder.store(builder.select(better, j, builder.load(best)), best)
+        wider = builder.fcmp_ordered(">", builder.load(wide), builder.fmul(factor, builder.load(most)))
+        found = builder.add(builder.load(best), builder.shl(builder.load(edges), _integer(8)))
+        return builder.add(found, builder.shl(builder.zext(wider, _int64), _integer(16)))
+
+    kinds = (spans, at, stride, state, n, width, free, rows, factor)
+    return types.int64(*kinds), generate
+
+
+@intrinsic
+def plus(typing, a, at_a, b, at_b, width, at):
+    """a[at + v] = a[at_a + v] + b[at_b + v] for v < width, a multiple of LANES. float32."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        a, at_a, b, at_b, width, at = code.args
+        with code.loop(width, LANES) as (v, _):
+            x = code.load(a, builder.add(at_a, v), _floats)
+            x = builder.fadd(x, code.load(b, builder.add(at_b, v), _floats))
+            code.store(x, a, builder.add(at, v), _floats)
+        return context.get_dummy_value()
+
+    return types.void(a, at_a, b, at_b, width, at), generate
+
+
+@intrinsic
+def sum_up(typing, table, places, n, first, out, at, width):
+    """out[at + v] = first + the sum of table[places[j] + v] over j < n, for v < width, a multiple of LANES. float32."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        table, places, n, first, out, at, width = code.args
+        first = code.splat(first, _floats)
+        with code.loop(width, LANES) as (v, _):
+            total = code.variable(first)
+            with code.loop(n) as (j, _):
+                x = code.load(table, builder.add(code.load(places, j), v), _floats)
+                builder.store(builder.fadd(builder.load(total), x), total)
+            code.store(builder.load(total), out, builder.add(at, v), _floats)
+        return context.get_dummy_value()
+
+    return types.void(table, places, n, first, out, at, width), generate
+
+
+@intrinsic
+def respond(typing, values, places, weights, n, bias, slope, gain, raw, out, at, width):
+    """out[at + v] = the response of a neuron to inputs values[places[j] + v] with weights[j], j < n, times `gain`.
+
+    Summed product by product, the bias last; negative sums times `slope`, and then all by the numbers of `gain` one
+    after another; raw: the sums alone. v < width, a multiple of LANES; float32.
+    """
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        values, places, weights, n, bias, slope, gain, raw, out, at, width = code.args
+        zero = ir.Constant(_floats, [0.0] * LANES)
+        bias, slope = code.splat(bias, _floats), code.splat(slope, _floats)
+        gains = [code.splat(builder.extract_value(gain, i), _floats) for i in range(2)]
+        with code.loop(width, LANES) as (v, _):
+            total = code.variable(zero)
+            with code.loop(n) as (j, _):
+                x = code.load(values, builder.add(code.load(places, j), v), _floats)
+                x = builder.fmul(x, code.splat(code.load(weights, j), _floats))
+                builder.store(builder.fadd(builder.load(total), x), total)
+            x = builder.fadd(builder.load(total), bias)
+            y = builder.select(builder.fcmp_ordered(">", x, zero), x, builder.fmul(x, slope))
+            y = builder.fmul(builder.fmul(y, gains[0]), gains[1])
+            code.store(builder.select(raw, x, y), out, builder.add(at, v), _floats)
+        return context.get_dummy_value()
+
+    kinds = (values, places, weights, n, bias, slope, gain, raw, out, at, width)
+    return types.void(*kinds), generate
+
+
+@intrinsic
+def weigh(
+    typing, sums, at, step, table, place, stride, n_rows, width, n, inner, outer, weights, lane, hits, counts, doubts
+):
+    """Twice the weights of all t < n and v < width for which no x is beyond `inner`, plus 1 if `doubts` has a bit.
+
+    x = |sums[at + r * step + v] + table[place + r * stride + t * width + v]| for r < n_rows; weights[lane + v]. 1 is
+    added to hits[v], and the weight to counts[t * LANES + v % LANES]; doubts[v // LANES * n + t] has a bit for v if
+    none is beyond `outer`. sums, table: float32; weights, hits, counts, doubts: int32; width: a multiple of LANES.
+    """
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        (
+            sums, at, step, table, place, stride, n_rows, width, n, inner, outer, weights, lane, hits, counts, doubts,
+        ) = code.args  # fmt: skip
+        inner, outer = code.splat(inner, _floats), code.splat(outer, _floats)
+        nothing = ir.Constant(_ints, [0] * LANES)
+        total = code.variable(nothing)
+        more = code.variable(ir.Constant(_int32, 0))
+        others = builder.sub(n_rows, _integer(1))
+        with code.loop(width, LANES) as (v, _):
+            hit = code.variable(code.load(hits, v, _ints))
+            weight = code.load(weights, builder.add(lane, v), _ints)
+            mine = builder.add(at, v)
+            first = code.load(sums, mine, _floats)
+            start = builder.add(place, v)
+            doubt = builder.mul(builder.lshr(v, _integer(LANES.bit_length() - 1)), n)
+            with code.loop(n) as (t, _):
+                own = builder.add(start, builder.mul(t, width))
+                x = builder.fadd(first, code.load(table, own, _floats))
+                worst = code.variable(code.call(f"llvm.fabs.v{LANES}f32", _floats, x))
+                with code.loop(others) as (r, _):
+                    r = builder.add(r, _integer(1))
+                    x = code.load(sums, builder.add(mine, builder.mul(r, step)), _floats)
+                    y = code.load(table, builder.add(own, builder.mul(r, stride)), _floats)
+                    x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
+                    builder.store(code.larger(x, builder.load(worst)), worst)
+                sure = builder.fcmp_ordered("<=", builder.load(worst), inner)
+                possible = builder.fcmp_ordered("<=", builder.load(worst), outer)
+                close = builder.bitcast(builder.xor(sure, possible), ir.IntType(LANES))
+                close = builder.zext(close, _int32)
+                code.store(close, doubts, builder.add(doubt, t))
+                builder.store(builder.or_(builder.load(more), close), more)
+                add = builder.select(sure, weight, nothing)
+                builder.store(builder.add(builder.load(total), add), total)
+                to = builder.mul(t, _integer(LANES))
+                code.store(builder.add(code.load(counts, to, _ints), add), counts, to, _ints)
+                builder.store(builder.sub(builder.load(hit), builder.sext(sure, _ints)), hit)
+            code.store(builder.load(hit), hits, v, _ints)
+        number = code.total(builder.load(total))
+        some = builder.icmp_unsigned("!=", builder.load(more), ir.Constant(_int32, 0))
+        return builder.add(builder.shl(number, _integer(1)), builder.zext(some, _int64))
+
+    kinds = (sums, at, step, table, place, stride, n_rows, width, n, inner, outer, weights, lane, hits, counts, doubts)
+    return types.int64(*kinds), generate
+
+
+@intrinsic
+def total_of(typing, numbers, at):
+    """The sum of the LANES numbers from numbers[at] on; int32."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        numbers, at = code.args
+        return code.total(code.load(numbers, at, _ints))
+
+    return types.int64(numbers, at), generate
+
+
+@intrinsic
+def judge(typing, boxes, at, stride, state, n, skip, base, first, number, width, outer, inner, open_rows):
+    """Which of `number` <= 32 boxes, added to others, are out of reach on some row, and not certain to be right.
+
+    The sum of base and of boxes[at + (skip + j) * stride + node_j * width:] for j < n, where node_j is byte j of
+    `state`, and of one of boxes[at + (first + i) * width:]: bit i where it is above `outer` on some row, bit 32 + i
+    where it is below -inner; these rows are bits of open_rows[i].
+    """
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        boxes, start, stride, state, n, skip, base, first, number, width, outer, inner, opened = code.args
         outer, inner = code.splat(outer, _floats), code.splat(builder.fneg(inner), _floats)
         found = code.variable(_integer(0))
         none = ir.Constant(ir.IntType(LANES), 0)
+        half, behind = ir.IntType(LANES // 2), ir.Constant(ir.IntType(LANES), LANES // 2)
         others = builder.add(start, builder.mul(skip, stride))
+        with code.loop(number) as (i, _):
+            code.store(_integer(0), opened, i)
         with code.loop(width, LANES) as (v, _):
             sums = code.variable(ir.Constant(_floats, [0.0] * LANES))
             builder.store(code.load(base, v, _floats), sums)
-            with code.loop(n) as (j, _):
-                node = builder.and_(builder.lshr(state, builder.shl(j, _integer(3))), _integer(255))
-                place = builder.add(builder.mul(j, stride), builder.mul(node, width))
-                place = builder.add(builder.add(others, v), place)
-                builder.store(builder.fadd(builder.load(sums), code.load(boxes, place, _floats)), sums)
+            code.add_boxes(boxes, builder.add(others, v), stride, state, n, width, sums)
             where = builder.add(builder.add(start, v), builder.mul(first, width))
             with code.loop(number) as (i, _):
                 x = code.load(boxes, builder.add(where, builder.mul(i, width)), _floats)
                 x = builder.fadd(x, builder.load(sums))
                 for how, limit, shift in ((">", outer, 0), ("<", inner, 32)):
                     bits = builder.bitcast(builder.fcmp_ordered(how, x, limit), ir.IntType(LANES))
+                    if shift:
+                        sides = [builder.trunc(bits, half), builder.trunc(builder.lshr(bits, behind), half)]
+                        rows = builder.zext(builder.or_(*sides), _int64)
+                        rows = builder.shl(rows, builder.lshr(v, _integer(1)))
+                        code.store(builder.or_(code.load(opened, i), rows), opened, i)
                     bit = builder.zext(builder.icmp_unsigned("!=", bits, none), _int64)
                     bit = builder.shl(bit, builder.add(i, _integer(shift)))
                     builder.store(builder.or_(builder.load(found), bit), found)
         return builder.load(found)
 
-    kinds = (boxes, at, stride, state, n, skip, base, first, number, width, outer, inner)
+    kinds = (boxes, at, stride, state, n, skip, base, first, number, width, outer, inner, open_rows)
     return types.int64(*kinds), generate
 
 
