@@ -15,29 +15,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from ontogeny.circuits._leaf import perfect
+from ontogeny.circuits._classes import ROWS, WORK, count_classes, list_for, node_of, share_lists
 from ontogeny.circuits._problem import (
     Doubles,
     Doubles2,
     Doubles3,
     Floats,
-    Floats2,
     Floats3,
     Integers,
     Integers2,
     Integers3,
-    Shorts,
     Words,
     Words2,
 )
 from ontogeny.circuits._records import piece
-from ontogeny.circuits._state import BARE, HERE, INLINE, PAUSED, UNSURE, VISITED
-from ontogeny.circuits._vectors import LANES, judge, lowest_bit, merge, plus, respond, sum_up, total_of, weigh, widest
+from ontogeny.circuits._state import BARE, HERE, PAUSED, VISITED
+from ontogeny.circuits._vectors import LANES, judge, lowest_bit, merge, widest
 from ontogeny.nonlinearities.compiled import activate, lowest_between
 
-ROWS = LANES // 2  # rows whose lower and upper bounds make one vector
 _PENDING = 1 << 17  # choices that groups hand on at a time, all levels together: as many as stay in a cache
 _STACK = 256
 _STEP = 1  # edges of a neuron that are divided at a time
@@ -45,12 +41,6 @@ _MOST_LAST = 8  # neurons of the last layer, a byte each in a word
 _MOST_INPUTS = 6  # inputs of a neuron
 _TRIED = 64  # choices of a group that is tried, at most
 _WIDER = 8.0  # a group is halved where it makes boxes so much wider than what is left to divide does
-_WORK = 128  # vectors of sums that are looked at one by one rather than divided further, at most
-_CLASSES = 16 * LANES  # classes of a group, at most
-_LISTS = 256  # lists of classes of one group, a power of two
-_ROOM = 1 << 20  # numbers in the tables of all lists
-_VALUES = 1 << 17  # and in those of activations
-_HEAVY = 1 << 20  # choices that a class may stand for: 16 bits less than sums of them have
 
 
 class Boxes:
@@ -64,22 +54,14 @@ class Boxes:
     each neuron; boxes: from ((level * last + k) * nodes + node) * width on what neuron k of the last layer adds, lower
     bounds of 8 rows and the negated upper bounds of the same in one vector; spans, laid out alike: how much wider a
     box is on each of the 8 rows than the widest of its sets, and how wide that is. pending (levels, ..): choices that
-    are handed to a level, stack (levels, ..): those under way; a choice is a word of 8 bits for each neuron, a node of its heap.
-    cursor, n_pending, n_stack, half, accepted, weight, divided (levels,): where the level stands.
+    are handed to a level, stack (levels, ..): those under way; a choice is a word of 8 bits for each neuron, a node of
+    its heap. stack_rows (levels, ..): the rows on which these may be wrong, as bits. cursor, n_pending, n_stack, half,
+    accepted, weight, divided (levels,): where the level stands.
 
-    members (p,): upper neurons that may be listened to; order (last, p): these by influence; leaf_of (i, sets): the node of
-    a set alone; tags (last, nodes), upper_tags (i, node, missing)
-    and open (missing,): choices counted, to be shared out; totals (missing,): their coefficients; free (nodes,): edges
-    that are free; start (i,): the node of each upper neuron to begin at. base, inputs, pre, reach, chosen,
-    exact, sums: work space.
-
-    Of the group that is worked off, choices in classes that are alike on the rows which are open, in up to _LISTS lists,
-    one for each choice of open rows (rows_of), found by their hash (list_of): class_of (list, i, sets): the class of each
-    set of neuron i, or -1; n_classes, first_of (list, i, ..): how many those are, and a set of each; n_lanes (list,):
-    tuples of classes, or 0 where they are too many; at_lane, at_table (list,): where weight and hits (lanes,) of a list
-    begin, the choices that a tuple stands for and the circuits in which one of them takes part, and its table: what
-    each neuron of the last layer adds with each set, row by row and tuple by tuple; used (4,): lists, lanes and numbers
-    of tables and values in use; times (i, class, missing), values, partial, fresh: work space; counted (1,): circuits.
+    members (p,): upper neurons that may be listened to; order (last, p): these by influence; leaf_of (i, sets): the
+    node of a set alone; tags (last, nodes), upper_tags (i, node, missing) and open (missing,): choices counted, to be
+    shared out; totals (missing,): their coefficients; free (nodes,): edges that are free; start (i,): the node of each
+    upper neuron to begin at. base, inputs, pre, reach, open_rows: work space.
     """
 
     lowest: Doubles3
@@ -103,7 +85,6 @@ class Boxes:
     accepted: Integers
     weight: Integers
     divided: Integers
-    exact: Doubles3
     order: Integers2
     tags: Integers2
     upper_tags: Integers3
@@ -113,40 +94,10 @@ class Boxes:
     pre: Floats
     reach: Doubles
     totals: Integers
-    chosen: Integers
-    places: Integers
     start: Integers
     free: Integers
-    sums: Doubles2
     open: Integers
     leaf_of: Integers2
-    list_of: Integers
-    rows_of: Words
-    class_of: Integers3
-    n_classes: Integers2
-    first_of: Integers3
-    n_lanes: Integers
-    at_lane: Integers
-    at_table: Integers
-    factor: Integers
-    filled: Words2
-    at_values: Integers
-    weight_of: Shorts
-    hits: Integers
-    table: Floats
-    used: Integers
-    times: Integers3
-    sum_of: Integers2
-    values: Floats
-    partial: Floats
-    fresh: Shorts
-    counts: Shorts
-    doubts: Shorts
-    products: Integers
-    expanded: Integers
-    listened: Integers
-    weights: Floats
-    counted: Integers
 
 
 def box_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
@@ -177,7 +128,6 @@ def box_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "accepted": levels,
         "weight": levels,
         "divided": levels,
-        "exact": (last, 2, n_rows),
         "order": (last, n),
         "tags": (last, nodes),
         "upper_tags": (n, 2 * sets, sets),
@@ -187,40 +137,10 @@ def box_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "pre": (nodes // 2) * width + width,
         "reach": n,
         "totals": sets,
-        "chosen": last,
-        "places": last,
         "start": n,
         "free": nodes,
-        "sums": (2, n_rows),
         "open": sets,
         "leaf_of": (n, sets),
-        "list_of": _LISTS,
-        "rows_of": _LISTS,
-        "class_of": (_LISTS, n, sets),
-        "n_classes": (_LISTS, n),
-        "first_of": (_LISTS, n, sets),
-        "n_lanes": _LISTS,
-        "at_lane": _LISTS,
-        "at_table": _LISTS,
-        "factor": _LISTS,
-        "filled": (_LISTS, last),
-        "at_values": _LISTS,
-        "weight_of": _LISTS * _CLASSES,
-        "hits": _LISTS * _CLASSES,
-        "table": _ROOM,
-        "used": 4,
-        "times": (n, sets, sets),
-        "sum_of": (n, sets),
-        "values": _VALUES,
-        "partial": n_rows * _WORK * LANES,
-        "fresh": _CLASSES,
-        "counts": _WORK * LANES,
-        "doubts": _WORK,
-        "products": _CLASSES,
-        "expanded": _CLASSES,
-        "listened": max(n, last),
-        "weights": n,
-        "counted": 1,
     }
 
 
@@ -299,16 +219,6 @@ def _cluster(boxes, table, i, n_sets, n_rows):
             tree[n_nodes + 1, 1] = stop
             n_nodes += 2
         node += 1
-
-
-@njit(**INLINE)
-def _set_of(order, p, leaf):
-    """The input set that place `leaf` of a heap stands for, as bits of the p members."""
-    t = 0
-    for b in range(p):
-        if (leaf >> b) & 1:
-            t |= 1 << order[p - 1 - b]
-    return t
 
 
 @piece(**BARE)
@@ -456,25 +366,6 @@ def _close_group(boxes, level, p, n_sets):
 
 
 @piece(**BARE)
-def _decide(rows, boxes, bias, close):
-    """Whether one circuit is perfect: in float64, and where that is close by a float32 forward pass.
-
-    Returns 1 if it is, and 2 more if float64 could not tell. sums[0]: what all neurons but one add; sums[1]: that one.
-    """
-    edge = 0.5 + close
-    closed = 0.5 - close
-    unsure = False
-    for s in range(rows.weight.shape[0]):
-        x = abs(boxes.sums[0, s] + boxes.sums[1, s])
-        if x > edge:
-            return 0
-        unsure = unsure or x >= closed
-    if not unsure:
-        return 1
-    return 3 if perfect(boxes.chosen, boxes.exact, bias, rows) else 2
-
-
-@piece(**BARE)
 def _rounding(rows, boxes, bias, last):
     """How far the sum of the last layer in float32 can be from float64, and how far from 0 it can be, scaled."""
     nodes = boxes.tags.shape[1]
@@ -522,467 +413,18 @@ def _begin_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin):
     boxes.n_pending[0] = 1
 
 
-@njit(**INLINE)
-def _node_of(state, k):
-    return np.int64((state >> np.uint64(8 * k)) & np.uint64(255))
-
-
-@piece(**BARE)
-def _find_list(network, walk, boxes, level, p, n_sets, open_rows):
-    """The list of the group's classes on the open rows, which is made if need be; -1 where none is free."""
-    slot = np.int64((open_rows * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & (_LISTS - 1)
-    while boxes.list_of[slot] >= 0:
-        if boxes.rows_of[boxes.list_of[slot]] == open_rows:
-            return boxes.list_of[slot]
-        slot = (slot + 1) & (_LISTS - 1)
-    number = boxes.used[0]
-    if number == _LISTS - 1:
-        return -1
-    boxes.used[0] += 1
-    boxes.list_of[slot] = number
-    boxes.rows_of[number] = open_rows
-    boxes.n_lanes[number] = 0
-    n_tuples = 1
-    for i in range(p):
-        n_tuples *= _find_classes(walk, boxes, level, number, i, n_sets, open_rows)
-    boxes.at_lane[number] = n_tuples  # for now
-    return number
-
-
-@piece(**BARE)
-def _find_classes(walk, boxes, level, number, i, n_sets, open_rows):
-    """Put the sets of upper neuron i into classes of equal activations on the open rows; how many there are."""
-    member = boxes.members[i]
-    table = walk.table[walk.choice.shape[0] - 2, member]
-    class_of = boxes.class_of[number, i]
-    first_of = boxes.first_of[number, i]
-    for t in range(n_sets):
-        class_of[t] = -1
-    n_classes = 0
-    boxes.items[0] = boxes.group[level, i]
-    n_items = 1
-    while n_items:
-        n_items -= 1
-        node = boxes.items[n_items]
-        if boxes.halves[member, node, 0] >= 0:
-            boxes.items[n_items] = boxes.halves[member, node, 0]
-            boxes.items[n_items + 1] = boxes.halves[member, node, 1]
-            n_items += 2
-            continue
-        t = boxes.halves[member, node, 1]
-        own = 0
-        while own < n_classes:
-            rest = open_rows
-            while rest and table[t, lowest_bit(rest)] == table[first_of[own], lowest_bit(rest)]:
-                rest &= rest - np.uint64(1)
-            if rest == 0:
-                break
-            own += 1
-        if own == n_classes:
-            first_of[own] = t
-            n_classes += 1
-        class_of[t] = own
-    boxes.n_classes[number, i] = n_classes
-    return n_classes
-
-
-@piece(**BARE)
-def _size_classes(boxes, number, p, n_sets):
-    """times (i, class, missing): how many sets of a class use no input of `missing`."""
-    for i in range(p):
-        for c in range(boxes.n_classes[number, i]):
-            for missing in range(n_sets):
-                boxes.times[i, c, missing] = 0
-        for t in range(n_sets):
-            c = boxes.class_of[number, i, t]
-            if c >= 0:
-                for missing in range(n_sets):
-                    boxes.times[i, c, missing] += 1 if t & missing == 0 else 0
-
-
-@piece(**BARE)
-def _expand(boxes, number, p, missing, first):
-    """expanded (tuples,): `first` times the choices without the inputs of `missing` that each tuple of a list stands for."""
-    boxes.expanded[0] = first
-    now = 1
-    for i in range(p):
-        for c in range(boxes.n_classes[number, i] - 1, -1, -1):
-            times = boxes.times[i, c, missing]
-            for v in range(now):
-                boxes.expanded[c * now + v] = boxes.expanded[v] * times
-        now *= boxes.n_classes[number, i]
-
-
-@piece(**BARE)
-def _fill_list(walk, boxes, number, p, n_sets):
-    """Weights and activations of a list; False where there is no room. Where they are too many, n_lanes is -1."""
-    last = boxes.order.shape[0]
-    n_tuples = boxes.at_lane[number]
-    width = (n_tuples + LANES - 1) // LANES * LANES
-    n_open = 0
-    rest = boxes.rows_of[number]
-    while rest:
-        rest &= rest - np.uint64(1)
-        n_open += 1
-    size = n_open * last * width << p
-    n_values = n_open * p * width
-    if n_tuples > _CLASSES or size > _ROOM or n_values > _VALUES:
-        boxes.n_lanes[number] = -1
-        return True
-    lane = boxes.used[1]
-    if boxes.used[2] + size > _ROOM or boxes.used[3] + n_values > _VALUES:
-        return False
-    _size_classes(boxes, number, p, n_sets)
-    for v in range(n_tuples):
-        boxes.products[v] = 0
-    for missing in range(n_sets):
-        if boxes.totals[missing]:
-            _expand(boxes, number, p, missing, boxes.totals[missing])
-            for v in range(n_tuples):
-                boxes.products[v] += boxes.expanded[v]
-    boxes.factor[number] = boxes.products[0] if n_tuples == 1 else 1
-    if n_tuples == 1:
-        boxes.products[0] = 1
-    for v in range(width):
-        weight = boxes.products[v] if v < n_tuples else 0
-        if abs(weight) > _HEAVY:
-            boxes.n_lanes[number] = -1
-            return True
-        boxes.weight_of[lane + v] = weight
-        boxes.hits[lane + v] = 0
-    boxes.n_lanes[number] = n_tuples
-    boxes.at_lane[number] = lane
-    boxes.at_table[number] = boxes.used[2]
-    boxes.at_values[number] = boxes.used[3]
-    boxes.used[1] += width
-    boxes.used[2] += size
-    boxes.used[3] += n_values
-    for k in range(last):
-        boxes.filled[number, k] = np.uint64(0)
-    at = boxes.at_values[number]
-    rest = boxes.rows_of[number]
-    while rest:
-        s = lowest_bit(rest)
-        rest &= rest - np.uint64(1)
-        step = 1
-        for i in range(p):
-            n_classes = boxes.n_classes[number, i]
-            v = 0
-            while v < width:
-                for c in range(n_classes):
-                    x = walk.table[walk.choice.shape[0] - 2, boxes.members[i], boxes.first_of[number, i, c], s]
-                    for _ in range(step):
-                        if v < width:
-                            boxes.values[at + v] = x
-                            v += 1
-            step *= n_classes
-            at += width
-    return True
-
-
-@piece(**BARE)
-def _fill_table(network, rows, boxes, number, k, place, p):
-    """What neuron k of the last layer adds with the input set at `place`, for each tuple of a list and open row.
-
-    As a masked forward pass rounds, but for the scale of rows.
-    """
-    depth = network.sizes.shape[0] - 2
-    last = network.sizes[depth]
-    layer = depth - 1
-    kind = network.kinds[layer]
-    slope = network.slopes[layer]
-    leaves = 1 << p
-    width = (boxes.n_lanes[number] + LANES - 1) // LANES * LANES
-    at = boxes.at_table[number] + (k * leaves + place) * width
-    values = boxes.at_values[number]
-    table = boxes.table
-    inputs = _set_of(boxes.order[k], p, place)
-    rest = boxes.rows_of[number]
-    while rest:
-        s = lowest_bit(rest)
-        rest &= rest - np.uint64(1)
-        n_inputs = 0
-        for i in range(p):
-            if (inputs >> i) & 1:
-                boxes.listened[n_inputs] = values + i * width
-                boxes.weights[n_inputs] = network.weights[layer, k, boxes.members[i], s]
-                n_inputs += 1
-        bias = network.biases[layer, k, s] if place > 0 else np.float32(0.0)
-        gain = network.weights[depth, 0, k, s]
-        scale = np.float32(rows.scale[s])
-        respond(
-            boxes.values, boxes.listened, boxes.weights, n_inputs, bias, np.float32(slope) if kind == 0 else np.float32(0.0),
-            (gain, scale), kind > 1, table, at, width,
-        )  # fmt: skip
-        if kind > 1 and place > 0:
-            for v in range(at, at + width):
-                table[v] = np.float32(activate(np.float64(table[v]), kind, slope)) * gain * scale
-        at += last * leaves * width
-        values += p * width
-
-
-@piece(**BARE)
-def _share_lists(walk, boxes, p, n_sets):
-    """Give what was counted class by class to the input sets of the upper neurons, and forget the lists."""
-    for number in range(boxes.used[0]):
-        found = False
-        n_tuples = max(boxes.n_lanes[number], 0)
-        lane = boxes.at_lane[number]
-        for v in range(n_tuples):
-            found = found or boxes.hits[lane + v] != 0
-        if not found:
-            continue
-        _size_classes(boxes, number, p, n_sets)
-        for missing in range(n_sets):
-            if boxes.totals[missing] == 0 and p == boxes.halves.shape[0]:
-                continue
-            for i in range(p):
-                for c in range(boxes.n_classes[number, i]):
-                    boxes.sum_of[i, c] = 0
-            _expand(boxes, number, p, missing, 1)
-            whole = 0
-            for v in range(n_tuples):
-                boxes.expanded[v] *= boxes.hits[lane + v]
-                whole += boxes.expanded[v]
-            boxes.open[missing] += whole
-            boxes.counted[0] += boxes.totals[missing] * whole
-            step = 1
-            for i in range(p):
-                n_classes = boxes.n_classes[number, i]
-                v = 0
-                while v < n_tuples:
-                    for c in range(n_classes):
-                        part = 0
-                        for at in range(v, v + step):
-                            part += boxes.expanded[at]
-                        boxes.sum_of[i, c] += part
-                        v += step
-                step *= n_classes
-            for i in range(p):
-                member = boxes.members[i]
-                for t in range(1, n_sets):
-                    c = boxes.class_of[number, i, t]
-                    if c >= 0 and t & missing == 0:
-                        share = boxes.sum_of[i, c] // boxes.times[i, c, missing]
-                        boxes.upper_tags[member, boxes.leaf_of[member, t], missing] += share
-    for slot in range(_LISTS):
-        boxes.list_of[slot] = -1
-    for i in range(4):
-        boxes.used[i] = 0
-
-
-@piece(**BARE)
-def _is_perfect(network, rows, walk, leaf, boxes, bias, number, v, p):
-    """Decide a circuit of tuple v of a list and the input sets boxes.chosen, as `_decide` does."""
-    depth = network.sizes.shape[0] - 2
-    layer = depth - 1
-    kind = network.kinds[layer]
-    slope = network.slopes[layer]
-    for s in range(rows.weight.shape[0]):
-        boxes.sums[0, s] = (np.float64(bias[s]) - rows.centre[s]) * rows.scale[s]
-        boxes.sums[1, s] = 0.0
-    for k in range(network.sizes[depth]):
-        t = boxes.chosen[k]
-        boxes.chosen[k] = 1 if t > 0 else 0
-        if t == 0:
-            continue
-        for s in range(rows.weight.shape[0]):
-            total = np.float32(0.0)
-            rest = v
-            for i in range(p):
-                own = boxes.first_of[number, i, rest % boxes.n_classes[number, i]]
-                rest //= boxes.n_classes[number, i]
-                if (t >> i) & 1:
-                    w = network.weights[layer, k, boxes.members[i], s]
-                    total = total + w * walk.table[depth - 2, boxes.members[i], own, s]
-            x = total + network.biases[layer, k, s]
-            if kind == 0:
-                x = x if x > 0 else x * np.float32(slope)
-            elif kind == 1:
-                x = x if x > 0 else np.float32(0.0)
-            else:
-                x = np.float32(activate(np.float64(x), kind, slope))
-            boxes.exact[k, 1, s] = np.float64(network.weights[depth, 0, k, s] * x) * rows.scale[s]
-            boxes.sums[0, s] += boxes.exact[k, 1, s]
-    return _decide(rows, boxes, bias, leaf.close[0])
-
-
-@piece(**BARE)
-def _settle(network, rows, walk, leaf, boxes, bias, number, v, p):
-    """Decide the circuit of tuple v of a list and the input sets at boxes.places, by the sums of its own contributions.
-
-    In float64, and where that is close by a float32 forward pass; as `_decide`.
-    """
-    last = boxes.order.shape[0]
-    width = (boxes.n_lanes[number] + LANES - 1) // LANES * LANES
-    across = (last * width) << p
-    edge = 0.5 + leaf.close[0]
-    closed = 0.5 - leaf.close[0]
-    good = True
-    unsure = False
-    start = boxes.at_table[number] + v
-    rest = boxes.rows_of[number]
-    while rest:
-        s = lowest_bit(rest)
-        rest &= rest - np.uint64(1)
-        if rows.scale[s] != 1.0:
-            for k in range(last):
-                boxes.chosen[k] = _set_of(boxes.order[k], p, boxes.places[k])
-            return _is_perfect(network, rows, walk, leaf, boxes, bias, number, v, p)
-        x = np.float64(bias[s]) - rows.centre[s]
-        total = np.float32(0.0)
-        for k in range(last):
-            g = boxes.table[start + ((k << p) + boxes.places[k]) * width]
-            x += np.float64(g)
-            total = total + g
-        start += across
-        if abs(x) > edge:
-            return 0
-        if abs(x) >= closed:
-            out = total + bias[s]
-            unsure = True
-            good = good and rows.above[s] < out and out <= rows.upto[s]
-    return (1 if good else 0) + (2 if unsure else 0)
-
-
-@piece(**BARE)
-def _settle_close(network, rows, walk, leaf, boxes, bias, number, state, best, first, n_own, combination, p):
-    """Decide one by one what `weigh` leaves in doubt; the weight of the circuits that are perfect."""
-    last = boxes.order.shape[0]
-    leaves = 1 << p
-    n_tuples = boxes.n_lanes[number]
-    rest = combination
-    for k in range(last):
-        if k != best:
-            free = boxes.free[_node_of(state, k)]
-            boxes.places[k] = (_node_of(state, k) << free) - leaves + (rest & ((1 << free) - 1))
-            rest >>= free
-    found = 0
-    for t in range(n_own):
-        boxes.places[best] = first - leaves + t
-        for v in range(0, n_tuples, LANES):
-            close = np.uint64(boxes.doubts[v // LANES * n_own + t])
-            while close:
-                own = v + lowest_bit(close)
-                close &= close - np.uint64(1)
-                if own >= n_tuples:
-                    break
-                decided = _settle(network, rows, walk, leaf, boxes, bias, number, own, p)
-                weight = np.int64(boxes.weight_of[boxes.at_lane[number] + own])
-                if decided & 1:
-                    found += weight
-                    boxes.fresh[own] += 1
-                    boxes.tags[best, first + t] += weight * boxes.factor[number]
-                if decided & 2:
-                    leaf.numbers[UNSURE] += weight * boxes.factor[number]
-    return found
-
-
-@piece(**BARE)
-def _count_classes(network, rows, walk, leaf, boxes, bias, number, state, p, outer, inner):
-    """Count the circuits of `state` for all choices of the group, whose classes on the open rows are a list.
-
-    Sums of all neurons but one, that with most free edges, are tabulated for each tuple of classes.
-    """
-    last = boxes.order.shape[0]
-    leaves = 1 << p
-    n_tuples = boxes.n_lanes[number]
-    width = (n_tuples + LANES - 1) // LANES * LANES
-    lane = boxes.at_lane[number]
-    step = _WORK * LANES
-    across = last * leaves * width
-    best = 0
-    for k in range(last):
-        node = _node_of(state, k)
-        free = boxes.free[node]
-        if free > boxes.free[_node_of(state, best)]:
-            best = k
-        needed = (np.uint64(1) << np.uint64((1 << free) - 1) << np.uint64(1)) - np.uint64(1)
-        needed = (needed << np.uint64((node << free) - leaves)) & ~boxes.filled[number, k]
-        boxes.filled[number, k] |= needed
-        while needed:
-            _fill_table(network, rows, boxes, number, k, lowest_bit(needed), p)
-            needed &= needed - np.uint64(1)
-    n_open = 0
-    combinations = 1
-    start = boxes.at_table[number]
-    rest = boxes.rows_of[number]
-    while rest:
-        s = lowest_bit(rest)
-        rest &= rest - np.uint64(1)
-        n_fixed = 0
-        for k in range(last):
-            node = _node_of(state, k)
-            if k != best and boxes.free[node] == 0:
-                boxes.listened[n_fixed] = start + ((k << p) + node - leaves) * width
-                n_fixed += 1
-        to = n_open * step
-        own = boxes.base[(s // ROWS) * LANES + s % ROWS]
-        sum_up(boxes.table, boxes.listened, n_fixed, own, boxes.partial, to, width)
-        combinations = 1
-        for k in range(last):
-            free = boxes.free[_node_of(state, k)]
-            if k == best or free == 0:
-                continue
-            place = start + ((k << p) + (_node_of(state, k) << free) - leaves) * width
-            for t in range((1 << free) - 1, -1, -1):
-                for c in range(combinations):
-                    plus(
-                        boxes.partial, to + c * width, boxes.table, place + t * width, width,
-                        to + (t * combinations + c) * width,
-                    )  # fmt: skip
-            combinations <<= free
-        start += across
-        n_open += 1
-    node = _node_of(state, best)
-    first = node << boxes.free[node]
-    n_own = 1 << boxes.free[node]
-    for v in range(width):
-        boxes.fresh[v] = 0
-    for t in range(n_own * LANES):
-        boxes.counts[t] = 0
-    place = boxes.at_table[number] + ((best << p) + first - leaves) * width
-    factor = boxes.factor[number]
-    total = 0
-    for c in range(combinations):
-        met = weigh(
-            boxes.partial, c * width, step, boxes.table, place, across, n_open, width, n_own, inner, outer,
-            boxes.weight_of, lane, boxes.fresh, boxes.counts, boxes.doubts,
-        )  # fmt: skip
-        whole = met >> 1
-        if met & 1:
-            whole += _settle_close(network, rows, walk, leaf, boxes, bias, number, state, best, first, n_own, c, p)
-        if whole == 0:
-            continue
-        whole *= factor
-        total += whole
-        part = c
-        for k in range(last):
-            free = boxes.free[_node_of(state, k)]
-            if k != best and free > 0:
-                boxes.tags[k, (_node_of(state, k) << free) + (part & ((1 << free) - 1))] += whole
-                part >>= free
-    for k in range(last):
-        if k != best and boxes.free[_node_of(state, k)] == 0:
-            boxes.tags[k, _node_of(state, k)] += total
-    for t in range(n_own):
-        boxes.tags[best, first + t] += factor * total_of(boxes.counts, t * LANES)
-    for v in range(n_tuples):
-        boxes.hits[lane + v] += boxes.fresh[v]
-
-
 @piece(**BARE)
 def _accept(boxes, state, level, number, free, weight, skip):
     """Count `number` times all choices of the neurons but `skip`, which are 2^free."""
     boxes.accepted[level] += number << free
     for k in range(boxes.order.shape[0]):
         if k != skip:
-            node = _node_of(state, k)
+            node = node_of(state, k)
             boxes.tags[k, node] += (weight * number) << (free - boxes.free[node])
 
 
 @piece(**BARE)
-def _work_off(network, rows, walk, leaf, boxes, bias, level, p, n_sets, outer, inner, wide, tight):
+def _work_off(network, rows, walk, leaf, boxes, classes, bias, level, p, n_sets, outer, inner, wide, tight):
     """Decide what a group is handed, or hand it on to the halves of the group; the number handed on.
 
     Ends early where there is no room to hand on more: another call goes on.
@@ -1007,7 +449,7 @@ def _work_off(network, rows, walk, leaf, boxes, bias, level, p, n_sets, outer, i
             boxes.cursor[level] += 1
             verdict = judge(
                 boxes.boxes, boxes_at, nodes * width, stack[0] >> np.uint64(8), last - 1, 1, boxes.base,
-                _node_of(stack[0], 0), 1, width, outer, inner, boxes.open_rows,
+                node_of(stack[0], 0), 1, width, outer, inner, boxes.open_rows,
             )  # fmt: skip
             stack_rows[0] = boxes.open_rows[0]
             if verdict & 1:
@@ -1025,23 +467,16 @@ def _work_off(network, rows, walk, leaf, boxes, bias, level, p, n_sets, outer, i
         if open_rows == 0:
             _accept(boxes, state, level, 1, free, weight, -1)
             continue
-        if 1 << free <= _WORK:
-            number = _find_list(network, walk, boxes, level, p, n_sets, open_rows)
-            full = number < 0
-            if not full and boxes.n_lanes[number] == 0:
-                full = not _fill_list(walk, boxes, number, p, n_sets)
-            if full:
-                _share_lists(walk, boxes, p, n_sets)
-                number = _find_list(network, walk, boxes, level, p, n_sets, open_rows)
-                _fill_list(walk, boxes, number, p, n_sets)
-            if boxes.n_lanes[number] > 0 and (boxes.n_lanes[number] + LANES - 1) // LANES << free <= _WORK:
-                _count_classes(network, rows, walk, leaf, boxes, bias, number, state, p, wide, tight)
+        if 1 << free <= WORK:
+            number = list_for(walk, boxes, classes, level, p, n_sets, open_rows)
+            if classes.n_lanes[number] > 0 and (classes.n_lanes[number] + LANES - 1) // LANES << free <= WORK:
+                count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, wide, tight)
                 continue
         if divided >= 0 and (best == last or divide >> 16):
             handed[n_handed] = state
             n_handed += 1
             continue
-        node = _node_of(state, best)
+        node = node_of(state, best)
         down = min(_STEP, boxes.free[node])
         free -= boxes.free[node]
         own_free = boxes.free[node] - down
@@ -1067,14 +502,14 @@ def _work_off(network, rows, walk, leaf, boxes, bias, level, p, n_sets, outer, i
             n_stack += 1
         if number:
             _accept(boxes, state, level, number << own_free, free, weight, best)
-    _share_lists(walk, boxes, p, n_sets)
+    share_lists(boxes, classes, p, n_sets)
     boxes.n_stack[level] = n_stack
     boxes.n_pending[level + 1] = n_handed
     return n_handed
 
 
 @piece(**BARE)
-def _count_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin, limit):
+def _count_among(network, rows, walk, leaf, boxes, classes, bias, p, n_sets, margin, limit):
     """Count tuples of input sets among the members, whether or not they use all of them; -1 beyond `limit` visits."""
     _begin_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin)
     slack = 2.0 * margin + 1e-7 * (boxes.order.shape[0] + 4) * leaf.close[1]
@@ -1085,9 +520,9 @@ def _count_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin, limi
     tight = np.float32(0.5 - slack)
     level = 0
     total = 0
-    boxes.counted[0] = 0
+    classes.counted[0] = 0
     while level >= 0:
-        if _work_off(network, rows, walk, leaf, boxes, bias, level, p, n_sets, outer, inner, wide, tight):
+        if _work_off(network, rows, walk, leaf, boxes, classes, bias, level, p, n_sets, outer, inner, wide, tight):
             side = 0
         else:
             total += boxes.weight[level] * boxes.accepted[level]
@@ -1096,7 +531,7 @@ def _count_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin, limi
             side = boxes.half[max(level, 0)] + 1
         if leaf.numbers[VISITED] > limit:
             leaf.numbers[PAUSED] = 1
-            return total + boxes.counted[0]
+            return total + classes.counted[0]
         if level >= 0 and side < 2:
             boxes.half[level] = side
             for i in range(p):
@@ -1105,7 +540,7 @@ def _count_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin, limi
             boxes.group[level + 1, i] = boxes.halves[boxes.members[i], boxes.group[level, i], 1 - side]
             level += 1
             _open_group(network, rows, walk, boxes, level, p, n_sets)
-    return total + boxes.counted[0]
+    return total + classes.counted[0]
 
 
 @piece(**BARE)
@@ -1167,7 +602,7 @@ def _coefficient(missing, n_sets, r):
 
 
 @piece(**BARE)
-def _begin_boxes(network, rows, walk, boxes):
+def _begin_boxes(network, rows, walk, boxes, classes):
     """Trees of the upper neurons, and what the output is without the last layer."""
     depth = network.sizes.shape[0] - 2
     n_sets = 1 << walk.count[depth - 2]
@@ -1176,7 +611,7 @@ def _begin_boxes(network, rows, walk, boxes):
         x = (np.float64(network.biases[depth, 0, s]) - rows.centre[s]) * rows.scale[s]
         boxes.base[at] = np.float32(x)
         boxes.base[at + ROWS] = -np.float32(x)
-    _share_lists(walk, boxes, 0, 0)
+    share_lists(boxes, classes, 0, 0)
     for i in range(network.sizes[depth - 1]):
         _cluster(boxes, walk.table[depth - 2, i], i, n_sets, rows.weight.shape[0])
         boxes.start[i] = 0
@@ -1184,7 +619,7 @@ def _begin_boxes(network, rows, walk, boxes):
 
 
 @piece(**BARE)
-def try_boxes(network, rows, walk, leaf, boxes, margin, number):
+def try_boxes(network, rows, walk, leaf, boxes, classes, margin, number):
     """Count `number` groups of some choices of the upper layer, all of its neurons active, drawn at random.
 
     What is counted is of no use; the time it takes tells what all choices take, about. HERE: how many they were.
@@ -1192,7 +627,7 @@ def try_boxes(network, rows, walk, leaf, boxes, margin, number):
     depth = network.sizes.shape[0] - 2
     n = network.sizes[depth - 1]
     n_sets = 1 << walk.count[depth - 2]
-    _begin_boxes(network, rows, walk, boxes)
+    _begin_boxes(network, rows, walk, boxes, classes)
     random = np.uint64(1)
     tried = 0
     for missing in range(n_sets):
@@ -1219,12 +654,12 @@ def try_boxes(network, rows, walk, leaf, boxes, margin, number):
             boxes.start[best] = boxes.halves[best, node, 0 if draw < first else 1]
             choices = choices // size * boxes.sets[best, boxes.start[best], 0]
         tried += choices
-        _count_among(network, rows, walk, leaf, boxes, network.biases[depth, 0], n, n_sets, margin, 1 << 62)
+        _count_among(network, rows, walk, leaf, boxes, classes, network.biases[depth, 0], n, n_sets, margin, 1 << 62)
     leaf.numbers[HERE] = tried
 
 
 @piece(**BARE)
-def count_boxes(network, rows, walk, leaf, boxes, margin, limit):
+def count_boxes(network, rows, walk, leaf, boxes, classes, margin, limit):
     """Count the perfect choices of the last two hidden layers into HERE and the marginals.
 
     Gives up beyond `limit` visits in all: then PAUSED is set. Of upper neurons that are off the marginals say nothing.
@@ -1234,7 +669,7 @@ def count_boxes(network, rows, walk, leaf, boxes, margin, limit):
     n = network.sizes[depth - 1]
     n_sets = 1 << walk.count[layer]
     bias = network.biases[depth, 0]
-    _begin_boxes(network, rows, walk, boxes)
+    _begin_boxes(network, rows, walk, boxes, classes)
     for members in range((1 << n) - 1, -1, -1):
         p = 0
         for i in range(n):
@@ -1243,7 +678,7 @@ def count_boxes(network, rows, walk, leaf, boxes, margin, limit):
                 p += 1
         for missing in range(n_sets):
             boxes.totals[missing] = _coefficient(missing, n_sets, n - p)
-        leaf.numbers[HERE] += _count_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin, limit)
+        leaf.numbers[HERE] += _count_among(network, rows, walk, leaf, boxes, classes, bias, p, n_sets, margin, limit)
         if leaf.numbers[PAUSED]:
             return
         _share_among(walk, leaf, boxes, p, n_sets, n - p)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ontogeny.circuits._boxes import Boxes, box_shapes, by_boxes, count_boxes, try_boxes
+from ontogeny.circuits._classes import Classes, class_shapes
 from ontogeny.circuits._leaf import (
     Found,
     Right,
@@ -73,7 +74,7 @@ class Others:
     own: int
 
 
-_program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups, Boxes, Others])
+_program = Program([Network, Rows, Task, Found, Walk, Leaf, Right, Bounds, Tallies, Groups, Boxes, Classes, Others])
 _network_of = _program.reader(Network)
 _rows_of = _program.reader(Rows)
 _task_of = _program.reader(Task)
@@ -85,6 +86,7 @@ _bounds_of = _program.reader(Bounds)
 _tallies_of = _program.reader(Tallies)
 _groups_of = _program.reader(Groups)
 _boxes_of = _program.reader(Boxes)
+_classes_of = _program.reader(Classes)
 _others_of = _program.reader(Others)
 _put_network = _program.writer(Network)
 _put_rows = _program.writer(Rows)
@@ -186,9 +188,9 @@ def _search_boxes(table, limit, number):
         numbers[HERE] = 0
         enter(table, 0, network, walk, depth - 2)
         if number:
-            try_boxes(network, rows, walk, leaf, _boxes_of(table), margin, number)
+            try_boxes(network, rows, walk, leaf, _boxes_of(table), _classes_of(table), margin, number)
             return
-        count_boxes(network, rows, walk, leaf, _boxes_of(table), margin, limit)
+        count_boxes(network, rows, walk, leaf, _boxes_of(table), _classes_of(table), margin, limit)
         if numbers[PAUSED]:
             return
         numbers[FOUND] += numbers[HERE]
@@ -216,6 +218,7 @@ def _boxes_plan(sizes: tuple[int, ...], n_rows: int, n_networks: int) -> Plan:
             Walk: walk_shapes(sizes, n_rows, n_networks),
             Leaf: leaf_shapes(sizes, n_rows, 0, DOUBLES),
             Boxes: box_shapes(sizes, n_rows),
+            Classes: class_shapes(sizes, n_rows),
         }
     )
 

@@ -89,7 +89,7 @@ class _Code:
             self.store(self.builder.and_(self.builder.load(mask), valid), out, self.builder.add(at, _integer(i)))
 
     def add_boxes(self, boxes, start, stride, state, n, width, sums) -> None:
-        """Add the vectors of boxes[start + j * stride + node_j * width:] to `sums`; node_j: byte j of `state`, j < n."""
+        """Add vectors of boxes[start + j * stride + node_j * width:] to `sums`; node_j: byte j of `state`, j < n."""
         builder = self.builder
         with self.loop(n) as (j, _):
             node = builder.and_(builder.lshr(state, builder.shl(j, _integer(3))), _integer(255))

@@ -1,0 +1,620 @@
+"""Choices of the upper layer in classes that are alike on the rows which are still open.
+
+On a row, many choices of a group (see `_boxes`) give the very same activations: a neuron on a row of zeros and ones
+knows only those of its inputs that are 1. Where a box leaves few edges open, on few rows, the sums of all that is left
+are looked at, a vector at a time, one lane for each tuple of classes of the upper neurons; a circuit of a tuple counts
+as often as there are choices in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from ontogeny.circuits._leaf import perfect
+from ontogeny.circuits._problem import (
+    Doubles2,
+    Doubles3,
+    Floats,
+    Integers,
+    Integers2,
+    Integers3,
+    Shorts,
+    Words,
+    Words2,
+)
+from ontogeny.circuits._records import piece
+from ontogeny.circuits._state import BARE, INLINE, UNSURE
+from ontogeny.circuits._vectors import LANES, lowest_bit, plus, respond, sum_up, total_of, weigh
+from ontogeny.nonlinearities.compiled import activate
+
+ROWS = LANES // 2  # rows whose lower and upper bounds make one vector
+WORK = 128  # vectors of sums that are looked at rather than divided further, at most
+_CLASSES = 16 * LANES  # tuples of classes in a list, at most
+_LISTS = 256  # lists of one group, a power of two
+_ROOM = 1 << 20  # numbers in the tables of all lists
+_VALUES = 1 << 17  # activations in all lists
+_HEAVY = 1 << 20  # choices that a tuple may stand for: WORK * LANES times that is below 2^31
+
+
+class Classes:
+    """Lists of the classes of a group's choices, one list for each choice of open rows, and sums that are looked at.
+
+    used (4,): how many lists, lanes, numbers in tables and activations are in use. list_of (_LISTS,): lists by a hash
+    of their rows, or -1; rows_of (list,): the rows as bits; class_of (list, i, sets): the class of each set of upper
+    neuron i, or -1; n_classes, first_of (list, i, ..): how many those are, and a set of each; n_lanes (list,): tuples
+    of classes, 0 while what follows is not there, -1 where they are too many; at_lane, at_values, at_table (list,):
+    where that begins. By lane: weight_of, times factor (list,), the choices that a tuple stands for; hits, the circuits
+    in which one of them takes part. values: the activations of the upper neurons, row by row and neuron by neuron;
+    table: what each neuron of the last layer adds with each input set, row by row, where filled (list, last) has a bit
+    for the place of the set in the neuron's heap. counted (1,): circuits.
+
+    partial: sums of all neurons of the last layer but one; fresh, counts, doubts: see `weigh`; places, chosen (last,):
+    input sets of one circuit; exact (last, 2, rows), sums (2, rows): what they add. times (i, class, missing): sets of
+    a class that use no input of `missing`; sum_of (i, class), products, expanded (tuples,), listened, weights: work
+    space.
+    """
+
+    used: Integers
+    list_of: Integers
+    rows_of: Words
+    class_of: Integers3
+    n_classes: Integers2
+    first_of: Integers3
+    n_lanes: Integers
+    at_lane: Integers
+    at_values: Integers
+    at_table: Integers
+    weight_of: Shorts
+    factor: Integers
+    hits: Integers
+    values: Floats
+    table: Floats
+    filled: Words2
+    counted: Integers
+    partial: Floats
+    fresh: Shorts
+    counts: Shorts
+    doubts: Shorts
+    places: Integers
+    chosen: Integers
+    exact: Doubles3
+    sums: Doubles2
+    times: Integers3
+    sum_of: Integers2
+    products: Integers
+    expanded: Integers
+    listened: Integers
+    weights: Floats
+
+
+def class_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
+    """Shapes of the arrays of `Classes`."""
+    n, last = sizes[-3], sizes[-2]
+    sets = 1 << sizes[-4]
+    return {
+        "used": 4,
+        "list_of": _LISTS,
+        "rows_of": _LISTS,
+        "class_of": (_LISTS, n, sets),
+        "n_classes": (_LISTS, n),
+        "first_of": (_LISTS, n, sets),
+        "n_lanes": _LISTS,
+        "at_lane": _LISTS,
+        "at_values": _LISTS,
+        "at_table": _LISTS,
+        "weight_of": _LISTS * _CLASSES,
+        "factor": _LISTS,
+        "hits": _LISTS * _CLASSES,
+        "values": _VALUES,
+        "table": _ROOM,
+        "filled": (_LISTS, last),
+        "counted": 1,
+        "partial": n_rows * WORK * LANES,
+        "fresh": _CLASSES,
+        "counts": WORK * LANES,
+        "doubts": WORK,
+        "places": last,
+        "chosen": last,
+        "exact": (last, 2, n_rows),
+        "sums": (2, n_rows),
+        "times": (n, sets, sets),
+        "sum_of": (n, sets),
+        "products": _CLASSES,
+        "expanded": _CLASSES,
+        "listened": max(n, last),
+        "weights": n,
+    }
+
+
+@njit(**INLINE)
+def set_of(order, p, leaf):
+    """The input set that place `leaf` of a heap stands for, as bits of the p members."""
+    t = 0
+    for b in range(p):
+        if (leaf >> b) & 1:
+            t |= 1 << order[p - 1 - b]
+    return t
+
+
+@njit(**INLINE)
+def node_of(state, k):
+    return np.int64((state >> np.uint64(8 * k)) & np.uint64(255))
+
+
+@piece(**BARE)
+def _decide(rows, classes, bias, close):
+    """Whether one circuit is perfect: in float64, and where that is close by a float32 forward pass.
+
+    Returns 1 if it is, and 2 more if float64 could not tell. sums[0]: what all neurons but one add; sums[1]: that one.
+    """
+    edge = 0.5 + close
+    closed = 0.5 - close
+    unsure = False
+    for s in range(rows.weight.shape[0]):
+        x = abs(classes.sums[0, s] + classes.sums[1, s])
+        if x > edge:
+            return 0
+        unsure = unsure or x >= closed
+    if not unsure:
+        return 1
+    return 3 if perfect(classes.chosen, classes.exact, bias, rows) else 2
+
+
+@piece(**BARE)
+def _find_list(walk, boxes, classes, level, p, n_sets, open_rows):
+    """The list of the group's classes on the open rows, which is made if need be; -1 where none is free."""
+    slot = np.int64((open_rows * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & (_LISTS - 1)
+    while classes.list_of[slot] >= 0:
+        if classes.rows_of[classes.list_of[slot]] == open_rows:
+            return classes.list_of[slot]
+        slot = (slot + 1) & (_LISTS - 1)
+    number = classes.used[0]
+    if number == _LISTS - 1:
+        return -1
+    classes.used[0] += 1
+    classes.list_of[slot] = number
+    classes.rows_of[number] = open_rows
+    classes.n_lanes[number] = 0
+    n_tuples = 1
+    for i in range(p):
+        n_tuples *= _find_classes(walk, boxes, classes, level, number, i, n_sets, open_rows)
+    classes.at_lane[number] = n_tuples  # for now
+    return number
+
+
+@piece(**BARE)
+def _find_classes(walk, boxes, classes, level, number, i, n_sets, open_rows):
+    """Put the sets of upper neuron i into classes of equal activations on the open rows; how many there are."""
+    member = boxes.members[i]
+    table = walk.table[walk.choice.shape[0] - 2, member]
+    class_of = classes.class_of[number, i]
+    first_of = classes.first_of[number, i]
+    for t in range(n_sets):
+        class_of[t] = -1
+    n_classes = 0
+    boxes.items[0] = boxes.group[level, i]
+    n_items = 1
+    while n_items:
+        n_items -= 1
+        node = boxes.items[n_items]
+        if boxes.halves[member, node, 0] >= 0:
+            boxes.items[n_items] = boxes.halves[member, node, 0]
+            boxes.items[n_items + 1] = boxes.halves[member, node, 1]
+            n_items += 2
+            continue
+        t = boxes.halves[member, node, 1]
+        own = 0
+        while own < n_classes:
+            rest = open_rows
+            while rest and table[t, lowest_bit(rest)] == table[first_of[own], lowest_bit(rest)]:
+                rest &= rest - np.uint64(1)
+            if rest == 0:
+                break
+            own += 1
+        if own == n_classes:
+            first_of[own] = t
+            n_classes += 1
+        class_of[t] = own
+    classes.n_classes[number, i] = n_classes
+    return n_classes
+
+
+@piece(**BARE)
+def _size_classes(classes, number, p, n_sets):
+    """times (i, class, missing): how many sets of a class use no input of `missing`."""
+    for i in range(p):
+        for c in range(classes.n_classes[number, i]):
+            for missing in range(n_sets):
+                classes.times[i, c, missing] = 0
+        for t in range(n_sets):
+            c = classes.class_of[number, i, t]
+            if c >= 0:
+                for missing in range(n_sets):
+                    classes.times[i, c, missing] += 1 if t & missing == 0 else 0
+
+
+@piece(**BARE)
+def _expand(classes, number, p, missing, first):
+    """expanded (tuples,): `first` times the choices of each tuple of a list that use no input of `missing`."""
+    classes.expanded[0] = first
+    now = 1
+    for i in range(p):
+        for c in range(classes.n_classes[number, i] - 1, -1, -1):
+            times = classes.times[i, c, missing]
+            for v in range(now):
+                classes.expanded[c * now + v] = classes.expanded[v] * times
+        now *= classes.n_classes[number, i]
+
+
+@piece(**BARE)
+def _fill_list(walk, boxes, classes, number, p, n_sets):
+    """Weights and activations of a list; False where there is no room. Where they are too many, n_lanes is -1."""
+    last = boxes.order.shape[0]
+    n_tuples = classes.at_lane[number]
+    width = (n_tuples + LANES - 1) // LANES * LANES
+    n_open = 0
+    rest = classes.rows_of[number]
+    while rest:
+        rest &= rest - np.uint64(1)
+        n_open += 1
+    size = n_open * last * width << p
+    n_values = n_open * p * width
+    if n_tuples > _CLASSES or size > _ROOM or n_values > _VALUES:
+        classes.n_lanes[number] = -1
+        return True
+    lane = classes.used[1]
+    if classes.used[2] + size > _ROOM or classes.used[3] + n_values > _VALUES:
+        return False
+    _size_classes(classes, number, p, n_sets)
+    for v in range(n_tuples):
+        classes.products[v] = 0
+    for missing in range(n_sets):
+        if boxes.totals[missing]:
+            _expand(classes, number, p, missing, boxes.totals[missing])
+            for v in range(n_tuples):
+                classes.products[v] += classes.expanded[v]
+    classes.factor[number] = classes.products[0] if n_tuples == 1 else 1
+    if n_tuples == 1:
+        classes.products[0] = 1
+    for v in range(width):
+        weight = classes.products[v] if v < n_tuples else 0
+        if abs(weight) > _HEAVY:
+            classes.n_lanes[number] = -1
+            return True
+        classes.weight_of[lane + v] = weight
+        classes.hits[lane + v] = 0
+    classes.n_lanes[number] = n_tuples
+    classes.at_lane[number] = lane
+    classes.at_table[number] = classes.used[2]
+    classes.at_values[number] = classes.used[3]
+    classes.used[1] += width
+    classes.used[2] += size
+    classes.used[3] += n_values
+    for k in range(last):
+        classes.filled[number, k] = np.uint64(0)
+    at = classes.at_values[number]
+    rest = classes.rows_of[number]
+    while rest:
+        s = lowest_bit(rest)
+        rest &= rest - np.uint64(1)
+        step = 1
+        for i in range(p):
+            n_classes = classes.n_classes[number, i]
+            v = 0
+            while v < width:
+                for c in range(n_classes):
+                    x = walk.table[walk.choice.shape[0] - 2, boxes.members[i], classes.first_of[number, i, c], s]
+                    for _ in range(step):
+                        if v < width:
+                            classes.values[at + v] = x
+                            v += 1
+            step *= n_classes
+            at += width
+    return True
+
+
+@piece(**BARE)
+def _fill_table(network, rows, boxes, classes, number, k, place, p):
+    """What neuron k of the last layer adds with the input set at `place`, for each tuple of a list and open row.
+
+    As a masked forward pass rounds, but for the scale of rows.
+    """
+    depth = network.sizes.shape[0] - 2
+    last = network.sizes[depth]
+    layer = depth - 1
+    kind = network.kinds[layer]
+    slope = network.slopes[layer]
+    leaves = 1 << p
+    width = (classes.n_lanes[number] + LANES - 1) // LANES * LANES
+    at = classes.at_table[number] + (k * leaves + place) * width
+    values = classes.at_values[number]
+    table = classes.table
+    inputs = set_of(boxes.order[k], p, place)
+    rest = classes.rows_of[number]
+    while rest:
+        s = lowest_bit(rest)
+        rest &= rest - np.uint64(1)
+        n_inputs = 0
+        for i in range(p):
+            if (inputs >> i) & 1:
+                classes.listened[n_inputs] = values + i * width
+                classes.weights[n_inputs] = network.weights[layer, k, boxes.members[i], s]
+                n_inputs += 1
+        bias = network.biases[layer, k, s] if place > 0 else np.float32(0.0)
+        gain = network.weights[depth, 0, k, s]
+        scale = np.float32(rows.scale[s])
+        respond(
+            classes.values, classes.listened, classes.weights, n_inputs, bias, slope if kind == 0 else np.float32(0.0),
+            (gain, scale), kind > 1, table, at, width,
+        )  # fmt: skip
+        if kind > 1 and place > 0:
+            for v in range(at, at + width):
+                table[v] = np.float32(activate(np.float64(table[v]), kind, slope)) * gain * scale
+        at += last * leaves * width
+        values += p * width
+
+
+@piece(**BARE)
+def share_lists(boxes, classes, p, n_sets):
+    """Give what was counted class by class to the input sets of the upper neurons, and forget the lists."""
+    for number in range(classes.used[0]):
+        found = False
+        n_tuples = max(classes.n_lanes[number], 0)
+        lane = classes.at_lane[number]
+        for v in range(n_tuples):
+            found = found or classes.hits[lane + v] != 0
+        if not found:
+            continue
+        _size_classes(classes, number, p, n_sets)
+        for missing in range(n_sets):
+            if boxes.totals[missing] == 0 and p == boxes.halves.shape[0]:
+                continue
+            for i in range(p):
+                for c in range(classes.n_classes[number, i]):
+                    classes.sum_of[i, c] = 0
+            _expand(classes, number, p, missing, 1)
+            whole = 0
+            for v in range(n_tuples):
+                classes.expanded[v] *= classes.hits[lane + v]
+                whole += classes.expanded[v]
+            boxes.open[missing] += whole
+            classes.counted[0] += boxes.totals[missing] * whole
+            step = 1
+            for i in range(p):
+                n_classes = classes.n_classes[number, i]
+                v = 0
+                while v < n_tuples:
+                    for c in range(n_classes):
+                        part = 0
+                        for at in range(v, v + step):
+                            part += classes.expanded[at]
+                        classes.sum_of[i, c] += part
+                        v += step
+                step *= n_classes
+            for i in range(p):
+                member = boxes.members[i]
+                for t in range(1, n_sets):
+                    c = classes.class_of[number, i, t]
+                    if c >= 0 and t & missing == 0:
+                        share = classes.sum_of[i, c] // classes.times[i, c, missing]
+                        boxes.upper_tags[member, boxes.leaf_of[member, t], missing] += share
+    for slot in range(_LISTS):
+        classes.list_of[slot] = -1
+    for i in range(4):
+        classes.used[i] = 0
+
+
+@piece(**BARE)
+def list_for(walk, boxes, classes, level, p, n_sets, open_rows):
+    """The number of the list of the group's classes on the open rows; where there is no room, others are forgotten."""
+    for _ in range(2):
+        number = _find_list(walk, boxes, classes, level, p, n_sets, open_rows)
+        if number >= 0 and (classes.n_lanes[number] != 0 or _fill_list(walk, boxes, classes, number, p, n_sets)):
+            break
+        share_lists(boxes, classes, p, n_sets)
+    return number
+
+
+@piece(**BARE)
+def _is_perfect(network, rows, walk, leaf, boxes, classes, bias, number, v, p):
+    """Decide a circuit of tuple v of a list and the input sets classes.chosen, as `_decide` does."""
+    depth = network.sizes.shape[0] - 2
+    layer = depth - 1
+    kind = network.kinds[layer]
+    slope = network.slopes[layer]
+    for s in range(rows.weight.shape[0]):
+        classes.sums[0, s] = (np.float64(bias[s]) - rows.centre[s]) * rows.scale[s]
+        classes.sums[1, s] = 0.0
+    for k in range(network.sizes[depth]):
+        t = classes.chosen[k]
+        classes.chosen[k] = 1 if t > 0 else 0
+        if t == 0:
+            continue
+        for s in range(rows.weight.shape[0]):
+            total = np.float32(0.0)
+            rest = v
+            for i in range(p):
+                own = classes.first_of[number, i, rest % classes.n_classes[number, i]]
+                rest //= classes.n_classes[number, i]
+                if (t >> i) & 1:
+                    w = network.weights[layer, k, boxes.members[i], s]
+                    total = total + w * walk.table[depth - 2, boxes.members[i], own, s]
+            x = total + network.biases[layer, k, s]
+            if kind == 0:
+                x = x if x > 0 else x * np.float32(slope)
+            elif kind == 1:
+                x = x if x > 0 else np.float32(0.0)
+            else:
+                x = np.float32(activate(np.float64(x), kind, slope))
+            classes.exact[k, 1, s] = np.float64(network.weights[depth, 0, k, s] * x) * rows.scale[s]
+            classes.sums[0, s] += classes.exact[k, 1, s]
+    return _decide(rows, classes, bias, leaf.close[0])
+
+
+@piece(**BARE)
+def _settle(network, rows, walk, leaf, boxes, classes, bias, number, v, p):
+    """Decide the circuit of tuple v of a list and the input sets at classes.places, by the sum of what these add.
+
+    In float64, and where that is close by a float32 forward pass; as `_decide`.
+    """
+    last = boxes.order.shape[0]
+    width = (classes.n_lanes[number] + LANES - 1) // LANES * LANES
+    across = (last * width) << p
+    edge = 0.5 + leaf.close[0]
+    closed = 0.5 - leaf.close[0]
+    good = True
+    unsure = False
+    start = classes.at_table[number] + v
+    rest = classes.rows_of[number]
+    while rest:
+        s = lowest_bit(rest)
+        rest &= rest - np.uint64(1)
+        if rows.scale[s] != 1.0:
+            for k in range(last):
+                classes.chosen[k] = set_of(boxes.order[k], p, classes.places[k])
+            return _is_perfect(network, rows, walk, leaf, boxes, classes, bias, number, v, p)
+        x = np.float64(bias[s]) - rows.centre[s]
+        total = np.float32(0.0)
+        for k in range(last):
+            g = classes.table[start + ((k << p) + classes.places[k]) * width]
+            x += np.float64(g)
+            total = total + g
+        start += across
+        if abs(x) > edge:
+            return 0
+        if abs(x) >= closed:
+            out = total + bias[s]
+            unsure = True
+            good = good and rows.above[s] < out and out <= rows.upto[s]
+    return (1 if good else 0) + (2 if unsure else 0)
+
+
+@piece(**BARE)
+def _settle_close(network, rows, walk, leaf, boxes, classes, bias, number, state, best, first, n_own, combination, p):
+    """Decide one by one what `weigh` leaves in doubt; the weight of the circuits that are perfect."""
+    last = boxes.order.shape[0]
+    leaves = 1 << p
+    n_tuples = classes.n_lanes[number]
+    rest = combination
+    for k in range(last):
+        if k != best:
+            free = boxes.free[node_of(state, k)]
+            classes.places[k] = (node_of(state, k) << free) - leaves + (rest & ((1 << free) - 1))
+            rest >>= free
+    found = 0
+    for t in range(n_own):
+        classes.places[best] = first - leaves + t
+        for v in range(0, n_tuples, LANES):
+            close = np.uint64(classes.doubts[v // LANES * n_own + t])
+            while close:
+                own = v + lowest_bit(close)
+                close &= close - np.uint64(1)
+                if own >= n_tuples:
+                    break
+                decided = _settle(network, rows, walk, leaf, boxes, classes, bias, number, own, p)
+                weight = np.int64(classes.weight_of[classes.at_lane[number] + own])
+                if decided & 1:
+                    found += weight
+                    classes.fresh[own] += 1
+                    boxes.tags[best, first + t] += weight * classes.factor[number]
+                if decided & 2:
+                    leaf.numbers[UNSURE] += weight * classes.factor[number]
+    return found
+
+
+@piece(**BARE)
+def count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, outer, inner):
+    """Count the circuits of `state` for all choices of the group, whose classes on the open rows are a list.
+
+    Sums of all neurons but one, that with most free edges, are tabulated for each tuple of classes.
+    """
+    last = boxes.order.shape[0]
+    leaves = 1 << p
+    n_tuples = classes.n_lanes[number]
+    width = (n_tuples + LANES - 1) // LANES * LANES
+    lane = classes.at_lane[number]
+    step = WORK * LANES
+    across = last * leaves * width
+    best = 0
+    for k in range(last):
+        node = node_of(state, k)
+        free = boxes.free[node]
+        if free > boxes.free[node_of(state, best)]:
+            best = k
+        needed = (np.uint64(1) << np.uint64((1 << free) - 1) << np.uint64(1)) - np.uint64(1)
+        needed = (needed << np.uint64((node << free) - leaves)) & ~classes.filled[number, k]
+        classes.filled[number, k] |= needed
+        while needed:
+            _fill_table(network, rows, boxes, classes, number, k, lowest_bit(needed), p)
+            needed &= needed - np.uint64(1)
+    n_open = 0
+    combinations = 1
+    start = classes.at_table[number]
+    rest = classes.rows_of[number]
+    while rest:
+        s = lowest_bit(rest)
+        rest &= rest - np.uint64(1)
+        n_fixed = 0
+        for k in range(last):
+            node = node_of(state, k)
+            if k != best and boxes.free[node] == 0:
+                classes.listened[n_fixed] = start + ((k << p) + node - leaves) * width
+                n_fixed += 1
+        to = n_open * step
+        own = boxes.base[(s // ROWS) * LANES + s % ROWS]
+        sum_up(classes.table, classes.listened, n_fixed, own, classes.partial, to, width)
+        combinations = 1
+        for k in range(last):
+            free = boxes.free[node_of(state, k)]
+            if k == best or free == 0:
+                continue
+            place = start + ((k << p) + (node_of(state, k) << free) - leaves) * width
+            for t in range((1 << free) - 1, -1, -1):
+                for c in range(combinations):
+                    plus(
+                        classes.partial, to + c * width, classes.table, place + t * width, width,
+                        to + (t * combinations + c) * width,
+                    )  # fmt: skip
+            combinations <<= free
+        start += across
+        n_open += 1
+    node = node_of(state, best)
+    first = node << boxes.free[node]
+    n_own = 1 << boxes.free[node]
+    for v in range(width):
+        classes.fresh[v] = 0
+    for t in range(n_own * LANES):
+        classes.counts[t] = 0
+    place = classes.at_table[number] + ((best << p) + first - leaves) * width
+    factor = classes.factor[number]
+    total = 0
+    for c in range(combinations):
+        met = weigh(
+            classes.partial, c * width, step, classes.table, place, across, n_open, width, n_own, inner, outer,
+            classes.weight_of, lane, classes.fresh, classes.counts, classes.doubts,
+        )  # fmt: skip
+        whole = met >> 1
+        if met & 1:
+            whole += _settle_close(
+                network, rows, walk, leaf, boxes, classes, bias, number, state, best, first, n_own, c, p
+            )
+        if whole == 0:
+            continue
+        whole *= factor
+        total += whole
+        part = c
+        for k in range(last):
+            free = boxes.free[node_of(state, k)]
+            if k != best and free > 0:
+                boxes.tags[k, (node_of(state, k) << free) + (part & ((1 << free) - 1))] += whole
+                part >>= free
+    for k in range(last):
+        if k != best and boxes.free[node_of(state, k)] == 0:
+            boxes.tags[k, node_of(state, k)] += total
+    for t in range(n_own):
+        boxes.tags[best, first + t] += factor * total_of(classes.counts, t * LANES)
+    for v in range(n_tuples):
+        classes.hits[lane + v] += classes.fresh[v]
