@@ -173,14 +173,14 @@ def test_count_by_ranks_agrees_with_the_list(sizes):
     assert seen > 10_000
 
 
-def _counted(sizes, net, rows, activation):
+def _counted(net, rows, activation, **settings):
     weights, biases = net
-    return count_circuits(weights, biases, *rows, activation=activation, engine="compiled", threads=1)
+    return count_circuits(weights, biases, *rows, activation=activation, engine="compiled", threads=1, **settings)
 
 
 @pytest.mark.parametrize("sizes", [(2, 3, 3, 1), (3, 3, 3, 1), (2, 2, 3, 2, 1), (2, 4, 4, 1)])
 def test_count_box_by_box_agrees_with_other_counts(sizes, monkeypatch):
-    """All activations; quarters put outputs on boundaries, and a little noise puts them next to those."""
+    """All activations, and both rules; quarters put outputs on boundaries, a little noise puts them next to those."""
     _compiled = pytest.importorskip("ontogeny.circuits._compiled")
     monkeypatch.setattr(_compiled, "_many", lambda inputs, last: True)
     monkeypatch.setattr(_compiled, "_FEW_VISITS", 1 << 62)
@@ -194,11 +194,12 @@ def test_count_box_by_box_agrees_with_other_counts(sizes, monkeypatch):
         )
         rows = truth_table(sizes[0], gate=rng.integers(0, 2, 2 ** sizes[0]) * (seed % 4 < 2))
         activation = ACTIVATIONS[seed // 2 % len(ACTIVATIONS)]
-        mine = _counted(sizes, (weights, biases), rows, activation)
+        settings = {} if seed % 3 else {"rule": above(0.25)}
+        mine = _counted((weights, biases), rows, activation, **settings)
         with monkeypatch.context() as without:
             without.setattr(_compiled, "by_boxes", lambda sizes, n_rows: False)
             without.setattr(_compiled, "_many", lambda inputs, last: False)
-            theirs = _counted(sizes, (weights, biases), rows, activation)
+            theirs = _counted((weights, biases), rows, activation, **settings)
         assert mine.count == theirs.count
         for ours, other in (
             (mine.edge_participation, theirs.edge_participation),
@@ -214,10 +215,10 @@ def test_boxes_give_way_to_ranks(monkeypatch):
     """A count that boxes do not finish is made by ranks, and is the same."""
     _compiled = pytest.importorskip("ontogeny.circuits._compiled")
     net, rows = trained_nets((2, 5, 5, 1), 3)[0], truth_table(2)
-    whole = _counted((2, 5, 5, 1), net, rows, "leaky_relu")
+    whole = _counted(net, rows, "leaky_relu")
     monkeypatch.setattr(_compiled, "_FEW_VISITS", 1)
     monkeypatch.setattr(_compiled, "_seconds_by_ranks", lambda *problem: 0.0)
-    given_up = _counted((2, 5, 5, 1), net, rows, "leaky_relu")
+    given_up = _counted(net, rows, "leaky_relu")
     assert given_up.count == whole.count > 1_000_000
     for a, b in zip(given_up.edge_participation, whole.edge_participation):
         np.testing.assert_array_equal(a, b)
