@@ -1,5 +1,7 @@
 """Transitions: found at every width, placed, once, and not where there are none."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -246,6 +248,11 @@ def test_an_uneven_change_is_one_transition():
         course = np.cumsum(rate * np.exp(np.convolve(noise, smooth, "valid")))
         (found,) = detect_transitions(course / course[-1])
         assert found.onset < np.searchsorted(course, course[-1] / 2) < found.end
+    for seed in range(40):
+        wander = np.cumsum(np.random.default_rng(seed).standard_normal(400))
+        course = np.cumsum(np.exp(0.03 * wander) / np.cosh((np.arange(400) - 150) / 40) ** 2)
+        events = detect_transitions(course / course[-1])
+        assert all(a.end <= b.onset for a, b in itertools.pairwise(events))
 
 
 def test_what_swings_all_along_has_no_transition():

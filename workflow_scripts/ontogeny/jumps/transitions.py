@@ -572,22 +572,35 @@ def _joined(x: np.ndarray, events: Sequence[Event]) -> list[Event]:
         pieces, low = 0, first
         while pieces < len(out):
             before, begins, ends = out[-1 - pieces]
-            if not (event.smooth and before.smooth and before.size * event.size > 0 and ends >= low):
+            if not ((event.smooth or before.smooth) and before.size * event.size > 0 and ends >= low):
                 break
             pieces, low = pieces + 1, min(low, begins)
-        for count in range(pieces, -1, -1):
+        for count, low, high in _wholes(out[len(out) - pieces :], first, last):
             parts = out[len(out) - count :]
-            low, high = min([first, *(part[1] for part in parts)]), max([last, *(part[2] for part in parts)])
             if not count and low > event.onset - event.width / 4 and high < event.end + event.width / 4:
                 continue
             whole = _between(x, low, high, max([event.score, *(part[0].score for part in parts)]))
-            if whole.width <= WIDEST * x.size and _is_one(x, low, high):
-                del out[len(out) - count :]
-                out.append((whole, low, high))
+            alone = count == pieces or out[-1 - count][0].end < whole.onset
+            if alone and whole.width <= WIDEST * x.size and _is_one(x, low, high):
+                out[len(out) - count :] = [(whole, low, high)]
                 break
         else:
+            if pieces and out[-1][0].end >= event.onset:
+                event = max(out.pop()[0], event, key=lambda each: abs(each.size))
             out.append((event, event.onset, event.end))
     return [event for event, _, _ in out]
+
+
+def _wholes(
+    pieces: Sequence[tuple[Event, float, float]], first: float, last: float
+) -> Iterator[tuple[int, float, float]]:
+    """What an event that goes on from `first` to `last` may be a whole of: how many of the last pieces before it, and
+    from where to where; with most pieces first."""
+    for count in range(len(pieces), -1, -1):
+        parts = pieces[len(pieces) - count :]
+        yield count, min([first, *(part[1] for part in parts)]), max([last, *(part[2] for part in parts)])
+        if parts and parts[0][0].middle >= first:
+            yield count, first, last
 
 
 def _goes_on(x: np.ndarray, place: np.ndarray, event: Event) -> tuple[float, float]:
