@@ -18,6 +18,7 @@ from ontogeny.config import load_config, read_config, runs_of
 from .warm import snakemake
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("compiled")
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 KNOWN = ("snakemake", "ontogeny", "git", "cd", "python3", ".venv/bin/pip", ".venv/bin/pytest", "source", "export")
 
