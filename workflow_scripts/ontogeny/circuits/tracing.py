@@ -438,7 +438,7 @@ def _regions(
 
 
 def _like(one: Any, other: Tensor) -> bool:
-    return isinstance(one, Tensor) and one.shape == other.shape
+    return isinstance(one, Tensor) and (one.shape, one.dtype) == (other.shape, other.dtype)
 
 
 def _is_read_singly(node: Node, inside: set[Node]) -> bool:
