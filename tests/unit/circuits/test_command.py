@@ -12,7 +12,7 @@ from safetensors.torch import save_file as save_tensors
 from torch import nn
 
 from ontogeny.circuits import count_circuits, from_torch
-from ontogeny.circuits.command import read_network
+from ontogeny.circuits.command import describe_network, read_network
 from ontogeny.cli import main
 from ontogeny.errors import OntogenyError
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
@@ -139,3 +139,40 @@ def test_layers_of_a_state_are_in_order_and_with_their_own_biases(tmp_path):
     save_file({**state, "1.running_mean": np.ones(3, np.float32)}, tmp_path / "norm.safetensors")
     with pytest.raises(OntogenyError, match="running_mean, which is no weight or bias"):
         read_network(tmp_path / "norm.safetensors")
+
+
+class _Other(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(2, 2), nn.Linear(2, 1)
+
+    def forward(self, x, shift):
+        return self.last(self.first(x).relu()) + shift
+
+
+def test_files_that_hold_no_network_are_told_in_a_sentence_alone(tmp_path, capfd):
+    torch.export.save(torch.export.export(_Other(), (torch.zeros(4, 2), torch.ones(4, 1))), tmp_path / "two.pt2")
+    whole = (tmp_path / "two.pt2").read_bytes()
+    for name, content in {"cut.pt2": whole[:-500], "empty.pt2": b"", "empty.pt": b"", "text.pt": b"hello\n"}.items():
+        (tmp_path / name).write_bytes(content)
+    for name, told in {
+        "cut.pt2": "only a part of one",
+        "empty.pt2": "is no program of torch.export",
+        "missing.pt2": "does not exist",
+        "two.pt2": "takes other inputs than one tensor (rows, inputs)",
+        "empty.pt": "is empty",
+        "text.pt": "is damaged or not a checkpoint",
+    }.items():
+        capfd.readouterr()
+        assert main(["circuits", "count", str(tmp_path / name), "--gate", "XOR"]) == 1
+        said = capfd.readouterr().err
+        assert told in said
+        assert said.startswith("ontogeny: ")
+        assert said.count("\n") == 1
+
+
+def test_argmax_of_one_output_is_refused(tmp_path):
+    weights, biases = trained_nets((2, 3, 1), 1)[0]
+    np.savez(tmp_path / "net.npz", *weights, *biases)
+    with pytest.raises(OntogenyError, match="the network has one"):
+        describe_network(tmp_path / "net.npz", ["XOR"], rule="argmax")

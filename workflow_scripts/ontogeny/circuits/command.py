@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import zipfile
@@ -62,9 +63,7 @@ def read_network(
                 f"{file} is none of the files that hold networks: .npz, .safetensors, {', '.join(PICKLED)}, .pt2"
             )
         arrays = {name: _array(tensor) for name, tensor in open_state(file).items()}
-    for name, value in (("seed", seed), ("epoch", epoch)):
-        if value is not None:
-            raise OntogenyError(f"{file} holds one network, not an ensemble: leave out {name} {value}")
+    _one_network(file, seed, epoch)
     matrices = {name: array for name, array in arrays.items() if array.ndim == 2}
     vectors = {name: array for name, array in arrays.items() if array.ndim == 1}
     if matrices and all("." in name for name in matrices):
@@ -86,6 +85,12 @@ def read_network(
     return weights, checked, None
 
 
+def _one_network(path: str | os.PathLike[str], seed: int | None, epoch: int | None) -> None:
+    for name, value in (("seed", seed), ("epoch", epoch)):
+        if value is not None:
+            raise OntogenyError(f"{path} holds one network, not an ensemble: leave out {name} {value}")
+
+
 def _array(tensor: Any) -> NDArray[Any]:
     """A tensor as an array, in float32 where NumPy has no such numbers."""
     return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).detach().cpu().numpy())
@@ -94,11 +99,7 @@ def _array(tensor: Any) -> NDArray[Any]:
 def _model(path: Path) -> Callable[[Any], Any] | None:
     """The program in a file of TorchScript or torch.export, or None for other files."""
     if path.suffix == ".pt2":
-        import torch
-
-        with read_errors(path, "a program of torch.export"):
-            exported = torch.export.load(path)
-            return _for_any_rows(exported.module(), len(exported.example_inputs[0][0]))
+        return _exported(path)
     if path.is_file() and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
             scripted = any("/code/" in name for name in file.namelist())
@@ -109,6 +110,29 @@ def _model(path: Path) -> Callable[[Any], Any] | None:
                 loaded: Callable[[Any], Any] = torch.jit.load(path, map_location="cpu")
                 return loaded
     return None
+
+
+def _exported(path: Path) -> Callable[[Any], Any]:
+    """The program of torch.export in a file. Raises OntogenyError if it takes anything but one table of inputs."""
+    import torch
+
+    logger = logging.getLogger("torch.export")
+    was_disabled, logger.disabled = logger.disabled, True  # it prints the traceback of what is said in a sentence here
+    try:
+        with read_errors(path, "a program of torch.export"):
+            path.open("rb").close()
+            try:
+                exported = torch.export.load(path)
+            except (RuntimeError, zipfile.BadZipFile):
+                raise OntogenyError(f"{path} is no program of torch.export, or only a part of one") from None
+    finally:
+        logger.disabled = was_disabled
+    given, named = exported.example_inputs or ((), {})
+    if named or len(given) != 1 or not isinstance(given[0], torch.Tensor) or given[0].ndim != 2:
+        raise OntogenyError(
+            f"{path} takes other inputs than one tensor (rows, inputs): export a model that takes that alone"
+        )
+    return _for_any_rows(exported.module(), len(given[0]))
 
 
 def _for_any_rows(model: Callable[[Any], Any], n: int) -> Callable[[Any], Any]:
@@ -134,9 +158,9 @@ def _read(
 ) -> ReadNetwork:
     """The network in a file, with the inputs that it is judged on; errors as of `describe_network`."""
     if (model := _model(Path(path))) is not None:
-        for name, value in (("activation", activation), ("seed", seed), ("epoch", epoch)):
-            if value is not None:
-                raise OntogenyError(f"{path} holds a model with its own activations: leave out {name} {value}")
+        if activation is not None:
+            raise OntogenyError(f"{path} holds a model with its own activations: leave out activation {activation}")
+        _one_network(path, seed, epoch)
         return from_torch(model, x)
     weights, biases, own = read_network(path, seed, epoch)
     name = activation or own or "leaky_relu"
@@ -179,6 +203,8 @@ def describe_network(
     network = _read(path, x, activation, seed, epoch)
     names = [gate.name for gate in get_gates(gates)]
     n_outputs = len(network.biases[-1])
+    if rule == "argmax" and n_outputs < 2:
+        raise OntogenyError("argmax compares outputs, and the network has one: choose another rule")
     if rule == "argmax" and n_outputs == 2 and len(names) == 1:
         asked: list[tuple[int | str, str, NDArray[Any], int]] = [("both", names[0], y[:, 0], 0)]
     elif len(names) != n_outputs:

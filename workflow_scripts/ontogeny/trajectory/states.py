@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -165,10 +166,13 @@ def _unpickled(path: Path, key: str | None) -> dict[str, Tensor]:
             "with safetensors.torch.save_file(model.state_dict(), ...)"
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        if not path.stat().st_size:
+            raise OntogenyError(f"{path} is empty") from None
         try:
             held = torch.load(path, map_location="cpu", weights_only=True)
         except Exception:
-            raise OntogenyError(f"{path} is damaged or not a checkpoint: {first_line(error)}") from None
+            why = f": {first_line(error)}" if is_zipfile(path) else ""
+            raise OntogenyError(f"{path} is damaged or not a checkpoint{why}") from None
     return _weights(held, path, key)
 
 
