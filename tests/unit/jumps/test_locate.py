@@ -61,6 +61,8 @@ def test_measures_are_asked_held_out_accuracy_first():
     assert ranked(names, 2) == ["test_accuracy", "accuracy", "mode_1"]
     names = ["time/fps", "time/iterations", "rollout/ep_len_mean", "eval/mean_reward", "rollout/ep_rew_mean", "wer"]
     assert ranked(names) == ["eval/mean_reward", "rollout/ep_rew_mean", "wer", "rollout/ep_len_mean"]
+    names = ["episodes_total", "episode_reward_mean", "episode_length", "eval/episode_return"]
+    assert ranked(names) == ["eval/episode_return", "episode_reward_mean"]
     assert [rank_of(name) for name in ("valAcc", "accuracy/val", "grad_norm", "steps_per_second", "step_accuracy")] == [
         0, 0, None, None, None
     ]  # fmt: skip

@@ -244,6 +244,8 @@ ODD = {
     "comma.csv": "_step;acc\n0;0,5\n1;7,5e-1\n",
     "iter.csv": "iter,acc\n0,0.5\n1,0.75\n",
     "progress.csv": "time/total_timesteps,acc\n0,\n0,0.5\n1,0.75\n",
+    "monitor.csv": '#{"t_start": 1.5, "env_id": "Walk"}\nr,l,t\n0.5,3,0.1\n0.75,1,0.2\n',
+    "result.json": '{"training_iteration": 0, "acc": 0.5}\n{"training_iteration": 1, "acc": 0.75}\n',
     "numbered.csv": "Unnamed: 0,Step,acc\n7,0,0.5\n8,1,0.75\n",
     "history.json": '{"acc": [0.5, 0.75]}',
     "trainer_state.json": '{"log_history": [{"step": 0, "acc": 0.5}, {"step": 1, "acc": 0.75}, {"train_runtime": 5.0}, '
@@ -255,8 +257,10 @@ ODD = {
 def test_odd_files_of_loggers_are_read(name, tmp_path):
     (tmp_path / name).write_text(ODD[name])
     record = read_phase1(tmp_path / name)
-    assert set(record.frame["metric"]) == {"acc"}
-    assert [part.tolist() for part in record.series("(run)", "acc")] == [[0, 1], [0.5, 0.75]]
+    metrics = ["episode_return", "episode_length"] if name == "monitor.csv" else ["acc"]
+    assert set(record.frame["metric"]) == set(metrics)
+    steps = [3, 4] if name == "monitor.csv" else [0, 1]
+    assert [part.tolist() for part in record.series("(run)", metrics[0])] == [steps, [0.5, 0.75]]
     assert any("breaks off" in str(note) for note in record.notes) == (name == "broken.jsonl")
 
 

@@ -18,7 +18,7 @@ _MECHANISM = re.compile(r"^(mode|feature)_\d+$|^in_context|^relevant_weight$")
 _NO_MEASURE = re.compile(
     r"learning_rate|grad|norm|epoch|runtime|per_second|flos|memory|momentum|batch_size|throughput|temperature"
     r"|(?:^|[^a-z])(lr|step|steps|time|timestamp|timesteps|elapsed|fps|gpu|cpu|system|seed|tokens|samples|num|iter"
-    r"|iterations?|updates?|episodes?|weight_decay)(?![a-z])"
+    r"|iterations?|updates?|episodes?(?!_(?:re|success|score|win))|weight_decay)(?![a-z])"
 )
 LOSSES = (3, 5)
 """Ranks of losses."""

@@ -1,8 +1,8 @@
 """Files of other people's loggers as tables: a column step and one for each metric, or metric, step and value.
 
 Weights & Biases (history and UI exports), TensorBoard (CSV, JSON and event files), Hugging Face `trainer_state.json`,
-Lightning `metrics.csv`, MLflow metric files and databases. What is not a metric (time stamps, run times, ranges) is
-left out.
+Lightning `metrics.csv`, MLflow metric files and databases, episodes in `monitor.csv`. What is not a metric (time
+stamps, run times, ranges) is left out.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
         metric = path.name.split("-tag-")[-1].rsplit(".", 1)[0]
         return frame.rename(columns={lowered["step"]: "step", lowered["value"]: metric})[["step", metric]]
     kept = [name for name in frame.columns if str(name).strip().lower() == "_step" or not is_clock(str(name))]
+    if list(frame.columns[:3]) == ["r", "l", "t"]:
+        return _episodes(frame)
     if {"metric", "value"} <= lowered.keys():
         return frame[kept]
     frame = frame[kept]
@@ -82,6 +84,13 @@ def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             parts.append(part[part["value"].notna() & (part["value"].astype(str) != "")])
         return pd.concat(parts, ignore_index=True)
     return _merged(frame)
+
+
+def _episodes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Episodes in a `monitor.csv` of reinforcement learning, with the steps of the environment at their ends."""
+    steps = pd.to_numeric(frame["l"], errors="coerce").cumsum()
+    names = {"r": "episode_return", "l": "episode_length"}
+    return frame.drop(columns="t").rename(columns=names).assign(step=steps)
 
 
 def _merged(frame: pd.DataFrame) -> pd.DataFrame:

@@ -232,6 +232,8 @@ def _raw_runs(path: Path) -> list[RawRun]:
         )
     if suffix == ".json":
         _must_fit(path, b"[{", MOST_CONTAINERS, "lists and records")
+        if _holds_lines(path):
+            return _json_lines(read_text(path), path)
         return _json_runs(read_json(path), path)
     if suffix == ".jsonl":
         return _json_lines(read_text(path), path)
@@ -299,6 +301,20 @@ def _zipped_json(path: Path) -> list[RawRun]:
     except (ValueError, RecursionError):
         raise OntogenyError(f"{path} is not JSON, so it is not a Phase 1 record") from None
     return _json_runs(data, path)
+
+
+def _holds_lines(path: Path) -> bool:
+    """Whether a file of JSON has a record in each line, as RLlib's `result.json`."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        first, second = file.readline(), file.readline(2)
+    if not (first.startswith(b"{") and second.startswith(b"{")):
+        return False
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json_lines(text: str, path: Path) -> list[RawRun]:
