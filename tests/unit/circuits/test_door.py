@@ -87,6 +87,27 @@ def test_circuits_of_a_model_are_those_of_its_masked_forward_passes(name):
     assert network.count(Y).count == by_hand(network, rounded) == len(network.enumerate(Y))
 
 
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda net: net.count([0, 1, 1, 0], within), "the rule of outputs is a function"),
+        (lambda net: net.count([0, 1, 1, 0], 0.1), "the rule of outputs is 0.1"),
+        (lambda net: net.count([0, 1, 1, 0], output=1), "output 1: the network's outputs are numbered from 0 to 0"),
+        (lambda net: net.count([0, 1, 1, 0], output=-1), "output -1: "),
+        (lambda net: net.count([0, 1, np.nan, 0], within(0.1)), "y holds NaN or infinite values in float32$"),
+        (lambda net: net.sample([0, 1, 1, 0], -3, 0), "a sample of -3 circuits"),
+        (lambda net: count_circuits(net.weights, net.biases, net.x, [0, 1, 1, 0], rule="sign"), "is 'sign'; give"),
+        (lambda net: within("0.1"), "the tolerance of an output is '0.1'"),
+        (lambda net: above(None), "the threshold of an output is None"),
+    ],
+)
+def test_a_rule_or_output_that_is_none_is_told(ask, told):
+    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1))
+    network = from_torch(model, torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
+    with pytest.raises(OntogenyError, match=told):
+        ask(network)
+
+
 def test_layers_are_read_in_the_order_in_which_they_run():
     model = trained(OutOfOrder(), lambda out, y: nn.functional.mse_loss(out, y[:, 0]))
     network = from_torch(model, X)

@@ -127,7 +127,8 @@ def _exported(path: Path) -> Callable[[Any], Any]:
                 raise OntogenyError(f"{path} is no program of torch.export, or only a part of one") from None
     finally:
         logger.disabled = was_disabled
-    given, named = exported.example_inputs or ((), {})
+    examples: tuple[tuple[Any, ...], dict[str, Any]] = exported.example_inputs or ((), {})
+    given, named = examples
     if named or len(given) != 1 or not isinstance(given[0], torch.Tensor) or given[0].ndim != 2:
         raise OntogenyError(
             f"{path} takes other inputs than one tensor (rows, inputs): export a model that takes that alone"

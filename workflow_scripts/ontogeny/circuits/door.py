@@ -22,7 +22,7 @@ from ontogeny.circuits._plain import Functions
 from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_array
 from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
-from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, above
+from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, above, check_rule
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError, first_line, unknown
 
@@ -128,7 +128,13 @@ class ReadNetwork:
         return self._posed([self.separate(output)], [self.samples(y, rule, settings, output)], settings)
 
     def separate(self, output: int = 0) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
-        """Weights and biases of the network with one of its outputs alone."""
+        """Weights and biases of the network with one of its outputs alone.
+
+        Raises OntogenyError for a number of an output that the network does not have.
+        """
+        n_outputs = len(self.biases[-1])
+        if not isinstance(output, int | np.integer) or not 0 <= output < n_outputs:
+            raise OntogenyError(f"output {output!r}: the network's outputs are numbered from 0 to {n_outputs - 1}")
         part = slice(output, output + 1)
         return [*self.weights[:-1], self.weights[-1][part]], [*self.biases[:-1], self.biases[-1][part]]
 
@@ -139,6 +145,8 @@ class ReadNetwork:
         settings = complete_settings(settings)
         if isinstance(rule, str) and rule not in RULES:
             raise unknown("output rule", rule, RULES)
+        if not isinstance(rule, str):
+            check_rule(rule)
         n_outputs = len(self.biases[-1])
         targets = as_array(y, "y")
         targets = targets[:, None] if targets.ndim == 1 else targets

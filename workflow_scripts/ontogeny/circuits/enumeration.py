@@ -29,7 +29,7 @@ from ontogeny.circuits.masks import (
     max_active_neurons,
     surjections,
 )
-from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance
+from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, check_rule
 from ontogeny.circuits.settings import DEFAULTS
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.nonlinearities import KINDS
@@ -80,11 +80,14 @@ def as_array(value: Any, what: str) -> NDArray[np.float32]:
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     try:
-        array = np.asarray(value, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            array = np.asarray(value, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise OntogenyError(f"{what} is not an array of numbers: {error}") from None
     if not np.isfinite(array).all():
-        raise OntogenyError(f"{what} holds NaN or infinite values; a network that diverged has no circuits to count")
+        of_network = what.startswith(("weights", "biases"))
+        then = "; a network that diverged has no circuits to count" if of_network else " in float32"
+        raise OntogenyError(f"{what} holds NaN or infinite values{then}")
     return array
 
 
@@ -165,6 +168,7 @@ class Samples:
         outside [0, 1).
         """
         xs, ys = as_array(x, "x"), as_array(y, "y")
+        check_rule(rule)
         if isinstance(rule, Tolerance):
             rule, ys = rule.for_targets(ys)
         if xs.size > _FEW_NUMBERS:
@@ -451,6 +455,8 @@ class Problem:
 
     def sampled(self, n: int, seed: int | np.random.Generator, found: int, engine: str | None = None) -> CircuitSample:
         """`n` of `found` circuits, which are all there are, drawn uniformly without replacement."""
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise OntogenyError(f"a sample of {n} circuits cannot be drawn: give a whole number")
         rng = np.random.default_rng(seed)
         ranks = np.arange(found) if n >= found else distinct(rng, found, n)
         codes = self.search(engine, SAMPLE, ranks=ranks)[1] if len(ranks) else np.zeros(0, np.uint64)

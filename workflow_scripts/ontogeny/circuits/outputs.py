@@ -42,13 +42,21 @@ ROUNDED = OutputRule("rounded", (_BELOW, _HALF), (_HALF, _MORE))
 """The output, rounded half to even, equals the target: 0 accepts [-0.5, 0.5] and 1 accepts (0.5, 1.5), as published."""
 
 
+def _is_finite(value: Any) -> bool:
+    """Whether something is one finite number; text is none."""
+    try:
+        return not isinstance(value, str) and np.ndim(value) == 0 and bool(np.isfinite(np.float32(value)))
+    except (TypeError, ValueError):
+        return False
+
+
 def above(threshold: float) -> OutputRule:
     """Target 1 asks for an output above `threshold`, target 0 for one that is not: signs and logits at 0.
 
     Raises OntogenyError for a threshold that is not finite.
     """
-    if not np.isfinite(threshold):
-        raise OntogenyError(f"the threshold of an output is {threshold}; give a finite number")
+    if not _is_finite(threshold):
+        raise OntogenyError(f"the threshold of an output is {threshold!r}; give a finite number")
     limit = float(np.float32(threshold))
     return OutputRule(f"above {limit:g}", (-np.inf, limit), (limit, np.inf))
 
@@ -63,7 +71,8 @@ class Tolerance:
         """The limits of each different number among y, and which of them each number (its shape) is."""
         values, places = np.unique(y, return_inverse=True)
         low, high = values.astype(np.float64) - self.tolerance, values.astype(np.float64) + self.tolerance
-        least, most = low.astype(np.float32), high.astype(np.float32)
+        with np.errstate(over="ignore"):
+            least, most = low.astype(np.float32), high.astype(np.float32)
         below = np.where(least < low, least, np.nextafter(least, np.float32(-np.inf)))
         upto = np.where(most > high, np.nextafter(most, np.float32(-np.inf)), most)
         rule = OutputRule(f"within {self.tolerance:g}", tuple(below.tolist()), tuple(upto.tolist()))
@@ -73,11 +82,18 @@ class Tolerance:
 AnyRule = OutputRule | Tolerance
 
 
+def check_rule(rule: Any) -> None:
+    """Raise OntogenyError for what is neither `ROUNDED`, `above` a threshold nor `within` a tolerance."""
+    if not isinstance(rule, OutputRule | Tolerance):
+        given = "a function" if callable(rule) else repr(rule)
+        raise OntogenyError(f"the rule of outputs is {given}; give ROUNDED, above(threshold) or within(tolerance)")
+
+
 def within(tolerance: float) -> Tolerance:
     """For targets that are any numbers: outputs are right that differ from theirs by at most `tolerance`.
 
     Raises OntogenyError for a tolerance that is not a finite number above 0.
     """
-    if not (np.isfinite(tolerance) and tolerance > 0):
-        raise OntogenyError(f"the tolerance of an output is {tolerance}; give a finite number above 0")
+    if not (_is_finite(tolerance) and tolerance > 0):
+        raise OntogenyError(f"the tolerance of an output is {tolerance!r}; give a finite number above 0")
     return Tolerance(float(tolerance))
