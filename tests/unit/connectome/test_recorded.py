@@ -76,6 +76,15 @@ def test_no_frame_is_taken_for_a_header_nor_a_header_for_a_frame(tmp_path, first
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(OntogenyError, match="does not exist"):
         read_activity(tmp_path / "none.csv", 0.1)
+    with pytest.raises(OntogenyError, match="is a folder"):
+        read_activity(tmp_path, 0.1)
+
+
+def test_other_separators_are_told(tmp_path):
+    for sign, told in ((";", "semicolons"), ("\t", "tabs")):
+        np.savetxt(tmp_path / "u.csv", WAVES[0], delimiter=sign)
+        with pytest.raises(OntogenyError, match=f"has {told} between its columns: put commas there"):
+            read_activity(tmp_path / "u.csv", 0.1)
 
 
 def test_wiring_is_recovered_from_a_file_as_from_a_simulation(tmp_path):

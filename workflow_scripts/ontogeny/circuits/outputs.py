@@ -45,7 +45,8 @@ ROUNDED = OutputRule("rounded", (_BELOW, _HALF), (_HALF, _MORE))
 def _is_finite(value: Any) -> bool:
     """Whether something is one finite number; text is none."""
     try:
-        return not isinstance(value, str) and np.ndim(value) == 0 and bool(np.isfinite(np.float32(value)))
+        with np.errstate(over="ignore"):
+            return not isinstance(value, str) and np.ndim(value) == 0 and bool(np.isfinite(np.float32(value)))
     except (TypeError, ValueError):
         return False
 

@@ -147,7 +147,7 @@ def read_config(path: str | os.PathLike) -> Config:
     """Read and validate one YAML file. Raises OntogenyError as `load_config` does, and if it is not YAML."""
     raw = parse_yaml(path)
     if not isinstance(raw, dict):
-        held = "nothing" if raw is None else type(raw).__name__
+        held = "nothing" if raw is None else "a list" if isinstance(raw, list) else "one value"
         raise OntogenyError(f"{path} contains {held}, not the keys of a configuration (studies, analyses)")
     return load_config(raw, [path])
 

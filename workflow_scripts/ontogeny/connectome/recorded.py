@@ -197,7 +197,8 @@ def _nwb(path: str | os.PathLike, series: str | None, delta_t: float) -> dict[st
 def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     path = Path(path)
     if not path.is_file():
-        raise OntogenyError(f"{path} does not exist: give a CSV, npy or npz file of activity")
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise OntogenyError(f"{path} {what}: give a CSV, npy or npz file of activity")
     try:
         if path.suffix == ".npz":
             check_archive(path)
@@ -224,6 +225,11 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     except OntogenyError:
         raise
     except Exception as error:
+        with path.open("rb") as file:
+            line = b"" if path.suffix in (".npy", ".npz") else file.readline(10_000)
+        for sign, name in ((b";", "semicolons"), (b"\t", "tabs")):
+            if sign in line:
+                raise OntogenyError(f"{path} has {name} between its columns: put commas there") from None
         raise OntogenyError(f"{path} is not an array of numbers: {first_line(error)}") from None
     return arrays
 

@@ -16,6 +16,9 @@ from ontogeny.phase1.layouts import RawRun, RawTable, without_reserved
 from ontogeny.phase1.record import ALIASES, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, tidy, unique_name
 from ontogeny.words import counted, steps_text
 
+NO_LAYERS = "it has no layers, only measures of the whole run; `ontogeny transitions` searches these"
+"""What is noted of a run without layers."""
+
 _MOST_NOTES = 200
 _LARGEST_STEP = 2**53
 _RUN_METRICS = frozenset(RUN_METRICS)
@@ -74,7 +77,7 @@ def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | N
         if not any(layer != RUN_LEVEL for layer, _ in found):
             judge.note(
                 "flagged",
-                "it has no layers, only measures of the whole run; `ontogeny transitions` searches these",
+                NO_LAYERS,
                 run=own,
             )
         blocks += [(own, layer, metric, *series) for (layer, metric), series in found.items()]
