@@ -1,6 +1,7 @@
 """Plausible mistakes in calls from Python: each ends in one sentence that says what would be right."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -29,6 +30,10 @@ def small():
         (lambda: HighFrequencyTracker(MODEL).save("none.json"), "nothing was measured yet: call log"),
         (lambda: detect_many(SERIES), "values has 1 dimensions: .* an array .series, n."),
         (lambda: find_jumps(SERIES), "lacks the columns.*detect_jumps searches an array"),
+        (
+            lambda: locate_transition(pd.DataFrame({"step": SERIES, "accuracy": SERIES})),
+            "the table lacks run, layer, metric, value: a record's frame has a row for each value",
+        ),
         (lambda: locate_transition(SERIES), "a record is expected.*not ndarray: detect_transitions searches an array"),
         (lambda: from_torch(nn.Sequential, X), "the model is the class Sequential: give a module"),
         (lambda: from_torch(MODEL.state_dict(), X), "the model is of type OrderedDict: give a module"),

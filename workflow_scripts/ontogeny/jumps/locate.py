@@ -111,10 +111,16 @@ def with_answers(report: JumpReport, record: Phase1 | pd.DataFrame, settings: Ju
 
 def _frame(record: Phase1 | pd.DataFrame) -> pd.DataFrame:
     frame = record.frame if isinstance(record, Phase1) else record
-    if not set(COLUMNS) <= set(getattr(frame, "columns", ())):
+    columns = getattr(frame, "columns", None)
+    if columns is None:
         raise OntogenyError(
             f"a record is expected, as read_phase1(path) gives it, or its frame, not {type(record).__name__}: "
             "detect_transitions searches an array"
+        )
+    if lacking := [name for name in COLUMNS if name not in columns]:
+        raise OntogenyError(
+            f"the table lacks {', '.join(lacking)}: a record's frame has a row for each value, with the columns "
+            f"{', '.join(COLUMNS)}; read_phase1 makes it of a file with a column for each metric"
         )
     return frame
 
