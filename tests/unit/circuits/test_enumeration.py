@@ -211,16 +211,19 @@ def test_count_box_by_box_agrees_with_other_counts(sizes, monkeypatch):
     assert seen > 100
 
 
-def test_boxes_give_way_to_ranks(monkeypatch):
-    """A count that boxes do not finish is made by ranks, and is the same."""
+@pytest.mark.parametrize(("visits", "by_ranks"), [(1, 0.0), (1, 1e6), (50, 1e6)])
+def test_boxes_give_way_to_ranks_or_go_on(visits, by_ranks, monkeypatch):
+    """A count that boxes do not finish is made by ranks, or goes on where it has paused, and is the same."""
     _compiled = pytest.importorskip("ontogeny.circuits._compiled")
     net, rows = trained_nets((2, 5, 5, 1), 3)[0], truth_table(2)
     whole = _counted(net, rows, "leaky_relu")
-    monkeypatch.setattr(_compiled, "_FEW_VISITS", 1)
-    monkeypatch.setattr(_compiled, "_seconds_by_ranks", lambda *problem: 0.0)
-    given_up = _counted(net, rows, "leaky_relu")
-    assert given_up.count == whole.count > 1_000_000
-    for a, b in zip(given_up.edge_participation, whole.edge_participation):
+    asked = []
+    monkeypatch.setattr(_compiled, "_FEW_VISITS", visits)
+    monkeypatch.setattr(_compiled, "_seconds_by_ranks", lambda *problem: asked.append(1) or by_ranks)
+    again = _counted(net, rows, "leaky_relu")
+    assert asked == [1]
+    assert again.count == whole.count > 1_000_000
+    for a, b in zip(again.edge_participation, whole.edge_participation):
         np.testing.assert_array_equal(a, b)
 
 

@@ -28,6 +28,7 @@ from ontogeny.circuits._problem import (
     Integers3,
     Words,
     Words2,
+    Words3,
 )
 from ontogeny.circuits._records import piece
 from ontogeny.circuits._state import BARE, HERE, PAUSED, VISITED
@@ -61,7 +62,9 @@ class Boxes:
     members (p,): upper neurons that may be listened to; order (last, p): these by influence; leaf_of (i, sets): the
     node of a set alone; tags (last, nodes), upper_tags (i, node, missing) and open (missing,): choices counted, to be
     shared out; totals (missing,): their coefficients; free (nodes,): edges that are free; start (i,): the node of each
-    upper neuron to begin at. base, inputs, pre, reach, open_rows: work space.
+    upper neuron to begin at; where (2,): the level, and the members as bits, at which a count has paused; differ (i,
+    sets, sets): the rows, as bits, on which a neuron's activations with two sets differ. base, inputs, pre, reach,
+    open_rows: work space.
     """
 
     lowest: Doubles3
@@ -98,6 +101,8 @@ class Boxes:
     free: Integers
     open: Integers
     leaf_of: Integers2
+    where: Integers
+    differ: Words3
 
 
 def box_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
@@ -141,6 +146,8 @@ def box_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "free": nodes,
         "open": sets,
         "leaf_of": (n, sets),
+        "where": 2,
+        "differ": (n, sets, sets),
     }
 
 
@@ -163,6 +170,12 @@ def _cluster(boxes, table, i, n_sets, n_rows):
     """
     items = boxes.items
     tree = boxes.tree
+    for t in range(1, n_sets):
+        for other in range(1, n_sets):
+            differ = np.uint64(0)
+            for s in range(n_rows):
+                differ |= np.uint64(table[t, s] != table[other, s]) << np.uint64(s)
+            boxes.differ[i, t, other] = differ
     for t in range(n_sets - 1):
         items[t] = t + 1
     tree[0, 0] = 0
@@ -459,11 +472,9 @@ def _work_off(network, rows, walk, leaf, boxes, classes, bias, level, p, n_sets,
         state = stack[n_stack]
         leaf.numbers[VISITED] += 1
         open_rows = stack_rows[n_stack]
-        divide = widest(
-            boxes.spans, boxes_at, nodes * width, state, last, width, boxes.free, open_rows, np.float32(_WIDER)
-        )
-        best = divide & 255
-        free = (divide >> 8) & 255
+        free = 0
+        for k in range(last):
+            free += boxes.free[node_of(state, k)]
         if open_rows == 0:
             _accept(boxes, state, level, 1, free, weight, -1)
             continue
@@ -472,6 +483,10 @@ def _work_off(network, rows, walk, leaf, boxes, classes, bias, level, p, n_sets,
             if classes.n_lanes[number] > 0 and (classes.n_lanes[number] + LANES - 1) // LANES << free <= WORK:
                 count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, wide, tight)
                 continue
+        divide = widest(
+            boxes.spans, boxes_at, nodes * width, state, last, width, boxes.free, open_rows, np.float32(_WIDER)
+        )
+        best = divide & 255
         if divided >= 0 and (best == last or divide >> 16):
             handed[n_handed] = state
             n_handed += 1
@@ -510,15 +525,22 @@ def _work_off(network, rows, walk, leaf, boxes, classes, bias, level, p, n_sets,
 
 @piece(**BARE)
 def _count_among(network, rows, walk, leaf, boxes, classes, bias, p, n_sets, margin, limit):
-    """Count tuples of input sets among the members, whether or not they use all of them; -1 beyond `limit` visits."""
-    _begin_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin)
+    """Count tuples of input sets among the members, whether or not they use all of them.
+
+    Beyond `limit` visits PAUSED is set; another call goes on, and counts the rest.
+    """
+    level = 0
+    if leaf.numbers[PAUSED]:
+        leaf.numbers[PAUSED] = 0
+        level = boxes.where[0]
+    else:
+        _begin_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin)
     slack = 2.0 * margin + 1e-7 * (boxes.order.shape[0] + 4) * leaf.close[1]
     outer = np.float32(0.5 + slack)
     inner = np.float32(0.5 - slack)
     slack = leaf.close[0] + 1e-7 * (boxes.order.shape[0] + 4) * leaf.close[1]
     wide = np.float32(0.5 + slack)
     tight = np.float32(0.5 - slack)
-    level = 0
     total = 0
     classes.counted[0] = 0
     while level >= 0:
@@ -529,9 +551,6 @@ def _count_among(network, rows, walk, leaf, boxes, classes, bias, p, n_sets, mar
             _close_group(boxes, level, p, n_sets)
             level -= 1
             side = boxes.half[max(level, 0)] + 1
-        if leaf.numbers[VISITED] > limit:
-            leaf.numbers[PAUSED] = 1
-            return total + classes.counted[0]
         if level >= 0 and side < 2:
             boxes.half[level] = side
             for i in range(p):
@@ -540,6 +559,10 @@ def _count_among(network, rows, walk, leaf, boxes, classes, bias, p, n_sets, mar
             boxes.group[level + 1, i] = boxes.halves[boxes.members[i], boxes.group[level, i], 1 - side]
             level += 1
             _open_group(network, rows, walk, boxes, level, p, n_sets)
+        if level >= 0 and leaf.numbers[VISITED] > limit:
+            leaf.numbers[PAUSED] = 1
+            boxes.where[0] = level
+            break
     return total + classes.counted[0]
 
 
@@ -662,15 +685,19 @@ def try_boxes(network, rows, walk, leaf, boxes, classes, margin, number):
 def count_boxes(network, rows, walk, leaf, boxes, classes, margin, limit):
     """Count the perfect choices of the last two hidden layers into HERE and the marginals.
 
-    Gives up beyond `limit` visits in all: then PAUSED is set. Of upper neurons that are off the marginals say nothing.
+    Pauses beyond `limit` visits in all: then PAUSED is set, and another call goes on. Of upper neurons that are off
+    the marginals say nothing.
     """
     depth = network.sizes.shape[0] - 2
     layer = depth - 2
     n = network.sizes[depth - 1]
     n_sets = 1 << walk.count[layer]
     bias = network.biases[depth, 0]
-    _begin_boxes(network, rows, walk, boxes, classes)
-    for members in range((1 << n) - 1, -1, -1):
+    if not leaf.numbers[PAUSED]:
+        _begin_boxes(network, rows, walk, boxes, classes)
+        boxes.where[1] = (1 << n) - 1
+    for members in range(boxes.where[1], -1, -1):
+        boxes.where[1] = members
         p = 0
         for i in range(n):
             if (members >> i) & 1:

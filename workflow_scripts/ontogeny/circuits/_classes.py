@@ -27,7 +27,7 @@ from ontogeny.circuits._problem import (
 )
 from ontogeny.circuits._records import piece
 from ontogeny.circuits._state import BARE, INLINE, UNSURE
-from ontogeny.circuits._vectors import LANES, lowest_bit, plus, respond, sum_up, total_of, weigh
+from ontogeny.circuits._vectors import LANES, close_to, lowest_bit, plus, respond, sum_up, total_of, weigh
 from ontogeny.nonlinearities.compiled import activate
 
 ROWS = LANES // 2  # rows whose lower and upper bounds make one vector
@@ -51,10 +51,10 @@ class Classes:
     table: what each neuron of the last layer adds with each input set, row by row, where filled (list, last) has a bit
     for the place of the set in the neuron's heap. counted (1,): circuits.
 
-    partial: sums of all neurons of the last layer but one; fresh, counts, doubts: see `weigh`; places, chosen (last,):
-    input sets of one circuit; exact (last, 2, rows), sums (2, rows): what they add. times (i, class, missing): sets of
-    a class that use no input of `missing`; sum_of (i, class), products, expanded (tuples,), listened, weights: work
-    space.
+    partial: sums of all neurons of the last layer but one; fresh, counts, found, doubts: see `weigh` and
+    `close_to`; places, chosen (last,): input sets of one circuit; exact (last, 2, rows), sums (2, rows): what they add.
+    times (i, class, missing): sets of a class that use no input of `missing`; sum_of (i, class), products, expanded
+    (tuples,), listened, weights: work space.
     """
 
     used: Integers
@@ -78,6 +78,7 @@ class Classes:
     fresh: Shorts
     counts: Shorts
     doubts: Shorts
+    found: Integers
     places: Integers
     chosen: Integers
     exact: Doubles3
@@ -116,6 +117,7 @@ def class_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "fresh": _CLASSES,
         "counts": WORK * LANES,
         "doubts": WORK,
+        "found": WORK,
         "places": last,
         "chosen": last,
         "exact": (last, 2, n_rows),
@@ -164,7 +166,7 @@ def _decide(rows, classes, bias, close):
 
 
 @piece(**BARE)
-def _find_list(walk, boxes, classes, level, p, n_sets, open_rows):
+def _find_list(boxes, classes, level, p, n_sets, open_rows):
     """The list of the group's classes on the open rows, which is made if need be; -1 where none is free."""
     slot = np.int64((open_rows * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & (_LISTS - 1)
     while classes.list_of[slot] >= 0:
@@ -180,16 +182,16 @@ def _find_list(walk, boxes, classes, level, p, n_sets, open_rows):
     classes.n_lanes[number] = 0
     n_tuples = 1
     for i in range(p):
-        n_tuples *= _find_classes(walk, boxes, classes, level, number, i, n_sets, open_rows)
+        n_tuples *= _find_classes(boxes, classes, level, number, i, n_sets, open_rows)
     classes.at_lane[number] = n_tuples  # for now
     return number
 
 
 @piece(**BARE)
-def _find_classes(walk, boxes, classes, level, number, i, n_sets, open_rows):
+def _find_classes(boxes, classes, level, number, i, n_sets, open_rows):
     """Put the sets of upper neuron i into classes of equal activations on the open rows; how many there are."""
     member = boxes.members[i]
-    table = walk.table[walk.choice.shape[0] - 2, member]
+    differ = boxes.differ[member]
     class_of = classes.class_of[number, i]
     first_of = classes.first_of[number, i]
     for t in range(n_sets):
@@ -207,12 +209,7 @@ def _find_classes(walk, boxes, classes, level, number, i, n_sets, open_rows):
             continue
         t = boxes.halves[member, node, 1]
         own = 0
-        while own < n_classes:
-            rest = open_rows
-            while rest and table[t, lowest_bit(rest)] == table[first_of[own], lowest_bit(rest)]:
-                rest &= rest - np.uint64(1)
-            if rest == 0:
-                break
+        while own < n_classes and differ[t, first_of[own]] & open_rows:
             own += 1
         if own == n_classes:
             first_of[own] = t
@@ -411,7 +408,7 @@ def share_lists(boxes, classes, p, n_sets):
 def list_for(walk, boxes, classes, level, p, n_sets, open_rows):
     """The number of the list of the group's classes on the open rows; where there is no room, others are forgotten."""
     for _ in range(2):
-        number = _find_list(walk, boxes, classes, level, p, n_sets, open_rows)
+        number = _find_list(boxes, classes, level, p, n_sets, open_rows)
         if number >= 0 and (classes.n_lanes[number] != 0 or _fill_list(walk, boxes, classes, number, p, n_sets)):
             break
         share_lists(boxes, classes, p, n_sets)
@@ -494,7 +491,7 @@ def _settle(network, rows, walk, leaf, boxes, classes, bias, number, v, p):
 
 @piece(**BARE)
 def _settle_close(network, rows, walk, leaf, boxes, classes, bias, number, state, best, first, n_own, combination, p):
-    """Decide one by one what `weigh` leaves in doubt; the weight of the circuits that are perfect."""
+    """Decide one by one what `weigh` leaves in doubt, see `close_to`; the weight of the circuits that are perfect."""
     last = boxes.order.shape[0]
     leaves = 1 << p
     n_tuples = classes.n_lanes[number]
@@ -590,27 +587,36 @@ def count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state
         classes.counts[t] = 0
     place = classes.at_table[number] + ((best << p) + first - leaves) * width
     factor = classes.factor[number]
-    total = 0
+    weigh(
+        classes.partial, step, classes.table, place, across, n_open, width, n_own, combinations, inner, outer,
+        classes.weight_of, lane, classes.fresh, classes.counts, classes.found,
+    )  # fmt: skip
     for c in range(combinations):
-        met = weigh(
-            classes.partial, c * width, step, classes.table, place, across, n_open, width, n_own, inner, outer,
-            classes.weight_of, lane, classes.fresh, classes.counts, classes.doubts,
-        )  # fmt: skip
-        whole = met >> 1
-        if met & 1:
+        whole = classes.found[c] >> 1
+        if classes.found[c] & 1:
+            close_to(
+                classes.partial, c * width, step, classes.table, place, across, n_open, width, n_own, inner, outer,
+                classes.doubts,
+            )  # fmt: skip
             whole += _settle_close(
                 network, rows, walk, leaf, boxes, classes, bias, number, state, best, first, n_own, c, p
             )
-        if whole == 0:
+        classes.found[c] = whole * factor
+    for k in range(last - 1, -1, -1):
+        free = boxes.free[node_of(state, k)]
+        if k == best or free == 0:
             continue
-        whole *= factor
-        total += whole
-        part = c
-        for k in range(last):
-            free = boxes.free[node_of(state, k)]
-            if k != best and free > 0:
-                boxes.tags[k, (node_of(state, k) << free) + (part & ((1 << free) - 1))] += whole
-                part >>= free
+        combinations >>= free
+        first_leaf = node_of(state, k) << free
+        for t in range(1 << free):
+            part = 0
+            for c in range(combinations):
+                part += classes.found[t * combinations + c]
+            boxes.tags[k, first_leaf + t] += part
+        for t in range(1, 1 << free):
+            for c in range(combinations):
+                classes.found[c] += classes.found[t * combinations + c]
+    total = classes.found[0]
     for k in range(last):
         if k != best and boxes.free[node_of(state, k)] == 0:
             boxes.tags[k, node_of(state, k)] += total

@@ -173,7 +173,7 @@ def _search(table, strict, every):
 
 @compiled(**OUTER)
 def _search_boxes(table, limit, number):
-    """Count all circuits box by box, with `limit` visits at most; or try `number`, if any."""
+    """Count all circuits box by box, with `limit` visits at most, or go on where it paused; or try `number`, if any."""
     network = _network_of(table)
     rows = _rows_of(table)
     task = _task_of(table)
@@ -182,11 +182,13 @@ def _search_boxes(table, limit, number):
     depth = network.sizes.shape[0] - 2
     numbers = leaf.numbers
     margin = rounding_margin(network, rows, walk.bounds)
-    begin(network, rows, walk)
-    while advance(table, 0, network, rows, walk, task.most, task.part, 0.5 + margin, depth - 2):
-        numbers[LEAVES] += 1
-        numbers[HERE] = 0
-        enter(table, 0, network, walk, depth - 2)
+    if not numbers[PAUSED]:
+        begin(network, rows, walk)
+    while numbers[PAUSED] or advance(table, 0, network, rows, walk, task.most, task.part, 0.5 + margin, depth - 2):
+        if not numbers[PAUSED]:
+            numbers[LEAVES] += 1
+            numbers[HERE] = 0
+            enter(table, 0, network, walk, depth - 2)
         if number:
             try_boxes(network, rows, walk, leaf, _boxes_of(table), _classes_of(table), margin, number)
             return
@@ -235,7 +237,7 @@ def count_by_boxes(
     """As `search` for a count of all circuits, box by box; None where that is not possible, or ranks look quicker.
 
     Boxes may take long where many circuits lie near a boundary. So they begin with few visits; where these are not
-    enough, both are tried on a sample.
+    enough, both are tried on a sample, and boxes go on from there or are given up.
     """
     sizes, n_rows = tuple(network.sizes.tolist()), len(rows.weight)
     if task.mode != COUNT or task.part >= 0 or task.most < sum(sizes[1:-1]) or not no_errors(rows):
@@ -245,10 +247,10 @@ def count_by_boxes(
         return None
     plan = _boxes_plan(sizes, n_rows, len(rows.budget))
     limit = _FEW_VISITS if ranked and len(sizes) == 4 else _NO_LIMIT
+    table, block = plan.place()
+    numbers = plan.read(block, Leaf, "numbers")
+    _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
     while True:
-        table, block = plan.place()
-        numbers = plan.read(block, Leaf, "numbers")
-        _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
         began = time.thread_time()
         _search_boxes(table, limit, 0)
         if not numbers[PAUSED]:
@@ -296,7 +298,7 @@ def _seconds_by_boxes(network: Network, rows: Rows, task: Task, sizes: tuple[int
     plan = _boxes_plan(sizes, len(rows.weight), len(rows.budget))
     n_choices = float((1 << sizes[-4]) - 1) ** sizes[-3]
     expected = 0.0
-    for sampled in (2, 16):
+    for sampled in (2, 8):
         seconds, tried = _timed(plan, network, rows, task, _search_boxes, _NO_LIMIT, sampled)
         expected = seconds / max(1, tried) * n_choices
         if seconds > 0.01 * by_ranks:

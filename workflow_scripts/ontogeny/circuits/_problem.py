@@ -21,6 +21,7 @@ Doubles2 = Annotated[NDArray[np.float64], 2]
 Doubles3 = Annotated[NDArray[np.float64], 3]
 Words = Annotated[NDArray[np.uint64], 1]
 Words2 = Annotated[NDArray[np.uint64], 2]
+Words3 = Annotated[NDArray[np.uint64], 3]
 Shorts = Annotated[NDArray[np.int32], 1]
 Flags = Annotated[NDArray[np.bool_], 1]
 

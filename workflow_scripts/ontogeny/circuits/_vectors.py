@@ -6,6 +6,10 @@ processors with narrower ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
@@ -40,6 +44,21 @@ class _Code:
 
     def store(self, value, pointer, at, kind=None) -> None:
         self.builder.store(value, self._place(pointer, at, kind), align=_align(pointer))
+
+    @contextmanager
+    def apart(self, name) -> Iterator[_Code]:
+        """Code of a function of its own, which is called with the same arguments; written once for each module."""
+        module = self.builder.module
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in self.args])
+        function = ir.Function(module, kind, module.get_unique_name(name))
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        self.builder.call(function, self.args)
+        code = copy(self)
+        code.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        code.args = list(function.args)
+        yield code
+        code.builder.ret_void()
 
     def variable(self, value):
         """A variable that starts as `value`."""
@@ -573,38 +592,110 @@ def respond(typing, values, places, weights, n, bias, slope, gain, raw, out, at,
 
 @intrinsic
 def weigh(
-    typing, sums, at, step, table, place, stride, n_rows, width, n, inner, outer, weights, lane, hits, counts, doubts
+    typing, sums, step, table, place, stride, n_rows, width, n, n_sums, inner, outer, weights, lane, hits, counts, found
 ):
-    """Twice the weights of all t < n and v < width for which no x is beyond `inner`, plus 1 if `doubts` has a bit.
+    """found[c], c < n_sums: twice the weights of all t < n and v < width for which no x is beyond `inner`.
 
-    x = |sums[at + r * step + v] + table[place + r * stride + t * width + v]| for r < n_rows; weights[lane + v]. 1 is
-    added to hits[v], and the weight to counts[t * LANES + v % LANES]; doubts[v // LANES * n + t] has a bit for v if
-    none is beyond `outer`. sums, table: float32; weights, hits, counts, doubts: int32; width: a multiple of LANES.
+    x = |sums[c * width + r * step + v] + table[place + r * stride + t * width + v]| for r < n_rows; weights[lane + v].
+    1 is added to found[c] where an x is beyond `inner` but none of its rows beyond `outer`. For each that counts 1 is
+    added to hits[v], and the weight to counts[t * LANES + v % LANES]. sums, table: float32; weights, hits, counts:
+    int32; found: int64; width: a multiple of LANES; n: a power of 2. A function of its own, so that all it needs stays
+    in registers.
     """
 
     def generate(context, builder, signature, args):
-        code = _Code(context, builder, signature, args)
-        (
-            sums, at, step, table, place, stride, n_rows, width, n, inner, outer, weights, lane, hits, counts, doubts,
-        ) = code.args  # fmt: skip
-        inner, outer = code.splat(inner, _floats), code.splat(outer, _floats)
-        nothing = ir.Constant(_ints, [0] * LANES)
-        total = code.variable(nothing)
-        more = code.variable(ir.Constant(_int32, 0))
-        others = builder.sub(n_rows, _integer(1))
+        whole = _Code(context, builder, signature, args)
+        with whole.apart("ontogeny_weigh") as code:
+            n_rows, n = code.args[5], code.args[7]
+            for known in (1, 2, 3, 0):
+                these = code.builder.icmp_signed("==" if known else ">", n_rows, _integer(known or 3))
+                with code.builder.if_then(these):
+                    one = code.builder.icmp_signed("==", n, _integer(1))
+                    with code.builder.if_else(one) as (alone, pairs):
+                        with alone:
+                            _weigh(code, known, 1)
+                        with pairs:
+                            _weigh(code, known, 2)
+        return context.get_dummy_value()
+
+    kinds = (
+        sums, step, table, place, stride, n_rows, width, n, n_sums, inner, outer, weights, lane, hits, counts, found,
+    )  # fmt: skip
+    return types.void(*kinds), generate
+
+
+def _weigh(code, known, at_a_time) -> None:
+    """What `weigh` does, for a number of rows that is known, or 0, and a few t at a time."""
+    builder = code.builder
+    (
+        sums, step, table, place, stride, n_rows, width, n, n_sums, inner, outer, weights, lane, hits, counts, found,
+    ) = code.args  # fmt: skip
+    inner, outer = code.splat(inner, _floats), code.splat(outer, _floats)
+    nothing = ir.Constant(_ints, [0] * LANES)
+    none = ir.Constant(ir.VectorType(_int1, LANES), [0] * LANES)
+    with code.loop(n_sums) as (c, _):
+        total, more = code.variable(nothing), code.variable(none)
+        builder.store(nothing, total)
+        builder.store(none, more)
+        at = builder.mul(c, width)
         with code.loop(width, LANES) as (v, _):
-            hit = code.variable(code.load(hits, v, _ints))
+            hit = code.variable(nothing)
+            builder.store(code.load(hits, v, _ints), hit)
             weight = code.load(weights, builder.add(lane, v), _ints)
             mine = builder.add(at, v)
-            first = code.load(sums, mine, _floats)
             start = builder.add(place, v)
+            firsts = [
+                code.load(sums, builder.add(mine, builder.mul(step, _integer(r))), _floats) for r in range(known or 1)
+            ]
+            with code.loop(n, at_a_time) as (t, _):
+                for i in range(at_a_time):
+                    t_own = builder.add(t, _integer(i))
+                    own = builder.add(start, builder.mul(t_own, width))
+                    worst = None
+                    for r, first in enumerate(firsts):
+                        y = code.load(table, builder.add(own, builder.mul(stride, _integer(r))), _floats)
+                        x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(first, y))
+                        worst = x if worst is None else code.larger(x, worst)
+                    if not known:
+                        most = code.variable(worst)
+                        builder.store(worst, most)
+                        with code.loop(builder.sub(n_rows, _integer(1))) as (r, _):
+                            r = builder.add(r, _integer(1))
+                            x = code.load(sums, builder.add(mine, builder.mul(r, step)), _floats)
+                            y = code.load(table, builder.add(own, builder.mul(r, stride)), _floats)
+                            x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
+                            builder.store(code.larger(x, builder.load(most)), most)
+                        worst = builder.load(most)
+                    sure = builder.fcmp_ordered("<=", worst, inner)
+                    possible = builder.fcmp_ordered("<=", worst, outer)
+                    builder.store(builder.or_(builder.load(more), builder.xor(sure, possible)), more)
+                    add = builder.select(sure, weight, nothing)
+                    builder.store(builder.add(builder.load(total), add), total)
+                    to = builder.mul(t_own, _integer(LANES))
+                    code.store(builder.add(code.load(counts, to, _ints), add), counts, to, _ints)
+                    builder.store(builder.sub(builder.load(hit), builder.sext(sure, _ints)), hit)
+            code.store(builder.load(hit), hits, v, _ints)
+        number = code.total(builder.load(total))
+        some = builder.bitcast(builder.load(more), ir.IntType(LANES))
+        some = builder.icmp_unsigned("!=", some, ir.Constant(ir.IntType(LANES), 0))
+        code.store(builder.add(builder.shl(number, _integer(1)), builder.zext(some, _int64)), found, c)
+
+
+@intrinsic
+def close_to(typing, sums, at, step, table, place, stride, n_rows, width, n, inner, outer, doubts):
+    """doubts[v // LANES * n + t] has a bit for each v whose x, as of `weigh`, are not beyond `outer`, but `inner`."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        sums, at, step, table, place, stride, n_rows, width, n, inner, outer, doubts = code.args
+        inner, outer = code.splat(inner, _floats), code.splat(outer, _floats)
+        with code.loop(width, LANES) as (v, _):
+            mine, start = builder.add(at, v), builder.add(place, v)
             doubt = builder.mul(builder.lshr(v, _integer(LANES.bit_length() - 1)), n)
             with code.loop(n) as (t, _):
                 own = builder.add(start, builder.mul(t, width))
-                x = builder.fadd(first, code.load(table, own, _floats))
-                worst = code.variable(code.call(f"llvm.fabs.v{LANES}f32", _floats, x))
-                with code.loop(others) as (r, _):
-                    r = builder.add(r, _integer(1))
+                worst = code.variable(ir.Constant(_floats, [0.0] * LANES))
+                with code.loop(n_rows) as (r, _):
                     x = code.load(sums, builder.add(mine, builder.mul(r, step)), _floats)
                     y = code.load(table, builder.add(own, builder.mul(r, stride)), _floats)
                     x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
@@ -612,21 +703,11 @@ def weigh(
                 sure = builder.fcmp_ordered("<=", builder.load(worst), inner)
                 possible = builder.fcmp_ordered("<=", builder.load(worst), outer)
                 close = builder.bitcast(builder.xor(sure, possible), ir.IntType(LANES))
-                close = builder.zext(close, _int32)
-                code.store(close, doubts, builder.add(doubt, t))
-                builder.store(builder.or_(builder.load(more), close), more)
-                add = builder.select(sure, weight, nothing)
-                builder.store(builder.add(builder.load(total), add), total)
-                to = builder.mul(t, _integer(LANES))
-                code.store(builder.add(code.load(counts, to, _ints), add), counts, to, _ints)
-                builder.store(builder.sub(builder.load(hit), builder.sext(sure, _ints)), hit)
-            code.store(builder.load(hit), hits, v, _ints)
-        number = code.total(builder.load(total))
-        some = builder.icmp_unsigned("!=", builder.load(more), ir.Constant(_int32, 0))
-        return builder.add(builder.shl(number, _integer(1)), builder.zext(some, _int64))
+                code.store(builder.zext(close, _int32), doubts, builder.add(doubt, t))
+        return context.get_dummy_value()
 
-    kinds = (sums, at, step, table, place, stride, n_rows, width, n, inner, outer, weights, lane, hits, counts, doubts)
-    return types.int64(*kinds), generate
+    kinds = (sums, at, step, table, place, stride, n_rows, width, n, inner, outer, doubts)
+    return types.void(*kinds), generate
 
 
 @intrinsic
