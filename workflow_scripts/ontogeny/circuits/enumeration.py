@@ -454,7 +454,10 @@ class Problem:
         return CircuitSet(self.layout.in_order(codes), self.layout) if found <= limit else None
 
     def sampled(self, n: int, seed: int | np.random.Generator, found: int, engine: str | None = None) -> CircuitSample:
-        """`n` of `found` circuits, which are all there are, drawn uniformly without replacement."""
+        """`n` of `found` circuits, which are all there are, drawn uniformly without replacement.
+
+        Raises OntogenyError where `n` is no whole number, or below 0.
+        """
         if not isinstance(n, int | np.integer) or n < 0:
             raise OntogenyError(f"a sample of {n} circuits cannot be drawn: give a whole number")
         rng = np.random.default_rng(seed)
