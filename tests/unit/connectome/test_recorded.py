@@ -87,6 +87,24 @@ def test_other_separators_are_told(tmp_path):
             read_activity(tmp_path / "u.csv", 0.1)
 
 
+def test_a_first_frame_with_a_gap_is_no_header(tmp_path):
+    path = tmp_path / "u.csv"
+    np.savetxt(path, WAVES[0], delimiter=",")
+    frames = path.read_text()
+    for first, told in (
+        ("NA,1" + ",2" * 30, "'NA'"),
+        (",0.25" * 31, "an empty cell"),
+        ("lost" + ",0.25" * 31, "'lost'"),
+    ):
+        path.write_text(f"{first}\n{frames}")
+        with pytest.raises(
+            OntogenyError, match=rf"line 1: {told} stands among numbers: give a header of names, or num"
+        ):
+            read_activity(path, 0.1)
+    path.write_text("cell " + ",cell ".join(map(str, range(WAVES.shape[2]))) + "\n" + frames)
+    assert len(read_activity(path, 0.1).u[0]) == len(WAVES[0]) - 2  # a derivative needs both neighbours
+
+
 def test_wiring_is_recovered_from_a_file_as_from_a_simulation(tmp_path):
     made = simulate_activity({"n_neurons": 12, "n_trajectories": 12, "n_frames": 60, "precision": "float64"}, seed=3)
     known = read_activity(write(tmp_path, made.u, W=made.weights, types=made.types), 0.01, difference="forward")

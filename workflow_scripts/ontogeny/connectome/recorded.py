@@ -18,6 +18,7 @@ from ontogeny.files import check_archive, read_errors, read_text
 from ontogeny.settings import complete
 
 _FEWEST = 10
+_MISSING = frozenset(("", "-", ".", "na", "n/a", "none", "null", "missing"))
 _TRAJECTORIES = frozenset(("trajectory", "trial", "episode", "segment", "session"))
 
 
@@ -235,14 +236,28 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def _header(path: Path) -> int:
-    """How many lines (0 or 1) of a CSV file come before its numbers."""
+    """How many lines (0 or 1) of a CSV file come before its numbers.
+
+    Raises OntogenyError for a first line that is neither names nor numbers.
+    """
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        first = file.readline().strip()
-    try:
-        values = [float(value) for value in first.split(",")]
-    except ValueError:
-        return 1
-    return int(len(values) > 1 and values == list(range(len(values))))
+        cells = [cell.strip(" \"'\r\n") for cell in file.readline().split(",")]
+    numbers, names = [], []
+    for cell in cells:
+        try:
+            numbers.append(float(cell))
+        except ValueError:
+            names.append(cell)
+    if not names:
+        return int(len(numbers) > 1 and numbers == list(range(len(numbers))))
+    missing = [name for name in names if name.lower() in _MISSING]
+    if numbers and (missing or any(number % 1 for number in numbers)):
+        name = (missing or names)[0]
+        raise OntogenyError(
+            f"{path}, line 1: {repr(name) if name else 'an empty cell'} stands among numbers: give a header of names, "
+            "or numbers alone"
+        )
+    return 1
 
 
 def _only_neurons(path: Path) -> None:
