@@ -143,10 +143,10 @@ class ReadNetwork:
     ) -> Samples:
         """The rows that circuits of one output are judged on, by any rule but argmax. Errors as of `problem`."""
         settings = complete_settings(settings)
-        if isinstance(rule, str) and rule not in RULES:
-            raise unknown("output rule", rule, RULES)
         if not isinstance(rule, str):
             check_rule(rule)
+        elif rule not in RULES:
+            raise unknown("output rule", rule, RULES)
         n_outputs = len(self.biases[-1])
         targets = as_array(y, "y")
         targets = targets[:, None] if targets.ndim == 1 else targets

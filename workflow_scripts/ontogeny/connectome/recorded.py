@@ -212,9 +212,11 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         elif path.suffix == ".npy":
             arrays = {"u": np.load(path, allow_pickle=False)}
         else:
-            _only_neurons(path)
+            cells = _first_cells(path)
+            _only_neurons(path, cells)
+            skipped = _header(path, cells)
             with warnings.catch_warnings(action="ignore"):  # of a file without numbers, which is refused
-                arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=_header(path), encoding="utf-8-sig")}
+                arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=skipped, encoding="utf-8-sig")}
         if not arrays["u"].size:
             raise OntogenyError(f"{path} holds no numbers: give a CSV, npy, npz or NWB file of activity")
         for name in arrays:
@@ -235,13 +237,17 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _header(path: Path) -> int:
-    """How many lines (0 or 1) of a CSV file come before its numbers.
+def _first_cells(path: Path) -> list[str]:
+    """The cells of a CSV file's first line, without quotation marks."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return [cell.strip(" \"'\r\n") for cell in file.readline().split(",")]
+
+
+def _header(path: Path, cells: list[str]) -> int:
+    """How many lines (0 or 1) of a CSV file, of which `cells` is the first, come before its numbers.
 
     Raises OntogenyError for a first line that is neither names nor numbers.
     """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        cells = [cell.strip(" \"'\r\n") for cell in file.readline().split(",")]
     numbers, names = [], []
     for cell in cells:
         try:
@@ -260,10 +266,8 @@ def _header(path: Path) -> int:
     return 1
 
 
-def _only_neurons(path: Path) -> None:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        names = [name.strip(" \"'\r\n").lower() for name in file.readline().split(",")]
-    for number, name in enumerate(names, 1):
+def _only_neurons(path: Path, cells: list[str]) -> None:
+    for number, name in enumerate(map(str.lower, cells), 1):
         if name in _TRAJECTORIES:
             raise OntogenyError(
                 f"{path}: column {number} ({name}) numbers trajectories, as no neuron does: give an array "

@@ -634,9 +634,7 @@ def _single_changes() -> np.ndarray:
     """Changes of several forms, middles and widths over `BLOCKS` points, centred and of length 1: (64, shapes)."""
     place, widths = np.arange(BLOCKS)[:, None], BLOCKS * np.geomspace(0.2, 1.5, 12)
     shapes = [form for middle in BLOCKS * np.linspace(0.2, 0.8, 25) for form in _forms(place - middle, widths)]
-    centred = np.concatenate(shapes, axis=1)
-    centred -= centred.mean(axis=0)
-    return centred / np.sqrt(np.square(centred).sum(axis=0))
+    return _beside(np.concatenate(shapes, axis=1), np.full((BLOCKS, 1), BLOCKS**-0.5))[0]
 
 
 def _between(x: np.ndarray, first: float, last: float, score: float) -> Event:

@@ -75,11 +75,7 @@ def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | N
                 judge.note("dropped", "nothing can be read of it", run=own)
             continue
         if not any(layer != RUN_LEVEL for layer, _ in found):
-            judge.note(
-                "flagged",
-                NO_LAYERS,
-                run=own,
-            )
+            judge.note("flagged", NO_LAYERS, run=own)
         blocks += [(own, layer, metric, *series) for (layer, metric), series in found.items()]
         for layer, metric in run.derived:
             key = (_text(layer) or MODEL_LEVEL, ALIASES.get(metric, metric))

@@ -68,9 +68,9 @@ def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if {"wall time", "step", "value"} <= lowered.keys() and "metric" not in lowered:
         metric = path.name.split("-tag-")[-1].rsplit(".", 1)[0]
         return frame.rename(columns={lowered["step"]: "step", lowered["value"]: metric})[["step", metric]]
-    kept = [name for name in frame.columns if str(name).strip().lower() == "_step" or not is_clock(str(name))]
     if list(frame.columns[:3]) == ["r", "l", "t"]:
         return _episodes(frame)
+    kept = [name for name in frame.columns if str(name).strip().lower() == "_step" or not is_clock(str(name))]
     if {"metric", "value"} <= lowered.keys():
         return frame[kept]
     frame = frame[kept]

@@ -232,11 +232,10 @@ def _raw_runs(path: Path) -> list[RawRun]:
         )
     if suffix == ".json":
         _must_fit(path, b"[{", MOST_CONTAINERS, "lists and records")
-        if _holds_lines(path):
-            return _json_lines(read_text(path), path)
-        return _json_runs(read_json(path), path)
-    if suffix == ".jsonl":
+    if suffix == ".jsonl" or (suffix == ".json" and _holds_lines(path)):
         return _json_lines(read_text(path), path)
+    if suffix == ".json":
+        return _json_runs(read_json(path), path)
     if path.name.lower().endswith((".jsonl.gz", ".json.gz")):
         return _zipped_json(path)
     if suffix == ".gz" and path.name.lower().endswith((".csv.gz", ".tsv.gz")):
