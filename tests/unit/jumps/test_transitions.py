@@ -310,3 +310,35 @@ def test_the_first_half_of_a_rise_is_no_trend_that_the_second_falls_short_of(see
     (event,) = detect_transitions(values)
     assert abs(event.index - 75) <= 2
     assert event.p_value < 0.001
+
+
+@pytest.mark.parametrize("points", [200, 400])
+@pytest.mark.parametrize("width", [1, 5, 20])
+def test_changes_are_found_in_noise_that_falls_with_the_level(points, width):
+    rng, t = np.random.default_rng(4), np.arange(points)
+    found = 0
+    for middle in rng.uniform(0.2, 0.8, 20) * points:
+        fall = np.clip((t - middle) / width + 0.5, 0, 1)
+        values = np.exp(-3 * t / points - 0.5 * fall + 0.05 * rng.standard_normal(points))
+        events = [event for event in detect_transitions(values) if abs(event.step - middle) <= 3 + width / 3]
+        found += len(events) == 1 and -0.6 < events[0].size / np.exp(-3 * middle / points) < -0.2
+    assert found >= 18
+
+
+def test_restarts_of_the_learning_rate_show_in_a_loss():
+    rng, t = np.random.default_rng(0), np.arange(400)
+    rate = 0.5 * (1 + np.cos(np.pi * (t % 100) / 100))
+    loss = (0.02 + np.exp(-t / 60)) * (1 + 2 * rate) * np.exp(0.03 * rng.standard_normal(400))
+    assert [event.step for event in detect_transitions(loss) if event.direction == "up"] == [100, 200, 300]
+
+
+@pytest.mark.parametrize("points", [200, 400])
+def test_a_smooth_fall_with_noise_in_proportion_has_no_change(points):
+    rng, t = np.random.default_rng(1), np.linspace(0, 1, points)
+    values = np.exp(
+        -rng.uniform(1, 12, (100, 1)) * t + rng.uniform(0.01, 0.3, (100, 1)) * rng.standard_normal((100, points))
+    )
+    looked = [guard(row) for row in values]
+    assert sum(look.proportional for look in looked) >= 90
+    assert not any(guard(10 + row).proportional for row in rng.standard_normal((20, points)))
+    assert sum(map(len, detect_many(values))) <= 0.2 * points / 10

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ontogeny.jumps.calibration import Searched, battery_p_values, raised_p_valu
 from ontogeny.jumps.detectors import Detector, abstention, check_settings, normal_events, resolve_detector
 from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
 from ontogeny.jumps.guards import BOUND_SIGMAS, guard, lasting
+from ontogeny.jumps.multiscale import MERGE
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import (
     RAMP_SHARE,
@@ -26,6 +27,7 @@ from ontogeny.jumps.transitions import (
     relaxes,
     transition_events,
 )
+from ontogeny.statistics import median
 
 DEFAULTS = JumpSettings()
 
@@ -103,27 +105,51 @@ def jumps_in_each(
         each = Detection(detector=name, settings=settings, length=values.size, missing=look.missing, notes=look.notes)
         each.abstained = abstention(look.values, entry)
         found.append(each)
-    judged = [i for i, look in enumerate(looked) if not found[i].abstained and not look.flat(noise_floor)]
-    changing: list[int] = []
+    views = [
+        View(i, *view)
+        for i, look in enumerate(looked)
+        if not found[i].abstained and not look.flat(noise_floor)
+        for view in look.views()
+    ]
+    changing: list[View] = []
     searched: list[Searched] = []
-    for i, events in _by_length(judged, looked, lambda x: _events(x, name, entry, settings)):
-        look = looked[i]
+    for view, events in _by_length(views, lambda x: _events(x, name, entry, settings)):
+        i, look = view.of, looked[view.of]
         if entry.guarded:
-            events = [event for event in events if lasting(look.values, event[0], event[2], look.noise)]
+            events = [event for event in events if lasting(view.values, event[0], event[2], look.noise)]
+        if view.logs:
+            events = [(at, score, in_units(view.values, at - 1, at, size)) for at, score, size in events]
         events, notes = _reportable(events, look.values, look.kept, series[i][1], noise_floor)
-        found[i].notes += tuple(notes)
+        found[i].notes += tuple(note for note in notes if note not in found[i].notes)
         if events:
-            changing.append(i)
+            changing.append(view)
             p_values = battery_p_values([e[1] for e in events], look.values.size, name, settings)
-            searched.append(Searched(look.values, events, p_values, seeds[i] if seeds is not None else 0))
+            searched.append(Searched(view.values, events, p_values, seeds[i] if seeds is not None else 0))
     sure = [each.p_values for each in searched]
     if surrogates:
         sure = raised_p_values(searched, entry, settings, surrogates)
-    for i, one, p_values in zip(changing, searched, sure):
-        look, places = looked[i], series[i][1]
-        jumps = [_jump(event, look, places, float(p)) for event, p in zip(one.events, p_values)]
-        found[i].extend(_with_levels(jumps, look, places))
+    jumps: dict[int, list[Jump]] = {}
+    for view, one, p_values in zip(changing, searched, sure):
+        look, places = looked[view.of], series[view.of][1]
+        each_p = np.minimum(p_values * len(look.views()), 1.0).tolist()
+        jumps.setdefault(view.of, []).extend(
+            _jump(event, view.values, look.kept, places, p) for event, p in zip(one.events, each_p)
+        )
+    for i, changes in jumps.items():
+        found[i].extend(_with_levels(_surest(changes, MERGE), looked[i], series[i][1]))
     return found
+
+
+def _surest(changes: list[Jump], near: int) -> list[Jump]:
+    """The changes of a series in order of place; of those that are in it by two searches, the one of lesser p-value."""
+    kept: list[Jump] = []
+    for change in sorted(changes, key=lambda change: change.p_value):
+        if all(
+            abs(change.index - other.index) > near and not (change.onset <= other.end and other.onset <= change.end)
+            for other in kept
+        ):
+            kept.append(change)
+    return sorted(kept, key=lambda change: change.index)
 
 
 @dataclass(frozen=True)
@@ -135,6 +161,12 @@ class Look:
     missing: int
     noise: float
     notes: tuple[str, ...]
+    proportional: bool = False
+
+    def views(self) -> list[tuple[np.ndarray, bool]]:
+        """The values (m,) and, if their noise is proportional to their level, their logarithms: what is searched, and
+        whether it is logarithms. p-values are multiplied by their number."""
+        return [(self.values, False), *([(np.log(self.values), True)] if self.proportional else [])]
 
     def flat(self, noise_floor: float) -> bool:
         """Whether the values differ by no more than the noise floor."""
@@ -150,18 +182,33 @@ def look_at(series: np.ndarray, guarded: bool = True) -> Look:
     if not guarded:
         return Look(values, kept, missing, 0.0, ())
     seen = guard(values)
-    return Look(seen.values, kept[seen.kept], missing, seen.noise, seen.notes)
+    return Look(seen.values, kept[seen.kept], missing, seen.noise, seen.notes, seen.proportional)
+
+
+class View(NamedTuple):
+    """One search of a series: its place among the given ones, its values (m,) or their logarithms, and which of the
+    two."""
+
+    of: int
+    values: np.ndarray
+    logs: bool
+
+
+def in_units(x: np.ndarray, onset: int, end: int, size: float) -> float:
+    """A change of `size` of logarithms x (n,) from one position to another, in the units of the values."""
+    level = 0.5 * (median(x[max(onset - 7, 0) : onset + 1]) + median(x[end : end + 8]))
+    return float(np.exp(level + 0.5 * size) - np.exp(level - 0.5 * size))
 
 
 def _by_length(
-    chosen: Sequence[int], looked: Sequence[Look], search: Callable[[np.ndarray], list[list[Found]]]
-) -> Iterator[tuple[int, list[Found]]]:
-    """What `search` finds in each of the chosen series, which it is given (series, n), those of one length together."""
-    lengths: dict[int, list[int]] = {}
-    for i in chosen:
-        lengths.setdefault(looked[i].values.size, []).append(i)
+    views: Sequence[View], search: Callable[[np.ndarray], list[list[Found]]]
+) -> Iterator[tuple[View, list[Found]]]:
+    """What `search` finds in each view, which it is given (series, n), those of one length together."""
+    lengths: dict[int, list[View]] = {}
+    for view in views:
+        lengths.setdefault(view.values.size, []).append(view)
     for members in lengths.values():
-        yield from zip(members, search(np.stack([looked[i].values for i in members])))
+        yield from zip(members, search(np.stack([view.values for view in members])))
 
 
 def _events(
@@ -172,13 +219,13 @@ def _events(
     return [normal_events(events, row, name) for events, row in zip(entry.many(x, **settings), x)]
 
 
-def _jump(event: tuple[int, float, float], look: Look, places: np.ndarray, p_value: float) -> Jump:
+def _jump(event: tuple[int, float, float], x: np.ndarray, kept: np.ndarray, places: np.ndarray, p_value: float) -> Jump:
     i, score, size = event
-    onset, end = places[look.kept[i - 1]].item(), places[look.kept[i]].item()
-    low, high = (places[look.kept[at]].item() for at in _likely_splits(look.values, i))
+    onset, end = places[kept[i - 1]].item(), places[kept[i]].item()
+    low, high = (places[kept[at]].item() for at in _likely_splits(x, i))
     return Jump(
         step=end,
-        index=int(look.kept[i]),
+        index=int(kept[i]),
         size=float(size),
         direction="up" if size > 0 else "down",
         score=float(score),
@@ -284,7 +331,8 @@ def transitions_in_each(
     """
     looked = looks or [look_at(values) for values, _ in series]
     abrupt = jumps_in_each(series, noise_floor=noise_floor, looks=looked) if jumps is None else jumps
-    found, judged = [], []
+    found: list[Detection] = []
+    views: list[View] = []
     for i, ((values, _), look) in enumerate(zip(series, looked)):
         each = Detection(detector="transition", length=values.size, missing=look.missing, notes=look.notes)
         found.append(each)
@@ -294,27 +342,51 @@ def transitions_in_each(
             each.extend(abrupt[i])
         else:
             each.notes += (sampling_note(look.values.size),)
-            judged.append(i)
-    for i, events in _by_length(judged, looked, _slow_events):
-        look, places = looked[i], series[i][1]
-        at = places[look.kept].astype(float)
+            each.notes += (PROPORTIONAL,) if look.proportional else ()
+            views += [View(i, *view) for view in look.views()]
+    slow: dict[int, list[Jump]] = {view.of: [] for view in views}
+    for view, events in _by_length(views, _slow_events):
+        look, places = looked[view.of], series[view.of][1]
+        at, count = places[look.kept].astype(float), len(look.views())
         least = max(noise_floor * float(np.max(np.abs(look.values))), BOUND_SIGMAS * look.noise)
-        slow = []
         for event in events:
-            p = p_value(event.score, event.smooth, at.size)
-            if (
-                abs(event.size) > least
-                and p <= largest_p_value(event.smooth, at.size)
-                and not relaxes(look.values, at, event)
-            ):
-                slow.append(_transition(event, at, places, look.kept, p))
-        changes = _one_each(slow, list(abrupt[i]), look.values, at)
-        found[i].extend(_with_levels(changes, look, places) if slow else changes)
+            p = min(count * p_value(event.score, event.smooth, at.size), 1.0)
+            if p > largest_p_value(event.smooth, at.size) or relaxes(view.values, at, event):
+                continue
+            if view.logs:
+                event = _of_values(view.values, event)
+            if abs(event.size) > least:
+                slow[view.of].append(_transition(event, at, places, look.kept, p))
+    for i, each_slow in slow.items():
+        look, places = looked[i], series[i][1]
+        changes = _one_each(_surest(each_slow, 0), list(abrupt[i]), look.values, places[look.kept].astype(float))
+        found[i].extend(_with_levels(changes, look, places) if each_slow else changes)
     return found
+
+
+def _of_values(x: np.ndarray, event: Event) -> Event:
+    """An event of logarithms x (n,) as one of the values: its size, and where 10, 50 and 90% of that are reached by a
+    ramp of the logarithms."""
+    share = np.log1p(np.array([0.1, 0.5, 0.9]) * np.expm1(event.size)) / event.size
+    onset, middle, end = (event.middle + (share - 0.5) * event.width / RAMP_SHARE).tolist()
+    wider = (end - onset) / max(event.width, 1e-300)
+    return event._replace(
+        middle=middle,
+        onset=max(onset, 0.0),
+        end=min(end, x.size - 1.0),
+        size=in_units(x, int(event.onset), math.ceil(event.end), event.size),
+        middle_low=event.middle_low + middle - event.middle,
+        middle_high=event.middle_high + middle - event.middle,
+        width_low=event.width_low * wider,
+        width_high=event.width_high * wider,
+    )
 
 
 def _slow_events(x: np.ndarray) -> list[list[Event]]:
     return transition_events(x, least_score(False, x.shape[1]), least_score(True, x.shape[1]))
+
+
+PROPORTIONAL = "its noise is proportional to its level, so its logarithms were searched too"
 
 
 def sampling_note(points: int) -> str:

@@ -47,6 +47,16 @@ LEAST_OF_NOISY = 0.5
 LEAST_OF_CLEAN = 1.25
 """Least change in a series that repeats, as a share of the range of what repeats: with that taken out, and without."""
 
+STRETCHES = 16
+"""Stretches of a series whose levels and noise are compared, of `LEAST_RUNS` values or more."""
+
+LEAST_RATIO = 1.5
+"""Ratio of the highest of these levels to the lowest from which the noise is compared with them."""
+
+OF_NOISE = 1.4
+"""Third differences over second ones from which what a series does from point to point is noise: 1.8 in white noise,
+1.4 in a random walk of the rate, and less where it is smooth."""
+
 ROUNDING = 1e-9
 RECOVERED = 0.6
 RISEN = 1.5
@@ -63,13 +73,14 @@ class Guarded:
 
     values: (m,) the measurements, kept: their positions (m,) in the series as given; every: how many times each value
     is repeated (1: not at all); noise: standard deviation away from the bound of a saturated series, or what a series
-    that repeats leaves, else 0; notes.
+    that repeats leaves, else 0; proportional: whether its noise is proportional to its level; notes.
     """
 
     values: np.ndarray
     kept: np.ndarray
     every: int
     noise: float
+    proportional: bool
     notes: tuple[str, ...]
 
 
@@ -92,7 +103,7 @@ def guard(series: np.ndarray) -> Guarded:
         share = float(np.mean(values == bound))
         noise = max(noise, _noise_off(values, bound))
         notes.append(f"{share:.0%} of the values rest at {bound:g}: the metric is saturated there")
-    return Guarded(values, kept, every, noise, tuple(notes))
+    return Guarded(values, kept, every, noise, noise == 0 and _is_proportional(values), tuple(notes))
 
 
 def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
@@ -213,6 +224,22 @@ def _predicted(values: np.ndarray, phase: np.ndarray, chosen: np.ndarray) -> flo
     left = float(np.square(others - means[phase[~chosen]]).sum() / max(np.square(others).sum(), 1e-300))
     periods = np.count_nonzero(chosen) / means.size
     return 1 - left / (1 + 1 / periods)
+
+
+def _is_proportional(values: np.ndarray) -> bool:
+    """Whether the noise of positive values (n,) is proportional to their level, as that of losses often is: from
+    stretch to stretch, the ratio of the two varies less than half as much as the noise itself does (variances of the
+    logarithms). The noise is the median of the second differences; smooth series have none."""
+    stretch = max(values.size // STRETCHES, LEAST_RUNS // 2)
+    if values.size < 4 * stretch or not values.min() > 0 or values.max() < LEAST_RATIO * values.min():
+        return False
+    parts = values[: values.size // stretch * stretch].reshape(-1, stretch)
+    bends = np.diff(parts, 2, axis=1)
+    noise, rough = (np.median(np.abs(part), axis=1) for part in (bends, np.diff(bends, axis=1)))
+    if not noise.min() > 0 or median(rough / noise) < OF_NOISE:
+        return False
+    level, noise = np.log(np.median(parts, axis=1)), np.log(noise)
+    return bool(np.ptp(level) >= math.log(LEAST_RATIO) and (noise - level).var() < 0.5 * noise.var())
 
 
 def _bound(values: np.ndarray) -> float | None:
