@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 from ontogeny.pipeline.calls import note_call
 from ontogeny.pipeline.forking import fork_jobs
 from ontogeny.pipeline.inputs import tidy_memory
+from ontogeny.pipeline.planning import plan_faster
 from ontogeny.pipeline.workflow import (
     RUN_NAME,
     Workflow,
@@ -35,6 +36,7 @@ from ontogeny.pipeline.workflow import (
 )
 
 use_package(HERE)
+plan_faster()
 
 if not workflow.overwrite_configfiles:
 

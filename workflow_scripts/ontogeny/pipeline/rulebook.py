@@ -6,23 +6,20 @@ inheritance cannot do this.
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from snakemake.logging import logger
 
 from ontogeny.pipeline.parts import FORCED
+from ontogeny.pipeline.planning import remember_parameters
 from ontogeny.pipeline.workflow import Workflow
 
 UNTIMED = ("merge_benchmarks", "compare_results")
 """Rules without a benchmark: they read those of the others."""
 DECIDING = ("plan_captures", "compare_circuits")
 """Rules whose output often comes out as it was when they are run again, which then stops the chain."""
-_HOLDING = ("raw", "_evaluator")
-"""Attributes in which Snakemake's resources hold functions."""
 CPU, GPU = "../envs/cpu.yaml", "../envs/gpu.yaml"
 
 
@@ -59,7 +56,7 @@ class Rulebook:
                 made.conda_env = self._environment if "gpu" in made.resources else CPU
             if "code" not in made.params.keys():  # noqa: SIM118
                 made.set_params(code=self.plan.code(name))
-            _remember_signatures([*made.input, *made.params, *made.resources.values()])
+            remember_parameters([*made.input, *made.params, *made.resources.values(), made.conda_env])
 
     def _environment(self, wildcards: Any) -> str:
         return GPU if self.plan.gpu(wildcards) else CPU
@@ -110,16 +107,3 @@ class Rulebook:
                 with suppress(TypeError):  # an expression that Snakemake hands to the job of another executor
                     stated[name] = need.evaluate(None, attempt=1).value
         return stated
-
-
-def _remember_signatures(values: Iterable[Any]) -> None:
-    """Keep the signatures of the functions among `values`, for which Snakemake asks at every one of its many calls.
-
-    Inputs and resources are functions of ours in objects of Snakemake. What is not found there is looked up as before.
-    """
-    for value in values:
-        file = getattr(value, "_file", value)
-        for held in (value, getattr(file, "callable", None), *(getattr(value, name, None) for name in _HOLDING)):
-            function = getattr(held, "__func__", held)
-            if inspect.isfunction(function):
-                function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
