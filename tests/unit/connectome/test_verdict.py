@@ -13,8 +13,8 @@ from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cas
 from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
 from ontogeny.connectome.observe import Rows, derived_by, rows_of, split_frames
-from ontogeny.connectome.recover import Recovered, _mixed, _told
-from ontogeny.connectome.refine import Spline, _continued, autocorrelation, refine, shrunk
+from ontogeny.connectome.recover import Recovered, _corrected, _mixed, _told
+from ontogeny.connectome.refine import WHOLE, Spline, _continued, autocorrelation, refine, shrunk
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.verdict import judge
 from ontogeny.connectome.wiring import connectivity_r2
@@ -212,6 +212,22 @@ def test_a_correction_that_does_not_contract_settles_when_rounds_are_mixed():
         made.append(turn @ state + 1.0)
         state = _mixed(used, made)
     np.testing.assert_allclose(state, np.linalg.solve(np.eye(2) - turn, np.ones(2)), rtol=1e-6)
+
+
+def test_frames_far_apart_are_corrected_to_the_precision_of_the_data():
+    made = simulate_activity(
+        {"n_neurons": 8, "n_trajectories": 8, "n_frames": 960, "connectivity_filling_factor": 0.5}, seed=2
+    )
+    u = made.u[:, ::8]
+    rows = rows_of(Activity(u=u, du=u, delta_t=0.08), np.ones(u.shape[:2], bool), 6000, True)
+
+    def run(rows, start, windows, effort=WHOLE):
+        return refine(rows.u, rows.slope, start, clusters=rows.block, windows=windows, effort=effort)
+
+    points = np.linspace(rows.u.min(), rows.u.max(), 401)
+    found = _corrected(Recovered(run(rows, (points, np.tanh(points)), None), rows), run, 0.08, 8)
+    assert found.share < 1e-8
+    assert 1 - connectivity_r2(found.refined.W, made.weights)["connectivity_R2"] < 1e-10
 
 
 def test_halves_that_differ_although_nothing_is_left_are_not_trusted():

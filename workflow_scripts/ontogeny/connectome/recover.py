@@ -32,6 +32,10 @@ from ontogeny.connectome.refine import (
 )
 
 _ROUNDS, _PATIENCE, _MIXED, _CLOSE = 30, 5, 6, 1e-7
+_RUNGS, _EACH, _FEWER = range(12, 48, 4), 4, 0.9
+"""How many splines make up a function at first when differences are corrected, with how many rounds each, and what
+share may be left at most for more to be taken."""
+
 _STUCK, _UNSTUCK = 1.5, 0.25
 """Refits that leave more than the first times what the fit does are stuck; where one leaves less than the second, the
 fit is."""
@@ -512,6 +516,27 @@ def _residual(found: Recovered) -> np.ndarray:
 def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, substeps: int) -> Recovered:
     """`found` again, with slopes corrected for what its own model does within a frame, until that settles.
 
+    Frames that are far apart do not see a wiggle of a function over which a neuron passes in less than a frame, so one
+    that a model brings along from rough corrections stays. Functions are made of few splines at first, which cannot
+    wiggle, and of more while these leave less.
+    """
+    direct = _settled(found, run, delta_t, substeps, AGAIN, _EACH)
+    best, least = found, math.inf
+    for splines in _RUNGS:
+        best, power = _settled(best, run, delta_t, substeps, replace(AGAIN, splines=splines), _EACH)
+        if power > _FEWER * least or not math.isfinite(power):
+            break
+        least = power
+    climbed = _settled(best, run, delta_t, substeps, AGAIN, _EACH)
+    best, power = min(direct, climbed, key=lambda each: each[1])
+    return _settled(best, run, delta_t, substeps, AGAIN, _ROUNDS)[0] if math.isfinite(power) else found
+
+
+def _settled(
+    found: Recovered, run: Callable[..., Refined], delta_t: float, substeps: int, effort: Effort, most: int
+) -> tuple[Recovered, float]:
+    """The best of at most so many rounds of correction, and the mean square that it leaves.
+
     What the model of one round does in a frame is the correction of the next, mixed with those before it so that it
     settles where frames are far apart, too (Anderson 1965).
     """
@@ -521,12 +546,12 @@ def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, su
     used: list[np.ndarray] = []
     made: list[np.ndarray] = []
     defect = _defect(found, delta_t, substeps)
-    for _ in range(_ROUNDS):
+    for _ in range(most):
         if not np.isfinite(defect).all():
             break
         changed = replace(rows, slope=raw - defect)
         found = Recovered(
-            run(changed, _psi(found), found.windows, AGAIN),
+            run(changed, _psi(found), found.windows, effort),
             changed,
             found.windows,
             substeps,
@@ -545,7 +570,7 @@ def _corrected(found: Recovered, run: Callable[..., Refined], delta_t: float, su
             break
         used, made = [*used[-_MIXED:], defect], [*made[-_MIXED:], shown]
         defect = _mixed(used, made)
-    return best or found
+    return best or found, least
 
 
 def _mixed(used: list[np.ndarray], made: list[np.ndarray]) -> np.ndarray:
