@@ -342,3 +342,16 @@ def test_a_smooth_fall_with_noise_in_proportion_has_no_change(points):
     assert sum(look.proportional for look in looked) >= 90
     assert not any(guard(10 + row).proportional for row in rng.standard_normal((20, points)))
     assert sum(map(len, detect_many(values))) <= 0.2 * points / 10
+
+
+@pytest.mark.parametrize("second", [20, -20])
+@pytest.mark.parametrize(("points", "width"), [(200, 1), (200, 10), (400, 30)])
+def test_two_equally_strong_changes_are_as_sure_as_one(points, width, second):
+    t, unsure = np.arange(points), 0
+    for seed in range(8):
+        values = np.random.default_rng(seed).standard_normal(points)
+        for size, at in ((20, points / 3), (second, 2 * points / 3)):
+            values += size * np.clip((t - at) / width + 0.5, 0, 1)
+        p_values = [event.p_value for event in detect_transitions(values)]
+        unsure += len(p_values) != 2 or max(p_values) > 0.02
+    assert unsure <= 1

@@ -24,6 +24,7 @@ Arrays are (series, n) throughout: many series of one length at a time.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -450,12 +451,39 @@ def step_events(series: np.ndarray, threshold: float = THRESHOLD) -> list[list[t
     for first in range(0, len(series), most):
         part = series[first : first + most]
         x = part - np.median(part, axis=1, keepdims=True)
-        rows, at, score, size = candidates(x, threshold, np.abs(part).max(axis=1), _resolutions(part))
+        units = _resolutions(part)
+        rows, at, score, size = candidates(x, threshold, np.abs(part).max(axis=1), units)
+        chosen = []
         for row in range(len(part)):
-            own = rows == row
-            here, each = at[own], score[own]
-            found.append([(int(here[k]), float(abs(each[k]))) for k in strongest(here, each, size[own])])
+            own = np.flatnonzero(rows == row)
+            chosen.append(own[strongest(at[own], score[own], size[own])])
+        score = _without_others(x, chosen, at, score, size, units, threshold)
+        found += [[(int(at[k]), float(score[k])) for k in own] for own in chosen]
     return found
+
+
+def _without_others(
+    x: np.ndarray,
+    chosen: Sequence[np.ndarray],
+    at: np.ndarray,
+    score: np.ndarray,
+    size: np.ndarray,
+    unit: np.ndarray | None,
+    threshold: float,
+) -> np.ndarray:
+    """Magnitudes of the scores (steps,) of all steps; where several were chosen in a series (series, n), what each
+    scores without the others if that is more: they are no noise of its neighbourhood."""
+    score, place = np.abs(score), np.arange(x.shape[1])
+    crowd = [(row, k) for row, own in enumerate(chosen) if own.size > 1 for k in own]
+    if crowd:
+        rows, steps = np.array(crowd).T
+        freed = x[rows].copy()
+        for i, (row, k) in enumerate(crowd):
+            for other in chosen[row][chosen[row] != k]:
+                freed[i] -= size[other] * (place >= at[other])
+        alone = scores(freed, threshold, None if unit is None else unit[rows])[0][np.arange(len(crowd)), at[steps]]
+        score[steps] = np.maximum(score[steps], np.abs(alone))
+    return score
 
 
 def _resolutions(series: np.ndarray) -> np.ndarray | None:

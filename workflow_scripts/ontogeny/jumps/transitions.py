@@ -103,6 +103,13 @@ autocorrelation they leave."""
 CLOSE = 0.03
 """Share of the variance around the line below which what a step leaves is mostly its misfit."""
 
+CLEAR = 3.0
+"""Times the threshold from which a step by its own window is a change of which the others are freed: walks and waves
+have few."""
+
+_MOST_APART = 6
+"""Steps of a series that are scored without the others."""
+
 _MOST_VALUES = 100_000
 """Values that are searched at a time, in series of one length."""
 
@@ -165,6 +172,8 @@ class _Candidate(NamedTuple):
     """Given where the shape itself says it: of peaks of the rate."""
     block: int = 1
     """Points per block of the scale at which it was found."""
+    alone: float = 0.0
+    """Of steps, the score by what they leave in their own window, whatever the others hold."""
 
 
 @functools.cache
@@ -284,7 +293,8 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         gain, rho, beyond = _in_parts(_screened, windows, at)
         typical = _lower_median(rho.reshape(len(x), -1))[rows]
         wander = _wander(beyond.reshape(len(x), -1), block == 1)[rows]
-        kept = (BLOCKS / 2 * (1 - typical) / (1 + typical) * gain >= SCREEN * threshold) | (gain >= EXPLAINED)
+        kept = (_independent(typical) / 2 * gain >= SCREEN * threshold) | (gain >= EXPLAINED)
+        kept |= _independent(rho) / 2 * gain >= SCREEN * CLEAR * threshold
         if not kept.any():
             continue
         chosen = at[kept]
@@ -293,16 +303,55 @@ def _noisy(x: np.ndarray, least: float) -> list[list[_Candidate]]:
         typical = _lower_median(rho.reshape(len(x), -1))[rows]
         rows, at, typical, wander = rows[kept], chosen, typical[kept], wander[kept]
         rho = np.maximum(fitted, typical)
-        independent = BLOCKS * np.minimum((1 - rho) / (1 + rho), 1 / wander)
-        score = independent / 2 * gain / threshold
+        score = np.minimum(_independent(rho), BLOCKS / wander) / 2 * gain / threshold
+        alone = _independent(fitted) / 2 * gain / threshold
         best = best.astype(int)
         middle = (at - rows * y.shape[1] + middles[best]) * block - 0.5
         width = widths[best] * block
-        kept = (score >= least) & (np.abs(size) >= smallest[rows]) & (width <= WIDEST * x.shape[1])
-        columns = np.stack([middle, width, size, score], axis=1)
-        for row, (at_step, wide, change, strength) in zip(rows[kept].tolist(), columns[kept].tolist()):
-            found[row].append(_Candidate(at_step, wide, change, strength, block=block))
+        kept = (score >= least) | (alone >= max(least, 1.0))
+        kept &= (np.abs(size) >= smallest[rows]) & (width <= WIDEST * x.shape[1])
+        columns = np.stack([middle, width, size, score, alone], axis=1)
+        for row, (at_step, wide, change, strength, own) in zip(rows[kept].tolist(), columns[kept].tolist()):
+            found[row].append(_Candidate(at_step, wide, change, strength, block=block, alone=own))
     return found
+
+
+def _independent(rho: np.ndarray) -> np.ndarray:
+    """Independent residuals of a window that are autocorrelated by `rho` (windows,)."""
+    return BLOCKS * (1 - rho) / (1 + rho)
+
+
+def _without_others(x: np.ndarray, found: list[list[_Candidate]], least: float) -> list[list[_Candidate]]:
+    """The steps of each series (series, n) with a score of `least`, each also scored after the others that are `CLEAR`
+    by their own windows were taken out: several changes are no autocorrelation of the noise, and no wander. Three or
+    more that go up and down are a wave, and stay."""
+    freed, asked = [], []
+    for row, candidates in enumerate(found):
+        if not any(c.alone >= CLEAR for c in candidates):
+            continue
+        apart: list[_Candidate] = []
+        for c in sorted(candidates, key=lambda c: -c.alone):
+            if len(apart) < _MOST_APART and not any(_overlap(c, other) for other in apart):
+                apart.append(c)
+        clear = {c: _placed(x[row], c) for c in apart if c.alone >= CLEAR and _steeper_inside(x[row], c)}
+        if len(apart) > 2 and len({c.size > 0 for c in apart}) > 1:
+            continue
+        for c in apart:
+            others = [event for other, event in clear.items() if other is not c]
+            if others:
+                freed.append(x[row] - sum(_ramp(x.shape[1], event) for event in others))
+                asked.append((row, c))
+    found = [[c for c in candidates if c.score >= least] for candidates in found]
+    if freed:
+        for (row, c), again in zip(asked, _noisy(np.stack(freed), least)):
+            found[row] += [other for other in again if other.score >= least and _overlap(c, other)]
+    return found
+
+
+def _ramp(n: int, event: Event) -> np.ndarray:
+    """The straight rise of an event over n points, 0 before it."""
+    away = np.arange(n) - 0.5 * (event.onset + event.end)
+    return event.size * np.clip(RAMP_SHARE * away / max(event.width, RAMP_SHARE) + 0.5, 0, 1)
 
 
 def _wander(gain: np.ndarray, finest: bool) -> np.ndarray:
@@ -552,7 +601,8 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
     for first in range(0, rows, most):
         part = series[first : first + most]
         x = part - np.median(part, axis=1, keepdims=True)
-        for given, row, steps, peaks in zip(part, x, _noisy(x, noisy), _smooth(x, smooth)):
+        in_noise = _without_others(x, _noisy(x, noisy), noisy)
+        for given, row, steps, peaks in zip(part, x, in_noise, _smooth(x, smooth)):
             chosen = _strongest(row, [*steps, *peaks], resolution(given)) if steps or peaks else []
             found: list[Event] = []
             for event in (_placed(row, c) for c in chosen):
