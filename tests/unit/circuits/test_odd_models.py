@@ -172,6 +172,115 @@ def test_a_style_of_code_makes_no_difference(name):
     assert network.count(y, "probability").count == expected > 0
 
 
+def by_all_zeros(matrices, model, right):
+    """Perfect circuits of a model with any number of hidden layers, whose matrices (out, in) are its own weights."""
+    kept, found = [m.clone() for m in matrices], 0
+    sizes = [m.shape[1] for m in matrices]
+    choices = [[a for k in range(1, n + 1) for a in itertools.combinations(range(n), k)] for n in sizes[1:]]
+    for active in itertools.product(*choices):
+        chain = itertools.pairwise([range(sizes[0]), *active])
+        options = [list(masks(ins, outs, m.shape)) for (ins, outs), m in zip(chain, matrices)]
+        on = torch.tensor([float(k in active[-1]) for k in range(sizes[-1])])
+        for chosen in itertools.product(*options, [on]):
+            for matrix, whole, mask in zip(matrices, kept, chosen):
+                matrix.copy_(whole * mask)
+            found += bool(right(model(X)))
+    for matrix, whole in zip(matrices, kept):
+        matrix.copy_(whole)
+    return found
+
+
+def on_columns(w, b, h):
+    return torch.stack([sum(w[j, i] * h[:, i] for i in range(w.shape[1])) + b[j] for j in range(len(w))], 1)
+
+
+WRITTEN_OUT = {
+    "columns": on_columns,
+    "parts": lambda w, b, h: torch.stack([w[:, i] * h[:, i : i + 1] for i in range(len(h[0]))]).sum(0) + b,
+    "row sums": lambda w, b, h: torch.stack([(h * row).sum(1) for row in w], 1) + b,
+    "row means": lambda w, b, h: torch.stack([(h * row).mean(1) * len(row) for row in w], 1) + b,
+    "fused": lambda w, b, h: sum(torch.addcmul(b / len(w[0]), h[:, i : i + 1], w[:, i]) for i in range(len(w[0]))),
+    "divided": lambda w, b, h: (
+        torch.stack([sum(h[:, i] / (1 / w[j, i]) for i in range(len(w[0]))) for j in range(len(w))], 1) + b
+    ),
+    "outer": lambda w, b, h: sum(torch.outer(h[:, i], w[:, i]) for i in range(len(w[0]))) + b,
+}
+BETWEEN = {
+    "nothing": lambda m, h: h,
+    "a factor": lambda m, h: -0.7 * h,
+    "gains": lambda m, h: m.g * h + 0.2,
+    "norm": lambda m, h: m.norm(h),
+    "some functions": lambda m, h: torch.stack([h[:, 0], h[:, 1].abs()], 1),
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN_OUT)
+@pytest.mark.parametrize("between", BETWEEN)
+@torch.no_grad()
+def test_linear_layers_that_are_written_out_stay_layers(way, between):
+    write, do = WRITTEN_OUT[way], BETWEEN[between]
+    for sizes in ((2, 2, 2, 1), (2, 1, 2, 1)) if between in ("nothing", "gains") else ((2, 2, 2, 1),):
+        torch.manual_seed(len(way))
+        layers = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
+        norm = nn.BatchNorm1d(sizes[1]).eval()
+        norm.running_mean.normal_()
+
+        def run(m, x):
+            h = do(m, write(m.a.weight, m.a.bias, x))
+            return write(m.c.weight, m.c.bias, torch.tanh(write(m.d.weight, m.d.bias, h)))
+
+        def straight(m, x):
+            return write(m.c.weight, m.c.bias, do(m, write(m.d.weight, m.d.bias, torch.tanh(m.a(x)))))
+
+        for order in (run, straight) if sizes[1] == sizes[2] else (run,):
+            model = Model(order, **dict(zip("adc", layers)), norm=norm, g=nn.Parameter(torch.rand(sizes[1]) + 0.5))
+            layers[-1].bias -= model(X).median() + 1e-3
+            y = model(X)[:, 0] > 0
+            expected = by_all_zeros([m.weight for m in layers], model, lambda out, y=y: ((out[:, 0] > 0) == y).all())
+            network = from_torch(model, X)
+            assert network.sizes == sizes
+            assert network.count(y, "sign").count == expected > 0
+
+
+@pytest.mark.parametrize("rows", ["equal", "twice", "zero", "opposite"])
+@torch.no_grad()
+def test_neurons_with_the_same_weights_by_chance_are_several(rows):
+    torch.manual_seed(3)
+    first, last = nn.Linear(2, 3), nn.Linear(3, 1)
+    first.weight[1] = {"equal": 1, "twice": 2, "zero": 0, "opposite": -1}[rows] * first.weight[0]
+    first.weight[0] *= rows != "zero"
+    for run in (
+        lambda m, x: m.b(torch.stack([torch.relu(x @ w + b) for w, b in zip(m.a.weight, m.a.bias)], 1)),
+        lambda m, x: (
+            sum(v * torch.relu(x @ w + b) for v, w, b in zip(m.b.weight[0], m.a.weight, m.a.bias))[:, None] + m.b.bias
+        ),
+        lambda m, x: m.b(torch.cat([torch.relu(x @ w[:, None]) for w in m.a.weight], 1)),
+    ):
+        model = Model(run, a=first, b=last)
+        last.bias -= model(X).median() + 1e-3
+        y = model(X)[:, 0] > 0
+        expected = by_zeros(model, first.weight, last.weight, lambda out, y=y: ((out[:, 0] > 0) == y).all())
+        network = from_torch(model, X)
+        assert network.sizes == (2, 3, 1)
+        assert network.count(y, "sign").count == expected > 0
+
+
+@torch.no_grad()
+def test_biases_and_weights_that_are_no_parameters_are_what_they_are():
+    torch.manual_seed(0)
+    first, fixed = nn.Linear(2, 3), nn.Buffer(torch.randn(1, 3))
+    model = Model(
+        lambda m, x: m.bias + sum(m.w[:, k] * m.a(x)[:, k : k + 1] ** 2 for k in range(3)),
+        a=first,
+        w=fixed,
+        bias=nn.Parameter(torch.zeros(1)),
+    )
+    model.bias -= model(X).median() + 1e-3
+    y = model(X)[:, 0] > 0
+    expected = by_zeros(model, first.weight, fixed, lambda out: ((out[:, 0] > 0) == y).all())
+    assert from_torch(model, X).count(y, "sign").count == expected > 0
+
+
 SPLINES = {
     "sums": lambda z, t, c: (torch.relu(z[..., None] - t) * c).sum(-1),
     "matrix": lambda z, t, c: torch.relu(z[..., None] - t) @ c,

@@ -15,7 +15,7 @@ from torch.fx import Node
 from torch.fx.node import map_arg
 from torch.utils._pytree import tree_leaves
 
-from ontogeny.circuits.reading import MADE, MOVES, POINTWISE, name_of
+from ontogeny.circuits.operations import MADE, MOVES, POINTWISE, name_of
 
 _NONE, _ALL = 2**40, -(2**40)  # the least and the largest label where there is none
 _ALONG = {

@@ -14,27 +14,14 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from ontogeny.circuits._plain import activate
 from ontogeny.circuits.functions import Nonlinearity
+from ontogeny.circuits.marks import DRAWS, Marks, drawn
+from ontogeny.circuits.operations import AFFINE, CONTRACTIONS, MADE, MOVES, POINTWISE, REDUCTIONS, name_of
 from ontogeny.errors import OntogenyError
 from ontogeny.nonlinearities import KINDS
 
-CONTRACTIONS = {"mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "mv", "addmv", "addbmm", "dot"}
 _SPARSE = {"_sparse_addmm": torch.ops.aten.addmm.default, "_sparse_mm": torch.ops.aten.mm.default}
-_REDUCTIONS = {"sum", "mean"}
-_AFFINE = {"add", "sub", "rsub", "neg", "mul", "div"}
-LINEAR = CONTRACTIONS | _REDUCTIONS | _AFFINE
-POINTWISE = {*_AFFINE, "prelu", "_prelu_kernel", "hardtanh", "relu6", "rrelu_with_noise_functional"}
-MOVES = {
-    "view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "squeeze", "unsqueeze", "t", "transpose", "permute",
-    "expand", "select", "slice", "index_select", "index", "cat", "stack", "split", "split_with_sizes", "chunk",
-    "unbind", "narrow", "flip", "roll", "repeat", "clone", "detach", "alias", "contiguous", "_to_copy", "lift_fresh",
-    "lift_fresh_copy", "dropout", "diagonal", "positive", "view_copy", "expand_copy", "squeeze_copy", "unsqueeze_copy",
-    "transpose_copy", "t_copy", "permute_copy", "select_copy", "slice_copy", "split_copy", "unbind_copy",
-    "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "repeat_interleave", "pixel_shuffle",
-    "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "rot90",
-}  # fmt: skip
 _WRITTEN = {"select_scatter": 1, "slice_scatter": 1, "index_put": 2, "index_copy": 3, "scatter": 3}
 """Operations that write into a tensor, with the place of what they write among their arguments."""
-MADE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 _SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
 _WHY = {
     "convolution": "whose connections share weights: circuits are those of dense layers",
@@ -65,9 +52,12 @@ class _Sums:
 
     reach (neurons, *shape): which neurons have a weight, be it 0, as 0 and 1. row (*shape): the row of x that each
     number belongs to. made: "" for neurons themselves, "map" after a linear map, "product" where one is being written
-    out, product by product (the later by name goes before). own (*shape): the label of the sum that each number is, as
-    the model has it: copies, on whatever scale that is no weight and with whatever bias, have the same. weighed:
-    whether they are sums with the model's weights, all of them.
+    out, product by product (the later by name goes before). own (DRAWS, *shape): the same sums of other numbers, each
+    neuron's and each weight's own, by which copies are known: on whatever scale and with whatever bias, they have the
+    same ratio. weighed: whether they are sums with the model's weights, all of them. closed: the same numbers as
+    neurons of a layer, where that is not this tensor's but of what it was taken from. spread: the same numbers as
+    products of neurons with weights, where sums were multiplied with weights once more: so far these scale the
+    neurons, but of several neurons added they are the next layer's.
     """
 
     layer: int
@@ -78,25 +68,30 @@ class _Sums:
     made: str
     own: Tensor
     weighed: bool = False
+    closed: Callable[[], _Sums] | None = None
+    spread: Callable[[], _Sums] | None = None
 
 
 @dataclass(frozen=True)
 class _Neurons:
     """A tensor of functions of sums: place (*shape) of each number in (rows, neurons).
 
-    weight (before, neurons), bias (neurons,): the sums; reach: which weights there are, be they 0. after: values of
-    sums (..., neurons). shared: whether several neurons are of the same sums. weighed: whether multiplying with weights
-    was the last thing done. apart: the same numbers as sums, without what was added after weights in the functions.
-    alike: whether all neurons have one function.
+    weight (before, neurons), bias (neurons,): the sums; reach: which weights there are, be they 0; own (neurons,): the
+    ratio by which each sum is known, see `_Sums`. after: values of sums (..., neurons). shared: whether several neurons
+    are of the same sums. scaled: whether the sums were multiplied with weights once more. weighed: whether multiplying
+    with weights was the last thing done. apart: the same numbers as sums, without what was added after weights in the
+    functions. alike: whether all neurons have one function.
     """
 
     layer: int
     weight: Tensor
     reach: Tensor
     bias: Tensor
+    own: Tensor
     after: Callable[[Tensor], Tensor]
     place: Tensor
     shared: bool = False
+    scaled: bool = False
     weighed: bool = False
     apart: Callable[[], _Sums] | None = None
     alike: bool = True
@@ -135,11 +130,6 @@ _Flow = _Given | _Sums | _Neurons | _Shares
 _FLOWS = (_Given, _Sums, _Neurons, _Shares)
 
 
-def name_of(target: Any) -> str:
-    """The name of an operation, without its library and its variant: "addmm" of aten.addmm.default."""
-    return str(target).removeprefix("aten.").split(".")[0]
-
-
 def rows_unlike() -> OntogenyError:
     """The error for a model that does one thing with some rows of x and another with others."""
     return OntogenyError("the rows of x are not treated alike: every row must go through the same layers")
@@ -161,6 +151,31 @@ def _ones(value: Any) -> Any:
     return torch.ones_like(value, dtype=torch.float64) if isinstance(value, Tensor) else value
 
 
+def _ratio(own: Tensor) -> Tensor:
+    """What the numbers (DRAWS, ...) of sums have in common with those of sums on another scale; NaN for none."""
+    return own[1] / own[0]
+
+
+def _alike(one: Tensor, other: Tensor) -> Tensor:
+    return (one - other).abs() <= 1e-9 * (1 + one.abs())
+
+
+def _several(level: Sequence[_Sums], shape: torch.Size) -> bool:
+    """Whether sums to be added to a tensor of this shape have, at the same place, weights for the same number.
+
+    Sums that are one on different scales have, where weights made these.
+    """
+    for k, one in enumerate(level):
+        for other in level[:k]:
+            reach = [part.reach.expand(len(part.reach), *shape) > 0 for part in (one, other)]
+            apart = ~_alike(_ratio(one.own), _ratio(other.own)).expand(shape)
+            if one.spread and other.spread:
+                apart = apart | (one.coef != other.coef).any(dim=0).expand(shape)
+            if bool(((reach[0] & reach[1]).any(dim=0) & apart).any()):
+                return True
+    return False
+
+
 def _longer(coef: Tensor, n: int) -> Tensor:
     """`coef` (neurons, ...) with zeros for neurons that came later."""
     return torch.cat([coef, coef.new_zeros((n - len(coef), *coef.shape[1:]))]) if len(coef) < n else coef
@@ -176,13 +191,19 @@ class Reader:
         self.inputs: list[Tensor] = []
         self.sources: list[tuple[Tensor, int]] = []
         self.layers: list[list[_Neuron]] = []
+        self.marks = Marks()
         self.closed: list[tuple[Any, int, Tensor, Tensor]] = []
+        self.as_neurons: list[tuple[_Sums, _Sums]] = []
         self.doubled: set[int] = set()
-        self.labels = 0
 
     def given(self, x: Tensor) -> _Given:
         """x (rows, columns) as what the model gets."""
         return _Given(x, torch.arange(x.numel()).reshape(x.shape))
+
+    def hold(self, tensor: Tensor) -> None:
+        """Take note of a tensor that the model has, which may be weights."""
+        if tensor.is_floating_point() and (self.is_weight(tensor) or tensor.unique().numel() > 1):
+            self.marks.begin(tensor)
 
     # One kind of tensor as another
 
@@ -206,7 +227,8 @@ class Reader:
         for k in range(n):
             coef[start + k] = (column == k).double()
         const = torch.zeros(flow.place.shape, dtype=torch.float64)
-        return _Sums(0, coef, coef, const, flow.place // n, "", self._labelled(flow.place))
+        own = torch.cat([drawn(torch.Size([1]), -1 - start - k) for k in range(n)], dim=1)
+        return _Sums(0, coef, coef, const, flow.place // n, "", own[:, column])
 
     def _of_neurons(self, flow: _Neurons) -> _Sums:
         if flow.shared:
@@ -224,7 +246,8 @@ class Reader:
         for k in range(n):
             coef[start + k] = (flow.place % n == k).double() * neurons[start + k].factor * scale[k]
         const = offset[flow.place % n]
-        return _Sums(layer, coef, (coef != 0).double(), const, flow.place // n, "", self._labelled(flow.place))
+        own = torch.cat([drawn(torch.Size([1]), -1000 * layer - 1 - start - k) for k in range(n)], dim=1)
+        return _Sums(layer, coef, (coef != 0).double(), const, flow.place // n, "", own[:, flow.place % n])
 
     def _closed(self, flow: _Neurons, neurons: list[_Neuron]) -> tuple[Any, int, Tensor, Tensor]:
         """Where the neurons of a flow begin in their layer, and the scale and offset that make its numbers of them.
@@ -238,7 +261,8 @@ class Reader:
             if (part := self._same_sums(other, flow, other.place.shape)) is not None:
                 if not _same(other, flow):
                     alike = _scaled_and_moved(other.after, part[0], n)
-                    self.doubled.add(flow.layer + 1)
+                    if alike is None or alike[1].any() or any(one.weighed or one.scaled for one in (flow, other)):
+                        self.doubled.add(flow.layer + 1)
                 if alike is None:
                     raise _shared_by_two()
                 return flow.after, start, *alike
@@ -272,19 +296,28 @@ class Reader:
         reach = flow.reach.reshape(len(flow.coef), -1)[:, order].reshape(len(flow.coef), self.rows, per_row)[:, 0]
         place = torch.empty(flow.row.numel(), dtype=torch.long)
         place[order] = torch.arange(len(place))
-        place, shared = place.reshape(flow.row.shape), len(flow.own.unique()) < flow.own.numel()
-        return _Neurons(flow.layer, coef[:, 0], reach, const[0], lambda sums: sums, place, shared)
+        own = _ratio(flow.own).reshape(-1)[order].reshape(self.rows, per_row)
+        ordered = own.sort(dim=1).values
+        shared = bool(_alike(ordered[:, 1:], ordered[:, :-1]).any())
+        if shared and flow.spread:
+            return self.neurons(flow.spread(), name)
+        place = place.reshape(flow.row.shape)
+        scaled = flow.spread is not None
+        return _Neurons(flow.layer, coef[:, 0], reach, const[0], own[0], lambda sums: sums, place, shared, scaled)
 
-    def _labelled(self, *by: Tensor) -> Tensor:
-        """New labels (*shape), the same where all of `by` (*shape) are."""
-        *_, labels = torch.unique(torch.stack([one.reshape(-1) for one in by]), dim=1, return_inverse=True)
-        first = self.labels
-        self.labels += labels.numel()
-        return labels.reshape(by[0].shape) + first
+    def _as_neurons(self, flow: _Sums) -> _Sums:
+        """Sums as neurons without a function, the same ones whenever they are asked for."""
+        if flow.closed:
+            return flow.closed()
+        known = next((neurons for sums, neurons in self.as_neurons if sums is flow), None)
+        if known is None:
+            inputs = self._rescaled(flow) if not flow.layer else None
+            known = inputs or (self.sums(self.neurons(flow)) if flow.made else flow)
+            self.as_neurons.append((flow, known))
+        return known
 
-    def _apiece(self, shape: torch.Size) -> Tensor:
-        """New labels (*shape), all of them different."""
-        return self._labelled(torch.arange(shape.numel()).reshape(shape))
+    def _as_products(self, flow: _Sums) -> _Sums:
+        return flow.spread() if flow.spread else self._as_neurons(flow)
 
     def _rescaled(self, flow: _Sums) -> _Sums | None:
         """Sums of one neuron each, as those neurons on another scale, or None; inputs on it are new inputs."""
@@ -328,7 +361,9 @@ class Reader:
         if torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()):
             raise OntogenyError(f"the model draws random numbers ('{name}'), so that two runs of it need not agree")
         if not flows:
-            return target(*arguments, **keywords)
+            value = target(*arguments, **keywords)
+            self.marks.follow(target, name, arguments, keywords, value)
+            return value
         if name in _SPARSE:
             target, name, arguments = _SPARSE[name], name.removeprefix("_sparse_"), tree_map(_dense, arguments)
         if any(isinstance(flow, _Shares) for flow in flows):
@@ -356,8 +391,9 @@ class Reader:
             return self._moved(target, name, arguments, keywords)
         if "batch_norm" in name:
             return (self._normalised(arguments), None, None)
-        if name in CONTRACTIONS or name in _REDUCTIONS or self._covers_all(name, arguments):
-            outside = all(isinstance(flow, _Given) for flow in flows) and (len(flows) > 1 or name in _REDUCTIONS)
+        if name in CONTRACTIONS or name in REDUCTIONS or self._covers_all(name, arguments):
+            outside = all(isinstance(flow, _Given) for flow in flows)
+            outside &= len(flows) > 1 or not any(map(self._weighs, _tensors((arguments, keywords))))
             if outside:
                 return self._context(target, arguments, keywords)
             return self._mapped(target, name, arguments, keywords)
@@ -395,6 +431,9 @@ class Reader:
             coef=of.coef - of_other(of.coef),
             reach=torch.maximum(of.reach, of_other(of.reach)),
             const=of.const - of_other(of.const),
+            own=of.own - of_other(of.own),
+            closed=None,
+            spread=None,
         )
         one = self._moved(target, name, (apart, *arguments[1:]), {})
         function = torch.nn.functional.logsigmoid if shares.logarithm else torch.ops.aten.sigmoid.default
@@ -489,16 +528,22 @@ class Reader:
             moved = self._each(target, arguments, keywords, first, ("place",))
             if first.apart is None:
                 return moved
-            if len(flows) > 1 or not isinstance(moved, _Neurons):
-                return tree_map(lambda one: replace(one, apart=None), moved)
-            of = first.apart
-            return replace(
-                moved, apart=lambda: self._moved(target, name, self._with(arguments, lambda _: of()), keywords)
-            )
+
+            def apart(at: int | None) -> _Sums:
+                parts = self._moved(target, name, self._with(arguments, self._sums_apart), keywords)
+                return parts if at is None else parts[at]
+
+            if isinstance(moved, _Neurons):
+                return replace(moved, apart=lambda: apart(None))
+            return [replace(one, apart=lambda at=at: apart(at)) for at, one in enumerate(moved)]
         if self._constants(arguments):
             arguments = self._with_constants(arguments, name)
             flows = _flows((arguments, keywords))
-        sums = self._level([self.sums(flow) for flow in flows], name)
+        products = all(isinstance(flow, _Neurons) and flow.apart for flow in flows)
+        sums = [self._sums_apart(flow) if products else self.sums(flow) for flow in flows]
+        if products and any(one.const.any() for one in sums):
+            sums = [self.sums(flow) for flow in flows]
+        sums = self._level(sums, name, self._as_neurons)
         known = {id(flow): one for flow, one in zip(flows, sums)}
         made = max(one.made for one in sums)
         as_sums = self._with(arguments, lambda flow: known[id(flow)])
@@ -507,8 +552,26 @@ class Reader:
                 f"a connection skips a layer (the model does '{name}' on sums with weights and on what they are of): "
                 "circuits are enumerated in plain stacks of layers"
             )
-        part = replace(sums[0], made=made)
-        return self._each(target, as_sums, keywords, part, ("const", "row", "own"))
+        moved = self._each(target, as_sums, keywords, replace(sums[0], made=made), ("const", "row"))
+        if not made:
+            return moved
+
+        def later(of: Callable[[_Sums], _Sums]) -> Callable[[int | None], _Sums]:
+            def put(at: int | None) -> _Sums:
+                parts = self._moved(target, name, self._with(as_sums, of), keywords)
+                return parts if at is None else parts[at]
+
+            return put
+
+        closed, spread = later(self._as_neurons), later(self._as_products)
+        twice = any(one.spread for one in sums)
+
+        def following(one: _Sums, at: int | None = None) -> _Sums:
+            return replace(one, closed=lambda: closed(at), spread=(lambda: spread(at)) if twice else None)
+
+        if isinstance(moved, _Sums):
+            return following(moved)
+        return [following(one, at) for at, one in enumerate(moved)]
 
     def _with_constants(self, arguments: Any, name: str) -> Any:
         """Tensors beside flows in a list as sums without weights: biases, or outputs that are the same for all x."""
@@ -531,8 +594,17 @@ class Reader:
 
     def _constant(self, values: Tensor, row: Tensor, like: _Sums) -> _Sums:
         """Numbers that do not depend on x, in these rows of it, as sums beside those of `like`."""
-        none = torch.zeros((len(like.coef), *values.shape), dtype=torch.float64)
-        return replace(like, coef=none, reach=none, const=values.double(), row=row, own=self._apiece(values.shape))
+        none, own = (torch.zeros((n, *values.shape), dtype=torch.float64) for n in (len(like.coef), DRAWS))
+        return replace(
+            like,
+            coef=none,
+            reach=none,
+            const=values.double(),
+            row=row,
+            own=own,
+            closed=lambda: self._constant(values, row, self._as_neurons(like)),
+            spread=(lambda: self._constant(values, row, self._as_products(like))) if like.spread else None,
+        )
 
     def _padded(self, flow: Any, pad: Sequence[int], value: float = 0.0) -> Any:
         """Numbers put before and after those of a flow, axis by axis from the last."""
@@ -587,12 +659,12 @@ class Reader:
             return lambda flow: getattr(flow, name)
 
         def of_neuron(name: str, k: int) -> Callable[[Any], Tensor]:
-            return lambda flow: _longer(getattr(flow, name), n)[k]
+            return lambda flow: getattr(flow, name)[k] if name == "own" else _longer(getattr(flow, name), n)[k]
 
         parts = {name: run(named(name)) for name in names}
         n = max(len(flow.coef) for flow in _flows(arguments)) if isinstance(like, _Sums) else 0
-        for name in ("coef", "reach") if n else ():
-            pieces = [run(of_neuron(name, k)) for k in range(n)]
+        for name, count in (("coef", n), ("reach", n), ("own", DRAWS)) if n else ():
+            pieces = [run(of_neuron(name, k)) for k in range(count)]
             several = not isinstance(pieces[0], Tensor)
             parts[name] = [torch.stack(list(one)) for one in zip(*pieces)] if several else torch.stack(pieces)
         several = isinstance(parts[names[0]], (list, tuple))
@@ -602,9 +674,14 @@ class Reader:
         count = len(parts[names[0]])
         return [type(like)(**fields, **{key: value[k] for key, value in parts.items()}) for k in range(count)]
 
-    def _level(self, flows: Sequence[_Sums], name: str) -> list[_Sums]:
-        """Sums of one layer, with as many coefficients."""
-        if len({flow.layer for flow in flows}) > 1:
+    def _level(self, flows: Sequence[_Sums], name: str, lifted: Callable[[_Sums], _Sums] | None = None) -> list[_Sums]:
+        """Sums of one layer, with as many coefficients. lifted: what makes those of a layer before sums of the next."""
+        layers = {flow.layer for flow in flows}
+        if lifted and max(layers) - min(layers) == 1:
+            raised = [lifted(flow) if flow.made and flow.layer < max(layers) else flow for flow in flows]
+            if len({flow.weighed for flow in raised}) == 1:
+                flows, layers = raised, {flow.layer for flow in raised}
+        if len(layers) > 1:
             raise OntogenyError(
                 f"a connection skips a layer (the model does '{name}' on values of two layers): circuits are "
                 "enumerated in plain stacks of layers"
@@ -617,13 +694,13 @@ class Reader:
         flows = _flows((arguments, keywords))
         if len({id(flow) for flow in flows}) > 1:
             raise OntogenyError(f"the model multiplies values that depend on x with each other ('{name}')")
-        flow = self.sums(flows[0])
+        flow = self._sums_apart(flows[0]) if name in REDUCTIONS else self.sums(flows[0])
         if flow.layer in self.doubled:
             raise _shared_by_two()
         if len(flow.row.unique()) < self.rows:
             raise rows_unlike()
-        if flow.made and name not in _REDUCTIONS:
-            flow = self._rescaled(flow) or self.sums(self.neurons(flow))
+        if flow.made and name not in REDUCTIONS:
+            flow = self._rescaled(flow) or self._as_neurons(flow)
         keywords = {key: value for key, value in keywords.items() if key != "dtype"}
 
         def run(value: Tensor, other: Callable[[Any], Any] = _double) -> Tensor:
@@ -634,33 +711,38 @@ class Reader:
         const = run(flow.const)
         coef = torch.stack([run(one) - none for one in flow.coef])
         gains = torch.rand(flow.const.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.5
+        if name in REDUCTIONS:
+            gains = 1 + (97 * _ratio(flow.own).nan_to_num()).sin() / 2
         ways = [torch.stack([run(one * gains**power, _ones) - idle for one in flow.reach]) for power in (1, 2, 3)]
-        if name not in _REDUCTIONS and (ways[0] * ways[2] > ways[1] ** 2 * (1 + 1e-6)).any():  # more than one weight
+        several = bool((ways[0] * ways[2] > ways[1] ** 2 * (1 + 1e-9)).any())  # weights from a number to another
+        if several and name in REDUCTIONS and (flow.weighed or flow.spread):
+            products = self._as_products(flow)
+            return self._mapped(target, name, self._with(arguments, lambda _: products), keywords)
+        if several and name not in REDUCTIONS:
             if flow.layer or flow.made or apart:
                 raise OntogenyError(f"several weights connect the same two neurons: the model does '{name}' on copies")
             arguments = self._with(arguments, lambda _: self._apart(flow))
             return self._mapped(target, name, arguments, keywords, apart=True)
         reach = (ways[0] != 0).double()
-        own = self._apiece(const.shape) if name in _REDUCTIONS else self._by_weights(run, flow)
-        if (reach.sum(0) == 1).all() and not any(map(self._may_weigh, _tensors((arguments, keywords)))):  # copies
-            own = (run(flow.own.double(), _ones) - idle).round().long()
-        weighed = any(map(self.is_weight, _tensors((arguments, keywords)))) or (name in _REDUCTIONS and flow.weighed)
-        return _Sums(flow.layer, coef, reach, const, self._rows(run, none, flow, name), "map", own, weighed)
+        own = torch.stack([run(flow.own[k], self._marked(k)) - run(nothing, self._marked(k)) for k in range(DRAWS)])
+        weighed = any(map(self._weighs, _tensors((arguments, keywords)))) or (name in REDUCTIONS and flow.weighed)
+        spread = None
+        if flow.spread and name in REDUCTIONS:
+            later = flow.spread
+            spread = lambda: self._mapped(target, name, self._with(arguments, lambda _: later()), keywords)  # noqa: E731
+        row = self._rows(run, none, flow, name)
+        return _Sums(flow.layer, coef, reach, const, row, "map", own, weighed, spread=spread)
 
-    def _by_weights(self, run: Callable[..., Tensor], flow: _Sums) -> Tensor:
-        """Labels of the sums that a linear map gives, the same where the same weights are those of the same numbers."""
-        generator = torch.Generator().manual_seed(0)
+    def _marked(self, k: int, others: bool = True) -> Callable[[Any], Any]:
+        """What gives the k-th of the numbers that stand for weights, or others of a tensor, and the rest as it is."""
 
-        def drawn(shape: torch.Size) -> Tensor:
-            return torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5
+        def mark(value: Any) -> Any:
+            if not isinstance(value, Tensor) or not value.is_floating_point():
+                return value
+            own = self.marks.of(value) if others or self._weighs(value) else None
+            return value.double() if own is None else own[k]
 
-        labels, places = flow.own.unique(return_inverse=True)
-        other = lambda value: drawn(value.shape) if isinstance(value, Tensor) and value.is_floating_point() else value  # noqa: E731
-        return self._labelled(run(drawn(labels.shape)[places], other).round(decimals=9))
-
-    def _may_weigh(self, tensor: Tensor) -> bool:
-        """Whether numbers are weights, as parameters are, and others that are not all the same."""
-        return self.is_weight(tensor) or tensor.unique().numel() > 1
+        return mark
 
     def _rows(self, run: Callable[[Tensor], Tensor], none: Tensor, flow: _Sums, name: str) -> Tensor:
         """The row of x of every number that a linear map gives."""
@@ -713,7 +795,7 @@ class Reader:
         tensors = _tensors((arguments, keywords))
         shape = torch.broadcast_shapes(*[self._shape(flow) for flow in flows], *[t.shape for t in tensors])
         outside = all(isinstance(flow, _Given) for flow in flows)
-        if outside and not (name in _AFFINE and any(map(self.is_weight, tensors))):
+        if outside and not (name in AFFINE and any(map(self._weighs, tensors))):
             return self._context(target, arguments, keywords)
         if name in ("add", "sub", "rsub") and len(flows) > 1:
             layers = {getattr(flow, "layer", 0) for flow in flows}
@@ -733,23 +815,23 @@ class Reader:
             flows_as = {id(flow): self.sums(flow) for flow in flows}
             arguments = self._with(arguments, lambda flow: flows_as[id(flow)])
             flows = _flows(arguments)
-        linear = name in ("add", "sub", "rsub") or (name in _AFFINE and len(flows) == 1)
+        linear = name in ("add", "sub", "rsub") or (name in AFFINE and len(flows) == 1)
         linear &= not (name == "div" and (flows[0] is not arguments[0] or keywords.get("rounding_mode")))
         if linear and all(isinstance(flow, _Sums) for flow in flows):
             return self._affine(target, name, arguments, keywords, shape)
         together = self._composed(target, name, arguments, keywords, shape, linear)
         if linear:
 
-            def affine() -> _Sums:
-                sums = {id(flow): self._sums_apart(flow) for flow in flows}
+            def affine(of: Callable[[Any], _Sums] = self._sums_apart) -> _Sums:
+                sums = {id(flow): of(flow) for flow in flows}
                 return self._affine(target, name, self._with(arguments, lambda f: sums[id(f)]), keywords, shape)
 
             if together is None:
                 return affine()
             if len(flows) == 1 and isinstance(flows[0], _Neurons):
-                if name in ("mul", "div") and any(map(self.is_weight, tensors)):
-                    return replace(together, weighed=True)
-                if flows[0].weighed or flows[0].apart:
+                if name in ("mul", "div") and any(map(self._weighs, tensors)):
+                    return replace(together, weighed=True, apart=lambda: affine(self.sums))
+                if flows[0].apart:
                     return replace(together, apart=affine)
         if together is not None:
             return together
@@ -762,42 +844,68 @@ class Reader:
         raise OntogenyError(f"the model does '{name}' on values of different neurons: circuits need sums with weights")
 
     def _affine(self, target: Any, name: str, arguments: Any, keywords: Any, shape: torch.Size) -> _Sums:
-        """Sums added, or scaled and moved by numbers."""
+        """Sums added, or scaled and moved by numbers.
+
+        What is multiplied with weights once more and then added to others is the next layer's, see `_Sums`.
+        """
         flows = _flows(arguments)
-        level = self._level(flows, name)
-        if name in ("mul", "div") and shape.numel() > flows[0].const.numel() and level[0].made == "map":
-            level = [self.sums(self.neurons(level[0]))]
-        known = {id(flow): one for flow, one in zip(flows, level)}
+        level = self._level(flows, name, self._as_products)
+        weights = [tensor for tensor in _tensors(arguments) if name in ("mul", "div") and self._weighs(tensor)]
+        if name in ("mul", "div") and shape.numel() > flows[0].const.numel() and level[0].made:
+            level = [self._as_neurons(level[0])]
+        if weights and level[0].layer in self.doubled:
+            raise _shared_by_two()
         rows = [one.row.expand(shape) for one in level]
         if any(not torch.equal(row, rows[0]) for row in rows):
             raise OntogenyError(f"the model mixes rows of x ('{name}')")
 
-        def run(of: Callable[[_Sums], Tensor]) -> Tensor:
-            return target(*self._with(arguments, lambda flow: of(known[id(flow)]), _double), **keywords)
+        def again(of: Callable[[_Sums], _Sums]) -> _Sums:
+            parts = {id(flow): of(one) for flow, one in zip(flows, level)}
+            return self._affine(target, name, self._with(arguments, lambda f: parts[id(f)]), keywords, shape)
 
-        none = run(lambda flow: torch.zeros_like(flow.const)).expand(shape)
-        const = run(lambda flow: flow.const).expand(shape)
+        twice = any(one.spread for one in level)
+        if _several(level, shape) and (twice or all(one.weighed for one in level)):
+            return again(self._as_products)
+        known = {id(flow): one for flow, one in zip(flows, level)}
+
+        def run(of: Callable[[_Sums], Tensor], other: Callable[[Any], Any] = _double) -> Tensor:
+            return target(*self._with(arguments, lambda flow: of(known[id(flow)]), other), **keywords).expand(shape)
+
+        none = run(lambda flow: torch.zeros_like(flow.const))
+        const = run(lambda flow: flow.const)
 
         def of_neuron(k: int) -> Callable[[_Sums], Tensor]:
             return lambda flow: flow.coef[k]
 
-        coef = torch.stack([run(of_neuron(k)).expand(shape) - none for k in range(len(level[0].coef))])
+        def of_draw(k: int) -> Callable[[_Sums], Tensor]:
+            return lambda flow: flow.own[k]
+
+        coef = torch.stack([run(of_neuron(k)) - none for k in range(len(level[0].coef))])
         reach = torch.stack([one.reach.expand(len(one.reach), *shape) for one in level]).amax(dim=0)
         made = max(one.made for one in level)
         if not made and (len(level) > 1 or const.any() or not torch.equal(coef, level[0].coef)):
             made = "product"
-        by = [one.own.expand(shape) for one in level]
-        if name in ("mul", "div") and not level[0].made:
-            for weight in filter(self.is_weight, _tensors(arguments)):
-                by.append(torch.arange(weight.numel()).reshape(weight.shape).expand(shape))
-        own = self._labelled(*by) if len(by) > 1 else by[0]
+        if name in ("mul", "div", "neg") and level[0].made:  # on another scale
+            own = level[0].own.expand(DRAWS, *shape)
+        else:
+            numbers = [self._marked(k, False) for k in range(DRAWS)]
+            idle = [run(lambda flow: torch.zeros_like(flow.const), other) for other in numbers]
+            own = torch.stack([run(of_draw(k), numbers[k]) - idle[k] for k in range(DRAWS)])
         if len({one.weighed for one in level}) > 1:
             raise OntogenyError(
                 f"the model does '{name}' on sums with weights and on the values that they are of, without weights, as "
                 "a residual connection does: circuits consist of connections with weights"
             )
-        weighed = level[0].weighed or (name in ("mul", "div") and any(map(self.is_weight, _tensors(arguments))))
-        return _Sums(level[0].layer, coef, reach, const, rows[0], made, own, weighed)
+        weighed = level[0].weighed or bool(weights)
+        spread = None
+        if twice or (weights and level[0].made):
+            of = self._as_neurons if weights else self._as_products
+            spread = lambda: again(of)  # noqa: E731
+        return _Sums(level[0].layer, coef, reach, const, rows[0], made, own, weighed, spread=spread)
+
+    def _weighs(self, tensor: Tensor) -> bool:
+        """Whether numbers are weights, or are made of what the model holds and not the same everywhere."""
+        return self.is_weight(tensor) or self.marks.holds(tensor)
 
     def _composed(
         self, target: Any, name: str, arguments: Any, keywords: Any, shape: torch.Size, linear: bool
@@ -853,6 +961,8 @@ class Reader:
             return None
         if not torch.equal(own.place.expand(shape), base.place.expand(shape)):
             return None
+        if own is not base and not _alike(own.own, base.own).all():
+            return None
         n = max(len(own.weight), len(base.weight))
         one, two = _longer(base.weight, n), _longer(own.weight, n)
         at = one.abs().argmax(dim=0, keepdim=True)
@@ -905,6 +1015,9 @@ class Reader:
             heard = reaches[0].any(dim=0)  # by any neuron that the outputs depend on
             weights[0], reaches[0] = weights[0][:, heard], reaches[0][:, heard]
             level = [neuron for neuron, used in zip(level, heard.tolist()) if used]
+            known = torch.stack([neuron.flow.own[neuron.k] for neuron in level]).sort().values
+            if _alike(known[1:], known[:-1]).any():
+                raise _shared_by_two()
             weights.insert(0, torch.stack([_longer(neuron.flow.weight[:, neuron.k], width) for neuron in level]))
             reaches.insert(0, torch.stack([_longer(neuron.flow.reach[:, neuron.k], width) for neuron in level]))
             biases.insert(0, torch.stack([neuron.flow.bias[neuron.k] for neuron in level]))
@@ -989,7 +1102,9 @@ def _scaled_and_moved(
     if first.shape != points.shape or second.shape != points.shape or not (apart > 0).all():
         return None
     scale = (second.gather(0, high) - second.gather(0, low)) / apart
-    offset = second.gather(0, low) - scale * first.gather(0, low)
+    near = first.abs().argmin(dim=0, keepdim=True)
+    offset = second.gather(0, near) - scale * first.gather(0, near)
+    offset = torch.where(offset.abs() < 1e-12, 0.0, offset)
     return (scale[0], offset[0]) if torch.allclose(second, scale * first + offset, 1e-9, 1e-9) else None
 
 

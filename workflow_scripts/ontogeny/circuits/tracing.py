@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._decomp import get_decompositions
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
@@ -18,10 +19,12 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ontogeny.circuits.dependence import number_by_number
-from ontogeny.circuits.reading import CONTRACTIONS, LINEAR, MOVES, Layers, Reader, name_of
+from ontogeny.circuits.operations import CONTRACTIONS, LINEAR, MOVES, name_of
+from ontogeny.circuits.reading import Layers, Reader
 from ontogeny.circuits.simplifying import simplify
 from ontogeny.errors import OntogenyError, first_line
 
+_IN_PARTS: Any = get_decompositions([getattr(torch.ops.aten, name) for name in ("addcmul", "addcdiv", "addr", "lerp")])
 _MOST_DECISIONS = 16  # values whose use is looked into
 _TRIALS = 64  # random halves of numbers that are changed to see what depends on them
 _SCALES = (2.0, 0.3, 20.0)  # of the numbers drawn
@@ -73,9 +76,9 @@ def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[GraphModule, bo
             return run(x)
 
     try:
-        return make_fx(torch.func.functionalize(once), _error_on_data_dependent_ops=False)(x.clone()), True
+        return make_fx(torch.func.functionalize(once), _IN_PARTS, _error_on_data_dependent_ops=False)(x.clone()), True
     except RuntimeError:  # functions of autograd that know no transforms
-        return make_fx(once, _error_on_data_dependent_ops=False)(x.clone()), False
+        return make_fx(once, _IN_PARTS, _error_on_data_dependent_ops=False)(x.clone()), False
 
 
 class _Plainly(TorchFunctionMode):
@@ -166,6 +169,8 @@ def _read_by(
             value = known[node] = getattr(graph, str(node.target))
             if node in parameters:
                 weighty[id(value)] = value
+            if not any("lift_fresh" in _name(user) for user in node.users):
+                reader.hold(value)
         elif node.op == "output":
             return reader.finish(map_arg(node.args[0], lambda n: known[n]))
         else:
@@ -181,14 +186,15 @@ def _read_by(
                 else:
                     arguments = map_arg(node.args, lambda n: known[n])
                     known[node] = reader.step(node.target, arguments, map_arg(node.kwargs, lambda n: known[n]))
-            except OntogenyError:
-                raise
             except Exception as error:
-                if any(map(_changes_its_arguments, nodes)):
+                own = isinstance(error, OntogenyError)
+                if any(map(_changes_its_arguments, [node] if own else nodes)):
                     raise OntogenyError(
                         f"the model changes tensors in place in a way that cannot be followed (up to '{_name(node)}'), "
                         "as recurrent layers with gates do: read a stack of layers"
                     ) from None
+                if own:
+                    raise
                 raise OntogenyError(
                     f"the model does '{node.name}' in a way that cannot be read: {first_line(error)}"
                 ) from None
@@ -461,10 +467,10 @@ def _has_weights(nodes: list[Node], weighing: set[Node], values: dict[Node, Any]
     """Whether weights lie among operations on one number for each row, of which the first of `nodes` is a tensor.
 
     weighing: parameters, and what is made of them alone. A product with them is one of weights where it is a matrix's,
-    or gives several numbers by what is linear so far, or, with `anywhere`, wherever there are several numbers.
+    or one of several by what is linear so far, or, with `anywhere`, wherever there are several numbers.
     """
     start, *rest = nodes
-    linear = {start}
+    linear, factors = {start}, set[Node]()
     n = values[start].numel()
     for node in rest:
         name, before = _name(node), node.all_input_nodes
@@ -474,8 +480,12 @@ def _has_weights(nodes: list[Node], weighing: set[Node], values: dict[Node, Any]
             continue
         if name in CONTRACTIONS:
             return True
-        if name in ("mul", "div") and _size(values[node]) > n and (anywhere or node in linear):
-            return True
+        if name in ("mul", "div"):
+            if _size(values[node]) > n and (anywhere or node in linear):
+                return True
+            factors |= weighing.intersection(before) if node in linear else set()
+            if len(factors) > 1:
+                return True
     return False
 
 
