@@ -63,6 +63,8 @@ def test_measures_are_asked_held_out_accuracy_first():
     assert ranked(names) == ["eval/mean_reward", "rollout/ep_rew_mean", "wer", "rollout/ep_len_mean"]
     names = ["episodes_total", "episode_reward_mean", "episode_length", "eval/episode_return"]
     assert ranked(names) == ["eval/episode_return", "episode_reward_mean"]
+    names = ["train/box_loss", "metrics/mAP50(B)", "coco/bbox_mAP", "AverageEpRet", "map_size"]
+    assert ranked(names) == ["metrics/mAP50(B)", "coco/bbox_mAP", "AverageEpRet", "train/box_loss", "map_size"]
     assert [rank_of(name) for name in ("valAcc", "accuracy/val", "grad_norm", "steps_per_second", "step_accuracy")] == [
         0, 0, None, None, None
     ]  # fmt: skip

@@ -279,7 +279,7 @@ def test_unknown_names_are_answered_with_the_nearest(save):
         record.series("net.0", "stable_rnk")
     assert list(record.wide("head").columns) == ["step", "stable_rank", "cumulative_90"]
     with pytest.raises(OntogenyError, match="suffix"):
-        read_phase1("x.txt")
+        read_phase1("x.doc")
     with pytest.raises(OntogenyError, match="'drop' or 'stop'"):
         read_phase1("x.json", on_problem="ignore")
 

@@ -264,6 +264,52 @@ def test_odd_files_of_loggers_are_read(name, tmp_path):
     assert any("breaks off" in str(note) for note in record.notes) == (name == "broken.jsonl")
 
 
+COMET = [
+    {"metricName": name, "metricValue": str(value), "step": step, "timestamp": 5, "epoch": None, "runContext": context}
+    for context, name, values in ((None, "acc", (0.5, 0.75)), ("train", "loss", (2.0, 1.0)))
+    for step, value in enumerate(values)
+]
+FURTHER = {
+    "result.json": "".join(
+        json.dumps(
+            {
+                "training_iteration": step,
+                "env_runners": {"episode_return_mean": value, "agents": {"default": value}},
+                "learners": {"default_policy": {"total_loss": 2.0 - step}},
+                "config": {"gamma": 0.99, "model": {"hidden": 64}},
+                "perf": {"cpu_util_percent": 20.0},
+            }
+        )
+        + "\n"
+        for step, value in enumerate((0.5, 0.75))
+    ),
+    "nested.jsonl": '{"step": 0, "eval": {"acc": 0.5}}\n{"step": 1, "eval": {"acc": 0.75, "timestamp": 9}}\n',
+    "comet.json": json.dumps(COMET),
+    "val_acc.csv": "0,2024-01-01 00:00:00,0.5\n1,2024-01-01 00:00:09.5,0.75\n",
+    "evals.json": '{"validation_0": {"auc": [0.5, 0.75]}, "validation_1": {"auc": [0.4, 0.5]}}',
+    "progress.txt": "Epoch\tAverageEpRet\tTime\n0\t0.5\t1.0\n1\t0.75\t2.0\n",
+}
+OF_FURTHER = {
+    "result.json": (
+        "env_runners/episode_return_mean", "env_runners/agents/default", "learners/default_policy/total_loss",
+    ),
+    "nested.jsonl": ("eval/acc",),
+    "comet.json": ("acc", "train/loss"),
+    "val_acc.csv": ("val_acc",),
+    "evals.json": ("validation_0/auc", "validation_1/auc"),
+    "progress.txt": ("AverageEpRet",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_logs_of_rllib_comet_neptune_boosting_and_spinning_up_are_read(name, tmp_path):
+    (tmp_path / name).write_text(FURTHER[name])
+    record = read_phase1(tmp_path / name)
+    assert record.runs == [name.split(".")[0]]
+    assert sorted(record.frame["metric"].unique()) == sorted(OF_FURTHER[name])
+    assert [part.tolist() for part in record.series("(run)", OF_FURTHER[name][0])] == [[0, 1], [0.5, 0.75]]
+
+
 @pytest.mark.parametrize("name", ["a.json.gz", "a.jsonl.gz"])
 def test_compressed_json_is_read(name, tmp_path):
     rows = [{"step": 0, "acc": 0.5}, {"step": 1, "acc": 0.75}]

@@ -6,12 +6,13 @@ or judged here; `ontogeny.phase1.clean` does that.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1.document import FORMAT
-from ontogeny.phase1.loggers import STEP_NAMES, is_clock, step_key, trainer_state
+from ontogeny.phase1.loggers import STEP_NAMES, is_clock, named_values, step_key, trainer_state
 from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
 
 WITHIN_EPOCHS = ("batch", "batch_idx", "it", "iter", "iteration", "step")
@@ -27,6 +28,14 @@ RESERVED = ("format", "run", "run_level", "per_layer", "derived")
 
 _LIST_OF_RUNS = ("experiments", "runs")
 _LAYER_MAPS = ("layer_metrics", "layers")
+_NOT_MEASURED = frozenset(("config", "hparams", "hyperparameters", "args", "timers", "perf", "fault_tolerance"))
+"""Nested entries of a row, in lower case, that hold settings and the machine's state."""
+
+_OF_HISTORIES = ("loss", "acc", "error", "auc", "rmse", "mae", "ndcg")
+"""What one metric of a history is called."""
+
+_DEEPEST = 6
+"""Levels of nested entries that are read."""
 
 
 @dataclass
@@ -84,6 +93,7 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
     if isinstance(data, list):
         if not data:
             raise OntogenyError(f"{where} is an empty list; a Phase 1 record is expected")
+        data = named_values(data)
         if all(isinstance(item, dict) and step_key(item) for item in data):
             return _long_rows(data) if any("layer" in item for item in data) else [_rows(data, {})]
         if _holds_runs(data):
@@ -136,6 +146,8 @@ def _one_run(data: dict, where: str) -> RawRun:
         data = {**{key: value for key, value in data.items() if key != "measurements"}, **measurements}
     if any(_is_layer(value) for value in data.values()) or _step_list(data) is not None:
         return _columns(data, ours=False)
+    if data and all(isinstance(value, dict) and _history(value) for value in data.values()):
+        data = {f"{part}/{name}": values for part, found in data.items() for name, values in found.items()}
     epochs = _history(data)
     if epochs:
         run = _columns({"epoch": list(range(epochs)), **data}, ours=False)
@@ -147,12 +159,13 @@ def _one_run(data: dict, where: str) -> RawRun:
 
 
 def _history(data: dict) -> int:
-    """How many epochs the history of a Keras model has, lists of numbers of one length by metric; 0 if it is none."""
+    """How many epochs the history of a Keras model, or of boosting on one set of data, has: lists of numbers of one
+    length by metric; 0 if it is none."""
     lists = [value for value in data.values() if isinstance(value, list)]
     if len(lists) < len(data) or len({len(value) for value in lists}) != 1:
         return 0
     numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for value in lists for each in value)
-    known = any("loss" in str(name) or "acc" in str(name) for name in data)
+    known = any(word in str(name).lower() for name in data for word in _OF_HISTORIES)
     return len(lists[0]) if numbers and known else 0
 
 
@@ -193,8 +206,13 @@ def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
             elif str(key).lower() in STEP_NAMES or is_clock(str(key)) or (key == "epoch" and not by_steps):
                 continue
             elif isinstance(value, dict):
-                if not _nested(table, number, key, value):
+                if _nested(table, number, key, value):
+                    continue
+                if _unread_metric(value, in_list=True) is not None:
                     _tell_unread(run, None, key, value, in_list=True)
+                elif str(key).lower() not in _NOT_MEASURED:
+                    for name, found in _flat(value, str(key)):
+                        add(*flat_place(name), number, found)
             elif isinstance(value, list):
                 _tell_unread(run, None, key, value, in_list=True)
             else:
@@ -235,6 +253,17 @@ def _nested(table: RawTable, number: int, key: str, value: dict) -> bool:
     else:
         return False
     return True
+
+
+def _flat(entries: dict, above: str, level: int = 1) -> Iterator[tuple[str, float]]:
+    """The numbers in nested entries, by the names of all levels with / between them, as RLlib's
+    `env_runners/episode_return_mean`."""
+    for key, value in entries.items():
+        name = f"{above}/{key}"
+        if isinstance(value, dict) and level < _DEEPEST:
+            yield from _flat(value, name, level + 1)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and not is_clock(str(key)):
+            yield name, value
 
 
 def _tell_unread(run: RawRun, layer: str | None, key: str, value: Any, in_list: bool = False) -> None:

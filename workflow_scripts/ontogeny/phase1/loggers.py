@@ -1,8 +1,8 @@
 """Files of other people's loggers as tables: a column step and one for each metric, or metric, step and value.
 
 Weights & Biases (history and UI exports), TensorBoard (CSV, JSON and event files), Hugging Face `trainer_state.json`,
-Lightning `metrics.csv`, MLflow metric files and databases, episodes in `monitor.csv`. What is not a metric (time
-stamps, run times, ranges) is left out.
+Lightning `metrics.csv`, MLflow metric files and databases, exports of Comet and Neptune, episodes in `monitor.csv`.
+What is not a metric (time stamps, run times, ranges) is left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Collection, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ CLOCKS = frozenset(
 """Columns, in lower case, that hold the time and are not metrics."""
 
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
+_NUMBER = re.compile(r"^[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?$")
+_TIME = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _MLFLOW = re.compile(r"^\d{9,}\s+\S+\s+\d+$")
 
 
@@ -64,6 +66,7 @@ def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     Clocks go; "run - metric" of a UI export is split into a column run; a TensorBoard series takes its metric from the
     file's name; rows of one step that fill each other's gaps become one.
     """
+    frame = _with_header(frame, path)
     lowered = {str(name).strip().lower(): name for name in frame.columns}
     if {"wall time", "step", "value"} <= lowered.keys() and "metric" not in lowered:
         metric = path.name.split("-tag-")[-1].rsplit(".", 1)[0]
@@ -84,6 +87,15 @@ def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             parts.append(part[part["value"].notna() & (part["value"].astype(str) != "")])
         return pd.concat(parts, ignore_index=True)
     return _merged(frame)
+
+
+def _with_header(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A series as Neptune exports it (step, time and value, without a header) with one; other tables as they are."""
+    first = [str(name) for name in frame.columns]
+    if len(first) != 3 or not (_NUMBER.match(first[0]) and _TIME.match(first[1]) and _NUMBER.match(first[2])):
+        return frame
+    names = ["step", "timestamp", path.name.split(".", 1)[0] or "value"]
+    return pd.concat([pd.DataFrame([first], columns=names), frame.set_axis(names, axis=1)], ignore_index=True)
 
 
 def _episodes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -127,6 +139,23 @@ def trainer_state(data: dict[str, Any]) -> list[dict[str, Any]] | None:
     for row in rows:
         numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
         merged.setdefault(row["step"], {}).update(numbers)
+    return [{**row, "step": step} for step, row in merged.items()]
+
+
+def named_values(rows: list[Any]) -> list[Any]:
+    """Rows of an export of Comet, one for each value, as one row for each step; others come back as they are.
+
+    A metric that was logged in a context ("train", "validate") is called by both.
+    """
+    if not all(isinstance(row, dict) and {"metricName", "metricValue", "step"} <= row.keys() for row in rows):
+        return rows
+    merged: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        if row["step"] is not None:
+            name = "/".join(str(row[key]) for key in ("runContext", "metricName") if row.get(key))
+            merged.setdefault(row["step"], {})[name] = row["metricValue"]
+            with suppress(TypeError, ValueError):
+                merged[row["step"]][name] = float(row["metricValue"])
     return [{**row, "step": step} for step, row in merged.items()]
 
 

@@ -52,7 +52,7 @@ _MOST_WITHIN = 10**9
 HDF5_SECONDS = 20
 """How long reading an HDF5 file that carries no checksum may take, and a second more per MiB."""
 
-_SUFFIX = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})+$", re.IGNORECASE)
+_SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.txt')))})+$", re.IGNORECASE)
 _DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s?%?)\s*$"
 """A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons or tabs."""
 
@@ -246,7 +246,7 @@ def _raw_runs(path: Path) -> list[RawRun]:
         with _foreign_errors(path, "Feather"):
             frame = pd.read_feather(path)
         return _table_runs(logged_table(frame, path), str(path))
-    if suffix in (".csv", ".tsv"):
+    if suffix in (".csv", ".tsv", ".txt"):
         _must_fit(path, b",;\t\n", MOST_VALUES, "cells")
         return _table_runs(logged_table(_read_text_table(path), path), str(path))
     if suffix == ".parquet":
