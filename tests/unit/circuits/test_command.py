@@ -176,3 +176,34 @@ def test_argmax_of_one_output_is_refused(tmp_path):
     np.savez(tmp_path / "net.npz", *weights, *biases)
     with pytest.raises(OntogenyError, match="the network has one"):
         describe_network(tmp_path / "net.npz", ["XOR"], rule="argmax")
+
+
+def test_a_network_that_is_read_with_another_activation_is_told(tmp_path, capsys):
+    weights, biases = trained_nets((2, 3, 1), 8, "tanh", gate=(0, 0, 0, 1))[0]
+    arrays = {f"w{k}": w for k, w in enumerate(weights)} | {f"b{k}": b for k, b in enumerate(biases)}
+    path = tmp_path / "net.npz"
+    np.savez(path, **arrays)
+    named = describe_network(path, ["AND"], activation="tanh")
+    assert "note" not in named
+    assert (named["outputs"][0]["rows"], named["outputs"][0]["rows_right"]) == (4, 4)
+    arrays["w0"] = arrays["w0"] * 9
+    np.savez(path, **arrays)
+    assert main(["circuits", "count", str(path), "--gate", "AND"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    right = told["outputs"][0]["rows_right"]
+    assert right < 4
+    assert (
+        f"states no activation, and leaky_relu was assumed, with which the whole network gets {right} of 4 rows"
+        in (told["note"])
+    )
+
+
+def test_rows_that_the_whole_network_gets_right(model):
+    x = truth_table(2)[0]
+    network = from_torch(model, x)
+    assert network.right([[0, 0], [1, 0], [1, 0], [0, 1]], output=0).tolist() == [True, True, True, True]
+    assert network.right([[0, 0], [1, 0], [1, 1], [0, 0]], "sign", output=1).tolist() == [True, False, True, False]
+    largest = model(torch.as_tensor(x)).argmax(1).numpy()
+    assert network.right(largest, "argmax").all()
+    with pytest.raises(OntogenyError, match="y has 1 outputs"):
+        network.right([0, 1, 1, 0])

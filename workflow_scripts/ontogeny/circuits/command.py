@@ -156,13 +156,14 @@ def _read(
     activation: str | None,
     seed: int | None,
     epoch: int | None,
-) -> ReadNetwork:
-    """The network in a file, with the inputs that it is judged on; errors as of `describe_network`."""
+) -> tuple[ReadNetwork, bool]:
+    """The network in a file, with the inputs that it is judged on, and whether its activation is neither stated nor
+    named; errors as of `describe_network`."""
     if (model := _model(Path(path))) is not None:
         if activation is not None:
             raise OntogenyError(f"{path} holds a model with its own activations: leave out activation {activation}")
         _one_network(path, seed, epoch)
-        return from_torch(model, x)
+        return from_torch(model, x), False
     weights, biases, own = read_network(path, seed, epoch)
     name = activation or own or "leaky_relu"
     if name not in ACTIVATIONS:
@@ -170,7 +171,7 @@ def _read(
     if weights[0].shape[1] != x.shape[1]:
         raise OntogenyError(f"inputs of the network: {weights[0].shape[1]}; the gates have {x.shape[1]}")
     hidden = Nonlinearity(name, slope_of(name, LEAK))
-    return ReadNetwork(weights, biases, [hidden] * (len(weights) - 1), IDENTITY, x)
+    return ReadNetwork(weights, biases, [hidden] * (len(weights) - 1), IDENTITY, x), not (activation or own)
 
 
 def describe_network(
@@ -189,9 +190,10 @@ def describe_network(
     rule "argmax" outputs are judged together: of two by one gate, whose 1 asks for the second, or of several by as many
     gates, of which one is 1 on every row.
 
-    Sizes, the activation and the rule that were used, and for each output circuits, candidates, and of circuits their
-    mean node sparsity, the hidden neurons and edges that all share and how many contain no other (not with more than 64
-    edges into hidden layers).
+    Sizes, the activation and the rule that were used, and for each output the rows that the whole network gets right,
+    circuits, candidates, and of circuits their mean node sparsity, the hidden neurons and edges that all share and how
+    many contain no other (not with more than 64 edges into hidden layers). A note where an activation was assumed with
+    which the whole network gets rows wrong.
 
     Raises OntogenyError for an unknown output rule, a file that holds no network, and gates that do not fit its
     outputs.
@@ -201,7 +203,7 @@ def describe_network(
     if rule not in RULES:
         raise unknown("output rule", rule, RULES)
     x, y = truth_table(gates)
-    network = _read(path, x, activation, seed, epoch)
+    network, assumed = _read(path, x, activation, seed, epoch)
     names = [gate.name for gate in get_gates(gates)]
     n_outputs = len(network.biases[-1])
     if rule == "argmax" and n_outputs < 2:
@@ -216,12 +218,23 @@ def describe_network(
         asked = [("all", " ".join(names), y.argmax(axis=1).astype(np.float32), 0)]
     else:
         asked = [(output, name, y, output) for output, name in enumerate(names)]
-    outputs = [
-        {"output": output, "gate": gate, **_described(network.problem(targets, rule, settings, at))}
-        for output, gate, targets, at in asked
-    ]
+    outputs = []
+    for output, gate, targets, at in asked:
+        right = network.right(targets, rule, output=at)
+        whole = {"rows": len(right), "rows_right": int(right.sum())}
+        outputs.append(
+            {"output": output, "gate": gate} | whole | _described(network.problem(targets, rule, settings, at))
+        )
     functions = list(dict.fromkeys(function.name or "its own" for function in network.hidden))
-    return {"sizes": list(network.sizes), "activation": ", ".join(functions), "rule": rule, "outputs": outputs}
+    told = {"sizes": list(network.sizes), "activation": ", ".join(functions), "rule": rule, "outputs": outputs}
+    wrong = [one for one in outputs if one["rows_right"] < one["rows"]]
+    if assumed and wrong:
+        told["note"] = (
+            f"{path} states no activation, and {functions[0]} was assumed, with which the whole network gets "
+            f"{wrong[0]['rows_right']} of {wrong[0]['rows']} rows of {wrong[0]['gate']} right: name the activation "
+            "that it was trained with"
+        )
+    return told
 
 
 def _described(problem: Problem) -> dict[str, Any]:

@@ -62,12 +62,26 @@ class ReadNetwork:
 
     def forward(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Outputs (rows, outputs), layer by layer in float32."""
+        return np.asarray(self.output(self._sums(x).astype(np.float64)), np.float32)
+
+    def _sums(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Outputs before the output function."""
         values = np.asarray(x, np.float32)
-        for layer, (w, b) in enumerate(zip(self.weights, self.biases)):
-            values = values @ w.T + b
-            function = self.hidden[layer] if layer < len(self.hidden) else self.output
-            values = np.asarray(function(values.astype(np.float64)), np.float32)
-        return values
+        for w, b, function in zip(self.weights, self.biases, self.hidden):
+            values = np.asarray(function((values @ w.T + b).astype(np.float64)), np.float32)
+        return np.asarray(values @ self.weights[-1].T + self.biases[-1], np.float32)
+
+    def right(self, y: ArrayLike, rule: str | AnyRule = "rounded", *, output: int = 0) -> NDArray[np.bool_]:
+        """Which rows of x the whole network gets right (rows,): few, and it may have been read wrong.
+
+        y, rule and output as of `count`, and the same errors.
+        """
+        sums = self._sums(self.x)
+        if rule == "argmax":
+            return np.asarray(sums.argmax(axis=1) == self._labels(y))
+        self.samples(y, rule, output=output)
+        own, limits = self._asked(y, rule, output)
+        return limits.right(sums[:, output], own.astype(np.int64))
 
     def enumerate(
         self,
@@ -124,7 +138,7 @@ class ReadNetwork:
         """What the search is given. Raises OntogenyError where rule, targets and outputs do not fit."""
         settings = complete_settings(settings)
         if rule == "argmax":
-            return self._argmax(np.asarray(as_array(y, "y")).ravel(), settings)
+            return self._argmax(self._labels(y), settings)
         return self._posed([self.separate(output)], [self.samples(y, rule, settings, output)], settings)
 
     def separate(self, output: int = 0) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
@@ -143,6 +157,11 @@ class ReadNetwork:
     ) -> Samples:
         """The rows that circuits of one output are judged on, by any rule but argmax. Errors as of `problem`."""
         settings = complete_settings(settings)
+        own, limits = self._asked(y, rule, output)
+        return Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, limits)
+
+    def _asked(self, y: ArrayLike, rule: str | AnyRule, output: int) -> tuple[NDArray[np.float32], OutputRule]:
+        """Targets (rows,) of one output, and the limits of its sums for each of them."""
         if not isinstance(rule, str):
             check_rule(rule)
         elif rule not in RULES:
@@ -159,7 +178,7 @@ class ReadNetwork:
             own = np.where(own < 0, np.float32(0), own)
         elif (own == -1).any() and np.isin(own, (-1, 1)).all():
             raise OntogenyError("y holds -1 and 1: judge outputs with rule='sign', or give 0 in place of -1")
-        return Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, self._limits(rule, output))
+        return own, self._limits(rule, output)
 
     def _posed(self, networks: list[Any], samples: list[Samples], settings: CircuitSettings) -> Problem:
         known = all(function.name is not None for function in self.hidden)
@@ -186,13 +205,18 @@ class ReadNetwork:
             rule = ROUNDED if rule == "rounded" else above(0.5)
         return rule if self.output.name == "identity" else _pulled_back(self.output.of(output), rule)
 
-    def _argmax(self, labels: NDArray[np.float32], settings: CircuitSettings) -> Problem:
-        """Every other output must lie below the target's: one network for each pair of outputs, on its own rows."""
-        n_outputs = len(self.biases[-1])
+    def _labels(self, y: ArrayLike) -> NDArray[np.float32]:
+        """The output (rows,) that is to be the largest. Raises OntogenyError for targets that are no outputs."""
+        labels, n_outputs = np.asarray(as_array(y, "y")).ravel(), len(self.biases[-1])
         if n_outputs < 2 or len(labels) != len(self.x) or not np.isin(labels, np.arange(n_outputs)).all():
             raise OntogenyError(
                 f"argmax needs one target from 0 to {n_outputs - 1} for each of {len(self.x)} rows, and two outputs"
             )
+        return labels
+
+    def _argmax(self, labels: NDArray[np.float32], settings: CircuitSettings) -> Problem:
+        """Every other output must lie below the target's: one network for each pair of outputs, on its own rows."""
+        n_outputs = len(self.biases[-1])
         if self.output.each or not (self.output.together or _increasing(self.output)):
             raise OntogenyError("argmax needs an output function that increases, so that the largest stays the largest")
         if n_outputs > 2 and int(len(labels) * (1 - settings.accuracy_threshold)) >= 1:
