@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.linalg import expm
 from scipy.ndimage import gaussian_filter1d
 
 from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
@@ -14,7 +15,7 @@ from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
 from ontogeny.connectome.observe import Rows, derived_by, rows_of, split_frames
 from ontogeny.connectome.recover import Recovered, _corrected, _mixed, _told
-from ontogeny.connectome.refine import WHOLE, Spline, _continued, autocorrelation, refine, shrunk
+from ontogeny.connectome.refine import WHOLE, Spline, _continued, _moved, autocorrelation, refine, shrunk
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.verdict import judge
 from ontogeny.connectome.wiring import connectivity_r2
@@ -93,6 +94,44 @@ def test_a_sum_that_never_changes_leaves_the_wiring_open():
     points = np.linspace(u.min(), u.max(), 400)
     found = refine(u, slope, (points, points))
     assert found.standard_errors[~np.eye(8, dtype=bool)].min() > 0.1 * np.sqrt(np.mean(found.W**2))
+
+
+def _master_equation(seed: int, n: int = 14) -> Activity:
+    """Shares of a whole that go over into each other at fixed rates: linear, with a sum that never changes."""
+    rng = np.random.default_rng(seed)
+    W = rng.random((n, n)) * (rng.random((n, n)) < 0.4) * (1 - np.eye(n))
+    rates = W - np.diag(W.sum(0))
+    u = np.empty((12, 100, n))
+    u[:, 0] = rng.dirichlet(np.ones(n) / 2, 12)
+    for t in range(99):
+        u[:, t + 1] = u[:, t] @ expm(0.05 * rates).T
+    return Activity(u=u, du=u @ rates.T, W=W, delta_t=0.05)
+
+
+def test_a_sum_that_never_changes_is_no_trusted_wiring_however_many_neurons_share_it():
+    fit = fit_connectome(_master_equation(0), settings=FIT)
+    assert fit.verdict["precision"] > 0.9
+    assert fit.verdict["refit_agreement"] > 0.95
+    assert fit.verdict["verdict"] == "undetermined"
+    assert "a sum that never changes" in fit.verdict["reason"]
+
+
+def test_a_saturated_sender_makes_up_a_constant_alone():
+    whole, single = np.full((10, 1), 10**-0.5), np.eye(10)[:, :1]
+    assert _moved(whole) == pytest.approx(1.0)
+    assert _moved(single) == pytest.approx(0.1)
+    assert _moved(1e-4 * whole) == 0
+    assert _moved(np.zeros((10, 0))) == 0
+
+
+def test_a_mask_that_leaves_neurons_different_numbers_of_senders_serves_more_than_16_of_them():
+    made = simulate_activity(
+        {"n_neurons": 20, "n_trajectories": 8, "n_frames": 60, "connectivity_filling_factor": 0.4}, seed=4
+    )
+    u, du = (a.reshape(-1, 20) for a in (made.u, made.du))
+    points = np.linspace(u.min(), u.max(), 400)
+    found = refine(u, du, (points, np.tanh(points)), allowed=made.W != 0)
+    assert (found.standard_errors[made.W != 0] > 0).all()
 
 
 @pytest.mark.parametrize("case", ["white noise", "central differences", "noisy states", "linear oscillators"])
@@ -233,7 +272,7 @@ def test_frames_far_apart_are_corrected_to_the_precision_of_the_data():
 def test_halves_that_differ_although_nothing_is_left_are_not_trusted():
     good = {"held_out_error": 0.01, "own_error": 1.0, "shifted_error": 1.0, "held_out_variance": 1.0, "agreement": 0.9}
     good |= {"refit_agreement": 0.9, "precision": 0.99, "rollout_skill": 1.0, "memory": 0.0, "common_inputs": 0.0}
-    good |= {"common_share": 0.0, "frames_per_unknown": 30.0}
+    good |= {"common_share": 0.0, "frames_per_unknown": 30.0, "moved": 0.0}
     assert judge({**good, "residual_share": 1e-2}).verdict == "trusted"
     assert judge({**good, "residual_share": 1e-9}).verdict == "undetermined"
 

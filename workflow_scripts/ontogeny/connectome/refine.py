@@ -270,7 +270,8 @@ class Refined:
 
     `residuals` holds the relative root mean square residual at every step, `noise` the final one of each neuron,
     `inflation` (N,) how many times larger the variance of W is than with residuals that are white in time, `ratio` and
-    `smooth` the variance of the noise over that of the prior of W and over that of the prior of the functions' bends.
+    `smooth` the variance of the noise over that of the prior of W and over that of the prior of the functions' bends,
+    `moved` the share of senders whose weights can be moved along with a receiver's own function.
     """
 
     W: np.ndarray
@@ -283,6 +284,7 @@ class Refined:
     inflation: np.ndarray
     ratio: float
     smooth: float
+    moved: float = 0.0
 
 
 @dataclass
@@ -716,19 +718,20 @@ def refine(
     descent, solved, errors = _in_rounds(problem, c, chosen, able, effort, rng)
     c, found = descent.c, descent.found
 
-    errors_of_W, inflation = np.full((n, n), np.nan), np.full(n, np.nan)
+    errors_of_W, inflation, moved = np.full((n, n), np.nan), np.full(n, np.nan), 0.0
     if effort.uncertainty:
         gram, _, free = _curvature(problem, descent.chosen, found, c)
         psi_root = _psi_root(gram, _scores(problem, descent.chosen, found, free), found.residual, problem)
         few_asked = float(np.mean(solved.noise**2)) <= EXACT * problem.total
-        errors_of_W, inflation = _errors(problem, descent.sent, solved, problem.gauged(c, free @ psi_root), few_asked)
+        ways = problem.gauged(c, free @ psi_root)
+        errors_of_W, inflation, moved = _errors(problem, descent.sent, solved, ways, few_asked)
     W, phi, noise = _with_shared_functions(problem, solved, c)
     # Data are often stored in float32: no weight is surer than this.
     errors_of_W = np.hypot(errors_of_W, _RESOLUTION * math.sqrt(float(np.mean(W**2))))
     if allowed is not None:
         errors_of_W[~allowed] = 0
     np.fill_diagonal(errors_of_W, 0)
-    return Refined(W, errors_of_W, c, phi, problem.spline, errors, noise, inflation, found.ratio, problem.smooth)
+    return Refined(W, errors_of_W, c, phi, problem.spline, errors, noise, inflation, found.ratio, problem.smooth, moved)
 
 
 def _spline_over(u: np.ndarray, size: int) -> Spline:
@@ -1050,28 +1053,72 @@ def _of_senders(influence: np.ndarray, lags: np.ndarray, problem: Problem) -> np
 
 
 _QUIET, _LEAST_SHAPE = 5, 0.2
+_APART = 0.1
+
+
+@dataclass(frozen=True)
+class _Marginal:
+    """Of one receiver's weights (senders,): the variance `inner` with phi marginalised, before clusters inflate it, and
+    the variance `outer` that psi and repeated functions add; the `inflation`; how many times as large as without
+    marginalising the two are in the `grown` median; and the share of senders that are `moved` (see `_moved`)."""
+
+    inner: np.ndarray
+    outer: np.ndarray
+    inflation: float
+    grown: float
+    moved: float
 
 
 def _errors(
     problem: Problem, sent: np.ndarray, solved: Solved, psi_root: np.ndarray, exact: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors of W (N, N) with phi and psi marginalised, and the inflation by clusters (N,).
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Standard errors of W (N, N) with phi and psi marginalised, the inflation by clusters (N,), and the median share
+    of senders whose weights can be moved along with a receiver's own function.
 
     The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), relative to what that gives for
     white residuals, and pooled over the senders of a receiver. Noise that is slow matters more for slow senders, so it
     is shared out among them as the autocorrelation of all residuals demands (Newey and West 1987). Along weights that
     make up a function of the receiver itself W is known no better than weights are alike.
     """
-    n, spline = problem.n, problem.spline
-    within, moved = np.zeros((n, n)), np.zeros((n, n))
-    inflation, grown = np.full(n, np.nan), np.full(n, np.nan)
+    n = problem.n
     asked = min(n, _STAND_FOR_EXACT) if exact else n if n <= _MOST_RECEIVERS else _STAND_FOR
     chosen = np.unique(np.linspace(0, n - 1, asked).astype(int))
     clustered = len(problem.starts) < problem.frames
-    usual = float(np.mean(solved.W[~np.eye(n, dtype=bool)] ** 2))
     residual = problem.du[:, chosen] - problem.own_values(chosen, solved.phi[:, chosen]) - sent @ solved.W[chosen].T
     lags = autocorrelation(residual, problem.stretches) if clustered else np.empty(0)
-    jackknife, shape = None, np.ones(n)
+    within, beside = np.zeros((n, n)), np.zeros((n, n))
+    inflation, grown, moved = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    for i, found in _marginals(problem, solved, psi_root, chosen, residual, lags, clustered):
+        within[i], beside[i] = problem.place(int(i), found.inner), problem.place(int(i), found.outer)
+        inflation[i], grown[i], moved[i] = found.inflation, found.grown, found.moved
+    if clustered:
+        inflation[chosen] = shrunk(inflation[chosen], 2 / len(problem.starts))
+    variances = np.where(np.isfinite(inflation), inflation, 1.0)[:, None] * within + beside
+    rest_of = np.setdiff1d(np.arange(n), chosen)
+    if len(rest_of):
+        inflation[rest_of] = np.median(inflation[chosen])
+        shape = None
+        for i in rest_of:
+            senders = solved.senders[i]
+            noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i] * inflation[i]
+            if problem.allowed is not None or shape is None:
+                shape = _of_senders(senders.solver @ senders.U.T, lags, problem)
+            variances[i] = problem.place(int(i), noise * shape * senders.spread * np.median(grown[chosen]))
+    return np.sqrt(variances), inflation, float(np.median(moved[chosen]))
+
+
+def _marginals(
+    problem: Problem,
+    solved: Solved,
+    psi_root: np.ndarray,
+    chosen: np.ndarray,
+    residual: np.ndarray,
+    lags: np.ndarray,
+    clustered: bool,
+) -> Iterator[tuple[int, _Marginal]]:
+    """Each of the `chosen` receivers, and what `_marginal` finds of it."""
+    usual = float(np.mean(solved.W[~np.eye(problem.n, dtype=bool)] ** 2))
+    influence, jackknife, shape = None, None, np.ones(problem.n)
     for first in range(0, len(chosen), _AT_ONCE):
         part = chosen[first : first + _AT_ONCE]
         weights = solved.W[part].copy()
@@ -1079,42 +1126,54 @@ def _errors(
         messages = problem.messages(weights)
         shared = problem.toward(part, solved.senders[0].U) if problem.allowed is None else None
         for k, i in enumerate(part):
-            senders, B = solved.senders[i], problem.design(i)
-            if problem.allowed is not None or jackknife is None:
+            senders = solved.senders[i]
+            if problem.allowed is not None or influence is None:
                 influence = senders.solver @ senders.U.T
                 jackknife = _Jackknife(senders, influence, problem.starts) if clustered else None
                 shape = _of_senders(influence, lags, problem)
             UB = (problem.toward(part[k : k + 1], senders.U)[0] if shared is None else shared[k]).T
-            y = problem.du[:, i]
-            splines = _Own(B.T @ B, B.T @ y)
-            _, root = splines.solved(UB, senders.U.T @ y, senders.kept, spline.roughness, problem.smooth)
-            own = senders.rest(B, UB) @ root
-            cross = senders.solver @ (UB @ root)
-            rest = residual[:, first + k]
-            noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i]
-            others = np.arange(n) != i if problem.allowed is None else np.ones(len(cross), bool)
-            inflation[i] = 1.0 if jackknife is None else jackknife.inflation(own, cross, rest, noise, others)
-            inner = noise * shape * (senders.spread + (cross**2).sum(1))
             sway = messages[:, k] @ psi_root
-            outer = ((senders.solver @ (senders.U.T @ sway) - cross @ (own.T @ sway)) ** 2).sum(1)
-            alike = senders.solver @ (UB @ splines.repeated(UB, senders.kept))
-            alike /= np.maximum(np.linalg.norm(alike, axis=0), 1e-300)
-            outer += usual * (alike**2).sum(1)
-            within[i], moved[i] = problem.place(int(i), inner), problem.place(int(i), outer)
-            grown[i] = float(np.median((inner + outer) / np.maximum(noise * shape * senders.spread, 1e-300)))
-    if clustered:
-        inflation[chosen] = shrunk(inflation[chosen], 2 / len(problem.starts))
-    variances = np.where(np.isfinite(inflation), inflation, 1.0)[:, None] * within + moved
-    rest_of = np.setdiff1d(np.arange(n), chosen)
-    if len(rest_of):
-        inflation[rest_of] = np.median(inflation[chosen])
-        for i in rest_of:
-            senders = solved.senders[i]
-            noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i] * inflation[i]
-            if problem.allowed is not None and lags.any():
-                shape = _of_senders(senders.solver @ senders.U.T, lags, problem)
-            variances[i] = problem.place(int(i), noise * shape * senders.spread * np.median(grown[chosen]))
-    return np.sqrt(variances), inflation
+            yield i, _marginal(problem, solved, i, UB, sway, residual[:, first + k], jackknife, shape, usual)
+
+
+def _marginal(
+    problem: Problem,
+    solved: Solved,
+    receiver: int,
+    UB: np.ndarray,
+    sway: np.ndarray,
+    rest: np.ndarray,
+    jackknife: _Jackknife | None,
+    shape: np.ndarray,
+    usual: float,
+) -> _Marginal:
+    """See `_Marginal`; `UB`: the receiver's own splines on its senders; `sway` (frames, m): how much psi's uncertainty
+    moves its messages; `rest` (frames,): its residuals; `usual`: the mean square of a weight."""
+    senders, B, y = solved.senders[receiver], problem.design(receiver), problem.du[:, receiver]
+    splines = _Own(B.T @ B, B.T @ y)
+    _, root = splines.solved(UB, senders.U.T @ y, senders.kept, problem.spline.roughness, problem.smooth)
+    own = senders.rest(B, UB) @ root
+    cross = senders.solver @ (UB @ root)
+    noise = solved.noise[receiver] ** 2 * problem.frames / solved.degrees[receiver]
+    others = np.arange(problem.n) != receiver if problem.allowed is None else np.ones(len(cross), bool)
+    inflation = 1.0 if jackknife is None else jackknife.inflation(own, cross, rest, noise, others)
+    inner = noise * shape * (senders.spread + (cross**2).sum(1))
+    outer = ((senders.solver @ (senders.U.T @ sway) - cross @ (own.T @ sway)) ** 2).sum(1)
+    alike = senders.solver @ (UB @ splines.repeated(UB, senders.kept))
+    alike /= np.maximum(np.linalg.norm(alike, axis=0), 1e-300)
+    outer += usual * (alike**2).sum(1)
+    grown = float(np.median((inner + outer) / np.maximum(noise * shape * senders.spread, 1e-300)))
+    return _Marginal(inner, outer, inflation, grown, _moved(alike[others]))
+
+
+def _moved(alike: np.ndarray) -> float:
+    """How many senders the weights `alike` (senders, m) that make up a receiver's own function involve, as a share.
+
+    One that is always saturated makes up a constant alone; where states have a sum that never changes, all do together.
+    """
+    left, size, _ = np.linalg.svd(alike, full_matrices=False)
+    part = (left[:, size > _APART] ** 2).sum(1)
+    return float(part.sum() ** 2 / max(float(part @ part), 1e-300)) / max(len(part), 1)
 
 
 def share_functions(

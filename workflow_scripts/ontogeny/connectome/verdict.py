@@ -46,6 +46,10 @@ STRUCTURE = 0.1
 NEGLIGIBLE = 1e-4
 """Share of the variance below which structure of the residual does not matter."""
 
+MOVED = 0.5
+"""Share of senders whose weights can be moved along with a receiver's own function, in the median, that leaves
+the wiring open: one more number for every row, as where states have a sum that never changes."""
+
 ENOUGH = 5.0
 """Frames per unknown of a receiver below which nothing is called wrong."""
 
@@ -82,7 +86,8 @@ def assess(found: Recovered, held: Rows, allowed: np.ndarray | None, delta_t: fl
     square errors over the variance of the held-out slopes before any correction, in the form that was fitted),
     held_out_variance (their variance over that of the frames trained on), agreement and refit_agreement (of the
     halves, psi given and psi found anew), precision, rollout_skill, memory (share of the residual that past states
-    predict, held out), common_inputs (how many) and common_share (of the residual), residual_share.
+    predict, held out), common_inputs (how many) and common_share (of the residual), residual_share, moved (the share of
+    senders whose weights can be moved along with a receiver's own function).
     """
     measures = measure(found, held, allowed, delta_t, seed)
     return judge(measures)
@@ -125,6 +130,7 @@ def measure(
         "agreement": _agreement(found.halves, found.told),
         "refit_agreement": _agreement(found.refits, found.told),
         "precision": 1 - found.imprecision,
+        "moved": found.refined.moved,
         "rollout_skill": _rollout_skill(derivative, held, delta_t, found.substeps),
         "memory": _memory(found, held, residual, rest, derivative),
         "common_inputs": float(common.shape[1]),
@@ -167,6 +173,11 @@ def judge(measures: dict[str, float]) -> Verdict:
         )
     if not m["precision"] >= TRUSTED_PRECISION:
         doubts.append(f"standard errors make up {1 - m['precision']:.0%} of the weights' sum of squares")
+    if m["moved"] > MOVED:
+        doubts.append(
+            f"{m['moved']:.0%} of a neuron's senders together make up a function of its own state, as where the states "
+            f"have a sum that never changes: their weights can be moved along with it"
+        )
     if not m["rollout_skill"] >= TRUSTED_ROLLOUT:
         doubts.append(f"left alone it does not follow unseen trajectories (skill {m['rollout_skill']:.2f})")
     if structured and m["memory"] > STRUCTURE:
