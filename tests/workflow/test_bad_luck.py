@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -55,12 +56,15 @@ def test_on_a_full_disk_every_rule_says_so_and_what_is_finished_stays(finished, 
 
 
 def test_a_second_call_in_the_same_folder_is_refused_and_disturbs_nothing(copy):
-    (copy.results / "figures" / "tiny" / "tiny_mlp" / "s0" / "metrics.png").unlink()
+    """The first is held up from its lock on until the second has ended."""
+    (copy.results / "tables" / "experiments.tsv").unlink()
     first = subprocess.Popen(copy.command(), cwd=copy.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     locks = copy.folder / ".snakemake" / "locks"
-    while not (locks.is_dir() and list(locks.iterdir())) and first.poll() is None:
+    while sum(path.stat().st_size > 0 for path in locks.glob("*.lock")) < 2 and first.poll() is None:
         time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)
     second = copy()
+    first.send_signal(signal.SIGCONT)
     assert first.wait() == 0
     assert second.refuses("(?i)lock")
     assert copy.plan().nothing_to_do
