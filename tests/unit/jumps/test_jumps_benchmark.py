@@ -47,6 +47,18 @@ def test_many_series(series):
 
 
 @pytest.mark.benchmark
+def test_whole_records_of_which_an_eighth_of_the_series_jump():
+    few = np.random.default_rng(2).standard_normal((400, 400))
+    few[:50] += 8 * (np.arange(400) >= 210)
+    index = pd.MultiIndex.from_product(
+        [["r"], [f"layer{i}" for i in range(200)], ["stable_rank", "loss"], range(400)],
+        names=["run", "layer", "metric", "step"],
+    )
+    record = pd.DataFrame({"value": few.ravel()}, index=index).reset_index()
+    assert cpu(lambda: find_jumps(record)) < cpu(lambda: plain_loop(few), 1) / 4.5
+
+
+@pytest.mark.benchmark
 def test_whole_records_of_which_half_the_series_jump():
     jumping = np.random.default_rng(1).standard_normal((200, 400)) + 10 * (np.arange(400) >= 210)
     jumping[100:] -= 10 * (np.arange(400) >= 210)

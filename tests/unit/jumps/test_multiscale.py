@@ -111,3 +111,16 @@ def test_window_sums_and_highest_scores():
     ((event,),) = multiscale.step_events(x[1:2])
     assert highest[1] == pytest.approx(event[1])
     assert highest[0] < multiscale.THRESHOLD
+
+
+def test_roughness_is_the_median_of_second_differences():
+    x = np.random.default_rng(0).standard_normal((3, 60))
+    rows, first, last = np.array([0, 2, 1, 0]), np.array([0, 5, 30, 57]), np.array([23, 45, 47, 60])
+    plain = [np.median(np.abs(np.diff(x[row, low:high], 2))) for row, low, high in zip(rows, first, last)]
+    np.testing.assert_allclose(multiscale._rough(x, rows, first, last), plain)
+
+
+def test_scores_below_the_least_are_left_out():
+    x = np.random.default_rng(1).standard_normal((40, 200))
+    highest, strong = multiscale.highest_scores(x), multiscale.highest_scores(x, 4.0)
+    np.testing.assert_allclose(strong, np.where(highest >= 4.0, highest, 0.0))

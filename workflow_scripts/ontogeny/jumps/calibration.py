@@ -103,7 +103,8 @@ def _highest_of_few(searched: Sequence[Searched], few: int, detector: Detector, 
         most = max(1, _MOST_VALUES // (few * length))
         for part in (members[first : first + most] for first in range(0, len(members), most)):
             drawn = [_surrogates(searched[i].values, searched[i].events, few, searched[i].seed) for i in part]
-            scores = _highest(np.concatenate(drawn), detector, settings)
+            least = min(_enough(searched[i], few) for i in part)
+            scores = _highest(np.concatenate(drawn), detector, settings, least)
             highest[part] = scores.reshape(len(part), few).max(axis=1)
     return highest
 
@@ -112,9 +113,9 @@ def _surrogates(series: np.ndarray, events: Sequence[tuple[int, float, float]], 
     return stepless_surrogates(series, [e[0] for e in events], count, np.random.default_rng(seed))
 
 
-def _highest(x: np.ndarray, detector: Detector, settings: dict[str, Any]) -> np.ndarray:
+def _highest(x: np.ndarray, detector: Detector, settings: dict[str, Any], least: float = 0.0) -> np.ndarray:
     if detector.highest is not None:
-        return detector.highest(x, **settings)
+        return detector.highest(x, **settings, **({"least": least} if detector.guarded else {}))
     found = [normal_events(detector.function(row, **settings), row, "detector") for row in x]
     return np.array([max((score for _, score, _ in events), default=0.0) for events in found])
 

@@ -28,9 +28,10 @@ class Detector:
     """An entry of the registry: the function, what it does in a line, and the least length that it judges.
 
     many: optional, the events of each row of (series, n), for many series at once. highest: optional, the highest
-    score in each row of (series, n), for p-values of many surrogates at once. Both are called with the completed
-    settings. guarded: repeated values, saturation and spikes that recover are looked at first
-    (`ontogeny.jumps.guards`), as the calibration of the detector assumes.
+    score in each row of (series, n), for p-values of many surrogates at once; of a guarded detector it is also given
+    `least`, and scores below that may be 0. Both are called with the completed settings. guarded: repeated values,
+    saturation and spikes that recover are looked at first (`ontogeny.jumps.guards`), as the calibration of the
+    detector assumes.
     """
 
     function: Callable[..., Events]
@@ -244,10 +245,10 @@ def _steps(x: np.ndarray, threshold: float) -> list[list[Any]]:
     return step_events(x, threshold)
 
 
-def _highest_step(x: np.ndarray, **settings: Any) -> np.ndarray:
+def _highest_step(x: np.ndarray, least: float = 0.0, **settings: Any) -> np.ndarray:
     from ontogeny.jumps.multiscale import highest_scores
 
-    return highest_scores(x)
+    return highest_scores(x, least)
 
 
 def _highest_z(x: np.ndarray, window: int, min_samples: int, **settings: Any) -> np.ndarray:

@@ -31,6 +31,9 @@ import numpy as np
 
 WIDTHS = (1, 2, 4, 7, 12)
 THRESHOLD = 5.5
+LEAST = 2.5
+"""Lowest score of surrogates that is worked out."""
+
 HALF = 40
 SIDE = 0.7
 BLOCK = 8
@@ -314,16 +317,28 @@ def _rougher(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
     """How many times rougher a series is before an early change than well after it, 1 or more: there the wider scales
     have no neighbourhood, and a running mean or another series whose steps shrink from the start on would be judged by
     what they shrink to."""
-    times = np.ones(rows.size)
-    for k in np.flatnonzero(at < min(EARLY, x.shape[1] // 4)):
-        place, course = int(at[k]), x[rows[k]]
-        before, after = course[max(place - 2 * ROUGH, 0) : place - 1], course[place + ROUGH : place + ROUGH + 2 * HALF]
-        if before.size < ROUGH or after.size < HALF:
-            continue
-        rough = [np.median(np.abs(np.diff(part, 2))) for part in (before, after)]
-        if rough[1] > 0:
-            times[k] = 1.0 if rough[0] < EVEN * rough[1] else rough[0] / rough[1]
+    times, n = np.ones(rows.size), x.shape[1]
+    early = np.flatnonzero(at < min(EARLY, n // 4))
+    early = early[(at[early] > ROUGH) & (at[early] + ROUGH + HALF <= n)]
+    if early.size:
+        before = _rough(x, rows[early], np.maximum(at[early] - 2 * ROUGH, 0), at[early] - 1)
+        after = _rough(x, rows[early], at[early] + ROUGH, np.minimum(at[early] + ROUGH + 2 * HALF, n))
+        rougher = (after > 0) & (before >= EVEN * after)
+        times[early[rougher]] = before[rougher] / after[rougher]
     return times
+
+
+def _rough(x: np.ndarray, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Median magnitude of the second differences of each row from a position to before another, of three or more."""
+    out = np.empty(rows.size)
+    for length in np.unique(last - first):
+        here = np.flatnonzero(last - first == length)
+        for part in np.split(here, range(4096, here.size, 4096)):
+            values = x[rows[part][:, None], first[part][:, None] + np.arange(length)]
+            half = int(length - 2) // 2
+            ordered = np.partition(np.abs(np.diff(values, 2, axis=1)), (half - 1 + length % 2, half), axis=1)
+            out[part] = 0.5 * (ordered[:, half - 1 + length % 2] + ordered[:, half])
+    return out
 
 
 def _persists(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
@@ -380,9 +395,10 @@ def _is_steeper(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarra
             np.where(end > start, sign * (x[rows, end] - x[rows, start]) / np.maximum(end - start, 1), -np.inf)
         )
     steep = inside > STEEPER * np.maximum(*sides)
-    for k in np.flatnonzero(~steep):
-        around = x[rows[k], max(at[k] - HALF, 0) : at[k] + HALF]
-        steep[k] = np.median(np.abs(np.diff(around, 2))) > CLEAN * inside[k]
+    doubted = np.flatnonzero(~steep)
+    if doubted.size:
+        first, last = np.maximum(at[doubted] - HALF, 0), np.minimum(at[doubted] + HALF, n)
+        steep[doubted] = _rough(x, rows[doubted], first, last) > CLEAN * inside[doubted]
     return steep
 
 
@@ -497,10 +513,11 @@ def _resolutions(series: np.ndarray) -> np.ndarray | None:
     return units
 
 
-def highest_scores(x: np.ndarray) -> np.ndarray:
-    """The highest score of any split that passes the checks, for every row of x (series, n); 0 where none has 2.5."""
+def highest_scores(x: np.ndarray, least: float = LEAST) -> np.ndarray:
+    """The highest score of any split that passes the checks, for every row of x (series, n); 0 where none has
+    `least`."""
     centred = x - np.median(x, axis=1, keepdims=True)
-    rows, _, score, _ = candidates(centred, 2.5, np.abs(x).max(axis=1))
+    rows, _, score, _ = candidates(centred, max(least, LEAST), np.abs(x).max(axis=1))
     out = np.zeros(x.shape[0])
     np.maximum.at(out, rows, np.abs(score))
     return out

@@ -177,12 +177,15 @@ def find_jumps(
 
 def _given_series(frame: pd.DataFrame) -> tuple[list[Name], list[Series]]:
     """The run, layer and metric of every series of a tidy table, and its values and steps."""
-    names: list[Name] = []
+    groups = frame.groupby(["run", "layer", "metric"], sort=False, observed=True)
+    order = np.argsort(groups.ngroup().to_numpy(), kind="stable")
+    ends = np.cumsum(groups.size().to_numpy())
+    names: list[Name] = [tuple(name) for name in groups.size().index]
+    values, steps = frame["value"].to_numpy()[order], frame["step"].to_numpy()[order]
     given: list[Series] = []
-    for name, part in frame.groupby(["run", "layer", "metric"], sort=False, observed=True):
-        names.append(name)
+    for name, low, high in zip(names, [0, *ends[:-1]], ends):
         try:
-            given.append(as_series(part["value"].to_numpy(), part["step"].to_numpy()))
+            given.append(as_series(values[low:high], steps[low:high]))
         except OntogenyError as error:
             raise OntogenyError(f"run {name[0]}, layer {name[1]}, metric {name[2]}: {error}") from None
     return names, given

@@ -487,7 +487,10 @@ def _smooth(x: np.ndarray, least: float) -> list[list[_Candidate]]:
 
 def _sustained(rate: np.ndarray) -> np.ndarray:
     """The highest level that `NARROWEST` blocks in a row reach in each series (series, blocks)."""
-    return np.lib.stride_tricks.sliding_window_view(rate, NARROWEST, axis=1).min(axis=2).max(axis=1)
+    lowest = rate[:, : rate.shape[1] - NARROWEST + 1].copy()
+    for shift in range(1, NARROWEST):
+        np.minimum(lowest, rate[:, shift : shift + lowest.shape[1]], out=lowest)
+    return lowest.max(axis=1)
 
 
 class _Peak(NamedTuple):
