@@ -21,7 +21,7 @@ HERE = workflow.current_basedir.get_path_or_uri(secret_free=False)  # also where
 sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
 from ontogeny.pipeline.calls import note_call
-from ontogeny.pipeline.forking import fork_jobs
+from ontogeny.pipeline.forking import fork_jobs, log_failed_imports
 from ontogeny.pipeline.inputs import tidy_memory
 from ontogeny.pipeline.planning import plan_faster
 from ontogeny.pipeline.workflow import (
@@ -48,6 +48,8 @@ try:
 except Exception as error:
     fail(error)
 
+
+log_failed_imports(plan.scripts)
 
 SUMMARY_PAGE = "results/tables/summary.rst"
 

@@ -1,5 +1,6 @@
 """Bad input ends in one sentence that names file or key and the cure, without a traceback, and loses nothing."""
 
+import shutil
 import subprocess
 
 import h5py
@@ -7,6 +8,9 @@ import pytest
 import yaml
 
 from ontogeny.files import append_checksum, read_json, write_json
+from snakemake_logger_plugin_ontogeny.view import sentence_of
+
+from .conftest import Pipeline
 
 RUN = "results/runs/tiny_mlp/s0"
 
@@ -50,6 +54,18 @@ def renamed(study, name):
 def test_a_wrong_value_is_told_with_file_line_and_key(fresh, change, sentence):
     file = configuration(fresh, change)
     assert fresh("--dry-run", config=file).refuses(f"Configuration error: changed.yaml, {sentence}")
+
+
+def test_a_job_that_cannot_import_what_it_needs_says_so_in_its_log(fresh, tmp_path):
+    shutil.copytree(fresh.project, tmp_path / "project")
+    script = tmp_path / "project" / "workflow_scripts" / "import_phase1.py"
+    script.write_text(f"import nowhere\n{script.read_text()}")
+    said = Pipeline(tmp_path / "project", fresh.folder)("--until", "import_phase1")
+    why = "ModuleNotFoundError: No module named 'nowhere'"
+    assert said.refuses(rf"import_phase1 .*: unexpected {why}; the traceback is in results/logs/import_phase1/")
+    (log,) = (fresh.results / "logs" / "import_phase1").rglob("*.log")
+    assert "Traceback" in log.read_text()
+    assert sentence_of(log) == why
 
 
 def test_a_configuration_that_is_not_yaml_is_told_with_its_line(fresh):

@@ -1,4 +1,4 @@
-"""Progress of long work: one updating line on a terminal, an occasional plain line in a log."""
+"""What a person sees of long work: how far it is, on a terminal or in a log, and why it failed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import logging
 import os
 import sys
 import time
-from typing import TextIO
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
 
 logger = logging.getLogger("ontogeny")
 
@@ -54,3 +58,35 @@ class Progress:
         )
         share = f"{done}/{self.total} ({100 * done / self.total:.0f}%)"
         return f"{self.label}: {share}, {rate:.1f}/s, {time_left}{f', {note}' if note else ''}"
+
+
+def tell_failure(snakemake: Any, sentence: str) -> None:
+    """Say on the terminal why the job of `snakemake` failed, unless the live view does."""
+    if VIEW in os.environ:
+        return
+    wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
+    print(f"\n{snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {sentence}\n", file=sys.stderr, flush=True)
+
+
+def expect_failure(snakemake: Any) -> None:
+    """Let the job of `snakemake` write to its log, too, what fails before its work begins: an import, as a rule.
+
+    For the first line of a script: what fails later is the matter of `ontogeny.pipeline.job`.
+    """
+    log = Path(snakemake.log[0]) if snakemake.log else None
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if log is None or not issubclass(kind, Exception):
+            return sys.__excepthook__(kind, error, trace)
+        with suppress(OSError):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            said = "".join(traceback.format_exception(kind, error, trace))
+            log.write_text(f"{time.strftime('%Y-%m-%d %H:%M:%S')} ERROR {said}", encoding="utf-8")
+        tell_failure(snakemake, f"{unexpected(error)}; the traceback is in {log}")
+
+    sys.excepthook = tell
+
+
+def unexpected(error: BaseException) -> str:
+    """What kind of error it is that nobody reckoned with, and what it says."""
+    return ": ".join(filter(None, (f"unexpected {type(error).__name__}", str(error))))

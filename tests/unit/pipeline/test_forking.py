@@ -78,6 +78,19 @@ except CalledProcessError as error:
     print(error.returncode)
 """
 
+REAPED = """
+import os, signal
+from multiprocessing import forkserver
+from ontogeny.pipeline import forking
+
+forking.ENDING = float("inf")
+forks = forking._Forks(["decimal"])
+server = forkserver._forkserver._forkserver_pid
+os.kill(server, signal.SIGKILL)
+os.waitpid(server, 0)
+print(forks.run("never.py"))
+"""
+
 
 def start(folder, program, *words, **environment):
     """What Python comes to with the text `program` in `folder`, where it also finds modules."""
@@ -144,6 +157,36 @@ def test_no_job_begins_after_ctrl_c_while_libraries_are_loaded(tmp_path):
     (tmp_path / "slowly.py").write_text("import time\nopen('loads', 'w').close()\ntime.sleep(100)")
     done = start(tmp_path, STOPPED)
     assert done.stdout == "-2\n", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_nothing_is_waited_for_where_somebody_else_was_told_of_the_end(tmp_path):
+    done = start(tmp_path, REAPED)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_scripts_of_this_project_start_with_what_logs_their_imports(monkeypatch, tmp_path):
+    written = []
+
+    def write_script(self, preamble, fd):
+        written.append(preamble)
+
+    monkeypatch.setattr(PythonScript, "write_script", write_script)
+    forking.log_failed_imports(SCRIPTS)
+    forking.log_failed_imports(SCRIPTS)
+    for folder in (f"{SCRIPTS}/../workflow_scripts", tmp_path):
+        path = SimpleNamespace(get_path_or_uri=lambda secret_free, folder=folder: f"{folder}/train_run.py")
+        PythonScript.write_script(SimpleNamespace(path=path), "first;", None)
+    assert written == [f"first;{forking.FIRST}", "first;"]
+
+
+def test_another_version_of_snakemake_writes_scripts_as_it_does(monkeypatch):
+    def write_script(self, text):
+        return text
+
+    monkeypatch.setattr(PythonScript, "write_script", write_script)
+    forking.log_failed_imports(SCRIPTS)
+    assert PythonScript.write_script is write_script
 
 
 @pytest.mark.parametrize("names", [{"plot_run"}, {"pretrain_judge", "train_run"}])

@@ -9,6 +9,7 @@ import pytest
 
 from ontogeny.pipeline import job
 from ontogeny.pipeline.overview import failure
+from ontogeny.progress import expect_failure
 from snakemake_logger_plugin_ontogeny.view import sentence_of
 
 
@@ -24,6 +25,22 @@ def test_memory_that_runs_out_is_a_sentence(tmp_path, capsys, words, monkeypatch
     sentence = sentence_of(log)
     assert sentence.startswith(f"there is not enough memory{f' ({words})' if words else ''}: run fewer jobs")
     assert f"train_run (run a/s0): {sentence}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("view", "told"), [("", True), ("yes", False)])
+def test_what_fails_before_the_work_begins_is_in_the_log(tmp_path, capsys, monkeypatch, view, told):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setenv("ONTOGENY_VIEW", view) if view else monkeypatch.delenv("ONTOGENY_VIEW", raising=False)
+    log = tmp_path / "logs" / "log"
+    expect_failure(SimpleNamespace(rule="train_run", wildcards={"run": "a/s0"}, log=[str(log)]))
+    try:
+        import nowhere  # noqa: F401
+    except ImportError:
+        sys.excepthook(*sys.exc_info())
+    why = "ModuleNotFoundError: No module named 'nowhere'"
+    assert sentence_of(log) == why
+    sentence = f"train_run (run a/s0): unexpected {why}; the traceback is in {log}"
+    assert (sentence in capsys.readouterr().err) == told
 
 
 def test_a_job_that_is_stopped_says_so(tmp_path):

@@ -45,11 +45,31 @@ LATER = [
 LATER_IN_JUDGES = ["transformers.models.auto.modeling_auto", "transformers.models.llama.modeling_llama"]
 EXPECTED = ["fname", "edit"]
 """The parameters of the method of Snakemake that is replaced."""
+WRITTEN = ["preamble", "fd"]
+"""The parameters of the method of Snakemake that writes a script, after what it puts before."""
+FIRST = "from ontogeny.progress import expect_failure; expect_failure(snakemake)\n"
+"""What the scripts of this project do before anything of their own."""
 USED = {"resources", "threads", "shadow_dir", "bench_record"}
 """What is read of the script that it belongs to."""
 SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 """Variables that hold numerical libraries to one thread, which they read when they are loaded."""
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+
+
+def log_failed_imports(scripts: Path) -> None:
+    """Let the jobs of all scripts in the folder `scripts` write to their logs what they could not import."""
+    from snakemake.script import PythonScript
+
+    ordinary = PythonScript.write_script
+    if list(signature(ordinary).parameters)[1:] != WRITTEN or hasattr(ordinary, "before"):
+        return
+
+    def write_script(script: Any, preamble: str, fd: Any) -> None:
+        path = os.path.realpath(script.path.get_path_or_uri(secret_free=True))
+        ordinary(script, preamble + FIRST * (os.path.dirname(path) == os.path.realpath(scripts)), fd)
+
+    write_script.before = ordinary  # type: ignore[attr-defined]
+    PythonScript.write_script = write_script
 
 
 def fork_jobs(workflow: Any, scripts: Path) -> None:
@@ -150,7 +170,7 @@ class _Forks:
                     time.sleep(0.01)
         if not started:
             end = _end(server)
-            if end is not None and (end.si_code, end.si_status) == (os.CLD_KILLED, signal.SIGINT):
+            if end == (os.CLD_KILLED, signal.SIGINT):
                 raise CalledProcessError(-signal.SIGINT, file)  # by Ctrl-C, while it loaded
             return False
         tells.close()
@@ -165,11 +185,13 @@ class _Forks:
         return True
 
 
-def _end(child: int) -> os.waitid_result | None:
-    """How a child ended, or None if it runs, or if nobody knows any more."""
-    with suppress(ChildProcessError):
-        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    return None
+def _end(child: int) -> tuple[int, int] | None:
+    """How a child ended, by code and status, zeros where somebody else was told; None while it runs."""
+    try:
+        found = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0, 0
+    return None if found is None else (found.si_code, found.si_status)
 
 
 def _complete(bench_record: Any, hears: Connection) -> None:
@@ -195,6 +217,9 @@ def _run(file: str, environment: dict[str, str], tells: Connection, server: int)
     os.environ |= environment
     try:
         runpy.run_path(file, run_name="__main__")
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        sys.exit(1)
     finally:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         cpu_time, peak = sum(each.ru_utime + each.ru_stime for each in used), max(each.ru_maxrss for each in used)

@@ -17,7 +17,7 @@ from typing import Any
 from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.record import write_record
 from ontogeny.plotting.notes import noted
-from ontogeny.progress import VIEW
+from ontogeny.progress import tell_failure, unexpected
 
 logger = logging.getLogger("ontogeny")
 
@@ -39,7 +39,7 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
         write_record(snakemake)
     except OntogenyError as error:
         logger.error("%s", error)
-        _tell(snakemake, str(error))
+        tell_failure(snakemake, str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         logger.warning("stopped by the user")
@@ -48,12 +48,11 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
         logger.error("%s", traceback.format_exc())
         sentence = _too_much(error, snakemake.rule)
         logger.error("%s", sentence)
-        _tell(snakemake, sentence)
+        tell_failure(snakemake, sentence)
         sys.exit(1)
     except Exception as error:
         logger.error("%s", traceback.format_exc())
-        said = ": ".join(filter(None, (f"unexpected {type(error).__name__}", str(error))))
-        _tell(snakemake, f"{said}; the traceback is in {log}")
+        tell_failure(snakemake, f"{unexpected(error)}; the traceback is in {log}")
         sys.exit(1)
     finally:
         logger.removeHandler(handler)
@@ -117,10 +116,3 @@ def _limit_threads(threads: int) -> None:
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(threads)
-
-
-def _tell(snakemake: Any, sentence: str) -> None:
-    if VIEW in os.environ:
-        return
-    wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
-    print(f"\n{snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {sentence}\n", file=sys.stderr, flush=True)
