@@ -8,7 +8,15 @@ import torch
 from brute_force import candidates
 from torch import nn
 
-from ontogeny.circuits import CircuitSettings, DetailedCircuitTracker, above, count_circuits, from_torch, within
+from ontogeny.circuits import (
+    CircuitSettings,
+    DetailedCircuitTracker,
+    above,
+    count_circuits,
+    from_torch,
+    sample_circuits,
+    within,
+)
 from ontogeny.errors import OntogenyError
 
 X = torch.tensor(list(itertools.product((0.0, 1.0), repeat=2)))
@@ -97,7 +105,23 @@ def test_circuits_of_a_model_are_those_of_its_masked_forward_passes(name):
         (lambda net: net.count([0, 1, np.nan, 0], within(0.1)), "y holds NaN or infinite values in float32$"),
         (lambda net: net.sample([0, 1, 1, 0], -3, 0), "a sample of -3 circuits"),
         (lambda net: count_circuits(net.weights, net.biases, net.x, [0, 1, 1, 0], rule="sign"), "is 'sign'; give"),
-        (lambda net: within("0.1"), "the tolerance of an output is '0.1'"),
+        (lambda net: within("0.1"), "the tolerance of an output is '0.1'; give a finite number"),
+        (lambda net: within(1e300), r"is 1e\+300, and outputs, which are float32, reach no further than 3.4e\+38"),
+        (lambda net: above(-1e300), "which are float32, reach no further"),
+        (lambda net: net.sample([0, 1, 1, 0], 3, "a seed"), "the seed of a sample is 'a seed'; give a whole number"),
+        (lambda net: net.sample([0, 1, 1, 0], 3, -1), "the seed of a sample is -1"),
+        (lambda net: net.right([0, 1, 1, 0], output=1), "output 1: the network's outputs are numbered from 0 to 0"),
+        (lambda net: net.count("0110"), r"y has shape \(\); it must be"),
+        (lambda net: net.forward(np.zeros((3, 5))), r"x has shape \(3, 5\); it must be \(rows, 2\)"),
+        (lambda net: net.count([0, 1, 1, 0], "argmax", output=1), "argmax judges all outputs together"),
+        (lambda net: net.count([0, 1, 1, 0], max_seconds="1h"), "max_seconds is '1h'; give seconds"),
+        (lambda net: from_torch(nn.Linear(2, 1), X, start=0), "start is 0; give a submodule of the model, or its name"),
+        (lambda net: from_torch(net.forward, X, start="0"), "the model is a function, and has no submodules"),
+        (lambda net: from_torch(nn.Linear(2, 1), X + 1j), "x holds complex numbers"),
+        (lambda net: count_circuits(nn.Linear(2, 1), None, X, Y), "weights is of type Linear; give a list of arrays"),
+        (lambda net: count_circuits(net.weights, net.biases, X, Y, activation=np.tanh), "activation is a function; na"),
+        (lambda net: count_circuits(net.weights, net.biases, X, Y, threads="2"), "threads is '2'; give 1 or more"),
+        (lambda net: sample_circuits(net.weights, net.biases, X, Y, "3", 0), "cannot draw '3' circuits"),
         (lambda net: above(None), "the threshold of an output is None"),
     ],
 )
@@ -150,6 +174,17 @@ def test_targets_that_are_any_numbers_and_other_thresholds():
         network.count(y)
     with pytest.raises(OntogenyError, match="finite number above 0"):
         within(0)
+
+
+@torch.no_grad()
+def test_a_threshold_that_no_output_reaches_is_met_by_all_for_target_0():
+    torch.manual_seed(0)
+    network = from_torch(
+        nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1), nn.Tanh()), X
+    )
+    counted = network.count([0, 0, 0, 0], above(1.5))
+    assert counted.count == counted.candidates
+    assert network.count([0, 0, 1, 0], above(1.5)).count == 0
 
 
 def tracked(model, **settings):

@@ -522,6 +522,9 @@ REFUSED = {
     "'mul' on neurons together with its inputs": lambda m, x: m.b(m.a(x) * x[:, :1]),
     "a recurrent layer with gates": lambda m, x: m.b(m.lstm(x[:, None])[0][:, 0]),
     "recurrent layers with gates do": lambda m, x: m.b(m.gru(x[:, None])[0][:, 0]),
+    "'embedding_bag_forward_only'": lambda m, x: m.b(
+        F.embedding_bag(torch.arange(2).repeat(4, 1), m.a.weight.T.contiguous(), mode="sum", per_sample_weights=x)
+    ),
     "neither rises nor falls": lambda m, x: m.b(torch.relu(m.a(x))) ** 2,
 }
 

@@ -61,12 +61,14 @@ class ReadNetwork:
         return (self.weights[0].shape[1], *(len(b) for b in self.biases))
 
     def forward(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Outputs (rows, outputs), layer by layer in float32."""
+        """Outputs (rows, outputs), layer by layer in float32. Raises OntogenyError for other x than (rows, inputs)."""
         return np.asarray(self.output(self._sums(x).astype(np.float64)), np.float32)
 
     def _sums(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Outputs before the output function."""
-        values = np.asarray(x, np.float32)
+        values = as_array(x, "x")
+        if values.ndim != 2 or values.shape[1] != self.sizes[0]:
+            raise OntogenyError(f"x has shape {values.shape}; it must be (rows, {self.sizes[0]})")
         for w, b, function in zip(self.weights, self.biases, self.hidden):
             values = np.asarray(function((values @ w.T + b).astype(np.float64)), np.float32)
         return np.asarray(values @ self.weights[-1].T + self.biases[-1], np.float32)
@@ -138,6 +140,8 @@ class ReadNetwork:
         """What the search is given. Raises OntogenyError where rule, targets and outputs do not fit."""
         settings = complete_settings(settings)
         if rule == "argmax":
+            if output != 0:
+                raise OntogenyError(f"argmax judges all outputs together: leave out output {output!r}")
             return self._argmax(self._labels(y), settings)
         return self._posed([self.separate(output)], [self.samples(y, rule, settings, output)], settings)
 
@@ -148,9 +152,13 @@ class ReadNetwork:
         """
         n_outputs = len(self.biases[-1])
         if not isinstance(output, int | np.integer) or not 0 <= output < n_outputs:
-            raise OntogenyError(f"output {output!r}: the network's outputs are numbered from 0 to {n_outputs - 1}")
+            raise self._no_output(output)
         part = slice(output, output + 1)
         return [*self.weights[:-1], self.weights[-1][part]], [*self.biases[:-1], self.biases[-1][part]]
+
+    def _no_output(self, output: Any) -> OntogenyError:
+        last = len(self.biases[-1]) - 1
+        return OntogenyError(f"output {output!r}: the network's outputs are numbered from 0 to {last}")
 
     def samples(
         self, y: ArrayLike, rule: str | AnyRule = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
@@ -167,7 +175,11 @@ class ReadNetwork:
         elif rule not in RULES:
             raise unknown("output rule", rule, RULES)
         n_outputs = len(self.biases[-1])
+        if not isinstance(output, int | np.integer) or not 0 <= output < n_outputs:
+            raise self._no_output(output)
         targets = as_array(y, "y")
+        if targets.ndim not in (1, 2):
+            raise OntogenyError(f"y has shape {targets.shape}; it must be (rows,) or (rows, outputs)")
         targets = targets[:, None] if targets.ndim == 1 else targets
         if targets.shape[1] != n_outputs:
             raise OntogenyError(f"y has {targets.shape[1]} outputs but the network has {n_outputs}")
@@ -323,9 +335,11 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
         raise OntogenyError("the model has layers whose size is not known yet: run it once before it is read")
     like = next((p for p in parameters if p.is_floating_point()), torch.zeros(0))
     try:
-        given = torch.as_tensor(x).detach().to(like.device)
+        given = torch.as_tensor(x.to_numpy() if hasattr(x, "to_numpy") else x).detach().to(like.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise OntogenyError(f"x is not an array of numbers: {first_line(error)}") from None
+    if given.is_complex():
+        raise OntogenyError("x holds complex numbers; circuits are those of real ones")
     if given.ndim != 2 or not given.numel():
         raise OntogenyError(f"x has shape {tuple(given.shape)}; it must be (rows, inputs)")
     start = _submodule(model, start)
@@ -431,7 +445,11 @@ def _submodule(model: Any, start: Any) -> Any:
 
     if start is None or isinstance(start, torch.nn.Module):
         return start
-    named = dict(model.named_modules()) if isinstance(model, torch.nn.Module) else {}
+    if not isinstance(start, str):
+        raise OntogenyError(f"start is {start!r}; give a submodule of the model, or its name as text, as '0'")
+    if not isinstance(model, torch.nn.Module):
+        raise OntogenyError(f"the model is a function, and has no submodules to start from, as {start!r}")
+    named = dict(model.named_modules())
     if start not in named:
         raise unknown("submodule to start from", start, filter(None, named))
     return named[start]

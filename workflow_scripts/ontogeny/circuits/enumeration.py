@@ -97,6 +97,12 @@ Checked = tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], tuple[int,
 
 def check_weights(weights: Sequence[Any], biases: Sequence[Any]) -> Checked:
     """Weights (out, in) and biases (out,) per layer as float32, and layer sizes. Raises OntogenyError on a clash."""
+    for what, arrays in (("weights", weights), ("biases", biases)):
+        if not hasattr(arrays, "__len__"):
+            raise OntogenyError(
+                f"{what} is of type {type(arrays).__name__}; give a list of arrays, one per layer (from_torch reads "
+                "models)"
+            )
     if len(weights) != len(biases) or len(weights) < 2:
         raise OntogenyError(
             f"{len(weights)} weight and {len(biases)} bias arrays do not make a network: give one of each per layer, "
@@ -280,6 +286,11 @@ class Problem:
         self.most = max_active_neurons(self.layout.n_hidden, candidates, min_sparsity)
         self.candidates, self.min_sparsity, self.functions = candidates, min_sparsity, functions
         depth = len(self.sizes) - 2
+        if activation is None or callable(activation):
+            given = "None" if activation is None else "a function"
+            raise OntogenyError(
+                f"activation is {given}; name one of {', '.join(ACTIVATIONS)} (from_torch reads models with others)"
+            )
         names = [activation] * depth if isinstance(activation, str) else list(activation)
         for name in names:
             if name not in ACTIVATIONS:
@@ -349,7 +360,9 @@ class Problem:
         return range(1 << self.sizes[0] * min(2, self.sizes[1]))
 
     def check_cost(self, max_seconds: float | None) -> None:
-        """Raise OntogenyError if a search may take longer than `max_seconds`."""
+        """Raise OntogenyError if a search may take longer than `max_seconds`, or that is no number."""
+        if isinstance(max_seconds, str):
+            raise OntogenyError(f"max_seconds is {max_seconds!r}; give seconds as a number, or None for no limit")
         if max_seconds is not None and (cost := self.cost()) > max_seconds:
             raise OntogenyError(
                 f"a network of sizes {list(self.sizes)} has {self.n_candidates:.3g} candidate circuits, about "
@@ -429,8 +442,8 @@ class Problem:
         Raises OntogenyError for fewer than one thread.
         """
         threads = _available_threads() if threads is None else threads
-        if threads < 1:
-            raise OntogenyError(f"threads is {threads}; give 1 or more, or None for as many as there are")
+        if not isinstance(threads, int | np.integer) or threads < 1:
+            raise OntogenyError(f"threads is {threads!r}; give 1 or more, or None for as many as there are")
         if threads == 1 or len(self.parts) == 1 or self.cost() < _WORTH_THREADS:
             found, _, marginals, decided = self.search(engine, COUNT)
             return found, marginals, decided
@@ -456,11 +469,16 @@ class Problem:
     def sampled(self, n: int, seed: int | np.random.Generator, found: int, engine: str | None = None) -> CircuitSample:
         """`n` of `found` circuits, which are all there are, drawn uniformly without replacement.
 
-        Raises OntogenyError where `n` is no whole number, or below 0.
+        Raises OntogenyError where `n` is no whole number, or below 0, or `seed` is no seed.
         """
         if not isinstance(n, int | np.integer) or n < 0:
             raise OntogenyError(f"a sample of {n} circuits cannot be drawn: give a whole number")
-        rng = np.random.default_rng(seed)
+        try:
+            rng = np.random.default_rng(seed)
+        except (TypeError, ValueError):
+            raise OntogenyError(
+                f"the seed of a sample is {seed!r}; give a whole number of 0 or more, or a NumPy generator"
+            ) from None
         ranks = np.arange(found) if n >= found else distinct(rng, found, n)
         codes = self.search(engine, SAMPLE, ranks=ranks)[1] if len(ranks) else np.zeros(0, np.uint64)
         return CircuitSample(self.layout.in_order(codes), self.layout, found)
@@ -539,12 +557,15 @@ def _merged(network: Network, samples: Sequence[Samples], functions: Functions |
 def _centred(
     above: NDArray[np.float32], upto: NDArray[np.float32], room: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Middle of what is right, and what makes it 1 wide; where it has no end, it goes as far as outputs can."""
+    """Middle of what is right, and what makes it 1 wide; where it has no end, it goes as far as outputs can, and where
+    nothing is right it lies beyond."""
     low, high = above.astype(np.float64), upto.astype(np.float64)
+    low, high = np.where(low == np.inf, room, low), np.where(high == -np.inf, -room, high)
     no_low, no_high = np.isinf(low), np.isinf(high)
     ends = np.where(no_low, 0.0, np.abs(low)) + np.where(no_high, 0.0, np.abs(high)) + room
+    everything = no_low & no_high
     high = np.where(no_high, np.where(no_low, 0.0, low) + ends, high)
-    low = np.where(no_low, high - ends, low)
+    low = np.where(everything, -ends, np.where(no_low, high - ends, low))
     return (low + high) / 2, 1.0 / (high - low)
 
 
@@ -780,8 +801,8 @@ def sample_circuits(
 
     Raises OntogenyError as it does, and if `n` is negative.
     """
-    if n < 0:
-        raise OntogenyError(f"cannot draw {n} circuits; give a number of 0 or more")
+    if not isinstance(n, int | np.integer) or n < 0:
+        raise OntogenyError(f"cannot draw {n!r} circuits; give a whole number of 0 or more")
     problem = _problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )

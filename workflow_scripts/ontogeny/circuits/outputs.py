@@ -51,13 +51,23 @@ def _is_finite(value: Any) -> bool:
         return False
 
 
+def _too_large(value: Any) -> str:
+    """What to say of a number that is finite, and infinite in float32."""
+    try:
+        finite = not isinstance(value, str) and bool(np.isfinite(float(value)))
+    except (TypeError, ValueError):
+        finite = False
+    return ", and outputs, which are float32, reach no further than 3.4e+38" if finite else ""
+
+
 def above(threshold: float) -> OutputRule:
     """Target 1 asks for an output above `threshold`, target 0 for one that is not: signs and logits at 0.
 
-    Raises OntogenyError for a threshold that is not finite.
+    Raises OntogenyError for a threshold that is not finite in float32.
     """
     if not _is_finite(threshold):
-        raise OntogenyError(f"the threshold of an output is {threshold!r}; give a finite number")
+        beyond = _too_large(threshold)
+        raise OntogenyError(f"the threshold of an output is {threshold!r}{beyond}; give a finite number")
     limit = float(np.float32(threshold))
     return OutputRule(f"above {limit:g}", (-np.inf, limit), (limit, np.inf))
 
@@ -93,8 +103,9 @@ def check_rule(rule: Any) -> None:
 def within(tolerance: float) -> Tolerance:
     """For targets that are any numbers: outputs are right that differ from theirs by at most `tolerance`.
 
-    Raises OntogenyError for a tolerance that is not a finite number above 0.
+    Raises OntogenyError for a tolerance that is not a finite number of float32 above 0.
     """
     if not (_is_finite(tolerance) and tolerance > 0):
-        raise OntogenyError(f"the tolerance of an output is {tolerance!r}; give a finite number above 0")
+        beyond = "" if _is_finite(tolerance) else _too_large(tolerance)
+        raise OntogenyError(f"the tolerance of an output is {tolerance!r}{beyond}; give a finite number above 0")
     return Tolerance(float(tolerance))

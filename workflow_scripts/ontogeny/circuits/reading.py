@@ -336,7 +336,8 @@ class Reader:
         if len(order) % self.rows or (torch.bincount(flow.row.reshape(-1)) != len(order) // self.rows).any():
             raise rows_unlike()
         known = torch.stack(self.inputs, dim=1)[flow.row.reshape(-1)]
-        values = (flow.coef.reshape(len(flow.coef), -1).T * known).sum(1) + flow.const.reshape(-1)
+        coef = _longer(flow.coef, len(self.inputs))
+        values = (coef.reshape(len(coef), -1).T * known).sum(1) + flow.const.reshape(-1)
         values = values[order].reshape(self.rows, -1)
         return self.sums(_Given(values, place.reshape(flow.row.shape)))
 
@@ -400,7 +401,11 @@ class Reader:
         if torch.Tag.pointwise in getattr(target, "tags", ()) or name in POINTWISE:
             return self._pointwise(target, name, arguments, keywords)
         if all(isinstance(flow, _Given) for flow in flows):
-            if "norm" not in name and any(map(self.is_weight, _tensors((arguments, keywords)))):
+            tensors = _tensors((arguments, keywords))
+            weighs = any(map(self.is_weight, tensors)) or (
+                any(map(self._weighs, tensors)) and _is_linear(target, arguments, keywords)
+            )
+            if "norm" not in name and weighs:
                 raise self._refused(name)
             return self._context(target, arguments, keywords)
         if name in _SHARED:
@@ -1121,6 +1126,18 @@ def _is_silent(flow: Any) -> bool:
 def _is_real(flow: _Neurons) -> bool:
     """Whether values are numbers, not integers or whether something is so."""
     return flow.after(torch.zeros(1, len(flow.bias))).is_floating_point()
+
+
+def _is_linear(target: Any, arguments: Any, keywords: Any) -> bool:
+    """Whether an operation gives twice as much for twice the numbers that x is."""
+
+    def run(factor: int) -> list[Tensor]:
+        def times(leaf: Any) -> Any:
+            return leaf.values * factor if isinstance(leaf, _Given) else leaf
+
+        return _tensors(target(*tree_map(times, arguments), **tree_map(times, keywords)))[:1]
+
+    return all(one.is_floating_point() and torch.allclose(2 * one, two) for one, two in zip(run(1), run(2)))
 
 
 def _shared_by_two() -> OntogenyError:

@@ -19,12 +19,14 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ontogeny.circuits.dependence import number_by_number
-from ontogeny.circuits.operations import CONTRACTIONS, LINEAR, MOVES, name_of
+from ontogeny.circuits.operations import CONTRACTIONS, LINEAR, MOVES, POINTWISE, name_of
 from ontogeny.circuits.reading import Layers, Reader
 from ontogeny.circuits.simplifying import simplify
 from ontogeny.errors import OntogenyError, first_line
 
-_IN_PARTS: Any = get_decompositions([getattr(torch.ops.aten, name) for name in ("addcmul", "addcdiv", "addr", "lerp")])
+_ATEN = torch.ops.aten
+_IN_PARTS: Any = get_decompositions([_ATEN.addcmul, _ATEN.addcdiv, _ATEN.addr])
+_IN_PARTS |= dict.fromkeys((_ATEN.lerp.Scalar, _ATEN.lerp.Tensor), lambda one, other, by: one + by * (other - one))
 _MOST_DECISIONS = 16  # values whose use is looked into
 _TRIALS = 64  # random halves of numbers that are changed to see what depends on them
 _SCALES = (2.0, 0.3, 20.0)  # of the numbers drawn
@@ -478,7 +480,8 @@ def _has_weights(nodes: list[Node], weighing: set[Node], values: dict[Node, Any]
             linear.add(node)
         if not weighing.intersection(before):
             continue
-        if name in CONTRACTIONS:
+        looked_up = name in MOVES or name in ("gather", "take", "embedding")
+        if name in CONTRACTIONS or not (looked_up or torch.Tag.pointwise in _tags(node) or name in POINTWISE):
             return True
         if name in ("mul", "div"):
             if _size(values[node]) > n and (anywhere or node in linear):
