@@ -72,9 +72,12 @@ def is_from_here(function):
 
 def become_another(*places):
     """Functions of another version: the same, by another text."""
+
+    def another(ordinary):
+        return lambda *given, **named: ordinary(*given, **named)
+
     for place, name in places:
-        ordinary = getattr(place, name)
-        setattr(place, name, lambda *given, ordinary=ordinary: ordinary(*given))
+        setattr(place, name, another(getattr(place, name)))
 
 
 def main():
@@ -83,7 +86,7 @@ def main():
     if os.environ.get(ANOTHER):
         become_another(
             (output_index.OutputIndex, "match_producers"), (dag.DAG, "check_directory_outputs"),
-            (sourcecache.SourceFile, "get_cache_path"), (io, "is_flagged"),
+            (sourcecache.SourceFile, "get_cache_path"), (io, "check"), (io, "is_flagged"),
         )  # fmt: skip
     made = dag.DAG.postprocess
 

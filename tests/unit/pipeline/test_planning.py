@@ -7,7 +7,7 @@ import pytest
 import snakemake.cli  # noqa: F401  (else its modules import each other in a circle)
 from snakemake.dag import DAG
 from snakemake.exceptions import ChildIOException
-from snakemake.io import AnnotatedString, IOFile, flag, is_flagged
+from snakemake.io import AnnotatedString, IOFile, check, flag, is_flagged
 from snakemake.output_index import OutputIndex
 from snakemake.sourcecache import LocalSourceFile, SourceFile
 
@@ -36,9 +36,9 @@ class Rule:
 @pytest.fixture
 def places(monkeypatch):
     """What is replaced, put back at the end."""
-    for name, holders in {"is_flagged": planning._holders("is_flagged", is_flagged)}.items():
-        for holder in holders:
-            monkeypatch.setattr(holder, name, is_flagged)
+    for function in (check, is_flagged):
+        for holder in planning._holders(function.__name__, function):
+            monkeypatch.setattr(holder, function.__name__, function)
     known = {OutputIndex: "match_producers", DAG: "check_directory_outputs", SourceFile: "get_cache_path"}
     for place, name in known.items():
         monkeypatch.setattr(place, name, getattr(place, name))
@@ -131,6 +131,16 @@ def test_flags_are_the_same():
     for value in ("a", plain, marked, off, AnnotatedString("e"), function, IOFile(function), None, len):
         for name in ("directory", "update", "temp"):
             assert ask(value, name) is is_flagged(value, name), (value, name)
+
+
+def test_only_of_an_unusual_name_something_may_be_said():
+    asked = []
+    say = planning._check(lambda iofile, rule, is_storage: asked.append(iofile))
+    usual = ["results/runs/a_b-1.0+x/s0/config.json", "all.csv", "results/w=1/a", "\u00e4/b"]
+    unusual = ["", "./a", " a", "a ", "a\n", "a//b", "a{b c}", "/a", "a/", "a\nb/c"]
+    for name in usual + unusual:
+        say(name)
+    assert asked == unusual
 
 
 def test_where_a_script_is_copied_to_is_asked_once():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -18,6 +19,8 @@ from typing import Any
 
 _HOLDING = ("raw", "_evaluator", "evaluate")
 """Attributes in which Snakemake's resources hold functions."""
+_USUAL = re.compile(r"(?!\./)[\w.+=-]+(?:/[\w.+=-]+)*")
+"""Names of files that Snakemake has nothing against."""
 _STATED = "_overwrite_params"
 """Attribute of a function in which Snakemake finds its parameters, if it is there."""
 
@@ -33,6 +36,7 @@ def plan_faster() -> list[str]:
         (snakemake.output_index.OutputIndex, "match_producers", "533ef47353b5d840", _match_producers),
         (snakemake.dag.DAG, "check_directory_outputs", "d5a17c047b46b717", _check_directory_outputs),
         (snakemake.sourcecache.SourceFile, "get_cache_path", "af25840abb9db083", _get_cache_path),
+        (snakemake.io, "check", "a2f56d4a317fd6fd", _check),
         (snakemake.io, "is_flagged", "30f9120e76ce91ad", _is_flagged),
     ]
     left = []
@@ -127,6 +131,16 @@ def _get_cache_path(ordinary: Callable[[Any], str]) -> Any:
         return known[key]
 
     return get_cache_path
+
+
+def _check(ordinary: Callable[..., None]) -> Any:
+    """Of a name without anything unusual there is nothing to say."""
+
+    def check(iofile: str, rule: Any = None, is_storage: bool = False) -> None:
+        if not _USUAL.fullmatch(iofile):
+            ordinary(iofile, rule, is_storage)
+
+    return check
 
 
 def _is_flagged(ordinary: Callable[[Any, str], bool]) -> Any:

@@ -53,7 +53,7 @@ class Rulebook:
                 made.benchmark_modifier = made.output_modifier
                 made.benchmark = f"results/benchmarks/{name}/{job or 'all'}.tsv"
             if made.conda_env is None:
-                made.conda_env = self._environment if "gpu" in made.resources else CPU
+                made.conda_env = self._environment if "gpu" in made.resources and self.plan.has_gpu() else CPU
             if "code" not in made.params.keys():  # noqa: SIM118
                 made.set_params(code=self.plan.code(name))
             remember_parameters([*made.input, *made.params, *made.resources.values(), made.conda_env])

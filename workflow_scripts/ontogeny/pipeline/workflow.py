@@ -135,7 +135,15 @@ class Workflow:
 
     def gpu(self, wildcards: Any) -> int:
         """The number of GPUs that training the run of `wildcards`, or replaying it, asks for."""
-        training = getattr(self.run(wildcards).settings, "training", None)
+        return self._gpu(self.run(wildcards))
+
+    def has_gpu(self) -> bool:
+        """Whether any run asks for a GPU."""
+        return any(map(self._gpu, self.runs.values()))
+
+    @staticmethod
+    def _gpu(run: Run) -> int:
+        training = getattr(run.settings, "training", None)
         return int(getattr(training, "device", "cpu") == "cuda")
 
     def title(self, wildcards: Any) -> str:
