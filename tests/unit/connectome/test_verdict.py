@@ -14,7 +14,7 @@ from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cas
 from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
 from ontogeny.connectome.observe import Rows, derived_by, rows_of, split_frames
-from ontogeny.connectome.recover import Recovered, _corrected, _mixed, _told
+from ontogeny.connectome.recover import Recovered, _alike, _corrected, _mixed, _told
 from ontogeny.connectome.refine import WHOLE, Spline, _continued, _moved, autocorrelation, refine, shrunk
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.verdict import judge
@@ -267,6 +267,33 @@ def test_frames_far_apart_are_corrected_to_the_precision_of_the_data():
     found = _corrected(Recovered(run(rows, (points, np.tanh(points)), None), rows), run, 0.08, 8)
     assert found.share < 1e-8
     assert 1 - connectivity_r2(found.refined.W, made.weights)["connectivity_R2"] < 1e-10
+
+
+def test_intervals_hold_where_trajectories_begin_close_to_each_other():
+    rng = np.random.default_rng([1, 555])
+    W = 4 * rng.standard_normal((12, 12)) * (rng.random((12, 12)) < 0.35) * (1 - np.eye(12))
+    state = 3 * rng.standard_normal((1, 12)) + 0.1 * rng.standard_normal((12, 12))
+    frames = []
+    for _ in range(120):
+        frames.append(state)
+        state = state + 0.05 * (np.tanh(state) @ W.T - state)
+    u = np.stack(frames, 1)
+    fit = fit_connectome(Activity(u=u[:, 1:-1], du=(u[:, 2:] - u[:, :-2]) / 0.1, delta_t=0.05), settings=FIT, seed=1)
+    table = edge_table(fit)
+    truth = connectivity_r2(fit.W, W)["slope"] * W[table["target"], table["source"]]
+    assert np.mean((table["low"] <= truth) & (truth <= table["high"])) > 0.9
+    assert np.mean(truth[table["edge"]] == 0) <= 0.07
+
+
+def test_what_is_alike_in_a_group_counts_less():
+    rng = np.random.default_rng(0)
+    group = np.tile(np.arange(200), 8)
+    shared = rng.standard_normal((200, 3))[group]
+    own = rng.standard_normal((1600, 3))
+    assert _alike(shared, group) == pytest.approx(1.0)
+    assert _alike(shared + own, group) == pytest.approx(0.5, abs=0.05)
+    assert abs(_alike(own, group)) < 0.02
+    assert _alike(own, np.arange(1600)) == 0
 
 
 def test_halves_that_differ_although_nothing_is_left_are_not_trusted():

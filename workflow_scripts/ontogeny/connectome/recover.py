@@ -40,6 +40,9 @@ _STUCK, _UNSTUCK = 1.5, 0.25
 """Refits that leave more than the first times what the fit does are stuck; where one leaves less than the second, the
 fit is."""
 
+_PARTS = 6
+"""Steps of Runge and Kutta in a frame; the error of these is what is left where nothing else is."""
+
 _MOSTLY, _MUCH = 0.25, 0.25
 """Where inputs that neurons share make more than the first share of what is left, as where neurons are hidden, steps in
 time must leave at most the second share of it to be believed."""
@@ -147,13 +150,13 @@ def derivative_of(found: Refined) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def step(derivative: Callable[[np.ndarray], np.ndarray], u: np.ndarray, delta_t: float, substeps: int) -> np.ndarray:
-    """The state one frame later: by Euler's method in so many steps, or for 0 by two steps of Runge and Kutta."""
+    """The state one frame later: by Euler's method in so many steps, or for 0 by a few steps of Runge and Kutta."""
     if substeps:
         for _ in range(substeps):
             u = u + delta_t / substeps * derivative(u)
         return u
-    h = delta_t / 2
-    for _ in range(2):
+    h = delta_t / _PARTS
+    for _ in range(_PARTS):
         k1 = derivative(u)
         k2 = derivative(u + h / 2 * k1)
         k3 = derivative(u + h / 2 * k2)
@@ -385,6 +388,7 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
             factor[:] = np.sqrt(np.median(shown))
             factor[asked] = np.sqrt(shown)
         errors = errors * np.maximum(factor, 1.0)[:, None] * math.sqrt(found.unsettled)
+    errors = errors * math.sqrt(_repetition(found))
     if found.substeps != 1 and (shared := _shared(found, seed)) > _NO_NOISE:
         # What most neurons share is no noise: weights are known no better than the slopes are.
         size = _KNOWN * np.sqrt(np.mean(found.refined.W**2) * found.share * shared)
@@ -394,6 +398,33 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
     refined = replace(found.refined, standard_errors=errors)
     told = _told(found, parts) if len(errors) <= MANY and found.share < _NEAR else None
     return replace(found, refined=refined, halves=(halves[0], halves[1]), told=told)
+
+
+def _repetition(found: Recovered) -> float:
+    """How many times larger variances of W are since trajectories leave the same at the same frame (Moulton 1986).
+
+    Trajectories that begin close to each other show the same states, and what a model leaves of these, as a scheme
+    does, is no chance of each.
+    """
+    rows = found.rows
+    sent = found.refined.spline.values(found.refined.psi, found.refined.spline.within(rows.u))
+    alike = [_alike(summed(values, found.windows), rows.frame) for values in (_residual(found), sent)]
+    others = len(rows) / len(np.unique(rows.frame)) - 1
+    return 1 + others * max(alike[0], 0.0) * max(alike[1], 0.0)
+
+
+def _alike(values: np.ndarray, group: np.ndarray) -> float:
+    """The intraclass correlation of `values` (rows, m) in groups of rows, in the mean over columns."""
+    size = values.std(0)
+    scaled = (values - values.mean(0))[:, size > 0] / size[size > 0]
+    if not scaled.size:
+        return 0.0
+    numbers = np.unique(group, return_inverse=True)[1]
+    order = np.argsort(numbers, kind="stable")
+    sums = np.add.reduceat(scaled[order], starts_of(numbers[order]), axis=0)
+    counts = np.bincount(numbers)
+    pairs = float((counts * (counts - 1)).sum())
+    return float(np.mean((sums**2).sum(0) - (scaled**2).sum(0))) / pairs if pairs else 0.0
 
 
 def _told(found: Recovered, parts: tuple[Rows, Rows]) -> np.ndarray | None:
