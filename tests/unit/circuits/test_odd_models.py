@@ -144,6 +144,8 @@ STYLES = {
     ),
     "steps of their own": lambda m, x: m.b((m.a(x) > 0.02 * m.g).float()),
     "written by places": written_by_places,
+    "noise while it learns": lambda m, x: m.b(torch.tanh(m.a(x) + m.training * m.g * torch.randn(4, 3))),
+    "noise on top": lambda m, x: m.b((h := torch.relu(m.a(x))) + torch.randn_like(h) * 0.1 * float(m.training)),
     "named": lambda m, x: {"logits": m.b(m.norm(F.prelu(m.a(x), m.g)))},
 }
 
@@ -508,6 +510,7 @@ REFUSED = {
     "connections share weights": lambda m, x: m.b(F.conv1d(x[:, None], m.g[None, None, :2], padding=1).flatten(1)),
     "two runs": lambda m, x: m.b(F.dropout(torch.relu(m.a(x)) + 1)),
     "one tensor of outputs": lambda m, x: (m.a(x), m.b(m.a(x))),
+    r"draws random numbers \('randn_like'\)": lambda m, x: m.b(torch.relu(m.a(x)) + 1e-9 * torch.randn_like(m.a(x))),
     "mixes rows": lambda m, x: m.b(torch.relu((h := m.a(x)) - h.mean(0))),
     "not connected to all": lambda m, x: m.b(torch.sin(torch.cat([m.a.weight[:2, 0] * x, x[:, 1:] * m.g[0]], 1))),
     "computes in bfloat16": lambda m, x: m.b(torch.relu(m.a(x)).bfloat16().float()),

@@ -22,6 +22,7 @@ from ontogeny.nonlinearities import KINDS
 _SPARSE = {"_sparse_addmm": torch.ops.aten.addmm.default, "_sparse_mm": torch.ops.aten.mm.default}
 _WRITTEN = {"select_scatter": 1, "slice_scatter": 1, "index_put": 2, "index_copy": 3, "scatter": 3}
 """Operations that write into a tensor, with the place of what they write among their arguments."""
+_DRAWS = {"rand", "randn", "rand_like", "randn_like"}
 _SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
 _WHY = {
     "convolution": "whose connections share weights: circuits are those of dense layers",
@@ -105,6 +106,14 @@ class _Neuron:
     k: int
     factor: float
     function: Nonlinearity
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A tensor of random numbers, which nothing comes of if it is multiplied with 0."""
+
+    shape: torch.Size
+    by: str
 
 
 @dataclass(frozen=True)
@@ -359,8 +368,18 @@ class Reader:
             return (value, None) if "functional" in name else value
         if "attention" in name and flows:
             raise OntogenyError("the model does attention, whose outputs are products of values that depend on x")
-        if torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()):
-            raise OntogenyError(f"the model draws random numbers ('{name}'), so that two runs of it need not agree")
+        if name in _DRAWS:
+            like = arguments[0]
+            return _Drawn(torch.Size(like) if isinstance(like, (list, tuple)) else self._shape(like), name)
+        random = [leaf for leaf in tree_leaves((arguments, keywords)) if isinstance(leaf, _Drawn)]
+        if random and name in ("mul", "div", "add", "sub", "neg") and not flows:
+            shape = torch.broadcast_shapes(*(one.shape for one in random), *(one.shape for one in _tensors(arguments)))
+            numbers = [leaf for leaf in arguments if not isinstance(leaf, _Drawn)]
+            silent = name == "mul" and any(not torch.as_tensor(one).any() for one in numbers)
+            return torch.zeros(shape) if silent else _Drawn(shape, random[0].by)
+        if random or torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()):
+            by = random[0].by if random else name
+            raise OntogenyError(f"the model draws random numbers ('{by}'), so that two runs of it need not agree")
         if not flows:
             value = target(*arguments, **keywords)
             self.marks.follow(target, name, arguments, keywords, value)
