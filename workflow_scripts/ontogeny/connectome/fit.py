@@ -27,7 +27,7 @@ from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.recover import MANY, Recovered, again, derivative_of, recover
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
-from ontogeny.connectome.training import Training, frames_of, network_for
+from ontogeny.connectome.training import Frames, Training, frames_of, network_for
 from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
 from ontogeny.errors import OntogenyError
 from ontogeny.settings import complete
@@ -173,50 +173,80 @@ def fit_connectome(
     trained = time.process_time()
 
     network, u = training.network.cpu(), frames.u
-    result = _from_network(network, u)
-    seen, slopes = u[frames.held], frames.slopes(frames.held)
-    spread = float(np.var(slopes)) or training.variance
-
-    def held_out_error(result: dict[str, Any]) -> float:
-        return float(np.mean((result["derivative"](seen) - slopes) ** 2, dtype=np.float64)) / spread
-
-    validation = {"before": held_out_error(result)}
-    verdict = unrefined("the wiring is the network's own, without a refinement and so without standard errors")
-    refined: dict[str, Any] = {}
-    allowed = None if mask.sum() == n * (n - 1) else mask
-    least = n if allowed is None else int(mask.sum(1).max())
-    if settings.refine and len(frames.train) < least:
-        what = f"{n} neurons" if allowed is None else f"the {least} weights of a neuron"
-        notes.append(f"no refinement: {len(frames.train)} training frames are fewer than {what}")
-        verdict = unrefined(notes[-1])
-    elif settings.refine:
-        improved, found, held = _refine(result, activity, split, allowed, seed, settings)
-        validation["after"] = held_out_error(improved)
-        verdict = assess(found, held, allowed, activity.delta_t, seed)
-        if validation["after"] < validation["before"]:
-            result = improved
-            refined = {"standard_errors": found.refined.standard_errors, "refinement": found.refined.residuals}
-            notes += _about(found, verdict)
-        else:
-            notes.append(
-                f"the refinement was dropped: its error on held-out frames is {validation['after']:.3g}, without it "
-                f"{validation['before']:.3g}"
-            )
-            kind: Kind = "wrong" if verdict.verdict == "wrong" else "undetermined"
-            verdict = dataclasses.replace(verdict, verdict=kind, reason=f"{notes[-1]}; {verdict.reason}")
+    error = _held_out_error(frames, training.variance)
+    ended = _concluded(_from_network(network, u), error, activity, split, frames, mask, seed, settings)
     return Fit(
         history=training.history,
         snapshots=training.stacked_snapshots(),
         settings=settings.model_dump(),
         seed=seed,
         network_W=_gauged(network, u)[0],
-        validation=validation,
-        verdict=verdict.to_json(),
+        validation=ended.validation,
+        verdict=ended.verdict.to_json(),
         seconds={"training": trained - started, "refinement": time.process_time() - trained},
-        notes=notes,
-        **result,
-        **refined,
+        notes=notes + ended.notes,
+        **ended.result,
+        **ended.uncertainty,
     )
+
+
+def _held_out_error(frames: Frames, otherwise: float) -> Callable[[dict[str, Any]], float]:
+    """A function: the error of a result on the frames held out, over their variance, or `otherwise` where that is 0."""
+    seen, slopes = frames.u[frames.held], frames.slopes(frames.held)
+    spread = float(np.var(slopes)) or otherwise
+
+    def error(result: dict[str, Any]) -> float:
+        return float(np.mean((result["derivative"](seen) - slopes) ** 2, dtype=np.float64)) / spread
+
+    return error
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What a fit comes to: W and functions as `result`, errors of W and residuals as `uncertainty`, and the rest."""
+
+    result: dict[str, Any]
+    validation: dict[str, float]
+    verdict: Verdict
+    notes: list[str]
+    uncertainty: dict[str, Any] = field(default_factory=dict)
+
+
+def _concluded(
+    result: dict[str, Any],
+    error: Callable[[dict[str, Any]], float],
+    activity: Activity,
+    split: Split,
+    frames: Frames,
+    mask: np.ndarray,
+    seed: int,
+    settings: FitSettings,
+) -> _Ended:
+    """The network's `result` refined and judged, or as it is where it cannot be refined or that does not help."""
+    n = activity.n_neurons
+    validation = {"before": error(result)}
+    if not settings.refine:
+        alone = "the wiring is the network's own, without a refinement and so without standard errors"
+        return _Ended(result, validation, unrefined(alone), [])
+    allowed = None if mask.sum() == n * (n - 1) else mask
+    least = n if allowed is None else int(mask.sum(1).max())
+    if len(frames.train) < least:
+        what = f"{n} neurons" if allowed is None else f"the {least} weights of a neuron"
+        few = f"no refinement: {len(frames.train)} training frames are fewer than {what}"
+        return _Ended(result, validation, unrefined(few), [few])
+    improved, found, held = _refine(result, activity, split, allowed, seed, settings)
+    validation["after"] = error(improved)
+    verdict = assess(found, held, allowed, activity.delta_t, seed)
+    if validation["after"] < validation["before"]:
+        uncertainty = {"standard_errors": found.refined.standard_errors, "refinement": found.refined.residuals}
+        return _Ended(improved, validation, verdict, _about(found, verdict), uncertainty)
+    dropped = (
+        f"the refinement was dropped: its error on held-out frames is {validation['after']:.3g}, without it "
+        f"{validation['before']:.3g}"
+    )
+    kind: Kind = "wrong" if verdict.verdict == "wrong" else "undetermined"
+    verdict = dataclasses.replace(verdict, verdict=kind, reason=f"{dropped}; {verdict.reason}")
+    return _Ended(result, validation, verdict, [dropped])
 
 
 def _prepared(activity: Activity, settings: FitSettings) -> tuple[Activity, FitSettings, list[str]]:
