@@ -401,13 +401,12 @@ def _transitions(given: argparse.Namespace) -> None:
     from ontogeny.files import write_csv, write_json
     from ontogeny.jumps import locate_transition, locate_transitions
     from ontogeny.phase1 import find_records, read_many
-    from ontogeny.phase1.clean import NO_LAYERS
 
     if given.out and Path(given.out).suffix not in (".csv", ".json"):
         raise OntogenyError(f"--out {given.out} is neither a .csv nor a .json file")
     record = read_many(find_records(given.paths))
     for note in record.notes:
-        if note.text != NO_LAYERS:  # it points to this command
+        if note.kind != "layers":  # it points to this command
             print(note, file=sys.stderr)
     if given.run:
         answers = [locate_transition(record, given.run, given.metric)]

@@ -91,6 +91,8 @@ def test_short_series_abstain_with_their_reason(tmp_path):
 def test_mistakes_name_their_place():
     with pytest.raises(OntogenyError, match="lacks the columns value"):
         find_jumps(record().drop(columns="value"))
+    with pytest.raises(OntogenyError, match="not list: detect_jumps and"):
+        find_jumps([1.0, 2.0])
     with pytest.raises(OntogenyError, match="did you mean 'stable_rank'"):
         find_jumps(record(), metrics=["stabel_rank"])
     doubled = pd.concat([record(layers="a"), record(layers="a")])

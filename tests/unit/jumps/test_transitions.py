@@ -7,7 +7,7 @@ import pytest
 
 from ontogeny.jumps import detect_jumps, detect_many, detect_transitions
 from ontogeny.jumps.guards import guard, recovers
-from ontogeny.jumps.series import NULLS, ar1, planted
+from ontogeny.jumps.series import FURTHER_NULLS, NULLS, ar1, planted
 from ontogeny.jumps.transitions import largest_p_value, p_value
 
 
@@ -355,3 +355,18 @@ def test_two_equally_strong_changes_are_as_sure_as_one(points, width, second):
         p_values = [event.p_value for event in detect_transitions(values)]
         unsure += len(p_values) != 2 or max(p_values) > 0.02
     assert unsure <= 1
+
+
+@pytest.mark.parametrize("points", [100, 200])
+def test_steps_of_half_precision_are_no_changes_and_changes_in_it_are_found(points):
+    rng = np.random.default_rng(7)
+    assert sum(map(len, detect_many(FURTHER_NULLS["half_precision"](rng, 100, points)))) <= 0.2 * points / 10
+    jumps = 10 + 0.3 * (rng.standard_normal((20, points)) + 10 * (np.arange(points) > points / 2))
+    found = detect_many(jumps.astype(np.float16))
+    assert sum(any(abs(event.step - points / 2) <= 2 for event in events) for events in found) >= 19
+
+
+@pytest.mark.parametrize(("points", "most"), [(100, 12), (200, 10)])
+def test_a_best_value_that_is_first_bettered_late_is_known_as_one(points, most):
+    values = np.maximum.accumulate(np.random.default_rng(8).standard_normal((100, points)), axis=1)
+    assert sum(bool(events) for events in detect_many(values)) <= most

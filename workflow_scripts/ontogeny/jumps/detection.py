@@ -21,6 +21,7 @@ from ontogeny.jumps.transitions import (
     RAMP_SHARE,
     SHORTEST,
     Event,
+    beside,
     largest_p_value,
     least_score,
     p_value,
@@ -265,9 +266,7 @@ def _quick_steps(index: int, n: int, near: float = 6.0) -> tuple[np.ndarray, np.
     place = np.arange(n)
     middles = np.arange(max(index - 0.5 - near, 1.0), min(index - 0.5 + near, n - 2.0) + 0.25, 0.5)
     shapes = [np.clip((place[:, None] - middles) / width + 0.5, 0.0, 1.0) for width in QUICK]
-    steps = np.concatenate(shapes, axis=1)
-    steps -= steps.mean(axis=0)
-    return np.tile(middles, len(QUICK)), steps / np.sqrt(np.square(steps).sum(axis=0))
+    return np.tile(middles, len(QUICK)), beside(np.concatenate(shapes, axis=1), np.full((n, 1), n**-0.5))[0]
 
 
 def _with_levels(jumps: list[Jump], look: Look, places: np.ndarray) -> list[Jump]:

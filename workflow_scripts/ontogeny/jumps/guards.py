@@ -22,6 +22,9 @@ PLATEAU = 10
 """Times the typical run of one value from which a run is a plateau (an accuracy of 1, for instance), no held value."""
 
 FEWEST_LEVELS = 3
+EARLY_BEST = (0.05, 0.15)
+"""Share of the record within which a best value so far is bettered first: of `FEWEST_LEVELS` levels, and of more."""
+
 FEWEST_HELD = 6
 """Levels from which a series that rests between them is asked whether it is the best value so far, or is held."""
 
@@ -131,11 +134,12 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     return starts, max(round(mean), 1), [f"values are held for {mean:.1f} points on average: only new values count"]
 
 
-def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, even: float = 0.3, early: float = 0.05) -> bool:
+def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, even: float = 0.3) -> bool:
     """Whether values that rest from `starts` on at these levels (runs,) are the best of n measurements: they go one way
     from the beginning on, are no whole numbers, and do not change at even times, as a schedule does."""
     changes, gaps = np.diff(levels), np.diff(starts)
     one_way = bool((changes > 0).all() or (changes < 0).all())
+    early = EARLY_BEST[levels.size > FEWEST_LEVELS]
     uneven = float(gaps.std()) > even * float(gaps.mean())
     return one_way and uneven and bool(starts[1] <= early * n) and not np.array_equal(levels, np.rint(levels))
 

@@ -15,11 +15,10 @@ from ontogeny.jumps.detection import transitions_in_each
 from ontogeny.jumps.events import as_series, evenly_spaced
 from ontogeny.jumps.known import chance_share
 from ontogeny.jumps.measures import rank_of, ranked
-from ontogeny.jumps.report import JumpReport, find_jumps
+from ontogeny.jumps.report import JumpReport, find_jumps, frame_of
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import SHORTEST
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.phase1.record import COLUMNS
 from ontogeny.words import counted, joined, step_text, steps_text
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def locate_transition(
 
     Raises OntogenyError for an unknown run, and if the record holds several and none is named.
     """
-    frame = _frame(record)
+    frame = frame_of(record)
     known = list(dict.fromkeys(frame["run"]))
     if run is None and len(known) != 1:
         raise OntogenyError(f"the record holds {len(known)} runs: say which with run=")
@@ -88,7 +87,7 @@ def locate_transitions(
 
     Raises OntogenyError for a metric that no run has.
     """
-    frame = _frame(record)
+    frame = frame_of(record)
     of_run = frame["layer"] == RUN_LEVEL
     known = list(dict.fromkeys(frame.loc[of_run, "metric"]))
     if metric is not None and metric not in known:
@@ -107,22 +106,6 @@ def locate_transitions(
 def with_answers(report: JumpReport, record: Phase1 | pd.DataFrame, settings: JumpSettings | None = None) -> JumpReport:
     """A report that says of each run, in words, when it changed and how sure that is."""
     return replace(report, answers=tuple(locate_transitions(record, report, settings)))
-
-
-def _frame(record: Phase1 | pd.DataFrame) -> pd.DataFrame:
-    frame = record.frame if isinstance(record, Phase1) else record
-    columns = getattr(frame, "columns", None)
-    if columns is None:
-        raise OntogenyError(
-            f"a record is expected, as read_phase1(path) gives it, or its frame, not {type(record).__name__}: "
-            "detect_transitions searches an array"
-        )
-    if lacking := [name for name in COLUMNS if name not in columns]:
-        raise OntogenyError(
-            f"the table lacks {', '.join(lacking)}: a record's frame has a row for each value, with the columns "
-            f"{', '.join(COLUMNS)}; read_phase1 makes it of a file with a column for each metric"
-        )
-    return frame
 
 
 def _answer(

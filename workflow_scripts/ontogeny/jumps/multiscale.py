@@ -59,6 +59,9 @@ CLEAN = 0.15
 
 BREAKS = ((20, 8.0), (10, 20.0))
 RAMPS = (2, 4, 6, 8)
+HALF_BITS = (8, 11)
+"""Bits of the mantissa of bfloat16 and float16."""
+
 ROUNDING = 64 * np.finfo(np.float64).eps
 LARGEST = 1e6
 
@@ -185,10 +188,12 @@ def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float, ceilin
 
 
 def resolution(x: np.ndarray) -> np.ndarray | None:
-    """Local unit (n,) of a series (n,) that holds many repeated values, 0 where it does not; None if it has none.
+    """Local unit (n,) of a series (n,) that holds many repeated values or is stored in half precision, 0 where it does
+    not; None if it has none.
 
-    Whole numbers have the largest unit that divides all their distances, or 1 if they change at most four times.
-    Others have the smallest distance of values nearby, and none at all if they change at most four times.
+    Half precision (8 or 11 bits of mantissa) has that of its last bit. Whole numbers have the largest unit that divides
+    all their distances, or 1 if they change at most four times. Others have the smallest distance of values nearby, and
+    none at all if they change at most four times.
     """
     n = x.size
     if n < 2:
@@ -197,7 +202,7 @@ def resolution(x: np.ndarray) -> np.ndarray | None:
     gaps = np.diff(ordered)
     gaps = gaps[gaps > 0]
     if gaps.size + 1 > 0.8 * n or not gaps.size:
-        return None
+        return _last_bit(x)
     rarely = np.count_nonzero(x[1:] != x[:-1]) <= 4
     if abs(ordered[0]) < 2**52 and abs(ordered[-1]) < 2**52 and np.array_equal(x, np.rint(x)):
         return np.full(n, 1.0 if rarely else float(np.gcd.reduce(gaps.astype(np.int64))))
@@ -212,6 +217,18 @@ def resolution(x: np.ndarray) -> np.ndarray | None:
         if near.size and near.size + 1 < 0.8 * around.size:
             unit[start : start + 32] = near.min()
     return unit if unit.any() else None
+
+
+def _last_bit(x: np.ndarray) -> np.ndarray | None:
+    """The last bit (n,) of numbers (n,) in half precision, bfloat16 or float16; None for others and whole numbers."""
+    for few in (x[:8], x):
+        mantissa, exponent = np.frexp(few)
+        bits = next((bits for bits in HALF_BITS if not np.any(np.ldexp(mantissa, bits) % 1)), None)
+        if bits is None:
+            return None
+    if not np.any(x % 1):
+        return None
+    return np.where(x == 0, 0.0, np.ldexp(1.0, exponent - bits))
 
 
 @functools.lru_cache(maxsize=64)

@@ -20,7 +20,7 @@ from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
 from ontogeny.jumps.events import Detection, as_series
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
-from ontogeny.phase1 import RUN_LEVEL
+from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.phase1.record import COLUMNS as OF_RECORDS
 from ontogeny.statistics import adjust
 from ontogeny.words import counted
@@ -104,7 +104,7 @@ class JumpReport:
 
 
 def find_jumps(
-    frame: pd.DataFrame,
+    frame: Phase1 | pd.DataFrame,
     settings: JumpSettings | None = None,
     *,
     detector: str | Callable[..., Any] | None = None,
@@ -114,8 +114,9 @@ def find_jumps(
 ) -> JumpReport:
     """Find the jumps of every layer and metric of every run.
 
-    frame: tidy, columns run, layer, step, metric, value; run-level metrics stand under the layer "(run)" and are
-    searched only when `metrics` names them. settings: which metrics, which detector, and when a change is a jump.
+    frame: a record, or its frame, with the columns run, layer, step, metric, value; run-level metrics stand under the
+    layer "(run)" and are searched only when `metrics` names them. settings: which metrics, which detector, and when a
+    change is a jump.
     detector: by name or as a function, in place of that of the settings. changes: fields of `JumpSettings` in place of
     those of the settings; others go to the detector. surrogates: number drawn from each series with jumps, for
     p-values: the larger of theirs and that of the battery of nulls counts (a few are drawn first, and the others where
@@ -125,13 +126,7 @@ def find_jumps(
     were judged: every jump is one test, and so is every series without one (p = 1). Deterministic for a seed.
     Raises OntogenyError for a frame that lacks columns, metrics that it lacks, or a series that is not valid.
     """
-
-    missing = set(OF_RECORDS) - set(getattr(frame, "columns", ()))
-    if missing:
-        raise OntogenyError(
-            f"the table of measurements lacks the columns {', '.join(sorted(missing))}: it needs run, layer, step, "
-            "metric and value, as the frame of read_phase1(path) has; detect_jumps searches an array"
-        )
+    frame = frame_of(frame)
     settings, given_to_detector = _completed(settings, detector, changes)
     chosen_detector = settings.detector if detector is None else detector
     name, entry = resolve_detector(chosen_detector)
@@ -173,6 +168,23 @@ def find_jumps(
         false_alarms=alarms.as_dict(),
         notes=tuple(notes),
     )
+
+
+def frame_of(record: Phase1 | pd.DataFrame) -> pd.DataFrame:
+    """The frame of a record, or the frame that was given; OntogenyError if it is none or lacks columns."""
+    frame = record.frame if isinstance(record, Phase1) else record
+    columns = getattr(frame, "columns", None)
+    if columns is None:
+        raise OntogenyError(
+            f"a record is expected, as read_phase1(path) gives it, or its frame, not {type(record).__name__}: "
+            "detect_jumps and detect_transitions search an array"
+        )
+    if lacking := [name for name in OF_RECORDS if name not in columns]:
+        raise OntogenyError(
+            f"the table lacks the columns {', '.join(lacking)}: a record's frame has a row for each value, with the "
+            f"columns {', '.join(OF_RECORDS)}; read_phase1 makes it of a file with a column for each metric"
+        )
+    return frame
 
 
 def _given_series(frame: pd.DataFrame) -> tuple[list[Name], list[Series]]:

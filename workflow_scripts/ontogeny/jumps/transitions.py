@@ -187,10 +187,10 @@ def _nulls() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shapes = [np.maximum(u - knot, 0) for knot in np.arange(2 - m / 2, m / 2 - 1.5)]
     for tau in (m / 48, m / 24, m / 12, m / 8, m / 5, m / 3):
         shapes += [np.exp((u[0] - u) / tau), np.exp((u - u[-1]) / tau)]
-    return cubic, line, _beside(np.array(shapes).T, line)[0]
+    return cubic, line, beside(np.array(shapes).T, line)[0]
 
 
-def _beside(shapes: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def beside(shapes: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What each column adds to the line, at length 1, and the length that it had."""
     rest = shapes - line @ (line.T @ shapes)
     length = np.sqrt((rest * rest).sum(axis=0))
@@ -219,8 +219,8 @@ def _steps() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
             shapes += forms
             middles += [middle] * len(forms)
             widths += [RAMP_SHARE * width] * len(forms)
-    beside, length = _beside(np.array(shapes).T, _nulls()[1])
-    return beside, np.array(middles), np.array(widths), length
+    steps, length = beside(np.array(shapes).T, _nulls()[1])
+    return steps, np.array(middles), np.array(widths), length
 
 
 @functools.lru_cache(maxsize=1024)
@@ -243,7 +243,7 @@ def _finer(k: int) -> tuple[np.ndarray, np.ndarray]:
             others = [other - forms[form] for j, other in enumerate(forms) if j != form]
             steps.append(forms[form])
             around.append(np.stack([*line.T, forms[form], later - earlier, wider - narrower, *others], axis=1))
-    return _beside(np.array(steps).T, line)[0], np.linalg.qr(np.array(around))[0][:, :, line.shape[1] + 1 :]
+    return beside(np.array(steps).T, line)[0], np.linalg.qr(np.array(around))[0][:, :, line.shape[1] + 1 :]
 
 
 def _scales(n: int) -> list[int]:
@@ -687,7 +687,7 @@ def _single_changes() -> np.ndarray:
     """Changes of several forms, middles and widths over `BLOCKS` points, centred and of length 1: (64, shapes)."""
     place, widths = np.arange(BLOCKS)[:, None], BLOCKS * np.geomspace(0.2, 1.5, 12)
     shapes = [form for middle in BLOCKS * np.linspace(0.2, 0.8, 25) for form in _forms(place - middle, widths)]
-    return _beside(np.concatenate(shapes, axis=1), np.full((BLOCKS, 1), BLOCKS**-0.5))[0]
+    return beside(np.concatenate(shapes, axis=1), np.full((BLOCKS, 1), BLOCKS**-0.5))[0]
 
 
 def _between(x: np.ndarray, first: float, last: float, score: float) -> Event:
@@ -891,7 +891,7 @@ def _fine_steps(width: float, low: float, high: float) -> tuple[np.ndarray, np.n
     widths = np.concatenate([[w for w in (1.0, 2.0, 4.0) if w < 0.4 * base], base * np.geomspace(0.4, 2.0, 10)])
     place, wide = (grid.ravel() for grid in np.meshgrid(middles, widths))
     forms = _forms(centres[:, None] - place, wide)
-    steps, length = _beside(np.concatenate(forms, axis=1), _nulls()[1])
+    steps, length = beside(np.concatenate(forms, axis=1), _nulls()[1])
     return np.tile(place, len(forms)), np.tile(wide, len(forms)), steps, length
 
 

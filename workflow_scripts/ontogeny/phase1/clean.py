@@ -16,9 +16,6 @@ from ontogeny.phase1.layouts import RawRun, RawTable, without_reserved
 from ontogeny.phase1.record import ALIASES, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, tidy, unique_name
 from ontogeny.words import counted, steps_text
 
-NO_LAYERS = "it has no layers, only measures of the whole run; `ontogeny transitions` searches these"
-"""What is noted of a run without layers."""
-
 _MOST_NOTES = 200
 _LARGEST_STEP = 2**53
 _RUN_METRICS = frozenset(RUN_METRICS)
@@ -75,7 +72,8 @@ def phase1_of(runs: list[RawRun], judge: Judge, default_name: str, name: str | N
                 judge.note("dropped", "nothing can be read of it", run=own)
             continue
         if not any(layer != RUN_LEVEL for layer, _ in found):
-            judge.note("flagged", NO_LAYERS, run=own)
+            text = "it has none, only measures of the whole run; `ontogeny transitions` searches these"
+            judge.note("layers", text, run=own)
         blocks += [(own, layer, metric, *series) for (layer, metric), series in found.items()]
         for layer, metric in run.derived:
             key = (_text(layer) or MODEL_LEVEL, ALIASES.get(metric, metric))

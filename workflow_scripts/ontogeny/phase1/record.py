@@ -58,7 +58,8 @@ _MOST_CELLS = 50_000_000
 class Note:
     """One thing that a reader must know of a record.
 
-    `kind` is "flagged" (kept, but look at it), "dropped" (left out) or "derived" (rebuilt from other metrics).
+    `kind` is "flagged" (kept, but look at it), "dropped" (left out), "derived" (rebuilt from other metrics) or "layers"
+    (the run has none).
     `run`, `layer`, `metric` and `step` say where, as far as they apply; `text` says what, as a clause.
     """
 
