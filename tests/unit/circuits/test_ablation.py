@@ -133,3 +133,8 @@ def test_an_ensemble_beside_its_controls():
     ]
     with pytest.raises(OntogenyError, match="none to ablate"):
         ablation_summary(table[:0])
+
+
+def test_points_on_the_edge_of_the_data_are_not_elsewhere():
+    rng = np.random.default_rng(0)
+    assert {len(inputs_elsewhere(rng.normal(size=(5, 2)))) for _ in range(50)} == {13 * 13 - 5 * 5}

@@ -107,7 +107,8 @@ def inputs_elsewhere(x: ArrayLike, steps: int = STEPS) -> NDArray[np.float64]:
     low, high = values.min(axis=0), values.max(axis=0)
     axes = [np.linspace(a - (b - a), b + (b - a), steps) if b > a else np.array([a]) for a, b in zip(low, high)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, values.shape[1])
-    return grid[((grid < low) | (grid > high)).any(axis=1)]
+    near = 1e-9 * (high - low)  # points on an end of the range may be rounded to beyond it
+    return grid[((grid < low - near) | (grid > high + near)).any(axis=1)]
 
 
 def _blocks(edge_masks: Sequence[NDArray[Any]], n_rows: int) -> Iterator[list[NDArray[Any]]]:
