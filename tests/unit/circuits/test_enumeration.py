@@ -178,7 +178,7 @@ def _counted(net, rows, activation, **settings):
     return count_circuits(weights, biases, *rows, activation=activation, engine="compiled", threads=1, **settings)
 
 
-@pytest.mark.parametrize("sizes", [(2, 3, 3, 1), (3, 3, 3, 1), (2, 2, 3, 2, 1), (2, 4, 4, 1)])
+@pytest.mark.parametrize("sizes", [(2, 3, 3, 1), (3, 3, 3, 1), (2, 2, 3, 2, 1), (2, 4, 4, 1), (1, 3, 5, 1)])
 def test_count_box_by_box_agrees_with_other_counts(sizes, monkeypatch):
     """All activations, and both rules; quarters put outputs on boundaries, a little noise puts them next to those."""
     _compiled = pytest.importorskip("ontogeny.circuits._compiled")

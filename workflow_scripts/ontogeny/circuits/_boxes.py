@@ -473,14 +473,17 @@ def _work_off(network, rows, walk, leaf, boxes, classes, bias, level, p, n_sets,
         leaf.numbers[VISITED] += 1
         open_rows = stack_rows[n_stack]
         free = 0
+        most = 0
         for k in range(last):
-            free += boxes.free[node_of(state, k)]
+            own_free = boxes.free[node_of(state, k)]
+            free += own_free
+            most = max(most, own_free)
         if open_rows == 0:
             _accept(boxes, state, level, 1, free, weight, -1)
             continue
-        if 1 << free <= WORK:
-            number = list_for(walk, boxes, classes, level, p, n_sets, open_rows)
-            if classes.n_lanes[number] > 0 and (classes.n_lanes[number] + LANES - 1) // LANES << free <= WORK:
+        if 1 << free <= WORK * LANES:
+            number = list_for(walk, boxes, classes, level, p, n_sets, open_rows, free, most)
+            if number >= 0:
                 count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, wide, tight)
                 continue
         divide = widest(

@@ -27,16 +27,16 @@ from ontogeny.circuits._problem import (
 )
 from ontogeny.circuits._records import piece
 from ontogeny.circuits._state import BARE, INLINE, UNSURE
-from ontogeny.circuits._vectors import LANES, close_to, lowest_bit, plus, respond, sum_up, total_of, weigh
+from ontogeny.circuits._vectors import LANES, close_to, combine, fold, lowest_bit, respond, sum_up, weigh
 from ontogeny.nonlinearities.compiled import activate
 
 ROWS = LANES // 2  # rows whose lower and upper bounds make one vector
-WORK = 128  # vectors of sums that are looked at rather than divided further, at most
+WORK = 256  # vectors of sums that are looked at rather than divided further, at most, times the rows that are open
 _CLASSES = 16 * LANES  # tuples of classes in a list, at most
 _LISTS = 256  # lists of one group, a power of two
 _ROOM = 1 << 20  # numbers in the tables of all lists
 _VALUES = 1 << 17  # activations in all lists
-_HEAVY = 1 << 20  # choices that a tuple may stand for: WORK * LANES times that is below 2^31
+_HEAVY = 1 << 19  # choices that a tuple may stand for: WORK * LANES times that is below 2^31
 
 
 class Classes:
@@ -49,10 +49,12 @@ class Classes:
     where that begins. By lane: weight_of, times factor (list,), the choices that a tuple stands for; hits, the circuits
     in which one of them takes part. values: the activations of the upper neurons, row by row and neuron by neuron;
     table: what each neuron of the last layer adds with each input set, row by row, where filled (list, last) has a bit
-    for the place of the set in the neuron's heap. counted (1,): circuits.
+    for the place of the set in the neuron's heap. A list of few tuples fills a vector several times over; packed: the
+    same numbers once, width_of (list,) for each set, so that one vector takes several sets. counted (1,): circuits.
 
-    partial: sums of all neurons of the last layer but one; fresh, counts, found, doubts: see `weigh` and
-    `close_to`; places, chosen (last,): input sets of one circuit; exact (last, 2, rows), sums (2, rows): what they add.
+    side_of (last,): the side, 0 or 1, of a neuron with free edges, or -1; n_sums (2,): vectors of each side. partial:
+    their sums, side by side and row by row; lanes: weights; found, unsure, doubts, parts: see `weigh`, `close_to` and
+    `fold`; places, chosen (last,): input sets of one circuit; exact (last, 2, rows), sums (2, rows): what they add.
     times (i, class, missing): sets of a class that use no input of `missing`; sum_of (i, class), products, expanded
     (tuples,), listened, weights: work space.
     """
@@ -67,18 +69,23 @@ class Classes:
     at_lane: Integers
     at_values: Integers
     at_table: Integers
+    width_of: Integers
     weight_of: Shorts
     factor: Integers
     hits: Integers
     values: Floats
     table: Floats
+    packed: Floats
     filled: Words2
     counted: Integers
     partial: Floats
-    fresh: Shorts
-    counts: Shorts
+    side_of: Integers
+    n_sums: Integers
+    lanes: Shorts
+    unsure: Shorts
+    found: Shorts
     doubts: Shorts
-    found: Integers
+    parts: Integers
     places: Integers
     chosen: Integers
     exact: Doubles3
@@ -106,18 +113,23 @@ def class_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "at_lane": _LISTS,
         "at_values": _LISTS,
         "at_table": _LISTS,
+        "width_of": _LISTS,
         "weight_of": _LISTS * _CLASSES,
         "factor": _LISTS,
         "hits": _LISTS * _CLASSES,
         "values": _VALUES,
         "table": _ROOM,
+        "packed": _ROOM + LANES,
         "filled": (_LISTS, last),
         "counted": 1,
-        "partial": n_rows * WORK * LANES,
-        "fresh": _CLASSES,
-        "counts": WORK * LANES,
+        "partial": 2 * n_rows * WORK * LANES,
+        "side_of": last,
+        "n_sums": 2,
+        "lanes": LANES,
+        "unsure": WORK,
+        "found": 2 * WORK * LANES,
         "doubts": WORK,
-        "found": WORK,
+        "parts": 1 << n,
         "places": last,
         "chosen": last,
         "exact": (last, 2, n_rows),
@@ -144,6 +156,16 @@ def set_of(order, p, leaf):
 @njit(**INLINE)
 def node_of(state, k):
     return np.int64((state >> np.uint64(8 * k)) & np.uint64(255))
+
+
+@njit(**INLINE)
+def _n_rows(open_rows):
+    """How many rows `open_rows` has as bits."""
+    number = 0
+    while open_rows:
+        open_rows &= open_rows - np.uint64(1)
+        number += 1
+    return number
 
 
 @piece(**BARE)
@@ -184,6 +206,10 @@ def _find_list(boxes, classes, level, p, n_sets, open_rows):
     for i in range(p):
         n_tuples *= _find_classes(boxes, classes, level, number, i, n_sets, open_rows)
     classes.at_lane[number] = n_tuples  # for now
+    width = 1
+    while width < min(n_tuples, LANES):
+        width <<= 1
+    classes.width_of[number] = width if n_tuples <= LANES else (n_tuples + LANES - 1) // LANES * LANES
     return number
 
 
@@ -251,12 +277,9 @@ def _fill_list(walk, boxes, classes, number, p, n_sets):
     """Weights and activations of a list; False where there is no room. Where they are too many, n_lanes is -1."""
     last = boxes.order.shape[0]
     n_tuples = classes.at_lane[number]
-    width = (n_tuples + LANES - 1) // LANES * LANES
-    n_open = 0
-    rest = classes.rows_of[number]
-    while rest:
-        rest &= rest - np.uint64(1)
-        n_open += 1
+    own_width = classes.width_of[number]
+    width = max(own_width, LANES)
+    n_open = _n_rows(classes.rows_of[number])
     size = n_open * last * width << p
     n_values = n_open * p * width
     if n_tuples > _CLASSES or size > _ROOM or n_values > _VALUES:
@@ -277,7 +300,8 @@ def _fill_list(walk, boxes, classes, number, p, n_sets):
     if n_tuples == 1:
         classes.products[0] = 1
     for v in range(width):
-        weight = classes.products[v] if v < n_tuples else 0
+        own = v % own_width
+        weight = classes.products[own] if own < n_tuples else 0
         if abs(weight) > _HEAVY:
             classes.n_lanes[number] = -1
             return True
@@ -301,13 +325,15 @@ def _fill_list(walk, boxes, classes, number, p, n_sets):
         for i in range(p):
             n_classes = classes.n_classes[number, i]
             v = 0
-            while v < width:
+            while v < own_width:
                 for c in range(n_classes):
                     x = walk.table[walk.choice.shape[0] - 2, boxes.members[i], classes.first_of[number, i, c], s]
                     for _ in range(step):
-                        if v < width:
+                        if v < own_width:
                             classes.values[at + v] = x
                             v += 1
+            for v in range(own_width, width):
+                classes.values[at + v] = classes.values[at + v - own_width]
             step *= n_classes
             at += width
     return True
@@ -325,8 +351,10 @@ def _fill_table(network, rows, boxes, classes, number, k, place, p):
     kind = network.kinds[layer]
     slope = network.slopes[layer]
     leaves = 1 << p
-    width = (classes.n_lanes[number] + LANES - 1) // LANES * LANES
+    own_width = classes.width_of[number]
+    width = max(own_width, LANES)
     at = classes.at_table[number] + (k * leaves + place) * width
+    at_packed = classes.at_table[number] + (k * leaves + place) * own_width
     values = classes.at_values[number]
     table = classes.table
     inputs = set_of(boxes.order[k], p, place)
@@ -350,7 +378,11 @@ def _fill_table(network, rows, boxes, classes, number, k, place, p):
         if kind > 1 and place > 0:
             for v in range(at, at + width):
                 table[v] = np.float32(activate(np.float64(table[v]), kind, slope)) * gain * scale
+        if own_width < LANES:
+            for v in range(own_width):
+                classes.packed[at_packed + v] = table[at + v]
         at += last * leaves * width
+        at_packed += last * leaves * own_width
         values += p * width
 
 
@@ -361,6 +393,8 @@ def share_lists(boxes, classes, p, n_sets):
         found = False
         n_tuples = max(classes.n_lanes[number], 0)
         lane = classes.at_lane[number]
+        for v in range(classes.width_of[number], LANES if n_tuples else 0):
+            classes.hits[lane + v % classes.width_of[number]] += classes.hits[lane + v]
         for v in range(n_tuples):
             found = found or classes.hits[lane + v] != 0
         if not found:
@@ -404,15 +438,27 @@ def share_lists(boxes, classes, p, n_sets):
         classes.used[i] = 0
 
 
+@njit(**INLINE)
+def _n_vectors(width, free, most):
+    """How many vectors the sums of sets with `free` free edges fill, `most` of them of one neuron; see `width_of`."""
+    return (max(width << most, LANES) // LANES) << (free - most)
+
+
 @piece(**BARE)
-def list_for(walk, boxes, classes, level, p, n_sets, open_rows):
-    """The number of the list of the group's classes on the open rows; where there is no room, others are forgotten."""
+def list_for(walk, boxes, classes, level, p, n_sets, open_rows, free, most):
+    """The number of the list of the group's classes on the open rows, where that leaves little to look at; else -1.
+
+    free: edges that are free, `most` of them of one neuron. Where there is no room, other lists are forgotten.
+    """
     for _ in range(2):
         number = _find_list(boxes, classes, level, p, n_sets, open_rows)
-        if number >= 0 and (classes.n_lanes[number] != 0 or _fill_list(walk, boxes, classes, number, p, n_sets)):
-            break
+        if number >= 0:
+            if _n_vectors(classes.width_of[number], free, most) * _n_rows(open_rows) > WORK:
+                return -1
+            if classes.n_lanes[number] != 0 or _fill_list(walk, boxes, classes, number, p, n_sets):
+                return number if classes.n_lanes[number] > 0 else -1
         share_lists(boxes, classes, p, n_sets)
-    return number
+    return -1
 
 
 @piece(**BARE)
@@ -458,7 +504,7 @@ def _settle(network, rows, walk, leaf, boxes, classes, bias, number, v, p):
     In float64, and where that is close by a float32 forward pass; as `_decide`.
     """
     last = boxes.order.shape[0]
-    width = (classes.n_lanes[number] + LANES - 1) // LANES * LANES
+    width = max(classes.width_of[number], LANES)
     across = (last * width) << p
     edge = 0.5 + leaf.close[0]
     closed = 0.5 - leaf.close[0]
@@ -489,138 +535,217 @@ def _settle(network, rows, walk, leaf, boxes, classes, bias, number, v, p):
     return (1 if good else 0) + (2 if unsure else 0)
 
 
-@piece(**BARE)
-def _settle_close(network, rows, walk, leaf, boxes, classes, bias, number, state, best, first, n_own, combination, p):
-    """Decide one by one what `weigh` leaves in doubt, see `close_to`; the weight of the circuits that are perfect."""
-    last = boxes.order.shape[0]
-    leaves = 1 << p
-    n_tuples = classes.n_lanes[number]
-    rest = combination
-    for k in range(last):
-        if k != best:
+@njit(**INLINE)
+def _put_places(boxes, classes, state, p, side, digits):
+    """Write into classes.places which sets of the neurons of a side the sum number `digits` is of."""
+    for k in range(boxes.order.shape[0]):
+        if classes.side_of[k] == side:
             free = boxes.free[node_of(state, k)]
-            classes.places[k] = (node_of(state, k) << free) - leaves + (rest & ((1 << free) - 1))
-            rest >>= free
-    found = 0
-    for t in range(n_own):
-        classes.places[best] = first - leaves + t
-        for v in range(0, n_tuples, LANES):
-            close = np.uint64(classes.doubts[v // LANES * n_own + t])
+            classes.places[k] = (node_of(state, k) << free) - (1 << p) + (digits & ((1 << free) - 1))
+            digits >>= free
+
+
+@piece(**BARE)
+def _settle_close(
+    network, rows, walk, leaf, boxes, classes, bias, number, state, best, column, n_own, n_open, outer, inner, p
+):
+    """Decide one by one what `weigh` leaves in doubt, see `close_to`, and correct what it has found."""
+    last = boxes.order.shape[0]
+    n_rows = rows.weight.shape[0]
+    n_tuples = classes.n_lanes[number]
+    width = classes.width_of[number]
+    across = max(width, LANES)
+    step = WORK * LANES
+    for k in range(last):
+        classes.places[k] = node_of(state, k) - (1 << p)
+    n_places = 1 << boxes.free[node_of(state, best)]
+    first = node_of(state, best) * n_places - (1 << p)
+    each = LANES // width if width < LANES else 1  # sets in a vector
+    for t in range(classes.n_sums[1]):
+        if classes.unsure[t] == 0:
+            continue
+        _put_places(boxes, classes, state, p, 1, t // n_own)
+        close_to(
+            classes.partial, column, n_rows * step + t * across + column, step, across, n_open, classes.n_sums[0],
+            inner, outer, classes.doubts,
+        )  # fmt: skip
+        for c in range(classes.n_sums[0]):
+            close = np.uint64(classes.doubts[c])
+            if close == 0:
+                continue
+            _put_places(boxes, classes, state, p, 0, c)
             while close:
-                own = v + lowest_bit(close)
+                v = lowest_bit(close)
                 close &= close - np.uint64(1)
-                if own >= n_tuples:
-                    break
+                own = v % width if width < LANES else column + v
+                weight = np.int64(classes.lanes[v])
+                place = (t % n_own) * each + v // width if width < LANES else t % n_own
+                if own >= n_tuples or place >= n_places:
+                    continue
+                classes.places[best] = first + place
                 decided = _settle(network, rows, walk, leaf, boxes, classes, bias, number, own, p)
-                weight = np.int64(classes.weight_of[classes.at_lane[number] + own])
                 if decided & 1:
-                    found += weight
-                    classes.fresh[own] += 1
-                    boxes.tags[best, first + t] += weight * classes.factor[number]
+                    classes.found[c * LANES + v] += weight
+                    classes.hits[classes.at_lane[number] + column + v] += 1
+                else:
+                    classes.found[step + t * LANES + v] -= weight
                 if decided & 2:
                     leaf.numbers[UNSURE] += weight * classes.factor[number]
-    return found
 
 
 @piece(**BARE)
-def count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, outer, inner):
-    """Count the circuits of `state` for all choices of the group, whose classes on the open rows are a list.
+def _choose_sides(boxes, classes, number, state):
+    """Share the neurons with free edges among two sides of about as many sums; the neuron whose sets begin side 1.
 
-    Sums of all neurons but one, that with most free edges, are tabulated for each tuple of classes.
+    Returns it, with most free edges, and how many vectors its sets fill.
     """
     last = boxes.order.shape[0]
-    leaves = 1 << p
-    n_tuples = classes.n_lanes[number]
-    width = (n_tuples + LANES - 1) // LANES * LANES
-    lane = classes.at_lane[number]
-    step = WORK * LANES
-    across = last * leaves * width
     best = 0
+    for k in range(1, last):
+        if boxes.free[node_of(state, k)] > boxes.free[node_of(state, best)]:
+            best = k
+    most = boxes.free[node_of(state, best)]
+    n_own = _n_vectors(min(classes.width_of[number], LANES), most, most)
+    classes.n_sums[0] = 1
+    classes.n_sums[1] = n_own
     for k in range(last):
+        free = boxes.free[node_of(state, k)]
+        classes.side_of[k] = -1
+        if k != best and free > 0:
+            side = 0 if classes.n_sums[0] <= classes.n_sums[1] else 1
+            classes.side_of[k] = side
+            classes.n_sums[side] <<= free
+    return best, n_own
+
+
+@piece(**BARE)
+def _fill_tables(network, rows, boxes, classes, number, state, p):
+    """Tabulate what the neurons of the last layer add with the sets of `state`, as far as that is not there."""
+    for k in range(boxes.order.shape[0]):
         node = node_of(state, k)
         free = boxes.free[node]
-        if free > boxes.free[node_of(state, best)]:
-            best = k
         needed = (np.uint64(1) << np.uint64((1 << free) - 1) << np.uint64(1)) - np.uint64(1)
-        needed = (needed << np.uint64((node << free) - leaves)) & ~classes.filled[number, k]
+        needed = (needed << np.uint64((node << free) - (1 << p))) & ~classes.filled[number, k]
         classes.filled[number, k] |= needed
         while needed:
             _fill_table(network, rows, boxes, classes, number, k, lowest_bit(needed), p)
             needed &= needed - np.uint64(1)
-    n_open = 0
-    combinations = 1
+
+
+@piece(**BARE)
+def _sum_sides(boxes, classes, number, state, best, n_own, n_rows, p):
+    """Tabulate the sums of both sides, for each tuple of classes and open row; how many rows these are."""
+    last = boxes.order.shape[0]
+    own_width = classes.width_of[number]
+    width = max(own_width, LANES)
+    step = WORK * LANES
+    half = n_rows * step
     start = classes.at_table[number]
+    at_packed = classes.at_table[number]
+    first = (node_of(state, best) << boxes.free[node_of(state, best)]) - (1 << p)
+    n_open = 0
     rest = classes.rows_of[number]
     while rest:
         s = lowest_bit(rest)
         rest &= rest - np.uint64(1)
         n_fixed = 0
         for k in range(last):
-            node = node_of(state, k)
-            if k != best and boxes.free[node] == 0:
-                classes.listened[n_fixed] = start + ((k << p) + node - leaves) * width
+            if k != best and classes.side_of[k] < 0:
+                classes.listened[n_fixed] = start + ((k << p) + node_of(state, k) - (1 << p)) * width
                 n_fixed += 1
         to = n_open * step
-        own = boxes.base[(s // ROWS) * LANES + s % ROWS]
-        sum_up(classes.table, classes.listened, n_fixed, own, classes.partial, to, width)
-        combinations = 1
+        base = boxes.base[(s // ROWS) * LANES + s % ROWS]
+        sum_up(classes.table, classes.listened, n_fixed, base, classes.partial, half + to, width)
+        sum_up(classes.table, classes.listened, 0, np.float32(0.0), classes.partial, to, width)
+        if own_width < LANES:
+            place = at_packed + ((best << p) + first) * own_width
+            combine(classes.partial, half + to, 1, classes.packed, place, LANES, n_own, LANES)
+        else:
+            place = start + ((best << p) + first) * width
+            combine(classes.partial, half + to, 1, classes.table, place, width, n_own, width)
+        one = 1
+        other = n_own
         for k in range(last):
-            free = boxes.free[node_of(state, k)]
-            if k == best or free == 0:
+            if classes.side_of[k] < 0:
                 continue
-            place = start + ((k << p) + (node_of(state, k) << free) - leaves) * width
-            for t in range((1 << free) - 1, -1, -1):
-                for c in range(combinations):
-                    plus(
-                        classes.partial, to + c * width, classes.table, place + t * width, width,
-                        to + (t * combinations + c) * width,
-                    )  # fmt: skip
-            combinations <<= free
-        start += across
+            free = boxes.free[node_of(state, k)]
+            place = start + ((k << p) + (node_of(state, k) << free) - (1 << p)) * width
+            if classes.side_of[k]:
+                combine(classes.partial, half + to, other, classes.table, place, width, 1 << free, width)
+                other <<= free
+            else:
+                combine(classes.partial, to, one, classes.table, place, width, 1 << free, width)
+                one <<= free
+        start += (last * width) << p
+        at_packed += (last * own_width) << p
         n_open += 1
+    return n_open
+
+
+@piece(**BARE)
+def _share_sums(boxes, classes, number, state, best, n_own, p):
+    """Give what was found for the sums of both sides to the input sets of their neurons."""
+    last = boxes.order.shape[0]
+    factor = classes.factor[number]
+    width = classes.width_of[number]
+    step = WORK * LANES
+    one = classes.n_sums[0]
+    other = classes.n_sums[1]
+    for k in range(last - 1, -1, -1):
+        if classes.side_of[k] < 0:
+            continue
+        free = boxes.free[node_of(state, k)]
+        if classes.side_of[k]:
+            other >>= free
+            fold(classes.found, step, 1 << free, other, classes.parts)
+        else:
+            one >>= free
+            fold(classes.found, 0, 1 << free, one, classes.parts)
+        first = node_of(state, k) << free
+        for t in range(1 << free):
+            boxes.tags[k, first + t] += factor * classes.parts[t]
     node = node_of(state, best)
     first = node << boxes.free[node]
-    n_own = 1 << boxes.free[node]
-    for v in range(width):
-        classes.fresh[v] = 0
-    for t in range(n_own * LANES):
-        classes.counts[t] = 0
-    place = classes.at_table[number] + ((best << p) + first - leaves) * width
-    factor = classes.factor[number]
-    weigh(
-        classes.partial, step, classes.table, place, across, n_open, width, n_own, combinations, inner, outer,
-        classes.weight_of, lane, classes.fresh, classes.counts, classes.found,
-    )  # fmt: skip
-    for c in range(combinations):
-        whole = classes.found[c] >> 1
-        if classes.found[c] & 1:
-            close_to(
-                classes.partial, c * width, step, classes.table, place, across, n_open, width, n_own, inner, outer,
-                classes.doubts,
-            )  # fmt: skip
-            whole += _settle_close(
-                network, rows, walk, leaf, boxes, classes, bias, number, state, best, first, n_own, c, p
-            )
-        classes.found[c] = whole * factor
-    for k in range(last - 1, -1, -1):
-        free = boxes.free[node_of(state, k)]
-        if k == best or free == 0:
-            continue
-        combinations >>= free
-        first_leaf = node_of(state, k) << free
-        for t in range(1 << free):
-            part = 0
-            for c in range(combinations):
-                part += classes.found[t * combinations + c]
-            boxes.tags[k, first_leaf + t] += part
-        for t in range(1, 1 << free):
-            for c in range(combinations):
-                classes.found[c] += classes.found[t * combinations + c]
-    total = classes.found[0]
+    each = min(width, LANES)
+    total = 0
+    for t in range(1 << boxes.free[node]):
+        part = 0
+        for v in range(step + t * each, step + (t + 1) * each):
+            part += classes.found[v]
+        boxes.tags[best, first + t] += factor * part
+        total += part
     for k in range(last):
-        if k != best and boxes.free[node_of(state, k)] == 0:
-            boxes.tags[k, node_of(state, k)] += total
-    for t in range(n_own):
-        boxes.tags[best, first + t] += factor * total_of(classes.counts, t * LANES)
-    for v in range(n_tuples):
-        classes.hits[lane + v] += classes.fresh[v]
+        if k != best and classes.side_of[k] < 0:
+            boxes.tags[k, node_of(state, k)] += factor * total
+
+
+@piece(**BARE)
+def count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, outer, inner):
+    """Count the circuits of `state` for all choices of the group, whose classes on the open rows are a list.
+
+    The neurons are shared among two sides, whose sums are tabulated for each tuple of classes, a vector at a time.
+    """
+    n_rows = rows.weight.shape[0]
+    width = classes.width_of[number]
+    lane = classes.at_lane[number]
+    step = WORK * LANES
+    _fill_tables(network, rows, boxes, classes, number, state, p)
+    best, n_own = _choose_sides(boxes, classes, number, state)
+    for c in range(classes.n_sums[0] * LANES):
+        classes.found[c] = 0
+    for t in range(step, step + classes.n_sums[1] * LANES):
+        classes.found[t] = 0
+    filled = min(width << boxes.free[node_of(state, best)], LANES)
+    n_open = _sum_sides(boxes, classes, number, state, best, n_own, n_rows, p)
+    for column in range(0, width, LANES):
+        for v in range(LANES):
+            classes.lanes[v] = classes.weight_of[lane + column + v] if v < filled else 0
+        weigh(
+            classes.partial, column, n_rows * step + column, step, max(width, LANES), n_open, classes.n_sums[0],
+            classes.n_sums[1], inner, outer, classes.lanes, filled, classes.hits, lane + column, classes.found, step,
+            classes.unsure,
+        )  # fmt: skip
+        _settle_close(
+            network, rows, walk, leaf, boxes, classes, bias, number, state, best, column, n_own, n_open, outer, inner, p
+        )
+    _share_sums(boxes, classes, number, state, best, n_own, p)

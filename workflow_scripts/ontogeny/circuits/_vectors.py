@@ -526,19 +526,28 @@ def widest(typing, spans, at, stride, state, n, width, free, rows, factor):
 
 
 @intrinsic
-def plus(typing, a, at_a, b, at_b, width, at):
-    """a[at + v] = a[at_a + v] + b[at_b + v] for v < width, a multiple of LANES. float32."""
+def combine(typing, sums, at, number, table, place, stride, n, width):
+    """sums[at + (t * number + c) * width + v] = sums[at + c * width + v] + table[place + t * stride + v].
+
+    For t < n, c < number and v < width, a multiple of LANES. float32.
+    """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        a, at_a, b, at_b, width, at = code.args
+        sums, at, number, table, place, stride, n, width = code.args
         with code.loop(width, LANES) as (v, _):
-            x = code.load(a, builder.add(at_a, v), _floats)
-            x = builder.fadd(x, code.load(b, builder.add(at_b, v), _floats))
-            code.store(x, a, builder.add(at, v), _floats)
+            first, where = builder.add(at, v), builder.add(place, v)
+            with code.loop(n) as (back, _):
+                t = builder.sub(builder.sub(n, _integer(1)), back)
+                y = code.load(table, builder.add(where, builder.mul(t, stride)), _floats)
+                before = builder.mul(t, number)
+                with code.loop(number) as (c, _):
+                    x = code.load(sums, builder.add(first, builder.mul(c, width)), _floats)
+                    to = builder.mul(builder.add(before, c), width)
+                    code.store(builder.fadd(x, y), sums, builder.add(first, to), _floats)
         return context.get_dummy_value()
 
-    return types.void(a, at_a, b, at_b, width, at), generate
+    return types.void(sums, at, number, table, place, stride, n, width), generate
 
 
 @intrinsic
@@ -592,25 +601,26 @@ def respond(typing, values, places, weights, n, bias, slope, gain, raw, out, at,
 
 @intrinsic
 def weigh(
-    typing, sums, step, table, place, stride, n_rows, width, n, n_sums, inner, outer, weights, lane, hits, counts, found
-):
-    """found[c], c < n_sums: twice the weights of all t < n and v < width for which no x is beyond `inner`.
+    typing, sums, at, other, step, width, n_rows, n, n_other, inner, outer, weights, filled, hits, lane, found, beside,
+    doubts,
+):  # fmt: skip
+    """Which sums of two vectors, c < n of one table and t < n_other of another, are small enough on all rows.
 
-    x = |sums[c * width + r * step + v] + table[place + r * stride + t * width + v]| for r < n_rows; weights[lane + v].
-    1 is added to found[c] where an x is beyond `inner` but none of its rows beyond `outer`. For each that counts 1 is
-    added to hits[v], and the weight to counts[t * LANES + v % LANES]. sums, table: float32; weights, hits, counts:
-    int32; found: int64; width: a multiple of LANES; n: a power of 2. A function of its own, so that all it needs stays
-    in registers.
+    x = |sums[at + r * step + c * width + v] + sums[other + r * step + t * width + v]| for r < n_rows and v < filled,
+    of LANES. For all c and t where no x is beyond `inner`, weights[v] is added to found[c * LANES + v], and 1 to
+    hits[lane + v]; where none is beyond `outer`, the weight to found[beside + t * LANES + v]. doubts[t]: whether
+    that may be other ones. float32; weights, 0 from `filled` on, found and doubts: int32; hits: int64; n_other: a power
+    of 2. A function of its own, so that all it needs stays in registers.
     """
 
     def generate(context, builder, signature, args):
         whole = _Code(context, builder, signature, args)
         with whole.apart("ontogeny_weigh") as code:
-            n_rows, n = code.args[5], code.args[7]
+            n_rows, n_other = code.args[5], code.args[7]
             for known in (1, 2, 3, 0):
                 these = code.builder.icmp_signed("==" if known else ">", n_rows, _integer(known or 3))
                 with code.builder.if_then(these):
-                    one = code.builder.icmp_signed("==", n, _integer(1))
+                    one = code.builder.icmp_signed("==", n_other, _integer(1))
                     with code.builder.if_else(one) as (alone, pairs):
                         with alone:
                             _weigh(code, known, 1)
@@ -619,7 +629,8 @@ def weigh(
         return context.get_dummy_value()
 
     kinds = (
-        sums, step, table, place, stride, n_rows, width, n, n_sums, inner, outer, weights, lane, hits, counts, found,
+        sums, at, other, step, width, n_rows, n, n_other, inner, outer, weights, filled, hits, lane, found, beside,
+        doubts,
     )  # fmt: skip
     return types.void(*kinds), generate
 
@@ -628,98 +639,124 @@ def _weigh(code, known, at_a_time) -> None:
     """What `weigh` does, for a number of rows that is known, or 0, and a few t at a time."""
     builder = code.builder
     (
-        sums, step, table, place, stride, n_rows, width, n, n_sums, inner, outer, weights, lane, hits, counts, found,
+        sums, at, other, step, width, n_rows, n, n_other, inner, outer, weights, filled, hits, lane, found, beside,
+        doubts,
     ) = code.args  # fmt: skip
     inner, outer = code.splat(inner, _floats), code.splat(outer, _floats)
     nothing = ir.Constant(_ints, [0] * LANES)
-    none = ir.Constant(ir.VectorType(_int1, LANES), [0] * LANES)
-    with code.loop(n_sums) as (c, _):
-        total, more = code.variable(nothing), code.variable(none)
-        builder.store(nothing, total)
-        builder.store(none, more)
-        at = builder.mul(c, width)
-        with code.loop(width, LANES) as (v, _):
-            hit = code.variable(nothing)
-            builder.store(code.load(hits, v, _ints), hit)
-            weight = code.load(weights, builder.add(lane, v), _ints)
-            mine = builder.add(at, v)
-            start = builder.add(place, v)
-            firsts = [
-                code.load(sums, builder.add(mine, builder.mul(step, _integer(r))), _floats) for r in range(known or 1)
-            ]
-            with code.loop(n, at_a_time) as (t, _):
-                for i in range(at_a_time):
-                    t_own = builder.add(t, _integer(i))
-                    own = builder.add(start, builder.mul(t_own, width))
-                    worst = None
-                    for r, first in enumerate(firsts):
-                        y = code.load(table, builder.add(own, builder.mul(stride, _integer(r))), _floats)
-                        x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(first, y))
-                        worst = x if worst is None else code.larger(x, worst)
-                    if not known:
-                        most = code.variable(worst)
-                        builder.store(worst, most)
-                        with code.loop(builder.sub(n_rows, _integer(1))) as (r, _):
-                            r = builder.add(r, _integer(1))
-                            x = code.load(sums, builder.add(mine, builder.mul(r, step)), _floats)
-                            y = code.load(table, builder.add(own, builder.mul(r, stride)), _floats)
-                            x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
-                            builder.store(code.larger(x, builder.load(most)), most)
-                        worst = builder.load(most)
-                    sure = builder.fcmp_ordered("<=", worst, inner)
-                    possible = builder.fcmp_ordered("<=", worst, outer)
-                    builder.store(builder.or_(builder.load(more), builder.xor(sure, possible)), more)
-                    add = builder.select(sure, weight, nothing)
-                    builder.store(builder.add(builder.load(total), add), total)
-                    to = builder.mul(t_own, _integer(LANES))
-                    code.store(builder.add(code.load(counts, to, _ints), add), counts, to, _ints)
-                    builder.store(builder.sub(builder.load(hit), builder.sext(sure, _ints)), hit)
-            code.store(builder.load(hit), hits, v, _ints)
-        number = code.total(builder.load(total))
-        some = builder.bitcast(builder.load(more), ir.IntType(LANES))
-        some = builder.icmp_unsigned("!=", some, ir.Constant(ir.IntType(LANES), 0))
-        code.store(builder.add(builder.shl(number, _integer(1)), builder.zext(some, _int64)), found, c)
+    weight = code.load(weights, _integer(0), _ints)
+    sure_in_all = code.variable(nothing)
+
+    def add_to(place, by):
+        builder.store(builder.add(builder.load(place), by), place)
+
+    def on_row(start, r):
+        return builder.add(start, builder.mul(step, r if isinstance(r, ir.Value) else _integer(r)))
+
+    with code.loop(n_other, at_a_time) as (t, _):
+        each = [builder.add(t, _integer(i)) for i in range(at_a_time)]
+        starts = [builder.add(other, builder.mul(own, width)) for own in each]
+        table = [[code.load(sums, on_row(start, r), _floats) for r in range(known or 1)] for start in starts]
+        sure_here, *possible_of = (code.variable(nothing) for _ in range(1 + at_a_time))
+        for place in (sure_here, *possible_of):
+            builder.store(nothing, place)
+        with code.loop(n) as (c, _):
+            to = builder.mul(c, _integer(LANES))
+            first = builder.add(at, builder.mul(c, width))
+            own = [code.load(sums, on_row(first, r), _floats) for r in range(known or 1)]
+            total = code.load(found, to, _ints)
+            for start, row, seen in zip(starts, table, possible_of):
+                worst = None
+                for x, y in zip(own, row):
+                    x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
+                    worst = x if worst is None else code.larger(x, worst)
+                if not known:
+                    most = code.variable(worst)
+                    builder.store(worst, most)
+                    with code.loop(builder.sub(n_rows, _integer(1))) as (r, _):
+                        r = builder.add(r, _integer(1))
+                        x, y = (code.load(sums, on_row(place, r), _floats) for place in (first, start))
+                        x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
+                        builder.store(code.larger(x, builder.load(most)), most)
+                    worst = builder.load(most)
+                sure = builder.fcmp_ordered("<=", worst, inner)
+                possible = builder.fcmp_ordered("<=", worst, outer)
+                total = builder.add(total, builder.select(sure, weight, nothing))
+                add_to(sure_here, builder.zext(sure, _ints))
+                add_to(seen, builder.zext(possible, _ints))
+            code.store(total, found, to, _ints)
+        possible = nothing
+        for own, place in zip(each, possible_of):
+            seen = builder.load(place)
+            possible = builder.add(possible, seen)
+            to = builder.add(beside, builder.mul(own, _integer(LANES)))
+            x = builder.add(code.load(found, to, _ints), builder.mul(seen, weight))
+            code.store(x, found, to, _ints)
+        unlike = builder.icmp_signed("!=", builder.load(sure_here), possible)
+        unlike = builder.bitcast(unlike, ir.IntType(LANES))
+        for own in each:
+            code.store(builder.zext(unlike, _int32), doubts, own)
+        add_to(sure_in_all, builder.load(sure_here))
+    live = code.splat(builder.trunc(filled, _int32), _ints)
+    live = builder.icmp_signed("<", ir.Constant(_ints, list(range(LANES))), live)
+    x = builder.zext(builder.select(live, builder.load(sure_in_all), nothing), ir.VectorType(_int64, LANES))
+    code.store(builder.add(code.load(hits, lane, x.type), x), hits, lane, x.type)
 
 
 @intrinsic
-def close_to(typing, sums, at, step, table, place, stride, n_rows, width, n, inner, outer, doubts):
-    """doubts[v // LANES * n + t] has a bit for each v whose x, as of `weigh`, are not beyond `outer`, but `inner`."""
+def close_to(typing, sums, at, other, step, width, n_rows, n, inner, outer, doubts):
+    """doubts[c] has a bit for each v whose x of t = 0, as of `weigh`, are not beyond `outer`, but `inner`."""
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        sums, at, step, table, place, stride, n_rows, width, n, inner, outer, doubts = code.args
+        sums, at, other, step, width, n_rows, n, inner, outer, doubts = code.args
         inner, outer = code.splat(inner, _floats), code.splat(outer, _floats)
-        with code.loop(width, LANES) as (v, _):
-            mine, start = builder.add(at, v), builder.add(place, v)
-            doubt = builder.mul(builder.lshr(v, _integer(LANES.bit_length() - 1)), n)
-            with code.loop(n) as (t, _):
-                own = builder.add(start, builder.mul(t, width))
-                worst = code.variable(ir.Constant(_floats, [0.0] * LANES))
-                with code.loop(n_rows) as (r, _):
-                    x = code.load(sums, builder.add(mine, builder.mul(r, step)), _floats)
-                    y = code.load(table, builder.add(own, builder.mul(r, stride)), _floats)
-                    x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
-                    builder.store(code.larger(x, builder.load(worst)), worst)
-                sure = builder.fcmp_ordered("<=", builder.load(worst), inner)
-                possible = builder.fcmp_ordered("<=", builder.load(worst), outer)
-                close = builder.bitcast(builder.xor(sure, possible), ir.IntType(LANES))
-                code.store(builder.zext(close, _int32), doubts, builder.add(doubt, t))
+        zero = ir.Constant(_floats, [0.0] * LANES)
+        with code.loop(n) as (c, _):
+            start = builder.add(at, builder.mul(c, width))
+            worst = code.variable(zero)
+            builder.store(zero, worst)
+            with code.loop(n_rows) as (r, _):
+                row = builder.mul(r, step)
+                x, y = (code.load(sums, builder.add(place, row), _floats) for place in (start, other))
+                x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
+                builder.store(code.larger(x, builder.load(worst)), worst)
+            sure = builder.fcmp_ordered("<=", builder.load(worst), inner)
+            possible = builder.fcmp_ordered("<=", builder.load(worst), outer)
+            close = builder.bitcast(builder.xor(sure, possible), ir.IntType(LANES))
+            code.store(builder.zext(close, _int32), doubts, c)
         return context.get_dummy_value()
 
-    kinds = (sums, at, step, table, place, stride, n_rows, width, n, inner, outer, doubts)
+    kinds = (sums, at, other, step, width, n_rows, n, inner, outer, doubts)
     return types.void(*kinds), generate
 
 
 @intrinsic
-def total_of(typing, numbers, at):
-    """The sum of the LANES numbers from numbers[at] on; int32."""
+def fold(typing, found, at, n, number, parts):
+    """parts[t], t < n: the sum of the vectors found[at + (t * number + c) * LANES:] of all c < number.
+
+    found[at + c * LANES:] becomes the sum over t. int32; parts: int64.
+    """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        numbers, at = code.args
-        return code.total(code.load(numbers, at, _ints))
+        found, at, n, number, parts = code.args
+        whole = code.variable(ir.Constant(_ints, [0] * LANES))
+        with code.loop(n) as (t, _):
+            builder.store(ir.Constant(_ints, [0] * LANES), whole)
+            start = builder.add(at, builder.mul(builder.mul(t, number), _integer(LANES)))
+            later = builder.icmp_signed(">", t, _integer(0))
+            with code.loop(number) as (c, _):
+                place = builder.mul(c, _integer(LANES))
+                x = code.load(found, builder.add(start, place), _ints)
+                builder.store(builder.add(builder.load(whole), x), whole)
+                first = builder.add(at, place)
+                with builder.if_then(later):
+                    code.store(builder.add(code.load(found, first, _ints), x), found, first, _ints)
+            code.store(code.total(builder.load(whole)), parts, t)
+        return context.get_dummy_value()
 
-    return types.int64(numbers, at), generate
+    return types.void(found, at, n, number, parts), generate
 
 
 @intrinsic
