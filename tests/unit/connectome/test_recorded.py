@@ -1,9 +1,12 @@
 """Activity from files: what is read, and what is refused."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from ontogeny.connectome import activity_report, fit_connectome, read_activity, recovery_metrics, simulate_activity
+from ontogeny.connectome.figures import plot_weights
 from ontogeny.connectome.fit import edge_mask
 from ontogeny.connectome.indicator import fitted_time_constant
 from ontogeny.connectome.store import load_activity, save_activity
@@ -204,3 +207,12 @@ def test_unequal_trajectories_are_cut_into_pieces():
     assert found.refined
     with pytest.raises(OntogenyError, match="agree in number and shape"):
         fit_connectome(u, du[:-1])
+
+
+def test_a_wiring_without_standard_errors_is_not_drawn_as_edges():
+    W = np.random.default_rng(0).standard_normal((6, 6))
+    for errors, said in ((None, "no errors known"), (np.full((6, 6), 0.01), "count as edges")):
+        drawn, _ = plot_weights(SimpleNamespace(W=W, standard_errors=errors))
+        assert said in drawn.axes[0].get_title("left")
+        labels = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
+        assert ("indistinguishable from 0" in labels) == (errors is not None)

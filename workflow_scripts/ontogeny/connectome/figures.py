@@ -134,7 +134,8 @@ def _plain_decades(axis: Axis) -> None:
 def plot_weights(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     """How many learned weights have which size, and which count as edges (see `edge_threshold`).
 
-    Weights below a ten-thousandth of the largest are counted in the first bin.
+    Without standard errors nothing can be told from 0, and the figure says so. Weights below a ten-thousandth of the
+    largest are counted in the first bin.
     """
     off = ~np.eye(len(result.W), dtype=bool)
     sizes, cut = np.abs(result.W[off]), edge_threshold(result)[off]
@@ -143,11 +144,14 @@ def plot_weights(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     sizes = sizes.clip(edges[0])
     fig, ax = figure(width=4.6, height=3.2)
     found = int((sizes > cut).sum())
-    for part, colour, name in ((sizes <= cut, MUTED, "indistinguishable from 0"), (sizes > cut, COLOURS[0], "edges")):
+    tested = result.standard_errors is not None
+    names = ("indistinguishable from 0", "edges") if tested else ("smaller", "larger")
+    for part, colour, name in zip((sizes <= cut, sizes > cut), (MUTED, COLOURS[0]), names):
         ax.hist(sizes[part], edges, color=colour, alpha=0.7, label=name)
     ax.set_xscale("log")
     _plain_decades(ax.xaxis)
-    ax.set(xlabel="|learned weight|", ylabel="pairs", title=f"{found} of {len(sizes)} weights count as edges")
+    what = "count as edges" if tested else "exceed half of the usual size (no errors known)"
+    ax.set(xlabel="|learned weight|", ylabel="pairs", title=f"{found} of {len(sizes)} weights {what}")
     ax.legend()
     counts = {name: np.histogram(sizes[part], edges)[0] for name, part in (("all", ...), ("edges", sizes > cut))}
     return fig, pd.DataFrame({"low": edges[:-1], "high": edges[1:], **counts})
