@@ -211,7 +211,7 @@ def test_unequal_trajectories_are_cut_into_pieces():
 
 def test_a_wiring_without_standard_errors_is_not_drawn_as_edges():
     W = np.random.default_rng(0).standard_normal((6, 6))
-    for errors, said in ((None, "no errors known"), (np.full((6, 6), 0.01), "count as edges")):
+    for errors, said in ((None, "none tested"), (np.full((6, 6), 0.01), "count as edges")):
         drawn, _ = plot_weights(SimpleNamespace(W=W, standard_errors=errors))
         assert said in drawn.axes[0].get_title("left")
         labels = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]

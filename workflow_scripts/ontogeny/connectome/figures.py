@@ -145,12 +145,12 @@ def plot_weights(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     fig, ax = figure(width=4.6, height=3.2)
     found = int((sizes > cut).sum())
     tested = result.standard_errors is not None
-    names = ("indistinguishable from 0", "edges") if tested else ("smaller", "larger")
+    names = ("indistinguishable from 0", "edges") if tested else ("at most half of the usual size", "larger")
     for part, colour, name in zip((sizes <= cut, sizes > cut), (MUTED, COLOURS[0]), names):
         ax.hist(sizes[part], edges, color=colour, alpha=0.7, label=name)
     ax.set_xscale("log")
     _plain_decades(ax.xaxis)
-    what = "count as edges" if tested else "exceed half of the usual size (no errors known)"
+    what = "count as edges" if tested else "are large, none tested"
     ax.set(xlabel="|learned weight|", ylabel="pairs", title=f"{found} of {len(sizes)} weights {what}")
     ax.legend()
     counts = {name: np.histogram(sizes[part], edges)[0] for name, part in (("all", ...), ("edges", sizes > cut))}
