@@ -192,3 +192,8 @@ def test_import_is_light():
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_events_of_a_detector_that_lie_close_together_are_all_kept():
+    values = np.arange(100.0)
+    assert [jump.index for jump in detect_jumps(values, detector=lambda series: [40, 43, 60])] == [40, 43, 60]

@@ -137,7 +137,9 @@ def jumps_in_each(
             _jump(event, view.values, look.kept, places, p) for event, p in zip(one.events, each_p)
         )
     for i, changes in jumps.items():
-        found[i].extend(_with_levels(_surest(changes, MERGE), looked[i], series[i][1]))
+        if len(looked[i].views()) > 1:
+            changes = _surest(changes, MERGE)
+        found[i].extend(_with_levels(changes, looked[i], series[i][1]))
     return found
 
 
