@@ -360,7 +360,8 @@ def transitions_in_each(
                 slow[view.of].append(_transition(event, at, places, look.kept, p))
     for i, each_slow in slow.items():
         look, places = looked[i], series[i][1]
-        changes = _one_each(_surest(each_slow, 0), list(abrupt[i]), look.values, places[look.kept].astype(float))
+        slow_ones = _surest(each_slow, 0) if len(look.views()) > 1 else each_slow
+        changes = _one_each(slow_ones, list(abrupt[i]), look.values, places[look.kept].astype(float))
         found[i].extend(_with_levels(changes, look, places) if each_slow else changes)
     return found
 
