@@ -238,6 +238,18 @@ def test_the_modes_of_a_deep_linear_network_are_told_apart():
     assert all(abs(event.step - middle) < (event.end - event.onset) / 2 for event, middle in zip(found, middles))
 
 
+@pytest.mark.parametrize(("width", "apart"), [(20, 50), (40, 70)])
+def test_changes_of_one_search_whose_spans_meet_are_both_kept(width, apart):
+    """Two ramps that come so soon after each other that 10 to 90% of one reach into the other."""
+    t = np.arange(600)
+    for seed in range(3):
+        values = sum(np.clip((t - at) / width + 0.5, 0, 1) for at in (200, 200 + apart))
+        found = detect_transitions(values + 0.02 * np.random.default_rng(seed).standard_normal(600))
+        assert len(found) == 2
+        assert all(abs(event.step - at) <= width / 2 for event, at in zip(found, (200, 200 + apart)))
+        assert found[1].onset <= found[0].end
+
+
 def test_an_uneven_change_is_one_transition():
     """Without noise, the rate goes up and down by a third on the way."""
     place = np.arange(299)
