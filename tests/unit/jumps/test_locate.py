@@ -65,6 +65,7 @@ def test_measures_are_asked_held_out_accuracy_first():
     assert ranked(names) == ["eval/episode_return", "episode_reward_mean"]
     names = ["train/box_loss", "metrics/mAP50(B)", "coco/bbox_mAP", "AverageEpRet", "map_size"]
     assert ranked(names) == ["metrics/mAP50(B)", "coco/bbox_mAP", "AverageEpRet", "train/box_loss", "map_size"]
+    assert ranked(["loss", "val/mIoU", "ious", "IoU"]) == ["val/mIoU", "IoU", "loss", "ious"]
     assert [rank_of(name) for name in ("valAcc", "accuracy/val", "grad_norm", "steps_per_second", "step_accuracy")] == [
         0, 0, None, None, None
     ]  # fmt: skip

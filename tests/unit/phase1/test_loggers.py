@@ -316,3 +316,113 @@ def test_compressed_json_is_read(name, tmp_path):
     text = "\n".join(map(json.dumps, rows)) if name == "a.jsonl.gz" else json.dumps(rows)
     (tmp_path / name).write_bytes(gzip.compress(text.encode()))
     assert read_phase1(tmp_path / name).series("(run)", "acc")[1].tolist() == [0.5, 0.75]
+
+
+def test_evaluations_of_stable_baselines_are_means_over_episodes(tmp_path):
+    path = tmp_path / "evaluations.npz"
+    episodes = {"results": np.array([[1, 3], [5, 6]]), "ep_lengths": np.array([[7, 9], [8, 8]])}
+    np.savez(path, timesteps=[1000, 2000], successes=[[False, True], [True, True]], **episodes, seeds=np.zeros((3, 2)))
+    record = read_phase1(path)
+    means = {"eval/mean_reward": [2, 5.5], "eval/mean_ep_length": [8, 8], "eval/success_rate": [0.5, 1]}
+    assert record.runs == ["evaluations"]
+    assert set(record.frame["metric"]) == set(means)
+    for name, expected in means.items():
+        assert [part.tolist() for part in record.series("(run)", name)] == [[1000, 2000], expected]
+    assert any("seeds" in note.text for note in record.notes)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"loss": [1.0, 2.0]}, "no array of it holds the steps"),
+        ({"step": np.zeros((2, 2))}, "no array of it holds the steps"),
+        ({"step": np.array([1, {}], object)}, "is not a NumPy archive"),
+        ({"step": [1, 2], "weights": np.zeros((2, 3))}, "no Phase 1 table"),
+        (b"PK\x03\x04 and nothing more", "is not a NumPy archive"),
+    ],
+)
+def test_other_archives_of_arrays_end_in_a_sentence(tmp_path, arrays, words):
+    path = tmp_path / "a.npz"
+    path.write_bytes(arrays) if isinstance(arrays, bytes) else np.savez(path, **arrays)
+    with pytest.raises(OntogenyError, match=words):
+        read_phase1(path)
+
+
+def test_an_archive_with_one_array_a_metric_is_a_table(tmp_path):
+    np.savez_compressed(tmp_path / "log.npz", step=np.arange(3), loss=np.array([3.0, 2.0, 1.0]))
+    record = read_many(find_records(tmp_path))
+    assert [part.tolist() for part in record.series("(run)", "loss")] == [[0, 1, 2], [3, 2, 1]]
+
+
+def lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def mmcv_rows(by_epoch):
+    """Two epochs of 100 iterations, logged every 50, each followed by a validation on 25 batches."""
+    rows = [{"env_info": "Python 3.8", "config": "model = 1", "seed": 0}]
+    for epoch in (1, 2):
+        for i in (50, 100):
+            at = i if by_epoch else 100 * (epoch - 1) + i
+            machine = {"memory": 900, "data_time": 0.1, "time": 0.3}
+            rows.append({"mode": "train", "epoch": epoch, "iter": at, "lr": 0.1, **machine, "loss": at / epoch})
+        rows.append({"mode": "val", "epoch": epoch, "iter": 25, "lr": 0.1, "mIoU": epoch / 2, "copypaste": "0.1 0.2"})
+    return rows
+
+
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_json_logs_of_mmcv_count_iterations_through_the_epochs(tmp_path, by_epoch):
+    path = tmp_path / "20230101_120000.log.json"
+    path.write_text(lines(mmcv_rows(by_epoch)))
+    record = read_phase1(path)
+    assert record.runs == ["20230101_120000"]
+    assert set(record.frame["metric"]) == {"loss", "learning_rate", "val/mIoU"}
+    assert record.series("(run)", "loss")[0].tolist() == [50, 100, 150, 200]
+    assert [part.tolist() for part in record.series("(run)", "val/mIoU")] == [[100, 200], [0.5, 1.0]]
+    assert any("epochs of 100" in note.text for note in record.notes) == by_epoch
+
+
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_validation_of_mmengine_stands_at_the_iteration_it_came_after(tmp_path, by_epoch):
+    rows = []
+    for epoch in (1, 2):
+        for step in (100 * epoch - 50, 100 * epoch):
+            machine = {"data_time": 0.1, "time": 0.3, "memory": 900}
+            rows.append({"lr": 0.1, **machine, "loss": 1 / step, "iter": step, "step": step})
+            rows[-1] |= {"epoch": epoch} if by_epoch else {}
+        at = epoch if by_epoch else 100 * epoch
+        rows.append({"coco/bbox_mAP": epoch / 2, "data_time": 0.1, "time": 0.3, "step": at})
+    (tmp_path / "scalars.json").write_text(lines(rows))
+    record = read_phase1(tmp_path / "scalars.json")
+    assert record.series("(run)", "loss")[0].tolist() == [50, 100, 150, 200]
+    assert [part.tolist() for part in record.series("(run)", "val/coco/bbox_mAP")] == [[100, 200], [0.5, 1.0]]
+
+
+@pytest.mark.parametrize("epoch", ["one", None, 10**400, -1, True])
+@pytest.mark.parametrize("mode", ["train", "test", 3])
+def test_rows_that_only_resemble_those_logs_are_read_as_any(tmp_path, epoch, mode):
+    rows = [{"mode": mode, "epoch": epoch, "iter": i, "step": i, "data_time": 0.1, "loss": 1 / i} for i in (1, 2, 3)]
+    (tmp_path / "a.json").write_text(lines(rows))
+    assert len(read_phase1(tmp_path / "a.json").series("(run)", "loss")[0]) == 3
+
+
+NANOGPT = "number of parameters: 10.65M\nstep 0: train loss 4.2, val loss 4.3\niter 0: loss 4.2, time 20.10ms\n"
+TEXT_LOGS = {
+    "nanogpt.log": NANOGPT,
+    "nanogpt.txt": NANOGPT,
+    "fairseq.log": '2021-01-01 10:00:00 | INFO | train_inner | {"epoch": 1, "loss": "9.1", "num_updates": "100"}\n' * 2,
+}
+
+
+@pytest.mark.parametrize("name", TEXT_LOGS)
+def test_a_text_log_is_refused_with_what_can_be_read_instead(tmp_path, name):
+    (tmp_path / name).write_text(TEXT_LOGS[name])
+    with pytest.raises(OntogenyError, match=r"text log.*TensorBoard events.*CSV with the columns step"):
+        read_phase1(tmp_path / name)
+
+
+def test_a_log_of_json_lines_is_read(tmp_path):
+    (tmp_path / "train.log").write_text('{"step": 0, "acc": 0.5}\n{"step": 1, "acc": 0.75}\n')
+    record = read_phase1(tmp_path / "train.log")
+    assert record.runs == ["train"]
+    assert record.series("(run)", "acc")[1].tolist() == [0.5, 0.75]

@@ -12,7 +12,7 @@ from typing import Any
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1.document import FORMAT
-from ontogeny.phase1.loggers import STEP_NAMES, is_clock, named_values, step_key, trainer_state
+from ontogeny.phase1.loggers import STEP_NAMES, is_clock, mmlab_rows, named_values, step_key, trainer_state
 from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
 
 WITHIN_EPOCHS = ("batch", "batch_idx", "it", "iter", "iteration", "step")
@@ -93,6 +93,11 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
     if isinstance(data, list):
         if not data:
             raise OntogenyError(f"{where} is an empty list; a Phase 1 record is expected")
+        logged = mmlab_rows(data)
+        if logged is not None:
+            run = _rows(logged[0], {})
+            run.remarks += [(None, text) for text in logged[1]]
+            return [run]
         data = named_values(data)
         if all(isinstance(item, dict) and step_key(item) for item in data):
             return _long_rows(data) if any("layer" in item for item in data) else [_rows(data, {})]

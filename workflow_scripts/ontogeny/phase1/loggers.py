@@ -13,6 +13,7 @@ import sqlite3
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.errors import OntogenyError
-from ontogeny.phase1.record import quote
+from ontogeny.phase1.record import listed, quote
 from ontogeny.words import counted
 
 STEP_NAMES = (
@@ -35,6 +36,13 @@ CLOCKS = frozenset(
      "relative time (wall)")
 )  # fmt: skip
 """Columns, in lower case, that hold the time and are not metrics."""
+
+_EVALUATIONS = {"results": "eval/mean_reward", "ep_lengths": "eval/mean_ep_length", "successes": "eval/success_rate"}
+"""Arrays of Stable-Baselines3's evaluations, one row for each evaluation and one column for each episode, and what it
+calls their means."""
+
+_OF_THE_MACHINE = frozenset(("mode", "epoch", "iter", "step", "time", "data_time", "memory"))
+"""What else stands in rows of MMCV and MMEngine than metrics."""
 
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
 _NUMBER = re.compile(r"^[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?$")
@@ -157,6 +165,83 @@ def named_values(rows: list[Any]) -> list[Any]:
             with suppress(TypeError, ValueError):
                 merged[row["step"]][name] = float(row["metricValue"])
     return [{**row, "step": step} for step, row in merged.items()]
+
+
+def mmlab_rows(rows: list[Any]) -> tuple[list[dict[str, Any]], list[str]] | None:
+    """Rows of the JSON lines of MMCV or MMEngine as one for each training iteration, and what is to be said of that;
+    None for others.
+
+    MMCV says whether a row is of training or validation (`mode`). Its `iter` counts from 1 in each epoch, if the run
+    is by epochs, and in rows of validation it is the number of batches. MMEngine has a `step`, which is the epoch in
+    rows of validation, if the run is by epochs, and an `iter` in those of training alone. Metrics of validation are
+    called `val/...`.
+    """
+    if not all(isinstance(row, dict) for row in rows):
+        return None
+    with_mode = [row for row in rows if row.get("mode") in ("train", "val")]
+    by_mode = bool(with_mode) and all(_counts(row, "epoch", "iter") for row in with_mode)
+    if by_mode:
+        rows = with_mode
+        of_training = [row["mode"] == "train" for row in rows]
+    elif all(_counts(row, "step") for row in rows):
+        of_training = ["iter" in row for row in rows]
+        if not all("data_time" in row and row["iter"] == row["step"] for row in rows if "iter" in row):
+            return None
+    else:
+        return None
+    training = [row for row, trained in zip(rows, of_training) if trained]
+    if not training:
+        return None
+    anew = by_mode and any(
+        after["iter"] <= row["iter"] and after["epoch"] > row["epoch"] for row, after in pairwise(training)
+    )
+    length = max(row["iter"] for row in training) if anew else 0
+    merged: dict[int, dict[str, Any]] = {}
+    at = epoch = 0
+    for row, trained in zip(rows, of_training):
+        if trained:
+            epoch = row.get("epoch", 0)
+            at = row["iter"] + (length * (epoch - 1) if anew else 0)
+        elif not by_mode and row["step"] != epoch:
+            at = row["step"]
+        into = merged.setdefault(at, {"step": at})
+        for name, value in row.items():
+            if name not in _OF_THE_MACHINE and isinstance(value, int | float) and (trained or name != "lr"):
+                into[name if trained else f"val/{name}"] = value
+    remarks = [f"'iter' begins anew in each epoch, so it is counted through epochs of {length}"] if anew else []
+    if not all(of_training):
+        remarks.append("measures of validation (val/...) stand at the training step that was logged last before them")
+    return list(merged.values()), remarks
+
+
+def _counts(row: dict[str, Any], *names: str) -> bool:
+    return all(type(row.get(name)) is int and row[name] >= 0 for name in names)
+
+
+def array_table(arrays: dict[str, np.ndarray]) -> tuple[pd.DataFrame, list[str]]:
+    """A NumPy archive as a table with a column for each array of one dimension, and the names of arrays left out.
+
+    Of Stable-Baselines3's `evaluations.npz` (`timesteps` (n,), `results` and `ep_lengths` (n, episodes), and
+    `successes` where the environment tells them) the columns are the means over episodes.
+
+    Raises OntogenyError if no array holds the steps.
+    """
+    step = step_key(list(arrays))
+    if step is None or arrays[step].ndim != 1:
+        raise OntogenyError(
+            f"no array of it holds the steps: its arrays are {listed(arrays)}, and what can be read are the "
+            "evaluations.npz of Stable-Baselines3, and arrays step and one for each metric, all of one length"
+        )
+    columns, unread = {step: arrays[step]}, []
+    for name, array in arrays.items():
+        fits = array.shape[:1] == arrays[step].shape and array.dtype.kind in "bfiu"
+        if fits and array.ndim == 2 and array.shape[1] and name in _EVALUATIONS:
+            columns[_EVALUATIONS[name]] = array.mean(axis=1)
+        elif fits and array.ndim == 1:
+            columns[name] = array
+        elif name != step:
+            unread.append(name)
+    return pd.DataFrame(columns), unread
 
 
 def scalar_triples(data: Any, path: Path) -> pd.DataFrame | None:

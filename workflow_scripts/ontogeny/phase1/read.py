@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.document import FORMAT
 from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, WITHIN_EPOCHS, RawRun, RawTable, flat_place, runs_of
 from ontogeny.phase1.loggers import (
+    array_table,
     each_step_once,
     event_files,
     event_table,
@@ -44,7 +46,7 @@ from ontogeny.phase1.loggers import (
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, quote, tidy, unique_name
 from ontogeny.phase1.repair import repair_stable_rank
 
-SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".feather", ".gz", ".db")
+SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".feather", ".gz", ".db", ".npz")
 MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
 MOST_CONTAINERS = 5_000_000
@@ -52,9 +54,15 @@ _MOST_WITHIN = 10**9
 HDF5_SECONDS = 20
 """How long reading an HDF5 file that carries no checksum may take, and a second more per MiB."""
 
-_SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.txt')))})+$", re.IGNORECASE)
+_SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.txt', '.log')))})+$", re.IGNORECASE)
 _DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s?%?)\s*$"
 """A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons or tabs."""
+
+_TEXT_LOG = (
+    "no table but a text log, whose lines every program writes in its own way: read what was logged beside it "
+    "(TensorBoard events, a history of Weights & Biases, CSV or JSON lines), or write its numbers as CSV with the "
+    "columns step and one for each metric"
+)
 
 OnProblem = Literal["drop", "stop"]
 
@@ -232,7 +240,7 @@ def _raw_runs(path: Path) -> list[RawRun]:
         )
     if suffix == ".json":
         _must_fit(path, b"[{", MOST_CONTAINERS, "lists and records")
-    if suffix == ".jsonl" or (suffix == ".json" and _holds_lines(path)):
+    if suffix == ".jsonl" or (suffix in (".json", ".log") and _holds_lines(path)):
         return _json_lines(read_text(path), path)
     if suffix == ".json":
         return _json_runs(read_json(path), path)
@@ -248,11 +256,18 @@ def _raw_runs(path: Path) -> list[RawRun]:
         return _table_runs(logged_table(frame, path), str(path))
     if suffix in (".csv", ".tsv", ".txt"):
         _must_fit(path, b",;\t\n", MOST_VALUES, "cells")
-        return _table_runs(logged_table(_read_text_table(path), path), str(path))
+        table = logged_table(_read_text_table(path), path)
+        if suffix == ".txt" and step_key([str(name) for name in table.columns]) is None:
+            raise OntogenyError(f"{path} is {_TEXT_LOG}")
+        return _table_runs(table, str(path))
     if suffix == ".parquet":
         return _parquet_runs(path)
     if suffix in (".h5", ".hdf5"):
         return _hdf5_runs(path)
+    if suffix == ".npz":
+        return _npz_runs(path)
+    if suffix == ".log" and path.is_file():
+        raise OntogenyError(f"{path} is {_TEXT_LOG}")
     raise OntogenyError(f"{path} has the suffix {quote(suffix)}: a Phase 1 record is one of {', '.join(SUFFIXES)}")
 
 
@@ -571,6 +586,25 @@ def _wide_raw(frame: pd.DataFrame, layer: str, where: str) -> RawTable:
             values = _part(_cells(frame[metric]), rows)
             table.series[layer, metric] = (None, values)
     return table
+
+
+def _npz_runs(path: Path) -> list[RawRun]:
+    _must_hold_bytes(path)
+    with _foreign_errors(path, "a NumPy archive"):
+        with ZipFile(path) as archive:
+            declared = sum(item.file_size for item in archive.infolist())
+        if declared > MOST_BYTES:
+            raise OntogenyError(f"{path} has {declared >> 20} MiB unpacked, and a record may have {MOST_BYTES >> 20}")
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    try:
+        table, unread = array_table(arrays)
+    except OntogenyError as error:
+        raise OntogenyError(f"{path} holds no Phase 1 record: {error}") from None
+    runs = _table_runs(table, str(path))
+    if unread:
+        runs[0].remarks.append((None, f"left out, since no list of numbers beside the steps: {listed(unread)}"))
+    return runs
 
 
 def _hdf5_runs(path: Path) -> list[RawRun]:
