@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 
@@ -17,7 +18,19 @@ def joined(parts: Sequence[str], word: str = "and") -> str:
 
 def step_text(value: float) -> str:
     """A step as a reader takes it in: whole from 10 on."""
-    return f"{value:.0f}" if abs(value) >= 10 or float(value).is_integer() else f"{value:.1f}"
+    return f"{value:.0f}" if abs(value) >= 10 else f"{round(value, 1):g}"
+
+
+def levels_text(*levels: float) -> list[str]:
+    """Levels between which a series moves, with three digits, or as many as the least difference between them needs.
+
+    >>> levels_text(1000.0, 1000.02)
+    ['1000', '1000.02']
+    """
+    largest = max(map(abs, levels))
+    apart = [abs(a - b) for i, a in enumerate(levels) for b in levels[:i] if a != b]
+    digits = math.ceil(math.log10(largest / min(apart))) + 1 if apart and math.isfinite(largest) else 3
+    return [f"{level:.{min(max(digits, 3), 15)}g}" for level in levels]
 
 
 def steps_text(values: Sequence[float]) -> str:

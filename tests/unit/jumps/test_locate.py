@@ -21,6 +21,7 @@ from ontogeny.jumps.answer import say_found
 from ontogeny.jumps.locate import power
 from ontogeny.jumps.measures import rank_of, ranked
 from ontogeny.phase1 import phase1_from_frame
+from ontogeny.words import step_text
 
 N = 300
 
@@ -123,6 +124,29 @@ def test_too_few_measurements_are_no_evidence():
     assert answer.kind == "none"
     assert "halfway between steps 1400 and 1500" in answer.sentence or "steps 1500 and 1600" in answer.sentence
     assert "So few measurements (30) cannot tell" in answer.sentence
+
+
+def test_the_best_value_so_far_is_judged_by_its_new_ones_alone():
+    rng = np.random.default_rng(5)
+    best = np.minimum.accumulate(np.where(np.arange(N) < 180, 1.0, 0.6) + 0.05 * rng.standard_normal(N))
+    answer = locate_transition(table("r", best_loss=best))
+    assert answer.kind == "none"
+    assert "only new ones count. So few measurements" in answer.missed
+    assert "planted" not in answer.missed
+    slow = np.repeat(0.5 + 0.01 * rng.standard_normal(N // 3), 3)
+    assert "measured every 3 points. What could have been missed" in locate_transition(table("r", loss=slow)).missed
+
+
+@pytest.mark.parametrize(("base", "change", "said"), [(1000, 0.02, "1000 to 1000.02"), (0.9991, 4e-4, "from 0.9991")])
+def test_levels_that_differ_little_are_told_apart(base, change, said):
+    noise = change / 40 * np.random.default_rng(1).standard_normal(N)
+    answer = locate_transition(table("r", val_loss=base + change * (np.arange(N) > 150) + noise))
+    assert said in answer.sentence
+
+
+def test_a_width_of_about_two_steps_has_no_decimals():
+    assert step_text(2.01) == "2"
+    assert step_text(2.06) == "2.1"
 
 
 def test_layers_answer_where_no_measure_of_the_run_changes():

@@ -12,7 +12,7 @@ import numpy as np
 from ontogeny.jumps.events import evenly_spaced
 from ontogeny.jumps.measures import rank_of
 from ontogeny.phase1 import RUN_LEVEL
-from ontogeny.words import counted, joined, step_text, steps_text
+from ontogeny.words import counted, joined, levels_text, step_text, steps_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,8 @@ def say_found(answer: Answer, judged: int) -> str:
     moves = "rises" if answer.after > answer.before else "falls"
     who = answer.metric if answer.layer == RUN_LEVEL else f"{answer.metric} of {answer.layer}"
     who += " (held-out)" if answer.layer == RUN_LEVEL and rank_of(answer.metric) == 0 else ""
-    course = f"from {answer.before:.3g} to {answer.after:.3g}"
+    before, after = levels_text(answer.before, answer.after)
+    course = f"from {before} to {after}"
     if abs(answer.after - answer.before) < answer.noise:
         said = [
             f"{who} moves by more than its noise {at}, but not for long: it goes {course}, which is less than that "

@@ -13,13 +13,14 @@ from ontogeny.errors import OntogenyError, unknown
 from ontogeny.jumps.answer import Answer, say_found, say_power
 from ontogeny.jumps.detection import transitions_in_each
 from ontogeny.jumps.events import as_series, evenly_spaced
+from ontogeny.jumps.guards import guard
 from ontogeny.jumps.known import chance_share
 from ontogeny.jumps.measures import rank_of, ranked
 from ontogeny.jumps.report import JumpReport, find_jumps, frame_of
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import SHORTEST
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.words import counted, joined, step_text, steps_text
+from ontogeny.words import counted, joined, levels_text, step_text, steps_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -311,6 +312,10 @@ def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame]) -> tuple[int, s
     values, steps = values[finite], steps[finite]
     who = key[1] if key[0] == RUN_LEVEL else f"{key[1]} of {key[0]}"
     said = _course(who, values, steps)
+    points, look = values.size, guard(values)
+    if look.kept.size < points:
+        said.append(f"{look.notes[0][0].upper()}{look.notes[0][1:]}.")
+        values, steps = values[look.kept], steps[look.kept]
     if values.size < SHORTEST:
         said.append(
             f"So few measurements ({values.size}) cannot tell a transition from noise: {SHORTEST} are needed, so "
@@ -319,25 +324,26 @@ def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame]) -> tuple[int, s
     else:
         able = power(values, steps, bounded=rank_of(key[1]) in (0, 1, 4))
         said.append(say_power(who, able, values.size, steps))
-    return values.size, " ".join(said)
+    return points, " ".join(said)
 
 
 def _course(who: str, values: np.ndarray, steps: np.ndarray) -> list[str]:
     """From where to where a series goes and when it is halfway, if that is more than its noise."""
     if values.size < 4:
         return []
-    ends = min(8, values.size // 4)
-    first, last = float(np.median(values[:ends])), float(np.median(values[-ends:]))
+    few = min(8, values.size // 4)
+    first, last = float(np.median(values[:few])), float(np.median(values[-few:]))
+    begins, ends = levels_text(first, last)
     away = _excursion(first, last, values, steps)
     if abs(last - first) <= 4 * _noise(values) or last == first:
         return [f"{who} begins and ends at about {last:.3g}.", *away] if away else [f"{who} stays about {last:.3g}."]
     if abs(last - first) < MOVES * np.ptp(values):
-        return [f"{who} begins at {first:.3g} and ends at {last:.3g}.", *away]
+        return [f"{who} begins at {begins} and ends at {ends}.", *away]
     beyond = (values - first) / (last - first) >= 0.5
     later = int(beyond.argmax())
     settled = int(np.flatnonzero(~beyond)[-1]) + 1 if (~beyond).any() else later
     low, high = steps[max(later - 1, 0)], steps[min(settled, steps.size - 1)]
-    return [f"{who} goes from {first:.3g} to {last:.3g}, halfway between steps {step_text(low)} and {step_text(high)}."]
+    return [f"{who} goes from {begins} to {ends}, halfway between steps {step_text(low)} and {step_text(high)}."]
 
 
 def _excursion(first: float, last: float, values: np.ndarray, steps: np.ndarray) -> list[str]:

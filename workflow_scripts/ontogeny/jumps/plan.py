@@ -16,7 +16,7 @@ from ontogeny.jumps.measures import ranked
 from ontogeny.jumps.report import JumpReport, find_jumps
 from ontogeny.jumps.settings import CaptureSettings, JumpSettings
 from ontogeny.phase1 import RUN_LEVEL
-from ontogeny.words import counted
+from ontogeny.words import counted, levels_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -331,8 +331,8 @@ def _reason(best: Any, kind: str, layers: tuple[str, ...], measures: pd.DataFram
         also = f"; {counted(others, 'other layer')} change{'s' if others == 1 else ''} with it"
     taking = f"; together they take from step {extent[0]:.0f} to {extent[1]:.0f}" if kind == "transition" else ""
     changes = [
-        f"{row.metric} goes from {row.value_before:.3g} to {row.value_after:.3g} between steps {row.onset:.0f} and "
-        f"{row.end:.0f}"
+        f"{row.metric} goes from {' to '.join(levels_text(row.value_before, row.value_after))} between steps "
+        f"{row.onset:.0f} and {row.end:.0f}"
         for row in measures.itertuples()
     ]
     progress = f"; {' and '.join(changes)}" if layers and changes else ""
