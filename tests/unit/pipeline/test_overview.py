@@ -34,8 +34,8 @@ def folder(tmp_path):
     series = {"step": [0, 40], "loss": [1.0, 0.25]}
     (run / "phase1.json").write_text(json.dumps({"Linear_0": series, "metadata": {}}))
     (run / "jumps.csv").write_text(
-        "layer,metric,step,direction,p_value,significant\nLinear_0,stable_rank,12,up,0.001,True\n"
-        "Linear_0,stable_rank,30,up,0.4,False\n"
+        "layer,metric,step,direction,p_value,significant,kind\nLinear_0,stable_rank,12,up,0.001,True,transition\n"
+        "Linear_0,stable_rank,30,up,0.4,False,jump\n"
     )
     job(tmp_path, "train_run", "mlp", 3.0)
     job(tmp_path, "detect_jumps", "mlp", 1.0)
@@ -49,13 +49,23 @@ def test_a_run_is_told_with_its_time(folder):
         "training.steps",
         "revision  r1",
         "2 found, 1 significant",
-        "step 12",
+        "transition at step 12 ",
         "5.0 s in 3 jobs",
         "60%",
         "loss",
     ):
         assert part in told, told
     assert "0.25" in told
+
+
+def test_changes_that_are_not_listed_are_counted(folder):
+    table = folder / "results" / "runs" / "mlp" / "jumps.csv"
+    assert "more in" not in describe_run("mlp", folder)
+    with table.open("a") as file:
+        file.writelines(f"Linear_0,stable_rank,{step},up,0.002,True,jump\n" for step in range(40, 52))
+    told = describe_run("mlp", folder)
+    assert told.count("jump       at step") == 9
+    assert f"and 3 more in {table}" in told
 
 
 def test_an_unknown_run_is_answered_with_the_nearest(folder):

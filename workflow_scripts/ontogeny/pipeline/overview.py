@@ -15,6 +15,9 @@ from ontogeny.files import read_json, read_table
 from ontogeny.pipeline.calls import is_locked, was_killed
 from ontogeny.pipeline.tables import cost_of, flat
 
+LISTED = 10
+"""Changes of a run that are told one by one, the surest."""
+
 TRAINERS = ("train_", "fit_")
 """How the names of the rules begin that train."""
 
@@ -133,9 +136,12 @@ def _jump_lines(folder: Path) -> list[str]:
         return []
     jumps = read_table(folder / "jumps.csv")
     significant = jumps[jumps["significant"].astype(bool)] if len(jumps) else jumps
-    lines = ["", *_answer_lines(folder / "jumps.json"), f"jumps     {len(jumps)} found, {len(significant)} significant"]
-    for row in significant.sort_values("p_value").head(10).itertuples() if len(significant) else ():
-        lines.append(f"  step {row.step:<8} {row.layer:<24} {row.metric:<24} {row.direction:<5} p {row.p_value:.2g}")
+    lines = ["", *_answer_lines(folder / "jumps.json"), f"changes   {len(jumps)} found, {len(significant)} significant"]
+    for row in significant.sort_values("p_value").head(LISTED).itertuples() if len(significant) else ():
+        what = f"{row.layer:<24} {row.metric:<24} {row.direction:<5} p {row.p_value:.2g}"
+        lines.append(f"  {row.kind:<10} at step {row.step:<8} {what}")
+    if len(significant) > LISTED:
+        lines.append(f"  and {len(significant) - LISTED} more in {folder / 'jumps.csv'}")
     return lines
 
 
