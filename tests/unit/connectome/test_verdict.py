@@ -10,7 +10,8 @@ from scipy.linalg import expm
 from scipy.ndimage import gaussian_filter1d
 
 from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
-from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, run_cases, summary
+from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, _against_truth, run_cases, summary
+from ontogeny.connectome.figures import plot_recovery
 from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
 from ontogeny.connectome.observe import Rows, derived_by, rows_of, split_frames
@@ -18,7 +19,7 @@ from ontogeny.connectome.recover import Recovered, _alike, _corrected, _mixed, _
 from ontogeny.connectome.refine import WHOLE, Spline, _continued, _moved, autocorrelation, refine, shrunk
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.verdict import judge
-from ontogeny.connectome.wiring import connectivity_r2
+from ontogeny.connectome.wiring import connectivity_r2, scale_between
 from ontogeny.errors import OntogenyError
 
 
@@ -280,9 +281,28 @@ def test_intervals_hold_where_trajectories_begin_close_to_each_other():
     u = np.stack(frames, 1)
     fit = fit_connectome(Activity(u=u[:, 1:-1], du=(u[:, 2:] - u[:, :-2]) / 0.1, delta_t=0.05), settings=FIT, seed=1)
     table = edge_table(fit)
-    truth = connectivity_r2(fit.W, W)["slope"] * W[table["target"], table["source"]]
+    truth = scale_between(fit.W, W, fit.standard_errors) * W[table["target"], table["source"]]
     assert np.mean((table["low"] <= truth) & (truth <= table["high"])) > 0.9
     assert np.mean(truth[table["edge"]] == 0) <= 0.07
+
+
+def test_neither_weights_that_are_known_badly_nor_a_few_that_are_wrong_move_the_scale():
+    rng = np.random.default_rng(2)
+    true = rng.standard_normal((20, 20)) * (rng.random((20, 20)) < 0.5)
+    np.fill_diagonal(true, 0)
+    errors = np.full((20, 20), 0.01)
+    errors[:4] = 10.0
+    learned = 2 * true + errors * rng.standard_normal((20, 20))
+    assert abs(connectivity_r2(learned, true)["slope"] - 2) > 0.05
+    assert scale_between(learned, true, errors) == pytest.approx(2, abs=0.01)
+    found = _against_truth(SimpleNamespace(W=learned, standard_errors=errors), true, 0.95)
+    assert 0.9 < found["coverage"] < 0.98
+    assert found["connectivity_R2"] == connectivity_r2(learned, true)["connectivity_R2"]
+    unknown = np.where(np.arange(20)[:, None] < 4, 0.0, errors)
+    assert scale_between(learned, true, unknown) == pytest.approx(2, abs=0.01)
+    assert scale_between(learned, true, np.zeros_like(true)) == 1
+    learned[19] = 0
+    assert scale_between(learned, true, errors) == pytest.approx(2, abs=0.01)
 
 
 def test_what_is_alike_in_a_group_counts_less():
@@ -310,6 +330,21 @@ def test_the_battery_is_summed_up_by_case(fitted):
     assert table["high"].iloc[0] > 0
     assert len(RECOVERABLE) >= 8
     assert len(UNRECOVERABLE) >= 10
+
+
+def test_the_figure_of_recovery_says_what_verdicts_each_condition_got():
+    known = {"connectivity_R2": 0.99, "cluster_accuracy": 0.9}
+    rows = [
+        {"condition": "simulated", "filling_factor": 1.0, "verdict": "trusted", **known},
+        {"condition": "simulated", "filling_factor": 0.5, "verdict": "wrong", **known},
+        {"condition": "simulated", "filling_factor": 0.5, "verdict": "trusted", **known},
+        {"condition": "recorded", "verdict": "undetermined"},
+        {"condition": "not judged", "filling_factor": 1.0, **known},
+    ]
+    drawn, _ = plot_recovery(pd.DataFrame(rows))
+    shown = [text.get_text() for text in drawn.legends[0].get_texts()]
+    expected = ["simulated\n(wiring: 2 trusted, 1 wrong)", "recorded\n(wiring: undetermined)", "not judged"]
+    assert shown == expected
 
 
 def test_edges_come_with_intervals_probabilities_and_a_false_discovery_rate():

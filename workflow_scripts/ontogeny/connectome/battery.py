@@ -14,7 +14,7 @@ from ontogeny.connectome.edges import edge_table
 from ontogeny.connectome.fit import fit_connectome
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, simulate_activity
-from ontogeny.connectome.wiring import connectivity_r2
+from ontogeny.connectome.wiring import connectivity_r2, scale_between
 from ontogeny.errors import unknown
 from ontogeny.statistics import proportion_interval
 
@@ -277,8 +277,8 @@ def run_cases(
     """Fit every case with `repeats` seeds, and yield one row each.
 
     Keys: case, recoverable, seed, verdict, reason, connectivity_R2, coverage (share of intervals at `confidence` that
-    hold the true weight, in the scale that fits best), edges (at an FDR of 5%), false_edges (share of them), and the
-    numbers behind the verdict.
+    hold the true weight, in the scale of `scale_between`), edges (at an FDR of 5%), false_edges (share of them), and
+    the numbers behind the verdict.
 
     Raises OntogenyError for an unknown case.
     """
@@ -299,7 +299,7 @@ def _against_truth(fit: Any, true: np.ndarray, confidence: float) -> dict[str, f
     found: dict[str, float] = {"connectivity_R2": connectivity_r2(fit.W, true)["connectivity_R2"]}
     if fit.standard_errors is None:
         return found
-    scale = connectivity_r2(fit.W, true)["slope"] or 1.0
+    scale = scale_between(fit.W, true, fit.standard_errors)
     table = edge_table(fit, confidence=confidence)
     truth = scale * true[table["target"], table["source"]]
     found["coverage"] = float(((table["low"] <= truth) & (truth <= table["high"])).mean())

@@ -325,7 +325,7 @@ def plot_recovery(
     """Metrics against the filling factor, one line per condition, with points per seed and 95% t intervals over seeds.
 
     `table` has columns filling_factor (empty for recorded activity), condition, seed and the metrics (empty if not
-    known).
+    known), and may have `verdict`, which the legend counts for each condition.
 
     Raises OntogenyError for a table that lacks a column.
     """
@@ -339,9 +339,22 @@ def plot_recovery(
     rows: list[dict[str, object]] = []
     for ax, metric in zip(axes[0], metrics):
         rows += _recovery_panel(ax, table, metric, conditions, levels)
-    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(conditions)))
+    handles, names = axes[0][0].get_legend_handles_labels()
+    labels = [_with_verdicts(name, table) for name in names]
+    fig.legend(handles, labels, loc="outside lower center", ncols=min(4 if labels == names else 3, len(conditions)))
     columns = ["metric", "condition", "filling_factor", "mean", "low", "high", "seeds"]
     return fig, pd.DataFrame(rows, columns=columns).replace({"filling_factor": {_AS_RECORDED: np.nan}})
+
+
+def _with_verdicts(condition: str, table: pd.DataFrame) -> str:
+    """The condition, and below it how many of its runs got which verdict on their wiring."""
+    of_runs = table.loc[table["condition"].astype(str) == condition].get("verdict", pd.Series(dtype=str)).dropna()
+    counts = of_runs.value_counts(sort=False)
+    if not len(counts):
+        return condition
+    verdicts = sorted(counts.index, key=["trusted", "undetermined", "wrong"].index)
+    text = ", ".join(kind if len(of_runs) == 1 else f"{counts[kind]} {kind}" for kind in verdicts)
+    return f"{condition}\n(wiring: {text})"
 
 
 def _recovery_panel(

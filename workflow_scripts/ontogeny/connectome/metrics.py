@@ -15,7 +15,7 @@ from ontogeny.connectome.observe import split_frames
 from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.search.records import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
-from ontogeny.connectome.wiring import connectivity_r2, off_diagonal
+from ontogeny.connectome.wiring import connectivity_r2, off_diagonal, scale_between
 from ontogeny.errors import OntogenyError
 
 FUNCTION_RANGE = np.linspace(-3.0, 3.0, 61)
@@ -236,7 +236,8 @@ def recovery_metrics(result: Recovery, truth: Activity, rollout_frames: int = 40
 
     `verdict` and `verdict_reason` say whether W can be trusted, from the activity alone, and `validity` has the numbers
     behind that (see `ontogeny.connectome.verdict`); `edges_found` counts edges at an FDR of 5% (see `edge_table`), and
-    `interval_coverage` and `false_edges` compare them with the truth.
+    `interval_coverage` and `false_edges` compare them with the truth, in a scale to which pairs count as their
+    standard errors say.
 
     What `truth` does not know (W, types, functions of recorded activity) is not measured: those keys are None.
 
@@ -275,7 +276,8 @@ def recovery_metrics(result: Recovery, truth: Activity, rollout_frames: int = 40
         table = edge_table(result)
         metrics["edges_found"] = int(table["edge"].sum())
         if truth.W is not None:
-            metrics.update(_edges_against_truth(table, truth.weights, metrics["slope"] or 1.0))
+            scale = scale_between(result.W, weights, result.standard_errors)
+            metrics.update(_edges_against_truth(table, weights, scale))
     seconds: dict[str, float] = getattr(result, "seconds", {})
     if seconds:
         metrics["training_time_min"] = sum(seconds.values()) / 60

@@ -46,4 +46,25 @@ def connectivity_r2(learned: np.ndarray, true: np.ndarray) -> dict[str, float]:
     }
 
 
-__all__ = ["connectivity_r2", "off_diagonal"]
+def scale_between(learned: np.ndarray, true: np.ndarray, errors: np.ndarray) -> float:
+    """The factor k of the true W (N, N) that minimises sum |l - k w| / e, over pairs (learned l, true w, error e).
+
+    psi's scale trades against W's, and intervals are of W up to that scale. Each pair counts as its standard error in
+    `errors` (N, N) says, so that weights known badly do not move the scale of those known well; and since absolute
+    values are summed, a few that are wrong without saying so do not move it either. Pairs without an error, and the
+    diagonal, are left out. 1 where nothing is left that tells.
+
+    Raises OntogenyError for matrices that are not square and of one shape.
+    """
+    l, w = off_diagonal(learned, true)  # noqa: E741
+    e, _ = off_diagonal(errors, true)
+    kept = (e > 0) & np.isfinite(e) & (w != 0)
+    if not kept.any():
+        return 1.0
+    scales, weights = l[kept] / w[kept], np.abs(w[kept]) / e[kept]
+    order = np.argsort(scales, kind="stable")
+    below = np.cumsum(weights[order])
+    return float(scales[order][np.searchsorted(below, below[-1] / 2)]) or 1.0
+
+
+__all__ = ["connectivity_r2", "off_diagonal", "scale_between"]
