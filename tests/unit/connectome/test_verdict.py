@@ -14,11 +14,11 @@ from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, _agains
 from ontogeny.connectome.figures import plot_recovery
 from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
-from ontogeny.connectome.observe import Rows, derived_by, rows_of, split_frames
+from ontogeny.connectome.observe import Rows, derived_by, rounding_share, rows_of, split_frames
 from ontogeny.connectome.recover import Recovered, _alike, _corrected, _mixed, _told
 from ontogeny.connectome.refine import WHOLE, Spline, _continued, _moved, autocorrelation, refine, shrunk
 from ontogeny.connectome.simulate import Activity
-from ontogeny.connectome.verdict import judge
+from ontogeny.connectome.verdict import ROUNDED, judge
 from ontogeny.connectome.wiring import connectivity_r2, scale_between
 from ontogeny.errors import OntogenyError
 
@@ -301,8 +301,9 @@ def test_neither_weights_that_are_known_badly_nor_a_few_that_are_wrong_move_the_
     unknown = np.where(np.arange(20)[:, None] < 4, 0.0, errors)
     assert scale_between(learned, true, unknown) == pytest.approx(2, abs=0.01)
     assert scale_between(learned, true, np.zeros_like(true)) == 1
-    learned[19] = 0
-    assert scale_between(learned, true, errors) == pytest.approx(2, abs=0.01)
+    overconfident = errors.copy()
+    learned[19], overconfident[19] = 0.3 * true[19], 1e-5
+    assert scale_between(learned, true, overconfident) == pytest.approx(2, abs=0.01)
 
 
 def test_what_is_alike_in_a_group_counts_less():
@@ -319,9 +320,36 @@ def test_what_is_alike_in_a_group_counts_less():
 def test_halves_that_differ_although_nothing_is_left_are_not_trusted():
     good = {"held_out_error": 0.01, "own_error": 1.0, "shifted_error": 1.0, "held_out_variance": 1.0, "agreement": 0.9}
     good |= {"refit_agreement": 0.9, "precision": 0.99, "rollout_skill": 1.0, "memory": 0.0, "common_inputs": 0.0}
-    good |= {"common_share": 0.0, "frames_per_unknown": 30.0, "moved": 0.0}
+    good |= {"common_share": 0.0, "frames_per_unknown": 30.0, "moved": 0.0, "rounding_share": 0.3}
     assert judge({**good, "residual_share": 1e-2}).verdict == "trusted"
     assert judge({**good, "residual_share": 1e-9}).verdict == "undetermined"
+    coarse = judge({**good, "residual_share": 1e-2, "rounding_share": 0.6})
+    assert coarse.verdict == "undetermined"
+    assert "rounding" not in judge({**good, "residual_share": 1e-2}).reason
+    assert "rounded so coarsely that this makes 60%" in coarse.reason
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_states_on_a_grid_that_is_coarse_against_their_changes_are_told_from_fine_ones(seed):
+    made = simulate_activity({"n_neurons": 12, "n_trajectories": 10, "n_frames": 120}, seed=seed)
+
+    def share(states: np.ndarray) -> float:
+        return rounding_share(rows_of(Activity(u=states, du=states), np.ones(states.shape[:2], bool), 4000, True))
+
+    def rounded(bits: int) -> np.ndarray:
+        step = np.ptp(made.u) / (2**bits - 1)
+        return np.round(made.u / step) * step
+
+    for bits in (6, 8):
+        assert share(rounded(bits)) > ROUNDED
+        assert share((rounded(bits) - 60).astype(np.float32)) > ROUNDED
+        scaled = (rounded(bits) - made.u.mean((0, 1))) / made.u.std((0, 1))
+        assert share(scaled) == pytest.approx(share(rounded(bits)))
+    for bits in (10, 12):
+        assert 0 < share(rounded(bits)) < ROUNDED
+    assert share(made.u) == 0
+    counts = np.random.default_rng(seed).poisson(8.0, made.u.shape)
+    assert share(counts) < 0.1
 
 
 def test_the_battery_is_summed_up_by_case(fitted):

@@ -11,6 +11,10 @@ from ontogeny.connectome.simulate import Activity
 _FEW = 5
 _CLUSTERS = 24
 
+_LEVELS, _FEW_GAPS = 2000, 8
+_FINEST, _ON_GRID = 1e-5, 0.05
+"""Smallest step of a grid, as a share of the range, and how far from it, in steps, values may be."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -134,4 +138,29 @@ def rows_of(activity: Activity, chosen: np.ndarray, most: int, differences: bool
     return Rows(u, slope, block, run, frame)
 
 
-__all__ = ["Rows", "Split", "derived_by", "rows_of", "split_frames"]
+def rounding_share(rows: Rows) -> float:
+    """The share of the variance of what changes between frames that rounding of the states makes, over all neurons.
+
+    Values that lie on a grid of step q are off by up to q/2, which adds q^2 / 6 to the mean square of their changes.
+    """
+    steps = np.array([_grid_step(column) for column in rows.u.T])
+    changes = np.diff(rows.u, axis=0)[np.diff(rows.block) == 0]
+    if not steps.any() or not len(changes):
+        return 0.0
+    power = np.mean(changes**2, axis=0)
+    return float(np.mean(np.minimum(steps**2 / 6 / np.where(power > 0, power, np.inf), 1.0)))
+
+
+def _grid_step(values: np.ndarray) -> float:
+    """The step of the grid that `values` (rows,) lie on, 0 for none."""
+    levels = np.unique(values[:: max(1, len(values) // _LEVELS)])
+    gaps = np.diff(levels)
+    gaps = gaps[gaps > _FINEST * float(np.ptp(levels))]
+    if not len(gaps) or (len(gaps) < _FEW_GAPS and len(levels) > len(values) // 4):
+        return 0.0
+    counts = np.round(gaps / gaps.min())
+    step = float(gaps.sum() / counts.sum())
+    return step if float(np.abs(gaps - counts * step).max()) < _ON_GRID * step else 0.0
+
+
+__all__ = ["Rows", "Split", "derived_by", "rounding_share", "rows_of", "split_frames"]

@@ -1,10 +1,11 @@
 """Whether a recovered wiring can be trusted, judged from the activity alone.
 
-Six questions, each with a number: does the model predict frames that it did not see, held out in blocks, better than
+Seven questions, each with a number: does the model predict frames that it did not see, held out in blocks, better than
 each neuron's own past does and better than senders moved in time against their receivers do (circular shifts)? Do the
 two halves of the data give the same wiring? Does each half give it again when the whole fit starts from elsewhere? Are
 the standard errors small against the weights? Does the model, left alone, follow trajectories that it did not see? Is
-what it leaves unexplained free of structure: not predictable from the past state, not shared between neurons?
+what it leaves unexplained free of structure: not predictable from the past state, not shared between neurons? And were
+the states recorded finely enough for their changes from frame to frame to be more than rounding?
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ontogeny.connectome.observe import Rows
+from ontogeny.connectome.observe import Rows, rounding_share
 from ontogeny.connectome.recover import Recovered, common_inputs, derivative_of, step, summed
 from ontogeny.connectome.refine import Problem, solve_rows
 
@@ -49,6 +50,10 @@ NEGLIGIBLE = 1e-4
 MOVED = 0.5
 """Share of senders whose weights can be moved along with a receiver's own function, in the median, that leaves
 the wiring open: one more number for every row, as where states have a sum that never changes."""
+
+ROUNDED = 1 / 3
+"""Share of the variance of what changes between frames that rounding of the states may make. Rounding is no noise: it
+lasts for as long as a state stays between two levels."""
 
 ENOUGH = 5.0
 """Frames per unknown of a receiver below which nothing is called wrong."""
@@ -87,7 +92,8 @@ def assess(found: Recovered, held: Rows, allowed: np.ndarray | None, delta_t: fl
     held_out_variance (their variance over that of the frames trained on), agreement and refit_agreement (of the
     halves, psi given and psi found anew), precision, rollout_skill, memory (share of the residual that past states
     predict, held out), common_inputs (how many) and common_share (of the residual), residual_share, moved (the share of
-    senders whose weights can be moved along with a receiver's own function).
+    senders whose weights can be moved along with a receiver's own function), rounding_share (of the variance of what
+    changes between frames).
     """
     measures = measure(found, held, allowed, delta_t, seed)
     return judge(measures)
@@ -131,6 +137,7 @@ def measure(
         "refit_agreement": _agreement(found.refits, found.told),
         "precision": 1 - found.imprecision,
         "moved": found.refined.moved,
+        "rounding_share": rounding_share(found.rows),
         "rollout_skill": _rollout_skill(derivative, held, delta_t, found.substeps),
         "memory": _memory(found, held, residual, rest, derivative),
         "common_inputs": float(common.shape[1]),
@@ -177,6 +184,10 @@ def judge(measures: dict[str, float]) -> Verdict:
         doubts.append(
             f"{m['moved']:.0%} of a neuron's senders together make up a function of its own state, as where the states "
             f"have a sum that never changes: their weights can be moved along with it"
+        )
+    if m["rounding_share"] > ROUNDED:
+        doubts.append(
+            f"states are rounded so coarsely that this makes {m['rounding_share']:.0%} of what changes between frames"
         )
     if not m["rollout_skill"] >= TRUSTED_ROLLOUT:
         doubts.append(f"left alone it does not follow unseen trajectories (skill {m['rollout_skill']:.2f})")

@@ -46,12 +46,15 @@ def connectivity_r2(learned: np.ndarray, true: np.ndarray) -> dict[str, float]:
     }
 
 
-def scale_between(learned: np.ndarray, true: np.ndarray, errors: np.ndarray) -> float:
-    """The factor k of the true W (N, N) that minimises sum |l - k w| / e, over pairs (learned l, true w, error e).
+_TAILS, _STEPS = 4.0, 50
 
-    psi's scale trades against W's, and intervals are of W up to that scale. Each pair counts as its standard error in
-    `errors` (N, N) says, so that weights known badly do not move the scale of those known well; and since absolute
-    values are summed, a few that are wrong without saying so do not move it either. Pairs without an error, and the
+
+def scale_between(learned: np.ndarray, true: np.ndarray, errors: np.ndarray) -> float:
+    """The factor k with which k w is likeliest to be what the learned weights l are of, given their standard errors e.
+
+    psi's scale trades against W's, and intervals are of W up to that scale. (l - k w) / e of all pairs are taken to
+    follow Student's t with 4 degrees of freedom, so that weights known badly, in `errors` (N, N), do not move the scale
+    of those known well, and neither do the few that are wrong without saying so. Pairs without an error, and the
     diagonal, are left out. 1 where nothing is left that tells.
 
     Raises OntogenyError for matrices that are not square and of one shape.
@@ -61,10 +64,14 @@ def scale_between(learned: np.ndarray, true: np.ndarray, errors: np.ndarray) -> 
     kept = (e > 0) & np.isfinite(e) & (w != 0)
     if not kept.any():
         return 1.0
-    scales, weights = l[kept] / w[kept], np.abs(w[kept]) / e[kept]
-    order = np.argsort(scales, kind="stable")
-    below = np.cumsum(weights[order])
-    return float(scales[order][np.searchsorted(below, below[-1] / 2)]) or 1.0
+    l, w, e = l[kept], w[kept], e[kept]  # noqa: E741
+    ends = []
+    for scale in (float(l @ w / (w @ w)), float(np.median(l / w)), float((l / e) @ (w / e) / ((w / e) @ (w / e)))):
+        for _ in range(_STEPS):
+            pull = w / (e**2 * _TAILS + (l - scale * w) ** 2)
+            scale = float(pull @ l / (pull @ w))
+        ends.append((float(np.log1p(((l - scale * w) / e) ** 2 / _TAILS).sum()), scale))
+    return min(ends)[1] or 1.0
 
 
 __all__ = ["connectivity_r2", "off_diagonal", "scale_between"]
