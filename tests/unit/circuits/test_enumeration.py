@@ -1,5 +1,6 @@
 """The exact enumeration against a plain one that runs every candidate as a masked network."""
 
+import gc
 import itertools
 from functools import lru_cache
 
@@ -506,3 +507,41 @@ def test_a_screen_of_some_rows_changes_nothing(monkeypatch):
                 np.testing.assert_allclose(mine, theirs)
             total += whole.count
     assert total > 0
+
+
+def test_compiling_leaves_garbage_collection_as_it_was():
+    """It is off while the search compiles, and afterwards as before, also where code does not compile."""
+    extending = pytest.importorskip("numba.extending")
+    numba = pytest.importorskip("numba")
+    from ontogeny.circuits._records import PartCompiler, WholeCompiler
+
+    seen = []
+
+    def one(compiler):
+        """A function that returns 1, and notes when it is compiled whether garbage is collected."""
+
+        @extending.intrinsic
+        def noted(typing):
+            seen.append(gc.isenabled())
+            return numba.int64(), lambda context, builder, signature, args: context.get_constant(numba.int64, 1)
+
+        return numba.njit(pipeline_class=compiler)(lambda: noted())
+
+    def run(added):
+        inner, outer = one(PartCompiler), one(WholeCompiler)
+        return numba.njit(pipeline_class=WholeCompiler)(lambda: inner() + outer() + added)()
+
+    before = gc.isenabled()
+    try:
+        for switch in (gc.enable, gc.disable):
+            switch()
+            collects = gc.isenabled()
+            assert run(1) == 3
+            assert gc.isenabled() == collects
+            with pytest.raises(numba.TypingError):
+                run("a")
+            assert gc.isenabled() == collects
+    finally:
+        (gc.enable if before else gc.disable)()
+    assert len(seen) == 8
+    assert not any(seen)

@@ -7,6 +7,7 @@ outside compiled code, which so allocates nothing.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -131,6 +132,16 @@ class WholeCompiler(Compiler):
 
     def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
         super().__init__(typingctx, targetctx, library, args, return_type, _Flags(flags), locals)
+
+    def compile_extra(self, func):
+        """Without garbage collection: all that is being compiled is in use, and looking through it takes long."""
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile_extra(func)
+        finally:
+            if collects:
+                gc.enable()
 
 
 class PartCompiler(WholeCompiler):
