@@ -344,6 +344,17 @@ def test_restarts_of_the_learning_rate_show_in_a_loss():
     assert [event.step for event in detect_transitions(loss) if event.direction == "up"] == [100, 200, 300]
 
 
+def test_a_shock_that_leaves_a_spike_behind_is_one_change():
+    """The noise is proportional to the level, so logarithms are searched too."""
+    t = np.arange(1000)
+    level = np.where(t < 600, 0.001 + 2 * np.exp(-t / 40), 2 * np.exp(-(t - 600) / 2000))
+    level[600:605] += [20, 14.5, 5.3, 1.1, 0.2]
+    for seed in range(6):
+        values = level * np.exp(0.35 * np.random.default_rng(seed).standard_normal(1000))
+        (event,) = (each for each in detect_transitions(values) if abs(each.step - 600) < 10)
+        assert event.direction == "up"
+
+
 @pytest.mark.parametrize("points", [200, 400])
 def test_a_smooth_fall_with_noise_in_proportion_has_no_change(points):
     rng, t = np.random.default_rng(1), np.linspace(0, 1, points)

@@ -427,8 +427,7 @@ def _one_each(
     change, and the jumps if there are several that describe it better."""
     kept: list[Jump] = []
     for event in slow:
-        margin = 0.25 * event.width
-        inside = [jump for jump in abrupt if event.onset - margin <= jump.end and jump.onset <= event.end + margin]
+        inside = [jump for jump in abrupt if _meet(event, jump)]
         if len(inside) > 1 and _is_staircase(event, inside, values, at):
             continue
         sudden = [jump for jump in inside if event.width_low <= ABRUPT * (jump.end - jump.onset)]
@@ -437,6 +436,12 @@ def _one_each(
         abrupt = [jump for jump in abrupt if jump not in inside]
         kept.append(event)
     return sorted([*kept, *abrupt], key=lambda event: event.step)
+
+
+def _meet(event: Jump, jump: Jump) -> bool:
+    """Whether a jump is within a transition, give or take a quarter of its width and at least a measurement."""
+    margin = max(0.25 * event.width, jump.end - jump.onset)
+    return bool(event.onset - margin <= jump.end and jump.onset <= event.end + margin)
 
 
 def _is_staircase(event: Jump, jumps: Sequence[Jump], values: np.ndarray, at: np.ndarray, left: float = 0.3) -> bool:
