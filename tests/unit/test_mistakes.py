@@ -7,10 +7,38 @@ import torch
 from torch import nn
 
 from ontogeny import HighFrequencyTracker
-from ontogeny.circuits import DetailedCircuitTracker, from_torch
+from ontogeny.circuits import (
+    DetailedCircuitTracker,
+    ablate,
+    compare_within,
+    core,
+    core_of_count,
+    count_candidates,
+    count_circuits,
+    count_in_all,
+    enumerate_circuits,
+    estimate_cost,
+    find_minimal_circuits,
+    from_torch,
+    inclusions,
+    overlaps,
+    random_subnetworks,
+)
 from ontogeny.connectome import edge_table, fit_connectome, read_activity, recovery_metrics, simulate_activity
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps import detect_many, find_jumps, locate_transition
+from ontogeny.jumps import (
+    detect_many,
+    find_jumps,
+    find_progress,
+    jump_kinds,
+    layer_convergence,
+    locate_transition,
+    loss_relation,
+    searched_series,
+    write_jumps,
+    write_plan,
+    z_score_flags,
+)
 
 MODEL = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
 X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -45,6 +73,75 @@ def small():
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(call, said):
+    with pytest.raises(OntogenyError, match=said):
+        call()
+
+
+WEIGHTS = [np.ones((3, 2)), np.ones((1, 3))]
+NET = (WEIGHTS, [np.zeros(3), np.zeros(1)], X, [0, 1, 1, 0])
+CIRCUITS = enumerate_circuits(*NET, accuracy_threshold=0.1)
+
+
+@pytest.mark.parametrize("wrong", ["many", None, [], True, np.float64("nan")])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("limit", enumerate_circuits),
+        ("negative_slope", count_circuits),
+        ("accuracy_threshold", count_circuits),
+        ("min_sparsity", count_circuits),
+        ("n_samples", lambda **given: estimate_cost((2, 3, 1), **given)),
+        ("min_sparsity", lambda **given: estimate_cost((2, 3, 1), **given)),
+        ("min_sparsity", lambda **given: count_candidates((2, 3, 1), **given)),
+        ("most", lambda **given: compare_within(CIRCUITS, **given)),
+        ("window", lambda **given: z_score_flags(SERIES, **given)),
+        ("min_samples", lambda **given: z_score_flags(SERIES, **given)),
+    ],
+)
+def test_what_is_no_number_is_told_by_its_name(name, call, wrong):
+    given = NET if call in (enumerate_circuits, count_circuits) else ()
+    said = rf"{name} (is .*; give|= .* must be a whole number)|^0 slopes for a network of 1 hidden layer: give"
+    with pytest.raises(OntogenyError, match=said):
+        call(*given, **{name: wrong})
+
+
+@pytest.mark.parametrize("sizes", [3, None, "231", (2, "a", 1), (2, 2.5, 1), (2, 3), (2, 0, 1), ()])
+@pytest.mark.parametrize("call", [count_candidates, estimate_cost])
+def test_sizes_that_are_none_of_a_network_are_told(call, sizes):
+    with pytest.raises(OntogenyError, match="are not those of inputs, hidden layers and one output, as"):
+        call(sizes)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: count_circuits(*NET, activation=3), "activation is 3; name one of"),
+        (lambda: count_circuits(*NET, max_seconds=[1]), "max_seconds is .1.; give seconds"),
+        (lambda: count_in_all(3, X, NET[3]), "a list of .weights, biases. as networks is expected, not int"),
+        (lambda: count_in_all([NET[:2]], X, NET[3], but_not=[WEIGHTS[0]]), "but_not holds something else than pairs"),
+        (lambda: core(3), "a CircuitSet is expected, not int"),
+        (
+            lambda: core_of_count(CIRCUITS),
+            "what count_circuits gives .core takes circuits. is expected, not CircuitSet",
+        ),
+        (lambda: find_minimal_circuits(CIRCUITS), "minimal_circuits takes circuits. is expected, not CircuitSet"),
+        (lambda: overlaps(3), "a CircuitSet or a CircuitSample is expected, not int"),
+        (lambda: overlaps(CIRCUITS, 3), "a CircuitSet or a CircuitSample is expected, not int"),
+        (lambda: inclusions("a"), "a CircuitSet or a CircuitSample is expected, not str"),
+        (lambda: compare_within("a"), "a CircuitSet or a CircuitSample is expected, not str"),
+        (lambda: random_subnetworks(3), "a CircuitSet or a CircuitSample is expected, not int"),
+        (lambda: ablate(CIRCUITS, *NET), "give circuits.edge_masks"),
+        (lambda: searched_series(3), "the record's frame: a table is expected, not int"),
+        (lambda: loss_relation(3, 4), "a table is expected, not int"),
+        (lambda: jump_kinds(SERIES), "a table is expected, not ndarray"),
+        (lambda: layer_convergence(3), "a tidy table, as the frame of a record, is expected, not int"),
+        (lambda: find_progress(3), "a record is expected.*not int"),
+        (lambda: write_plan(3, "plan.json"), "what plan_captures gives is expected, not int"),
+        (lambda: write_jumps(3, "jumps.json"), "what find_jumps gives is expected, not int"),
+        (lambda: z_score_flags("a"), "values must be numbers"),
+    ],
+)
+def test_something_of_another_kind_is_told(call, said):
     with pytest.raises(OntogenyError, match=said):
         call()
 

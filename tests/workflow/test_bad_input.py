@@ -68,6 +68,13 @@ def test_a_job_that_cannot_import_what_it_needs_says_so_in_its_log(fresh, tmp_pa
     assert sentence_of(log) == why
 
 
+def test_a_script_that_is_no_python_ends_the_planning_in_a_sentence(fresh, tmp_path):
+    shutil.copytree(fresh.project, tmp_path / "project")
+    (tmp_path / "project" / "workflow_scripts" / "import_phase1.py").write_text("def (:\n")
+    said = Pipeline(tmp_path / "project", fresh.folder)("--dry-run")
+    assert said.refuses(r"Error: \S+import_phase1.py, line 1, is no Python: invalid syntax")
+
+
 def test_a_configuration_that_is_not_yaml_is_told_with_its_line(fresh):
     (fresh.folder / "config.yaml").write_text("studies:\n  a: [1, 2\n  b: 3\n")
     assert fresh("--dry-run", config=None).refuses(r"Configuration error: config.yaml, line \d+ is not YAML")

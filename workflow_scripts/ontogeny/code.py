@@ -121,7 +121,7 @@ def _about(file: Path) -> tuple[str, tuple[str, ...], tuple[str, ...], dict[str,
     known = _remembered()
     if key not in known:
         source = _source(file).decode("utf-8")
-        tree = _stripped(ast.parse(source))
+        tree = _stripped(ast.parse(source, os.fspath(file)))
         texts = {
             node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
 
 from ontogeny.renamed import VALUES
 
@@ -14,6 +16,21 @@ class OntogenyError(Exception):
     The message is one sentence: what is wrong, where (file, key, line), and what would be right.
     Scripts and the command line print it without a traceback.
     """
+
+
+def is_number(value: Any, whole: bool = False) -> bool:
+    """Whether something is one real number, a `whole` one if asked, of Python or NumPy; text and truth values are none.
+
+    >>> is_number(2.0), is_number(2.0, whole=True), is_number("2"), is_number(True)
+    (True, False, False, False)
+    """
+    return isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+
+
+def expect(value: Any, kinds: type | tuple[type, ...], what: str) -> None:
+    """Raise OntogenyError if something is of none of the `kinds`, which `what` describes."""
+    if not isinstance(value, kinds):
+        raise OntogenyError(f"{what} is expected, not {type(value).__name__}")
 
 
 def first_line(error: BaseException) -> str:

@@ -26,7 +26,7 @@ from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.circuits.masks import Circuits, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule
 from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, expect
 from ontogeny.statistics import bootstrap_interval
 
 Arrays = list[NDArray[np.float64]]
@@ -137,6 +137,10 @@ def ablate(
     that is worst), noise_{sd} for each of `settings.noise` (with `settings.noise_draws` draws per distinct row, from
     `seed`), elsewhere (share of points of `inputs_elsewhere` on which the circuit decides as the whole network).
     """
+    if any(np.ndim(mask) != 3 for mask in edge_masks):
+        raise OntogenyError(
+            "edge_masks is no list of masks (circuits, out, in), one per layer: give circuits.edge_masks"
+        )
     settings = complete_settings(settings)
     samples = Samples.of(x, y, np.shape(weights[0])[1], settings.accuracy_threshold, rule)
     rows, share = samples.inputs.T, samples.rows / samples.n_rows
@@ -182,6 +186,7 @@ def random_subnetworks(circuits: Circuits, seed: int = 0, tries: int = 100) -> C
     Edges are drawn evenly, and those that lead from or to nowhere taken away; of `tries` draws the one that keeps a
     number nearest to the circuit's is taken. Subnetworks use all inputs, as circuits do, and may be circuits by chance.
     """
+    expect(circuits, Circuits, "a CircuitSet or a CircuitSample")
     rng, layout = np.random.default_rng(seed), circuits.layout
     shapes = [(b, a) for a, b in zip(layout.sizes[:-2], layout.sizes[1:-1])]
     cuts = np.cumsum([a * b for a, b in shapes])[:-1]

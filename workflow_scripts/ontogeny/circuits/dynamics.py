@@ -19,7 +19,7 @@ from ontogeny.circuits.enumeration import Problem, Samples, check_weights
 from ontogeny.circuits.outputs import ROUNDED, OutputRule
 from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.circuits.tracking import TURNOVER, turnover_row
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, expect
 
 Weights = tuple[Sequence[ArrayLike], Sequence[ArrayLike]]
 """Weights (out, in) and biases (out,) of a network, layer by layer."""
@@ -52,6 +52,11 @@ def count_in_all(
     Raises OntogenyError also without a network, and for more than ten networks in `but_not`.
     """
     settings = complete_settings(settings)
+    for name, given in (("networks", networks), ("but_not", but_not)):
+        expect(given, Sequence, f"a list of (weights, biases) as {name}")
+        for network in given:
+            if not isinstance(network, Sequence) or len(network) != 2:
+                raise OntogenyError(f"{name} holds something else than pairs (weights, biases), one for each network")
     if not networks:
         raise OntogenyError("no network was given: give those in which a circuit must be perfect")
     if len(but_not) > MOST_EXCLUDED:

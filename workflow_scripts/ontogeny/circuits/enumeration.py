@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -26,13 +26,15 @@ from ontogeny.circuits.masks import (
     Layout,
     Sparsity,
     count_candidates,
+    layer_sizes,
     max_active_neurons,
     surjections,
 )
 from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, check_rule
 from ontogeny.circuits.settings import DEFAULTS
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, is_number, unknown
 from ontogeny.nonlinearities import KINDS
+from ontogeny.words import counted
 
 ACTIVATIONS: tuple[str, ...] = KINDS
 """Activation functions of hidden neurons that the search knows by name."""
@@ -177,6 +179,8 @@ class Samples:
         check_rule(rule)
         if isinstance(rule, Tolerance):
             rule, ys = rule.for_targets(ys)
+        if not is_number(accuracy_threshold) or not 0 <= accuracy_threshold < 1:
+            raise OntogenyError(f"accuracy_threshold is {accuracy_threshold!r}; give a share of rows in [0, 1)")
         if xs.size > _FEW_NUMBERS:
             return _merged_samples(xs, ys, n_inputs, accuracy_threshold, rule)
         return _samples_of(xs.tobytes(), xs.shape, ys.tobytes(), ys.shape, n_inputs, accuracy_threshold, rule)
@@ -202,8 +206,6 @@ def _merged_samples(
             f"y holds {ys[~known][0]:g}; a logic gate's output is 0 or 1, and other numbers are judged with "
             "rule=within(tolerance)"
         )
-    if not 0 <= accuracy_threshold < 1:
-        raise OntogenyError(f"accuracy_threshold is {accuracy_threshold}; give a share of rows in [0, 1)")
     table = np.ascontiguousarray(np.concatenate([xs + np.float32(0), ys[:, None]], axis=1))
     number: dict[bytes, int] = {}
     for name in [row.tobytes() for row in table]:
@@ -286,8 +288,8 @@ class Problem:
         self.most = max_active_neurons(self.layout.n_hidden, candidates, min_sparsity)
         self.candidates, self.min_sparsity, self.functions = candidates, min_sparsity, functions
         depth = len(self.sizes) - 2
-        if activation is None or callable(activation):
-            given = "None" if activation is None else "a function"
+        if callable(activation) or not isinstance(activation, Iterable):
+            given = "a function" if callable(activation) else repr(activation)
             raise OntogenyError(
                 f"activation is {given}; name one of {', '.join(ACTIVATIONS)} (from_torch reads models with others)"
             )
@@ -295,17 +297,18 @@ class Problem:
         for name in names:
             if name not in ACTIVATIONS:
                 raise unknown("activation", name, ACTIVATIONS)
-        if isinstance(negative_slope, Sequence):
+        if isinstance(negative_slope, Sequence) and not isinstance(negative_slope, str):
             slopes = list(negative_slope)
         else:
             slopes = [_plain.slope_of(name, negative_slope) for name in names]
         for name, slope in zip(names, slopes):
-            if name == "leaky_relu" and not 0 <= slope <= 1:
-                raise OntogenyError(f"negative_slope is {slope}; give a slope from 0 to 1")
-        if len(names) != depth or len(slopes) != depth:
-            raise OntogenyError(
-                f"{len(names)} activations do not fit a network of {depth} hidden layers: one per layer"
-            )
+            if name == "leaky_relu" and not (is_number(slope) and 0 <= slope <= 1):
+                raise OntogenyError(f"negative_slope is {slope!r}; give a slope from 0 to 1")
+        for what, number in (("activation", len(names)), ("slope", len(slopes))):
+            if number != depth:
+                raise OntogenyError(
+                    f"{counted(number, what)} for a network of {counted(depth, 'hidden layer')}: give one per layer"
+                )
         self.network = _expanded(checked, [len(own.rows) for own in samples], names, slopes)
         self.rows = _merged(self.network, samples, functions)
         if len(samples) > 1 and self.strict:
@@ -361,7 +364,7 @@ class Problem:
 
     def check_cost(self, max_seconds: float | None) -> None:
         """Raise OntogenyError if a search may take longer than `max_seconds`, or that is no number."""
-        if isinstance(max_seconds, str):
+        if max_seconds is not None and not is_number(max_seconds):
             raise OntogenyError(f"max_seconds is {max_seconds!r}; give seconds as a number, or None for no limit")
         if max_seconds is not None and (cost := self.cost()) > max_seconds:
             raise OntogenyError(
@@ -462,7 +465,9 @@ class Problem:
         return summarise(self.sizes, found, marginals, self.n_candidates, decided)
 
     def listed(self, limit: int, engine: str | None = None) -> CircuitSet | None:
-        """All circuits, or None where there are more than `limit`."""
+        """All circuits, or None where there are more than `limit`. Raises OntogenyError if that is no whole number."""
+        if not is_number(limit, whole=True) or limit < 0:
+            raise OntogenyError(f"limit is {limit!r}; give a whole number of circuits")
         found, codes, *_ = self.search(engine, LIST, limit)
         return CircuitSet(self.layout.in_order(codes), self.layout) if found <= limit else None
 
@@ -471,8 +476,8 @@ class Problem:
 
         Raises OntogenyError where `n` is no whole number, or below 0, or `seed` is no seed.
         """
-        if not isinstance(n, int | np.integer) or n < 0:
-            raise OntogenyError(f"a sample of {n} circuits cannot be drawn: give a whole number")
+        if not is_number(n, whole=True) or n < 0:
+            raise OntogenyError(f"a sample of {n!r} circuits cannot be drawn: give a whole number")
         try:
             rng = np.random.default_rng(seed)
         except (TypeError, ValueError):
@@ -607,8 +612,15 @@ def estimate_cost(
 
     `sizes`: layer sizes, inputs first, 1 last; `n_samples`: distinct validation rows; others as in
     `enumerate_circuits`.
+
+    Raises OntogenyError for sizes that are not those of inputs, hidden layers and one output, and for other arguments
+    that are none of these.
     """
-    return _cost(tuple(int(size) for size in sizes), n_samples, candidates, min_sparsity)
+    if not is_number(n_samples, whole=True) or n_samples < 1:
+        raise OntogenyError(f"n_samples is {n_samples!r}; give a whole number of rows, 1 or more")
+    checked = layer_sizes(sizes)
+    max_active_neurons(sum(checked[1:-1]), candidates, min_sparsity)
+    return _cost(checked, n_samples, candidates, min_sparsity)
 
 
 @lru_cache(maxsize=256)
@@ -801,7 +813,7 @@ def sample_circuits(
 
     Raises OntogenyError as it does, and if `n` is negative.
     """
-    if not isinstance(n, int | np.integer) or n < 0:
+    if not is_number(n, whole=True) or n < 0:
         raise OntogenyError(f"cannot draw {n!r} circuits; give a whole number of 0 or more")
     problem = _problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule

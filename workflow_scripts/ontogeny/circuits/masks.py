@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, expect, is_number, unknown
 
 _CODE_BITS = 64
 
@@ -282,6 +282,7 @@ class CircuitSample(Circuits):
 
 def whole(circuits: Circuits, what: str) -> CircuitSet:
     """`circuits` if they are all there are. Raises OntogenyError for a sample, from which `what` cannot be told."""
+    expect(circuits, Circuits, "a CircuitSet")
     if isinstance(circuits, CircuitSet):
         return circuits
     raise OntogenyError(f"{what} cannot be told from a sample, {circuits!r}: give a CircuitSet, which holds them all")
@@ -298,8 +299,8 @@ def max_active_neurons(
     """
     if candidates not in CANDIDATES:
         raise unknown("set of candidates", candidates, CANDIDATES)
-    if not 0 <= min_sparsity < 1:
-        raise OntogenyError(f"min_sparsity is {min_sparsity}; give a node sparsity in [0, 1), 0 for none")
+    if not is_number(min_sparsity) or not 0 <= min_sparsity < 1:
+        raise OntogenyError(f"min_sparsity is {min_sparsity!r}; give a node sparsity in [0, 1), 0 for none")
     most = n_hidden - (candidates == "published")
     if min_sparsity > 0:
         while most > 0 and not (n_hidden - most) / n_hidden > min_sparsity:
@@ -322,10 +323,18 @@ def count_candidates(
 
     Raises OntogenyError for sizes that are not those of inputs, hidden layers and one output.
     """
-    sizes = [int(size) for size in sizes]
-    if len(sizes) < 3 or min(sizes) < 1 or sizes[-1] != 1:
-        raise OntogenyError(f"layer sizes {sizes} are not those of inputs, hidden layers and one output")
-    return _candidates_below(tuple(sizes), max_active_neurons(sum(sizes[1:-1]), candidates, min_sparsity))
+    checked = layer_sizes(sizes)
+    return _candidates_below(checked, max_active_neurons(sum(checked[1:-1]), candidates, min_sparsity))
+
+
+def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Layer sizes of a network with one output. Raises OntogenyError where they are none, or no whole numbers."""
+    given = [] if isinstance(sizes, str) or not isinstance(sizes, Iterable) else list(sizes)
+    whole_numbers = all(is_number(size, whole=True) for size in given)
+    if len(given) < 3 or not whole_numbers or min(given) < 1 or given[-1] != 1:
+        said = given or repr(sizes)
+        raise OntogenyError(f"layer sizes {said} are not those of inputs, hidden layers and one output, as (2, 3, 1)")
+    return tuple(map(int, given))
 
 
 @lru_cache(maxsize=1024)

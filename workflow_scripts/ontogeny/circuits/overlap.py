@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from ontogeny.circuits._problem import MINIMAL
 from ontogeny.circuits.enumeration import CircuitCount, Problem
 from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet, whole
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, expect, is_number
+
+_CIRCUITS = "a CircuitSet or a CircuitSample"
 
 
 def _features(circuits: Circuits) -> NDArray[np.float32]:
     """Hidden nodes and all edges of each circuit, 0 or 1, side by side."""
+    expect(circuits, Circuits, _CIRCUITS)
     edges, nodes = circuits.edge_masks, circuits.node_masks
     parts = [*nodes[1:-1], *(mask.reshape(len(circuits), -1) for mask in edges)]
     return np.concatenate(parts, axis=1).astype(np.float32)
@@ -34,6 +37,7 @@ def overlaps(circuits: Circuits, others: Circuits | None = None) -> NDArray[np.f
 
 def inclusions(circuits: Circuits) -> NDArray[np.bool_]:
     """(circuits, circuits): whether circuit i is contained in circuit j. The diagonal is true."""
+    expect(circuits, Circuits, _CIRCUITS)
     codes = circuits.codes
     return (codes[:, None] & ~codes[None, :]) == 0
 
@@ -59,6 +63,9 @@ def compare_within(circuits: Circuits, most: int = 4000, seed: int = 0) -> SetCo
 
     Means are NaN for fewer than two circuits.
     """
+    expect(circuits, Circuits, _CIRCUITS)
+    if not is_number(most, whole=True) or most < 2:
+        raise OntogenyError(f"most is {most!r}; give a whole number of circuits, 2 or more")
     count = circuits.population if isinstance(circuits, CircuitSample) else len(circuits)
     used = circuits
     if len(circuits) > most:
@@ -105,6 +112,7 @@ def find_minimal_circuits(problem: Problem) -> CircuitSet:
 
     The search drops what contains a circuit that it has found before.
     """
+    expect(problem, Problem, "what problem of a ReadNetwork gives (minimal_circuits takes circuits)")
     codes = problem.search(None, MINIMAL)[1]
     return CircuitSet(problem.layout.in_order(_minimal(codes)), problem.layout)
 
@@ -131,6 +139,7 @@ def core(circuits: CircuitSet) -> Core:
 
 def core_of_count(found: CircuitCount) -> Core:
     """As `core`, of circuits that were counted and not listed. Raises OntogenyError where there are none."""
+    expect(found, CircuitCount, "what count_circuits gives (core takes circuits)")
     if not found.count:
         raise OntogenyError("there is no circuit, so no core that all circuits share")
     return Core(

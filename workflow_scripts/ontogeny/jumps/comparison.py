@@ -44,6 +44,7 @@ def searched_series(frame: pd.DataFrame, metrics: Sequence[str] | None = None, r
     """All series of a tidy table: run, layer, metric, points, first_step, last_step, in the table's order."""
     from ontogeny.phase1 import RUN_LEVEL
 
+    need_columns(frame, ["run", "layer", "metric", "step"], "the record's frame")
     if not run_level:
         frame = frame[frame["layer"] != RUN_LEVEL]
     if metrics is not None:
@@ -256,6 +257,9 @@ def _fit(y: np.ndarray, design: np.ndarray, runs: np.ndarray) -> tuple[tuple, st
 
 def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
     """Raise OntogenyError, with the nearest name, for the first of `columns` that a table does not have."""
+    known = getattr(table, "columns", None)
+    if known is None:
+        raise OntogenyError(f"{what}: a table is expected, not {type(table).__name__}")
     for name in columns:
-        if name not in table.columns:
-            raise unknown("column", name, map(str, table.columns), what)
+        if name not in known:
+            raise unknown("column", name, map(str, known), what)

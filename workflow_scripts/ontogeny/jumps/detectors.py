@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, is_number, unknown
 from ontogeny.jumps.events import level_change
 from ontogeny.jumps.surrogates import phase_randomised
 
@@ -60,9 +60,15 @@ def z_score_flags(values: Any, window: int = 50, threshold: float = 3.0, min_sam
     `window` points before it. Where the running sums leave a decision in doubt, it is taken again with the
     plain two-pass formula, so decisions are those of the plain definition. A window without spread decides nothing.
 
-    Raises OntogenyError for values of more than two dimensions.
+    Raises OntogenyError for values of more than two dimensions, or that are no numbers, and for windows without points.
     """
-    series = np.asarray(values, dtype=np.float64)
+    try:
+        series = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise OntogenyError("values must be numbers, one for each logged step") from None
+    _whole(window=window)
+    if not is_number(min_samples, whole=True):
+        raise OntogenyError(f"min_samples is {min_samples!r}; give a whole number of points")
     if series.ndim not in (1, 2):
         raise OntogenyError(f"values has shape {series.shape}: give one series (n,) or a batch (series, n)")
     x = np.ascontiguousarray(np.atleast_2d(series))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, expect, unknown
 from ontogeny.files import read_json, write_json
 from ontogeny.jumps.measures import ranked
-from ontogeny.jumps.report import JumpReport, find_jumps
+from ontogeny.jumps.report import JumpReport, find_jumps, frame_of
 from ontogeny.jumps.settings import CaptureSettings, JumpSettings
 from ontogeny.phase1 import RUN_LEVEL
 from ontogeny.words import counted, levels_text
@@ -203,6 +203,7 @@ def find_progress(frame: pd.DataFrame, settings: JumpSettings | None = None) -> 
 
     frame: as of `find_jumps`. The false discovery rate is controlled over these measures alone.
     """
+    frame = frame_of(frame)
     known = frame.loc[frame["layer"] == RUN_LEVEL, "metric"].unique()
     names = ranked(known, PROGRESS)
     return find_jumps(frame[frame["layer"] == RUN_LEVEL], settings, metrics=names) if names else None
@@ -404,7 +405,11 @@ def _slopes(loss: tuple[Sequence[float], Sequence[float]], at: np.ndarray, reach
 
 
 def write_plan(plan: CapturePlan, path: str | os.PathLike) -> None:
-    """Write a plan as JSON that a person can read; the same plan, the same bytes."""
+    """Write a plan as JSON that a person can read; the same plan, the same bytes.
+
+    Raises OntogenyError for anything else than a plan.
+    """
+    expect(plan, CapturePlan, "what plan_captures gives")
     moments = [asdict(moment) | {"steps": moment.steps} for moment in plan.moments]
     write_json(
         path,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, expect, unknown
 from ontogeny.files import read_json, write_csv, write_json
 from ontogeny.jumps.answer import Answer, answer_of, counted_changes
 from ontogeny.jumps.detection import Series, jumps_in_each, look_at, transitions_in_each
@@ -298,7 +298,11 @@ def _with_q_values(table: pd.DataFrame, series: pd.DataFrame, level: float) -> p
 
 
 def write_jumps(report: JumpReport, json_path: str | os.PathLike, csv_path: str | os.PathLike | None = None) -> None:
-    """Write a report as JSON, and its table as CSV where a path is given; the same report, the same bytes."""
+    """Write a report as JSON, and its table as CSV where a path is given; the same report, the same bytes.
+
+    Raises OntogenyError for anything else than a report.
+    """
+    expect(report, JumpReport, "what find_jumps gives")
     write_json(
         json_path,
         {

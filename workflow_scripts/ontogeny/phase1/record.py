@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, expect, unknown
 
 RUN_LEVEL = "(run)"
 """The reserved layer name of what is measured once per run: loss, gradient norm, accuracy."""
@@ -242,6 +242,7 @@ def _text_column(names: list[str], sizes: list[int]) -> pd.Series:
 
 
 def _series_slices(frame: pd.DataFrame) -> dict[tuple[str, str, str], slice]:
+    expect(frame, pd.DataFrame, "a tidy table, as the frame of a record,")
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise OntogenyError(

@@ -160,8 +160,17 @@ class Workflow:
         return lambda wildcards: {block: self._analysis(block, self.run(wildcards).study) for block in blocks}
 
     def code(self, script: str) -> Callable[[Any], str]:
-        """A params function: the digest of what a script does (see `ontogeny.code`)."""
-        return lambda wildcards: code_digest(self.scripts / f"{script}.py")
+        """A params function: the digest of what a script does (see `ontogeny.code`). Ends the planning where the script
+        needs a file that is no Python."""
+
+        def digest(wildcards: Any) -> str:
+            try:
+                return code_digest(self.scripts / f"{script}.py")
+            except SyntaxError as error:
+                said = f"{error.filename}, line {error.lineno}, is no Python: {error.msg}"
+                fail(OntogenyError(said), "Error")
+
+        return digest
 
     def data(self, wildcards: Any) -> list[str]:
         """The user's files that training the run of `wildcards`, or replaying it, reads. Ends the planning without."""
