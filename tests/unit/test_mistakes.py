@@ -131,6 +131,8 @@ def test_sizes_that_are_none_of_a_network_are_told(call, sizes):
         (lambda: compare_within("a"), "a CircuitSet or a CircuitSample is expected, not str"),
         (lambda: random_subnetworks(3), "a CircuitSet or a CircuitSample is expected, not int"),
         (lambda: ablate(CIRCUITS, *NET), "give circuits.edge_masks"),
+        (lambda: ablate(enumerate_circuits(*NET), *NET), "give circuits.edge_masks"),
+        (lambda: DetailedCircuitTracker("ten", X, X[:, :1]), "tracking_frequency is 'ten'; give a number of epochs"),
         (lambda: searched_series(3), "the record's frame: a table is expected, not int"),
         (lambda: loss_relation(3, 4), "a table is expected, not int"),
         (lambda: jump_kinds(SERIES), "a table is expected, not ndarray"),

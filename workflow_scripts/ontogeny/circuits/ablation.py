@@ -136,8 +136,10 @@ def ablate(
     resample (shares of rows, or of pairs of rows and donors, that are right), resample_least (the same with the donor
     that is worst), noise_{sd} for each of `settings.noise` (with `settings.noise_draws` draws per distinct row, from
     `seed`), elsewhere (share of points of `inputs_elsewhere` on which the circuit decides as the whole network).
+
+    Raises OntogenyError for edge_masks that are no list of masks, and as `enumerate_circuits` does.
     """
-    if any(np.ndim(mask) != 3 for mask in edge_masks):
+    if isinstance(edge_masks, Circuits) or any(np.ndim(mask) != 3 for mask in edge_masks):
         raise OntogenyError(
             "edge_masks is no list of masks (circuits, out, in), one per layer: give circuits.edge_masks"
         )

@@ -61,7 +61,7 @@ class SetComparison:
 def compare_within(circuits: Circuits, most: int = 4000, seed: int = 0) -> SetComparison:
     """Overlap and inclusion among circuits; above `most` circuits, of as many drawn uniformly from `seed`.
 
-    Means are NaN for fewer than two circuits.
+    Means are NaN for fewer than two circuits. Raises OntogenyError if `most` is no whole number of 2 or more.
     """
     expect(circuits, Circuits, _CIRCUITS)
     if not is_number(most, whole=True) or most < 2:

@@ -16,7 +16,7 @@ from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.record_write import summary, write_record
 from ontogeny.circuits.records import EpochCircuits, OutputCircuits, known_loss, output_circuits
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS, CircuitSettings
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, is_number, unknown
 
 MAX_SECONDS = 3600.0
 """CPU time that the circuits of one epoch may be expected to take."""
@@ -57,8 +57,8 @@ class DetailedCircuitTracker:
         most_listed: int = 1_000_000,
         activation: str | None = None,
     ) -> None:
-        if int(tracking_frequency) < 1:
-            raise OntogenyError(f"tracking_frequency is {tracking_frequency}; give a number of epochs, 1 or more")
+        if not is_number(tracking_frequency, whole=True) or tracking_frequency < 1:
+            raise OntogenyError(f"tracking_frequency is {tracking_frequency!r}; give a number of epochs, 1 or more")
         if rule not in RULES:
             raise unknown("output rule", rule, RULES)
         if rule == "argmax":
