@@ -144,6 +144,13 @@ def test_what_can_be_recovered_is_trusted_with_intervals_that_hold(fitted, case)
     assert row["false_edges"] <= 0.07
 
 
+def test_a_search_that_got_stuck_without_a_correction_does_not_decide_for_one():
+    row = next(run_cases(1, 7008, ["noisy states"]))
+    assert row["verdict"] == "trusted", row["reason"]
+    assert 0.9 <= row["coverage"] <= 0.99
+    assert row["false_edges"] <= 0.07
+
+
 @pytest.mark.parametrize(
     "case",
     ["travelling wave", "noisy copies of neurons", "short", "settled", "half of the neurons hidden"],

@@ -269,6 +269,7 @@ def _by_differences(
         best, flow = integral, None
     if flow is None:
         flow = _corrected(best, run, delta_t, 0)
+    best = _unstuck(best, flow, run)
     tried = [best, flow]
     last, known = best, {1, 0}
     for _ in range(3):
@@ -294,6 +295,15 @@ def _by_differences(
     forms = [rows.block] if refuted else [None, rows.block] if _turning(last) else [None]
     ends = [_ended(last, run, windows) for windows in forms]
     return replace(min(ends, key=lambda found: found.imprecision), doubt=doubt)
+
+
+def _unstuck(found: Recovered, flow: Recovered, run: Callable[..., Refined]) -> Recovered:
+    """`found`, or the same from where `flow` ended, if that leaves less: where the search for psi got stuck without a
+    correction and got free with one, what they leave does not tell which of them is right."""
+    if flow.share >= found.share:
+        return found
+    other = replace(found, refined=run(found.rows, _psi(flow), found.windows, _HERE))
+    return min(found, other, key=lambda each: each.share)
 
 
 def _ended(last: Recovered, run: Callable[..., Refined], windows: np.ndarray | None) -> Recovered:
