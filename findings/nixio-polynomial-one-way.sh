@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 "${PYTHON:-python3}" -m venv venv
-venv/bin/pip install --quiet --disable-pip-version-check nixio==1.5.4 numpy==2.4.6
+venv/bin/pip install --quiet --disable-pip-version-check nixio==1.5.4 packaging==26.4 numpy==2.4.6
 seen=$(venv/bin/python 2>errors.txt <<'CODE'
 import os
 import tempfile
