@@ -150,15 +150,14 @@ class ReadNetwork:
 
         Raises OntogenyError for a number of an output that the network does not have.
         """
-        n_outputs = len(self.biases[-1])
-        if not isinstance(output, int | np.integer) or not 0 <= output < n_outputs:
-            raise self._no_output(output)
+        self._check_output(output)
         part = slice(output, output + 1)
         return [*self.weights[:-1], self.weights[-1][part]], [*self.biases[:-1], self.biases[-1][part]]
 
-    def _no_output(self, output: Any) -> OntogenyError:
+    def _check_output(self, output: Any) -> None:
         last = len(self.biases[-1]) - 1
-        return OntogenyError(f"output {output!r}: the network's outputs are numbered from 0 to {last}")
+        if not isinstance(output, int | np.integer) or not 0 <= output <= last:
+            raise OntogenyError(f"output {output!r}: the network's outputs are numbered from 0 to {last}")
 
     def samples(
         self, y: ArrayLike, rule: str | AnyRule = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
@@ -175,8 +174,7 @@ class ReadNetwork:
         elif rule not in RULES:
             raise unknown("output rule", rule, RULES)
         n_outputs = len(self.biases[-1])
-        if not isinstance(output, int | np.integer) or not 0 <= output < n_outputs:
-            raise self._no_output(output)
+        self._check_output(output)
         targets = as_array(y, "y")
         if targets.ndim not in (1, 2):
             raise OntogenyError(f"y has shape {targets.shape}; it must be (rows,) or (rows, outputs)")

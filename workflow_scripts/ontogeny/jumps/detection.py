@@ -132,12 +132,12 @@ def jumps_in_each(
     jumps: dict[int, list[Jump]] = {}
     for view, one, p_values in zip(changing, searched, sure):
         look, places = looked[view.of], series[view.of][1]
-        each_p = np.minimum(p_values * len(look.views()), 1.0).tolist()
+        each_p = np.minimum(p_values * look.searches, 1.0).tolist()
         jumps.setdefault(view.of, []).extend(
             _jump(event, view.values, look.kept, places, p) for event, p in zip(one.events, each_p)
         )
     for i, changes in jumps.items():
-        if len(looked[i].views()) > 1:
+        if looked[i].searches > 1:
             changes = _surest(changes, MERGE)
         found[i].extend(_with_levels(changes, looked[i], series[i][1]))
     return found
@@ -166,9 +166,14 @@ class Look:
     notes: tuple[str, ...]
     proportional: bool = False
 
+    @property
+    def searches(self) -> int:
+        """How many views there are, by which p-values are multiplied."""
+        return 1 + self.proportional
+
     def views(self) -> list[tuple[np.ndarray, bool]]:
         """The values (m,) and, if their noise is proportional to their level, their logarithms: what is searched, and
-        whether it is logarithms. p-values are multiplied by their number."""
+        whether it is logarithms."""
         return [(self.values, False), *([(np.log(self.values), True)] if self.proportional else [])]
 
     def flat(self, noise_floor: float) -> bool:
@@ -348,7 +353,7 @@ def transitions_in_each(
     slow: dict[int, list[Jump]] = {view.of: [] for view in views}
     for view, events in _by_length(views, _slow_events):
         look, places = looked[view.of], series[view.of][1]
-        at, count = places[look.kept].astype(float), len(look.views())
+        at, count = places[look.kept].astype(float), look.searches
         least = max(noise_floor * float(np.max(np.abs(look.values))), BOUND_SIGMAS * look.noise)
         for event in events:
             p = min(count * p_value(event.score, event.smooth, at.size), 1.0)
@@ -360,7 +365,7 @@ def transitions_in_each(
                 slow[view.of].append(_transition(event, at, places, look.kept, p))
     for i, each_slow in slow.items():
         look, places = looked[i], series[i][1]
-        slow_ones = _surest(each_slow, 0) if len(look.views()) > 1 else each_slow
+        slow_ones = _surest(each_slow, 0) if look.searches > 1 else each_slow
         changes = _one_each(slow_ones, list(abrupt[i]), look.values, places[look.kept].astype(float))
         found[i].extend(_with_levels(changes, look, places) if each_slow else changes)
     return found

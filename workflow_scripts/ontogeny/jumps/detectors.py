@@ -363,11 +363,11 @@ def _parts(event: Any, name: str) -> tuple[int, float, float | None]:
 
 def _positive(**settings: float) -> None:
     for name, value in settings.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
+        if not is_number(value) or not value > 0:
             raise OntogenyError(f"{name} = {value!r} must be a positive number")
 
 
 def _whole(**settings: int) -> None:
     for name, value in settings.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        if not is_number(value, whole=True) or value < 1:
             raise OntogenyError(f"{name} = {value!r} must be a whole number of 1 or more")

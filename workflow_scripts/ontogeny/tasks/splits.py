@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, is_number, unknown
 from ontogeny.tasks.images import Arrays, ImageData
 from ontogeny.tasks.settings import TaskSettings
 
@@ -145,6 +145,6 @@ _EPOCH_STREAM = 100
 
 
 def _count(what: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not is_number(value, whole=True) or value < least:
         raise OntogenyError(f"{what} is {value!r}: expected a whole number of at least {least}")
     return int(value)

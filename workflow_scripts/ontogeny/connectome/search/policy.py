@@ -33,7 +33,7 @@ from ontogeny.connectome.search.rules import UCB_C, Rules
 from ontogeny.connectome.search.space import Setting, two_digits
 from ontogeny.connectome.search.steering import steering
 from ontogeny.connectome.settings import SearchSettings
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, is_number, unknown
 
 DEFAULTS = SearchSettings()
 
@@ -152,7 +152,7 @@ def propose(history: Sequence[Record], rules: Rules, seed: int, policy: str | Po
         OntogenyError: unknown policy, records of another block, a block that is full, or a negative seed.
     """
     chosen = resolve_policy(policy)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+    if not is_number(seed, whole=True) or seed < 0:
         raise OntogenyError(f"seed is {seed!r}; expected a whole number of at least 0")
     for place, record in enumerate(history, start=1):
         if record.block != rules.block or record.iteration != place:
