@@ -552,11 +552,7 @@ class Reader:
             moved = self._each(target, arguments, keywords, first, ("place",))
             if first.apart is None:
                 return moved
-
-            def apart(at: int | None) -> _Sums:
-                parts = self._moved(target, name, self._with(arguments, self._sums_apart), keywords)
-                return parts if at is None else parts[at]
-
+            apart = self._moved_later(target, name, arguments, keywords, self._sums_apart)
             if isinstance(moved, _Neurons):
                 return replace(moved, apart=lambda: apart(None))
             return [replace(one, apart=lambda at=at: apart(at)) for at, one in enumerate(moved)]
@@ -579,15 +575,9 @@ class Reader:
         moved = self._each(target, as_sums, keywords, replace(sums[0], made=made), ("const", "row"))
         if not made:
             return moved
-
-        def later(of: Callable[[_Sums], _Sums]) -> Callable[[int | None], _Sums]:
-            def put(at: int | None) -> _Sums:
-                parts = self._moved(target, name, self._with(as_sums, of), keywords)
-                return parts if at is None else parts[at]
-
-            return put
-
-        closed, spread = later(self._as_neurons), later(self._as_products)
+        closed, spread = (
+            self._moved_later(target, name, as_sums, keywords, of) for of in (self._as_neurons, self._as_products)
+        )
         twice = any(one.spread for one in sums)
 
         def following(one: _Sums, at: int | None = None) -> _Sums:
@@ -596,6 +586,18 @@ class Reader:
         if isinstance(moved, _Sums):
             return following(moved)
         return [following(one, at) for at, one in enumerate(moved)]
+
+    def _moved_later(
+        self, target: Any, name: str, arguments: Any, keywords: Any, of: Callable[[Any], _Sums]
+    ) -> Callable[[int | None], _Sums]:
+        """What gives, once asked for, the numbers of `arguments` put elsewhere as `of` makes sums of these, or one of
+        several parts of them."""
+
+        def put(at: int | None) -> _Sums:
+            parts = self._moved(target, name, self._with(arguments, of), keywords)
+            return parts if at is None else parts[at]
+
+        return put
 
     def _with_constants(self, arguments: Any, name: str) -> Any:
         """Tensors beside flows in a list as sums without weights: biases, or outputs that are the same for all x."""
