@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -59,8 +60,8 @@ class Integrity:
         """What makes the series false, with the steps, in one sentence; empty if nothing does."""
         by_problem: dict[str, list[int]] = defaultdict(list)
         for step, found in self.problems.items():
-            by_problem[found[0]].append(step)
-        return "; ".join(f"{_steps(steps)}: {what}" for what, steps in by_problem.items())
+            by_problem[re.sub(rf"(?<=[-_/=]){step}(?!\d)", "{step}", found[0])].append(step)
+        return "; ".join(f"{_steps(steps)}: {self.problems[steps[0]][0]}" for steps in by_problem.values())
 
 
 def passport(step: int, state: Mapping[str, Tensor]) -> Passport:
@@ -80,6 +81,7 @@ def passport(step: int, state: Mapping[str, Tensor]) -> Passport:
         if not raw.numel() or bool((raw == raw[0]).all()):
             plain.add(name)
         if tensor.is_floating_point():
+            raw = raw.float() if raw.element_size() == 1 else raw
             if not bool(torch.isfinite(raw).all()):
                 infinite.append(name)
             square += float(raw.double().square().sum()) if raw.numel() < 2**22 else float(raw.float().norm()) ** 2

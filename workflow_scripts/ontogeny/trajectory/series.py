@@ -24,8 +24,8 @@ from ontogeny.trajectory.integrity import Integrity, check_series
 from ontogeny.trajectory.series_networks import build_network, loaded_network, renamed_tensors
 from ontogeny.trajectory.series_probe import Batch, load_probe
 from ontogeny.trajectory.series_source import Source
-from ontogeny.trajectory.settings import SeriesSettings
-from ontogeny.trajectory.states import State
+from ontogeny.trajectory.settings import NetworkSettings, SeriesSettings
+from ontogeny.trajectory.states import State, bare_name
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class CheckpointSeries:
 
     def _source_of(self, name: str) -> str:
         """The name in the files of the tensor `name` of the network."""
-        return (self._renamed or {}).get(name, f"{self._prefix}{name}")
+        return (self._renamed or {}).get(name, f"{self._prefix}{bare_name(name)}")
 
     @torch.no_grad()
     def _fill(self, model: nn.Module, state: State, step: int) -> None:
@@ -179,11 +179,16 @@ class CheckpointSeries:
                 continue
             source = self._source_of(name)
             if source not in state:
-                if not isinstance(tensor, nn.Parameter):
+                if not isinstance(tensor, nn.Parameter) and not name.endswith(_STATISTICS):
                     continue
                 lacking.append(name)
                 continue
             value = state[source]
+            if tensor.is_floating_point() and (value.element_size() == 1 or not value.is_floating_point()):
+                raise OntogenyError(
+                    f"step {step}: {source} is stored as {str(value.dtype).removeprefix('torch.')}, and quantised "
+                    "weights mean nothing without their scales: save them as float32 or bfloat16"
+                )
             if value.shape != tensor.shape:
                 raise OntogenyError(
                     f"step {step} does not fit the network: {source} is {tuple(value.shape)}, and the network's "
@@ -196,12 +201,27 @@ class CheckpointSeries:
             raise OntogenyError(
                 f"step {step} does not fit the network: it lacks {lacking[0]}"
                 + (f" and {len(lacking) - 1} more" if len(lacking) > 1 else "")
+                + _translated(model, self.settings.network)
             )
 
 
+_STATISTICS = ("running_mean", "running_var")
+
+
+def _translated(model: nn.Module, settings: NetworkSettings) -> str:
+    """Advice where a network of transformers was built by hand, so that its library does not translate its files."""
+    if settings.auto is not None or not type(model).__module__.startswith("transformers."):
+        return ""
+    return "; save_pretrained may give tensors other names: name the network by its auto class, as network.auto"
+
+
 def _prefix(own: Mapping[str, Tensor], state: State) -> str:
-    """What stands before the network's names in the file, such as `module.` or `model.`."""
-    names = set(state)
+    """What stands before the network's names in the file, such as `module.` or `model.`.
+
+    Raises OntogenyError where nothing fits, and where the whole network is there twice, as of a student and a teacher.
+    """
+    names = dict.fromkeys(state)
+    own = {bare_name(name): tensor for name, tensor in own.items()}
     counts = {"": sum(name in names for name in own)}
     for first in list(own)[:3]:
         for name in names:
@@ -213,6 +233,12 @@ def _prefix(own: Mapping[str, Tensor], state: State) -> str:
         raise OntogenyError(
             f"the checkpoints do not fit the network: they hold {', '.join(sorted(names)[:3])}, ...; it has "
             f"{', '.join(list(own)[:3])}, ..."
+        )
+    rivals = sorted(prefix for prefix in counts if counts[prefix] == counts[best])
+    if len(rivals) > 1 and rivals[0]:
+        raise OntogenyError(
+            f"the checkpoints hold the network {len(rivals)} times, under "
+            f"{' and '.join(each[:-1] for each in rivals)}: name one of them as source.key"
         )
     return best
 
@@ -230,7 +256,11 @@ def task_loss(outputs: Any, targets: Tensor) -> tuple[Tensor, Tensor]:
     if scores.ndim != 2 or len(scores) != len(targets):
         raise OntogenyError(
             f"the network returns {tuple(scores.shape)} for labels {tuple(targets.shape)}: scores of classes for one "
-            "label per sample, or of tokens for each position, can be measured"
+            "label per sample, or of tokens for each position, can be measured (of tokens, leave out the labels)"
+        )
+    if int(targets.max()) >= scores.shape[1]:
+        raise OntogenyError(
+            f"labels go up to {int(targets.max())}, but the network tells {scores.shape[1]} classes apart"
         )
     right = (scores.argmax(-1) == targets).double().mean()
     return functional.cross_entropy(scores.float(), targets), right

@@ -28,8 +28,7 @@ def build_network(
     """
     if settings.auto is not None:
         kind, config = _of_transformers(settings, folder())
-        model: nn.Module = kind.from_config(config, **_LOADING)
-        return model
+        return _built(kind, config)
     if settings.build is not None:
         return _of_user(settings.build)
     if settings.model is None:
@@ -37,6 +36,16 @@ def build_network(
     inputs, labels = probe()
     shape = tuple(inputs.shape[1:])
     return build_model(settings.model.name, shape, int(labels.max()) + 1, seed, **settings.model.overrides())
+
+
+def _built(kind: Any, config: Any) -> nn.Module:
+    try:
+        model: nn.Module = kind.from_config(config, **_LOADING)
+    except ValueError:
+        raise OntogenyError(
+            f"{kind.__name__} builds no network of the kind {config.model_type}: give its class as network.auto"
+        ) from None
+    return model
 
 
 _LOADING: dict[str, Any] = {"attn_implementation": "eager", "dtype": torch.float32}
@@ -64,7 +73,7 @@ def _from_library(settings: NetworkSettings, folder: Path, weights: dict[str, Te
     """A network with these weights, and what the library says of them."""
     kind, config = _of_transformers(settings, folder)
     with torch.device("meta"):
-        own = type(kind.from_config(config))
+        own: Any = type(_built(kind, config))
     model, told = own.from_pretrained(None, config=config, state_dict=weights, output_loading_info=True, **_LOADING)
     return model, told
 
@@ -127,7 +136,7 @@ def _of_user(named: str) -> nn.Module:
     try:
         spec.loader.exec_module(module)
         model = getattr(module, function)()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise OntogenyError(f"{named} failed: {type(error).__name__}: {first_line(error)}") from error
     if not isinstance(model, nn.Module):
         raise OntogenyError(f"{named} returned a {type(model).__name__}; it should return a torch.nn.Module")

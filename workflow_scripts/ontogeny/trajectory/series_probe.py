@@ -42,14 +42,24 @@ def _of_file(path: Path, samples: int) -> Batch:
         raise OntogenyError(
             f"{path} holds {', '.join(arrays) or 'nothing'}; it should hold inputs, and labels of classes"
         )
-    inputs = torch.from_numpy(arrays["inputs"][:samples])
-    tokens = not inputs.is_floating_point()
-    inputs = inputs.long() if tokens else inputs.float()
-    if "labels" in arrays:
-        return inputs, torch.from_numpy(arrays["labels"][:samples]).long()
-    if not tokens:
-        raise OntogenyError(f"{path} holds no labels: give the class of every sample as labels")
-    return inputs, inputs.clone()
+    given, labels = arrays["inputs"], arrays.get("labels")
+    if given.dtype.kind not in "fiu" or not given.size or not np.isfinite(given).all():
+        raise OntogenyError(
+            f"{path} holds inputs of {given.dtype} and shape {given.shape}: give finite real numbers, or tokens as "
+            "whole numbers, samples first"
+        )
+    tokens = given.dtype.kind != "f"
+    inputs = torch.from_numpy(given[:samples].astype(np.int64 if tokens else np.float32))
+    if labels is None:
+        if not tokens:
+            raise OntogenyError(f"{path} holds no labels: give the class of every sample as labels")
+        return inputs, inputs.clone()
+    if labels.dtype.kind not in "iu" or labels.shape not in (given.shape[:1], given.shape) or labels.min() < 0:
+        raise OntogenyError(
+            f"{path} holds labels of {labels.dtype} and shape {labels.shape} for {len(given)} inputs: give one whole "
+            "number from 0 up, its class, for each"
+        )
+    return inputs, torch.from_numpy(labels[:samples].astype(np.int64))
 
 
 def _of_text(settings: ProbeSettings, network: NetworkSettings, folder: Path) -> Batch:

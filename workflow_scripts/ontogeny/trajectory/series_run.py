@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import write_csv, write_json
 from ontogeny.identity import identity_hash
 from ontogeny.models import trace_layers, without_fast_path
@@ -124,7 +124,7 @@ def measure_series(series: CheckpointSeries, run: str = "series", chunk: int = 8
             measured[name] = measure(matrix, settings.metrics, settings.centre)
 
         with torch.no_grad(), without_fast_path(), ActivationCapture(saved.model, layers, transform=take):
-            loss, accuracy = _loss(call(saved.model, inputs), targets, chunk)
+            loss, accuracy = _loss(_outputs(saved.model, inputs), targets, chunk)
         for name in layers:
             if name not in measured:
                 raise OntogenyError(f"layer '{name}' of {run} does not run: leave it out of tracking.layers")
@@ -134,6 +134,17 @@ def measure_series(series: CheckpointSeries, run: str = "series", chunk: int = 8
         )  # fmt: skip
         progress.update(done, f"step {step}, loss {rows[-1]['loss']:.4g}")
     return rows
+
+
+def _outputs(model: nn.Module, inputs: Tensor) -> Any:
+    try:
+        return call(model, inputs)
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        kind = "real numbers" if inputs.is_floating_point() else "tokens, as they are whole numbers"
+        raise OntogenyError(
+            f"the network does not run on the probe, {tuple(inputs.shape)} {kind}: {first_line(error)}; give what it "
+            "takes"
+        ) from error
 
 
 def _loss(outputs: Any, targets: Tensor, chunk: int) -> tuple[float, float]:
@@ -154,7 +165,7 @@ def _check_size(model: nn.Module, layers: dict[str, str], inputs: Tensor, run: s
         sizes[name] = activation.numel() * len(inputs)
 
     with torch.no_grad(), without_fast_path(), ActivationCapture(model, layers, transform=take):
-        call(model, inputs[:1])
+        _outputs(model, inputs[:1])
     name = max(sizes, key=lambda each: sizes[each], default=None)
     if name is not None and sizes[name] > LARGEST:
         raise OntogenyError(

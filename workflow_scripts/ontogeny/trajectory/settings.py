@@ -26,7 +26,9 @@ class SourceSettings(Settings):
         default=None, min_length=1, description="Steps to use; default: all that there are."
     )
     key: str | None = Field(
-        default=None, description="Key under which a file holds the weights; default: found (`state_dict`, `model`)."
+        default=None,
+        description="Key under which a file holds the weights, or what their names begin with; default: found "
+        "(`state_dict`, `model`).",
     )
     cache_limit: float = Field(
         default=20.0, gt=0, description="Gigabytes of downloads that are kept; older ones are deleted (hub)."

@@ -7,7 +7,7 @@ import pickle
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import is_zipfile
 
 import torch
@@ -21,18 +21,34 @@ WHOLE = ("model.safetensors", "pytorch_model.bin")
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
 _OPTIMISER = re.compile(r"optimi[sz]er|^optim\.|^state$|param_groups|exp_avg|scheduler|^rng")
 _KEYS = ("state_dict", "model_state_dict", "model", "module", "weights", "net")
+_WRAPPERS = re.compile(r"(?:_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)\.")
 
+Held = TypeVar("Held")
 
 _TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
           "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8,
           "BOOL": torch.bool}  # fmt: skip
 
 
+def bare_name(name: str) -> str:
+    """The name of a tensor without what PyTorch's wrappers (FSDP, `torch.compile`, checkpointing) put into it.
+
+    >>> bare_name("_orig_mod.block._fsdp_wrapped_module.weight")
+    'block.weight'
+    """
+    return _WRAPPERS.sub("", name)
+
+
+def _bare(held: Mapping[str, Held]) -> dict[str, Held]:
+    bare = {bare_name(name): value for name, value in held.items()}
+    return bare if len(bare) == len(held) else dict(held)
+
+
 class State(Mapping[str, Tensor]):
-    """The weights in one or several files, by name; a tensor is read when it is asked for, and not kept."""
+    """The weights in one or several files, by `bare_name`; a tensor is read when it is asked for, and not kept."""
 
     def __init__(self, where: Mapping[str, tuple[Path, str]], loaded: Mapping[str, Tensor], files: list[Path]) -> None:
-        self._where, self._loaded, self.files = dict(where), dict(loaded), files
+        self._where, self._loaded, self.files = _bare(where), _bare(loaded), files
         self._open: dict[Path, tuple[int, dict[str, Any]]] = {}
 
     def __getitem__(self, name: str) -> Tensor:
@@ -95,7 +111,7 @@ def open_state(path: Path, key: str | None = None) -> State:
     if path.name.endswith(".index.json"):
         return _open_index(path, key)
     if path.suffix == ".safetensors":
-        return _open_safetensors(path)
+        return _open_safetensors(path, key)
     if path.suffix in PICKLED:
         return State({}, _unpickled(path, key), [path])
     raise OntogenyError(
@@ -137,14 +153,15 @@ def _open_index(index: Path, key: str | None) -> State:
             raise OntogenyError(
                 f"{index.parent / shards[lacking[0]]} lacks {lacking[0]}, which its index says it holds"
             )
-        return State({name: (index.parent / shard, name) for name, shard in shards.items()}, {}, files)
+        where = {name: (index.parent / shard, name) for name, shard in shards.items()}
+        return State(_under(where, index, key), {}, files)
     loaded: dict[str, Tensor] = {}
     for path in files:
         loaded |= _unpickled(path, key)
     return State({}, loaded, files)
 
 
-def _open_safetensors(path: Path) -> State:
+def _open_safetensors(path: Path, key: str | None = None) -> State:
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             names, ours = list(file.keys()), "ontogeny" in (file.metadata() or {})
@@ -154,7 +171,17 @@ def _open_safetensors(path: Path) -> State:
         return State({name[6:]: (path, name) for name in names if name.startswith("model.")}, {}, [path])
     if names and all(_OPTIMISER.search(name) for name in names):
         raise OntogenyError(f"{path} holds the state of the optimiser only, and no weights")
-    return State({name: (path, name) for name in names}, {}, [path])
+    return State(_under({name: (path, name) for name in names}, path, key), {}, [path])
+
+
+def _under(held: Mapping[str, Held], path: Path, key: str | None) -> dict[str, Held]:
+    """What stands under a key, as the beginning of its names, without that beginning."""
+    if key is None:
+        return dict(held)
+    found = {name[len(key) + 1 :]: value for name, value in held.items() if str(name).startswith(f"{key}.")}
+    if not found:
+        raise OntogenyError(f"{path} has nothing under the key '{key}'")
+    return found
 
 
 def _unpickled(path: Path, key: str | None) -> dict[str, Tensor]:
@@ -178,14 +205,19 @@ def _unpickled(path: Path, key: str | None) -> dict[str, Tensor]:
 
 def _weights(held: Any, path: Path, key: str | None) -> dict[str, Tensor]:
     if key is not None:
-        for part in key.split("."):
-            if not isinstance(held, Mapping) or part not in held:
-                raise OntogenyError(f"{path} has nothing under the key '{key}'")
-            held = held[part]
-    elif isinstance(held, Mapping) and not any(isinstance(value, Tensor) for value in held.values()):
-        inside = [name for name in _KEYS if isinstance(held.get(name), Mapping)]
-        if inside:
-            held = held[inside[0]]
+        parts = key.split(".")
+        while parts and isinstance(held, Mapping) and parts[0] in held:
+            held = held[parts.pop(0)]
+        if parts:
+            held = _under(held if isinstance(held, Mapping) else {}, path, ".".join(parts))
+    elif isinstance(held, Mapping):
+        inside = [name for name, value in held.items() if _holds_tensors(value) and not _OPTIMISER.search(str(name))]
+        known = [name for name in _KEYS if name in inside]
+        if known:
+            held = held[known[0]]
+        elif inside:
+            raise OntogenyError(f"{path} holds tensors under {' and '.join(map(str, inside))}: name those of the "
+                                "network as source.key")  # fmt: skip
     found = (
         {str(name): value for name, value in held.items() if isinstance(value, Tensor)}
         if isinstance(held, Mapping)
@@ -195,6 +227,10 @@ def _weights(held: Any, path: Path, key: str | None) -> dict[str, Tensor]:
         what = "the state of the optimiser only, and no weights" if _mentions_optimiser(held) else "no named weights"
         raise OntogenyError(f"{path} holds {what}; name the key of the weights, if they are there, as source.key")
     return found
+
+
+def _holds_tensors(value: Any) -> bool:
+    return isinstance(value, Mapping) and any(isinstance(each, Tensor) for each in value.values())
 
 
 def _mentions_optimiser(held: Any) -> bool:
