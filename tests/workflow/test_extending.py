@@ -64,7 +64,7 @@ def extended(tmp_path_factory, compiled):
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes((ROOT / name).read_bytes())
+            shutil.copy2(ROOT / name, copy / name)  # what was compiled belongs to a file of that time
     for file in (ROOT / "workflow_scripts").rglob("__pycache__/*.nb[ci]"):
         (copy / file.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, copy / file.relative_to(ROOT))
