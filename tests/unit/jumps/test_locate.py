@@ -207,3 +207,12 @@ def test_a_change_that_does_not_stay_is_not_told_as_one_of_levels():
     answer = replace(locate_transition(curves()), kind="jump", before=0.55, after=0.56, noise=0.012)
     assert "but not for long: it goes from 0.55 to 0.56, which is less than that noise (0.012)" in say_found(answer, 1)
     assert "jumps from 0.55 to 0.56" in say_found(replace(answer, noise=0.001), 1)
+
+
+def test_a_change_that_is_little_of_the_whole_is_told_as_such():
+    steps = 10 * np.arange(N)
+    rise = 0.8 * -np.expm1(-steps / 60) + 0.05 * (steps >= 2000)
+    record = table("r", val_accuracy=rise + 0.001 * np.random.default_rng(0).standard_normal(N))
+    said = str(locate_transition(record))
+    assert "This change is 5.8% of the range of val_accuracy. val_accuracy goes from" in said
+    assert "of the range" not in str(locate_transition(curves()))

@@ -291,6 +291,30 @@ def test_an_accuracy_on_few_samples_is_found_where_it_rises():
     assert sum(found) >= 8
 
 
+@pytest.mark.parametrize(("samples", "width"), [(50, 20), (50, 40), (100, 40), (200, 80)])
+def test_an_accuracy_on_few_samples_that_rises_smoothly_rests_because_it_is_coarse(samples, width):
+    rng, t = np.random.default_rng(0), np.arange(400)
+    learned = rng.logistic(200, width / (2 * np.log(9)), (20, samples, 1))
+    found = detect_many((learned < t).mean(axis=1))
+    assert sum(any(abs(event.step - 200) <= width / 3 for event in events) for events in found) >= 18
+    assert sum(map(len, found)) <= 21
+
+
+def test_samples_that_are_learned_ever_more_slowly_are_no_transition():
+    rng, t = np.random.default_rng(1), np.arange(1000)
+    shares = np.array([(rng.exponential(80, (1000, 1)) < t).mean(axis=0) for _ in range(10)])
+    assert sum(map(len, detect_many(shares))) <= 2
+
+
+def test_what_is_rounded_has_no_chance_of_samples():
+    t = np.arange(400)
+    course = 0.2 + 0.6 * np.exp(-t / 60)
+    assert (
+        guard(np.round(course, 3)).noise
+        < 0.2 * guard((np.random.default_rng(2).exponential(60, (600, 1)) < t).mean(axis=0)).noise
+    )
+
+
 def test_what_repeats_is_told_and_changes_beside_it_are_found():
     rng, k = np.random.default_rng(0), np.arange(400)
     saw = 5 * ((k % 40) / 40) + rng.standard_normal(400)

@@ -35,6 +35,14 @@ PAST = 72
 """Points before a change whose median is the level that a spike amid others recovers to."""
 
 BOUND_SIGMAS = 4.0
+FEW_UNITS = 2.0
+"""Units by which most values that rest because they are coarse follow one another, or fewer."""
+
+UNITS_PER_STRETCH = 4.0
+"""Units by which a share of few samples moves, where it moves, over stretches whose unevenness is measured."""
+
+STRETCH = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+
 FEWEST_PERIODS = 5
 """Periods from which a series is said to repeat."""
 
@@ -101,6 +109,7 @@ def guard(series: np.ndarray) -> Guarded:
             f"it repeats every {repeats.period:.3g} measurements, by {swing:.2g}: changes of less than {least:.2g} are "
             "not told from it"
         )
+    noise = max(noise, _chance_of_samples(values))
     bound = _bound(values)
     if bound is not None:
         share = float(np.mean(values == bound))
@@ -126,12 +135,46 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     fresh = np.unique(series).size >= 0.9 * runs
     if (every == 1 and not (fresh and runs >= LEAST_RUNS)) or (every == 2 and runs < LEAST_RUNS):
         return everything, 1, []
+    if every == 1 and _grid(series[starts], FEW_UNITS) > 0:
+        return everything, 1, []
     if every > 1:
         kept = np.arange(int(starts[1] % every), n, every)
         kept = kept if kept[0] == 0 else np.concatenate([[0], kept])
         return kept, every, [f"values repeat in runs of {every}: it was measured every {every} points"]
     mean = n / runs
     return starts, max(round(mean), 1), [f"values are held for {mean:.1f} points on average: only new values count"]
+
+
+def _grid(levels: np.ndarray, most: float = math.inf, tolerance: float = 0.05) -> float:
+    """The unit of which all distances between these levels (runs,), one after another, are whole multiples, as those of
+    accuracies on few samples are; 0 if there is none, or if most follow one another by more than `most` units."""
+    apart = np.diff(np.unique(levels))
+    if not apart.size:
+        return 0.0
+    unit = float(apart.min())
+    on_grid = bool((np.abs(apart / unit - np.rint(apart / unit)) <= tolerance).all())
+    return unit if on_grid and median(np.abs(np.diff(levels))) <= (most + tolerance) * unit else 0.0
+
+
+def _chance_of_samples(values: np.ndarray) -> float:
+    """Standard deviation, about its smooth course, of a share (n,) of few samples that change one after another: that
+    of a count of half of those that do, if it moves as unevenly as counts do, and less if less, as rounded values. 0
+    where it goes up and down, so that its noise shows, and for other series."""
+    levels = values[np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))]
+    if levels.size < LEAST_RUNS or levels.min() < 0 or levels.max() > 1 or abs(np.sign(np.diff(levels)).mean()) < 0.5:
+        return 0.0
+    unit = _grid(levels)
+    if not unit > 0:
+        return 0.0
+    units = np.rint(values / unit)
+    for stretch in STRETCH:
+        moves = np.diff(units[::stretch])
+        moved = np.abs(moves)
+        if moves.size < LEAST_RUNS or moved.sum() >= UNITS_PER_STRETCH * np.count_nonzero(moved):
+            break
+    expected = float(np.convolve(moved, [1 / 6, 2 / 3, 1 / 6], "valid").sum())
+    uneven = float(np.square(np.diff(moves, 2)).sum()) / 6 / max(expected, 1.0)
+    return 0.5 * math.sqrt(unit * float(np.ptp(values)) * min(uneven, 1.0))
 
 
 def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, even: float = 0.3) -> bool:

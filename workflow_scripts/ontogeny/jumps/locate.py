@@ -182,7 +182,18 @@ def _answer(
     )
     if answer.silent:
         answer = replace(answer, missed=_missed((RUN_LEVEL, answer.silent[0]), held)[1])
-    return replace(answer, sentence=say_found(answer, _judged(asked, run)))
+    return replace(answer, sentence=" ".join([say_found(answer, _judged(asked, run)), *_whole(answer, held[own])]))
+
+
+def _whole(answer: Answer, part: pd.DataFrame) -> list[str]:
+    """How a series goes on the whole, if that is far more than the change that was found in it, in words."""
+    part = part[np.isfinite(part["value"])].sort_values("step")
+    values, steps = part["value"].to_numpy(float), part["step"].to_numpy()
+    share = abs(answer.after - answer.before) / float(np.ptp(values))
+    if share >= MOVES:
+        return []
+    who = answer.metric if answer.layer == RUN_LEVEL else f"{answer.metric} of {answer.layer}"
+    return [f"This change is {share:.1%} of the range of {who}.", *_course(who, values, steps)]
 
 
 def _window(row: Any, span: float) -> tuple[float, float]:
