@@ -61,3 +61,18 @@ def test_events_everywhere_are_in_every_window():
     assert chance_share(np.arange(0, 1000, 10), 1000, 20) == 1
     assert chance_share(np.array([500]), 1000, 100) == pytest.approx(0.1)
     assert chance_share(np.array([]), 1000, 100) == 0
+
+
+def test_what_a_known_window_allows_is_told_beside_what_is_found():
+    """A sigmoid in the window can be found; a relaxation that is quicker before it has no peak; noise has neither."""
+    steps = np.arange(600)
+    courses = {
+        "sigmoid": 1 / (1 + np.exp(-(steps - 300) / 15)),
+        "relaxation": 1 - np.exp(-np.maximum(steps - 200, 0) / 60),
+        "noise": np.random.default_rng(0).standard_normal(600),
+    }
+    truth = [{"name": "it", "quantity": "q", "start": 267, "middle": 300, "end": 333, "from": "closed form"}]
+    tables = {name: pd.DataFrame({"step": steps, "stable_rank": values}) for name, values in courses.items()}
+    record = phase1_from_results(tables, {"run": "run", "truth": truth})
+    row = score_known(record, ["transition"]).set_index("transition").loc["it"]
+    assert (row["larger"], row["peaked"]) == (pytest.approx(1 / 3), pytest.approx(1 / 3))

@@ -417,3 +417,9 @@ def test_steps_of_half_precision_are_no_changes_and_changes_in_it_are_found(poin
 def test_a_best_value_that_is_first_bettered_late_is_known_as_one(points, most):
     values = np.maximum.accumulate(np.random.default_rng(8).standard_normal((100, points)), axis=1)
     assert sum(bool(events) for events in detect_many(values)) <= most
+
+
+def test_the_best_value_of_coloured_noise_is_known_by_its_many_rests():
+    """It changes at several measurements in a row, and may be bettered first only after a third of the record."""
+    noise = ar1(np.random.default_rng(3), 100, 200)
+    assert sum(map(len, detect_many(np.maximum.accumulate(noise, axis=1)))) <= 12

@@ -25,6 +25,12 @@ FEWEST_LEVELS = 3
 EARLY_BEST = (0.05, 0.15)
 """Share of the record within which a best value so far is bettered first: of `FEWEST_LEVELS` levels, and of more."""
 
+LATE_BEST = 0.4
+"""The same of a series that rests `FEWEST_RESTS` times, at levels that no unit explains."""
+
+FEWEST_RESTS = 3
+"""Rests from which a series that changes at many measurements in a row is asked whether it is the best value so far."""
+
 FEWEST_HELD = 6
 """Levels from which a series that rests between them is asked whether it is the best value so far, or is held."""
 
@@ -35,6 +41,9 @@ PAST = 72
 """Points before a change whose median is the level that a spike amid others recovers to."""
 
 BOUND_SIGMAS = 4.0
+LEAST_UNIT = 1e-9
+"""Least unit of a series, as a share of the largest distance between its levels."""
+
 FEW_UNITS = 2.0
 """Units by which most values that rest because they are coarse follow one another, or fewer."""
 
@@ -125,11 +134,13 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     runs = starts.size
     lengths = np.diff(starts, append=n)
     ordinary = lengths[lengths <= PLATEAU * max(median(lengths), 1.0)] if n else lengths
-    if runs < FEWEST_LEVELS or 1 - ordinary.size / ordinary.sum() < HELD_SHARE:
+    if runs < FEWEST_LEVELS or 1 - runs / n < HELD_SHARE:
         return everything, 1, []
-    if _is_best_so_far(series[starts], starts, n):
+    held = 1 - ordinary.size / ordinary.sum() >= HELD_SHARE
+    rests = bool(np.count_nonzero(lengths > 1) >= FEWEST_RESTS) and not _grid(series[starts]) > 0
+    if (held or rests) and _is_best_so_far(series[starts], starts, n, rests):
         return starts, max(round(n / runs), 1), ["it is the best value so far, so only new ones count"]
-    if runs < FEWEST_HELD:
+    if runs < FEWEST_HELD or not held:
         return everything, 1, []
     every = int(np.gcd.reduce(np.diff(starts)))
     fresh = np.unique(series).size >= 0.9 * runs
@@ -149,7 +160,7 @@ def _grid(levels: np.ndarray, most: float = math.inf, tolerance: float = 0.05) -
     """The unit of which all distances between these levels (runs,), one after another, are whole multiples, as those of
     accuracies on few samples are; 0 if there is none, or if most follow one another by more than `most` units."""
     apart = np.diff(np.unique(levels))
-    if not apart.size:
+    if not apart.size or apart.min() < LEAST_UNIT * apart.max():
         return 0.0
     unit = float(apart.min())
     on_grid = bool((np.abs(apart / unit - np.rint(apart / unit)) <= tolerance).all())
@@ -160,6 +171,8 @@ def _chance_of_samples(values: np.ndarray) -> float:
     """Standard deviation, about its smooth course, of a share (n,) of few samples that change one after another: that
     of a count of half of those that do, if it moves as unevenly as counts do, and less if less, as rounded values. 0
     where it goes up and down, so that its noise shows, and for other series."""
+    if values.size < LEAST_RUNS:
+        return 0.0
     levels = values[np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))]
     if levels.size < LEAST_RUNS or levels.min() < 0 or levels.max() > 1 or abs(np.sign(np.diff(levels)).mean()) < 0.5:
         return 0.0
@@ -177,12 +190,12 @@ def _chance_of_samples(values: np.ndarray) -> float:
     return 0.5 * math.sqrt(unit * float(np.ptp(values)) * min(uneven, 1.0))
 
 
-def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, even: float = 0.3) -> bool:
+def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, rests: bool, even: float = 0.3) -> bool:
     """Whether values that rest from `starts` on at these levels (runs,) are the best of n measurements: they go one way
     from the beginning on, are no whole numbers, and do not change at even times, as a schedule does."""
     changes, gaps = np.diff(levels), np.diff(starts)
     one_way = bool((changes > 0).all() or (changes < 0).all())
-    early = EARLY_BEST[levels.size > FEWEST_LEVELS]
+    early = LATE_BEST if rests else EARLY_BEST[levels.size > FEWEST_LEVELS]
     uneven = float(gaps.std()) > even * float(gaps.mean())
     return one_way and uneven and bool(starts[1] <= early * n) and not np.array_equal(levels, np.rint(levels))
 

@@ -22,7 +22,7 @@ OUTSIDE = "(outside)"
 
 COLUMNS = (
     "detector", "kind", "transition", "runs", "series", "found", "recall", "recall_low", "recall_high", "chance", "own",
-    "delay", "delay_low", "delay_high", "width", "alarms", "per_1000",
+    "larger", "peaked", "delay", "delay_low", "delay_high", "width", "alarms", "per_1000",
 )  # fmt: skip
 
 Finder = Callable[[np.ndarray, np.ndarray], Iterable[Jump]]
@@ -53,6 +53,9 @@ def score_known(record: Phase1, finders: Sequence[str] = tuple(FINDERS)) -> pd.D
     chance: the recall that the same events would have, series by series, if they were shifted in time at random (around
     the record); a detector that fires everywhere is in every window.
     own: the share of runs in which the quantity that defines the transition shows it (NaN where it is not recorded).
+    larger, peaked: what could be found if the window were known, whatever the detector: the share of series whose
+    change inside the window is larger than 95% of those over stretches as long elsewhere, and the share of those that
+    also change less over as long just before and just after it (the mean over runs).
     found: such series, of `series` in all; recall: their share, the mean over `runs` with a 95% interval by resampling
     runs (NaN with one); delay: median over series of the nearest event's step minus the transition's middle, in steps,
     with the interval likewise; width: of the window, in steps. The row `OUTSIDE` of a kind counts events in no window:
@@ -80,7 +83,7 @@ def score_known(record: Phase1, finders: Sequence[str] = tuple(FINDERS)) -> pd.D
             row |= {"found": int(part["found"].sum()), "recall": float(share.mean()), "width": part["width"].mean()}
             row["recall_low"], row["recall_high"] = bootstrap_interval(share)
             row["chance"] = float(part["chance"].mean())
-            row["own"] = float(part["own"].mean())
+            row |= {name: float(part[name].mean()) for name in ("own", "larger", "peaked")}
             delays = part["delay"].dropna()
             row["delay"] = float(delays.mean()) if len(delays) else np.nan
             row["delay_low"], row["delay_high"] = bootstrap_interval(delays)
@@ -102,11 +105,13 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
         if name == run and layer == RUN_LEVEL and metric in defining
     }
     rows = []
+    able = {window["name"]: _able(window, series) for window in truth}
     for finder in finders:
         events = [_events(finder, steps, values) for steps, values in series]
         own = {name: _events(finder, steps, values) for name, (steps, values) in quantities.items()}
         for window in truth:
             row = {**about, "detector": finder, "transition": window["name"], **_of_window(window, series, events)}
+            row |= able[window["name"]]
             quantity = window["quantity"]
             if quantity in own:
                 row["own"] = float(_within(window, quantities[quantity][0], own[quantity]).any())
@@ -163,6 +168,31 @@ def _of_window(
         "own": np.nan,
         "chance": float(np.mean(chances)) if chances else np.nan,
     }
+
+
+def _able(window: dict[str, Any], series: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+    """The shares `larger` and `peaked` of series (steps, values), by `score_known`."""
+    seen = [_change_inside(window, steps, values) for steps, values in series]
+    larger, peaked = np.mean(seen, axis=0).tolist() if seen else (np.nan, np.nan)
+    return {"larger": larger, "peaked": peaked}
+
+
+def _change_inside(window: dict[str, Any], steps: np.ndarray, values: np.ndarray) -> tuple[bool, bool]:
+    """Whether the change of a series (n,) inside a window is larger than 95% of those over stretches as long that do
+    not meet it, and whether it is also larger than that just before and just after, as far as the record reaches."""
+    first, last = (int(at) for at in np.searchsorted(steps, [window["start"], window["end"]]))
+    last = min(max(last, first + 1), values.size - 1)
+    length = last - first
+    level = np.convolve(np.pad(values, length // 10, mode="edge"), np.full(2 * (length // 10) + 1, 1.0), "valid")
+    level /= 2 * (length // 10) + 1
+    change = level[length:] - level[:-length]
+    inside, place = change[first], np.arange(change.size)
+    elsewhere = np.abs(change[np.abs(place - first) >= length])
+    if not elsewhere.size or not abs(inside) > np.quantile(elsewhere, 0.95):
+        return False, False
+    before = (level[first] - level[max(first - length, 0)]) * np.sign(inside)
+    after = (level[min(last + length, values.size - 1)] - level[last]) * np.sign(inside)
+    return True, bool(abs(inside) > max(before, after))
 
 
 def chance_share(events: np.ndarray, span: float, width: float) -> float:
