@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -92,6 +93,19 @@ def test_one_record_and_no_declaration_are_enough(tmp_path):
     assert write_tree_page(records[:1], tmp_path / "page.html").exists()
     one = compare_policies({"ucb": [records]})
     assert plot_policies(one, tmp_path / "policies")[0].exists()
+
+
+def test_the_landscape_of_one_setting_has_its_whole_title(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("ontogeny.connectome.search_figures.save_figure", lambda fig, *_: drawn.append(fig))
+    _, records = searched()
+    for count in range(2, len(records) + 1):
+        with contextlib.suppress(OntogenyError):
+            plot_landscape(records[:count], tmp_path / "x")
+            break
+    (fig,) = drawn
+    fig.draw_without_rendering()
+    assert fig._suptitle.get_window_extent().x1 <= fig.bbox.x1
 
 
 def test_what_cannot_be_drawn_is_told(tmp_path):

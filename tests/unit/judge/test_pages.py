@@ -72,6 +72,12 @@ def test_pages_are_named_and_small(made):
     assert json.loads((folder / "epoch_2_metrics.json").read_text())["epoch"] == 2
 
 
+def test_tokens_of_either_direction_of_writing_stay_apart(made):
+    page = (made[0] / "epoch_0_sample_0_safe_tokens.html").read_text(encoding="utf-8")
+    assert '<p class="words" dir="auto">' in page
+    assert re.search(r"\.words span \{[^}]*unicode-bidi: isolate", page)
+
+
 def test_text_from_data_is_escaped_and_nothing_is_fetched(made):
     for page in made[0].glob("*.html"):
         text = page.read_text(encoding="utf-8")

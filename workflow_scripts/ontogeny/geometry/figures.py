@@ -145,9 +145,9 @@ def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str, jumps
         axis.grid(False)
     axes[0, 0].set_ylabel("share of samples")
     note = "\n".join(wrap(f"no stable clusters: {', '.join(without)}", 26 * columns + 10)) if without else ""
-    marked = "; dashed: a jump" if by_step["step"].isin(jumps).any() else ""
-    fig.suptitle(f"{title}: clusters by step{marked}", x=0.01, ha="left", weight="bold", size=10)
-    fig.supxlabel("captured step" + (f"\n{note}" if note else ""), size=8)
+    marked = " (dashed: a jump or transition)" if by_step["step"].isin(jumps).any() else ""
+    fig.suptitle(f"{title}: clusters by step", x=0.01, ha="left", weight="bold", size=10)
+    fig.supxlabel(f"captured step{marked}" + (f"\n{note}" if note else ""), size=8)
     return fig
 
 
