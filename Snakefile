@@ -21,7 +21,7 @@ HERE = workflow.current_basedir.get_path_or_uri(secret_free=False)  # also where
 sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
 from ontogeny.pipeline.calls import note_call
-from ontogeny.pipeline.forking import fork_jobs, log_failed_imports
+from ontogeny.pipeline.forking import fork_jobs, log_failed_imports, stop_when_told
 from ontogeny.pipeline.inputs import tidy_memory
 from ontogeny.pipeline.planning import plan_faster
 from ontogeny.pipeline.workflow import (
@@ -50,6 +50,7 @@ except Exception as error:
 
 
 log_failed_imports(plan.scripts)
+stop_when_told()
 
 SUMMARY_PAGE = "results/tables/summary.rst"
 

@@ -91,6 +91,23 @@ os.waitpid(server, 0)
 print(forks.run("never.py"))
 """
 
+TOLD = """
+import os, signal
+from threading import Lock, Semaphore
+from snakemake.scheduling.job_scheduler import JobScheduler
+from ontogeny.pipeline.forking import stop_when_told
+
+stop_when_told()
+stop_when_told()
+scheduler = JobScheduler.__new__(JobScheduler)
+scheduler._lock, scheduler._open_jobs = Lock(), Semaphore(0)
+signal.signal(signal.SIGTERM, scheduler.exit_gracefully)
+with scheduler._lock:  # as it is held while a job is finished
+    os.kill(os.getpid(), signal.SIGTERM)
+scheduler._open_jobs.acquire(timeout=60)
+print(scheduler._user_kill)
+"""
+
 
 def start(folder, program, *words, **environment):
     """What Python comes to with the text `program` in `folder`, where it also finds modules."""
@@ -163,6 +180,11 @@ def test_no_job_begins_after_ctrl_c_while_libraries_are_loaded(tmp_path):
 def test_nothing_is_waited_for_where_somebody_else_was_told_of_the_end(tmp_path):
     done = start(tmp_path, REAPED)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_snakemake_can_be_told_to_stop_while_it_finishes_a_job(tmp_path):
+    done = start(tmp_path, TOLD)
+    assert done.stdout == "graceful\n", done.stderr
 
 
 def test_scripts_of_this_project_start_with_what_logs_their_imports(monkeypatch, tmp_path):

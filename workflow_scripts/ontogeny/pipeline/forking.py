@@ -14,6 +14,7 @@ import runpy
 import signal
 import sys
 import time
+from _thread import start_new_thread
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from importlib.machinery import ModuleSpec
@@ -70,6 +71,25 @@ def log_failed_imports(scripts: Path) -> None:
 
     write_script.before = ordinary  # type: ignore[attr-defined]
     PythonScript.write_script = write_script
+
+
+def stop_when_told() -> None:
+    """Let SIGTERM stop Snakemake at any moment.
+
+    It answers the signal by taking a lock. The thread that is interrupted holds that lock while it finishes a job, and
+    would wait for itself; another thread waits until the job is finished.
+    """
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    ordinary = JobScheduler.exit_gracefully
+    if hasattr(ordinary, "before"):
+        return
+
+    def exit_gracefully(scheduler: Any, *told: Any) -> None:
+        start_new_thread(ordinary, (scheduler, *told))
+
+    exit_gracefully.before = ordinary  # type: ignore[attr-defined]
+    JobScheduler.exit_gracefully = exit_gracefully
 
 
 def fork_jobs(workflow: Any, scripts: Path) -> None:
