@@ -214,5 +214,28 @@ def test_a_change_that_is_little_of_the_whole_is_told_as_such():
     rise = 0.8 * -np.expm1(-steps / 60) + 0.05 * (steps >= 2000)
     record = table("r", val_accuracy=rise + 0.001 * np.random.default_rng(0).standard_normal(N))
     said = str(locate_transition(record))
-    assert "This change is 5.8% of the range of val_accuracy. val_accuracy goes from" in said
-    assert "of the range" not in str(locate_transition(curves()))
+    assert "The change of val_accuracy is 5.8% of its range. val_accuracy goes from" in said
+    assert "of its range" not in str(locate_transition(curves()))
+
+
+def test_every_time_at_which_layers_change_is_told_up_to_three():
+    rng, steps = np.random.default_rng(0), 10 * np.arange(N)
+    noise = lambda: 0.02 * rng.standard_normal(N)  # noqa: E731
+    times = {"a": (600, 2400), "b": (600,), "c": (1800,), "d": (2100, 2700)}
+    layers = {
+        f"{name}__stable_rank": 5 + sum(1.0 * (steps >= at) for at in ats) + noise() for name, ats in times.items()
+    }
+    held_out = 0.1 + 0.8 * logistic(1200, 100, steps) + 0.2 * noise()
+    said = locate_transition(table("r", val_accuracy=held_out, **layers)).elsewhere
+    assert said[0] == "2 series of layers about step 600"
+    assert all(part.startswith("stable_rank of ") for part in said[1:3])
+    assert said[3] == "layers at 2 other times"
+
+
+def test_layers_answer_with_a_large_change_and_not_with_a_wide_one_that_holds_others():
+    rng, steps = np.random.default_rng(0), 10 * np.arange(N)
+    noise = lambda: 0.01 * rng.standard_normal(N)  # noqa: E731
+    wide = 5 + 4 * (steps >= 300) + logistic(1800, 700, steps)
+    small = 5 + logistic(1700, 50, steps)
+    record = table("r", a__stable_rank=wide + noise(), b__stable_rank=small + noise(), c__stable_rank=wide + noise())
+    assert locate_transition(record).step == pytest.approx(300, abs=10)

@@ -45,6 +45,9 @@ SURE = 0.05
 FAR = 10.0
 """Times its noise from which an excursion of a series that comes back is mentioned."""
 
+MOST_TIMES = 3
+"""Times at which series of layers change that are named one by one."""
+
 MOVES = 0.3
 """Share of its range by which a series moves from its beginning to its end, if it goes anywhere."""
 
@@ -82,9 +85,9 @@ def locate_transitions(
     record: a `Phase1` or its frame (run, layer, step, metric, value). report: of `find_jumps` on it, found if not
     given. The measures of a run are asked in the order of `measures.rank_of`: accuracy on held-out data first, losses
     later; `metric` comes before all. The first that has a significant change gives the answer with its largest one; if
-    none does, the change that most series of layers share. Where the series that was asked first has none, the answer
-    says how large a change would have been found: changes of three widths are planted at random places of it (fixed
-    seed).
+    none does, of the largest changes of the series of layers the one that most share. Where the series that was asked
+    first has none, the answer says how large a change would have been found: changes of three widths are planted at
+    random places of it (fixed seed).
 
     Raises OntogenyError for a metric that no run has.
     """
@@ -132,7 +135,8 @@ def _answer(
             best, others = rows.loc[rows["size"].abs().idxmax()], rows
             break
     if best is None and len(layers):
-        best = layers.iloc[_most_shared(layers)]
+        largest = layers.loc[layers["size"].abs().groupby([layers["layer"], layers["metric"]], observed=True).idxmax()]
+        best = largest.iloc[_most_shared(largest)]
         others = layers[(layers["layer"] == best["layer"]) & (layers["metric"] == best["metric"])]
     span = float(np.ptp(frame["step"].to_numpy(float)))
     learned = _learned(held, present, found)
@@ -193,7 +197,7 @@ def _whole(answer: Answer, part: pd.DataFrame) -> list[str]:
     if share >= MOVES:
         return []
     who = answer.metric if answer.layer == RUN_LEVEL else f"{answer.metric} of {answer.layer}"
-    return [f"This change is {share:.1%} of the range of {who}.", *_course(who, values, steps)]
+    return [f"The change of {who} is {share:.1%} of its range.", *_course(who, values, steps)]
 
 
 def _window(row: Any, span: float) -> tuple[float, float]:
@@ -222,17 +226,21 @@ def _of_measures(found: pd.DataFrame, names: Sequence[str], windows: Sequence[tu
 def _of_layers(
     layers: pd.DataFrame, own: tuple[str, str], windows: Sequence[tuple[float, float]], span: float
 ) -> list[str]:
-    """How many series of layers change at the time that most of their changes outside all windows share, in words."""
+    """How many series of layers change at each of the times that most of their changes outside all windows share, in
+    words; of more than `MOST_TIMES`, how many further changes there are."""
     away = _outside(layers[(layers["layer"] != own[0]) | (layers["metric"] != own[1])], windows)
-    if away.empty:
-        return []
-    shared = away.iloc[_most_shared(away)]
-    there = away[away["step"].between(*_window(shared, span))]
-    count = len(there[["layer", "metric"]].drop_duplicates())
-    at = step_text(float(shared["step"]))
-    if count == 1:
-        return [f"{shared['metric']} of {shared['layer']} at step {at}"]
-    return [f"{count} series of layers about step {at}"]
+    said = []
+    while len(away) and len(said) < MOST_TIMES:
+        shared = away.iloc[_most_shared(away)]
+        inside = away["step"].between(*_window(shared, span))
+        series = away.loc[inside, ["layer", "metric"]].drop_duplicates()
+        at = step_text(float(shared["step"]))
+        if len(series) == 1:
+            said.append(f"{shared['metric']} of {shared['layer']} at step {at}")
+        else:
+            said.append(f"{len(series)} series of layers about step {at}")
+        away = away[~inside]
+    return [*said, *([f"layers at {counted(len(away), 'other time')}"] if len(away) else [])]
 
 
 def _most_shared(rows: pd.DataFrame) -> int:
