@@ -423,3 +423,11 @@ def test_the_best_value_of_coloured_noise_is_known_by_its_many_rests():
     """It changes at several measurements in a row, and may be bettered first only after a third of the record."""
     noise = ar1(np.random.default_rng(3), 100, 200)
     assert sum(map(len, detect_many(np.maximum.accumulate(noise, axis=1)))) <= 12
+
+
+@pytest.mark.parametrize(("samples", "width"), [(50, 80), (200, 120)])
+def test_a_share_that_rises_from_early_on_but_mostly_later_is_no_best_value_so_far(samples, width):
+    rng, t = np.random.default_rng(4), np.arange(400)
+    learned = rng.logistic(200, width / (2 * np.log(9)), (20, samples, 1))
+    found = detect_many((learned < t).mean(axis=1))
+    assert sum(any(abs(event.step - 200) <= width / 3 for event in events) for events in found) >= 18

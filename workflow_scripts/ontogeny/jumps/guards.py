@@ -28,6 +28,12 @@ EARLY_BEST = (0.05, 0.15)
 LATE_BEST = 0.4
 """The same of a series that rests `FEWEST_RESTS` times, at levels that no unit explains."""
 
+LATE_HALF = 0.2
+"""Share of the record from which half of what a best value so far gains is too late: of noise, most is gained early. A
+share of few samples that rises later, by `FEWEST_UNITS` or more, rests because it is coarse."""
+
+FEWEST_UNITS = 40
+
 FEWEST_RESTS = 3
 """Rests from which a series that changes at many measurements in a row is asked whether it is the best value so far."""
 
@@ -197,7 +203,11 @@ def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, rests: bool,
     one_way = bool((changes > 0).all() or (changes < 0).all())
     early = LATE_BEST if rests else EARLY_BEST[levels.size > FEWEST_LEVELS]
     uneven = float(gaps.std()) > even * float(gaps.mean())
-    return one_way and uneven and bool(starts[1] <= early * n) and not np.array_equal(levels, np.rint(levels))
+    if not (one_way and uneven and starts[1] <= early * n) or np.array_equal(levels, np.rint(levels)):
+        return False
+    gain = abs(float(levels[-1] - levels[0]))
+    halfway = starts[int((np.abs(levels - levels[0]) >= 0.5 * gain).argmax())]
+    return bool(halfway <= LATE_HALF * n) or not 0 < _grid(levels, FEW_UNITS) <= gain / FEWEST_UNITS
 
 
 class _Repeated(NamedTuple):

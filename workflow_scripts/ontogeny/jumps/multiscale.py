@@ -209,13 +209,13 @@ def resolution(x: np.ndarray) -> np.ndarray | None:
     if rarely:
         return None
     least = 1e-9 * max(abs(ordered[0]), abs(ordered[-1]))
-    unit = np.zeros(n)
-    for start in range(0, n, 32):
-        around = np.sort(x[max(0, start - 40) : start + 72])
-        near = np.diff(around)
-        near = near[near > least]
-        if near.size and near.size + 1 < 0.8 * around.size:
-            unit[start : start + 32] = near.min()
+    padded = np.full(-(-n // 32) * 32 + 80, np.nan)
+    padded[40 : 40 + n] = x
+    around = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 112)[::32], axis=1)
+    near = np.diff(around, axis=1)
+    near[~(near > least)] = np.inf
+    few = np.isfinite(near).sum(axis=1) + 1 < 0.8 * np.isfinite(around).sum(axis=1)
+    unit = np.repeat(np.where(few & np.isfinite(near).any(axis=1), near.min(axis=1), 0.0), 32)[:n]
     return unit if unit.any() else None
 
 
