@@ -229,7 +229,7 @@ def _of_layers(
     """How many series of layers change at each of the times that most of their changes outside all windows share, in
     words; of more than `MOST_TIMES`, how many further changes there are."""
     away = _outside(layers[(layers["layer"] != own[0]) | (layers["metric"] != own[1])], windows)
-    said = []
+    said: list[str] = []
     while len(away) and len(said) < MOST_TIMES:
         shared = away.iloc[_most_shared(away)]
         inside = away["step"].between(*_window(shared, span))
