@@ -1,5 +1,7 @@
 """The command line answers in words, and errors are one sentence."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,10 @@ def test_unknown_arguments_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["check", "--nonsense"])
     assert "--nonsense" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly():
+    command = [sys.executable, "-m", "ontogeny.cli", "config", "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -73,6 +73,22 @@ def test_tensorboard_exports(tmp_path):
         np.testing.assert_allclose(read_phase1(tmp_path / name).series("(run)", "loss")[1], LOSS)
 
 
+@pytest.mark.parametrize(("run", "name"), [("a", "a"), (".", "here")])
+def test_the_series_that_tensorboard_exports_of_one_run_are_one(tmp_path, run, name):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    for tag, values in (("val_acc", RANK), ("loss", LOSS)):
+        table = pd.DataFrame({"Wall time": 1.7e9 + STEPS, "Step": STEPS, "Value": values})
+        table.to_csv(folder / f"run-{run}-tag-{tag}.csv", index=False)
+        table.to_csv(folder / f"run-b-tag-{tag}.csv", index=False)
+    record = read_many(find_records(folder))
+    assert sorted(record.runs) == sorted([name, "b"])
+    for metric, values in (("val_acc", RANK), ("loss", LOSS)):
+        np.testing.assert_allclose(record.series("(run)", metric, name)[1], values)
+    (folder / "run-b-tag-loss.json").write_text(json.dumps([[1.7e9, 0, 2.0], [1.7e9, 5, 1.9]]))
+    assert len(read_many(find_records(folder)).runs) == 4, "a series that is there twice has no run of its own"
+
+
 def test_tensorboard_events(tmp_path):
     from torch.utils.tensorboard import SummaryWriter
 

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -64,6 +64,9 @@ _TEXT_LOG = (
     "columns step and one for each metric"
 )
 
+_OF_TAG = re.compile(r"run-(?P<run>.+?)-tag-.+\.(csv|json)(\.gz)?$", re.IGNORECASE)
+"""A series as TensorBoard exports it."""
+
 OnProblem = Literal["drop", "stop"]
 
 
@@ -106,24 +109,47 @@ def _whole_runs(paths: Iterable[str | os.PathLike]) -> list[Path]:
     )
 
 
+def _with_whole_tags(read: Sequence[tuple[Path, Phase1]]) -> list[Phase1]:
+    """The records of these files, those of TensorBoard's exported series of one run as one."""
+    groups: dict[tuple[Path, str], list[Phase1]] = {}
+    for path, record in read:
+        of_tag = _OF_TAG.match(path.name)
+        groups.setdefault((path.parent, of_tag["run"]) if of_tag else (path, ""), []).append(record)
+    return [record for (folder, run), records in groups.items() for record in _together(records, run, folder)]
+
+
+def _together(records: list[Phase1], run: str, folder: Path) -> list[Phase1]:
+    """Records of one run each as one, unless they hold a series twice; "." is the run of the folder."""
+    series = [(layer, metric) for record in records for _, layer, metric, _, _ in record.each_series()]
+    if len(records) == 1 or len(set(series)) < len(series):
+        return records
+    name = (folder.resolve().name if run == "." else run) or "run"
+    blocks = [(name, *each[1:]) for record in records for each in record.each_series()]
+    notes = [replace(note, run=name) if note.run else note for record in records for note in record.notes]
+    derived = frozenset((name, *each[1:]) for record in records for each in record.derived)
+    return [Phase1(tidy(blocks), notes, records[0].metadata, derived)]
+
+
 def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop", repair: bool = True) -> Phase1:
     """Read several records into one. Runs of the same name get `_2`, `_3`, ... in the order of `paths`.
 
-    TensorBoard's event files of one folder are one run.
-    Files that are not records are skipped with a note, unless `on_problem` is "stop" or none of them is one.
+    TensorBoard's event files of one folder are one run, and so are the series that it exports of one
+    (`run-NAME-tag-...`). Files that are not records are skipped with a note, unless `on_problem` is "stop" or none of
+    them is one.
     Raises OntogenyError as `read_phase1` does, and if `paths` is empty.
     """
-    records, refused = [], []
+    read: list[tuple[Path, Phase1]] = []
+    refused = []
     for path in _whole_runs(paths):
         try:
-            records.append(read_phase1(path, on_problem, repair=repair))
+            read.append((path, read_phase1(path, on_problem, repair=repair)))
         except OntogenyError as error:
             if on_problem == "stop":
                 raise
             refused.append(error)
-    if refused and not records:
+    if refused and not read:
         raise refused[0]
-    record = combine(records)
+    record = combine(_with_whole_tags(read))
     skipped = [Note("dropped", f"a file is skipped: {error}") for error in refused]
     return Phase1(record.frame, [*skipped, *record.notes], record.metadata, record.derived)
 
