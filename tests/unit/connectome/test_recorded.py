@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -162,21 +163,95 @@ def test_the_time_constant_of_an_indicator_is_found(tmp_path):
         fitted_time_constant(seen + 0.01 * RNG.standard_normal(seen.shape), 0.01)
 
 
-def test_a_series_of_an_nwb_file_is_read(tmp_path):
+@pytest.fixture
+def nwb(tmp_path):
+    """A function: writes an NWB file of time series, given as its arguments or put in place by a function of the file;
+    the path."""
     pynwb = pytest.importorskip("pynwb")
     from datetime import UTC, datetime
 
-    made = pynwb.NWBFile("a session", "one", datetime(2020, 1, 1, tzinfo=UTC))
-    for name in ("traces", "others"):
-        made.add_acquisition(pynwb.TimeSeries(name=name, data=WAVES[0], unit="V", conversion=2.0, rate=10.0))
-    with pynwb.NWBHDF5IO(str(tmp_path / "one.nwb"), "w") as io:
-        io.write(made)
-    found = read_activity(tmp_path / "one.nwb", 0.1, series="traces")
+    def written(add=None, **series):
+        made = pynwb.NWBFile("a session", "one", datetime(2020, 1, 1, tzinfo=UTC))
+        for name, given in series.items():
+            made.add_acquisition(pynwb.TimeSeries(name=name, unit="V", **given))
+        if add is not None:
+            add(made, pynwb)
+        with pynwb.NWBHDF5IO(str(tmp_path / "one.nwb"), "w") as io:
+            io.write(made)
+        return tmp_path / "one.nwb"
+
+    return written
+
+
+def test_a_series_of_an_nwb_file_is_read(nwb):
+    series = {"data": WAVES[0], "conversion": 2.0, "rate": 10.0}
+    path = nwb(traces=series, others=series)
+    found = read_activity(path, 0.1, series="traces")
     np.testing.assert_allclose(found.u[0], 2 * WAVES[0, 1:-1])
     with pytest.raises(OntogenyError, match="in `series`: others, traces"):
-        read_activity(tmp_path / "one.nwb", 0.1)
+        read_activity(path, 0.1)
     with pytest.raises(OntogenyError, match="apart, but delta_t is 1"):
-        read_activity(tmp_path / "one.nwb", 1.0, series="traces")
+        read_activity(path, 1.0, series="traces")
+
+
+def test_series_of_the_same_name_are_told_apart_by_their_place(nwb):
+    def second(made, pynwb):
+        series = pynwb.TimeSeries(name="traces", data=3 * WAVES[0], unit="V", rate=10.0)
+        made.create_processing_module("smoothed", "again").add(series)
+
+    path = nwb(second, traces={"data": WAVES[0], "rate": 10.0})
+    with pytest.raises(OntogenyError, match="in `series`: smoothed/traces, traces"):
+        read_activity(path, 0.1)
+    np.testing.assert_allclose(read_activity(path, 0.1, series="traces").u[0], WAVES[0, 1:-1])
+    np.testing.assert_allclose(read_activity(path, 0.1, series="smoothed/traces").u[0], 3 * WAVES[0, 1:-1])
+
+
+@pytest.mark.parametrize(
+    ("series", "words"),
+    [
+        ({"data": WAVES[0], "timestamps": np.full(40, np.nan)}, "frames of traces are nan to nan apart"),
+        ({"data": WAVES[0, :1], "timestamps": [0.0]}, "has 1 frames of 3 neurons"),
+        ({"data": WAVES[0, :, 0], "rate": 10.0}, "holds no time series of several neurons"),
+    ],
+    ids=["no times", "one frame", "one neuron"],
+)
+def test_a_series_without_times_or_neurons_is_one_sentence(nwb, series, words):
+    with pytest.raises(OntogenyError, match=words):
+        read_activity(nwb(traces=series), 0.1)
+
+
+@pytest.mark.filterwarnings("ignore:.*Length of data does not match")
+def test_a_series_without_a_time_for_every_row_is_one_sentence(nwb):
+    path = nwb(traces={"data": WAVES[0], "timestamps": 0.1 * np.arange(40)})
+    with h5py.File(path, "r+") as file:
+        del file["acquisition/traces/timestamps"]
+        times = file["acquisition/traces"].create_dataset("timestamps", data=0.1 * np.arange(39))
+        times.attrs["interval"], times.attrs["unit"] = 1, "seconds"
+    with pytest.raises(OntogenyError, match="40 rows and 3 columns for 39 time stamps"):
+        read_activity(path, 0.1)
+
+
+def _electrodes(made, pynwb, data, **given):
+    device = made.create_device("probe")
+    group = made.create_electrode_group("shank", description="one", location="x", device=device)
+    for _ in range(3):
+        made.add_electrode(location="x", group=group)
+    region = made.create_electrode_table_region([0, 1, 2], "all")
+    series = pynwb.ecephys.ElectricalSeries(name="field", data=data, electrodes=region, rate=10.0, **given)
+    made.add_acquisition(series)
+
+
+def test_channels_of_a_recording_have_conversions_of_their_own(nwb):
+    def field(made, pynwb):
+        _electrodes(made, pynwb, WAVES[0], conversion=2.0, channel_conversion=np.array([1.0, 2.0, 3.0]))
+
+    np.testing.assert_allclose(read_activity(nwb(field), 0.1).u[0], WAVES[0, 1:-1] * [2.0, 4.0, 6.0])
+
+
+@pytest.mark.filterwarnings("ignore:.*dimension")
+def test_a_series_with_a_row_per_electrode_is_one_sentence(nwb):
+    with pytest.raises(OntogenyError, match="3 rows and 40 columns for 3 neurons: write a row per frame"):
+        read_activity(nwb(lambda made, pynwb: _electrodes(made, pynwb, WAVES[0].T)), 0.1)
 
 
 def test_spikes_and_a_jittered_clock_are_refused(tmp_path):

@@ -31,10 +31,11 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     npz file holds `u` (or one array of any name) and may hold `du`, `W` and `types`; the other files, where given,
     hold the derivative (shaped as the activity), the true W (neurons x neurons, row = receiver) and the true types (one
     name or number per neuron). The first line of a CSV file is a header if it is not numbers, or counts 0, 1, 2, ...
-    An NWB file, read by pynwb, holds one time series (frames, neurons), or several, of which `series` names one; its
-    conversion factor is applied, and its rate or time stamps must say `delta_t`. With `indicator_time_constant` the
-    state is recovered from an indicator that follows it exponentially, which loses the first frame of every trajectory.
-    Without a derivative it is estimated: "central" differences, error of order delta_t squared, lose the first and the
+    An NWB file, read by pynwb, holds one time series (frames, neurons), or several, of which `series` names one (with
+    what it is part of, as `ophys/traces`, where names are the same); conversions of the series and of its channels are
+    applied, and its rate or time stamps must say `delta_t`. With `indicator_time_constant` the state is recovered from
+    an indicator that follows it exponentially, which loses the first frame of every trajectory. Without a derivative
+    it is estimated: "central" differences, error of order delta_t squared, lose the first and the
     last frame of every trajectory; "forward" differences lose the last, and are exact where every frame is an Euler
     step from the one before.
 
@@ -173,26 +174,52 @@ def _nwb(path: str | os.PathLike, series: str | None, delta_t: float) -> dict[st
     if not Path(path).is_file():
         raise OntogenyError(f"{path} does not exist: give a CSV, npy, npz or NWB file of activity")
     with read_errors(path, "an NWB file"), pynwb.NWBHDF5IO(os.fspath(path), "r") as io:
-        found = {
-            item.name: item
+        several = [
+            item
             for item in io.read().objects.values()
             if isinstance(item, pynwb.TimeSeries) and len(getattr(item.data, "shape", ())) == 2
-        }
-        if series is None and len(found) == 1:
-            series = next(iter(found))
-        if series not in found:
-            names = ", ".join(sorted(found)) or "none"
-            raise OntogenyError(f"{path}: name one of its time series of several neurons in `series`: {names}")
-        chosen = found[series]
-        rate = chosen.rate
-        gaps = np.array([1 / rate]) if rate else np.diff(np.asarray(chosen.timestamps[:], np.float64))
-        if np.abs(gaps - delta_t).max() > 0.01 * delta_t:
-            raise OntogenyError(
-                f"{path}: frames of {series} are {gaps.min():g} to {gaps.max():g} apart, but delta_t is {delta_t:g}: "
-                "give that, or resample to even frames"
-            )
-        values = np.asarray(chosen.data[:], np.float64) * chosen.conversion + (chosen.offset or 0.0)
-    return {"u": values}
+        ]
+        return {"u": _series_values(path, _series_named(path, several, series), delta_t)}
+
+
+def _series_named(path: str | os.PathLike, several: list[Any], wanted: str | None) -> Any:
+    """The one of `several` time series that is called `wanted`, perhaps with what it is part of, or the only one."""
+    if not several:
+        raise OntogenyError(f"{path} holds no time series of several neurons: expected one of shape (frames, neurons)")
+    places = [item.get_ancestors() for item in several]
+    full = [
+        "/".join([*(part.name for part in reversed(place[:-1])), item.name]) for item, place in zip(several, places)
+    ]
+    names = [item.name for item in several]
+    shown = [whole if names.count(name) > 1 else name for whole, name in zip(full, names)]
+    found = [item for item, *known in zip(several, full, shown) if wanted is None or wanted in known]
+    if len(found) != 1:
+        raise OntogenyError(
+            f"{path}: name one of its time series of several neurons in `series`: {', '.join(sorted(shown))}"
+        )
+    return found[0]
+
+
+def _series_values(path: str | os.PathLike, chosen: Any, delta_t: float) -> np.ndarray:
+    """The values (frames, neurons) of an NWB time series, in its unit."""
+    name, shape = chosen.name, chosen.data.shape
+    times = None if chosen.rate else np.asarray(chosen.timestamps[:], np.float64)
+    region = getattr(chosen, "rois", None) or getattr(chosen, "electrodes", None)
+    columns = shape[1] if region is None else len(region)
+    if columns != shape[1] or (times is not None and len(times) != shape[0]):
+        against = f"{columns} neurons" if columns != shape[1] else f"{0 if times is None else len(times)} time stamps"
+        raise OntogenyError(
+            f"{path}: {name} has {shape[0]} rows and {shape[1]} columns for {against}: write a row per frame and a "
+            "column per neuron"
+        )
+    gaps = np.array([1 / chosen.rate]) if times is None else np.diff(times)
+    if len(gaps) and not np.abs(gaps - delta_t).max() <= 0.01 * delta_t:
+        raise OntogenyError(
+            f"{path}: frames of {name} are {gaps.min():g} to {gaps.max():g} apart, but delta_t is {delta_t:g}: "
+            "give that, or resample to even frames"
+        )
+    scale = np.asarray(getattr(chosen, "channel_conversion", None) or 1.0, np.float64)
+    return np.asarray(chosen.data[:], np.float64) * chosen.conversion * scale + (chosen.offset or 0.0)
 
 
 def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:

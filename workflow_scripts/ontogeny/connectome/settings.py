@@ -96,7 +96,8 @@ class DataSettings(Settings):
         "`types`, or NWB (needs pynwb)."
     )
     series: str | None = Field(
-        default=None, description="Name of the time series in an NWB file; needed where there are several."
+        default=None,
+        description="Name of the time series in an NWB file, or part/name; needed where there are several.",
     )
     delta_t: float = Field(gt=0, description="Time between frames.")
     difference: Literal["central", "forward"] = Field(
