@@ -324,16 +324,25 @@ def test_what_is_alike_in_a_group_counts_less():
     assert _alike(own, np.arange(1600)) == 0
 
 
+GOOD = {"held_out_error": 0.01, "own_error": 1.0, "shifted_error": 1.0, "held_out_variance": 1.0, "agreement": 0.9}
+GOOD |= {"refit_agreement": 0.9, "precision": 0.99, "rollout_skill": 1.0, "memory": 0.0, "common_inputs": 0.0}
+GOOD |= {"common_share": 0.0, "frames_per_unknown": 30.0, "moved": 0.0, "rounding_share": 0.3}
+
+
 def test_halves_that_differ_although_nothing_is_left_are_not_trusted():
-    good = {"held_out_error": 0.01, "own_error": 1.0, "shifted_error": 1.0, "held_out_variance": 1.0, "agreement": 0.9}
-    good |= {"refit_agreement": 0.9, "precision": 0.99, "rollout_skill": 1.0, "memory": 0.0, "common_inputs": 0.0}
-    good |= {"common_share": 0.0, "frames_per_unknown": 30.0, "moved": 0.0, "rounding_share": 0.3}
-    assert judge({**good, "residual_share": 1e-2}).verdict == "trusted"
-    assert judge({**good, "residual_share": 1e-9}).verdict == "undetermined"
-    coarse = judge({**good, "residual_share": 1e-2, "rounding_share": 0.6})
+    assert judge({**GOOD, "residual_share": 1e-2}).verdict == "trusted"
+    assert judge({**GOOD, "residual_share": 1e-9}).verdict == "undetermined"
+    coarse = judge({**GOOD, "residual_share": 1e-2, "rounding_share": 0.6})
     assert coarse.verdict == "undetermined"
-    assert "rounding" not in judge({**good, "residual_share": 1e-2}).reason
+    assert "rounding" not in judge({**GOOD, "residual_share": 1e-2}).reason
     assert "rounded so coarsely that this makes 60%" in coarse.reason
+
+
+def test_noise_is_the_same_noise_where_the_frames_held_out_move_more_or_less():
+    noisy = {**GOOD, "residual_share": 0.19, "held_out_error": 0.6}
+    assert judge({**noisy, "held_out_variance": 0.33}).verdict == "trusted"
+    assert judge({**noisy, "held_out_variance": 1.0}).verdict == "undetermined"
+    assert judge({**noisy, "residual_share": 0.55, "held_out_variance": 3.0}).verdict == "undetermined"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -355,6 +364,9 @@ def test_states_on_a_grid_that_is_coarse_against_their_changes_are_told_from_fin
     for bits in (10, 12):
         assert 0 < share(rounded(bits)) < ROUNDED
     assert share(made.u) == 0
+    gains = np.random.default_rng(seed).uniform(0.5, 2.0, (10, 1, 12))
+    assert share(gains * rounded(8)) == pytest.approx(share(rounded(8)), rel=0.2)
+    assert share(gains * made.u) == 0
     counts = np.random.default_rng(seed).poisson(8.0, made.u.shape)
     assert share(counts) < 0.1
 

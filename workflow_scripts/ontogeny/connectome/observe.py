@@ -142,13 +142,22 @@ def rounding_share(rows: Rows) -> float:
     """The share of the variance of what changes between frames that rounding of the states makes, over all neurons.
 
     Values that lie on a grid of step q are off by up to q/2, which adds q^2 / 6 to the mean square of their changes.
+    A neuron that lies on no grid in all rows may do so within each trajectory, as where trials were scaled one by one.
     """
-    steps = np.array([_grid_step(column) for column in rows.u.T])
-    changes = np.diff(rows.u, axis=0)[np.diff(rows.block) == 0]
-    if not steps.any() or not len(changes):
+    starts = np.flatnonzero(np.r_[True, np.diff(rows.trajectory) != 0])
+    trajectory = np.cumsum(np.r_[0, np.diff(rows.trajectory) != 0])
+    steps = np.zeros((len(starts), rows.u.shape[1]))
+    for k, column in enumerate(rows.u.T):
+        steps[:, k] = _grid_step(column)
+        if len(starts) > 1 and not steps[0, k]:
+            steps[:, k] = [_grid_step(part) for part in np.split(column, starts[1:])]
+    within = np.diff(rows.block) == 0
+    if not steps.any() or not within.any():
         return 0.0
-    power = np.mean(changes**2, axis=0)
-    return float(np.mean(np.minimum(steps**2 / 6 / np.where(power > 0, power, np.inf), 1.0)))
+    counts = np.bincount(trajectory[1:][within], minlength=len(starts))
+    made = counts @ steps**2 / 6 / counts.sum()
+    power = np.mean(np.diff(rows.u, axis=0)[within] ** 2, axis=0)
+    return float(np.mean(np.minimum(made / np.where(power > 0, power, np.inf), 1.0)))
 
 
 def _grid_step(values: np.ndarray) -> float:

@@ -157,7 +157,8 @@ def judge(measures: dict[str, float]) -> Verdict:
     m = measures
     null = np.nanmin([m["own_error"], m["shifted_error"], 1.0])
     structured = m["residual_share"] > NEGLIGIBLE
-    gain = TRUSTED_NOISY_GAIN if m["held_out_error"] <= _OVERFIT * m["residual_share"] else TRUSTED_GAIN
+    left = m["held_out_error"] * m["held_out_variance"]
+    gain = TRUSTED_NOISY_GAIN if left <= _OVERFIT * m["residual_share"] else TRUSTED_GAIN
     wrong, doubts = [], []
     if not math.isfinite(m["held_out_error"]) or m["held_out_variance"] < 1e-6:
         doubts.append("the held-out frames hardly move, so that nothing can be tested on them")
