@@ -343,6 +343,17 @@ def test_noise_is_the_same_noise_where_the_frames_held_out_move_more_or_less():
     assert judge({**noisy, "held_out_variance": 0.33}).verdict == "trusted"
     assert judge({**noisy, "held_out_variance": 1.0}).verdict == "undetermined"
     assert judge({**noisy, "residual_share": 0.55, "held_out_variance": 3.0}).verdict == "undetermined"
+    still = judge({**noisy, "held_out_error": 0.95, "held_out_variance": 0.2})
+    assert still.verdict == "undetermined"
+    assert "move too little against the noise" in still.reason
+    assert judge({**noisy, "held_out_error": 0.95, "held_out_variance": 1.0}).verdict == "wrong"
+
+
+def test_the_little_that_is_left_counts_where_neurons_share_it():
+    shared = {**GOOD, "refit_agreement": 0.999, "common_inputs": 2.0, "common_share": 0.6}
+    assert judge({**shared, "residual_share": 1e-5}).verdict == "undetermined"
+    assert judge({**shared, "residual_share": 1e-8}).verdict == "trusted"
+    assert judge({**shared, "residual_share": 1e-5, "common_share": 0.05}).verdict == "trusted"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

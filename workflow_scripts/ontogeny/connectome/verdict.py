@@ -44,8 +44,12 @@ it where a signal is at random around that."""
 STRUCTURE = 0.1
 """Share of the residual that past states may predict, or neurons may share, before it counts as structure."""
 
-NEGLIGIBLE = 1e-4
-"""Share of the variance below which structure of the residual does not matter."""
+NEGLIGIBLE = 1e-6
+"""Share of the variance below which structure of the residual does not matter. A share of 0.0001 that neurons share
+moves weights by some hundredths of what they are, which is much to those that are 0."""
+
+_EXACT = 1e-4
+"""Share of the variance below which noise cannot be why halves differ."""
 
 MOVED = 0.5
 """Share of senders whose weights can be moved along with a receiver's own function, in the median, that leaves
@@ -157,11 +161,16 @@ def judge(measures: dict[str, float]) -> Verdict:
     m = measures
     null = np.nanmin([m["own_error"], m["shifted_error"], 1.0])
     structured = m["residual_share"] > NEGLIGIBLE
-    left = m["held_out_error"] * m["held_out_variance"]
-    gain = TRUSTED_NOISY_GAIN if left <= _OVERFIT * m["residual_share"] else TRUSTED_GAIN
+    noisy = m["held_out_error"] * m["held_out_variance"] <= _OVERFIT * m["residual_share"]
+    gain = TRUSTED_NOISY_GAIN if noisy else TRUSTED_GAIN
     wrong, doubts = [], []
     if not math.isfinite(m["held_out_error"]) or m["held_out_variance"] < 1e-6:
         doubts.append("the held-out frames hardly move, so that nothing can be tested on them")
+    elif noisy and m["held_out_error"] > gain * null and m["residual_share"] < TRUSTED_GAIN:
+        doubts.append(
+            f"the held-out frames move too little against the noise for anything to be tested on them (error "
+            f"{m['held_out_error']:.2g} of their variance)"
+        )
     elif m["held_out_error"] > 0.9 * null:
         wrong.append(
             f"on held-out frames its error ({m['held_out_error']:.2g} of the variance) is no smaller than without "
@@ -174,7 +183,7 @@ def judge(measures: dict[str, float]) -> Verdict:
         )
     if not m["agreement"] >= TRUSTED_AGREEMENT:
         doubts.append(f"two halves of the data give wirings whose squared correlation is {m['agreement']:.2f}")
-    if not m["refit_agreement"] >= (TRUSTED_AGREEMENT if structured else TRUSTED_AGREEMENT_EXACT):
+    if not m["refit_agreement"] >= (TRUSTED_AGREEMENT if m["residual_share"] > _EXACT else TRUSTED_AGREEMENT_EXACT):
         doubts.append(
             f"fitted anew on each half from another start, it gives wirings whose squared correlation is "
             f"{m['refit_agreement']:.2f}"
