@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ontogeny.connectome import activity_report, fit_connectome, read_activity, recovery_metrics, simulate_activity
-from ontogeny.connectome.figures import plot_weights
+from ontogeny.connectome.figures import plot_connectivity, plot_weights
 from ontogeny.connectome.fit import edge_mask
 from ontogeny.connectome.indicator import fitted_time_constant
 from ontogeny.connectome.store import load_activity, save_activity
@@ -291,3 +291,11 @@ def test_a_wiring_without_standard_errors_is_not_drawn_as_edges():
         assert said in drawn.axes[0].get_title("left")
         labels = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
         assert ("indistinguishable from 0" in labels) == (errors is not None)
+
+
+def test_neurons_along_a_matrix_are_whole():
+    W = np.random.default_rng(0).standard_normal((14, 14))
+    for true in (W, None):
+        drawn, _ = plot_connectivity(W, true)
+        for axis in (drawn.axes[0].xaxis, drawn.axes[0].yaxis):
+            assert all(float(place).is_integer() for place in axis.get_majorticklocs())

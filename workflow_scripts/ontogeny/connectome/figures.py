@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from ontogeny.connectome.diagnose import diagnose_scatter
 from ontogeny.connectome.metrics import (
@@ -59,6 +59,13 @@ def plot_activity(activity: Activity, neurons: int = 12, frames: int = 1000) -> 
     return fig, pd.DataFrame(rows)
 
 
+def _count_neurons(ax: Axes) -> None:
+    """Mark whole neurons along both sides of a matrix."""
+    ax.grid(False)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5, integer=True))
+
+
 def plot_connectivity(learned: np.ndarray, true: np.ndarray | None) -> tuple[Figure, pd.DataFrame]:
     """True and learned W (N, N) side by side, the learned one in the true scale, and what is left between them.
 
@@ -69,7 +76,7 @@ def plot_connectivity(learned: np.ndarray, true: np.ndarray | None) -> tuple[Fig
         limit = float(np.quantile(np.abs(learned), 0.98)) or 1.0
         image = ax.imshow(learned, cmap=DIVERGING, vmin=-limit, vmax=limit, rasterized=True)
         ax.set(title="Learned W", xlabel="sender j", ylabel="receiver i")
-        ax.grid(False)
+        _count_neurons(ax)
         fig.colorbar(image, ax=ax, shrink=0.85, label="weight", extend="both")
         return fig, pd.DataFrame({"matrix": ["learned"], "rms": [float(np.sqrt(np.mean(learned**2)))]})
     slope = connectivity_r2(learned, true)["slope"] or 1.0
@@ -86,7 +93,7 @@ def plot_connectivity(learned: np.ndarray, true: np.ndarray | None) -> tuple[Fig
             fig.colorbar(image, ax=axes[:2], shrink=0.85, label="weight", extend="both")
         ax.set_title(title)
         ax.set_xlabel("sender j")
-        ax.grid(False)
+        _count_neurons(ax)
     axes[0].set_ylabel("receiver i")
     fig.colorbar(image, ax=axes[2], shrink=0.85, label="difference of weights", format="%.2g")
     size = lambda matrix: float(np.sqrt(np.mean(matrix**2)))  # noqa: E731
