@@ -8,6 +8,7 @@ import gc
 import os
 import re
 import sys
+import traceback
 
 from snakemake.utils import min_version
 
@@ -20,20 +21,26 @@ min_version("9.27")
 HERE = workflow.current_basedir.get_path_or_uri(secret_free=False)  # also where another workflow uses this as a module
 sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
-from ontogeny.pipeline.calls import note_call
-from ontogeny.pipeline.forking import fork_jobs, log_failed_imports, stop_when_told
-from ontogeny.pipeline.inputs import tidy_memory
-from ontogeny.pipeline.planning import plan_faster
-from ontogeny.pipeline.workflow import (
-    RUN_NAME,
-    Workflow,
-    as_reported,
-    check_writable,
-    default_config,
-    fail,
-    tell_summary,
-    use_package,
-)
+try:
+    from ontogeny.pipeline.calls import note_call
+    from ontogeny.pipeline.forking import fork_jobs, log_failed_imports, stop_when_told
+    from ontogeny.pipeline.inputs import tidy_memory
+    from ontogeny.pipeline.planning import plan_faster
+    from ontogeny.pipeline.workflow import (
+        RUN_NAME,
+        Workflow,
+        as_reported,
+        check_allowed,
+        check_writable,
+        default_config,
+        fail,
+        tell_summary,
+        use_package,
+    )
+except Exception as error:
+    calls = [call for call in traceback.extract_tb(error.__traceback__) if call.filename.startswith(HERE)]
+    place = error if isinstance(error, SyntaxError) else calls[-1]
+    raise SystemExit(f"Error: {place.filename}, line {place.lineno}, cannot be imported: {error}")
 
 use_package(HERE)
 plan_faster()
@@ -93,6 +100,8 @@ include: "rules/tables.smk"
 
 book.complete()
 book.stop_where_nothing_changed()
+if workflow.main_snakefile == os.path.join(HERE, "Snakefile"):  # else others add rules
+    check_allowed(sys.argv, workflow.rules)
 
 
 rule all:

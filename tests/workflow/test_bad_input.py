@@ -75,6 +75,24 @@ def test_a_script_that_is_no_python_ends_the_planning_in_a_sentence(fresh, tmp_p
     assert said.refuses(r"Error: \S+import_phase1.py, line 1, is no Python: invalid syntax")
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("def (:", "invalid syntax"), ("import nowhere", "No module named 'nowhere'")],
+    ids=["code", "name"],
+)
+def test_a_module_that_planning_cannot_import_ends_it_in_a_sentence(fresh, tmp_path, text, why):
+    shutil.copytree(fresh.project, tmp_path / "project")
+    module = tmp_path / "project" / "workflow_scripts" / "ontogeny" / "config" / "load.py"
+    module.write_text(f"{text}\n")
+    said = Pipeline(tmp_path / "project", fresh.folder)("--dry-run")
+    assert said.refuses(rf"Error: {module}, line 1, cannot be imported: {why}")
+
+
+def test_an_allowed_rule_that_there_is_not_is_told_with_the_nearest(fresh):
+    said = fresh("--dry-run", "--allowed-rules", "detect_jump")
+    assert said.refuses("Error: unknown rule 'detect_jump': did you mean 'detect_jumps'")
+
+
 def test_a_configuration_that_is_not_yaml_is_told_with_its_line(fresh):
     (fresh.folder / "config.yaml").write_text("studies:\n  a: [1, 2\n  b: 3\n")
     assert fresh("--dry-run", config=None).refuses(r"Configuration error: config.yaml, line \d+ is not YAML")

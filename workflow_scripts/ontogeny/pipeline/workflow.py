@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,6 +42,16 @@ def fail(error: Exception, kind: str = "Configuration error") -> NoReturn:
     if isinstance(error, OntogenyError):
         raise SystemExit(f"{kind}: {error}")
     raise error
+
+
+def check_allowed(arguments: list[str], rules: Iterable[Any]) -> None:
+    """End the planning with the nearest name if the command line's `arguments` allow a rule that is not in `rules`."""
+    if "--allowed-rules" in arguments:
+        names = [rule.name for rule in rules]
+        given = arguments[arguments.index("--allowed-rules") + 1 :]
+        for name in takewhile(lambda word: not word.startswith("-"), given):
+            if name not in names:
+                fail(unknown("rule", name, names), "Error")
 
 
 def use_package(basedir: str) -> None:
