@@ -168,7 +168,7 @@ def test_the_control_of_attribution(cnn, digits):
         (lambda m, x: smoothgrad(m, x, noisy_copies=0), "at least 1 copy"),
         (lambda m, x: grad_cam(m, x, layer="Linear_0"), "channels of a plane"),
         (lambda m, x: attribution_control("saliancy", m, m, x, None), "did you mean 'saliency'"),
-        (lambda m, x: saliency("model", x), "torch.nn.Module is expected"),
+        (lambda m, x: saliency("model", x), "give a torch.nn.Module"),
     ],
 )
 def test_mistakes_in_attribution(cnn, digits, call, message):

@@ -122,7 +122,7 @@ def test_degenerate_and_wrong_input():
     for wrong in (x[:10], np.zeros(20), np.full((20, 40), np.nan)):
         with pytest.raises(OntogenyError):
             cka(x, wrong)
-    with pytest.raises(OntogenyError, match="k is at least 1"):
+    with pytest.raises(OntogenyError, match="k is 0: give a whole number of at least 1"):
         subspace_overlap(x, x, 0)
     assert pca(x, 5).capped
 

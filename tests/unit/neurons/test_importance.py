@@ -325,7 +325,7 @@ def test_change_across_a_jump_against_quiet_pairs():
         ({"labels": torch.zeros(20)}, "integers from 0"),
         ({"inputs": torch.full((20, 1, 8, 8), torch.nan)}, "NaN"),
         ({"n_resamples": 3}, "too few"),
-        ({"units": "all"}, "a list of their numbers is expected"),
+        ({"units": "all"}, "units is 'all': give several, as a list"),
         ({"confidence": 1.5}, "between 0 and 1"),
     ],
 )

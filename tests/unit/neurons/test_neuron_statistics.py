@@ -166,7 +166,7 @@ def test_mistakes_are_named():
         neuron_statistics(values, confidence=95)
     with pytest.raises(OntogenyError, match="feature_axis 4"):
         neuron_statistics(values, feature_axis=4)
-    with pytest.raises(OntogenyError, match="before and after"):
+    with pytest.raises(OntogenyError, match="after is None"):
         compare_neurons(values, values, None)
 
 

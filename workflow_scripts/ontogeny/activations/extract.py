@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.activations.store import FORMAT
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import write_hdf5
 from ontogeny.models import Following, monitored_layers, readout_layer, trace_layers, without_fast_path
@@ -24,6 +25,7 @@ from ontogeny.trajectory.checkpoints import weights_digest
 from ontogeny.trajectory.replay import Trajectory
 
 
+@checks_arguments
 def extract_activations(
     trajectory: Trajectory,
     steps: Iterable[int],

@@ -24,6 +24,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.files import open_hdf5
 
@@ -160,6 +161,7 @@ class ActivationFile:
         self.close()
 
 
+@checks_arguments
 def read_activations(path: str | os.PathLike, identity: str | None = None) -> ActivationFile:
     """Open a file of activations.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import EVENTS, Moment
 from ontogeny.statistics import NORMAL_95, adjust, bootstrap_mean, bootstrap_weights, sign_flip_test
@@ -72,6 +73,7 @@ class Change:
         return self.family, self.layer, self.quantity
 
 
+@checks_arguments
 def against_controls(
     changes: Mapping[Moment, Sequence[Change]], n_resamples: int = 1000, seed: int = 0
 ) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.changes.compare import Change
 from ontogeny.changes.settings import ChangeSettings
 from ontogeny.errors import OntogenyError
@@ -42,11 +43,12 @@ class Stored:
 Network = nn.Module | Stored
 
 
+@checks_arguments
 def network_changes(
     before: nn.Module,
     after: nn.Module,
-    inputs: Any,
-    labels: Any,
+    inputs: Reals,
+    labels: Classes,
     settings: ChangeSettings | None = None,
 ) -> list[Change]:
     """Everything that differs between two networks of one architecture, measured on the same samples.
@@ -242,7 +244,8 @@ def feature_changes(before: Network, after: Network, inputs: Tensor, labels: Ten
     return [Change.of_samples("features", "", "saliency moved", np.where(same, 0.0, 1 - likeness))]
 
 
-def flipped_predictions(before: Network, after: Network, inputs: Any, labels: Any) -> pd.DataFrame:
+@checks_arguments
+def flipped_predictions(before: Network, after: Network, inputs: Reals, labels: Classes) -> pd.DataFrame:
     """One row per sample: what each network predicts, and which way it flipped.
 
     Columns: sample, label, predicted_before, predicted_after, flip (`to right`, `to wrong`, `other` from one wrong

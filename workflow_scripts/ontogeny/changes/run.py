@@ -10,6 +10,7 @@ import pandas as pd
 
 from ontogeny.activations.networks import networks_at, place_of, spread_over_classes
 from ontogeny.activations.store import ActivationFile
+from ontogeny.arguments import checks_arguments
 from ontogeny.changes.compare import Change, against_controls
 from ontogeny.changes.measure import (
     FLIPPED,
@@ -34,6 +35,7 @@ MOST_SAMPLES = 200
 """Probe samples whose representations and attention are compared; those of the probe, from the first."""
 
 
+@checks_arguments
 def changes_of_run(
     trajectory: Trajectory,
     moments: Iterable[Moment],

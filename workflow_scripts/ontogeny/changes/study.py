@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.jumps.plan import EVENTS
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value, sign_flip_test
 
@@ -40,6 +41,7 @@ def pairs_of_study(tables: Mapping[str, pd.DataFrame], architectures: Mapping[st
     return pairs.assign(difference=one - two, log2_ratio=ratio)
 
 
+@checks_arguments
 def changes_of_study(
     tables: Mapping[str, pd.DataFrame], architectures: Mapping[str, str], n_resamples: int = 1000, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

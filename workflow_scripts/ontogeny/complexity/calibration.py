@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.complexity.landscape import Landscape, ModuleLandscape
 from ontogeny.complexity.sampling import AdjustedChains
 from ontogeny.complexity.settings import SCALE_STEPS, ComplexitySettings
@@ -34,6 +35,7 @@ class Calibration:
     chosen: NDArray[np.float64]
 
 
+@checks_arguments
 def calibrate(landscape: Landscape, n_beta: float, settings: ComplexitySettings) -> Calibration:
     """The step size of every network at which `settings.acceptance` of the steps would be accepted.
 

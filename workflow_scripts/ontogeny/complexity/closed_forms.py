@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from itertools import combinations
 from math import ceil
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 
 
+@checks_arguments
 def regular_coefficient(n_parameters: int) -> float:
     """d / 2, the coefficient of a regular model with `n_parameters` parameters (Schwarz 1978; Watanabe 2009)."""
     return n_parameters / 2
 
 
+@checks_arguments
 def reduced_rank_coefficient(n_inputs: int, n_hidden: int, n_outputs: int, rank: int) -> float:
     """The coefficient of reduced-rank regression, y = B A x, where the true map has rank `rank`.
 
@@ -31,6 +34,7 @@ def reduced_rank_coefficient(n_inputs: int, n_hidden: int, n_outputs: int, rank:
     return (whole + (m + h + n + r) % 2) / 8
 
 
+@checks_arguments
 def deep_linear_coefficient(widths: Sequence[int], rank: int) -> float:
     """The coefficient of a deep linear network with layers of `widths` (inputs first), true map of rank `rank`.
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.complexity.calibration import calibrate
 from ontogeny.complexity.landscape import Data, Landscape, Loss, MLPLandscape, ModuleLandscape
 from ontogeny.complexity.sampling import run_chains
@@ -52,6 +53,7 @@ class LLC:
     losses: NDArray[np.float64] | None = None
 
 
+@checks_arguments
 def estimate_llc(
     model: nn.Module,
     data: Data,
@@ -71,6 +73,7 @@ def estimate_llc(
     return _estimate(landscape, settings, keep_losses=True)[0]
 
 
+@checks_arguments
 def estimate_llc_of_mlps(
     weights: Sequence[Any],
     biases: Sequence[Any] | None,

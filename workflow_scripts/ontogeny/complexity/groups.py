@@ -6,6 +6,8 @@ import re
 
 from torch import nn
 
+from ontogeny.arguments import checks_arguments
+
 _PROJECTIONS = (("q_proj", "k_proj", "v_proj"), ("q_lin", "k_lin", "v_lin"), ("query", "key", "value"), ("q", "k", "v"))
 """Names of the projections of queries, keys and values in an attention."""
 _OUTPUTS = ("o_proj", "out_proj", "out_lin", "dense", "c_proj", "o")
@@ -13,6 +15,7 @@ _OUTPUTS = ("o_proj", "out_proj", "out_lin", "dense", "c_proj", "o")
 _COUNTS = ("num_attention_heads", "num_heads", "n_heads", "n_head", "heads")
 
 
+@checks_arguments
 def parameter_groups(model: nn.Module) -> dict[str, list[str]]:
     """The trained parameters of each layer, as patterns by its name: of each block where there are numbered ones.
 
@@ -26,6 +29,7 @@ def parameter_groups(model: nn.Module) -> dict[str, list[str]]:
     return groups
 
 
+@checks_arguments
 def head_groups(model: nn.Module) -> dict[str, list[str]]:
     """The trained parameters of each attention head, as patterns: its queries, keys and values, and what it writes.
 

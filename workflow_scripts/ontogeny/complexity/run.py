@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.complexity.estimate import LLC, estimate_llc, estimate_llc_of_mlps
 from ontogeny.complexity.groups import head_groups, parameter_groups
 from ontogeny.complexity.landscape import Data, Loss
@@ -27,6 +28,7 @@ from ontogeny.trajectory.series import task_loss
 _SHIFTS = (1, 2, 3)
 
 
+@checks_arguments
 def complexity_of_run(
     trajectory: Trajectory,
     moments: Iterable[Moment] = (),
@@ -115,6 +117,7 @@ def _columns(llc: LLC) -> dict[str, Any]:
     }
 
 
+@checks_arguments
 def complexity_of_ensemble(
     ensemble: EnsembleResult,
     settings: ComplexityAnalysisSettings | None = None,
@@ -197,6 +200,7 @@ def changes_beside(history: pd.DataFrame, record: Phase1) -> pd.DataFrame:
     return beside.merge(wide, on=["seed", "epoch"], how="left")
 
 
+@checks_arguments
 def complexity_and_circuits(
     complexity: pd.DataFrame, history: pd.DataFrame, n_resamples: int = 999, seed: int = 0
 ) -> pd.DataFrame:

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ontogeny.arguments import checks_arguments
+from ontogeny.errors import OntogenyError
 from ontogeny.statistics import adjust
 
 COLUMNS = ("stage", "direction", "start", "end", "llc_start", "llc_end", "standard_error", "loss_start", "loss_end")
@@ -27,6 +29,7 @@ def main_estimates(table: pd.DataFrame) -> pd.DataFrame:
     return whole[whole["localisation"] == whole["localisation"].iloc[0]]
 
 
+@checks_arguments
 def find_stages(table: pd.DataFrame, alpha: float = 0.05, time: str = "step") -> pd.DataFrame:
     """The stages of one run: table with `time`, llc, standard_error and loss, one row per estimate, any order.
 
@@ -40,6 +43,9 @@ def find_stages(table: pd.DataFrame, alpha: float = 0.05, time: str = "step") ->
     """
     from scipy.stats import norm
 
+    lacking = [name for name in ("llc", "standard_error", time) if name not in table]
+    if lacking:
+        raise OntogenyError(f"the table lacks the columns {', '.join(lacking)}: give one of `complexity_of_run`")
     clean = table.dropna(subset=["llc", "standard_error"]).sort_values(time)
     if len(clean) < 2:
         return pd.DataFrame(columns=list(COLUMNS))

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.search.records import Record
 from ontogeny.connectome.search.records import read_records as read_search_records
 from ontogeny.errors import OntogenyError
@@ -77,6 +78,7 @@ def results_in(folder: str | os.PathLike) -> Path:
     return inner if (inner / "runs").is_dir() and not (folder / "runs").is_dir() else folder
 
 
+@checks_arguments
 def explain_folder(results: str | os.PathLike) -> str | None:
     """Why there is nothing to show, in a sentence; None if there is something."""
     results = Path(results)
@@ -95,6 +97,7 @@ def explain_folder(results: str | os.PathLike) -> str | None:
     return None
 
 
+@checks_arguments
 def find_runs(results: str | os.PathLike) -> list[RunFolder]:
     """The runs in a folder of results, by name, finished or not. Raises OntogenyError if the folder cannot be read."""
     root = Path(results) / "runs"
@@ -146,6 +149,7 @@ def _run(root: Path, name: str) -> RunFolder:
     return RunFolder(name, folder, kind, live, trained)
 
 
+@checks_arguments
 def find_studies(results: str | os.PathLike) -> list[str]:
     """The names of the studies in a folder of results."""
     root = Path(results) / "studies"
@@ -197,6 +201,7 @@ def _mechanism(state: Stamp) -> dict[str, Any]:
     return record
 
 
+@checks_arguments
 def read_mechanism(path: str | os.PathLike) -> dict[str, Any]:
     """One record of a judge's mechanism (`ontogeny.judge.record`). Raises OntogenyError if it is none."""
     return _mechanism(stamp(path))
@@ -262,6 +267,7 @@ _lock = threading.Lock()
 _MOST_TAILS = 32
 
 
+@checks_arguments
 def read_measurements(run: Path) -> pd.DataFrame:
     """What a run has measured so far: columns layer ("" for the run as a whole), step, metric, value.
 

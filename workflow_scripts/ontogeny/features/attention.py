@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.models import without_fast_path
 from ontogeny.models.trace import function_name
-from ontogeny.neurons.scores import checked_data, working_copy
+from ontogeny.neurons.scores import checked_data, run_on, working_copy
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
 
 
@@ -128,8 +129,9 @@ def _called_attention(model: nn.Module, received: dict[str, list[Tensor]]) -> It
         yield
 
 
+@checks_arguments
 @torch.no_grad()
-def attention_maps(model: nn.Module, inputs: Any, chunk: int = 256) -> dict[str, np.ndarray]:
+def attention_maps(model: nn.Module, inputs: Reals, chunk: int = 256) -> dict[str, np.ndarray]:
     """Attention weights of every attention layer: module path to float32 (samples, heads, queries, keys).
 
     Rows sum to 1; they are the weights that the layer uses, with no second softmax. Serves networks built of
@@ -146,7 +148,7 @@ def attention_maps(model: nn.Module, inputs: Any, chunk: int = 256) -> dict[str,
         with recorded_attention(twin, received):
             for part in inputs.split(chunk):
                 before = {path: len(maps) for path, maps in received.items()}
-                twin(part)
+                run_on(twin, part)
                 twice = [path for path, maps in received.items() if len(maps) - before.get(path, 0) > 1]
                 if twice:
                     raise OntogenyError(
@@ -178,6 +180,7 @@ def attention_maps(model: nn.Module, inputs: Any, chunk: int = 256) -> dict[str,
     return {path: weights.float().cpu().numpy() for path, weights in maps.items()}
 
 
+@checks_arguments
 def attention_rollout(maps: Mapping[str, np.ndarray], residual: float = 0.5) -> np.ndarray:
     """Attention followed through all layers: float64 (samples, queries, tokens), rows summing to 1.
 
@@ -203,6 +206,7 @@ def attention_rollout(maps: Mapping[str, np.ndarray], residual: float = 0.5) -> 
     return rolled
 
 
+@checks_arguments
 def head_statistics(
     maps: Mapping[str, np.ndarray], *, n_resamples: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
@@ -260,7 +264,8 @@ def _entropy(p: np.ndarray) -> np.ndarray:
     return -np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0).sum(-1)
 
 
-def head_evolution(models: Mapping[str, nn.Module], inputs: Any, **settings: Any) -> pd.DataFrame:
+@checks_arguments
+def head_evolution(models: Mapping[str, nn.Module], inputs: Reals, **settings: Any) -> pd.DataFrame:
     """`head_statistics` of every network in `models` (moment to network), with a column `moment` first.
 
     Raises OntogenyError if there are no networks, or one has no attention that can be read.

@@ -12,6 +12,7 @@ import scipy.stats
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.features.settings import FeatureSettings
 from ontogeny.models import detect_architecture, get_handler, monitored_layers, trace_layers, without_fast_path
@@ -61,8 +62,9 @@ def _by_chunk(function: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, targ
     return torch.cat(parts).numpy()
 
 
+@checks_arguments
 def saliency(
-    model: nn.Module, inputs: Any, targets: Any = None, *, absolute: bool = True, chunk: int = 256
+    model: nn.Module, inputs: Reals, targets: Classes = None, *, absolute: bool = True, chunk: int = 256
 ) -> Attribution:
     """Gradient of the class score by the input (Simonyan et al. 2014, arXiv:1312.6034, sec. 3), by default its size.
 
@@ -78,10 +80,11 @@ def saliency(
     return Attribution(values, "saliency", targets.numpy(), scores.numpy())
 
 
+@checks_arguments
 def smoothgrad(
     model: nn.Module,
-    inputs: Any,
-    targets: Any = None,
+    inputs: Reals,
+    targets: Classes = None,
     *,
     noisy_copies: int = DEFAULTS.noisy_copies,
     noise: float = 0.15,
@@ -118,10 +121,11 @@ def smoothgrad(
     return Attribution(values, "smoothgrad", targets.numpy(), scores.numpy())
 
 
+@checks_arguments
 def integrated_gradients(
     model: nn.Module,
-    inputs: Any,
-    targets: Any = None,
+    inputs: Reals,
+    targets: Classes = None,
     *,
     baseline: str | float | Any = DEFAULTS.baseline,
     steps: int = DEFAULTS.integrated_steps,
@@ -173,10 +177,11 @@ def _baseline(inputs: Tensor, baseline: Any) -> tuple[Tensor, str]:
     return value[None], "given"
 
 
+@checks_arguments
 def grad_cam(
     model: nn.Module,
-    inputs: Any,
-    targets: Any = None,
+    inputs: Reals,
+    targets: Classes = None,
     *,
     layer: str | None = None,
     resize: bool = True,
@@ -238,12 +243,13 @@ METHODS: dict[str, Callable[..., Attribution]] = {
 """Attribution methods by name, each called with (model, inputs, targets, **settings)."""
 
 
+@checks_arguments
 def attribution_control(
     method: str,
     model: nn.Module,
     untrained: nn.Module,
-    inputs: Any,
-    targets: Any,
+    inputs: Reals,
+    targets: Classes | None,
     *,
     n_resamples: int = 1000,
     confidence: float = 0.95,
@@ -275,12 +281,13 @@ def _likeness(one: np.ndarray, two: np.ndarray, n_resamples: int, confidence: fl
     return row | {"spearman": float(mean), "spearman_low": float(low), "spearman_high": float(high)}
 
 
+@checks_arguments
 def cascading_control(
     method: str,
     model: nn.Module,
     untrained: nn.Module,
-    inputs: Any,
-    targets: Any,
+    inputs: Reals,
+    targets: Classes | None,
     *,
     n_resamples: int = 1000,
     confidence: float = 0.95,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.features.settings import FeatureSettings
 from ontogeny.models import get_handler, without_fast_path
@@ -19,6 +19,7 @@ from ontogeny.neurons.scores import checked_data, working_copy
 from ontogeny.neurons.sites import by_unit, chosen_units, find_site, replaced_at, site_values
 
 
+@checks_arguments
 def first_layer_filters(model: nn.Module, input_shape: Sequence[int]) -> np.ndarray:
     """The weights of the first layer as pictures: float64 (filters, channels, height, width).
 
@@ -44,6 +45,7 @@ def first_layer_filters(model: nn.Module, input_shape: Sequence[int]) -> np.ndar
     return values.reshape(len(values), 1, 1, -1)
 
 
+@checks_arguments
 def filter_evolution(models: Mapping[str, nn.Module], input_shape: Sequence[int]) -> pd.DataFrame:
     """How the first layer's filters change over `models` (moment to network, in order).
 
@@ -87,8 +89,9 @@ def _cosine(one: np.ndarray, two: np.ndarray) -> np.ndarray:
         return np.clip((one * two).sum(1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)), -1, 1)
 
 
+@checks_arguments
 def top_inputs(
-    model: nn.Module, inputs: Any, layer: str, k: int = 9, labels: Any = None, chunk: int = 512
+    model: nn.Module, inputs: Reals, layer: str, k: int = 9, labels: Classes = None, chunk: int = 512
 ) -> pd.DataFrame:
     """The `k` inputs that activate each unit of `layer` most, after its nonlinearity.
 
@@ -142,6 +145,7 @@ class PreferredInput:
     norm: float
 
 
+@checks_arguments
 def preferred_input(
     model: nn.Module,
     layer: str,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic, check_archive, read_errors
 from ontogeny.geometry.components import pca
@@ -42,12 +43,21 @@ def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.n
     return found
 
 
-def margins(logits: Any, labels: Any) -> np.ndarray:
+@checks_arguments
+def margins(logits: Reals, labels: Any) -> np.ndarray:
     """Logit margin of each sample, float64 (samples,): logit of its label minus the largest other; wrong is below 0.
+
+    Raises OntogenyError unless there is a class of the logits for each sample.
 
     Source: Crammer and Singer (2001), "On the algorithmic implementation of multiclass kernel-based vector machines".
     """
     values, labels = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    if values.ndim != 2 or labels.shape != values.shape[:1] or not len(labels):
+        raise OntogenyError(
+            f"logits of shape {values.shape}, labels of shape {labels.shape}: one label per sample expected"
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= values.shape[1]:
+        raise OntogenyError(f"labels are class numbers from 0 to {values.shape[1] - 1}, as whole numbers")
     rows = np.arange(len(values))
     own = values[rows, labels].copy()
     others = values.copy()
@@ -55,8 +65,9 @@ def margins(logits: Any, labels: Any) -> np.ndarray:
     return own - others.max(axis=1)
 
 
+@checks_arguments
 def distance_on_lines(
-    model: Callable[..., Any], inputs: Any, targets: Any | None = None, bisections: int = 24
+    model: Callable[..., Any], inputs: Reals, targets: Any | None = None, bisections: int = 24
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance of each input to a boundary point on the line to the nearest input of another predicted class.
 
@@ -89,7 +100,8 @@ def distance_on_lines(
     return distance, np.where(reachable, nearest, -1)
 
 
-def distance_linearised(model: Callable[..., Any], inputs: Any, chunk: int = 256) -> np.ndarray:
+@checks_arguments
+def distance_linearised(model: Callable[..., Any], inputs: Reals, chunk: int = 256) -> np.ndarray:
     """Distance of each input to the boundary of the classifier made linear there, float64 (samples,).
 
     min over classes k other than the predicted c of (f_c - f_k) / ||grad f_c - grad f_k||_2, in units of the inputs:
@@ -154,7 +166,8 @@ class Plane:
         return float(np.prod(self.high - self.low))
 
 
-def plane_of_three(inputs: Any, margin: float = 0.35) -> Plane:
+@checks_arguments
+def plane_of_three(inputs: Reals, margin: float = 0.35) -> Plane:
     """The plane through three inputs (3, ...): its rectangle holds them, with `margin` of its sides around.
 
     The first is at (0, 0), the second on the first axis. Source: Somepalli et al. (2022), "Can neural nets learn the
@@ -174,7 +187,8 @@ def plane_of_three(inputs: Any, margin: float = 0.35) -> Plane:
     return _plane(flat[0], axes, (flat - flat[0]) @ axes.T, values.shape[1:], margin)
 
 
-def plane_of_components(inputs: Any, margin: float = 0.1) -> Plane:
+@checks_arguments
+def plane_of_components(inputs: Reals, margin: float = 0.1) -> Plane:
     """The plane of the first two principal components of inputs (n, ...), through their mean; it marks all of them.
 
     Marks are projections: an input itself lies off the plane. Raises OntogenyError if the inputs span no plane.
@@ -206,6 +220,7 @@ class Regions:
     length: float
 
 
+@checks_arguments
 def regions(model: Callable[..., Any], plane: Plane, resolution: int = BoundarySettings().resolution) -> Regions:
     """The decision regions of `model` on `plane`, on a grid of `resolution` squared points.
 
@@ -235,6 +250,7 @@ def regions(model: Callable[..., Any], plane: Plane, resolution: int = BoundaryS
     return Regions(classes.reshape(grid), (top[:, -1] - top[:, -2]).reshape(grid), shares, length)
 
 
+@checks_arguments
 def share_changed(before: Regions, after: Regions) -> float:
     """Share of the plane whose predicted class differs between two moments.
 
@@ -283,10 +299,11 @@ def _measured(model: Any, inputs: np.ndarray, labels: np.ndarray, seed: int) -> 
     return row
 
 
+@checks_arguments
 def boundary_of_moments(
     networks: Iterable[tuple[int, Any]],
     pairs: Sequence[dict[str, Any]],
-    inputs: Any,
+    inputs: Reals,
     labels: Any,
     settings: BoundarySettings | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:

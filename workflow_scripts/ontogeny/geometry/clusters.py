@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn import config_context
 from sklearn.cluster import KMeans
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.statistics import adjust, percentile_interval, proportion_interval, resampling_p_value
@@ -61,8 +62,9 @@ class Clustering:
     variance_kept: float
 
 
+@checks_arguments
 def cluster(
-    matrix: Any,
+    matrix: Reals,
     steps: Any = None,
     k_range: Iterable[int] = GeometrySettings().clusters,
     seed: int = 0,
@@ -224,6 +226,7 @@ def forced_agreement(matrix: Any, labels: Any, k: int, seed: int = 0) -> Agreeme
     return agreement(fit.labels_, labels, seed=seed)
 
 
+@checks_arguments
 def agreement(
     first: Any, second: Any, samples: Any = None, seed: int | np.random.Generator = 0, n_resamples: int = 199
 ) -> Agreement:

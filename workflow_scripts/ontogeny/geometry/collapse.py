@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.tracking.collapse import CollapseAlarm, representation_state
 from ontogeny.tracking.estimators import singular_values
@@ -31,8 +32,9 @@ class NeuralCollapse:
     nc4: float
 
 
+@checks_arguments
 def neural_collapse(
-    features: Any, labels: Any, weight: Any = None, bias: Any = None, n_resamples: int = 200, seed: int = 0
+    features: Reals, labels: Any, weight: Reals = None, bias: Reals = None, n_resamples: int = 200, seed: int = 0
 ) -> NeuralCollapse:
     """NC1 to NC4 of features, (n, f), with whole-number labels, (n,), and the linear layer that reads them.
 
@@ -89,7 +91,8 @@ def neural_collapse(
     )
 
 
-def effective_rank(matrix: Any) -> float:
+@checks_arguments
+def effective_rank(matrix: Reals) -> float:
     """exp of the entropy of the singular values, as shares of their sum, of a centred matrix (n, f); 0 if constant.
 
     Source: Roy and Vetterli (2007), "The effective rank: a measure of effective dimensionality", eq. 4.
@@ -101,7 +104,8 @@ def effective_rank(matrix: Any) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-def dimensional_collapse(features: Any, labels: Any) -> bool:
+@checks_arguments
+def dimensional_collapse(features: Reals, labels: Any) -> bool:
     """Whether features are low by the criterion of `ontogeny.tracking.CollapseAlarm`, taken at one moment."""
     state = representation_state(features, labels)
     alarm = CollapseAlarm(len(np.unique(labels)), np.shape(features)[1])

@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.linalg
 import scipy.sparse.linalg
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.statistics import percentile_interval
 
@@ -59,6 +60,7 @@ class PCA:
         return (values - self.mean) @ self.components.T
 
 
+@checks_arguments
 def pca(matrices: Any, n_components: int | None = None) -> PCA:
     """Principal components of all rows of `matrices`, one basis for all, so that moments can be compared.
 
@@ -116,6 +118,7 @@ def pca(matrices: Any, n_components: int | None = None) -> PCA:
     )
 
 
+@checks_arguments
 def variance_table(
     result: PCA, confidence: float = 0.95, n_resamples: int = 200, seed: int | np.random.Generator = 0
 ) -> pd.DataFrame:
@@ -156,6 +159,7 @@ def variance_table(
     )
 
 
+@checks_arguments
 def projection_table(result: PCA, steps: Sequence[int], labels: Any = None) -> pd.DataFrame:
     """Projections as a table: step, sample (row in its matrix), label (if given), PC1, PC2, ....
 

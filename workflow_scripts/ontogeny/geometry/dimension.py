@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import chi2
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 
 _CANDIDATES = 8
@@ -25,7 +25,8 @@ class IntrinsicDimension:
     duplicates: int
 
 
-def two_nn(matrix: Any, discard: float = 0.1, confidence: float = 0.95) -> IntrinsicDimension:
+@checks_arguments
+def two_nn(matrix: Reals, discard: float = 0.1, confidence: float = 0.95) -> IntrinsicDimension:
     """TwoNN: the dimension of the manifold on which the rows of `matrix`, (n, f), lie.
 
     The ratio mu of a point's distances to its second and first neighbours follows a Pareto law with exponent d,

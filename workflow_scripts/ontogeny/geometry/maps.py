@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.geometry.components import pca
 from ontogeny.geometry.settings import MapSettings
@@ -47,6 +48,7 @@ class Maps:
     variance_kept: np.ndarray
 
 
+@checks_arguments
 def fit_maps(
     matrices: Sequence[Any],
     method: str = DEFAULTS.method,
@@ -86,7 +88,10 @@ def fit_maps(
     return Maps(positions, method, neighbours, kept)
 
 
-def map_quality(matrix: Any, positions: Any, n_neighbours: int = 10, n_null: int = 39, seed: int = 0) -> dict[str, Any]:
+@checks_arguments
+def map_quality(
+    matrix: Reals, positions: Reals, n_neighbours: int = 10, n_null: int = 39, seed: int = 0
+) -> dict[str, Any]:
     """How well one map (samples, 2) keeps the neighbourhoods of its rows (samples, features), beside a null.
 
     Returns trustworthiness (samples near in the map are near in the space) and continuity (the converse), 1 at best,
@@ -117,18 +122,27 @@ def map_quality(matrix: Any, positions: Any, n_neighbours: int = 10, n_null: int
     return found
 
 
-def label_agreement(positions: Any, labels: Any, n_neighbours: int = 10) -> tuple[float, float]:
+@checks_arguments
+def label_agreement(positions: Reals, labels: Any, n_neighbours: int = 10) -> tuple[float, float]:
     """Mean share of each point's nearest neighbours that have its label, and what shuffled labels give on average.
 
     positions: (samples, d). Compare the share in a map with that in the layer: a map that is higher invents order.
+
+    Raises OntogenyError unless there is a label for each sample, and more samples than neighbours.
     """
     labels = np.asarray(labels)
+    if labels.shape != np.shape(positions)[:1] or np.ndim(positions) != 2 or n_neighbours >= len(labels):
+        raise OntogenyError(
+            f"positions of shape {np.shape(positions)}, labels of shape {labels.shape}, n_neighbours {n_neighbours}: "
+            "one label per sample, and fewer neighbours than samples, are expected"
+        )
     near = np.argsort(_ranks(np.asarray(positions, dtype=np.float64)), axis=1, kind="stable")[:, 1 : n_neighbours + 1]
     counts = np.unique(labels, return_counts=True)[1].astype(float)
     n = len(labels)
     return float((labels[near] == labels[:, None]).mean()), float((counts * (counts - 1)).sum() / (n * (n - 1)))
 
 
+@checks_arguments
 def map_moments(
     matrices: Sequence[Any],
     steps: Sequence[int],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, norm
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.settings import RepresentationSettings
 from ontogeny.statistics import proportion_interval
@@ -33,8 +34,9 @@ class Probe:
     p_value: float
 
 
+@checks_arguments
 def linear_probe(
-    matrix: Any,
+    matrix: Reals,
     labels: Any,
     folds: int = RepresentationSettings().folds,
     most_axes: int = 64,
@@ -92,6 +94,7 @@ def linear_probe(
     )
 
 
+@checks_arguments
 def compare_probes(first: np.ndarray, second: np.ndarray) -> float:
     """p-value, two-sided, that two probes are right equally often on the same samples, from which each got right.
 

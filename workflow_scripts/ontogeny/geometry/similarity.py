@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import wishart
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.components import PCA, pca
 from ontogeny.statistics import NORMAL_95, percentile_interval, resampling_p_value
@@ -67,7 +68,8 @@ class Gram:
         )
 
 
-def cka(first: Any, second: Any, debiased: bool = True) -> Similarity:
+@checks_arguments
+def cka(first: Reals, second: Reals, debiased: bool = True) -> Similarity:
     """Linear centred kernel alignment of two representations, (n, f) and (n, g): HSIC over the root of its own.
 
     `debiased` uses the unbiased estimator of HSIC, whose expectation is 0 for independent representations; it can be
@@ -115,7 +117,8 @@ def cka_of_grams(first: Gram, second: Gram) -> Similarity:
     return _aligned(cross, (first.hsic, first.without), (second.hsic, second.without))
 
 
-def procrustes(first: Any, second: Any) -> Similarity:
+@checks_arguments
+def procrustes(first: Reals, second: Reals) -> Similarity:
     """Shape distance of two representations, (n, f) and (n, g), in radians: 0 if alike, pi/2 if orthogonal.
 
     The angle left after centring, scaling to unit norm, and the best rotation or reflection: arccos of the nuclear
@@ -162,7 +165,8 @@ def procrustes_of_scores(first: np.ndarray, second: np.ndarray) -> Similarity:
     return Similarity(float(np.arccos(min(cosine, 1.0))), low, high)
 
 
-def subspace_overlap(first: Any, second: Any, k: int, space: str = "features", seed: int = 0) -> Overlap:
+@checks_arguments
+def subspace_overlap(first: Reals, second: Reals, k: int, space: str = "features", seed: int = 0) -> Overlap:
     """Mean squared cosine of the principal angles between the first `k` principal subspaces: 0 orthogonal, 1 the same.
 
     space "features": principal directions of the same features, (n, f) and (m, f), as of one layer at two moments;

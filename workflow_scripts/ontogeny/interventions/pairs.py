@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.interventions._common import Bench, table
 from ontogeny.interventions.settings import Interpolate, Patch
@@ -154,6 +155,7 @@ def _recompute_batch_norm(model: nn.Module, inputs: Tensor, chunk: int) -> None:
     model.eval()
 
 
+@checks_arguments
 def loss_barrier(line: pd.DataFrame, metric: str = "loss") -> dict[str, float]:
     """The highest point of the line above the chord between its ends, from a table of `interpolate`.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
+from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.interventions._common import Bench
 from ontogeny.interventions.pairs import interpolate, patch
@@ -31,6 +32,7 @@ INTERVENTIONS: Mapping[str, Callable[..., pd.DataFrame]] = MappingProxyType(
 """Interventions by name. Each takes a bench and its settings, and returns a tidy table."""
 
 
+@checks_arguments
 def intervention_settings(name: str) -> dict[str, Any]:
     """The settings of an intervention and their defaults, None where one must be given.
 
@@ -50,11 +52,12 @@ def _model(name: Any) -> type[InterventionSettings]:
     return SETTINGS[name]
 
 
+@checks_arguments
 def run_intervention(
     spec: InterventionSettings | Mapping[str, Any],
     models: Mapping[str, nn.Module],
-    inputs: Any,
-    labels: Any,
+    inputs: Reals,
+    labels: Classes,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Do what `spec` says to copies of `models`, and measure it on the given data.

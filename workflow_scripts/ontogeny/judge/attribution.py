@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import difference, frozen, lengths, rows_with_gradient
 from ontogeny.judge.settings import DEFAULTS
@@ -41,12 +42,14 @@ AT_ONCE = 128
 """Points passed through a judge together: more do not fit into the caches of processors."""
 
 
+@checks_arguments
 def mean_embedding(model: Judge, tokens: Tensor) -> Tensor:
     """The mean embedding of all real tokens of these prompts, (width,)."""
     with torch.no_grad():
         return model.embedding(tokens[tokens != PAD]).mean(0)
 
 
+@checks_arguments
 def reference_prompts(
     model: Judge, tokens: Tensor, labels: np.ndarray, count: int, seed: int = DEFAULTS.seed
 ) -> Tensor:
@@ -100,6 +103,7 @@ def _embedded(
     return embeddings, starts, mask
 
 
+@checks_arguments
 def attribute_tokens(
     model: Judge,
     tokens: Tensor,
@@ -220,6 +224,7 @@ class _Line:
         return (start + where[:, None, None] * along).to(start.dtype), self.mask[row, :wide], along
 
 
+@checks_arguments
 def occlude_tokens(
     model: Judge, tokens: Tensor, baseline: Tensor | int, *, keep: Tensor | None = None, chunk: int = 512
 ) -> np.ndarray:
@@ -263,6 +268,7 @@ class DeletionCurve:
     gap_high: float
 
 
+@checks_arguments
 def deletion_curve(
     model: Judge,
     tokens: Tensor,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import (
     Parts,
@@ -78,6 +79,7 @@ def _names(layers: int, heads: int, normed: bool) -> list[str]:
     return [f"{layer}.{part}" for layer in range(1, layers + 1) for part in parts]
 
 
+@checks_arguments
 def circuit_graph(model: Judge) -> Graph | None:
     """The graph of a judge, or None where its blocks are not known to be sums of their parts (`parts_of`)."""
     parts = parts_of(model)
@@ -280,6 +282,7 @@ def _at_once(graph: Graph, pairs: Pairs, width: int) -> int:
     return max(1, MOST_NUMBERS // (len(graph.senders) * pairs.safe.shape[1] * width))
 
 
+@checks_arguments
 def edge_scores(model: Judge, pairs: Pairs, steps: int = DEFAULTS.edge_steps, chunk: int = 16) -> np.ndarray:
     """Edge attribution patching with integrated gradients, float64 (pairs, edges), edges as in `circuit_graph`.
 
@@ -308,6 +311,7 @@ def edge_scores(model: Judge, pairs: Pairs, steps: int = DEFAULTS.edge_steps, ch
     return np.concatenate(result)
 
 
+@checks_arguments
 def run_subgraphs(model: Judge, pairs: Pairs, masks: Tensor, chunk: int = 256) -> np.ndarray:
     """The logit difference of every pair's unsafe prompt when only the edges in a mask carry it, (masks, pairs).
 
@@ -326,6 +330,7 @@ def run_subgraphs(model: Judge, pairs: Pairs, masks: Tensor, chunk: int = 256) -
     return result
 
 
+@checks_arguments
 def random_subgraph(graph: Graph, size: int, rng: np.random.Generator) -> np.ndarray:
     """`size` edges drawn as paths from the embedding to the output, so that nearly all can carry something.
 
@@ -376,6 +381,7 @@ class Faithfulness:
     reason: str
 
 
+@checks_arguments
 def faithfulness(
     model: Judge,
     pairs: Pairs,

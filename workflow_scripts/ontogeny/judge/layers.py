@@ -9,6 +9,7 @@ import torch
 from sklearn.linear_model import RidgeCV
 from torch import Tensor
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import difference, frozen, read, run
 from ontogeny.judge.settings import DEFAULTS
@@ -16,6 +17,7 @@ from ontogeny.models.judge import Judge
 from ontogeny.statistics import auroc, percentile_interval
 
 
+@checks_arguments
 def layer_activations(model: Judge, tokens: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Norm of the residual stream and logit lens at every layer and token, float64 (prompts, layers + 1, length).
 
@@ -30,6 +32,7 @@ def layer_activations(model: Judge, tokens: Tensor) -> tuple[np.ndarray, np.ndar
     return norms.masked_fill(padding, np.nan).numpy(), lens.masked_fill(padding, np.nan).numpy()
 
 
+@checks_arguments
 def layer_probes(
     train: np.ndarray,
     train_labels: np.ndarray,
@@ -54,6 +57,12 @@ def layer_probes(
     """
     if len(np.unique(train_labels)) < 2 or len(np.unique(held_out_labels)) < 2:
         raise OntogenyError("a probe needs safe and unsafe prompts, for training and held out: one of them is missing")
+    for values, labels in ((train, train_labels), (held_out, held_out_labels)):
+        if np.ndim(values) != 3 or np.shape(values)[1] != len(labels):
+            raise OntogenyError(
+                f"values of shape {np.shape(values)} and {len(labels)} labels: give (layers, prompts, width), and a "
+                "label for each prompt"
+            )
     rng = np.random.default_rng(seed)
     columns = [train_labels, *(_unrelated(train_labels, rng) for _ in range(shuffles))]
     targets = np.stack(columns, 1) * 2.0 - 1.0
@@ -121,15 +130,23 @@ def _auc_interval(labels: np.ndarray, scores: np.ndarray, drawn: list[np.ndarray
     return float(low), float(high)
 
 
+@checks_arguments
 def performance(
     logits: np.ndarray, labels: np.ndarray, groups: np.ndarray, n_resamples: int = 1000, seed: int = DEFAULTS.seed
 ) -> dict[str, float]:
     """Loss, accuracy, F1 of unsafe and AUC, each with a 95 % percentile bootstrap interval over groups.
 
     logits (prompts, 2); keys are the names, and these with _low and _high. Cross-entropy in nats.
+
+    Raises OntogenyError unless there are a label and a group for each prompt.
     """
     rng = np.random.default_rng(seed)
     score = np.asarray(logits, dtype=np.float64)
+    if score.ndim != 2 or score.shape[1] != 2 or not len(score) == len(labels) == len(groups):
+        raise OntogenyError(
+            f"logits of shape {score.shape}, {len(labels)} labels and {len(groups)} groups: give (prompts, 2), and a "
+            "label and a group for each prompt"
+        )
     score = score[:, 1] - score[:, 0]
     sign = np.where(labels == 1, 1.0, -1.0)
     loss, right = np.logaddexp(0, -sign * score), (score > 0) == (labels == 1)

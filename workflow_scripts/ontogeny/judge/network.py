@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import PAD, Judge
@@ -66,6 +67,7 @@ def difference(logits: Tensor) -> Tensor:
     return logits[..., UNSAFE].double() - logits[..., SAFE].double()
 
 
+@checks_arguments
 def untrained_like(model: Judge, seed: int = DEFAULTS.seed) -> Judge:
     """A judge of the same architecture with newly drawn weights, the control of every analysis.
 

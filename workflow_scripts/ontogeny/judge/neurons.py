@@ -10,6 +10,7 @@ import scipy.stats
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import (
     by_prompt,
@@ -28,6 +29,7 @@ from ontogeny.models.judge import PAD, Judge, trim
 from ontogeny.statistics import adjust, auroc, bootstrap_mean, bootstrap_weights, sign_flip_test
 
 
+@checks_arguments
 def neuron_map(
     activations: np.ndarray,
     labels: np.ndarray,
@@ -62,6 +64,12 @@ def neuron_map(
             )
     if permutations < 19:
         raise OntogenyError(f"{permutations} permutations are too few: ask for at least 19")
+    for values, given in ((activations, labels), (held_out, held_out_labels)):
+        if values.ndim != 3 or len(values) != len(given):
+            raise OntogenyError(
+                f"activations of shape {values.shape} and labels of shape {given.shape}: give (prompts, layers, "
+                "width), and a label for each prompt"
+            )
     _, layers, width = activations.shape
     rng = np.random.default_rng(seed)
     area, p_value = _tested(activations.reshape(len(labels), -1), labels, permutations, rng)
@@ -247,6 +255,7 @@ class NeuronEffects:
         return np.stack([self._known[name] for name in names])
 
 
+@checks_arguments
 def causal_neurons(
     effects: NeuronEffects,
     labels: np.ndarray,
@@ -285,6 +294,7 @@ def causal_neurons(
     return table.sort_values("effect", ascending=False, kind="stable").reset_index(drop=True), mean[count:]
 
 
+@checks_arguments
 def ablate_neurons(
     model: Judge,
     tokens: Tensor,

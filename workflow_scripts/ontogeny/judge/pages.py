@@ -19,6 +19,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.files import json_text, read_json, write_json, write_text
 from ontogeny.judge import figures
@@ -313,6 +314,7 @@ def _write_library(folder: Path) -> None:
         write_text(folder / LIBRARY, get_plotlyjs())
 
 
+@checks_arguments
 def visualise_epoch(model: Any, bench: Any, epoch: int, folder: str | os.PathLike, step: int | None = None) -> Record:
     """Measure a judge in the middle of somebody's own training loop, and write the pages of this epoch.
 

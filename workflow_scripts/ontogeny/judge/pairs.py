@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import SAFE, UNSAFE, lengths
 from ontogeny.judge.settings import DEFAULTS
@@ -83,6 +84,7 @@ class Pairs:
         return self.take(np.flatnonzero(inside)), self.take(np.flatnonzero(~inside))
 
 
+@checks_arguments
 def minimal_pairs(
     prompts: pd.DataFrame, tokens: Tensor, count: int = DEFAULTS.pairs, seed: int = DEFAULTS.seed
 ) -> Pairs:

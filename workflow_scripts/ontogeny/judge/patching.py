@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.judge.network import difference, frozen, run, run_on
 from ontogeny.judge.pairs import ROLES, Pairs
 from ontogeny.judge.settings import DEFAULTS
@@ -29,6 +30,7 @@ class Patching:
     distance: np.ndarray
 
 
+@checks_arguments
 def patch_pairs(model: Judge, pairs: Pairs, chunk: int = 512) -> Patching:
     """Patch the residual stream of each unsafe prompt into its safe twin's run, one layer and role at a time.
 
@@ -66,6 +68,7 @@ def patch_pairs(model: Judge, pairs: Pairs, chunk: int = 512) -> Patching:
     return Patching(gap, restored, distance)
 
 
+@checks_arguments
 def share_restored(
     patching: Patching, n_resamples: int = 1000, seed: int = DEFAULTS.seed
 ) -> dict[str, np.ndarray | float]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.judge.network import by_prompt, first, frozen, hooked, lengths, neuron_outputs
 from ontogeny.models.judge import PAD, Judge, trim
 
@@ -27,6 +28,7 @@ class Readings:
     neurons: np.ndarray | None
 
 
+@checks_arguments
 def read_prompts(
     model: Judge,
     tokens: Tensor,
@@ -86,11 +88,13 @@ class _Keeper:
         self.found[index] = hidden[self.rows.to(hidden.device), self.position.to(hidden.device)].cpu()
 
 
+@checks_arguments
 def last_residuals(model: Judge, tokens: Tensor) -> np.ndarray:
     """The residual stream at the token that the judge reads, float64 (layers + 1, prompts, width)."""
     return read_prompts(model, tokens, neurons=False).residuals
 
 
+@checks_arguments
 def neuron_activations(model: Judge, tokens: Tensor) -> np.ndarray:
     """Activations of all MLP neurons at the token that the judge reads, float32 (prompts, layers, neurons)."""
     found = read_prompts(model, tokens).neurons

@@ -46,6 +46,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
 
@@ -75,6 +76,7 @@ def compact(value: Any, digits: int = 4) -> Any:
     return value
 
 
+@checks_arguments
 def read_record(path: str | os.PathLike) -> dict[str, Any]:
     """The record in a file. Raises OntogenyError if it is none."""
     record = read_json(path)
@@ -84,6 +86,7 @@ def read_record(path: str | os.PathLike) -> dict[str, Any]:
     return record
 
 
+@checks_arguments
 def read_records(folder: str | os.PathLike) -> list[dict[str, Any]]:
     """All records in a folder, by epoch. Raises OntogenyError if there is none."""
     found = {
@@ -102,6 +105,7 @@ _Measure = tuple[str, Any, Any, Any]
 """The name of a measure, its value, and the ends of its interval."""
 
 
+@checks_arguments
 def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
     """All measures on one time axis: columns epoch, step, topic, measure, value, low, high (NaN where there is none).
 

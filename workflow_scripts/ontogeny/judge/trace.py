@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.code import code_digest
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json, write_json
@@ -42,6 +43,7 @@ def epochs_looked_at(last: int, interval: int) -> list[int]:
     return sorted({0, *range(0, last + 1, interval), last})
 
 
+@checks_arguments
 def trace_mechanism(
     trajectory: Trajectory, folder: str | os.PathLike, settings: JudgeAnalysisSettings | None = None
 ) -> list[Path]:
@@ -75,6 +77,7 @@ def trace_mechanism(
     return list(written.values())
 
 
+@checks_arguments
 def trace_checkpoints(
     checkpoints: str | os.PathLike,
     folder: str | os.PathLike,

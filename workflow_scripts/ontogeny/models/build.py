@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models.known import AttentionOnly, DeepLinear, Superposition
 from ontogeny.models.layers import without_fast_path
@@ -313,6 +314,7 @@ MODELS: dict[str, ModelSpec] = {
 """The networks known by name. To add one: a function or class, and an entry here."""
 
 
+@checks_arguments
 def build_model(name: str, input_shape: Shape, classes: int, seed: int, **overrides: Any) -> nn.Module:
     """The network `name` for inputs of `input_shape` (channels, height, width), with `classes` outputs.
 
@@ -337,6 +339,7 @@ def build_model(name: str, input_shape: Shape, classes: int, seed: int, **overri
         return spec.build(input_shape, classes, **settings)
 
 
+@checks_arguments
 def count_parameters(model: nn.Module, trainable: bool = False) -> int:
     """How many numbers `model` learns, shared ones counted once; with `trainable`, those not frozen."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable)

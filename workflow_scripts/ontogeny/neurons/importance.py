@@ -16,6 +16,7 @@ import scipy.stats
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import without_fast_path
 from ontogeny.neurons.rest import Rest
@@ -28,10 +29,11 @@ DEFAULTS = ImportanceSettings()
 ABLATIONS = ("zero", "mean", "resample")
 
 
+@checks_arguments
 def ablation_importance(
     model: nn.Module,
-    inputs: Any,
-    labels: Any,
+    inputs: Reals,
+    labels: Classes,
     layer: str,
     mode: str = "zero",
     units: Sequence[int] | None = None,
@@ -161,10 +163,11 @@ def _sign_test(changes: np.ndarray) -> np.ndarray:
     return np.where(tested == 0, np.nan, np.minimum(1.0, 2 * tail))
 
 
+@checks_arguments
 def gradient_importance(
     model: nn.Module,
-    inputs: Any,
-    labels: Any,
+    inputs: Reals,
+    labels: Classes,
     layer: str,
     *,
     n_resamples: int = 1000,
@@ -197,10 +200,11 @@ def gradient_importance(
     return _importance_table(torch.cat(rows).numpy(), site, n_resamples, confidence, seed)
 
 
+@checks_arguments
 def conductance_importance(
     model: nn.Module,
-    inputs: Any,
-    labels: Any,
+    inputs: Reals,
+    labels: Classes,
     layer: str,
     *,
     baseline: float = 0.0,
@@ -261,6 +265,7 @@ def _importance_table(
     )
 
 
+@checks_arguments
 def importance_agreement(
     measures: Mapping[str, Any], *, n_resamples: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
@@ -299,6 +304,7 @@ def importance_agreement(
     return table
 
 
+@checks_arguments
 def against_control(
     table: pd.DataFrame,
     control: pd.DataFrame,
@@ -342,6 +348,7 @@ def shuffled_labels(labels: Any, seed: int) -> Tensor:
     return labels[torch.from_numpy(np.random.default_rng(seed).permutation(len(labels)))]
 
 
+@checks_arguments
 def importance_change(
     before: pd.DataFrame,
     after: pd.DataFrame,
@@ -391,11 +398,12 @@ def importance_change(
     return table
 
 
+@checks_arguments
 def importance_with_controls(
     model: nn.Module,
     untrained: nn.Module | Sequence[nn.Module],
-    inputs: Any,
-    labels: Any,
+    inputs: Reals,
+    labels: Classes,
     layer: str,
     *,
     mode: str = "zero",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -42,6 +44,32 @@ def logits_of(output: Any) -> Tensor:
     return scores
 
 
+def _tensor(values: Any, name: str, words: str) -> Tensor:
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        kind = getattr(values, "dtype", type(values).__name__)
+        raise OntogenyError(f"the {name} are of {kind}: give {words}, as an array or a tensor") from None
+
+
+def run_on(model: nn.Module, inputs: Tensor) -> Any:
+    """What `model` gives for inputs. Raises OntogenyError where it does not run on them."""
+    with told_if_not_run(inputs):
+        return model(inputs)
+
+
+@contextmanager
+def told_if_not_run(inputs: Tensor) -> Iterator[None]:
+    """A block in which a network runs. Raises OntogenyError in place of what PyTorch says of inputs that do not fit."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        kind = str(inputs.dtype).removeprefix("torch.")
+        raise OntogenyError(
+            f"the model does not run on inputs of shape {tuple(inputs.shape)} and {kind}: {first_line(error)}"
+        ) from error
+
+
 def checked_data(inputs: Any, labels: Any = None, sequences: bool = False) -> tuple[Tensor, Tensor | None]:
     """`inputs` and `labels` as tensors that fit each other (labels int64, one per sample).
 
@@ -49,14 +77,14 @@ def checked_data(inputs: Any, labels: Any = None, sequences: bool = False) -> tu
 
     Raises OntogenyError if they do not fit, if inputs hold NaN or infinity, or there are none.
     """
-    inputs = torch.as_tensor(inputs)
+    inputs = _tensor(inputs, "inputs", "real numbers")
     if inputs.ndim < 2 or len(inputs) == 0:
         raise OntogenyError(f"inputs of shape {tuple(inputs.shape)}: two or more axes expected, samples first")
     if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
         raise OntogenyError("the inputs hold NaN or infinite values: clean them first")
     if labels is None:
         return inputs, None
-    labels = torch.as_tensor(labels)
+    labels = _tensor(labels, "labels", "class numbers, whole from 0")
     of_tokens = sequences and labels.ndim == 2 and labels.shape == inputs.shape
     if (labels.ndim != 1 and not of_tokens) or len(labels) != len(inputs):
         raise OntogenyError(
@@ -82,7 +110,7 @@ def sample_losses(scores: Tensor, labels: Tensor) -> Tensor:
 def scores_of(model: nn.Module, inputs: Tensor, chunk: int = 512) -> Tensor:
     """Class scores of all inputs, (samples, classes), `chunk` samples at a time."""
     with without_fast_path():
-        return torch.cat([logits_of(model(part)) for part in inputs.split(chunk)])
+        return torch.cat([logits_of(run_on(model, part)) for part in inputs.split(chunk)])
 
 
 def evaluate(model: nn.Module, inputs: Tensor, labels: Tensor, chunk: int = 512) -> tuple[Tensor, Tensor]:

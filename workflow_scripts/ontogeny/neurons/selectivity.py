@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.neurons.settings import ImportanceSettings
 from ontogeny.statistics import adjust, bootstrap_weights
@@ -17,9 +18,10 @@ from ontogeny.statistics import adjust, bootstrap_weights
 DEFAULTS = ImportanceSettings()
 
 
+@checks_arguments
 def class_selectivity(
-    activations: Any,
-    labels: Any,
+    activations: Reals,
+    labels: Classes,
     held_out: tuple[Any, Any] | None = None,
     *,
     permutations: int = DEFAULTS.permutations,
@@ -72,10 +74,11 @@ def class_selectivity(
     )
 
 
+@checks_arguments
 def selectivity_with_controls(
-    activations: Any,
+    activations: Reals,
     untrained: Sequence[Any],
-    labels: Any,
+    labels: Classes,
     *,
     false_discovery_rate: float = DEFAULTS.false_discovery_rate,
     seed: int = 0,

@@ -17,10 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.models import monitored_layers, without_fast_path
 from ontogeny.models.trace import UNKNOWN, Following, nonlinear, replaced_call, trace
-from ontogeny.neurons.scores import checked_data, working_copy
+from ontogeny.neurons.scores import checked_data, told_if_not_run, working_copy
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def find_site(model: nn.Module, layer: str, inputs: Tensor, after_nonlinearity: 
     Raises OntogenyError for a layer that does not exist, does not run, or runs more than once in a forward pass.
     """
     chosen = monitored_layers(model, [layer])[0]
-    found = trace(model, inputs[:2])
+    with told_if_not_run(inputs[:2]):
+        found = trace(model, inputs[:2])
     following = found.following(chosen.path)
     if following.calls != 1:
         times = "not at all" if not following.calls else f"{following.calls} times"
@@ -165,7 +167,8 @@ def site_values(model: nn.Module, site: Site, inputs: Tensor, chunk: int = 512) 
     return torch.cat(parts)
 
 
-def unit_activations(model: nn.Module, inputs: Any, layer: str, pool: str = "mean", chunk: int = 512) -> Tensor:
+@checks_arguments
+def unit_activations(model: nn.Module, inputs: Reals, layer: str, pool: str = "mean", chunk: int = 512) -> Tensor:
     """Activations of the units of `layer` after its nonlinearity, one number per sample and unit: (samples, units).
 
     Positions (pixels of a channel, tokens) are pooled by `mean` or `max`. The model is not changed.

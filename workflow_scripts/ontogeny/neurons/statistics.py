@@ -13,6 +13,7 @@ import pandas as pd
 import scipy.special
 import scipy.stats
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.neurons.settings import NeuronSettings
 from ontogeny.nonlinearities import apply_nonlinearity
@@ -22,8 +23,9 @@ UNKNOWN = "unknown"
 """What is said to follow a layer where that could not be seen."""
 
 
+@checks_arguments
 def neuron_statistics(
-    activations: Any,
+    activations: Reals,
     nonlinearity: str = "none",
     threshold: float = NeuronSettings().threshold,
     feature_axis: int | None = None,
@@ -64,10 +66,11 @@ def neuron_statistics(
     return _unsaid(table) if nonlinearity == UNKNOWN else table
 
 
+@checks_arguments
 def compare_neurons(
-    before: Any,
-    at: Any,
-    after: Any,
+    before: Reals,
+    at: Reals | None,
+    after: Reals,
     nonlinearity: str = "none",
     threshold: float = NeuronSettings().threshold,
     feature_axis: int | None = None,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.neurons.settings import ImportanceSettings, NeuronSettings
 from ontogeny.neurons.statistics import UNKNOWN
@@ -23,8 +22,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
 """Where a nonlinearity saturates; those not named here saturate nowhere (zero is not saturation, but silence)."""
 
 
+@checks_arguments
 def unit_health(
-    activations: Any,
+    activations: Reals,
     nonlinearity: str = "relu",
     *,
     threshold: float = NeuronSettings().threshold,

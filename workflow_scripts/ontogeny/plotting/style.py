@@ -27,6 +27,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.files import atomic, disk_errors, write_csv
 from ontogeny.plotting.notes import note
 
@@ -88,6 +89,7 @@ def use_style() -> None:
     plt.rcParams.update(_STYLE)
 
 
+@checks_arguments
 def figure(
     rows: int = 1, columns: int = 1, width: float = 7.0, height: float = 3.5, **settings: Any
 ) -> tuple[Figure, Any]:
@@ -99,6 +101,7 @@ def figure(
     return plt.subplots(rows, columns, figsize=(width, height), **settings)
 
 
+@checks_arguments
 def colour_map(keys: Iterable[Hashable]) -> dict[Hashable, str]:
     """One colour per key, in the order in which keys first appear: of the palette, or from dark to light if it ends."""
     names = list(dict.fromkeys(keys))
@@ -108,6 +111,7 @@ def colour_map(keys: Iterable[Hashable]) -> dict[Hashable, str]:
     return {name: to_hex(shade) for name, shade in zip(names, shades)}
 
 
+@checks_arguments
 def save_figure(
     fig: Figure, path: str | os.PathLike, data: Any = None, formats: Iterable[str] = ("png", "pdf")
 ) -> list[Path]:

@@ -20,6 +20,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.files import write_bytes
 
@@ -54,11 +55,13 @@ def weights_digest(model: nn.Module) -> str:
     return tensors_digest(trained_state(model))
 
 
+@checks_arguments
 def checkpoint_path(folder: str | os.PathLike, step: int) -> Path:
     """Where the checkpoint of `step` lies in `folder`."""
     return Path(folder) / f"step_{step:08d}.safetensors"
 
 
+@checks_arguments
 def checkpoint_steps(folder: str | os.PathLike) -> list[int]:
     """The steps of all checkpoints in `folder`, ascending; empty if there is no such folder."""
     folder = Path(folder)
@@ -66,6 +69,7 @@ def checkpoint_steps(folder: str | os.PathLike) -> list[int]:
     return sorted(int(match[1]) for match in names if match)
 
 
+@checks_arguments
 def save_checkpoint(path: str | os.PathLike, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write `tensors` and `meta` (JSON types) to `path`, whole or not at all; equal content gives equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -74,6 +78,7 @@ def save_checkpoint(path: str | os.PathLike, tensors: Mapping[str, Tensor], meta
     write_bytes(path, save_safetensors(tensors, metadata={"ontogeny": json.dumps(stored, sort_keys=True)}))
 
 
+@checks_arguments
 def load_checkpoint(path: str | os.PathLike, identity: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read `(tensors, meta)` from a checkpoint.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.code import code_digest
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import build_model
@@ -63,6 +64,7 @@ class Setup:
     nonlinearities: dict[str, str] | None = None
 
 
+@checks_arguments
 def set_up(
     identity: dict[str, Any], cache_dir: str | os.PathLike = "cache", folder: str | os.PathLike | None = None
 ) -> Setup:

@@ -1,0 +1,211 @@
+"""Arguments of public functions, held against their signatures, so that a mistake in a call is told in a sentence.
+
+A name means the same everywhere, so what a number may be is said once, by its name. The library that a class comes from
+is never imported for a check.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import os
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
+
+import numpy as np
+
+from ontogeny.errors import OntogenyError, is_number, nearest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Reals: TypeAlias = Any
+"""An array, a tensor, a table or nested lists of real numbers."""
+
+Classes: TypeAlias = Any
+"""The class of every sample, as whole numbers in an array, a tensor or a list."""
+
+LEAST = {"chunk": 1, "folds": 2, "iterations": 1, "k": 1, "n_neighbours": 1, "n_resamples": 1, "neighbours": 1,
+         "patience": 1, "permutations": 1, "repeats": 1, "resolution": 2}  # fmt: skip
+"""The smallest value of whole numbers, by name; of others it is 0."""
+
+SHARES = {"alpha", "confidence", "false_discovery_rate"}
+"""Names of numbers that lie between 0 and 1, and are neither."""
+
+ANY_SIGN = {"axis", "feature_axis"}
+"""Names of whole numbers that may be negative."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What an argument may be: a test of it, and words for it."""
+
+    fits: Callable[[Any], bool]
+    words: str
+
+
+def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, which first holds its arguments against its annotations.
+
+    Held are whole numbers, numbers (never NaN), shares (`SHARES`), truth values, text, choices (`Literal`), paths,
+    `Reals`, `Classes`, sequences, mappings, functions, and classes. A tensor of `Reals` is passed on without its
+    gradient. An annotation with any other part is not held, nor one that is no text, as `from __future__ import
+    annotations` makes it. Raises OntogenyError for the first argument that does not fit.
+
+    >>> @checks_arguments
+    ... def f(x: Reals, confidence: float = 0.95): return confidence
+    >>> f([1.0], 0.9)
+    0.9
+    >>> f([1.0], 95)
+    Traceback (most recent call last):
+    ontogeny.errors.OntogenyError: confidence is 95: give a number between 0 and 1, as 0.95
+    """
+    signature = inspect.signature(function)
+
+    @functools.cache
+    def kinds() -> dict[str, tuple[_Kind, ...]]:
+        found = {name: _kinds(parameter, function) for name, parameter in signature.parameters.items()}
+        return {name: each for name, each in found.items() if each}
+
+    @functools.wraps(function)
+    def held(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError:
+            return function(*args, **kwargs)
+        for name, expected in kinds().items():
+            if name not in bound.arguments:
+                continue
+            value = bound.arguments[name]
+            if not any(kind.fits(value) for kind in expected):
+                raise OntogenyError(f"{name} is {_shown(value)}: give {_either(expected, value)}")
+            if expected[0] is _REALS and getattr(value, "requires_grad", False):
+                bound.arguments[name] = value.detach()
+        return function(*bound.args, **bound.kwargs)
+
+    return held
+
+
+def _kinds(parameter: inspect.Parameter, function: Callable[..., Any]) -> tuple[_Kind, ...]:
+    """What an argument may be; empty where its annotation says something that is not held."""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    if parameter.kind in several or not isinstance(parameter.annotation, str):
+        return ()
+    found: list[_Kind] = []
+    for part in _parts(parameter.annotation):
+        kind = _kind(part, parameter.name, function)
+        if kind is None:
+            return ()
+        found.append(kind)
+    if parameter.default is None:
+        found.append(_NONE)
+    return tuple(found)
+
+
+def _parts(annotation: str) -> list[str]:
+    """The parts of a union; a bar inside brackets divides none."""
+    parts, depth = [""], 0
+    for letter in annotation:
+        depth += (letter == "[") - (letter == "]")
+        if letter == "|" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def _kind(part: str, name: str, function: Callable[..., Any]) -> _Kind | None:
+    if part in _BY_TEXT:
+        return _BY_TEXT[part]
+    try:
+        meant = eval(part, getattr(inspect.unwrap(function), "__globals__", {}))
+    except (NameError, AttributeError):
+        return None
+    origin = typing.get_origin(meant) or meant
+    if meant is int:
+        least = LEAST.get(name, 0)
+        if name in ANY_SIGN:
+            return _Kind(lambda value: is_number(value, whole=True), "a whole number")
+        words = f"a whole number of at least {least}"
+        return _Kind(lambda value: is_number(value, whole=True) and value >= least, words)
+    if meant is float:
+        if name in SHARES:
+            return _Kind(lambda value: is_number(value) and 0 < value < 1, "a number between 0 and 1, as 0.95")
+        return _Kind(lambda value: is_number(value) and not math.isnan(value), "a number")
+    if origin is Literal:
+        options = typing.get_args(meant)
+        return _Kind(lambda value: isinstance(value, str) and value in options, " or ".join(map(repr, options)))
+    if origin in _ORIGINS:
+        return _ORIGINS[origin]
+    if (
+        not inspect.isclass(origin)
+        or origin in (Any, np.ndarray, types.UnionType)
+        or getattr(origin, "_is_protocol", False)
+    ):
+        return None
+    return _Kind(lambda value: isinstance(value, origin), f"a {_CLASSES.get(origin.__name__, origin.__name__)}")
+
+
+def _several(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes)
+
+
+def _are_real(value: Any) -> bool:
+    if hasattr(value, "is_complex"):
+        return bool(value.ndim) and not value.is_complex()
+    if not isinstance(getattr(value, "dtype", None), np.dtype) or not hasattr(value, "ndim"):
+        try:
+            value = np.asarray(value)
+        except ValueError:
+            return False
+    kind = value.dtype
+    return (value.ndim > 0 and kind.kind in "fiub") or (kind.kind == "V" and kind.name == "bfloat16")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if value is None or (isinstance(value, str | int | float) and len(repr(value)) < 60):
+        return repr(value)
+    kind = getattr(value, "dtype", None)
+    return f"of type {type(value).__name__}" + ("" if kind is None else f" and {kind}")
+
+
+def _either(expected: tuple[_Kind, ...], value: Any) -> str:
+    words = " or ".join(dict.fromkeys(kind.words for kind in expected))
+    options = words.replace("'", "").split(" or ") if all("'" in kind.words for kind in expected) else []
+    guess = nearest(value, options) if isinstance(value, str) and options else None
+    return words + (f" (did you mean '{guess}'?)" if guess else "")
+
+
+_REALS = _Kind(_are_real, "real numbers, as an array or a tensor")
+_NONE = _Kind(lambda value: value is None, "None")
+_PATH = _Kind(lambda value: isinstance(value, os.PathLike), "a path")
+_SEVERAL = _Kind(_several, "several, as a list")
+_MAPPING = _Kind(lambda value: isinstance(value, Mapping), "a mapping, as a dict")
+_CALLABLE = _Kind(callable, "a function")
+_BY_TEXT = {
+    "Reals": _REALS,
+    "Classes": _Kind(_are_real, "the class of every sample, as whole numbers from 0"),
+    "np.ndarray": _Kind(lambda value: hasattr(value, "__array__") or isinstance(value, list | tuple), "an array"),
+    "None": _NONE,
+    "bool": _Kind(lambda value: isinstance(value, bool | np.bool_), "True or False"),
+    "str": _Kind(lambda value: isinstance(value, str), "text"),
+    "os.PathLike": _PATH,
+    "os.PathLike[str]": _PATH,
+    "Path": _PATH,
+}
+_ORIGINS: dict[Any, _Kind] = {
+    typing.get_origin(Iterable[int]): _SEVERAL,
+    typing.get_origin(typing.Sequence[int]): _SEVERAL,
+    list: _SEVERAL,
+    tuple: _SEVERAL,
+    typing.get_origin(Mapping[str, int]): _MAPPING,
+    dict: _MAPPING,
+    typing.get_origin(Callable[[], int]): _CALLABLE,
+}
+_CLASSES = {"Module": "torch.nn.Module", "Tensor": "tensor", "DataFrame": "table (pandas.DataFrame)"}
