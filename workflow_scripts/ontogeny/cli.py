@@ -246,11 +246,12 @@ def _animate_circuits(given: argparse.Namespace) -> None:
 
 
 def _show(given: argparse.Namespace) -> None:
-    from ontogeny.pipeline.overview import describe_run
+    from ontogeny.pipeline.overview import describe_run, run_at
     from ontogeny.pipeline.record import describe_file
 
-    is_file = Path(given.what).exists() or (Path(given.directory) / given.what).exists()
-    print((describe_file if is_file else describe_run)(given.what, given.directory), end="")
+    found = [path for path in (Path(given.what), Path(given.directory) / given.what) if path.exists()]
+    run = run_at(found[0], given.directory) if found else given.what
+    print(describe_file(given.what, given.directory) if run is None else describe_run(run, given.directory), end="")
 
 
 def _verify(given: argparse.Namespace) -> int:

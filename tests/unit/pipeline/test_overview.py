@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from ontogeny.cli import main
 from ontogeny.config import load_config, runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.overview import describe_run, describe_state, failure, job_states
@@ -173,3 +174,14 @@ def test_costs_belong_to_their_run_only(folder):
 def test_the_share_of_the_memory_asked_for_is_told(folder):
     table = cost_table(folder / "results" / "benchmarks", {"train_run": 200})
     assert table.set_index("rule").loc["train_run", "mem_share"] == round(100 * 2**20 / 1e6 / 200, 3)
+
+
+def test_a_run_is_shown_by_its_name_and_by_its_folder(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert main(["show", "mlp"]) == 0
+    by_name = capsys.readouterr().out
+    for path in ("results/runs/mlp", "results/runs/mlp/", str(folder / "results" / "runs" / "mlp")):
+        assert main(["show", path]) == 0
+        assert capsys.readouterr().out == by_name
+    assert main(["show", "results/runs"]) == 1
+    assert "holds no record of" in capsys.readouterr().err

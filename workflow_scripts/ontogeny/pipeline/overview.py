@@ -56,6 +56,13 @@ def runs_in(results: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in found if path.parent not in found)
 
 
+def run_at(path: Path, directory: str | os.PathLike) -> str | None:
+    """The name of the run whose folder is at `path`; None if it is no such folder."""
+    results = results_folder(directory)
+    known = {(results / "runs" / run).resolve(): run for run in runs_in(results)}
+    return known.get(path.resolve())
+
+
 def describe_run(name: str, results: str | os.PathLike) -> str:
     """A description of one run: settings, outcome, jumps, files, and how long its jobs took.
 

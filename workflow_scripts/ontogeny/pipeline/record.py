@@ -97,7 +97,7 @@ def _in_words(file: Path, made: str, digest: str, record: dict[str, Any], folder
         f"threads   {record['threads']}",
         "",
         "read",
-        *(f"  {name}  {_state(name, known, folder)}" for name, known in record["inputs"].items()),
+        *([f"  {name}  {_state(name, known, folder)}" for name, known in record["inputs"].items()] or ["  nothing"]),
         "",
         "settings",
         *_lines(record["settings"]),
