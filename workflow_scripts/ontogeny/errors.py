@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -25,6 +26,31 @@ def is_number(value: Any, whole: bool = False) -> bool:
     (True, False, False, False)
     """
     return isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+
+
+def shown(value: Any) -> str:
+    """What something is, on one line of at most 60 characters, for a message."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_number(
+    value: Any, what: str, asked: str, least: float = -math.inf, most: float = math.inf, *, whole: bool = False
+) -> None:
+    """Raise OntogenyError if something is no number from `least` to `most`; `asked` says what would be right.
+
+    >>> check_number("3", "n", "a whole number of 1 or more", 1, whole=True)
+    Traceback (most recent call last):
+    ontogeny.errors.OntogenyError: n is '3'; give a whole number of 1 or more
+    """
+    if not (is_number(value, whole) and least <= value <= most):
+        raise OntogenyError(f"{what} is {shown(value)}; give {asked}")
+
+
+def check_word(word: Any, what: str, known: Iterable[str]) -> None:
+    """Raise the error of `unknown` for something that is not one of `known`."""
+    if not (isinstance(word, str) and word in (known := list(known))):
+        raise unknown(what, word if isinstance(word, str) else shown(word), known)
 
 
 def expect(value: Any, kinds: type | tuple[type, ...], what: str) -> None:

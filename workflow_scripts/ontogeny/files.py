@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ontogeny.errors import OntogenyError, first_line
+from ontogeny.errors import OntogenyError, expect, first_line
 from ontogeny.renamed import COLUMNS
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -69,6 +69,12 @@ def read_errors(path: str | os.PathLike, what: str) -> Iterator[None]:
         raise OntogenyError(f"{path} does not exist") from None
     except Exception as error:
         raise OntogenyError(f"{path} cannot be read as {what}: {first_line(error)}") from None
+
+
+def as_path(path: Any) -> Path:
+    """A path as one of pathlib. Raises OntogenyError for what is none."""
+    expect(path, (str, os.PathLike), "a path")
+    return Path(path)
 
 
 def _existing_parent(path: Path) -> Path:

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, shown, unknown
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}$")]
 """A name that is safe as a folder name: letters, digits and `_ . + -`, starting with a letter or digit, at most 80."""
@@ -105,7 +105,7 @@ def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapp
     if item["type"] == "literal_error" and len(item["loc"]) == 1 and isinstance(item["input"], str):
         raise unknown(key, item["input"], map(str, choices(model, key)), where)
     message = item["msg"].replace("Input should", "it should").replace("List should", "it should")
-    raise OntogenyError(f"{where}: {key} is {item['input']!r}; {message}")
+    raise OntogenyError(f"{where}: {key} is {shown(item['input'])}; {message}")
 
 
 def complete(model: type[S], given: S | Mapping[str, Any] | None, what: str) -> S:

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, is_number, shown, unknown
 from ontogeny.words import counted
 
 Floats = NDArray[np.float64]
@@ -335,6 +335,16 @@ def _adjusted(p_values: Floats, method: str) -> Floats:
     return adjusted
 
 
+def generator(seed: Seed) -> np.random.Generator:
+    """The random numbers of a seed. Raises OntogenyError for something that is no seed."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise OntogenyError(
+            f"the seed is {shown(seed)}; give a whole number of 0 or more, or a NumPy generator"
+        ) from None
+
+
 def _turned(drawn: NDArray[Any], observed: Any, alternative: Alternative) -> tuple[NDArray[Any], Any]:
     """Both so that "as extreme" is "at least as large"."""
     if alternative == "two-sided":
@@ -352,8 +362,10 @@ def _quantile_of_sorted(values: Floats, share: float) -> Floats:
 
 
 def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise OntogenyError(f"the confidence of an interval is {confidence}: give a number between 0 and 1, as 0.95")
+    if not (is_number(confidence) and 0 < confidence < 1):
+        raise OntogenyError(
+            f"the confidence of an interval is {shown(confidence)}: give a number between 0 and 1, as 0.95"
+        )
 
 
 __all__ = [
@@ -366,6 +378,7 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_mean",
     "bootstrap_weights",
+    "generator",
     "percentile_interval",
     "permutation_test",
     "proportion_interval",

@@ -14,6 +14,7 @@ Sources: resample ablation as in causal scrubbing (Chan et al. 2022); mean ablat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import activate_by_name
 from ontogeny.circuits.discovery import trimmed
-from ontogeny.circuits.enumeration import Problem, Samples
+from ontogeny.circuits.enumeration import ACTIVATIONS, Problem, Samples, check_weights
 from ontogeny.circuits.masks import Circuits, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, OutputRule
 from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
-from ontogeny.errors import OntogenyError, expect
-from ontogeny.statistics import bootstrap_interval
+from ontogeny.circuits.trace import check_ensemble
+from ontogeny.errors import OntogenyError, check_number, check_word, expect, shown
+from ontogeny.jumps.comparison import need_columns
+from ontogeny.statistics import bootstrap_interval, generator
 
 Arrays = list[NDArray[np.float64]]
 Functions = Sequence[Callable[[NDArray[Any]], NDArray[Any]]]
@@ -137,16 +140,25 @@ def ablate(
     that is worst), noise_{sd} for each of `settings.noise` (with `settings.noise_draws` draws per distinct row, from
     `seed`), elsewhere (share of points of `inputs_elsewhere` on which the circuit decides as the whole network).
 
-    Raises OntogenyError for edge_masks that are no list of masks, and as `enumerate_circuits` does.
+    Raises OntogenyError for edge_masks that are no list of masks, or of another network, for a rule of more targets
+    than two, and as `enumerate_circuits` does.
     """
-    if isinstance(edge_masks, Circuits) or any(np.ndim(mask) != 3 for mask in edge_masks):
-        raise OntogenyError(
-            "edge_masks is no list of masks (circuits, out, in), one per layer: give circuits.edge_masks"
-        )
     settings = complete_settings(settings)
-    samples = Samples.of(x, y, np.shape(weights[0])[1], settings.accuracy_threshold, rule)
+    _, _, sizes = check_weights(weights, biases)
+    _check_masks(edge_masks, sizes)
+    if isinstance(activation, str):
+        check_word(activation, "activation", ACTIVATIONS)
+        check_number(negative_slope, "negative_slope", "a slope from 0 to 1", 0, 1)
+    elif not isinstance(activation, Sequence) or len(activation) != len(weights) or not all(map(callable, activation)):
+        raise OntogenyError(
+            f"activation is {shown(activation)}; name one of {', '.join(ACTIVATIONS)}, or give the functions of all "
+            f"{len(weights)} layers"
+        )
+    if not isinstance(rule, OutputRule) or len(rule.upto) != 2:
+        raise OntogenyError("ablations judge targets of 0 and 1: give the rule ROUNDED or above(threshold)")
+    samples = Samples.of(x, y, sizes[0], settings.accuracy_threshold, rule)
     rows, share = samples.inputs.T, samples.rows / samples.n_rows
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     whole = whole_activations(weights, biases, rows, activation, negative_slope)[:-1]
     donors = np.arange(len(rows))
     if len(donors) > MOST_DONORS:
@@ -182,14 +194,36 @@ def ablate(
     return pd.DataFrame({key: np.concatenate([part[key] for part in found]) for key in found[0]})
 
 
+def _check_masks(edge_masks: Any, sizes: Sequence[int]) -> None:
+    """Raise OntogenyError for what is no list of masks of networks of these sizes."""
+    shapes = [] if isinstance(edge_masks, Circuits) or not isinstance(edge_masks, Sequence) else edge_masks
+    try:
+        found = [np.shape(mask) for mask in shapes]
+    except ValueError:
+        found = []
+    if not found or any(len(shape) != 3 for shape in found):
+        raise OntogenyError(
+            "edge_masks is no list of masks (circuits, out, in), one per layer: give circuits.edge_masks"
+        )
+    right = [(found[0][0], b, a) for a, b in pairwise(sizes)]
+    if found != right or not right[0][0]:
+        raise OntogenyError(
+            f"edge_masks have the shapes {found}; for one or more circuits of a network of {list(sizes)} they are "
+            f"(circuits, out, in) with {[shape[1:] for shape in right]}"
+        )
+
+
 def random_subnetworks(circuits: Circuits, seed: int = 0, tries: int = 100) -> CircuitSet:
     """For each circuit a random subnetwork with as many edges into hidden neurons, or about as many: a control.
 
     Edges are drawn evenly, and those that lead from or to nowhere taken away; of `tries` draws the one that keeps a
     number nearest to the circuit's is taken. Subnetworks use all inputs, as circuits do, and may be circuits by chance.
+
+    Raises OntogenyError for something that is no circuits, no number of draws or no seed.
     """
     expect(circuits, Circuits, "a CircuitSet or a CircuitSample")
-    rng, layout = np.random.default_rng(seed), circuits.layout
+    check_number(tries, "tries", "a whole number of draws, 0 or more", 0, whole=True)
+    rng, layout = generator(seed), circuits.layout
     shapes = [(b, a) for a, b in zip(layout.sizes[:-2], layout.sizes[1:-1])]
     cuts = np.cumsum([a * b for a, b in shapes])[:-1]
     size = np.bitwise_count(circuits.codes).astype(np.int64)
@@ -219,9 +253,12 @@ def ablate_ensemble(
     them were run; a uniform sample where fewer), accuracy (mean over those), perfect (share of them that stay above the
     accuracy threshold), control and control_perfect (the same of `random_subnetworks`; under noise, of the whole
     network; elsewhere, how often the networks of other seeds decide as this one does). Networks without circuits are
-    left out.
+    left out. `progress` is called with the seeds done and all seeds.
+
+    Raises OntogenyError for something that is no ensemble.
     """
     settings = complete_settings(settings)
+    check_ensemble(ensemble, progress)
     rows: list[dict[str, Any]] = []
     made = ensemble.settings
     for done, seed in enumerate(map(int, ensemble.seeds), start=1):
@@ -284,8 +321,10 @@ def ablation_summary(table: pd.DataFrame, confidence: float = 0.95, n_resamples:
 
     Columns: ablation, networks, and for accuracy, perfect, control and difference (accuracy less control, paired in
     each network) the mean over networks with its bootstrap interval (accuracy_low, ...). Raises OntogenyError for a
-    table without networks.
+    table without networks, or without the columns of `ablate_ensemble`.
     """
+    need_columns(table, ("ablation", "accuracy", "perfect", "control"), "the table of ablate_ensemble")
+    check_number(n_resamples, "n_resamples", "a whole number of draws, 1 or more", 1, whole=True)
     if table.empty:
         raise OntogenyError("no network has a circuit at its last epoch, so there is none to ablate")
     rows = []

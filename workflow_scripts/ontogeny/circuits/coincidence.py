@@ -23,11 +23,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits.settings import DEFAULTS
-from ontogeny.errors import OntogenyError
-from ontogeny.statistics import percentile_interval, resampling_p_value
+from ontogeny.errors import OntogenyError, check_number, expect, shown
+from ontogeny.statistics import generator, percentile_interval, resampling_p_value
 
 MOST_DISPLACED = 30
 """Jumps are displaced by 2 * window + 1 to this many steps, or to 6 * window where that is more."""
+
+
+_MOST_STEPS = 1e9
 
 
 @dataclass(frozen=True)
@@ -110,16 +113,22 @@ def appearances_at_jumps(
     as the epoch at which its loss has halved: appearances of another run are moved by the ratio of both clocks,
     keeping their spread. Every p-value counts the data themselves among `n_resamples` draws, so none is 0.
 
-    Raises OntogenyError where lists differ in length, a step lies outside its span, or no run has both.
+    Raises OntogenyError where lists differ in length, a step is no number or lies outside its span, or no run has both.
     """
+    lists = {"appearances": appearances, "jumps": jumps, "spans": spans, "numbers": numbers, "clocks": clocks}
+    for name, given in lists.items():
+        if given is not None or name in ("appearances", "jumps", "spans"):
+            expect(given, (Sequence, np.ndarray), f"a list with one entry per run as {name}")
     if not len(appearances) == len(jumps) == len(spans):
         raise OntogenyError(
             f"{len(appearances)} runs of appearances, {len(jumps)} of jumps and {len(spans)} spans: give one of each "
             "per run"
         )
-    if window < 0 or n_resamples < 1:
-        raise OntogenyError(f"window {window} and n_resamples {n_resamples} must be at least 0 and 1")
-    times = None if clocks is None else np.asarray(clocks, np.float64)
+    if numbers is not None and len(numbers) != len(spans):
+        raise OntogenyError(f"{len(numbers)} lists of numbers for {len(spans)} runs: give one for each run")
+    check_number(window, "window", "a number of steps, 0 or more", 0, _MOST_STEPS)
+    check_number(n_resamples, "n_resamples", "a whole number of draws, 1 or more", 1, whole=True)
+    times = None if clocks is None else _as_numbers(clocks, "clocks").ravel()
     if times is not None and (len(times) != len(spans) or not (np.isfinite(times) & (times > 0)).all()):
         raise OntogenyError(f"{len(times)} clocks for {len(spans)} runs: give each run a number of steps above 0")
     runs = [
@@ -129,7 +138,7 @@ def appearances_at_jumps(
     both = [r for r, run in enumerate(runs) if len(run.first) and len(run.jumps)]
     if not both:
         raise OntogenyError("no run has both appearances of circuits and jumps, so there is nothing to compare")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     near, null = 0, np.zeros(n_resamples, np.int64)
     for run in (runs[r] for r in both):
         near += int(run.around(np.zeros(1), window)[0])
@@ -158,19 +167,35 @@ def appearances_at_jumps(
     )
 
 
+def _as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        numbers = np.array(np.nan)
+    if not np.isfinite(numbers).all():
+        raise OntogenyError(f"{what} are {shown(values)}; give numbers, none of them NaN or infinite")
+    return numbers
+
+
 def _checked_run(
     number: int, appeared: ArrayLike, weights: ArrayLike | None, jumped: ArrayLike, span: tuple[float, float]
 ) -> _Run:
-    steps = np.asarray(appeared, np.float64)
+    steps = _as_numbers(appeared, f"the appearances of run {number}")
+    if steps.ndim == 0 or (steps.size and steps.shape[1:] not in ((), (2,))):
+        raise OntogenyError(f"the appearances of run {number} have shape {steps.shape}; they must be (n,) or (n, 2)")
     steps = np.stack([steps, steps], axis=1) if steps.ndim == 1 else steps.reshape(-1, 2)
-    counts = np.ones(len(steps), np.int64) if weights is None else np.asarray(weights, np.int64)
-    jumps = np.asarray(jumped, np.float64).ravel()
+    counted = np.ones(len(steps)) if weights is None else _as_numbers(weights, f"the numbers of run {number}")
+    counts = counted.astype(np.int64).ravel()
+    jumps = _as_numbers(jumped, f"the jumps of run {number}").ravel()
     if len(counts) != len(steps) or (counts < 0).any() or (steps[:, 0] > steps[:, 1]).any():
         raise OntogenyError(
             f"run {number}: give each of the {len(steps)} appearances a number of at least 0, and its first possible "
             "step no later than its last"
         )
-    start, stop = span
+    ends = _as_numbers(span, f"the span of run {number}").ravel()
+    if len(ends) != 2:
+        raise OntogenyError(f"the span of run {number} is {shown(span)}; give its first and its last step")
+    start, stop = ends.tolist()
     for name, values in (("an appearance", steps), ("a jump", jumps)):
         outside = values[(values < start) | (values > stop)]
         if len(outside):

@@ -24,7 +24,7 @@ from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, above, check_rule
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
-from ontogeny.errors import OntogenyError, first_line, unknown
+from ontogeny.errors import OntogenyError, check_word, first_line, shown, unknown
 
 RULES = ("rounded", "sign", "argmax", "probability")
 """When an output is right: see `ReadNetwork`."""
@@ -79,7 +79,7 @@ class ReadNetwork:
         y, rule and output as of `count`, and the same errors.
         """
         sums = self._sums(self.x)
-        if rule == "argmax":
+        if isinstance(rule, str) and rule == "argmax":
             return np.asarray(sums.argmax(axis=1) == self._labels(y))
         self.samples(y, rule, output=output)
         own, limits = self._asked(y, rule, output)
@@ -139,9 +139,9 @@ class ReadNetwork:
     ) -> Problem:
         """What the search is given. Raises OntogenyError where rule, targets and outputs do not fit."""
         settings = complete_settings(settings)
-        if rule == "argmax":
+        if isinstance(rule, str) and rule == "argmax":
             if output != 0:
-                raise OntogenyError(f"argmax judges all outputs together: leave out output {output!r}")
+                raise OntogenyError(f"argmax judges all outputs together: leave out output {shown(output)}")
             return self._argmax(self._labels(y), settings)
         return self._posed([self.separate(output)], [self.samples(y, rule, settings, output)], settings)
 
@@ -157,7 +157,7 @@ class ReadNetwork:
     def _check_output(self, output: Any) -> None:
         last = len(self.biases[-1]) - 1
         if not isinstance(output, int | np.integer) or not 0 <= output <= last:
-            raise OntogenyError(f"output {output!r}: the network's outputs are numbered from 0 to {last}")
+            raise OntogenyError(f"output {shown(output)}: the network's outputs are numbered from 0 to {last}")
 
     def samples(
         self, y: ArrayLike, rule: str | AnyRule = "rounded", settings: GivenSettings = DEFAULTS, output: int = 0
@@ -171,8 +171,8 @@ class ReadNetwork:
         """Targets (rows,) of one output, and the limits of its sums for each of them."""
         if not isinstance(rule, str):
             check_rule(rule)
-        elif rule not in RULES:
-            raise unknown("output rule", rule, RULES)
+        else:
+            check_word(rule, "output rule", RULES)
         n_outputs = len(self.biases[-1])
         self._check_output(output)
         targets = as_array(y, "y")
@@ -444,9 +444,9 @@ def _submodule(model: Any, start: Any) -> Any:
     if start is None or isinstance(start, torch.nn.Module):
         return start
     if not isinstance(start, str):
-        raise OntogenyError(f"start is {start!r}; give a submodule of the model, or its name as text, as '0'")
+        raise OntogenyError(f"start is {shown(start)}; give a submodule of the model, or its name as text, as '0'")
     if not isinstance(model, torch.nn.Module):
-        raise OntogenyError(f"the model is a function, and has no submodules to start from, as {start!r}")
+        raise OntogenyError(f"the model is a function, and has no submodules to start from, as {shown(start)}")
     named = dict(model.named_modules())
     if start not in named:
         raise unknown("submodule to start from", start, filter(None, named))

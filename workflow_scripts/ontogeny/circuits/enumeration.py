@@ -32,8 +32,9 @@ from ontogeny.circuits.masks import (
 )
 from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, check_rule
 from ontogeny.circuits.settings import DEFAULTS
-from ontogeny.errors import OntogenyError, is_number, unknown
+from ontogeny.errors import OntogenyError, check_number, check_word, is_number, shown
 from ontogeny.nonlinearities import KINDS
+from ontogeny.statistics import generator
 from ontogeny.words import counted
 
 ACTIVATIONS: tuple[str, ...] = KINDS
@@ -65,8 +66,8 @@ def _compiled_engine() -> Any:
 
 def _engine(name: str | None, small: bool = False) -> Any:
     """The module that searches: `_compiled`, or `_plain` where Numba is missing or a small network is quicker there."""
-    if name not in (None, "compiled", "plain"):
-        raise unknown("engine", name, ["compiled", "plain"])
+    if name is not None:
+        check_word(name, "engine", ["compiled", "plain"])
     if name == "plain" or (name is None and small and _plain_spent < _PLAIN_SECONDS):
         return _plain
     try:
@@ -180,7 +181,7 @@ class Samples:
         if isinstance(rule, Tolerance):
             rule, ys = rule.for_targets(ys)
         if not is_number(accuracy_threshold) or not 0 <= accuracy_threshold < 1:
-            raise OntogenyError(f"accuracy_threshold is {accuracy_threshold!r}; give a share of rows in [0, 1)")
+            raise OntogenyError(f"accuracy_threshold is {shown(accuracy_threshold)}; give a share of rows in [0, 1)")
         if xs.size > _FEW_NUMBERS:
             return _merged_samples(xs, ys, n_inputs, accuracy_threshold, rule)
         return _samples_of(xs.tobytes(), xs.shape, ys.tobytes(), ys.shape, n_inputs, accuracy_threshold, rule)
@@ -289,21 +290,20 @@ class Problem:
         self.candidates, self.min_sparsity, self.functions = candidates, min_sparsity, functions
         depth = len(self.sizes) - 2
         if callable(activation) or not isinstance(activation, Iterable):
-            given = "a function" if callable(activation) else repr(activation)
+            given = "a function" if callable(activation) else shown(activation)
             raise OntogenyError(
                 f"activation is {given}; name one of {', '.join(ACTIVATIONS)} (from_torch reads models with others)"
             )
         names = [activation] * depth if isinstance(activation, str) else list(activation)
         for name in names:
-            if name not in ACTIVATIONS:
-                raise unknown("activation", name, ACTIVATIONS)
+            check_word(name, "activation", ACTIVATIONS)
         if isinstance(negative_slope, Sequence) and not isinstance(negative_slope, str):
             slopes = list(negative_slope)
         else:
             slopes = [_plain.slope_of(name, negative_slope) for name in names]
         for name, slope in zip(names, slopes):
-            if name == "leaky_relu" and not (is_number(slope) and 0 <= slope <= 1):
-                raise OntogenyError(f"negative_slope is {slope!r}; give a slope from 0 to 1")
+            if name == "leaky_relu" or not is_number(slope):
+                check_number(slope, "negative_slope", "a slope from 0 to 1", 0, 1)
         for what, number in (("activation", len(names)), ("slope", len(slopes))):
             if number != depth:
                 raise OntogenyError(
@@ -365,7 +365,7 @@ class Problem:
     def check_cost(self, max_seconds: float | None) -> None:
         """Raise OntogenyError if a search may take longer than `max_seconds`, or that is no number."""
         if max_seconds is not None and not is_number(max_seconds):
-            raise OntogenyError(f"max_seconds is {max_seconds!r}; give seconds as a number, or None for no limit")
+            raise OntogenyError(f"max_seconds is {shown(max_seconds)}; give seconds as a number, or None for no limit")
         if max_seconds is not None and (cost := self.cost()) > max_seconds:
             raise OntogenyError(
                 f"a network of sizes {list(self.sizes)} has {self.n_candidates:.3g} candidate circuits, about "
@@ -446,7 +446,7 @@ class Problem:
         """
         threads = _available_threads() if threads is None else threads
         if not isinstance(threads, int | np.integer) or threads < 1:
-            raise OntogenyError(f"threads is {threads!r}; give 1 or more, or None for as many as there are")
+            raise OntogenyError(f"threads is {shown(threads)}; give 1 or more, or None for as many as there are")
         if threads == 1 or len(self.parts) == 1 or self.cost() < _WORTH_THREADS:
             found, _, marginals, decided = self.search(engine, COUNT)
             return found, marginals, decided
@@ -467,7 +467,7 @@ class Problem:
     def listed(self, limit: int, engine: str | None = None) -> CircuitSet | None:
         """All circuits, or None where there are more than `limit`. Raises OntogenyError if that is no whole number."""
         if not is_number(limit, whole=True) or limit < 0:
-            raise OntogenyError(f"limit is {limit!r}; give a whole number of circuits")
+            raise OntogenyError(f"limit is {shown(limit)}; give a whole number of circuits")
         found, codes, *_ = self.search(engine, LIST, limit)
         return CircuitSet(self.layout.in_order(codes), self.layout) if found <= limit else None
 
@@ -477,13 +477,8 @@ class Problem:
         Raises OntogenyError where `n` is no whole number, or below 0, or `seed` is no seed.
         """
         if not is_number(n, whole=True) or n < 0:
-            raise OntogenyError(f"a sample of {n!r} circuits cannot be drawn: give a whole number")
-        try:
-            rng = np.random.default_rng(seed)
-        except (TypeError, ValueError):
-            raise OntogenyError(
-                f"the seed of a sample is {seed!r}; give a whole number of 0 or more, or a NumPy generator"
-            ) from None
+            raise OntogenyError(f"a sample of {shown(n)} circuits cannot be drawn: give a whole number")
+        rng = generator(seed)
         ranks = np.arange(found) if n >= found else distinct(rng, found, n)
         codes = self.search(engine, SAMPLE, ranks=ranks)[1] if len(ranks) else np.zeros(0, np.uint64)
         return CircuitSample(self.layout.in_order(codes), self.layout, found)
@@ -617,7 +612,7 @@ def estimate_cost(
     that are none of these.
     """
     if not is_number(n_samples, whole=True) or n_samples < 1:
-        raise OntogenyError(f"n_samples is {n_samples!r}; give a whole number of rows, 1 or more")
+        raise OntogenyError(f"n_samples is {shown(n_samples)}; give a whole number of rows, 1 or more")
     checked = layer_sizes(sizes)
     max_active_neurons(sum(checked[1:-1]), candidates, min_sparsity)
     return _cost(checked, n_samples, candidates, min_sparsity)
@@ -814,11 +809,11 @@ def sample_circuits(
     Raises OntogenyError as it does, and if `n` is negative.
     """
     if not is_number(n, whole=True) or n < 0:
-        raise OntogenyError(f"cannot draw {n!r} circuits; give a whole number of 0 or more")
+        raise OntogenyError(f"cannot draw {shown(n)} circuits; give a whole number of 0 or more")
     problem = _problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
-    problem.check_cost(None if max_seconds is None else max_seconds / 2)
+    problem.check_cost(max_seconds / 2 if is_number(max_seconds) else max_seconds)
     return problem.sampled(n, seed, problem.count(engine, threads=None)[0], engine)
 
 

@@ -14,19 +14,21 @@ the network's output as giving the node its value on the source changes the form
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, combinations, pairwise, product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import activate_by_name
-from ontogeny.circuits.enumeration import ACTIVATIONS, check_weights
+from ontogeny.circuits.enumeration import ACTIVATIONS, as_array, check_weights
 from ontogeny.circuits.masks import Circuit
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, check_number, check_word, expect, shown, unknown
+from ontogeny.statistics import generator
 
 _NAMES = {
     (0, 1): "ID",
@@ -50,11 +52,23 @@ _TABLES = {name: table for table, name in _NAMES.items()}
 
 
 def gate_name(table: Sequence[int]) -> str:
-    """The name of a truth table (counting order, first input most significant), or its bits where it has none."""
-    table = tuple(int(bit) for bit in table)
+    """The name of a truth table (counting order, first input most significant), or its bits where it has none.
+
+    Raises OntogenyError for a table that is not of 2, 4, 8, ... bits.
+    """
+    table = _bits(table)
     if len(set(table)) == 1:
         return "TRUE" if table[0] else "FALSE"
     return _NAMES.get(table, "".join(map(str, table)))
+
+
+def _bits(table: Any) -> tuple[int, ...]:
+    """A truth table as integers. Raises OntogenyError for what is none."""
+    given = [] if isinstance(table, str) or not isinstance(table, Iterable) else list(table)
+    whole = len(given) > 1 and len(given).bit_count() == 1
+    if not whole or not all(np.ndim(bit) == 0 and bit in (0, 1) for bit in given):
+        raise OntogenyError(f"the truth table is {shown(table)}; give 2, 4, 8, ... bits, 0 or 1, one for each pattern")
+    return tuple(int(bit) for bit in given)
 
 
 def all_inputs(n_inputs: int) -> NDArray[np.float64]:
@@ -74,10 +88,11 @@ def circuit_activations(
     Raises OntogenyError for an unknown activation, and a circuit of a network of other sizes.
     """
     matrices, vectors, sizes = check_weights(weights, biases)
+    expect(circuit, Circuit, "a Circuit, as circuits[0],")
     if sizes != circuit.sizes:
         raise OntogenyError(f"a circuit of a network {list(circuit.sizes)} does not fit one of sizes {list(sizes)}")
-    if activation not in ACTIVATIONS:
-        raise unknown("activation", activation, ACTIVATIONS)
+    check_word(activation, "activation", ACTIVATIONS)
+    check_number(negative_slope, "negative_slope", "a slope from 0 to 1", 0, 1)
     edges, nodes = circuit.edge_masks, circuit.node_masks
     values = [all_inputs(sizes[0])]
     for layer, (w, b) in enumerate(zip(matrices, vectors)):
@@ -245,7 +260,8 @@ class Groundings:
         """`n` groundings drawn uniformly and independently. Raises OntogenyError where there is none."""
         if not self.count:
             raise OntogenyError("this circuit has no grounding to draw")
-        rng = np.random.default_rng(seed)
+        check_number(n, "n", "a whole number of groundings, 0 or more", 0, whole=True)
+        rng = generator(seed)
         drawn = []
         for _ in range(n):
             keys, weights = list(self._ways[-1]), list(self._ways[-1].values())
@@ -304,9 +320,19 @@ def evaluate_formula(
 ) -> dict[str, NDArray]:
     """Values (rows,) of every node on binary x (rows, inputs); nodes in `fixed` take the values given there.
 
-    Raises OntogenyError for an unknown gate or argument.
+    Raises OntogenyError for an unknown gate or argument, and for x or fixed values that are not such arrays.
     """
-    rows = np.asarray(x)
+    rows = as_array(x, "x")
+    if rows.ndim != 2:
+        raise OntogenyError(f"x has shape {rows.shape}; it must be (rows, inputs)")
+    _check_formula(formula)
+    if fixed is not None:
+        expect(fixed, Mapping, "a dict of nodes and their values (rows,) as fixed")
+        for node, given in fixed.items():
+            if node not in formula:
+                raise unknown("node", node, formula, "fixed")
+            if as_array(given, f"fixed['{node}']").shape != (len(rows),):
+                raise OntogenyError(f"fixed['{node}'] must hold one value for each of {len(rows)} rows")
     values: dict[str, NDArray] = {f"x{i}": (rows[:, i] >= 0.5).astype(np.int64) for i in range(rows.shape[1])}
     nodes = {}
     for node, (gate, *arguments) in formula.items():
@@ -325,12 +351,29 @@ def evaluate_formula(
     return nodes
 
 
+def _check_formula(formula: Any) -> None:
+    """Raise OntogenyError for what is no formula."""
+    expect(formula, Mapping, 'a formula, such as {"out": ("AND", "x0", "x1")},')
+    if not formula:
+        raise OntogenyError("the formula has no node: give one at least, the last of which is the output")
+    for node, parts in formula.items():
+        words = isinstance(parts, Sequence) and not isinstance(parts, str) and all(isinstance(w, str) for w in parts)
+        if not words or not parts:
+            raise OntogenyError(
+                f"node '{node}' is {shown(parts)}; give a gate and its arguments, as ('AND', 'x0', 'x1')"
+            )
+
+
 def two_level_formulas(bits: Sequence[int], exclude_xor: bool = True) -> list[dict[str, tuple[str, ...]]]:
     """All formulas out = g(l, r) of a two-input gate `bits` in which l and r are different gates of both inputs.
 
     Gates are the named ones that depend on both inputs, without XOR and XNOR unless `exclude_xor` is false; l and r
-    are unordered where g is symmetric.
+    are unordered where g is symmetric. Raises OntogenyError for bits that are not four.
     """
+    bits = _bits(bits)
+    if len(bits) != 4:
+        raise OntogenyError(f"a gate of two inputs has 4 bits, not {len(bits)}")
+    expect(exclude_xor, (bool, np.bool_), "True or False as exclude_xor")
     names = ["AND", "OR", "NAND", "NOR", "IMP", "NIMP", "CIMP", "CNIMP"] + ([] if exclude_xor else ["XOR", "XNOR"])
     x = all_inputs(2)
     formula: dict[str, tuple[str, ...]]
@@ -338,7 +381,7 @@ def two_level_formulas(bits: Sequence[int], exclude_xor: bool = True) -> list[di
     for left, right in combinations(names, 2):
         for gate in names:
             formula = {"l": (left, "x0", "x1"), "r": (right, "x0", "x1"), "out": (gate, "l", "r")}
-            if np.array_equal(evaluate_formula(formula, x)["out"], np.asarray(bits)):
+            if np.array_equal(evaluate_formula(formula, x)["out"], bits):
                 found.append(formula)
     return found
 
@@ -355,7 +398,10 @@ def interchange_accuracies(
 
     Columns: node, layer (1 is the first hidden layer), neurons (a tuple), accuracy over all pairs of a base and a
     source input. Only the neurons of `circuit` run and are tried, all of them if it is None.
+
+    Raises OntogenyError for what is no formula, or no circuit of the network.
     """
+    _check_formula(formula)
     matrices, vectors, sizes = check_weights(weights, biases)
     if circuit is None:
         circuit = Circuit((1 << sum(a * b for a, b in pairwise(sizes[:-1]))) - 1, sizes)
@@ -399,7 +445,10 @@ def map_formula(
     """Mappings of all inner nodes of a formula to disjoint sets of neurons, each with accuracy of at least `least`.
 
     A mapping gives every node its (layer, neurons). Only minimal ones are returned: no other fits inside one of them.
+
+    Raises OntogenyError as `interchange_accuracies` does, and for a `least` that is no share.
     """
+    check_number(least, "least", "a share of pairs from 0 to 1", 0, 1)
     table = interchange_accuracies(formula, weights, biases, circuit, activation, negative_slope)
     fit = table[table.accuracy >= least - 1e-12]
     names = [node for node in formula if node != list(formula)[-1]]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS
-from ontogeny.errors import OntogenyError, expect, is_number, unknown
+from ontogeny.errors import OntogenyError, check_word, expect, is_number, shown
 
 _CODE_BITS = 64
 
@@ -24,6 +24,12 @@ class Sparsity(NamedTuple):
     node: float
     edge: float
     combined: float
+
+
+def whole_numbers(sizes: object) -> tuple[int, ...]:
+    """`sizes` as integers; none where they are no list of whole numbers."""
+    given = [] if isinstance(sizes, str) or not isinstance(sizes, Iterable) else list(sizes)
+    return tuple(map(int, given)) if all(is_number(size, whole=True) for size in given) else ()
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,13 @@ class Layout:
     sizes: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.sizes) < 3 or self.sizes[-1] != 1 or min(self.sizes) < 1:
+        sizes = whole_numbers(self.sizes)
+        if len(sizes) < 3 or sizes[-1] != 1 or min(sizes) < 1:
             raise OntogenyError(
-                f"layer sizes {list(self.sizes)} do not describe a network with hidden layers and one output: "
-                "give inputs, one or more hidden layers, and 1 (separate several outputs first)"
+                f"layer sizes {list(sizes) or shown(self.sizes)} do not describe a network with hidden layers and one "
+                "output: give inputs, one or more hidden layers, and 1 (separate several outputs first)"
             )
+        object.__setattr__(self, "sizes", sizes)
 
     def check_codes(self) -> None:
         """Raise OntogenyError if a code has no room for the network's edges, so that its circuits cannot be listed."""
@@ -149,8 +157,12 @@ class Circuit:
     __slots__ = ("code", "layout")
 
     def __init__(self, code: int, layout: Layout | Sequence[int]) -> None:
-        self.code = int(code)
-        self.layout = layout if isinstance(layout, Layout) else Layout(tuple(layout))
+        """Raises OntogenyError for a code that is no whole number, and sizes that are none of a network."""
+        try:
+            self.code = int(code)
+        except (TypeError, ValueError, OverflowError):
+            raise OntogenyError(f"the code of a circuit is {shown(code)}; give a whole number") from None
+        self.layout = layout if isinstance(layout, Layout) else Layout(layout)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -196,8 +208,16 @@ class Circuits(Sequence[Circuit]):
     """
 
     def __init__(self, codes: NDArray[np.uint64], layout: Layout | Sequence[int]) -> None:
-        self.codes = np.asarray(codes, dtype=np.uint64)
-        self.layout = layout if isinstance(layout, Layout) else Layout(tuple(layout))
+        """Raises OntogenyError for codes that are no whole numbers, and sizes that are none of a network."""
+        try:
+            self.codes = np.asarray(codes, dtype=np.uint64)
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            raise OntogenyError(
+                f"the codes of circuits are {shown(codes)}; give whole numbers (n,), 0 or more"
+            ) from None
+        if self.codes.ndim != 1:
+            raise OntogenyError(f"the codes of circuits have shape {self.codes.shape}; they must be (n,)")
+        self.layout = layout if isinstance(layout, Layout) else Layout(layout)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -297,10 +317,9 @@ def max_active_neurons(
     oversight; `min_sparsity` above 0 asks for a node sparsity strictly greater. Raises OntogenyError for an unknown
     `candidates` and a sparsity outside [0, 1).
     """
-    if candidates not in CANDIDATES:
-        raise unknown("set of candidates", candidates, CANDIDATES)
+    check_word(candidates, "set of candidates", CANDIDATES)
     if not is_number(min_sparsity) or not 0 <= min_sparsity < 1:
-        raise OntogenyError(f"min_sparsity is {min_sparsity!r}; give a node sparsity in [0, 1), 0 for none")
+        raise OntogenyError(f"min_sparsity is {shown(min_sparsity)}; give a node sparsity in [0, 1), 0 for none")
     most = n_hidden - (candidates == "published")
     if min_sparsity > 0:
         while most > 0 and not (n_hidden - most) / n_hidden > min_sparsity:
@@ -329,12 +348,11 @@ def count_candidates(
 
 def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """Layer sizes of a network with one output. Raises OntogenyError where they are none, or no whole numbers."""
-    given = [] if isinstance(sizes, str) or not isinstance(sizes, Iterable) else list(sizes)
-    whole_numbers = all(is_number(size, whole=True) for size in given)
-    if len(given) < 3 or not whole_numbers or min(given) < 1 or given[-1] != 1:
-        said = given or repr(sizes)
+    given = whole_numbers(sizes)
+    if len(given) < 3 or min(given) < 1 or given[-1] != 1:
+        said = shown(list(sizes) if isinstance(sizes, tuple) and sizes else sizes)
         raise OntogenyError(f"layer sizes {said} are not those of inputs, hidden layers and one output, as (2, 3, 1)")
-    return tuple(map(int, given))
+    return given
 
 
 @lru_cache(maxsize=1024)

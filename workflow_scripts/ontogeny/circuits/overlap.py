@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ontogeny.circuits._problem import MINIMAL
 from ontogeny.circuits.enumeration import CircuitCount, Problem
 from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet, whole
-from ontogeny.errors import OntogenyError, expect, is_number
+from ontogeny.errors import OntogenyError, expect, is_number, shown
+from ontogeny.statistics import generator
 
 _CIRCUITS = "a CircuitSet or a CircuitSample"
 
@@ -65,11 +66,11 @@ def compare_within(circuits: Circuits, most: int = 4000, seed: int = 0) -> SetCo
     """
     expect(circuits, Circuits, _CIRCUITS)
     if not is_number(most, whole=True) or most < 2:
-        raise OntogenyError(f"most is {most!r}; give a whole number of circuits, 2 or more")
+        raise OntogenyError(f"most is {shown(most)}; give a whole number of circuits, 2 or more")
     count = circuits.population if isinstance(circuits, CircuitSample) else len(circuits)
     used = circuits
     if len(circuits) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(len(circuits), most, replace=False))
+        rows = np.sort(generator(seed).choice(len(circuits), most, replace=False))
         used = CircuitSample(circuits.codes[rows], circuits.layout, count)
     upper = np.triu_indices(len(used), 1)
     if not len(upper[0]):

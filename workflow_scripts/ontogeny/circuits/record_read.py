@@ -5,16 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ontogeny.circuits.masks import CircuitSet, Layout
+from ontogeny.circuits.masks import CircuitSet, Layout, whole_numbers
+from ontogeny.circuits.records import EpochCircuits
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS
-from ontogeny.errors import OntogenyError, unknown
-from ontogeny.files import most_unpacked, read_errors, read_text
+from ontogeny.errors import OntogenyError, check_word, shown
+from ontogeny.files import as_path, most_unpacked, read_errors, read_text
 
 
 def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
     Raises OntogenyError for a file that is cut off, is not a record, or whose masks do not fit its network: `sizes`,
     or the one that its first circuit shows.
     """
-    path = Path(path)
+    path = as_path(path)
     text = _unpacked(path) if path.suffix == ".gz" and path.is_file() else read_text(path)
     try:
         history = json.loads(text)
@@ -39,9 +40,15 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
         raise OntogenyError(
             f"{path} is not a record of circuits: a record is a list of epochs, not a {type(history).__name__}"
         )
-    expected = None if sizes is None else tuple(int(size) for size in sizes)
-    for number, entry in enumerate(history, start=1):
-        where = f"entry {number} of {path}"
+    return list(checked_entries(history, str(path), sizes))
+
+
+def checked_entries(history: Iterable[Any], of: str, sizes: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+    """The entries of a record, which is called `of`, as dicts. Errors as of `read_history`."""
+    expected = None if sizes is None else _network_sizes(sizes)
+    for number, given in enumerate(history, start=1):
+        where = f"entry {number} of {of}"
+        entry = given.as_dict() if isinstance(given, EpochCircuits) else given
         if not isinstance(entry, dict):
             raise OntogenyError(f"{where} is not an epoch but {type(entry).__name__}")
         for key in ("epoch", "total_circuits", "outputs"):
@@ -63,7 +70,15 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
                         f"circuit {index} in {where} has masks of a network {list(found)}, but the network is "
                         f"{list(expected)}"
                     )
-    return history
+        yield entry
+
+
+def _network_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Layer sizes. Raises OntogenyError where they are none."""
+    given = whole_numbers(sizes)
+    if len(given) < 3 or min(given) < 1:
+        raise OntogenyError(f"sizes is {shown(sizes)}; give those of all layers, inputs first, as (2, 3, 1)")
+    return given
 
 
 def _unpacked(path: Path) -> str:
@@ -100,12 +115,18 @@ def circuits_of(output: dict[str, Any], sizes: Sequence[int] | None = None) -> C
     `sizes` is only needed where no circuit is listed. Raises OntogenyError where masks are no candidate circuit: an
     active neuron without an edge in or out, an unused input, an edge of an inactive neuron.
     """
-    listed = output["circuits"]
+    if not isinstance(output, Mapping) or not isinstance(listed := output.get("circuits"), list):
+        raise OntogenyError("an output of a record's epoch is expected, with a list 'circuits', as entry['outputs'][0]")
     if not listed:
         if sizes is None:
             raise OntogenyError("an epoch without circuits does not show its network: give sizes")
-        return CircuitSet(np.zeros(0, np.uint64), Layout(tuple(sizes)))
-    layout = Layout(_circuit_sizes(listed[0], "circuit 0"))
+        return CircuitSet(np.zeros(0, np.uint64), Layout(_network_sizes(sizes)))
+    shapes = {_circuit_sizes(circuit, f"circuit {n}") for n, circuit in enumerate(listed)}
+    if len(shapes) > 1:
+        raise OntogenyError(
+            f"circuits of networks of different sizes, {sorted(map(list, shapes))}, are listed together"
+        )
+    layout = Layout(shapes.pop())
     edges = [np.array([c["edge_masks"][layer] for c in listed], np.uint8) for layer in range(len(layout.sizes) - 1)]
     circuits = CircuitSet(layout.encode(edges), layout)
     shown = [np.array([c["node_masks"][layer] for c in listed], np.uint8) for layer in range(len(layout.sizes))]
@@ -125,12 +146,16 @@ def check_record(history: Iterable[dict[str, Any]], candidates: str = DEFAULTS.c
     Compared are counts, the sparsity triple, its mean, validity and membership in `candidates`, the order, doubles,
     the lists of neurons, and that every mean lies between minimum and maximum.
 
-    Raises OntogenyError for an unknown set of candidates.
+    history: what `read_history` gives, or what `records_from_weights` does. Raises OntogenyError for an unknown set of
+    candidates, and for what is no record.
     """
-    if candidates not in CANDIDATES:
-        raise unknown("set of candidates", candidates, CANDIDATES)
+    check_word(candidates, "set of candidates", CANDIDATES)
+    if isinstance(history, (str, bytes, Mapping)) or not isinstance(history, Iterable):
+        raise OntogenyError(
+            f"a record is a list of epochs, not {type(history).__name__}: read the file of one with read_history"
+        )
     wrong = []
-    for entry in history:
+    for entry in checked_entries(history, "the record"):
         if entry["total_circuits"] != sum(output["n_circuits"] for output in entry["outputs"]):
             wrong.append(f"epoch {entry['epoch']}: total_circuits is not the sum over outputs")
         for output in entry["outputs"]:
@@ -145,32 +170,43 @@ def check_record(history: Iterable[dict[str, Any]], candidates: str = DEFAULTS.c
             except OntogenyError as error:
                 wrong.append(f"{where}: {error}")
                 continue
-            layout, triple = found.layout, found.sparsity
-            if not np.array_equal(layout.in_order(found.codes), found.codes):
-                wrong.append(f"{where}: circuits are not in the order of the enumeration")
-            if len(set(found.codes.tolist())) != len(found):
-                wrong.append(f"{where}: a circuit is listed twice")
-            if candidates == "published" and (triple[:, 0] == 0).any():
-                wrong.append(f"{where}: a circuit uses every hidden neuron, which published candidates never do")
-            if not np.array_equal(triple, np.array([c["sparsity"] for c in listed])):
-                wrong.append(f"{where}: sparsity does not follow from the masks")
-            if [c.get("sparsity_value", t[0]) for c, t in zip(listed, triple)] != triple[:, 0].tolist():
-                wrong.append(f"{where}: sparsity_value is not the node sparsity")
-            if len(listed) == output["n_circuits"] and abs(output["avg_sparsity"] - triple[:, 0].mean()) > 1e-12:
-                wrong.append(f"{where}: avg_sparsity is not the mean node sparsity")
-            if [c.get("circuit_idx", n) for n, c in enumerate(listed)] != list(range(len(listed))):
-                wrong.append(f"{where}: circuit_idx does not count the circuits")
-            for n, (circuit, entry_) in enumerate(zip(found, listed)):
-                active = [
-                    (layer, neuron)
-                    for layer, mask in enumerate(circuit.node_masks[1:], start=1)
-                    for neuron in np.flatnonzero(mask).tolist()
-                ]
-                neurons = entry_.get("neurons", [])
-                if neurons and [(v["layer"], v["neuron_idx"]) for v in neurons] != active:
-                    wrong.append(f"{where}, circuit {n}: neurons are not the active ones")
-                for v in neurons:
-                    low, mean, high = v["min_activation"], v["mean_activation"], v["max_activation"]
-                    if not low - 1e-5 <= mean <= high + 1e-5:
-                        wrong.append(f"{where}, circuit {n}: a mean activation lies outside its range")
+            try:
+                wrong += _disagreements(output, found, where, candidates)
+            except (KeyError, TypeError, ValueError) as error:
+                lacking = f"a circuit has no {error}" if isinstance(error, KeyError) else "a number of it is none"
+                wrong.append(f"{where}: {lacking}")
+    return wrong
+
+
+def _disagreements(output: dict[str, Any], found: CircuitSet, where: str, candidates: str) -> list[str]:
+    """What one output of an epoch says of its circuits that does not follow from their masks."""
+    listed, wrong = output["circuits"], list[str]()
+    layout, triple = found.layout, found.sparsity
+    if not np.array_equal(layout.in_order(found.codes), found.codes):
+        wrong.append(f"{where}: circuits are not in the order of the enumeration")
+    if len(set(found.codes.tolist())) != len(found):
+        wrong.append(f"{where}: a circuit is listed twice")
+    if candidates == "published" and (triple[:, 0] == 0).any():
+        wrong.append(f"{where}: a circuit uses every hidden neuron, which published candidates never do")
+    if not np.array_equal(triple, np.array([c["sparsity"] for c in listed])):
+        wrong.append(f"{where}: sparsity does not follow from the masks")
+    if [c.get("sparsity_value", t[0]) for c, t in zip(listed, triple)] != triple[:, 0].tolist():
+        wrong.append(f"{where}: sparsity_value is not the node sparsity")
+    if len(listed) == output["n_circuits"] and abs(output["avg_sparsity"] - triple[:, 0].mean()) > 1e-12:
+        wrong.append(f"{where}: avg_sparsity is not the mean node sparsity")
+    if [c.get("circuit_idx", n) for n, c in enumerate(listed)] != list(range(len(listed))):
+        wrong.append(f"{where}: circuit_idx does not count the circuits")
+    for n, (circuit, entry_) in enumerate(zip(found, listed)):
+        active = [
+            (layer, neuron)
+            for layer, mask in enumerate(circuit.node_masks[1:], start=1)
+            for neuron in np.flatnonzero(mask).tolist()
+        ]
+        neurons = entry_.get("neurons", [])
+        if neurons and [(v["layer"], v["neuron_idx"]) for v in neurons] != active:
+            wrong.append(f"{where}, circuit {n}: neurons are not the active ones")
+        for v in neurons:
+            low, mean, high = v["min_activation"], v["mean_activation"], v["max_activation"]
+            if not low - 1e-5 <= mean <= high + 1e-5:
+                wrong.append(f"{where}, circuit {n}: a mean activation lies outside its range")
     return wrong

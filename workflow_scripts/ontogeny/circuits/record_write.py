@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ontogeny.circuits.masks import Circuit, Layout
 from ontogeny.circuits.records import STATISTICS, EpochCircuits, OutputCircuits
-from ontogeny.files import atomic, plain, write_csv
+from ontogeny.errors import OntogenyError, check_number, expect
+from ontogeny.files import as_path, atomic, plain, write_csv
 
 
 def _indented(value: Any, depth: int) -> str:
@@ -129,8 +130,12 @@ def write_record(
 
     `epochs` (from `records_from_weights`, or entries of a history) are written as they come, so memory holds one at a
     time. compress: gzip, and add .gz to the name; None: if the name ends in .gz. Returns the path.
+
+    Raises OntogenyError for what is no path, or no list of epochs.
     """
-    path = Path(path)
+    path = as_path(path)
+    expect(compress, (bool, np.bool_, type(None)), "True, False or None as compress")
+    epochs = _epochs(epochs)
     if compress and path.suffix != ".gz":
         path = path.with_name(path.name + ".gz")
     writers: dict[tuple[int, ...], _CircuitText] = {}
@@ -144,6 +149,27 @@ def write_record(
             first = False
         sink.write("]" if first else "\n]")
     return path
+
+
+def _epochs(epochs: Any) -> Iterator[EpochCircuits | dict[str, Any]]:
+    """The epochs of a record, one by one. Raises OntogenyError for what is no list of them."""
+    if isinstance(epochs, (str, bytes, Mapping)) or not isinstance(epochs, Iterable):
+        raise OntogenyError(
+            f"a record is written from a list of epochs, as records_from_weights gives, not {type(epochs).__name__}"
+        )
+
+    def checked() -> Iterator[EpochCircuits | dict[str, Any]]:
+        for number, epoch in enumerate(epochs, start=1):
+            if not isinstance(epoch, (EpochCircuits, dict)):
+                raise OntogenyError(f"entry {number} of the record is not an epoch but {type(epoch).__name__}")
+            if isinstance(epoch, dict) and not (epoch.keys() >= _OF_EPOCHS and isinstance(epoch["outputs"], list)):
+                raise OntogenyError(f"entry {number} of the record lacks one of {', '.join(sorted(_OF_EPOCHS))}")
+            yield epoch
+
+    return checked()
+
+
+_OF_EPOCHS = {"epoch", "total_circuits", "outputs"}
 
 
 def record_stem(size: int | str, seed: int, depth: int, learning_rate: float, loss_target: float) -> str:
@@ -178,10 +204,16 @@ def write_convergence(
     l2_lambda: float = 0.0,
     dropout_rate: float = 0.0,
 ) -> None:
-    """Write the published table of a run, one row per epoch: counts and mean node sparsities per output, and losses."""
+    """Write the published table of a run, one row per epoch: counts and mean node sparsities per output, and losses.
+
+    Raises OntogenyError for what is no path, no list of epochs, or no number.
+    """
     import pandas as pd
 
-    table = summary(history)
+    path = as_path(path)
+    for name, value in (("l1_lambda", l1_lambda), ("l2_lambda", l2_lambda), ("dropout_rate", dropout_rate)):
+        check_number(value, name, "a number of 0 or more", 0)
+    table = summary(_epochs(history))
     frame = pd.DataFrame(
         {
             "epoch": table["epochs"],

@@ -20,14 +20,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import Functions, activate_by_name
 from ontogeny.circuits.enumeration import (
+    ACTIVATIONS,
     CircuitCount,
     Problem,
     Samples,
     as_array,
+    check_weights,
 )
 from ontogeny.circuits.masks import Circuits
 from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, check_number, check_word, expect, is_number, shown
+from ontogeny.statistics import generator
 
 STATISTICS = ("mean_activation", "std_activation", "min_activation", "max_activation")
 """What is recorded of every active neuron of a circuit."""
@@ -82,7 +85,19 @@ def neuron_activations(
 
     `functions`, one per layer and the output's last, stand in for `activation` and its slope. Inactive neurons get NaN;
     so does the standard deviation of a single row. Computed in float64.
+
+    Raises OntogenyError for circuits, a network and samples that are none, or do not fit each other.
     """
+    expect(circuits, Circuits, "a CircuitSet or a CircuitSample")
+    expect(samples, Samples, "Samples, as Samples.of makes them,")
+    _, _, sizes = check_weights(weights, biases)
+    if sizes != circuits.sizes or len(samples.inputs) != sizes[0]:
+        raise OntogenyError(
+            f"circuits of a network {list(circuits.sizes)}, a network of sizes {list(sizes)} and samples of "
+            f"{len(samples.inputs)} inputs do not fit each other"
+        )
+    if functions is None:
+        check_word(activation, "activation", ACTIVATIONS)
     edges, nodes = circuits.edge_masks, circuits.node_masks
     n_rows = samples.n_rows
     share = samples.rows / n_rows
@@ -131,11 +146,14 @@ def records_from_weights(
     Raises OntogenyError also for weights, biases, losses and targets that do not fit each other.
     """
     settings = complete_settings(settings)
+    for name, given in (("weights", weights), ("biases", biases)):
+        expect(given, Sequence, f"a list of arrays (epochs, ...), one per layer, as {name}")
+    check_number(most_listed, "most_listed", "a whole number of circuits, 1 or more", 1, whole=True)
     matrices = [as_array(w, f"weights[{layer}]") for layer, w in enumerate(weights)]
     vectors = [as_array(b, f"biases[{layer}]") for layer, b in enumerate(biases)]
     if not matrices or len(matrices) != len(vectors):
         raise OntogenyError(f"{len(matrices)} weight and {len(vectors)} bias arrays do not make a network")
-    n_epochs = len(matrices[0])
+    n_epochs = len(matrices[0]) if matrices[0].ndim else 0
     if any(w.ndim != 3 or len(w) != n_epochs for w in matrices) or any(
         b.ndim != 2 or len(b) != n_epochs for b in vectors
     ):
@@ -143,20 +161,28 @@ def records_from_weights(
             "weights must be (epochs, out, in) and biases (epochs, out) with the same epochs, not "
             f"{[w.shape for w in matrices]} and {[b.shape for b in vectors]}"
         )
-    numbers = list(range(1, n_epochs + 1)) if epochs is None else [int(epoch) for epoch in epochs]
-    for name, values in (("epochs", numbers), ("train_loss", train_loss), ("val_loss", val_loss)):
-        if values is not None and len(values) != n_epochs:
+    for name, values in (("epochs", epochs), ("train_loss", train_loss), ("val_loss", val_loss)):
+        if values is None:
+            continue
+        expect(values, (Sequence, np.ndarray), f"a list with one number per epoch as {name}")
+        if len(values) != n_epochs:
             raise OntogenyError(f"{name} has {len(values)} entries for {n_epochs} epochs of weights")
+        for value in values:
+            if not (is_number(value, whole=name == "epochs") or (value is None and name != "epochs")):
+                raise OntogenyError(f"{name} holds {shown(value)}; give one number per epoch")
+    numbers = list(range(1, n_epochs + 1)) if epochs is None else [int(epoch) for epoch in epochs]
     targets = as_array(y, "y")
     targets = targets[:, None] if targets.ndim == 1 else targets
     n_outputs = matrices[-1].shape[1]
+    if targets.ndim != 2:
+        raise OntogenyError(f"y has shape {targets.shape}; it must be (rows,) or (rows, outputs)")
     if targets.shape[1] != n_outputs:
         raise OntogenyError(f"y has {targets.shape[1]} outputs but the network has {n_outputs}")
     samples = [
         Samples.of(x, targets[:, k : k + 1], matrices[0].shape[2], settings.accuracy_threshold)
         for k in range(n_outputs)
     ]
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
 
     def one_epoch(at: int) -> EpochCircuits:
         found = []

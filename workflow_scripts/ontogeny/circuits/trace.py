@@ -20,8 +20,9 @@ from ontogeny.circuits.record_write import record_stem, write_convergence, write
 from ontogeny.circuits.records import EpochCircuits, records_from_weights
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
 from ontogeny.circuits.tracking import schedule
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, expect, shown
 from ontogeny.files import disk_errors
+from ontogeny.jumps.comparison import need_columns
 
 MOST_GROUNDED = 200
 """Circuits of a network whose groundings are counted; more are sampled."""
@@ -31,13 +32,23 @@ MOST_LISTED = 200_000
 """Circuits of a network that are listed to be compared; of more, `MOST_COMPARED` are drawn."""
 
 
+def check_ensemble(ensemble: Any, progress: Any = None) -> None:
+    """Raise OntogenyError for what is no ensemble, or progress that is no function."""
+    from ontogeny.training.ensemble import EnsembleResult
+
+    expect(ensemble, EnsembleResult, "an ensemble, which train_ensemble or load_ensemble gives,")
+    if not (progress is None or callable(progress)):
+        raise OntogenyError(f"progress is {shown(progress)}; give a function of two numbers, done and of how many")
+
+
 def epochs_of_seed(ensemble: Any, seed: int, settings: GivenSettings = DEFAULTS) -> Iterator[EpochCircuits]:
     """The circuits of one seed of an `ontogeny.training.ensemble.EnsembleResult`, epoch by epoch.
 
     Epochs are those of `schedule` with `settings.convergence_frequency`. Circuits are judged on the seed's own
-    validation rows.
+    validation rows. Raises OntogenyError for something that is no ensemble, or a seed that is not in it.
     """
     settings = complete_settings(settings)
+    check_ensemble(ensemble)
     rows = ensemble.rows(seed)
     epochs = schedule(rows.stop - rows.start - 1, settings.convergence_frequency)
     chosen = rows.start + np.array(epochs)
@@ -86,9 +97,13 @@ def trace_ensemble(
     output, circuits; minimal: circuits that contain no other;
     core_nodes, core_edges: hidden neurons and edges that all share; jaccard: mean overlap of pairs, and included: share
     of pairs of which one contains the other, among jaccard_compared circuits, a uniform sample where those are fewer
-    than there are; groundings: mean over groundings_sampled circuits).
+    than there are; groundings: mean over groundings_sampled circuits). `progress` is called with the seeds done and
+    all seeds.
+
+    Raises OntogenyError for something that is no ensemble.
     """
     settings = complete_settings(settings)
+    check_ensemble(ensemble, progress)
     lives, structure = [], []
     for done, seed in enumerate(map(int, ensemble.seeds), start=1):
         rows = ensemble.rows(seed)
@@ -163,12 +178,24 @@ def coincidence_table(
     significant. Two tests: all jumps found, and the significant ones. Columns: jumps, window, the fields of
     `Coincidence`, n_jumps, and note, which says why there is nothing to compare. A network's clock is the epoch at
     which its training loss has halved (`learning_clock`).
+
+    Raises OntogenyError for tables without these columns, jumps of runs that name no seed, and what is no ensemble.
     """
     settings = complete_settings(settings)
+    check_ensemble(ensemble)
+    need_columns(lives, ("seed", "since", "epoch", "appearances"), "the turnover of trace_ensemble")
+    need_columns(jumps, ("run", "step", "significant"), "the jumps")
     spans = {int(seed): (0, int(length)) for seed, length in zip(ensemble.seeds, ensemble.n_epochs)}
     clocks = [learning_clock(ensemble.train_loss[ensemble.rows(seed)][1:]) for seed in spans]
-    seeds = jumps["run"].astype(str).str.rsplit("/s", n=1).str[-1].astype(int)
+    endings = jumps["run"].astype(str).str.rsplit("/s", n=1).str[-1]
+    if not (named := endings.str.fullmatch(r"\d+")).all():
+        raise OntogenyError(f"the jumps are of a run '{jumps['run'][~named].iloc[0]}'; runs end in /s and the seed")
+    seeds = endings.astype(int)
     own = {seed: group[group["appearances"] > 0] for seed, group in lives.groupby("seed")}
+    if missing := [seed for seed in spans if seed not in own]:
+        raise OntogenyError(
+            f"the turnover holds nothing of seed {missing[0]} of the ensemble: give what trace_ensemble made of it"
+        )
     intervals = [np.stack([own[s]["since"] + 1, own[s]["epoch"]], axis=1) for s in spans]
     numbers = [own[s]["appearances"].to_numpy() for s in spans]
     rows = []

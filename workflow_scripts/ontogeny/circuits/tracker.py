@@ -15,8 +15,8 @@ from ontogeny.circuits.functions import IDENTITY
 from ontogeny.circuits.record_read import read_history
 from ontogeny.circuits.record_write import summary, write_record
 from ontogeny.circuits.records import EpochCircuits, OutputCircuits, known_loss, output_circuits
-from ontogeny.circuits.settings import CANDIDATES, DEFAULTS, CircuitSettings
-from ontogeny.errors import OntogenyError, is_number, unknown
+from ontogeny.circuits.settings import CANDIDATES, DEFAULTS, complete_settings
+from ontogeny.errors import OntogenyError, check_number, check_word, shown
 
 MAX_SECONDS = 3600.0
 """CPU time that the circuits of one epoch may be expected to take."""
@@ -57,25 +57,27 @@ class DetailedCircuitTracker:
         most_listed: int = 1_000_000,
         activation: str | None = None,
     ) -> None:
-        if not is_number(tracking_frequency, whole=True) or tracking_frequency < 1:
-            raise OntogenyError(f"tracking_frequency is {tracking_frequency!r}; give a number of epochs, 1 or more")
-        if rule not in RULES:
-            raise unknown("output rule", rule, RULES)
+        check_number(tracking_frequency, "tracking_frequency", "a number of epochs, 1 or more", 1, whole=True)
+        check_number(most_listed, "most_listed", "a whole number of circuits, 1 or more", 1, whole=True)
+        check_word(rule, "output rule", RULES)
         if rule == "argmax":
             raise OntogenyError(
                 "argmax judges all outputs together, and a record holds the circuits of each: "
                 "count them with from_torch(model, x).count(y, 'argmax')"
             )
-        if candidates not in CANDIDATES:
-            raise unknown("set of candidates", candidates, CANDIDATES)
+        check_word(candidates, "set of candidates", CANDIDATES)
         self.tracking_frequency = int(tracking_frequency)
         self.x_val, self.y_val = x_val, y_val
         self.use_gpu_batching, self.gpu_batch_size = use_gpu_batching, gpu_batch_size
-        self.settings = CircuitSettings(
-            candidates=candidates, accuracy_threshold=accuracy_threshold, min_sparsity=min_sparsity or 0.0
+        self.settings = complete_settings(
+            {
+                "candidates": candidates,
+                "accuracy_threshold": accuracy_threshold,
+                "min_sparsity": 0.0 if min_sparsity is None else min_sparsity,
+            }
         )
-        if activation is not None and activation not in ACTIVATIONS:
-            raise unknown("activation", activation, ACTIVATIONS)
+        if activation is not None:
+            check_word(activation, "activation", ACTIVATIONS)
         self.rule, self.most_listed, self.activation = rule, most_listed, activation
         self._warned = False
         self.epochs: list[EpochCircuits | dict[str, Any]] = []
@@ -86,7 +88,8 @@ class DetailedCircuitTracker:
         return self.get_history()
 
     def should_track(self, epoch: int) -> bool:
-        """Whether circuits are looked for after `epoch` (counted from 0)."""
+        """Whether circuits are looked for after `epoch` (counted from 0). Raises OntogenyError for no whole number."""
+        check_number(epoch, "epoch", "a whole number, counted from 0", 0, whole=True)
         return (epoch + 1) % self.tracking_frequency == 0
 
     def track_epoch(
@@ -100,8 +103,12 @@ class DetailedCircuitTracker:
         """Find the circuits of `model` now, after `epoch` (counted from 0); keep and return the entry of the record.
 
         Raises OntogenyError for a model that `from_torch` cannot read, targets that do not fit its outputs, and a
-        network too large to enumerate.
+        network too large to enumerate; for an epoch or a loss that is no number, and a logger that has no `info`.
         """
+        check_number(epoch, "epoch", "a whole number, counted from 0", 0, whole=True)
+        losses = [_loss(name, value) for name, value in (("train_loss", train_loss), ("val_loss", val_loss))]
+        if logger is not None and not callable(getattr(logger, "info", None)):
+            raise OntogenyError(f"logger is {shown(logger)}; give one of Python's logging, or another with .info(text)")
         network = from_torch(model, self.x_val)
         read = {function.name or "one without a name" for function in network.hidden}
         if self.activation is not None and read != {self.activation}:
@@ -117,9 +124,9 @@ class DetailedCircuitTracker:
                 stacklevel=2,
             )
         outputs = tuple(self._circuits(network, output) for output in range(len(network.biases[-1])))
-        entry = EpochCircuits(epoch + 1, known_loss(train_loss), known_loss(val_loss), outputs)
+        entry = EpochCircuits(epoch + 1, *losses, outputs)
         self.epochs.append(entry)
-        if logger:
+        if logger is not None:
             for index, output in enumerate(entry.outputs):
                 logger.info(
                     f"Epoch {entry.epoch}, output {index}: {output.count} circuits "
@@ -149,7 +156,7 @@ class DetailedCircuitTracker:
         return [entry if isinstance(entry, dict) else entry.as_dict() for entry in self.epochs]
 
     def save_to_json(self, filepath: str | os.PathLike) -> None:
-        """Write the record; a name that ends in .gz is compressed."""
+        """Write the record; a name that ends in .gz is compressed. Raises OntogenyError for what is no path."""
         write_record(filepath, self.epochs)
 
     @classmethod
@@ -162,3 +169,11 @@ class DetailedCircuitTracker:
     def to_summary_dict(self) -> dict[str, list]:
         """Epochs, circuit_counts, avg_sparsities, total_circuits, train_losses and val_losses as lists."""
         return summary(self.epochs)
+
+
+def _loss(name: str, value: Any) -> float | None:
+    """A loss, number or tensor of one, as a record holds it. Raises OntogenyError for what is none."""
+    try:
+        return None if value is None else known_loss(float(value if not isinstance(value, str) else "no number"))
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise OntogenyError(f"{name} is {shown(value)}; give one number, or None where it is not known") from None

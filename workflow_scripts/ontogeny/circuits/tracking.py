@@ -6,28 +6,32 @@ to list. A circuit is known to appear, or to disappear, only between two enumera
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ontogeny.circuits.masks import CircuitSet, whole
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, check_number, expect, is_number, shown
 
 
 def schedule(last: int, frequency: int) -> list[int]:
     """The epochs after which circuits are enumerated: n, 2n, 3n, ..., as published, and the last.
 
-    Raises OntogenyError for a frequency below 1.
+    Raises OntogenyError for a frequency below 1, and where one is no whole number.
     """
-    if frequency < 1:
-        raise OntogenyError(f"convergence_frequency is {frequency}; give a number of epochs, 1 or more")
+    check_number(frequency, "convergence_frequency", "a number of epochs, 1 or more", 1, whole=True)
+    check_number(last, "last", "the number of the last epoch, 0 or more", 0, whole=True)
     return sorted({*range(frequency, last + 1, frequency), last} - {0}) or [last]
 
 
 def _checked_epochs(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> NDArray[np.int64]:
-    numbers = np.asarray(list(epochs), np.int64)
+    given = [] if isinstance(epochs, str) or not isinstance(epochs, Iterable) else list(epochs)
+    if not isinstance(epochs, Iterable) or not all(is_number(epoch, whole=True) for epoch in given):
+        raise OntogenyError(f"epochs is {shown(epochs)}; give the numbers of the epochs, one for each set of circuits")
+    expect(sets, Sequence, "a list with a CircuitSet for each epoch as sets")
+    numbers = np.asarray(given, np.int64)
     if len(numbers) != len(sets) or (np.diff(numbers) <= 0).any():
         raise OntogenyError(f"{len(sets)} sets of circuits need as many increasing epochs, not {len(numbers)}")
     for found in sets:

@@ -23,6 +23,7 @@ import pandas as pd
 from ontogeny.connectome.observe import split_frames
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
+from ontogeny.errors import check_number, expect
 
 COLUMNS = ("method", "held_out_error", "connectivity_R2")
 
@@ -43,7 +44,11 @@ def baseline_table(activity: Activity, seed: int = 0) -> pd.DataFrame:
 
     The wiring of a library is, for each pair, the least-squares slope of the sender's message on tanh(u_j). R2 is
     empty where the true W is not known, and both are for the lasso and SINDy beyond 100 neurons, which are left out.
+
+    Raises OntogenyError for what is no activity, and a seed that is none.
     """
+    expect(activity, Activity, "activity, as simulate_activity or read_activity gives it,")
+    check_number(seed, "seed", "a whole number, 0 or more", 0, whole=True)
     u = activity.u.astype(np.float64)
     n = u.shape[2]
     if activity.params is None:

@@ -16,7 +16,7 @@ from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.search.records import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
 from ontogeny.connectome.wiring import connectivity_r2, off_diagonal, scale_between
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, check_number, expect
 
 FUNCTION_RANGE = np.linspace(-3.0, 3.0, 61)
 
@@ -241,10 +241,14 @@ def recovery_metrics(result: Recovery, truth: Activity, rollout_frames: int = 40
 
     What `truth` does not know (W, types, functions of recorded activity) is not measured: those keys are None.
 
-    Raises OntogenyError for activity in place of the result.
+    Raises OntogenyError for activity in place of the result, and for what is neither.
     """
     if isinstance(result, Activity):
         raise OntogenyError("the result is activity: give what fit_connectome returned first, and the activity second")
+    if not all(hasattr(result, name) for name in ("W", "network_W", "embedding", "standard_errors", "history")):
+        raise OntogenyError(f"what fit_connectome returned is expected as the result, not {type(result).__name__}")
+    expect(truth, Activity, "the activity that was fitted, as the truth,")
+    check_number(rollout_frames, "rollout_frames", "a whole number of frames, 1 or more", 1, whole=True)
     metrics: dict[str, Any] = dict.fromkeys((*_OF_WIRING, *_OF_ERRORS, *_OF_EDGES, *_OF_TYPES, *_OF_FUNCTIONS))
     if truth.W is not None:
         weights = truth.weights

@@ -6,8 +6,9 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, check_number, shown
 from ontogeny.jumps.comparison import need_columns
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
 
@@ -17,8 +18,11 @@ def match_events(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
 
     As many pairs as are possible: taking, from the left, the earliest event of `b` in reach of the earliest of `a` is
     optimal for intervals of one length. Shape (pairs, 2), indices into `a` and `b`.
+
+    Raises OntogenyError for positions that are no numbers, and a tolerance below 0.
     """
-    a, b = np.asarray(a, float), np.asarray(b, float)
+    check_number(tolerance, "tolerance", "a distance of 0 or more", 0)
+    a, b = _positions(a, "a"), _positions(b, "b")
     first, second = np.argsort(a, kind="stable"), np.argsort(b, kind="stable")
     pairs, i, j = [], 0, 0
     while i < len(first) and j < len(second):
@@ -31,6 +35,16 @@ def match_events(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
         else:
             j += 1
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _positions(events: ArrayLike, name: str) -> np.ndarray:
+    try:
+        places = np.asarray(events, float)
+    except (TypeError, ValueError, RuntimeError):
+        places = np.array(np.nan)
+    if places.ndim != 1 or np.isnan(places).any():
+        raise OntogenyError(f"{name} is {shown(events)}; give the positions of events, an array (events,)")
+    return places
 
 
 def detector_agreement(

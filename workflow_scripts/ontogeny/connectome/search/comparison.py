@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.connectome.search.records import Record, success
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, expect, shown
 from ontogeny.statistics import adjust, sign_flip_test, student_interval
 
 
@@ -65,13 +65,21 @@ def compare_policies(
         reference: the policy to compare with; "random" where it is there, else the first.
         confidence: of the intervals (Student's t over seeds).
 
-    Raises OntogenyError if a policy has no search, or the reference is none of the policies.
+    Raises OntogenyError if a policy has no search, a search is no list of records, or the reference is none of the
+    policies.
     """
+    expect(histories, Mapping, "a mapping of policies to their searches")
+    for policy, runs in histories.items():
+        expect(runs, Sequence, f"a list with the records of each seed, as policy '{policy}',")
+        for records in runs:
+            expect(records, Sequence, f"a list of records, as a search of policy '{policy}',")
+            for record in records:
+                expect(record, Record, f"a record in a search of policy '{policy}'")
     if not histories or any(len(runs) == 0 for runs in histories.values()):
         raise OntogenyError("compare_policies needs at least one search of every policy")
-    reference = reference or ("random" if "random" in histories else next(iter(histories)))
-    if reference not in histories:
-        raise OntogenyError(f"the reference policy {reference!r} is not among {sorted(histories)}")
+    reference = reference if reference is not None else ("random" if "random" in histories else next(iter(histories)))
+    if not isinstance(reference, str) or reference not in histories:
+        raise OntogenyError(f"the reference policy {shown(reference)} is not among {sorted(histories)}")
 
     curve_rows, table_rows = [], []
     numbers: dict[str, dict[str, np.ndarray]] = {}

@@ -33,7 +33,7 @@ from ontogeny.connectome.search.rules import UCB_C, Rules
 from ontogeny.connectome.search.space import Setting, two_digits
 from ontogeny.connectome.search.steering import steering
 from ontogeny.connectome.settings import SearchSettings
-from ontogeny.errors import OntogenyError, is_number, unknown
+from ontogeny.errors import OntogenyError, check_number, expect, is_number, shown, unknown
 
 DEFAULTS = SearchSettings()
 
@@ -52,11 +52,16 @@ class UCBScore(NamedTuple):
 def _as_node(record: Record | Mapping[str, Any]) -> tuple[int, int, int | None, Mapping[str, Any]]:
     if isinstance(record, Record):
         return record.block, record.node, record.parent, record.metrics
+    expect(record, Mapping, "a record, or a mapping with 'node', 'parent' and 'metrics',")
     node = record.get("node", record.get("iteration"))
     if node is None:
         raise OntogenyError(f"a record needs 'node' or 'iteration'; this one has {sorted(map(str, record))}")
-    parent = record.get("parent")
-    return record.get("block", 1), node, None if parent == "root" else parent, record.get("metrics", record)
+    parent, block, metrics = record.get("parent"), record.get("block", 1), record.get("metrics", record)
+    parent = None if isinstance(parent, str) and parent == "root" else parent
+    for name, number in (("node", node), ("parent", 0 if parent is None else parent), ("block", block)):
+        check_number(number, f"'{name}' of a record", "a whole number", whole=True)
+    expect(metrics, Mapping, "a mapping of metrics to values, as 'metrics' of a record,")
+    return block, node, parent, metrics
 
 
 def ucb_scores(records: Sequence[Record | Mapping[str, Any]], c: float = UCB_C) -> dict[int, UCBScore]:
@@ -76,8 +81,9 @@ def ucb_scores(records: Sequence[Record | Mapping[str, Any]], c: float = UCB_C) 
     Raises:
         OntogenyError: c is negative or not finite, a node is listed twice, or a record has no number.
     """
-    if not (isinstance(c, int | float) and math.isfinite(c) and c >= 0):
-        raise OntogenyError(f"ucb_c is {c!r}; expected a number of at least 0 (the study allows 0.5 to 3)")
+    if not (is_number(c) and math.isfinite(c) and c >= 0):
+        raise OntogenyError(f"ucb_c is {shown(c)}; expected a number of at least 0 (the study allows 0.5 to 3)")
+    expect(records, Sequence, "a list of records")
     if not records:
         return {}
     nodes = [_as_node(record) for record in records]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, expect, unknown
 from ontogeny.files import json_text, read_json, write_json
 
 if TYPE_CHECKING:
@@ -124,7 +124,11 @@ def success(metrics: Mapping[str, Any]) -> bool:
 
 
 def classify(metrics: Mapping[str, Any]) -> str:
-    """CONVERGED, partial-W, partial-E, partial or failed, by the study's table (thresholds 0.9 and 0.1)."""
+    """CONVERGED, partial-W, partial-E, partial or failed, by the study's table (thresholds 0.9 and 0.1).
+
+    Raises OntogenyError for what is no mapping of names of metrics to their values.
+    """
+    expect(metrics, Mapping, "a mapping of metrics to values, as recovery_metrics gives,")
     r2, cluster = metric_value(metrics, "connectivity_R2"), metric_value(metrics, "cluster_accuracy")
     if r2 > 0.9:
         return "CONVERGED" if cluster > 0.9 else "partial-W"
