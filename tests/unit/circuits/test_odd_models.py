@@ -147,6 +147,26 @@ STYLES = {
     "noise while it learns": lambda m, x: m.b(torch.tanh(m.a(x) + m.training * m.g * torch.randn(4, 3))),
     "noise on top": lambda m, x: m.b((h := torch.relu(m.a(x))) + torch.randn_like(h) * 0.1 * float(m.training)),
     "named": lambda m, x: {"logits": m.b(m.norm(F.prelu(m.a(x), m.g)))},
+    "sums without NaN": lambda m, x: m.b(torch.tanh((x[:, None] * m.a.weight).nansum(-1) + m.a.bias)),
+    "added at places": lambda m, x: m.b(
+        torch.zeros(4, 3).index_add(1, torch.tensor([2, 0, 1]), torch.sin(m.a(x)))[:, [2, 0, 1]]
+    ),
+    "added into places": lambda m, x: m.b(
+        torch.zeros(4, 3).scatter_add(1, torch.arange(6).expand(4, -1) // 2, (x[:, None] * m.a.weight).flatten(1)).cos()
+    ),
+    "gathered": lambda m, x: m.b(
+        torch.relu(m.a(x).gather(1, torch.tensor([[1, 2, 0]]).expand(4, -1))).take(
+            torch.arange(12).view(4, 3).roll(1, 1)
+        )
+    ),
+    "last of running sums": lambda m, x: m.b(F.elu((x[:, None] * m.a.weight).cumsum(-1)[..., -1] + m.a.bias)),
+    "bags of rows of weights": lambda m, x: m.b(
+        F.embedding_bag(
+            torch.arange(2).repeat(4, 1), m.a.weight.T.contiguous(), mode="sum", per_sample_weights=x
+        ).tanh()
+    ),
+    "bilinear": lambda m, x: m.b(torch.tanh(F.bilinear(x, torch.ones(4, 1), m.a.weight[..., None], m.a.bias))),
+    "bilinear, turned": lambda m, x: m.b(F.mish(F.bilinear(torch.ones(4, 1), x, m.a.weight[:, None], m.a.bias))),
 }
 
 
@@ -483,6 +503,69 @@ def test_softmax_is_for_argmax():
         from_torch(nn.Sequential(logits, nn.Softmax(1)), X).count(torch.zeros(4, 2))
 
 
+ENDS = {
+    "logarithms of both shares": lambda o: torch.cat([F.logsigmoid(-o), F.logsigmoid(o)], 1),
+    "logarithms of shares": lambda o: torch.log(torch.stack([1 - (p := torch.sigmoid(o[:, 0])), p], 1)),
+    "by log1p": lambda o: torch.cat([torch.log1p(-torch.sigmoid(o)), torch.sigmoid(o).log()], 1),
+    "hinges": lambda o: torch.hstack([torch.relu(0.2 - o), torch.relu(o + 0.1)]),
+    "three ranges": lambda o: torch.cat([-o, 0.3 - (o - 0.1) ** 2, o - 0.2], 1),
+    "waves": lambda o: torch.cat([torch.sin(3 * o), torch.cos(3 * o)], 1),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@torch.no_grad()
+def test_the_largest_of_functions_of_one_sum_is_a_range_of_the_sum(end):
+    compared = 0
+    for seed in range(30):
+        torch.manual_seed(seed)
+        model = two_maps(lambda m, x: ENDS[end](m.b(torch.tanh(m.a(x)))))
+        labels = model(X).argmax(1)
+        if end == "waves" and seed == 0:
+            with pytest.raises(OntogenyError, match="largest in several ranges of the sum"):
+                from_torch(model, X).count(labels, "argmax")
+        if end == "waves" or len(labels.unique()) < 2:
+            continue
+        network = from_torch(model, X)
+        for least in (0.99, 0.7):
+
+            def right(out, labels=labels, least=least):
+                return (out.argmax(1) == labels).float().mean() > least
+
+            expected = by_zeros(model, model.a.weight, model.b.weight, right)
+            assert network.count(labels, "argmax", {"accuracy_threshold": least}).count == expected > 0
+        assert network.right(labels, "argmax").all()
+        compared += 1
+    assert compared >= 5 or end == "waves"
+
+
+@torch.no_grad()
+def test_weights_that_are_whole_numbers_are_weights_also_before_a_layer_without_biases():
+    """The first layer was taken for something done to the inputs, and the circuits were those of the rest."""
+    for kept, scale in (("weight", 0.02), ("bias", 0.02 + 0.01 * torch.arange(3))):
+        torch.manual_seed(4)
+        model = two_maps(
+            lambda m, x: m.b(torch.tanh(m.c(torch.relu(F.linear(x, m.whole.float()) * m.scale)))), c=nn.Linear(3, 2)
+        )
+        model.b = nn.Linear(2, 1)
+        model.register_buffer("whole", (model.a.weight * 60).round().to(torch.int8))
+        model.register_buffer("scale", torch.as_tensor(scale))
+        network = from_torch(model, X)
+        assert network.sizes == (2, 3, 2, 1), kept
+        read = np.abs(network.weights[0]) / np.abs(network.weights[0]).max(axis=1, keepdims=True)
+        own = model.whole.double().abs().numpy()
+        np.testing.assert_allclose(read, own / own.max(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_a_buffer_that_is_sparse_is_read_and_left_alone():
+    torch.manual_seed(0)
+    model = two_maps(lambda m, x: m.b(torch.tanh(torch.sparse.mm(m.kept, x.T).T + m.a.bias)))
+    model.register_buffer("kept", model.a.weight.detach().to_sparse())
+    before = model.kept.to_dense().clone()
+    assert from_torch(model, X).sizes == (2, 3, 1)
+    torch.testing.assert_close(model.kept.to_dense(), before)
+
+
 def gated(m, x):
     return m.b(m.a(x) * torch.sigmoid(m.c(x)))
 
@@ -525,8 +608,13 @@ REFUSED = {
     "'mul' on neurons together with its inputs": lambda m, x: m.b(m.a(x) * x[:, :1]),
     "a recurrent layer with gates": lambda m, x: m.b(m.lstm(x[:, None])[0][:, 0]),
     "recurrent layers with gates do": lambda m, x: m.b(m.gru(x[:, None])[0][:, 0]),
-    "'embedding_bag_forward_only'": lambda m, x: m.b(
-        F.embedding_bag(torch.arange(2).repeat(4, 1), m.a.weight.T.contiguous(), mode="sum", per_sample_weights=x)
+    "'embedding_bag_forward_only', which is linear only in the weights": lambda m, x: m.b(
+        torch.tanh(F.embedding_bag(x.long(), m.a.weight.T.contiguous(), mode="max"))
+    ),
+    "'nansum' on values that may be NaN": lambda m, x: (torch.log(m.a(x) + 3) * m.b.weight).nansum(1),
+    "complex numbers": lambda m, x: m.b(torch.tanh((x.to(torch.complex64) @ (m.a.weight.T + 0j)).real)),
+    "'trilinear', which multiplies values that depend on x": lambda m, x: m.b(
+        F.bilinear(x, x, m.c.weight[:, :2, None].expand(-1, -1, 2))
     ),
     "neither rises nor falls": lambda m, x: m.b(torch.relu(m.a(x))) ** 2,
 }

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ontogeny.circuits._largest import LargestOutput
 from ontogeny.circuits._plain import Functions
-from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_array
+from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_array, errors_allowed
 from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, above, check_rule
@@ -60,6 +61,11 @@ class ReadNetwork:
         """Layer sizes, inputs first."""
         return (self.weights[0].shape[1], *(len(b) for b in self.biases))
 
+    @property
+    def _of_one_sum(self) -> bool:
+        """Whether all outputs are functions of the same sum."""
+        return bool((self.weights[-1] == self.weights[-1][:1]).all() and (self.biases[-1] == self.biases[-1][0]).all())
+
     def forward(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Outputs (rows, outputs), layer by layer in float32. Raises OntogenyError for other x than (rows, inputs)."""
         return np.asarray(self.output(self._sums(x).astype(np.float64)), np.float32)
@@ -80,7 +86,8 @@ class ReadNetwork:
         """
         sums = self._sums(self.x)
         if isinstance(rule, str) and rule == "argmax":
-            return np.asarray(sums.argmax(axis=1) == self._labels(y))
+            judged = self.forward(self.x) if self.output.each else sums
+            return np.asarray(judged.argmax(axis=1) == self._labels(y))
         self.samples(y, rule, output=output)
         own, limits = self._asked(y, rule, output)
         return limits.right(sums[:, output], own.astype(np.int64))
@@ -190,10 +197,17 @@ class ReadNetwork:
             raise OntogenyError("y holds -1 and 1: judge outputs with rule='sign', or give 0 in place of -1")
         return own, self._limits(rule, output)
 
-    def _posed(self, networks: list[Any], samples: list[Samples], settings: CircuitSettings) -> Problem:
+    def _posed(
+        self,
+        networks: list[Any],
+        samples: list[Samples],
+        settings: CircuitSettings,
+        kind: type[Problem] = Problem,
+        **more: Any,
+    ) -> Problem:
         known = all(function.name is not None for function in self.hidden)
         functions: Functions | None = None if known else list(self.hidden)
-        return Problem(
+        return kind(
             networks,
             samples,
             [function.name or "identity" for function in self.hidden],
@@ -201,6 +215,7 @@ class ReadNetwork:
             settings.min_sparsity,
             [function.slope for function in self.hidden],
             functions,
+            **more,
         )
 
     def _limits(self, rule: str | OutputRule, output: int) -> OutputRule:
@@ -227,13 +242,17 @@ class ReadNetwork:
     def _argmax(self, labels: NDArray[np.float32], settings: CircuitSettings) -> Problem:
         """Every other output must lie below the target's: one network for each pair of outputs, on its own rows."""
         n_outputs = len(self.biases[-1])
+        if self.output.each and self._of_one_sum:
+            ranges = _where_largest(self.output, n_outputs)
+            return self._posed(
+                [self.separate()],
+                [Samples.of(self.x, labels, self.sizes[0], settings.accuracy_threshold, ranges)],
+                settings,
+            )
         if self.output.each or not (self.output.together or _increasing(self.output)):
             raise OntogenyError("argmax needs an output function that increases, so that the largest stays the largest")
-        if n_outputs > 2 and int(len(labels) * (1 - settings.accuracy_threshold)) >= 1:
-            raise OntogenyError(
-                "argmax of more than two outputs is decided only where no row may be wrong: raise accuracy_threshold"
-            )
         networks, samples = [], []
+        errors = errors_allowed(len(labels), settings.accuracy_threshold)
         for target in range(n_outputs):
             for other in range(n_outputs):
                 rows = labels == target
@@ -242,12 +261,34 @@ class ReadNetwork:
                     continue
                 w = (self.weights[-1][target] - self.weights[-1][other])[None]
                 b = (self.biases[-1][target] - self.biases[-1][other])[None]
-                networks.append(([*self.weights[:-1], w], [*self.biases[:-1], b]))
-                asked = labels[rows] == target
-                threshold = settings.accuracy_threshold if n_outputs == 2 else 1 - 0.5 / len(labels)
                 least = above(_JUST_BELOW if other > target else 0.0)  # of equal outputs the first is the largest
-                samples.append(Samples.of(self.x[rows], asked, self.sizes[0], threshold, least))
-        return self._posed(networks, samples, settings)
+                threshold = settings.accuracy_threshold if n_outputs == 2 else 0.0
+                own = Samples.of(self.x[rows], labels[rows] == target, self.sizes[0], threshold, least)
+                if n_outputs > 2:
+                    if errors >= own.n_rows:
+                        continue
+                    own = replace(own, budget=errors)
+                networks.append(([*self.weights[:-1], w], [*self.biases[:-1], b]))
+                samples.append(own)
+        if not networks:
+            raise OntogenyError(
+                f"accuracy_threshold {settings.accuracy_threshold:g} lets all rows of each target be wrong, so that "
+                "argmax asks for nothing: raise it"
+            )
+        if not errors or n_outputs == 2:
+            return self._posed(networks, samples, settings)
+        return self._posed(
+            networks,
+            samples,
+            settings,
+            LargestOutput,
+            weights=self.weights,
+            biases=self.biases,
+            hidden=self.hidden,
+            x=self.x,
+            labels=labels,
+            least=settings.accuracy_threshold,
+        )
 
 
 def _increasing(function: Nonlinearity) -> bool:
@@ -287,6 +328,41 @@ def _pulled_back(function: Nonlinearity, rule: OutputRule) -> OutputRule:
     limits = [last_up_to(value) for value in (*rule.above, *rule.upto)]
     n = len(rule.above)
     return OutputRule(f"{rule.name} after the output function", tuple(limits[:n]), tuple(limits[n:]))
+
+
+def _where_largest(function: Nonlinearity, n: int) -> OutputRule:
+    """Where each of n outputs of one sum is the largest, the first of equal ones, as limits of the sum.
+
+    Raises OntogenyError where that is no range of sums.
+    """
+
+    def largest(sums: NDArray[np.float32]) -> NDArray[np.int64]:
+        values = function(np.repeat(np.float64(sums)[:, None], n, axis=1)).astype(np.float32)
+        if np.isnan(values).any():
+            raise OntogenyError("the outputs are NaN for some sums, so that none of them is the largest")
+        return values.argmax(axis=1)
+
+    with np.errstate(all="ignore"):
+        far = np.logspace(1.5, 30, 400)
+        points = np.concatenate([-far[::-1], np.linspace(-30, 30, 24_001), far]).astype(np.float32)
+        found = largest(points)
+        change = np.flatnonzero(found[1:] != found[:-1])
+        order = found[np.concatenate([change, [len(found) - 1]])]
+        if len(set(order.tolist())) < len(order):
+            raise OntogenyError(
+                "an output is the largest in several ranges of the sum that all are made of, so that argmax has no "
+                "limits before them: read the model without its output function"
+            )
+        limits = [-np.inf]
+        for at in change:
+            low, high = points[at], points[at + 1]
+            while np.nextafter(low, high) < high:
+                middle = _between(low, high)
+                low, high = (middle, high) if largest(np.array([middle]))[0] == found[at] else (low, middle)
+            limits.append(float(low))
+    upto, above = np.full(n, -np.inf), np.full(n, np.inf)
+    above[order], upto[order] = limits, [*limits[1:], np.inf]
+    return OutputRule("argmax", tuple(above.tolist()), tuple(upto.tolist()))
 
 
 def _mirrored(limits: tuple[float, ...]) -> tuple[float, ...]:
@@ -492,7 +568,7 @@ def _untouched(modules: Sequence[Any]) -> Iterator[None]:
         for module, mode in modes.items():
             module.training = mode
         for buffer, value in kept:
-            if not torch.equal(buffer, value):
+            if buffer.layout != torch.strided or not torch.equal(buffer, value):
                 buffer.copy_(value)
         torch.set_rng_state(state)
 

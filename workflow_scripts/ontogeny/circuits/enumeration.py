@@ -215,16 +215,21 @@ def _merged_samples(
     rows = np.fromiter(number.values(), np.int64, len(number))
     order = _telling(distinct)
     total = len(xs)
-    budget = min(total - 1, int(total * (1 - accuracy_threshold)) + 1)
-    while not (total - budget) / total > accuracy_threshold:
-        budget -= 1
     return Samples(
         np.ascontiguousarray(distinct[order, :-1].T),
         distinct[order, -1].astype(np.int64),
         rows[order],
-        budget,
+        errors_allowed(total, accuracy_threshold),
         rule,
     )
+
+
+def errors_allowed(rows: int, accuracy_threshold: float) -> int:
+    """How many of so many rows may be wrong where the share of right ones must exceed a threshold."""
+    errors = min(rows - 1, int(rows * (1 - accuracy_threshold)) + 1)
+    while not (rows - errors) / rows > accuracy_threshold:
+        errors -= 1
+    return errors
 
 
 @lru_cache(maxsize=64)

@@ -24,7 +24,8 @@ def drawn(shape: torch.Size, seed: int) -> Tensor:
 class Marks:
     """The random numbers (DRAWS, *shape) of all tensors that are a model's weights or are made of them.
 
-    Weights keep theirs where they are moved, scaled, or go through a function one by one.
+    Weights keep theirs where they are moved, scaled, or go through a function one by one. They may be whole numbers,
+    which become weights once they are made real ones.
     """
 
     def __init__(self) -> None:
@@ -50,11 +51,18 @@ class Marks:
     def follow(self, target: Any, name: str, arguments: Any, keywords: Any, values: Any) -> None:
         """Take note of what an operation on fixed tensors made."""
         given = [t for t in tree_leaves((arguments, keywords)) if isinstance(t, Tensor) and self.holds(t)]
-        made = [value for value in tree_leaves(values) if isinstance(value, Tensor) and value.is_floating_point()]
+        of_whole = name in MOVES and isinstance(arguments[0], Tensor) and self.holds(arguments[0])
+        made = [
+            value
+            for value in tree_leaves(values)
+            if isinstance(value, Tensor) and (value.is_floating_point() or (of_whole and value.dtype != torch.bool))
+        ]
         if not given or not made:
             return
         numbers: list[Tensor] = []
-        if name in MOVES:
+        if name == "_to_copy":
+            numbers = [self._known[id(given[0])][1]]
+        elif name in MOVES:
             numbers = self._moved(target, arguments, keywords)
         elif torch.Tag.pointwise in getattr(target, "tags", ()) or name in POINTWISE:
             one = torch.ones((), dtype=torch.float64)
@@ -73,7 +81,7 @@ class Marks:
         keywords = {key: value for key, value in keywords.items() if key not in ("dtype", "memory_format")}
 
         def part(k: int, leaf: Any) -> Any:
-            if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
+            if not isinstance(leaf, Tensor) or not (leaf.is_floating_point() or leaf is arguments[0]):
                 return leaf
             own = self.of(leaf)
             return leaf.double() if own is None else own[k].contiguous()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 CONTRACTIONS = {"mm", "addmm", "bmm", "baddbmm", "matmul", "linear", "mv", "addmv", "addbmm", "dot"}
-REDUCTIONS = {"sum", "mean"}
+REDUCTIONS = {"sum", "mean", "cumsum"}
 AFFINE = {"add", "sub", "rsub", "neg", "mul", "div"}
 LINEAR = CONTRACTIONS | REDUCTIONS | AFFINE
 POINTWISE = {*AFFINE, "prelu", "_prelu_kernel", "hardtanh", "relu6", "rrelu_with_noise_functional"}
@@ -17,6 +17,7 @@ MOVES = {
     "transpose_copy", "t_copy", "permute_copy", "select_copy", "slice_copy", "split_copy", "unbind_copy",
     "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "repeat_interleave", "pixel_shuffle",
     "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "rot90",
+    "gather", "take",
 }  # fmt: skip
 MADE = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 

@@ -24,6 +24,7 @@ _WRITTEN = {"select_scatter": 1, "slice_scatter": 1, "index_put": 2, "index_copy
 """Operations that write into a tensor, with the place of what they write among their arguments."""
 _DRAWS = {"rand", "randn", "rand_like", "randn_like"}
 _SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
+_BAG = "which is linear only in the weights of its rows (per_sample_weights), and with mode 'sum'"
 _WHY = {
     "convolution": "whose connections share weights: circuits are those of dense layers",
     "_softmax": "between its layers: every neuron there depends on all of its layer",
@@ -31,6 +32,8 @@ _WHY = {
     "index_put": "which adds up, or writes at places that depend on x: write it with torch.where",
     "mkldnn_rnn_layer": "a recurrent layer with gates, which multiplies values that depend on x with each other",
     "trilinear": "which multiplies values that depend on x with each other",
+    "_embedding_bag": _BAG,
+    "_embedding_bag_forward_only": _BAG,
     "argmax": "which leaves no outputs to judge: return what it is taken of, and count with rule 'argmax'",
 }
 
@@ -211,7 +214,9 @@ class Reader:
 
     def hold(self, tensor: Tensor) -> None:
         """Take note of a tensor that the model has, which may be weights."""
-        if tensor.is_floating_point() and (self.is_weight(tensor) or tensor.unique().numel() > 1):
+        if tensor.dtype == torch.bool or tensor.is_complex():
+            return
+        if self.is_weight(tensor) or tensor.unique().numel() > 1:
             self.marks.begin(tensor)
 
     # One kind of tensor as another
@@ -397,6 +402,25 @@ class Reader:
             raise OntogenyError(f"the model does '{name}' after a softmax: return what softmax is taken of")
         if name in MADE:
             return target(*self._with(arguments, lambda flow: torch.zeros(self._shape(flow))), **keywords)
+        if name == "nansum":
+            if not all(map(self._is_finite, flows)):
+                raise OntogenyError("the model does 'nansum' on values that may be NaN: write it with torch.where")
+            target, name = torch.ops.aten.sum.dim_IntList, "sum"
+            arguments = (arguments[0], None) if len(arguments) == 1 else arguments
+        if name == "_trilinear" and len(flows) == 1:
+            return self._trilinear(*arguments)
+        if name in ("index_add", "scatter_add") and _flows(arguments) == _flows(arguments[3:4]):
+            return self._added_at(target, arguments, keywords)
+        if name in ("_embedding_bag", "_embedding_bag_forward_only") and flows == _flows(arguments[6:7]):
+            if arguments[4] != 0:
+                raise self._refused(name)
+            weights, *between = arguments[:6]
+            rest = arguments[7:]
+
+            def bag(weights: Tensor, value: Tensor) -> Tensor:
+                return target(weights, *between, value, *rest, **keywords)[0]
+
+            return (self._mapped(bag, "linear", (weights, arguments[6]), {}), None, None, None)
         if name == "log_sigmoid_forward":
             return (self._pointwise(torch.nn.functional.logsigmoid, name, arguments[:1], {}), None)
         if name == "copy":
@@ -432,6 +456,45 @@ class Reader:
         if len(flows) == 1 and isinstance(arguments[0], (_Sums, _Neurons)) and self._alone(target, arguments, keywords):
             return self._pointwise(target, name, arguments, keywords)
         raise self._refused(name)
+
+    def _trilinear(self, *arguments: Any) -> Any:
+        """Products of three tensors, two of them fixed, summed over some axes: `torch.bilinear`."""
+        wide: list[Any] = list(arguments[:3])
+        for at, axes in enumerate(arguments[3:6]):
+            for axis in axes:
+                wide[at] = self.step(torch.ops.aten.unsqueeze.default, (wide[at], axis), {})
+        flow = next(one for one in wide if isinstance(one, _FLOWS))
+        first, second = (one for one in wide if one is not flow)
+        factor = self.step(torch.ops.aten.mul.Tensor, (first, second), {})
+        product = self.step(torch.ops.aten.mul.Tensor, (flow, factor), {})
+        return self.step(torch.ops.aten.sum.dim_IntList, (product, list(arguments[6])), {})
+
+    def _added_at(self, target: Any, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+        """Numbers of a flow added to those of a fixed tensor, at places that are fixed."""
+        into, axis, places, flow, *_ = arguments
+        if keywords.get("alpha", 1) != 1:
+            raise self._refused("index_add")
+        nothing = torch.zeros(into.shape, dtype=torch.float64)
+
+        def added(value: Tensor) -> Tensor:
+            return target(nothing.to(value.dtype), axis, places, value)
+
+        if (added(torch.ones(self._shape(flow))) <= 1).all():
+            put = torch.ops.aten.index_copy.default if name_of(target) == "index_add" else torch.ops.aten.scatter.src
+            made = self.step(put, (torch.zeros_like(into), axis, places, flow), {})
+        else:
+            made = self._mapped(added, "sum", (flow,), {})
+        return self.step(torch.ops.aten.add.Tensor, (made, into), {}) if into.any() else made
+
+    def _is_finite(self, flow: Any) -> bool:
+        """Whether no number of a flow can be NaN or infinite."""
+        if isinstance(flow, _Given):
+            return bool(flow.values.isfinite().all())
+        if isinstance(flow, _Neurons):
+            points = torch.as_tensor(_GRID, dtype=torch.float32)[:, None].expand(-1, len(flow.bias))
+            return bool(flow.after(points).isfinite().all())
+        level = self.layers[flow.layer - 1] if flow.layer else []
+        return all(self._is_finite(neuron.flow) for neuron in level)
 
     def _share(self, target: Any, name: str, arguments: Sequence[Any]) -> _Neurons | None:
         """The share of one of two outputs, which is the sigmoid of their difference, or None."""
@@ -527,13 +590,15 @@ class Reader:
         if name in ("view", "_unsafe_view", "view_copy"):
             target, arguments = torch.ops.aten.reshape.default, arguments[:2]
         flows = _flows((arguments, keywords))
-        if name in ("index", "index_select") and any(f is not arguments[0] for f in flows):
+        if name in ("index", "index_select", "gather", "take") and any(f is not arguments[0] for f in flows):
             raise OntogenyError(f"the model does '{name}' at places that depend on x")
         dtype = keywords.get("dtype") or torch.float32
         if dtype in (torch.float16, torch.bfloat16):
             raise OntogenyError(
                 f"the model computes in {str(dtype).removeprefix('torch.')}, and circuits are judged in float32"
             )
+        if dtype.is_complex:
+            raise OntogenyError("the model computes with complex numbers, and circuits are those of real ones")
         first = flows[0]
         if all(isinstance(flow, _Given) for flow in flows):
             whole = name == "_to_copy" and not dtype.is_floating_point
@@ -931,7 +996,7 @@ class Reader:
 
     def _weighs(self, tensor: Tensor) -> bool:
         """Whether numbers are weights, or are made of what the model holds and not the same everywhere."""
-        return self.is_weight(tensor) or self.marks.holds(tensor)
+        return self.is_weight(tensor) or (tensor.is_floating_point() and self.marks.holds(tensor))
 
     def _composed(
         self, target: Any, name: str, arguments: Any, keywords: Any, shape: torch.Size, linear: bool

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch._decomp import get_decompositions
 from torch.fx import GraphModule, Node
@@ -19,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ontogeny.circuits.dependence import number_by_number
+from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.operations import CONTRACTIONS, LINEAR, MOVES, POINTWISE, name_of
 from ontogeny.circuits.reading import Layers, Reader
 from ontogeny.circuits.simplifying import simplify
@@ -60,14 +63,14 @@ def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | N
     scalar = _regions(graph, needed, x, parameters, scalar=True) if together else {}
     try:
         return _read(graph, needed, x, parameters, scalar)
-    except OntogenyError as error:
-        regions = _regions(graph, needed, x, parameters) if together else {}
-        if not regions:
-            raise
-        try:
-            return _read(graph, needed, x, parameters, regions)
-        except OntogenyError:
-            raise error from None
+    except OntogenyError:
+        if together and (regions := _regions(graph, needed, x, parameters)):
+            with suppress(OntogenyError):
+                return _read(graph, needed, x, parameters, regions)
+        if together and (tail := _tail(graph, needed, x, parameters)):
+            with suppress(OntogenyError):
+                return _with_tail(_read(graph, needed, x, parameters, scalar, tail.start), tail)
+        raise
 
 
 def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[GraphModule, bool]:
@@ -137,17 +140,24 @@ def _and_all_before(node: Node) -> set[Node]:
     return found
 
 
-def _read(graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node], regions: dict[Node, Any]) -> Layers:
-    """The layers that the reader finds. regions: see `_regions`."""
+def _read(
+    graph: GraphModule,
+    nodes: list[Node],
+    x: Tensor,
+    parameters: set[Node],
+    regions: dict[Node, Any],
+    end: Node | None = None,
+) -> Layers:
+    """The layers that the reader finds, up to `end` if it is given. regions: see `_regions`."""
     weighty: dict[int, Any] = {}
     reader = Reader(x, lambda tensor: id(tensor) in weighty or tensor.requires_grad)
     try:
-        return _read_by(reader, weighty, graph, nodes, x, parameters, regions)
+        return _read_by(reader, weighty, graph, nodes, x, parameters, regions, end)
     except OntogenyError:
         if not reader.beside:
             raise
         reader = Reader(x, reader.is_weight, biases=False)
-        return _read_by(reader, weighty, graph, nodes, x, parameters, regions)
+        return _read_by(reader, weighty, graph, nodes, x, parameters, regions, end)
 
 
 def _read_by(
@@ -158,6 +168,7 @@ def _read_by(
     x: Tensor,
     parameters: set[Node],
     regions: dict[Node, Any],
+    end: Node | None,
 ) -> Layers:
     """As `_read`. weighty: tensors that are weights, by their id, to which those made of them are added."""
     known: dict[Node, Any] = {}
@@ -202,6 +213,8 @@ def _read_by(
                 ) from None
             if any(id(known.get(n)) in weighty for n in node.all_input_nodes):
                 weighty[id(known[node])] = known[node]
+            if node is end:
+                return reader.finish(known[node])
     raise OntogenyError("the model returns nothing")
 
 
@@ -443,6 +456,96 @@ def _regions(
             regions[end] = (start, within, function)
             taken |= {start, *within} - {end}
     return regions
+
+
+class _Tail(NamedTuple):
+    """What a model makes of one number for each row at its end: from where, and (rows, outputs) of (rows,) numbers."""
+
+    start: Node
+    outputs: Callable[[Tensor], Tensor]
+    shape: torch.Size
+
+
+def _tail(graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node]) -> _Tail | None:
+    """The last number for each row that all outputs are made of, without weights, and what is made of it."""
+    values: dict[Node, Any] = {}
+    of_x, of_parameters = set[Node](), set[Node]()
+    for node in nodes:
+        before = node.all_input_nodes
+        if node.op == "placeholder":
+            values[node] = x
+        elif node.op == "get_attr":
+            values[node] = getattr(graph, str(node.target))
+        elif node.op == "call_function":
+            values[node] = _done(node, values)
+        of_x |= {node} if node.op == "placeholder" or of_x.intersection(before) else set()
+        of_parameters |= {node} if node in parameters or of_parameters.intersection(before) else set()
+    (end,) = nodes[-1].all_input_nodes or [None]
+    made = values.get(end)
+    if not isinstance(made, Tensor) or made.shape[:1] != (len(x),):
+        return None
+    for at in range(len(nodes) - 2, 0, -1):
+        start, value = nodes[at], values.get(nodes[at])
+        if start not in of_x & of_parameters or not isinstance(value, Tensor) or value.numel() != len(x):
+            continue
+        inside = {start}
+        for node in nodes[at + 1 : -1]:
+            if node in of_x:
+                inside.add(node)
+        cut = all(set(node.all_input_nodes) & of_x <= inside for node in inside - {start})
+        between = [node for node in nodes if node in inside]
+        if start is end or end not in inside or not cut or not value.is_floating_point():
+            continue
+        if _has_weights(between, of_parameters - of_x, values, anywhere=True):
+            return None
+        function = _function(start, end, between, values)
+
+        def outputs(numbers: Tensor, function: Callable[[Tensor], Tensor] = function, like: Tensor = value) -> Tensor:
+            return function(numbers.reshape(like.shape).to(like.dtype)).reshape(len(x), -1).to(torch.float32)
+
+        return _Tail(start, outputs, made.shape) if _is_by_row(outputs, len(x)) else None
+    return None
+
+
+def _is_by_row(outputs: Callable[[Tensor], Tensor], rows: int) -> bool:
+    """Whether outputs (rows, outputs) are functions of the number of their row, the same for all rows, by trial."""
+    generator = torch.Generator().manual_seed(0)
+    try:
+        for trial in range(_TRIALS):
+            first, second = (_SCALES[trial % len(_SCALES)] * torch.randn(2, rows, generator=generator)).unbind()
+            other = torch.rand(rows, generator=generator) < 0.5
+            mixed, alike = outputs(torch.where(other, second, first)), outputs(first[:1].expand(rows))
+            pairs = (mixed[~other], outputs(first)[~other]), (alike, alike[:1].expand_as(alike))
+            if not all(torch.equal(one.nan_to_num(nan=0.123), two.nan_to_num(nan=0.123)) for one, two in pairs):
+                return False
+    except (RuntimeError, TypeError, IndexError, ValueError):
+        return False
+    return True
+
+
+def _with_tail(layers: Layers, tail: _Tail) -> Layers:
+    """Layers with one output that is followed by what a model makes of it."""
+    rows, last = len(layers.inputs), layers.functions[-1]
+    if len(layers.weights[-1]) != 1 or layers.place.numel() != rows:
+        raise OntogenyError("the model makes its outputs of several numbers for each row")
+    n = tail.outputs(torch.zeros(rows)).shape[1]
+
+    def made(values: NDArray[Any], k: int) -> NDArray[Any]:
+        numbers = torch.as_tensor(np.ascontiguousarray(last.of(0)(values), np.float32)).reshape(-1)
+        blocks = torch.nn.functional.pad(numbers, (0, -len(numbers) % rows)).reshape(-1, rows)
+        with torch.no_grad():
+            found = torch.cat([tail.outputs(block)[:, k] for block in blocks])
+        return found[: len(numbers)].reshape(values.shape).numpy()
+
+    function = Nonlinearity(
+        None,
+        function=lambda values: np.stack([made(values[..., k], k) for k in range(n)], axis=-1),
+        each=n,
+    )
+    weights = [*layers.weights[:-1], layers.weights[-1].expand(n, -1)]
+    biases = [*layers.biases[:-1], layers.biases[-1].expand(n)]
+    place = torch.arange(rows * n).reshape(tail.shape)
+    return Layers(weights, biases, [*layers.functions[:-1], function], layers.inputs, place)
 
 
 def _like(one: Any, other: Tensor) -> bool:
