@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ontogeny.circuits import DetailedCircuitTracker, ReadNetwork, from_torch
+from ontogeny.circuits import DetailedCircuitTracker, ReadNetwork, above, from_torch, within
 from ontogeny.circuits._problem import COUNT, LIST
 from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.errors import OntogenyError
@@ -503,6 +503,46 @@ def test_softmax_is_for_argmax():
         from_torch(nn.Sequential(logits, nn.Softmax(1)), X).count(torch.zeros(4, 2))
 
 
+WAVY = {
+    "square": (lambda o: o * o, "rounded"),
+    "wave": (lambda o: torch.sin(3 * o), above(0.2)),
+    "hump": (lambda o: torch.exp(-o * o), "probability"),
+    "narrow": (lambda o: o * o, within(1e-3)),
+    "long wave": (lambda o: torch.sin(3 * o), above(0.2)),
+}
+
+
+@pytest.mark.parametrize("end", WAVY)
+@torch.no_grad()
+def test_outputs_that_neither_rise_nor_fall_are_judged_as_they_are(end):
+    function, rule = WAVY[end]
+    judged = {"square": lambda out, y: out.round() == y, "narrow": lambda out, y: (out - y).abs() <= 1e-3}
+    right = judged.get(end, lambda out, y: (out > (0.2 if "wave" in end else 0.5)) == (y > 0))
+    compared = 0
+    for seed in range(12):
+        torch.manual_seed(seed)
+        model = two_maps(lambda m, x: function(m.b(torch.tanh(m.a(x)))))
+        if end == "long wave":  # rises from -8 to 8
+            model.run = lambda m, x: function(m.b(torch.tanh(m.a(x))) / 24)
+            model.b.weight *= 100
+        outputs = model(X)[:, 0]
+        y = outputs if end == "narrow" else torch.ones(4) if end == "hump" else (outputs > 0.3).float()
+        for least in (0.99, 0.7):
+
+            def perfect(out, y=y, least=least):
+                return right(out[:, 0], y).float().mean() > least
+
+            expected = by_zeros(model, model.a.weight, model.b.weight, perfect)
+            network, settings = from_torch(model, X), {"accuracy_threshold": least}
+            assert network.count(y, rule, settings).count == len(network.enumerate(y, rule, settings)) == expected
+            compared += expected > 0
+        assert network.right(y, rule).tolist() == right(outputs, y).tolist()
+    assert compared > 3
+    if end == "square":
+        entry = DetailedCircuitTracker(1, X, y[:, None], candidates="all").track_epoch(0, model)
+        assert entry["total_circuits"] == network.count(y, rule).count
+
+
 ENDS = {
     "logarithms of both shares": lambda o: torch.cat([F.logsigmoid(-o), F.logsigmoid(o)], 1),
     "logarithms of shares": lambda o: torch.log(torch.stack([1 - (p := torch.sigmoid(o[:, 0])), p], 1)),
@@ -616,7 +656,6 @@ REFUSED = {
     "'trilinear', which multiplies values that depend on x": lambda m, x: m.b(
         F.bilinear(x, x, m.c.weight[:, :2, None].expand(-1, -1, 2))
     ),
-    "neither rises nor falls": lambda m, x: m.b(torch.relu(m.a(x))) ** 2,
 }
 
 

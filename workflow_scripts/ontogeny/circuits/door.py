@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.circuits._largest import LargestOutput
 from ontogeny.circuits._plain import Functions
+from ontogeny.circuits._run_one_by_one import RunOneByOne
 from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_array, errors_allowed
 from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
@@ -89,7 +89,10 @@ class ReadNetwork:
             judged = self.forward(self.x) if self.output.each else sums
             return np.asarray(judged.argmax(axis=1) == self._labels(y))
         self.samples(y, rule, output=output)
-        own, limits = self._asked(y, rule, output)
+        own, after, limits = self._asked(y, rule, output)
+        if limits is None:
+            values = np.asarray(self.output.of(output)(sums[:, output].astype(np.float64)), np.float32)
+            return after.right(values, own.astype(np.int64))
         return limits.right(sums[:, output], own.astype(np.int64))
 
     def enumerate(
@@ -150,7 +153,29 @@ class ReadNetwork:
             if output != 0:
                 raise OntogenyError(f"argmax judges all outputs together: leave out output {shown(output)}")
             return self._argmax(self._labels(y), settings)
-        return self._posed([self.separate(output)], [self.samples(y, rule, settings, output)], settings)
+        own, after, limits = self._asked(y, rule, output)
+        weights, biases = self.separate(output)
+        samples = [Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, limits or _any(len(after.upto)))]
+        if limits is not None:
+            return self._posed([(weights, biases)], samples, settings)
+        function = self.output.of(output)
+
+        def right(sums: NDArray[np.float32], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
+            return after.right(np.asarray(function(sums[..., 0].astype(np.float64)), np.float32), targets)
+
+        return self._posed(
+            [(weights, biases)],
+            samples,
+            settings,
+            RunOneByOne,
+            weights=weights,
+            biases=biases,
+            hidden=self.hidden,
+            x=self.x,
+            targets=own,
+            right=right,
+            least=settings.accuracy_threshold,
+        )
 
     def separate(self, output: int = 0) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
         """Weights and biases of the network with one of its outputs alone.
@@ -171,11 +196,15 @@ class ReadNetwork:
     ) -> Samples:
         """The rows that circuits of one output are judged on, by any rule but argmax. Errors as of `problem`."""
         settings = complete_settings(settings)
-        own, limits = self._asked(y, rule, output)
+        own, after, limits = self._asked(y, rule, output)
+        limits = limits or _any(len(after.upto))
         return Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, limits)
 
-    def _asked(self, y: ArrayLike, rule: str | AnyRule, output: int) -> tuple[NDArray[np.float32], OutputRule]:
-        """Targets (rows,) of one output, and the limits of its sums for each of them."""
+    def _asked(
+        self, y: ArrayLike, rule: str | AnyRule, output: int
+    ) -> tuple[NDArray[np.float32], OutputRule, OutputRule | None]:
+        """Targets (rows,) of one output, the limits of its values for each of them, and those of its sums, if it has
+        any."""
         if not isinstance(rule, str):
             check_rule(rule)
         else:
@@ -195,7 +224,7 @@ class ReadNetwork:
             own = np.where(own < 0, np.float32(0), own)
         elif (own == -1).any() and np.isin(own, (-1, 1)).all():
             raise OntogenyError("y holds -1 and 1: judge outputs with rule='sign', or give 0 in place of -1")
-        return own, self._limits(rule, output)
+        return own, *self._limits(rule, output)
 
     def _posed(
         self,
@@ -218,17 +247,18 @@ class ReadNetwork:
             **more,
         )
 
-    def _limits(self, rule: str | OutputRule, output: int) -> OutputRule:
+    def _limits(self, rule: str | OutputRule, output: int) -> tuple[OutputRule, OutputRule | None]:
+        """Limits after the output function and before it, None where these are no range."""
         if rule == "sign":
             function = self.output.of(output)
             values = function(np.linspace(-100, 100, 4001)) if function.name is None else np.ones(1)
             signed = bool((values > 0).any() and (values < 0).any())
-            return _pulled_back(function, above(0.0)) if signed else above(0.0)
+            return above(0.0), _pulled_back(function, above(0.0)) if signed else above(0.0)
         if self.output.together:
             raise OntogenyError("outputs go through softmax together: judge them with rule='argmax'")
         if isinstance(rule, str):
             rule = ROUNDED if rule == "rounded" else above(0.5)
-        return rule if self.output.name == "identity" else _pulled_back(self.output.of(output), rule)
+        return rule, rule if self.output.name == "identity" else _pulled_back(self.output.of(output), rule)
 
     def _labels(self, y: ArrayLike) -> NDArray[np.float32]:
         """The output (rows,) that is to be the largest. Raises OntogenyError for targets that are no outputs."""
@@ -281,31 +311,42 @@ class ReadNetwork:
             networks,
             samples,
             settings,
-            LargestOutput,
+            RunOneByOne,
             weights=self.weights,
             biases=self.biases,
             hidden=self.hidden,
             x=self.x,
-            labels=labels,
+            targets=labels,
+            right=lambda sums, targets: sums.argmax(axis=2) == targets,
             least=settings.accuracy_threshold,
         )
 
 
 def _increasing(function: Nonlinearity) -> bool:
-    values = function(np.linspace(-8, 8, 4001))
-    return bool((np.diff(values) >= 0).all() and values[-1] > values[0])
+    """Whether a function rises, or stays where it is, throughout; what float32 rounds away is no fall."""
+    far = np.logspace(np.log10(8.1), 4, 400)
+    with np.errstate(all="ignore"):
+        values = function(np.concatenate([-far[::-1], np.linspace(-8, 8, 4001), far]))
+        before, after = values[:-1], values[1:]
+        rises = (after >= before) | (after >= before - 1e-6 * np.maximum(1, np.abs(before)))
+    return bool(rises.all() and values[-1] > values[0])
 
 
-def _pulled_back(function: Nonlinearity, rule: OutputRule) -> OutputRule:
-    """The limits before a monotone output function that are those of `rule` after it, found by bisection."""
+def _any(targets: int) -> OutputRule:
+    """The rule by which every output is right."""
+    return OutputRule("any", (-np.inf,) * targets, (np.inf,) * targets)
+
+
+def _pulled_back(function: Nonlinearity, rule: OutputRule) -> OutputRule | None:
+    """The limits before an output function that are those of `rule` after it, found by bisection.
+
+    None where the function neither rises nor falls throughout.
+    """
     if _increasing(fallen := Nonlinearity(None, function=lambda values: function(-values))):
         turned = _pulled_back(fallen, rule)
-        return OutputRule(turned.name, _mirrored(turned.upto), _mirrored(turned.above))
+        return turned and OutputRule(turned.name, _mirrored(turned.upto), _mirrored(turned.above))
     if not _increasing(function):
-        raise OntogenyError(
-            "the output function neither rises nor falls throughout, so that outputs have no limits before it: read "
-            "the model without it"
-        )
+        return None
 
     def last_up_to(limit: float) -> float:
         """The largest float32 whose function value, in float32, is at most `limit`."""
@@ -337,7 +378,7 @@ def _where_largest(function: Nonlinearity, n: int) -> OutputRule:
     """
 
     def largest(sums: NDArray[np.float32]) -> NDArray[np.int64]:
-        values = function(np.repeat(np.float64(sums)[:, None], n, axis=1)).astype(np.float32)
+        values = function(np.repeat(sums.astype(np.float64)[:, None], n, axis=1)).astype(np.float32)
         if np.isnan(values).any():
             raise OntogenyError("the outputs are NaN for some sums, so that none of them is the largest")
         return values.argmax(axis=1)

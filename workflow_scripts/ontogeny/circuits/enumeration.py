@@ -818,7 +818,7 @@ def sample_circuits(
     problem = _problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
-    problem.check_cost(max_seconds / 2 if is_number(max_seconds) else max_seconds)
+    problem.check_cost(max_seconds / 2 if max_seconds is not None and is_number(max_seconds) else max_seconds)
     return problem.sampled(n, seed, problem.count(engine, threads=None)[0], engine)
 
 

@@ -162,7 +162,9 @@ class Circuit:
             self.code = int(code)
         except (TypeError, ValueError, OverflowError):
             raise OntogenyError(f"the code of a circuit is {shown(code)}; give a whole number") from None
-        self.layout = layout if isinstance(layout, Layout) else Layout(layout)
+        self.layout = (
+            layout if isinstance(layout, Layout) else Layout(tuple(layout) if isinstance(layout, Iterable) else ())
+        )
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -217,7 +219,9 @@ class Circuits(Sequence[Circuit]):
             ) from None
         if self.codes.ndim != 1:
             raise OntogenyError(f"the codes of circuits have shape {self.codes.shape}; they must be (n,)")
-        self.layout = layout if isinstance(layout, Layout) else Layout(layout)
+        self.layout = (
+            layout if isinstance(layout, Layout) else Layout(tuple(layout) if isinstance(layout, Iterable) else ())
+        )
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -480,7 +480,9 @@ def _tail(graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node
             values[node] = _done(node, values)
         of_x |= {node} if node.op == "placeholder" or of_x.intersection(before) else set()
         of_parameters |= {node} if node in parameters or of_parameters.intersection(before) else set()
-    (end,) = nodes[-1].all_input_nodes or [None]
+    if len(nodes[-1].all_input_nodes) != 1:
+        return None
+    (end,) = nodes[-1].all_input_nodes
     made = values.get(end)
     if not isinstance(made, Tensor) or made.shape[:1] != (len(x),):
         return None
@@ -530,18 +532,23 @@ def _with_tail(layers: Layers, tail: _Tail) -> Layers:
         raise OntogenyError("the model makes its outputs of several numbers for each row")
     n = tail.outputs(torch.zeros(rows)).shape[1]
 
-    def made(values: NDArray[Any], k: int) -> NDArray[Any]:
+    def made(values: NDArray[Any]) -> NDArray[np.float32]:
+        """All outputs (..., n) of sums (...)."""
         numbers = torch.as_tensor(np.ascontiguousarray(last.of(0)(values), np.float32)).reshape(-1)
         blocks = torch.nn.functional.pad(numbers, (0, -len(numbers) % rows)).reshape(-1, rows)
         with torch.no_grad():
-            found = torch.cat([tail.outputs(block)[:, k] for block in blocks])
-        return found[: len(numbers)].reshape(values.shape).numpy()
+            try:
+                found = torch.vmap(tail.outputs)(blocks)
+            except RuntimeError:  # an operation that knows no vmap
+                found = torch.stack([tail.outputs(block) for block in blocks])
+        return found.reshape(-1, n)[: len(numbers)].reshape(*values.shape, n).numpy()
 
-    function = Nonlinearity(
-        None,
-        function=lambda values: np.stack([made(values[..., k], k) for k in range(n)], axis=-1),
-        each=n,
-    )
+    def each(values: NDArray[Any]) -> NDArray[np.float32]:
+        if np.array_equal(values, np.broadcast_to(values[..., :1], values.shape), equal_nan=True):
+            return made(values[..., 0])
+        return np.stack([made(values[..., k])[..., k] for k in range(n)], axis=-1)
+
+    function = Nonlinearity(None, function=each, each=n)
     weights = [*layers.weights[:-1], layers.weights[-1].expand(n, -1)]
     biases = [*layers.biases[:-1], layers.biases[-1].expand(n)]
     place = torch.arange(rows * n).reshape(tail.shape)

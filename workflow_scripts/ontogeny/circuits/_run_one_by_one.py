@@ -1,8 +1,8 @@
-"""Circuits whose largest output is the right one on enough rows, where more than two outputs are judged together."""
+"""Circuits that are run one by one, where what makes their outputs right is no range of a sum."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,8 @@ MOST = 2_000_000
 _BLOCK = 2_000_000
 
 
-class LargestOutput(Problem):
-    """As `Problem`, of a network with several outputs, some rows of which may be wrong.
-
-    The networks of `Problem` are here the differences of two outputs. No circuit is wrong on more rows of one of them
-    than of all; those that are not are listed, and run in float32 with all outputs.
-    """
+class RunOneByOne(Problem):
+    """As `Problem`, whose networks and rows only tell which circuits may be perfect: these are run in float32."""
 
     def __init__(
         self,
@@ -32,15 +28,17 @@ class LargestOutput(Problem):
         biases: Sequence[NDArray[np.float32]],
         hidden: Sequence[Nonlinearity],
         x: NDArray[np.float32],
-        labels: NDArray[Any],
+        targets: NDArray[Any],
+        right: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.bool_]],
         least: float,
     ) -> None:
-        """weights, biases, hidden, x, labels (rows,): the whole network; least: a share of rows that right ones exceed,
-        the rest as of `Problem`."""
+        """posed: as of `Problem`. weights, biases, hidden: the network that is run; right: which of its sums (circuits,
+        rows, outputs) are right for targets (rows,), (circuits, rows); least: the share of rows that must be exceeded.
+        """
         super().__init__(*posed)
-        self.whole, self.hidden, self.least = list(zip(weights, biases)), hidden, least
-        rows, self.share = np.unique(np.column_stack([x, labels]), axis=0, return_counts=True)
-        self.x, self.labels = np.ascontiguousarray(rows[:, :-1], np.float32), rows[:, -1].astype(np.int64)
+        self.whole, self.hidden, self.right, self.least = list(zip(weights, biases)), hidden, right, least
+        rows, self.share = np.unique(np.column_stack([x, targets]), axis=0, return_counts=True)
+        self.x, self.targets = np.ascontiguousarray(rows[:, :-1], np.float32), rows[:, -1].astype(np.int64)
 
     @property
     def parts(self) -> range:
@@ -54,8 +52,8 @@ class LargestOutput(Problem):
         found, codes, *_ = super().search(engine, LIST, MOST)
         if found > MOST:
             raise OntogenyError(
-                f"more than {MOST:,} circuits tell each output from each other often enough, too many to look at what "
-                "they get wrong together: raise accuracy_threshold so that no row may be wrong"
+                f"more than {MOST:,} circuits may be perfect, too many to run each of them, as this rule needs: read "
+                "the model without its output function, or allow no wrong rows"
             )
         codes = codes[self._right(codes)]
         none = np.zeros((0, 0, 0), np.int64)
@@ -76,6 +74,5 @@ class LargestOutput(Problem):
                 h = h @ (matrix * mask).transpose(0, 2, 1) + bias
                 if layer < len(self.hidden):
                     h = np.asarray(self.hidden[layer](h.astype(np.float64)), np.float32)
-            right = (h.argmax(axis=2) == self.labels) @ self.share
-            found.append(right / self.share.sum() > self.least)
+            found.append(self.right(h, self.targets) @ self.share / self.share.sum() > self.least)
         return np.concatenate(found)
