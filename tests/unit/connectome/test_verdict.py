@@ -1,5 +1,6 @@
 """What is said of a recovered wiring: verdicts, intervals, edges, and derivatives that were observed as differences."""
 
+import dataclasses
 from functools import cache
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.linalg import expm
 from scipy.ndimage import gaussian_filter1d
+from scipy.signal import lfilter
 
 from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
 from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, _against_truth, run_cases, summary
@@ -16,7 +18,17 @@ from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common
 from ontogeny.connectome.observe import Rows, derived_by, rounding_share, rows_of, split_frames
 from ontogeny.connectome.recover import Recovered, _alike, _corrected, _mixed, _told
-from ontogeny.connectome.refine import WHOLE, Spline, _continued, _moved, autocorrelation, refine, shrunk
+from ontogeny.connectome.refine import (
+    WHOLE,
+    Problem,
+    Spline,
+    _continued,
+    _moved,
+    _taken,
+    autocorrelation,
+    refine,
+    shrunk,
+)
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.verdict import ROUNDED, judge
 from ontogeny.connectome.wiring import connectivity_r2, scale_between
@@ -183,6 +195,34 @@ def test_intervals_hold_where_noise_lasts_for_several_frames():
         false, edges = false + int((truth[table["edge"]] == 0).sum()), edges + int(table["edge"].sum())
     assert 0.9 <= np.mean(covered) <= 0.98
     assert false <= 0.07 * edges
+
+
+def test_intervals_hold_where_noise_outlasts_ten_frames():
+    held, false = [], []
+    for seed in (25, 27, 30, 31):
+        made = simulate_activity(
+            {"n_neurons": 12, "n_trajectories": 10, "n_frames": 120, "connectivity_filling_factor": 0.35}, seed=seed
+        )
+        steps = np.random.default_rng([seed, 8811]).standard_normal((10, 220, 12))
+        noise = lfilter([np.sqrt(1 - 0.9**2)], [1, -0.9], steps, axis=1)[:, 100:]
+        slopes = made.du + 0.1 * made.du.std() * noise
+        fit = fit_connectome(dataclasses.replace(made, du=slopes), settings=FIT, seed=seed)
+        found = _against_truth(fit, made.weights, 0.95)
+        held.append(found["coverage"])
+        false.append(found["false_edges"])
+    assert 0.905 <= np.mean(held) <= 0.98
+    assert np.mean(false) <= 0.07
+
+
+def test_a_fit_takes_more_of_slow_noise_than_of_white():
+    rng = np.random.default_rng(0)
+    numbers = np.repeat([0, 1], 100)
+    u = rng.standard_normal((200, 3))
+    problem = Problem(u, u, Spline(-4.0, 4.0, 1.0), None, numbers, None)
+    slow, fast = np.full((200, 1), 200**-0.5), np.linalg.qr(rng.standard_normal((200, 5)))[0]
+    assert _taken(slow, np.array([0.5]), problem) == pytest.approx(198 / 200)
+    assert abs(_taken(fast, np.array([0.5]), problem)) < 1
+    assert _taken(slow, np.empty(0), problem) == 0
 
 
 def test_noise_in_the_dynamics_hides_no_time_between_frames():

@@ -1077,8 +1077,9 @@ def _errors(
 
     The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), relative to what that gives for
     white residuals, and pooled over the senders of a receiver. Noise that is slow matters more for slow senders, so it
-    is shared out among them as the autocorrelation of all residuals demands (Newey and West 1987). Along weights that
-    make up a function of the receiver itself W is known no better than weights are alike.
+    is shared out among them as the autocorrelation of all residuals demands (Newey and West 1987), and it costs more
+    degrees of freedom. Along weights that make up a function of the receiver itself W is known no better than weights
+    are alike.
     """
     n = problem.n
     asked = min(n, _STAND_FOR_EXACT) if exact else n if n <= _MOST_RECEIVERS else _STAND_FOR
@@ -1107,6 +1108,17 @@ def _errors(
     return np.sqrt(variances), inflation, float(np.median(moved[chosen]))
 
 
+def _taken(directions: np.ndarray, lags: np.ndarray, problem: Problem) -> float:
+    """How many degrees of freedom more a fit along orthogonal `directions` (frames, r) takes of noise with the
+    autocorrelation `lags` than of white noise: the trace of its projection times the noise's correlations (Theil 1971).
+    """
+    taken = 0.0
+    for lag, share in enumerate(lags, start=1):
+        together = problem.stretches[lag:] == problem.stretches[:-lag]
+        taken += 2 * share * float(np.einsum("tj,tj,t->", directions[lag:], directions[:-lag], together))
+    return taken
+
+
 def _marginals(
     problem: Problem,
     solved: Solved,
@@ -1118,7 +1130,7 @@ def _marginals(
 ) -> Iterator[tuple[int, _Marginal]]:
     """Each of the `chosen` receivers, and what `_marginal` finds of it."""
     usual = float(np.mean(solved.W[~np.eye(problem.n, dtype=bool)] ** 2))
-    influence, jackknife, shape = None, None, np.ones(problem.n)
+    influence, jackknife, shape, taken = None, None, np.ones(problem.n), 0.0
     for first in range(0, len(chosen), _AT_ONCE):
         part = chosen[first : first + _AT_ONCE]
         weights = solved.W[part].copy()
@@ -1131,9 +1143,11 @@ def _marginals(
                 influence = senders.solver @ senders.U.T
                 jackknife = _Jackknife(senders, influence, problem.starts) if clustered else None
                 shape = _of_senders(influence, lags, problem)
+                taken = _taken(senders.U * np.sqrt(senders.kept), lags, problem)
             UB = (problem.toward(part[k : k + 1], senders.U)[0] if shared is None else shared[k]).T
             sway = messages[:, k] @ psi_root
-            yield i, _marginal(problem, solved, i, UB, sway, residual[:, first + k], jackknife, shape, usual)
+            found = problem, solved, i, UB, sway, residual[:, first + k], jackknife, shape, usual, lags, taken
+            yield i, _marginal(*found)
 
 
 def _marginal(
@@ -1146,18 +1160,23 @@ def _marginal(
     jackknife: _Jackknife | None,
     shape: np.ndarray,
     usual: float,
+    lags: np.ndarray,
+    taken: float,
 ) -> _Marginal:
     """See `_Marginal`; `UB`: the receiver's own splines on its senders; `sway` (frames, m): how much psi's uncertainty
-    moves its messages; `rest` (frames,): its residuals; `usual`: the mean square of a weight."""
+    moves its messages; `rest` (frames,): its residuals; `usual`: the mean square of a weight; `taken`: what its senders
+    take of the noise beyond their number (see `_taken`), by which at most half of the degrees of freedom are lost."""
     senders, B, y = solved.senders[receiver], problem.design(receiver), problem.du[:, receiver]
     splines = _Own(B.T @ B, B.T @ y)
     _, root = splines.solved(UB, senders.U.T @ y, senders.kept, problem.spline.roughness, problem.smooth)
     own = senders.rest(B, UB) @ root
     cross = senders.solver @ (UB @ root)
+    degrees = solved.degrees[receiver]
+    degrees -= min(max(taken + _taken(own, lags, problem), 0.0), degrees / 2)
     noise = solved.noise[receiver] ** 2 * problem.frames / solved.degrees[receiver]
     others = np.arange(problem.n) != receiver if problem.allowed is None else np.ones(len(cross), bool)
     inflation = 1.0 if jackknife is None else jackknife.inflation(own, cross, rest, noise, others)
-    inner = noise * shape * (senders.spread + (cross**2).sum(1))
+    inner = noise * shape * (senders.spread + (cross**2).sum(1)) * solved.degrees[receiver] / degrees
     outer = ((senders.solver @ (senders.U.T @ sway) - cross @ (own.T @ sway)) ** 2).sum(1)
     alike = senders.solver @ (UB @ splines.repeated(UB, senders.kept))
     alike /= np.maximum(np.linalg.norm(alike, axis=0), 1e-300)
