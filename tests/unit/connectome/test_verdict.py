@@ -441,8 +441,11 @@ def test_the_figure_of_recovery_says_what_verdicts_each_condition_got():
     ]
     drawn, _ = plot_recovery(pd.DataFrame(rows))
     shown = [text.get_text() for text in drawn.legends[0].get_texts()]
-    expected = ["simulated\n(wiring: 2 trusted, 1 wrong)", "recorded\n(wiring: undetermined)", "not judged"]
-    assert shown == expected
+    assert shown == [
+        "simulated\n(wiring: 2 trusted, 1 wrong)",
+        "recorded\n(wiring: undetermined; no truth was given)",
+        "not judged",
+    ]
 
 
 def test_edges_come_with_intervals_probabilities_and_a_false_discovery_rate():

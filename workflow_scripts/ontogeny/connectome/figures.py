@@ -347,21 +347,23 @@ def plot_recovery(
     for ax, metric in zip(axes[0], metrics):
         rows += _recovery_panel(ax, table, metric, conditions, levels)
     handles, names = axes[0][0].get_legend_handles_labels()
-    labels = [_with_verdicts(name, table) for name in names]
+    drawn = {str(row["condition"]) for row in rows}
+    labels = [_with_verdicts(name, table, known=not drawn or name in drawn) for name in names]
     fig.legend(handles, labels, loc="outside lower center", ncols=min(4 if labels == names else 3, len(conditions)))
     columns = ["metric", "condition", "filling_factor", "mean", "low", "high", "seeds"]
     return fig, pd.DataFrame(rows, columns=columns).replace({"filling_factor": {_AS_RECORDED: np.nan}})
 
 
-def _with_verdicts(condition: str, table: pd.DataFrame) -> str:
-    """The condition, and below it how many of its runs got which verdict on their wiring."""
+def _with_verdicts(condition: str, table: pd.DataFrame, known: bool) -> str:
+    """The condition, and below it how many of its runs got which verdict on their wiring, and whether it has no points
+    as nothing is `known` of the truth."""
     of_runs = table.loc[table["condition"].astype(str) == condition].get("verdict", pd.Series(dtype=str)).dropna()
     counts = of_runs.value_counts(sort=False)
     if not len(counts):
-        return condition
+        return condition if known else f"{condition}\n(no truth was given)"
     verdicts = sorted(counts.index, key=["trusted", "undetermined", "wrong"].index)
     text = ", ".join(kind if len(of_runs) == 1 else f"{counts[kind]} {kind}" for kind in verdicts)
-    return f"{condition}\n(wiring: {text})"
+    return f"{condition}\n(wiring: {text}{'' if known else '; no truth was given'})"
 
 
 def _recovery_panel(
