@@ -2,8 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from ontogeny.connectome import diagnose_scatter, simulate_activity
+from ontogeny.connectome.figures import plot_scatter, plot_scatter_through_training
 from ontogeny.connectome.fit import Fit
 from ontogeny.connectome.metrics import (
     connectivity_r2,
@@ -165,3 +167,11 @@ def test_scatter_is_read_as_what_it_shows(expected, learned, true):
     assert found["text"].startswith("Scatter: slope=")
     mirrored = diagnose_scatter(-learned, true)
     assert mirrored["band"] == pytest.approx(found["band"])
+
+
+def test_scatters_say_which_r2_they_show():
+    true = np.random.default_rng(0).normal(size=(8, 8))
+    snapshots = {"step": np.array([0, 5, 9]), "W": np.stack([0.1 * true, 0.5 * true, 0.9 * true])}
+    for drawn, _ in (plot_scatter(0.9 * true, true), plot_scatter_through_training(snapshots, true)):
+        said = " ".join(text.get_text() for text in drawn.findobj(Text))
+        assert "after one factor scales the learned weights" in " ".join(said.split())

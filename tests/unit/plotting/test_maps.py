@@ -70,3 +70,7 @@ def test_a_boundary_is_drawn_with_and_without_a_jump(jump):
     titles = [axes.get_title(loc="center") for axes in fig.axes if axes.get_title(loc="center")]
     assert titles[0] == "start\nstep 0"
     assert ("after jump\nstep 4" in titles) == jump
+    fig.canvas.draw()
+    for axes in fig.axes:
+        if axes.get_legend() is not None:
+            assert axes.get_legend().get_window_extent().y1 < axes.get_window_extent().y0

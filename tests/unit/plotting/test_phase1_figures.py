@@ -16,7 +16,7 @@ from ontogeny.jumps.convergence import layer_convergence
 from ontogeny.jumps.critical_periods import find_critical_periods, loss_relation
 from ontogeny.phase1 import find_records, phase1_from_frame, read_many
 from ontogeny.plotting import save_figure
-from ontogeny.plotting.style import figure, step_axis
+from ontogeny.plotting.style import figure, from_zero, step_axis
 
 RESOURCES = Path(__file__).parents[3] / "resources" / "phase1"
 RUN = "cnn_shallow_mnist"
@@ -175,3 +175,35 @@ def _boxes(axes):
     low, high = axes.get_xlim()
     labels = [label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
     return [label.get_window_extent(axes.figure.canvas.get_renderer()) for label in labels]
+
+
+def test_rates_of_runs_without_a_change_start_at_zero(record):
+    rates = jump_rates(pd.DataFrame(columns=["run", "layer", "metric", "fraction"]), searched_series(record.frame))
+    nothing = pd.DataFrame(columns=["run", "fraction", "direction"])
+    bars = runs_figures.plot_jump_overview(nothing, rates).axes[1]
+    families = rates.assign(family=rates["run"].str.split("_").str[0])
+    dots = runs_figures.plot_comparison(families, compare_groups(families, "rate", "family"), "rate", "family").axes[0]
+    for axis in (bars, dots):
+        low, high = axis.get_xlim()
+        assert high == 1
+        assert min(tick for tick in axis.get_xticks() if low <= tick <= high) == 0
+
+
+def test_axes_start_at_zero_only_where_nothing_is_below():
+    _, (first, second) = figure(1, 2, sharey=True)
+    first.plot([0, 1], [0, 0])
+    second.plot([0, 1], [0, 5])
+    from_zero(first)
+    assert second.get_ylim()[0] == 0
+    assert second.get_ylim()[1] >= 5
+    second.plot([0, 1], [0, -3])
+    before = second.get_ylim()
+    from_zero(first)
+    assert second.get_ylim() == before
+
+
+def test_titles_of_whole_figures_are_as_bold_as_those_of_panels(record, jumps):
+    described = characterise_jumps(jumps.head(5), record)
+    few = jump_kinds(described)
+    fig = runs_figures.plot_jump_kinds(described, few.labels, few.evidence, few.reason)
+    assert fig._suptitle.get_fontweight() == fig.axes[0].title.get_fontweight() == "bold"

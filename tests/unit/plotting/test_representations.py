@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from ontogeny.geometry.representation_figures import plot_collapse
+from ontogeny.geometry.representation_figures import plot_collapse, plot_subspaces
 
 
 @pytest.mark.parametrize("lowest", [0.2, 1e-5])
@@ -17,4 +17,14 @@ def test_labels_of_logarithmic_axes_are_plain_numbers(lowest):
     labels = [label.get_text() for axes in figure.axes for label in axes.get_yticklabels(which="both")]
     assert [text for text in labels if text]
     assert not [text for text in labels if "$" in text]
+    plt.close(figure)
+
+
+def test_of_two_moments_the_overlap_stands_on_the_axis_of_steps():
+    row = {"layer": "Linear_0", "step_a": 0, "step_b": 42, "k": 5, "value": 0.9, "low": 0.8, "high": 0.95}
+    figure = plot_subspaces(pd.DataFrame([row | {"null": 0.1, "null_low": 0.05, "null_high": 0.2}]), "run")
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    assert -5 < low <= 0
+    assert 42 <= high < 47
     plt.close(figure)

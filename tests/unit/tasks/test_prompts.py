@@ -275,7 +275,7 @@ def test_of_a_package_only_the_file_is_read(tmp_path, monkeypatch):
         ("prompt,label\nhello,2\n", "line 2: the label is '2'"),
         ("prompt,label\n  ,1\n", "line 2: the prompt is empty"),
         ("prompt,label\nhello,0\nHello ,1\n", "line 3: the same prompt has the other label at .*line 2"),
-        ("text,verdict\nhello,0\n", "columns text, verdict are of no known format"),
+        ("text,verdict\nhello,0\n", "columns text, verdict are of no known format.*toxicchat: toxicity, user_input"),
         ("prompt,label\nhello, there,0\n", "differ in their number of fields"),
         ("prompt,label\n", "holds no prompts"),
         ("prompt,label,label\nhello,0,1\n", "line 1: the column 'label' appears twice"),
@@ -303,6 +303,13 @@ def test_half_characters_and_scores_that_are_no_numbers_are_told(tmp_path):
 def test_a_very_long_prompt_is_read(tmp_path):
     (row,) = read_prompts(_csv(tmp_path / "x.csv", f"prompt,label\n{'word ' * 40_000},1\n"))["prompt"]
     assert len(row) == 199_999
+
+
+def test_a_file_that_is_listed_twice_is_told(tmp_path):
+    file = _csv(tmp_path / "x.csv", "prompt,label\nhello,0\n")
+    for listed in ([file, file], [file, tmp_path]):
+        with pytest.raises(OntogenyError, match=r"x\.csv is listed twice"):
+            read_prompts(listed)
 
 
 def test_unknown_formats_suffixes_and_names_are_told(tmp_path):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ontogeny.circuits.statistics import mean_curves
-from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure, log_axis
+from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure, from_zero, log_axis
 
 _NAMES = {
     "circuits": "perfect circuits",
@@ -71,7 +71,7 @@ def plot_curves(history: pd.DataFrame, measure: str = "circuits") -> tuple[Figur
         _curve(axes, curves, colours[condition], condition)
     _epoch_axis(axes, history)
     axes.set_ylabel(_name(measure, history))
-    axes.set_ylim(bottom=0)
+    from_zero(axes)
     axes.legend(loc="best", title="mean over seeds, 95% interval", alignment="left")
     return fig, table
 
@@ -122,6 +122,8 @@ def plot_overview(history: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
                 axes.set_title(condition)
             if column == 0:
                 axes.set_ylabel(_name(measure, history).replace(" (", "\n("))
+    for axes in grid[:-1, 0]:
+        from_zero(axes, margin=0.03)
     for axes in grid[-1]:
         _epoch_axis(axes, history)
     handles = [
@@ -180,7 +182,7 @@ def plot_regularisers(seeds: pd.DataFrame, effects: pd.DataFrame, measure: str =
         axes.set_xlim(-0.6, len(conditions) - 0.4)
         axes.grid(axis="x", visible=False)
     values.set_ylabel(_name(measure, seeds))
-    values.set_ylim(bottom=0)
+    from_zero(values)
     values.set_title("each seed, median, mean ± 95%")
     shares.set_ylabel("share of seeds converged")
     shares.set_ylim(0, 1.02)

@@ -29,6 +29,7 @@ from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, colour_map, 
 from ontogeny.statistics import student_interval
 
 _MOST_POINTS = 40_000
+_WHICH_R2 = "R² is worked out after one factor scales the learned weights to the true ones"
 _AS_RECORDED = 2.0
 """The place of recorded activity, which has no filling factor, beside the filling factors."""
 
@@ -123,7 +124,14 @@ def plot_scatter(learned: np.ndarray, true: np.ndarray, title: str | None = None
     reading = _scatter(ax, learned, true)
     r2 = connectivity_r2(learned, true)["connectivity_R2"]
     ax.set_title(title or f"Connectivity R² = {r2:.4f}: {reading['diagnosis']}")
-    ax.annotate(_wrap(reading["text"], 58), (0, -0.2), xycoords="axes fraction", fontsize=7, color=INK, va="top")
+    ax.annotate(
+        _wrap(reading["text"], 58) + "\n" + _wrap(_WHICH_R2, 58),
+        (0, -0.2),
+        xycoords="axes fraction",
+        fontsize=7,
+        color=INK,
+        va="top",
+    )
     return fig, pd.DataFrame([{"connectivity_R2": r2, **reading}])
 
 
@@ -184,6 +192,7 @@ def plot_scatter_through_training(
         ax.set_ylabel("")
         rows.append({"step": int(snapshots["step"][k]), "connectivity_R2": r2, **reading})
     axes[0][0].set_ylabel("learned weight")
+    fig.supxlabel(_WHICH_R2, x=0.01, ha="left", fontsize=7, color=MUTED)
     return fig, pd.DataFrame(rows)
 
 

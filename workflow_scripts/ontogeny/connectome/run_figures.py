@@ -60,7 +60,7 @@ def figures_of_run(fit: StoredFit, activity: Activity, targets: Mapping[str, str
     for name, path in targets.items():
         drawn, table = draw[name]()
         drawn.set_figheight(drawn.get_figheight() + 0.3)
-        drawn.suptitle(_titled(title, fit), x=0.01, ha="left", fontsize=8, color=MUTED)
+        drawn.suptitle(_titled(title, fit), x=0.01, ha="left", fontsize=8, weight="normal", color=MUTED)
         save_figure(drawn, path, table)
 
 

@@ -190,7 +190,7 @@ def plot_landscape(
     keys = [Line2D([], [], marker="o", ls="", color=colour[level], label=f"{level * 100:g}%") for level in levels]
     keys.append(Line2D([], [], marker="o", ls="", mfc="none", mec=INK, ms=8, label="best of its level"))
     fig.legend(handles=keys, loc="outside lower center", ncols=len(keys), handletextpad=0.2)
-    fig.suptitle("Score by setting that was changed", x=0.01, ha="left", fontsize=10, weight="bold")
+    fig.suptitle("Score by setting that was changed", x=0.01, ha="left", fontsize=10)
     return save_figure(fig, path, iteration_table(records, search))
 
 

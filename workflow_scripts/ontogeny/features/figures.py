@@ -18,7 +18,18 @@ from matplotlib.figure import Figure
 from ontogeny.files import open_hdf5
 from ontogeny.jumps.plan import EVENTS
 from ontogeny.neurons.figures import CONTROLS
-from ontogeny.plotting.style import COLOURS, DIVERGING, INK, JUMP, MUTED, SEQUENTIAL, colour_map, figure, save_figures
+from ontogeny.plotting.style import (
+    COLOURS,
+    DIVERGING,
+    INK,
+    JUMP,
+    MUTED,
+    SEQUENTIAL,
+    colour_map,
+    figure,
+    from_zero,
+    save_figures,
+)
 
 NAMES = {
     "saliency": "saliency",
@@ -243,7 +254,7 @@ def plot_filter_rows(file: h5py.File, table: pd.DataFrame, title: str, limit: in
         for step in table.loc[table["moment"].str.startswith(EVENTS), "step"].unique():
             axes.axvline(step, color=JUMP, linestyle="--", linewidth=0.8)
         axes.set(xlabel="training step", ylabel=name)
-    norm.set_ylim(bottom=0)
+    from_zero(norm)
     return fig, table
 
 

@@ -83,7 +83,7 @@ def plot_projections(projections: pd.DataFrame, layer: str, moments: Sequence[tu
     axes[0, 0].set_ylabel("PC 2")
     handles, names = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside right center", title="label", markerscale=2, handletextpad=0.1)
-    fig.suptitle(f"{title}: {layer}", x=0.01, ha="left", weight="bold", size=10)
+    fig.suptitle(f"{title}: {layer}", x=0.01, ha="left", size=10)
     return fig
 
 
@@ -146,7 +146,7 @@ def plot_clusters(by_step: pd.DataFrame, choice: pd.DataFrame, title: str, jumps
     axes[0, 0].set_ylabel("share of samples")
     note = "\n".join(wrap(f"no stable clusters: {', '.join(without)}", 26 * columns + 10)) if without else ""
     marked = " (dashed: a jump or transition)" if by_step["step"].isin(jumps).any() else ""
-    fig.suptitle(f"{title}: clusters by step", x=0.01, ha="left", weight="bold", size=10)
+    fig.suptitle(f"{title}: clusters by step", x=0.01, ha="left", size=10)
     fig.supxlabel(f"captured step{marked}" + (f"\n{note}" if note else ""), size=8)
     return fig
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure, SubFigure
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic
 from ontogeny.jumps.plan import EVENTS
-from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, use_style
+from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, from_zero, use_style
 from ontogeny.plotting.video import write_mp4
 
 _METHODS = {"tsne": "t-SNE", "umap": "UMAP"}
@@ -59,9 +59,7 @@ def plot_maps(places: pd.DataFrame, quality: pd.DataFrame, title: str, most: int
     handles, names = panels[0].get_legend_handles_labels()
     upper.legend(handles, names, loc="outside right center", title="label", handletextpad=0.1)
     method = _METHODS.get(str(quality["method"].iloc[0]), "")
-    upper.suptitle(
-        f"{title}: {quality['layer'].iloc[0]}, {method} of all moments", x=0.01, ha="left", weight="bold", size=10
-    )
+    upper.suptitle(f"{title}: {quality['layer'].iloc[0]}, {method} of all moments", x=0.01, ha="left", size=10)
     axes = lower.subplots()
     low = mapped[["trustworthiness_null_low", "continuity_null_low"]].min(axis=1)
     high = mapped[["trustworthiness_null_high", "continuity_null_high"]].max(axis=1)
@@ -214,7 +212,7 @@ def plot_boundary(
     upper.legend(
         *panels[0, 0].get_legend_handles_labels(), loc="outside right center", title="class", handletextpad=0.1
     )
-    upper.suptitle(f"{title}: decision regions", x=0.01, ha="left", weight="bold", size=10)
+    upper.suptitle(f"{title}: decision regions", x=0.01, ha="left", size=10)
     margin, distance, change = lower.subplots(1, 3)
     _band(margin, steps, "margin", COLOURS[0], "")
     margin.axhline(0, color=MUTED, linewidth=0.8)
@@ -222,12 +220,15 @@ def plot_boundary(
     _band(distance, steps, "distance_on_lines", COLOURS[2], "on the line to another class")
     _band(distance, steps, "distance_linearised", COLOURS[0], "linearised")
     distance.set(xlabel="training step", title="distance of inputs")
-    distance.set_ylim(0, 1.45 * distance.get_ylim()[1])
-    distance.legend(fontsize=7, loc="upper left")
+    from_zero(distance)
     for axes in (margin, distance):
-        for step in jumps["step"]:
-            axes.axvline(step, color=JUMP, linewidth=1.0, linestyle=(0, (2, 1.5)))
+        for index, step in enumerate(jumps["step"]):
+            label = "" if index or axes is margin else "jump or transition"
+            axes.axvline(step, color=JUMP, linewidth=1.0, linestyle=(0, (2, 1.5)), label=label)
     _draw_changes(change, changes)
+    for axes in (distance, change):
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2, columnspacing=1.0)
     return fig
 
 
@@ -247,8 +248,7 @@ def _draw_changes(axes: Axes, changes: pd.DataFrame) -> None:
             middle, values, yerr=spread, xerr=width / 2, fmt="o", color=colour, markersize=3.5, linewidth=1, label=name
         )
     axes.set(xlabel="training step", title="% of planes changed per step")
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7, loc="upper right")
+    from_zero(axes)
 
 
 def _band(axes: Axes, table: pd.DataFrame, column: str, colour: str, label: str) -> None:

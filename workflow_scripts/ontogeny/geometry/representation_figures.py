@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ontogeny.plotting.style import COLOURS, JUMP, MUTED, SEQUENTIAL, colour_map, figure, log_axis
+from ontogeny.plotting.style import COLOURS, JUMP, MUTED, SEQUENTIAL, colour_map, figure, from_zero, log_axis
 
 _ROUNDING = 1e-12
 """Measures of collapse up to this are 0, as those of NC2 are between two classes."""
@@ -42,7 +42,7 @@ def plot_similarity(similarity: pd.DataFrame, title: str) -> Figure:
     if image is not None:
         fig.colorbar(image, ax=axes, label="debiased CKA", shrink=0.6)
     chance = similarity["cka_shuffled"].abs().max() if len(similarity) else np.nan
-    fig.suptitle(f"{title}: similarity (samples shuffled: at most {chance:.2f})", x=0.01, ha="left", weight="bold")
+    fig.suptitle(f"{title}: similarity (samples shuffled: at most {chance:.2f})", x=0.01, ha="left")
     return fig
 
 
@@ -55,15 +55,18 @@ def plot_subspaces(subspaces: pd.DataFrame, title: str) -> Figure:
     for axis, layer in zip(panels, layers):
         rows = table[table["layer"] == layer].sort_values("step_a")
         axis.fill_between(rows["step_a"], rows["null_low"], rows["null_high"], color=MUTED, alpha=0.3, lw=0)
-        axis.plot(rows["step_a"], rows["null"], color=MUTED, linewidth=1, label="random subspaces")
+        if len(rows) == 1:
+            axis.vlines(rows["step_a"], rows["null_low"], rows["null_high"], color=MUTED, alpha=0.3, linewidth=6)
+        axis.plot(rows["step_a"], rows["null"], color=MUTED, linewidth=1, marker="_", label="random subspaces")
         axis.errorbar(
             rows["step_a"], rows["value"], _around(rows, "value", "low", "high"), color=COLOURS[0], marker="o",
             markersize=3, elinewidth=0.8, label="this run",
         )  # fmt: skip
-        axis.set(ylim=(0, 1.03))
+        start = rows["step_a"].min()
+        axis.set(ylim=(0, 1.03), xlim=(start - 0.05 * (last - start), last + 0.05 * (last - start)))
     _label(fig, panels, "step", "overlap with the end")
     k = int(table["k"].iloc[0]) if len(table) else 0
-    fig.suptitle(f"{title}: first {k} components against those at step {last}", x=0.01, ha="left", weight="bold")
+    fig.suptitle(f"{title}: first {k} components against those at step {last}", x=0.01, ha="left")
     return fig
 
 
@@ -83,11 +86,12 @@ def plot_dimension(dimension: pd.DataFrame, title: str) -> Figure:
     note = f" (up to {copies} copies left out)" if copies else ""
     axes[0].set(xlabel="step", ylabel="TwoNN dimension", title=f"intrinsic dimension{note}")
     log_axis(axes[0])
-    axes[1].set(xlabel="step", ylabel="effective rank", title="effective rank", ylim=(0, None))
+    axes[1].set(xlabel="step", ylabel="effective rank", title="effective rank")
+    from_zero(axes[1])
     fig.legend(
         *axes[0].get_legend_handles_labels(), loc="outside right center", title="layer; dashes:\nfeatures shuffled"
     )
-    fig.suptitle(f"{title}: dimension", x=0.01, ha="left", weight="bold")
+    fig.suptitle(f"{title}: dimension", x=0.01, ha="left")
     return fig
 
 
@@ -109,7 +113,7 @@ def plot_probes(probes: pd.DataFrame, title: str) -> Figure:
         axis.set(ylim=(0, 1.03))
     _label(fig, panels, "step", "accuracy, held out")
     note = "" if layers else " (labels are not classes with enough samples)"
-    fig.suptitle(f"{title}: linear probes{note}", x=0.01, ha="left", weight="bold")
+    fig.suptitle(f"{title}: linear probes{note}", x=0.01, ha="left")
     return fig
 
 
@@ -129,7 +133,7 @@ def plot_collapse(collapse: pd.DataFrame, alarm: Mapping[str, Any] | None, title
         for event in alarm["events"]:
             colour = JUMP if event["event"] == "collapsed" else COLOURS[2]
             axes[0].axvline(event["step"], color=colour, linewidth=1)
-        axes[0].set(ylim=(0, None))
+        from_zero(axes[0])
     axes[0].set(xlabel="step", ylabel="effective dimensions", title=f"what the last layer reads: {state}")
     names = {"nc1": "NC1 within / between", "nc2_norm": "NC2 norms", "nc2_angle": "NC2 angles", "nc3": "NC3 duality"}
     names |= {"nc4": "NC4 disagreement"}
@@ -155,7 +159,7 @@ def plot_collapse(collapse: pd.DataFrame, alarm: Mapping[str, Any] | None, title
         fig.legend([*lines, *more], [*words, *others], loc="outside right center")
     zero = f" ({' and '.join(nothing)}: 0)" if nothing else ""
     axes[1].set(xlabel="step", ylabel="measure", title=f"neural collapse{zero}")
-    fig.suptitle(f"{title}: collapse", x=0.01, ha="left", weight="bold")
+    fig.suptitle(f"{title}: collapse", x=0.01, ha="left")
     return fig
 
 

@@ -205,7 +205,7 @@ def draw_interventions(table: pd.DataFrame, folder: str | os.PathLike, title: st
             fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
             drawn["interpolation"] = fig, part
     for name, (fig, _) in drawn.items():
-        fig.suptitle(f"{title}: {whats.get(name, name)}", x=0.01, ha="left", fontsize=10, fontweight="bold")
+        fig.suptitle(f"{title}: {whats.get(name, name)}", x=0.01, ha="left", fontsize=10)
     save_figures(drawn, folder)
 
 

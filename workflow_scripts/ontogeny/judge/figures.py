@@ -605,5 +605,5 @@ def plot_evolution(
             shown[-1].set_xlabel("epoch")
             shown[-1].tick_params(labelbottom=True)
     marked = "; dotted: jumps of its dimensionality" if len(moments) else ""
-    fig.suptitle(f"{title}: how the mechanism forms{marked}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    fig.suptitle(f"{title}: how the mechanism forms{marked}", x=0.01, ha="left", fontsize=11)
     return fig, table

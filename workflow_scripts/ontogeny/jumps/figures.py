@@ -163,7 +163,7 @@ def plot_heat_map(
     said = _title(f"{title or shortened(run, 50)}: layers by steps", _jump_counts(jumps, run))
     fig.set_figheight(fig.get_figheight() + 0.17 * (len(said) - 1))
     top = 1 - 0.12 / fig.get_figheight()
-    fig.suptitle("\n".join(said), x=0.01, ha="left", fontsize=10, fontweight="bold", y=top)
+    fig.suptitle("\n".join(said), x=0.01, ha="left", fontsize=10, y=top)
     _place_by_hand(fig, axes[:, 0].tolist(), max(len(shortened(layer, 28)) for layer in layers), len(said))
     beside = fig.add_axes((1 - 0.85 / fig.get_figwidth(), 0.3, 0.14 / fig.get_figwidth(), 0.4))
     bar = fig.colorbar(image, cax=beside, extend="both")

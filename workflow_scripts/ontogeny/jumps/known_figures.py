@@ -191,7 +191,7 @@ def plot_known_transitions(table: pd.DataFrame) -> Figure:
     middle.axvline(0, color=INK, linewidth=0.7, linestyle=":")
     middle.set(xlim=(-0.8, 0.8), xlabel="Delay (widths of the transition)")
     right.axvline(0.2, color=INK, linewidth=0.7, linestyle=":")
-    right.set(xscale="log", xlim=(0.007, 300), xlabel="Events elsewhere\n(per 1,000 points)")
+    right.set(xscale="log", xlim=(0.007, 300), xlabel="Events elsewhere\n(per 1,000 measurements)")
     right.set_xticks([0.01, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     right.minorticks_off()
     for axis, count in ((left, len(rows)), (middle, len(rows)), (right, len(kinds))):

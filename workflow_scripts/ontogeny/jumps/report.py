@@ -46,7 +46,7 @@ class JumpReport:
     """Jumps of one or more runs and what is needed to judge them.
 
     table: one row per jump, columns `COLUMNS`, in the order of the record; `significant` where q_value is at most
-    `false_discovery_rate`. false_alarms: the detector's measured false alarms per 1000 points (`FalseAlarms`).
+    `false_discovery_rate`. false_alarms: the detector's measured false alarms per 1,000 measurements (`FalseAlarms`).
     series: one row for each layer and metric of a run: points, missing, first_step, last_step, jumps, abstained
     (a reason, or empty), remarks (what is wrong with the series, or empty).
 
@@ -87,7 +87,7 @@ class JumpReport:
             f"{counted_changes(self.table)} in {series - away} series of "
             f"{counted(self.series['run'].nunique(), 'run')}, {sure} significant at a false discovery rate of "
             f"{self.false_discovery_rate:g}.",
-            f"The detector ({self.detector}) gives {alarms['rate']:.2f} false alarms per 1000 points "
+            f"The detector ({self.detector}) gives {alarms['rate']:.2f} false alarms per 1,000 measurements "
             f"(95% interval {alarms['low']:.2f} to {alarms['high']:.2f}) in series without a jump, at worst "
             f"{alarms['worst']:.2f} ({str(alarms['worst_null']).replace('_', ' ')}).",
         ]

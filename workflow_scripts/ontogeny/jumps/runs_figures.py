@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from ontogeny.jumps.answer import counted_changes
 from ontogeny.jumps.figures import metric_label, shortened, wrapped
-from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, colour_map, figure, log_axis
+from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, colour_map, figure, from_zero, log_axis
 from ontogeny.statistics import bootstrap_interval
 from ontogeny.words import counted
 
@@ -22,6 +22,8 @@ _EARLY = 20
 """Where nine tenths of all jumps lie before this percentage of training, its axis is logarithmic."""
 _LEAST_FOR_INTERVAL = 3
 """Runs from which an interval of their mean is drawn."""
+_CROWD = 20
+"""Changes of a run, on average, from which their marks are thin."""
 _MOST_NAMED = 8
 """Up to so many runs get a colour and a legend entry each."""
 
@@ -37,6 +39,7 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
     fig, (left, right) = figure(
         1, 2, width=8.2, height=1.2 + 0.17 * max(len(runs), 4), sharey=True, gridspec_kw={"width_ratios": [3, 1]}
     )
+    crowded = len(jumps) > _CROWD * len(runs)
     for direction, colour, shift in (("up", JUMP, 0.17), ("down", COLOURS[0], -0.17)):
         part = jumps[jumps["direction"] == direction]
         left.scatter(
@@ -45,8 +48,8 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
             marker="|",
             s=22,
             c=colour,
-            linewidths=0.8,
-            alpha=0.6,
+            linewidths=0.8 if crowded else 1.6,
+            alpha=0.6 if crowded else 1.0,
         )
     per_run = rates.groupby("run", sort=False, observed=True)[["jumps", "points"]].sum()
     height = 1000 * per_run["jumps"] / per_run["points"]
@@ -62,7 +65,8 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
         left.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     left.set_xlim(-0.05 if early else -1, 110 if early else 101)
     left.set_xlabel("Training (%)" + (", logarithmic above 1" if early else ""))
-    right.set_xlabel("Changes per 1,000 points")
+    right.set_xlabel("Changes per 1,000\nmeasurements")
+    from_zero(right, "x")
     for axis in (left, right):
         axis.grid(False, axis="y")
     left.set_title(f"{counted_changes(jumps)} in {counted(len(runs), 'run')}")
@@ -149,7 +153,7 @@ def plot_critical_periods(
     left.set_xscale("symlog", linthresh=1)
     left.set_xlim(-0.2, max(2.0, 1.6 * most))
     left.set_xticks(
-        [0, *(tick for ten in (1, 10, 100, 1000) for tick in (ten, 2 * ten, 5 * ten) if tick <= 1.6 * most)]
+        [0, *(tick for ten in (1, 10, 100, 1000) for tick in (ten, 2 * ten, 5 * ten) if tick <= max(2.0, 1.6 * most))]
     )
     left.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%d"))
     left.minorticks_off()
@@ -182,7 +186,7 @@ def plot_critical_periods(
         right.scatter(strong["lag"], strong["mean"], s=16, color=JUMP, zorder=3)
         right.axvline(0, color=INK, linewidth=0.8, linestyle=":")
         right.set(xlabel="Lag (measurements; positive: after the jump)", ylabel="Fall of the loss (relative, arsinh)")
-        right.set_title("\n".join(wrapped(sentence or "Loss around jumps", 50)), fontsize=8, fontweight="normal")
+        right.set_title("\n".join(wrapped(sentence or "Loss around jumps", 46)), fontsize=8)
     return fig
 
 
@@ -213,6 +217,7 @@ def plot_comparison(
     left.set_yticks(range(len(names)), [f"{shortened(n, 26)} ({(means[group] == n).sum()})" for n in names])
     left.set_ylim(len(names) - 0.5, -0.5)
     left.set_xlabel(label or value)
+    from_zero(left, "x", margin=0.02)
     left.grid(False, axis="y")
     missing = ", ".join(f"{a} − {b}" for a, b in zip(left_out["a"], left_out["b"]))
     if not both:

@@ -133,7 +133,7 @@ def _comparison(tables: Tables) -> Drawing:
         chosen.reindex(columns=[*columns, *chosen.columns.difference(columns)]),
         "rate",
         "family",
-        label="changes per 1,000 points",
+        label="Changes per 1,000 measurements",
     ), comparisons
 
 

@@ -125,7 +125,7 @@ def plot_trade_off(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
             default = part.iloc[0] if name != "transition" else _as_shipped(part)
             axis.plot(max(float(default["rate"]), 0.003), value(default), "o", ms=8, mfc="none", color=COLOURS[k])
         axis.axvline(0.2, color=MUTED, ls="--", lw=1)
-        axis.set(xscale="log", ylim=(-0.03, 1.03), title=title, xlabel="false alarms per 1000 points (mean)")
+        axis.set(xscale="log", ylim=(-0.03, 1.03), title=title, xlabel="false alarms per 1,000 measurements (mean)")
         ticks = (0.003, 0.01, 0.1, 1, 10)
         axis.set_xticks(ticks, ["0", *(f"{tick:g}" for tick in ticks[1:])])
         axis.minorticks_off()

@@ -342,19 +342,19 @@ def verdict(table: pd.DataFrame) -> list[str]:
     over = nulls[nulls["per_1000"] > nulls["length"].map(false_alarm_bar)]
     lines = []
     if len(over):
-        listed = ", ".join(f"{r.series} ({r.per_1000:.2f} at {r.length} points)" for r in over.itertuples())
-        lines.append(f"too many false alarms per 1000 points: {listed}")
+        listed = ", ".join(f"{r.series} ({r.per_1000:.2f} at {r.length} measurements)" for r in over.itertuples())
+        lines.append(f"too many false alarms per 1,000 measurements: {listed}")
     elif len(nulls):
         worst = nulls.loc[nulls["per_1000"].idxmax()]
         lines.append(
             f"false alarms keep the bar in all {nulls['series'].nunique()} nulls; most: {worst['per_1000']:.2f} per "
-            f"1000 points ({worst['series']}, {worst['length']} points)"
+            f"1,000 measurements ({worst['series']}, {worst['length']} measurements)"
         )
     if "sigmas" in table:
         steps = table[(table["kind"] == "step") & (table["sigmas"] == BARS["recall_sigmas"])]
         low = steps[steps["recall"] < BARS["recall"]]
         if len(low):
-            listed = ", ".join(f"{r.series} ({r.recall:.2f} at {r.length} points)" for r in low.itertuples())
+            listed = ", ".join(f"{r.series} ({r.recall:.2f} at {r.length} measurements)" for r in low.itertuples())
             lines.append(f"finds fewer than 9 of 10 steps of 5 sigma: {listed}")
         elif len(steps):
             lines.append(f"finds at least {steps['recall'].min():.0%} of steps of 5 sigma on every background")

@@ -51,7 +51,14 @@ def plot_validity(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
         rate = rows["per_1000"].to_numpy(float)
         error = [rate - rows["per_1000_low"].to_numpy(float), rows["per_1000_high"].to_numpy(float) - rate]
         left.errorbar(
-            rate, ranks + shift, xerr=error, fmt="o", ms=3.5, lw=1, color=colours[length], label=f"{length} points"
+            rate,
+            ranks + shift,
+            xerr=error,
+            fmt="o",
+            ms=3.5,
+            lw=1,
+            color=colours[length],
+            label=f"{length} measurements",
         )
     for bar in sorted({false_alarm_bar(length) for length in lengths}):
         where = [length for length in lengths if false_alarm_bar(length) == bar]
@@ -64,7 +71,7 @@ def plot_validity(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
     left.minorticks_off()
     left.set_yticks(ranks, [name.replace("_", " ") for name in families])
     left.set_ylim(-1.9, len(families) - 0.3)
-    left.set_xlabel("false alarms per 1000 points (dashed: bar)")
+    left.set_xlabel("false alarms per 1,000 measurements (dashed: bar)")
     left.set_title(f"Series without a jump: {table['detector'].iloc[0]}")
     left.legend(loc="lower left", ncols=len(lengths), borderaxespad=0.2)
     for k, length in enumerate(lengths if len(steps) else []):
@@ -79,8 +86,8 @@ def plot_validity(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
         panel.axvline(BARS["recall_sigmas"], color=MUTED, ls="--", lw=1)
         panel.set_ylim(-0.03, 1.03)
         panel.set_xlabel("size of the step (local σ)")
-        panel.set_ylabel("share found within 2 points" if k == 0 else "")
-        panel.set_title(f"Recall, {length} points")
+        panel.set_ylabel("share found within 2 measurements" if k == 0 else "")
+        panel.set_title(f"Recall, {length} measurements")
         if k == 0:
             panel.legend(loc="lower right", labelcolor=INK, frameon=True, edgecolor="none", framealpha=0.85)
     for letter, panel in zip("abcdef", axes[0]):

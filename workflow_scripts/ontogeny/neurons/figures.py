@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ontogeny.jumps.plan import EVENTS
-from ontogeny.plotting.style import COLOURS, DIVERGING, GRID, INK, JUMP, MUTED, colour_map, figure
+from ontogeny.plotting.style import COLOURS, DIVERGING, GRID, INK, JUMP, MUTED, colour_map, figure, from_zero
 from ontogeny.statistics import proportion_interval
 
 CONTROLS = {
@@ -184,7 +184,7 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
         axes.set_xlabel("mean change of a unit's importance (nats)")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
         axes.legend(handles.values(), handles.keys(), loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=2)
-        axes.set_xlim(left=0)
+        from_zero(axes, "x")
         axes.margins(y=0.2)
         if len(layers) == 1:  # room for the events' names
             axes.set_yticks(
@@ -201,7 +201,7 @@ def _change_or_course(axes: Axes, importance: pd.DataFrame, change: pd.DataFrame
             axes.plot(total, height, "o", color=colours[moment], markersize=5, label=moment)
         axes.set_title("through training; no jump with a control pair", fontsize=8.5)
         axes.set_xlabel("mean importance of a unit (nats)")
-        axes.set_xlim(left=0)
+        from_zero(axes, "x")
         axes.legend(loc="best")
     axes.set_yticks(y, layers)
     axes.grid(axis="y", visible=False)

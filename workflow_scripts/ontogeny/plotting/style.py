@@ -55,6 +55,7 @@ _STYLE: Any = {
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    "figure.titleweight": "bold",
     "axes.labelsize": 9,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -222,6 +223,22 @@ def log_axis(axes: Axes, which: Literal["x", "y"] = "y", most: int = 8) -> None:
         side.set_major_locator(ticker.LogLocator(subs=subs, numticks=most))
     side.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     side.set_minor_formatter(ticker.NullFormatter())
+
+
+def from_zero(axes: Axes, which: Literal["x", "y"] = "y", margin: float = 0.0) -> None:
+    """Start an axis of rates, counts or sizes at 0, or `margin` (a share of it) below, so that no tick is negative.
+
+    Where everything is 0, in these axes and those that share the axis, it ends at 1. Data below 0 leave it as it is.
+    """
+    side = ("x", "y").index(which)
+    shared = (axes.get_shared_x_axes, axes.get_shared_y_axes)[side]().get_siblings(axes)
+    held = np.array([each.dataLim.get_points()[:, side] for each in shared])
+    held = held[np.isfinite(held).all(axis=1)]
+    if len(held) and held.min() < -1e-9 * held.max():
+        return
+    ends = axes.get_xlim() if which == "x" else axes.get_ylim()
+    top = ends[1] if len(held) and held.max() > 0 else 1.0
+    axes.set(**{f"{which}lim": (-margin * top, top)})
 
 
 def step_axis(axes: Axes, steps: Any) -> None:

@@ -133,7 +133,7 @@ def read_prompts(path: str | os.PathLike | Iterable[str | os.PathLike], format: 
     package's file.
 
     Raises OntogenyError, with file and line, for an empty prompt, another label, missing columns, or a prompt that
-    has both labels.
+    has both labels, and for a file that is listed twice.
     """
     if format is not None and format not in FORMATS:
         raise unknown("format of prompts", format, FORMATS)
@@ -176,6 +176,9 @@ def _files(path: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
         if not inside:
             raise OntogenyError(f"{item} holds no file of prompts; put .csv, .tsv or .jsonl files there")
         found += inside
+    twice = [file for file, times in Counter(file.resolve() for file in found).items() if times > 1]
+    if twice:
+        raise OntogenyError(f"{twice[0]} is listed twice, and its prompts would count twice; list it once")
     return found
 
 
@@ -221,9 +224,10 @@ def _format_of(row: Mapping[str, Any], place: str) -> str:
     for name, kind in FORMATS.items():
         if kind.columns <= row.keys():
             return name
+    others = "; ".join(f"{name}: {', '.join(sorted(FORMATS[name].columns))}" for name in FORMATS if name != "prompts")
     raise OntogenyError(
         f"{place}: the columns {', '.join(map(str, row))} are of no known format; expected are prompt and label "
-        "(or what FORMATS lists)"
+        f"(or those of {others})"
     )
 
 
