@@ -315,7 +315,7 @@ def test_embedding_of_functions_separates_types():
 @pytest.mark.parametrize("filling", [1.0, 0.1])
 def test_dense_and_sparse_wirings_are_recovered(filling):
     activity = simulate_activity(
-        {"n_neurons": 60, "n_trajectories": 30, "n_frames": 200, "connectivity_filling_factor": filling}, seed=5
+        {"n_neurons": 40, "n_trajectories": 20, "n_frames": 150, "connectivity_filling_factor": filling}, seed=5
     )
     result = fit_connectome(activity, settings={"n_steps": 200}, seed=5)
     found = recovery_metrics(result, activity)

@@ -493,7 +493,7 @@ def test_a_soft_prior_finds_more_edges_where_it_expects_them_at_the_same_rate():
 
 def test_a_known_mask_is_refined_within_it():
     made = simulate_activity(
-        {"n_neurons": 16, "n_trajectories": 10, "n_frames": 100, "connectivity_filling_factor": 0.4}, seed=4
+        {"n_neurons": 12, "n_trajectories": 8, "n_frames": 80, "connectivity_filling_factor": 0.4}, seed=4
     )
     fit = fit_connectome(made, settings=FIT, edges="true")
     assert fit.refined
