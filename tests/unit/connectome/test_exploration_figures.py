@@ -18,6 +18,7 @@ from ontogeny.connectome.search.policy import propose, ucb_scores
 from ontogeny.connectome.search.records import Record
 from ontogeny.connectome.search.space import FIRST_SETTINGS
 from ontogeny.connectome.search_figures import (
+    draw_comparison,
     plot_comparison,
     plot_landscape,
     plot_policies,
@@ -28,6 +29,7 @@ from ontogeny.connectome.search_figures import (
 from ontogeny.connectome.search_page import write_tree_page
 from ontogeny.connectome.search_tree import tree_layout
 from ontogeny.errors import OntogenyError
+from ontogeny.plotting.style import figure
 
 EVIL = '</script><img src=x onerror="alert(1)">&[[c]]'
 
@@ -126,6 +128,16 @@ def test_the_comparison_has_the_studys_name(tmp_path):
     path = plot_comparison(W, 0.5 * W, tmp_path, 2, 750, "slope << 1")
     assert path == tmp_path / "comparison_2_750.png"
     assert plot_comparison(np.zeros((5, 5)), np.zeros((5, 5)), tmp_path, 0, 0).exists()
+
+
+def test_the_reading_of_a_comparison_leaves_the_line_of_equality_free():
+    W = np.random.default_rng(0).normal(size=(9, 9))
+    fig, axes = figure(width=3.6, height=3.6)
+    draw_comparison(axes, W, W, "scaled to slope 1; before:\nslope=0.100, cloud without a line (spread 2.97)")
+    fig.canvas.draw()
+    (said,) = axes.texts
+    right, bottom = axes.transAxes.inverted().transform(said.get_window_extent().get_points()[[1, 0], [0, 1]])
+    assert right < bottom
 
 
 class Tags(HTMLParser):

@@ -272,7 +272,7 @@ def test_matching_is_one_to_one_and_maximal():
 def test_agreement_corrects_for_chance():
     rng = np.random.default_rng(14)
     series = pd.DataFrame(
-        [(f"r{i // 4}", f"l{i % 4}", "m", 400) for i in range(24)], columns=["run", "layer", "metric", "points"]
+        [(f"r{i // 4}", f"l{i % 4}", "m", 400) for i in range(24)], columns=["run", "layer", "metric", "measurements"]
     )
 
     def draw(count):

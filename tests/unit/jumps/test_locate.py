@@ -134,7 +134,7 @@ def test_the_best_value_so_far_is_judged_by_its_new_ones_alone():
     assert "only new ones count. So few measurements" in answer.missed
     assert "planted" not in answer.missed
     slow = np.repeat(0.5 + 0.01 * rng.standard_normal(N // 3), 3)
-    assert "measured every 3 points. What could have been missed" in locate_transition(table("r", loss=slow)).missed
+    assert "measured every 3 rows. What could have been missed" in locate_transition(table("r", loss=slow)).missed
 
 
 @pytest.mark.parametrize(("base", "change", "said"), [(1000, 0.02, "1000 to 1000.02"), (0.9991, 4e-4, "from 0.9991")])

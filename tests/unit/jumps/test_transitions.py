@@ -136,7 +136,7 @@ def test_repeated_values_are_one_measurement():
     assert looked.values.size == 300
     found = detect_jumps(np.repeat(base, 3))
     assert [event.index for event in found] == [420]
-    assert "every 3 points" in found.notes[0]
+    assert "every 3 rows" in found.notes[0]
 
 
 def test_a_spike_that_decays_is_no_lasting_change():

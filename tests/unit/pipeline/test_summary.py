@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 
 from ontogeny.pipeline.summary import FIGURES, TABLES, _recovery, files_of, findings, summary_text, write_summary
 
-RATES = pd.DataFrame({"run": ["a", "a", "b", "b"], "points": 500, "jumps": [1, 1, 2, 4]})
+RATES = pd.DataFrame({"run": ["a", "a", "b", "b"], "measurements": 500, "jumps": [1, 1, 2, 4]})
 PAIRS = pd.DataFrame(
     {"a": ["mlp"], "b": ["cnn"], "difference": [-2.5], "low": [-4.0], "high": [-1.0], "p_holm": [0.01],
      "value": ["jump rate"]}

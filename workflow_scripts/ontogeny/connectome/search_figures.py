@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -27,6 +28,8 @@ from ontogeny.plotting.style import COLOURS, INK, MUTED, SEQUENTIAL, colour_map,
 STRATEGY_MARKERS = {"exploit": "o", "explore": "D", "failure-probe": "v", "robustness-test": "s"}
 _FEW = 4
 """Up to so many values of a setting that are apart stand under its axis themselves."""
+_BESIDE_THE_LINE = 32
+"""Letters in a row that leave the line of equality free, at the upper left of a scatter."""
 
 
 def _outcome_keys(records: Sequence[Record]) -> list[Line2D]:
@@ -327,7 +330,8 @@ def draw_comparison(axes: Axes, true: np.ndarray, learned: np.ndarray, text: str
     axes.set_aspect("equal")
     axes.set_xlabel("true W")
     axes.set_ylabel("learned W")
-    words = f"R² = {r2:.3f}\n" + (text or f"slope = {slope:.3f}")
+    told = (text or f"slope = {slope:.3f}").splitlines()
+    words = "\n".join([f"R² = {r2:.3f}", *(part for line in told for part in wrap(line, _BESIDE_THE_LINE))])
     axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", fontsize=8)
 
 

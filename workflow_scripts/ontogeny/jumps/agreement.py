@@ -68,11 +68,11 @@ def detector_agreement(
     neither detector finds anything, there is nothing to agree on and the coefficients are NaN.
     """
     keys = ["run", "layer", "metric"]
-    need_columns(series, [*keys, "points"], "series")
+    need_columns(series, [*keys, "measurements"], "series")
     for name, table in jumps.items():
         need_columns(table, [*keys, "index"], f"the jumps of {name!r}")
     places = {key: i for i, key in enumerate(zip(*(series[key] for key in keys)))}
-    points = series["points"].to_numpy()
+    points = series["measurements"].to_numpy()
     run_of = pd.factorize(series["run"])[0]
     events = {name: _by_series(table, keys, places, name) for name, table in jumps.items()}
     rng = np.random.default_rng(seed)

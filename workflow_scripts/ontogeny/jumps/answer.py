@@ -44,7 +44,7 @@ class Answer:
     kind: str
     layer: str
     metric: str
-    points: int
+    measurements: int
     step: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -109,7 +109,7 @@ def say_found(answer: Answer, judged: int) -> str:
     else:
         tests = f" (q {_p_value(answer.q_value)} over all series of layers)"
     sure = (
-        f"A series of {answer.points} measurements without a change shows one as strong with p "
+        f"A series of {answer.measurements} measurements without a change shows one as strong with p "
         f"{_p_value(answer.p_value)}{tests}"
     )
     others = f"{'other ' * (answer.layer != RUN_LEVEL)}series of layers"

@@ -29,19 +29,19 @@ def jump_rates(jumps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
     """Jumps per 1,000 measured points of every series, zeros included.
 
     `jumps` has the columns run, layer, metric (one row per jump). `series` lists all series that were searched: run,
-    layer, metric, points, as `searched_series` gives them. Returned: those columns, jumps, rate.
+    layer, metric, measurements, as `searched_series` gives them. Returned: those columns, jumps, rate.
     """
     keys = ["run", "layer", "metric"]
     need_columns(jumps, keys, "jumps")
-    need_columns(series, [*keys, "points"], "series")
+    need_columns(series, [*keys, "measurements"], "series")
     counts = jumps.groupby(keys, observed=True).size().rename("jumps").reset_index()
     table = series.merge(counts, on=keys, how="left")
     table["jumps"] = table["jumps"].fillna(0).astype(int)
-    return table.assign(rate=1000 * table["jumps"] / table["points"])
+    return table.assign(rate=1000 * table["jumps"] / table["measurements"])
 
 
 def searched_series(frame: pd.DataFrame, metrics: Sequence[str] | None = None, run_level: bool = False) -> pd.DataFrame:
-    """All series of a tidy table: run, layer, metric, points, first_step, last_step, in the table's order."""
+    """All series of a tidy table: run, layer, metric, measurements, first_step, last_step, in the table's order."""
     from ontogeny.phase1 import RUN_LEVEL
 
     need_columns(frame, ["run", "layer", "metric", "step"], "the record's frame")
@@ -50,7 +50,7 @@ def searched_series(frame: pd.DataFrame, metrics: Sequence[str] | None = None, r
     if metrics is not None:
         frame = frame[frame["metric"].isin(metrics)]
     found = frame.groupby(["run", "layer", "metric"], sort=False, observed=True)["step"].agg(["size", "min", "max"])
-    return found.reset_index().rename(columns={"size": "points", "min": "first_step", "max": "last_step"})
+    return found.reset_index().rename(columns={"size": "measurements", "min": "first_step", "max": "last_step"})
 
 
 def compare_groups(

@@ -157,9 +157,9 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     if every > 1:
         kept = np.arange(int(starts[1] % every), n, every)
         kept = kept if kept[0] == 0 else np.concatenate([[0], kept])
-        return kept, every, [f"values repeat in runs of {every}: it was measured every {every} points"]
+        return kept, every, [f"values repeat in runs of {every}: it was measured every {every} rows"]
     mean = n / runs
-    return starts, max(round(mean), 1), [f"values are held for {mean:.1f} points on average: only new values count"]
+    return starts, max(round(mean), 1), [f"values are held for {mean:.1f} rows on average: only new values count"]
 
 
 def _grid(levels: np.ndarray, most: float = math.inf, tolerance: float = 0.05) -> float:

@@ -76,7 +76,7 @@ def score_known(record: Phase1, finders: Sequence[str] = tuple(FINDERS)) -> pd.D
         row = {"detector": detector, "kind": kind, "transition": name, "runs": part["run"].nunique()}
         row |= {"series": int(part["series"].sum())}
         if name == OUTSIDE:
-            alarms, points = int(part["alarms"].sum()), float(part["points"].sum())
+            alarms, points = int(part["alarms"].sum()), float(part["measurements"].sum())
             row |= {"alarms": alarms, "per_1000": 1000 * alarms / points if points else np.nan}
         else:
             share = part["found"] / part["series"]
@@ -127,7 +127,7 @@ def _of_run(record: Phase1, run: str, truth: list[dict[str, Any]], finders: Sequ
                 "transition": OUTSIDE,
                 "series": len(series),
                 "alarms": sum(int((~seen).sum()) for seen in inside),
-                "points": sum(_points_outside(steps, truth) for steps, _ in series),
+                "measurements": sum(_points_outside(steps, truth) for steps, _ in series),
             }
         )
     return rows

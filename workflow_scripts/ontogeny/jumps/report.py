@@ -47,7 +47,7 @@ class JumpReport:
 
     table: one row per jump, columns `COLUMNS`, in the order of the record; `significant` where q_value is at most
     `false_discovery_rate`. false_alarms: the detector's measured false alarms per 1,000 measurements (`FalseAlarms`).
-    series: one row for each layer and metric of a run: points, missing, first_step, last_step, jumps, abstained
+    series: one row for each layer and metric of a run: measurements, missing, first_step, last_step, jumps, abstained
     (a reason, or empty), remarks (what is wrong with the series, or empty).
 
     `kind` is 'jump' or 'transition'; the steps of a transition are its midpoint, `onset` and `end`, with 95% intervals
@@ -94,7 +94,7 @@ class JumpReport:
         if self.transitions and len(self.series):
             lines.append(
                 "Changes over up to a third of a series are judged (here up to "
-                f"{int(self.series['points'].median()) // 3} measurements); slower ones, and any between two "
+                f"{int(self.series['measurements'].median()) // 3} measurements); slower ones, and any between two "
                 "measurements, are not seen."
             )
         if away:
@@ -153,7 +153,7 @@ def find_jumps(
         notes += [f"Run {run}, layer {layer}, metric {metric}: {note}." for note in said]
     about, events = _tables(names, given, judged, remarks)
     table = _with_q_values(events, about, settings.false_discovery_rate)
-    length = int(about["points"].median()) if len(about) else 1000
+    length = int(about["measurements"].median()) if len(about) else 1000
     alarms = false_alarm_rate(chosen_detector, length, **given_to_detector)
     return JumpReport(
         table=table,
@@ -217,7 +217,7 @@ def _tables(
                 "run": run,
                 "layer": layer,
                 "metric": metric,
-                "points": found.length,
+                "measurements": found.length,
                 "missing": found.missing,
                 "first_step": steps[0].item(),
                 "last_step": steps[-1].item(),
@@ -369,7 +369,18 @@ _FLOATS = [
     for column in COLUMNS
     if column not in ("run", "layer", "metric", "step", "index", "direction", "kind", "significant")
 ]
-_SERIES = ("run", "layer", "metric", "points", "missing", "first_step", "last_step", "jumps", "abstained", "remarks")
+_SERIES = (
+    "run",
+    "layer",
+    "metric",
+    "measurements",
+    "missing",
+    "first_step",
+    "last_step",
+    "jumps",
+    "abstained",
+    "remarks",
+)
 
 
 def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str], types: dict[str, type]) -> pd.DataFrame:

@@ -51,8 +51,8 @@ def plot_jump_overview(jumps: pd.DataFrame, rates: pd.DataFrame, groups: dict[st
             linewidths=0.8 if crowded else 1.6,
             alpha=0.6 if crowded else 1.0,
         )
-    per_run = rates.groupby("run", sort=False, observed=True)[["jumps", "points"]].sum()
-    height = 1000 * per_run["jumps"] / per_run["points"]
+    per_run = rates.groupby("run", sort=False, observed=True)[["jumps", "measurements"]].sum()
+    height = 1000 * per_run["jumps"] / per_run["measurements"]
     names = dict.fromkeys((groups or {}).get(run, "") for run in runs)
     kinds = {name: COLOURS[2 + i % (len(COLOURS) - 2)] for i, name in enumerate(names)}
     colours = [kinds[(groups or {}).get(run, "")] if groups else MUTED for run in per_run.index]

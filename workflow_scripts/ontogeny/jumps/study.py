@@ -83,7 +83,7 @@ def analyse_study(
     function that makes it; `loss_relation` carries its finding in words in the column `sentence`.
     """
     progress = Progress(7, "analyses of the study")
-    series = series[["run", "layer", "metric", "points"]]
+    series = series[["run", "layer", "metric", "measurements"]]
     tables: dict[str, pd.DataFrame] = {}
     found = characterise_jumps(jumps, record).merge(groups, on="run", how="left")
     kinds = jump_kinds(found)

@@ -75,8 +75,8 @@ MOST_ANSWERS = 3
 
 
 def _jumps(rates: pd.DataFrame, comparisons: pd.DataFrame, answers: pd.DataFrame) -> str:
-    """`rates`: one row per run, layer and metric, with points and jumps. `comparisons`: families in pairs. `answers`:
-    when each run changed."""
+    """`rates`: one row per run, layer and metric, with measurements and jumps. `comparisons`: families in pairs.
+    `answers`: when each run changed."""
     return f"{_when(answers)} {_rates(rates, comparisons)}".strip()
 
 
@@ -95,8 +95,8 @@ def _when(answers: pd.DataFrame) -> str:
 
 
 def _rates(rates: pd.DataFrame, comparisons: pd.DataFrame) -> str:
-    by_run = rates.groupby("run", sort=False)[["points", "jumps"]].sum()
-    per_run = 1000 * by_run["jumps"] / by_run["points"]
+    by_run = rates.groupby("run", sort=False)[["measurements", "jumps"]].sum()
+    per_run = 1000 * by_run["jumps"] / by_run["measurements"]
     mean, low, high = map(float, student_interval(per_run.to_numpy()))
     low = max(low, 0.0)
     text = f"{counted(int(by_run['jumps'].sum()), 'significant change', ',')} in {counted(len(by_run), 'run', ',')}: "
