@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import math
 import pickle
 
 import numpy as np
@@ -11,9 +13,25 @@ import pytest
 import torch
 from torch import nn
 
-from ontogeny import complexity, features, geometry, interventions, judge, models, neurons, plotting, trajectory
+from ontogeny import (
+    complexity,
+    features,
+    geometry,
+    interventions,
+    judge,
+    jumps,
+    models,
+    neurons,
+    phase1,
+    plotting,
+    tasks,
+    tracking,
+    trajectory,
+)
 from ontogeny.arguments import Reals, checks_arguments
+from ontogeny.connectome import symbolic_form
 from ontogeny.errors import OntogenyError
+from ontogeny.tracking import estimators
 
 torch.manual_seed(0)
 MLP = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
@@ -60,6 +78,24 @@ ON = (MLP, X, Y)
         (lambda: models.count_parameters("model.pt"), r"model is 'model.pt': give a torch\.nn\.Module"),
         (lambda: plotting.figure(rows="two"), "rows is 'two': give a whole number"),
         (lambda: trajectory.checkpoint_path("run", "last"), "step is 'last': give a whole number of at least 0"),
+        (lambda: tracking.HighFrequencyTracker(MLP).save(None), "path is None: give text or a path"),
+        (lambda: tracking.CollapseAlarm("ten", 6), "classes is 'ten': give a whole number of at least 1"),
+        (lambda: tracking.to_rows(None), "the activation is None: give an array or a tensor, samples first"),
+        (lambda: tracking.measure(A, metrics=3), "a list of metrics is expected, not int"),
+        (lambda: tracking.representation_state(np.full(A.shape, "a"), Y.numpy()), "features is .*: give numbers"),
+        (lambda: tracking.representation_state(A, Y.numpy() - 1), "the classes of the samples, as whole numbers from"),
+        (lambda: symbolic_form(A[:, 0], A[1:]), "values .points, functions. are expected, not .24,. and .23, 6."),
+        (lambda: symbolic_form(A[:, 0], A, most=0), "most is 0: give a whole number of at least 1"),
+        (lambda: phase1.combine(["record.json"]), "a record, as read_phase1 gives it, is expected, not str"),
+        (lambda: phase1.phase1_from_results({"a": A}), "a table for layer 'a' of the results is expected, not ndarray"),
+        (lambda: phase1.read_many("record.json"), "paths is 'record.json': give several, as a list"),
+        (lambda: phase1.read_many([None]), "a path is expected, not NoneType"),
+        (lambda: tasks.sample_gates("XOR", 0, n_repeats=2.5), "n_repeats is 2.5: give a whole number of at least 1"),
+        (lambda: tasks.sample_gates("XOR", 0, weights=["a"]), "weights is .'a'.: give 'random' or 4 numbers"),
+        (lambda: tasks.separate_output([A], [], 0), "an array of each for every layer"),
+        (lambda: jumps.detect_jumps(A[:, 0], detector=["step"]), "unknown detector"),
+        (lambda: jumps.detect_jumps(A[:, 0], surrogates="many"), "surrogates is 'many'; give a whole number of 19"),
+        (lambda: jumps.detect_transitions(A[:, 0], jumps=3), "a list of jumps, as detect_jumps gives it, is expected"),
     ],
 )  # fmt: skip
 def test_a_mistaken_argument_is_told_by_its_name(call, said):
@@ -90,3 +126,115 @@ def test_a_held_function_is_the_same_to_everybody_else():
     assert list(inspect.signature(geometry.cka).parameters) == ["first", "second", "debiased"]
     assert pickle.loads(pickle.dumps(geometry.cka)) is geometry.cka
     assert geometry.cka.__doc__.startswith("Linear") or geometry.cka.__doc__
+
+
+TO_WALK = (jumps, phase1, tasks, tracking)
+STEPS = np.arange(60)
+
+
+@pytest.fixture(scope="module")
+def sound_calls(tmp_path_factory):
+    """A call of each public function of these packages that is none of a mistake, by its name."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("walk")
+    blocks = [
+        pd.DataFrame({"run": run, "layer": layer, "step": STEPS, "metric": metric, "value": level})
+        for run in ("r1", "r2")
+        for layer, metric in (("a", "stable_rank"), ("b", "stable_rank"), (phase1.RUN_LEVEL, "loss"))
+        for level in [rng.normal(size=STEPS.size) + 20 * (STEPS > 30)]
+    ]
+    record = phase1.phase1_from_frame(pd.concat(blocks, ignore_index=True))
+    report = jumps.find_jumps(record, surrogates=0)
+    plan = jumps.plan_captures(report, STEPS, run="r1")
+    found, searched, values = report.table, jumps.searched_series(record.frame), blocks[0]["value"].to_numpy()
+    known = jumps.characterise_jumps(found, record)
+    groups = pd.DataFrame({"run": list("abcd"), "kind": list("xxyy"), "value": rng.normal(size=4), "depth": range(4)})
+    paths = {name: str(folder / name) for name in ("record.json", "jumps.json", "plan.json", "other.json")}
+    phase1.write_phase1(paths["record.json"], record)
+    jumps.write_jumps(report, paths["jumps.json"])
+    jumps.write_plan(plan, paths["plan.json"])
+    layers = {"weights": [np.ones((3, 2)), np.ones((2, 3))], "biases": [np.zeros(3), np.zeros(2)]}
+    inputs = torch.randn(8, 8)
+    few, quick = {"n_resamples": 9, "seed": 0}, {"shuffles": 9, "seed": 0}
+    series = {"values": values, "steps": STEPS, "noise_floor": 1e-6}
+    return {
+        "characterise_jumps": {"jumps": found, "record": record},
+        "combine": {"records": [record, record]},
+        "compare_groups": {"table": groups, "value": "value", "group": "kind", "run": "run", "block": None, **few},
+        "detect_jumps": {**series, "detector": "step", "surrogates": 0},
+        "detect_many": {**series, "values": values[None]},
+        "detect_transitions": {**series, "jumps": None},
+        "detector_agreement": {"jumps": {"step": found, "pelt": found}, "series": searched, "tolerance": 3}
+        | {**quick, **few},
+        "epoch_order": {"n": 5, "seed": 0, "epoch": 1},
+        "false_alarm_rate": {"detector": "step", "length": 200, "repeats": 2, "seed": 0},
+        "find_critical_periods": {"jumps": found, "record": record, "tolerance": 3, **quick},
+        "find_jumps": {"frame": record, "settings": None, "detector": None, "seed": 0, "surrogates": 0},
+        "find_progress": {"frame": record, "settings": None},
+        "find_records": {"patterns": paths["record.json"]},
+        "first_tensor": {"output": inputs},
+        "get_gate": {"spec": "XOR"},
+        "get_gates": {"specs": ["XOR"]},
+        "jump_kinds": {"jumps": known, "most": 2, "references": 2, "seed": 0},
+        "jump_rates": {"jumps": found, "series": searched},
+        "layer_convergence": {"record": record, "metrics": ["stable_rank"], "band": 0.1, **quick, **few},
+        "load_images": {"name": "digits", "path": None, "cache_dir": None, "fetch": None, "size": None},
+        "locate_transition": {"record": record, "run": "r1", "metric": None, "settings": None},
+        "locate_transitions": {"record": record, "report": report, "settings": None, "metric": None},
+        "loss_relation": {"jumps": found, "record": record, "loss": "loss", "most_lag": 5, **quick},
+        "match_events": {"a": STEPS, "b": STEPS, "tolerance": 3},
+        "measure": {"activations": inputs, "metrics": None, "centre": False, "method": "gram"},
+        "measure_probe": {"model": MLP, "probe": inputs, "layers": None, "metrics": None, "layout": "auto"},
+        "mixed_model": {"table": groups, "value": "value", "factors": ["kind"], "covariates": ["depth"], "run": "run"},
+        "phase1_from_frame": {"frame": record.frame, "metadata": None, "on_problem": "drop"},
+        "phase1_from_results": {"results": {"a": record.wide("a", "r1")}, "metadata": None, "on_problem": "drop"},
+        "phase1_json": {"record": record},
+        "phase_table": {"jumps": known, "by": "layer", **few},
+        "plan_captures": {"report": report, "steps_available": STEPS, "settings": None, "run": "r1", "phases": 3}
+        | {"user_steps": (5,), "loss": None, "progress": None},
+        "read_jumps": {"path": paths["jumps.json"]},
+        "read_many": {"paths": [paths["record.json"]], "on_problem": "drop", "repair": True},
+        "read_phase1": {"path": paths["record.json"], "on_problem": "drop", "run": None, "repair": True},
+        "read_plan": {"path": paths["plan.json"]},
+        "register_metric": {"name": "stable_rank", "function": tracking.METRICS["stable_rank"]},
+        "repair_stable_rank": {"record": record, "judge": None, "rebuild": True},
+        "representation_state": {"features": A, "labels": Y.numpy()},
+        "run_battery": {"detector": "z_score", "lengths": (30,), "repeats": 1, "seed": 0, "nulls": {}, "planted": False}
+        | {"further": False, "sigmas": (5,), "ramps": (2,), "settings": None, "keep_scores": None},
+        "safe_name": {"name": "a/b"},
+        "sample_gates": {"specs": "XOR", "seed": 0, "n_samples_train": 2, "n_samples_val": 2, "n_repeats": 1}
+        | {"noise_std": 0.1, "noise_copies": 1, "weights": None},
+        "searched_series": {"frame": record.frame, "metrics": ["stable_rank"], "run_level": False},
+        "separate_output": {**layers, "output": 1},
+        "settling": {"steps": STEPS, "values": values, "band": 0.1, **few},
+        "singular_values": {"activations": inputs, "centre": False, "method": "gram"},
+        "split_images": {"data": tasks.load_images(), "n_train": 9, "n_validation": 9, "n_probe": 9, "seed": 0},
+        "surrogate_p_values": {"series": values, "events": [(31, 5.0, 20.0)], "detector": jumps.DETECTORS["step"]}
+        | {"settings": {}, "surrogates": 19, "seed": 0},
+        "to_rows": {"activation": inputs, "layout": "auto", "feature_axis": None},
+        "truth_table": {"specs": "XOR"},
+        "with_answers": {"report": report, "record": record, "settings": None},
+        "write_jumps": {"report": report, "json_path": paths["other.json"], "csv_path": None},
+        "write_phase1": {"path": paths["other.json"], "record": record, "metadata": None},
+        "write_plan": {"plan": plan, "path": paths["other.json"]},
+        "z_score_flags": {"values": values, "window": 20, "threshold": 3.0, "min_samples": 10},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [
+        pytest.param(package, name, id=name)
+        for package in TO_WALK
+        for name in sorted(package.__all__)
+        if inspect.isfunction(getattr(package, name))
+    ],
+)
+def test_no_argument_of_another_kind_ends_in_a_python_error(package, name, sound_calls, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimators, "METRICS", dict(tracking.METRICS))
+    call, sound = getattr(package, name), sound_calls[name]
+    call(**sound)
+    for argument in sound:
+        for wrong in (None, -1, math.nan, "no such", [None], object()):
+            with contextlib.suppress(OntogenyError):
+                call(**sound | {argument: wrong})

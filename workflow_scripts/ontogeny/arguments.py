@@ -29,8 +29,10 @@ Reals: TypeAlias = Any
 Classes: TypeAlias = Any
 """The class of every sample, as whole numbers in an array, a tensor or a list."""
 
-LEAST = {"chunk": 1, "folds": 2, "iterations": 1, "k": 1, "n_neighbours": 1, "n_resamples": 1, "neighbours": 1,
-         "patience": 1, "permutations": 1, "repeats": 1, "resolution": 2}  # fmt: skip
+LEAST = {"chunk": 1, "classes": 1, "folds": 2, "iterations": 1, "k": 1, "most": 1, "n_neighbours": 1, "n_probe": 1,
+         "n_repeats": 1, "n_resamples": 1, "n_samples_train": 1, "n_samples_val": 1, "n_train": 1, "n_validation": 1,
+         "neighbours": 1, "noise_copies": 1, "patience": 1, "permutations": 1, "references": 1, "repeats": 1,
+         "resolution": 2, "width": 1}  # fmt: skip
 """The smallest value of whole numbers, by name; of others it is 0."""
 
 SHARES = {"alpha", "confidence", "false_discovery_rate"}
@@ -208,4 +210,12 @@ _ORIGINS: dict[Any, _Kind] = {
     dict: _MAPPING,
     typing.get_origin(Callable[[], int]): _CALLABLE,
 }
-_CLASSES = {"Module": "torch.nn.Module", "Tensor": "tensor", "DataFrame": "table (pandas.DataFrame)"}
+_CLASSES = {
+    "CapturePlan": "plan (of plan_captures)",
+    "DataFrame": "table (pandas.DataFrame)",
+    "ImageData": "data set (of load_images)",
+    "JumpReport": "report (of find_jumps)",
+    "Module": "torch.nn.Module",
+    "Phase1": "record (of read_phase1)",
+    "Tensor": "tensor",
+}

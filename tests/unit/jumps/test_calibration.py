@@ -47,7 +47,7 @@ def test_a_clear_step_has_a_small_p(name):
     x[200:] += 9
     jump = max(detect_jumps(x, detector=name, surrogates=99), key=lambda j: j.score)
     assert 0 < jump.p_value < 0.02
-    with pytest.raises(OntogenyError, match="too few"):
+    with pytest.raises(OntogenyError, match="give a whole number of 19 or more"):
         detect_jumps(x, surrogates=3)
 
 

@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.connectome.metrics import cluster_functions, find_types, function_range, match_clusters
 from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
+from ontogeny.errors import OntogenyError
 from ontogeny.statistics import percentile_interval
 
 DICTIONARY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -32,11 +34,13 @@ DICTIONARY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 """Terms that a function may be a sum of, besides a constant."""
 
+_FOLDS = 5
 _TOLERANCE = 1e-3
 
 
+@checks_arguments
 def symbolic_form(
-    u: np.ndarray, values: np.ndarray, most: int = 4, n_resamples: int = 200, confidence: float = 0.95, seed: int = 0
+    u: Reals, values: Reals, most: int = 4, n_resamples: int = 200, confidence: float = 0.95, seed: int = 0
 ) -> tuple[pd.DataFrame, float]:
     """The shortest sum of `DICTIONARY` terms and a constant that gives `values` (points, functions) at `u` (points,).
 
@@ -46,16 +50,22 @@ def symbolic_form(
 
     Returns a table (term, coefficient, low, high; the constant is the term "1") and the cross-validated R2. Intervals
     at `confidence` are percentiles over `n_resamples` bootstrap samples of the functions (of the residuals, for fewer
-    than five).
+    than five). Raises OntogenyError for fewer than five points, and for values of other points.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
-    u, values = np.asarray(u, np.float64), np.asarray(values, np.float64).reshape(len(u), -1)
+    u, values = np.asarray(u, np.float64), np.asarray(values, np.float64)
+    if u.ndim != 1 or len(u) < _FOLDS or values.shape[:1] != u.shape or not values.size:
+        raise OntogenyError(
+            f"u (points,), of at least {_FOLDS} points, and values (points, functions) are expected, not {u.shape} and "
+            f"{values.shape}"
+        )
+    values = values.reshape(len(u), -1)
     terms = {name: term(u) for name, term in DICTIONARY.items()}
     spread = float(((values - values.mean(0)) ** 2).mean())
     if spread == 0:
         return pd.DataFrame([{"term": "1", "coefficient": float(values.mean()), "low": np.nan, "high": np.nan}]), 1.0
-    several = values.shape[1] >= 5
-    folds = list(KFold(5, shuffle=True, random_state=seed).split(values.T if several else values))
+    several = values.shape[1] >= _FOLDS
+    folds = list(KFold(_FOLDS, shuffle=True, random_state=seed).split(values.T if several else values))
 
     def matrix(names: tuple[str, ...]) -> np.ndarray:
         return np.stack([*(terms[name] for name in names), np.ones(len(u))], axis=1)

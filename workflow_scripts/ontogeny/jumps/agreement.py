@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, check_number, shown
 from ontogeny.jumps.comparison import need_columns
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
@@ -47,6 +48,7 @@ def _positions(events: ArrayLike, name: str) -> np.ndarray:
     return places
 
 
+@checks_arguments
 def detector_agreement(
     jumps: dict[str, pd.DataFrame],
     series: pd.DataFrame,

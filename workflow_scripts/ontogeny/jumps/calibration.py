@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError
+from ontogeny.arguments import Reals, checks_arguments
+from ontogeny.errors import OntogenyError, check_number
 from ontogeny.jumps.detectors import DETECTORS, Detector, normal_events
 from ontogeny.jumps.surrogates import stepless_surrogates
 
@@ -30,8 +31,9 @@ _MOST_VALUES = 60_000
 """Values of surrogates that are searched at a time."""
 
 
+@checks_arguments
 def surrogate_p_values(
-    series: np.ndarray,
+    series: Reals,
     events: Sequence[tuple[int, float, float]],
     detector: Detector,
     settings: dict[str, Any],
@@ -44,10 +46,18 @@ def surrogate_p_values(
     The highest scores of the surrogates (`stepless_surrogates`) are counted: (1 + those as high) / (1 + all). Beyond
     their upper fifth, the tail is continued by a power law fitted to it (Hill 1975), which is cautious for lighter
     tails; so p-values are not limited by the number of surrogates.
+    Raises OntogenyError for fewer than 19 surrogates, and for anything else than a series and its events.
     """
     _enough_draws(surrogates)
-    drawn = _surrogates(series, events, int(surrogates), seed)
-    return tail_p_values([e[1] for e in events], _highest(drawn, detector, settings))
+    series = np.asarray(series, dtype=float)
+    if series.ndim != 1 or series.size < 2 or any(np.shape(event) != (3,) for event in events):
+        raise OntogenyError("give a series (n,) and its events, each as (index, score, size)")
+    return _by_surrogates(Searched(series, events, np.empty(0), seed), detector, settings, surrogates)
+
+
+def _by_surrogates(one: Searched, detector: Detector, settings: dict[str, Any], surrogates: int) -> np.ndarray:
+    drawn = _surrogates(one.values, one.events, surrogates, one.seed)
+    return tail_p_values([e[1] for e in one.events], _highest(drawn, detector, settings))
 
 
 class Searched(NamedTuple):
@@ -70,21 +80,19 @@ def raised_p_values(
     """
     _enough_draws(surrogates)
     if not detector.guarded:
-        return [surrogate_p_values(s.values, s.events, detector, settings, surrogates, s.seed) for s in searched]
+        return [_by_surrogates(each, detector, settings, surrogates) for each in searched]
     found = [s.p_values for s in searched]
     asked = list(range(len(searched)))
     for few in FEW:
         highest = _highest_of_few([searched[i] for i in asked], few, detector, settings)
         asked = [i for i, high in zip(asked, highest) if high > _enough(searched[i], few)]
     for i in asked:
-        s = searched[i]
-        found[i] = np.fmax(s.p_values, surrogate_p_values(s.values, s.events, detector, settings, surrogates, s.seed))
+        found[i] = np.fmax(found[i], _by_surrogates(searched[i], detector, settings, surrogates))
     return found
 
 
 def _enough_draws(surrogates: int) -> None:
-    if int(surrogates) != surrogates or surrogates < 19:
-        raise OntogenyError(f"surrogates = {surrogates} is too few for a p-value: give a whole number of 19 or more")
+    check_number(surrogates, "surrogates", "a whole number of 19 or more, which a p-value needs", 19, whole=True)
 
 
 def _enough(searched: Searched, few: int) -> float:

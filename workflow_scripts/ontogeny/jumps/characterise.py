@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.comparison import need_columns
 from ontogeny.phase1 import Phase1
@@ -23,6 +24,7 @@ FEWEST_TO_CLUSTER = 20
 _WINDOW = 8
 
 
+@checks_arguments
 def characterise_jumps(jumps: pd.DataFrame, record: Phase1 | pd.DataFrame) -> pd.DataFrame:
     """The table of jumps (run, layer, metric, step, size) with what is known of each.
 
@@ -110,6 +112,7 @@ class JumpKinds:
     reason: str
 
 
+@checks_arguments
 def jump_kinds(jumps: pd.DataFrame, most: int = 6, references: int = 50, seed: int = 0) -> JumpKinds:
     """Clusters of characterised jumps (see `characterise_jumps`), their number chosen by the gap statistic.
 
@@ -235,6 +238,7 @@ def _profile(jumps: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cluster", "jumps", "share", *names, "upward"])
 
 
+@checks_arguments
 def phase_table(jumps: pd.DataFrame, by: str | None = None, n_resamples: int = 1999, seed: int = 0) -> pd.DataFrame:
     """Shares of jumps in the thirds of training and upward, with 95% intervals that resample runs.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.statistics import (
     MOST_WAYS,
@@ -25,6 +26,7 @@ from ontogeny.statistics import (
 )
 
 
+@checks_arguments
 def jump_rates(jumps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
     """Jumps per 1,000 measured points of every series, zeros included.
 
@@ -40,6 +42,7 @@ def jump_rates(jumps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
     return table.assign(rate=1000 * table["jumps"] / table["measurements"])
 
 
+@checks_arguments
 def searched_series(frame: pd.DataFrame, metrics: Sequence[str] | None = None, run_level: bool = False) -> pd.DataFrame:
     """All series of a tidy table: run, layer, metric, measurements, first_step, last_step, in the table's order."""
     from ontogeny.phase1 import RUN_LEVEL
@@ -53,6 +56,7 @@ def searched_series(frame: pd.DataFrame, metrics: Sequence[str] | None = None, r
     return found.reset_index().rename(columns={"size": "measurements", "min": "first_step", "max": "last_step"})
 
 
+@checks_arguments
 def compare_groups(
     table: pd.DataFrame,
     value: str,
@@ -145,6 +149,7 @@ def _blocked_pair(
     return row
 
 
+@checks_arguments
 def mixed_model(
     table: pd.DataFrame, value: str, factors: Sequence[str], covariates: Sequence[str] = (), run: str = "run"
 ) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import median_filter, uniform_filter1d
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import DIMENSIONALITY_METRICS, RUN_LEVEL, Phase1
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
@@ -63,9 +64,10 @@ class Convergence:
     order: pd.DataFrame
 
 
+@checks_arguments
 def settling(
-    steps: np.ndarray,
-    values: np.ndarray,
+    steps: Reals,
+    values: Reals,
     band: float = BAND,
     n_resamples: int = 200,
     seed: int | np.random.Generator = 0,
@@ -84,7 +86,14 @@ def settling(
 
     Raises OntogenyError unless there is one finite value for every step.
     """
-    values, steps = np.asarray(values, float), np.asarray(steps, float)
+    return _settling(
+        np.asarray(steps, float), np.asarray(values, float), band, n_resamples, np.random.default_rng(seed)
+    )
+
+
+def _settling(
+    steps: np.ndarray, values: np.ndarray, band: float, n_resamples: int, rng: np.random.Generator
+) -> Settling:
     if values.shape != steps.shape or values.ndim != 1 or not np.isfinite(values).all():
         raise OntogenyError("settling needs one finite value for every step")
     n = len(values)
@@ -100,7 +109,6 @@ def settling(
         return about
     if place < 0:
         return replace(about, status=_why_not(smooth))
-    rng = np.random.default_rng(seed)
     draws = smooth + _blocks(residuals, window, n_resamples, rng)
     places, _, _ = _settled_at(_smooth(draws, window), band)
     share = float((places >= 0).mean())
@@ -153,6 +161,7 @@ def _blocks(residuals: np.ndarray, length: int, rows: int, rng: np.random.Genera
     return residuals[index]
 
 
+@checks_arguments
 def layer_convergence(
     record: Phase1 | pd.DataFrame,
     metrics: list[str] | None = None,
@@ -182,7 +191,7 @@ def layer_convergence(
     for run, layer, metric, steps, values in record.each_series():
         if layer == RUN_LEVEL or metric not in chosen:
             continue
-        result = settling(steps, values, band, n_resamples, rng)
+        result = _settling(steps.astype(float), values, band, n_resamples, rng)
         first, length = steps[0], max(float(steps[-1] - steps[0]), 1.0)
         place = {
             "run": run,

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.jumps.comparison import need_columns
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
@@ -57,6 +58,7 @@ class CriticalPeriods:
     periods: pd.DataFrame
 
 
+@checks_arguments
 def find_critical_periods(
     jumps: pd.DataFrame, record: Phase1 | pd.DataFrame, tolerance: int = 3, shuffles: int | None = None, seed: int = 0
 ) -> CriticalPeriods:
@@ -287,6 +289,7 @@ class LossRelation:
     sentence: str
 
 
+@checks_arguments
 def loss_relation(
     jumps: pd.DataFrame,
     record: Phase1 | pd.DataFrame,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, expect
 from ontogeny.jumps.calibration import Searched, battery_p_values, raised_p_values
 from ontogeny.jumps.detectors import Detector, abstention, check_settings, normal_events, resolve_detector
 from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
@@ -309,6 +309,8 @@ def detect_transitions(
     steps that are not valid.
     """
     given = [as_series(values, steps)]
+    if jumps is not None:
+        expect(jumps, Sequence, "a list of jumps, as detect_jumps gives it,")
     return transitions_in_each(given, noise_floor, None if jumps is None else [jumps])[0]
 
 
@@ -317,7 +319,8 @@ def detect_many(values: Any, steps: Any = None, *, noise_floor: float = DEFAULTS
 
     Several times faster than one call for each. Raises OntogenyError for values or steps of another shape.
     """
-    if np.ndim(values[0] if len(values) else ()) != 1:
+    first: Any = next(iter(values), ()) if isinstance(values, Iterable) else None
+    if np.ndim(first) != 1:
         raise OntogenyError(
             f"values has {np.ndim(values)} dimensions: give one row for each series, as an array (series, n)"
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, is_number, unknown
+from ontogeny.errors import OntogenyError, check_number, check_word, is_number, unknown
 from ontogeny.jumps.events import level_change
 from ontogeny.jumps.surrogates import phase_randomised
 
@@ -69,6 +69,7 @@ def z_score_flags(values: Any, window: int = 50, threshold: float = 3.0, min_sam
     _whole(window=window)
     if not is_number(min_samples, whole=True):
         raise OntogenyError(f"min_samples is {min_samples!r}; give a whole number of measurements")
+    check_number(threshold, "threshold", "a number of standard deviations")
     if series.ndim not in (1, 2):
         raise OntogenyError(f"values has shape {series.shape}: give one series (n,) or a batch (series, n)")
     x = np.ascontiguousarray(np.atleast_2d(series))
@@ -289,8 +290,7 @@ def resolve_detector(detector: str | Callable[..., Events] | Detector) -> tuple[
     if callable(detector):
         name = getattr(detector, "__name__", type(detector).__name__)
         return name, Detector(detector, "a user's own")
-    if detector not in DETECTORS:
-        raise unknown("detector", detector, DETECTORS)
+    check_word(detector, "detector", DETECTORS)
     return detector, DETECTORS[detector]
 
 

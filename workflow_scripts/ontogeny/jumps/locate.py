@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.jumps.answer import Answer, say_found, say_power
 from ontogeny.jumps.detection import transitions_in_each
@@ -52,6 +53,7 @@ MOVES = 0.3
 """Share of its range by which a series moves from its beginning to its end, if it goes anywhere."""
 
 
+@checks_arguments
 def locate_transition(
     record: Phase1 | pd.DataFrame,
     run: str | None = None,
@@ -74,6 +76,7 @@ def locate_transition(
     return locate_transitions(chosen, settings=settings, metric=metric)[0]
 
 
+@checks_arguments
 def locate_transitions(
     record: Phase1 | pd.DataFrame,
     report: JumpReport | None = None,
@@ -107,6 +110,7 @@ def locate_transitions(
     ]
 
 
+@checks_arguments
 def with_answers(report: JumpReport, record: Phase1 | pd.DataFrame, settings: JumpSettings | None = None) -> JumpReport:
     """A report that says of each run, in words, when it changed and how sure that is."""
     return replace(report, answers=tuple(locate_transitions(record, report, settings)))

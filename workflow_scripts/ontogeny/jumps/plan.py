@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, expect, unknown
+from ontogeny.arguments import checks_arguments
+from ontogeny.errors import OntogenyError, check_number, unknown
 from ontogeny.files import read_json, write_json
 from ontogeny.jumps.measures import ranked
 from ontogeny.jumps.report import JumpReport, find_jumps, frame_of
@@ -117,6 +118,7 @@ def steps_of(config: Mapping[str, Any]) -> list[int]:
     return list(config["series"]["steps"]) if "series" in config else list(range(config["last_step"] + 1))
 
 
+@checks_arguments
 def plan_captures(
     report: JumpReport,
     steps_available: Iterable[int],
@@ -181,7 +183,9 @@ def plan_captures(
             )
         taken += [(control.before - window, control.after + window) for control in found]
         moments += found
-    for step in sorted(set(user_steps)):
+    for step in (wanted := list(user_steps)):
+        check_number(step, "a step of user_steps", "a whole number", whole=True)
+    for step in sorted(set(wanted)):
         if not available[0] <= step <= available[-1]:
             raise OntogenyError(
                 f"step {step} lies outside the training, which goes from {available[0]} to {available[-1]}"
@@ -195,6 +199,7 @@ def plan_captures(
     return CapturePlan(run=run, moments=tuple(moments), window=window, notes=tuple(notes), answer=answer)
 
 
+@checks_arguments
 def find_progress(frame: pd.DataFrame, settings: JumpSettings | None = None) -> JumpReport | None:
     """The changes of a record's measures of progress; None if it has none.
 
@@ -404,12 +409,12 @@ def _slopes(loss: tuple[Sequence[float], Sequence[float]], at: np.ndarray, reach
     return out
 
 
+@checks_arguments
 def write_plan(plan: CapturePlan, path: str | os.PathLike) -> None:
     """Write a plan as JSON that a person can read; the same plan, the same bytes.
 
     Raises OntogenyError for anything else than a plan.
     """
-    expect(plan, CapturePlan, "what plan_captures gives")
     moments = [asdict(moment) | {"steps": moment.steps} for moment in plan.moments]
     write_json(
         path,
@@ -425,6 +430,7 @@ def write_plan(plan: CapturePlan, path: str | os.PathLike) -> None:
     )
 
 
+@checks_arguments
 def read_plan(path: str | os.PathLike) -> CapturePlan:
     """Read a plan that `write_plan` wrote. Raises OntogenyError if the file holds no plan."""
     data = read_json(path)

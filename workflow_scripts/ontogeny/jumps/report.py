@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from ontogeny.errors import OntogenyError, expect, unknown
+from ontogeny.arguments import checks_arguments
+from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
 from ontogeny.jumps.answer import Answer, answer_of, counted_changes
 from ontogeny.jumps.detection import Series, jumps_in_each, look_at, transitions_in_each
-from ontogeny.jumps.detectors import DETECTORS, check_settings, resolve_detector
+from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
 from ontogeny.jumps.events import Detection, as_series
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.validity import false_alarm_rate
@@ -103,11 +104,12 @@ class JumpReport:
         return "\n".join([*map(str, self.answers), *lines, *self.notes])
 
 
+@checks_arguments
 def find_jumps(
     frame: Phase1 | pd.DataFrame,
     settings: JumpSettings | None = None,
     *,
-    detector: str | Callable[..., Any] | None = None,
+    detector: str | Callable[..., Any] | Detector | None = None,
     seed: int = 0,
     surrogates: int = 99,
     **changes: Any,
@@ -297,12 +299,12 @@ def _with_q_values(table: pd.DataFrame, series: pd.DataFrame, level: float) -> p
     return table[list(COLUMNS)]
 
 
+@checks_arguments
 def write_jumps(report: JumpReport, json_path: str | os.PathLike, csv_path: str | os.PathLike | None = None) -> None:
     """Write a report as JSON, and its table as CSV where a path is given; the same report, the same bytes.
 
     Raises OntogenyError for anything else than a report.
     """
-    expect(report, JumpReport, "what find_jumps gives")
     write_json(
         json_path,
         {
@@ -329,6 +331,7 @@ def write_jumps(report: JumpReport, json_path: str | os.PathLike, csv_path: str 
         write_csv(csv_path, report.table)
 
 
+@checks_arguments
 def read_jumps(path: str | os.PathLike) -> JumpReport:
     """Read a report that `write_jumps` wrote as JSON. Raises OntogenyError if the file holds no such report."""
 

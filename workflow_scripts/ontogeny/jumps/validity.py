@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.arguments import checks_arguments
+from ontogeny.errors import OntogenyError, check_number, unknown
 from ontogeny.jumps.calibration import FalseAlarms, stored_entry
 from ontogeny.jumps.detection import jumps_in_each
 from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
@@ -68,6 +69,7 @@ def rate_interval(counts: Sequence[int], points: int, confidence: float = 0.95) 
     return 1000 * dispersion * low / points, 1000 * dispersion * high / points
 
 
+@checks_arguments
 def run_battery(
     detector: str | Callable[..., Any] | Detector = DETECTOR,
     lengths: Sequence[int] = (200, 1000),
@@ -100,13 +102,8 @@ def run_battery(
 
     name, entry = resolve_detector(detector)
     settings = check_settings(name, entry, dict(settings or {}))
-    if seed < 0:
-        raise OntogenyError(f"seed = {seed} must be 0 or more")
     for length in lengths:
-        if isinstance(length, bool) or int(length) != length or length < 10:
-            raise OntogenyError(f"length {length!r} is not the length of a series: give a whole number of 10 or more")
-    if isinstance(repeats, bool) or int(repeats) != repeats or repeats < 1:
-        raise OntogenyError(f"repeats = {repeats!r} must be a whole number of 1 or more")
+        check_number(length, "the length of a series", "a whole number of 10 or more", 10, whole=True)
     families = dict(nulls) if nulls is not None else {**NULLS, **(FURTHER_NULLS if further else {})}
     rows = []
     for length in lengths:
@@ -216,8 +213,9 @@ def summarise_false_alarms(table: pd.DataFrame, length: int) -> dict[str, Any]:
     }
 
 
+@checks_arguments
 def false_alarm_rate(
-    detector: str | Callable[..., Any] = DETECTOR,
+    detector: str | Callable[..., Any] | Detector = DETECTOR,
     length: int = 1000,
     *,
     repeats: int = DEFAULTS.repeats,

@@ -24,7 +24,8 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 
-from ontogeny.errors import OntogenyError, first_line
+from ontogeny.arguments import checks_arguments
+from ontogeny.errors import OntogenyError, expect, first_line
 from ontogeny.files import checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.document import FORMAT
@@ -70,6 +71,7 @@ _OF_TAG = re.compile(r"run-(?P<run>.+?)-tag-.+\.(csv|json)(\.gz)?$", re.IGNORECA
 OnProblem = Literal["drop", "stop"]
 
 
+@checks_arguments
 def read_phase1(
     path: str | os.PathLike, on_problem: OnProblem = "drop", run: str | None = None, repair: bool = True
 ) -> Phase1:
@@ -100,9 +102,14 @@ def _name(path: Path) -> str:
     return _SUFFIX.sub("", path.name) or "run"
 
 
+def _path(given: Any) -> Path:
+    expect(given, (str, os.PathLike), "a path")
+    return Path(given)
+
+
 def _whole_runs(paths: Iterable[str | os.PathLike]) -> list[Path]:
     """The paths, but the folder in place of TensorBoard's event files where several lie in one."""
-    files = [Path(path) for path in paths]
+    files = [_path(path) for path in paths]
     events = Counter(file.parent for file in files if is_event_file(file))
     return list(
         dict.fromkeys(file.parent if is_event_file(file) and events[file.parent] > 1 else file for file in files)
@@ -130,6 +137,7 @@ def _together(records: list[Phase1], run: str, folder: Path) -> list[Phase1]:
     return [Phase1(tidy(blocks), notes, records[0].metadata, derived)]
 
 
+@checks_arguments
 def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop", repair: bool = True) -> Phase1:
     """Read several records into one. Runs of the same name get `_2`, `_3`, ... in the order of `paths`.
 
@@ -154,6 +162,7 @@ def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop"
     return Phase1(record.frame, [*skipped, *record.notes], record.metadata, record.derived)
 
 
+@checks_arguments
 def combine(records: Iterable[Phase1]) -> Phase1:
     """One record that holds the runs of all `records`; names that repeat get `_2`, `_3`, ...
 
@@ -162,6 +171,7 @@ def combine(records: Iterable[Phase1]) -> Phase1:
     blocks, notes, metadata, derived = [], [], {}, set()
     taken: set[str] = set()
     for record in records:
+        expect(record, Phase1, "a record, as read_phase1 gives it,")
         names: dict[str, str] = {}
         for run in record.runs:
             names[run] = unique_name(run, taken)
@@ -180,6 +190,7 @@ def combine(records: Iterable[Phase1]) -> Phase1:
     )
 
 
+@checks_arguments
 def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     """Files that may hold Phase 1 records, from files, folders and globs (`**` for all depths), sorted, each once.
 
@@ -190,7 +201,7 @@ def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> l
         patterns = [patterns]
     found: dict[Path, None] = {}
     for pattern in patterns:
-        text = os.path.expanduser(os.fspath(pattern))
+        text = os.path.expanduser(_path(pattern))
         if os.path.isdir(text) and is_mlflow_folder(Path(text)):
             here = [Path(text)]
         elif os.path.isdir(text):
@@ -213,6 +224,7 @@ def _may_be_record(path: Path) -> bool:
     return known and not path.name.startswith(".") and path.is_file()
 
 
+@checks_arguments
 def phase1_from_frame(
     frame: pd.DataFrame, metadata: dict[str, Any] | None = None, on_problem: OnProblem = "drop"
 ) -> Phase1:
@@ -226,6 +238,7 @@ def phase1_from_frame(
     return Phase1(record.frame, record.notes, dict(metadata or {}) or record.metadata, record.derived)
 
 
+@checks_arguments
 def phase1_from_results(
     results: dict[str, pd.DataFrame], metadata: dict[str, Any] | None = None, on_problem: OnProblem = "drop"
 ) -> Phase1:
@@ -238,6 +251,7 @@ def phase1_from_results(
     run = RawRun(name=str(metadata.pop("run", None) or "run"), metadata=metadata)
     metadata.pop("format", None)
     for layer, table in results.items():
+        expect(table, pd.DataFrame, f"a table for layer {quote(layer)} of the results")
         if table.empty:
             run.empty_layers.append(layer)
             continue
@@ -245,9 +259,7 @@ def phase1_from_results(
     return phase1_of([run], judge, "run")
 
 
-def _judge(where: Any, on_problem: str) -> Judge:
-    if on_problem not in ("drop", "stop"):
-        raise OntogenyError(f"on_problem is {quote(on_problem)}: it must be 'drop' or 'stop'")
+def _judge(where: Any, on_problem: OnProblem) -> Judge:
     return Judge(str(where), on_problem == "stop")
 
 

@@ -294,6 +294,7 @@ def safe_name(name: str) -> str:
     >>> safe_name("mlp_deep_10_mnist"), safe_name("../a b")
     ('mlp_deep_10_mnist', '_a_b-2171b22f')
     """
+    expect(name, str, "a name")
     if re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?", name) and ".." not in name:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.phase1.clean import Judge
 from ontogeny.phase1.record import Phase1, listed, tidy
 
@@ -20,6 +21,7 @@ _LOST = f"{_ARTIFACT}; without nuclear_norm_ratio and participation_ratio it can
 _OTHER_RATIO = f"{_ARTIFACT}; it cannot be rebuilt, as participation_ratio is not that of the singular values"
 
 
+@checks_arguments
 def repair_stable_rank(record: Phase1, judge: Judge | None = None, rebuild: bool = True) -> Phase1:
     """The record with every stable rank that is the known artifact flagged, rebuilt and marked as derived.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.files import (
     OPEN_CHECKSUM,
@@ -29,6 +30,7 @@ from ontogeny.phase1.read import SUFFIXES, frame_hashes, need_pyarrow, phase1_fr
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, metric_order, quote, wide_table
 
 
+@checks_arguments
 def write_phase1(
     path: str | os.PathLike, record: Phase1 | pd.DataFrame, metadata: dict[str, Any] | None = None
 ) -> None:
@@ -75,6 +77,7 @@ def _with(record: Phase1, metadata: dict[str, Any] | None) -> Phase1:
     return Phase1(frame, record.notes, {**record.metadata, **metadata}, derived)
 
 
+@checks_arguments
 def phase1_json(record: Phase1) -> str:
     """The JSON text that `write_phase1` writes: one line per column, the same text for the same record."""
     runs = record.runs

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.arguments import checks_arguments
+from ontogeny.errors import OntogenyError, shown, unknown
 from ontogeny.tasks.settings import GateTaskSettings
 
 DEFAULTS = GateTaskSettings()
@@ -106,6 +107,7 @@ def get_gate(spec: str | Sequence[int] | Gate) -> Gate:
     return Gate("".join(map(str, bits)), bits)
 
 
+@checks_arguments
 def get_gates(specs: str | Gate | Sequence[str | Sequence[int] | Gate]) -> tuple[Gate, ...]:
     """The gates that `specs` mean, one for each output; a single name or Gate is a list of one.
 
@@ -163,7 +165,10 @@ def _probabilities(weights: str | Sequence[float] | None, n: int, stream: np.ran
             raise OntogenyError(f"unknown weights '{weights}': give 'random' or {2**n} numbers")
         drawn = stream.random_sample(2**n)
         return drawn / drawn.sum()
-    values = np.asarray(weights, dtype=np.float64)
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise OntogenyError(f"weights is {shown(weights)}: give 'random' or {2**n} numbers") from None
     if values.shape != (2**n,):
         raise OntogenyError(f"weights has {values.size} entries: {n} inputs have {2**n} combinations, one weight each")
     if not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
@@ -171,6 +176,7 @@ def _probabilities(weights: str | Sequence[float] | None, n: int, stream: np.ran
     return values / values.sum()
 
 
+@checks_arguments
 def sample_gates(
     specs: str | Gate | Sequence[str | Sequence[int] | Gate],
     seed: int,
@@ -193,17 +199,9 @@ def sample_gates(
     weights these are the rows that the published program draws after seeding with `seed`.
     Raises OntogenyError for counts below 1, a negative or infinite noise, and weights that do not fit.
     """
-    for key, count in (
-        ("n_samples_train", n_samples_train),
-        ("n_samples_val", n_samples_val),
-        ("n_repeats", n_repeats),
-        ("noise_copies", noise_copies),
-    ):
-        if isinstance(count, bool) or int(count) != count or count < 1:
-            raise OntogenyError(f"{key} is {count}: expected a whole number of at least 1")
     if not math.isfinite(noise_std) or noise_std < 0:
         raise OntogenyError(f"noise_std is {noise_std}: expected a finite standard deviation of at least 0")
-    if isinstance(seed, bool) or int(seed) != seed or not 0 <= seed < 2**32:
+    if seed >= 2**32:
         raise OntogenyError(f"seed is {seed}: expected a whole number from 0 to 4294967295")
     gates = get_gates(specs)
     x, y = truth_table(gates)
@@ -223,13 +221,18 @@ def sample_gates(
     return GateData(train=train, validation=validation, repeats=repeats, weights=probabilities)
 
 
+@checks_arguments
 def separate_output(
     weights: Sequence[NDArray], biases: Sequence[NDArray], output: int
 ) -> tuple[list[NDArray], list[NDArray]]:
     """The network of one output of a network of several: the last layer cut to its row `output`, the rest shared.
 
-    `weights[l]` is (out, in), `biases[l]` is (out,). Raises OntogenyError for an output that does not exist.
+    `weights[l]` is (out, in), `biases[l]` is (out,). Raises OntogenyError for an output that does not exist, and for
+    anything else than the weights and biases of layers.
     """
+    layers = [np.ndim(each) for each in weights], [np.ndim(each) for each in biases]
+    if not layers[0] or layers != ([2] * len(layers[0]), [1] * len(layers[0])):
+        raise OntogenyError("give weights (out, in) and biases (out,), an array of each for every layer")
     n_outputs = len(weights[-1])
     if not 0 <= output < n_outputs:
         raise OntogenyError(f"output {output} does not exist: the network has outputs 0 to {n_outputs - 1}")

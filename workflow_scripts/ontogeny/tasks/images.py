@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.files import atomic
 from ontogeny.tasks.settings import TaskSettings
@@ -146,6 +147,7 @@ IMAGE_SETS: dict[str, ImageSet] = {
 # ------------------------------------------------------------------------------------------------------ loading
 
 
+@checks_arguments
 def load_images(
     name: str = DEFAULTS.name,
     path: str | os.PathLike | None = None,

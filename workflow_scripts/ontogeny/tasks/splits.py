@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, is_number, unknown
 from ontogeny.tasks.images import Arrays, ImageData
 from ontogeny.tasks.settings import TaskSettings
@@ -71,6 +72,7 @@ class ImageSplits:
         }
 
 
+@checks_arguments
 def split_images(
     data: ImageData,
     n_train: int | None,
@@ -86,8 +88,6 @@ def split_images(
 
     Raises OntogenyError when the sizes do not fit the data.
     """
-    seed = _count("seed", seed, least=0)
-    n_validation, n_probe = _count("n_validation", n_validation), _count("n_probe", n_probe)
     held_out = n_validation + n_probe
     if n_train is None:
         needed, asked = (
@@ -95,7 +95,6 @@ def split_images(
             f"{n_validation} validation + {n_probe} probe images, and a training image",
         )
     else:
-        n_train = _count("n_train", n_train)
         needed = n_train + held_out
         asked = f"{n_train} training + {n_validation} validation + {n_probe} probe = {needed} images"
     if needed > len(data):

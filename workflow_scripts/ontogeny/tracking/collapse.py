@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError
+from ontogeny.arguments import checks_arguments
+from ontogeny.errors import OntogenyError, shown
 
 MOST_SAMPLES = 128
 SPREAD_FLOOR = 1e-6
@@ -39,11 +40,16 @@ def representation_state(features: Any, labels: Any) -> dict[str, float]:
     Features of zeros have dimension 0 and spread 0; numbers that are not finite give NaN. Raises OntogenyError for
     shapes that do not fit.
     """
-    values, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
+    try:
+        values, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
+    except (TypeError, ValueError):
+        raise OntogenyError(f"features is {shown(features)}: give numbers (samples, features)") from None
     if values.ndim != 2 or labels.shape != values.shape[:1] or not len(values):
         raise OntogenyError(
             f"features (samples, features) and one label per sample are expected, not {values.shape} and {labels.shape}"
         )
+    if labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise OntogenyError("labels are the classes of the samples, as whole numbers from 0")
     largest = float(np.abs(values).max(initial=0.0))
     if not math.isfinite(largest):
         return dict.fromkeys(("dimension", "spread", "within_between"), math.nan)
@@ -86,6 +92,7 @@ class CollapseAlarm:
     state: "forming", "healthy" or "collapsed". events: {"step", "event", "dimension", "spread"} in order.
     """
 
+    @checks_arguments
     def __init__(self, classes: int, width: int, patience: int = PATIENCE) -> None:
         needed = max(min(classes - 1, width), 1)
         self.low, self.high, self.patience = 1 + 0.1 * (needed - 1), 1 + 0.2 * (needed - 1), patience

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.arguments import checks_arguments
+from ontogeny.errors import OntogenyError, check_word, expect, shown, unknown
 from ontogeny.tracking.settings import DEFAULTS
 
 Metric = Callable[[np.ndarray], Any]
@@ -87,6 +88,7 @@ _ALONG_LAST = dict(METRICS)
 """Metrics that take many spectra at once, along the last axis."""
 
 
+@checks_arguments
 def register_metric(name: str, function: Metric) -> None:
     """Add a metric to `METRICS`, so that `measure` and every tracker made from then on report it.
 
@@ -102,10 +104,10 @@ def choose_metrics(metrics: Iterable[str] | None) -> dict[str, Metric]:
     """The named metrics (all, if None) with their functions. Raises OntogenyError for an unknown name."""
     if metrics is None:
         return dict(METRICS)
+    expect(metrics, Iterable, "a list of metrics")
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     for name in names:
-        if name not in METRICS:
-            raise unknown("metric", name, METRICS)
+        check_word(name, "metric", METRICS)
     return {name: METRICS[name] for name in names}
 
 
@@ -135,6 +137,8 @@ def to_rows(activation: Any, layout: str = "auto", feature_axis: int | None = No
 
     A matrix is returned as it is in every layout. Raises OntogenyError for fewer than two axes.
     """
+    if not hasattr(activation, "ndim"):
+        raise OntogenyError(f"the activation is {shown(activation)}: give an array or a tensor, samples first")
     axes = activation.ndim
     if layout not in LAYOUTS:
         raise unknown("layout", layout, LAYOUTS)
@@ -336,6 +340,8 @@ def measure_singular_values(sigma: np.ndarray, metrics: dict[str, Metric]) -> di
 
 def _measure_spectra(spectra: np.ndarray, metrics: dict[str, Metric]) -> list[dict[str, float]]:
     """`measure_singular_values` of each row."""
+    if not metrics:
+        return [{} for _ in spectra]
     largest = spectra[:, 0]
     usual = largest > 0
     scaled = spectra[usual] / largest[usual, None]

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, first_line, unknown
 from ontogeny.tracking.capture import ActivationCapture, module_path, resolve_layers
 from ontogeny.tracking.estimators import (
@@ -257,6 +258,7 @@ class HighFrequencyTracker:
             },
         }
 
+    @checks_arguments
     def save(self, path: str | os.PathLike, metadata: Mapping[str, Any] | None = None) -> None:
         """Write everything measured as a Phase 1 record, with how it was made and `metadata`.
 
@@ -453,12 +455,13 @@ def run_probe(
         capture.remove_hooks()
 
 
+@checks_arguments
 def measure_probe(
     model: nn.Module,
     probe: Any,
     layers: Sequence[nn.Module | str] | Mapping[str, nn.Module | str] | None = None,
     *,
-    metrics: Iterable[str] | None = None,
+    metrics: str | Iterable[str] | None = None,
     centre: bool = DEFAULTS.centre,
     layout: str = DEFAULTS.rows,
     feature_axis: int | None = None,
