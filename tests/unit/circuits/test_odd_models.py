@@ -519,7 +519,7 @@ def test_outputs_that_neither_rise_nor_fall_are_judged_as_they_are(end):
     judged = {"square": lambda out, y: out.round() == y, "narrow": lambda out, y: (out - y).abs() <= 1e-3}
     right = judged.get(end, lambda out, y: (out > (0.2 if "wave" in end else 0.5)) == (y > 0))
     compared = 0
-    for seed in range(12):
+    for seed in range(6):
         torch.manual_seed(seed)
         model = two_maps(lambda m, x: function(m.b(torch.tanh(m.a(x)))))
         if end == "long wave":  # rises from -8 to 8
@@ -576,7 +576,9 @@ def test_the_largest_of_functions_of_one_sum_is_a_range_of_the_sum(end):
             assert network.count(labels, "argmax", {"accuracy_threshold": least}).count == expected > 0
         assert network.right(labels, "argmax").all()
         compared += 1
-    assert compared >= 5 or end == "waves"
+        if compared == 5:
+            break
+    assert compared == 5 or end == "waves"
 
 
 @torch.no_grad()
