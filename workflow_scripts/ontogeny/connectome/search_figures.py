@@ -332,7 +332,8 @@ def draw_comparison(axes: Axes, true: np.ndarray, learned: np.ndarray, text: str
     axes.set_ylabel("learned W")
     told = (text or f"slope = {slope:.3f}").splitlines()
     words = "\n".join([f"R² = {r2:.3f}", *(part for line in told for part in wrap(line, _BESIDE_THE_LINE))])
-    axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", fontsize=8)
+    behind = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
+    axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", fontsize=8, bbox=behind)
 
 
 def plot_comparison(
