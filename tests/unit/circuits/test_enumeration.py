@@ -546,3 +546,10 @@ def test_compiling_leaves_garbage_collection_as_it_was():
         (gc.enable if before else gc.disable)()
     assert len(seen) == 8
     assert not any(seen)
+
+
+def test_networks_of_one_shape_share_a_layout():
+    """What the sizes alone tell is checked and worked out once, however many networks there are; nobody can edit it."""
+    one, other = (enumerate_circuits(*random_net((2, 3, 1), seed), *truth_table(2)).layout for seed in (0, 1))
+    assert one is other
+    assert not one.neuron_masks.flags.writeable

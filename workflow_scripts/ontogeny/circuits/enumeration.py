@@ -23,10 +23,10 @@ from ontogeny.circuits.masks import (
     Circuits,
     CircuitSample,
     CircuitSet,
-    Layout,
     Sparsity,
     count_candidates,
     layer_sizes,
+    layout_of,
     max_active_neurons,
     surjections,
 )
@@ -290,7 +290,7 @@ class Problem:
         self.sizes = checked[0][2]
         if any(sizes != self.sizes for _, _, sizes in checked):
             raise OntogenyError("networks of different sizes have no circuits in common")
-        self.layout = Layout(self.sizes)
+        self.layout = layout_of(self.sizes)
         self.most = max_active_neurons(self.layout.n_hidden, candidates, min_sparsity)
         self.candidates, self.min_sparsity, self.functions = candidates, min_sparsity, functions
         depth = len(self.sizes) - 2

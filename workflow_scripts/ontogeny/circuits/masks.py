@@ -114,7 +114,9 @@ class Layout:
             for _ in range(b):
                 at -= a
                 found.append(((1 << a) - 1) << at)
-        return np.array(found, dtype=np.uint64)
+        masks = np.array(found, dtype=np.uint64)
+        masks.flags.writeable = False  # networks of one shape share them
+        return masks
 
     def node_codes(self, codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Which hidden neurons are active, as bits, the first neuron highest."""
@@ -146,6 +148,12 @@ class Layout:
             keys = np.sort((self.node_codes(codes) << bits) | codes)
             return keys & np.uint64((1 << self.n_hidden_edges) - 1)
         return codes[np.lexsort((codes, self.node_codes(codes)))]
+
+
+@lru_cache(maxsize=64)
+def layout_of(sizes: tuple[int, ...]) -> Layout:
+    """The layout of networks of `sizes`, the same one each time: checks would be a few per cent of a small one."""
+    return Layout(sizes)
 
 
 class Circuit:
