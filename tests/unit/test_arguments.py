@@ -94,7 +94,7 @@ ON = (MLP, X, Y)
         (lambda: tasks.sample_gates("XOR", 0, weights=["a"]), "weights is .'a'.: give 'random' or 4 numbers"),
         (lambda: tasks.separate_output([A], [], 0), "an array of each for every layer"),
         (lambda: jumps.detect_jumps(A[:, 0], detector=["step"]), "unknown detector"),
-        (lambda: jumps.detect_jumps(A[:, 0], surrogates="many"), "surrogates is 'many'; give a whole number of 19"),
+        (lambda: jumps.detect_jumps(A[:, 0], surrogates="many"), "surrogates is 'many': give a whole number of 19"),
         (lambda: jumps.detect_transitions(A[:, 0], jumps=3), "a list of jumps, as detect_jumps gives it, is expected"),
     ],
 )  # fmt: skip

@@ -100,7 +100,7 @@ CIRCUITS = enumerate_circuits(*NET, accuracy_threshold=0.1)
 )
 def test_what_is_no_number_is_told_by_its_name(name, call, wrong):
     given = NET if call in (enumerate_circuits, count_circuits) else ()
-    said = rf"{name} (is .*; give|= .* must be a whole number)|^0 slopes for a network of 1 hidden layer: give"
+    said = rf"{name} (is .*: give|= .* must be a whole number)|^0 slopes for a network of 1 hidden layer: give"
     with pytest.raises(OntogenyError, match=said):
         call(*given, **{name: wrong})
 
@@ -116,7 +116,7 @@ def test_sizes_that_are_none_of_a_network_are_told(call, sizes):
     ("call", "said"),
     [
         (lambda: count_circuits(*NET, activation=3), "activation is 3; name one of"),
-        (lambda: count_circuits(*NET, max_seconds=[1]), "max_seconds is .1.; give seconds"),
+        (lambda: count_circuits(*NET, max_seconds=[1]), "max_seconds is .1.: give seconds"),
         (lambda: count_in_all(3, X, NET[3]), "a list of .weights, biases. as networks is expected, not int"),
         (lambda: count_in_all([NET[:2]], X, NET[3], but_not=[WEIGHTS[0]]), "but_not holds something else than pairs"),
         (lambda: core(3), "a CircuitSet is expected, not int"),
@@ -132,7 +132,7 @@ def test_sizes_that_are_none_of_a_network_are_told(call, sizes):
         (lambda: random_subnetworks(3), "a CircuitSet or a CircuitSample is expected, not int"),
         (lambda: ablate(CIRCUITS, *NET), "give circuits.edge_masks"),
         (lambda: ablate(enumerate_circuits(*NET), *NET), "give circuits.edge_masks"),
-        (lambda: DetailedCircuitTracker("ten", X, X[:, :1]), "tracking_frequency is 'ten'; give a number of epochs"),
+        (lambda: DetailedCircuitTracker("ten", X, X[:, :1]), "tracking_frequency is 'ten': give a number of epochs"),
         (lambda: searched_series(3), r"frame is 3: give a table .pandas\.DataFrame."),
         (lambda: loss_relation(3, 4), "jumps is 3: give a table"),
         (lambda: jump_kinds(SERIES), "jumps is of type ndarray and float64: give a table"),

@@ -18,7 +18,7 @@ from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, is_number, nearest
+from ontogeny.errors import OntogenyError, is_number, nearest, shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +84,7 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
                 continue
             value = bound.arguments[name]
             if not any(kind.fits(value) for kind in expected):
-                raise OntogenyError(f"{name} is {_shown(value)}: give {_either(expected, value)}")
+                raise OntogenyError(f"{name} is {shown(value)}: give {_either(expected, value)}")
             if expected[0] is _REALS and getattr(value, "requires_grad", False):
                 bound.arguments[name] = value.detach()
         return function(*bound.args, **bound.kwargs)
@@ -166,15 +166,6 @@ def _are_real(value: Any) -> bool:
             return False
     kind = value.dtype
     return (value.ndim > 0 and kind.kind in "fiub") or (kind.kind == "V" and kind.name == "bfloat16")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if value is None or (isinstance(value, str | int | float) and len(repr(value)) < 60):
-        return repr(value)
-    kind = getattr(value, "dtype", None)
-    return f"of type {type(value).__name__}" + ("" if kind is None else f" and {kind}")
 
 
 def _either(expected: tuple[_Kind, ...], value: Any) -> str:

@@ -235,7 +235,7 @@ def _score_discovery(given: argparse.Namespace) -> None:
     from ontogeny.circuits.command import score_methods
 
     if given.every < 1:
-        raise OntogenyError(f"--every is {given.every}; give a number of epochs, 1 or more")
+        raise OntogenyError(f"--every is {given.every}: give a number of epochs, 1 or more")
     print(score_methods(given.ensemble, given.out, CircuitSettings(convergence_frequency=given.every)))
 
 

@@ -29,9 +29,18 @@ def is_number(value: Any, whole: bool = False) -> bool:
 
 
 def shown(value: Any) -> str:
-    """What something is, on one line of at most 60 characters, for a message."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."
+    """What something is, for a message: itself on one line of at most 60 characters, or its type.
+
+    >>> shown([1, None]), shown(int), shown(object())
+    ('[1, None]', 'the class int', 'of type object')
+    """
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if value is None or isinstance(value, str | bytes | Real) or type(value) in (list, tuple, dict, set):
+        text = " ".join(repr(value).split())
+        return text if len(text) <= 60 else text[:57] + "..."
+    kind = getattr(value, "dtype", None)
+    return f"of type {type(value).__name__}" + ("" if kind is None else f" and {kind}")
 
 
 def check_number(
@@ -41,10 +50,10 @@ def check_number(
 
     >>> check_number("3", "n", "a whole number of 1 or more", 1, whole=True)
     Traceback (most recent call last):
-    ontogeny.errors.OntogenyError: n is '3'; give a whole number of 1 or more
+    ontogeny.errors.OntogenyError: n is '3': give a whole number of 1 or more
     """
     if not (is_number(value, whole) and least <= value <= most):
-        raise OntogenyError(f"{what} is {shown(value)}; give {asked}")
+        raise OntogenyError(f"{what} is {shown(value)}: give {asked}")
 
 
 def check_word(word: Any, what: str, known: Iterable[str]) -> None:

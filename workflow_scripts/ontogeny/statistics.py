@@ -341,7 +341,7 @@ def generator(seed: Seed) -> np.random.Generator:
         return np.random.default_rng(seed)
     except (TypeError, ValueError):
         raise OntogenyError(
-            f"the seed is {shown(seed)}; give a whole number of 0 or more, or a NumPy generator"
+            f"the seed is {shown(seed)}: give a whole number of 0 or more, or a NumPy generator"
         ) from None
 
 

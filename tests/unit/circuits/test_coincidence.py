@@ -92,7 +92,7 @@ def test_networks_need_clocks_to_be_compared():
         ({"jumps": []}, "one of each"),
         ({"numbers": [[1, 2]]}, "give each of the 1 appearances"),
         ({"clocks": [0]}, "above 0"),
-        ({"window": -1}, "window is -1; give a number of steps, 0 or more"),
+        ({"window": -1}, "window is -1: give a number of steps, 0 or more"),
     ],
 )
 def test_what_is_wrong_is_said(change, says):

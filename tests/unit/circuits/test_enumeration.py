@@ -281,7 +281,7 @@ def test_threads_of_a_job_are_kept(monkeypatch):
     assert enumeration._available_threads() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert enumeration._available_threads() >= 1
-    with pytest.raises(OntogenyError, match="threads is 0; give 1 or more"):
+    with pytest.raises(OntogenyError, match="threads is 0: give 1 or more"):
         count_circuits(*random_net((2, 2, 1), 0), *truth_table(2), threads=0)
 
 

@@ -173,7 +173,7 @@ def _as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     except (TypeError, ValueError, RuntimeError):
         numbers = np.array(np.nan)
     if not np.isfinite(numbers).all():
-        raise OntogenyError(f"{what} are {shown(values)}; give numbers, none of them NaN or infinite")
+        raise OntogenyError(f"{what} are {shown(values)}: give numbers, none of them NaN or infinite")
     return numbers
 
 
@@ -194,7 +194,7 @@ def _checked_run(
         )
     ends = _as_numbers(span, f"the span of run {number}").ravel()
     if len(ends) != 2:
-        raise OntogenyError(f"the span of run {number} is {shown(span)}; give its first and its last step")
+        raise OntogenyError(f"the span of run {number} is {shown(span)}: give its first and its last step")
     start, stop = ends.tolist()
     for name, values in (("an appearance", steps), ("a jump", jumps)):
         outside = values[(values < start) | (values > stop)]

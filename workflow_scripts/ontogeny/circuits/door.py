@@ -561,7 +561,7 @@ def _submodule(model: Any, start: Any) -> Any:
     if start is None or isinstance(start, torch.nn.Module):
         return start
     if not isinstance(start, str):
-        raise OntogenyError(f"start is {shown(start)}; give a submodule of the model, or its name as text, as '0'")
+        raise OntogenyError(f"start is {shown(start)}: give a submodule of the model, or its name as text, as '0'")
     if not isinstance(model, torch.nn.Module):
         raise OntogenyError(f"the model is a function, and has no submodules to start from, as {shown(start)}")
     named = dict(model.named_modules())

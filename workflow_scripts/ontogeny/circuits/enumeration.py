@@ -103,7 +103,7 @@ def check_weights(weights: Sequence[Any], biases: Sequence[Any]) -> Checked:
     for what, arrays in (("weights", weights), ("biases", biases)):
         if not hasattr(arrays, "__len__"):
             raise OntogenyError(
-                f"{what} is of type {type(arrays).__name__}; give a list of arrays, one per layer (from_torch reads "
+                f"{what} is of type {type(arrays).__name__}: give a list of arrays, one per layer (from_torch reads "
                 "models)"
             )
     if len(weights) != len(biases) or len(weights) < 2:
@@ -181,7 +181,7 @@ class Samples:
         if isinstance(rule, Tolerance):
             rule, ys = rule.for_targets(ys)
         if not is_number(accuracy_threshold) or not 0 <= accuracy_threshold < 1:
-            raise OntogenyError(f"accuracy_threshold is {shown(accuracy_threshold)}; give a share of rows in [0, 1)")
+            raise OntogenyError(f"accuracy_threshold is {shown(accuracy_threshold)}: give a share of rows in [0, 1)")
         if xs.size > _FEW_NUMBERS:
             return _merged_samples(xs, ys, n_inputs, accuracy_threshold, rule)
         return _samples_of(xs.tobytes(), xs.shape, ys.tobytes(), ys.shape, n_inputs, accuracy_threshold, rule)
@@ -370,7 +370,7 @@ class Problem:
     def check_cost(self, max_seconds: float | None) -> None:
         """Raise OntogenyError if a search may take longer than `max_seconds`, or that is no number."""
         if max_seconds is not None and not is_number(max_seconds):
-            raise OntogenyError(f"max_seconds is {shown(max_seconds)}; give seconds as a number, or None for no limit")
+            raise OntogenyError(f"max_seconds is {shown(max_seconds)}: give seconds as a number, or None for no limit")
         if max_seconds is not None and (cost := self.cost()) > max_seconds:
             raise OntogenyError(
                 f"a network of sizes {list(self.sizes)} has {self.n_candidates:.3g} candidate circuits, about "
@@ -451,7 +451,7 @@ class Problem:
         """
         threads = _available_threads() if threads is None else threads
         if not isinstance(threads, int | np.integer) or threads < 1:
-            raise OntogenyError(f"threads is {shown(threads)}; give 1 or more, or None for as many as there are")
+            raise OntogenyError(f"threads is {shown(threads)}: give 1 or more, or None for as many as there are")
         if threads == 1 or len(self.parts) == 1 or self.cost() < _WORTH_THREADS:
             found, _, marginals, decided = self.search(engine, COUNT)
             return found, marginals, decided
@@ -472,7 +472,7 @@ class Problem:
     def listed(self, limit: int, engine: str | None = None) -> CircuitSet | None:
         """All circuits, or None where there are more than `limit`. Raises OntogenyError if that is no whole number."""
         if not is_number(limit, whole=True) or limit < 0:
-            raise OntogenyError(f"limit is {shown(limit)}; give a whole number of circuits")
+            raise OntogenyError(f"limit is {shown(limit)}: give a whole number of circuits")
         found, codes, *_ = self.search(engine, LIST, limit)
         return CircuitSet(self.layout.in_order(codes), self.layout) if found <= limit else None
 
@@ -617,7 +617,7 @@ def estimate_cost(
     that are none of these.
     """
     if not is_number(n_samples, whole=True) or n_samples < 1:
-        raise OntogenyError(f"n_samples is {shown(n_samples)}; give a whole number of rows, 1 or more")
+        raise OntogenyError(f"n_samples is {shown(n_samples)}: give a whole number of rows, 1 or more")
     checked = layer_sizes(sizes)
     max_active_neurons(sum(checked[1:-1]), candidates, min_sparsity)
     return _cost(checked, n_samples, candidates, min_sparsity)
@@ -814,7 +814,7 @@ def sample_circuits(
     Raises OntogenyError as it does, and if `n` is negative.
     """
     if not is_number(n, whole=True) or n < 0:
-        raise OntogenyError(f"cannot draw {shown(n)} circuits; give a whole number of 0 or more")
+        raise OntogenyError(f"cannot draw {shown(n)} circuits: give a whole number of 0 or more")
     problem = _problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )

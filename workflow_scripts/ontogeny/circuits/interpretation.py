@@ -67,7 +67,7 @@ def _bits(table: Any) -> tuple[int, ...]:
     given = [] if isinstance(table, str) or not isinstance(table, Iterable) else list(table)
     whole = len(given) > 1 and len(given).bit_count() == 1
     if not whole or not all(np.ndim(bit) == 0 and bit in (0, 1) for bit in given):
-        raise OntogenyError(f"the truth table is {shown(table)}; give 2, 4, 8, ... bits, 0 or 1, one for each pattern")
+        raise OntogenyError(f"the truth table is {shown(table)}: give 2, 4, 8, ... bits, 0 or 1, one for each pattern")
     return tuple(int(bit) for bit in given)
 
 
@@ -360,7 +360,7 @@ def _check_formula(formula: Any) -> None:
         words = isinstance(parts, Sequence) and not isinstance(parts, str) and all(isinstance(w, str) for w in parts)
         if not words or not parts:
             raise OntogenyError(
-                f"node '{node}' is {shown(parts)}; give a gate and its arguments, as ('AND', 'x0', 'x1')"
+                f"node '{node}' is {shown(parts)}: give a gate and its arguments, as ('AND', 'x0', 'x1')"
             )
 
 

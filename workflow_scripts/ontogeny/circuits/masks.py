@@ -169,7 +169,7 @@ class Circuit:
         try:
             self.code = int(code)
         except (TypeError, ValueError, OverflowError):
-            raise OntogenyError(f"the code of a circuit is {shown(code)}; give a whole number") from None
+            raise OntogenyError(f"the code of a circuit is {shown(code)}: give a whole number") from None
         self.layout = (
             layout if isinstance(layout, Layout) else Layout(tuple(layout) if isinstance(layout, Iterable) else ())
         )
@@ -223,7 +223,7 @@ class Circuits(Sequence[Circuit]):
             self.codes = np.asarray(codes, dtype=np.uint64)
         except (TypeError, ValueError, OverflowError, RuntimeError):
             raise OntogenyError(
-                f"the codes of circuits are {shown(codes)}; give whole numbers (n,), 0 or more"
+                f"the codes of circuits are {shown(codes)}: give whole numbers (n,), 0 or more"
             ) from None
         if self.codes.ndim != 1:
             raise OntogenyError(f"the codes of circuits have shape {self.codes.shape}; they must be (n,)")
@@ -331,7 +331,7 @@ def max_active_neurons(
     """
     check_word(candidates, "set of candidates", CANDIDATES)
     if not is_number(min_sparsity) or not 0 <= min_sparsity < 1:
-        raise OntogenyError(f"min_sparsity is {shown(min_sparsity)}; give a node sparsity in [0, 1), 0 for none")
+        raise OntogenyError(f"min_sparsity is {shown(min_sparsity)}: give a node sparsity in [0, 1), 0 for none")
     most = n_hidden - (candidates == "published")
     if min_sparsity > 0:
         while most > 0 and not (n_hidden - most) / n_hidden > min_sparsity:

@@ -67,7 +67,7 @@ def above(threshold: float) -> OutputRule:
     """
     if not _is_finite(threshold):
         beyond = _too_large(threshold)
-        raise OntogenyError(f"the threshold of an output is {shown(threshold)}{beyond}; give a finite number")
+        raise OntogenyError(f"the threshold of an output is {shown(threshold)}{beyond}: give a finite number")
     limit = float(np.float32(threshold))
     return OutputRule(f"above {limit:g}", (-np.inf, limit), (limit, np.inf))
 
@@ -97,7 +97,7 @@ def check_rule(rule: Any) -> None:
     """Raise OntogenyError for what is neither `ROUNDED`, `above` a threshold nor `within` a tolerance."""
     if not isinstance(rule, OutputRule | Tolerance):
         given = "a function" if callable(rule) else shown(rule)
-        raise OntogenyError(f"the rule of outputs is {given}; give ROUNDED, above(threshold) or within(tolerance)")
+        raise OntogenyError(f"the rule of outputs is {given}: give ROUNDED, above(threshold) or within(tolerance)")
 
 
 def within(tolerance: float) -> Tolerance:
@@ -107,5 +107,5 @@ def within(tolerance: float) -> Tolerance:
     """
     if not (_is_finite(tolerance) and tolerance > 0):
         beyond = "" if _is_finite(tolerance) else _too_large(tolerance)
-        raise OntogenyError(f"the tolerance of an output is {shown(tolerance)}{beyond}; give a finite number above 0")
+        raise OntogenyError(f"the tolerance of an output is {shown(tolerance)}{beyond}: give a finite number above 0")
     return Tolerance(float(tolerance))

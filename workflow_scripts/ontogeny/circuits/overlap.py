@@ -66,7 +66,7 @@ def compare_within(circuits: Circuits, most: int = 4000, seed: int = 0) -> SetCo
     """
     expect(circuits, Circuits, _CIRCUITS)
     if not is_number(most, whole=True) or most < 2:
-        raise OntogenyError(f"most is {shown(most)}; give a whole number of circuits, 2 or more")
+        raise OntogenyError(f"most is {shown(most)}: give a whole number of circuits, 2 or more")
     count = circuits.population if isinstance(circuits, CircuitSample) else len(circuits)
     used = circuits
     if len(circuits) > most:

@@ -77,7 +77,7 @@ def _network_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """Layer sizes. Raises OntogenyError where they are none."""
     given = whole_numbers(sizes)
     if len(given) < 3 or min(given) < 1:
-        raise OntogenyError(f"sizes is {shown(sizes)}; give those of all layers, inputs first, as (2, 3, 1)")
+        raise OntogenyError(f"sizes is {shown(sizes)}: give those of all layers, inputs first, as (2, 3, 1)")
     return given
 
 

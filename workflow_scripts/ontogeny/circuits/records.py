@@ -169,7 +169,7 @@ def records_from_weights(
             raise OntogenyError(f"{name} has {len(values)} entries for {n_epochs} epochs of weights")
         for value in values:
             if not (is_number(value, whole=name == "epochs") or (value is None and name != "epochs")):
-                raise OntogenyError(f"{name} holds {shown(value)}; give one number per epoch")
+                raise OntogenyError(f"{name} holds {shown(value)}: give one number per epoch")
     numbers = list(range(1, n_epochs + 1)) if epochs is None else [int(epoch) for epoch in epochs]
     targets = as_array(y, "y")
     targets = targets[:, None] if targets.ndim == 1 else targets

@@ -38,7 +38,7 @@ def check_ensemble(ensemble: Any, progress: Any = None) -> None:
 
     expect(ensemble, EnsembleResult, "an ensemble, which train_ensemble or load_ensemble gives,")
     if not (progress is None or callable(progress)):
-        raise OntogenyError(f"progress is {shown(progress)}; give a function of two numbers, done and of how many")
+        raise OntogenyError(f"progress is {shown(progress)}: give a function of two numbers, done and of how many")
 
 
 def epochs_of_seed(ensemble: Any, seed: int, settings: GivenSettings = DEFAULTS) -> Iterator[EpochCircuits]:

@@ -108,7 +108,7 @@ class DetailedCircuitTracker:
         check_number(epoch, "epoch", "a whole number, counted from 0", 0, whole=True)
         losses = [_loss(name, value) for name, value in (("train_loss", train_loss), ("val_loss", val_loss))]
         if logger is not None and not callable(getattr(logger, "info", None)):
-            raise OntogenyError(f"logger is {shown(logger)}; give one of Python's logging, or another with .info(text)")
+            raise OntogenyError(f"logger is {shown(logger)}: give one of Python's logging, or another with .info(text)")
         network = from_torch(model, self.x_val)
         read = {function.name or "one without a name" for function in network.hidden}
         if self.activation is not None and read != {self.activation}:
@@ -176,4 +176,4 @@ def _loss(name: str, value: Any) -> float | None:
     try:
         return None if value is None else known_loss(float(value if not isinstance(value, str) else "no number"))
     except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise OntogenyError(f"{name} is {shown(value)}; give one number, or None where it is not known") from None
+        raise OntogenyError(f"{name} is {shown(value)}: give one number, or None where it is not known") from None

@@ -29,7 +29,7 @@ def schedule(last: int, frequency: int) -> list[int]:
 def _checked_epochs(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> NDArray[np.int64]:
     given = [] if isinstance(epochs, str) or not isinstance(epochs, Iterable) else list(epochs)
     if not isinstance(epochs, Iterable) or not all(is_number(epoch, whole=True) for epoch in given):
-        raise OntogenyError(f"epochs is {shown(epochs)}; give the numbers of the epochs, one for each set of circuits")
+        raise OntogenyError(f"epochs is {shown(epochs)}: give the numbers of the epochs, one for each set of circuits")
     expect(sets, Sequence, "a list with a CircuitSet for each epoch as sets")
     numbers = np.asarray(given, np.int64)
     if len(numbers) != len(sets) or (np.diff(numbers) <= 0).any():

@@ -44,7 +44,7 @@ def _positions(events: ArrayLike, name: str) -> np.ndarray:
     except (TypeError, ValueError, RuntimeError):
         places = np.array(np.nan)
     if places.ndim != 1 or np.isnan(places).any():
-        raise OntogenyError(f"{name} is {shown(events)}; give the positions of events, an array (events,)")
+        raise OntogenyError(f"{name} is {shown(events)}: give the positions of events, an array (events,)")
     return places
 
 

@@ -68,7 +68,7 @@ def z_score_flags(values: Any, window: int = 50, threshold: float = 3.0, min_sam
         raise OntogenyError("values must be numbers, one for each logged step") from None
     _whole(window=window)
     if not is_number(min_samples, whole=True):
-        raise OntogenyError(f"min_samples is {min_samples!r}; give a whole number of measurements")
+        raise OntogenyError(f"min_samples is {min_samples!r}: give a whole number of measurements")
     check_number(threshold, "threshold", "a number of standard deviations")
     if series.ndim not in (1, 2):
         raise OntogenyError(f"values has shape {series.shape}: give one series (n,) or a batch (series, n)")
