@@ -153,26 +153,23 @@ def test_count_agrees_with_the_list(engine, sizes):
 def test_count_by_ranks_agrees_with_the_list(sizes):
     """Networks wide enough for combinations of the last layer to be ranked; ties and a neuron of no weight too."""
     rng = np.random.default_rng(1)
-    both_active = (0, 0, 0, 1)
+    both_active, never = (0, 0, 0, 1), (0, 0, 0, 0)
     nets = [(trained_nets(sizes, 4, gate=both_active)[0], both_active, {})]
-    nets.append((random_net(sizes, 1), None, {"min_sparsity": 0.3}))
+    nets.append((random_net(sizes, 1), never, {"min_sparsity": 0.3}))
     nets.append((trained_nets(sizes, 4)[0], None, {"candidates": "published"}))
     for quiet in (False, True):
         weights = [rng.integers(-4, 5, (b, a)) / 4 for a, b in itertools.pairwise(sizes)]
         biases = [rng.integers(-2, 3, b) / 4 for b in sizes[1:]]
         if quiet:
             weights[-1][0, 1] = 2**-10
-        nets.append(((weights, biases), both_active, {}))
-    seen = 0
+        nets.append(((weights, biases), never, {"min_sparsity": 0.3}))
     for net, gate, settings in nets:
         rows = truth_table(2, gate=gate)
         listed = enumerate_circuits(*net, *rows, **settings)
         counted = count_circuits(*net, *rows, **settings)
-        assert counted.count == len(listed)
+        assert counted.count == len(listed) > 1000
         for share, mask in zip(counted.edge_participation, listed.edge_masks):
-            np.testing.assert_allclose(share, mask.mean(axis=0) if len(listed) else 0, atol=1e-12)
-        seen += len(listed)
-    assert seen > 10_000
+            np.testing.assert_allclose(share, mask.mean(axis=0), atol=1e-12)
 
 
 def _counted(net, rows, activation, **settings):
