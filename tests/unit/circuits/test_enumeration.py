@@ -23,6 +23,7 @@ from ontogeny.circuits import (
     estimate_cost,
     sample_circuits,
 )
+from ontogeny.circuits._records import Plan
 from ontogeny.errors import OntogenyError
 from ontogeny.nonlinearities import apply_nonlinearity
 
@@ -550,3 +551,23 @@ def test_networks_of_one_shape_share_a_layout():
     one, other = (enumerate_circuits(*random_net((2, 3, 1), seed), *truth_table(2)).layout for seed in (0, 1))
     assert one is other
     assert not one.neuron_masks.flags.writeable
+
+
+@pytest.mark.parametrize("filling", [0x55, 0xFF])
+def test_a_count_by_boxes_does_not_depend_on_what_its_memory_held(monkeypatch, filling):
+    """Most of it is written before it is read, and so not filled beforehand, which would take small networks longer."""
+    nets, rows = [*trained_nets((2, 5, 5, 1), 3), random_net((2, 5, 5, 1), 1)], truth_table(2)
+    clean = [count_circuits(*net, *rows, engine="compiled", threads=1) for net in nets]
+    place, left = Plan.place, []
+
+    def place_in_used_memory(plan):
+        table, block = place(plan)
+        left.append(plan.zeros / plan.size)
+        block[plan.zeros : plan.size] = filling
+        return table, block
+
+    monkeypatch.setattr(Plan, "place", place_in_used_memory)
+    for net, expected in zip(nets, clean):
+        counted = count_circuits(*net, *rows, engine="compiled", threads=1)
+        assert repr(counted) == repr(expected)
+    assert min(left) < 0.25

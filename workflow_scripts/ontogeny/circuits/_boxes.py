@@ -30,7 +30,7 @@ from ontogeny.circuits._problem import (
     Words2,
     Words3,
 )
-from ontogeny.circuits._records import piece
+from ontogeny.circuits._records import Unset, piece
 from ontogeny.circuits._state import BARE, HERE, PAUSED, VISITED
 from ontogeny.circuits._vectors import LANES, judge, lowest_bit, merge, widest
 from ontogeny.nonlinearities.compiled import activate, lowest_between
@@ -122,9 +122,9 @@ def box_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "group": (levels, n),
         "boxes": levels * last * nodes * width,
         "spans": levels * last * nodes * width,
-        "pending": (levels + 1, _PENDING // levels),
-        "stack": (levels, _STACK),
-        "stack_rows": (levels, _STACK),
+        "pending": Unset((levels + 1, _PENDING // levels)),
+        "stack": Unset((levels, _STACK)),
+        "stack_rows": Unset((levels, _STACK)),
         "open_rows": 1 << _STEP,
         "cursor": levels + 1,
         "n_pending": levels + 1,

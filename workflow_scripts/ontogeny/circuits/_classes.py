@@ -25,7 +25,7 @@ from ontogeny.circuits._problem import (
     Words,
     Words2,
 )
-from ontogeny.circuits._records import piece
+from ontogeny.circuits._records import Unset, piece
 from ontogeny.circuits._state import BARE, INLINE, UNSURE
 from ontogeny.circuits._vectors import LANES, close_to, combine, fold, lowest_bit, respond, sum_up, weigh
 from ontogeny.nonlinearities.compiled import activate
@@ -114,20 +114,20 @@ def class_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "at_values": _LISTS,
         "at_table": _LISTS,
         "width_of": _LISTS,
-        "weight_of": _LISTS * _CLASSES,
+        "weight_of": Unset(_LISTS * _CLASSES),
         "factor": _LISTS,
-        "hits": _LISTS * _CLASSES,
-        "values": _VALUES,
-        "table": _ROOM,
-        "packed": _ROOM + LANES,
+        "hits": Unset(_LISTS * _CLASSES),
+        "values": Unset(_VALUES),
+        "table": Unset(_ROOM),
+        "packed": Unset(_ROOM + LANES),
         "filled": (_LISTS, last),
         "counted": 1,
-        "partial": 2 * n_rows * WORK * LANES,
+        "partial": Unset(2 * n_rows * WORK * LANES),
         "side_of": last,
         "n_sums": 2,
         "lanes": LANES,
         "unsure": WORK,
-        "found": 2 * WORK * LANES,
+        "found": Unset(2 * WORK * LANES),
         "doubts": WORK,
         "parts": 1 << n,
         "places": last,

@@ -173,8 +173,15 @@ def piece(**options: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class Unset:
+    """The shape of an array that is written before it is read, so that nobody need fill it with zeros."""
+
+    shape: int | tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A table whose work arrays lie at offsets, and how many bytes of zeros they take together.
+    """A table whose work arrays lie at offsets, how many bytes they take together, and how many of these are zeros.
 
     moving: places in the table that the address of those bytes is added to; constants: arrays that lie elsewhere.
     """
@@ -182,12 +189,17 @@ class Plan:
     table: NDArray[np.uint64]
     moving: NDArray[np.int64]
     size: int
+    zeros: int
     constants: tuple[NDArray[Any], ...]
     arrays: dict[tuple[type, str], tuple[int, int, tuple[int, ...], Any]]
 
     def place(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
         """A table of its own for one search, and the memory that must live as long."""
-        block = np.zeros(self.size + _ALIGNED, np.uint8)
+        if self.zeros == self.size:
+            block = np.zeros(self.size + _ALIGNED, np.uint8)  # only pages that are used are filled
+        else:
+            block = np.empty(self.size + _ALIGNED, np.uint8)
+            block[: self.zeros + _ALIGNED] = 0
         start = _address(block)
         table = self.table.copy()
         table[self.moving] += np.uint64(start - start % -_ALIGNED)
@@ -258,30 +270,36 @@ class Program:
         return write
 
     def plan(self, shapes: dict[type, dict[str, Any]]) -> Plan:
-        """Lay out work arrays: for each record and field a shape, of zeros, an array nobody writes to, or a number."""
+        """Lay out work arrays.
+
+        shapes: for each record and field a shape, of zeros or `Unset`, an array that nobody writes to, or a number.
+        """
         table = np.zeros(self.length, np.uint64)
-        moving, constants, arrays, size = [], [], {}, 0
-        for record, fields in shapes.items():
-            for name, shape in fields.items():
-                kind, place = self.kinds[record].fields[name]
-                dtype = _dtype(kind)
-                place += self.starts[record]
-                if not isinstance(kind, types.Array):
-                    table[place] = shape
-                    continue
-                if isinstance(shape, np.ndarray):
-                    constants.append(np.ascontiguousarray(shape, dtype))
-                    shape = shape.shape
-                    table[place] = _address(constants[-1])
-                else:
-                    shape = shape if isinstance(shape, tuple) else (shape,)
-                    table[place] = size
-                    moving.append(place)
-                    stop = size + prod(shape) * dtype.itemsize
-                    arrays[record, name] = (size, stop, shape, dtype)
-                    size = stop - stop % -_ALIGNED
-                table[place + 1 : place + 1 + len(shape)] = shape
-        return Plan(table, np.array(moving), size, tuple(constants), arrays)
+        moving, constants, arrays, size, zeros = [], [], {}, 0, 0
+        fields = [(record, name, shape) for record, fields in shapes.items() for name, shape in fields.items()]
+        for record, name, shape in sorted(fields, key=lambda field: isinstance(field[2], Unset)):
+            kind, place = self.kinds[record].fields[name]
+            dtype = _dtype(kind)
+            place += self.starts[record]
+            if not isinstance(kind, types.Array):
+                table[place] = shape
+                continue
+            if isinstance(shape, np.ndarray):
+                constants.append(np.ascontiguousarray(shape, dtype))
+                shape = shape.shape
+                table[place] = _address(constants[-1])
+            else:
+                unset = isinstance(shape, Unset)
+                shape = shape.shape if unset else shape
+                shape = shape if isinstance(shape, tuple) else (shape,)
+                table[place] = size
+                moving.append(place)
+                stop = size + prod(shape) * dtype.itemsize
+                arrays[record, name] = (size, stop, shape, dtype)
+                size = stop - stop % -_ALIGNED
+                zeros = zeros if unset else size
+            table[place + 1 : place + 1 + len(shape)] = shape
+        return Plan(table, np.array(moving), size, zeros, tuple(constants), arrays)
 
 
 CALLED = types.void(types.CPointer(types.uint64), types.int64, types.int64, types.int64)
