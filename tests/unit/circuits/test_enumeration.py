@@ -23,7 +23,7 @@ from ontogeny.circuits import (
     estimate_cost,
     sample_circuits,
 )
-from ontogeny.circuits._records import Plan
+from ontogeny.circuits._records import _ALIGNED, Plan
 from ontogeny.errors import OntogenyError
 from ontogeny.nonlinearities import apply_nonlinearity
 
@@ -563,7 +563,7 @@ def test_a_count_by_boxes_does_not_depend_on_what_its_memory_held(monkeypatch, f
     def place_in_used_memory(plan):
         table, block = place(plan)
         left.append(plan.zeros / plan.size)
-        block[plan.zeros : plan.size] = filling
+        block[plan.zeros + _ALIGNED :] = filling  # the zeros begin at the first aligned byte
         return table, block
 
     monkeypatch.setattr(Plan, "place", place_in_used_memory)

@@ -80,7 +80,7 @@ def test_wrong_settings_end_in_a_sentence():
         run_battery("step", repeats=0)
     with pytest.raises(OntogenyError, match="seed"):
         run_battery("step", seed=-1)
-    with pytest.raises(OntogenyError, match="not the length"):
+    with pytest.raises(OntogenyError, match="length of a series is 3: give"):
         run_battery("step", lengths=(3,))
 
 

@@ -226,9 +226,10 @@ def plot_boundary(
             label = "" if index or axes is margin else "jump or transition"
             axes.axvline(step, color=JUMP, linewidth=1.0, linestyle=(0, (2, 1.5)), label=label)
     _draw_changes(change, changes)
-    for axes in (distance, change):
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2, columnspacing=1.0)
+    named = dict(
+        pair for axes in (change, distance) for pair in zip(*reversed(axes.get_legend_handles_labels()), strict=True)
+    )
+    lower.legend(named.values(), named, fontsize=7, loc="outside lower center", ncols=4, columnspacing=1.0)
     return fig
 
 
