@@ -471,8 +471,7 @@ class Problem:
 
     def listed(self, limit: int, engine: str | None = None) -> CircuitSet | None:
         """All circuits, or None where there are more than `limit`. Raises OntogenyError if that is no whole number."""
-        if not is_number(limit, whole=True) or limit < 0:
-            raise OntogenyError(f"limit is {shown(limit)}: give a whole number of circuits")
+        check_number(limit, "limit", "a whole number of circuits", 0, whole=True)
         found, codes, *_ = self.search(engine, LIST, limit)
         return CircuitSet(self.layout.in_order(codes), self.layout) if found <= limit else None
 
@@ -616,8 +615,7 @@ def estimate_cost(
     Raises OntogenyError for sizes that are not those of inputs, hidden layers and one output, and for other arguments
     that are none of these.
     """
-    if not is_number(n_samples, whole=True) or n_samples < 1:
-        raise OntogenyError(f"n_samples is {shown(n_samples)}: give a whole number of rows, 1 or more")
+    check_number(n_samples, "n_samples", "a whole number of rows, 1 or more", 1, whole=True)
     checked = layer_sizes(sizes)
     max_active_neurons(sum(checked[1:-1]), candidates, min_sparsity)
     return _cost(checked, n_samples, candidates, min_sparsity)

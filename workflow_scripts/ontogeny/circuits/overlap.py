@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ontogeny.circuits._problem import MINIMAL
 from ontogeny.circuits.enumeration import CircuitCount, Problem
 from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet, whole
-from ontogeny.errors import OntogenyError, expect, is_number, shown
+from ontogeny.errors import OntogenyError, check_number, expect
 from ontogeny.statistics import generator
 
 _CIRCUITS = "a CircuitSet or a CircuitSample"
@@ -65,8 +65,7 @@ def compare_within(circuits: Circuits, most: int = 4000, seed: int = 0) -> SetCo
     Means are NaN for fewer than two circuits. Raises OntogenyError if `most` is no whole number of 2 or more.
     """
     expect(circuits, Circuits, _CIRCUITS)
-    if not is_number(most, whole=True) or most < 2:
-        raise OntogenyError(f"most is {shown(most)}: give a whole number of circuits, 2 or more")
+    check_number(most, "most", "a whole number of circuits, 2 or more", 2, whole=True)
     count = circuits.population if isinstance(circuits, CircuitSample) else len(circuits)
     used = circuits
     if len(circuits) > most:

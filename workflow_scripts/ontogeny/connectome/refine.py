@@ -1146,8 +1146,8 @@ def _marginals(
                 taken = _taken(senders.U * np.sqrt(senders.kept), lags, problem)
             UB = (problem.toward(part[k : k + 1], senders.U)[0] if shared is None else shared[k]).T
             sway = messages[:, k] @ psi_root
-            found = problem, solved, i, UB, sway, residual[:, first + k], jackknife, shape, usual, lags, taken
-            yield i, _marginal(*found)
+            rest = residual[:, first + k]
+            yield i, _marginal(problem, solved, i, UB, sway, rest, jackknife, shape, usual, lags, taken)
 
 
 def _marginal(

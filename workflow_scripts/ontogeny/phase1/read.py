@@ -26,7 +26,7 @@ import pandas as pd
 
 from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, expect, first_line
-from ontogeny.files import checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
+from ontogeny.files import as_path, checksum_of, ends_in_checksum, read_json, read_text, verify_checksum
 from ontogeny.phase1.clean import Judge, parsed_text, phase1_of
 from ontogeny.phase1.document import FORMAT
 from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, WITHIN_EPOCHS, RawRun, RawTable, flat_place, runs_of
@@ -102,14 +102,9 @@ def _name(path: Path) -> str:
     return _SUFFIX.sub("", path.name) or "run"
 
 
-def _path(given: Any) -> Path:
-    expect(given, (str, os.PathLike), "a path")
-    return Path(given)
-
-
 def _whole_runs(paths: Iterable[str | os.PathLike]) -> list[Path]:
     """The paths, but the folder in place of TensorBoard's event files where several lie in one."""
-    files = [_path(path) for path in paths]
+    files = [as_path(path) for path in paths]
     events = Counter(file.parent for file in files if is_event_file(file))
     return list(
         dict.fromkeys(file.parent if is_event_file(file) and events[file.parent] > 1 else file for file in files)
@@ -201,7 +196,7 @@ def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> l
         patterns = [patterns]
     found: dict[Path, None] = {}
     for pattern in patterns:
-        text = os.path.expanduser(_path(pattern))
+        text = os.path.expanduser(as_path(pattern))
         if os.path.isdir(text) and is_mlflow_folder(Path(text)):
             here = [Path(text)]
         elif os.path.isdir(text):
