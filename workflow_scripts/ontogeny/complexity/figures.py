@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +13,7 @@ from ontogeny.complexity.settings import SCALE_STEPS
 from ontogeny.complexity.stages import WHOLE, main_estimates
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import RUN_LEVEL, Phase1
-from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, figure, log_axis, step_axis
+from ontogeny.plotting.style import COLOURS, INK, JUMP, MUTED, PlainTicks, figure, log_axis, step_axis
 
 if TYPE_CHECKING:
     from ontogeny.complexity.calibration import Calibration
@@ -147,7 +146,7 @@ def plot_complexity_of_ensemble(table: pd.DataFrame, title: str, most: int = 100
     axes[1].set(xlabel="Training loss", ylabel="Learning coefficient")
     for axis in axes:
         axis.set_yscale("symlog", linthresh=10, linscale=2)
-        axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.yaxis.set_major_formatter(PlainTicks())
     axes[1].legend()
     return fig
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from ontogeny.connectome.diagnose import diagnose_scatter
 from ontogeny.connectome.metrics import (
@@ -25,7 +25,7 @@ from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
-from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, colour_map, figure, panel_letter
+from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, PlainTicks, colour_map, figure, panel_letter
 from ontogeny.statistics import student_interval
 
 _MOST_POINTS = 40_000
@@ -142,7 +142,7 @@ def _wrap(text: str, width: int) -> str:
 
 
 def _plain_decades(axis: Axis) -> None:
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(PlainTicks())
     axis.set_minor_formatter(NullFormatter())
 
 

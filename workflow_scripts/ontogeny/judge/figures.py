@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from plotly.subplots import make_subplots
 
 from ontogeny.judge.record import evolution
-from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, figure
+from ontogeny.plotting.style import COLOURS, GRID, INK, JUMP, MUTED, PlainTicks, figure
 
 SAFE_COLOUR, UNSAFE_COLOUR, OTHER_COLOUR = COLOURS[0], COLOURS[1], COLOURS[2]
 PRETRAINED = COLOURS[6]
@@ -586,7 +586,7 @@ def plot_evolution(
             if high > _MANY:
                 axis.set_yscale("symlog", linthresh=10)
                 axis.set_yticks([0, *(10.0**power for power in range(1, 1 + int(np.log10(high))))])
-                axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.yaxis.set_major_formatter(PlainTicks())
                 axis.set_ylim(-1, 1.5 * high)
         labels = [label for label, _ in lines]
         deep = 1 if sum(map(len, labels)) + 6 * len(labels) <= 54 else -(-len(labels) // 2)

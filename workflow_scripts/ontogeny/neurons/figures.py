@@ -10,7 +10,18 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ontogeny.jumps.plan import EVENTS
-from ontogeny.plotting.style import COLOURS, DIVERGING, GRID, INK, JUMP, MUTED, colour_map, figure, from_zero
+from ontogeny.plotting.style import (
+    COLOURS,
+    DIVERGING,
+    GRID,
+    INK,
+    JUMP,
+    MUTED,
+    PlainTicks,
+    colour_map,
+    figure,
+    from_zero,
+)
 from ontogeny.statistics import proportion_interval
 
 CONTROLS = {
@@ -118,7 +129,7 @@ def _importance_strip(axes: Axes, importance: pd.DataFrame, layers: list[str], t
     fine = max(float(end.loc[end["control"] == "untrained", "value"].abs().max()), 1e-6)
     axes.set_yscale("symlog", linthresh=fine)
     axes.set_yticks(_ticks(*axes.get_ylim(), fine))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(PlainTicks())
     axes.yaxis.set_minor_locator(NullLocator())
     axes.axhline(0, color=INK, linewidth=0.6)
     axes.set_xticks(range(len(layers)), counts)

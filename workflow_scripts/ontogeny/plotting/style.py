@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -22,9 +23,11 @@ import numpy as np
 from cycler import cycler
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from ontogeny.arguments import checks_arguments
@@ -40,6 +43,9 @@ _STRIP = 0.22
 """Height in inches of a strip for a note above a figure."""
 _GAP = 4
 """Pixels between the labels of two ticks."""
+_NEGATIVE = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
+"""The hyphen of a number below zero: not that of `3-5-1`, of a date or of `1e-5`."""
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 GRID = "#E6E6E6"
 JUMP = "#D55E00"
 SEQUENTIAL = "viridis"
@@ -118,11 +124,12 @@ def save_figure(
 ) -> list[Path]:
     """Write `fig` in every one of `formats` and close it; return the paths.
 
-    The figure is laid out once, for all formats.
+    The figure is laid out once, for all formats. A hyphen before a number becomes a minus sign, in words as on axes.
 
     `path` may end in one of the formats; the others are written beside it. `data`, a pandas DataFrame, is the
     table that the figure shows, written beside it as CSV. Metadata holds no time and no version.
     """
+    _sign_minus(fig)
     area = _with_note(fig, note())
     stem = Path(path).with_suffix("") if Path(path).suffix.lstrip(".") in {"png", "pdf", "svg"} else Path(path)
     written = []
@@ -140,6 +147,14 @@ def save_figure(
         written.append(target)
     plt.close(fig)
     return written
+
+
+def _sign_minus(fig: Figure) -> None:
+    """Draw numbers below zero with the sign that the axes have, in whatever words they stand."""
+    for text in fig.findobj(Text):
+        words = text.get_text()
+        if "-" in words:
+            text.set_text(_NEGATIVE.sub("\N{MINUS SIGN}", words))
 
 
 @contextmanager
@@ -208,6 +223,20 @@ def save_figures(
         save_figure(fig, Path(folder) / f"{name.replace(' ', '_')}.png", table, formats)
 
 
+class PlainTicks(ticker.Formatter):
+    """Ticks as plain numbers, or all of an axis as powers of ten where one of them would not be plain."""
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        low, high = sorted(cast(Axis, self.axis).get_view_interval())
+        words = f"{value:g}"
+        if value and any("e" in f"{at:g}" for at in self.locs if low <= at <= high):
+            size, exponent = f"{value:e}".split("e")
+            words = f"10{str(int(exponent)).translate(_RAISED)}"
+            if float(size) != 1:
+                words = f"-{words}" if float(size) == -1 else f"{float(size):g}·{words}"
+        return self.fix_minus(words)
+
+
 def log_axis(axes: Axes, which: Literal["x", "y"] = "y", most: int = 8) -> None:
     """Make an axis logarithmic, its ticks plain numbers, with 2 and 5 between powers of ten where there are few.
 
@@ -221,7 +250,7 @@ def log_axis(axes: Axes, which: Literal["x", "y"] = "y", most: int = 8) -> None:
     else:
         subs = (1.0, 2.0, 5.0) if high / low < 150 and most >= 6 else (1.0,)
         side.set_major_locator(ticker.LogLocator(subs=subs, numticks=most))
-    side.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    side.set_major_formatter(PlainTicks())
     side.set_minor_formatter(ticker.NullFormatter())
 
 
@@ -253,7 +282,7 @@ def step_axis(axes: Axes, steps: Any) -> None:
     axes.set_xscale("symlog", linthresh=above[0])
     decades = 10.0 ** np.arange(np.ceil(np.log10(above[0])), np.log10(steps[-1]) + 1e-9)
     axes.set_xticks([*([0.0] if steps[0] <= 0 else []), *decades[:: 1 + len(decades) // 8]])
-    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(PlainTicks())
     axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.set_xlim(-0.1 * above[0] if steps[0] <= 0 else steps[0] / 1.1, 1.15 * steps[-1])
 

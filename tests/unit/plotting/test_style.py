@@ -1,0 +1,30 @@
+from ontogeny.plotting.style import PlainTicks, figure, log_axis, save_figure
+
+
+def test_numbers_below_zero_have_a_minus_sign_in_words_too(tmp_path):
+    fig, axes = figure()
+    axes.set_title("R² = -0.563 (-.1 to -1e-05), network 3-5-1, 2026-11-30, p(x)-1")
+    label = axes.text(0, 0, "-3–-1")
+    save_figure(fig, tmp_path / "signs.png")
+    assert axes.get_title("left") == "R² = −0.563 (−.1 to −1e-05), network 3-5-1, 2026-11-30, p(x)-1"
+    assert label.get_text() == "−3–−1"
+
+
+def test_ticks_of_one_axis_are_all_plain_numbers_or_all_powers(tmp_path):
+    fig, axes = figure(1, 2)
+    for side, low in zip(axes, (0.02, 2e-6)):
+        side.plot([1, 2], [low, 1])
+        log_axis(side)
+    plain, powers = ([label.get_text() for label in side.get_yticklabels()] for side in axes)
+    save_figure(fig, tmp_path / "ticks.png")
+    assert {"0.02", "0.1", "0.5", "1"} <= set(plain)
+    assert {"10⁻⁵", "10⁻⁴", "10⁻¹", "10⁰"} <= set(powers)
+
+
+def test_ticks_on_both_sides_of_zero_have_signs():
+    _, axes = figure()
+    axes.plot([0, 1], [-1e6, 1e6])
+    axes.set_yscale("symlog", linthresh=10)
+    axes.set_yticks([-1e6, -20, 0, 1e6])
+    axes.yaxis.set_major_formatter(PlainTicks())
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["−10⁶", "−2·10¹", "0", "10⁶"]
