@@ -27,6 +27,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -150,11 +151,13 @@ def save_figure(
 
 
 def _sign_minus(fig: Figure) -> None:
-    """Draw numbers below zero with the sign that the axes have, in whatever words they stand."""
-    for text in fig.findobj(Text):
-        words = text.get_text()
-        if "-" in words:
-            text.set_text(_NEGATIVE.sub("\N{MINUS SIGN}", words))
+    """Draw numbers below zero with the sign that ticks have, in titles, labels, legends and words of the figure too."""
+    for parent in (fig, *fig.subfigs, *fig.axes):
+        owned = [*parent.get_children(), *(axis.label for axis in getattr(parent, "_axis_map", {}).values())]
+        legends = [child for child in owned if isinstance(child, Legend)]
+        for text in (*owned, *(text for legend in legends for text in legend.get_texts())):
+            if isinstance(text, Text) and "-" in text.get_text():
+                text.set_text(_NEGATIVE.sub("\N{MINUS SIGN}", text.get_text()))
 
 
 @contextmanager
