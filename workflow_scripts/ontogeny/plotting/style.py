@@ -33,6 +33,7 @@ from matplotlib.transforms import Bbox
 
 from ontogeny.arguments import checks_arguments
 from ontogeny.files import atomic, disk_errors, write_csv
+from ontogeny.plotting.fonts import lean_fonts
 from ontogeny.plotting.notes import note
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5C99", "#B0B0B0", "#B8A400", "#7B1E3A")
@@ -138,7 +139,7 @@ def save_figure(
         for ending in formats:
             metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
             target = stem.with_name(f"{stem.name}.{ending}")
-            with atomic(target) as part, _lean_fonts() if ending == "pdf" else nullcontext():
+            with atomic(target) as part, lean_fonts() if ending == "pdf" else nullcontext():
                 told = metadata.get(ending, {"Date": None, "Creator": None})
                 fig.savefig(part, format=ending, metadata=told, bbox_inches=area)
             written.append(target)
@@ -188,22 +189,6 @@ def _thin_ticks(axes: Axes) -> None:
         if all(left.x1 + _GAP < right.x0 for left, right in itertools.pairwise(boxes)):
             return
         locator.set_params(nbins=most)
-
-
-@contextmanager
-def _lean_fonts() -> Iterator[None]:
-    """Embed fonts without their rules for ligatures and pairs of letters, which take most of the time to read.
-
-    Matplotlib has put each glyph in its place by then, so that no reader of a PDF file asks for them.
-    """
-    from fontTools.subset import Options
-
-    dropped = Options._drop_tables_default
-    Options._drop_tables_default = [*dropped, "GDEF", "GPOS", "GSUB", "kern"]
-    try:
-        yield
-    finally:
-        Options._drop_tables_default = dropped
 
 
 def _with_note(fig: Figure, text: str) -> Bbox | None:
