@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+import scipy.linalg
 
 from ontogeny.connectome.observe import Rows
 from ontogeny.connectome.refine import (
@@ -21,12 +22,14 @@ from ontogeny.connectome.refine import (
     EXACT,
     WHOLE,
     Effort,
+    Noise,
     Problem,
     Refined,
     centre_of,
     refine,
     shrunk,
     solve_rows,
+    spread_over,
     starts_of,
     variances,
 )
@@ -39,6 +42,20 @@ share may be left at most for more to be taken."""
 _STUCK, _UNSTUCK = 1.5, 0.25
 """Refits that leave more than the first times what the fit does are stuck; where one leaves less than the second, the
 fit is."""
+
+_ALIKE, _STEP, _BEYOND_CHANCE = 1e-6, 1e-4, 2.0
+"""Share of the variance left below which senders are taken to be alike, the step of a slope as a share of the range,
+and how many times what chance makes differences of senders must be."""
+
+_ORDER, _LASTS, _LONGEST = 3, 0.3, 0.995
+"""How many frames before a frame foretell its noise, the autocorrelation from frame to frame from which they do, and
+the largest partial one."""
+
+_WHITE, _WHITE_LAGS = 0.15, 6
+"""Largest autocorrelation of whitened residuals at that many lags."""
+
+_FITTED, _DRAWN, _MATCHED = 4, 16, 6
+"""Receivers whose regressors are taken, series of noise drawn for each, and how often the noise is adjusted."""
 
 _PARTS = 6
 """Steps of Runge and Kutta in a frame; the error of these is what is left where nothing else is."""
@@ -91,7 +108,7 @@ class Recovered:
     `unsettled`: how many times more of the observed slopes is left by the model with the corrections that it makes
     itself than with those it was fitted to. `doubt` (N, N): the variance of W from not knowing how the state went on
     between two frames. `told` (N,) bool: the senders whose weights both halves can tell, where little is left and there
-    are not many neurons.
+    are not many neurons. `lasting`: the autocorrelations of the noise from lag 1 on, where frames were whitened for it.
     """
 
     refined: Refined
@@ -105,6 +122,7 @@ class Recovered:
     unsettled: float = 1.0
     doubt: np.ndarray | None = None
     told: np.ndarray | None = None
+    lasting: np.ndarray | None = None
 
     @property
     def observed(self) -> np.ndarray:
@@ -115,12 +133,22 @@ class Recovered:
     def share(self) -> float:
         """The residual's share of the variance of the slopes that were observed, in the form that was fitted."""
         form = summed(self.observed, self.windows)
-        left = float(np.mean(self.refined.noise**2)) * self.unsettled
+        left = float(np.nanmean(self.refined.noise**2)) * self.unsettled
         return left / max(float(np.mean((form - form.mean(0)) ** 2)), 1e-300)
 
     def only(self, chosen: np.ndarray) -> tuple[Rows, np.ndarray | None]:
         """The rows `chosen`, and the slopes that were observed there, where they were corrected."""
         return self.rows.only(chosen), None if self.raw is None else self.raw[chosen]
+
+    def whitened(self, residual: np.ndarray) -> np.ndarray:
+        """A `residual` (rows, N) as the noise for which frames were whitened would have it, if they were."""
+        return residual if self.lasting is None else Noise(self.lasting, self.rows.stretches).whitened(residual)
+
+    def problem(self, rows: Rows, allowed: np.ndarray | None) -> Problem:
+        """The regression of `rows` in the form that was fitted, on the splines of the fit."""
+        windows = None if self.windows is None else rows.block
+        noise = None if self.lasting is None else Noise(self.lasting, rows.stretches)
+        return Problem(rows.u, rows.slope, self.refined.spline, allowed, rows.block, windows, noise)
 
     @property
     def imprecision(self) -> float:
@@ -184,7 +212,11 @@ def recover(
     """
 
     def run(
-        rows: Rows, start: tuple[np.ndarray, np.ndarray], windows: np.ndarray | None, effort: Effort = WHOLE
+        rows: Rows,
+        start: tuple[np.ndarray, np.ndarray],
+        windows: np.ndarray | None,
+        effort: Effort = WHOLE,
+        noise: np.ndarray | None = None,
     ) -> Refined:
         return refine(
             rows.u,
@@ -196,6 +228,7 @@ def recover(
             windows=windows,
             seed=seed,
             effort=effort,
+            autocorrelations=noise,
         )
 
     best = Recovered(run(rows, psi, None), rows)
@@ -217,6 +250,7 @@ def recover(
             flow = _corrected(best, run, delta_t, 0)
             if flow.share <= EXACT:
                 best = replace(flow, refined=run(flow.rows, _psi(flow), None))
+        best = _whitened(best, run, seed)
         compared = best if more is None else _elsewhere(best, more, delta_t)
         best = _calibrated(best, compared, allowed, seed)
         refits, least = _refits(replace(compared, halves=best.halves), run, seed)
@@ -297,6 +331,95 @@ def _by_differences(
     return replace(min(ends, key=lambda found: found.imprecision), doubt=doubt)
 
 
+def _whitened(found: Recovered, run: Callable[..., Refined], seed: int) -> Recovered:
+    """`found` fitted by generalised least squares, where what it leaves is noise that lasts.
+
+    Such noise is as good as white once frames are whitened, and slopes that states answer to, as those of noise in the
+    dynamics that lasts, lean less on what came before. Where it is not white then, it was no autoregression, and frames
+    stay as they are.
+    """
+    if found.windows is not None or found.share < _NEAR:
+        return found
+    lasting = _lasting(found, seed)
+    if lasting is None:
+        return found
+    refined = run(found.rows, _psi(found), None, _HERE, lasting)
+    left = replace(found, refined=refined)
+    residual = _residual(left)
+    stretches = found.rows.stretches
+    white = _correlated(Noise(lasting, stretches).whitened(residual), stretches, _WHITE_LAGS)
+    if np.abs(white).max() > _WHITE:
+        return found
+    noise = np.sqrt(np.mean(residual**2, axis=0))
+    return replace(left, refined=replace(refined, noise=noise), lasting=lasting)
+
+
+def _lasting(found: Recovered, seed: int) -> np.ndarray | None:
+    """The autocorrelations at the first few lags of the noise behind what `found` leaves, or None where the first is
+    small, stretches of frames are short, or no autoregression leaves the like.
+
+    A fit takes more of what is slow, so residuals last less long than noise does: sought is the autoregression whose
+    noise, drawn at random and fitted by the same regressors, leaves what was observed (Gourieroux, Monfort and Renault
+    1993).
+    """
+    rows, spline = found.rows, found.refined.spline
+    stretches = rows.stretches
+    if len(rows) < 4 * _ORDER * len(starts_of(stretches)):
+        return None
+    observed = _correlated(_residual(found), stretches)
+    if observed[0] < _LASTS:
+        return None
+    rng = np.random.Generator(np.random.PCG64([seed, 17]))
+    problem = Problem(rows.u, rows.slope, spline, None, rows.block, None)
+    sent = problem.normalised(found.refined.psi)[1]
+    asked = spread_over(problem.n, _FITTED)
+    spans = [scipy.linalg.orth(np.c_[sent, problem.design(int(i))], 1e-6) for i in asked]
+    drawn = rng.standard_normal((len(rows), _DRAWN * len(asked)))
+    partial = sought = _partial(observed)
+    for _ in range(_MATCHED):
+        noise = Noise(_autocorrelated(partial), stretches).coloured(drawn)
+        parts = np.split(noise, len(asked), axis=1)
+        left = np.concatenate([part - Q @ (Q.T @ part) for Q, part in zip(spans, parts)], axis=1)
+        shown = _partial(_correlated(left, stretches))
+        partial = np.tanh(np.arctanh(partial) + np.arctanh(sought) - np.arctanh(shown))
+        if not np.abs(partial).max() < _LONGEST:
+            return None
+    return _autocorrelated(partial)
+
+
+def _correlated(residual: np.ndarray, stretches: np.ndarray, lags: int = _ORDER) -> np.ndarray:
+    """The autocorrelations of residuals (rows, m) at the first few lags, pooled."""
+    size = residual.std(0)
+    scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
+    found = []
+    for lag in range(1, lags + 1):
+        pairs = stretches[lag:] == stretches[:-lag]
+        before, after = scaled[:-lag][pairs], scaled[lag:][pairs]
+        found.append(float(2 * np.sum(before * after) / max(np.sum(before**2) + np.sum(after**2), 1e-300)))
+    return np.array(found)
+
+
+def _partial(autocorrelations: np.ndarray) -> np.ndarray:
+    """The partial autocorrelations that belong to `autocorrelations` from lag 1 on (Levinson and Durbin)."""
+    known, ahead, left, found = np.r_[1.0, autocorrelations], np.ones(1), 1.0, []
+    for k in range(1, len(known)):
+        share = float(np.clip(ahead @ known[k:0:-1] / left, -_LONGEST, _LONGEST))
+        found.append(share)
+        ahead = np.r_[ahead, 0.0] - share * np.r_[0.0, ahead[::-1]]
+        left *= 1 - share**2
+    return np.array(found)
+
+
+def _autocorrelated(partial: np.ndarray) -> np.ndarray:
+    """The autocorrelations from lag 1 on that belong to `partial` ones."""
+    known, ahead, left = [1.0], np.ones(1), 1.0
+    for k, share in enumerate(partial, start=1):
+        known.append(float(share * left - ahead[1:] @ np.array(known[k - 1 : 0 : -1])))
+        ahead = np.r_[ahead, 0.0] - share * np.r_[0.0, ahead[::-1]]
+        left *= 1 - share**2
+    return np.array(known[1:])
+
+
 def _unstuck(found: Recovered, flow: Recovered, run: Callable[..., Refined]) -> Recovered:
     """`found`, or the same from where `flow` ended, if that leaves less: where the search for psi got stuck without a
     correction and got free with one, what they leave does not tell which of them is right."""
@@ -375,11 +498,10 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
     if min(map(len, parts)) < 2:
         return found
     exact = found.share <= EXACT and found.substeps == 1
-    asked = np.unique(np.linspace(0, len(errors) - 1, min(len(errors), _MOST_COMPARED)).astype(int))
+    asked = spread_over(len(errors), _MOST_COMPARED)
     halves, spreads = [], []
     for part in (*parts, *(() if exact else (rows,))):
-        windows = None if found.windows is None else part.block
-        problem = Problem(part.u, part.slope, found.refined.spline, allowed, part.block, windows)
+        problem = found.problem(part, allowed)
         problem.smooth = found.refined.smooth * len(part) / len(rows)
         solved = solve_rows(problem, problem.normalised(found.refined.psi)[1], found.refined.ratio, asked)
         solved.W[np.arange(len(asked)), asked] = 0
@@ -405,9 +527,48 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
         errors = np.where(errors > 0, np.hypot(errors, size), 0.0)
     if found.doubt is not None:
         errors = np.where(errors > 0, np.sqrt(errors**2 + found.doubt), 0.0)
+    if found.share > _ALIKE:
+        apart = found.refined.W**2 * _differences_of_senders(found)
+        errors = np.where(errors > 0, np.sqrt(errors**2 + apart), 0.0)
     refined = replace(found.refined, standard_errors=errors)
     told = _told(found, parts) if len(errors) <= MANY and found.share < _NEAR else None
     return replace(found, refined=refined, halves=(halves[0], halves[1]), told=told)
+
+
+def _differences_of_senders(found: Recovered) -> np.ndarray:
+    """How far the functions that senders have of their own are from psi, as a share of its mean square, (N,); 0 for all
+    where chance may have made the differences.
+
+    To first order a function of a sender's own that is steeper or lies elsewhere adds u psi'(u) and psi'(u) to what it
+    sends, to all receivers alike. The part of it that is like psi is in the sender's weights.
+    """
+    rows, refined = found.rows, found.refined
+    spline, n = refined.spline, rows.u.shape[1]
+    problem = found.problem(rows, None)
+    psi = refined.psi - spline.values(refined.psi, spline.origin)[0]
+    step = _STEP * (spline.breaks[-1] - spline.breaks[0])
+    state = spline.within(rows.u)
+    ahead, behind = spline.within(state + step), spline.within(state - step)
+    rising = (spline.values(psi, ahead) - spline.values(psi, behind)) / (ahead - behind)
+    ways = [rising * (state - centre_of(rows.u)), rising]
+    senders = problem.senders_of(problem.summed(spline.values(psi, state)), np.arange(1), refined.ratio)[0]
+    residual = problem.summed(_residual(found))
+    size = np.sqrt(np.mean(residual**2, axis=0))
+    weights = refined.W / size[:, None]
+    left = [senders.rest(way, senders.U.T @ way) for way in map(problem.summed, ways)]
+    alike = weights.T @ weights
+    gram = np.block([[alike * (a.T @ b) for b in left] for a in left])
+    slope = np.concatenate([np.einsum("ij,ij->j", weights, (residual / size).T @ way) for way in left])
+    gram[np.diag_indices_from(gram)] += 1e-9 * np.trace(gram) / len(gram) + 1e-300
+    spread = np.linalg.inv(gram)
+    inflation = np.nanmean(refined.inflation) if np.isfinite(refined.inflation).any() else 1.0
+    found_ways = (spread @ slope).reshape(2, n)
+    moments = np.array([[np.mean(a * b, axis=0) for b in ways] for a in ways])
+    power = np.maximum(np.mean(spline.values(psi, state) ** 2, axis=0), 1e-300)
+    seen = np.einsum("aj,abj,bj->j", found_ways, moments, found_ways) / power
+    chances = spread.reshape(2, n, 2, n)[:, np.arange(n), :, np.arange(n)]
+    chance = float(inflation) * np.einsum("jab,abj->j", chances, moments) / power
+    return np.maximum(seen - chance, 0.0) if seen.sum() > _BEYOND_CHANCE * chance.sum() else np.zeros(n)
 
 
 def _repetition(found: Recovered) -> float:
@@ -474,6 +635,7 @@ def _refits(
     wirings: list[np.ndarray] = []
     chosen: list[Recovered] = []
     most = _STUCK * max(found.share, EXACT)
+    effort = _HALVED if rows.u.shape[1] <= MANY else replace(_HALVED, rows=_MOST_COMPARED)
     for half, mine in enumerate(rows.halves):
         part, raw = found.only(mine)
         if len(part) < 2:
@@ -484,7 +646,7 @@ def _refits(
         while not tried or (len(tried) < _MOST_STARTS and min(each.share for each in tried) > most):
             steep, shift = rng.uniform(1.0, 4.0), 0.3 * rng.standard_normal()
             start = _bell(rows, steep / 2, shift) if len(tried) % 2 else _sigmoid(rows, steep, shift)
-            again = run(part, start, windows, _HALVED)
+            again = run(part, start, windows, effort)
             tried.append(Recovered(again, part, windows, raw=raw))
         chosen.append(min(tried, key=lambda each: each.share))
         refined = chosen[-1].refined
@@ -516,15 +678,21 @@ def common_inputs(residual: np.ndarray, seed: int = 0, shifts: int = 9) -> np.nd
     in which every neuron's residual is moved in time on its own (parallel analysis, Horn 1965); at most a quarter of
     the neurons.
     """
+    from scipy.sparse.linalg import eigsh
+
     rng = np.random.Generator(np.random.PCG64([seed, 9]))
     frames, n = residual.shape
     size = residual.std(0)
     scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
     values, vectors = np.linalg.eigh(scaled.T @ scaled / frames)
     null = 0.0
-    for _ in range(shifts):
+    for _ in range(shifts if n <= MANY else 1):
         moved = np.stack([np.roll(scaled[:, k], int(rng.integers(frames // 10, frames))) for k in range(n)], 1)
-        null = max(null, float(np.linalg.eigvalsh(moved.T @ moved / frames)[-1]))
+        alike = moved.T @ moved / frames
+        if n <= MANY:
+            null = max(null, float(np.linalg.eigvalsh(alike)[-1]))
+        else:
+            null = float(eigsh(alike, 1, v0=np.ones(n), tol=1e-4, return_eigenvectors=False)[0])
     count = min(int((values > 1.2 * null).sum()), n // 4)
     return (vectors[:, ::-1][:, :count] * np.sqrt(values[::-1][:count])) * size[:, None]
 

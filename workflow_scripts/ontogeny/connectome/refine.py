@@ -27,7 +27,11 @@ EXACT = 1e-8
 
 _CUT = 1e-14
 _MOVING, _REPEATED = 1e-6, 1e-9
-_ROUGH, _ORTHOGONAL = 1e-6, 1e-3
+_ROUGH, _ORTHOGONAL, _ORTHONORMAL = 1e-6, 1e-3, 1e-9
+_LARGE, _NO_PRIOR, _SAME = 300, 0.05, 0.3
+"""Senders beyond which singular values are done without where the prior takes fewer degrees of freedom than the second,
+or changes by a smaller factor than what has the third as its logarithm."""
+
 _RESOLUTION = 1e-7
 _SMOOTH = 1e-12
 _SMOOTH_FIRST = 1e-3
@@ -190,7 +194,7 @@ def _messages(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, we
     return out
 
 
-_COLUMNS = 128
+_COLUMNS, _CHUNK = 256, 512
 _AT_ONCE, _TOGETHER = 8, 32
 
 
@@ -198,69 +202,70 @@ _AT_ONCE, _TOGETHER = 8, 32
 def _toward(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int, values: np.ndarray) -> np.ndarray:
     """sum_t b_k(u_i(t)) values[t] for every receiver i and spline k: (receivers, size, columns of values).
 
-    Six splines act on a frame, so this takes a small part of a product with the whole design. Frames on which the same
-    six act are taken four at a time.
+    Six splines act on a frame, so this takes a small part of a product with the whole design. Frames come in chunks
+    that stay in the cache for all receivers, and those of a chunk on which the same six act are taken four at a time.
     """
     frames, columns = values.shape
     receivers = piece.shape[1]
     pieces, orders, powers = local.shape
     out = np.zeros((receivers, size, columns))
-    basis = np.empty((receivers, frames, orders))
-    order = np.empty((receivers, frames), np.int32)
-    ends = np.zeros((receivers, pieces + 1), np.int32)
-    for i in range(receivers):
-        for t in range(frames):
-            ends[i, piece[t, i] + 1] += 1
-        for k in range(pieces):
-            ends[i, k + 1] += ends[i, k]
-        free = ends[i].copy()
-        for t in range(frames):
-            k = piece[t, i]
-            place = free[k]
-            free[k] += 1
-            order[i, place] = t
-            for m in range(orders):
-                value = local[k, m, 0]
-                for p in range(1, powers):
-                    value = value * x[t, i] + local[k, m, p]
-                basis[i, place, m] = value
-    for first in range(0, columns, _COLUMNS):
-        part = values[:, first : first + _COLUMNS].copy()
-        width = part.shape[1]
+    basis = np.empty((_CHUNK, orders))
+    order = np.empty(_CHUNK, np.int32)
+    ends = np.empty(pieces + 1, np.int32)
+    for start in range(0, frames, _CHUNK):
+        stop = min(frames, start + _CHUNK)
         for i in range(receivers):
+            ends[:] = 0
+            for t in range(start, stop):
+                ends[piece[t, i] + 1] += 1
             for k in range(pieces):
-                rows = out[i, k : k + 6, first : first + width]
-                r0, r1, r2, r3, r4, r5 = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
-                at, end = ends[i, k], ends[i, k + 1]
-                while at + 4 <= end:
-                    a, b, c, d = basis[i, at], basis[i, at + 1], basis[i, at + 2], basis[i, at + 3]
-                    p0, p1 = part[order[i, at]], part[order[i, at + 1]]
-                    p2, p3 = part[order[i, at + 2]], part[order[i, at + 3]]
-                    a0, a1, a2, a3, a4, a5 = a[0], a[1], a[2], a[3], a[4], a[5]
-                    b0, b1, b2, b3, b4, b5 = b[0], b[1], b[2], b[3], b[4], b[5]
-                    c0, c1, c2, c3, c4, c5 = c[0], c[1], c[2], c[3], c[4], c[5]
-                    d0, d1, d2, d3, d4, d5 = d[0], d[1], d[2], d[3], d[4], d[5]
-                    for q in range(width):
-                        v0, v1, v2, v3 = p0[q], p1[q], p2[q], p3[q]
-                        r0[q] += a0 * v0 + b0 * v1 + c0 * v2 + d0 * v3
-                        r1[q] += a1 * v0 + b1 * v1 + c1 * v2 + d1 * v3
-                        r2[q] += a2 * v0 + b2 * v1 + c2 * v2 + d2 * v3
-                        r3[q] += a3 * v0 + b3 * v1 + c3 * v2 + d3 * v3
-                        r4[q] += a4 * v0 + b4 * v1 + c4 * v2 + d4 * v3
-                        r5[q] += a5 * v0 + b5 * v1 + c5 * v2 + d5 * v3
-                    at += 4
-                while at < end:
-                    a, p0 = basis[i, at], part[order[i, at]]
-                    a0, a1, a2, a3, a4, a5 = a[0], a[1], a[2], a[3], a[4], a[5]
-                    for q in range(width):
-                        v0 = p0[q]
-                        r0[q] += a0 * v0
-                        r1[q] += a1 * v0
-                        r2[q] += a2 * v0
-                        r3[q] += a3 * v0
-                        r4[q] += a4 * v0
-                        r5[q] += a5 * v0
-                    at += 1
+                ends[k + 1] += ends[k]
+            free = ends.copy()
+            for t in range(start, stop):
+                k = piece[t, i]
+                place = free[k]
+                free[k] += 1
+                order[place] = t
+                for m in range(orders):
+                    value = local[k, m, 0]
+                    for p in range(1, powers):
+                        value = value * x[t, i] + local[k, m, p]
+                    basis[place, m] = value
+            for first in range(0, columns, _COLUMNS):
+                last = min(columns, first + _COLUMNS)
+                for k in range(pieces):
+                    rows = out[i, k : k + 6, first:last]
+                    r0, r1, r2, r3, r4, r5 = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
+                    at, end = ends[k], ends[k + 1]
+                    while at + 4 <= end:
+                        a, b, c, d = basis[at], basis[at + 1], basis[at + 2], basis[at + 3]
+                        p0, p1 = values[order[at], first:last], values[order[at + 1], first:last]
+                        p2, p3 = values[order[at + 2], first:last], values[order[at + 3], first:last]
+                        a0, a1, a2, a3, a4, a5 = a[0], a[1], a[2], a[3], a[4], a[5]
+                        b0, b1, b2, b3, b4, b5 = b[0], b[1], b[2], b[3], b[4], b[5]
+                        c0, c1, c2, c3, c4, c5 = c[0], c[1], c[2], c[3], c[4], c[5]
+                        d0, d1, d2, d3, d4, d5 = d[0], d[1], d[2], d[3], d[4], d[5]
+                        for q in range(last - first):
+                            v0, v1, v2, v3 = p0[q], p1[q], p2[q], p3[q]
+                            r0[q] += a0 * v0 + b0 * v1 + c0 * v2 + d0 * v3
+                            r1[q] += a1 * v0 + b1 * v1 + c1 * v2 + d1 * v3
+                            r2[q] += a2 * v0 + b2 * v1 + c2 * v2 + d2 * v3
+                            r3[q] += a3 * v0 + b3 * v1 + c3 * v2 + d3 * v3
+                            r4[q] += a4 * v0 + b4 * v1 + c4 * v2 + d4 * v3
+                            r5[q] += a5 * v0 + b5 * v1 + c5 * v2 + d5 * v3
+                        at += 4
+                    while at < end:
+                        a, p0 = basis[at], values[order[at], first:last]
+                        a0, a1, a2, a3, a4, a5 = a[0], a[1], a[2], a[3], a[4], a[5]
+                        for q in range(last - first):
+                            v0 = p0[q]
+                            r0[q] += a0 * v0
+                            r1[q] += a1 * v0
+                            r2[q] += a2 * v0
+                            r3[q] += a3 * v0
+                            r4[q] += a4 * v0
+                            r5[q] += a5 * v0
+                        at += 1
     return out
 
 
@@ -271,7 +276,8 @@ class Refined:
     `residuals` holds the relative root mean square residual at every step, `noise` the final one of each neuron,
     `inflation` (N,) how many times larger the variance of W is than with residuals that are white in time, `ratio` and
     `smooth` the variance of the noise over that of the prior of W and over that of the prior of the functions' bends,
-    `moved` the share of senders whose weights can be moved along with a receiver's own function.
+    `moved` the share of senders whose weights can be moved along with a receiver's own function. Receivers that were
+    not solved (see `Effort`) have NaN in W, phi and `noise`.
     """
 
     W: np.ndarray
@@ -297,6 +303,25 @@ class _Senders:
     shrink: float
 
     @property
+    def taken(self) -> float:
+        """How many degrees of freedom the senders take."""
+        return float(self.kept.sum())
+
+    @property
+    def largest(self) -> float:
+        """At least the largest eigenvalue of the senders' Gram matrix."""
+        return float(self.s[0]) ** 2
+
+    @property
+    def holds(self) -> bool:
+        """Whether this serves with the present shrinkage."""
+        return True
+
+    def turn(self) -> None:
+        """Change the sign of all senders."""
+        self.V = -self.V
+
+    @property
     def kept(self) -> np.ndarray:
         return self.s**2 / (self.s**2 + self.shrink)
 
@@ -317,6 +342,75 @@ class _Senders:
     def rest(self, values: np.ndarray, projected: np.ndarray) -> np.ndarray:
         """What the senders leave of `values` (frames, m), whose projections are `projected`."""
         return values - self.U @ (self.kept[:, None] * projected)
+
+
+@dataclass
+class _Triangular(_Senders):
+    """U and `V`, the inverse of a triangle R, with R^T R the senders' Gram matrix and the shrinkage on its diagonal, so
+    that U U^T = S (R^T R)^-1 S^T for senders S = U R: half the time of singular values. `s` is all ones.
+
+    `size` is the trace of the Gram matrix, `built` the shrinkage with which R was made, `least` what that is at least.
+    """
+
+    size: float = 0.0
+    built: float = 0.0
+    least: float = 0.0
+
+    @property
+    def largest(self) -> float:
+        return self.size
+
+    @property
+    def holds(self) -> bool:
+        shrink = max(self.shrink, self.least)
+        most = max(shrink, self.built) * float(self.spread.sum())
+        return most < _NO_PRIOR or abs(math.log(shrink / self.built)) <= _SAME
+
+    @property
+    def taken(self) -> float:
+        return float(np.einsum("tj,tj->", self.U, self.U))
+
+    @property
+    def kept(self) -> np.ndarray:
+        return self.s
+
+    @property
+    def solver(self) -> np.ndarray:
+        return self.V
+
+    @property
+    def spread(self) -> np.ndarray:
+        return np.einsum("jk,jk->j", self.V, self.V)
+
+
+def _triangular(sent: np.ndarray, shrink: float, rough: bool) -> _Triangular | None:
+    """The senders without singular values, or None where they are too much alike, or where `shrink` matters (it takes
+    at most itself times the sum of squares of R^-1 of degrees of freedom) and this is not `rough`."""
+    from scipy.linalg.blas import dtrmm
+    from scipy.linalg.lapack import dtrtri
+
+    gram = sent.T @ sent
+    size = float(np.trace(gram))
+    least = _ROUGH**2 * size / len(gram) if rough else 0.0
+    built = max(shrink, least)
+    if rough:
+        gram[np.diag_indices_from(gram)] += built
+    try:
+        inverse, failed = dtrtri(scipy.linalg.cholesky(gram, check_finite=False))
+        if failed or not (rough or shrink * float(np.sum(inverse**2)) < _NO_PRIOR):
+            return None
+        Q = dtrmm(1.0, inverse, sent.T, trans_a=1).T
+        if not rough:
+            again = Q.T @ Q
+            off = float(np.abs(again - np.eye(len(again))).max())
+            second, failed = dtrtri(scipy.linalg.cholesky(again, check_finite=False))
+            if failed or off > _ORTHOGONAL:
+                return None
+            if off > _ORTHONORMAL:
+                Q, inverse = dtrmm(1.0, second, Q.T, trans_a=1).T, inverse @ second
+    except np.linalg.LinAlgError:
+        return None
+    return _Triangular(Q, np.ones(len(gram)), inverse, built, size, built, least)
 
 
 def _decompose(sent: np.ndarray, rough: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -389,6 +483,53 @@ def starts_of(numbers: np.ndarray) -> np.ndarray:
     return np.r_[0, np.flatnonzero(np.diff(numbers)) + 1]
 
 
+class Noise:
+    """Noise that is an autoregression within `stretches` (frames,), with autocorrelations at lags 1, 2, ...
+
+    Least squares on the whitened frames are generalised least squares (Aitken 1936). A stretch begins with shorter
+    autoregressions, so that no frame is lost.
+    """
+
+    def __init__(self, autocorrelations: np.ndarray, stretches: np.ndarray) -> None:
+        order = len(autocorrelations)
+        self.autocorrelations = autocorrelations
+        known = np.r_[1.0, autocorrelations]
+        filters, left = np.zeros((order + 1, order + 1)), np.ones(order + 1)
+        filters[0, 0] = 1.0
+        for k in range(1, order + 1):
+            before = filters[k - 1, :k]
+            reflection = -float(before @ known[k:0:-1]) / left[k - 1]
+            filters[k, : k + 1] = np.r_[before, 0.0] + reflection * np.r_[0.0, before[::-1]]
+            left[k] = left[k - 1] * (1 - reflection**2)
+        starts = starts_of(stretches)
+        within = np.arange(len(stretches)) - np.repeat(starts, np.diff(np.r_[starts, len(stretches)]))
+        self.filters = (filters * np.sqrt(left[-1] / left)[:, None])[np.minimum(within, order)]
+        """(frames, order + 1): what each frame takes of itself and of those before it."""
+
+    def whitened(self, values: np.ndarray) -> np.ndarray:
+        """`values` (frames, ...) less what those before foretell."""
+        shape = (-1, *[1] * (values.ndim - 1))
+        out = self.filters[:, 0].reshape(shape) * values
+        for lag in range(1, self.filters.shape[1]):
+            out[lag:] += self.filters[lag:, lag].reshape(shape) * values[:-lag]
+        return out
+
+    def coloured(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of `whitened`, of `values` (frames, m)."""
+        out = values / self.filters[:, :1]
+        for t in range(1, len(out)):
+            for lag in range(1, min(t, self.filters.shape[1] - 1) + 1):
+                out[t] -= self.filters[t, lag] / self.filters[t, 0] * out[t - lag]
+        return out
+
+    def transposed(self, values: np.ndarray) -> np.ndarray:
+        """The transpose of `whitened`, which is a linear map, of `values` (frames, m)."""
+        out = self.filters[:, :1] * values
+        for lag in range(1, self.filters.shape[1]):
+            out[:-lag] += self.filters[lag:, lag, None] * values[lag:]
+        return out
+
+
 class Problem:
     """Frames `u`, `du` (frames, N) on a spline, the edges that are allowed, and blocks of frames that are one cluster.
 
@@ -403,6 +544,7 @@ class Problem:
         allowed: np.ndarray | None,
         clusters: np.ndarray,
         windows: np.ndarray | None,
+        noise: Noise | None = None,
     ) -> None:
         self.u, self.spline, self.allowed = u, spline, allowed
         self.frames, self.n = u.shape
@@ -410,6 +552,7 @@ class Problem:
         self.starts = starts_of(clusters)
         self.stretches = clusters
         self.windows = None if windows is None else starts_of(windows)
+        self.noise = noise
         self.du = self.summed(du)
         self.total = float(np.mean((self.du - self.du.mean(0)) ** 2)) or 1.0
         self.smooth = _SMOOTH_FIRST * self.frames
@@ -417,7 +560,10 @@ class Problem:
         self.rough = False
 
     def summed(self, values: np.ndarray) -> np.ndarray:
-        """`values` (frames, ...) summed up along every window, less the window's mean; as they are without windows."""
+        """`values` (frames, ...) in the form in which the model is fitted: summed up along every window, less the
+        window's mean; or as noise that is correlated in time would have it (see `Noise`); or as they are."""
+        if self.noise is not None:
+            return self.noise.whitened(values)
         if self.windows is None:
             return values
         out = np.cumsum(values, axis=0)
@@ -427,6 +573,8 @@ class Problem:
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """The transpose of `summed`, which is a linear map, of `values` (frames, m)."""
+        if self.noise is not None:
+            return self.noise.transposed(values)
         if self.windows is None:
             return values
         counts = np.diff(np.r_[self.windows, self.frames])
@@ -483,7 +631,8 @@ class Problem:
     def senders_of(self, sent: np.ndarray, receivers: np.ndarray, ratio: float) -> list[_Senders]:
         """The senders of each of `receivers`: one and the same where all edges are allowed."""
         if self.allowed is None:
-            return [_Senders(*_decompose(sent, self.rough), ratio)] * len(receivers)
+            plain = _triangular(sent, ratio, self.rough) if self.n > _LARGE else None
+            return [plain or _Senders(*_decompose(sent, self.rough), ratio)] * len(receivers)
         return [_Senders(*_decompose(sent[:, self.allowed[i]], self.rough), ratio) for i in receivers]
 
     def place(self, receiver: int, row: np.ndarray) -> np.ndarray:
@@ -514,15 +663,17 @@ def _project(
     problem: Problem, chosen: np.ndarray, own: list[_Own], sent: np.ndarray, ratio: float, total: float
 ) -> _Projection:
     y = problem.du[:, chosen]
-    senders = problem.senders_of(sent, chosen, ratio)
-    if problem.allowed is None:
-        Uy = list((senders[0].U.T @ y).T)
-        UB = [part.T for part in problem.toward(chosen, senders[0].U)]
-    else:
-        Uy = [of.U.T @ y[:, k] for k, of in enumerate(senders)]
-        UB = [problem.toward(chosen[k : k + 1], of.U)[0].T for k, of in enumerate(senders)]
+    senders: list[_Senders] = []
     size = problem.spline.size
     for _ in range(3):
+        if not senders or not senders[0].holds:
+            senders = problem.senders_of(sent, chosen, ratio)
+            if problem.allowed is None:
+                Uy = list((senders[0].U.T @ y).T)
+                UB = [part.T for part in problem.toward(chosen, senders[0].U)]
+            else:
+                Uy = [of.U.T @ y[:, k] for k, of in enumerate(senders)]
+                UB = [problem.toward(chosen[k : k + 1], of.U)[0].T for k, of in enumerate(senders)]
         betas, roots, rows, residual = np.empty((size, len(chosen))), [], np.empty((len(chosen), problem.n)), y.copy()
         rests = []
         for k, of in enumerate(senders):
@@ -535,13 +686,13 @@ def _project(
             residual -= senders[0].U @ (senders[0].kept[:, None] * np.column_stack(rests))
         else:
             residual -= np.column_stack([of.U @ (of.kept * rest) for of, rest in zip(senders, rests)])
-        free = float(np.mean([of.kept.sum() for of in senders]))
+        free = float(np.mean([of.taken for of in senders]))
         noise = float((residual**2).sum() / max(len(chosen) * (problem.free - free - size), 1))
         prior = float((rows**2).sum() / max(len(chosen) * free, 1e-12))
         bend = float(np.mean(np.einsum("kn,kl,ln->n", betas, problem.spline.roughness, betas))) / (size - 2)
         problem.smooth = min(noise / max(bend, 1e-300), _SMOOTH_FIRST * problem.frames)
-        update = min(noise / max(prior, 1e-300), float(senders[0].s[0]) ** 2)
-        done = abs(math.log(max(update, 1e-300) / max(ratio, 1e-300))) < 0.3
+        update = min(noise / max(prior, 1e-300), senders[0].largest)
+        done = abs(math.log(max(update, 1e-300) / max(ratio, 1e-300))) < _SAME
         ratio = update
         for of in senders:
             of.shrink = ratio
@@ -660,7 +811,8 @@ class Effort:
     `max_steps` in each; `splines` that make up a function. With `coarse` psi is first sought among few splines, which
     has fewer local minima, and then among all, with a third of the receivers and as many frames as those need; where
     that leaves more than the given psi does, the given one is the start. Without `uncertainty` standard errors are NaN,
-    and it is faster.
+    and it is faster. Of more than `rows` receivers, if given, only so many have their rows of W solved; the others' are
+    NaN.
     """
 
     receivers: int = 24
@@ -669,6 +821,7 @@ class Effort:
     splines: int = 48
     coarse: bool = True
     uncertainty: bool = True
+    rows: int | None = None
 
 
 WHOLE = Effort()
@@ -687,6 +840,7 @@ def refine(
     stretches: np.ndarray | None = None,
     seed: int = 0,
     effort: Effort = WHOLE,
+    autocorrelations: np.ndarray | None = None,
 ) -> Refined:
     """Refine psi, W and phi on frames `u`, `du` (frames, N), starting from psi given as (points, values).
 
@@ -699,7 +853,8 @@ def refine(
     of equal numbers (Liang and Zeger 1986); each frame is one by default. `stretches` (frames,), runs of equal numbers
     without a gap in time, are the clusters by default. With `windows` (frames,), runs of equal numbers, the model is
     fitted in its integral form: both sides are summed up along each window, less its mean, which turns the noise of
-    differences of a noisy state into white noise (Schaeffer and McCalla 2017).
+    differences of a noisy state into white noise (Schaeffer and McCalla 2017). With `autocorrelations` of the noise, at
+    lags from 1 on, the model is fitted to frames that are whitened within stretches (see `Noise`).
     """
     u, du = np.asarray(u, np.float64), np.asarray(du, np.float64)
     frames, n = u.shape
@@ -709,7 +864,10 @@ def refine(
         if allowed.sum() == n * (n - 1):
             allowed = None
     numbers = np.arange(frames) if clusters is None else clusters
-    problem = Problem(u, du, _spline_over(u, effort.splines), allowed, numbers, windows)
+    noise = None
+    if autocorrelations is not None:
+        noise = Noise(autocorrelations, numbers if stretches is None else stretches)
+    problem = Problem(u, du, _spline_over(u, effort.splines), allowed, numbers, windows, noise)
     if stretches is not None and windows is None:
         problem.stretches = stretches
     able = np.arange(n) if allowed is None else np.flatnonzero(allowed.any(1))
@@ -725,13 +883,14 @@ def refine(
         few_asked = float(np.mean(solved.noise**2)) <= EXACT * problem.total
         ways = problem.gauged(c, free @ psi_root)
         errors_of_W, inflation, moved = _errors(problem, descent.sent, solved, ways, few_asked)
-    W, phi, noise = _with_shared_functions(problem, solved, c)
+    ended = _with_shared_functions if len(solved.receivers) == n else _with_gaps
+    W, phi, left = ended(problem, solved, c)
     # Data are often stored in float32: no weight is surer than this.
-    errors_of_W = np.hypot(errors_of_W, _RESOLUTION * math.sqrt(float(np.mean(W**2))))
+    errors_of_W = np.hypot(errors_of_W, _RESOLUTION * math.sqrt(float(np.nanmean(W**2))))
     if allowed is not None:
         errors_of_W[~allowed] = 0
     np.fill_diagonal(errors_of_W, 0)
-    return Refined(W, errors_of_W, c, phi, problem.spline, errors, noise, inflation, found.ratio, problem.smooth, moved)
+    return Refined(W, errors_of_W, c, phi, problem.spline, errors, left, inflation, found.ratio, problem.smooth, moved)
 
 
 def _spline_over(u: np.ndarray, size: int) -> Spline:
@@ -779,9 +938,10 @@ def _in_rounds(
 ) -> tuple[_Descent, Solved, list[float]]:
     """Descents from psi's coefficients `c`, with other receivers in each round; psi rises at the end.
 
-    Returns the last descent, all rows solved with its psi, and the errors on the way.
+    Returns the last descent, the rows solved with its psi (all, or `effort.rows`), and the errors on the way.
     """
     errors: list[float] = []
+    asked = spread_over(problem.n, effort.rows or problem.n)
     for _ in range(effort.rounds):
         descent = _descend(problem, chosen, c, effort.max_steps)
         c, found = descent.c, descent.found
@@ -790,15 +950,30 @@ def _in_rounds(
             c = -c
             descent = replace(descent, c=c, sent=-descent.sent)
             for of in {id(each): each for each in found.senders}.values():
-                of.V = -of.V
+                of.turn()
         shared = found.senders[0] if problem.allowed is None else None
-        solved = solve_rows(problem, descent.sent, found.ratio, shared=shared)
+        solved = solve_rows(problem, descent.sent, found.ratio, asked, shared)
         # psi far out is seen only through the few senders that go there: take in receivers that it does not fit yet.
         if solved.noise.max() < 5 * np.median(solved.noise) or len(chosen) == problem.n:
             break
-        worst = np.argsort(-solved.noise, kind="stable")[: effort.receivers // 2]
+        worst = asked[np.argsort(-solved.noise, kind="stable")[: effort.receivers // 2]]
         chosen = np.union1d(worst, rng.choice(able, min(effort.receivers - len(worst), len(able)), replace=False))
     return descent, solved, errors
+
+
+def spread_over(n: int, most: int) -> np.ndarray:
+    """At most so many of `n` neurons, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+
+
+def _with_gaps(problem: Problem, solved: Solved, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """W with zero diagonal, phi and the noise, NaN where receivers were not solved."""
+    n, asked = problem.n, solved.receivers
+    W, phi, noise = np.full((n, n), np.nan), np.full((len(c), n), np.nan), np.full(n, np.nan)
+    W[asked], noise[asked] = solved.W, solved.noise
+    phi[:, asked] = solved.phi + solved.W[np.arange(len(asked)), asked] * c[:, None]
+    np.fill_diagonal(W, 0)
+    return W, phi, noise
 
 
 def _with_shared_functions(
@@ -906,7 +1081,7 @@ def solve_rows(
             rests.append(Uy[k] - BU[k].T @ phi[:, first + k])
             if shared is None:
                 W[first + k] = problem.place(int(part[k]), of.weights(rests[k][:, None])[0])
-            degrees[first + k] = max(problem.free - of.kept.sum() - root.shape[1], 1.0)
+            degrees[first + k] = max(problem.free - of.taken - root.shape[1], 1.0)
         rest = y - problem.own_values(part, phi[:, place])
         if shared is not None:
             unexplained[:, place] = np.column_stack(rests)
@@ -1083,7 +1258,7 @@ def _errors(
     """
     n = problem.n
     asked = min(n, _STAND_FOR_EXACT) if exact else n if n <= _MOST_RECEIVERS else _STAND_FOR
-    chosen = np.unique(np.linspace(0, n - 1, asked).astype(int))
+    chosen = spread_over(n, asked)
     clustered = len(problem.starts) < problem.frames
     residual = problem.du[:, chosen] - problem.own_values(chosen, solved.phi[:, chosen]) - sent @ solved.W[chosen].T
     lags = autocorrelation(residual, problem.stretches) if clustered else np.empty(0)

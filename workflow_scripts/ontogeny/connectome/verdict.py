@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ontogeny.connectome.observe import Rows, rounding_share
-from ontogeny.connectome.recover import Recovered, common_inputs, derivative_of, step, summed
-from ontogeny.connectome.refine import Problem, solve_rows
+from ontogeny.connectome.recover import MANY, Recovered, common_inputs, derivative_of, step, summed
+from ontogeny.connectome.refine import Problem, solve_rows, spread_over
 
 TRUSTED_PRECISION = 0.9
 """Least share of the sum of squares of W that is not made by its standard errors."""
@@ -130,8 +130,9 @@ def measure(
     rest = target - summed(derivative(held.u), form)
     own, shifted = _nulls(found, held, allowed, error, seed)
     residual = trained - summed(derivative(found.rows.u), found.windows)
-    common = common_inputs(residual, seed) if len(residual) > 4 else np.zeros((held.u.shape[1], 0))
     power = float(np.mean(residual**2)) or 1.0
+    sudden = found.whitened(residual)
+    common = common_inputs(sudden, seed) if len(residual) > 4 else np.zeros((held.u.shape[1], 0))
     return {
         "held_out_error": error(derivative(held.u), everyone),
         "own_error": own,
@@ -145,7 +146,7 @@ def measure(
         "rollout_skill": _rollout_skill(derivative, held, delta_t, found.substeps),
         "memory": _memory(found, held, residual, rest, derivative),
         "common_inputs": float(common.shape[1]),
-        "common_share": float(np.sum(common**2) / len(common) / power),
+        "common_share": float(np.sum(common**2) / len(common) / (float(np.mean(sudden**2)) or 1.0)),
         "residual_share": power / spread,
         "frames_per_unknown": len(found.rows) / (held.u.shape[1] + found.refined.spline.size),
     }
@@ -245,13 +246,13 @@ def _nulls(
     rows, spline = found.rows, found.refined.spline
     problem = _problem(found, rows, allowed)
     state = spline.within(held.u)
-    asked = np.unique(np.linspace(0, problem.n - 1, min(problem.n, _MOST_SHIFTED)).astype(int))
+    asked = spread_over(problem.n, _MOST_SHIFTED)
     alone = np.empty((spline.size, len(asked)))
     for i, own in enumerate(problem.own(asked)):
         gram = own.gram + problem.smooth * spline.roughness + 1e-12 * np.trace(own.gram) * np.eye(spline.size)
         alone[:, i] = np.linalg.solve(gram, own.slope)
     errors = []
-    for _ in range(_SHIFTS):
+    for _ in range(_SHIFTS if problem.n <= MANY else 1):
         span = len(rows) // 10, max(len(rows) * 9 // 10, len(rows) // 10 + 1)
         shifts = [int(rng.integers(*span)) for _ in range(problem.n)]
         moved = np.stack([np.roll(rows.u[:, k], s) for k, s in enumerate(shifts)], 1)
