@@ -33,15 +33,24 @@ NORMAL_95 = 1.959963984540054
 """Standard deviations from the mean of a normal distribution to either end of its central 95 %."""
 
 _LEAST_RESAMPLES = 100
+_FEW = 32
+"""Values up to which Python sorts more quickly than NumPy is called."""
+
 _TIE = 1e-12
 
 
 def median(values: NDArray[Any]) -> float:
     """Median of finite values (n,), one or more: that of NumPy in a fifth of the time, as it looks for no NaN."""
     half = values.size // 2
+    if values.size <= _FEW:
+        ordered = sorted(values.tolist())
+        return float(ordered[half]) if values.size % 2 else 0.5 * (ordered[half - 1] + ordered[half])
+    parted = values.copy()
     if values.size % 2:
-        return float(np.partition(values, half)[half])
-    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1].tolist()
+        parted.partition(half)
+        return float(parted[half])
+    parted.partition((half - 1, half))
+    low, high = parted[half - 1 : half + 1].tolist()
     return 0.5 * (low + high)
 
 

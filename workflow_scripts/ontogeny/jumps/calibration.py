@@ -61,12 +61,14 @@ def _by_surrogates(one: Searched, detector: Detector, settings: dict[str, Any], 
 
 
 class Searched(NamedTuple):
-    """A series (n,) that was searched: its events (index, score, size), their p-values by the battery, and a seed."""
+    """A series (m,) that was searched: its events (index, score, size), their p-values by the battery, a seed, and the
+    positions of the events in the series as given."""
 
     values: np.ndarray
     events: Sequence[tuple[int, float, float]]
     p_values: np.ndarray
     seed: int
+    at: np.ndarray = np.empty(0, int)
 
 
 def raised_p_values(
@@ -111,7 +113,7 @@ def _highest_of_few(searched: Sequence[Searched], few: int, detector: Detector, 
         most = max(1, _MOST_VALUES // (few * length))
         for part in (members[first : first + most] for first in range(0, len(members), most)):
             drawn = [_surrogates(searched[i].values, searched[i].events, few, searched[i].seed) for i in part]
-            least = min(_enough(searched[i], few) for i in part)
+            least = np.repeat([_enough(searched[i], few) for i in part], few)
             scores = _highest(np.concatenate(drawn), detector, settings, least)
             highest[part] = scores.reshape(len(part), few).max(axis=1)
     return highest
@@ -121,7 +123,7 @@ def _surrogates(series: np.ndarray, events: Sequence[tuple[int, float, float]], 
     return stepless_surrogates(series, [e[0] for e in events], count, np.random.default_rng(seed))
 
 
-def _highest(x: np.ndarray, detector: Detector, settings: dict[str, Any], least: float = 0.0) -> np.ndarray:
+def _highest(x: np.ndarray, detector: Detector, settings: dict[str, Any], least: float | np.ndarray = 0.0) -> np.ndarray:
     if detector.highest is not None:
         return detector.highest(x, **settings, **({"least": least} if detector.guarded else {}))
     found = [normal_events(detector.function(row, **settings), row, "detector") for row in x]

@@ -96,11 +96,54 @@ def jumps_in_each(
     looks: of a guarded detector, what `look_at` gave for each, if it is known. Raises OntogenyError for an unknown
     detector, settings it does not have, or a noise floor that is no relative change.
     """
+    return changes_in_each(
+        series, detector, noise_floor, False, surrogates=surrogates, seeds=seeds, looks=looks, **settings
+    )[0]
+
+
+def changes_in_each(
+    series: Sequence[Series],
+    detector: str | Callable[..., Iterable[Any]] | Detector = DEFAULTS.detector,
+    noise_floor: float = DEFAULTS.noise_floor,
+    transitions: bool = True,
+    *,
+    surrogates: int = 0,
+    seeds: Sequence[int] | None = None,
+    looks: Sequence[Look] | None = None,
+    **settings: Any,
+) -> tuple[list[Detection], list[Detection]]:
+    """The jumps of many series, as `jumps_in_each` finds them, and with them the transitions of `transitions_in_each`.
+
+    Surrogates are asked only about jumps whose place no transition takes: in the first list of the two, p-values are
+    those of the battery. transitions: without them, both lists are one.
+    """
     name, entry = resolve_detector(detector)
-    settings = check_settings(name, entry, settings)
     if not isinstance(noise_floor, int | float | np.number) or not 0 <= noise_floor < 1:
         raise OntogenyError(f"noise_floor = {noise_floor!r} is not a relative change: give a number from 0 to below 1")
+    search = _Search(name, entry, check_settings(name, entry, settings), noise_floor, surrogates)
     looked = looks if looks and entry.guarded else [look_at(values, entry.guarded) for values, _ in series]
+    jumps, unsure = _jumps(series, search, looked, seeds)
+    found = transitions_in_each(series, noise_floor, jumps, looked if entry.guarded else looks) if transitions else jumps
+    if surrogates:
+        _ask_surrogates(found, unsure, search)
+    return jumps, found
+
+
+class _Search(NamedTuple):
+    """A detector by its name and entry, its completed settings, the noise floor, and how many surrogates are asked."""
+
+    name: str
+    entry: Detector
+    settings: dict[str, Any]
+    noise_floor: float
+    surrogates: int
+
+
+def _jumps(
+    series: Sequence[Series], search: _Search, looked: Sequence[Look], seeds: Sequence[int] | None
+) -> tuple[list[Detection], dict[int, Searched]]:
+    """The jumps of each series; and, by its place, what was searched of each whose p-values are those of the battery."""
+    name, entry, settings, noise_floor, surrogates = search
     found = []
     for (values, _), look in zip(series, looked):
         each = Detection(detector=name, settings=settings, length=values.size, missing=look.missing, notes=look.notes)
@@ -112,8 +155,7 @@ def jumps_in_each(
         if not found[i].abstained and not look.flat(noise_floor)
         for view in look.views()
     ]
-    changing: list[View] = []
-    searched: list[Searched] = []
+    searched: list[tuple[View, Searched]] = []
     for view, events in _by_length(views, lambda x: _events(x, name, entry, settings)):
         i, look = view.of, looked[view.of]
         if entry.guarded:
@@ -123,16 +165,17 @@ def jumps_in_each(
         events, notes = _reportable(events, look.values, look.kept, series[i][1], noise_floor)
         found[i].notes += tuple(note for note in notes if note not in found[i].notes)
         if events:
-            changing.append(view)
             p_values = battery_p_values([e[1] for e in events], look.values.size, name, settings)
-            searched.append(Searched(view.values, events, p_values, seeds[i] if seeds is not None else 0))
-    sure = [each.p_values for each in searched]
-    if surrogates:
-        sure = raised_p_values(searched, entry, settings, surrogates)
+            searched.append((view, Searched(view.values, events, p_values, seeds[i] if seeds is not None else 0)))
+    twofold = [pair for pair in searched if looked[pair[0].of].searches > 1]
+    if surrogates and twofold:
+        raised = raised_p_values([one for _, one in twofold], entry, settings, surrogates)
+        twofold = [(view, one._replace(p_values=p)) for (view, one), p in zip(twofold, raised)]
+    once = [pair for pair in searched if looked[pair[0].of].searches == 1]
     jumps: dict[int, list[Jump]] = {}
-    for view, one, p_values in zip(changing, searched, sure):
+    for view, one in [*once, *twofold]:
         look, places = looked[view.of], series[view.of][1]
-        each_p = np.minimum(p_values * look.searches, 1.0).tolist()
+        each_p = np.minimum(one.p_values * look.searches, 1.0).tolist()
         jumps.setdefault(view.of, []).extend(
             _jump(event, view.values, look.kept, places, p) for event, p in zip(one.events, each_p)
         )
@@ -140,7 +183,16 @@ def jumps_in_each(
         if looked[i].searches > 1:
             changes = _surest(changes, MERGE)
         found[i].extend(_with_levels(changes, looked[i], series[i][1]))
-    return found
+    return found, {view.of: one._replace(at=looked[view.of].kept[[e[0] for e in one.events]]) for view, one in once}
+
+
+def _ask_surrogates(found: Sequence[Detection], unsure: dict[int, Searched], search: _Search) -> None:
+    """Let the surrogates of series that hold jumps raise the p-values of these."""
+    asked = [i for i in unsure if any(change.kind == "jump" for change in found[i])]
+    raised = raised_p_values([unsure[i] for i in asked], search.entry, search.settings, search.surrogates)
+    for i, p_values in zip(asked, raised):
+        of = dict(zip(unsure[i].at.tolist(), np.minimum(p_values, 1.0).tolist()))
+        found[i][:] = [replace(c, p_value=of[c.index]) if c.kind == "jump" else c for c in found[i]]
 
 
 def _surest(changes: list[Jump], near: int) -> list[Jump]:

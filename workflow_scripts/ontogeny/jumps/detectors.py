@@ -29,7 +29,7 @@ class Detector:
 
     many: optional, the events of each row of (series, n), for many series at once. highest: optional, the highest
     score in each row of (series, n), for p-values of many surrogates at once; of a guarded detector it is also given
-    `least`, and scores below that may be 0. Both are called with the completed settings. guarded: repeated values,
+    `least`, a number or (series,), and scores below that may be 0. Both are called with the completed settings. guarded: repeated values,
     saturation and spikes that recover are looked at first (`ontogeny.jumps.guards`), as the calibration of the
     detector assumes.
     """
@@ -252,7 +252,7 @@ def _steps(x: np.ndarray, threshold: float) -> list[list[Any]]:
     return step_events(x, threshold)
 
 
-def _highest_step(x: np.ndarray, least: float = 0.0, **settings: Any) -> np.ndarray:
+def _highest_step(x: np.ndarray, least: float | np.ndarray = 0.0, **settings: Any) -> np.ndarray:
     from ontogeny.jumps.multiscale import highest_scores
 
     return highest_scores(x, least)

@@ -431,9 +431,10 @@ def _decays(away: np.ndarray, convex: float) -> bool:
     if away.size < 12:
         return _falls(away)
     part = away.size // 4
-    starts = [median(away[at : at + 3]) for at in range(part)]
-    peak = int(np.argmax(starts))
-    if starts[peak] - starts[0] > RISEN * median(np.abs(np.diff(away))) / _MEDIAN_OF_DIFFERENCES:
+    nearby = away[: part + 2].tolist()
+    starts = [sorted(nearby[at : at + 3])[1] for at in range(part)]
+    peak = starts.index(max(starts))
+    if peak and starts[peak] - starts[0] > RISEN * median(np.abs(away[1:] - away[:-1])) / _MEDIAN_OF_DIFFERENCES:
         away = away[peak:]
     part = away.size // 4
     first, middle, last = (median(away[low:high]) for low, high in ((0, 3), (part, 2 * part), (2 * part, away.size)))

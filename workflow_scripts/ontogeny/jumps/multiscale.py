@@ -24,6 +24,7 @@ Arrays are (series, n) throughout: many series of one length at a time.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,6 +65,9 @@ HALF_BITS = (8, 11)
 
 ROUNDING = 64 * np.finfo(np.float64).eps
 LARGEST = 1e6
+
+_OF_A_UNIT = 0.3
+"""Share of the resolution of a series that no scale of its contrasts is below."""
 
 # Standard deviation of the contrast relative to that of the linear contrast, in white noise, times 1.4826.
 _SCALE = 0.86 * 1.4826
@@ -136,7 +140,7 @@ def neighbourhoods(n: int, width: int) -> np.ndarray:
     return bounds
 
 
-def block_medians_numpy(magnitude: np.ndarray, bounds: np.ndarray, side: float) -> np.ndarray:
+def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float) -> np.ndarray:
     """Median of `magnitude` (series, n + 1) over each block's neighbourhood, and no less than `side` times that of
     either side of 20 or more: (series, blocks), NaN for a block without one. The upper of two middle values counts."""
     out = np.full((magnitude.shape[0], len(bounds)), np.nan)
@@ -161,30 +165,19 @@ def _upper_median(values: np.ndarray) -> np.ndarray:
 
 
 _WORTH_LOADING = 200_000
-"""Blocks that NumPy does in about the time in which compiled code is loaded, half a second."""
+"""Medians that NumPy takes in about the time in which compiled code is loaded, half a second."""
 _asked = 0
-"""Blocks that this process was asked for."""
+"""Medians that this process was asked for."""
 
 
 @functools.cache
 def _compiled() -> Any:
-    """The compiled form of `block_medians_numpy`, or None without numba. Both give the same numbers."""
+    """The compiled form of `scores`, or None without numba. Both give the same numbers."""
     try:
-        from ontogeny.jumps.compiled import block_medians
+        from ontogeny.jumps.compiled import scores
     except ImportError:
         return None
-    return block_medians
-
-
-def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float, ceiling: np.ndarray) -> np.ndarray:
-    """`block_medians_numpy`, compiled where numba is installed and there is more to do than loading it takes.
-
-    The compiled form does not work out a median that exceeds its `ceiling` (series, blocks), and gives infinity.
-    """
-    global _asked
-    _asked += magnitude.shape[0] * bounds.shape[0]
-    fast = _compiled() if _asked > _WORTH_LOADING else None
-    return block_medians_numpy(magnitude, bounds, side) if fast is None else fast(magnitude, bounds, side, ceiling)
+    return scores
 
 
 def resolution(x: np.ndarray) -> np.ndarray | None:
@@ -232,43 +225,57 @@ def _last_bit(x: np.ndarray) -> np.ndarray | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _penalty(n: int, width: int) -> np.ndarray:
-    bounds = neighbourhoods(n, width)
-    count = bounds[:, 1] - bounds[:, 0] + bounds[:, 3] - bounds[:, 2]
-    penalty = _SCALE * (1 + width / np.maximum(count, 1))
-    penalty.flags.writeable = False
-    return penalty
+def _neighbourhoods(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """`neighbourhoods` of every width, (widths, blocks, 4), and what a median over each is multiplied by, (widths,
+    blocks)."""
+    bounds = np.stack([neighbourhoods(n, width) for width in WIDTHS])
+    count = bounds[:, :, 1] - bounds[:, :, 0] + bounds[:, :, 3] - bounds[:, :, 2]
+    penalty = _SCALE * (1 + np.array(WIDTHS)[:, None] / np.maximum(count, 1))
+    penalty.flags.writeable = bounds.flags.writeable = False
+    return bounds, penalty
 
 
-def _ceiling(contrast: np.ndarray, penalty: np.ndarray, least: float) -> np.ndarray:
-    """Median of each block above which none of its contrasts can score `least`, (series, blocks)."""
-    padded = np.zeros((contrast.shape[0], len(penalty) * BLOCK))
-    np.abs(contrast, out=padded[:, : contrast.shape[1]])
-    return padded.reshape(len(padded), -1, BLOCK).max(axis=2) * (1.000001 / least) / penalty
-
-
-def scores(x: np.ndarray, least: float, unit: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def scores(x: np.ndarray, least: float | np.ndarray, unit: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Signed score and contrast, in the series' units, of the strongest scale at every split: two (series, n + 1).
 
-    least: scores below it are not needed, and may be given as 0.
+    least: scores below it, of all series or of each, are not needed, and may be given as 0.
     unit: resolution at each point, (series, n), or None. Scores already hold the correction for heavy tails.
+    Compiled where numba is installed and there is more to do than loading it takes.
     """
+    global _asked
+    rows, n = x.shape
+    bounds, penalty = _neighbourhoods(n)
+    _asked += rows * penalty.size
+    fast = _compiled() if _asked > _WORTH_LOADING else None
+    if fast is None:
+        return _scores(x, unit)
+    return fast(
+        np.ascontiguousarray(x),
+        np.array(WIDTHS),
+        bounds,
+        penalty,
+        BLOCK,
+        np.empty((1, 0)) if unit is None else unit,
+        np.broadcast_to(np.asarray(least, dtype=float), rows).copy(),
+        SIDE,
+        _OF_A_UNIT,
+        LARGEST,
+        (*_ranks(n - 5), _expected_tail(n) if bounds[0].any() else 0.0),
+        _length_factor(n),
+    )
+
+
+def _scores(x: np.ndarray, unit: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     rows, n = x.shape
     best, size = np.zeros((rows, n + 1)), np.zeros((rows, n + 1))
     tail = None
-    for width in WIDTHS:
-        bounds = neighbourhoods(n, width)
+    for width, bounds, penalty in zip(WIDTHS, *_neighbourhoods(n)):
         if not bounds.any():
             continue
         contrast, linear, shrunk = contrasts(x, width)
-        penalty = _penalty(n, width)
-        if width == WIDTHS[0]:
-            ceiling = np.full((rows, len(bounds)), np.inf)
-        else:
-            ceiling = _ceiling(contrast, penalty, least * min(_length_factor(n), 1.0))
-        scale = block_medians(np.abs(linear), bounds, SIDE, ceiling) * penalty
+        scale = block_medians(np.abs(linear), bounds, SIDE) * penalty
         if unit is not None:
-            scale = np.maximum(scale, 0.3 * unit[:, np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
+            scale = np.maximum(scale, _OF_A_UNIT * unit[:, np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
         scale = np.repeat(scale, BLOCK, axis=1)[:, : n + 1]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             z = contrast / scale
@@ -288,30 +295,41 @@ def _length_factor(n: int) -> float:
     return 1 + 0.045 * min(max(float(np.log2(n / 400)), 0.0), 4.0)
 
 
+def _ranks(count: int) -> tuple[int, int]:
+    """Of so many ordered contrasts, the places of the median and of the 98% quantile."""
+    return int(0.5 * (count - 1)), int(0.98 * (count - 1))
+
+
+def _expected_tail(n: int) -> float:
+    """The most that the one is of the other in Gaussian noise."""
+    return _GAUSSIAN_TAIL * (1.1 + 1.6 / math.sqrt(n))
+
+
 def _tail_excess(magnitude: np.ndarray, n: int) -> np.ndarray:
     """Divisor of the scores, 1 or more, for each row of one-point contrasts in units of their scale."""
     magnitude = np.where(np.isfinite(magnitude), magnitude, 0.0)
-    last = magnitude.shape[1] - 1
-    half, high = int(0.5 * last), int(0.98 * last)
+    half, high = _ranks(magnitude.shape[1])
     ordered = np.partition(magnitude, (half, high), axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = ordered[:, high] / ordered[:, half] / (_GAUSSIAN_TAIL * (1.1 + 1.6 / np.sqrt(n)))
+        ratio = ordered[:, high] / ordered[:, half] / _expected_tail(n)
     return np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0) ** 2
 
 
 def candidates(
-    x: np.ndarray, threshold: float, largest: np.ndarray, unit: np.ndarray | None = None
+    x: np.ndarray, threshold: float | np.ndarray, largest: np.ndarray, unit: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Row, split, signed score and contrast of every split that scores `threshold` and passes all checks.
+    """Row, split, signed score and contrast of every split that scores `threshold`, of all series or of each, and passes
+    all checks.
 
     largest: largest magnitude of each series before it was centred, (series,): what the rounding of the values and
     of their sums can make of it is no change.
     """
     n = x.shape[1]
+    threshold = np.broadcast_to(threshold, len(x))
     score, size = scores(x, threshold, unit)
     score[:, :PERSISTENCE] = 0.0
     score[:, n - PERSISTENCE + 1 :] = 0.0
-    rows, at = np.nonzero(np.abs(score) >= threshold)
+    rows, at = np.nonzero(np.abs(score) >= threshold[:, None])
     if not rows.size:
         return rows, at, np.zeros(0), np.zeros(0)
     kept = np.abs(size[rows, at]) > ROUNDING * largest[rows]
@@ -325,7 +343,7 @@ def candidates(
         kept[kept] = either_way(x, rows[kept], at[kept])
     rows, at = rows[kept], at[kept]
     found = score[rows, at] / _rougher(x, rows, at)
-    strong = np.abs(found) >= threshold
+    strong = np.abs(found) >= threshold[rows]
     rows, at = rows[strong], at[strong]
     return rows, at, found[strong], size[rows, at]
 
@@ -530,11 +548,11 @@ def _resolutions(series: np.ndarray) -> np.ndarray | None:
     return units
 
 
-def highest_scores(x: np.ndarray, least: float = LEAST) -> np.ndarray:
+def highest_scores(x: np.ndarray, least: float | np.ndarray = LEAST) -> np.ndarray:
     """The highest score of any split that passes the checks, for every row of x (series, n); 0 where none has
-    `least`."""
+    `least`, of all series or of each."""
     centred = x - np.median(x, axis=1, keepdims=True)
-    rows, _, score, _ = candidates(centred, max(least, LEAST), np.abs(x).max(axis=1))
+    rows, _, score, _ = candidates(centred, np.maximum(least, LEAST), np.abs(x).max(axis=1))
     out = np.zeros(x.shape[0])
     np.maximum.at(out, rows, np.abs(score))
     return out

@@ -16,7 +16,7 @@ from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, write_csv, write_json
 from ontogeny.jumps.answer import Answer, answer_of, counted_changes
-from ontogeny.jumps.detection import Series, jumps_in_each, look_at, transitions_in_each
+from ontogeny.jumps.detection import Series, changes_in_each, look_at
 from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
 from ontogeny.jumps.events import Detection, as_series
 from ontogeny.jumps.settings import JumpSettings
@@ -136,20 +136,20 @@ def find_jumps(
     notes: list[str] = []
     names, given = _given_series(_chosen(frame, settings.metrics, notes))
     looks = [look_at(values) for values, _ in given] if entry.guarded or settings.transitions else None
-    judged = jumps_in_each(
+    jumps, judged = changes_in_each(
         given,
         chosen_detector,
         settings.noise_floor,
+        settings.transitions,
         surrogates=surrogates,
         seeds=[_seed(seed, *name) for name in names],
         looks=looks,
         **given_to_detector,
     )
-    remarks = [list(found.notes) for found in judged]
+    remarks = [list(found.notes) for found in jumps]
     if settings.transitions:
-        for found, said in zip(judged, remarks):
+        for found, said in zip(jumps, remarks):
             said += [f"jumps were not looked for: {found.abstained}"] if found.abstained else []
-        judged = transitions_in_each(given, settings.noise_floor, judged, looks)
     remarks = [[] if found.abstained else said for found, said in zip(judged, remarks)]
     for (run, layer, metric), said in zip(names, remarks):
         notes += [f"Run {run}, layer {layer}, metric {metric}: {note}." for note in said]

@@ -77,6 +77,9 @@ UNEVEN = 0.1
 NARROWEST = 5
 """Least width of a peak of the rate at half its height, in blocks."""
 
+WIDEST_PEAK = 40
+"""The same for the greatest width."""
+
 REACH = 4.0
 """Widths of a peak of the rate, on either side, from which its noise is taken."""
 LEAST_SHARE = 0.001
@@ -329,13 +332,10 @@ def _without_others(x: np.ndarray, found: list[list[_Candidate]], least: float) 
     for row, candidates in enumerate(found):
         if not any(c.alone >= CLEAR for c in candidates):
             continue
-        apart: list[_Candidate] = []
-        for c in sorted(candidates, key=lambda c: -c.alone):
-            if len(apart) < _MOST_APART and not any(_overlap(c, other) for other in apart):
-                apart.append(c)
-        clear = {c: _placed(x[row], c) for c in apart if c.alone >= CLEAR and _steeper_inside(x[row], c)}
-        if len(apart) > 2 and len({c.size > 0 for c in apart}) > 1:
+        apart = _apart(sorted(candidates, key=lambda c: -c.alone), _MOST_APART)
+        if len(apart) < 2 or (len(apart) > 2 and len({c.size > 0 for c in apart}) > 1):
             continue
+        clear = {c: _placed(x[row], c) for c in apart if c.alone >= CLEAR and _steeper_inside(x[row], c)}
         for c in apart:
             others = [event for other, event in clear.items() if other is not c]
             if others:
@@ -397,12 +397,20 @@ def _screened(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rest = values - (values @ line) @ line.T
     straight = _squares(rest)
     part = rest @ steps
-    best = np.abs(part).argmax(axis=1)
-    rest -= part[np.arange(len(best)), best][:, None] * steps.T[best]
+    best, held = _largest(part)
+    rest -= held[:, None] * steps.T[best]
     left = np.maximum(_squares(rest), ROUNDING * _squares(values) + 1e-300)
     rho = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / left
     rho = np.minimum(np.maximum(rho + (1 + 4 * rho) / BLOCKS, 0), 0.97)
     return np.log(np.maximum(straight, left) / left), rho, np.log(np.maximum(bent, left) / left)
+
+
+def _largest(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """In each row the first place of the value that is furthest from zero, and that value."""
+    each, low, high = np.arange(len(part)), part.argmin(axis=1), part.argmax(axis=1)
+    least, most = part[each, low], part[each, high]
+    lower = (-least > most) | ((-least == most) & (low < high))
+    return np.where(lower, low, high), np.where(lower, least, most)
 
 
 def _squares(values: np.ndarray) -> np.ndarray:
@@ -424,8 +432,7 @@ def _window_scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     straight = _squares(rest)
     smooth = np.maximum(np.square(rest @ bends).max(axis=1), _squares(values @ cubic) - (total - straight))
     part = rest @ steps
-    best = np.abs(part).argmax(axis=1)
-    held = part[np.arange(len(best)), best]
+    best, held = _largest(part)
     floor = ROUNDING * total + 1e-300
     without = np.maximum(straight - smooth, floor)
     rest -= held[:, None] * steps.T[best]
@@ -515,11 +522,8 @@ def _unit(x: np.ndarray) -> float:
 def _peaks(rate: np.ndarray, rough: np.ndarray, floor: float, least: float, lowest: float) -> Iterator[_Peak]:
     """The interior peaks of a rate (blocks,), given its second differences, with a score of `least` or more, which none
     of a prominence below `lowest` has; the steps of the rate's random walk are no smaller than `floor`."""
-    from scipy.signal import find_peaks
-
     height = np.maximum(rate, 0)
-    peaks, about = find_peaks(height, prominence=1e-300)
-    prominence = about["prominences"]
+    peaks, prominence = _peaks_and_prominences(height)
     chosen: list[np.ndarray] = []
     for share in PROMINENT:
         prominent = prominence >= share * height[peaks]
@@ -528,6 +532,51 @@ def _peaks(rate: np.ndarray, rough: np.ndarray, floor: float, least: float, lowe
             high = np.flatnonzero(prominence[prominent] >= lowest)
             if high.size:
                 yield from _between_valleys(height, peaks[prominent], prominence[prominent], high, rough, floor, least)
+
+
+def _peaks_and_prominences(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the peaks of y (n,), of flat ones their middle, and how far each stands above the higher of the
+    lowest values on either side, up to a higher peak or the end."""
+    starts = np.flatnonzero(np.concatenate([[True], y[1:] != y[:-1]]))
+    level = y[starts]
+    at = np.flatnonzero((level[1:-1] > level[:-2]) & (level[1:-1] > level[2:])) + 1
+    if not at.size:
+        return at, np.zeros(0)
+    peaks = (starts[at] + starts[at + 1] - 1) // 2
+    valleys = np.minimum.reduceat(level, np.concatenate([[0], at])).tolist()
+    heights = level[at].tolist()
+    before, after = _lowest_before(heights, valleys), _lowest_before(heights[::-1], valleys[::-1])[::-1]
+    return peaks, level[at] - np.maximum(before, after)
+
+
+def _lowest_before(heights: list[float], valleys: list[float]) -> list[float]:
+    """The lowest valley between each peak and the last one before it that is higher; `valleys` has that before the
+    first peak and one after each."""
+    lowest: list[float] = []
+    higher: list[tuple[float, float]] = []
+    for height, valley in zip(heights, valleys):
+        while higher and higher[-1][0] <= height:
+            valley = min(valley, higher.pop()[1])
+        higher.append((height, valley))
+        lowest.append(valley)
+    return lowest
+
+
+def _widths_at_half(y: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+    """Widths of peaks (peaks,) of y (n,) at half their height, between the values around it; infinite if more than
+    `WIDEST_PEAK`, or where an end of y is higher than that."""
+    reach = WIDEST_PEAK + 1
+    padded = np.pad(y, reach, constant_values=np.inf)
+    around = padded[peaks[:, None] + np.arange(2 * reach + 1)]
+    half, each = 0.5 * y[peaks], np.arange(peaks.size)
+    width = np.zeros(peaks.size)
+    for side in (around[:, reach::-1], around[:, reach:]):
+        below = side <= half[:, None]
+        first = below.argmax(axis=1)
+        low, high = side[each, first], side[each, first - 1]
+        crossed = first > 0
+        width += np.where(crossed, first - (half - low) / np.where(crossed, high - low, 1.0), np.inf)
+    return width
 
 
 def _between_valleys(
@@ -541,12 +590,9 @@ def _between_valleys(
 ) -> Iterator[_Peak]:
     """Those of `_peaks` at the positions `high` in `peaks`, each of which ends at the valleys between it and the next
     ones."""
-    from scipy.signal import peak_widths
-
     own = peaks[high]
-    ends = (np.zeros(own.size, int), np.full(own.size, height.size - 1))
-    width, _, left, right = peak_widths(height, own, 0.5, (height[own], *ends))
-    for j in np.flatnonzero((width >= NARROWEST) & (width <= 40) & (left > 0) & (right < height.size - 1)).tolist():
+    width = _widths_at_half(height, own)
+    for j in np.flatnonzero((width >= NARROWEST) & (width <= WIDEST_PEAK)).tolist():
         k, at, wide = int(high[j]), int(own[j]), float(width[j])
         step = math.sqrt(
             median(rough[int(max(0, at - REACH * wide - 2)) : int(min(rough.size, at + REACH * wide))] ** 2)
@@ -705,14 +751,28 @@ def _between(x: np.ndarray, first: float, last: float, score: float) -> Event:
 def _strongest(x: np.ndarray, candidates: list[_Candidate], unit: np.ndarray | None) -> list[_Candidate]:
     """The candidates of a series (n,), of those that overlap only the strongest that is larger than the resolution
     and, of steps, steeper inside than outside."""
-    chosen: list[_Candidate] = []
-    for c in sorted(candidates, key=lambda c: -c.score):
-        if any(_overlap(c, other) for other in chosen):
-            continue
+
+    def counts(c: _Candidate) -> bool:
         if unit is not None and abs(c.size) <= UNITS * unit[min(int(c.middle), x.size - 1)]:
-            continue
-        if c.onset is not None or _steeper_inside(x, c):
+            return False
+        return c.onset is not None or _steeper_inside(x, c)
+
+    return _apart(sorted(candidates, key=lambda c: -c.score), len(candidates), counts)
+
+
+def _apart(
+    candidates: Sequence[_Candidate], most: int, counts: Callable[[_Candidate], bool] = lambda c: True
+) -> list[_Candidate]:
+    """The first candidates that count and overlap none before them, at most so many."""
+    chosen: list[_Candidate] = []
+    taken: list[tuple[float, float]] = []
+    for c in candidates:
+        if len(chosen) == most:
+            break
+        low, high = _interval(c)
+        if not any(low <= end and start <= high for start, end in taken) and counts(c):
             chosen.append(c)
+            taken.append((low, high))
     return chosen
 
 
