@@ -332,13 +332,14 @@ def adjust(
 
 
 def _adjusted(p_values: Floats, method: str) -> Floats:
-    if method != "holm":
-        from scipy.stats import false_discovery_control
-
-        return np.asarray(false_discovery_control(p_values, method=method))
-    # statsmodels' multipletests does the same, and collects all garbage at each call: 0.13 s of CPU.
-    order = np.argsort(p_values)
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    # scipy.stats takes half a second to import, and statsmodels' multipletests collects all garbage at each call.
+    order, count = np.argsort(p_values), len(p_values)
+    place = np.arange(1, count + 1)
+    if method == "holm":
+        stepped = np.maximum.accumulate(p_values[order] * place[::-1])
+    else:
+        dependence = float((1 / place).sum()) if method == "by" else 1.0
+        stepped = np.minimum.accumulate((p_values[order] * count / place * dependence)[::-1])[::-1]
     adjusted = np.empty_like(p_values)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted

@@ -1,4 +1,4 @@
-"""The default detector's bars, with seeds of their own; its compiled and its plain form."""
+"""The default detector's bars, with seeds of their own; what it leaves out to be quick."""
 
 import numpy as np
 import pytest
@@ -88,17 +88,39 @@ def test_whole_numbers_jump_only_by_more_than_two():
     assert [j.index for j in detect_jumps(level)] == [200]
 
 
-def test_compiled_and_plain_decide_alike(monkeypatch):
-    series = []
+def test_scores_that_are_needed_are_the_same_whatever_is_left_out():
+    rows = []
     for k, make in enumerate({**NULLS, **FURTHER_NULLS}.values()):
-        for row in make(np.random.default_rng([5, k]), 2, 300):
-            row = row.copy()
-            row[140:] += 6 * np.std(np.diff(row))
-            series.append(row)
-    compiled = [multiscale.step_events(row[None]) for row in series]
-    monkeypatch.setattr(multiscale, "_compiled", lambda: None)
-    assert [multiscale.step_events(row[None]) for row in series] == compiled
-    assert sum(len(events) for (events,) in compiled) > 30
+        rows.append(make(np.random.default_rng([5, k]), 4, 300))
+        rows[-1][:2, 140:] += 6 * np.std(np.diff(rows[-1]), axis=1, keepdims=True)[:2]
+    x = np.concatenate(rows)
+    every, sizes = multiscale.scores(x, 1e-9)
+    least = np.where(np.arange(len(x)) % 2, 5.5, 2.5)
+    some, some_sizes = multiscale.scores(x, least)
+    needed = np.abs(every) >= least[:, None]
+    assert needed.any(axis=1).sum() > 60
+    np.testing.assert_array_equal(some[needed], every[needed])
+    np.testing.assert_array_equal(some_sizes[needed], sizes[needed])
+    assert (np.abs(some) < least[:, None])[~needed].all()
+
+
+def test_medians_are_those_of_their_neighbourhoods():
+    magnitude = np.abs(np.random.default_rng(2).standard_normal((3, 301)))
+    bounds = multiscale.neighbourhoods(300, 4)
+    blocks = np.flatnonzero(bounds.any(axis=1))
+    rows = np.arange(blocks.size) % 3
+    found = multiscale.medians(magnitude, bounds, 0.7, rows, blocks)
+    level = np.full((3, len(bounds)), 0.6)
+    below = multiscale._may_be_below(multiscale._with_nothing(magnitude), bounds, level)
+    for row, block, scale in zip(rows, blocks, found):
+        l0, l1, r0, r1 = bounds[block]
+        sides = [np.sort(magnitude[row, l0:l1]), np.sort(magnitude[row, r0:r1])]
+        both = np.sort(np.concatenate(sides))
+        middle = both[both.size // 2]
+        assert scale == max([middle, *(0.7 * side[side.size // 2] for side in sides if side.size >= 20)])
+        assert below[row, block] >= (middle <= 0.6)
+        assert below[row, block] <= (both[(both.size - 1) // 2] <= 0.6)
+    assert not below[:, ~bounds.any(axis=1)].any()
 
 
 def test_window_sums_and_highest_scores():

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ontogeny.jumps import detect_jumps, detect_many, detect_transitions
+from ontogeny.jumps import detect_jumps, detect_many, detect_transitions, transitions
 from ontogeny.jumps.guards import guard, recovers
 from ontogeny.jumps.series import FURTHER_NULLS, NULLS, ar1, planted
 from ontogeny.jumps.transitions import largest_p_value, p_value
@@ -431,3 +431,20 @@ def test_a_share_that_rises_from_early_on_but_mostly_later_is_no_best_value_so_f
     learned = rng.logistic(200, width / (2 * np.log(9)), (20, samples, 1))
     found = detect_many((learned < t).mean(axis=1))
     assert sum(any(abs(event.step - 200) <= width / 3 for event in events) for events in found) >= 18
+
+
+def test_peaks_are_those_of_the_signal_library():
+    from scipy.signal import find_peaks, peak_widths
+
+    rng = np.random.default_rng(0)
+    for k in range(300):
+        y = rng.standard_normal(rng.integers(3, 300))
+        y = np.maximum(np.convolve(np.cumsum(y) if k % 2 else y, np.ones(9)), 0)
+        peaks, about = find_peaks(y, prominence=1e-300)
+        at, prominence = transitions._peaks_and_prominences(y)
+        np.testing.assert_array_equal(at, peaks)
+        np.testing.assert_array_equal(prominence, about["prominences"])
+        width, _, low, high = peak_widths(y, peaks, 0.5, (y[peaks], 0 * peaks, 0 * peaks + y.size - 1))
+        inside = (low > 0) & (high < y.size - 1) & (width <= transitions.WIDEST_PEAK)
+        np.testing.assert_allclose(transitions._widths_at_half(y, at)[inside], width[inside])
+        assert (transitions._widths_at_half(y, at)[~inside] > transitions.WIDEST_PEAK).all()

@@ -17,7 +17,7 @@ import numpy as np
 from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError, check_number
 from ontogeny.jumps.detectors import DETECTORS, Detector, normal_events
-from ontogeny.jumps.surrogates import stepless_surrogates
+from ontogeny.jumps.surrogates import stepless_surrogates_of_each
 
 TABLE = "false_alarms.json"
 
@@ -56,7 +56,7 @@ def surrogate_p_values(
 
 
 def _by_surrogates(one: Searched, detector: Detector, settings: dict[str, Any], surrogates: int) -> np.ndarray:
-    drawn = _surrogates(one.values, one.events, surrogates, one.seed)
+    (drawn,) = _surrogates([one], surrogates)
     return tail_p_values([e[1] for e in one.events], _highest(drawn, detector, settings))
 
 
@@ -112,18 +112,22 @@ def _highest_of_few(searched: Sequence[Searched], few: int, detector: Detector, 
     for length, members in lengths.items():
         most = max(1, _MOST_VALUES // (few * length))
         for part in (members[first : first + most] for first in range(0, len(members), most)):
-            drawn = [_surrogates(searched[i].values, searched[i].events, few, searched[i].seed) for i in part]
+            drawn = _surrogates([searched[i] for i in part], few).reshape(-1, length)
             least = np.repeat([_enough(searched[i], few) for i in part], few)
-            scores = _highest(np.concatenate(drawn), detector, settings, least)
+            scores = _highest(drawn, detector, settings, least)
             highest[part] = scores.reshape(len(part), few).max(axis=1)
     return highest
 
 
-def _surrogates(series: np.ndarray, events: Sequence[tuple[int, float, float]], count: int, seed: int) -> np.ndarray:
-    return stepless_surrogates(series, [e[0] for e in events], count, np.random.default_rng(seed))
+def _surrogates(searched: Sequence[Searched], count: int) -> np.ndarray:
+    """So many of each of the series, which have one length: (series, count, n)."""
+    values, places = np.stack([one.values for one in searched]), [[e[0] for e in one.events] for one in searched]
+    return stepless_surrogates_of_each(values, places, count, [np.random.default_rng(one.seed) for one in searched])
 
 
-def _highest(x: np.ndarray, detector: Detector, settings: dict[str, Any], least: float | np.ndarray = 0.0) -> np.ndarray:
+def _highest(
+    x: np.ndarray, detector: Detector, settings: dict[str, Any], least: float | np.ndarray = 0.0
+) -> np.ndarray:
     if detector.highest is not None:
         return detector.highest(x, **settings, **({"least": least} if detector.guarded else {}))
     found = [normal_events(detector.function(row, **settings), row, "detector") for row in x]

@@ -115,7 +115,8 @@ def changes_in_each(
     """The jumps of many series, as `jumps_in_each` finds them, and with them the transitions of `transitions_in_each`.
 
     Surrogates are asked only about jumps whose place no transition takes: in the first list of the two, p-values are
-    those of the battery. transitions: without them, both lists are one.
+    those of the battery. transitions: without them, both lists are one. Raises OntogenyError for an unknown
+    detector, settings it does not have, or a noise floor that is no relative change.
     """
     name, entry = resolve_detector(detector)
     if not isinstance(noise_floor, int | float | np.number) or not 0 <= noise_floor < 1:
@@ -123,7 +124,9 @@ def changes_in_each(
     search = _Search(name, entry, check_settings(name, entry, settings), noise_floor, surrogates)
     looked = looks if looks and entry.guarded else [look_at(values, entry.guarded) for values, _ in series]
     jumps, unsure = _jumps(series, search, looked, seeds)
-    found = transitions_in_each(series, noise_floor, jumps, looked if entry.guarded else looks) if transitions else jumps
+    found = (
+        transitions_in_each(series, noise_floor, jumps, looked if entry.guarded else looks) if transitions else jumps
+    )
     if surrogates:
         _ask_surrogates(found, unsure, search)
     return jumps, found
@@ -142,7 +145,7 @@ class _Search(NamedTuple):
 def _jumps(
     series: Sequence[Series], search: _Search, looked: Sequence[Look], seeds: Sequence[int] | None
 ) -> tuple[list[Detection], dict[int, Searched]]:
-    """The jumps of each series; and, by its place, what was searched of each whose p-values are those of the battery."""
+    """The jumps of each series; and, by its place, what was searched of each of which no surrogates were asked."""
     name, entry, settings, noise_floor, surrogates = search
     found = []
     for (values, _), look in zip(series, looked):

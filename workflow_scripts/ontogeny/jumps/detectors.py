@@ -29,7 +29,8 @@ class Detector:
 
     many: optional, the events of each row of (series, n), for many series at once. highest: optional, the highest
     score in each row of (series, n), for p-values of many surrogates at once; of a guarded detector it is also given
-    `least`, a number or (series,), and scores below that may be 0. Both are called with the completed settings. guarded: repeated values,
+    `least`, a number or (series,), and scores below that may be 0. Both are called with the completed settings.
+    guarded: repeated values,
     saturation and spikes that recover are looked at first (`ontogeny.jumps.guards`), as the calibration of the
     detector assumes.
     """

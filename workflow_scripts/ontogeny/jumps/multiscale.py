@@ -26,7 +26,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -38,6 +37,9 @@ LEAST = 2.5
 HALF = 40
 SIDE = 0.7
 BLOCK = 8
+_MOST_GATHERED = 1_000_000
+"""Values of neighbourhoods that are held at a time."""
+
 _MOST_VALUES = 60_000
 """Values that are searched at a time, in series of one length."""
 
@@ -81,24 +83,31 @@ def contrasts(x: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.nda
     Column t belongs to the split before point t; defined for 3 width <= t <= n - 3 width.
     """
     rows, n = x.shape
-    out = np.zeros((rows, n + 1)), np.zeros((rows, n + 1)), np.zeros((rows, n + 1))
+    out = np.zeros((3, rows, n + 1))
     if n < 6 * width:
-        return out
+        return out[0], out[1], out[2]
     sums = _window_sums(x, width)
-    difference = (sums[:, width:] - sums[:, :-width]) / width
+    difference = sums[:, width:] - sums[:, :-width]
+    difference /= width
     middle = difference[:, 2 * width : difference.shape[1] - 2 * width]
     left = difference[:, : middle.shape[1]]
     right = difference[:, 4 * width :]
-    linear = middle - 0.5 * (left + right)
-    agreed = left * right > 0
-    smaller = np.where(np.abs(left) < np.abs(right), left, right)
-    shrunk = middle - np.where(agreed, smaller, 0.0)
-    least = np.where(np.abs(linear) < np.abs(shrunk), linear, shrunk)
-    inside = slice(3 * width, n - 3 * width + 1)
-    out[0][:, inside] = np.where(linear * shrunk > 0, least, 0.0)
-    out[1][:, inside] = linear
-    out[2][:, inside] = shrunk
-    return out
+    contrast, linear, shrunk = (each[:, 3 * width : n - 3 * width + 1] for each in out)
+    np.add(left, right, out=linear)
+    linear *= 0.5
+    np.subtract(middle, linear, out=linear)
+    np.subtract(middle, _smaller(left, right), out=shrunk)
+    contrast[:] = _smaller(linear, shrunk)
+    return out[0], out[1], out[2]
+
+
+def _smaller(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The one that is nearer to zero, 0 where they differ in sign."""
+    above, below = np.minimum(a, b), np.maximum(a, b)
+    np.maximum(above, 0.0, out=above)
+    np.minimum(below, 0.0, out=below)
+    above += below
+    return above
 
 
 def _window_sums(x: np.ndarray, width: int) -> np.ndarray:
@@ -140,44 +149,65 @@ def neighbourhoods(n: int, width: int) -> np.ndarray:
     return bounds
 
 
-def block_medians(magnitude: np.ndarray, bounds: np.ndarray, side: float) -> np.ndarray:
-    """Median of `magnitude` (series, n + 1) over each block's neighbourhood, and no less than `side` times that of
-    either side of 20 or more: (series, blocks), NaN for a block without one. The upper of two middle values counts."""
-    out = np.full((magnitude.shape[0], len(bounds)), np.nan)
+def _members(bounds: np.ndarray, nothing: int) -> np.ndarray:
+    """The splits of each neighbourhood (blocks, 4), from the first on, and `nothing` where there are fewer than
+    `2 * HALF`: (blocks, 2 * HALF)."""
+    place = np.arange(2 * HALF)
+    left = (bounds[:, 1] - bounds[:, 0])[:, None]
+    found = np.where(place < left, bounds[:, :1] + place, bounds[:, 2:3] + place - left)
+    return np.where(place < left + (bounds[:, 3] - bounds[:, 2])[:, None], found, nothing)
+
+
+def _may_be_below(magnitude: np.ndarray, bounds: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Whether the median of `magnitude` (series, n + 2), whose last column is -1, over each block's neighbourhood may
+    be `level` (series, blocks) or less: (series, blocks); False for a block without a neighbourhood."""
+    rows, nothing = len(magnitude), magnitude.shape[1] - 1
+    count = bounds[:, 1] - bounds[:, 0] + bounds[:, 3] - bounds[:, 2]
+    out = np.empty(level.shape, bool)
+    most = max(_MOST_GATHERED // (2 * HALF * rows), 1)
+    even = np.flatnonzero((bounds[:, 1] - bounds[:, 0] == HALF) & (bounds[:, 3] - bounds[:, 2] == HALF))
+    windows = np.lib.stride_tricks.sliding_window_view(magnitude, HALF, axis=1)
+    inside = slice(0, 0)
+    if even.size and even[-1] - even[0] == even.size - 1:
+        inside = slice(int(even[0]), int(even[-1]) + 1)
+    for first in range(inside.start, inside.stop, most):
+        part = slice(first, min(first + most, inside.stop))
+        sides = (windows[:, bounds[first, side] :: BLOCK][:, : part.stop - first] for side in (0, 2))
+        above = sum(np.count_nonzero(side > level[:, part, None], axis=2) for side in sides)
+        out[:, part] = above <= HALF
+    for ends in (slice(0, inside.start), slice(inside.stop, len(bounds))):
+        for first in range(ends.start, ends.stop, most):
+            part = slice(first, min(first + most, ends.stop))
+            above = np.count_nonzero(magnitude[:, _members(bounds[part], nothing)] > level[:, part, None], axis=2)
+            out[:, part] = (above <= count[part] // 2) & (count[part] > 0)
+    return out
+
+
+def medians(magnitude: np.ndarray, bounds: np.ndarray, side: float, rows: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """Median of a row of `magnitude` (series, n + 1) over a block's neighbourhood (4,), and no less than `side` times
+    that of either side of 20 or more: one for each of `rows` and `blocks`, which have neighbourhoods. The upper of two
+    middle values counts."""
+    out = np.empty(rows.size)
+    bounds = bounds[blocks]
     counts = np.stack([bounds[:, 1] - bounds[:, 0], bounds[:, 3] - bounds[:, 2]], axis=1)
-    for n_left, n_right in np.unique(counts, axis=0):
-        if n_left + n_right == 0:
-            continue
-        blocks = np.flatnonzero((counts == (n_left, n_right)).all(axis=1))
-        left = magnitude[:, bounds[blocks, 0][:, None] + np.arange(n_left)]
-        right = magnitude[:, bounds[blocks, 2][:, None] + np.arange(n_right)]
-        scale = _upper_median(np.concatenate([left, right], axis=2))
-        for part in (left, right):
-            if part.shape[2] >= 20:
-                scale = np.maximum(scale, side * _upper_median(part))
-        out[:, blocks] = scale
+    for n_left, n_right in np.unique(counts, axis=0).tolist():
+        alike = np.flatnonzero((counts[:, 0] == n_left) & (counts[:, 1] == n_right))
+        for chosen in np.split(alike, range(_MOST_GATHERED // (2 * HALF), alike.size, _MOST_GATHERED // (2 * HALF))):
+            row = rows[chosen][:, None]
+            left = magnitude[row, bounds[chosen, 0][:, None] + np.arange(n_left)]
+            right = magnitude[row, bounds[chosen, 2][:, None] + np.arange(n_right)]
+            scale = _upper_median(np.concatenate([left, right], axis=1))
+            for part in (left, right):
+                if part.shape[1] >= 20:
+                    scale = np.maximum(scale, side * _upper_median(part))
+            out[chosen] = scale
     return out
 
 
 def _upper_median(values: np.ndarray) -> np.ndarray:
     middle = values.shape[-1] // 2
-    return np.partition(values, middle, axis=-1)[..., middle]
-
-
-_WORTH_LOADING = 200_000
-"""Medians that NumPy takes in about the time in which compiled code is loaded, half a second."""
-_asked = 0
-"""Medians that this process was asked for."""
-
-
-@functools.cache
-def _compiled() -> Any:
-    """The compiled form of `scores`, or None without numba. Both give the same numbers."""
-    try:
-        from ontogeny.jumps.compiled import scores
-    except ImportError:
-        return None
-    return scores
+    values.partition(middle, axis=-1)
+    return values[..., middle].copy()
 
 
 def resolution(x: np.ndarray) -> np.ndarray | None:
@@ -240,54 +270,58 @@ def scores(x: np.ndarray, least: float | np.ndarray, unit: np.ndarray | None = N
 
     least: scores below it, of all series or of each, are not needed, and may be given as 0.
     unit: resolution at each point, (series, n), or None. Scores already hold the correction for heavy tails.
-    Compiled where numba is installed and there is more to do than loading it takes.
+
+    Most scales are only compared with what they would have to be below: that takes no median.
     """
-    global _asked
-    rows, n = x.shape
-    bounds, penalty = _neighbourhoods(n)
-    _asked += rows * penalty.size
-    fast = _compiled() if _asked > _WORTH_LOADING else None
-    if fast is None:
-        return _scores(x, unit)
-    return fast(
-        np.ascontiguousarray(x),
-        np.array(WIDTHS),
-        bounds,
-        penalty,
-        BLOCK,
-        np.empty((1, 0)) if unit is None else unit,
-        np.broadcast_to(np.asarray(least, dtype=float), rows).copy(),
-        SIDE,
-        _OF_A_UNIT,
-        LARGEST,
-        (*_ranks(n - 5), _expected_tail(n) if bounds[0].any() else 0.0),
-        _length_factor(n),
-    )
-
-
-def _scores(x: np.ndarray, unit: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     rows, n = x.shape
     best, size = np.zeros((rows, n + 1)), np.zeros((rows, n + 1))
-    tail = None
+    asked = 1.000001 / (np.broadcast_to(least, rows) * _length_factor(n))[:, None]
+    widths = []
+    some = np.zeros(rows, bool)
     for width, bounds, penalty in zip(WIDTHS, *_neighbourhoods(n)):
-        if not bounds.any():
-            continue
-        contrast, linear, shrunk = contrasts(x, width)
-        scale = block_medians(np.abs(linear), bounds, SIDE) * penalty
+        if bounds.any():
+            contrast, linear, shrunk = contrasts(x, width)
+            magnitude = np.abs(linear, out=linear)
+            possible = _may_be_below(_with_nothing(magnitude), bounds, _highest_of_blocks(contrast) * asked / penalty)
+            some |= possible.any(axis=1)
+            widths.append((bounds, penalty, contrast, magnitude, shrunk if width == 1 else None, possible))
+    chosen = np.flatnonzero(some)
+    excess = np.ones(chosen.size)
+    for bounds, penalty, contrast, magnitude, away, possible in widths:
+        contrast, needed = contrast[chosen], possible[chosen]
+        if away is not None:
+            needed = np.broadcast_to(bounds.any(axis=1), needed.shape)
+        row, block = np.nonzero(needed)
+        scale = np.full(needed.shape, np.nan)
+        scale[row, block] = medians(magnitude, bounds, SIDE, chosen[row], block) * penalty[block]
         if unit is not None:
-            scale = np.maximum(scale, _OF_A_UNIT * unit[:, np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
+            scale = np.maximum(scale, _OF_A_UNIT * unit[chosen][:, np.minimum(np.arange(len(bounds)) * BLOCK, n - 1)])
         scale = np.repeat(scale, BLOCK, axis=1)[:, : n + 1]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             z = contrast / scale
-            if width == WIDTHS[0]:
-                tail = _tail_excess(np.abs(shrunk[:, 3 : n - 2] / scale[:, 3 : n - 2]), n)
+            if away is not None:
+                excess = _tail_excess(np.abs(away[chosen, 3 : n - 2] / scale[:, 3 : n - 2]), n)
         z[np.isnan(z)] = 0.0
         np.clip(z, -LARGEST, LARGEST, out=z)
-        stronger = np.abs(z) > np.abs(best)
-        np.copyto(best, z, where=stronger)
-        np.copyto(size, contrast, where=stronger)
-    best /= _length_factor(n) * (1.0 if tail is None else tail[:, None])
+        stronger = np.abs(z) > np.abs(best[chosen])
+        best[chosen] = np.where(stronger, z, best[chosen])
+        size[chosen] = np.where(stronger, contrast, size[chosen])
+    best[chosen] /= _length_factor(n) * excess[:, None]
     return best, size
+
+
+def _with_nothing(magnitude: np.ndarray) -> np.ndarray:
+    """With a last column of -1."""
+    out = np.full((len(magnitude), magnitude.shape[1] + 1), -1.0)
+    out[:, :-1] = magnitude
+    return out
+
+
+def _highest_of_blocks(contrast: np.ndarray) -> np.ndarray:
+    """Largest magnitude in each block of splits, (series, blocks)."""
+    padded = np.zeros((len(contrast), -(-contrast.shape[1] // BLOCK) * BLOCK))
+    np.abs(contrast, out=padded[:, : contrast.shape[1]])
+    return padded.reshape(len(padded), -1, BLOCK).max(axis=2)
 
 
 def _length_factor(n: int) -> float:
@@ -318,11 +352,10 @@ def _tail_excess(magnitude: np.ndarray, n: int) -> np.ndarray:
 def candidates(
     x: np.ndarray, threshold: float | np.ndarray, largest: np.ndarray, unit: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Row, split, signed score and contrast of every split that scores `threshold`, of all series or of each, and passes
-    all checks.
+    """Row, split, signed score and contrast of every split that scores `threshold` and passes all checks.
 
-    largest: largest magnitude of each series before it was centred, (series,): what the rounding of the values and
-    of their sums can make of it is no change.
+    threshold: of all series, or of each. largest: largest magnitude of each series before it was centred, (series,):
+    what the rounding of the values and of their sums can make of it is no change.
     """
     n = x.shape[1]
     threshold = np.broadcast_to(threshold, len(x))

@@ -11,13 +11,24 @@ from ontogeny.statistics import median
 
 def phase_randomised(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """`count` series (count, n) with the amplitude spectrum of x (n,) and random phases (Theiler et al. 1992)."""
-    n = x.size
-    spectrum = np.fft.rfft(x)
-    turned = np.abs(spectrum) * np.exp(2j * np.pi * rng.random((count, spectrum.size)))
-    turned[:, 0] = spectrum[0]
+    return _phase_randomised(x[None], count, [rng])[0]
+
+
+def _phase_randomised(x: np.ndarray, count: int, rngs: Sequence[np.random.Generator]) -> np.ndarray:
+    """`phase_randomised` of many series (series, n), by the generator of each: (series, count, n)."""
+    n = x.shape[1]
+    spectrum = np.fft.rfft(x, axis=1)
+    phases = np.empty((len(x), count, spectrum.shape[1]))
+    signs = np.ones((len(x), count))
+    for i, rng in enumerate(rngs):
+        rng.random(out=phases[i])
+        if n % 2 == 0:
+            signs[i, rng.random(count) >= 0.5] = -1.0
+    turned = np.abs(spectrum)[:, None] * np.exp(2j * np.pi * phases)
+    turned[:, :, 0] = spectrum[:, None, 0]
     if n % 2 == 0:
-        turned[:, -1] = np.abs(spectrum[-1]) * np.where(rng.random(count) < 0.5, 1.0, -1.0)
-    return np.fft.irfft(turned, n, axis=1)
+        turned[:, :, -1] = np.abs(spectrum[:, None, -1]) * signs
+    return np.fft.irfft(turned, n, axis=2)
 
 
 def stepless_surrogates(
@@ -29,28 +40,49 @@ def stepless_surrogates(
     by their local median magnitude (over `reach` to each side), phase-randomised, multiplied by it again, and
     summed. So colour, drift and changing variance stay, while the changes and all other structure go.
     """
-    change = np.diff(series)
-    for place in places:
-        around = change[max(place - 9, 0) : place + 8]
-        change[place - 1] = median(around)
-    drift = median(change)
+    return stepless_surrogates_of_each(series[None], [places], count, [rng], reach)[0]
+
+
+def stepless_surrogates_of_each(
+    series: np.ndarray,
+    places: Sequence[Sequence[int]],
+    count: int,
+    rngs: Sequence[np.random.Generator],
+    reach: int = 40,
+) -> np.ndarray:
+    """`stepless_surrogates` of many series (series, n), with the places and the generator of each: (series, count,
+    n)."""
+    change = np.diff(series, axis=1)
+    for row, each in zip(change, places):
+        for place in each:
+            row[place - 1] = median(row[max(place - 9, 0) : place + 8])
+    drift = np.median(change, axis=1, keepdims=True)
     away = change - drift
-    scale = _running_median(np.abs(away), reach)
-    least = 0.05 * np.mean(np.abs(away))
-    if not least > 0:
-        return np.tile(series[0] + np.concatenate([[0.0], np.cumsum(change)]), (count, 1))
-    scale = np.maximum(scale, least)
-    drawn = phase_randomised(away / scale, count, rng) * scale + drift
-    return series[0] + np.concatenate([np.zeros((count, 1)), np.cumsum(drawn, axis=1)], axis=1)
+    size = np.abs(away)
+    least = 0.05 * size.mean(axis=1, keepdims=True)
+    scale = np.maximum(_running_median(size, reach), least)
+    drawn = np.repeat(change[:, None], count, axis=1)
+    moving = np.flatnonzero(least[:, 0] > 0)
+    if moving.size:
+        turned = _phase_randomised(away[moving] / scale[moving], count, [rngs[i] for i in moving.tolist()])
+        drawn[moving] = turned * scale[moving, None] + drift[moving, None]
+    out = np.empty((len(series), count, series.shape[1]))
+    out[:, :, 0] = series[:, None, 0]
+    np.cumsum(drawn, axis=2, out=out[:, :, 1:])
+    out[:, :, 1:] += series[:, None, :1]
+    return out
 
 
 def _running_median(x: np.ndarray, reach: int, stride: int = 8) -> np.ndarray:
-    """Median over `reach` points to each side, worked out at every `stride`-th point and interpolated."""
-    at = np.arange(0, x.size, stride)
-    inside = (at >= reach) & (at < x.size - reach)
-    values = np.empty(at.size)
+    """Median over `reach` points to each side of the values of each row (series, n), worked out at every `stride`-th
+    point and interpolated."""
+    n = x.shape[1]
+    at = np.arange(0, n, stride)
+    inside = (at >= reach) & (at < n - reach)
+    values = np.empty((len(x), at.size))
     if inside.any():
-        windows = np.lib.stride_tricks.sliding_window_view(x, 2 * reach + 1)[at[inside] - reach]
-        values[inside] = np.partition(windows, reach, axis=1)[:, reach]
-    values[~inside] = [median(x[max(i - reach, 0) : i + reach + 1]) for i in at[~inside]]
-    return np.interp(np.arange(x.size), at, values)
+        windows = np.lib.stride_tricks.sliding_window_view(x, 2 * reach + 1, axis=1)[:, at[inside] - reach]
+        values[:, inside] = np.partition(windows, reach, axis=2)[:, :, reach]
+    for k in np.flatnonzero(~inside):
+        values[:, k] = np.median(x[:, max(at[k] - reach, 0) : at[k] + reach + 1], axis=1)
+    return np.stack([np.interp(np.arange(n), at, row) for row in values])
