@@ -10,7 +10,7 @@ import itertools
 import os
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -33,7 +33,6 @@ from matplotlib.transforms import Bbox
 
 from ontogeny.arguments import checks_arguments
 from ontogeny.files import atomic, disk_errors, write_csv
-from ontogeny.plotting.fonts import lean_fonts
 from ontogeny.plotting.notes import note
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5C99", "#B0B0B0", "#B8A400", "#7B1E3A")
@@ -139,7 +138,7 @@ def save_figure(
         for ending in formats:
             metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
             target = stem.with_name(f"{stem.name}.{ending}")
-            with atomic(target) as part, lean_fonts() if ending == "pdf" else nullcontext():
+            with atomic(target) as part, _fonts(ending):
                 told = metadata.get(ending, {"Date": None, "Creator": None})
                 fig.savefig(part, format=ending, metadata=told, bbox_inches=area)
             written.append(target)
@@ -189,6 +188,15 @@ def _thin_ticks(axes: Axes) -> None:
         if all(left.x1 + _GAP < right.x0 for left, right in itertools.pairwise(boxes)):
             return
         locator.set_params(nbins=most)
+
+
+def _fonts(ending: str) -> AbstractContextManager[None]:
+    """How fonts are embedded in a format; what embeds them takes as long to import as a figure to draw."""
+    if ending != "pdf":
+        return nullcontext()
+    from ontogeny.plotting.fonts import lean_fonts
+
+    return lean_fonts()
 
 
 def _with_note(fig: Figure, text: str) -> Bbox | None:
