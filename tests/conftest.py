@@ -25,8 +25,9 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop():
-    """Collect garbage while tests run, and never scan what was imported before them."""
+    """Collect garbage while tests run, seldom, and never scan what was imported before them."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     gc.enable()
 
 

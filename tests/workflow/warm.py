@@ -155,5 +155,6 @@ if __name__ == "__main__":
     for module in WITH_IT + OF_JOBS:
         importlib.import_module(module)
     gc.freeze()  # else the garbage collector of each child would scan all that was imported, and so copy its memory
+    gc.set_threshold(50_000, 20, 20)
     gc.enable()
     serve()
