@@ -56,7 +56,8 @@ class Boxes:
     bounds of 8 rows and the negated upper bounds of the same in one vector; spans, laid out alike: how much wider a
     box is on each of the 8 rows than the widest of its sets, and how wide that is. pending (levels, ..): choices that
     are handed to a level, stack (levels, ..): those under way; a choice is a word of 8 bits for each neuron, a node of
-    its heap. stack_rows (levels, ..): the rows on which these may be wrong, as bits. cursor, n_pending, n_stack, half,
+    its heap. stack_rows (levels, ..): the rows on which these may be too low, as bits, and 32 bits
+    further those on which they may be too high. cursor, n_pending, n_stack, half,
     accepted, weight, divided (levels,): where the level stands.
 
     members (p,): upper neurons that may be listened to; order (last, p): these by influence; leaf_of (i, sets): the
@@ -403,6 +404,15 @@ def _rounding(rows, boxes, bias, last):
 
 
 @piece(**BARE)
+def _roundings(rows, last):
+    """How often sums of what the last layer adds are rounded, at most, each time by as much as the largest output."""
+    for s in range(rows.weight.shape[0]):
+        if rows.scale[s] != 1.0:
+            return last + 6  # what a neuron adds times the scale: 2 of all together, which may be twice the largest
+    return last + 2
+
+
+@piece(**BARE)
 def _begin_among(network, rows, walk, leaf, boxes, bias, p, n_sets, margin):
     """Stand before all choices of input sets among the p members."""
     last = boxes.order.shape[0]
@@ -471,7 +481,8 @@ def _work_off(network, rows, walk, leaf, boxes, classes, bias, level, p, n_sets,
         n_stack -= 1
         state = stack[n_stack]
         leaf.numbers[VISITED] += 1
-        open_rows = stack_rows[n_stack]
+        open_sides = stack_rows[n_stack]
+        open_rows = (open_sides | open_sides >> np.uint64(32)) & np.uint64(0xFFFFFFFF)
         free = 0
         most = 0
         for k in range(last):
@@ -484,7 +495,9 @@ def _work_off(network, rows, walk, leaf, boxes, classes, bias, level, p, n_sets,
         if 1 << free <= WORK * LANES:
             number = list_for(walk, boxes, classes, level, p, n_sets, open_rows, free, most)
             if number >= 0:
-                count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, wide, tight)
+                count_classes(
+                    network, rows, walk, leaf, boxes, classes, bias, number, state, p, open_sides, wide, tight
+                )
                 continue
         divide = widest(
             boxes.spans, boxes_at, nodes * width, state, last, width, boxes.free, open_rows, np.float32(_WIDER)
@@ -541,7 +554,7 @@ def _count_among(network, rows, walk, leaf, boxes, classes, bias, p, n_sets, mar
     slack = 2.0 * margin + 1e-7 * (boxes.order.shape[0] + 4) * leaf.close[1]
     outer = np.float32(0.5 + slack)
     inner = np.float32(0.5 - slack)
-    slack = leaf.close[0] + 1e-7 * (boxes.order.shape[0] + 4) * leaf.close[1]
+    slack = leaf.close[0] + 1.02 * 2.0**-24 * _roundings(rows, boxes.order.shape[0]) * leaf.close[1] + 1e-7
     wide = np.float32(0.5 + slack)
     tight = np.float32(0.5 - slack)
     total = 0

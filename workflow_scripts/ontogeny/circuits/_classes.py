@@ -27,7 +27,18 @@ from ontogeny.circuits._problem import (
 )
 from ontogeny.circuits._records import Unset, piece
 from ontogeny.circuits._state import BARE, INLINE, UNSURE
-from ontogeny.circuits._vectors import LANES, close_to, combine, fold, lowest_bit, respond, sum_up, weigh
+from ontogeny.circuits._vectors import (
+    LANES,
+    blank,
+    close_to,
+    count_bits,
+    fold,
+    fold_lanes,
+    lowest_bit,
+    respond,
+    sum_side,
+    weigh,
+)
 from ontogeny.nonlinearities.compiled import activate
 
 ROWS = LANES // 2  # rows whose lower and upper bounds make one vector
@@ -49,14 +60,16 @@ class Classes:
     where that begins. By lane: weight_of, times factor (list,), the choices that a tuple stands for; hits, the circuits
     in which one of them takes part. values: the activations of the upper neurons, row by row and neuron by neuron;
     table: what each neuron of the last layer adds with each input set, row by row, where filled (list, last) has a bit
-    for the place of the set in the neuron's heap. A list of few tuples fills a vector several times over; packed: the
-    same numbers once, width_of (list,) for each set, so that one vector takes several sets. counted (1,): circuits.
+    for the place of the set in the neuron's heap. A list of few tuples fills a vector several times over; from _ROOM on
+    stand the same numbers once, width_of (list,) for each set, so that one vector takes several sets. counted (1,):
+    circuits.
 
     side_of (last,): the side, 0 or 1, of a neuron with free edges, or -1; n_sums (2,): vectors of each side. partial:
-    their sums, side by side and row by row; lanes: weights; found, unsure, doubts, parts: see `weigh`, `close_to` and
-    `fold`; places, chosen (last,): input sets of one circuit; exact (last, 2, rows), sums (2, rows): what they add.
-    times (i, class, missing): sets of a class that use no input of `missing`; sum_of (i, class), products, expanded
-    (tuples,), listened, weights: work space.
+    their sums, side by side and row by row; terms (last, 3): see `sum_side`; base: for each list, open row by open row,
+    what the output is without the last layer, and 0 after all lists; found, unsure, doubts: see `weigh` and `close_to`;
+    places, chosen (last,): input sets of one circuit; exact (last, 2, rows), sums (2, rows): what they add. times (i,
+    class, missing): sets of a class that use no input of `missing`; sum_of (i, class), products, expanded (tuples,):
+    work space.
     """
 
     used: Integers
@@ -75,17 +88,16 @@ class Classes:
     hits: Integers
     values: Floats
     table: Floats
-    packed: Floats
     filled: Words2
     counted: Integers
     partial: Floats
     side_of: Integers
     n_sums: Integers
-    lanes: Shorts
+    terms: Integers2
+    base: Floats
     unsure: Shorts
     found: Shorts
     doubts: Shorts
-    parts: Integers
     places: Integers
     chosen: Integers
     exact: Doubles3
@@ -94,8 +106,6 @@ class Classes:
     sum_of: Integers2
     products: Integers
     expanded: Integers
-    listened: Integers
-    weights: Floats
 
 
 def class_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
@@ -118,18 +128,17 @@ def class_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "factor": _LISTS,
         "hits": Unset(_LISTS * _CLASSES),
         "values": Unset(_VALUES),
-        "table": Unset(_ROOM),
-        "packed": Unset(_ROOM + LANES),
+        "table": Unset(2 * _ROOM + LANES),
         "filled": (_LISTS, last),
         "counted": 1,
         "partial": Unset(2 * n_rows * WORK * LANES),
         "side_of": last,
         "n_sums": 2,
-        "lanes": LANES,
+        "terms": (last, 3),
+        "base": _LISTS * n_rows,
         "unsure": WORK,
         "found": Unset(2 * WORK * LANES),
         "doubts": WORK,
-        "parts": 1 << n,
         "places": last,
         "chosen": last,
         "exact": (last, 2, n_rows),
@@ -138,8 +147,6 @@ def class_shapes(sizes: tuple[int, ...], n_rows: int) -> dict[str, Any]:
         "sum_of": (n, sets),
         "products": _CLASSES,
         "expanded": _CLASSES,
-        "listened": max(n, last),
-        "weights": n,
     }
 
 
@@ -156,16 +163,6 @@ def set_of(order, p, leaf):
 @njit(**INLINE)
 def node_of(state, k):
     return np.int64((state >> np.uint64(8 * k)) & np.uint64(255))
-
-
-@njit(**INLINE)
-def _n_rows(open_rows):
-    """How many rows `open_rows` has as bits."""
-    number = 0
-    while open_rows:
-        open_rows &= open_rows - np.uint64(1)
-        number += 1
-    return number
 
 
 @piece(**BARE)
@@ -279,7 +276,7 @@ def _fill_list(walk, boxes, classes, number, p, n_sets):
     n_tuples = classes.at_lane[number]
     own_width = classes.width_of[number]
     width = max(own_width, LANES)
-    n_open = _n_rows(classes.rows_of[number])
+    n_open = count_bits(classes.rows_of[number])
     size = n_open * last * width << p
     n_values = n_open * p * width
     if n_tuples > _CLASSES or size > _ROOM or n_values > _VALUES:
@@ -317,10 +314,13 @@ def _fill_list(walk, boxes, classes, number, p, n_sets):
     for k in range(last):
         classes.filled[number, k] = np.uint64(0)
     at = classes.at_values[number]
+    base = number * boxes.lowest.shape[2]
     rest = classes.rows_of[number]
     while rest:
         s = lowest_bit(rest)
         rest &= rest - np.uint64(1)
+        classes.base[base] = boxes.base[(s // ROWS) * LANES + s % ROWS]
+        base += 1
         step = 1
         for i in range(p):
             n_classes = classes.n_classes[number, i]
@@ -354,33 +354,28 @@ def _fill_table(network, rows, boxes, classes, number, k, place, p):
     own_width = classes.width_of[number]
     width = max(own_width, LANES)
     at = classes.at_table[number] + (k * leaves + place) * width
-    at_packed = classes.at_table[number] + (k * leaves + place) * own_width
+    at_packed = _ROOM + classes.at_table[number] + (k * leaves + place) * own_width
     values = classes.at_values[number]
     table = classes.table
     inputs = set_of(boxes.order[k], p, place)
+    n_rows = rows.weight.shape[0]
+    weights = (layer * network.weights.shape[1] + k) * network.weights.shape[2] * n_rows
     rest = classes.rows_of[number]
     while rest:
         s = lowest_bit(rest)
         rest &= rest - np.uint64(1)
-        n_inputs = 0
-        for i in range(p):
-            if (inputs >> i) & 1:
-                classes.listened[n_inputs] = values + i * width
-                classes.weights[n_inputs] = network.weights[layer, k, boxes.members[i], s]
-                n_inputs += 1
         bias = network.biases[layer, k, s] if place > 0 else np.float32(0.0)
         gain = network.weights[depth, 0, k, s]
         scale = np.float32(rows.scale[s])
         respond(
-            classes.values, classes.listened, classes.weights, n_inputs, bias, slope if kind == 0 else np.float32(0.0),
-            (gain, scale), kind > 1, table, at, width,
+            classes.values, values, inputs, boxes.members, network.weights, weights + s, n_rows, bias,
+            slope if kind == 0 else np.float32(0.0), (gain, scale), kind > 1, table, at, width, at_packed, own_width,
         )  # fmt: skip
         if kind > 1 and place > 0:
             for v in range(at, at + width):
                 table[v] = np.float32(activate(np.float64(table[v]), kind, slope)) * gain * scale
-        if own_width < LANES:
-            for v in range(own_width):
-                classes.packed[at_packed + v] = table[at + v]
+            for v in range(own_width if own_width < LANES else 0):
+                table[at_packed + v] = table[at + v]
         at += last * leaves * width
         at_packed += last * leaves * own_width
         values += p * width
@@ -450,10 +445,13 @@ def list_for(walk, boxes, classes, level, p, n_sets, open_rows, free, most):
 
     free: edges that are free, `most` of them of one neuron. Where there is no room, other lists are forgotten.
     """
+    n_open = count_bits(open_rows)
+    if _n_vectors(1, free, most) * n_open > WORK:
+        return -1
     for _ in range(2):
         number = _find_list(boxes, classes, level, p, n_sets, open_rows)
         if number >= 0:
-            if _n_vectors(classes.width_of[number], free, most) * _n_rows(open_rows) > WORK:
+            if _n_vectors(classes.width_of[number], free, most) * n_open > WORK:
                 return -1
             if classes.n_lanes[number] != 0 or _fill_list(walk, boxes, classes, number, p, n_sets):
                 return number if classes.n_lanes[number] > 0 else -1
@@ -547,7 +545,7 @@ def _put_places(boxes, classes, state, p, side, digits):
 
 @piece(**BARE)
 def _settle_close(
-    network, rows, walk, leaf, boxes, classes, bias, number, state, best, column, n_own, n_open, outer, inner, p
+    network, rows, walk, leaf, boxes, classes, bias, number, state, best, column, n_own, n_open, outer, inner, sides, p
 ):
     """Decide one by one what `weigh` leaves in doubt, see `close_to`, and correct what it has found."""
     last = boxes.order.shape[0]
@@ -556,39 +554,42 @@ def _settle_close(
     width = classes.width_of[number]
     across = max(width, LANES)
     step = WORK * LANES
+    lane = classes.at_lane[number] + column
     for k in range(last):
         classes.places[k] = node_of(state, k) - (1 << p)
     n_places = 1 << boxes.free[node_of(state, best)]
     first = node_of(state, best) * n_places - (1 << p)
-    each = LANES // width if width < LANES else 1  # sets in a vector
+    wide = width >= LANES
+    lanes = 0 if wide else lowest_bit(np.uint64(width))  # places in binary, as of other powers of 2 below
+    own_sets = lowest_bit(np.uint64(n_own))
+    in_vector = 0 if wide else lowest_bit(np.uint64(LANES)) - lanes  # sets
     for t in range(classes.n_sums[1]):
         if classes.unsure[t] == 0:
             continue
-        _put_places(boxes, classes, state, p, 1, t // n_own)
+        _put_places(boxes, classes, state, p, 1, t >> own_sets)
         close_to(
             classes.partial, column, n_rows * step + t * across + column, step, across, n_open, classes.n_sums[0],
-            inner, outer, classes.doubts,
+            inner, outer, sides, classes.doubts,
         )  # fmt: skip
         for c in range(classes.n_sums[0]):
-            close = np.uint64(classes.doubts[c])
-            if close == 0:
+            doubts = np.uint64(classes.doubts[c])
+            if doubts == 0:
                 continue
             _put_places(boxes, classes, state, p, 0, c)
-            while close:
-                v = lowest_bit(close)
-                close &= close - np.uint64(1)
-                own = v % width if width < LANES else column + v
-                weight = np.int64(classes.lanes[v])
-                place = (t % n_own) * each + v // width if width < LANES else t % n_own
+            while doubts:
+                v = lowest_bit(doubts)
+                doubts &= doubts - np.uint64(1)
+                own = column + v if wide else v & (width - 1)
+                place = ((t & (n_own - 1)) << in_vector) + (0 if wide else v >> lanes)
                 if own >= n_tuples or place >= n_places:
                     continue
                 classes.places[best] = first + place
                 decided = _settle(network, rows, walk, leaf, boxes, classes, bias, number, own, p)
-                if decided & 1:
-                    classes.found[c * LANES + v] += weight
-                    classes.hits[classes.at_lane[number] + column + v] += 1
-                else:
+                weight = np.int64(classes.weight_of[lane + v])
+                if not decided & 1:
+                    classes.found[c * LANES + v] -= weight
                     classes.found[step + t * LANES + v] -= weight
+                    classes.hits[lane + v] -= 1
                 if decided & 2:
                     leaf.numbers[UNSURE] += weight * classes.factor[number]
 
@@ -632,60 +633,59 @@ def _fill_tables(network, rows, boxes, classes, number, state, p):
             needed &= needed - np.uint64(1)
 
 
+@njit(**INLINE)
+def _add_term(classes, n, first, across, number):
+    """Make the n-th of `terms`; how many there are then."""
+    classes.terms[n, 0] = first
+    classes.terms[n, 1] = across
+    classes.terms[n, 2] = number
+    return n + 1
+
+
 @piece(**BARE)
-def _sum_sides(boxes, classes, number, state, best, n_own, n_rows, p):
-    """Tabulate the sums of both sides, for each tuple of classes and open row; how many rows these are."""
+def _sum_sides(boxes, classes, number, state, best, n_own, n_rows, n_open, p):
+    """Tabulate the sums of both sides, for each tuple of classes and open row."""
     last = boxes.order.shape[0]
     own_width = classes.width_of[number]
     width = max(own_width, LANES)
     step = WORK * LANES
-    half = n_rows * step
+    across = (last * width) << p
     start = classes.at_table[number]
-    at_packed = classes.at_table[number]
-    first = (node_of(state, best) << boxes.free[node_of(state, best)]) - (1 << p)
-    n_open = 0
-    rest = classes.rows_of[number]
-    while rest:
-        s = lowest_bit(rest)
-        rest &= rest - np.uint64(1)
-        n_fixed = 0
-        for k in range(last):
-            if k != best and classes.side_of[k] < 0:
-                classes.listened[n_fixed] = start + ((k << p) + node_of(state, k) - (1 << p)) * width
-                n_fixed += 1
-        to = n_open * step
-        base = boxes.base[(s // ROWS) * LANES + s % ROWS]
-        sum_up(classes.table, classes.listened, n_fixed, base, classes.partial, half + to, width)
-        sum_up(classes.table, classes.listened, 0, np.float32(0.0), classes.partial, to, width)
-        if own_width < LANES:
-            place = at_packed + ((best << p) + first) * own_width
-            combine(classes.partial, half + to, 1, classes.packed, place, LANES, n_own, LANES)
-        else:
-            place = start + ((best << p) + first) * width
-            combine(classes.partial, half + to, 1, classes.table, place, width, n_own, width)
-        one = 1
-        other = n_own
-        for k in range(last):
-            if classes.side_of[k] < 0:
-                continue
+    n = 0
+    for k in range(last - 1, -1, -1):
+        if classes.side_of[k] == 0:
             free = boxes.free[node_of(state, k)]
-            place = start + ((k << p) + (node_of(state, k) << free) - (1 << p)) * width
-            if classes.side_of[k]:
-                combine(classes.partial, half + to, other, classes.table, place, width, 1 << free, width)
-                other <<= free
-            else:
-                combine(classes.partial, to, one, classes.table, place, width, 1 << free, width)
-                one <<= free
-        start += (last * width) << p
-        at_packed += (last * own_width) << p
-        n_open += 1
-    return n_open
+            place = (k << p) + (node_of(state, k) << free) - (1 << p)
+            n = _add_term(classes, n, start + place * width, across, 1 << free)
+    sum_side(
+        classes.table, classes.terms, 0, n, classes.base, (_LISTS - 1) * n_rows, n_open, width, classes.partial, 0, step
+    )
+    first = (best << p) + (node_of(state, best) << boxes.free[node_of(state, best)]) - (1 << p)
+    first = start + first * width if own_width == width else _ROOM + start + first * own_width
+    n = _add_term(classes, 0, first, (last * own_width) << p, 1) if n_own == 1 else 0
+    for k in range(last):
+        if k != best and classes.side_of[k] < 0:
+            place = (k << p) + node_of(state, k) - (1 << p)
+            n = _add_term(classes, n, start + place * width, across, 1)
+    n_fixed = n
+    for k in range(last - 1, -1, -1):
+        if classes.side_of[k] == 1:
+            free = boxes.free[node_of(state, k)]
+            place = (k << p) + (node_of(state, k) << free) - (1 << p)
+            n = _add_term(classes, n, start + place * width, across, 1 << free)
+    if n_own > 1:
+        n = _add_term(classes, n, first, (last * own_width) << p, n_own)
+    sum_side(
+        classes.table, classes.terms, n_fixed, n, classes.base, number * n_rows, n_open, width, classes.partial,
+        n_rows * step, step,
+    )  # fmt: skip
 
 
 @piece(**BARE)
 def _share_sums(boxes, classes, number, state, best, n_own, p):
     """Give what was found for the sums of both sides to the input sets of their neurons."""
     last = boxes.order.shape[0]
+    nodes = boxes.tags.shape[1]
     factor = classes.factor[number]
     width = classes.width_of[number]
     step = WORK * LANES
@@ -695,32 +695,39 @@ def _share_sums(boxes, classes, number, state, best, n_own, p):
         if classes.side_of[k] < 0:
             continue
         free = boxes.free[node_of(state, k)]
+        to = k * nodes + (node_of(state, k) << free)
         if classes.side_of[k]:
             other >>= free
-            fold(classes.found, step, 1 << free, other, classes.parts)
+            fold(classes.found, step, 1 << free, other, factor, boxes.tags, to)
         else:
             one >>= free
-            fold(classes.found, 0, 1 << free, one, classes.parts)
-        first = node_of(state, k) << free
-        for t in range(1 << free):
-            boxes.tags[k, first + t] += factor * classes.parts[t]
-    node = node_of(state, best)
-    first = node << boxes.free[node]
-    each = min(width, LANES)
-    total = 0
-    for t in range(1 << boxes.free[node]):
-        part = 0
-        for v in range(step + t * each, step + (t + 1) * each):
-            part += classes.found[v]
-        boxes.tags[best, first + t] += factor * part
-        total += part
+            fold(classes.found, 0, 1 << free, one, factor, boxes.tags, to)
+    free = boxes.free[node_of(state, best)]
+    to = best * nodes + (node_of(state, best) << free)
+    total = fold_lanes(classes.found, step, min(width, LANES), 1 << free, factor, boxes.tags, to)
     for k in range(last):
         if k != best and classes.side_of[k] < 0:
-            boxes.tags[k, node_of(state, k)] += factor * total
+            boxes.tags[k, node_of(state, k)] += total
 
 
 @piece(**BARE)
-def count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, outer, inner):
+def _sides(open_rows, open_sides):
+    """Bits, as of `weigh`, of the rows of open_rows; -1 where both limits of a row may be missed. See `judge`."""
+    sides = 0
+    r = 0
+    while open_rows:
+        s = np.uint64(lowest_bit(open_rows))
+        open_rows &= open_rows - np.uint64(1)
+        below = np.int64((open_sides >> s) & np.uint64(1))
+        if below and (open_sides >> (s + np.uint64(32))) & np.uint64(1):
+            return -1
+        sides |= below << r
+        r += 1
+    return sides
+
+
+@piece(**BARE)
+def count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state, p, open_sides, outer, inner):
     """Count the circuits of `state` for all choices of the group, whose classes on the open rows are a list.
 
     The neurons are shared among two sides, whose sums are tabulated for each tuple of classes, a vector at a time.
@@ -731,21 +738,35 @@ def count_classes(network, rows, walk, leaf, boxes, classes, bias, number, state
     step = WORK * LANES
     _fill_tables(network, rows, boxes, classes, number, state, p)
     best, n_own = _choose_sides(boxes, classes, number, state)
-    for c in range(classes.n_sums[0] * LANES):
-        classes.found[c] = 0
-    for t in range(step, step + classes.n_sums[1] * LANES):
-        classes.found[t] = 0
+    blank(classes.found, 0, classes.n_sums[0] * LANES)
+    blank(classes.found, step, classes.n_sums[1] * LANES)
     filled = min(width << boxes.free[node_of(state, best)], LANES)
-    n_open = _sum_sides(boxes, classes, number, state, best, n_own, n_rows, p)
+    n_open = count_bits(classes.rows_of[number])
+    _sum_sides(boxes, classes, number, state, best, n_own, n_rows, n_open, p)
+    sides = _sides(classes.rows_of[number], open_sides)
     for column in range(0, width, LANES):
-        for v in range(LANES):
-            classes.lanes[v] = classes.weight_of[lane + column + v] if v < filled else 0
         weigh(
             classes.partial, column, n_rows * step + column, step, max(width, LANES), n_open, classes.n_sums[0],
-            classes.n_sums[1], inner, outer, classes.lanes, filled, classes.hits, lane + column, classes.found, step,
-            classes.unsure,
+            classes.n_sums[1], inner, outer, sides, classes.weight_of, filled, classes.hits, lane + column,
+            classes.found, step, classes.unsure,
         )  # fmt: skip
         _settle_close(
-            network, rows, walk, leaf, boxes, classes, bias, number, state, best, column, n_own, n_open, outer, inner, p
+            network,
+            rows,
+            walk,
+            leaf,
+            boxes,
+            classes,
+            bias,
+            number,
+            state,
+            best,
+            column,
+            n_own,
+            n_open,
+            outer,
+            inner,
+            sides,
+            p,
         )
     _share_sums(boxes, classes, number, state, best, n_own, p)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
+from functools import reduce
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -23,6 +24,7 @@ _bits = ir.VectorType(_int64, WORDS)
 _floats = ir.VectorType(ir.FloatType(), LANES)
 _doubles = ir.VectorType(ir.DoubleType(), DOUBLES)
 _ints = ir.VectorType(_int32, LANES)
+_half_bits = ir.VectorType(_int1, LANES // 2)
 
 
 class _Code:
@@ -70,6 +72,17 @@ class _Code:
         one = self.builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_int32, 0))
         zeros = ir.Constant(ir.VectorType(_int32, kind.count), [0] * kind.count)
         return self.builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
+
+    def first(self, number):
+        """Which lanes are among the first so many."""
+        number = self.splat(self.builder.trunc(number, _int32), _ints)
+        return self.builder.icmp_signed("<", ir.Constant(_ints, list(range(LANES))), number)
+
+    def store_first(self, value, number, pointer, at) -> None:
+        """Write the first `number` lanes."""
+        place = self._place(pointer, at, value.type)
+        how = ir.Constant(_int32, _align(pointer))
+        self.call(f"llvm.masked.store.v{LANES}f32.p0v{LANES}f32", ir.VoidType(), value, place, how, self.first(number))
 
     def call(self, name, out, *args):
         kind = ir.FunctionType(out, [a.type for a in args])
@@ -120,6 +133,15 @@ class _Code:
         """The sum of a vector of int32, as int64."""
         one = self.call(f"llvm.vector.reduce.add.v{LANES}i32", _int32, numbers)
         return self.builder.sext(one, _int64)
+
+    def reduce(self, x, how):
+        """One number from all lanes, a power of 2: halves are put together until one is left."""
+        count = x.type.count
+        while count > 1:
+            count //= 2
+            halves = [ir.Constant(ir.VectorType(_int32, count), list(range(i, i + count))) for i in (0, count)]
+            x = how(*(self.builder.shuffle_vector(x, x, half) for half in halves))
+        return self.builder.extract_element(x, ir.Constant(_int32, 0))
 
     def larger(self, a, b):
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
@@ -492,32 +514,36 @@ def widest(typing, spans, at, stride, state, n, width, free, rows, factor):
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
         spans, start, stride, state, n, width, free, rows, factor = code.args
-        zero = ir.Constant(ir.FloatType(), 0.0)
+        half = LANES // 2
+        kind = ir.VectorType(ir.FloatType(), half)
+        zero = ir.Constant(kind, [0.0] * half)
+
         best, edges = code.variable(n), code.variable(_integer(0))
-        most, wide = code.variable(zero), code.variable(zero)
-        number = code.call("llvm.ctpop.i64", _int64, rows)
+        most, spread, own = code.variable(ir.Constant(kind.element, 0.0)), code.variable(zero), code.variable(zero)
+        builder.store(zero, spread)
         with code.loop(n) as (j, _):
             node = builder.and_(builder.lshr(state, builder.shl(j, _integer(3))), _integer(255))
             place = builder.add(builder.mul(j, stride), builder.mul(node, width))
             place = builder.add(start, place)
-            own, rest = code.variable(zero), code.variable(rows)
-            with code.loop(number):
-                left = builder.load(rest)
-                s = code.call("llvm.cttz.i64", _int64, left, ir.Constant(_int1, 1))
-                builder.store(builder.and_(left, builder.sub(left, _integer(1))), rest)
-                half = LANES // 2
-                at = builder.add(builder.add(place, s), builder.and_(s, _integer(-half)))
-                builder.store(builder.fadd(builder.load(own), code.load(spans, at)), own)
-                other = code.load(spans, builder.add(at, _integer(half)))
-                builder.store(builder.fadd(builder.load(wide), other), wide)
+            builder.store(zero, own)
+            with code.loop(width, LANES) as (v, _):
+                left = builder.lshr(rows, builder.lshr(v, _integer(1)))
+                left = builder.bitcast(builder.trunc(left, _int8), _half_bits)
+                at = builder.add(place, v)
+                for variable, by in ((own, 0), (spread, half)):
+                    x = code.load(spans, builder.add(at, _integer(by)), kind)
+                    x = builder.select(left, x, zero)
+                    builder.store(builder.fadd(builder.load(variable), x), variable)
+            width_of = code.reduce(builder.load(own), builder.fadd)
             its = code.load(free, node)
             builder.store(builder.add(builder.load(edges), its), edges)
             none = builder.icmp_signed("==", builder.load(best), n)
-            better = builder.or_(none, builder.fcmp_ordered(">", builder.load(own), builder.load(most)))
+            better = builder.or_(none, builder.fcmp_ordered(">", width_of, builder.load(most)))
             better = builder.and_(better, builder.icmp_signed(">", its, _integer(0)))
-            builder.store(builder.select(better, builder.load(own), builder.load(most)), most)
+            builder.store(builder.select(better, width_of, builder.load(most)), most)
             builder.store(builder.select(better, j, builder.load(best)), best)
-        wider = builder.fcmp_ordered(">", builder.load(wide), builder.fmul(factor, builder.load(most)))
+        wide = code.reduce(builder.load(spread), builder.fadd)
+        wider = builder.fcmp_ordered(">", wide, builder.fmul(factor, builder.load(most)))
         found = builder.add(builder.load(best), builder.shl(builder.load(edges), _integer(8)))
         return builder.add(found, builder.shl(builder.zext(wider, _int64), _integer(16)))
 
@@ -526,237 +552,380 @@ def widest(typing, spans, at, stride, state, n, width, free, rows, factor):
 
 
 @intrinsic
-def combine(typing, sums, at, number, table, place, stride, n, width):
-    """sums[at + (t * number + c) * width + v] = sums[at + c * width + v] + table[place + t * stride + v].
+def sum_side(typing, table, terms, n_fixed, n, bases, base, n_rows, width, sums, at, step):
+    """All sums of a number from each of several terms, a vector at a time, on all rows.
 
-    For t < n, c < number and v < width, a multiple of LANES. float32.
+    terms (n, 3): where a term begins in `table`, how much further the next row does, and how many numbers, one or an
+    even number of them, it has the choice of; `width` apart. sums[at + r * step + c * width + v] = bases[base + r] +
+    what the terms have on row r: c counts through their choices, the last one's first; the first n_fixed have none.
+    v < width, a multiple of LANES. float32; terms: int64. A function of its own, so that all it needs stays in
+    registers.
+    """
+
+    def generate(context, builder, signature, args):
+        whole = _Code(context, builder, signature, args)
+        with whole.apart("ontogeny_sum_side") as code:
+            n_rows, width = code.args[6:8]
+            with code.loop(n_rows) as (r, _), code.loop(width, LANES) as (v, _):
+                _sum_side(code, r, v)
+        return context.get_dummy_value()
+
+    kinds = (table, terms, n_fixed, n, bases, base, n_rows, width, sums, at, step)
+    return types.void(*kinds), generate
+
+
+def _sum_side(code, r, v) -> None:
+    """What `sum_side` does on one row, in one column of vectors."""
+    builder = code.builder
+    table, terms, n_fixed, n, bases, base, _, width, sums, at, step = code.args
+    to = builder.add(builder.add(at, v), builder.mul(r, step))
+
+    def term(j):
+        j = builder.mul(j, _integer(3))
+        first, across, number = (code.load(terms, builder.add(j, _integer(i))) for i in range(3))
+        return builder.add(builder.add(first, v), builder.mul(r, across)), number
+
+    def of_table(start, t):
+        return code.load(table, builder.add(start, builder.mul(t, width)), _floats)
+
+    def put(x, c):
+        code.store(x, sums, builder.add(to, builder.mul(c, width)), _floats)
+
+    first = code.splat(code.load(bases, builder.add(base, r)), _floats)
+    total = code.variable(first)
+    builder.store(first, total)
+    with code.loop(n_fixed) as (j, _):
+        builder.store(builder.fadd(builder.load(total), of_table(term(j)[0], _integer(0))), total)
+    put(builder.load(total), _integer(0))
+    now = code.variable(_integer(1))
+    builder.store(_integer(1), now)
+    with code.loop(builder.sub(n, n_fixed)) as (j, _):
+        start, number = term(builder.add(j, n_fixed))
+        before = builder.load(now)
+        last = builder.sub(before, _integer(1))
+        two = builder.icmp_signed("==", number, _integer(2))
+        with builder.if_else(two) as (pair, more):
+            with pair:
+                values = [of_table(start, _integer(t)) for t in range(2)]
+                with code.loop(before) as (back, _):
+                    c = builder.sub(last, back)
+                    x = code.load(sums, builder.add(to, builder.mul(c, width)), _floats)
+                    for t in (1, 0):
+                        put(builder.fadd(x, values[t]), builder.add(builder.shl(c, _integer(1)), _integer(t)))
+            with more, code.loop(before) as (back, _):
+                c = builder.sub(last, back)
+                x = code.load(sums, builder.add(to, builder.mul(c, width)), _floats)
+                first = builder.mul(c, number)
+                with code.loop(number, 2) as (t, _):
+                    for i in range(2):
+                        own = builder.add(t, _integer(i))
+                        put(builder.fadd(x, of_table(start, own)), builder.add(first, own))
+        builder.store(builder.mul(before, number), now)
+
+
+@intrinsic
+def respond(
+    typing, values, at_values, inputs, members, weights, at_weights, stride, bias, slope, gain, raw, out, at, width,
+    packed, own_width,
+):  # fmt: skip
+    """out[at + v] = the response of a neuron to its inputs, the bits i of `inputs`, times `gain`.
+
+    Input i has the values[at_values + i * width + v] and the weight weights[at_weights + members[i] * stride]. Summed
+    product by product, the bias last; negative sums times `slope`, and then all by the numbers of `gain` one after
+    another; raw: the sums alone. v < width, a multiple of LANES; where own_width is less than LANES, out[packed:] is
+    the first own_width of them. float32; members: int64.
     """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        sums, at, number, table, place, stride, n, width = code.args
-        with code.loop(width, LANES) as (v, _):
-            first, where = builder.add(at, v), builder.add(place, v)
-            with code.loop(n) as (back, _):
-                t = builder.sub(builder.sub(n, _integer(1)), back)
-                y = code.load(table, builder.add(where, builder.mul(t, stride)), _floats)
-                before = builder.mul(t, number)
-                with code.loop(number) as (c, _):
-                    x = code.load(sums, builder.add(first, builder.mul(c, width)), _floats)
-                    to = builder.mul(builder.add(before, c), width)
-                    code.store(builder.fadd(x, y), sums, builder.add(first, to), _floats)
-        return context.get_dummy_value()
-
-    return types.void(sums, at, number, table, place, stride, n, width), generate
-
-
-@intrinsic
-def sum_up(typing, table, places, n, first, out, at, width):
-    """out[at + v] = first + the sum of table[places[j] + v] over j < n, for v < width, a multiple of LANES. float32."""
-
-    def generate(context, builder, signature, args):
-        code = _Code(context, builder, signature, args)
-        table, places, n, first, out, at, width = code.args
-        first = code.splat(first, _floats)
-        with code.loop(width, LANES) as (v, _):
-            total = code.variable(first)
-            with code.loop(n) as (j, _):
-                x = code.load(table, builder.add(code.load(places, j), v), _floats)
-                builder.store(builder.fadd(builder.load(total), x), total)
-            code.store(builder.load(total), out, builder.add(at, v), _floats)
-        return context.get_dummy_value()
-
-    return types.void(table, places, n, first, out, at, width), generate
-
-
-@intrinsic
-def respond(typing, values, places, weights, n, bias, slope, gain, raw, out, at, width):
-    """out[at + v] = the response of a neuron to inputs values[places[j] + v] with weights[j], j < n, times `gain`.
-
-    Summed product by product, the bias last; negative sums times `slope`, and then all by the numbers of `gain` one
-    after another; raw: the sums alone. v < width, a multiple of LANES; float32.
-    """
-
-    def generate(context, builder, signature, args):
-        code = _Code(context, builder, signature, args)
-        values, places, weights, n, bias, slope, gain, raw, out, at, width = code.args
+        (
+            values, at_values, inputs, members, weights, at_weights, stride, bias, slope, gain, raw, out, at, width,
+            packed, own_width,
+        ) = code.args  # fmt: skip
         zero = ir.Constant(_floats, [0.0] * LANES)
         bias, slope = code.splat(bias, _floats), code.splat(slope, _floats)
         gains = [code.splat(builder.extract_value(gain, i), _floats) for i in range(2)]
+        number = code.call("llvm.ctpop.i64", _int64, inputs)
+        total, rest = code.variable(zero), code.variable(inputs)
         with code.loop(width, LANES) as (v, _):
-            total = code.variable(zero)
-            with code.loop(n) as (j, _):
-                x = code.load(values, builder.add(code.load(places, j), v), _floats)
-                x = builder.fmul(x, code.splat(code.load(weights, j), _floats))
+            builder.store(zero, total)
+            builder.store(inputs, rest)
+            with code.loop(number):
+                left = builder.load(rest)
+                i = code.call("llvm.cttz.i64", _int64, left, ir.Constant(_int1, 1))
+                builder.store(builder.and_(left, builder.sub(left, _integer(1))), rest)
+                x = code.load(values, builder.add(builder.add(at_values, v), builder.mul(i, width)), _floats)
+                weight = builder.add(at_weights, builder.mul(code.load(members, i), stride))
+                x = builder.fmul(x, code.splat(code.load(weights, weight), _floats))
                 builder.store(builder.fadd(builder.load(total), x), total)
             x = builder.fadd(builder.load(total), bias)
             y = builder.select(builder.fcmp_ordered(">", x, zero), x, builder.fmul(x, slope))
             y = builder.fmul(builder.fmul(y, gains[0]), gains[1])
-            code.store(builder.select(raw, x, y), out, builder.add(at, v), _floats)
+            y = builder.select(raw, x, y)
+            code.store(y, out, builder.add(at, v), _floats)
+            with builder.if_then(builder.icmp_signed("<", own_width, _integer(LANES))):
+                code.store_first(y, own_width, out, packed)
         return context.get_dummy_value()
 
-    kinds = (values, places, weights, n, bias, slope, gain, raw, out, at, width)
+    kinds = (
+        values, at_values, inputs, members, weights, at_weights, stride, bias, slope, gain, raw, out, at, width, packed,
+        own_width,
+    )  # fmt: skip
     return types.void(*kinds), generate
 
 
 @intrinsic
 def weigh(
-    typing, sums, at, other, step, width, n_rows, n, n_other, inner, outer, weights, filled, hits, lane, found, beside,
-    doubts,
+    typing, sums, at, other, step, width, n_rows, n, n_other, inner, outer, sides, weights, filled, hits, lane, found,
+    beside, doubts,
 ):  # fmt: skip
-    """Which sums of two vectors, c < n of one table and t < n_other of another, are small enough on all rows.
+    """Which sums of two vectors, c < n of one table and t < n_other of another, are within a limit on all rows.
 
-    x = |sums[at + r * step + c * width + v] + sums[other + r * step + t * width + v]| for r < n_rows and v < filled,
-    of LANES. For all c and t where no x is beyond `inner`, weights[v] is added to found[c * LANES + v], and 1 to
-    hits[lane + v]; where none is beyond `outer`, the weight to found[beside + t * LANES + v]. doubts[t]: whether
-    that may be other ones. float32; weights, 0 from `filled` on, found and doubts: int32; hits: int64; n_other: a power
-    of 2. A function of its own, so that all it needs stays in registers.
+    x = sums[at + r * step + c * width + v] + sums[other + r * step + t * width + v] for r < n_rows and v < filled, of
+    LANES. Where bit r of `sides` is set, -x must be within the limit, else x; sides < 0: both must. For all c and t
+    where no x is beyond `outer`, weights[lane + v] is added to found[c * LANES + v] and to
+    found[beside + t * LANES + v], and 1 to hits[lane + v]. doubts[t]: not 0 where one of these x is beyond `inner`.
+    float32; weights, found and doubts: int32; hits: int64; n_other: a power of 2. A function of its own, so that all
+    it needs stays in registers.
     """
 
     def generate(context, builder, signature, args):
         whole = _Code(context, builder, signature, args)
         with whole.apart("ontogeny_weigh") as code:
-            n_rows, n_other = code.args[5], code.args[7]
-            for known in (1, 2, 3, 0):
-                these = code.builder.icmp_signed("==" if known else ">", n_rows, _integer(known or 3))
-                with code.builder.if_then(these):
-                    one = code.builder.icmp_signed("==", n_other, _integer(1))
-                    with code.builder.if_else(one) as (alone, pairs):
+            n_rows, n_other, sides = code.args[5], code.args[7], code.args[10]
+            builder = code.builder
+            many = builder.or_(
+                builder.icmp_signed("<", sides, _integer(0)), builder.icmp_signed(">", n_rows, _integer(3))
+            )
+            for known, at_a_time in ((1, 4), (2, 4), (3, 4), (0, 1)):
+                these = builder.icmp_signed("==", n_rows, _integer(known))
+                these = builder.and_(these, builder.not_(many)) if known else many
+                with builder.if_then(these):
+                    if at_a_time == 1:
+                        _weigh(code, known, 1)
+                        continue
+                    few = builder.icmp_signed("<", n_other, _integer(at_a_time))
+                    with builder.if_else(few) as (alone, several):
                         with alone:
                             _weigh(code, known, 1)
-                        with pairs:
-                            _weigh(code, known, 2)
+                        with several:
+                            _weigh(code, known, at_a_time)
         return context.get_dummy_value()
 
     kinds = (
-        sums, at, other, step, width, n_rows, n, n_other, inner, outer, weights, filled, hits, lane, found, beside,
-        doubts,
+        sums, at, other, step, width, n_rows, n, n_other, inner, outer, sides, weights, filled, hits, lane, found,
+        beside, doubts,
     )  # fmt: skip
     return types.void(*kinds), generate
 
 
+def _sign(code, sides, r):
+    """Bits that turn a number into its negative where bit r of `sides` is set."""
+    bit = code.builder.and_(code.builder.lshr(sides, r), _integer(1))
+    return code.splat(code.builder.shl(code.builder.trunc(bit, _int32), ir.Constant(_int32, 31)), _ints)
+
+
+def _turned(code, x, sign):
+    x = code.builder.xor(code.builder.bitcast(x, _ints), sign)
+    return code.builder.bitcast(x, _floats)
+
+
 def _weigh(code, known, at_a_time) -> None:
-    """What `weigh` does, for a number of rows that is known, or 0, and a few t at a time."""
+    """What `weigh` does, for a number of rows with one limit each that is known, or 0, and a few t at a time."""
     builder = code.builder
     (
-        sums, at, other, step, width, n_rows, n, n_other, inner, outer, weights, filled, hits, lane, found, beside,
-        doubts,
+        sums, at, other, step, width, n_rows, n, n_other, inner, outer, sides, weights, filled, hits, lane, found,
+        beside, doubts,
     ) = code.args  # fmt: skip
-    inner, outer = code.splat(inner, _floats), code.splat(outer, _floats)
+    outer, inner = code.splat(outer, _floats), code.splat(inner, _floats)
     nothing = ir.Constant(_ints, [0] * LANES)
-    weight = code.load(weights, _integer(0), _ints)
-    sure_in_all = code.variable(nothing)
+    live = code.first(filled)
+    weight = builder.select(live, code.load(weights, lane, _ints), nothing)
+    # a 1 of which LLVM does not know that it is one: to add it where a bit is set is a single instruction
+    one = code.splat(builder.zext(builder.icmp_signed(">", filled, _integer(0)), _int32), _ints)
+    nowhere = ir.Constant(ir.VectorType(_int1, LANES), [0] * LANES)
+    in_all = code.variable(nothing)
+    signs = [_sign(code, sides, _integer(r)) for r in range(known)]
 
-    def add_to(place, by):
-        builder.store(builder.add(builder.load(place), by), place)
-
-    def on_row(start, r):
-        return builder.add(start, builder.mul(step, r if isinstance(r, ir.Value) else _integer(r)))
+    def load(start, r):
+        x = code.load(sums, builder.add(start, builder.mul(step, _integer(r))), _floats)
+        return _turned(code, x, signs[r])
 
     with code.loop(n_other, at_a_time) as (t, _):
         each = [builder.add(t, _integer(i)) for i in range(at_a_time)]
         starts = [builder.add(other, builder.mul(own, width)) for own in each]
-        table = [[code.load(sums, on_row(start, r), _floats) for r in range(known or 1)] for start in starts]
-        sure_here, *possible_of = (code.variable(nothing) for _ in range(1 + at_a_time))
-        for place in (sure_here, *possible_of):
+        table = [[load(start, r) for r in range(known)] for start in starts]
+        if known == 1:
+            table = [[builder.fsub(limit, y) for limit in (outer, inner)] for (y,) in table]
+        seen = [code.variable(nothing) for _ in range(at_a_time)]
+        close = [code.variable(nowhere) for _ in range(at_a_time)]
+        for place in seen:
             builder.store(nothing, place)
+        for place in close:
+            builder.store(nowhere, place)
         with code.loop(n) as (c, _):
             to = builder.mul(c, _integer(LANES))
             first = builder.add(at, builder.mul(c, width))
-            own = [code.load(sums, on_row(first, r), _floats) for r in range(known or 1)]
+            own = [load(first, r) for r in range(known)]
             total = code.load(found, to, _ints)
-            for start, row, seen in zip(starts, table, possible_of):
-                worst = None
-                for x, y in zip(own, row):
-                    x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
-                    worst = x if worst is None else code.larger(x, worst)
-                if not known:
-                    most = code.variable(worst)
-                    builder.store(worst, most)
-                    with code.loop(builder.sub(n_rows, _integer(1))) as (r, _):
-                        r = builder.add(r, _integer(1))
-                        x, y = (code.load(sums, on_row(place, r), _floats) for place in (first, start))
-                        x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
-                        builder.store(code.larger(x, builder.load(most)), most)
-                    worst = builder.load(most)
-                sure = builder.fcmp_ordered("<=", worst, inner)
-                possible = builder.fcmp_ordered("<=", worst, outer)
-                total = builder.add(total, builder.select(sure, weight, nothing))
-                add_to(sure_here, builder.zext(sure, _ints))
-                add_to(seen, builder.zext(possible, _ints))
+            for start, there, number, some in zip(starts, table, seen, close):
+                limits = there if known == 1 else [outer, inner]
+                if known == 1:
+                    worst = own[0]
+                elif known:
+                    worst = reduce(code.larger, map(builder.fadd, own, there))
+                else:
+                    worst = _worst(code, sums, first, start, step, n_rows, sides)
+                possible = builder.fcmp_ordered("<=", worst, limits[0])
+                unsure = builder.and_(possible, builder.fcmp_ordered(">", worst, limits[1]))
+                builder.store(builder.or_(builder.load(some), unsure), some)
+                total = builder.add(total, builder.select(possible, weight, nothing))
+                builder.store(builder.add(builder.load(number), builder.select(possible, one, nothing)), number)
             code.store(total, found, to, _ints)
-        possible = nothing
-        for own, place in zip(each, possible_of):
-            seen = builder.load(place)
-            possible = builder.add(possible, seen)
+        for own, place, some in zip(each, seen, close):
+            number = builder.load(place)
+            lanes = builder.bitcast(builder.and_(builder.load(some), live), ir.IntType(LANES))
             to = builder.add(beside, builder.mul(own, _integer(LANES)))
-            x = builder.add(code.load(found, to, _ints), builder.mul(seen, weight))
+            x = builder.add(code.load(found, to, _ints), builder.mul(number, weight))
             code.store(x, found, to, _ints)
-        unlike = builder.icmp_signed("!=", builder.load(sure_here), possible)
-        unlike = builder.bitcast(unlike, ir.IntType(LANES))
-        for own in each:
-            code.store(builder.zext(unlike, _int32), doubts, own)
-        add_to(sure_in_all, builder.load(sure_here))
-    live = code.splat(builder.trunc(filled, _int32), _ints)
-    live = builder.icmp_signed("<", ir.Constant(_ints, list(range(LANES))), live)
-    x = builder.zext(builder.select(live, builder.load(sure_in_all), nothing), ir.VectorType(_int64, LANES))
+            code.store(builder.zext(lanes, _int32), doubts, own)
+            builder.store(builder.add(builder.load(in_all), number), in_all)
+    x = builder.zext(builder.select(live, builder.load(in_all), nothing), ir.VectorType(_int64, LANES))
     code.store(builder.add(code.load(hits, lane, x.type), x), hits, lane, x.type)
 
 
+def _worst(code, sums, first, start, step, n_rows, sides):
+    """The largest x of `weigh` on any number of rows, turned to the limit that is to be kept; |x| where both are."""
+    builder = code.builder
+    most = code.variable(ir.Constant(_floats, [0.0] * LANES))
+    builder.store(ir.Constant(_floats, [float("-inf")] * LANES), most)
+    two_sided = code.splat(builder.icmp_signed("<", sides, _integer(0)), ir.VectorType(_int1, LANES))
+    with code.loop(n_rows) as (r, _):
+        x, y = (code.load(sums, builder.add(place, builder.mul(r, step)), _floats) for place in (first, start))
+        x = builder.fadd(x, y)
+        size = code.call(f"llvm.fabs.v{LANES}f32", _floats, x)
+        x = builder.select(two_sided, size, _turned(code, x, _sign(code, sides, r)))
+        builder.store(code.larger(x, builder.load(most)), most)
+    return builder.load(most)
+
+
 @intrinsic
-def close_to(typing, sums, at, other, step, width, n_rows, n, inner, outer, doubts):
+def close_to(typing, sums, at, other, step, width, n_rows, n, inner, outer, sides, doubts):
     """doubts[c] has a bit for each v whose x of t = 0, as of `weigh`, are not beyond `outer`, but `inner`."""
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        sums, at, other, step, width, n_rows, n, inner, outer, doubts = code.args
-        inner, outer = code.splat(inner, _floats), code.splat(outer, _floats)
-        zero = ir.Constant(_floats, [0.0] * LANES)
-        with code.loop(n) as (c, _):
-            start = builder.add(at, builder.mul(c, width))
-            worst = code.variable(zero)
-            builder.store(zero, worst)
-            with code.loop(n_rows) as (r, _):
-                row = builder.mul(r, step)
-                x, y = (code.load(sums, builder.add(place, row), _floats) for place in (start, other))
-                x = code.call(f"llvm.fabs.v{LANES}f32", _floats, builder.fadd(x, y))
-                builder.store(code.larger(x, builder.load(worst)), worst)
-            sure = builder.fcmp_ordered("<=", builder.load(worst), inner)
-            possible = builder.fcmp_ordered("<=", builder.load(worst), outer)
-            close = builder.bitcast(builder.xor(sure, possible), ir.IntType(LANES))
+        sums, at, other, step, width, n_rows, n, inner, outer, sides, doubts = code.args
+        limits = [code.splat(limit, _floats) for limit in (outer, inner)]
+
+        def keep(c, worst, limits):
+            possible = builder.fcmp_ordered("<=", worst, limits[0])
+            close = builder.and_(possible, builder.fcmp_ordered(">", worst, limits[1]))
+            close = builder.bitcast(close, ir.IntType(LANES))
             code.store(builder.zext(close, _int32), doubts, c)
+
+        single = builder.icmp_signed("==", n_rows, _integer(1))
+        single = builder.and_(single, builder.icmp_signed(">=", sides, _integer(0)))
+        with builder.if_else(single) as (one, more):
+            with one:  # rounded as `weigh` does
+                sign = _sign(code, sides, _integer(0))
+                y = _turned(code, code.load(sums, other, _floats), sign)
+                there = [builder.fsub(limit, y) for limit in limits]
+                with code.loop(n) as (c, _):
+                    x = code.load(sums, builder.add(at, builder.mul(c, width)), _floats)
+                    keep(c, _turned(code, x, sign), there)
+            with more, code.loop(n) as (c, _):
+                start = builder.add(at, builder.mul(c, width))
+                keep(c, _worst(code, sums, start, other, step, n_rows, sides), limits)
         return context.get_dummy_value()
 
-    kinds = (sums, at, other, step, width, n_rows, n, inner, outer, doubts)
+    kinds = (sums, at, other, step, width, n_rows, n, inner, outer, sides, doubts)
     return types.void(*kinds), generate
 
 
 @intrinsic
-def fold(typing, found, at, n, number, parts):
-    """parts[t], t < n: the sum of the vectors found[at + (t * number + c) * LANES:] of all c < number.
+def fold(typing, found, at, n, number, factor, tags, to):
+    """tags[to + t], t < n, grows by `factor` times the sum of the vectors found[at + (t * number + c) * LANES:].
 
-    found[at + c * LANES:] becomes the sum over t. int32; parts: int64.
+    Of all c < number; found[at + c * LANES:] becomes the sum over t. found: int32; tags: int64; n: 2 or more.
     """
 
     def generate(context, builder, signature, args):
         code = _Code(context, builder, signature, args)
-        found, at, n, number, parts = code.args
-        whole = code.variable(ir.Constant(_ints, [0] * LANES))
-        with code.loop(n) as (t, _):
-            builder.store(ir.Constant(_ints, [0] * LANES), whole)
+        found, at, n, number, factor, tags, to = code.args
+        nothing = ir.Constant(_ints, [0] * LANES)
+        first, own = code.variable(nothing), code.variable(nothing)
+        builder.store(nothing, first)
+
+        def grow(t, by):
+            t = builder.add(to, t)
+            code.store(builder.add(code.load(tags, t), builder.mul(code.total(builder.load(by)), factor)), tags, t)
+
+        with code.loop(builder.sub(n, _integer(1))) as (before, _):
+            t = builder.add(before, _integer(1))
+            builder.store(nothing, own)
             start = builder.add(at, builder.mul(builder.mul(t, number), _integer(LANES)))
-            later = builder.icmp_signed(">", t, _integer(0))
-            with code.loop(number) as (c, _):
-                place = builder.mul(c, _integer(LANES))
-                x = code.load(found, builder.add(start, place), _ints)
-                builder.store(builder.add(builder.load(whole), x), whole)
-                first = builder.add(at, place)
-                with builder.if_then(later):
-                    code.store(builder.add(code.load(found, first, _ints), x), found, first, _ints)
-            code.store(code.total(builder.load(whole)), parts, t)
+            with code.loop(builder.mul(number, _integer(LANES)), LANES) as (c, _):
+                x = code.load(found, builder.add(start, c), _ints)
+                builder.store(builder.add(builder.load(own), x), own)
+                place = builder.add(at, c)
+                y = code.load(found, place, _ints)
+                builder.store(builder.add(builder.load(first), y), first)
+                code.store(builder.add(x, y), found, place, _ints)
+            with builder.if_then(builder.icmp_signed("==", before, _integer(0))):
+                grow(_integer(0), first)
+            grow(t, own)
         return context.get_dummy_value()
 
-    return types.void(found, at, n, number, parts), generate
+    return types.void(found, at, n, number, factor, tags, to), generate
+
+
+@intrinsic
+def fold_lanes(typing, found, at, each, n, factor, tags, to):
+    """tags[to + t], t < n, grows by `factor` times the sum of found[at + t * each + v] of all v < each.
+
+    Returns `factor` times the sum of all. each: a divisor of LANES; found, whose vectors become the sums of all numbers
+    up to there: int32; tags: int64.
+    """
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        found, at, each, n, factor, tags, to = code.args
+        nothing = ir.Constant(_ints, [0] * LANES)
+        total = code.variable(_integer(0))
+        with code.loop(builder.mul(n, each), LANES) as (v, _):
+            x = code.load(found, builder.add(at, v), _ints)
+            for by in (1, 2, 4, 8):
+                places = [i + LANES - by for i in range(LANES)]
+                x = builder.add(x, builder.shuffle_vector(nothing, x, ir.Constant(_ints, places)))
+            code.store(x, found, builder.add(at, v), _ints)
+        with code.loop(n) as (t, _):
+            first = builder.mul(t, each)
+            x = code.load(found, builder.add(at, builder.sub(builder.add(first, each), _integer(1))))
+            inside = builder.icmp_signed("!=", builder.and_(first, _integer(LANES - 1)), _integer(0))
+            before = builder.sub(first, builder.zext(inside, _int64))
+            before = builder.select(inside, code.load(found, builder.add(at, before)), ir.Constant(_int32, 0))
+            own = builder.mul(builder.sext(builder.sub(x, before), _int64), factor)
+            builder.store(builder.add(builder.load(total), own), total)
+            place = builder.add(to, t)
+            code.store(builder.add(code.load(tags, place), own), tags, place)
+        return builder.load(total)
+
+    return types.int64(found, at, each, n, factor, tags, to), generate
+
+
+@intrinsic
+def blank(typing, found, at, n):
+    """Make found[at:] of n numbers, a multiple of LANES, 0. int32."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        found, start, n = code.args
+        with code.loop(n, LANES) as (v, _):
+            code.store(ir.Constant(_ints, [0] * LANES), found, builder.add(start, v), _ints)
+        return context.get_dummy_value()
+
+    return types.void(found, at, n), generate
 
 
 @intrinsic
@@ -765,7 +934,8 @@ def judge(typing, boxes, at, stride, state, n, skip, base, first, number, width,
 
     The sum of base and of boxes[at + (skip + j) * stride + node_j * width:] for j < n, where node_j is byte j of
     `state`, and of one of boxes[at + (first + i) * width:]: bit i where it is above `outer` on some row, bit 32 + i
-    where it is below -inner; these rows are bits of open_rows[i].
+    where it is below -inner; the rows on which a lower bound is are bits of open_rows[i], and those on which an upper
+    one is are so 32 bits further.
     """
 
     def generate(context, builder, signature, args):
@@ -789,9 +959,9 @@ def judge(typing, boxes, at, stride, state, n, skip, base, first, number, width,
                 for how, limit, shift in ((">", outer, 0), ("<", inner, 32)):
                     bits = builder.bitcast(builder.fcmp_ordered(how, x, limit), ir.IntType(LANES))
                     if shift:
-                        sides = [builder.trunc(bits, half), builder.trunc(builder.lshr(bits, behind), half)]
-                        rows = builder.zext(builder.or_(*sides), _int64)
-                        rows = builder.shl(rows, builder.lshr(v, _integer(1)))
+                        low, high = builder.trunc(bits, half), builder.trunc(builder.lshr(bits, behind), half)
+                        rows = builder.shl(builder.zext(high, _int64), _integer(32))
+                        rows = builder.shl(builder.or_(rows, builder.zext(low, _int64)), builder.lshr(v, _integer(1)))
                         code.store(builder.or_(code.load(opened, i), rows), opened, i)
                     bit = builder.zext(builder.icmp_unsigned("!=", bits, none), _int64)
                     bit = builder.shl(bit, builder.add(i, _integer(shift)))
@@ -800,6 +970,17 @@ def judge(typing, boxes, at, stride, state, n, skip, base, first, number, width,
 
     kinds = (boxes, at, stride, state, n, skip, base, first, number, width, outer, inner, open_rows)
     return types.int64(*kinds), generate
+
+
+@intrinsic
+def count_bits(typing, x):
+    """How many bits of x, a 64-bit word, are set."""
+
+    def generate(context, builder, signature, args):
+        code = _Code(context, builder, signature, args)
+        return code.call("llvm.ctpop.i64", _int64, code.args[0])
+
+    return types.int64(x), generate
 
 
 @intrinsic
