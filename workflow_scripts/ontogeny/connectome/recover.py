@@ -521,7 +521,7 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
             factor[asked] = np.sqrt(shown)
         errors = errors * np.maximum(factor, 1.0)[:, None] * math.sqrt(found.unsettled)
     errors = errors * math.sqrt(_repetition(found))
-    if found.substeps != 1 and (shared := _shared(found, seed)) > _NO_NOISE:
+    if found.substeps != 1 and found.share > EXACT and (shared := _shared(found, seed)) > _NO_NOISE:
         # What most neurons share is no noise: weights are known no better than the slopes are.
         size = _KNOWN * np.sqrt(np.mean(found.refined.W**2) * found.share * shared)
         errors = np.where(errors > 0, np.hypot(errors, size), 0.0)

@@ -1167,7 +1167,7 @@ class _Jackknife:
             across = Z.T @ turned
             left = across.T - cross @ within
             white += (left @ core * left).sum(1) + (cross @ within * cross).sum(1) - 2 * (cross.T * across).sum(0)
-        return max(1.0, float(np.mean(seen[others] / np.maximum(noise * white[others], 1e-300))))
+        return float(np.mean(seen[others] / np.maximum(noise * white[others], 1e-300)))
 
 
 def autocorrelation(residual: np.ndarray, stretches: np.ndarray) -> np.ndarray:
@@ -1228,6 +1228,9 @@ def _of_senders(influence: np.ndarray, lags: np.ndarray, problem: Problem) -> np
 
 
 _QUIET, _LEAST_SHAPE = 5, 0.2
+_LEAST_INFLATION = 0.1
+"""Where what is left is rounding: in differences it turns back in the next frame, and hardly moves slow senders."""
+
 _APART = 0.1
 
 
@@ -1268,7 +1271,8 @@ def _errors(
         within[i], beside[i] = problem.place(int(i), found.inner), problem.place(int(i), found.outer)
         inflation[i], grown[i], moved[i] = found.inflation, found.grown, found.moved
     if clustered:
-        inflation[chosen] = shrunk(inflation[chosen], 2 / len(problem.starts))
+        least = _LEAST_INFLATION if exact else 1.0
+        inflation[chosen] = shrunk(np.maximum(inflation[chosen], least), 2 / len(problem.starts))
     variances = np.where(np.isfinite(inflation), inflation, 1.0)[:, None] * within + beside
     rest_of = np.setdiff1d(np.arange(n), chosen)
     if len(rest_of):
