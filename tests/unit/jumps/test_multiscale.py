@@ -111,7 +111,7 @@ def test_medians_are_those_of_their_neighbourhoods():
     rows = np.arange(blocks.size) % 3
     found = multiscale.medians(magnitude, bounds, 0.7, rows, blocks)
     level = np.full((3, len(bounds)), 0.6)
-    below = multiscale._may_be_below(multiscale._with_nothing(magnitude), bounds, level)
+    below = multiscale._may_be_below(multiscale._with_nothing(magnitude), 4, level)
     for row, block, scale in zip(rows, blocks, found):
         l0, l1, r0, r1 = bounds[block]
         sides = [np.sort(magnitude[row, l0:l1]), np.sort(magnitude[row, r0:r1])]

@@ -83,9 +83,9 @@ def contrasts(x: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.nda
     Column t belongs to the split before point t; defined for 3 width <= t <= n - 3 width.
     """
     rows, n = x.shape
-    out = np.zeros((3, rows, n + 1))
+    out = np.zeros((rows, n + 1)), np.zeros((rows, n + 1)), np.zeros((rows, n + 1))
     if n < 6 * width:
-        return out[0], out[1], out[2]
+        return out
     sums = _window_sums(x, width)
     difference = sums[:, width:] - sums[:, :-width]
     difference /= width
@@ -98,7 +98,7 @@ def contrasts(x: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.nda
     np.subtract(middle, linear, out=linear)
     np.subtract(middle, _smaller(left, right), out=shrunk)
     contrast[:] = _smaller(linear, shrunk)
-    return out[0], out[1], out[2]
+    return out
 
 
 def _smaller(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -158,28 +158,33 @@ def _members(bounds: np.ndarray, nothing: int) -> np.ndarray:
     return np.where(place < left + (bounds[:, 3] - bounds[:, 2])[:, None], found, nothing)
 
 
-def _may_be_below(magnitude: np.ndarray, bounds: np.ndarray, level: np.ndarray) -> np.ndarray:
+@functools.lru_cache(maxsize=64)
+def _parts_of_series(n: int, width: int) -> tuple[slice, np.ndarray, np.ndarray]:
+    """The blocks in a row whose neighbourhoods have `HALF` splits on both sides; the other blocks, and their splits
+    (blocks, 2 * HALF)."""
+    bounds = neighbourhoods(n, width)
+    even = np.flatnonzero((bounds[:, 1] - bounds[:, 0] == HALF) & (bounds[:, 3] - bounds[:, 2] == HALF))
+    inside = slice(int(even[0]), int(even[-1]) + 1) if even.size else slice(0, 0)
+    others = np.concatenate([np.arange(inside.start), np.arange(inside.stop, len(bounds))])
+    others = others[bounds[others].any(axis=1)]
+    return inside, others, _members(bounds[others], n + 1)
+
+
+def _may_be_below(magnitude: np.ndarray, width: int, level: np.ndarray) -> np.ndarray:
     """Whether the median of `magnitude` (series, n + 2), whose last column is -1, over each block's neighbourhood may
     be `level` (series, blocks) or less: (series, blocks); False for a block without a neighbourhood."""
-    rows, nothing = len(magnitude), magnitude.shape[1] - 1
-    count = bounds[:, 1] - bounds[:, 0] + bounds[:, 3] - bounds[:, 2]
-    out = np.empty(level.shape, bool)
-    most = max(_MOST_GATHERED // (2 * HALF * rows), 1)
-    even = np.flatnonzero((bounds[:, 1] - bounds[:, 0] == HALF) & (bounds[:, 3] - bounds[:, 2] == HALF))
+    n = magnitude.shape[1] - 2
+    bounds = neighbourhoods(n, width)
+    inside, others, members = _parts_of_series(n, width)
+    out = np.zeros(level.shape, bool)
+    most = max(_MOST_GATHERED // (2 * HALF * len(magnitude)), 1)
     windows = np.lib.stride_tricks.sliding_window_view(magnitude, HALF, axis=1)
-    inside = slice(0, 0)
-    if even.size and even[-1] - even[0] == even.size - 1:
-        inside = slice(int(even[0]), int(even[-1]) + 1)
     for first in range(inside.start, inside.stop, most):
         part = slice(first, min(first + most, inside.stop))
         sides = (windows[:, bounds[first, side] :: BLOCK][:, : part.stop - first] for side in (0, 2))
-        above = sum(np.count_nonzero(side > level[:, part, None], axis=2) for side in sides)
-        out[:, part] = above <= HALF
-    for ends in (slice(0, inside.start), slice(inside.stop, len(bounds))):
-        for first in range(ends.start, ends.stop, most):
-            part = slice(first, min(first + most, ends.stop))
-            above = np.count_nonzero(magnitude[:, _members(bounds[part], nothing)] > level[:, part, None], axis=2)
-            out[:, part] = (above <= count[part] // 2) & (count[part] > 0)
+        out[:, part] = sum(np.count_nonzero(side > level[:, part, None], axis=2) for side in sides) <= HALF
+    count = bounds[others, 1] - bounds[others, 0] + bounds[others, 3] - bounds[others, 2]
+    out[:, others] = np.count_nonzero(magnitude[:, members] > level[:, others, None], axis=2) <= count // 2
     return out
 
 
@@ -190,8 +195,9 @@ def medians(magnitude: np.ndarray, bounds: np.ndarray, side: float, rows: np.nda
     out = np.empty(rows.size)
     bounds = bounds[blocks]
     counts = np.stack([bounds[:, 1] - bounds[:, 0], bounds[:, 3] - bounds[:, 2]], axis=1)
-    for n_left, n_right in np.unique(counts, axis=0).tolist():
-        alike = np.flatnonzero((counts[:, 0] == n_left) & (counts[:, 1] == n_right))
+    code = 4 * HALF * counts[:, 0] + counts[:, 1]
+    for n_left, n_right in (divmod(each, 4 * HALF) for each in np.unique(code).tolist()):
+        alike = np.flatnonzero(code == 4 * HALF * n_left + n_right)
         for chosen in np.split(alike, range(_MOST_GATHERED // (2 * HALF), alike.size, _MOST_GATHERED // (2 * HALF))):
             row = rows[chosen][:, None]
             left = magnitude[row, bounds[chosen, 0][:, None] + np.arange(n_left)]
@@ -282,10 +288,12 @@ def scores(x: np.ndarray, least: float | np.ndarray, unit: np.ndarray | None = N
         if bounds.any():
             contrast, linear, shrunk = contrasts(x, width)
             magnitude = np.abs(linear, out=linear)
-            possible = _may_be_below(_with_nothing(magnitude), bounds, _highest_of_blocks(contrast) * asked / penalty)
+            possible = _may_be_below(_with_nothing(magnitude), width, _highest_of_blocks(contrast) * asked / penalty)
             some |= possible.any(axis=1)
             widths.append((bounds, penalty, contrast, magnitude, shrunk if width == 1 else None, possible))
     chosen = np.flatnonzero(some)
+    if not chosen.size:
+        return best, size
     excess = np.ones(chosen.size)
     for bounds, penalty, contrast, magnitude, away, possible in widths:
         contrast, needed = contrast[chosen], possible[chosen]
@@ -559,13 +567,14 @@ def _without_others(
     scores without the others if that is more: they are no noise of its neighbourhood."""
     score, place = np.abs(score), np.arange(x.shape[1])
     crowd = [(row, k) for row, own in enumerate(chosen) if own.size > 1 for k in own]
-    if crowd:
-        rows, steps = np.array(crowd).T
+    most = max(1, _MOST_VALUES // x.shape[1])
+    for part in (crowd[first : first + most] for first in range(0, len(crowd), most)):
+        rows, steps = np.array(part).T
         freed = x[rows].copy()
-        for i, (row, k) in enumerate(crowd):
+        for i, (row, k) in enumerate(part):
             for other in chosen[row][chosen[row] != k]:
                 freed[i] -= size[other] * (place >= at[other])
-        alone = scores(freed, threshold, None if unit is None else unit[rows])[0][np.arange(len(crowd)), at[steps]]
+        alone = scores(freed, threshold, None if unit is None else unit[rows])[0][np.arange(len(part)), at[steps]]
         score[steps] = np.maximum(score[steps], np.abs(alone))
     return score
 

@@ -565,17 +565,23 @@ def _lowest_before(heights: list[float], valleys: list[float]) -> list[float]:
 def _widths_at_half(y: np.ndarray, peaks: np.ndarray) -> np.ndarray:
     """Widths of peaks (peaks,) of y (n,) at half their height, between the values around it; infinite if more than
     `WIDEST_PEAK`, or where an end of y is higher than that."""
-    reach = WIDEST_PEAK + 1
-    padded = np.pad(y, reach, constant_values=np.inf)
-    around = padded[peaks[:, None] + np.arange(2 * reach + 1)]
-    half, each = 0.5 * y[peaks], np.arange(peaks.size)
-    width = np.zeros(peaks.size)
-    for side in (around[:, reach::-1], around[:, reach:]):
-        below = side <= half[:, None]
-        first = below.argmax(axis=1)
-        low, high = side[each, first], side[each, first - 1]
-        crossed = first > 0
-        width += np.where(crossed, first - (half - low) / np.where(crossed, high - low, 1.0), np.inf)
+    half, width = 0.5 * y[peaks], np.zeros(peaks.size)
+    for way in (-1, 1):
+        left = np.arange(peaks.size)
+        inner = y[peaks]
+        for away in range(1, WIDEST_PEAK + 2):
+            at = peaks[left] + way * away
+            inside = (at >= 0) & (at < y.size)
+            width[left[~inside]] = np.inf
+            left, at, inner = left[inside], at[inside], inner[inside]
+            value = y[at]
+            over = value <= half[left]
+            done = left[over]
+            width[done] += away - (half[done] - value[over]) / (inner[over] - value[over])
+            left, inner = left[~over], value[~over]
+            if not left.size:
+                break
+        width[left] = np.inf
     return width
 
 
