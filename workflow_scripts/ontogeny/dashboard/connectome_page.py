@@ -13,7 +13,7 @@ from ontogeny.connectome.search.records import Record
 from ontogeny.connectome.search.rules import UCB_C
 from ontogeny.dashboard import data, figures
 from ontogeny.dashboard.data import RunFolder
-from ontogeny.dashboard.elements import choose_run, guarded, markdown, plot, runs_of_kind, say, table_below
+from ontogeny.dashboard.elements import choose_run, guarded, markdown, plot, runs_of_kind, say, show_table, table_below
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
 
@@ -100,7 +100,7 @@ def _recovery(results: Path, studies: list[str]) -> None:
     shown = recovery[
         ["condition", "filling_factor", "seeds", *(["converged"] if "converged" in recovery else []), *metrics]
     ]
-    st.dataframe(shown, hide_index=True)
+    show_table(shown, 400)
     table_below(folder / "recovery_by_run.csv", "Every run")
 
 
@@ -116,9 +116,7 @@ def _fits(runs: list[RunFolder]) -> None:
     metrics = run.folder / "connectome" / "metrics.json"
     if metrics.is_file():
         values = read_json(metrics)
-        st.dataframe(
-            pd.DataFrame({"metric": list(values), "value": [_short(v) for v in values.values()]}), hide_index=True
-        )
+        show_table(pd.DataFrame({"metric": list(values), "value": [_short(v) for v in values.values()]}), 1200)
 
 
 def _short(value: Any) -> str:

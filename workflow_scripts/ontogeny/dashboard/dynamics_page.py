@@ -10,7 +10,7 @@ import streamlit as st
 
 from ontogeny.dashboard import data, figures
 from ontogeny.dashboard.data import RunFolder
-from ontogeny.dashboard.elements import choose_run, guarded, markdown, plot, runs_in_folder, say
+from ontogeny.dashboard.elements import choose_run, guarded, markdown, plot, runs_in_folder, say, show_table
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.answer import counted_changes
 from ontogeny.phase1 import DIMENSIONALITY_METRICS, RUN_LEVEL
@@ -88,7 +88,7 @@ def _jump_table(jumps: pd.DataFrame, every: bool) -> None:
     if len(part):
         columns = ("step", "layer", "metric", "direction", "size", "p_value", "q_value", "significant")
         shown = part[[column for column in columns if column in part]].sort_values("step")
-        st.dataframe(shown, hide_index=True, height=min(320, 38 + 35 * len(part)))
+        show_table(shown, 320)
 
 
 def _run_level_curves(frame: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from markupsafe import Markup
@@ -91,6 +92,12 @@ def choose_run(
     return runs[names.index(st.selectbox(label, names, index=place, key=key))]
 
 
+def show_table(table: pd.DataFrame, height: int) -> None:
+    """A table of at most `height` pixels, its numbers to four digits: `1e-12` and not twelve zeros."""
+    rounded = {str(name): st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("floating")}
+    st.dataframe(table, hide_index=True, height=min(height, 38 + 35 * max(1, len(table))), column_config=rounded)
+
+
 def table_below(path: Path, title: str) -> None:
     """A table below a title, in an expander, if the file is there."""
     if not path.is_file():
@@ -101,4 +108,4 @@ def table_below(path: Path, title: str) -> None:
         except OntogenyError as error:
             st.warning(markdown(error))
             return
-        st.dataframe(table, hide_index=True, height=min(400, 38 + 35 * max(1, len(table))))
+        show_table(table, 400)

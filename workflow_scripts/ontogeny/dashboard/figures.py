@@ -299,7 +299,9 @@ def circuits_figure(
     fig.update_xaxes(title_text="epoch", **({"type": "log", "dtick": "D2"} if late else {}))
     fig.update_yaxes(title_text=CIRCUIT_MEASURES.get(measure, escaped(measure)), rangemode="tozero")
     _layout(fig, 400)
-    fig.update_layout(legend={"x": 0, "y": 1.02, "yanchor": "bottom", "orientation": "h"})
+    fig.update_layout(
+        legend={"x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "orientation": "h"}, margin_b=80
+    )
     return fig if epoch is None else mark_epoch(fig, epoch)
 
 

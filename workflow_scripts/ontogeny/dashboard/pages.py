@@ -13,7 +13,7 @@ from ontogeny.dashboard import data, player
 from ontogeny.dashboard.circuits_page import circuits_page
 from ontogeny.dashboard.connectome_page import connectome_page
 from ontogeny.dashboard.dynamics_page import dynamics_page
-from ontogeny.dashboard.elements import REFRESH, guarded, markdown, runs_in_folder, say
+from ontogeny.dashboard.elements import REFRESH, guarded, markdown, runs_in_folder, say, show_table
 from ontogeny.dashboard.judge_page import judge_page
 from ontogeny.dashboard.live_page import control_fragment, live_page
 from ontogeny.errors import OntogenyError
@@ -49,7 +49,7 @@ def overview_page(results: Path) -> None:
             state = "trained" if run.trained else "training" if run.live else "not finished"
             there = ", ".join(name for name, file in marks.items() if (run.folder / file).exists())
             rows.append({"run": run.name, "kind": run.kind, "state": state, "made so far": there})
-        st.dataframe(pd.DataFrame(rows), hide_index=True, height=min(620, 38 + 35 * len(rows)))
+        show_table(pd.DataFrame(rows), 620)
         if len(runs) > MOST_LISTED:
             st.caption(f"The first {MOST_LISTED:,} of {len(runs):,} runs.")
 
