@@ -10,6 +10,7 @@ from ontogeny.connectome import activity_report, fit_connectome, read_activity, 
 from ontogeny.connectome.figures import plot_connectivity, plot_weights
 from ontogeny.connectome.fit import edge_mask
 from ontogeny.connectome.indicator import fitted_time_constant
+from ontogeny.connectome.recorded import _sources_exist
 from ontogeny.connectome.store import load_activity, save_activity
 from ontogeny.errors import OntogenyError
 
@@ -299,3 +300,23 @@ def test_neurons_along_a_matrix_are_whole():
         drawn, _ = plot_connectivity(W, true)
         for axis in (drawn.axes[0].xaxis, drawn.axes[0].yaxis):
             assert all(float(place).is_integer() for place in axis.get_majorticklocs())
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_series_put_together_from_files_of_which_one_is_gone_is_refused(tmp_path, gone):
+    with h5py.File(tmp_path / "part.h5", "w") as part:
+        part["x"] = WAVES[0]
+    layout = h5py.VirtualLayout(WAVES[0].shape, "f8")
+    layout[:] = h5py.VirtualSource("part.h5", "x", WAVES[0].shape)
+    with h5py.File(tmp_path / "whole.nwb", "w") as whole:
+        whole.create_virtual_dataset("x", layout)
+    if gone:
+        (tmp_path / "part.h5").unlink()
+    with h5py.File(tmp_path / "whole.nwb") as whole:
+        series = SimpleNamespace(name="traces", data=whole["x"])
+        if gone:
+            with pytest.raises(OntogenyError, match=r"traces is put together from part\.h5, which does not exist"):
+                _sources_exist(tmp_path / "whole.nwb", series)
+        else:
+            _sources_exist(tmp_path / "whole.nwb", series)
+    _sources_exist(tmp_path / "whole.nwb", SimpleNamespace(name="traces", data=WAVES[0]))

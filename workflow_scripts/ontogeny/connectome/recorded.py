@@ -179,7 +179,18 @@ def _nwb(path: str | os.PathLike, series: str | None, delta_t: float) -> dict[st
             for item in io.read().objects.values()
             if isinstance(item, pynwb.TimeSeries) and len(getattr(item.data, "shape", ())) == 2
         ]
-        return {"u": _series_values(path, _series_named(path, several, series), delta_t)}
+        chosen = _series_named(path, several, series)
+        _sources_exist(path, chosen)
+        return {"u": _series_values(path, chosen, delta_t)}
+
+
+def _sources_exist(path: str | os.PathLike, chosen: Any) -> None:
+    """Refuse a series that is put together from other files of which one is gone: HDF5 reads zeros in its place."""
+    if not getattr(chosen.data, "is_virtual", False):
+        return
+    for source in chosen.data.virtual_sources():
+        if source.file_name != "." and not (Path(path).parent / source.file_name).is_file():
+            raise OntogenyError(f"{path}: {chosen.name} is put together from {source.file_name}, which does not exist")
 
 
 def _series_named(path: str | os.PathLike, several: list[Any], wanted: str | None) -> Any:
