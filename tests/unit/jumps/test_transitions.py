@@ -448,3 +448,33 @@ def test_peaks_are_those_of_the_signal_library():
         inside = (low > 0) & (high < y.size - 1) & (width <= transitions.WIDEST_PEAK)
         np.testing.assert_allclose(transitions._widths_at_half(y, at)[inside], width[inside])
         assert (transitions._widths_at_half(y, at)[~inside] > transitions.WIDEST_PEAK).all()
+
+
+@pytest.mark.parametrize("name", ["triangle", "seasonal"])
+def test_a_swing_of_a_wave_that_a_short_record_cuts_is_no_transition(name):
+    waves = FURTHER_NULLS[name](np.random.default_rng(31), 100, 200)
+    assert sum(len(found) for found in detect_many(waves)) <= 10
+
+
+def test_a_change_between_smaller_ones_the_other_way_is_found():
+    place = np.arange(600)
+    hits = 0
+    for seed in range(10):
+        x = np.random.default_rng(seed).standard_normal(600)
+        for at, size in ((120, -5), (300, 14), (480, -5)):
+            x += size * np.clip((place - at) / 16 + 0.5, 0, 1)
+        hits += any(abs(event.step - 300) < 15 for event in detect_transitions(x))
+    assert hits >= 9
+
+
+def test_a_change_against_the_drift_is_found():
+    place = np.arange(400)
+    noise = np.random.default_rng(5).standard_normal((10, 400))
+    found = detect_many(0.12 * place - 20 * np.clip((place - 200) / 40 + 0.5, 0, 1) + noise)
+    assert sum(any(abs(event.step - 200) < 15 for event in events) for events in found) >= 9
+
+
+def test_numbers_in_bfloat16_are_numbers():
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    x = np.random.default_rng(0).standard_normal(300) + 20 * (np.arange(300) > 150)
+    assert [event.step for event in detect_transitions(x.astype(bfloat16))] == [151]

@@ -118,7 +118,7 @@ def evenly_spaced(steps: np.ndarray) -> bool:
 def _numbers(values: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
-        if array.dtype.kind in "cSUMmV":
+        if array.dtype.kind in "cSUMm" or array.dtype.type is np.void:  # bfloat16 of ml_dtypes is of kind V, too
             raise TypeError
         array = array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):

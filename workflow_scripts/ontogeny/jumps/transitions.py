@@ -132,6 +132,12 @@ BACK = {False: 0.7, True: 0.35}
 MOST_TURNS = {False: (0, 1, 3), True: (0, 1, 3)}
 """Times that a series may do so, by the number of sides of the event at which it is at rest."""
 
+TURNED = 0.3
+"""Share of the size of an event by which a series that turns back before and after it is a wave."""
+
+WITHIN = 0.15
+"""Share of the size of an event by which a wave goes beyond the two levels that the event joins, at most."""
+
 RESTING = 0.12
 """Typical change elsewhere, as a share of the largest change inside a peak of the rate, from which a series wanders."""
 
@@ -845,6 +851,23 @@ def _swings_little(x: np.ndarray, event: Event, reach: float = 4.0) -> bool:
     return resting > 0 and _turns(_means(x[None], block)[0], most) <= MOST_TURNS[event.smooth][resting]
 
 
+def _is_no_wave(x: np.ndarray, event: Event, nearby: float = 1.5) -> bool:
+    """Whether a wide event is more than one swing of a wave, of which a short record holds few: not both before and
+    after it does the series turn back, over `nearby` widths, by `TURNED` of its size or more, while all of it stays
+    within the levels that the event joins, give or take `WITHIN`. A drift against the event does not stay within."""
+    if event.width < 8:
+        return True
+    level = x * math.copysign(1, event.size)
+    low = max(int(event.middle - 0.625 * event.width), 0)
+    high = min(int(event.middle + 0.625 * event.width), x.size - 1)
+    block, near = max(int(event.width / 4), 1), int(nearby * event.width / max(int(event.width / 4), 1))
+    before, after = (_means(side[None], min(block, side.size))[0] for side in (level[low::-1], level[high:]))
+    size = after[0] - before[0]
+    turned = min(before[:near].max() - before[0], after[0] - after[:near].min())
+    beyond = max(before.max(), after.max()) - after[0], before[0] - min(before.min(), after.min())
+    return bool(turned < TURNED * size or max(beyond) > WITHIN * size)
+
+
 def _rests_elsewhere(x: np.ndarray, event: Event, stronger: Sequence[Event]) -> bool:
     """Whether a series without noise moves less outside a peak of its rate, and those of the stronger events, than one
     that wanders smoothly does.
@@ -887,7 +910,7 @@ def _turns(course: np.ndarray, least: float) -> int:
     return turns
 
 
-_CHECKS = (_lasts, _stands_out, _keeps, _swings_little)
+_CHECKS = (_lasts, _stands_out, _keeps, _swings_little, _is_no_wave)
 """What an event has to pass, given its series."""
 
 
