@@ -147,6 +147,9 @@ STYLES = {
     "noise while it learns": lambda m, x: m.b(torch.tanh(m.a(x) + m.training * m.g * torch.randn(4, 3))),
     "noise on top": lambda m, x: m.b((h := torch.relu(m.a(x))) + torch.randn_like(h) * 0.1 * float(m.training)),
     "named": lambda m, x: {"logits": m.b(m.norm(F.prelu(m.a(x), m.g)))},
+    "mantissas": lambda m, x: m.b(torch.frexp(m.a(x)).mantissa),
+    "a sum that cancels out": lambda m, x: torch.lerp(h := m.b(torch.tanh(m.a(x))), h, 0.3),
+    "the same sum twice": lambda m, x: m.b(h := torch.tanh(m.a(x))) + 0.3 * (m.b(h) - m.b(h)),
     "sums without NaN": lambda m, x: m.b(torch.tanh((x[:, None] * m.a.weight).nansum(-1) + m.a.bias)),
     "added at places": lambda m, x: m.b(
         torch.zeros(4, 3).index_add(1, torch.tensor([2, 0, 1]), torch.sin(m.a(x)))[:, [2, 0, 1]]
@@ -640,6 +643,7 @@ REFUSED = {
     "not connected to all": lambda m, x: m.b(torch.sin(torch.cat([m.a.weight[:2, 0] * x, x[:, 1:] * m.g[0]], 1))),
     "computes in bfloat16": lambda m, x: m.b(torch.relu(m.a(x)).bfloat16().float()),
     "NaN or infinite": lambda m, x: m.b(torch.log(m.a(x) * 0)),
+    "works with a Generator": lambda m, x: m.b(torch.relu(m.a(x))) + torch.randn(4, 1, generator=torch.Generator()),
     "does not run on x": lambda m, x: m.b(m.a(x[:, :1])),
     "several weights connect": lambda m, x: torch.cat([h := torch.tanh(m.a(x)), h], 1) @ m.c.weight.reshape(6, 1),
     r"outside of PyTorch \(NumPy\)": lambda m, x: m.b(torch.from_numpy(np.tanh(m.a(x).detach().numpy()))),
@@ -669,6 +673,14 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(says):
     tracker = DetailedCircuitTracker(1, X, torch.zeros(4, 1))
     with pytest.raises(OntogenyError, match=says):
         tracker.track_epoch(0, model)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_that_are_packed_are_refused_in_a_sentence():
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    packed = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+    with pytest.raises(OntogenyError, match="works with weights that are packed"):
+        from_torch(packed, X)
 
 
 def test_a_layer_whose_size_is_not_known_and_half_precision():

@@ -73,7 +73,8 @@ def _after(node: Node, values: dict[Node, Any], labels: dict[Node, Any]) -> Any:
         return _Labels(torch.full(shapes[0], _NONE), torch.full(shapes[0], _ALL))
     given = [of(leaf) for leaf in tree_leaves((node.args, node.kwargs)) if isinstance(leaf, Node)]
     if torch.Tag.pointwise in getattr(node.target, "tags", ()) or name in POINTWISE:
-        return _without(_together(given, shapes[0]), node, name, values, labels)
+        found = _without(_together(given, shapes[0]), node, name, values, labels)
+        return [found] * len(shapes) if isinstance(value, (tuple, list)) else found
     places = [leaf for leaf in tree_leaves(node.args[1:]) if isinstance(leaf, Node)]
     if name in ("index", "embedding", "take", "gather") and node.args[0] not in labels:
         wide = _together(given[1:], torch.broadcast_shapes(*(values[place].shape for place in places)))
@@ -84,8 +85,8 @@ def _after(node: Node, values: dict[Node, Any], labels: dict[Node, Any]) -> Any:
             raise _UnknownError(name)
         return _moved(node, of, values)
     if name in _ALONG:
-        found = [_along(node, given[0], shape) for shape in shapes]
-        return found if isinstance(value, (tuple, list)) else found[0]
+        parts = [_along(node, given[0], shape) for shape in shapes]
+        return parts if isinstance(value, (tuple, list)) else parts[0]
     if name in _PRODUCTS:
         return _summed(node, of, value.shape, values, labels)
     raise _UnknownError(name)

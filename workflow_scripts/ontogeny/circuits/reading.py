@@ -22,6 +22,7 @@ from ontogeny.nonlinearities import KINDS
 _SPARSE = {"_sparse_addmm": torch.ops.aten.addmm.default, "_sparse_mm": torch.ops.aten.mm.default}
 _WRITTEN = {"select_scatter": 1, "slice_scatter": 1, "index_put": 2, "index_copy": 3, "scatter": 3}
 """Operations that write into a tensor, with the place of what they write among their arguments."""
+_CANCELLED = 1e-9  # random numbers of half and more add up to no more than this only where they cancel
 _DRAWS = {"rand", "randn", "rand_like", "randn_like"}
 _SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
 _BAG = "which is linear only in the weights of its rows (per_sample_weights), and with mode 'sum'"
@@ -175,7 +176,7 @@ def _alike(one: Tensor, other: Tensor) -> Tensor:
 def _several(level: Sequence[_Sums], shape: torch.Size) -> bool:
     """Whether sums to be added to a tensor of this shape have, at the same place, weights for the same number.
 
-    Sums that are one on different scales have, where weights made these.
+    Sums that are one on different scales have, where weights made these. A sum that cancels out has none.
     """
     for k, one in enumerate(level):
         for other in level[:k]:
@@ -183,6 +184,8 @@ def _several(level: Sequence[_Sums], shape: torch.Size) -> bool:
             apart = ~_alike(_ratio(one.own), _ratio(other.own)).expand(shape)
             if one.spread and other.spread:
                 apart = apart | (one.coef != other.coef).any(dim=0).expand(shape)
+            for part in (one, other):
+                apart = apart & (part.own.abs().amax(dim=0) > _CANCELLED).expand(shape)
             if bool(((reach[0] & reach[1]).any(dim=0) & apart).any()):
                 return True
     return False

@@ -180,6 +180,12 @@ def _read_by(
             known[node] = reader.given(x)
         elif node.op == "get_attr":
             value = known[node] = getattr(graph, str(node.target))
+            if not isinstance(value, Tensor):
+                held = "weights that are packed, as those of quantised models are"
+                held = held if "Packed" in str(getattr(value, "_type", lambda: "")()) else f"a {type(value).__name__}"
+                raise OntogenyError(
+                    f"the model works with {held}, and circuits are read from what is done with tensors"
+                )
             if node in parameters:
                 weighty[id(value)] = value
             if not any("lift_fresh" in _name(user) for user in node.users):
