@@ -67,6 +67,7 @@ def test_measures_are_asked_held_out_accuracy_first():
     names = ["train/box_loss", "metrics/mAP50(B)", "coco/bbox_mAP", "AverageEpRet", "map_size"]
     assert ranked(names) == ["metrics/mAP50(B)", "coco/bbox_mAP", "AverageEpRet", "train/box_loss", "map_size"]
     assert ranked(["loss", "val/mIoU", "ious", "IoU"]) == ["val/mIoU", "IoU", "loss", "ious"]
+    assert ranked(["total_loss", "bbox/AP", "segm/AP50", "apex"], 5) == ["bbox/AP", "segm/AP50", "total_loss"]
     assert [rank_of(name) for name in ("valAcc", "accuracy/val", "grad_norm", "steps_per_second", "step_accuracy")] == [
         0, 0, None, None, None
     ]  # fmt: skip

@@ -442,3 +442,22 @@ def test_a_log_of_json_lines_is_read(tmp_path):
     record = read_phase1(tmp_path / "train.log")
     assert record.runs == ["train"]
     assert record.series("(run)", "acc")[1].tolist() == [0.5, 0.75]
+
+
+def test_spreadsheets_write_steps_in_groups_of_three_digits(tmp_path):
+    path = tmp_path / "grouped.csv"
+    path.write_text("step,loss,share\n" + "".join(f'"{500 * i:,}",{i / 4},"0,{i + 100}"\n' for i in range(1, 9)))
+    record = read_phase1(path)
+    assert record.series("(run)", "loss")[0].tolist() == [500 * i for i in range(1, 9)]
+    assert "share" not in record.metrics
+
+
+def test_of_a_table_of_a_resumed_run_what_comes_later_counts(tmp_path):
+    path = tmp_path / "resumed.csv"
+    rows = [(0, 5.0), (10, 4.0), (20, 9.0), (30, 9.0), (20, 3.0), (30, 2.0), (40, 1.0)]
+    path.write_text("step,loss\n" + "".join(f"{step},{loss}\n" for step, loss in rows))
+    record = read_phase1(path)
+    assert record.series("(run)", "loss")[1].tolist() == [5.0, 4.0, 3.0, 2.0, 1.0]
+    assert any("as training was resumed" in str(note) for note in record.notes)
+    path.write_text("step,loss\n" + "".join(f"{step},{loss}\n" for step, loss in [*rows[:4], *rows[:2]]))
+    assert read_phase1(path).series("(run)", "loss")[1].tolist() == [5.0, 4.0, 9.0, 9.0]

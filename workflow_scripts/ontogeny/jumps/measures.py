@@ -11,7 +11,7 @@ _HELD_OUT = re.compile(
 _TRAIN = re.compile(r"(?:^|[^a-z])(train|training)(?![a-z])")
 _ACCURACY = re.compile(
     r"acc(?![a-z])|accuracy|exact_match|(?:^|[^a-z])(f1|auc|auroc|bleu|rouge|score|rewards?|rew|returns?|ret|r2|precision"
-    r"|recall|success|win_rate|solved|(?:m_?)?io_?u|m_ap[0-9]*|map[0-9]+|dice|mrr|ndcg|top[1-9])(?![a-z])"
+    r"|recall|success|win_rate|solved|(?:m_?)?io_?u|m_ap[0-9]*|map[0-9]+|ap[0-9]*|dice|mrr|ndcg|top[1-9])(?![a-z])"
 )
 _LOSS = re.compile(r"loss|perplexity|(?:^|[^a-z])(nll|ppl|error|wer|cer|mse|mae|rmse|cross_entropy|bpc)(?![a-z])")
 _MECHANISM = re.compile(r"^(mode|feature)_\d+$|^in_context|^relevant_weight$")

@@ -198,22 +198,31 @@ def _positions(raw: list[Any], parts_of_one: int, place: dict, judge: Judge) -> 
             step=int(values[first]),
             **place,
         )
-    steps, first_rows, inverse = np.unique(numbered, return_index=True, return_inverse=True)
+    steps, kept, inverse = np.unique(numbered, return_index=True, return_inverse=True)
+    resumed = _is_resumed(numbered)
+    if resumed:
+        kept = len(rows) - 1 - np.unique(numbered[::-1], return_index=True)[1]
     position = np.full(len(raw), -1)
     position[rows] = inverse
     if len(steps) < len(rows):
         repeat = np.ones(len(rows), bool)
-        repeat[first_rows] = False
+        repeat[kept] = False
         again = numbered[repeat].tolist()
         judge.problem(
             "dropped",
             f"{counted(len(again), 'row')} repeat{'' if len(again) > 1 else 's'} a step ({steps_text(again)}); "
-            "the first of each is kept",
+            + ("the last of each is kept, as training was resumed" if resumed else "the first of each is kept"),
             step=again[0],
             **place,
         )
         position[rows[repeat]] = -1
     return position, steps
+
+
+def _is_resumed(steps: np.ndarray) -> bool:
+    """Whether steps (rows,) go back, and never to the first: as where training goes on from a checkpoint."""
+    back = np.flatnonzero(np.diff(steps) < 0) + 1
+    return back.size > 0 and bool((steps[back] > steps[0]).all())
 
 
 def numbers(raw: list[Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -260,12 +269,15 @@ def _finite(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 _PLAIN_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s?%?\Z")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?\Z")
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "infinity": math.inf}
 
 
 def parsed_text(cells: np.ndarray) -> list[Any]:
-    """Cells of a text table as numbers where they are numbers (per cent too: 97.5% is 97.5), None where they are empty,
-    text otherwise."""
+    """Cells of a column of a text table as numbers where they are numbers, None where they are empty, text otherwise.
+
+    Numbers may be in per cent (97.5% is 97.5), and in groups of three digits (12,000) if all cells with commas are.
+    """
     try:
         values = cells.astype("U").astype(np.float64)
         if np.isfinite(values).all():
@@ -273,8 +285,10 @@ def parsed_text(cells: np.ndarray) -> list[Any]:
     except ValueError:
         pass
     out: list[Any] = []
-    for cell in cells.tolist():
-        text = cell.strip() if isinstance(cell, str) else ""
+    texts = [cell.strip() if isinstance(cell, str) else "" for cell in cells.tolist()]
+    if all(_GROUPED.match(text) for text in texts if "," in text):
+        texts = [text.replace(",", "") for text in texts]
+    for text in texts:
         if not text:
             out.append(None)
         elif number := _PLAIN_NUMBER.match(text):
