@@ -495,6 +495,7 @@ def test_what_is_alike_in_a_group_counts_less():
 GOOD = {"held_out_error": 0.01, "own_error": 1.0, "shifted_error": 1.0, "held_out_variance": 1.0, "agreement": 0.9}
 GOOD |= {"refit_agreement": 0.9, "precision": 0.99, "rollout_skill": 1.0, "memory": 0.0, "common_inputs": 0.0}
 GOOD |= {"common_share": 0.0, "frames_per_unknown": 30.0, "moved": 0.0, "rounding_share": 0.3}
+GOOD |= {"senders_apart": 0.0}
 
 
 def test_halves_that_differ_although_nothing_is_left_are_not_trusted():
@@ -515,6 +516,14 @@ def test_noise_is_the_same_noise_where_the_frames_held_out_move_more_or_less():
     assert still.verdict == "undetermined"
     assert "move too little against the noise" in still.reason
     assert judge({**noisy, "held_out_error": 0.95, "held_out_variance": 1.0}).verdict == "wrong"
+
+
+def test_senders_with_functions_of_their_own_leave_the_wiring_open():
+    noisy = {**GOOD, "residual_share": 1e-2}
+    assert judge({**noisy, "senders_apart": 0.01}).verdict == "trusted"
+    apart = judge({**noisy, "senders_apart": 0.05})
+    assert apart.verdict == "undetermined"
+    assert "what senders send differs by 5% from one function for all" in apart.reason
 
 
 def test_the_little_that_is_left_counts_where_neurons_share_it():

@@ -109,6 +109,7 @@ class Recovered:
     itself than with those it was fitted to. `doubt` (N, N): the variance of W from not knowing how the state went on
     between two frames. `told` (N,) bool: the senders whose weights both halves can tell, where little is left and there
     are not many neurons. `lasting`: the autocorrelations of the noise from lag 1 on, where frames were whitened for it.
+    `apart`: how far the functions that senders have of their own are from psi (root mean square), as a share of it.
     """
 
     refined: Refined
@@ -123,6 +124,7 @@ class Recovered:
     doubt: np.ndarray | None = None
     told: np.ndarray | None = None
     lasting: np.ndarray | None = None
+    apart: float = 0.0
 
     @property
     def observed(self) -> np.ndarray:
@@ -527,12 +529,14 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
         errors = np.where(errors > 0, np.hypot(errors, size), 0.0)
     if found.doubt is not None:
         errors = np.where(errors > 0, np.sqrt(errors**2 + found.doubt), 0.0)
+    apart = 0.0
     if found.share > _ALIKE:
-        apart = found.refined.W**2 * _differences_of_senders(found)
-        errors = np.where(errors > 0, np.sqrt(errors**2 + apart), 0.0)
+        differences = _differences_of_senders(found)
+        apart = math.sqrt(float(np.mean(differences)))
+        errors = np.where(errors > 0, np.sqrt(errors**2 + found.refined.W**2 * differences), 0.0)
     refined = replace(found.refined, standard_errors=errors)
     told = _told(found, parts) if len(errors) <= MANY and found.share < _NEAR else None
-    return replace(found, refined=refined, halves=(halves[0], halves[1]), told=told)
+    return replace(found, refined=refined, halves=(halves[0], halves[1]), told=told, apart=apart)
 
 
 def _differences_of_senders(found: Recovered) -> np.ndarray:

@@ -55,6 +55,9 @@ MOVED = 0.5
 """Share of senders whose weights can be moved along with a receiver's own function, in the median, that leaves
 the wiring open: one more number for every row, as where states have a sum that never changes."""
 
+APART = 0.03
+"""How far functions of senders' own may be from psi, in the root mean square, as a share of it."""
+
 ROUNDED = 1 / 3
 """Share of the variance of what changes between frames that rounding of the states may make. Rounding is no noise: it
 lasts for as long as a state stays between two levels."""
@@ -96,7 +99,8 @@ def assess(found: Recovered, held: Rows, allowed: np.ndarray | None, delta_t: fl
     held_out_variance (their variance over that of the frames trained on), agreement and refit_agreement (of the
     halves, psi given and psi found anew), precision, rollout_skill, memory (share of the residual that past states
     predict, held out), common_inputs (how many) and common_share (of the residual), residual_share, moved (the share of
-    senders whose weights can be moved along with a receiver's own function), rounding_share (of the variance of what
+    senders whose weights can be moved along with a receiver's own function), senders_apart (how far
+    functions of senders' own are from psi), rounding_share (of the variance of what
     changes between frames).
     """
     measures = measure(found, held, allowed, delta_t, seed)
@@ -142,6 +146,7 @@ def measure(
         "refit_agreement": _agreement(found.refits, found.told),
         "precision": 1 - found.imprecision,
         "moved": found.refined.moved,
+        "senders_apart": found.apart,
         "rounding_share": rounding_share(found.rows),
         "rollout_skill": _rollout_skill(derivative, held, delta_t, found.substeps),
         "memory": _memory(found, held, residual, rest, derivative),
@@ -195,6 +200,11 @@ def judge(measures: dict[str, float]) -> Verdict:
         doubts.append(
             f"{m['moved']:.0%} of a neuron's senders together make up a function of its own state, as where the states "
             f"have a sum that never changes: their weights can be moved along with it"
+        )
+    if m["senders_apart"] > APART:
+        doubts.append(
+            f"what senders send differs by {m['senders_apart']:.0%} from one function for all, so that weights of "
+            "different senders cannot be compared"
         )
     if m["rounding_share"] > ROUNDED:
         doubts.append(
