@@ -512,6 +512,7 @@ WAVY = {
     "hump": (lambda o: torch.exp(-o * o), "probability"),
     "narrow": (lambda o: o * o, within(1e-3)),
     "long wave": (lambda o: torch.sin(3 * o), above(0.2)),
+    "short wave": (lambda o: o + 0.06 * torch.sin(torch.remainder(o, 0.008) * (250 * torch.pi)), above(0.2)),
 }
 
 

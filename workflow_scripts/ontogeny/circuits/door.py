@@ -32,6 +32,7 @@ RULES = ("rounded", "sign", "argmax", "probability")
 
 _TOLERANCE = 1e-4
 _JUST_BELOW = float(np.nextafter(np.float32(0), np.float32(-1)))
+_SOME_CIRCUITS, _SOME_ROWS = 300, 64  # on which limits before an output function are compared with those after it
 _MOST_ROWS = 256  # of x, that are read one by one where they cannot be read together
 
 
@@ -253,12 +254,41 @@ class ReadNetwork:
             function = self.output.of(output)
             values = function(np.linspace(-100, 100, 4001)) if function.name is None else np.ones(1)
             signed = bool((values > 0).any() and (values < 0).any())
-            return above(0.0), _pulled_back(function, above(0.0)) if signed else above(0.0)
+            return above(0.0), self._before(function, above(0.0), output) if signed else above(0.0)
         if self.output.together:
             raise OntogenyError("outputs go through softmax together: judge them with rule='argmax'")
         if isinstance(rule, str):
             rule = ROUNDED if rule == "rounded" else above(0.5)
-        return rule, rule if self.output.name == "identity" else _pulled_back(self.output.of(output), rule)
+        return rule, rule if self.output.name == "identity" else self._before(self.output.of(output), rule, output)
+
+    def _before(self, function: Nonlinearity, rule: OutputRule, output: int) -> OutputRule | None:
+        """As `_pulled_back`, and None also where some circuits are judged otherwise by the limits that it finds."""
+        limits = _pulled_back(function, rule)
+        if limits is None or function.name is not None:
+            return limits
+        sums = self._sums_of_some(output)
+        with np.errstate(all="ignore"):
+            values = np.asarray(function(sums.astype(np.float64)), np.float32)
+        for target in range(len(rule.above)):
+            targets = np.full(sums.shape, target)
+            if not np.array_equal(rule.right(values, targets), limits.right(sums, targets)):
+                return None
+        return limits
+
+    def _sums_of_some(self, output: int) -> NDArray[np.float32]:
+        """What circuits drawn at random have before the output function, on some rows: (n,)."""
+        rng = np.random.default_rng(0)
+        rows = self.x[:: -(-len(self.x) // _SOME_ROWS)]
+        kept = rng.uniform(0.3, 1.0, _SOME_CIRCUITS)
+        found = []
+        for share in kept:
+            values = rows
+            for w, b, function in zip(self.weights, self.biases, self.hidden):
+                values = values @ (w * (rng.random(w.shape) < share)).T + b
+                values = np.asarray(function(values.astype(np.float64)), np.float32)
+            last = self.weights[-1][output]
+            found.append(values @ (last * (rng.random(last.shape) < share)) + self.biases[-1][output])
+        return np.concatenate(found).astype(np.float32)
 
     def _labels(self, y: ArrayLike) -> NDArray[np.float32]:
         """The output (rows,) that is to be the largest. Raises OntogenyError for targets that are no outputs."""
