@@ -267,7 +267,7 @@ def _as_float64(values: Any) -> tuple[Any, bool]:
     """`values` in float64, and whether they were narrow enough for their squares to be exact in range."""
     if hasattr(values, "detach"):
         return values.detach().double(), values.dtype.itemsize <= 4
-    if values.dtype.kind not in "fiub":
+    if values.dtype.kind not in "fiub" and not np.can_cast(values.dtype, np.float64):  # as those of ml_dtypes can be
         raise OntogenyError(f"activations are of type {values.dtype}; real numbers are expected")
     return values.astype(np.float64), values.dtype.itemsize <= 4
 
