@@ -105,7 +105,7 @@ def changes_in_each(
     series: Sequence[Series],
     detector: str | Callable[..., Iterable[Any]] | Detector = DEFAULTS.detector,
     noise_floor: float = DEFAULTS.noise_floor,
-    transitions: bool = True,
+    transitions: bool = DEFAULTS.transitions,
     *,
     surrogates: int = 0,
     seeds: Sequence[int] | None = None,
