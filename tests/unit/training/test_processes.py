@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import time
 from functools import partial
 from multiprocessing import get_context
@@ -76,8 +77,9 @@ def forks(monkeypatch):
 
 
 def train_in_a_group(run, cache):
-    """Train by two processes, which belong to a group of processes of their own."""
+    """Train by two processes in a group of processes of their own, and wait before the record is written."""
     os.setsid()
+    sys.addaudithook(lambda event, about: event == "os.rename" and "phase1.json" in str(about) and time.sleep(600))
     train_in_processes(identity(processes=2), run, "run/s0", cache)
 
 
