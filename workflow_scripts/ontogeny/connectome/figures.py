@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from ontogeny.connectome.diagnose import diagnose_scatter
 from ontogeny.connectome.metrics import (
@@ -25,7 +24,7 @@ from ontogeny.connectome.outcome import Recovery
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
-from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, PlainTicks, colour_map, figure, panel_letter
+from ontogeny.plotting.style import COLOURS, DIVERGING, INK, MUTED, colour_map, figure, panel_letter, plain_ticks
 from ontogeny.statistics import student_interval
 
 _MOST_POINTS = 40_000
@@ -141,11 +140,6 @@ def _wrap(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width))
 
 
-def _plain_decades(axis: Axis) -> None:
-    axis.set_major_formatter(PlainTicks())
-    axis.set_minor_formatter(NullFormatter())
-
-
 def plot_weights(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     """How many learned weights have which size, and which count as edges (see `edge_threshold`).
 
@@ -164,7 +158,7 @@ def plot_weights(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     for part, colour, name in zip((sizes <= cut, sizes > cut), (MUTED, COLOURS[0]), names):
         ax.hist(sizes[part], edges, color=colour, alpha=0.7, label=name)
     ax.set_xscale("log")
-    _plain_decades(ax.xaxis)
+    plain_ticks(ax.xaxis)
     what = "count as edges" if tested else "are large, none tested"
     ax.set(xlabel="|learned weight|", ylabel="pairs", title=f"{found} of {len(sizes)} weights {what}")
     ax.legend()
@@ -426,7 +420,7 @@ def _recovery_panel(
         ax.set_ylabel("share of neurons" if metric == "cluster_accuracy" else metric)
     else:
         ax.set_yscale("log")
-        _plain_decades(ax.yaxis)
+        plain_ticks(ax.yaxis)
         ax.set_ylim(2 * max(1.0, ax.get_ylim()[1] / 2), min(0.01, max(ax.get_ylim()[0], _LEAST_MISSED)) / 2)
         ax.set_ylabel(f"{missed} (better upwards)")
     return rows
@@ -492,7 +486,7 @@ def plot_loss(result: Recovery) -> tuple[Figure, pd.DataFrame]:
     ax.semilogy(table["step"], table["error"], label="error / variance")
     low, high = np.log10([table[["loss", "error"]].to_numpy().min(), table[["loss", "error"]].to_numpy().max()])
     ax.set_ylim(10.0 ** np.floor(low), 10.0 ** np.ceil(high + 1e-9))
-    _plain_decades(ax.yaxis)
+    plain_ticks(ax.yaxis)
     ax.set(xlabel="step", ylabel="loss", title="Training")
     ax.legend()
     return fig, table

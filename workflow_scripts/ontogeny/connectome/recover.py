@@ -30,6 +30,7 @@ from ontogeny.connectome.refine import (
     shrunk,
     solve_rows,
     spread_over,
+    standardised,
     starts_of,
     variances,
 )
@@ -346,14 +347,13 @@ def _whitened(found: Recovered, run: Callable[..., Refined], seed: int) -> Recov
     if lasting is None:
         return found
     refined = run(found.rows, _psi(found), None, _HERE, lasting)
-    left = replace(found, refined=refined)
+    left = replace(found, refined=refined, lasting=lasting)
     residual = _residual(left)
-    stretches = found.rows.stretches
-    white = _correlated(Noise(lasting, stretches).whitened(residual), stretches, _WHITE_LAGS)
+    white = _correlated(left.whitened(residual), found.rows.stretches, _WHITE_LAGS)
     if np.abs(white).max() > _WHITE:
         return found
     noise = np.sqrt(np.mean(residual**2, axis=0))
-    return replace(left, refined=replace(refined, noise=noise), lasting=lasting)
+    return replace(left, refined=replace(refined, noise=noise))
 
 
 def _lasting(found: Recovered, seed: int) -> np.ndarray | None:
@@ -391,8 +391,7 @@ def _lasting(found: Recovered, seed: int) -> np.ndarray | None:
 
 def _correlated(residual: np.ndarray, stretches: np.ndarray, lags: int = _ORDER) -> np.ndarray:
     """The autocorrelations of residuals (rows, m) at the first few lags, pooled."""
-    size = residual.std(0)
-    scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
+    scaled = standardised(residual)[0]
     found = []
     for lag in range(1, lags + 1):
         pairs = stretches[lag:] == stretches[:-lag]
@@ -686,8 +685,7 @@ def common_inputs(residual: np.ndarray, seed: int = 0, shifts: int = 9) -> np.nd
 
     rng = np.random.Generator(np.random.PCG64([seed, 9]))
     frames, n = residual.shape
-    size = residual.std(0)
-    scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
+    scaled, size = standardised(residual)
     values, vectors = np.linalg.eigh(scaled.T @ scaled / frames)
     null = 0.0
     for _ in range(shifts if n <= MANY else 1):

@@ -492,7 +492,6 @@ class Noise:
 
     def __init__(self, autocorrelations: np.ndarray, stretches: np.ndarray) -> None:
         order = len(autocorrelations)
-        self.autocorrelations = autocorrelations
         known = np.r_[1.0, autocorrelations]
         filters, left = np.zeros((order + 1, order + 1)), np.ones(order + 1)
         filters[0, 0] = 1.0
@@ -1170,14 +1169,19 @@ class _Jackknife:
         return float(np.mean(seen[others] / np.maximum(noise * white[others], 1e-300)))
 
 
+def standardised(residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals (frames, m) less their means, in units of their standard deviations, and these (m,)."""
+    size = residual.std(0)
+    return (residual - residual.mean(0)) / np.where(size > 0, size, 1.0), size
+
+
 def autocorrelation(residual: np.ndarray, stretches: np.ndarray) -> np.ndarray:
     """The autocorrelation of residuals (frames, m), which is pooled over them, at lags from 1 on, tapered to 0.
 
     Pairs lie within `stretches` (frames,), runs of equal numbers. The last lag is twice the first one after which five
     in a row are what white noise may show (Politis 2003); there are none where the first five are.
     """
-    size = residual.std(0)
-    scaled = (residual - residual.mean(0)) / np.where(size > 0, size, 1.0)
+    scaled = standardised(residual)[0]
     longest = int(np.diff(np.r_[starts_of(stretches), len(stretches)]).max())
     found: list[float] = []
     quiet, end = 0, 0

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps.plan import EVENTS
-from ontogeny.plotting.style import COLOURS, INK, MUTED, PlainTicks, colour_map, figure, save_figures
+from ontogeny.plotting.style import COLOURS, INK, MUTED, colour_map, figure, plain_ticks, save_figures
 
 _UNITS = {"loss": "loss (nats)", "accuracy": "accuracy"}
 
@@ -54,8 +53,7 @@ def plot_pruning(table: pd.DataFrame, chance: float | None = None) -> Figure:
     axes[0].set_ylim(0, 1.02)
     if table.loc[table["metric"] == "loss", "value"].max() > 20 * table.loc[table["metric"] == "loss", "intact"].min():
         axes[1].set_yscale("log")
-        axes[1].yaxis.set_major_formatter(PlainTicks())
-        axes[1].yaxis.set_minor_formatter(NullFormatter())
+        plain_ticks(axes[1].yaxis)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
     return fig
 

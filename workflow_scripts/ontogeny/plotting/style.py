@@ -233,6 +233,12 @@ class PlainTicks(ticker.Formatter):
         return self.fix_minus(words)
 
 
+def plain_ticks(axis: Axis) -> None:
+    """Label the major ticks of an axis as `PlainTicks` does, and no others."""
+    axis.set_major_formatter(PlainTicks())
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
 def log_axis(axes: Axes, which: Literal["x", "y"] = "y", most: int = 8) -> None:
     """Make an axis logarithmic, its ticks plain numbers, with 2 and 5 between powers of ten where there are few.
 
@@ -246,8 +252,7 @@ def log_axis(axes: Axes, which: Literal["x", "y"] = "y", most: int = 8) -> None:
     else:
         subs = (1.0, 2.0, 5.0) if high / low < 150 and most >= 6 else (1.0,)
         side.set_major_locator(ticker.LogLocator(subs=subs, numticks=most))
-    side.set_major_formatter(PlainTicks())
-    side.set_minor_formatter(ticker.NullFormatter())
+    plain_ticks(side)
 
 
 def from_zero(axes: Axes, which: Literal["x", "y"] = "y", margin: float = 0.0) -> None:
