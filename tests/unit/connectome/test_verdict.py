@@ -186,6 +186,13 @@ def test_intervals_of_oscillators_hold_and_are_not_many_times_too_wide():
     assert np.sqrt(np.mean(off**2)) > 0.2
 
 
+def test_intervals_of_exact_slopes_are_no_narrower_than_rounding_without_memory_makes_them():
+    row = next(run_cases(1, 9506, ["Gaussian wiring"]))
+    assert row["verdict"] == "trusted", row["reason"]
+    assert 0.9 <= row["coverage"] <= 0.99
+    assert row["false_edges"] <= 0.07
+
+
 def test_a_search_that_got_stuck_without_a_correction_does_not_decide_for_one():
     row = next(run_cases(1, 7008, ["noisy states"]))
     assert row["verdict"] == "trusted", row["reason"]

@@ -1213,13 +1213,14 @@ def shrunk(values: np.ndarray, sampling: float) -> np.ndarray:
     return np.exp(centre + between / (between + sampling) * (logs - centre))
 
 
-def _of_senders(influence: np.ndarray, lags: np.ndarray, problem: Problem) -> np.ndarray:
-    """How much more than in the mean correlated noise matters for each sender, from its `influence` (senders, frames).
+def _of_senders(influence: np.ndarray, lags: np.ndarray, problem: Problem) -> tuple[np.ndarray, float]:
+    """How much more than in the mean correlated noise matters for each sender, from its `influence` (senders, frames),
+    and how much it matters in the mean, as a share of what white noise does, at most 1.
 
     The mean is within clusters, where the jackknife sees it; noise goes on across them.
     """
     if not lags.any():
-        return np.ones(len(influence))
+        return np.ones(len(influence)), 1.0
     alone = np.einsum("jt,jt->j", influence, influence)
     whole, within = alone.copy(), alone.copy()
     clusters = np.searchsorted(problem.starts, np.arange(problem.frames), side="right")
@@ -1227,13 +1228,15 @@ def _of_senders(influence: np.ndarray, lags: np.ndarray, problem: Problem) -> np
         both = influence[:, lag:] * influence[:, :-lag]
         whole += 2 * share * (both @ (problem.stretches[lag:] == problem.stretches[:-lag]))
         within += 2 * share * (both @ (clusters[lag:] == clusters[:-lag]))
-    mean = max(float(within.sum()), _LEAST_SHAPE * float(alone.sum()))
-    return np.maximum(whole / np.maximum(alone, 1e-300) / (mean / float(alone.sum())), _LEAST_SHAPE)
+    mean = float(within.sum() / alone.sum())
+    shape = np.maximum(whole / np.maximum(alone, 1e-300) / max(mean, _LEAST_SHAPE), _LEAST_SHAPE)
+    return shape, min(max(mean, _LEAST_INFLATION), 1.0)
 
 
 _QUIET, _LEAST_SHAPE = 5, 0.2
 _LEAST_INFLATION = 0.1
-"""Where what is left is rounding: in differences it turns back in the next frame, and hardly moves slow senders."""
+"""Where what is left is rounding: in differences it turns back in the next frame, and hardly moves slow senders. How
+much it does is told by its autocorrelation, which all receivers show; the few blocks of one may show less by chance."""
 
 _APART = 0.1
 
@@ -1241,12 +1244,14 @@ _APART = 0.1
 @dataclass(frozen=True)
 class _Marginal:
     """Of one receiver's weights (senders,): the variance `inner` with phi marginalised, before clusters inflate it, and
-    the variance `outer` that psi and repeated functions add; the `inflation`; how many times as large as without
-    marginalising the two are in the `grown` median; and the share of senders that are `moved` (see `_moved`)."""
+    the variance `outer` that psi and repeated functions add; the `inflation`, and the `least` that it may be where what
+    is left is rounding; how many times as large as without marginalising the two are in the `grown` median; and the
+    share of senders that are `moved` (see `_moved`)."""
 
     inner: np.ndarray
     outer: np.ndarray
     inflation: float
+    least: float
     grown: float
     moved: float
 
@@ -1270,13 +1275,13 @@ def _errors(
     residual = problem.du[:, chosen] - problem.own_values(chosen, solved.phi[:, chosen]) - sent @ solved.W[chosen].T
     lags = autocorrelation(residual, problem.stretches) if clustered else np.empty(0)
     within, beside = np.zeros((n, n)), np.zeros((n, n))
-    inflation, grown, moved = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    inflation, least, grown, moved = np.full((4, n), np.nan)
     for i, found in _marginals(problem, solved, psi_root, chosen, residual, lags, clustered):
         within[i], beside[i] = problem.place(int(i), found.inner), problem.place(int(i), found.outer)
-        inflation[i], grown[i], moved[i] = found.inflation, found.grown, found.moved
+        inflation[i], least[i], grown[i], moved[i] = found.inflation, found.least, found.grown, found.moved
     if clustered:
-        least = _LEAST_INFLATION if exact else 1.0
-        inflation[chosen] = shrunk(np.maximum(inflation[chosen], least), 2 / len(problem.starts))
+        floor = least[chosen] if exact else 1.0
+        inflation[chosen] = shrunk(np.maximum(inflation[chosen], floor), 2 / len(problem.starts))
     variances = np.where(np.isfinite(inflation), inflation, 1.0)[:, None] * within + beside
     rest_of = np.setdiff1d(np.arange(n), chosen)
     if len(rest_of):
@@ -1286,7 +1291,7 @@ def _errors(
             senders = solved.senders[i]
             noise = solved.noise[i] ** 2 * problem.frames / solved.degrees[i] * inflation[i]
             if problem.allowed is not None or shape is None:
-                shape = _of_senders(senders.solver @ senders.U.T, lags, problem)
+                shape = _of_senders(senders.solver @ senders.U.T, lags, problem)[0]
             variances[i] = problem.place(int(i), noise * shape * senders.spread * np.median(grown[chosen]))
     return np.sqrt(variances), inflation, float(np.median(moved[chosen]))
 
@@ -1313,7 +1318,7 @@ def _marginals(
 ) -> Iterator[tuple[int, _Marginal]]:
     """Each of the `chosen` receivers, and what `_marginal` finds of it."""
     usual = float(np.mean(solved.W[~np.eye(problem.n, dtype=bool)] ** 2))
-    influence, jackknife, shape, taken = None, None, np.ones(problem.n), 0.0
+    influence, jackknife, shape, least, taken = None, None, np.ones(problem.n), 1.0, 0.0
     for first in range(0, len(chosen), _AT_ONCE):
         part = chosen[first : first + _AT_ONCE]
         weights = solved.W[part].copy()
@@ -1325,12 +1330,12 @@ def _marginals(
             if problem.allowed is not None or influence is None:
                 influence = senders.solver @ senders.U.T
                 jackknife = _Jackknife(senders, influence, problem.starts) if clustered else None
-                shape = _of_senders(influence, lags, problem)
+                shape, least = _of_senders(influence, lags, problem)
                 taken = _taken(senders.U * np.sqrt(senders.kept), lags, problem)
             UB = (problem.toward(part[k : k + 1], senders.U)[0] if shared is None else shared[k]).T
             sway = messages[:, k] @ psi_root
             rest = residual[:, first + k]
-            yield i, _marginal(problem, solved, i, UB, sway, rest, jackknife, shape, usual, lags, taken)
+            yield i, _marginal(problem, solved, i, UB, sway, rest, jackknife, (shape, least), usual, lags, taken)
 
 
 def _marginal(
@@ -1341,15 +1346,17 @@ def _marginal(
     sway: np.ndarray,
     rest: np.ndarray,
     jackknife: _Jackknife | None,
-    shape: np.ndarray,
+    shaped: tuple[np.ndarray, float],
     usual: float,
     lags: np.ndarray,
     taken: float,
 ) -> _Marginal:
     """See `_Marginal`; `UB`: the receiver's own splines on its senders; `sway` (frames, m): how much psi's uncertainty
-    moves its messages; `rest` (frames,): its residuals; `usual`: the mean square of a weight; `taken`: what its senders
-    take of the noise beyond their number (see `_taken`), by which at most half of the degrees of freedom are lost."""
+    moves its messages; `rest` (frames,): its residuals; `shaped`: see `_of_senders`; `usual`: the mean square of a
+    weight; `taken`: what its senders take of the noise beyond their number (see `_taken`), by which at most half of the
+    degrees of freedom are lost."""
     senders, B, y = solved.senders[receiver], problem.design(receiver), problem.du[:, receiver]
+    shape, least = shaped
     splines = _Own(B.T @ B, B.T @ y)
     _, root = splines.solved(UB, senders.U.T @ y, senders.kept, problem.spline.roughness, problem.smooth)
     own = senders.rest(B, UB) @ root
@@ -1365,7 +1372,7 @@ def _marginal(
     alike /= np.maximum(np.linalg.norm(alike, axis=0), 1e-300)
     outer += usual * (alike**2).sum(1)
     grown = float(np.median((inner + outer) / np.maximum(noise * shape * senders.spread, 1e-300)))
-    return _Marginal(inner, outer, inflation, grown, _moved(alike[others]))
+    return _Marginal(inner, outer, inflation, least, grown, _moved(alike[others]))
 
 
 def _moved(alike: np.ndarray) -> float:
