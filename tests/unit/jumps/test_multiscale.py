@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from ontogeny.jumps import detect_jumps, multiscale
 from ontogeny.jumps.series import BACKGROUNDS, FURTHER_NULLS, NULLS, planted
@@ -146,3 +147,17 @@ def test_scores_below_the_least_are_left_out():
     x = np.random.default_rng(1).standard_normal((40, 200))
     highest, strong = multiscale.highest_scores(x), multiscale.highest_scores(x, 4.0)
     np.testing.assert_allclose(strong, np.where(highest >= 4.0, highest, 0.0))
+
+
+@pytest.mark.parametrize("at", [3, 5, 397, 395])
+def test_steps_within_the_first_and_last_measurements_are_found(at):
+    series = np.random.default_rng(13).standard_normal((40, 400))
+    series[:, at:] += 8
+    assert sum(any(abs(event.index - at) <= 1 for event in detect_jumps(row)) for row in series) >= 32
+
+
+def test_a_smooth_start_is_no_step_within_the_first_measurements():
+    smoothed = lfilter([0.1], [1, -0.9], np.random.default_rng(3).standard_normal((100, 400)), axis=1)
+    decays = np.random.default_rng(4).standard_normal((100, 400)) + 100 * np.exp(-np.arange(400) / 16)
+    for series in (smoothed, decays):
+        assert sum(event.index < 12 for row in series for event in detect_jumps(row)) <= 2

@@ -149,6 +149,22 @@ def test_a_spike_that_decays_is_no_lasting_change():
     assert not recovers(rng.standard_normal(400) + 20 * (t >= 200), 200, 20.0)
 
 
+@pytest.mark.parametrize(("ramp", "least"), [(0, 50), (4, 33)])
+def test_a_change_on_a_relaxation_lasts(ramp, least):
+    """Up or down: neither the level before it nor the line through it says how the relaxation would have gone on."""
+    t, at, rng = np.arange(200), 45, np.random.default_rng(6)
+    decay = 60 * np.exp(-t / 25) + 8 * np.clip((t - at + 1) / (ramp + 1), 0, 1) * rng.choice([-1, 1], (60, 1))
+    found = detect_many(decay + rng.standard_normal((60, 200)))
+    assert sum(any(abs(event.index - at - ramp / 2) <= 3 for event in each) for each in found) >= least
+
+
+def test_the_highest_of_the_last_values_rests_and_does_not_jump():
+    noise = np.random.default_rng(8).standard_normal((60, 239))
+    windows = np.lib.stride_tricks.sliding_window_view(noise, 40, axis=1).max(axis=2)
+    assert sum(map(len, detect_many(windows))) <= 6
+    assert "held" in guard(windows[0]).notes[0]
+
+
 def test_decaying_spikes_are_seen_near_the_ends_and_close_together():
     rng = np.random.default_rng(5)
     t = np.arange(400)

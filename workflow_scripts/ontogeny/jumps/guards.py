@@ -89,6 +89,27 @@ RISEN = 1.5
 """Standard deviations of the noise by which a spike is higher at its peak than where it begins, if it takes time to
 rise: the highest of several noisy values is no peak."""
 
+FEWEST_AROUND = 8
+"""Points before a change from which it is asked whether it is one on a relaxation."""
+
+COURSES = np.geomspace(3.0, 120.0, 16)
+SPIKES = (2.0, 4.0, 8.0, 16.0, 32.0)
+"""Time constants, in measurements, of relaxations and of spikes that decay."""
+
+LIKE = (0.5, 2.5)
+"""Size of a change on a relaxation, as a share of what it is beside its surroundings."""
+
+BETTER = 1.05
+CURVED = 1.8
+"""Squares that a spike or a bend instead of the change leave, and that a straight line with the change leaves, as
+multiples of what a relaxation with the change leaves, at least."""
+
+UNALIKE = 0.35
+"""Autocorrelation, at most, of what a relaxation with a change leaves."""
+
+ALONE = 0.6
+"""Share of a change on a relaxation that no other is above."""
+
 _MEDIAN_OF_DIFFERENCES = 0.954
 """Median magnitude of the differences of white noise, in its standard deviations."""
 
@@ -150,7 +171,8 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
         return everything, 1, []
     every = int(np.gcd.reduce(np.diff(starts)))
     fresh = np.unique(series).size >= 0.9 * runs
-    if (every == 1 and not (fresh and runs >= LEAST_RUNS)) or (every == 2 and runs < LEAST_RUNS):
+    turns = np.unique(np.sign(np.diff(series[starts]))).size > 1
+    if (every == 1 and not (fresh and (turns or runs >= LEAST_RUNS))) or (every == 2 and runs < LEAST_RUNS):
         return everything, 1, []
     if every == 1 and _grid(series[starts], FEW_UNITS) > 0:
         return everything, 1, []
@@ -342,11 +364,50 @@ def _noise_off(values: np.ndarray, bound: float) -> float:
 
 def lasting(series: np.ndarray, index: int, size: float, noise: float) -> bool:
     """Whether a change is a lasting one, larger than the noise of a saturated series."""
-    return (
-        abs(size) > BOUND_SIGMAS * noise
-        and not recovers(series, index, size)
-        and stays(series, index - 1, index, size, RECOVERY)
-    )
+    if not abs(size) > BOUND_SIGMAS * noise:
+        return False
+    kept = not recovers(series, index, size) and stays(series, index - 1, index, size, RECOVERY)
+    return kept or on_relaxation(series, index - 1, index, size)
+
+
+def on_relaxation(series: np.ndarray, first: int, last: int, size: float) -> bool:
+    """Whether a change between two positions is a lasting one on a relaxation, whose course on either side is neither
+    level nor straight.
+
+    Over `PAST` points before and `RECOVERY` and a third after, a relaxation with a lasting change explains the series
+    better than one with a spike that decays or with a bend, and far better than a straight line with that change. Its
+    size is about the one given, and what is left holds no other change like it, as a sawtooth does.
+    """
+    low, high = max(first + 1 - PAST, 0), min(last + RECOVERY + RECOVERY // 3, series.size)
+    before, after = first + 1 - low, high - last
+    if before < FEWEST_AROUND or after < RECOVERY // 2:
+        return False
+    place = np.concatenate([np.arange(before), np.arange(last - low, high - low)])
+    y = series[low + place]
+    away = np.maximum(place - (last - low), 0.0)
+    later = (np.arange(place.size) >= before).astype(float)
+    changes = np.stack([later, *(later * np.exp(-away / tau) for tau in SPIKES), away], axis=1)
+    courses = np.stack([place, *np.exp(-place / COURSES[:, None])])
+    drifts = np.linalg.qr(np.stack([np.ones(courses.shape), courses], axis=2))[0]
+    beside = changes - drifts @ (drifts.transpose(0, 2, 1) @ changes)
+    rest = y - np.einsum("dij,dj->di", drifts, y @ drifts)
+    part = np.einsum("di,dij->dj", rest, beside)
+    squares = np.square(beside).sum(axis=1)
+    left = np.maximum(np.square(rest).sum(axis=1)[:, None] - part**2 / squares, ROUNDING**2 * float(y @ y) + 1e-300)
+    best = int(left[:, 0].argmin())
+    step = float(part[best, 0] / squares[best, 0])
+    if not (
+        LIKE[0] < step / size < LIKE[1]
+        and left[:, 1:].min() > BETTER * left[best, 0]
+        and left[0, 0] > CURVED * left[best, 0]
+    ):
+        return False
+    rest = rest[best] - step * beside[best, :, 0]
+    gap = last - first
+    if float(rest[1:] @ rest[:-1]) > UNALIKE * float(rest @ rest):
+        return False
+    others = np.concatenate([part[gap:] - part[:-gap] for part in (rest[:before], rest[before:]) if part.size > gap])
+    return float((others * math.copysign(1, size)).max()) < ALONE * abs(step)
 
 
 def stays(series: np.ndarray, first: int, last: int, size: float, reach: int) -> bool:

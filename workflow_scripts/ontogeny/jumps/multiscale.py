@@ -16,7 +16,8 @@ four), without noise must be steeper than what surrounds it, must be a break (a 
 either side, or the 10, better than a bend does), must near an end of the series exceed the changes between it and the
 end, and in data of a coarse resolution (whole numbers, half precision) must exceed 2.5 units of it, so that a metric of
 whole numbers jumps by three or more. Candidates within
-8 points are one event, the strongest.
+8 points are one event, the strongest. At the splits nearest to an end, all points up to it are one side: see
+`_at_start`.
 
 Arrays are (series, n) throughout: many series of one length at a time.
 """
@@ -42,6 +43,15 @@ _MOST_GATHERED = 1_000_000
 
 _MOST_VALUES = 60_000
 """Values that are searched at a time, in series of one length."""
+
+EDGES = (3, 4, 5, 6, 7, 8)
+"""Splits, from either end, at which all points up to the end are one side."""
+
+EDGE_WIDTH = 4
+CALM = 0.55
+SUDDEN = 0.65
+"""Shares of a contrast at these splits by which the points up to the end differ, at most, and by which the two points
+beside the split do, at least."""
 
 PERSISTENCE = 4
 MERGE = 8
@@ -98,6 +108,27 @@ def contrasts(x: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.nda
     np.subtract(middle, linear, out=linear)
     np.subtract(middle, _smaller(left, right), out=shrunk)
     contrast[:] = _smaller(linear, shrunk)
+    if 3 * width < PERSISTENCE:
+        out[0][:, 3 * width : PERSISTENCE] = out[0][:, n - PERSISTENCE + 1 : n - 3 * width + 1] = 0.0
+    if width == EDGE_WIDTH:
+        out[0][:, list(EDGES)] = _at_start(x)
+        out[0][:, [n - at for at in EDGES]] = -_at_start(x[:, ::-1])
+    return out
+
+
+def _at_start(x: np.ndarray) -> np.ndarray:
+    """Contrast of the splits `EDGES`, (series, splits): the mean of `EDGE_WIDTH` points from there on minus that of all
+    before, or that less the drift of the points after, whichever is nearer to zero; 0 where the points before differ
+    by more than `CALM` of it, or less than `SUDDEN` of it takes place at once."""
+    out = np.empty((len(x), len(EDGES)))
+    for k, at in enumerate(EDGES):
+        before, after, later = x[:, :at], x[:, at : at + EDGE_WIDTH], x[:, at + EDGE_WIDTH : at + 2 * EDGE_WIDTH]
+        level = after.mean(axis=1)
+        change = level - before.mean(axis=1)
+        drift = (later.mean(axis=1) - level) * (0.5 + 0.5 * at / EDGE_WIDTH)
+        contrast = _smaller(change, change - drift)
+        abrupt = (x[:, at] - x[:, at - 1]) * np.sign(contrast) >= SUDDEN * np.abs(contrast)
+        out[:, k] = np.where(abrupt & (np.ptp(before, axis=1) <= CALM * np.abs(contrast)), contrast, 0.0)
     return out
 
 
@@ -143,7 +174,9 @@ def neighbourhoods(n: int, width: int) -> np.ndarray:
     bounds = np.stack([left, left_end, right, right_end], axis=1)
     bounds[:, 1] = np.maximum(bounds[:, 0], bounds[:, 1])
     bounds[:, 3] = np.maximum(bounds[:, 2], bounds[:, 3])
-    usable = (ends > low) & (starts < high) & (bounds[:, 1] - bounds[:, 0] + bounds[:, 3] - bounds[:, 2] >= 16)
+    edge = low - EDGES[0] if width == EDGE_WIDTH else 0
+    usable = (ends > low - edge) & (starts < high + edge)
+    usable &= bounds[:, 1] - bounds[:, 0] + bounds[:, 3] - bounds[:, 2] >= 16
     bounds = np.where(usable[:, None], bounds, 0).astype(np.int64)
     bounds.flags.writeable = False
     return bounds
@@ -368,8 +401,8 @@ def candidates(
     n = x.shape[1]
     threshold = np.broadcast_to(threshold, len(x))
     score, size = scores(x, threshold, unit)
-    score[:, :PERSISTENCE] = 0.0
-    score[:, n - PERSISTENCE + 1 :] = 0.0
+    score[:, : EDGES[0]] = 0.0
+    score[:, n - EDGES[0] + 1 :] = 0.0
     rows, at = np.nonzero(np.abs(score) >= threshold[:, None])
     if not rows.size:
         return rows, at, np.zeros(0), np.zeros(0)
@@ -419,8 +452,8 @@ def _rough(x: np.ndarray, rows: np.ndarray, first: np.ndarray, last: np.ndarray)
 
 def _persists(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarray) -> np.ndarray:
     ahead = np.arange(PERSISTENCE)
-    after = sign[:, None] * x[rows[:, None], at[:, None] + ahead]
-    before = sign[:, None] * x[rows[:, None], at[:, None] - 1 - ahead]
+    after = sign[:, None] * x[rows[:, None], np.minimum(at[:, None] + ahead, x.shape[1] - 1)]
+    before = sign[:, None] * x[rows[:, None], np.maximum(at[:, None] - 1 - ahead, 0)]
     return after.min(axis=1) > before.max(axis=1)
 
 

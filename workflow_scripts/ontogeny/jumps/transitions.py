@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ontogeny.jumps.events import evenly_spaced
-from ontogeny.jumps.guards import recovers, slope, stays, steady
+from ontogeny.jumps.guards import on_relaxation, recovers, slope, stays, steady
 from ontogeny.statistics import median
 
 BLOCKS = 64
@@ -808,7 +808,13 @@ def _lasts(x: np.ndarray, event: Event, reach: int = 24) -> bool:
     """
     if event.width > reach and event.smooth:
         return True
-    return stays(x, int(event.onset), math.ceil(event.end) + 1, event.size, max(reach, math.ceil(event.width)))
+    first, last = int(event.onset), math.ceil(event.end) + 1
+    return stays(x, first, last, event.size, max(reach, math.ceil(event.width))) or _on_relaxation(x, event)
+
+
+def _on_relaxation(x: np.ndarray, event: Event) -> bool:
+    first, last = max(int(event.onset) - 1, 0), min(math.ceil(event.end) + 1, x.size - 1)
+    return event.width <= SPIKE and on_relaxation(x, first, last, event.size)
 
 
 def _stands_out(x: np.ndarray, event: Event, narrow: float = 16.0) -> bool:
@@ -827,7 +833,7 @@ def _keeps(x: np.ndarray, event: Event) -> bool:
         return True
     first, last = max(int(event.onset) - 1, 0), min(math.ceil(event.end) + 1, x.size - 1)
     change = np.diff(x[first : last + 1]) * math.copysign(1, event.size)
-    return not recovers(x, first + int(change.argmax()) + 1, event.size, first)
+    return not recovers(x, first + int(change.argmax()) + 1, event.size, first) or _on_relaxation(x, event)
 
 
 def _swings_little(x: np.ndarray, event: Event, reach: float = 4.0) -> bool:
