@@ -2,7 +2,9 @@
 
 import gc
 import itertools
+import time
 from functools import lru_cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -225,6 +227,25 @@ def test_boxes_give_way_to_ranks_or_go_on(visits, by_ranks, monkeypatch):
     assert again.count == whole.count > 1_000_000
     for a, b in zip(again.edge_participation, whole.edge_participation):
         np.testing.assert_array_equal(a, b)
+
+
+def test_seconds_that_compiling_takes_do_not_count_for_boxes(monkeypatch):
+    """How far boxes may go depends on how fast they are, but not on how long their code took to compile before."""
+    _compiled = pytest.importorskip("ontogeny.circuits._compiled")
+    walk, clock, limits = _compiled._search_boxes, time.thread_time, []
+
+    def compiled_late(table, limit, number):
+        walk(table, limit, number)
+        if number == 0:
+            limits.append(limit)
+
+    late = SimpleNamespace(thread_time=lambda: clock() + 1000.0 * bool(limits))
+    monkeypatch.setattr(_compiled, "time", late)
+    monkeypatch.setattr(_compiled, "_search_boxes", compiled_late)
+    monkeypatch.setattr(_compiled, "_FEW_VISITS", 50)
+    monkeypatch.setattr(_compiled, "_seconds_by_ranks", lambda *problem: 1.0)
+    _counted(trained_nets((2, 5, 5, 1), 3)[0], truth_table(2), "leaky_relu")
+    assert limits[-1] > 1000
 
 
 @pytest.mark.parametrize("settings", [{}, {"min_sparsity": 0.1}])

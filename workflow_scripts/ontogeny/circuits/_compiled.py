@@ -55,6 +55,7 @@ _FEW_ROWS = 64  # more rows are compared one circuit at a time
 _FEW_CODES = 4096  # room for those that are listed, at first
 _MANY_CODES = 1 << 22
 _FEW_VISITS = 200_000  # of boxes, before ranks are thought of
+_CLEARLY = 8.0  # times as long as another way, about, which needs no closer look
 _LONG = 100.0  # seconds by ranks that need no closer look
 _NO_LIMIT = 1 << 62
 _EASY = 100_000_000  # candidates of deeper networks, searched without boxes until that has taken as long as to compile
@@ -250,7 +251,8 @@ def count_by_boxes(
     table, block = plan.place()
     numbers = plan.read(block, Leaf, "numbers")
     _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
-    while True:
+    _search_boxes(table, 0, 0)  # reads or compiles the code, which is not to be timed
+    while numbers[PAUSED]:
         began = time.thread_time()
         _search_boxes(table, limit, 0)
         if not numbers[PAUSED]:
@@ -301,7 +303,7 @@ def _seconds_by_boxes(network: Network, rows: Rows, task: Task, sizes: tuple[int
     for sampled in (2, 8):
         seconds, tried = _timed(plan, network, rows, task, _search_boxes, _NO_LIMIT, sampled)
         expected = seconds / max(1, tried) * n_choices
-        if seconds > 0.01 * by_ranks:
+        if seconds > 0.01 * by_ranks or not by_ranks / _CLEARLY < expected < by_ranks * _CLEARLY:
             break
     return expected
 
