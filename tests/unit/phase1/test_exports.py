@@ -1,5 +1,9 @@
 """Tables as people export them: comments, separators, encodings, names and fractions of steps."""
 
+import bz2
+import json
+
+import pandas as pd
 import pytest
 
 from ontogeny.phase1 import read_phase1
@@ -44,3 +48,71 @@ def test_batches_that_begin_anew_are_counted_through_the_epochs(tmp_path):
     record = read_phase1(tmp_path / "log.csv")
     assert record.series("(run)", "loss")[0].tolist() == list(range(9))
     assert any("through epochs of 3" in note.text for note in record.notes)
+
+
+TABLE = pd.DataFrame({"step": [10, 20], "acc": [0.5, 0.75], "loss": [2.0, 1.0]})
+ROWS = TABLE.to_dict("records")
+BY_VALUE = [(step, name, value) for name in ("acc", "loss") for step, value in zip(TABLE["step"], TABLE[name])]
+LINES = "".join(f"{step},{name},{value}\n" for step, name, value in BY_VALUE)
+FILES = {
+    "tbparse.csv": f"step,tag,value\n{LINES}",
+    "melt.csv": f"Step,variable,value\n{LINES}",
+    "metric_name.csv": f"step,metric_name,metric_value\n{LINES}",
+    "history.json": json.dumps(
+        {"metrics": [{"key": k, "value": v, "timestamp": 17, "step": s} for s, k, v in BY_VALUE]}
+    ),
+    "chart.csv": '"train/global_step","a - acc","a - acc__MIN","a - _step","a - loss"\n"10","0.5","0.5","3","2"\n'
+    '"20","0.75","0.75","4","1"\n',
+    "relative.csv": '"Relative Time (Process)","a - _step","a - acc","a - loss"\n"1.5","10","0.5","2"\n'
+    '"2.5","20","0.75","1"\n',
+    "fairseq.jsonl": '{"num_updates": "10", "acc": "0.5", "loss": "2"}\n'
+    '{"num_updates": "20", "acc": "0.75", "loss": "1"}\n',
+    "sacred.json": json.dumps(
+        {name: {"steps": [10, 20], "values": list(TABLE[name]), "timestamps": ["a", "b"]} for name in ("acc", "loss")}
+    ),
+    "pairs.json": json.dumps({name: [[s, v] for s, k, v in BY_VALUE if k == name] for name in ("acc", "loss")}),
+    "rows.json": json.dumps(
+        {name: [{"step": s, "value": v} for s, k, v in BY_VALUE if k == name] for name in ("acc", "loss")}
+    ),
+    "steps.json": json.dumps({str(row["step"]): {"acc": row["acc"], "loss": row["loss"]} for row in ROWS}),
+    "keras.json": json.dumps({"epoch": [10, 20], "history": {"acc": [0.5, 0.75], "loss": [2.0, 1.0]}, "params": {}}),
+    **{f"{orient}.json": TABLE.to_json(orient=orient) for orient in ("columns", "index", "split", "table", "records")},
+    "excel.csv": "sep=;\nGlobal Step;acc;loss\n10;0,5;2\n20;0,75;1\n",
+    "trailing.csv": "step,acc,loss\n10,0.5,2,\n20,0.75,1,\n",
+    "pipe.csv": "optimizer-step|acc|loss\n10|0.5|2\n20|0.75|1\n",
+    "printed.csv": "n_iter,acc,loss\n10,tensor(0.5),\"tensor(2., device='cuda:0')\"\n20,tensor(0.75),1\n",
+    "packed.csv.bz2": bz2.compress(b"step,acc,loss\n10,0.5,2\n20,0.75,1\n"),
+    "lines.ndjson": "".join(json.dumps(row) + "\n" for row in ROWS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_other_layouts_are_read_as_what_they_hold(name, tmp_path):
+    content = FILES[name]
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    record = read_phase1(tmp_path / name)
+    assert (sorted(record.frame["metric"].unique()), record.layers) == (["acc", "loss"], [])
+    for metric in ("acc", "loss"):
+        steps, values = record.series("(run)", metric)
+        assert (steps.tolist(), values.tolist()) == ([10, 20], list(TABLE[metric]))
+
+
+@pytest.mark.parametrize("name", ["run_id", "run_name", "model", "Experiment"])
+def test_rows_of_several_runs_are_told_apart(name, tmp_path):
+    (tmp_path / "log.csv").write_text(f"{name},step,acc\na,0,0.5\na,1,0.75\nb,0,0.25\nb,1,1\n")
+    record = read_phase1(tmp_path / "log.csv")
+    assert record.runs == ["a", "b"]
+    assert record.frame["value"].tolist() == [0.5, 0.75, 0.25, 1.0]
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_rows_of_parts_of_the_data_are_told_apart(lines, tmp_path):
+    rows = [(0, "train", 0.5), (0, "val", 0.25), (1, "train", 1.0), (1, "val", 0.75)]
+    text = "step,split,acc\n" + "".join(f"{step},{part},{acc}\n" for step, part, acc in rows)
+    if lines:
+        text = "".join(json.dumps({"step": step, "split": part, "acc": acc}) + "\n" for step, part, acc in rows)
+    path = tmp_path / ("log.jsonl" if lines else "log.csv")
+    path.write_text(text)
+    record = read_phase1(path)
+    assert record.series("(run)", "val/acc")[1].tolist() == [0.25, 0.75]
+    assert record.series("(run)", "train/acc")[1].tolist() == [0.5, 1.0]

@@ -12,7 +12,16 @@ from typing import Any
 
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1.document import FORMAT
-from ontogeny.phase1.loggers import STEP_NAMES, is_clock, mmlab_rows, named_values, step_key, trainer_state
+from ontogeny.phase1.loggers import (
+    STEP_NAMES,
+    as_numbers,
+    is_clock,
+    mmlab_rows,
+    named_values,
+    step_key,
+    trainer_state,
+    with_splits,
+)
 from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
 
 WITHIN_EPOCHS = ("batch", "batch_idx", "it", "iter", "iteration", "step")
@@ -79,6 +88,8 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
 
     Raises OntogenyError, with the keys that are there and the layouts that are known, if there is none.
     """
+    if isinstance(data, dict) and not _is_ours(data):
+        data = _unfolded(data)
     if isinstance(data, dict):
         rows = trainer_state(data)
         if rows is not None:
@@ -100,12 +111,93 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
             return [run]
         data = named_values(data)
         if all(isinstance(item, dict) and step_key(item) for item in data):
-            return _long_rows(data) if any("layer" in item for item in data) else [_rows(data, {})]
+            data, text = as_numbers(data)
+            runs = _long_rows(data) if _is_long(data) else [_rows(with_splits(data), {})]
+            runs[0].remarks += [(None, "its numbers are written as text")] if text else []
+            return runs
         if _holds_runs(data):
             return _several(data, where, "")
         kinds = sorted({type(item).__name__ for item in data})
         raise OntogenyError(f"{where} is a list of {', '.join(kinds)}, not of runs; known layouts are {KNOWN_LAYOUTS}")
     raise OntogenyError(f"{where} holds one {type(data).__name__}, not a record; known layouts are {KNOWN_LAYOUTS}")
+
+
+def _is_long(rows: list[dict[str, Any]]) -> bool:
+    """Whether rows are of layers, or of several runs."""
+    of_layers = any("layer" in row for row in rows)
+    return of_layers or len({row["run"] for row in rows if isinstance(row.get("run"), str)}) > 1
+
+
+def _unfolded(data: dict[str, Any]) -> Any:
+    """Rows in place of a table as pandas writes it (`to_json` by columns, index, split or table), of measurements by
+    step, of a series for each metric (Sacred, ClearML, lists of a step and a value), or of MLflow's `metrics`; the
+    history in place of what Keras keeps beside it; other data as they are."""
+    values = list(data.values())
+    if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):
+        return [dict(zip(map(str, data["columns"]), row)) for row in data["data"] if isinstance(row, list)]
+    if data.keys() == {"schema", "data"} and isinstance(data["data"], list):
+        return data["data"]
+    if data.keys() == {"metrics"} and isinstance(data["metrics"], list) and data["metrics"]:
+        return data["metrics"] if named_values(data["metrics"]) is not data["metrics"] else data
+    if isinstance(data.get("history"), dict) and _history(data["history"]):
+        epochs = {"epoch": data["epoch"]} if isinstance(data.get("epoch"), list) else {}
+        return {**epochs, **data["history"]}
+    if not values or not all(isinstance(value, dict | list) and value for value in values):
+        return data
+    if all(isinstance(value, dict) for value in values):
+        step = step_key(data)
+        places = data[step].keys() if step is not None else ()
+        if places and all(value.keys() == places for value in values):
+            return [{name: column[at] for name, column in data.items()} for at in places]
+        if all(key.isdigit() for key in data):
+            plain = all(not isinstance(cell, dict | list) for value in values for cell in value.values())
+            return [({} if step_key(row) else {"step": int(key)}) | row for key, row in data.items()] if plain else data
+    series = dict(_series_by_metric(data))
+    if len(series) and sum(_count_of_series(value) for value in values) == len(series):
+        rows: dict[Any, dict[str, Any]] = {}
+        for name, (steps, found) in series.items():
+            for at, value in zip(steps, found):
+                rows.setdefault(at, {"step": at})[name] = value
+        return list(rows.values())
+    return data
+
+
+def _series_by_metric(data: dict[str, Any]) -> Iterator[tuple[str, tuple[list, list]]]:
+    for name, value in data.items():
+        found = _series(value)
+        if found is not None:
+            yield str(name), found
+        elif isinstance(value, dict):
+            for part, item in value.items():
+                below = _series(item)
+                if below is not None:
+                    yield f"{name}/{part}", below
+
+
+def _count_of_series(value: Any) -> int:
+    """How many series an entry by metric should hold: one, or as many as it has parts."""
+    return len(value) if isinstance(value, dict) and _series(value) is None else 1
+
+
+def _series(value: Any) -> tuple[list, list] | None:
+    """Steps and values of one metric: two lists, rows of both, or pairs; None for anything else."""
+    if not value:
+        return None
+    if isinstance(value, dict):
+        for at, values in (("steps", "values"), ("step", "value"), ("x", "y")):
+            if isinstance(value.get(at), list) and isinstance(value.get(values), list):
+                others = [key for key in value if key not in (at, values) and isinstance(value[key], list)]
+                if len(value[at]) == len(value[values]) and all(map(is_clock, others)):
+                    return value[at], value[values]
+        return None
+    if isinstance(value, list) and all(isinstance(row, dict) and row.keys() >= {"step", "value"} for row in value):
+        beside = {key for row in value for key in row} - {"step", "value"}
+        return ([row["step"] for row in value], [row["value"] for row in value]) if all(map(is_clock, beside)) else None
+    if isinstance(value, list) and all(isinstance(row, list) and len(row) == 2 for row in value):
+        steps = [row[0] for row in value]
+        if all(type(at) is int for at in steps) and all(type(row[1]) in (int, float) for row in value):
+            return steps, [row[1] for row in value]
+    return None
 
 
 def _is_ours(data: dict) -> bool:

@@ -27,13 +27,17 @@ from ontogeny.words import counted
 STEP_NAMES = (
     "step", "steps", "global_step", "iteration", "train/global_step", "_step", "trainer/global_step", "iter",
     "iterations", "training_step", "it", "train_step", "time/total_timesteps", "total_timesteps", "timesteps_total",
-    "timesteps", "num_updates", "updates", "training_iteration", "batch", "batch_idx", "update",
+    "timesteps", "num_updates", "updates", "training_iteration", "batch", "batch_idx", "update", "current_step",
+    "step_num", "num_steps", "train_steps", "training_steps", "optimizer_step", "optimizer_steps", "gradient_step",
+    "gradient_steps", "n_updates", "n_iter", "counters/train_step", "time/iterations", "env_step", "env_steps",
+    "frames", "tokens", "tokens_seen", "n_tokens", "consumed_tokens", "samples_seen", "consumed_samples",
+    "examples_seen",
 )  # fmt: skip
 """Names of the column of steps, the first that is there."""
 
 CLOCKS = frozenset(
     ("_timestamp", "_runtime", "timestamp", "wall time", "wall_time", "time", "created_at", "relative time (process)",
-     "relative time (wall)")
+     "relative time (wall)", "timestamps", "index")
 )  # fmt: skip
 """Columns, in lower case, that hold the time and are not metrics."""
 
@@ -44,7 +48,19 @@ calls their means."""
 _OF_THE_MACHINE = frozenset(("mode", "epoch", "iter", "step", "time", "data_time", "memory"))
 """What else stands in rows of MMCV and MMEngine than metrics."""
 
+NAMED_VALUES = (
+    ("metricName", "metricValue"), ("metric_name", "metric_value"), ("metric", "value"), ("tag", "value"),
+    ("variable", "value"), ("key", "value"), ("name", "value"),
+)  # fmt: skip
+"""What the name of a metric and its value are called where each value has a row of its own."""
+
+_RUNS = ("run_name", "run", "run_id", "experiment_name", "experiment", "exp_name", "trial", "trial_id", "model_name",
+         "model")  # fmt: skip
+_SPLITS = ("split", "phase", "mode", "stage", "subset", "partition")
+"""Columns, in lower case, that say of which run, and of which part of the data, a row is."""
+
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
+_SIGNS = re.compile(r"[^a-z0-9]+")
 _NUMBER = re.compile(r"^[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?$")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _MLFLOW = re.compile(r"^\d{9,}\s+\S+\s+\d+$")
@@ -56,10 +72,11 @@ def step_key(row: Collection[str]) -> str | None:
         if name in row:
             return name
     lowered = {str(name).strip().lower(): name for name in row}
+    spelled = {_SIGNS.sub("_", name).strip("_"): given for name, given in lowered.items()}
     for name in (*STEP_NAMES, "epoch"):
-        if name in lowered:
-            return lowered[name]
-    return None
+        if name in lowered or name in spelled:
+            return lowered.get(name, spelled.get(name))
+    return spelled.get("train_epoch")
 
 
 def is_clock(name: str) -> bool:
@@ -82,19 +99,59 @@ def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if list(frame.columns[:3]) == ["r", "l", "t"]:
         return _episodes(frame)
     kept = [name for name in frame.columns if str(name).strip().lower() == "_step" or not is_clock(str(name))]
-    if {"metric", "value"} <= lowered.keys():
-        return frame[kept]
-    frame = frame[kept]
+    frame = _told_apart(frame[kept])
+    if {"metric", "value"} <= {str(name).strip().lower() for name in frame.columns}:
+        return frame
     dashed = [str(name) for name in kept if " - " in str(name)]
-    steps = [name for name in kept if str(name).strip().lower() in ("step", "_step")]
-    if dashed and len(steps) == 1 and len(dashed) == len(kept) - 1:
+    steps = [name for name in kept if " - " not in str(name) and step_key([str(name)]) is not None]
+    if dashed and len(steps) <= 1 and len(dashed) == len(kept) - len(steps):
         parts = []
         for name in dashed:
             run, _, metric = name.rpartition(" - ")
-            part = pd.DataFrame({"run": run, "step": frame[steps[0]], "metric": metric, "value": frame[name]})
+            step = steps[0] if steps else f"{run} - _step"
+            if is_clock(metric) or step not in frame:
+                continue
+            part = pd.DataFrame({"run": run, "step": frame[step], "metric": metric, "value": frame[name]})
             parts.append(part[part["value"].notna() & (part["value"].astype(str) != "")])
-        return pd.concat(parts, ignore_index=True)
+        return pd.concat(parts, ignore_index=True) if parts else frame
     return _merged(frame)
+
+
+def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of which rows of one step are told apart by the name of a metric, of a run, or of a part of the data, in
+    the columns metric and value, in the column run, or with that part in the names of the metrics; others as they are.
+    """
+    step = step_key([str(name) for name in frame.columns])
+    lowered = {str(name).strip().lower(): name for name in frame.columns}
+    if step is None or "layer" in lowered:
+        return frame
+    keys = [step]
+    named = next((pair for pair in NAMED_VALUES if {name.lower() for name in pair} <= lowered.keys()), None)
+    if named is not None and _is_text(frame[lowered[named[0].lower()]]):
+        frame = frame.rename(columns={lowered[name.lower()]: to for name, to in zip(named, ("metric", "value"))})
+        keys.append("metric")
+    run = next((lowered[name] for name in _RUNS if name in lowered and lowered[name] in frame), None)
+    named_run = run is not None and str(run).lower() in ("run", "run_name")
+    if run is not None and (named_run or frame.duplicated(keys).any()) and _is_text(frame[run], numbers="id" in run):
+        extra = [lowered[name] for name in _RUNS if name in lowered and lowered[name] not in (run, step)]
+        frame = frame.drop(columns=[name for name in extra if name in frame]).rename(columns={run: "run"})
+        keys.append("run")
+    split = next((lowered[name] for name in _SPLITS if name in lowered and lowered[name] in frame), None)
+    if split is None or not frame.duplicated(keys).any() or not _is_text(frame[split]):
+        return frame
+    if "metric" in keys:
+        return frame.assign(metric=frame[split].astype(str) + "/" + frame["metric"].astype(str)).drop(columns=split)
+    parts = []
+    for name, part in frame.groupby(split, sort=False):
+        others = {column: f"{name}/{column}" for column in part.columns if column not in (*keys, "epoch")}
+        parts.append(part.drop(columns=split).rename(columns=others))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _is_text(column: pd.Series, numbers: bool = False) -> bool:
+    """Whether a column is of names, and not of numbers unless these are asked for too."""
+    cells = column[column.notna()]
+    return len(cells) > 0 and (numbers or bool(pd.to_numeric(cells, errors="coerce").isna().all()))
 
 
 def _with_header(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -151,20 +208,62 @@ def trainer_state(data: dict[str, Any]) -> list[dict[str, Any]] | None:
 
 
 def named_values(rows: list[Any]) -> list[Any]:
-    """Rows of an export of Comet, one for each value, as one row for each step; others come back as they are.
+    """Rows of one value each, as Comet and MLflow export them, as one row for each step; others as they are.
 
     A metric that was logged in a context ("train", "validate") is called by both.
     """
-    if not all(isinstance(row, dict) and {"metricName", "metricValue", "step"} <= row.keys() for row in rows):
+    pair = next(
+        (
+            (name, value)
+            for name, value in NAMED_VALUES
+            if all(isinstance(row, dict) and {name, value, "step"} <= row.keys() for row in rows)
+        ),
+        None,
+    )
+    if pair is None or any("layer" in row or not isinstance(row[pair[0]], str) for row in rows):
         return rows
     merged: dict[Any, dict[str, Any]] = {}
     for row in rows:
         if row["step"] is not None:
-            name = "/".join(str(row[key]) for key in ("runContext", "metricName") if row.get(key))
-            merged.setdefault(row["step"], {})[name] = row["metricValue"]
+            name = "/".join(str(row[key]) for key in ("runContext", pair[0]) if row.get(key))
+            merged.setdefault(row["step"], {})[name] = row[pair[1]]
             with suppress(TypeError, ValueError):
-                merged[row["step"]][name] = float(row["metricValue"])
+                merged[row["step"]][name] = float(row[pair[1]])
     return [{**row, "step": step} for step, row in merged.items()]
+
+
+def with_splits(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of one step that are told apart by the part of the data they are of as one, with that part in the names of
+    their metrics; others come back as they are."""
+    split = next((name for name in _SPLITS if all(isinstance(row.get(name), str) for row in rows)), None)
+    steps = [row.get(step_key(row) or "") for row in rows]
+    if split is None or len({str(step) for step in steps}) == len(steps):
+        return rows
+    kept = {*STEP_NAMES, "epoch"}
+    merged: dict[str, dict[str, Any]] = {}
+    for step, row in zip(steps, rows):
+        into = merged.setdefault(str(step), {})
+        for key, value in row.items():
+            if key != split:
+                into[key if key.lower() in kept else f"{row[split]}/{key}"] = value
+    return list(merged.values())
+
+
+def as_numbers(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:
+    """Rows of which all steps are numbers written as text, as fairseq writes them, with numbers in place of the text;
+    and whether there was any."""
+    steps = [row.get(step_key(row) or "") for row in rows]
+    if not all(isinstance(step, str) and _NUMBER.match(step.strip()) for step in steps):
+        return rows, False
+    return [{key: _number(value) for key, value in row.items()} for row in rows], True
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        with suppress(ValueError):
+            number = float(value)
+            return int(number) if number.is_integer() and "." not in value else number
+    return value
 
 
 def mmlab_rows(rows: list[Any]) -> tuple[list[dict[str, Any]], list[str]] | None:
@@ -247,6 +346,8 @@ def array_table(arrays: dict[str, np.ndarray]) -> tuple[pd.DataFrame, list[str]]
 def scalar_triples(data: Any, path: Path) -> pd.DataFrame | None:
     """A TensorBoard series in JSON, `[[wall time, step, value], ...]`; None if it is not one."""
     if not isinstance(data, list) or not data or not all(isinstance(row, list) and len(row) == 3 for row in data):
+        return None
+    if not all(isinstance(row[1], int) or (isinstance(row[1], float) and row[1].is_integer()) for row in data):
         return None
     metric = path.name.split("-tag-")[-1].removesuffix(".gz").rsplit(".", 1)[0]
     return pd.DataFrame({"step": [row[1] for row in data], metric: [row[2] for row in data]})

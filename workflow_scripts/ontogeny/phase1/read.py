@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import glob
+import importlib
 import json
 import os
 import re
@@ -47,7 +48,13 @@ from ontogeny.phase1.loggers import (
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, quote, tidy, unique_name
 from ontogeny.phase1.repair import repair_stable_rank
 
-SUFFIXES = (".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".feather", ".gz", ".db", ".npz")
+SUFFIXES = (
+    ".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".ndjson", ".feather", ".gz", ".bz2", ".xz", ".db",
+    ".npz",
+)  # fmt: skip
+PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
+"""Endings of packed files, and the module that unpacks each."""
+
 MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
 MOST_CONTAINERS = 5_000_000
@@ -58,6 +65,12 @@ HDF5_SECONDS = 20
 _SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.txt', '.log')))})+$", re.IGNORECASE)
 _DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s?%?)\s*$"
 """A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons or tabs."""
+
+_SEPARATOR = re.compile(r"\Asep=.\r?\n")
+"""The line by which spreadsheets are told the separator."""
+
+_TENSOR = r"^\s*tensor\(([^,()]+)(?:,.*)?\)\s*$"
+"""A tensor of one number, as PyTorch prints it."""
 
 _TEXT_LOG = (
     "no table but a text log, whose lines every program writes in its own way: read what was logged beside it "
@@ -273,13 +286,14 @@ def _raw_runs(path: Path) -> list[RawRun]:
         )
     if suffix == ".json":
         _must_fit(path, b"[{", MOST_CONTAINERS, "lists and records")
-    if suffix == ".jsonl" or (suffix in (".json", ".log") and _holds_lines(path)):
+    if suffix in (".jsonl", ".ndjson") or (suffix in (".json", ".log") and _holds_lines(path)):
         return _json_lines(read_text(path), path)
     if suffix == ".json":
         return _json_runs(read_json(path), path)
-    if path.name.lower().endswith((".jsonl.gz", ".json.gz")):
-        return _zipped_json(path)
-    if suffix == ".gz" and path.name.lower().endswith((".csv.gz", ".tsv.gz")):
+    within = Path(path.stem).suffix.lower() if suffix in PACKED else ""
+    if within in (".json", ".jsonl", ".ndjson"):
+        return _zipped_json(path, within != ".json")
+    if within in (".csv", ".tsv"):
         return _table_runs(logged_table(_read_text_table(path), Path(path.stem)), str(path))
     if suffix == ".feather":
         need_pyarrow(path)
@@ -314,10 +328,9 @@ def _must_fit(path: Path, signs: bytes, most: int, what: str) -> None:
 
 
 def _unzipped(path: Path) -> str:
-    import gzip
-
+    name = PACKED[path.suffix.lower()]
     _must_hold_bytes(path)
-    with _foreign_errors(path, "gzip"), gzip.open(path) as stream:
+    with _foreign_errors(path, name), importlib.import_module(name).open(path) as stream:
         data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise OntogenyError(f"{path} has more than {MOST_BYTES >> 20} MiB unpacked: split it by run")
@@ -337,9 +350,9 @@ def _json_runs(data: Any, path: Path) -> list[RawRun]:
     return runs_of(data, str(path)) if triples is None else _table_runs(triples, str(path))
 
 
-def _zipped_json(path: Path) -> list[RawRun]:
+def _zipped_json(path: Path, lines: bool) -> list[RawRun]:
     text = _unzipped(path)
-    if path.name.lower().endswith(".jsonl.gz"):
+    if lines:
         return _json_lines(text, path)
     if sum(map(text.count, "[{")) > MOST_CONTAINERS:
         raise OntogenyError(f"{path} has more than {MOST_CONTAINERS} lists and records: split it by run")
@@ -383,12 +396,12 @@ def _json_lines(text: str, path: Path) -> list[RawRun]:
 
 
 def _read_text_table(path: Path) -> pd.DataFrame:
-    text = _unzipped(path) if path.suffix.lower() == ".gz" else _decoded(path)
-    text = _without_comments(text.removeprefix("\ufeff"))
+    text = _unzipped(path) if path.suffix.lower() in PACKED else _decoded(path)
+    text = _without_comments(_SEPARATOR.sub("", text.removeprefix("\ufeff"))).replace("\u2212", "-")
     if not text.strip():
         raise OntogenyError(f"{path} is empty")
     head = text[:10_000].split("\n", 1)[0]
-    separator = max(",\t;", key=head.count)
+    separator = max(",\t;|", key=head.count)
     if not head.count(separator) and len(head.split()) > 1:
         text = "\n".join("\t".join(line.split()) for line in text.splitlines())
         head, separator = text[:10_000].split("\n", 1)[0], "\t"
@@ -397,11 +410,16 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     try:
         names = [name.strip() for name in next(csv.reader([head.rstrip("\r")], delimiter=separator), [])]
         whole = head.count('"') % 2 == 0
+        trails = any(line.rstrip("\r").endswith(separator) for line in text.split("\n", 2)[1:2])
+        numbered = None if not trails or head.rstrip("\r").endswith(separator) else False
         frame = pd.read_csv(
-            StringIO(text), sep=separator, dtype=object, keep_default_na=False, na_filter=False, low_memory=False
-        )
+            StringIO(text), sep=separator, dtype=object, keep_default_na=False, na_filter=False, low_memory=False,
+            index_col=numbered,
+        )  # fmt: skip
     except Exception as error:
         raise OntogenyError(f"{path} is not a table that can be read: {first_line(error)}") from None
+    if "tensor(" in text:
+        frame = frame.replace(_TENSOR, r"\1", regex=True)
     if separator != ",":
         frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
     return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
