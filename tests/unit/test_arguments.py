@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from ontogeny import (
@@ -38,6 +39,7 @@ MLP = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
 X, Y = torch.randn(24, 8), torch.arange(24) % 3
 A = np.random.default_rng(0).normal(size=(24, 6))
 ON = (MLP, X, Y)
+TABLE = pd.DataFrame({"layer": "a", "unit": range(3), "loss_change": [1.0, 2.0, 3.0]})
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,18 @@ ON = (MLP, X, Y)
         (lambda: complexity.find_stages(pd.DataFrame({"step": [0]})), "lacks the columns llc, standard_error"),
         (lambda: judge.performance(A[:, 0], Y.numpy(), Y.numpy()), r"logits of shape .24,., 24 labels and"),
         (lambda: judge.read_record(3), "path is 3: give text or a path"),
+        (lambda: judge.evolution([3]), "one of records is 3: each should be a mapping, as a dict"),
+        (lambda: judge.evolution([{"epoch": 1}]), "a record lacks 'metrics': give records as read_records returns"),
+        (lambda: plotting.save_figure(Figure(), "a.png", formats=["bmp"]), "unknown format of figures 'bmp'"),
+        (lambda: plotting.save_figure(Figure(), "a.png", formats=[3]), "one of formats is 3: each should be text"),
+        (lambda: neurons.importance_change(TABLE, TABLE, [(TABLE,)]), "one of quiet is .*: each should be a tuple"),
+        (lambda: neurons.importance_change(TABLE, TABLE, [TABLE]), "one of quiet is of type DataFrame: each should be"),
+        (lambda: neurons.importance_change(TABLE, TABLE[["layer"]], [(TABLE, TABLE)]), "unknown column 'unit'"),
+        (lambda: features.preferred_input(MLP, "Linear_0", 0, (2.5,)), "a size of input_shape is 2.5: give whole"),
+        (lambda: complexity.estimate_llc_of_mlps([], [], A, A), "weights should be one array"),
+        (lambda: complexity.estimate_llc_of_mlps([A[None]], [], A, A), "biases should be one array"),
+        (lambda: complexity.estimate_llc_of_mlps([A[None]], None, A, A[:3]), "y is .1, 3, 6.; expected .rows, 24."),
+        (lambda: complexity.estimate_llc_of_mlps([A[None]], None, "x", A), "x is 'x': give an array of numbers"),
         (lambda: models.count_parameters("model.pt"), r"model is 'model.pt': give a torch\.nn\.Module"),
         (lambda: plotting.figure(rows="two"), "rows is 'two': give a whole number"),
         (lambda: trajectory.checkpoint_path("run", "last"), "step is 'last': give a whole number of at least 0"),
@@ -86,7 +100,7 @@ ON = (MLP, X, Y)
         (lambda: tracking.representation_state(A, Y.numpy() - 1), "the classes of the samples, as whole numbers from"),
         (lambda: symbolic_form(A[:, 0], A[1:]), "values .points, functions. are expected, not .24,. and .23, 6."),
         (lambda: symbolic_form(A[:, 0], A, most=0), "most is 0: give a whole number of at least 1"),
-        (lambda: phase1.combine(["record.json"]), "a record, as read_phase1 gives it, is expected, not str"),
+        (lambda: phase1.combine(["record.json"]), "one of records is .*: each should be a record .of read_p"),
         (lambda: phase1.phase1_from_results({"a": A}), "a table for layer 'a' of the results is expected, not ndarray"),
         (lambda: phase1.read_many("record.json"), "paths is 'record.json': give several, as a list"),
         (lambda: phase1.read_many([None]), "a path is expected, not NoneType"),

@@ -44,19 +44,21 @@ ANY_SIGN = {"axis", "feature_axis"}
 
 @dataclass(frozen=True)
 class _Kind:
-    """What an argument may be: a test of it, and words for it."""
+    """What an argument may be: a test of it, and words for it; of several, also what each may be."""
 
     fits: Callable[[Any], bool]
     words: str
+    each: _Kind | None = None
 
 
 def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """`function`, which first holds its arguments against its annotations.
 
     Held are whole numbers, numbers (never NaN), shares (`SHARES`), truth values, text, choices (`Literal`), paths,
-    `Reals`, `Classes`, sequences, mappings, functions, and classes. A tensor of `Reals` is passed on without its
-    gradient. An annotation with any other part is not held, nor one that is no text, as `from __future__ import
-    annotations` makes it. Raises OntogenyError for the first argument that does not fit.
+    `Reals`, `Classes`, sequences (and what a list holds, unless it is numbers), mappings, functions, and classes. A
+    tensor of `Reals` is passed on without its gradient. An annotation with any other part is not held, nor one that is
+    no text, as `from __future__ import annotations` makes it. Raises OntogenyError for the first argument that does
+    not fit.
 
     >>> @checks_arguments
     ... def f(x: Reals, confidence: float = 0.95): return confidence
@@ -85,6 +87,10 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
             value = bound.arguments[name]
             if not any(kind.fits(value) for kind in expected):
                 raise OntogenyError(f"{name} is {shown(value)}: give {_either(expected, value)}")
+            each = tuple(kind.each for kind in expected if kind.each)
+            for one in value if each and isinstance(value, list | tuple | set) else ():
+                if not any(kind.fits(one) for kind in each):
+                    raise OntogenyError(f"one of {name} is {shown(one)}: each should be {_either(each, one)}")
             if expected[0] is _REALS and getattr(value, "requires_grad", False):
                 bound.arguments[name] = value.detach()
         return function(*bound.args, **bound.kwargs)
@@ -142,18 +148,40 @@ def _kind(part: str, name: str, function: Callable[..., Any]) -> _Kind | None:
         options = typing.get_args(meant)
         return _Kind(lambda value: isinstance(value, str) and value in options, " or ".join(map(repr, options)))
     if origin in _ORIGINS:
-        return _ORIGINS[origin]
+        kind = _ORIGINS[origin]
+        return _several_of(*typing.get_args(meant)[:1]) if kind is _SEVERAL and origin is not tuple else kind
     if (
         not inspect.isclass(origin)
         or origin in (Any, np.ndarray, types.UnionType)
         or getattr(origin, "_is_protocol", False)
     ):
         return None
-    return _Kind(lambda value: isinstance(value, origin), f"a {_CLASSES.get(origin.__name__, origin.__name__)}")
+    return _of_class(origin)
 
 
 def _several(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes)
+
+
+def _several_of(element: Any = Any) -> _Kind:
+    """Several of a class; numbers among several are not held, nor is what can be gone through once."""
+    return _Kind(_several, _SEVERAL.words, _element(element))
+
+
+def _element(meant: Any) -> _Kind | None:
+    origin, inner = typing.get_origin(meant) or meant, typing.get_args(meant)
+    if not inspect.isclass(origin) or origin in (Any, int, float, bool, types.UnionType):
+        return None
+    if origin is tuple and len(set(inner)) == 1 and (kind := _element(inner[0])):
+        return _Kind(
+            lambda value: isinstance(value, tuple) and len(value) == len(inner) and all(map(kind.fits, value)),
+            f"a tuple of {len(inner)}, each {kind.words}",
+        )
+    return _BY_TEXT.get(origin.__name__) or _ORIGINS.get(origin) or _of_class(origin)
+
+
+def _of_class(kind: type) -> _Kind:
+    return _Kind(lambda value: isinstance(value, kind), f"a {_CLASSES.get(kind.__name__, kind.__name__)}")
 
 
 def _are_real(value: Any) -> bool:

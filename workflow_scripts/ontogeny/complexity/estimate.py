@@ -19,7 +19,7 @@ from torch import nn
 
 from ontogeny.arguments import checks_arguments
 from ontogeny.complexity.calibration import calibrate
-from ontogeny.complexity.landscape import Data, Landscape, Loss, MLPLandscape, ModuleLandscape
+from ontogeny.complexity.landscape import Data, Landscape, Loss, MLPLandscape, ModuleLandscape, layers_of
 from ontogeny.complexity.sampling import run_chains
 from ontogeny.complexity.settings import ComplexitySettings
 from ontogeny.errors import OntogenyError
@@ -93,7 +93,8 @@ def estimate_llc_of_mlps(
     settings = complete(ComplexitySettings, settings, "learning coefficient")
     if settings.parameters is not None:
         raise OntogenyError("parameters restricts estimates of PyTorch networks; leave it out for arrays of MLPs")
-    total = len(weights[0])
+    layers, shifts = layers_of(weights, biases)
+    total = len(layers[0])
     size = max(1, _TOGETHER // settings.chains)
     found: list[LLC] = []
     for begin in range(0, total, size):
@@ -103,8 +104,8 @@ def estimate_llc_of_mlps(
             for value, full in ((x, 3), (y, 3), (counts, 2))
         ]
         landscape = MLPLandscape(
-            [w[part] for w in weights],
-            None if biases is None else [b[part] for b in biases],
+            [w[part] for w in layers],
+            None if shifts is None else [b[part] for b in shifts],
             each[0],
             each[1],
             each[2],

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from ontogeny.errors import OntogenyError, first_line, unknown
+from ontogeny.errors import OntogenyError, first_line, shown, unknown
 from ontogeny.models.trace import scores_in
 from ontogeny.nonlinearities.torch import SLOPES
 from ontogeny.progress import logger
@@ -28,6 +28,27 @@ Loss = Callable[[Any, Any], Tensor]
 
 _LARGEST_TOGETHER = 100_000
 """Parameters up to which the chains of a network are faster side by side than one after another."""
+
+
+def _as_tensor(value: Any, what: str) -> Tensor:
+    """In float64. Raises OntogenyError for anything but numbers."""
+    try:
+        return torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise OntogenyError(f"{what} is {shown(value)}: give an array of numbers") from None
+
+
+def layers_of(weights: Sequence[Any], biases: Sequence[Any] | None) -> tuple[list[Tensor], list[Tensor] | None]:
+    """Weights and biases of every layer in float64. Raises OntogenyError unless there is one of each for a layer."""
+    layers = [_as_tensor(w, f"weights[{k}]") for k, w in enumerate(weights)]
+    if not layers or any(w.ndim != 3 for w in layers):
+        raise OntogenyError("weights should be one array (networks, out, in) per layer")
+    if biases is None:
+        return layers, None
+    shifts = [_as_tensor(b, f"biases[{k}]") for k, b in enumerate(biases)]
+    if len(shifts) != len(layers) or any(b.ndim != 2 for b in shifts):
+        raise OntogenyError("biases should be one array (networks, out) per layer, or None")
+    return layers, shifts
 
 
 class MLPLandscape:
@@ -53,10 +74,7 @@ class MLPLandscape:
         if activation not in SLOPES:
             raise unknown("activation", activation, SLOPES)
         self.activation, self.slope = SLOPES[activation]
-        layers = [torch.as_tensor(w, dtype=torch.float64) for w in weights]
-        shifts = None if biases is None else [torch.as_tensor(b, dtype=torch.float64) for b in biases]
-        if not layers or any(w.ndim != 3 for w in layers):
-            raise OntogenyError("weights should be one array (networks, out, in) per layer")
+        layers, shifts = layers_of(weights, biases)
         self.n_networks = len(layers[0])
         self.sizes = [layers[0].shape[2], *(w.shape[1] for w in layers)]
         for k, w in enumerate(layers):
@@ -78,8 +96,13 @@ class MLPLandscape:
         self.n_parameters = len(self.start)
         self.x, self.y = (self._by_network(value, what) for value, what in ((x, "x"), (y, "y")))
         rows = self.x.shape[0]
-        counted = torch.ones(rows) if counts is None else torch.as_tensor(counts, dtype=torch.float64)
-        counted = (counted[None] if counted.ndim == 1 else counted).T.to(torch.float64)
+        if self.y.shape[0] != rows:
+            raise OntogenyError(f"x has {rows} rows and y {self.y.shape[0]}; give one target for a row")
+        counted = torch.ones(rows, dtype=torch.float64) if counts is None else _as_tensor(counts, "counts")
+        counted = counted[None] if counted.ndim == 1 else counted
+        if counted.ndim != 2:
+            raise OntogenyError(f"counts is {tuple(counted.shape)}; expected one number per row, {rows}, 0 or more")
+        counted = counted.T
         if counted.shape[0] != rows or counted.shape[1] not in (1, self.n_networks) or bool((counted < 0).any()):
             raise OntogenyError(f"counts is {tuple(counted.T.shape)}; expected one number per row, {rows}, 0 or more")
         self.n_samples = int(counted.sum(0).min())
@@ -93,7 +116,7 @@ class MLPLandscape:
 
     def _by_network(self, value: Any, what: str) -> Tensor:
         """(rows, features, 1 or N)."""
-        held = torch.as_tensor(value, dtype=torch.float64)
+        held = _as_tensor(value, what)
         held = held[None] if held.ndim == 2 else held
         expected = self.sizes[0] if what == "x" else self.sizes[-1]
         if held.ndim != 3 or held.shape[0] not in (1, self.n_networks) or held.shape[2] != expected:

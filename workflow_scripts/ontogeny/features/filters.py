@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.arguments import Classes, Reals, checks_arguments
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, check_number
 from ontogeny.features.settings import FeatureSettings
 from ontogeny.models import get_handler, without_fast_path
 from ontogeny.neurons.scores import checked_data, working_copy
@@ -172,6 +172,8 @@ def preferred_input(
 
     Raises OntogenyError for a unit that does not exist or does not depend on the input.
     """
+    for size in input_shape:
+        check_number(size, "a size of input_shape", "whole numbers of 1 or more, as (1, 28, 28)", 1, whole=True)
     twin = working_copy(model)
     generator = torch.Generator().manual_seed(seed)
     shape = tuple(input_shape)

@@ -115,8 +115,12 @@ def evolution(records: list[dict[str, Any]]) -> pd.DataFrame:
     from 0.5 to the best), patching (difference; moved: first layer at which patching the token that is read restores
     half), neurons (found, responding, ablation: what ablating takes off the margin, less what random neurons take off),
     circuit (size as a share of all edges, faithfulness at a tenth of the edges, random: the same for random subgraphs,
-    same_edges: overlap of the strongest edges with the epoch before, Jaccard).
+    same_edges: overlap of the strongest edges with the epoch before, Jaccard). Raises OntogenyError for a dict that is
+    no record.
     """
+    for record in records:
+        if "metrics" not in record:
+            raise OntogenyError("a record lacks 'metrics': give records as read_records returns them")
     rows: list[dict[str, Any]] = []
     for before, record in zip([None, *records], records):
         for topic, measures in (

@@ -370,8 +370,13 @@ def importance_change(
     pairs = [(before, after), *quiet]
     for one, two in pairs:
         for frame in (one, two):
-            if column not in frame:
-                raise unknown("column", column, frame.columns, "the importance table")
+            for needed in ("layer", "unit", column):
+                if needed not in frame:
+                    raise unknown("column", needed, frame.columns, "the importance table")
+            if not pd.api.types.is_numeric_dtype(frame[column]):
+                raise OntogenyError(
+                    f"column '{column}' of the importance table holds {frame[column].dtype}: numbers are expected"
+                )
             if list(frame["unit"]) != list(before["unit"]) or set(frame["layer"]) != set(before["layer"]):
                 raise OntogenyError("the importance tables are of different layers or units: compare like with like")
     moved: dict[str, list[float]] = {"mean_change": [], "rank_change": []}

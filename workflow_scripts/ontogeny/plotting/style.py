@@ -32,6 +32,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from ontogeny.arguments import checks_arguments
+from ontogeny.errors import check_word
 from ontogeny.files import atomic, disk_errors, write_csv
 from ontogeny.plotting.notes import note
 
@@ -128,8 +129,12 @@ def save_figure(
     The figure is laid out once, for all formats. A hyphen before a number becomes a minus sign, in words as on axes.
 
     `path` may end in one of the formats; the others are written beside it. `data`, a pandas DataFrame, is the
-    table that the figure shows, written beside it as CSV. Metadata holds no time and no version.
+    table that the figure shows, written beside it as CSV. Metadata holds no time and no version. Raises OntogenyError
+    for a format that Matplotlib does not write.
     """
+    formats = list(formats)
+    for ending in formats:
+        check_word(ending, "format of figures", fig.canvas.get_supported_filetypes())
     _sign_minus(fig)
     area = _with_note(fig, note())
     stem = Path(path).with_suffix("") if Path(path).suffix.lstrip(".") in {"png", "pdf", "svg"} else Path(path)
