@@ -84,7 +84,7 @@ def test_every_ablation_is_that_of_a_pass_by_hand(case):
             (one_pass(weights, biases, masks, r, None) > 0.5) == (whole(weights, biases, r)[-1][0] > 0.5) for r in grid
         ]
         assert math.isclose(found.elsewhere[at], sum(alike) / len(grid))
-    assert found["mean"].min() < 1 or found.resample.min() < 1
+    assert found["mean"].min() < 1 or found["resample"].min() < 1
 
 
 def test_the_whole_network_is_never_ablated_and_repeats_change_nothing(case):
