@@ -49,7 +49,14 @@ def _close_figures():
         sys.modules["matplotlib.pyplot"].close("all")
 
 
-def pytest_collection_modifyitems(items):
-    """Files of slow tests come first: with two processes, the short ones then fill what is left at the end."""
+def pytest_collection_modifyitems(config, items):
+    """Benchmarks run where they are asked for, by `-m benchmark`.
+
+    Files of slow tests come first: with two processes, the short ones then fill what is left at the end.
+    """
+    if "benchmark" not in config.option.markexpr:
+        benchmarks = [item for item in items if item.get_closest_marker("benchmark")]
+        config.hook.pytest_deselected(items=benchmarks)
+        items[:] = [item for item in items if item not in benchmarks]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, "workflow" not in item.path.parts))

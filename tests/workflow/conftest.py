@@ -70,11 +70,8 @@ class Pipeline:
     @property
     def environment(self):
         watch = Path(__file__).parents[1] / "figure_watch"
-        about = {
-            "PYTHONPATH": os.pathsep.join(map(str, (watch, ROOT / "workflow_scripts"))),
-            "FIGURE_PROBLEMS": str(self.folder / "figure_problems.jsonl"),
-        }
-        return os.environ | about | self.given
+        path = os.pathsep.join(map(str, (watch, ROOT / "workflow_scripts")))
+        return os.environ | {"PYTHONPATH": path} | self.given
 
     def __call__(self, *arguments, config=TINY):
         words = self.command(*arguments, config=config)[1:]
@@ -137,11 +134,15 @@ def with_records(pipeline):
 
 @pytest.fixture(scope="session")
 def finished(project, shared):
-    """The small configuration, made once; leave it as it is. Which files its jobs opened is noted in `shared/audit`."""
+    """The small configuration, made once; leave it as it is.
+
+    Which files its jobs opened is noted in `shared/audit`, and what is wrong with their figures in its folder.
+    """
     pipeline = Pipeline(project, shared / "finished")
     with FileLock(shared / "finished.lock"):
         if not pipeline.folder.exists():
-            pipeline.given = file_notes.watch(shared / "audit")
+            problems = str(pipeline.folder / "figure_problems.jsonl")
+            pipeline.given = {**file_notes.watch(shared / "audit"), "FIGURE_PROBLEMS": problems}
             said = with_records(pipeline)()
             assert said.code == 0, said.text
             pipeline.given = {}

@@ -18,13 +18,18 @@ import runpy
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 PROGRAM = str(Path(sys.executable).with_name("snakemake"))
-WITH_IT = ["snakemake.cli", "snakemake.report.html_reporter", "boto3", "jinja2", "jsonschema", "pydantic", "yte"]
+WITH_IT = [
+    "boto3", "jinja2", "jsonschema", "nbformat", "platformdirs", "pydantic", "smart_open", "snakemake.cli",
+    "snakemake.profiles", "snakemake.report.html_reporter", "snakemake.storage", "snakemake_storage_plugin_fs",
+    "snakemake_storage_plugin_s3", "yte",
+]  # fmt: skip
 OF_JOBS = [
     "h5py", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf", "matplotlib.pyplot", "numba",
     "pandas", "safetensors.torch", "scipy.ndimage", "scipy.signal", "scipy.stats", "sklearn.cluster",
@@ -77,7 +82,7 @@ def call(command, environment, folder, said):
     runs_scripts = os.fork()
     if not runs_scripts:
         asks.close()
-        return run_scripts(asked)
+        end_with(run_scripts, asked)
     asked.close()
     atexit.register(lambda: (asks.close(), os.waitpid(runs_scripts, 0)))
     become(command, environment, folder)
@@ -103,15 +108,41 @@ def run_scripts(asked):
         if not job:
             os.close(told)
             file, *about = json.loads(request)
-            become([file], *about)
-            runpy.run_path(file, run_name="__main__")
-            return
+            end_with(run_script, file, *about)
         os.write(told, f"{job}\n".encode())
         _, status = os.waitpid(job, 0)
         os.write(told, f"{os.waitstatus_to_exitcode(status)}\n".encode())
         os._exit(0)
     for child in waiting:
         os.waitpid(child, 0)
+
+
+def run_script(file, environment, folder):
+    become([file], environment, folder)
+    runpy.run_path(file, run_name="__main__")
+
+
+def end_with(work, *arguments, **named):
+    """Do `work`, and end as a program does, but for its memory, which stays as it is.
+
+    To take apart all that was imported would copy it, which costs as much as many a call.
+    """
+    status = 0
+    try:
+        work(*arguments, **named)
+    except SystemExit as end:
+        status = end.code or 0
+        if not isinstance(status, int):
+            print(status, file=sys.stderr)
+            status = 1
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def run_in_forks(asks):
@@ -140,12 +171,11 @@ def run_in_forks(asks):
 
 
 def serve():
-    """Answers calls until there are no more. A child leaves the loop, and ends as any program does."""
+    """Answers calls until there are no more."""
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            call(**json.loads(line))
-            break
+            end_with(call, **json.loads(line))
         _, status, used = os.wait4(child, 0)
         print(json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime]), flush=True)
 
@@ -154,6 +184,9 @@ if __name__ == "__main__":
     gc.disable()
     for module in WITH_IT + OF_JOBS:
         importlib.import_module(module)
+    for kind in ("Executor", "Report", "Scheduler", "Storage"):  # not the loggers, of which one is the project's
+        registry = importlib.import_module(f"snakemake_interface_{kind.lower()}_plugins.registry")
+        getattr(registry, f"{kind}PluginRegistry")()
     gc.freeze()  # else the garbage collector of each child would scan all that was imported, and so copy its memory
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
