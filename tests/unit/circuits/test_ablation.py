@@ -18,7 +18,7 @@ SETTINGS = CircuitSettings(noise=[0.2], noise_draws=3)
 
 @pytest.fixture(scope="module")
 def case():
-    net, rows = trained_nets((2, 3, 3, 1), 6)[0], truth_table(2)
+    net, rows = trained_nets((2, 3, 3, 1), 6)[1], truth_table(2)
     return net, rows, enumerate_circuits(*net, *rows)
 
 
