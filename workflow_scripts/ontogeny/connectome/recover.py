@@ -48,9 +48,13 @@ _ALIKE, _STEP, _BEYOND_CHANCE = 1e-6, 1e-4, 2.0
 """Share of the variance left below which senders are taken to be alike, the step of a slope as a share of the range,
 and how many times what chance makes differences of senders must be."""
 
-_ORDER, _LASTS, _LONGEST = 3, 0.3, 0.995
-"""How many frames before a frame foretell its noise, the autocorrelation from frame to frame from which they do, and
-the largest partial one."""
+_ORDER, _LEAST_ORDER, _PER_LAG, _LASTS, _LONGEST = 12, 3, 4, 0.3, 0.995
+"""How many frames before a frame foretell its noise (noise with a 1/f spectrum takes a dozen), and at least, of how
+many frames in a stretch for each; the autocorrelation from frame to frame from which they do, and the largest partial
+one."""
+
+_FORETOLD = 1e-6
+"""Share of the noise that frames before must leave to be foretold: noise that a kernel smoothed has next to none."""
 
 _WHITE, _WHITE_LAGS = 0.15, 6
 """Largest autocorrelation of whitened residuals at that many lags."""
@@ -366,9 +370,10 @@ def _lasting(found: Recovered, seed: int) -> np.ndarray | None:
     """
     rows, spline = found.rows, found.refined.spline
     stretches = rows.stretches
-    if len(rows) < 4 * _ORDER * len(starts_of(stretches)):
+    order = min(_ORDER, len(rows) // (_PER_LAG * len(starts_of(stretches))))
+    if order < _LEAST_ORDER:
         return None
-    observed = _correlated(_residual(found), stretches)
+    observed = _correlated(_residual(found), stretches, order)
     if observed[0] < _LASTS:
         return None
     rng = np.random.Generator(np.random.PCG64([seed, 17]))
@@ -379,17 +384,19 @@ def _lasting(found: Recovered, seed: int) -> np.ndarray | None:
     drawn = rng.standard_normal((len(rows), _DRAWN * len(asked)))
     partial = sought = _partial(observed)
     for _ in range(_MATCHED):
+        if not np.prod(1 - partial**2) > _FORETOLD:
+            return None
         noise = Noise(_autocorrelated(partial), stretches).coloured(drawn)
         parts = np.split(noise, len(asked), axis=1)
         left = np.concatenate([part - Q @ (Q.T @ part) for Q, part in zip(spans, parts)], axis=1)
-        shown = _partial(_correlated(left, stretches))
+        shown = _partial(_correlated(left, stretches, order))
         partial = np.tanh(np.arctanh(partial) + np.arctanh(sought) - np.arctanh(shown))
         if not np.abs(partial).max() < _LONGEST:
             return None
     return _autocorrelated(partial)
 
 
-def _correlated(residual: np.ndarray, stretches: np.ndarray, lags: int = _ORDER) -> np.ndarray:
+def _correlated(residual: np.ndarray, stretches: np.ndarray, lags: int) -> np.ndarray:
     """The autocorrelations of residuals (rows, m) at the first few lags, pooled."""
     scaled = standardised(residual)[0]
     found = []

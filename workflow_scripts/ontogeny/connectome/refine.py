@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
+import scipy.optimize
+import scipy.special
 from scipy.interpolate import BSpline
 
 from ontogeny.compilation import compiled
@@ -1197,9 +1199,64 @@ def autocorrelation(residual: np.ndarray, stretches: np.ndarray) -> np.ndarray:
         end = lag if quiet == 0 else end
         if len(found) >= 2 * end + _QUIET:
             break
-    places = np.arange(1, len(found) + 1)
-    taper = np.clip(2 * (1 - places / (2 * end + 1)), 0.0, 1.0) if end else np.zeros(len(found))
-    return (np.array(found) * taper)[: 2 * end]
+    return np.array(found)[: 2 * end] * _taper(2 * end)[: len(found)]
+
+
+def _taper(count: int) -> np.ndarray:
+    """The weights of so many autocorrelations: 1 up to half of them, and then along a line to 0."""
+    return np.clip(2 * (1 - np.arange(1, count + 1) / (count + 1)), 0.0, 1.0)
+
+
+def _behind(lags: np.ndarray, problem: Problem, solved: Solved) -> np.ndarray:
+    """The autocorrelations, as many, of the noise whose residuals show `lags`, or these where none is found.
+
+    A fit takes more of what is slow, so residuals last less long than their noise, and turn back where it does not.
+    Sought is noise whose autocorrelation is a stretched exponential (an autoregression's, that of noise which a kernel
+    smoothed, and ones between and beyond) and that, drawn at random and fitted by the same regressors, shows the same
+    (Gourieroux, Monfort and Renault 1993).
+    """
+    pairs = [problem.stretches[lag:] == problem.stretches[:-lag] for lag in range(1, len(lags) + 1)]
+    place = np.arange(problem.frames) + len(lags) * np.cumsum(np.r_[0, np.diff(problem.stretches) != 0])
+    total = int(place[-1]) + 1 + len(lags)
+    fits = []
+    for i in spread_over(problem.n, _FITTED):
+        senders, B = solved.senders[i], problem.design(int(i))
+        UB = problem.toward(np.array([i]), senders.U)[0].T
+        splines = _Own(B.T @ B, np.zeros(B.shape[1]))
+        _, root = splines.solved(UB, np.zeros(len(UB)), senders.kept, problem.spline.roughness, problem.smooth)
+        fits.append((senders, senders.rest(B, UB) @ root))
+    rng = np.random.Generator(np.random.PCG64(19))
+    drawn = np.fft.rfft(rng.standard_normal((total, _DRAWN * len(fits))), axis=0)
+    taper, count = _taper(len(lags)), np.arange(1, len(lags) + 1)
+
+    def noise_of(shape: np.ndarray) -> np.ndarray:
+        return taper * np.exp(-((count / np.exp(shape[0])) ** (2 * scipy.special.expit(shape[1]))))
+
+    def gap(shape: np.ndarray) -> float:
+        """The mean square by which what noise of the `shape` shows is off."""
+        sought = noise_of(shape)
+        power = np.fft.rfft(np.r_[1.0, sought, np.zeros(total - 2 * len(lags) - 1), sought[::-1]]).real
+        noise = np.fft.irfft(np.sqrt(np.maximum(power, 0.0))[:, None] * drawn, total, axis=0)[place]
+        parts = zip(fits, np.split(noise, len(fits), axis=1))
+        left = [of.rest(part, of.U.T @ part) - own @ (own.T @ part) for (of, own), part in parts]
+        scaled = standardised(np.concatenate(left, axis=1))[0]
+        shown = [float(np.mean((scaled[lag:] * scaled[:-lag])[both])) for lag, both in enumerate(pairs, start=1)]
+        return float(np.mean((taper * np.array(shown) - lags) ** 2))
+
+    first = np.array([math.log(max(float(np.maximum(lags, 0.0).sum()), 1.0)), 0.0])
+    simplex = first + np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 1.5]])
+    best = scipy.optimize.minimize(
+        gap, first, method="Nelder-Mead", options={"maxfev": _TRIED, "initial_simplex": simplex}
+    )
+    return noise_of(best.x) if best.fun < _ALIKE**2 else lags
+
+
+_LASTS, _ALIKE = 0.3, 0.1
+"""The autocorrelation of residuals from frame to frame from which that of the noise is sought behind them, and how far
+what it shows may be off, in the root mean square."""
+
+_FITTED, _DRAWN, _TRIED = 4, 8, 40
+"""Receivers whose regressors are taken, series of noise drawn for each, and how many shapes of noise are tried."""
 
 
 def shrunk(values: np.ndarray, sampling: float) -> np.ndarray:
@@ -1274,6 +1331,8 @@ def _errors(
     clustered = len(problem.starts) < problem.frames
     residual = problem.du[:, chosen] - problem.own_values(chosen, solved.phi[:, chosen]) - sent @ solved.W[chosen].T
     lags = autocorrelation(residual, problem.stretches) if clustered else np.empty(0)
+    if not exact and len(lags) and lags[0] > _LASTS:
+        lags = _behind(lags, problem, solved)
     within, beside = np.zeros((n, n)), np.zeros((n, n))
     inflation, least, grown, moved = np.full((4, n), np.nan)
     for i, found in _marginals(problem, solved, psi_root, chosen, residual, lags, clustered):
