@@ -567,6 +567,20 @@ def test_compiling_leaves_garbage_collection_as_it_was():
     assert not any(seen)
 
 
+def test_numba_is_left_as_it_was():
+    """What a compilation remembers of types, and the collector that it stops, are as before when it ends."""
+    types = pytest.importorskip("numba.core.types")
+    records = pytest.importorskip("ontogeny.circuits._records")
+
+    @records.piece(pipeline_class=records.WholeCompiler, nogil=True, _nrt=False)
+    def twice(x):
+        return x + x
+
+    assert twice(2) == 4
+    assert "get_call_type" not in vars(types.Function)
+    assert gc.isenabled()
+
+
 def test_networks_of_one_shape_share_a_layout():
     """What the sizes alone tell is checked and worked out once, however many networks there are; nobody can edit it."""
     one, other = (enumerate_circuits(*random_net((2, 3, 1), seed), *truth_table(2)).layout for seed in (0, 1))

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from ontogeny.circuits._problem import COUNT, LIST, MINIMAL, OWN, SAMPLE, Floats, Floats2, Integers, Shorts, Words
-from ontogeny.circuits._records import call, piece
+from ontogeny.circuits._records import between, call, piece
 from ontogeny.circuits._state import (
     BARE,
     BUCKETS,
@@ -369,12 +369,12 @@ def _scan(values, lacking, offsets, at, first, stop, missing, top, sure, marks):
     a1 = offsets[at + 1]
     a2 = offsets[at + 2]
     a3 = offsets[at + 3]
-    v0 = values[at, first:stop]
-    v1 = values[at + 1, first:stop]
-    v2 = values[at + 2, first:stop]
-    v3 = values[at + 3, first:stop]
-    lacks = lacking[first:stop]
-    mine = marks[first:stop]
+    v0 = between(values[at], first, stop)
+    v1 = between(values[at + 1], first, stop)
+    v2 = between(values[at + 2], first, stop)
+    v3 = between(values[at + 3], first, stop)
+    lacks = between(lacking, first, stop)
+    mine = between(marks, first, stop)
     zero = np.int32(0)
     again = np.int32(1) if at > 0 else zero
     tally = zero
@@ -429,9 +429,9 @@ def match(leaf, right, n_left, n_rows, missing, built):
 @piece(**BARE)
 def _errors(values, offsets, weight, first, stop, top, sure):
     """Weights of the rows first..stop whose errors are above `top`, and above `sure`."""
-    mine = values[first:stop]
-    shifts = offsets[first:stop]
-    weights = weight[first:stop]
+    mine = between(values, first, stop)
+    shifts = between(offsets, first, stop)
+    weights = between(weight, first, stop)
     zero = np.int32(0)
     wrong = zero
     unsure = zero
@@ -606,7 +606,7 @@ def accept(leaf, names, level, p):
 @njit(**INLINE)
 def tally_left(leaf, names, stop, number):
     """Add circuits to the input sets that the first `stop` neurons have; names (sets,): sets as bits of the layer."""
-    own = leaf.marginals[-1]
+    own = leaf.marginals[leaf.marginals.shape[0] - 1]
     for a in range(stop):
         own[leaf.order[a], names[leaf.picked[a]]] += number
 
@@ -614,7 +614,7 @@ def tally_left(leaf, names, stop, number):
 @piece(**BARE)
 def tally_right(leaf, right, names, n_left, n_sets, size):
     """Add the circuits in which each right half takes part to its input sets."""
-    own = leaf.marginals[-1]
+    own = leaf.marginals[leaf.marginals.shape[0] - 1]
     for r in range(size):
         if right.hits[r]:
             rest = np.int64(right.index[r])
@@ -643,7 +643,7 @@ def close_leaf(leaf, walk, n_sets, p):
                     leaf.free[t] += number * leaf.ways[p, last - a - 1, leaf.bits[lack & ~t]]
         for b in range(a, last):
             for t in range(n_sets):
-                leaf.marginals[-1, leaf.order[b], names[t]] += leaf.free[t]
+                leaf.marginals[depth - 1, leaf.order[b], names[t]] += leaf.free[t]
     for layer in range(depth - 1):
         for k in range(walk.choice.shape[1]):
             t = walk.choice[layer, k]
@@ -726,8 +726,8 @@ def search_halves(table, by_rows, task, found, leaf, right, walk, rows, bias, p,
 
 @piece(**BARE)
 def _tally_hits(hits, matched, first, stop):
-    mine = hits[first:stop]
-    marks = matched[first:stop]
+    mine = between(hits, first, stop)
+    marks = between(matched, first, stop)
     for r in range(mine.shape[0]):
         mine[r] = np.int32(mine[r] + marks[r])
 

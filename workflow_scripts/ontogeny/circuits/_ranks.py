@@ -654,7 +654,7 @@ def _settle_doubtful(tallies, leaf, rows, bias, level, n_left, n_sets, n_doubtfu
 @piece(**BARE)
 def _tally_leaf(tallies, groups, leaf, names, n_left, n_groups, n_sets, size):
     """Add what was found in this leaf to the input sets of its last left and its middle neurons."""
-    own = leaf.marginals[-1]
+    own = leaf.marginals[leaf.marginals.shape[0] - 1]
     n_words = _words(size)
     for weight in range(tallies.added.shape[0]):
         if tallies.added[weight]:

@@ -8,26 +8,104 @@ outside compiled code, which so allocates nothing.
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import create_new_function_pass_manager
 from numba import from_dtype, njit
 from numba.core import cgutils, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
 from numba.core.errors import TypingError
-from numba.core.imputils import lower_getattr_generic
+from numba.core.imputils import lower_builtin, lower_getattr, lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, models, register_model
-from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
 _ALIGNED = 64  # bytes
 _word = ir.IntType(64)
+
+
+class Bare(types.Array):
+    """Numba's type of a C-contiguous array whose indices are known to be in range and not negative.
+
+    Nothing but integers may be its indices; without all of them it gives a part, which is an array of this type.
+    """
+
+    def __init__(self, dtype: Any, ndim: int) -> None:
+        super().__init__(dtype, ndim, "C", name=f"Bare({dtype}, {ndim})")
+
+    def copy(self, dtype: Any = None, ndim: Any = None, layout: Any = None, readonly: Any = None) -> Any:
+        return Bare(self.dtype if dtype is None else dtype, self.ndim if ndim is None else ndim)
+
+
+@register_model(Bare)
+class _BareModel(models.StructModel):
+    def __init__(self, manager, kind):
+        members = [("data", types.CPointer(kind.dtype)), ("shape", types.UniTuple(types.intp, kind.ndim))]
+        super().__init__(manager, kind, members)
+
+
+@lower_getattr(Bare, "shape")
+def _shape(context, builder, kind, value):
+    return context.make_helper(builder, kind, value).shape
+
+
+def _part(context, builder, signature, args):
+    """The type of an array, what is known of its part at an index, and the lengths of the axes that are left."""
+    kind, of = signature.args[:2]
+    array = context.make_helper(builder, kind, args[0])
+    shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+    several = isinstance(of, types.BaseTuple)
+    index = cgutils.unpack_tuple(builder, args[1], len(of)) if several else [args[1]]
+    at = _word(0)
+    for axis, length in enumerate(shape):
+        if axis:
+            at = builder.mul(at, length)
+        if axis < len(index):
+            at = builder.add(at, context.cast(builder, index[axis], of[axis] if several else of, types.int64))
+    return kind.dtype, builder.gep(array.data, [at], inbounds=True), shape[len(index) :]
+
+
+@lower_builtin(operator.getitem, Bare, types.Integer)
+@lower_builtin(operator.getitem, Bare, types.UniTuple)
+@lower_builtin(operator.getitem, Bare, types.Tuple)
+def _item(context, builder, signature, args):
+    dtype, data, shape = _part(context, builder, signature, args)
+    if not shape:
+        return context.unpack_value(builder, dtype, data)
+    part = context.make_helper(builder, signature.return_type)
+    part.data = data
+    part.shape = cgutils.pack_array(builder, shape)
+    return part._getvalue()
+
+
+@lower_builtin(operator.setitem, Bare, types.Integer, types.Any)
+@lower_builtin(operator.setitem, Bare, types.UniTuple, types.Any)
+@lower_builtin(operator.setitem, Bare, types.Tuple, types.Any)
+def _set_item(context, builder, signature, args):
+    dtype, data, _ = _part(context, builder, signature, args)
+    context.pack_value(builder, dtype, context.cast(builder, args[2], signature.args[2], dtype), data)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def between(typing, array, first, stop):
+    """The numbers of a `Bare` array of one axis from `first` up to `stop`, which lie in it."""
+
+    def generate(context, builder, signature, args):
+        part = context.make_helper(builder, array, args[0])
+        part.data = builder.gep(part.data, [args[1]], inbounds=True)
+        part.shape = cgutils.pack_array(builder, [builder.sub(args[2], args[1])])
+        return part._getvalue()
+
+    return array(array, types.int64, types.int64), generate
 
 
 class RecordType(types.Type):
@@ -43,7 +121,7 @@ class RecordType(types.Type):
             else:
                 array, n_axes = get_args(hint)
                 dtype = np.dtype(get_args(get_args(array)[1])[0])
-                self.fields[name] = (types.Array(from_dtype(dtype), n_axes, "C"), self.length)
+                self.fields[name] = (Bare(from_dtype(dtype), n_axes), self.length)
                 self.length += 1 + n_axes
         super().__init__(f"Record({record.__name__})")
 
@@ -73,25 +151,35 @@ def _field(context, builder, kind, value, name):
 
     if not isinstance(of, types.Array):
         return builder.bitcast(word(0), context.get_data_type(of))
-    item = context.get_data_type(of.dtype)
-    shape = [word(1 + axis) for axis in range(of.ndim)]
-    size = context.get_constant(types.intp, context.get_abi_sizeof(item))
-    strides = [size]
-    for length in shape[:0:-1]:
-        strides.insert(0, builder.mul(strides[0], length))
-    array = context.make_array(of)(context, builder)
-    populate_array(
-        array,
-        data=builder.inttoptr(word(0), item.as_pointer()),
-        shape=cgutils.pack_array(builder, shape),
-        strides=cgutils.pack_array(builder, strides),
-        itemsize=size,
-        meminfo=None,
-    )
+    array = context.make_helper(builder, of)
+    array.data = builder.inttoptr(word(0), array.data.type)
+    array.shape = cgutils.pack_array(builder, [word(1 + axis) for axis in range(of.ndim)])
     return array._getvalue()
 
 
-class _Part(JITCodeLibrary):
+class _Whole(JITCodeLibrary):
+    """Code that is optimised once, when it is complete.
+
+    Numba does so twice, for the sake of what counts references, and each function by itself before. All that pays
+    before is what makes functions small.
+    """
+
+    def _optimize_functions(self, ll_module) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+        passes, builder = create_new_function_pass_manager(), self._codegen._pass_builder()
+        passes.add_sroa_pass()
+        passes.add_simplify_cfg_pass()
+        passes.add_instruction_combine_pass()
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+
+class _Part(_Whole):
     """Code that is only ever linked into other code, and optimised there."""
 
     def _optimize_final_module(self) -> None:
@@ -127,18 +215,53 @@ class _Flags(Flags):
         return mine == its or all(getattr(self, name) == getattr(other, name) for name in mine.keys() | its.keys())
 
 
+@contextmanager
+def _types_remembered() -> Iterator[None]:
+    """While it lasts, a call of what Numba itself knows is typed once for the same types of arguments.
+
+    Numba tries all its templates at every call, and types most calls more than once: a sixth of a compilation.
+    """
+    function = types.Function
+    if "get_call_type" in vars(function):
+        yield
+        return
+    resolve = function.get_call_type
+    known: dict[Any, Any] = {}
+
+    def get_call_type(self, context, args, kws):
+        asked = (self, args, tuple(sorted(kws.items())))
+        if asked not in known:
+            known[asked] = resolve(self, context, args, kws)
+        return known[asked]
+
+    setattr(function, "get_call_type", get_call_type)  # noqa: B010
+    try:
+        yield
+    finally:
+        delattr(function, "get_call_type")
+
+
 class WholeCompiler(Compiler):
     """For functions that are called from Python."""
 
+    _library: type[JITCodeLibrary] = _Whole
+
     def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
         super().__init__(typingctx, targetctx, library, args, return_type, _Flags(flags), locals)
+
+    def define_pipelines(self):
+        library = self._library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        library.enable_object_caching()
+        self.state.library = library
+        return super().define_pipelines()
 
     def compile_extra(self, func):
         """Without garbage collection: all that is being compiled is in use, and looking through it takes long."""
         collects = gc.isenabled()
         gc.disable()
         try:
-            return super().compile_extra(func)
+            with _types_remembered():
+                return super().compile_extra(func)
         finally:
             if collects:
                 gc.enable()
@@ -147,11 +270,7 @@ class WholeCompiler(Compiler):
 class PartCompiler(WholeCompiler):
     """For functions that compiled functions alone call: saves optimising and translating them by themselves."""
 
-    def define_pipelines(self):
-        library = _Part(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        library.enable_object_caching()
-        self.state.library = library
-        return super().define_pipelines()
+    _library = _Part
 
 
 def piece(**options: Any) -> Any:
@@ -323,7 +442,14 @@ def _data(context, builder, signature, args, i=0):
     """The pointer to the table, where argument i is one, or an array."""
     if isinstance(signature.args[i], types.CPointer):
         return args[i]
-    return context.make_array(signature.args[i])(context, builder, args[i]).data
+    return data_of(context, builder, signature.args[i], args[i])
+
+
+def data_of(context, builder, kind, value):
+    """Where the numbers of an array lie."""
+    if isinstance(kind, Bare):
+        return context.make_helper(builder, kind, value).data
+    return context.make_array(kind)(context, builder, value).data
 
 
 def _dtype(kind: Any) -> np.dtype[Any]:

@@ -15,6 +15,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from ontogeny.circuits._records import data_of
+
 WORDS = 8  # bit sets are a multiple of this many 64-bit words long
 LANES = 16  # rows of float32 tables are a multiple of this long
 DOUBLES = 8  # rows of float64 tables are a multiple of this long
@@ -33,7 +35,7 @@ class _Code:
     def __init__(self, context, builder, signature, args) -> None:
         self.builder = builder
         self.args = [
-            context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+            data_of(context, builder, kind, value) if isinstance(kind, types.Array) else value
             for kind, value in zip(signature.args, args)
         ]
 

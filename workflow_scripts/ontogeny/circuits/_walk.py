@@ -24,7 +24,9 @@ _ROWS = 64  # bounds of upper layers look at so many rows at most
 def begin(network, rows, walk):
     """Stand before the first choice."""
     walk.place[1] = -1
-    walk.choice[:] = -1
+    for layer in range(walk.choice.shape[0]):
+        for j in range(walk.choice.shape[1]):
+            walk.choice[layer, j] = -1
     walk.count[0] = network.sizes[0]
     for i in range(network.sizes[0]):
         walk.active[0, i] = i
