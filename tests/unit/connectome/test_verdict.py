@@ -628,6 +628,18 @@ def test_a_fit_whose_refinement_was_dropped_says_so_where_edges_are_tested():
         edge_table(SimpleNamespace(standard_errors=None, verdict={"reason": f"{why}; more"}))
 
 
+def test_few_edges_of_any_recording_are_false_although_the_weights_of_a_receiver_share_its_noise():
+    rng = np.random.default_rng(0)
+    n, false = 16, []
+    for _ in range(100):
+        edge = rng.random((n, n)) < 0.3
+        W = 10 * edge * rng.standard_normal((n, n)) + rng.standard_normal((n, 1))
+        found = edge_table(SimpleNamespace(W=W, standard_errors=1.0 - np.eye(n)))
+        found = found[found["edge"]]
+        false.append(1 - edge[found["target"], found["source"]].mean())
+    assert np.mean(np.array(false) > 0.07) <= 0.02
+
+
 def test_a_soft_prior_finds_more_edges_where_it_expects_them_at_the_same_rate():
     rng = np.random.default_rng(0)
     n, false, more = 60, [], []

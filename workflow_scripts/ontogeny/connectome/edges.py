@@ -23,9 +23,9 @@ def edge_table(
     `confidence` and its `standard_error`; the `probability` that the weight is not 0, one less the local false
     discovery rate of its z value (Efron 2004; the share of absent edges is estimated from the p-values, Storey 2002);
     `p_value` of a weight of 0, two-sided, from Student's t with 20 degrees of freedom, since errors rest on some two
-    dozen blocks of frames, which matters far out in the tails; `q_value`, adjusted for the number of pairs (Benjamini
-    and Hochberg 1995);
-    `edge`, whether that is at most `fdr`.
+    dozen blocks of frames, which matters far out in the tails; `q_value`, adjusted for the number of pairs under any
+    dependence, since the weights of one receiver share its noise (Benjamini and Yekutieli 2001); `edge`, whether that
+    is at most `fdr`.
 
     `prior` (N, N), row = receiver, sorts pairs into a few groups, such as near and far or where anatomy has contacts:
     equal values are one group. It is a soft prior. The share of absent edges is estimated in each group, probabilities
@@ -53,7 +53,7 @@ def edge_table(
     half = norm.ppf(0.5 + confidence / 2) * error
     if prior is None:
         probability = _probability(z, p_values, _absent(p_values) if len(z) else 1.0)
-        q_values = adjust(p_values, "bh").p_values
+        q_values = adjust(p_values, "by").p_values
     else:
         probability, q_values = _by_group(z, p_values, _groups(prior, len(result.W))[target, source])
     table = pd.DataFrame(
@@ -99,7 +99,7 @@ def _by_group(z: np.ndarray, p_values: np.ndarray, groups: np.ndarray) -> tuple[
         probability[mine] = _probability(z[mine], p_values[mine], share)
         weighted[mine] = p_values[mine] * share / max(1 - share, 1e-6)
         absent += share * float(mine.mean())
-    adjusted = adjust(np.minimum(weighted, 1.0), "bh").p_values * max(1 - absent, 0.0)
+    adjusted = adjust(np.minimum(weighted, 1.0), "by").p_values * max(1 - absent, 0.0)
     return probability, np.where(weighted < 1, adjusted, 1.0)
 
 
