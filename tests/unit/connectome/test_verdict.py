@@ -541,6 +541,20 @@ def test_noise_is_the_same_noise_where_the_frames_held_out_move_more_or_less():
     assert judge({**noisy, "held_out_error": 0.95, "held_out_variance": 1.0}).verdict == "wrong"
 
 
+def test_held_out_frames_that_their_mean_foretells_as_well_make_no_wiring_wrong_that_all_else_speaks_for():
+    beyond = {**GOOD, "residual_share": 3e-3, "held_out_error": 0.95, "own_error": 11.0, "shifted_error": 12.0}
+    found = judge(beyond)
+    assert found.verdict == "undetermined"
+    assert "they go where no others went" in found.reason
+    drowned = {**GOOD, "residual_share": 0.9, "held_out_error": 0.95, "own_error": 1.1, "shifted_error": 1.1}
+    found = judge({**drowned, "agreement": 0.5, "refit_agreement": 0.45})
+    assert found.verdict == "undetermined"
+    assert "noise makes 90% of the slopes" in found.reason
+    for against in ({"rollout_skill": 0.2}, {"agreement": 0.2}, {"own_error": 0.9}):
+        assert judge({**beyond, **against}).verdict == "wrong"
+        assert judge({**drowned, **against}).verdict == "wrong"
+
+
 def test_senders_with_functions_of_their_own_leave_the_wiring_open():
     noisy = {**GOOD, "residual_share": 1e-2}
     assert judge({**noisy, "senders_apart": 0.01}).verdict == "trusted"

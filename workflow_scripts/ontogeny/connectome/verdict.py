@@ -41,6 +41,9 @@ TRUSTED_ROLLOUT = 0.5
 """Least share of the error of standing still that a rollout does away with; foretelling the mean does away with half of
 it where a signal is at random around that."""
 
+_HALF_AGREED = 0.4
+"""Least squared correlation of halves that makes a wiring under much noise more than chance."""
+
 STRUCTURE = 0.1
 """Share of the residual that past states may predict, or neurons may share, before it counts as structure."""
 
@@ -177,6 +180,11 @@ def judge(measures: dict[str, float]) -> Verdict:
             f"the held-out frames move too little against the noise for anything to be tested on them (error "
             f"{m['held_out_error']:.2g} of their variance)"
         )
+    elif m["held_out_error"] > 0.9 * null and _speaks_for_itself(m, noisy):
+        doubts.append(
+            f"held-out frames tell nothing (error {m['held_out_error']:.2g} of their variance): "
+            + (f"noise makes {m['residual_share']:.0%} of the slopes" if noisy else "they go where no others went")
+        )
     elif m["held_out_error"] > 0.9 * null:
         wrong.append(
             f"on held-out frames its error ({m['held_out_error']:.2g} of the variance) is no smaller than without "
@@ -235,6 +243,22 @@ def judge(measures: dict[str, float]) -> Verdict:
         "speaks against the model",
         measures,
     )
+
+
+def _speaks_for_itself(m: dict[str, float], noisy: bool) -> bool:
+    """Whether all but the mean of held-out frames, which foretells them no worse, speaks for the wiring.
+
+    Its error there is less than without wiring and with shifted senders, rollouts follow, and halves agree: by half
+    where noise is most of the slopes; as for a trusted wiring where it is not, and the error is less than half.
+    """
+    others = float(np.nanmin([m["own_error"], m["shifted_error"], np.inf]))
+    agreement = min(m["agreement"], m["refit_agreement"])
+    if not m["rollout_skill"] >= TRUSTED_ROLLOUT:
+        return False
+    if noisy:
+        return m["held_out_error"] < others and agreement >= _HALF_AGREED
+    sure = m["precision"] >= TRUSTED_PRECISION and agreement >= TRUSTED_AGREEMENT
+    return sure and m["held_out_error"] <= TRUSTED_GAIN * others
 
 
 def _problem(found: Recovered, rows: Rows, allowed: np.ndarray | None) -> Problem:
