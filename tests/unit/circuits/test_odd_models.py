@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._higher_order_ops.while_loop import while_loop
 
 from ontogeny.circuits import DetailedCircuitTracker, ReadNetwork, above, from_torch, within
 from ontogeny.circuits._problem import COUNT, LIST
@@ -585,6 +586,28 @@ def test_the_largest_of_functions_of_one_sum_is_a_range_of_the_sum(end):
     assert compared == 5 or end == "waves"
 
 
+MIXED = torch.tensor([[1.0, 0.5, 0.0], [0.0, 1.0, 0.3], [0.2, 0.0, 1.0]])
+MIXING = {
+    "held elsewhere": lambda m, x: m.b(torch.relu(m.a(x) @ MIXED)),
+    "a buffer": lambda m, x: m.b(torch.relu(m.a(x)) @ m.mixed),
+    "made as it runs": lambda m, x: m.b(torch.relu(m.a(x) @ torch.tensor(MIXED.tolist()))),
+    "with a bias": lambda m, x: m.b(torch.relu(F.linear(m.a(x), MIXED, m.a.bias))),
+    "sums": lambda m, x: m.b(torch.relu(m.a(x).cumsum(1))),
+    "differences": lambda m, x: m.b(torch.relu(m.a(x) - m.a(x).roll(1, 1))),
+}
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_fixed_numbers_between_neurons_are_no_weights(name):
+    """They were read as a layer, 9,625 circuits for a network of 49. Parameters in their place are one."""
+    torch.manual_seed(0)
+    model = two_maps(MIXING[name], mixed=nn.Buffer(MIXED))
+    with pytest.raises(OntogenyError, match="mixes neurons by fixed numbers"):
+        from_torch(model, X)
+    model = two_maps(lambda m, x: m.b(torch.relu(m.a(x) @ m.mixed)), mixed=nn.Parameter(MIXED))
+    assert from_torch(model, X).sizes == (2, 3, 3, 1)
+
+
 @torch.no_grad()
 def test_weights_that_are_whole_numbers_are_weights_also_before_a_layer_without_biases():
     """The first layer was taken for something done to the inputs, and the circuits were those of the rest."""
@@ -657,6 +680,12 @@ REFUSED = {
     "recurrent layers with gates do": lambda m, x: m.b(m.gru(x[:, None])[0][:, 0]),
     "'embedding_bag_forward_only', which is linear only in the weights": lambda m, x: m.b(
         torch.tanh(F.embedding_bag(x.long(), m.a.weight.T.contiguous(), mode="max"))
+    ),
+    "hands functions to 'cond' of PyTorch": lambda m, x: m.b(
+        torch.cond(m.a(x).sum() > 1e3, torch.relu, torch.tanh, (m.a(x),))
+    ),
+    "hands functions to 'while_loop' of PyTorch": lambda m, x: m.b(
+        while_loop(lambda i, _: i < 2, lambda i, h: (i + 1, torch.tanh(h)), (torch.tensor(0), m.a(x)))[1]
     ),
     "'nansum' on values that may be NaN": lambda m, x: (torch.log(m.a(x) + 3) * m.b.weight).nansum(1),
     "complex numbers": lambda m, x: m.b(torch.tanh((x.to(torch.complex64) @ (m.a.weight.T + 0j)).real)),

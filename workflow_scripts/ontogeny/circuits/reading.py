@@ -22,6 +22,7 @@ from ontogeny.nonlinearities import KINDS
 _SPARSE = {"_sparse_addmm": torch.ops.aten.addmm.default, "_sparse_mm": torch.ops.aten.mm.default}
 _WRITTEN = {"select_scatter": 1, "slice_scatter": 1, "index_put": 2, "index_copy": 3, "scatter": 3}
 """Operations that write into a tensor, with the place of what they write among their arguments."""
+_ADD_FIRST = {"addmm", "addmv", "addbmm", "baddbmm"}  # the first of their tensors is added, as a bias is
 _CANCELLED = 1e-9  # random numbers of half and more add up to no more than this only where they cancel
 _DRAWS = {"rand", "randn", "rand_like", "randn_like"}
 _SHARED = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
@@ -59,7 +60,8 @@ class _Sums:
     number belongs to. made: "" for neurons themselves, "map" after a linear map, "product" where one is being written
     out, product by product (the later by name goes before). own (DRAWS, *shape): the same sums of other numbers, each
     neuron's and each weight's own, by which copies are known: on whatever scale and with whatever bias, they have the
-    same ratio. weighed: whether they are sums with the model's weights, all of them. closed: the same numbers as
+    same ratio. weighed: whether they are sums with numbers that the model holds, all of them; trained: whether any of
+    these is one of its weights. closed: the same numbers as
     neurons of a layer, where that is not this tensor's but of what it was taken from. spread: the same numbers as
     products of neurons with weights, where sums were multiplied with weights once more: so far these scale the
     neurons, but of several neurons added they are the next layer's.
@@ -73,6 +75,7 @@ class _Sums:
     made: str
     own: Tensor
     weighed: bool = False
+    trained: bool = False
     closed: Callable[[], _Sums] | None = None
     spread: Callable[[], _Sums] | None = None
 
@@ -85,7 +88,8 @@ class _Neurons:
     ratio by which each sum is known, see `_Sums`. after: values of sums (..., neurons). shared: whether several neurons
     are of the same sums. scaled: whether the sums were multiplied with weights once more. weighed: whether multiplying
     with weights was the last thing done. apart: the same numbers as sums, without what was added after weights in the
-    functions. alike: whether all neurons have one function.
+    functions. alike: whether all neurons have one function. held, trained: whether the sums are with numbers that
+    the model holds, and with its weights.
     """
 
     layer: int
@@ -100,6 +104,8 @@ class _Neurons:
     weighed: bool = False
     apart: Callable[[], _Sums] | None = None
     alike: bool = True
+    held: bool = True
+    trained: bool = True
 
 
 @dataclass(frozen=True)
@@ -320,7 +326,8 @@ class Reader:
             return self.neurons(flow.spread(), name)
         place = place.reshape(flow.row.shape)
         scaled = flow.spread is not None
-        return _Neurons(flow.layer, coef[:, 0], reach, const[0], own[0], lambda sums: sums, place, shared, scaled)
+        parts = (flow.layer, coef[:, 0], reach, const[0], own[0], lambda sums: sums, place, shared, scaled)
+        return _Neurons(*parts, held=flow.weighed, trained=flow.trained)
 
     def _as_neurons(self, flow: _Sums) -> _Sums:
         """Sums as neurons without a function, the same ones whenever they are asked for."""
@@ -819,13 +826,16 @@ class Reader:
             return self._mapped(target, name, arguments, keywords, apart=True)
         reach = (ways[0] != 0).double()
         own = torch.stack([run(flow.own[k], self._marked(k)) - run(nothing, self._marked(k)) for k in range(DRAWS)])
-        weighed = any(map(self._weighs, _tensors((arguments, keywords)))) or (name in REDUCTIONS and flow.weighed)
+        tensors = _tensors((arguments, keywords))
+        added = tensors[:1] if name in _ADD_FIRST and isinstance(arguments[0], Tensor) else []
+        weighed = any(map(self._weighs, tensors)) or (name in REDUCTIONS and flow.weighed)
+        trained = any(map(self.is_weight, tensors[len(added) :])) or (name in REDUCTIONS and flow.trained)
         spread = None
         if flow.spread and name in REDUCTIONS:
             later = flow.spread
             spread = lambda: self._mapped(target, name, self._with(arguments, lambda _: later()), keywords)  # noqa: E731
         row = self._rows(run, none, flow, name)
-        return _Sums(flow.layer, coef, reach, const, row, "map", own, weighed, spread=spread)
+        return _Sums(flow.layer, coef, reach, const, row, "map", own, weighed, trained, spread=spread)
 
     def _marked(self, k: int, others: bool = True) -> Callable[[Any], Any]:
         """What gives the k-th of the numbers that stand for weights, or others of a tensor, and the rest as it is."""
@@ -991,11 +1001,12 @@ class Reader:
                 "a residual connection does: circuits consist of connections with weights"
             )
         weighed = level[0].weighed or bool(weights)
+        trained = any(one.trained for one in level) or any(map(self.is_weight, weights))
         spread = None
         if twice or (weights and level[0].made):
             of = self._as_neurons if weights else self._as_products
             spread = lambda: again(of)  # noqa: E731
-        return _Sums(level[0].layer, coef, reach, const, rows[0], made, own, weighed, spread=spread)
+        return _Sums(level[0].layer, coef, reach, const, rows[0], made, own, weighed, trained, spread=spread)
 
     def _weighs(self, tensor: Tensor) -> bool:
         """Whether numbers are weights, or are made of what the model holds and not the same everywhere."""
@@ -1104,7 +1115,7 @@ class Reader:
             last = self.neurons(replace(last, made="map") if last.layer in self.doubled else last, "returning")
         widths = [len(self.inputs), *(len(level) for level in self.layers[: last.layer])]
         weights, reaches = [_longer(last.weight, widths[-1]).T], [_longer(last.reach, widths[-1]).T]
-        biases, functions = [last.bias], list[Nonlinearity]()
+        biases, functions, fixed, mixed = [last.bias], list[Nonlinearity](), list[bool](), False
         for level, width in zip(self.layers[: last.layer][::-1], widths[-2::-1]):
             heard = reaches[0].any(dim=0)  # by any neuron that the outputs depend on
             weights[0], reaches[0] = weights[0][:, heard], reaches[0][:, heard]
@@ -1116,6 +1127,14 @@ class Reader:
             reaches.insert(0, torch.stack([_longer(neuron.flow.reach[:, neuron.k], width) for neuron in level]))
             biases.insert(0, torch.stack([neuron.flow.bias[neuron.k] for neuron in level]))
             functions.insert(0, _together(level))
+            fixed.insert(0, any(not neuron.flow.trained for neuron in level))
+            mixed |= any(not neuron.flow.held for neuron in level)
+        linear = [function.name == "identity" for function in functions]
+        if mixed or any(one and any(linear[max(at - 1, 0) : at + 1]) for at, one in enumerate(fixed)):
+            raise OntogenyError(
+                "the model mixes neurons by fixed numbers before another layer: circuits are what is left where "
+                "weights are set to 0, so make these numbers a parameter if they are weights"
+            )
         if isinstance(result, _Shares):
             functions.append(Nonlinearity(None, function=_log_softmax if result.logarithm else _softmax, together=True))
         else:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch._decomp import get_decompositions
+from torch._ops import HigherOrderOperator
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import map_arg
@@ -51,6 +52,12 @@ def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | N
         if "data-dependent" in str(error):
             raise _decides() from None
         raise OntogenyError(f"the model cannot be followed while it runs: {first_line(error)}") from None
+    for node in graph.graph.nodes:
+        if isinstance(node.target, HigherOrderOperator):
+            raise OntogenyError(
+                f"the model hands functions to '{node.target.name()}' of PyTorch (as torch.cond and its loops take), "
+                "which are not followed: write it in plain operations"
+            )
     _check_decisions(run, x, graph)
     _check_exits(run, x, graph)
     if pure and not any(map(_changes_its_arguments, graph.graph.nodes)):
