@@ -49,7 +49,7 @@ from ontogeny.connectome.refine import (
     solve_rows,
 )
 from ontogeny.connectome.simulate import Activity
-from ontogeny.connectome.verdict import ROUNDED, judge
+from ontogeny.connectome.verdict import ROUNDED, _lacking, judge
 from ontogeny.connectome.wiring import connectivity_r2, scale_between
 from ontogeny.errors import OntogenyError
 
@@ -518,7 +518,7 @@ def test_what_is_alike_in_a_group_counts_less():
 GOOD = {"held_out_error": 0.01, "own_error": 1.0, "shifted_error": 1.0, "held_out_variance": 1.0, "agreement": 0.9}
 GOOD |= {"refit_agreement": 0.9, "precision": 0.99, "rollout_skill": 1.0, "memory": 0.0, "common_inputs": 0.0}
 GOOD |= {"common_share": 0.0, "frames_per_unknown": 30.0, "moved": 0.0, "rounding_share": 0.3}
-GOOD |= {"senders_apart": 0.0}
+GOOD |= {"senders_apart": 0.0, "dimensions_lacking": 0.0}
 
 
 def test_halves_that_differ_although_nothing_is_left_are_not_trusted():
@@ -561,6 +561,20 @@ def test_senders_with_functions_of_their_own_leave_the_wiring_open():
     apart = judge({**noisy, "senders_apart": 0.05})
     assert apart.verdict == "undetermined"
     assert "what senders send differs by 5% from one function for all" in apart.reason
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_states_that_components_were_taken_out_of_leave_the_wiring_open(precision):
+    u = RECOVERABLE["exact slopes"](9501).u.reshape(-1, 16).astype(np.float64)
+    assert _lacking(u) == 0
+    left, size, right = np.linalg.svd(u - u.mean(0), full_matrices=False)
+    size[-2:] = 0
+    assert _lacking(((left * size) @ right + u.mean(0)).astype(precision).astype(np.float64)) == 2
+    assert _lacking((u - u.mean(1, keepdims=True)).astype(precision).astype(np.float64)) == 1
+    assert _lacking(np.c_[u, np.ones(len(u))]) == 0
+    found = judge({**GOOD, "residual_share": 1e-2, "dimensions_lacking": 1.0})
+    assert found.verdict == "undetermined"
+    assert "states lack 1 of the dimensions" in found.reason
 
 
 def test_the_little_that_is_left_counts_where_neurons_share_it():

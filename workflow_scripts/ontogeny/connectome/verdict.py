@@ -19,7 +19,7 @@ import numpy as np
 
 from ontogeny.connectome.observe import Rows, rounding_share
 from ontogeny.connectome.recover import MANY, Recovered, common_inputs, derivative_of, step, summed
-from ontogeny.connectome.refine import Problem, solve_rows, spread_over
+from ontogeny.connectome.refine import Problem, solve_rows, spread_over, standardised
 
 TRUSTED_PRECISION = 0.9
 """Least share of the sum of squares of W that is not made by its standard errors."""
@@ -65,6 +65,10 @@ ROUNDED = 1 / 3
 """Share of the variance of what changes between frames that rounding of the states may make. Rounding is no noise: it
 lasts for as long as a state stays between two levels."""
 
+_FLAT, _GAP = 2e-7, 10
+"""Extent of the states along a dimension, as a share of that along the longest, which rounding of single numbers makes
+where there is none, and how many times as long all others are then."""
+
 ENOUGH = 5.0
 """Frames per unknown of a receiver below which nothing is called wrong."""
 
@@ -104,7 +108,7 @@ def assess(found: Recovered, held: Rows, allowed: np.ndarray | None, delta_t: fl
     predict, held out), common_inputs (how many) and common_share (of the residual), residual_share, moved (the share of
     senders whose weights can be moved along with a receiver's own function), senders_apart (how far
     functions of senders' own are from psi), rounding_share (of the variance of what
-    changes between frames).
+    changes between frames), dimensions_lacking (see `_lacking`).
     """
     measures = measure(found, held, allowed, delta_t, seed)
     return judge(measures)
@@ -151,6 +155,7 @@ def measure(
         "moved": found.refined.moved,
         "senders_apart": found.apart,
         "rounding_share": rounding_share(found.rows),
+        "dimensions_lacking": float(_lacking(found.rows.u)),
         "rollout_skill": _rollout_skill(derivative, held, delta_t, found.substeps),
         "memory": _memory(found, held, residual, rest, derivative),
         "common_inputs": float(common.shape[1]),
@@ -158,6 +163,21 @@ def measure(
         "residual_share": power / spread,
         "frames_per_unknown": len(found.rows) / (held.u.shape[1] + found.refined.spline.size),
     }
+
+
+def _lacking(u: np.ndarray) -> int:
+    """How many dimensions fewer than moving neurons the states `u` (rows, N) have, but for rounding of single numbers.
+
+    0 where there are fewer rows than twice the neurons, which may lack dimensions by chance, and where the smallest
+    dimensions shrink little by little, as those of many neurons that settle do.
+    """
+    scaled, size = standardised(u)
+    moving = scaled[:, size > 0]
+    if len(moving) < 2 * moving.shape[1] or not moving.shape[1]:
+        return 0
+    values = np.linalg.eigvalsh(moving.T @ moving)
+    flat, small = (int((values < (wide * _FLAT) ** 2 * values[-1]).sum()) for wide in (1, _GAP))
+    return flat if flat == small else 0
 
 
 def _variances(values: np.ndarray) -> np.ndarray:
@@ -213,6 +233,11 @@ def judge(measures: dict[str, float]) -> Verdict:
         doubts.append(
             f"what senders send differs by {m['senders_apart']:.0%} from one function for all, so that weights of "
             "different senders cannot be compared"
+        )
+    if m["dimensions_lacking"]:
+        doubts.append(
+            f"states lack {m['dimensions_lacking']:.0f} of the dimensions that so many neurons have, as where a mean "
+            "or small components were taken out of them: they are not what neurons sent"
         )
     if m["rounding_share"] > ROUNDED:
         doubts.append(
