@@ -494,3 +494,10 @@ def test_numbers_in_bfloat16_are_numbers():
     bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
     x = np.random.default_rng(0).standard_normal(300) + 20 * (np.arange(300) > 150)
     assert [event.step for event in detect_transitions(x.astype(bfloat16))] == [151]
+
+
+def test_a_wave_on_a_drift_is_no_transition():
+    rng, t = np.random.default_rng(7), np.linspace(0, 1, 200)
+    cycles, size, rise = (rng.uniform(low, high, (150, 1)) for low, high in ((0.5, 3), (2, 20), (0, 30)))
+    waves = rise * t + size * np.sin(2 * np.pi * (cycles * t + rng.random((150, 1)))) + rng.standard_normal((150, 200))
+    assert sum(map(len, detect_many(waves))) <= 13

@@ -7,6 +7,7 @@ first. Each guard says so in a sentence, and what was done about it.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -382,17 +383,10 @@ def on_relaxation(series: np.ndarray, first: int, last: int, size: float) -> boo
     before, after = first + 1 - low, high - last
     if before < FEWEST_AROUND or after < RECOVERY // 2:
         return False
-    place = np.concatenate([np.arange(before), np.arange(last - low, high - low)])
-    y = series[low + place]
-    away = np.maximum(place - (last - low), 0.0)
-    later = (np.arange(place.size) >= before).astype(float)
-    changes = np.stack([later, *(later * np.exp(-away / tau) for tau in SPIKES), away], axis=1)
-    courses = np.stack([place, *np.exp(-place / COURSES[:, None])])
-    drifts = np.linalg.qr(np.stack([np.ones(courses.shape), courses], axis=2))[0]
-    beside = changes - drifts @ (drifts.transpose(0, 2, 1) @ changes)
+    y = np.concatenate([series[low : first + 1], series[last:high]])
+    drifts, beside, squares = _drifts_and_changes(before, last - low, after)
     rest = y - np.einsum("dij,dj->di", drifts, y @ drifts)
     part = np.einsum("di,dij->dj", rest, beside)
-    squares = np.square(beside).sum(axis=1)
     left = np.maximum(np.square(rest).sum(axis=1)[:, None] - part**2 / squares, ROUNDING**2 * float(y @ y) + 1e-300)
     best = int(left[:, 0].argmin())
     step = float(part[best, 0] / squares[best, 0])
@@ -408,6 +402,21 @@ def on_relaxation(series: np.ndarray, first: int, last: int, size: float) -> boo
         return False
     others = np.concatenate([part[gap:] - part[:-gap] for part in (rest[:before], rest[before:]) if part.size > gap])
     return float((others * math.copysign(1, size)).max()) < ALONE * abs(step)
+
+
+@functools.lru_cache(maxsize=32)
+def _drifts_and_changes(before: int, last: int, after: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For points before a change and, from `last` on, after it: orthonormal bases of a line and relaxations (drifts,
+    points, 2); what a lasting change, spikes that decay and a bend add to each (drifts, points, changes); the squares
+    of that."""
+    place = np.concatenate([np.arange(before), np.arange(last, last + after)])
+    away = np.maximum(place - last, 0.0)
+    later = (np.arange(place.size) >= before).astype(float)
+    changes = np.stack([later, *(later * np.exp(-away / tau) for tau in SPIKES), away], axis=1)
+    courses = np.stack([place, *np.exp(-place / COURSES[:, None])])
+    drifts = np.linalg.qr(np.stack([np.ones(courses.shape), courses], axis=2))[0]
+    beside = changes - drifts @ (drifts.transpose(0, 2, 1) @ changes)
+    return drifts, beside, np.square(beside).sum(axis=1)
 
 
 def stays(series: np.ndarray, first: int, last: int, size: float, reach: int) -> bool:

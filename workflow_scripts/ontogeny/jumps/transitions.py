@@ -138,6 +138,16 @@ TURNED = 0.3
 WITHIN = 0.15
 """Share of the size of an event by which a wave goes beyond the two levels that the event joins, at most."""
 
+WAVE = (1 / 16, 5.0)
+"""Width of an event, as a share of the record, from which it is asked whether the series is a wave, and most cycles of
+that: more are told from what repeats."""
+
+WAVE_LEAVES = 0.65
+"""Squares that a wave leaves, as a share of what the events leave, below which it is one."""
+
+WAVE_POINTS = 100
+"""Means of neighbours, about, in which that is asked."""
+
 RESTING = 0.12
 """Typical change elsewhere, as a share of the largest change inside a peak of the rate, from which a series wanders."""
 
@@ -669,8 +679,60 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
             for event in (_placed(row, c) for c in chosen):
                 if all(check(row, event) for check in _CHECKS) and _rests_elsewhere(row, event, found):
                     found.append(event)
-            events.append(_joined(row, sorted(found, key=lambda event: event.middle)))
+            joined = _joined(row, sorted(found, key=lambda event: event.middle))
+            wide = [event for event in joined if not event.smooth and event.width >= max(WAVE[0] * n, 8.0)]
+            waves = bool(wide) and _is_wave(row, wide)
+            events.append([event for event in joined if event not in wide] if waves else joined)
     return events
+
+
+def _is_wave(x: np.ndarray, events: Sequence[Event]) -> bool:
+    """Whether one wave beside a straight line, of up to `WAVE[1]` cycles, explains a whole series (n,) far better than
+    these events beside a line, a cubic or a relaxation: it leaves less than `WAVE_LEAVES` of the squares. Several
+    events of one direction are no wave."""
+    directions = [event.size > 0 for event in events]
+    if len(set(directions)) < len(directions):
+        return False
+    block = max(x.size // WAVE_POINTS, 1)
+    y = _means(x[None], block)[0]
+    courses, waves = _courses_and_waves(y.size)
+    y = y - y.mean()
+    by_wave = float(y @ y) - float(np.square(y @ waves).reshape(-1, 4).sum(axis=1).max())
+    place = (np.arange(y.size) + 0.5) * block - 0.5
+    forms = [_forms(place - 0.5 * (event.onset + event.end), event.width)[::3] for event in events]
+    return all(
+        by_wave < WAVE_LEAVES * _left_beside(y, course, np.array(steps).T)
+        for course in courses
+        for steps in zip(*forms)
+    )
+
+
+def _left_beside(y: np.ndarray, course: np.ndarray, steps: np.ndarray) -> float:
+    """Squares of y (points,) that an orthonormal course (points, columns) and a step or two (points, steps) leave."""
+    rest = y - course @ (course.T @ y)
+    first, *others = (steps - course @ (course.T @ steps)).T
+    first = first / max(math.sqrt(first @ first), 1e-300)
+    left = float(rest @ rest) - float(rest @ first) ** 2
+    for other in others:
+        other = other - first * (first @ other)
+        left -= float(rest @ other) ** 2 / max(float(other @ other), 1e-300)
+    return max(left, 0.0)
+
+
+@functools.lru_cache(maxsize=4)
+def _courses_and_waves(count: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Orthonormal bases over so many points: of a line, a cubic and relaxations (points, columns) each, and of a line
+    with a sine of any phase, of all frequencies side by side (points, 4 frequencies)."""
+    t = np.linspace(-1, 1, count)
+    line = [np.ones(count), t]
+    courses = [line, [*line, t**2, t**3], *([line[0], np.exp(-(t + 1) / tau)] for tau in (0.05, 0.1, 0.2, 0.4, 0.8))]
+    cycles = np.pi * np.arange(0.75, WAVE[1] + 0.01, 0.125)
+    waves = [np.stack([*line, np.sin(cycle * t), np.cos(cycle * t)], axis=1) for cycle in cycles]
+    return [_orthonormal(course) for course in courses], np.concatenate(np.linalg.qr(np.array(waves))[0], axis=1)
+
+
+def _orthonormal(columns: list[np.ndarray]) -> np.ndarray:
+    return np.linalg.qr(np.stack(columns, axis=1))[0]
 
 
 def _joined(x: np.ndarray, events: Sequence[Event]) -> list[Event]:
