@@ -290,9 +290,9 @@ def open_hdf5(path: str | os.PathLike) -> Any:
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """The text of a UTF-8 file. Raises OntogenyError if it is missing or is not text."""
+    """The text of a UTF-8 file, without a byte order mark. Raises OntogenyError if it is missing or is not text."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise OntogenyError(f"{path} does not exist") from None
     except IsADirectoryError:

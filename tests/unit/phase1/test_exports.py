@@ -82,6 +82,7 @@ FILES = {
     "pipe.csv": "optimizer-step|acc|loss\n10|0.5|2\n20|0.75|1\n",
     "printed.csv": "n_iter,acc,loss\n10,tensor(0.5),\"tensor(2., device='cuda:0')\"\n20,tensor(0.75),1\n",
     "packed.csv.bz2": bz2.compress(b"step,acc,loss\n10,0.5,2\n20,0.75,1\n"),
+    "marked.json": "\ufeff" + json.dumps({"step": [10, 20], "acc": [0.5, 0.75], "loss": [2.0, 1.0]}),
     "lines.ndjson": "".join(json.dumps(row) + "\n" for row in ROWS),
 }  # fmt: skip
 
@@ -103,6 +104,21 @@ def test_rows_of_several_runs_are_told_apart(name, tmp_path):
     record = read_phase1(tmp_path / "log.csv")
     assert record.runs == ["a", "b"]
     assert record.frame["value"].tolist() == [0.5, 0.75, 0.25, 1.0]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"steps": [0, 1], "train": {"acc": [0.5, 1.0]}, "val": {"acc": [0.25, 0.75]}},
+        {"train": {"step": [0, 1], "acc": [0.5, 1.0]}, "val": {"step": [0, 1], "acc": [0.25, 0.75]}},
+    ],
+)
+def test_columns_of_parts_of_the_data_are_no_layers(record, tmp_path):
+    (tmp_path / "log.json").write_text(json.dumps(record))
+    found = read_phase1(tmp_path / "log.json")
+    assert found.layers == []
+    assert found.series("(run)", "val/acc")[1].tolist() == [0.25, 0.75]
+    assert found.series("(run)", "train/acc")[1].tolist() == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("lines", [False, True])
