@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import glob
-import importlib
 import json
 import os
 import re
@@ -328,13 +327,17 @@ def _must_fit(path: Path, signs: bytes, most: int, what: str) -> None:
 
 
 def _unzipped(path: Path) -> str:
+    import bz2
+    import gzip
+    import lzma
+
     name = PACKED[path.suffix.lower()]
     _must_hold_bytes(path)
-    with _foreign_errors(path, name), importlib.import_module(name).open(path) as stream:
+    with _foreign_errors(path, name), {"bz2": bz2, "gzip": gzip, "lzma": lzma}[name].open(path) as stream:
         data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise OntogenyError(f"{path} has more than {MOST_BYTES >> 20} MiB unpacked: split it by run")
-        return data.decode()
+        return data.decode("utf-8-sig")
 
 
 def _logged_runs(points: pd.DataFrame, where: str) -> list[RawRun]:
