@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -32,6 +33,16 @@ BIASES = [np.array([30.0, -10.0, -20.0]), np.array([-30.0, -20.0, -20.0]), np.ar
 FORMULA = {"l": ("NAND", "x0", "x1"), "r": ("OR", "x0", "x1"), "out": ("AND", "l", "r")}
 
 
+@cache
+def fitting_tables(own, parents):
+    """How many truth tables other than XOR and XNOR give a neuron's bits from those of its parents."""
+    fits = 0
+    for table in itertools.product((0, 1), repeat=2 ** len(parents)):
+        if table not in {(0, 1, 1, 0), (1, 0, 0, 1)}:
+            fits += tuple(table[int("".join(map(str, row)), 2)] for row in zip(*parents)) == own
+    return fits
+
+
 def plain_groundings(circuit, weights, biases):
     """Every grounding by trying every threshold and every truth table of every neuron."""
     values = circuit_activations(circuit, weights, biases)
@@ -49,13 +60,7 @@ def plain_groundings(circuit, weights, biases):
             if layer == 1:
                 continue
             parents = [chosen[layer - 1, i] for i in np.flatnonzero(circuit.edge_masks[layer - 1][k])]
-            fits = 0
-            for table in itertools.product((0, 1), repeat=2 ** len(parents)):
-                if table in {(0, 1, 1, 0), (1, 0, 0, 1)}:
-                    continue
-                shown = [table[int("".join(map(str, row)), 2)] for row in zip(*parents)]
-                fits += tuple(shown) == own
-            ways *= fits
+            ways *= fitting_tables(own, tuple(parents))
         total += ways
     return total
 
