@@ -7,6 +7,7 @@ import time
 import pytest
 
 pytest.importorskip("streamlit", reason="the extra `dashboard` is not installed")
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from ontogeny.dashboard import data, player
@@ -21,6 +22,9 @@ PICTURES = [*ONE_EPOCH, "Metrics", "Evolution"]
 
 @pytest.fixture
 def open_page(monkeypatch):
+    # Each opening would read about every package that is installed, to look for components.
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", list)
+
     def opened(results, page, **query):
         monkeypatch.setattr("sys.argv", ["app.py", str(results)])
         app = AppTest.from_file(str(dashboard_pages.__file__.replace("pages.py", "app.py")), default_timeout=60)

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -72,13 +73,18 @@ class ImageData:
 
 
 def _digits(fetch: Fetcher) -> Arrays:
+    table = _table_of_digits()
+    return (table[:, :-1].reshape(-1, 8, 8) / 16.0).astype(np.float32)[:, None], table[:, -1].astype(int)
+
+
+@cache
+def _table_of_digits() -> np.ndarray:
     """The digits that scikit-learn ships, read from its file: importing it takes longer than training on them."""
     package = find_spec("sklearn")
     assert package is not None
     assert package.origin is not None
     with gzip.open(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", "rt") as file:
-        table = np.array([line.split(",") for line in file], dtype=float)
-    return (table[:, :-1].reshape(-1, 8, 8) / 16.0).astype(np.float32)[:, None], table[:, -1].astype(int)
+        return np.loadtxt(file, delimiter=",")
 
 
 def modular_addition(p: int) -> Callable[[Fetcher], Arrays]:
