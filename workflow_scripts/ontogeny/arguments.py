@@ -87,10 +87,11 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
             value = bound.arguments[name]
             if not any(kind.fits(value) for kind in expected):
                 raise OntogenyError(f"{name} is {shown(value)}: give {_either(expected, value)}")
-            each = tuple(kind.each for kind in expected if kind.each)
-            for one in value if each and isinstance(value, list | tuple | set) else ():
-                if not any(kind.fits(one) for kind in each):
-                    raise OntogenyError(f"one of {name} is {shown(one)}: each should be {_either(each, one)}")
+            if isinstance(value, list | tuple | set):
+                each = tuple(kind.each for kind in expected if kind.each)
+                for one in value if each else ():
+                    if not any(kind.fits(one) for kind in each):
+                        raise OntogenyError(f"one of {name} is {shown(one)}: each should be {_either(each, one)}")
             if expected[0] is _REALS and getattr(value, "requires_grad", False):
                 bound.arguments[name] = value.detach()
         return function(*bound.args, **bound.kwargs)

@@ -6,6 +6,7 @@ import json
 import pandas as pd
 import pytest
 
+from ontogeny.errors import OntogenyError
 from ontogeny.phase1 import read_phase1
 
 
@@ -119,6 +120,13 @@ def test_columns_of_parts_of_the_data_are_no_layers(record, tmp_path):
     assert found.layers == []
     assert found.series("(run)", "val/acc")[1].tolist() == [0.25, 0.75]
     assert found.series("(run)", "train/acc")[1].tolist() == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("record", [{"train": {"step": [[0], [1]], "acc": [1, 2]}}, {"a": {"x": [[0]], "y": [1]}}])
+def test_steps_that_are_lists_are_told(record, tmp_path):
+    (tmp_path / "log.json").write_text(json.dumps(record))
+    with pytest.raises(OntogenyError, match=r"log\.json"):
+        read_phase1(tmp_path / "log.json")
 
 
 @pytest.mark.parametrize("lines", [False, True])

@@ -100,11 +100,10 @@ class MLPLandscape:
             raise OntogenyError(f"x has {rows} rows and y {self.y.shape[0]}; give one target for a row")
         counted = torch.ones(rows, dtype=torch.float64) if counts is None else _as_tensor(counts, "counts")
         counted = counted[None] if counted.ndim == 1 else counted
-        if counted.ndim != 2:
+        fits = counted.ndim == 2 and counted.shape[1] == rows and counted.shape[0] in (1, self.n_networks)
+        if not fits or bool((counted < 0).any()):
             raise OntogenyError(f"counts is {tuple(counted.shape)}; expected one number per row, {rows}, 0 or more")
         counted = counted.T
-        if counted.shape[0] != rows or counted.shape[1] not in (1, self.n_networks) or bool((counted < 0).any()):
-            raise OntogenyError(f"counts is {tuple(counted.T.shape)}; expected one number per row, {rows}, 0 or more")
         self.n_samples = int(counted.sum(0).min())
         self.share = (counted / counted.sum(0))[:, None]
         if not all(bool(torch.isfinite(value).all()) for value in (self.start, self.x, self.y)):

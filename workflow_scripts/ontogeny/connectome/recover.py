@@ -20,6 +20,8 @@ from ontogeny.connectome.observe import Rows
 from ontogeny.connectome.refine import (
     AGAIN,
     EXACT,
+    FITTED,
+    LASTS,
     WHOLE,
     Effort,
     Noise,
@@ -48,10 +50,9 @@ _ALIKE, _STEP, _BEYOND_CHANCE = 1e-6, 1e-4, 2.0
 """Share of the variance left below which senders are taken to be alike, the step of a slope as a share of the range,
 and how many times what chance makes differences of senders must be."""
 
-_ORDER, _LEAST_ORDER, _PER_LAG, _LASTS, _LONGEST = 12, 3, 4, 0.3, 0.995
+_ORDER, _LEAST_ORDER, _PER_LAG, _LONGEST = 12, 3, 4, 0.995
 """How many frames before a frame foretell its noise (noise with a 1/f spectrum takes a dozen), and at least, of how
-many frames in a stretch for each; the autocorrelation from frame to frame from which they do, and the largest partial
-one."""
+many frames in a stretch for each; and the largest partial autocorrelation of such noise."""
 
 _FORETOLD = 1e-6
 """Share of the noise that frames before must leave to be foretold: noise that a kernel smoothed has next to none."""
@@ -59,8 +60,8 @@ _FORETOLD = 1e-6
 _WHITE, _WHITE_LAGS = 0.15, 6
 """Largest autocorrelation of whitened residuals at that many lags."""
 
-_FITTED, _DRAWN, _MATCHED = 4, 16, 6
-"""Receivers whose regressors are taken, series of noise drawn for each, and how often the noise is adjusted."""
+_DRAWN, _MATCHED = 16, 6
+"""Series of noise drawn for each receiver whose regressors are taken, and how often the noise is adjusted."""
 
 _PARTS = 6
 """Steps of Runge and Kutta in a frame; the error of these is what is left where nothing else is."""
@@ -374,12 +375,12 @@ def _lasting(found: Recovered, seed: int) -> np.ndarray | None:
     if order < _LEAST_ORDER:
         return None
     observed = _correlated(_residual(found), stretches, order)
-    if observed[0] < _LASTS:
+    if observed[0] < LASTS:
         return None
     rng = np.random.Generator(np.random.PCG64([seed, 17]))
     problem = Problem(rows.u, rows.slope, spline, None, rows.block, None)
     sent = problem.normalised(found.refined.psi)[1]
-    asked = spread_over(problem.n, _FITTED)
+    asked = spread_over(problem.n, FITTED)
     spans = [scipy.linalg.orth(np.c_[sent, problem.design(int(i))], 1e-6) for i in asked]
     drawn = rng.standard_normal((len(rows), _DRAWN * len(asked)))
     partial = sought = _partial(observed)

@@ -1219,7 +1219,7 @@ def _behind(lags: np.ndarray, problem: Problem, solved: Solved) -> np.ndarray:
     place = np.arange(problem.frames) + len(lags) * np.cumsum(np.r_[0, np.diff(problem.stretches) != 0])
     total = int(place[-1]) + 1 + len(lags)
     fits = []
-    for i in spread_over(problem.n, _FITTED):
+    for i in spread_over(problem.n, FITTED):
         senders, B = solved.senders[i], problem.design(int(i))
         UB = problem.toward(np.array([i]), senders.U)[0].T
         splines = _Own(B.T @ B, np.zeros(B.shape[1]))
@@ -1251,11 +1251,11 @@ def _behind(lags: np.ndarray, problem: Problem, solved: Solved) -> np.ndarray:
     return noise_of(best.x) if best.fun < _ALIKE**2 else lags
 
 
-_LASTS, _ALIKE = 0.3, 0.1
+LASTS, _ALIKE = 0.3, 0.1
 """The autocorrelation of residuals from frame to frame from which that of the noise is sought behind them, and how far
 what it shows may be off, in the root mean square."""
 
-_FITTED, _DRAWN, _TRIED = 4, 8, 40
+FITTED, _DRAWN, _TRIED = 4, 8, 40
 """Receivers whose regressors are taken, series of noise drawn for each, and how many shapes of noise are tried."""
 
 
@@ -1331,7 +1331,7 @@ def _errors(
     clustered = len(problem.starts) < problem.frames
     residual = problem.du[:, chosen] - problem.own_values(chosen, solved.phi[:, chosen]) - sent @ solved.W[chosen].T
     lags = autocorrelation(residual, problem.stretches) if clustered else np.empty(0)
-    if not exact and len(lags) and lags[0] > _LASTS:
+    if not exact and len(lags) and lags[0] > LASTS:
         lags = _behind(lags, problem, solved)
     within, beside = np.zeros((n, n)), np.zeros((n, n))
     inflation, least, grown, moved = np.full((4, n), np.nan)

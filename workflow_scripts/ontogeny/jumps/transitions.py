@@ -875,8 +875,12 @@ def _lasts(x: np.ndarray, event: Event, reach: int = 24) -> bool:
 
 
 def _on_relaxation(x: np.ndarray, event: Event) -> bool:
-    first, last = max(int(event.onset) - 1, 0), min(math.ceil(event.end) + 1, x.size - 1)
-    return event.width <= SPIKE and on_relaxation(x, first, last, event.size)
+    return event.width <= SPIKE and on_relaxation(x, *_around(x, event), event.size)
+
+
+def _around(x: np.ndarray, event: Event) -> tuple[int, int]:
+    """The last position before an event and the first one after it."""
+    return max(int(event.onset) - 1, 0), min(math.ceil(event.end) + 1, x.size - 1)
 
 
 def _stands_out(x: np.ndarray, event: Event, narrow: float = 16.0) -> bool:
@@ -893,7 +897,7 @@ def _keeps(x: np.ndarray, event: Event) -> bool:
     """Whether a narrow step in noise is no spike that decays (`guards.recovers`)."""
     if event.smooth or event.width > SPIKE:
         return True
-    first, last = max(int(event.onset) - 1, 0), min(math.ceil(event.end) + 1, x.size - 1)
+    first, last = _around(x, event)
     change = np.diff(x[first : last + 1]) * math.copysign(1, event.size)
     return not recovers(x, first + int(change.argmax()) + 1, event.size, first) or _on_relaxation(x, event)
 

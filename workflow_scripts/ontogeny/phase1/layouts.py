@@ -43,7 +43,7 @@ _NOT_MEASURED = frozenset(("config", "hparams", "hyperparameters", "args", "time
 _OF_HISTORIES = ("loss", "acc", "error", "auc", "rmse", "mae", "ndcg")
 """What one metric of a history is called."""
 
-_SPLITS = frozenset(("train", "training", "val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"))
+_PARTS = frozenset(("train", "training", "val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"))
 """What the data are called that a whole run is measured on, in lower case: no layer has such a name."""
 
 _DEEPEST = 6
@@ -133,8 +133,9 @@ def _is_long(rows: list[dict[str, Any]]) -> bool:
 
 def _unfolded(data: dict[str, Any]) -> Any:
     """Rows in place of a table as pandas writes it (`to_json` by columns, index, split or table), of measurements by
-    step, of columns by split (`train`, `val`), of a series for each metric (Sacred, ClearML, lists of a step and a
-    value), or of MLflow's `metrics`; the history in place of what Keras keeps beside it; other data as they are."""
+    step, of columns by part of the data (`train`, `val`), of a series for each metric (Sacred, ClearML, lists of a step
+    and a value), or of MLflow's `metrics`; the history in place of what Keras keeps beside it; other data as they are.
+    """
     values = list(data.values())
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):
         return [dict(zip(map(str, data["columns"]), row)) for row in data["data"] if isinstance(row, list)]
@@ -155,37 +156,36 @@ def _unfolded(data: dict[str, Any]) -> Any:
         if all(key.isdigit() for key in data):
             plain = all(not isinstance(cell, dict | list) for value in values for cell in value.values())
             return [({} if step_key(row) else {"step": int(key)}) | row for key, row in data.items()] if plain else data
-    rows = _rows_by_split(data)
-    if rows:
-        return rows
-    series = dict(_series_by_metric(data))
-    if len(series) and sum(_count_of_series(value) for value in values) == len(series):
-        by_step: dict[Any, dict[str, Any]] = {}
-        for name, (steps, found) in series.items():
-            for at, value in zip(steps, found):
-                by_step.setdefault(at, {"step": at})[name] = value
-        return list(by_step.values())
-    return data
-
-
-def _rows_by_split(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of columns that stand under the names of splits, with steps of their own or above; else none."""
-    splits = {name: value for name, value in data.items() if isinstance(value, dict)}
-    if not splits or not all(str(name).strip().lower() in _SPLITS for name in splits):
-        return []
+    series = _series_by_part(data)
+    if not series:
+        series = dict(_series_by_metric(data))
+        if sum(_count_of_series(value) for value in values) != len(series):
+            return data
+    if any(isinstance(at, dict | list) for steps, _ in series.values() for at in steps):
+        return data
     rows: dict[Any, dict[str, Any]] = {}
-    for name, columns in splits.items():
+    for name, (steps, found) in series.items():
+        for at, value in zip(steps, found):
+            rows.setdefault(at, {"step": at})[name] = value
+    return list(rows.values())
+
+
+def _series_by_part(data: dict[str, Any]) -> dict[str, tuple[list, list]]:
+    """The series under the names of parts of the data, with steps of their own or above; else none."""
+    parts = {name: value for name, value in data.items() if isinstance(value, dict)}
+    if not parts or not all(str(name).strip().lower() in _PARTS for name in parts):
+        return {}
+    series: dict[str, tuple[list, list]] = {}
+    for name, columns in parts.items():
         own = step_key(columns)
         steps = columns[own] if own is not None else data.get(step_key(data) or "")
         measured = {metric: values for metric, values in columns.items() if metric != own}
         if not isinstance(steps, list) or not all(
             isinstance(values, list) and len(values) == len(steps) for values in measured.values()
         ):
-            return []
-        for place, step in enumerate(steps):
-            row = rows.setdefault(step, {"step": step})
-            row |= {f"{name}/{metric}": values[place] for metric, values in measured.items()}
-    return list(rows.values())
+            return {}
+        series |= {f"{name}/{metric}": (steps, values) for metric, values in measured.items()}
+    return series
 
 
 def _series_by_metric(data: dict[str, Any]) -> Iterator[tuple[str, tuple[list, list]]]:

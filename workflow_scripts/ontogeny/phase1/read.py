@@ -51,8 +51,8 @@ SUFFIXES = (
     ".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".ndjson", ".feather", ".gz", ".bz2", ".xz", ".db",
     ".npz",
 )  # fmt: skip
-PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
-"""Endings of packed files, and the module that unpacks each."""
+PACKED = (".gz", ".bz2", ".xz")
+"""Endings of packed files."""
 
 MOST_BYTES = 1 << 28
 MOST_VALUES = 30_000_000
@@ -331,9 +331,9 @@ def _unzipped(path: Path) -> str:
     import gzip
     import lzma
 
-    name = PACKED[path.suffix.lower()]
+    module = dict(zip(PACKED, (gzip, bz2, lzma)))[path.suffix.lower()]
     _must_hold_bytes(path)
-    with _foreign_errors(path, name), {"bz2": bz2, "gzip": gzip, "lzma": lzma}[name].open(path) as stream:
+    with _foreign_errors(path, module.__name__), module.open(path) as stream:
         data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise OntogenyError(f"{path} has more than {MOST_BYTES >> 20} MiB unpacked: split it by run")
@@ -400,7 +400,7 @@ def _json_lines(text: str, path: Path) -> list[RawRun]:
 
 def _read_text_table(path: Path) -> pd.DataFrame:
     text = _unzipped(path) if path.suffix.lower() in PACKED else _decoded(path)
-    text = _without_comments(_SEPARATOR.sub("", text.removeprefix("\ufeff"))).replace("\u2212", "-")
+    text = _without_comments(_SEPARATOR.sub("", text)).replace("\u2212", "-")
     if not text.strip():
         raise OntogenyError(f"{path} is empty")
     head = text[:10_000].split("\n", 1)[0]

@@ -190,7 +190,7 @@ _SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 def _rows(file: Path) -> Iterable[tuple[int, dict[str, Any]]]:
     if file.suffix not in _SUFFIXES:
         raise OntogenyError(f"{file} should be a .csv, .tsv or .jsonl file of prompts")
-    text = read_text(file).removeprefix("\ufeff")
+    text = read_text(file)
     if file.suffix in (".csv", ".tsv"):
         csv.field_size_limit(_LONGEST_FIELD)
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if file.suffix == ".tsv" else ",")
