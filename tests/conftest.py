@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import subprocess
 import sys
 
 gc.disable()  # until all tests are collected: scanning what they import for garbage takes a quarter of the time
@@ -47,6 +48,23 @@ def _close_figures():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that mounts a file system of a size in KiB on a folder; it is taken off at the end."""
+    mounted = []
+
+    def mount(folder, options):
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("mounting needs root")
+        mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -175,6 +176,21 @@ def test_a_full_disk_is_told_whatever_the_library_raises(tmp_path, error):
     assert not list(tmp_path.iterdir())
     with pytest.raises(RuntimeError, match="something else"):
         write(RuntimeError("something else"))
+
+
+def test_hdf5_on_a_full_disk_leaves_it_as_it_was(tmp_path, small_disk, capfd):
+    small_disk(tmp_path, "size=200k")
+    data = np.random.default_rng(0).standard_normal(4000)
+
+    def fill():
+        with write_hdf5(tmp_path / "data.h5") as file:
+            for name in range(10):
+                file[str(name)] = data
+
+    with pytest.raises(OntogenyError, match=r"no disk space left while writing .*data\.h5"):
+        fill()
+    assert shutil.disk_usage(tmp_path).used == 0
+    assert not capfd.readouterr().err
 
 
 def test_a_place_that_can_hold_no_file_is_told(tmp_path):

@@ -168,20 +168,3 @@ def edited(finished, tmp_path):
 def fresh(project, tmp_path):
     """A folder without results."""
     return with_records(Pipeline(project, tmp_path / "fresh"))
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A function that mounts a file system of a size in KiB on a folder; it is taken off at the end."""
-    mounted = []
-
-    def mount(folder, options):
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("mounting needs root")
-        mounted.append(folder)
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)

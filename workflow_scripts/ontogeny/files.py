@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import math
 import os
@@ -267,9 +268,39 @@ def write_hdf5(path: str | os.PathLike, track_order: bool = False) -> Iterator[A
     import h5py
 
     with atomic(path) as part:
-        with h5py.File(part, "w", track_order=track_order) as file:
-            yield file
+        with _Patient(part, "w+b") as patient:
+            try:
+                with h5py.File(patient, "w", track_order=track_order) as file:
+                    yield file
+            finally:
+                if patient.failure:
+                    raise patient.failure
         append_checksum(part)
+
+
+class _Patient(io.FileIO):
+    """A file that says at its end, in `failure`, what could not be written.
+
+    The HDF5 library neither closes a file nor frees its space on the disk after a write that failed.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        whole = left = memoryview(data).cast("B")
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.failure = self.failure or error
+        return len(whole)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
 
 
 def open_hdf5(path: str | os.PathLike) -> Any:

@@ -60,11 +60,18 @@ class Progress:
         return f"{self.label}: {share}, {rate:.1f}/s, {time_left}{f', {note}' if note else ''}"
 
 
-def tell_failure(snakemake: Any, sentence: str) -> None:
-    """Say on the terminal why the job of `snakemake` failed, unless the live view does."""
-    if VIEW in os.environ:
+def tell_failure(snakemake: Any, sentence: str, logged: bool = True, traced: bool = False) -> None:
+    """Say on the terminal why the job of `snakemake` failed, unless its log does (`logged`) and the live view reads it.
+
+    traced: whether the log holds a traceback.
+    """
+    if logged and VIEW in os.environ:
         return
     wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
+    if not logged:
+        sentence += f"; nothing could be written to {snakemake.log[0]}"
+    elif traced:
+        sentence += f"; the traceback is in {snakemake.log[0]}"
     print(f"\n{snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {sentence}\n", file=sys.stderr, flush=True)
 
 
@@ -78,11 +85,12 @@ def expect_failure(snakemake: Any) -> None:
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if log is None or not issubclass(kind, Exception):
             return sys.__excepthook__(kind, error, trace)
+        said, logged = "".join(traceback.format_exception(kind, error, trace)), False
         with suppress(OSError):
             log.parent.mkdir(parents=True, exist_ok=True)
-            said = "".join(traceback.format_exception(kind, error, trace))
             log.write_text(f"{time.strftime('%Y-%m-%d %H:%M:%S')} ERROR {said}", encoding="utf-8")
-        tell_failure(snakemake, f"{unexpected(error)}; the traceback is in {log}")
+            logged = True
+        tell_failure(snakemake, unexpected(error), logged, traced=True)
 
     sys.excepthook = tell
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ontogeny.errors import OntogenyError
 from ontogeny.pipeline import job
 from ontogeny.pipeline.overview import failure
 from ontogeny.progress import expect_failure
@@ -41,6 +42,20 @@ def test_what_fails_before_the_work_begins_is_in_the_log(tmp_path, capsys, monke
     assert sentence_of(log) == why
     sentence = f"train_run (run a/s0): unexpected {why}; the traceback is in {log}"
     assert (sentence in capsys.readouterr().err) == told
+
+
+@pytest.mark.parametrize("error", [OntogenyError("no disk space left"), ValueError("no disk space left")])
+def test_a_job_whose_log_cannot_be_written_says_why_itself(tmp_path, small_disk, capsys, monkeypatch, error):
+    small_disk(tmp_path, "size=200k")
+    monkeypatch.setenv("ONTOGENY_VIEW", "yes")
+    log = tmp_path / "log"
+    asked = SimpleNamespace(rule="train_run", wildcards={}, log=[str(log)], threads=1, input=[], output=[], params={})
+    (tmp_path / "data").write_bytes(bytes(200 * 1024))
+    with pytest.raises(SystemExit), job(asked):
+        raise error
+    said = capsys.readouterr().err
+    assert f"no disk space left; nothing could be written to {log}" in said
+    assert not log.stat().st_size
 
 
 def test_a_job_that_is_stopped_says_so(tmp_path):

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -168,16 +167,7 @@ def test_measuring_on_the_live_batch_does_not_change_training(tmp_path):
         assert all((first[key] == second[key]).all() for key in first)
 
 
-def test_no_disk_space_is_one_sentence_that_names_the_file(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("mounting a full disk needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        with pytest.raises(OntogenyError, match=r"no disk space left while writing .*\(0 MiB free\)") as caught:
-            run(disk / "run")
-        assert Path(disk).name in str(caught.value)
-    finally:
-        subprocess.run(["umount", disk], check=True)
+def test_no_disk_space_is_one_sentence_that_names_the_file(tmp_path, small_disk):
+    small_disk(tmp_path / "disk", "size=200k")
+    with pytest.raises(OntogenyError, match=r"no disk space left while writing .*disk/run.*\(0 MiB free\)"):
+        run(tmp_path / "disk" / "run")

@@ -39,7 +39,7 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
         write_record(snakemake)
     except OntogenyError as error:
         logger.error("%s", error)
-        tell_failure(snakemake, str(error))
+        tell_failure(snakemake, str(error), _told(handler))
         sys.exit(1)
     except KeyboardInterrupt:
         logger.warning("stopped by the user")
@@ -48,11 +48,11 @@ def job(snakemake: Any) -> Iterator[tuple[Any, Any, Any]]:
         logger.error("%s", traceback.format_exc())
         sentence = _too_much(error, snakemake.rule)
         logger.error("%s", sentence)
-        tell_failure(snakemake, sentence)
+        tell_failure(snakemake, sentence, _told(handler))
         sys.exit(1)
     except Exception as error:
         logger.error("%s", traceback.format_exc())
-        tell_failure(snakemake, f"{unexpected(error)}; the traceback is in {log}")
+        tell_failure(snakemake, unexpected(error), _told(handler), traced=log is not None)
         sys.exit(1)
     finally:
         logger.removeHandler(handler)
@@ -79,14 +79,28 @@ def _left_out(inputs: Any) -> str:
     return f"left out, as they make the series false: steps {listed}" if steps else ""
 
 
+class _Log(logging.FileHandler):
+    """A log that knows whether all was written: on a full disk it stops no job."""
+
+    whole = True
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self.whole = False
+
+
+def _told(handler: logging.Handler) -> bool:
+    return not isinstance(handler, logging.NullHandler) and getattr(handler, "whole", True)
+
+
 def _open_log(log: Path | None) -> logging.Handler:
-    if log is None:
-        handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    else:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(log, mode="w", encoding="utf-8")
+    handler: logging.Handler = logging.NullHandler()
+    with suppress(OSError):
+        if log is None:
+            handler = logging.StreamHandler(sys.stderr)
+        else:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            handler = _Log(log, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    logging.raiseExceptions = False  # a log that cannot be written stops no job
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
