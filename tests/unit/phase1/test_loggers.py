@@ -422,21 +422,6 @@ def test_rows_that_only_resemble_those_logs_are_read_as_any(tmp_path, epoch, mod
     assert len(read_phase1(tmp_path / "a.json").series("(run)", "loss")[0]) == 3
 
 
-NANOGPT = "number of parameters: 10.65M\nstep 0: train loss 4.2, val loss 4.3\niter 0: loss 4.2, time 20.10ms\n"
-TEXT_LOGS = {
-    "nanogpt.log": NANOGPT,
-    "nanogpt.txt": NANOGPT,
-    "fairseq.log": '2021-01-01 10:00:00 | INFO | train_inner | {"epoch": 1, "loss": "9.1", "num_updates": "100"}\n' * 2,
-}
-
-
-@pytest.mark.parametrize("name", TEXT_LOGS)
-def test_a_text_log_is_refused_with_what_can_be_read_instead(tmp_path, name):
-    (tmp_path / name).write_text(TEXT_LOGS[name])
-    with pytest.raises(OntogenyError, match=r"text log.*TensorBoard events.*CSV with the columns step"):
-        read_phase1(tmp_path / name)
-
-
 def test_a_log_of_json_lines_is_read(tmp_path):
     (tmp_path / "train.log").write_text('{"step": 0, "acc": 0.5}\n{"step": 1, "acc": 0.75}\n')
     record = read_phase1(tmp_path / "train.log")

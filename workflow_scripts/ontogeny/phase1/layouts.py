@@ -43,7 +43,7 @@ _NOT_MEASURED = frozenset(("config", "hparams", "hyperparameters", "args", "time
 _OF_HISTORIES = ("loss", "acc", "error", "auc", "rmse", "mae", "ndcg")
 """What one metric of a history is called."""
 
-_PARTS = frozenset(("train", "training", "val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"))
+PARTS = frozenset(("train", "training", "val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"))
 """What the data are called that a whole run is measured on, in lower case: no layer has such a name."""
 
 _DEEPEST = 6
@@ -173,7 +173,7 @@ def _unfolded(data: dict[str, Any]) -> Any:
 def _series_by_part(data: dict[str, Any]) -> dict[str, tuple[list, list]]:
     """The series under the names of parts of the data, with steps of their own or above; else none."""
     parts = {name: value for name, value in data.items() if isinstance(value, dict)}
-    if not parts or not all(str(name).strip().lower() in _PARTS for name in parts):
+    if not parts or not all(str(name).strip().lower() in PARTS for name in parts):
         return {}
     series: dict[str, tuple[list, list]] = {}
     for name, columns in parts.items():

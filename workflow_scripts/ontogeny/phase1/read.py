@@ -46,6 +46,7 @@ from ontogeny.phase1.loggers import (
 )
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Note, Phase1, listed, quote, tidy, unique_name
 from ontogeny.phase1.repair import repair_stable_rank
+from ontogeny.phase1.text_logs import text_log_run
 
 SUFFIXES = (
     ".json", ".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".jsonl", ".ndjson", ".feather", ".gz", ".bz2", ".xz", ".db",
@@ -61,7 +62,10 @@ _MOST_WITHIN = 10**9
 HDF5_SECONDS = 20
 """How long reading an HDF5 file that carries no checksum may take, and a second more per MiB."""
 
-_SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, '.txt', '.log')))})+$", re.IGNORECASE)
+TEXT_LOGS = (".log", ".out", ".txt")
+"""Endings of what programs print, or of tables."""
+
+_SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, *TEXT_LOGS)))})+$", re.IGNORECASE)
 _DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s?%?)\s*$"
 """A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons or tabs."""
 
@@ -70,12 +74,6 @@ _SEPARATOR = re.compile(r"\Asep=.\r?\n")
 
 _TENSOR = r"^\s*tensor\(([^,()]+)(?:,.*)?\)\s*$"
 """A tensor of one number, as PyTorch prints it."""
-
-_TEXT_LOG = (
-    "no table but a text log, whose lines every program writes in its own way: read what was logged beside it "
-    "(TensorBoard events, a history of Weights & Biases, CSV or JSON lines), or write its numbers as CSV with the "
-    "columns step and one for each metric"
-)
 
 _OF_TAG = re.compile(r"run-(?P<run>.+?)-tag-.+\.(csv|json)(\.gz)?$", re.IGNORECASE)
 """A series as TensorBoard exports it."""
@@ -300,20 +298,17 @@ def _raw_runs(path: Path) -> list[RawRun]:
         with _foreign_errors(path, "Feather"):
             frame = pd.read_feather(path)
         return _table_runs(logged_table(frame, path), str(path))
-    if suffix in (".csv", ".tsv", ".txt"):
+    if suffix in (".csv", ".tsv", *TEXT_LOGS):
         _must_fit(path, b",;\t\n", MOST_VALUES, "cells")
-        table = logged_table(_read_text_table(path), path)
-        if suffix == ".txt" and step_key([str(name) for name in table.columns]) is None:
-            raise OntogenyError(f"{path} is {_TEXT_LOG}")
-        return _table_runs(table, str(path))
+        if suffix in TEXT_LOGS and not _has_header(path):
+            return [text_log_run(_decoded(path), str(path))]
+        return _table_runs(logged_table(_read_text_table(path), path), str(path))
     if suffix == ".parquet":
         return _parquet_runs(path)
     if suffix in (".h5", ".hdf5"):
         return _hdf5_runs(path)
     if suffix == ".npz":
         return _npz_runs(path)
-    if suffix == ".log" and path.is_file():
-        raise OntogenyError(f"{path} is {_TEXT_LOG}")
     raise OntogenyError(f"{path} has the suffix {quote(suffix)}: a Phase 1 record is one of {', '.join(SUFFIXES)}")
 
 
@@ -426,6 +421,14 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     if separator != ",":
         frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
     return frame.set_axis(names, axis=1) if whole and len(names) == frame.shape[1] else frame
+
+
+def _has_header(path: Path) -> bool:
+    """Whether a text begins with the header of a table: a line of names, one of them that of the steps."""
+    head = _without_comments(_decoded(path)).lstrip().split("\n", 1)[0]
+    names = re.split(r"[\s,;|]+", head.strip())
+    numbers = any(re.match(r"[+-]?\.?\d", name) for name in names)
+    return not numbers and step_key([name.strip('"') for name in names]) is not None
 
 
 def _decoded(path: Path) -> str:
