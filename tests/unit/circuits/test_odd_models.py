@@ -9,7 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._higher_order_ops.map import map as map_rows
 from torch._higher_order_ops.while_loop import while_loop
+from torch.utils._pytree import tree_map
 
 from ontogeny.circuits import DetailedCircuitTracker, ReadNetwork, above, from_torch, within
 from ontogeny.circuits._problem import COUNT, LIST
@@ -651,6 +653,43 @@ def one_after_another(m, x):
     return torch.stack(outputs)
 
 
+class Marked(torch.Tensor):
+    """A kind of tensor that does nothing of its own."""
+
+
+class Whole(torch.Tensor):
+    """Weights that are whole numbers with a scale, and real ones whenever something is done with them."""
+
+    def __new__(cls, numbers, scale):
+        return torch.Tensor._make_wrapper_subclass(cls, numbers.shape, dtype=scale.dtype)
+
+    def __init__(self, numbers, scale):
+        self.numbers, self.scale = numbers, scale
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten.detach.default:
+            return args[0]
+        return func(*tree_map(cls.real, args), **tree_map(cls.real, kwargs or {}))
+
+    @classmethod
+    def real(cls, value):
+        return value.numbers * value.scale if isinstance(value, cls) else value
+
+
+@torch.no_grad()
+def test_weights_that_are_a_kind_of_tensor_are_followed_to_the_tensors_they_are_made_of():
+    torch.manual_seed(0)
+    model = two_maps(lambda m, x: m.b(torch.tanh(m.a(x))))
+    numbers, scale = (model.a.weight * 50).round().to(torch.int8), torch.tensor(0.02)
+    model.a.weight = nn.Parameter(Whole(numbers, scale), requires_grad=False)
+    model.b.bias -= model(X).median() + 1e-3
+    network, y = from_torch(model, X.as_subclass(Marked)), model(X)[:, 0] > 0
+    expected = by_zeros(model, numbers, model.b.weight, lambda out: ((out[:, 0] > 0) == y).all())
+    assert network.sizes == (2, 3, 1)
+    assert network.count(y, "sign").count == expected > 0
+
+
 REFUSED = {
     "two layers": lambda m, x: m.b(torch.relu(m.a(x))) + x[:, :1] @ m.b.weight[:, :1],
     "different neurons": gated,
@@ -687,6 +726,8 @@ REFUSED = {
     "hands functions to 'while_loop' of PyTorch": lambda m, x: m.b(
         while_loop(lambda i, _: i < 2, lambda i, h: (i + 1, torch.tanh(h)), (torch.tensor(0), m.a(x)))[1]
     ),
+    "hands functions to 'map' of PyTorch": lambda m, x: map_rows(lambda row: m.b(torch.tanh(m.a(row))), x),
+    "tensors of the type 'Marked', and": lambda m, x: m.b(torch.tanh(m.a(x.as_subclass(Marked)))),
     "'nansum' on values that may be NaN": lambda m, x: (torch.log(m.a(x) + 3) * m.b.weight).nansum(1),
     "complex numbers": lambda m, x: m.b(torch.tanh((x.to(torch.complex64) @ (m.a.weight.T + 0j)).real)),
     "'trilinear', which multiplies values that depend on x": lambda m, x: m.b(

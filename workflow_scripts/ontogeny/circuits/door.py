@@ -481,6 +481,7 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     like = next((p for p in parameters if p.is_floating_point()), torch.zeros(0))
     try:
         given = torch.as_tensor(x.to_numpy() if hasattr(x, "to_numpy") else x).detach().to(like.device)
+        given = given.as_subclass(torch.Tensor)
     except (TypeError, ValueError, RuntimeError) as error:
         raise OntogenyError(f"x is not an array of numbers: {first_line(error)}") from None
     if given.is_complex():

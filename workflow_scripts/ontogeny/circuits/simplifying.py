@@ -7,7 +7,9 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
-from torch.fx import GraphModule, Node
+from torch.fx import Graph, Node
+
+from ontogeny.circuits.recording import value_of
 
 _ATEN = torch.ops.aten
 
@@ -22,23 +24,20 @@ class _Range(NamedTuple):
     dropped: bool
 
 
-def simplify(graph: GraphModule) -> None:
+def simplify(graph: Graph) -> None:
     """Let what is done twice be done once, and let parts of tensors that were put together be the tensors themselves.
 
     The operations of the graph must write into nothing.
     """
     seen: dict[Any, Node] = {}
-    for node in list(graph.graph.nodes):
-        if node.op == "get_attr":
-            key: Any = id(getattr(graph, str(node.target)))
-        elif node.op != "call_function" or torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+    for node in list(graph.nodes):
+        if node.op != "call_function" or torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             continue
-        else:
-            if (part := _part(node)) is not None:
-                part.meta = dict(part.meta or node.meta)
-                node.replace_all_uses_with(part)
-                continue
-            key = (node.target, repr(node.args), repr(node.kwargs))
+        if (part := _part(node)) is not None:
+            part.meta = dict(part.meta or node.meta)
+            node.replace_all_uses_with(part)
+            continue
+        key = (node.target, repr(node.args), repr(node.kwargs))
         if (first := seen.setdefault(key, node)) is not node:
             node.replace_all_uses_with(first)
 
@@ -111,4 +110,4 @@ def _axis(source: Node, rest: Any) -> int:
 
 
 def _shape(node: Node) -> torch.Size:
-    return torch.Size(node.meta["val"].shape)
+    return torch.Size(value_of(node).shape)

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch._decomp import get_decompositions
+from torch._functorch.autograd_function import custom_function_call
 from torch._ops import HigherOrderOperator
-from torch.fx import GraphModule, Node
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
@@ -25,6 +25,7 @@ from ontogeny.circuits.dependence import number_by_number
 from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.operations import CONTRACTIONS, LINEAR, MOVES, POINTWISE, name_of
 from ontogeny.circuits.reading import Layers, Reader
+from ontogeny.circuits.recording import recorded, value_of
 from ontogeny.circuits.simplifying import simplify
 from ontogeny.errors import OntogenyError, first_line
 
@@ -48,49 +49,46 @@ def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | N
     """
     try:
         graph, pure = _traced(run, x)
+    except OntogenyError:
+        raise
     except Exception as error:
         if "data-dependent" in str(error):
             raise _decides() from None
         raise OntogenyError(f"the model cannot be followed while it runs: {first_line(error)}") from None
-    for node in graph.graph.nodes:
-        if isinstance(node.target, HigherOrderOperator):
-            raise OntogenyError(
-                f"the model hands functions to '{node.target.name()}' of PyTorch (as torch.cond and its loops take), "
-                "which are not followed: write it in plain operations"
-            )
     _check_decisions(run, x, graph)
     _check_exits(run, x, graph)
-    if pure and not any(map(_changes_its_arguments, graph.graph.nodes)):
+    if pure and not any(map(_changes_its_arguments, graph.nodes)):
         simplify(graph)
-    order = {node: at for at, node in enumerate(graph.graph.nodes)}
+    order = {node: at for at, node in enumerate(graph.nodes)}
     ends = [node for node in order if node.op == "output" or _changes_its_arguments(node)]
     needed = sorted(set().union(*map(_and_all_before, ends)), key=lambda node: order[node])
     together = pure and len(ends) == 1
     parameters = _parameters(graph, weights)
-    scalar = _regions(graph, needed, x, parameters, scalar=True) if together else {}
+    scalar = _regions(needed, x, parameters, scalar=True) if together else {}
     try:
-        return _read(graph, needed, x, parameters, scalar)
+        return _read(needed, x, parameters, scalar)
     except OntogenyError:
-        if together and (regions := _regions(graph, needed, x, parameters)):
+        if together and (regions := _regions(needed, x, parameters)):
             with suppress(OntogenyError):
-                return _read(graph, needed, x, parameters, regions)
-        if together and (tail := _tail(graph, needed, x, parameters)):
+                return _read(needed, x, parameters, regions)
+        if together and (tail := _tail(needed, x, parameters)):
             with suppress(OntogenyError):
-                return _with_tail(_read(graph, needed, x, parameters, scalar, tail.start), tail)
+                return _with_tail(_read(needed, x, parameters, scalar, tail.start), tail)
         raise
 
 
-def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[GraphModule, bool]:
+def _traced(run: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Graph, bool]:
     """The operations of a run on x, and whether none writes into a tensor that others read."""
 
     def once(x: Tensor) -> Tensor:
         with _Plainly():
             return run(x)
 
-    try:
-        return make_fx(torch.func.functionalize(once), _IN_PARTS, _error_on_data_dependent_ops=False)(x.clone()), True
-    except RuntimeError:  # functions of autograd that know no transforms
-        return make_fx(once, _IN_PARTS, _error_on_data_dependent_ops=False)(x.clone()), False
+    with suppress(RuntimeError):  # of functions of autograd that know no transforms
+        graph = recorded(torch.func.functionalize(once), x.clone(), _IN_PARTS)
+        if not any(node.op == "get_attr" for node in graph.output_node().all_input_nodes):
+            return graph, True
+    return recorded(once, x.clone(), _IN_PARTS), False
 
 
 class _Plainly(TorchFunctionMode):
@@ -99,6 +97,11 @@ class _Plainly(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        if isinstance(func, HigherOrderOperator) and func is not custom_function_call:
+            raise OntogenyError(
+                f"the model hands functions to '{name.removesuffix('_impl')}' of PyTorch (as torch.cond and its loops "
+                "take), which are not followed: write it in plain operations"
+            )
         if name.startswith("to_sparse") or name == "to_dense":
             return _dense(args[0])
         if name in ("linalg_multi_dot", "chain_matmul", "multi_dot"):
@@ -123,7 +126,7 @@ class _Plainly(TorchFunctionMode):
 
 
 def _dense(value: Any) -> Any:
-    if not isinstance(value, Tensor) or value.layout == torch.strided:
+    if not isinstance(value, Tensor) or value.layout in (torch.strided, torch.jagged):
         return value
     with _disable_current_modes():  # compressed ones cannot be followed
         return value.to_dense()
@@ -148,7 +151,6 @@ def _and_all_before(node: Node) -> set[Node]:
 
 
 def _read(
-    graph: GraphModule,
     nodes: list[Node],
     x: Tensor,
     parameters: set[Node],
@@ -159,18 +161,17 @@ def _read(
     weighty: dict[int, Any] = {}
     reader = Reader(x, lambda tensor: id(tensor) in weighty or tensor.requires_grad)
     try:
-        return _read_by(reader, weighty, graph, nodes, x, parameters, regions, end)
+        return _read_by(reader, weighty, nodes, x, parameters, regions, end)
     except OntogenyError:
         if not reader.beside:
             raise
         reader = Reader(x, reader.is_weight, biases=False)
-        return _read_by(reader, weighty, graph, nodes, x, parameters, regions, end)
+        return _read_by(reader, weighty, nodes, x, parameters, regions, end)
 
 
 def _read_by(
     reader: Reader,
     weighty: dict[int, Any],
-    graph: GraphModule,
     nodes: list[Node],
     x: Tensor,
     parameters: set[Node],
@@ -186,12 +187,11 @@ def _read_by(
         if node.op == "placeholder":
             known[node] = reader.given(x)
         elif node.op == "get_attr":
-            value = known[node] = getattr(graph, str(node.target))
-            if not isinstance(value, Tensor):
-                held = "weights that are packed, as those of quantised models are"
-                held = held if "Packed" in str(getattr(value, "_type", lambda: "")()) else f"a {type(value).__name__}"
+            value = known[node] = value_of(node)
+            if type(value) not in (Tensor, torch.nn.Parameter):
                 raise OntogenyError(
-                    f"the model works with {held}, and circuits are read from what is done with tensors"
+                    f"the model works with {_kind_of(value)}, and circuits are read from what is done with plain "
+                    "tensors"
                 )
             if node in parameters:
                 weighty[id(value)] = value
@@ -231,6 +231,13 @@ def _read_by(
     raise OntogenyError("the model returns nothing")
 
 
+def _kind_of(held: Any) -> str:
+    if isinstance(held, Tensor):
+        return f"tensors of the type '{type(held).__name__}'"
+    packed = "Packed" in str(getattr(held, "_type", lambda: "")())
+    return "weights that are packed, as those of quantised models are" if packed else f"a {type(held).__name__}"
+
+
 # Decisions
 
 
@@ -241,13 +248,13 @@ def _decides() -> OntogenyError:
     )
 
 
-def _check_decisions(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule) -> None:
+def _check_decisions(run: Callable[[Tensor], Tensor], x: Tensor, graph: Graph) -> None:
     """Raise OntogenyError where the model takes a number out of its neurons and does something else by it.
 
     Numbers taken out of x alone stay the same, whatever is set to 0; tests for NaN and infinity do not tell circuits
     apart; and some numbers are only looked at: of another number the model would make the same.
     """
-    decisions = [node for node in graph.graph.nodes if torch.Tag.data_dependent_output in _tags(node)]
+    decisions = [node for node in graph.nodes if torch.Tag.data_dependent_output in _tags(node)]
     for number, node in enumerate(decisions):
         before = _and_all_before(node)
         if not any(one.op == "get_attr" for one in before) or _tests_for_nan(node.args[0]):
@@ -287,7 +294,7 @@ class _Otherwise(TorchDispatchMode):
         return value
 
 
-def _is_only_looked_at(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule, at: int) -> bool:
+def _is_only_looked_at(run: Callable[[Tensor], Tensor], x: Tensor, graph: Graph, at: int) -> bool:
     """Whether the model does the same, whatever the `at`-th number that it takes out of a tensor."""
 
     def changed(step: float) -> Callable[[Tensor], Tensor]:
@@ -333,7 +340,7 @@ def _otherwise(value: Any) -> Any:
     return np.logical_not(value) if np.asarray(value).dtype == bool else 0.37 - 2 * value
 
 
-def _check_exits(run: Callable[[Tensor], Tensor], x: Tensor, graph: GraphModule) -> None:
+def _check_exits(run: Callable[[Tensor], Tensor], x: Tensor, graph: Graph) -> None:
     """Raise OntogenyError where the model goes on with arrays or lists made of values that depend on x.
 
     Such a run is followed as if they were fixed numbers. Values that are only looked at, or that do not depend on x,
@@ -368,13 +375,13 @@ def _alike(one: Any, other: Any) -> bool:
     return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 
-def _do_the_same(one: GraphModule, other: GraphModule) -> bool:
+def _do_the_same(one: Graph, other: Graph) -> bool:
     """Whether two runs consist of the same operations with the same fixed numbers."""
-    return one.code == other.code and all(map(_equal, _constants(one), _constants(other)))
+    return str(one) == str(other) and all(map(_equal, _held(one), _held(other)))
 
 
-def _constants(graph: GraphModule) -> Iterator[Any]:
-    return (getattr(graph, str(node.target)) for node in graph.graph.nodes if node.op == "get_attr")
+def _held(graph: Graph) -> Iterator[Any]:
+    return map(value_of, graph.find_nodes(op="get_attr"))
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -384,9 +391,9 @@ def _equal(one: Any, other: Any) -> bool:
 # Functions put together
 
 
-def _parameters(graph: GraphModule, weights: set[int] | None) -> set[Node]:
+def _parameters(graph: Graph, weights: set[int] | None) -> set[Node]:
     """Tensors of the graph that are the model's weights: its parameters, or all but those that the run makes itself."""
-    tensors = {node: getattr(graph, str(node.target)) for node in graph.graph.nodes if node.op == "get_attr"}
+    tensors = {node: value_of(node) for node in graph.find_nodes(op="get_attr")}
     own = {node for node, value in tensors.items() if weights is not None and id(value) in weights}
     own = own or {node for node, value in tensors.items() if isinstance(value, Tensor) and _is_parameter(value)}
     made = {node for node in tensors if any("lift_fresh" in _name(user) for user in node.users)}
@@ -398,7 +405,7 @@ def _is_parameter(tensor: Tensor) -> bool:
 
 
 def _regions(
-    graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node], scalar: bool = False
+    nodes: list[Node], x: Tensor, parameters: set[Node], scalar: bool = False
 ) -> dict[Node, tuple[Node, set[Node], Any]]:
     """Operations that together are a function number by number, by the last of them: where they start, all, it.
 
@@ -406,23 +413,12 @@ def _regions(
     first one, and only functions of one number for each row, by way of several that no parameter is multiplied with;
     these have no weights that a layer could consist of.
     """
-    values: dict[Node, Any] = {}
-    of_x, of_weights, of_parameters = set[Node](), set[Node](), set[Node]()
-    for node in nodes:
-        before = node.all_input_nodes
-        if node.op == "placeholder":
-            values[node] = x
-            of_x.add(node)
-        elif node.op == "get_attr":
-            values[node] = getattr(graph, str(node.target))
-            of_weights.add(node)
-        elif node.op == "call_function":
-            values[node] = _done(node, values)
-        if isinstance(value := values.get(node), Tensor) and value.dtype in (torch.float16, torch.bfloat16):
-            return {}
-        of_x |= {node} if of_x.intersection(before) else set()
-        of_weights |= {node} if of_weights.intersection(before) else set()
-        of_parameters |= {node} if node in parameters or of_parameters.intersection(before) else set()
+    values = {node: value_of(node) for node in nodes[:-1]}
+    if any(isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16) for value in values.values()):
+        return {}
+    of_x = _made_of(nodes, {node for node in nodes if node.op == "placeholder"})
+    of_weights = _made_of(nodes, {node for node in nodes if node.op == "get_attr"})
+    of_parameters = _made_of(nodes, parameters)
     weighing = of_parameters - of_x
     regions: dict[Node, tuple[Node, set[Node], Any]] = {}
     taken: set[Node] = set()
@@ -471,6 +467,15 @@ def _regions(
     return regions
 
 
+def _made_of(nodes: list[Node], some: set[Node]) -> set[Node]:
+    """Those of nodes that are some of them, or are made of these."""
+    found = set(some)
+    for node in nodes:
+        if found.intersection(node.all_input_nodes):
+            found.add(node)
+    return found
+
+
 class _Tail(NamedTuple):
     """What a model makes of one number for each row at its end: from where, and (rows, outputs) of (rows,) numbers."""
 
@@ -479,20 +484,11 @@ class _Tail(NamedTuple):
     shape: torch.Size
 
 
-def _tail(graph: GraphModule, nodes: list[Node], x: Tensor, parameters: set[Node]) -> _Tail | None:
+def _tail(nodes: list[Node], x: Tensor, parameters: set[Node]) -> _Tail | None:
     """The last number for each row that all outputs are made of, without weights, and what is made of it."""
-    values: dict[Node, Any] = {}
-    of_x, of_parameters = set[Node](), set[Node]()
-    for node in nodes:
-        before = node.all_input_nodes
-        if node.op == "placeholder":
-            values[node] = x
-        elif node.op == "get_attr":
-            values[node] = getattr(graph, str(node.target))
-        elif node.op == "call_function":
-            values[node] = _done(node, values)
-        of_x |= {node} if node.op == "placeholder" or of_x.intersection(before) else set()
-        of_parameters |= {node} if node in parameters or of_parameters.intersection(before) else set()
+    values = {node: value_of(node) for node in nodes[:-1]}
+    of_x = _made_of(nodes, {node for node in nodes if node.op == "placeholder"})
+    of_parameters = _made_of(nodes, parameters)
     if len(nodes[-1].all_input_nodes) != 1:
         return None
     (end,) = nodes[-1].all_input_nodes
