@@ -18,6 +18,7 @@ from ontogeny.connectome.search.run import explore
 from ontogeny.files import write_csv, write_json
 from ontogeny.judge import MechanismBench
 from ontogeny.judge.settings import JudgeAnalysisSettings
+from ontogeny.jumps.locate import with_answers
 from ontogeny.jumps.report import find_jumps, write_jumps
 from ontogeny.models.judge import Judge, train_tokenizer
 from ontogeny.phase1 import read_phase1
@@ -83,7 +84,7 @@ def _make_dynamics(runs):
     }
     train(_identity("dynamics", settings), runs / "digits" / "s0", "digits/s0", cache_dir=runs.parent / "cache")
     record = read_phase1(runs / "digits" / "s0" / "phase1.json")
-    report = find_jumps(record.frame, surrogates=19)
+    report = with_answers(find_jumps(record.frame, surrogates=19), record.frame)
     write_jumps(report, runs / "digits" / "s0" / "jumps.json", runs / "digits" / "s0" / "jumps.csv")
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from ontogeny.connectome.search.policy import ucb_scores
 from ontogeny.dashboard import data, figures
-from ontogeny.judge.pages import comparison_picture, layers_picture, neurons_picture, progress_picture
+from ontogeny.judge.figures import PANELS
+from ontogeny.judge.pages import circuits_picture, comparison_picture, layers_picture, neurons_picture, progress_picture
 from ontogeny.judge.record import read_records
 
 ATTACK = "<script>alert(1)</script>"
@@ -40,6 +41,12 @@ def test_curves_mark_jumps_where_they_are_and_escape_names():
     assert fig.data[1].marker.symbol == ("triangle-up",)
     assert len(figures.curves_figure(frame, [ATTACK], "stable_rank", jumps, all_jumps=True).data) == 3
     assert "<script" not in fig.to_json()
+    jumps[["onset", "end", "midpoint_low", "midpoint_high"]] = [[13.5, 60, 15, 17]] * 2
+    extent, marker = figures.curves_figure(frame, [ATTACK], "stable_rank", jumps.assign(kind=ATTACK)).data[1:]
+    assert (extent.x[0], extent.x[1], extent.x[-2:]) == (13.5, 14, (49, None))
+    assert extent.y[-2] == 7
+    assert marker.text[0].startswith(" (15 to 17)<br>from 13.5 to 60: ")
+    assert "<script" not in marker.text[0]
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +68,12 @@ def test_panels_side_by_side_are_restacked_without_overlap(records, draw, panels
     titles = [note.y for note in narrow.layout.annotations if note.xref == "paper" and note.yref == "paper"]
     assert len(set(titles)) == panels
     assert fig.layout.xaxis.domain != (0, 1)
+
+
+def test_names_of_lines_leave_room_for_axes_and_for_each_other(records):
+    short = circuits_picture(records[-1]).figure.layout.margin.b
+    assert neurons_picture(records[-1]).figure.layout.margin.b >= short + 22
+    assert all(sum(len(label) + 3 for _, label in measures) <= 60 for _, _, measures in PANELS)
 
 
 def test_one_scale_for_what_is_compared(records):

@@ -152,6 +152,8 @@ def test_jumps_of_a_run_and_its_members(open_page, made):
     layer = record.layers_of()[0]
     app.multiselect[0].set_value([layer]).run()
     assert len({trace["name"] for trace in charts(whole(app))[0]["data"] if trace.get("name")}) == 1
+    answer = data.read_answer(made / "runs" / "digits" / "s0", "digits/s0")
+    assert any(said.value.replace("\\", "") == answer for said in app.markdown)
     app = whole(open_page(made, "Dynamics", run="xor"))
     assert app.selectbox(key="member xor").value == "xor/s0"
     app.selectbox(key="member xor").set_value("xor/s3").run()
@@ -167,6 +169,18 @@ def test_the_exploration_constant_moves_the_choice(open_page, made):
     assert bold[0].startswith(f"<b>{best} ")
     app.button_group(key="part").set_value("Recovery").run()
     assert charts(whole(app))
+
+
+def test_a_fit_begins_with_its_verdict(open_page, results):
+    folder = results / "runs" / "wiring" / "s0" / "connectome"
+    folder.mkdir(parents=True)
+    (folder.parent / "config.json").write_text("{}")
+    (folder / "history.csv").write_text("step,loss\n10,1\n20,0.5\n")
+    said = {"connectivity_R2": 0.98, "verdict": "trusted", "verdict_reason": f"two halves agree {ATTACK}"}
+    (folder / "metrics.json").write_text(json.dumps(said))
+    app = whole(open_page(results, "Connectome"))
+    app.button_group(key="part").set_value("Fits").run()
+    assert any(text.value.startswith("**The wiring is trusted:** two halves agree") for text in whole(app).markdown)
 
 
 def test_live_shows_what_is_appended(open_page, results):

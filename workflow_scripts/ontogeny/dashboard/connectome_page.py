@@ -97,10 +97,8 @@ def _recovery(results: Path, studies: list[str]) -> None:
         metric = st.selectbox("metric", metrics, format_func=lambda m: m.replace("_", " "), key=f"recovery {study}")
     plot(figures.recovery_figure(recovery, metric), "recovery")
     st.caption("Bars are 95% intervals over seeds; a level with one seed has none.")
-    shown = recovery[
-        ["condition", "filling_factor", "seeds", *(["converged"] if "converged" in recovery else []), *metrics]
-    ]
-    show_table(shown, 400)
+    counts = [name for name in ("condition", "filling_factor", "seeds", "converged", "trusted") if name in recovery]
+    show_table(recovery[counts + metrics], 400)
     table_below(folder / "recovery_by_run.csv", "Every run")
 
 
@@ -108,14 +106,15 @@ def _recovery(results: Path, studies: list[str]) -> None:
 @guarded
 def _fits(runs: list[RunFolder]) -> None:
     run = choose_run(runs, "fit")
-    path = run.folder / "connectome" / "history.csv"
+    path, metrics = (run.folder / "connectome" / name for name in ("history.csv", "metrics.json"))
+    values = read_json(metrics) if metrics.is_file() else {}
+    if "verdict" in values:
+        st.markdown(f"**The wiring is {markdown(values['verdict'])}:** {markdown(values.get('verdict_reason') or '')}.")
     if path.is_file():
         plot(figures.history_figure(data.table_of(path, ("step",))), "history")
     else:
         say(f"The fit of {run.name} has no history yet.")
-    metrics = run.folder / "connectome" / "metrics.json"
-    if metrics.is_file():
-        values = read_json(metrics)
+    if values:
         show_table(pd.DataFrame({"metric": list(values), "value": [_short(v) for v in values.values()]}), 1200)
 
 

@@ -23,7 +23,7 @@ from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.search.records import Record
 from ontogeny.connectome.search.records import read_records as read_search_records
 from ontogeny.errors import OntogenyError
-from ontogeny.files import read_table
+from ontogeny.files import read_json, read_table
 from ontogeny.judge.record import read_record
 from ontogeny.phase1 import Phase1, read_phase1
 from ontogeny.pipeline.overview import runs_in
@@ -240,6 +240,21 @@ def read_jumps(run: Path) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     return table_of(path, ("run", "layer", "metric", "step", "direction", "p_value", "significant"))
+
+
+@lru_cache(maxsize=256)
+def _answers(state: Stamp) -> dict[str, str]:
+    rows = read_json(state.path).get("answers")
+    return {str(row["run"]): str(row["sentence"]) for row in rows or [] if {"run", "sentence"} <= set(row)}
+
+
+def read_answer(run: Path, name: str) -> str:
+    """When what a run can do changed, and how sure that is, in sentences; "" before its jumps were looked for.
+
+    name: the run, or a member of an ensemble. Raises OntogenyError if jumps.json is broken.
+    """
+    path = run / "jumps.json"
+    return _answers(stamp(path)).get(name, "") if path.is_file() else ""
 
 
 def losses_in(record: Phase1) -> pd.DataFrame:

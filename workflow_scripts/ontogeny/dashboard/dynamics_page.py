@@ -1,4 +1,4 @@
-"""The page of training dynamics: the curves of a run with its jumps."""
+"""The page of training dynamics: when a run changed, and its curves with jumps and transitions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ontogeny.words import counted
 
 @guarded
 def dynamics_page(results: Path) -> None:
-    """Phase 1 curves of a run with its jumps."""
-    st.header("Training dynamics: dimensionality and its jumps")
+    """Phase 1 curves of a run with its jumps and transitions."""
+    st.header("Training dynamics: jumps and transitions")
     runs = [run for run in runs_in_folder(str(results)) if (run.folder / "phase1.json").exists()]
     if not runs:
         say("No run here has a Phase 1 record (phase1.json) yet. Runs that train now are on the page Live.")
@@ -47,9 +47,9 @@ def _dynamics(runs: list[RunFolder]) -> None:
     if not metrics:
         say(f"The record of {run.name} holds no measurement yet.")
         return
-    jumps = None
+    jumps, answer = None, ""
     try:
-        jumps = data.read_jumps(run.folder)
+        jumps, answer = data.read_jumps(run.folder), data.read_answer(run.folder, name)
     except OntogenyError as error:
         st.warning(markdown(error))
     if jumps is not None and (len(record.runs) > 1 or name in set(jumps["run"])):
@@ -66,7 +66,9 @@ def _dynamics(runs: list[RunFolder]) -> None:
     if jumps is None:
         st.caption("Jumps have not been looked for in this run yet.")
     elif len(jumps):
-        every = st.toggle("also show jumps that are not significant", key="all jumps")
+        every = st.toggle("also show changes that are not significant", key="all jumps")
+    if answer:
+        st.markdown(markdown(answer))
     plot(figures.curves_figure(frame, layers, metric, jumps, every), "curves")
     if jumps is not None:
         _jump_table(jumps, every)
@@ -82,13 +84,16 @@ def _jump_table(jumps: pd.DataFrame, every: bool) -> None:
     significant = jumps["significant"].astype(bool)
     st.caption(
         f"{counted_changes(jumps)} found in all layers and metrics of this run, {int(significant.sum())} "
-        "significant at the false discovery rate of the analysis (full triangles)."
+        "significant at the false discovery rate of the analysis (full triangles, with a broad line from 10% to 90% of "
+        "the change)."
     )
     part = jumps if every else jumps[significant]
     if len(part):
-        columns = ("step", "layer", "metric", "direction", "size", "p_value", "q_value", "significant")
-        shown = part[[column for column in columns if column in part]].sort_values("step")
-        show_table(shown, 320)
+        columns = (
+            "step", "midpoint_low", "midpoint_high", "onset", "end", "layer", "metric", "kind",
+            "size", "p_value", "q_value",
+        ) + ("significant",) * every  # fmt: skip
+        show_table(part[[column for column in columns if column in part]].sort_values("step"), 320)
 
 
 def _run_level_curves(frame: pd.DataFrame) -> None:

@@ -86,7 +86,8 @@ def curves_figure(
 ) -> go.Figure:
     """One metric of some layers by step, with jumps: full markers are significant, hollow ones are not (`all_jumps`).
 
-    frame: columns layer, step, metric, value. jumps: columns layer, metric, step, direction, p_value, significant.
+    A broad line reaches from the onset to the end of what is significant. frame: columns layer, step, metric, value.
+    jumps: columns layer, metric, step, direction, p_value, significant, and those of `write_jumps` that there are.
     """
     fig = go.Figure()
     label = metric_name(metric)
@@ -107,6 +108,8 @@ def curves_figure(
         for rows, hollow in ((found[sure], False), (found[~sure], True)):
             if not len(rows) or (hollow and not all_jumps) or not len(steps):
                 continue
+            if not hollow and {"onset", "end"} <= set(rows):
+                fig.add_trace(_extents(rows, x, y, colour))
             places = np.abs(steps[:, None] - rows["step"].to_numpy()[None, :]).argmin(0)
             ways = rows["direction"].tolist()
             fig.add_trace(
@@ -115,14 +118,38 @@ def curves_figure(
                     marker={"symbol": [f"triangle-{'up' if way == 'up' else 'down'}" for way in ways], "size": 12,
                             "color": "white" if hollow else JUMP,
                             "line": {"color": MUTED if hollow else INK, "width": 1.2}},
-                    text=[f"{'not significant: ' if hollow else ''}jump {escaped(way)}, p {p:.2g}"
-                          for way, p in zip(ways, rows["p_value"])],
-                    hovertemplate=f"{name}<br>step %{{x}}: %{{text}}<extra></extra>",
+                    text=[f"{'not significant: ' if hollow else ''}{_change(row)}" for row in rows.to_dict("records")],
+                    hovertemplate=f"{name}<br>step %{{x}}%{{text}}<extra></extra>",
                 )
             )  # fmt: skip
     fig.update_xaxes(title_text="step")
     fig.update_yaxes(title_text=escaped(label))
     return _layout(fig, height, showlegend=True)
+
+
+def _extents(found: pd.DataFrame, x: np.ndarray, y: np.ndarray, colour: str) -> go.Scatter:
+    """The part of a curve between the onset and the end of each change, as a broad line behind it."""
+    at: list[float | None] = []
+    height: list[float | None] = []
+    for ends in found[["onset", "end"]].to_numpy(float):
+        onset, end = np.clip(ends, x[0], x[-1])
+        places = [onset, *x[(x > onset) & (x < end)], end]
+        at += [*places, None]
+        height += [*np.interp(places, x, y), None]
+    return go.Scatter(x=at, y=height, mode="lines", showlegend=False, hoverinfo="skip", opacity=0.35,
+                      line={"color": colour, "width": 9})  # fmt: skip
+
+
+def _change(row: Mapping[str, Any]) -> str:
+    """What the marker of a change says: the interval of its step, its extent, direction and p-value."""
+    between = (
+        ""
+        if pd.isna(row.get("midpoint_low"))
+        else (
+            f" ({row['midpoint_low']:.6g} to {row['midpoint_high']:.6g})<br>from {row['onset']:.6g} to {row['end']:.6g}"
+        )
+    )
+    return f"{between}: {escaped(row.get('kind', 'jump'))} {escaped(row['direction'])}, p {row['p_value']:.2g}"
 
 
 def live_figure(frame: pd.DataFrame, metrics: Sequence[str]) -> go.Figure:

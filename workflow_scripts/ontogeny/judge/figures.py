@@ -30,9 +30,17 @@ def escaped(text: Any) -> str:
     return html.escape(str(text), quote=True)
 
 
+def _legend_lines(fig: go.Figure) -> int:
+    """Lines that the legend takes below panels of 780 pixels, in columns as wide as its longest name."""
+    names = [trace.name for trace in fig.data if trace.name and trace.showlegend is not False]
+    columns = max(1, 780 // (45 + 7 * max(map(len, names), default=0)))
+    return 1 if sum(45 + 7 * len(name) for name in names) <= 780 else -(-len(names) // columns)
+
+
 def _layout(fig: go.Figure, height: int, **settings: Any) -> go.Figure:
+    more = 22 * (_legend_lines(fig) - 1)
     fig.update_layout(
-        template=go.layout.Template(), height=height, margin={"l": 70, "r": 30, "t": 56, "b": 84},
+        template=go.layout.Template(), height=height + more, margin={"l": 70, "r": 30, "t": 56, "b": 84 + more},
         font={"family": "DejaVu Sans, Verdana, sans-serif", "size": 12, "color": INK},
         paper_bgcolor="white", plot_bgcolor="white", hovermode="closest",
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}, **settings,
@@ -194,7 +202,7 @@ def comparison_figure(record: dict[str, Any]) -> go.Figure:
     )  # fmt: skip
     fig.add_trace(
         go.Heatmap(z=_listed(restored, 3), x=roles, y=layers, zmin=-1, zmax=1, colorscale=TWO_SIDED,
-                   text=[["" if v is None else f"{v:.2f}" for v in row] for row in data["restored"]],
+                   text=[["" if v is None else f"{v:z.2f}" for v in row] for row in data["restored"]],
                    texttemplate="%{text}", showscale=False,
                    hovertemplate="layer %{y}, %{x}: %{z:.3f}<extra></extra>"),
         row=1, col=1,
@@ -440,14 +448,13 @@ PANELS = (
     ("behaviour", "held-out prompts", (("auc", "AUC"), ("accuracy", "accuracy"), ("decoy_accuracy", "on decoys"))),
     ("layers", "probes", (("best_probe", "best layer"), ("last_probe", "last layer"),
                           ("pretrained_probe", "best, before"), ("untrained_probe", "best, untrained"))),
-    ("tokens", "attributions: rank correlation", (("like_before", "with the epoch before"),
-                                                  ("like_pretrained", "with the judge before fine-tuning"),
-                                                  ("like_untrained", "with an untrained judge"))),
+    ("tokens", "attributions: rank correlation with", (("like_before", "epoch before"),
+                                                       ("like_pretrained", "before fine-tuning"),
+                                                       ("like_untrained", "untrained judge"))),
     ("patching", "matched pairs: logits apart", (("difference", "unsafe − safe"),)),
-    ("patching", "layer at which it is decided", (("moved", "patching restores half at the token that is read"),
-                                                  ("depth", "probe half-way to its best"))),
-    ("neurons", "neurons", (("found", "that the judgement depends on"),
-                            ("responding", "that respond, beyond the controls"))),
+    ("patching", "layer at which it is decided", (("moved", "patching restores half"),
+                                                  ("depth", "probe halfway to its best"))),
+    ("neurons", "neurons", (("found", "the judgement depends on"), ("responding", "that respond"))),
     ("neurons", "ablating them: logits lost, less random", (("ablation", "margin"),)),
     ("circuit", "circuit: share carried by a tenth of edges", (("faithfulness", "by score"), ("random", "random"))),
     ("circuit", "circuit: size and stability", (("size", "share of edges"), ("same_edges", "edges kept since before"))),

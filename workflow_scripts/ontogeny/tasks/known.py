@@ -127,7 +127,7 @@ def _generator(seed: int, step: int) -> np.random.Generator:
 
 def crossing(steps: Sequence[float], values: Sequence[float], low: float, high: float) -> dict[str, float] | None:
     """When a quantity goes from `low` to `high`: `middle`, the first step at 50% of the way; `start`, the last step at
-    10% or less before it; `end`, the first step at 90% or more after it. None if it never gets half-way."""
+    10% or less before it; `end`, the first step at 90% or more after it. None if it never gets halfway."""
     share = (np.asarray(values, float) - low) / (high - low)
     half = np.flatnonzero(share >= 0.5)
     if not half.size:
