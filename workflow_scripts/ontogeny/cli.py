@@ -64,7 +64,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     when.add_argument("paths", nargs="+", help="files, folders or glob patterns: Phase 1 records or training logs")
     when.add_argument("--run", help="the run to ask (all)")
     when.add_argument("--metric", help="the measure to ask first (accuracy on held-out data, if it is recorded)")
-    when.add_argument("--out", help="also write the answers to this .csv or .json file, one row per run")
+    when.add_argument("--out", help="also write the answers to this .csv or .json file, an entry per run")
     when.set_defaults(command=_transitions)
 
     validity = commands.add_parser("validity", help="measure a detector's false alarms and recall")
@@ -407,6 +407,7 @@ def _transitions(given: argparse.Namespace) -> None:
 
     from ontogeny.files import write_csv, write_json
     from ontogeny.jumps import locate_transition, locate_transitions
+    from ontogeny.jumps.answer import changes_text
     from ontogeny.phase1 import find_records, read_many
 
     if given.out and Path(given.out).suffix not in (".csv", ".json"):
@@ -419,12 +420,13 @@ def _transitions(given: argparse.Namespace) -> None:
         answers = [locate_transition(record, given.run, given.metric)]
     else:
         answers = locate_transitions(record, metric=given.metric)
-    print("\n\n".join(textwrap.fill(str(answer), 110) for answer in answers))
+    said = [(textwrap.fill(str(answer), 110), changes_text(answer)) for answer in answers]
+    print("\n\n".join(part for parts in said for part in parts if part))
     rows = [answer.as_dict() for answer in answers]
     if given.out and given.out.endswith(".json"):
         write_json(given.out, rows)
     elif given.out:
-        write_csv(given.out, pd.DataFrame(rows))
+        write_csv(given.out, pd.DataFrame(rows).drop(columns="changes"))
 
 
 def _validity(given: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from ontogeny.jumps import (
     with_answers,
     write_jumps,
 )
-from ontogeny.jumps.answer import say_found
+from ontogeny.jumps.answer import changes_text, say_found
 from ontogeny.jumps.locate import power
 from ontogeny.jumps.measures import rank_of, ranked
 from ontogeny.phase1 import phase1_from_frame
@@ -93,7 +93,11 @@ def test_a_run_that_groks_has_its_step_with_interval_p_value_agreement_and_delay
     curves().to_csv(tmp_path / "r.csv", index=False)
     assert main(["transitions", str(tmp_path / "r.csv"), "--out", str(tmp_path / "said.csv")]) == 0
     told = capsys.readouterr()
-    assert " ".join(told.out.split()) == str(answer)
+    assert " ".join(told.out.split()).startswith(str(answer))
+    rows = told.out.split("\n\n")[1].splitlines()
+    assert rows[1].split()[:3] == ["*", "val_accuracy", "transition"]
+    assert any(row.split()[1:4] == ["stable_rank", "of", "a"] and row.startswith("*") for row in rows)
+    assert [row for row in rows if "none found" in row] == []
     assert "ontogeny transitions" not in told.err
     assert pd.read_csv(tmp_path / "said.csv")["step"][0] == answer.step
 
@@ -108,6 +112,32 @@ def test_a_run_without_a_transition_says_what_could_have_been_missed():
     assert list(able) == pytest.approx([30, 150, 600], rel=0.01)
     assert all(0.01 < size < 0.1 for size in list(able.values())[:2])
     assert list(power(rng.standard_normal(5001), np.arange(5001))) == pytest.approx([50, 250, 1000], rel=0.01)
+
+
+def test_where_a_measure_goes_that_was_not_found_to_change_and_why_comes_first():
+    steps, rng = 10 * np.arange(N), np.random.default_rng(0)
+    noise = lambda: 0.01 * rng.standard_normal(N)  # noqa: E731
+    loss = 3 - 2 * logistic(900, 100, steps) + noise()
+    told = lambda values: str(locate_transition(table("r", val_accuracy=values + noise(), loss=loss)))  # noqa: E731
+    slow = told(np.clip((steps - 600) / 2000, 0, 0.9))
+    assert slow.startswith("r: no significant change was found in val_accuracy. val_accuracy goes from")
+    assert (
+        "of the record: what takes more than a third of it cannot be told from drift. Among the other series, loss"
+        in slow
+    )
+    assert "from the very start of the record" in told(0.9 - 0.8 * np.exp(-steps / 60))
+    back = told(0.1 + 0.8 * ((steps > 60) & (steps < 2990)))
+    assert "what recovers" not in back
+    learned = np.clip(logistic(200, 100, steps), 0, 1)
+    memorised = str(locate_transition(table("r", val_accuracy=0.02 + noise(), train_accuracy=learned, loss=loss)))
+    assert "the network memorised, and did not generalise (grok) within this record. Among" in memorised
+
+
+def test_a_table_of_changes_names_what_has_none_and_how_many_are_not_shown():
+    answer = locate_transition(curves(late=False), metric="val_accuracy")
+    assert changes_text(answer).splitlines()[1].split() == ["val_accuracy", "none", "found"]
+    assert "   and 6 more, which --out" in changes_text(replace(answer, changes=answer.changes[:1] * 30))
+    assert changes_text(replace(answer, changes=())) == ""
 
 
 def test_steps_that_are_not_even_are_told_of_in_measurements():

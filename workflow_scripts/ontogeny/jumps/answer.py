@@ -17,7 +17,10 @@ from ontogeny.words import counted, joined, levels_text, step_text, steps_text
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTS = ("silent", "also", "further", "elsewhere")
+_LISTS = ("silent", "also", "further", "elsewhere", "changes")
+
+MOST_ROWS = 24
+"""Rows of the table of changes that are printed."""
 
 MOST = 0.5
 """Held-out accuracy from which a network is said to generalise."""
@@ -36,8 +39,10 @@ class Answer:
     where else significant changes lie that are in none of these, in words, such as "loss at step 800". agree of
     `series` series of layers change within; chance: how many would if their changes came at random times.
     learned: the step by which the accuracy on the training data made 90% of its rise (NaN if not recorded); late:
-    whether held-out accuracy rises only after it, as it does in grokking. missed: what could have been missed.
-    sentence: all of it in words.
+    whether held-out accuracy rises only after it, as it does in grokking. course: how the series that was asked first
+    goes, if it has no significant change; missed: what could have been missed in it. changes: every significant change,
+    and the measures without one (kind 'none'), as rows of layer, metric, kind, step, low, high, onset, end, before,
+    after, q_value and within (whether it lies within this one). sentence: all of it in words; see `changes_text`.
     """
 
     run: str
@@ -65,7 +70,9 @@ class Answer:
     chance: float = 0.0
     learned: float = math.nan
     late: bool = False
+    course: str = ""
     missed: str = ""
+    changes: tuple[dict[str, Any], ...] = ()
     sentence: str = ""
 
     def __str__(self) -> str:
@@ -102,7 +109,8 @@ def say_found(answer: Answer, judged: int) -> str:
             f"90% at step {step_text(answer.end)}."
         ]
     if answer.silent:
-        said[0] = f"no significant change was found in {joined(answer.silent, 'or')}, but {said[0]}"
+        silence = f"no significant change was found in {joined(answer.silent, 'or')}."
+        said[0] = f"{silence} {answer.course} Among the other series, {said[0]}"
     said[0] = f"{answer.run}: {said[0]}"
     if answer.layer == RUN_LEVEL:
         tests = f" (q {_p_value(answer.q_value)} over {counted(judged, 'measure')} of the run)" if judged > 1 else ""
@@ -168,6 +176,34 @@ def say_power(who: str, able: dict[float, float], points: int, steps: np.ndarray
         parts.append(f"a change of any size over {joined(none, 'or')} {unit}")
     parts.append(f"one wider than {step_text(points / 3 * per_point)} {unit} or at the very ends of the record")
     return f"{said}{joined(parts, 'and')}."
+
+
+def changes_text(answer: Answer) -> str:
+    """The changes of a run as a table of text, the measures first; `*` marks what changes within the answer's change.
+
+    "" if nothing could be asked.
+    """
+    rows = [_cells(row) for row in answer.changes]
+    if not rows:
+        return ""
+    more = len(rows) - MOST_ROWS
+    head = ["", "series", "change", "step", "95% interval", "10 to 90%", "from", "to", "q"]
+    table = [head, *rows[:MOST_ROWS]]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table]
+    lines += [f"   and {more} more, which --out FILE.json lists"] if more > 0 else []
+    lines += ["*  within the change that the answer gives"] if any(row[0] for row in rows) else []
+    return "\n".join(lines)
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    name = row["metric"] if row["layer"] == RUN_LEVEL else f"{row['metric']} of {row['layer']}"
+    if row["kind"] == "none":
+        return ["", name, "none found", *[""] * 6]
+    between = [f"{step_text(row[a])} to {step_text(row[b])}" for a, b in (("low", "high"), ("onset", "end"))]
+    levels = levels_text(row["before"], row["after"])
+    q_value = _p_value(row["q_value"]).removeprefix("= ")
+    return ["*" if row["within"] else "", name, row["kind"], step_text(row["step"]), *between, *levels, q_value]
 
 
 def counted_changes(table: pd.DataFrame) -> str:

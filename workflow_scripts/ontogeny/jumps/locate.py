@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.jumps.answer import Answer, say_found, say_power
+from ontogeny.jumps.answer import MOST, Answer, say_found, say_power
 from ontogeny.jumps.detection import transitions_in_each
 from ontogeny.jumps.events import as_series, evenly_spaced
 from ontogeny.jumps.guards import guard
@@ -22,9 +23,6 @@ from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import SHORTEST
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.words import counted, joined, levels_text, step_text, steps_text
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PAD = 0.01
 """Share of the record by which a change may miss that of another series and still be within it."""
@@ -48,6 +46,12 @@ FAR = 10.0
 
 MOST_TIMES = 3
 """Times at which series of layers change that are named one by one."""
+
+FIRST, EARLY = 3, 10
+"""Measurements at the beginning within which a change that is told has no beginning, and no middle."""
+
+WIDEST = 1 / 3
+"""Share of the record that the widest change takes that is told from drift."""
 
 MOVES = 0.3
 """Share of its range by which a series moves from its beginning to its end, if it goes anywhere."""
@@ -144,8 +148,10 @@ def _answer(
         others = layers[(layers["layer"] == best["layer"]) & (layers["metric"] == best["metric"])]
     span = float(np.ptp(frame["step"].to_numpy(float)))
     learned = _learned(held, present, found)
+    changes = pd.concat([found, layers])
     if best is None:
-        return _none(run, held, present, series, judged, learned, _beside(frame, order, settings))
+        none = _none(run, held, present, series, judged, learned, _beside(frame, order, settings))
+        return replace(none, changes=_rows(changes, present, None))
     window = _window(best, span)
     own = (best["layer"], best["metric"])
     also = [name for name in present if (RUN_LEVEL, name) != own and _within(found[found["metric"] == name], window)]
@@ -187,10 +193,31 @@ def _answer(
         chance=float(sum(chance_share(steps, span, window[1] - window[0]) for steps in groups)),
         learned=learned,
         late=bool(late),
+        changes=_rows(changes, present, window),
     )
     if answer.silent:
-        answer = replace(answer, missed=_missed((RUN_LEVEL, answer.silent[0]), held)[1])
+        _, course, missed = _missed((RUN_LEVEL, answer.silent[0]), held, learned)
+        answer = replace(answer, course=course, missed=missed)
     return replace(answer, sentence=" ".join([say_found(answer, _judged(asked, run)), *_whole(answer, held[own])]))
+
+
+def _rows(changes: pd.DataFrame, present: Sequence[str], window: tuple[float, float] | None) -> tuple[dict, ...]:
+    """The rows of `Answer.changes`: the measures in their order, then the layers, each by step."""
+    names = {
+        "step": "step", "low": "midpoint_low", "high": "midpoint_high", "onset": "onset", "end": "end",
+        "before": "value_before", "after": "value_after", "q_value": "q_value",
+    }  # fmt: skip
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {(RUN_LEVEL, name): [] for name in present}
+    for row in changes.sort_values("step").to_dict(orient="records"):
+        about = {"layer": str(row["layer"]), "metric": str(row["metric"]), "kind": str(row["kind"])}
+        within = window is not None and window[0] <= row["step"] <= window[1]
+        numbers = {name: float(row[column]) for name, column in names.items()}
+        found.setdefault((about["layer"], about["metric"]), []).append({**about, **numbers, "within": within})
+    return tuple(
+        row
+        for (layer, metric), rows in found.items()
+        for row in rows or [{"layer": layer, "metric": metric, "kind": "none"}]
+    )
 
 
 def _whole(answer: Answer, part: pd.DataFrame) -> list[str]:
@@ -301,14 +328,14 @@ def _none(
     if key is None:
         nothing = "there is no measure of what the network can do, and no series of a layer."
         return Answer(str(run), "none", "", "", 0, sentence=f"{run}: {nothing}")
-    points, missed = _missed(key, held)
+    points, course, missed = _missed(key, held, learned)
     who = key[1] if key[0] == RUN_LEVEL else f"{key[1]} of {key[0]}"
     looked = [f"{who} ({counted(points, 'measurement')})"]
     others = len(present) - (key[0] == RUN_LEVEL)
     looked += [f"{counted(others, 'other measure')} of the run"] if others else []
     of_layers = judged - (key[0] != RUN_LEVEL)
     looked += [f"{of_layers} series of layers"] if of_layers > 0 else []
-    said = [f"{run}: no significant transition was found in {joined(looked)}."]
+    said = [f"{run}: no significant transition was found in {joined(looked)}.", course]
     if beside:
         said.append(f"Measures that do not say what a network can do change significantly: {joined(beside)}.")
     return Answer(
@@ -321,20 +348,28 @@ def _none(
         series=judged,
         learned=learned,
         elsewhere=tuple(beside),
+        course=course,
         missed=missed,
         sentence=" ".join([*said, missed]),
     )
 
 
-def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame]) -> tuple[int, str]:
-    """How many values a series without a significant change has; where it goes, and how large a change may have been
+def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame], learned: float) -> tuple[int, str, str]:
+    """How many values a series without a significant change has; where it goes; and how large a change may have been
     missed."""
     part = held[key]
     values, steps = as_series(part["value"].to_numpy(), part["step"].to_numpy())
     finite = np.isfinite(values)
     values, steps = values[finite], steps[finite]
     who = key[1] if key[0] == RUN_LEVEL else f"{key[1]} of {key[0]}"
-    said = _course(who, values, steps)
+    course = _course(who, values, steps)
+    highest = _smooth(values).max() if values.size else math.nan
+    if rank_of(key[1]) == 0 and math.isfinite(learned) and highest < min(1 - MOST, _trained(held) - MOST):
+        course = [
+            f"{who} is at most {highest:.3g}, while the training accuracy makes 90% of its rise by step "
+            f"{step_text(learned)}: the network memorised, and did not generalise (grok) within this record."
+        ]
+    said = []
     points, look = values.size, guard(values)
     if look.kept.size < points:
         said.append(f"{look.notes[0][0].upper()}{look.notes[0][1:]}.")
@@ -347,11 +382,23 @@ def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame]) -> tuple[int, s
     else:
         able = power(values, steps, bounded=rank_of(key[1]) in (0, 1, 4))
         said.append(say_power(who, able, values.size, steps))
-    return points, " ".join(said)
+    return points, " ".join(course), " ".join(said)
+
+
+def _trained(held: dict[Any, pd.DataFrame]) -> float:
+    """The highest accuracy on the training data; NaN if it is not recorded."""
+    parts = [part for (layer, name), part in held.items() if layer == RUN_LEVEL and rank_of(name) == 4]
+    return max((float(part["value"].max()) for part in parts), default=math.nan)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Medians of three neighbours (n,); of fewer than three values these."""
+    return np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1) if values.size >= 3 else values
 
 
 def _course(who: str, values: np.ndarray, steps: np.ndarray) -> list[str]:
-    """From where to where a series goes and when it is halfway, if that is more than its noise."""
+    """From where to where a series goes and when it is halfway, if that is more than its noise, and why a change of it
+    may not be told."""
     if values.size < 4:
         return []
     few = min(8, values.size // 4)
@@ -362,30 +409,47 @@ def _course(who: str, values: np.ndarray, steps: np.ndarray) -> list[str]:
         return [f"{who} begins and ends at about {last:.3g}.", *away] if away else [f"{who} stays about {last:.3g}."]
     if abs(last - first) < MOVES * np.ptp(values):
         return [f"{who} begins at {begins} and ends at {ends}.", *away]
-    beyond = (values - first) / (last - first) >= 0.5
-    later = int(beyond.argmax())
-    settled = int(np.flatnonzero(~beyond)[-1]) + 1 if (~beyond).any() else later
+    share = (values - first) / (last - first)
+    later = int((share >= 0.5).argmax())
+    settled = int(np.flatnonzero(share < 0.5)[-1]) + 1 if (share < 0.5).any() else later
     low, high = steps[max(later - 1, 0)], steps[min(settled, steps.size - 1)]
-    return [f"{who} goes from {begins} to {ends}, halfway between steps {step_text(low)} and {step_text(high)}."]
+    said = [f"{who} goes from {begins} to {ends}, halfway between steps {step_text(low)} and {step_text(high)}."]
+    begun, ended = np.flatnonzero(share[: later + 1] <= 0.1), np.flatnonzero(share[later:] >= 0.9)
+    start, end = steps[begun[-1] if begun.size else 0], steps[later + ended[0] if ended.size else -1]
+    part = (end - start) / np.ptp(steps)
+    if values.size >= SHORTEST and (later < EARLY or not begun.size or begun[-1] < FIRST):
+        said.append("It moves from the very start of the record, so that there is no level before to compare with.")
+    elif values.size >= SHORTEST and part > WIDEST:
+        said.append(
+            f"It is at 10% of the way at step {step_text(start)} and at 90% at step {step_text(end)}, {part:.0%} of "
+            "the record: what takes more than a third of it cannot be told from drift."
+        )
+    return said
 
 
 def _excursion(first: float, last: float, values: np.ndarray, steps: np.ndarray) -> list[str]:
     """How far a series leaves the range between its beginning and its end, and when it is back, if that is far more
     than its noise and takes several measurements."""
-    level = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
+    level = _smooth(values)
     low, high = min(first, last), max(first, last)
     beyond = np.maximum(level - high, low - level)
     at = int(beyond.argmax())
     if beyond[at] <= max(FAR * _noise(values), high - low) or at < 3 or at > beyond.size - 4:
         return []
     near = np.flatnonzero(beyond < 0.5 * beyond[at])
-    back = near[near > at]
-    if not back.size or not (near < at).any():
+    back, out = near[near > at], near[near < at]
+    if not back.size or not out.size:
         return []
-    goes = "rises" if level[at] > high else "falls"
+    goes, returns = ("rises", "falls") if level[at] > high else ("falls", "rises")
+    out_by, back_by = (float(steps[int(place) + 1]) for place in (out[-1], back[0]))
+    if back_by - out_by > WIDEST * np.ptp(steps):
+        return [
+            f"In between it {goes} to {level[at]:.3g}, halfway at step {step_text(out_by)}, and {returns} again, "
+            f"halfway at step {step_text(back_by)}: two changes, of which neither is significant."
+        ]
     return [
         f"In between it {goes} to {level[at]:.3g} about step {step_text(steps[at + 1])} and is halfway back by step "
-        f"{step_text(steps[int(back[0]) + 1])}; what recovers is no lasting change."
+        f"{step_text(back_by)}; what recovers is no lasting change."
     ]
 
 
