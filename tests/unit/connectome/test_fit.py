@@ -8,8 +8,9 @@ from ontogeny.connectome import fit_connectome, recovery_metrics, simulate_activ
 from ontogeny.connectome.fit import edge_mask, functions_embedding
 from ontogeny.connectome.metrics import connectivity_r2
 from ontogeny.connectome.network import ConnectomeNetwork
-from ontogeny.connectome.refine import Effort, Spline, refine
+from ontogeny.connectome.refine import Effort, refine
 from ontogeny.connectome.settings import FitSettings
+from ontogeny.connectome.splines import Spline
 from ontogeny.connectome.training import emptiness
 from ontogeny.errors import OntogenyError
 

@@ -21,6 +21,7 @@ from ontogeny.connectome.recover import (
     Recovered,
     _alike,
     _autocorrelated,
+    _by_differences,
     _corrected,
     _correlated,
     _differences_of_senders,
@@ -35,7 +36,6 @@ from ontogeny.connectome.refine import (
     Effort,
     Noise,
     Problem,
-    Spline,
     _behind,
     _continued,
     _decompose,
@@ -49,6 +49,7 @@ from ontogeny.connectome.refine import (
     solve_rows,
 )
 from ontogeny.connectome.simulate import Activity
+from ontogeny.connectome.splines import Spline, spread, summed
 from ontogeny.connectome.verdict import ROUNDED, _lacking, judge
 from ontogeny.connectome.wiring import connectivity_r2, scale_between
 from ontogeny.errors import OntogenyError
@@ -450,6 +451,44 @@ def test_a_correction_that_does_not_contract_settles_when_rounds_are_mixed():
         made.append(turn @ state + 1.0)
         state = _mixed(used, made)
     np.testing.assert_allclose(state, np.linalg.solve(np.eye(2) - turn, np.ones(2)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("most", "gained", "tried"), [(0.25, 0.05, [0]), (None, 1e-7, [0, 2]), (None, 0.1, [0, 2, 3, 4])]
+)
+def test_as_many_steps_in_a_frame_are_tried_as_may_pay(monkeypatch, most, gained, tried):
+    rng = np.random.default_rng(3)
+    u, noise = rng.standard_normal((2, 240, 3))
+    rows = Rows(u, noise - u, np.arange(240) // 20, np.zeros(240, int), np.arange(240))
+    psi = (np.linspace(-4, 4, 101), np.tanh(np.linspace(-4, 4, 101)))
+    asked = []
+
+    def run(part, start, windows, effort=WHOLE):
+        return refine(part.u, part.slope, start, clusters=part.block, windows=windows, effort=Effort(3, 1, 1))
+
+    def corrected(found, run, delta_t, substeps):
+        asked.append(substeps)
+        left = (1 - gained) ** min(len(asked), 3) if len(asked) < 4 else 1.0
+        return dataclasses.replace(
+            start, refined=dataclasses.replace(start.refined, noise=start.refined.noise * left), substeps=substeps
+        )
+
+    monkeypatch.setattr("ontogeny.connectome.recover._corrected", corrected)
+    monkeypatch.setattr("ontogeny.connectome.recover._substeps_between", lambda found, flow: (2, 0.9 * found.share))
+    start = Recovered(run(rows, psi, None), rows)
+    _by_differences(start, run, psi, 0.05, most, True)
+    assert asked == tried
+
+
+def test_sums_along_windows_and_their_transpose_are_linear_maps():
+    rng = np.random.default_rng(4)
+    windows = np.repeat([0, 1, 2], [7, 1, 12])
+    a, b = rng.standard_normal((2, 20, 5))
+    direct = np.concatenate([(c := part.cumsum(0)) - c.mean(0) for part in np.split(a, [7, 8])])
+    np.testing.assert_allclose(summed(a, windows), direct, atol=1e-13)
+    assert np.vdot(summed(a, windows), b) == pytest.approx(np.vdot(a, spread(b, windows)))
+    assert summed(a.reshape(20, 5, 1), windows).shape == (20, 5, 1)
+    assert summed(a, None) is a
 
 
 def test_frames_far_apart_are_corrected_to_the_precision_of_the_data():

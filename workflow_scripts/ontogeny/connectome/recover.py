@@ -27,15 +27,14 @@ from ontogeny.connectome.refine import (
     Noise,
     Problem,
     Refined,
-    centre_of,
     refine,
     shrunk,
     solve_rows,
     spread_over,
     standardised,
-    starts_of,
     variances,
 )
+from ontogeny.connectome.splines import centre_of, starts_of, summed
 
 _ROUNDS, _PATIENCE, _MIXED, _CLOSE = 30, 5, 6, 1e-7
 _RUNGS, _EACH, _FEWER = range(12, 48, 4), 4, 0.9
@@ -70,9 +69,16 @@ _MOSTLY, _MUCH = 0.25, 0.25
 """Where inputs that neurons share make more than the first share of what is left, as where neurons are hidden, steps in
 time must leave at most the second share of it to be believed."""
 
+_HOPELESS = 2.0
+"""How many times that share may be promised, where what steps leave changes linearly with their size, before none is
+tried."""
+
 _LIKELIER = 5.0
 """Elsewhere their logarithmic likelihood must be larger by this many times what chance makes, unless the slopes were
 estimated as those of flows."""
+
+_MORE = 0.1
+"""How much likelier, in the same units, one more step in a frame must be for another to be tried."""
 
 _EXPLAINED = 0.5
 """Where steps in time leave so small a share, it is them that set the integral form apart, and no noise."""
@@ -164,23 +170,15 @@ class Recovered:
         return float(np.sum(self.refined.standard_errors**2) / max(float(np.sum(self.refined.W**2)), 1e-300))
 
 
-def summed(values: np.ndarray, windows: np.ndarray | None) -> np.ndarray:
-    """`values` (rows, m) summed up along every window, less the window's mean; as they are where there is none."""
-    if windows is None:
-        return values
-    starts = starts_of(windows)
-    lengths = np.diff(np.r_[starts, len(values)])
-    out = np.cumsum(values, axis=0)
-    return out - np.repeat(np.add.reduceat(out, starts, axis=0) / lengths[:, None], lengths, axis=0)
-
-
 def derivative_of(found: Refined) -> Callable[[np.ndarray], np.ndarray]:
     """du/dt of the refined model, a function of states (rows, N)."""
     spline, pieces = found.spline, found.spline.polynomials(found.phi)
 
+    sent = spline.pieces(found.psi)
+
     def derivative(state: np.ndarray) -> np.ndarray:
-        state = spline.within(state)
-        return spline.each(pieces, state) + spline.values(found.psi, state) @ found.W.T
+        own, psi = spline.both(pieces, sent, spline.within(state))
+        return own + psi @ found.W.T
 
     return derivative
 
@@ -315,23 +313,29 @@ def _by_differences(
     tried = [best, flow]
     last, known = best, {1, 0}
     for _ in range(3):
-        substeps = _substeps_between(last, flow)
+        substeps, promised = _substeps_between(last, flow)
+        if most is not None and min(promised, flow.share) > _HOPELESS * most * best.share:
+            return best
         if substeps in known or not 2 <= substeps <= _MOST_SUBSTEPS:
             break
         known.add(substeps)
-        last = _corrected(flow if last is best else last, run, delta_t, substeps)
+        before, last = last, _corrected(flow if last is best else last, run, delta_t, substeps)
         tried.append(last)
+        if before is not best and _likelier(last, before) < _MORE:
+            break
     last = min(tried, key=lambda found: found.share)
-    for substeps in (last.substeps - 1, last.substeps + 1) if last.substeps > 1 else ():
-        while substeps not in known and 2 <= substeps <= _MOST_SUBSTEPS:
+    if most is not None and last.share > most * best.share:
+        return best
+    for turn in (-1, 1) if last.substeps > 1 else ():
+        middle, gain = last, math.inf
+        while gain > _MORE and (substeps := last.substeps + turn) not in known and 2 <= substeps <= _MOST_SUBSTEPS:
             known.add(substeps)
             near = _corrected(last, run, delta_t, substeps)
-            if near.share < last.share:
-                last, substeps = near, 2 * substeps - last.substeps
-    if most is not None:
-        if last.share > most * best.share:
-            return best
-    elif _likelier(last, best) < (0 if flows else _LIKELIER):
+            gain = _likelier(near, last)
+            last = near if gain > 0 else last
+        if last is not middle:
+            break
+    if most is None and _likelier(last, best) < (0 if flows else _LIKELIER):
         return replace(best, doubt=_doubt(best, tried) if flows else None)
     doubt = _doubt(last, tried)
     forms = [rows.block] if refuted else [None, rows.block] if _turning(last) else [None]
@@ -485,13 +489,15 @@ def _refutes(integral: Refined, other: Refined) -> bool:
     return gap > _SURELY * expected and gap > 0.5 * float(np.sum(other.W**2))
 
 
-def _substeps_between(found: Recovered, flow: Recovered) -> int:
-    """How many Euler steps in a frame would leave least, if what they leave changes linearly with their size."""
+def _substeps_between(found: Recovered, flow: Recovered) -> tuple[int, float]:
+    """How many Euler steps in a frame would leave least, if what they leave changes linearly with their size, and the
+    share of the variance that the best size would leave."""
     first, second = _residual(found), _residual(flow)
     gap = first - second
     along = float(np.sum(first * gap) / max(float(np.sum(gap**2)), 1e-300))
     size = (1 - along) / found.substeps
-    return round(1 / min(max(size, 1e-3), 1.0))
+    left = float(np.sum((first - along * gap) ** 2) / max(float(np.sum(first**2)), 1e-300))
+    return round(1 / min(max(size, 1e-3), 1.0)), left * found.share
 
 
 def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | None, seed: int) -> Recovered:
@@ -810,4 +816,4 @@ def _defect(found: Recovered, delta_t: float, substeps: int) -> np.ndarray:
     return (step(derivative, u, delta_t, substeps) - u) / delta_t - derivative(u)
 
 
-__all__ = ["MANY", "Recovered", "again", "common_inputs", "derivative_of", "recover", "step", "summed"]
+__all__ = ["MANY", "Recovered", "again", "common_inputs", "derivative_of", "recover", "step"]

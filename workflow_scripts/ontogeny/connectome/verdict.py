@@ -18,8 +18,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ontogeny.connectome.observe import Rows, rounding_share
-from ontogeny.connectome.recover import MANY, Recovered, common_inputs, derivative_of, step, summed
+from ontogeny.connectome.recover import MANY, Recovered, common_inputs, derivative_of, step
 from ontogeny.connectome.refine import Problem, solve_rows, spread_over, standardised
+from ontogeny.connectome.splines import summed
 
 TRUSTED_PRECISION = 0.9
 """Least share of the sum of squares of W that is not made by its standard errors."""
