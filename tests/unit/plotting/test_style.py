@@ -1,4 +1,7 @@
-from ontogeny.plotting.style import PlainTicks, figure, log_axis, save_figure
+import matplotlib.pyplot as plt
+import pytest
+
+from ontogeny.plotting.style import PlainTicks, figure, from_zero, log_axis, save_figure
 
 
 def test_numbers_below_zero_have_a_minus_sign_in_words_too(tmp_path):
@@ -28,3 +31,22 @@ def test_ticks_on_both_sides_of_zero_have_signs():
     axes.set_yticks([-1e6, -20, 0, 1e6])
     axes.yaxis.set_major_formatter(PlainTicks())
     assert [label.get_text() for label in axes.get_yticklabels()] == ["−10⁶", "−2·10¹", "0", "10⁶"]
+
+
+def test_no_word_is_cut_off_at_the_edge_of_a_figure(tmp_path):
+    for name, label in (("short", "loss"), ("long", "events elsewhere (per 1,000 measurements), of every detector")):
+        fig, axes = figure(1, 2, width=4, height=2)
+        axes[1].set_xlabel(label)
+        fig.text(3, 3, "far away")
+        save_figure(fig, tmp_path / f"{name}.png", formats=("png",))
+    short, long = (plt.imread(tmp_path / f"{name}.png") for name in ("short", "long"))
+    assert short.shape[:2] == (400, 800)
+    assert long.shape[1] > 850
+    assert (long[:, -2:, :3] == 1).all()
+
+
+def test_marks_at_the_end_of_an_axis_from_zero_are_whole():
+    _, axes = figure()
+    axes.scatter([3.99, 4.37], [0, 1])
+    from_zero(axes, "x")
+    assert axes.get_xlim() == (0, pytest.approx(4.37 * 1.05))

@@ -44,7 +44,7 @@ MUTED = "#8A8A8A"
 _STRIP = 0.22
 """Height in inches of a strip for a note above a figure."""
 _GAP = 4
-"""Pixels between the labels of two ticks."""
+"""Pixels between the labels of two ticks, and between words and the edge of a figure that grew for them."""
 _NEGATIVE = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")
 """The hyphen of a number below zero: not that of `3-5-1`, of a date or of `1e-5`."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -136,10 +136,11 @@ def save_figure(
     for ending in formats:
         check_word(ending, "format of figures", fig.canvas.get_supported_filetypes())
     _sign_minus(fig)
-    area = _with_note(fig, note())
+    _with_note(fig, note())
     stem = Path(path).with_suffix("") if Path(path).suffix.lstrip(".") in {"png", "pdf", "svg"} else Path(path)
     written = []
     with _laid_out(fig):
+        area = _area(fig)
         for ending in formats:
             metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
             target = stem.with_name(f"{stem.name}.{ending}")
@@ -204,14 +205,28 @@ def _fonts(ending: str) -> AbstractContextManager[None]:
     return lean_fonts()
 
 
-def _with_note(fig: Figure, text: str) -> Bbox | None:
-    """Write `text` in a strip added above `fig`; the area to save, in inches, or None where there is no text."""
-    if not text:
-        return None
-    width, height = fig.get_size_inches()
-    fig.text(0.01, 1 + 0.5 * _STRIP / height, text, fontsize=7, color=MUTED, ha="left", va="center")
-    fig.patch.set_height(1 + _STRIP / height)
-    return Bbox.from_extents(0, 0, width, height + _STRIP)
+def _with_note(fig: Figure, text: str) -> None:
+    """Write `text` in a strip above `fig`, where there is any."""
+    if text:
+        height = fig.get_size_inches()[1]
+        fig.text(0.01, 1 + 0.5 * _STRIP / height, text, fontsize=7, color=MUTED, ha="left", va="center")
+        fig.patch.set_height(1 + _STRIP / height)
+
+
+def _area(fig: Figure) -> Bbox:
+    """The area to save, in inches: the figure, and what of its titles, labels and legends reaches beyond it."""
+    renderer = cast(FigureCanvasAgg, fig.canvas).get_renderer()
+    labels = [label for axes in fig.axes for label in (axes.xaxis.label, axes.yaxis.label)]
+    titles = [child for axes in fig.axes for child in axes.get_children() if isinstance(child, Text | Legend)]
+    shown = [text for text in (*labels, *titles, *fig.texts, *fig.legends) if text.get_visible()]
+    boxes = [text.get_window_extent(renderer) for text in shown]
+    canvas = fig.patch.get_window_extent(renderer)
+    whole = Bbox.union([canvas, *(box for box in boxes if box.width > 0 and box.overlaps(canvas))])
+    more = np.subtract(whole.extents, canvas.extents)
+    area = canvas.extents + np.where(np.abs(more) > 1, more + _GAP * np.array([-1, -1, 1, 1]), 0)
+    low, high = np.split(area / np.tile(fig.bbox.extents[2:], 2), 2)
+    fig.patch.set_bounds(*low, *(high - low))
+    return Bbox.from_extents(*area / fig.dpi)
 
 
 def save_figures(
@@ -271,8 +286,12 @@ def from_zero(axes: Axes, which: Literal["x", "y"] = "y", margin: float = 0.0) -
     held = held[np.isfinite(held).all(axis=1)]
     if len(held) and held.min() < -1e-9 * held.max():
         return
-    ends = axes.get_xlim() if which == "x" else axes.get_ylim()
+    ends, free = (
+        (axes.get_xlim(), axes.get_autoscalex_on()) if which == "x" else (axes.get_ylim(), axes.get_autoscaley_on())
+    )
     top = ends[1] if len(held) and held.max() > 0 else 1.0
+    if free and len(held):
+        top = max(top, 1.05 * held.max())
     axes.set(**{f"{which}lim": (-margin * top, top)})
 
 
