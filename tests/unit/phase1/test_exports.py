@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ontogeny.errors import OntogenyError
-from ontogeny.phase1 import read_phase1
+from ontogeny.phase1 import find_records, read_many, read_phase1
 
 
 @pytest.mark.parametrize(
@@ -140,3 +140,101 @@ def test_rows_of_parts_of_the_data_are_told_apart(lines, tmp_path):
     record = read_phase1(path)
     assert record.series("(run)", "val/acc")[1].tolist() == [0.25, 0.75]
     assert record.series("(run)", "train/acc")[1].tolist() == [0.5, 1.0]
+
+
+ROWS = [{"step": 10 * i, "loss": 4 / (i + 1), "acc": i / 10} for i in range(8)]
+AT = [row["step"] for row in ROWS]
+LOSS, ACC = [row["loss"] for row in ROWS], [row["acc"] for row in ROWS]
+BOTH = {("(run)", "loss"): LOSS, ("(run)", "acc"): ACC}
+BY_PART = {("(run)", "train/loss"): LOSS, ("(run)", "val/loss"): ACC}
+BY_LAYER = {("a", "stable_rank"): LOSS, ("b", "stable_rank"): ACC}
+STEPWISE = list(zip(AT, LOSS, ACC))
+OF_PARTS = (("train", LOSS), ("val", ACC))
+OBJECTS = {
+    "one after another": ("".join(json.dumps(row, indent=1) for row in ROWS), BOTH),
+    "commas between": (",\n".join(map(json.dumps, ROWS)) + ",\n", BOTH),
+    "the last breaks off": ("\n".join(json.dumps(row, indent=1) for row in [*ROWS, {"step": 80}])[:-5], BOTH),
+    "layers by step": ({t: {"a": {"stable_rank": x}, "b": {"stable_rank": y}} for t, x, y in STEPWISE}, BY_LAYER),
+    "named steps": ({f"step_{t}": {"train": {"loss": x}, "val": {"loss": y}} for t, x, y in STEPWISE}, BY_PART),
+    "steps by metric": ({"loss": dict(zip(AT, LOSS)), "acc": dict(zip(AT, ACC))}, BOTH),
+    "steps by layer by metric": ({"stable_rank": {"a": dict(zip(AT, LOSS)), "b": dict(zip(AT, ACC))}}, BY_LAYER),
+    "rows by part": (
+        {"results": {part: [{"step": t, "loss": x} for t, x in zip(AT, of)] for part, of in OF_PARTS}},
+        BY_PART,
+    ),
+    "Aim": (
+        {
+            "metrics": [
+                {"name": "loss", "context": {"subset": part}, "iters": AT, "values": of} for part, of in OF_PARTS
+            ]
+        },
+        BY_PART,
+    ),
+    "settings first": ("\n".join(map(json.dumps, [{"config": {"lr": 0.1}}, *ROWS])), BOTH),
+}
+
+
+@pytest.mark.parametrize("form", OBJECTS)
+def test_objects_by_step_metric_layer_and_part_are_read_as_what_they_hold(tmp_path, form):
+    data, expected = OBJECTS[form]
+    (tmp_path / "log.json").write_text(data if isinstance(data, str) else json.dumps(data))
+    record = read_phase1(tmp_path / "log.json")
+    found = {(layer, metric): (s.tolist(), v.tolist()) for _, layer, metric, s, v in record.each_series()}
+    assert found == {key: (AT, values) for key, values in expected.items()}
+    said = " ".join(note.text for note in record.notes)
+    assert ("breaks off and is left out" in said) == (form == "the last breaks off")
+    assert ("left out, as they have no step: 1 row" in said) == (form == "settings first")
+
+
+def test_lists_by_layer_without_steps_stand_at_epochs_and_settings_beside_them_are_none(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"layer1": {"stable_rank": LOSS}, "layer2": {"stable_rank": ACC}}))
+    assert read_phase1(tmp_path / "a.json").series("layer2", "stable_rank")[1].tolist() == ACC
+    (tmp_path / "b.json").write_text(json.dumps({"train_losses": LOSS, "val_losses": ACC, "config": {"lr": 0.1}}))
+    record = read_phase1(tmp_path / "b.json")
+    assert record.series("(run)", "val_losses")[0].tolist() == list(range(8))
+    (tmp_path / "c.csv").write_text(
+        "step,layer1_stable_rank,loss\n" + "".join(f"{t},{x},1\n" for t, x in zip(AT, LOSS))
+    )
+    assert read_phase1(tmp_path / "c.csv").series("layer1", "stable_rank")[1].tolist() == LOSS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("losses.json", LOSS, "8 numbers without steps and a name"),
+        ("pairs.json", [[1.5, 2.0]], "rows of numbers without names"),
+        ("summary.json", {"_step": 100, "loss": 0.1, "val": {"acc": 0.5}}, "one value for each"),
+        ("uneven.json", {"train_loss": LOSS, "val_loss": ACC[:3]}, r"different lengths \(3 and 8\)"),
+        ("history.pkl", "", "pickles run code"),
+        ("model.pt", "", "weights of a model"),
+        ("losses.npy", "", "numpy.savez"),
+        ("book.xlsx", "", "export the sheet as CSV"),
+        ("data.nc", "", "HDF5 or CSV"),
+    ],
+)
+def test_what_is_no_record_is_refused_with_what_would_be_one(tmp_path, name, content, sentence):
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(OntogenyError, match=sentence):
+        read_phase1(tmp_path / name)
+
+
+def test_folders_of_loggers_are_their_runs(tmp_path):
+    for number in (1, 2):
+        sacred, lightning = tmp_path / "sacred" / str(number), tmp_path / "lightning_logs" / f"version_{number}"
+        for folder in (sacred, lightning):
+            folder.mkdir(parents=True)
+        (sacred / "run.json").write_text("{}")
+        (sacred / "metrics.json").write_text(json.dumps({"loss": {"steps": AT, "values": LOSS, "timestamps": AT}}))
+        (lightning / "metrics.csv").write_text("epoch,step,acc\n" + "".join(f"0,{t},{x}\n" for t, x in zip(AT, ACC)))
+    metrics = tmp_path / "live" / "plots" / "metrics"
+    (metrics / "train").mkdir(parents=True)
+    (metrics / "train" / "loss.tsv").write_text("step\tloss\n" + "".join(f"{t}\t{x}\n" for t, x in zip(AT, LOSS)))
+    (tmp_path / "live" / "metrics.json").write_text('{"step": 70}')
+    found = {name: read_many(find_records(tmp_path / name)) for name in ("sacred", "lightning_logs", "live")}
+    assert {name: record.runs for name, record in found.items()} == {
+        "sacred": ["1", "2"], "lightning_logs": ["version_1", "version_2"], "live": ["live"]
+    }  # fmt: skip
+    assert found["live"].series("(run)", "train/loss")[1].tolist() == LOSS
+    (metrics / "odd.tsv").write_text("a\tb\n1\t2\n")
+    with pytest.raises(OntogenyError, match="not a metric of DVCLive"):
+        read_phase1(tmp_path / "live")

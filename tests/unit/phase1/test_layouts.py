@@ -203,7 +203,7 @@ def test_foreign_hdf5(tmp_path):
     [
         ({}, "known layouts"),
         ([], "empty list"),
-        ([1, 2], "list of int"),
+        ([1, 2], "2 numbers without steps"),
         (3, "one int"),
         ({"a": 1, "b": [1, 2]}, "keys are 'a', 'b'"),
         ({"measurements": []}, "empty list of measurements"),

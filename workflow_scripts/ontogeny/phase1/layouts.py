@@ -6,6 +6,7 @@ or judged here; `ontogeny.phase1.clean` does that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from ontogeny.phase1.loggers import (
     with_splits,
 )
 from ontogeny.phase1.record import ALIASES, DIMENSIONALITY_METRICS, MODEL_LEVEL, RUN_LEVEL, RUN_METRICS, listed, quote
+from ontogeny.words import counted, joined
 
 WITHIN_EPOCHS = ("batch", "batch_idx", "it", "iter", "iteration", "step")
 """Names of steps that may begin anew in each epoch."""
@@ -31,7 +33,14 @@ KNOWN_LAYOUTS = (
     "rows per step (`measurements` with `layer_metrics`), columns per layer (`{layer: {step: [...], metric: [...]}}`), "
     "records per layer (`{layer: [{step, metric, ...}]}`), a list of runs, `{experiments: [runs]}`"
 )
+AS_COLUMNS = 'write {"step": [...], "loss": [...]}, a list for each metric'
+_PLACE = re.compile(r"((?:step|epoch|iter|iteration)?[\s_-]*)(\d+)", re.IGNORECASE)
 DIMENSIONALITY_NAMES = {*DIMENSIONALITY_METRICS, *(alias for alias, name in ALIASES.items() if name.endswith("_90"))}
+_JOINED = re.compile(
+    rf"(?P<layer>[A-Za-z]\w*\d\w*?)_(?P<metric>{'|'.join(sorted(DIMENSIONALITY_NAMES, key=len, reverse=True))})"
+)
+"""A layer that has a number, and its metric, as `layer1_stable_rank`."""
+
 RESERVED = ("format", "run", "run_level", "per_layer", "derived")
 """Entries of the metadata that the written format uses itself."""
 
@@ -112,17 +121,37 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
             run = _rows(logged[0], {})
             run.remarks += [(None, text) for text in logged[1]]
             return [run]
-        data = named_values(data)
+        data, before = _with_steps(named_values(data))
         if all(isinstance(item, dict) and step_key(item) for item in data):
             data, text = as_numbers(data)
             runs = _long_rows(data) if _is_long(data) else [_rows(with_splits(data), {})]
             runs[0].remarks += [(None, "its numbers are written as text")] if text else []
+            runs[0].remarks += [(None, f"left out, as they have no step: {counted(before, 'row')}")] * (before > 0)
             return runs
         if _holds_runs(data):
             return _several(data, where, "")
+        if all(map(_is_number, data)):
+            raise OntogenyError(f"{where} is a list of {len(data)} numbers without steps and a name: {AS_COLUMNS}")
+        if all(isinstance(row, list) and all(map(_is_number, row)) for row in data):
+            raise OntogenyError(f"{where} is a list of rows of numbers without names: {AS_COLUMNS}")
         kinds = sorted({type(item).__name__ for item in data})
         raise OntogenyError(f"{where} is a list of {', '.join(kinds)}, not of runs; known layouts are {KNOWN_LAYOUTS}")
     raise OntogenyError(f"{where} holds one {type(data).__name__}, not a record; known layouts are {KNOWN_LAYOUTS}")
+
+
+def _with_steps(rows: list[Any]) -> tuple[list[Any], int]:
+    """Rows without those, fewer than the others, that have no step, as settings that a log begins with; and how many
+    these are."""
+    kept = [
+        row for row in rows if isinstance(row, dict) and isinstance(row.get(step_key(row) or ""), int | float | str)
+    ]
+    others = len(rows) - len(kept)
+    plain = all(isinstance(row, dict) and "measurements" not in row and "metadata" not in row for row in rows)
+    return (kept, others) if plain and 0 < others < len(kept) else (rows, 0)
+
+
+def _step(row: dict[str, Any]) -> Any:
+    return row.get(step_key(row) or "")
 
 
 def _is_long(rows: list[dict[str, Any]]) -> bool:
@@ -139,6 +168,16 @@ def _unfolded(data: dict[str, Any]) -> Any:
     values = list(data.values())
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):
         return [dict(zip(map(str, data["columns"]), row)) for row in data["data"] if isinstance(row, list)]
+    named = data.get("metrics")
+    if isinstance(named, list) and named and all(isinstance(item, dict) and "name" in item for item in named):
+        of_name = {"/".join([*_texts(item.get("context")), str(item["name"])]): _series(item) for item in named}
+        if len(of_name) == len(named) and all(of_name.values()):
+            return _unfolded(
+                {name: {"steps": found[0], "values": found[1]} for name, found in of_name.items() if found}
+            )
+    for key in ("results", "metrics", "logs", "log", "data"):
+        if data.keys() == {key} and isinstance(data[key], dict) and data[key]:
+            return _unfolded(data[key])
     if data.keys() == {"schema", "data"} and isinstance(data["data"], list):
         return data["data"]
     if data.keys() == {"metrics"} and isinstance(data["metrics"], list) and data["metrics"]:
@@ -153,9 +192,17 @@ def _unfolded(data: dict[str, Any]) -> Any:
         places = data[step].keys() if step is not None else ()
         if places and all(value.keys() == places for value in values):
             return [{name: column[at] for name, column in data.items()} for at in places]
-        if all(key.isdigit() for key in data):
-            plain = all(not isinstance(cell, dict | list) for value in values for cell in value.values())
-            return [({} if step_key(row) else {"step": int(key)}) | row for key, row in data.items()] if plain else data
+        places = [_PLACE.fullmatch(str(key)) for key in data]
+        if all(places) and len({place[1] for place in places if place}) == 1 and all(map(_is_of_one_step, values)):
+            named = "epoch" if str(next(iter(data))).lower().startswith("epoch") else "step"
+            return [
+                ({} if step_key(row) else {named: int(place[2])}) | row
+                for place, row in zip(places, values)
+                if place is not None
+            ]
+    if all(str(name).strip().lower() in PARTS and _is_layer(value) and isinstance(value, list)
+           for name, value in data.items()):  # fmt: skip
+        return with_splits([{**row, "split": name} for name, rows in data.items() for row in rows])
     series = _series_by_part(data)
     if not series:
         series = dict(_series_by_metric(data))
@@ -168,6 +215,18 @@ def _unfolded(data: dict[str, Any]) -> Any:
         for at, value in zip(steps, found):
             rows.setdefault(at, {"step": at})[name] = value
     return list(rows.values())
+
+
+def _texts(context: Any) -> list[str]:
+    """The texts that a context consists of, as Aim's `{"subset": "train"}`."""
+    return [item for item in context.values() if isinstance(item, str)] if isinstance(context, dict) else []
+
+
+def _is_of_one_step(value: Any, level: int = 1) -> bool:
+    """Whether entries hold numbers alone, by name, perhaps by layer, and no series."""
+    if not isinstance(value, dict):
+        return level > 1 and not isinstance(value, list)
+    return level < _DEEPEST and all(_is_of_one_step(cell, level + 1) for cell in value.values())
 
 
 def _series_by_part(data: dict[str, Any]) -> dict[str, tuple[list, list]]:
@@ -210,7 +269,9 @@ def _series(value: Any) -> tuple[list, list] | None:
     if not value:
         return None
     if isinstance(value, dict):
-        for at, values in (("steps", "values"), ("step", "value"), ("x", "y")):
+        if len(value) > 1 and all(str(key).isdigit() for key in value):
+            return ([int(key) for key in value], list(value.values())) if _is_of_one_step(value) else None
+        for at, values in (("steps", "values"), ("step", "value"), ("iters", "values"), ("x", "y")):
             if isinstance(value.get(at), list) and isinstance(value.get(values), list):
                 others = [key for key in value if key not in (at, values) and isinstance(value[key], list)]
                 if len(value[at]) == len(value[values]) and all(map(is_clock, others)):
@@ -276,20 +337,34 @@ def _one_run(data: dict, where: str) -> RawRun:
         run = _columns({"epoch": list(range(epochs)), **data}, ours=False)
         run.remarks.append((None, "it has no steps, so its values are taken for those of epochs 0, 1, 2, ..."))
         return run
-    raise OntogenyError(
-        f"{where} holds no Phase 1 record: its keys are {listed(data)}, and the known layouts are {KNOWN_LAYOUTS}"
-    )
+    raise OntogenyError(f"{where} holds no Phase 1 record: {_why_not(data)}")
 
 
 def _history(data: dict) -> int:
     """How many epochs the history of a Keras model, or of boosting on one set of data, has: lists of numbers of one
     length by metric; 0 if it is none."""
-    lists = [value for value in data.values() if isinstance(value, list)]
-    if len(lists) < len(data) or len({len(value) for value in lists}) != 1:
+    lists = {name: value for name, value in data.items() if isinstance(value, list)}
+    others = (value for name, value in data.items() if name not in lists and not metadata_like(name))
+    if any(isinstance(value, dict) for value in others) or len({len(value) for value in lists.values()}) != 1:
         return 0
-    numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for value in lists for each in value)
-    known = any(word in str(name).lower() for name in data for word in _OF_HISTORIES)
-    return len(lists[0]) if numbers and known else 0
+    numbers = all(_is_number(each) for value in lists.values() for each in value)
+    known = any(word in str(name).lower() for name in lists for word in (*_OF_HISTORIES, *DIMENSIONALITY_NAMES))
+    return len(next(iter(lists.values()))) if numbers and known else 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _why_not(data: dict) -> str:
+    """What an object lacks to be a record, if it is one value of each metric or lists of several lengths, in words."""
+    lists = [value for value in data.values() if isinstance(value, list) and value and all(map(_is_number, value))]
+    if data and all(_is_of_one_step(value, 2) for value in data.values()):
+        return f"its keys are {listed(data)}, with one value for each, as in settings or a summary, and no course"
+    if len({len(value) for value in lists}) > 1:
+        lengths = joined([str(length) for length in sorted({len(value) for value in lists})])
+        return f"its lists have different lengths ({lengths}) and no steps: give a list of steps for each"
+    return f"its keys are {listed(data)}, and the known layouts are {KNOWN_LAYOUTS}"
 
 
 def without_reserved(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -362,6 +437,9 @@ def flat_place(key: str) -> tuple[str, str]:
         metric, _, layer = key.partition(sign)
         if layer and metric in DIMENSIONALITY_NAMES:
             return layer, metric
+    joined = _JOINED.fullmatch(key)
+    if joined:
+        return joined["layer"], joined["metric"]
     return RUN_LEVEL, key
 
 

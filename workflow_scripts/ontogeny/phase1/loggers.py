@@ -50,13 +50,18 @@ _OF_THE_MACHINE = frozenset(("mode", "epoch", "iter", "step", "time", "data_time
 
 NAMED_VALUES = (
     ("metricName", "metricValue"), ("metric_name", "metric_value"), ("metric", "value"), ("tag", "value"),
-    ("variable", "value"), ("key", "value"), ("name", "value"),
+    ("variable", "value"), ("key", "value"), ("name", "value"), ("metric.name", "value"),
 )  # fmt: skip
 """What the name of a metric and its value are called where each value has a row of its own."""
 
-_RUNS = ("run_name", "run", "run_id", "experiment_name", "experiment", "exp_name", "trial", "trial_id", "model_name",
-         "model")  # fmt: skip
-_SPLITS = ("split", "phase", "mode", "stage", "subset", "partition")
+_RUNS = (
+    "run_name", "run", "run_id", "run.name", "run.hash", "experiment_name", "experiment", "exp_name", "trial",
+    "trial_id", "model_name", "model",
+)  # fmt: skip
+_SPLITS = (
+    "split", "phase", "mode", "stage", "subset", "partition", "type", "event", "context", "metric.context",
+    "metric.context.subset",
+)  # fmt: skip
 """Columns, in lower case, that say of which run, and of which part of the data, a row is."""
 
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
@@ -435,6 +440,26 @@ def mlflow_table(path: Path) -> pd.DataFrame:
         except (IndexError, ValueError):
             raise OntogenyError(f"{file} is not a metric of MLflow: its lines should be time, value and step") from None
     return pd.DataFrame(rows, columns=["metric", "step", "value"])
+
+
+def is_dvclive_folder(path: Path) -> bool:
+    """Whether a folder is of DVCLive, which keeps a table for each metric."""
+    return (path / "plots" / "metrics").is_dir() and any((path / "plots" / "metrics").rglob("*.tsv"))
+
+
+def dvclive_table(path: Path) -> pd.DataFrame:
+    """All metrics of a folder of DVCLive: metric, step, value.
+
+    Raises OntogenyError for a table without steps.
+    """
+    folder, parts = path / "plots" / "metrics", []
+    for file in sorted(folder.rglob("*.tsv")):
+        metric = file.relative_to(folder).with_suffix("").as_posix()
+        table = pd.read_csv(file, sep="\t")
+        if "step" not in table or table.shape[1] < 2:
+            raise OntogenyError(f"{file} is not a metric of DVCLive: its columns should be step and {file.stem}")
+        parts.append(table[["step"]].assign(metric=metric, value=table.iloc[:, -1]))
+    return pd.concat(parts, ignore_index=True)
 
 
 def each_step_once(points: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str | None, str]]]:

@@ -32,9 +32,11 @@ from ontogeny.phase1.document import FORMAT
 from ontogeny.phase1.layouts import DIMENSIONALITY_NAMES, WITHIN_EPOCHS, RawRun, RawTable, flat_place, runs_of
 from ontogeny.phase1.loggers import (
     array_table,
+    dvclive_table,
     each_step_once,
     event_files,
     event_table,
+    is_dvclive_folder,
     is_event_file,
     is_mlflow_database,
     is_mlflow_folder,
@@ -65,15 +67,39 @@ HDF5_SECONDS = 20
 TEXT_LOGS = (".log", ".out", ".txt")
 """Endings of what programs print, or of tables."""
 
+_REFUSED = (
+    (
+        (".pkl", ".pickle", ".joblib"),
+        "pickles run code when they are opened, so they are not read: write the history as JSON, with "
+        "json.dump(history.history, file)",
+    ),
+    (
+        (".pt", ".pth", ".ckpt", ".safetensors", ".bin"),
+        "it holds the weights of a model and no measurements: a series of checkpoints is read by trajectory_imports",
+    ),
+    (
+        (".npy",),
+        "it holds one array without steps and names: write numpy.savez with the array step and one for each metric",
+    ),
+    ((".xlsx", ".xls", ".ods", ".numbers"), "export the sheet as CSV"),
+    ((".nc", ".zarr", ".mat", ".rds"), "write it as HDF5 or CSV, with the columns step and one for each metric"),
+    ((".yaml", ".yml", ".toml", ".html", ".md", ".ipynb", ".tex"), "export the numbers as CSV or JSON lines"),
+)
+"""What is no record by its ending, and what would be one."""
+
 _SUFFIX = re.compile(rf"({'|'.join(map(re.escape, (*SUFFIXES, *TEXT_LOGS)))})+$", re.IGNORECASE)
 _DECIMAL_COMMA = r"^\s*([+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s?%?)\s*$"
 """A number as spreadsheets write it in countries with a decimal comma, which separate cells by semicolons or tabs."""
 
+_BETWEEN = re.compile(r"[\s,]*")
 _SEPARATOR = re.compile(r"\Asep=.\r?\n")
 """The line by which spreadsheets are told the separator."""
 
 _TENSOR = r"^\s*tensor\(([^,()]+)(?:,.*)?\)\s*$"
 """A tensor of one number, as PyTorch prints it."""
+
+_VERSION = re.compile(r"version_\d+")
+"""A folder of Lightning's loggers."""
 
 _OF_TAG = re.compile(r"run-(?P<run>.+?)-tag-.+\.(csv|json)(\.gz)?$", re.IGNORECASE)
 """A series as TensorBoard exports it."""
@@ -109,6 +135,8 @@ def _name(path: Path) -> str:
         return path.absolute().parent.name or "run"
     if path.is_dir():
         return path.resolve().name or "run"
+    if path in _run_of(path.parent):
+        return path.resolve().parent.name
     return _SUFFIX.sub("", path.name) or "run"
 
 
@@ -199,7 +227,8 @@ def combine(records: Iterable[Phase1]) -> Phase1:
 def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Path]:
     """Files that may hold Phase 1 records, from files, folders and globs (`**` for all depths), sorted, each once.
 
-    A folder stands for the files right inside it that have a known suffix. Raises OntogenyError for a pattern that
+    A folder stands for the files right inside it that have a known suffix, a folder of a logger's runs (Lightning's
+    `version_0`, Sacred's `1`, DVCLive's) for these. Raises OntogenyError for a pattern that
     finds nothing. Whether a file is a record is seen when it is read.
     """
     if isinstance(patterns, str | os.PathLike):
@@ -207,10 +236,10 @@ def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> l
     found: dict[Path, None] = {}
     for pattern in patterns:
         text = os.path.expanduser(as_path(pattern))
-        if os.path.isdir(text) and is_mlflow_folder(Path(text)):
-            here = [Path(text)]
-        elif os.path.isdir(text):
-            here = sorted(filter(_may_be_record, Path(text).iterdir()))
+        if os.path.isdir(text):
+            here = _records_of(Path(text)) or [
+                record for folder in sorted(Path(text).iterdir()) if folder.is_dir() for record in _run_of(folder)
+            ]
         elif os.path.isfile(text):
             here = [Path(text)]
         else:
@@ -222,6 +251,22 @@ def find_records(patterns: str | os.PathLike | Iterable[str | os.PathLike]) -> l
             )
         found |= dict.fromkeys(here)
     return list(found)
+
+
+def _records_of(folder: Path) -> list[Path]:
+    """The record of a run that a logger left in a folder, or else the files right inside it that may be records."""
+    return _run_of(folder) or sorted(filter(_may_be_record, folder.iterdir()))
+
+
+def _run_of(folder: Path) -> list[Path]:
+    """The record of a run that a logger left in a folder."""
+    if is_mlflow_folder(folder) or is_dvclive_folder(folder):
+        return [folder]
+    if (folder / "run.json").is_file() and (folder / "metrics.json").is_file():
+        return [folder / "metrics.json"]
+    if _VERSION.fullmatch(folder.name) and (folder / "metrics.csv").is_file():
+        return [folder / "metrics.csv"]
+    return event_files(folder)
 
 
 def _may_be_record(path: Path) -> bool:
@@ -275,6 +320,8 @@ def _raw_runs(path: Path) -> list[RawRun]:
         return _logged_runs(event_table(path, events), str(path))
     if path.is_dir() and is_mlflow_folder(path):
         return _logged_runs(mlflow_table(path), str(path))
+    if is_dvclive_folder(path):
+        return _table_runs(dvclive_table(path), str(path))
     if is_mlflow_database(path):
         return _logged_runs(mlflow_database_table(path), str(path))
     if path.exists() and not path.is_dir() and path.stat().st_size > MOST_BYTES and suffix not in (".h5", ".hdf5"):
@@ -286,7 +333,8 @@ def _raw_runs(path: Path) -> list[RawRun]:
     if suffix in (".jsonl", ".ndjson") or (suffix in (".json", ".log") and _holds_lines(path)):
         return _json_lines(read_text(path), path)
     if suffix == ".json":
-        return _json_runs(read_json(path), path)
+        rows = _one_after_another(read_text(path))
+        return _json_runs(read_json(path), path) if rows is None else _row_runs(*rows, path)
     within = Path(path.stem).suffix.lower() if suffix in PACKED else ""
     if within in (".json", ".jsonl", ".ndjson"):
         return _zipped_json(path, within != ".json")
@@ -309,7 +357,9 @@ def _raw_runs(path: Path) -> list[RawRun]:
         return _hdf5_runs(path)
     if suffix == ".npz":
         return _npz_runs(path)
-    raise OntogenyError(f"{path} has the suffix {quote(suffix)}: a Phase 1 record is one of {', '.join(SUFFIXES)}")
+    known = next((said for suffixes, said in _REFUSED if suffix in suffixes), "")
+    said = known or f"a Phase 1 record is one of {', '.join(SUFFIXES)}, or a text log ({', '.join(TEXT_LOGS)})"
+    raise OntogenyError(f"{path} has the suffix {quote(suffix)}: {said}")
 
 
 def _must_fit(path: Path, signs: bytes, most: int, what: str) -> None:
@@ -385,12 +435,35 @@ def _json_lines(text: str, path: Path) -> list[RawRun]:
                 rows.append(json.loads(line))
             except (ValueError, RecursionError):
                 broken = number == len(lines) and not text.endswith("\n") and bool(rows)
+                spread = None if rows else _one_after_another(text)
+                if spread is not None:
+                    return _row_runs(*spread, path)
                 if not broken:
                     raise OntogenyError(f"{path} is not JSON lines: line {number} cannot be read") from None
+    return _row_runs(rows, broken, path)
+
+
+def _row_runs(rows: list[Any], broken: bool, path: Path) -> list[RawRun]:
     runs = runs_of(rows, str(path))
     if broken:
-        runs[0].remarks.append((None, f"its last line, {len(lines)}, breaks off and is left out"))
+        runs[0].remarks.append((None, f"its last entry, after {len(rows)} whole ones, breaks off and is left out"))
     return runs
+
+
+def _one_after_another(text: str) -> tuple[list[dict[str, Any]], bool] | None:
+    """The objects that a text holds one after another, with commas between them or not, and whether a last one breaks
+    off; None for any other text."""
+    decode, at = json.JSONDecoder().raw_decode, 0
+    rows: list[dict[str, Any]] = []
+    while (start := _BETWEEN.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+        try:
+            row, at = decode(text, start)
+        except (ValueError, RecursionError):
+            return (rows, True) if len(rows) > 1 else None
+        if not isinstance(row, dict):
+            return None
+        rows.append(row)
+    return (rows, False) if len(rows) > 1 else None
 
 
 def _read_text_table(path: Path) -> pd.DataFrame:
