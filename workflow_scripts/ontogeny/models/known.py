@@ -96,7 +96,8 @@ class Attention(nn.Module):
 class AttentionOnly(nn.Module):
     """A transformer of attention layers alone, on tokens (samples, positions); it gives the logits of what comes next.
 
-    Two layers of it learn induction heads all at once (Olsson et al. 2022, arXiv:2209.11895).
+    Two layers of it learn induction heads all at once (Olsson et al. 2022, arXiv:2209.11895). Positions begin as large
+    as tokens, as the head that looks at the token before must find it by its position.
     """
 
     def __init__(self, input_shape: Shape, classes: int, width: int, depth: int, heads: int) -> None:
@@ -104,7 +105,7 @@ class AttentionOnly(nn.Module):
         if width % heads:
             raise OntogenyError(f"width {width} is not a multiple of heads {heads}: every head takes an equal share")
         self.embed = nn.Embedding(classes, width)
-        self.positions = nn.Parameter(torch.randn(input_shape[-1], width) * 0.1)
+        self.positions = nn.Parameter(torch.randn(input_shape[-1], width))
         self.layers = nn.ModuleList(Attention(width, heads) for _ in range(depth))
         self.unembed = nn.Linear(width, classes, bias=False)
 

@@ -51,7 +51,7 @@ IMPORTANCE = 0.75
 """Importance of a feature of `superposition`, relative to the feature before it."""
 
 LENGTH = 32
-"""Tokens in a sequence of `repeated_sequences`; its second half repeats its first."""
+"""Tokens in a sequence of `repeated_sequences`."""
 
 _STREAM = 200
 
@@ -111,14 +111,20 @@ def importances(size: int) -> np.ndarray:
     return (IMPORTANCE ** np.arange(size)).astype(np.float32)
 
 
-def repeated_sequences(count: int, size: int, seed: int, step: int, length: int = LENGTH) -> np.ndarray:
-    """Sequences (count, length), int64: random tokens below `size`, and the same again.
+def repeated_sequences(
+    count: int, size: int, seed: int, step: int, length: int = LENGTH, varied: bool = False
+) -> np.ndarray:
+    """Sequences (count, length), int64: random tokens below `size`, and the same again and again.
 
-    What comes in the second half can be known only from the first: the task on which induction heads are measured
-    (Olsson et al. 2022, arXiv:2209.11895).
+    They come again after half of the length, or, if `varied`, after a distance that is drawn for each sequence from a
+    quarter to three quarters of it. What comes again can be known only from what came before: the task on which
+    induction heads are measured (Olsson et al. 2022, arXiv:2209.11895). It is learned from varied distances, since a
+    head that looks back by one distance finds the token as well and needs no head before it.
     """
-    half = _generator(seed, step).integers(0, size, (count, length // 2))
-    return np.concatenate([half, half], axis=1)
+    rng = _generator(seed, step)
+    tokens = rng.integers(0, size, (count, length))
+    distances = rng.integers(length // 4, 3 * length // 4 + 1, (count, 1)) if varied else length // 2
+    return np.take_along_axis(tokens, np.broadcast_to(np.arange(length) % distances, tokens.shape), axis=1)
 
 
 def _generator(seed: int, step: int) -> np.random.Generator:

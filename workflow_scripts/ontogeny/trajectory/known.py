@@ -158,7 +158,7 @@ def _repeated_sequences(
     model: AttentionOnly, task: dict[str, Any], training: dict[str, Any], size: int, seed: int, device: torch.device
 ) -> Setup:
     def batch(step: int) -> Batch:
-        tokens = torch.from_numpy(repeated_sequences(training["batch_size"], size, seed, step)).to(device)
+        tokens = torch.from_numpy(repeated_sequences(training["batch_size"], size, seed, step, varied=True)).to(device)
         return tokens, tokens
 
     def loss(logits: Tensor, tokens: Tensor) -> Tensor:
