@@ -26,7 +26,8 @@ EFFECTS = pd.DataFrame(
 RECOVERY = pd.DataFrame(
     {"condition": ["all", "all", "transposed"], "filling_factor": [1.0, 0.05, 1.0],
      "connectivity_R2": [0.999, 0.9, 0.12], "connectivity_R2_low": [0.99, None, None],
-     "connectivity_R2_high": [1.0, None, None], "cluster_accuracy": [1.0, 0.98, 0.4]}
+     "connectivity_R2_high": [1.0, None, None], "cluster_accuracy": [1.0, 0.98, 0.4],
+     "seeds": [3, 1, 2], "trusted": [3, 0, 0]}
 )  # fmt: skip
 EPOCHS = pd.DataFrame(
     {"model": ["judge", "judge", "words"], "epoch": [0, 3, None], "split": "test", "prompts": "all",
@@ -51,7 +52,9 @@ SAID = {
     "and 300 (all in answers.csv). The surest: a: val_accuracy rises at step 204. 8 significant changes",
     "circuits": "baseline: 257 perfect circuits per network [169, 347] in the 7 of 8 networks that converged. Changed "
     "significantly by L1 by +104 [8, 280].",
-    "connectome": "R² = 0.999 [0.99, 1] at 100% connectivity and 0.900 (one fit, so no interval) at 5% connectivity",
+    "connectome": "R² = 0.999 [0.99, 1] at 100% connectivity and 0.900 (one fit, so no interval) at 5% connectivity, "
+    "and the types of 100% and 98% of the neurons. Judged by the activity alone, 3 of 4 fits can be trusted, and 0 of "
+    "2 fits of the other conditions. The worst",
     "judge": "After 3 epochs the judge's AUC is 0.910 [0.85, 0.95] on test prompts, where a list of words",
 }
 TITLE = "*Odd* |title| `x`_ {{ 1 / 0 }} {% raise %} <b>"
@@ -88,7 +91,8 @@ def test_every_kind_of_study_has_its_sentence_with_its_uncertainty(studies):
     [
         ({}, "the true wiring is not known; judged by the activity alone, 0 of 1 fit can be trusted. Left alone, the "
              "recovered network follows activity that it did not see with R² = 0.92."),
-        ({"connectivity_R2": 0.97}, "the wiring is recovered with R² = 0.970 (one fit, so no interval) as recorded."),
+        ({"connectivity_R2": 0.97}, "the wiring is recovered with R² = 0.970 (one fit, so no interval) as recorded. "
+                                    "Judged by the activity alone, 0 of 1 fit can be trusted."),
     ],
     ids=["without truth", "with its wiring"],
 )  # fmt: skip

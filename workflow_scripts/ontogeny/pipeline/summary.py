@@ -85,7 +85,10 @@ def _when(answers: pd.DataFrame) -> str:
     if len(answers) <= MOST_ANSWERS:
         return " ".join(answers["sentence"])
     found = answers[(answers["kind"] != "none") & (answers["layer"] == RUN_LEVEL)]
-    text = f"{len(found)} of {len(answers)} runs show a significant change of what they can do, their accuracy or loss"
+    shows, it, its = ("shows", "it", "its") if len(found) == 1 else ("show", "they", "their")
+    text = (
+        f"{len(found)} of {len(answers)} runs {shows} a significant change of what {it} can do, {its} accuracy or loss"
+    )
     if not len(found):
         return f"{text}; how large a change would have been found stands in answers.csv."
     first, last = found["step"].min(), found["step"].max()
@@ -156,18 +159,26 @@ def _recovery(recovery: pd.DataFrame) -> str:
     shares = [f"{100 * row['cluster_accuracy']:.0f}%" for row in ends if pd.notna(row["cluster_accuracy"])]
     text += f", and the types of {joined(list(dict.fromkeys(shares)))} of the neurons." if shares else "."
     others = recovery[recovery["condition"] != name].dropna(subset=["connectivity_R2"])
+    text += f" Judged by the activity alone, {_trusted(rows)} can be trusted{_of_the_others(others)}."
     if len(others):
         best = others.groupby("condition", sort=False)["connectivity_R2"].max()
         text += f" The worst of the other conditions, {best.idxmin()}, reaches R² = {best.min():.2f} at best."
     return text
 
 
+def _trusted(rows: pd.DataFrame) -> str:
+    """How many fits of some rows of a table of recovery are trusted, and of how many."""
+    return f"{int(rows['trusted'].fillna(0).sum())} of {counted(int(rows['seeds'].sum()), 'fit')}"
+
+
+def _of_the_others(rows: pd.DataFrame) -> str:
+    return f", and {_trusted(rows)} of the other conditions" if len(rows) else ""
+
+
 def _without_truth(row: pd.Series) -> str:
     """What can be said of activity whose wiring nobody knows."""
-    fits = counted(int(row["seeds"]), "fit")
-    text = (
-        f"the true wiring is not known; judged by the activity alone, {int(row['trusted'])} of {fits} can be trusted."
-    )
+    told = _trusted(row.to_frame().T)
+    text = f"the true wiring is not known; judged by the activity alone, {told} can be trusted."
     if pd.notna(row["test_R2"]):
         text += (
             f" Left alone, the recovered network follows activity that it did not see with R² = {row['test_R2']:.2f}."
