@@ -168,7 +168,7 @@ def _recovery(recovery: pd.DataFrame) -> str:
 
 def _trusted(rows: pd.DataFrame) -> str:
     """How many fits of some rows of a table of recovery are trusted, and of how many."""
-    return f"{int(rows['trusted'].fillna(0).sum())} of {counted(int(rows['seeds'].sum()), 'fit')}"
+    return f"{int(rows['trusted'].dropna().sum())} of {counted(int(rows['seeds'].sum()), 'fit')}"
 
 
 def _of_the_others(rows: pd.DataFrame) -> str:
