@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from ontogeny.jumps import detect_jumps, detect_many, detect_transitions, transitions
+from ontogeny.jumps.detection import LOOKS, changes_in_each
+from ontogeny.jumps.events import as_series
 from ontogeny.jumps.guards import guard, recovers
 from ontogeny.jumps.series import FURTHER_NULLS, NULLS, ar1, planted
 from ontogeny.jumps.transitions import largest_p_value, p_value
@@ -211,6 +213,34 @@ def test_short_series_abstain():
 def test_p_values_fall_with_the_score_and_short_records_allow_fewer_alarms(smooth):
     assert (np.diff([p_value(score, smooth, 1000) for score in (0.5, 1, 2, 4, 8)]) < 0).all()
     assert largest_p_value(smooth, 100) < largest_p_value(smooth, 1000)
+
+
+def test_p_values_are_for_both_searches_of_a_series():
+    x = np.random.default_rng(3).standard_normal(200) + 5 * (np.arange(200) >= 90)
+    for settings in ({}, {"surrogates": 19}):
+        jumps, found = changes_in_each([as_series(x)], **settings)
+        alone = detect_jumps(x, **settings)
+        assert jumps[0] == detect_jumps(x)
+        assert found[0][0].kind == "jump"
+        assert found[0][0].p_value == LOOKS * alone[0].p_value
+    assert detect_transitions(x, jumps=alone)[0].p_value == LOOKS * alone[0].p_value
+    short = detect_transitions(x[60:120], jumps=detect_jumps(x))
+    assert short.abstained
+    assert short[0].p_value == detect_jumps(x)[0].p_value
+
+
+def test_a_jump_of_which_nobody_can_say_whether_it_recovers_is_not_sure():
+    x = np.random.default_rng(8).standard_normal(200)
+    late, earlier = (detect_jumps(x + 30 * (np.arange(200) >= 200 - after)) for after in (3, 4))
+    assert late[0].p_value == 0.02 > 4 * earlier[0].p_value
+
+
+def test_a_spike_is_known_where_another_change_follows_it():
+    t = np.arange(400)
+    x = np.random.default_rng(2).standard_normal(400)
+    for at, size in ((181, 45.0), (194, 45.0)):
+        x += size * np.exp(-np.maximum(t - at, 0) / 8) * (t >= at)
+    assert not detect_jumps(x)
 
 
 def test_many_series_are_searched_as_one_by_one():

@@ -47,6 +47,20 @@ REACH = 14
 QUICK = (1.0, 2.0, 3.0, 4.0)
 """Points that a jump may take."""
 
+TRANSITION = "transition"
+"""Detector of jumps and transitions together."""
+
+LOOKS = 1.5
+"""What p-values are multiplied by where a series is searched for jumps and for transitions: in the worst families of
+the battery, so many times as many series hold one below a chance by both searches as by one. Bonferroni's 2 is for
+searches that never meet."""
+
+FEWEST_AFTER = 4
+"""Values from a jump on of which it can be said whether they recover."""
+
+UNSURE = 0.02
+"""Least p-value of a jump with fewer, which may be the beginning of a spike."""
+
 
 def detect_jumps(
     values: Any,
@@ -115,7 +129,8 @@ def changes_in_each(
     """The jumps of many series, as `jumps_in_each` finds them, and with them the transitions of `transitions_in_each`.
 
     Surrogates are asked only about jumps whose place no transition takes: in the first list of the two, p-values are
-    those of the battery. transitions: without them, both lists are one. Raises OntogenyError for an unknown
+    those of the battery, of jumps alone; in the second they are for both searches (`LOOKS`). transitions: without them,
+    both lists are one. Raises OntogenyError for an unknown
     detector, settings it does not have, or a noise floor that is no relative change.
     """
     name, entry = resolve_detector(detector)
@@ -169,6 +184,9 @@ def _jumps(
         found[i].notes += tuple(note for note in notes if note not in found[i].notes)
         if events:
             p_values = battery_p_values([e[1] for e in events], look.values.size, name, settings)
+            if entry.guarded:
+                late = np.array([e[0] for e in events]) > look.values.size - FEWEST_AFTER
+                p_values[late] = np.maximum(p_values[late], UNSURE)
             searched.append((view, Searched(view.values, events, p_values, seeds[i] if seeds is not None else 0)))
     twofold = [pair for pair in searched if looked[pair[0].of].searches > 1]
     if surrogates and twofold:
@@ -194,8 +212,14 @@ def _ask_surrogates(found: Sequence[Detection], unsure: dict[int, Searched], sea
     asked = [i for i in unsure if any(change.kind == "jump" for change in found[i])]
     raised = raised_p_values([unsure[i] for i in asked], search.entry, search.settings, search.surrogates)
     for i, p_values in zip(asked, raised):
-        of = dict(zip(unsure[i].at.tolist(), np.minimum(p_values, 1.0).tolist()))
+        count = _looks(found[i])
+        of = dict(zip(unsure[i].at.tolist(), np.minimum(count * p_values, 1.0).tolist()))
         found[i][:] = [replace(c, p_value=of[c.index]) if c.kind == "jump" else c for c in found[i]]
+
+
+def _looks(found: Detection) -> float:
+    """What the p-values of a detection are multiplied by."""
+    return LOOKS if found.detector == TRANSITION and found.abstained is None else 1
 
 
 def _surest(changes: list[Jump], near: int) -> list[Jump]:
@@ -359,9 +383,9 @@ def detect_transitions(
     those of `detect_jumps`. A jump that makes up most of a transition is reported in its place.
 
     Each event has its p-value: the chance that a series of this length without a transition, of the worst null of the
-    battery, holds a score as high anywhere. Events are reported where that chance allows at most 0.2 false alarms per
-    1000 points. Returns a `Detection`; its notes say which widths could be judged. Raises OntogenyError for values or
-    steps that are not valid.
+    battery, holds a score as high anywhere, in its search or the other. Events are reported where that chance allows at
+    most 0.2 false alarms per 1000 points. Returns a `Detection`; its notes say which widths could be judged. Raises
+    OntogenyError for values or steps that are not valid.
     """
     given = [as_series(values, steps)]
     if jumps is not None:
@@ -398,7 +422,7 @@ def transitions_in_each(
     found: list[Detection] = []
     views: list[View] = []
     for i, ((values, _), look) in enumerate(zip(series, looked)):
-        each = Detection(detector="transition", length=values.size, missing=look.missing, notes=look.notes)
+        each = Detection(detector=TRANSITION, length=values.size, missing=look.missing, notes=look.notes)
         found.append(each)
         flat = look.flat(noise_floor)
         if look.values.size < SHORTEST or flat:
@@ -425,6 +449,7 @@ def transitions_in_each(
         look, places = looked[i], series[i][1]
         slow_ones = _surest(each_slow, 0) if look.searches > 1 else each_slow
         changes = _one_each(slow_ones, list(abrupt[i]), look.values, places[look.kept].astype(float))
+        changes = [replace(c, p_value=float(np.minimum(LOOKS * c.p_value, 1.0))) for c in changes]
         found[i].extend(_with_levels(changes, look, places) if each_slow else changes)
     return found
 

@@ -509,7 +509,8 @@ def _decays(away: np.ndarray, convex: float) -> bool:
     part = away.size // 4
     first, middle, last = (median(away[low:high]) for low, high in ((0, 3), (part, 2 * part), (2 * part, away.size)))
     fallen = first > 0 and last < (1 - RECOVERED) * first and middle < 0.75 * first
-    convex = convex if away.size >= RECOVERY else min(convex, 0.7)
+    if away.size < RECOVERY:
+        return (fallen and first - middle >= min(convex, 0.7) * (middle - last)) or _falls(away)
     return fallen and first - middle >= convex * (middle - last)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ontogeny.jumps import transitions
-from ontogeny.jumps.detection import jumps_in_each, transitions_in_each
+from ontogeny.jumps.detection import LOOKS, jumps_in_each, transitions_in_each
 from ontogeny.jumps.events import as_series
 from ontogeny.jumps.known import chance_share
 from ontogeny.jumps.series import NULLS, planted
@@ -31,7 +31,7 @@ SWEPT: dict[str, dict[str, Sequence[float]]] = {
 }
 """Detectors of others, and the settings that are swept; the first is the default."""
 
-CHANCES = (0.3, 0.15, 0.1, 0.05, 0.02, 0.01, 0.003, 0.001)
+CHANCES = (0.45, 0.225, 0.15, 0.075, 0.03, 0.015, 0.0045, 0.0015)
 """p-values from which the events of the search for transitions are taken."""
 
 COLUMNS = ("detector", "setting", "families", "rate", "worst", "worst_family", "recall", "chance")
@@ -97,7 +97,7 @@ def _finders(
 def _all_transitions(batch: np.ndarray) -> list[Any]:
     """Jumps and transitions of each series, those included of which more would be false alarms than is allowed."""
     allowed = dict(transitions.ALARMS_PER_1000)
-    transitions.ALARMS_PER_1000.update(dict.fromkeys(allowed, max(CHANCES)))
+    transitions.ALARMS_PER_1000.update(dict.fromkeys(allowed, max(CHANCES) / LOOKS))
     try:
         return list(transitions_in_each([as_series(row) for row in batch]))
     finally:
@@ -137,5 +137,5 @@ def plot_trade_off(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
 
 def _as_shipped(part: pd.DataFrame) -> Any:
     """The row of the search for transitions nearest to the largest p-value that is reported."""
-    reported = max(transitions.ALARMS_PER_1000.values())
+    reported = LOOKS * max(transitions.ALARMS_PER_1000.values())
     return part.iloc[int((part["setting"].map(math.log) - math.log(reported)).abs().argmin())]
