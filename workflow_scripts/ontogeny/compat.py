@@ -4,14 +4,16 @@
 
 Arguments and results are as published: estimators take a matrix (rows, features); results are mappings from layer to a
 DataFrame with the columns step, metrics, loss and grad_norm, as `HighFrequencyTracker.get_results` gives them. Mistakes
-raise OntogenyError.
+raise `Mistake`, an OntogenyError that is a ValueError too, as published.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +40,7 @@ __all__ = [
     "Jump",
     "JumpDetector",
     "MLPHandler",
+    "Mistake",
     "RNNHandler",
     "TransformerHandler",
     "ViTHandler",
@@ -68,11 +71,40 @@ __all__ = [
 ]
 
 
+class Mistake(OntogenyError, ValueError):
+    """A mistake that the user can fix, for scripts that expect the ValueError of the published package."""
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    try:
+        yield
+    except OntogenyError as error:
+        raise Mistake(str(error)) from None
+
+
 class HighFrequencyTracker(Tracker):
-    """As `ontogeny.HighFrequencyTracker`, and all rows of a batch are measured, as published."""
+    """As `ontogeny.HighFrequencyTracker`, but all rows of a batch are measured, and jumps are found, as published."""
 
     def __init__(self, *arguments: Any, max_rows: int | str | None = "all", **others: Any) -> None:
-        super().__init__(*arguments, max_rows=max_rows, **others)
+        with _mistakes():
+            super().__init__(*arguments, max_rows=max_rows, **others)
+
+    def detect_jumps(
+        self,
+        layer_name: str | None = None,
+        metric: str = "stable_rank",
+        detector: str | None = "z_score",
+        threshold_z: float | None = None,
+        **settings: Any,
+    ) -> dict[str, list[Jump]]:
+        """Jumps of a metric by layer: by rolling z-scores beyond `threshold_z`, `jump_z_threshold` if not given, unless
+        another detector of `ontogeny.detect_jumps` is named."""
+        if threshold_z is not None:
+            settings["threshold"] = threshold_z
+        with _mistakes():
+            found = super().detect_jumps(layer_name, metric, detector, **settings)
+        return {name: [Jump(**asdict(jump), metric_name=metric) for jump in jumps] for name, jumps in found.items()}
 
 
 Results = Mapping[str, "pd.DataFrame"]
@@ -96,7 +128,8 @@ class DimensionalityMetrics:
 
 
 def _sigma(matrix: Any) -> np.ndarray:
-    return estimators.singular_values(estimators.to_rows(matrix))
+    with _mistakes():
+        return estimators.singular_values(estimators.to_rows(matrix))
 
 
 def stable_rank(matrix: Any, eps: float = 0.0) -> float:
@@ -112,10 +145,10 @@ def participation_ratio(matrix: Any, eps: float = 0.0) -> float:
 def cumulative_energy_90(matrix: Any, threshold: float = 0.9) -> int:
     """Number of singular values whose squares hold `threshold` of the sum of all squares.
 
-    Raises OntogenyError for a threshold that is no share above 0.
+    Raises Mistake for a threshold that is no share above 0.
     """
     if not 0 < threshold <= 1:
-        raise OntogenyError(f"threshold is {threshold!r}: give a share above 0 and up to 1")
+        raise Mistake(f"threshold is {threshold!r}: give a share above 0 and up to 1")
     energy = np.cumsum(np.square(_sigma(matrix), dtype=np.float64))
     if threshold == 0.9 or not energy[-1] > 0:
         return int(estimators.cumulative_90(_sigma(matrix)))
@@ -212,14 +245,16 @@ def detect_architecture(model: Any) -> ArchitectureHandler | None:
 def get_handler(model: Any, architecture: str | None = None) -> ArchitectureHandler:
     """The handler of a model: that of the named architecture (mlp, cnn, transformer, vit, rnn), or the one found.
 
-    Raises OntogenyError for an unknown architecture, and for a model that is not of it.
+    Raises Mistake for an unknown architecture, and for a model that is not of it.
     """
-    return _HANDLERS[_handler(model, architecture).architecture]()
+    with _mistakes():
+        return _HANDLERS[_handler(model, architecture).architecture]()
 
 
 def get_layers_for_model(model: Any, architecture: str | None = None) -> tuple[list[Any], list[str]]:
     """The layers to watch in a model, and their names."""
-    layers = _handler(model, architecture).layers
+    with _mistakes():
+        layers = _handler(model, architecture).layers
     return [layer.module for layer in layers], [layer.name for layer in layers]
 
 
@@ -239,16 +274,16 @@ def get_default_config() -> dict[str, Any]:
 def load_config(config_path: str | os.PathLike) -> dict[str, Any]:
     """Settings from a YAML file: `HighFrequencyTracker(model, **load_config(path))`.
 
-    Raises OntogenyError for a file that is missing, is not YAML, or holds no settings.
+    Raises Mistake for a file that is missing, is not YAML, or holds no settings.
     """
     from ontogeny.files import read_text
 
     try:
         found = yaml.safe_load(read_text(config_path))
     except yaml.YAMLError as error:
-        raise OntogenyError(f"{config_path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise Mistake(f"{config_path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(found, dict):
-        raise OntogenyError(f"{config_path} holds no settings: it should consist of lines like sampling_frequency: 10")
+        raise Mistake(f"{config_path} holds no settings: it should consist of lines like sampling_frequency: 10")
     return found
 
 
@@ -282,11 +317,28 @@ def setup_logger(
 # ----------------------------------------------------------------------------------------------------------- jumps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Jump(detection.Jump):
     """A jump that also says of which metric it is."""
 
     metric_name: str = ""
+
+    def __init__(
+        self,
+        step: float,
+        z_score: float = math.nan,
+        value_before: float = math.nan,
+        value_after: float = math.nan,
+        metric_name: str = "",
+        **others: Any,
+    ) -> None:
+        size = value_after - value_before
+        found: dict[str, Any] = {
+            "index": int(step), "size": size, "direction": "up" if size > 0 else "down", "score": abs(z_score),
+            "step": step, "z_score": z_score, "value_before": value_before, "value_after": value_after,
+        }  # fmt: skip
+        super().__init__(**(found | others))
+        object.__setattr__(self, "metric_name", metric_name)
 
 
 class JumpDetector:
@@ -298,9 +350,9 @@ class JumpDetector:
     def __init__(self, window_size: int = 50, z_threshold: float = 3.0, min_samples: int = 20) -> None:
         for name, value, least in (("window_size", window_size, 2), ("min_samples", min_samples, 1)):
             if value < least:
-                raise OntogenyError(f"{name} is {value!r}: give a whole number of {least} or more")
+                raise Mistake(f"{name} is {value!r}: give a whole number of {least} or more")
         if not z_threshold > 0:
-            raise OntogenyError(f"z_threshold is {z_threshold!r}: give a number above 0")
+            raise Mistake(f"z_threshold is {z_threshold!r}: give a number above 0")
         self.window_size, self.z_threshold, self.min_samples = window_size, z_threshold, min_samples
 
     def detect_jumps(
@@ -322,10 +374,10 @@ class JumpDetector:
     ) -> list[Jump]:
         """Jumps of one series, only those "up" or "down" if `direction` says so.
 
-        Raises OntogenyError for another direction.
+        Raises Mistake for another direction.
         """
         if direction not in (None, "up", "down"):
-            raise OntogenyError(f"direction is {direction!r}: it must be 'up', 'down' or None")
+            raise Mistake(f"direction is {direction!r}: it must be 'up', 'down' or None")
         found = self.detect_jumps(values, metric_name, step_offset)
         return [jump for jump in found if direction in (None, jump.direction)]
 
@@ -333,11 +385,11 @@ class JumpDetector:
         """Mean and standard deviation of the window before each value, and the size of its z-score, each (n,); 0 where
         fewer than `min_samples` values came before.
 
-        Raises OntogenyError if there are no values.
+        Raises Mistake if there are no values.
         """
         x = np.asarray(values, np.float64)
         if not x.size:
-            raise OntogenyError("values is empty: give at least one number")
+            raise Mistake("values is empty: give at least one number")
         found = np.zeros((3, x.size))
         for i in range(self.min_samples, x.size):
             past = x[max(i - self.window_size, 0) : i]
@@ -369,7 +421,7 @@ def _write(
     from ontogeny.phase1 import write_phase1
 
     if Path(path).suffix.lower() not in suffixes:
-        raise OntogenyError(f"{path} does not end in {' or '.join(suffixes)}")
+        raise Mistake(f"{path} does not end in {' or '.join(suffixes)}")
     tables = {"layer": results} if isinstance(results, pd.DataFrame) else results
     write_phase1(path, _record(tables, metadata))
 
@@ -453,22 +505,28 @@ def _chosen(df: Results | pd.DataFrame, layer_name: str | None) -> Results:
     if layer_name is None:
         return df
     if layer_name not in df:
-        raise OntogenyError(f"there is no layer {layer_name!r} in the results, only {', '.join(df)}")
+        raise Mistake(f"there is no layer {layer_name!r} in the results, only {', '.join(df)}")
     return {layer_name: df[layer_name]}
 
 
-def plot_phases(results_dict: Results, metric: str = "stable_rank", figsize: Any = None) -> Figure:
+def plot_phases(
+    results_dict: Results, metric: str = "stable_rank", figsize: Any = None, title: str | None = None
+) -> Figure:
     """One metric of all layers over training, with the loss below. `figsize` is not used."""
     from ontogeny.jumps.figures import plot_metrics
 
-    return plot_metrics(_record(results_dict), metrics=[metric])
+    return plot_metrics(_record(results_dict), metrics=[metric], title=title)
 
 
 def plot_single_metric(
-    df: Results | pd.DataFrame, metric: str = "stable_rank", layer_name: str | None = None, **_: Any
+    df: Results | pd.DataFrame,
+    metric: str = "stable_rank",
+    layer_name: str | None = None,
+    title: str | None = None,
+    **_: Any,
 ) -> Figure:
     """One metric of a layer over training, with the loss below. Other arguments are not used."""
-    return plot_phases(_chosen(df, layer_name), metric)
+    return plot_phases(_chosen(df, layer_name), metric, title=title)
 
 
 def plot_metrics_comparison(
@@ -476,11 +534,12 @@ def plot_metrics_comparison(
     metrics: Sequence[str] | None = None,
     layer_name: str | None = None,
     figsize: Any = None,
+    title: str | None = None,
 ) -> Figure:
     """Several metrics, all by default, of a layer over training. `figsize` is not used."""
     from ontogeny.jumps.figures import plot_metrics
 
-    return plot_metrics(_record(_chosen(df, layer_name)), metrics=metrics)
+    return plot_metrics(_record(_chosen(df, layer_name)), metrics=metrics, title=title)
 
 
 def plot_jumps(
@@ -489,6 +548,7 @@ def plot_jumps(
     metric: str = "stable_rank",
     layer_name: str | None = None,
     figsize: Any = None,
+    title: str | None = None,
 ) -> Figure:
     """One metric with its jumps marked: of a layer's table, or of results with jumps by layer."""
     import pandas as pd
@@ -500,7 +560,7 @@ def plot_jumps(
     record = _record(tables)
     rows = [(record.runs[0], layer, metric, j.step, j.direction) for layer, found in by_layer.items() for j in found]
     table = pd.DataFrame(rows, columns=["run", "layer", "metric", "step", "direction"])
-    return plot_metrics(record, jumps=table, metrics=[metric])
+    return plot_metrics(record, jumps=table, metrics=[metric], title=title)
 
 
 def create_multi_layer_plot(results_dict: Results, metric: str = "stable_rank") -> Any:

@@ -10,6 +10,7 @@ from ontogeny.compat import (
     ArchitectureHandler,
     CNNHandler,
     HighFrequencyTracker,
+    Jump,
     JumpDetector,
     MLPHandler,
     compute_all_metrics,
@@ -96,6 +97,59 @@ def test_a_jump_script(results):
         JumpDetector(window_size=1)
     found = JumpDetector().detect_all_jumps(results)
     assert set(found) == set(results)
+
+
+def test_a_script_with_thresholds_and_titles(tmp_path):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(6, 9), nn.Linear(9, 2)
+
+        def forward(self, x):
+            return self.last(self.first(x).relu())
+
+    torch.manual_seed(1)
+    model, names = Net(), ["First_6-9", "Last_9-2"]
+    tracker = HighFrequencyTracker(
+        model,
+        layers=[model.first, model.last],
+        layer_names=names,
+        sampling_frequency=1,
+        enable_jump_detection=True,
+        device=torch.device("cpu"),
+    )
+    for step in range(80):
+        model(torch.randn(64, 6) * (1.0 if step < 60 else torch.tensor([20.0, *[0.0] * 5]))).sum().backward()
+        tracker.log(step, 0.1, grad_norm=torch.nn.utils.clip_grad_norm_(model.parameters(), float("inf")).item())
+    few, many = (tracker.detect_jumps(metric="stable_rank", threshold_z=z)["First_6-9"] for z in (4.0, 2.0))
+    assert 0 < len(few) <= len(many)
+    assert few[0].step == 60
+    assert few[0].metric_name == "stable_rank"
+    assert len(few) == len(tracker.detect_jumps("First_6-9", threshold_z=4.0)["First_6-9"])
+    table = tracker.get_results(layer_name="Last_9-2")
+    for figure in (
+        plot_phases(tracker.get_results(), metric="stable_rank", title="Every step"),
+        plot_metrics_comparison(table, layer_name="Last_9-2", title="Every step"),
+        plot_jumps(table, few, layer_name="Last_9-2", title="Every step"),
+    ):
+        figure.savefig(tmp_path / "figure.png")
+        assert "Every step" in "".join(text.get_text() for text in figure.findobj() if hasattr(text, "get_text"))
+    with pytest.raises(ValueError, match="2 layers"):
+        HighFrequencyTracker(model, layers=[model.first, model.last], layer_names=["one"])
+    with pytest.raises(ValueError, match="at least two axes"):
+        stable_rank(torch.ones(3))
+
+
+def test_jumps_are_made_by_hand_and_noise_free_steps_are_found():
+    jump = Jump(step=100, z_score=-5.2, value_before=20.0, value_after=10.0, metric_name="stable_rank")
+    assert (jump.size, jump.direction, jump.score) == (-10.0, "down", 5.2)
+    assert "step=100" in repr(jump)
+    assert "stable_rank" in repr(jump)
+    detector = JumpDetector(window_size=20, z_threshold=3.0, min_samples=10)
+    assert detector.detect_jumps([10.0] * 100) == []
+    assert detector.detect_jumps([10.0] * 50 + [20.0] * 50, metric_name="m")[0].step in (50, 51)
+    with pytest.raises(ValueError, match="direction"):
+        detector.detect_jumps_with_direction([1, 2, 3], direction="sideways")
 
 
 def test_an_architecture_script():
