@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
@@ -23,6 +22,9 @@ from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import SHORTEST
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.words import counted, joined, levels_text, step_text, steps_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAD = 0.01
 """Share of the record by which a change may miss that of another series and still be within it."""
@@ -148,7 +150,7 @@ def _answer(
         others = layers[(layers["layer"] == best["layer"]) & (layers["metric"] == best["metric"])]
     span = float(np.ptp(frame["step"].to_numpy(float)))
     learned = _learned(held, present, found)
-    changes = pd.concat([found, layers])
+    changes = [*found.to_dict(orient="records"), *layers.to_dict(orient="records")]
     if best is None:
         none = _none(run, held, present, series, judged, learned, _beside(frame, order, settings))
         return replace(none, changes=_rows(changes, present, None))
@@ -201,14 +203,16 @@ def _answer(
     return replace(answer, sentence=" ".join([say_found(answer, _judged(asked, run)), *_whole(answer, held[own])]))
 
 
-def _rows(changes: pd.DataFrame, present: Sequence[str], window: tuple[float, float] | None) -> tuple[dict, ...]:
+def _rows(
+    changes: list[dict[Any, Any]], present: Sequence[str], window: tuple[float, float] | None
+) -> tuple[dict, ...]:
     """The rows of `Answer.changes`: the measures in their order, then the layers, each by step."""
     names = {
         "step": "step", "low": "midpoint_low", "high": "midpoint_high", "onset": "onset", "end": "end",
         "before": "value_before", "after": "value_after", "q_value": "q_value",
     }  # fmt: skip
     found: dict[tuple[str, str], list[dict[str, Any]]] = {(RUN_LEVEL, name): [] for name in present}
-    for row in changes.sort_values("step").to_dict(orient="records"):
+    for row in sorted(changes, key=lambda row: row["step"]):
         about = {"layer": str(row["layer"]), "metric": str(row["metric"]), "kind": str(row["kind"])}
         within = window is not None and window[0] <= row["step"] <= window[1]
         numbers = {name: float(row[column]) for name, column in names.items()}
