@@ -24,7 +24,19 @@ from ontogeny.circuits import (
     overlaps,
     random_subnetworks,
 )
-from ontogeny.connectome import edge_table, fit_connectome, read_activity, recovery_metrics, simulate_activity
+from ontogeny.connectome import (
+    baseline_table,
+    diagnose_scatter,
+    edge_table,
+    explore,
+    fit_connectome,
+    learning_table,
+    principles,
+    read_activity,
+    recovery_metrics,
+    simulate_activity,
+    symbolic_functions,
+)
 from ontogeny.errors import OntogenyError
 from ontogeny.jumps import (
     detect_many,
@@ -68,8 +80,20 @@ def small():
         (lambda: DetailedCircuitTracker(1, X, X[:3, :1]).track_epoch(0, MODEL, 1.0, 1.0), "y 3 rows"),
         (lambda: fit_connectome("recording.npy"), "'recording.npy': read the file with read_activity"),
         (lambda: fit_connectome(U.astype(str), U), "the activity is of str.*give real numbers"),
-        (lambda: edge_table(small()), "a result of fit_connectome is expected, not Activity"),
-        (lambda: recovery_metrics(small(), small()), "give what fit_connectome returned first"),
+        (lambda: edge_table(small()), "what fit_connectome returned is expected as the result, not Activity"),
+        (
+            lambda: recovery_metrics(small(), small()),
+            "what fit_connectome returned is expected as the result, not Activity",
+        ),
+        (lambda: symbolic_functions(small(), small()), "what fit_connectome returned is expected as the result, not"),
+        (lambda: learning_table(None, small()), "result is None: give a fit .of fit_connectome."),
+        (lambda: diagnose_scatter("x", np.eye(3)), "learned is 'x': give real numbers"),
+        (lambda: simulate_activity({}, seed=-1), "seed is -1: give a whole number of at least 0"),
+        (lambda: fit_connectome(small(), seed=None), "seed is None: give a whole number"),
+        (lambda: fit_connectome(small(), device="gpu"), "device is 'gpu': give one that torch knows"),
+        (lambda: baseline_table(SERIES), "activity is .*: give a recording"),
+        (lambda: principles(None, None), "records is None: give several"),
+        (lambda: explore(None, "x"), "evaluate is None: give a function"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(call, said):

@@ -35,7 +35,7 @@ LEAST = {"chunk": 1, "classes": 1, "folds": 2, "iterations": 1, "k": 1, "most": 
          "resolution": 2, "width": 1}  # fmt: skip
 """The smallest value of whole numbers, by name; of others it is 0."""
 
-SHARES = {"alpha", "confidence", "false_discovery_rate"}
+SHARES = {"alpha", "confidence", "false_discovery_rate", "fdr"}
 """Names of numbers that lie between 0 and 1, and are neither."""
 
 ANY_SIGN = {"axis", "feature_axis"}
@@ -231,10 +231,12 @@ _ORIGINS: dict[Any, _Kind] = {
     typing.get_origin(Callable[[], int]): _CALLABLE,
 }
 _CLASSES = {
+    "Activity": "recording (Activity, as simulate_activity and read_activity give it)",
     "CapturePlan": "plan (of plan_captures)",
     "DataFrame": "table (pandas.DataFrame)",
     "ImageData": "data set (of load_images)",
     "JumpReport": "report (of find_jumps)",
+    "Outcome": "fit (of fit_connectome)",
     "Module": "torch.nn.Module",
     "Phase1": "record (of read_phase1)",
     "Tensor": "tensor",

@@ -20,10 +20,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.observe import split_frames
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
-from ontogeny.errors import check_number, expect
 
 COLUMNS = ("method", "held_out_error", "connectivity_R2")
 
@@ -38,6 +38,7 @@ _NEGLIGIBLE = 1e-4
 Solver = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+@checks_arguments
 def baseline_table(activity: Activity, seed: int = 0) -> pd.DataFrame:
     """One row per method: `held_out_error` (mean square error over the variance of du/dt, on the frames that
     `split_frames` holds out with `seed`, as for a fit) and `connectivity_R2` of the wiring that it finds.
@@ -47,8 +48,6 @@ def baseline_table(activity: Activity, seed: int = 0) -> pd.DataFrame:
 
     Raises OntogenyError for what is no activity, and a seed that is none.
     """
-    expect(activity, Activity, "activity, as simulate_activity or read_activity gives it,")
-    check_number(seed, "seed", "a whole number, 0 or more", 0, whole=True)
     u = activity.u.astype(np.float64)
     n = u.shape[2]
     if activity.params is None:

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.connectome.wiring import off_diagonal
 
 DIAGNOSES = ("diagonal", "tilted", "horizontal band", "cross", "cloud")
 
 
-def diagnose_scatter(learned: np.ndarray, true: np.ndarray) -> dict[str, Any]:
+@checks_arguments
+def diagnose_scatter(learned: Reals, true: Reals) -> dict[str, Any]:
     """Read the scatter of learned (N, N) against true (N, N) weights, diagonal left out.
 
     Keys:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ontogeny.connectome.outcome import Recovery
+from ontogeny.arguments import Reals, checks_arguments
+from ontogeny.connectome.outcome import Recovery, check_recovery
 from ontogeny.errors import OntogenyError
 from ontogeny.statistics import adjust
 
@@ -14,8 +15,9 @@ EDGE_FDR = 0.05
 _DEGREES = 20
 
 
+@checks_arguments
 def edge_table(
-    result: Recovery, confidence: float = 0.95, fdr: float = EDGE_FDR, prior: np.ndarray | None = None
+    result: Recovery, confidence: float = 0.95, fdr: float = EDGE_FDR, prior: Reals | None = None
 ) -> pd.DataFrame:
     """One row per pair of neurons, the surest first.
 
@@ -37,8 +39,7 @@ def edge_table(
     """
     from scipy.stats import norm, t
 
-    if not hasattr(result, "standard_errors"):
-        raise OntogenyError(f"a result of fit_connectome is expected, not {type(result).__name__}")
+    check_recovery(result)
     if result.standard_errors is None:
         dropped = str(result.verdict.get("reason", "")).partition(";")[0]
         if dropped.startswith("the refinement was dropped"):

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.hidden import SHARED_LEAST, without_hidden
 from ontogeny.connectome.network import ConnectomeNetwork
 from ontogeny.connectome.observe import Rows, Split, derived_by, rows_of, split_frames
@@ -29,7 +30,7 @@ from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
 from ontogeny.connectome.training import Frames, Training, frames_of, network_for
 from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, check_number, expect, shown
 from ontogeny.settings import complete
 
 _MOST_FRAMES = 6000
@@ -68,6 +69,7 @@ class Fit(Outcome):
     notes: list[str] = field(default_factory=list)
 
 
+@checks_arguments
 def resolved_settings(settings: FitSettings, n_neurons: int, filling_factor: float) -> FitSettings:
     """`settings` with each value "recommended" replaced by what serves so many neurons and so full a matrix.
 
@@ -152,9 +154,10 @@ def fit_connectome(
     of arrays) every `checkpoint_every` steps; given back as `resume`, training goes on from there and ends in the very
     same numbers. `device`: e.g. "cuda"; the CPU if None. The result follows from the arguments, on the CPU bit by bit.
 
-    Raises OntogenyError on bad settings, on values that are not finite, on fewer than 5 frames, and on activity that is
-    at rest or blows up.
+    Raises OntogenyError on bad settings and arguments, on values that are not finite, on fewer than 5 frames, and on
+    activity that is at rest or blows up.
     """
+    _check_call(seed, {"progress": progress, "checkpoint": checkpoint}, resume, device)
     settings = complete(FitSettings, settings, "fit")
     if isinstance(edges, str):
         settings = complete(FitSettings, {**settings.model_dump(), "edges": edges}, "fit")
@@ -188,6 +191,18 @@ def fit_connectome(
         **ended.result,
         **ended.uncertainty,
     )
+
+
+def _check_call(seed: int, calls: Mapping[str, Any], resume: Any, device: str | torch.device | None) -> None:
+    check_number(seed, "seed", "a whole number, 0 or more", 0, whole=True)
+    for name, call in calls.items():
+        if call is not None and not callable(call):
+            raise OntogenyError(f"{name} is {shown(call)}: give a function")
+    expect(resume, (Mapping, type(None)), "a state that checkpoint was called with, as resume,")
+    try:
+        torch.device(device or "cpu")
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise OntogenyError(f"device is {shown(device)}: give one that torch knows, as 'cpu' or 'cuda'") from error
 
 
 def _held_out_error(frames: Frames, otherwise: float) -> Callable[[dict[str, Any]], float]:

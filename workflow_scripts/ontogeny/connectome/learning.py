@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.metrics import match_clusters
 from ontogeny.connectome.outcome import Outcome
 from ontogeny.connectome.simulate import Activity
@@ -15,6 +16,7 @@ from ontogeny.statistics import adjust
 _COMPONENTS = 10
 
 
+@checks_arguments
 def learning_table(result: Outcome, truth: Activity, seed: int = 0) -> pd.DataFrame:
     """What the snapshots of a fit show, one row per step.
 

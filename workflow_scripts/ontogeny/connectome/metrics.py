@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.diagnose import diagnose_scatter
 from ontogeny.connectome.edges import edge_table
 from ontogeny.connectome.observe import split_frames
-from ontogeny.connectome.outcome import Recovery
+from ontogeny.connectome.outcome import Recovery, check_recovery
 from ontogeny.connectome.search.records import classify
 from ontogeny.connectome.simulate import Activity, filling_factor, spectral_radius
 from ontogeny.connectome.wiring import connectivity_r2, off_diagonal, scale_between
-from ontogeny.errors import OntogenyError, check_number, expect
+from ontogeny.errors import check_number
 
 FUNCTION_RANGE = np.linspace(-3.0, 3.0, 61)
 
@@ -223,6 +224,7 @@ _OF_TYPES = ("cluster_accuracy", "cluster_accuracy_embedding", "cluster_accuracy
 _OF_FUNCTIONS = ("psi_R2", "phi_R2", "phi_R2_worst")
 
 
+@checks_arguments
 def recovery_metrics(result: Recovery, truth: Activity, rollout_frames: int = 400) -> dict[str, Any]:
     """Everything that is measured of a fit against the truth behind its data, under the study's names.
 
@@ -243,11 +245,7 @@ def recovery_metrics(result: Recovery, truth: Activity, rollout_frames: int = 40
 
     Raises OntogenyError for activity in place of the result, and for what is neither.
     """
-    if isinstance(result, Activity):
-        raise OntogenyError("the result is activity: give what fit_connectome returned first, and the activity second")
-    if not all(hasattr(result, name) for name in ("W", "network_W", "embedding", "standard_errors", "history")):
-        raise OntogenyError(f"what fit_connectome returned is expected as the result, not {type(result).__name__}")
-    expect(truth, Activity, "the activity that was fitted, as the truth,")
+    check_recovery(result)
     check_number(rollout_frames, "rollout_frames", "a whole number of frames, 1 or more", 1, whole=True)
     metrics: dict[str, Any] = dict.fromkeys((*_OF_WIRING, *_OF_ERRORS, *_OF_EDGES, *_OF_TYPES, *_OF_FUNCTIONS))
     if truth.W is not None:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ontogeny.errors import OntogenyError
+
 
 class Recovery(Protocol):
     """What was recovered of a population: what metrics, figures and formulas read of a fit or a stored fit.
@@ -62,4 +64,10 @@ class Outcome:
         return self.standard_errors is not None
 
 
-__all__ = ["Outcome", "Recovery"]
+def check_recovery(result: Any) -> None:
+    """Raises OntogenyError for what is neither a fit nor a stored fit."""
+    if not all(hasattr(result, name) for name in ("W", "network_W", "embedding", "standard_errors", "history")):
+        raise OntogenyError(f"what fit_connectome returned is expected as the result, not {type(result).__name__}")
+
+
+__all__ = ["Outcome", "Recovery", "check_recovery"]

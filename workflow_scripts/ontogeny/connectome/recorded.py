@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.indicator import fitted_time_constant, without_indicator
 from ontogeny.connectome.settings import DataSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
@@ -22,6 +23,7 @@ _MISSING = frozenset(("", "-", ".", "na", "n/a", "none", "null", "missing"))
 _TRAJECTORIES = frozenset(("trajectory", "trial", "episode", "segment", "session"))
 
 
+@checks_arguments
 def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None = None, **settings: Any) -> Activity:
     """The activity in a CSV file (one row per frame, one column per neuron, with or without a header), npy, npz or NWB.
 

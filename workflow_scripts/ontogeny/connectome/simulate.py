@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.connectome.celegans import celegans_wiring
 from ontogeny.connectome.settings import ActivitySettings
 from ontogeny.connectome.wiring import connectivity_r2
@@ -164,8 +165,9 @@ def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> n
     return W
 
 
+@checks_arguments
 def simulate_activity(
-    settings: ActivitySettings | Mapping[str, Any] | None = None, seed: int = 0, W: np.ndarray | None = None
+    settings: ActivitySettings | Mapping[str, Any] | None = None, seed: int = 0, W: Reals | None = None
 ) -> Activity:
     """Simulate a population: see `ActivitySettings` for the model and its settings.
 
@@ -399,6 +401,7 @@ def oracle(activity: Activity, ridge: float = 1e-12, max_frames: int = 50_000) -
     return weights.T
 
 
+@checks_arguments
 def activity_report(activity: Activity) -> dict[str, Any]:
     """What the activity can tell before any training.
 

@@ -16,7 +16,7 @@ from sklearn.model_selection import KFold
 
 from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.connectome.metrics import cluster_functions, find_types, function_range, match_clusters
-from ontogeny.connectome.outcome import Recovery
+from ontogeny.connectome.outcome import Recovery, check_recovery
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
@@ -100,6 +100,7 @@ def symbolic_form(
     return pd.DataFrame({"term": [*names, "1"], "coefficient": found, "low": low, "high": high}), 1 - left
 
 
+@checks_arguments
 def symbolic_functions(result: Recovery, truth: Activity, seed: int = 0) -> tuple[pd.DataFrame, str]:
     """psi, and phi of every recovered type, as sums of named functions (see `symbolic_form`).
 
@@ -107,9 +108,12 @@ def symbolic_functions(result: Recovery, truth: Activity, seed: int = 0) -> tupl
     truth is not known, those of `find_types`. psi is in the true scale where W is known, and has root mean square 1
     over the data otherwise.
 
+    Raises OntogenyError for what is no fit and no activity.
+
     Returns a table (function, type, neurons, term, coefficient, low, high, R2) and one line that says it all, also
     where a formula describes its function poorly (R2 below 0.9), or worse than a constant does (below 0).
     """
+    check_recovery(result)
     u = function_range(truth)
     phi = result.phi(u)
     if truth.types is None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.search.records import Record, success
 from ontogeny.errors import OntogenyError, expect, shown
 from ontogeny.statistics import adjust, sign_flip_test, student_interval
@@ -46,6 +47,7 @@ def best_so_far(records: Sequence[Record]) -> np.ndarray:
     return np.stack([curve[: min(map(len, curves))] for curve in curves])
 
 
+@checks_arguments
 def compare_policies(
     histories: Mapping[str, Sequence[Sequence[Record]]], reference: str | None = None, confidence: float = 0.95
 ) -> PolicyComparison:

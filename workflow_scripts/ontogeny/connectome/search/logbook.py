@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.search.declaration import Search, search_json
 from ontogeny.connectome.search.memory import keep_memory, memory_digest, memory_text, set_aside
 from ontogeny.connectome.search.policy import ucb_scores
@@ -80,6 +81,7 @@ def ucb_text(records: Sequence[Record], search: Search) -> str:
     return "\n".join(lines) + "\n"
 
 
+@checks_arguments
 def write_logbook(folder: str | os.PathLike, search: Search, records: Sequence[Record] | None = None) -> list[Path]:
     """Write the log, the memory, the UCB scores and the tables from the records; return the paths.
 

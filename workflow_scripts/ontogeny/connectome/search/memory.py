@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.records import Record
 from ontogeny.connectome.search.space import short
@@ -266,6 +267,7 @@ _SECTIONS = (
 _TABLE = ["Block", "Sparsity", "filling_factor", "Best R²", "Best Cluster", "Optimal L1", "Optimal lr_W", "finding"]
 
 
+@checks_arguments
 def read_memory(path: str | os.PathLike) -> Memory:
     """Read a memory file, also one of the study's.
 

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.search.records import CLUSTER_WEIGHT, R2_WEIGHT, Record, metric_value, reward, success
 from ontogeny.connectome.search.rules import UCB_C, Rules
 from ontogeny.connectome.search.space import Setting, two_digits
@@ -139,6 +140,7 @@ class Proposal:
 Policy = Callable[[Sequence[Record], Rules, np.random.Generator], Proposal]
 
 
+@checks_arguments
 def propose(history: Sequence[Record], rules: Rules, seed: int, policy: str | Policy = DEFAULTS.policy) -> Proposal:
     """The settings of the iteration that follows `history`.
 
@@ -179,6 +181,7 @@ def propose(history: Sequence[Record], rules: Rules, seed: int, policy: str | Po
     return replace(proposal, seed=int(seed) + offset)
 
 
+@checks_arguments
 def valid_prefix(records: Sequence[Record], rules: Rules, seed: int, policy: str | Policy = DEFAULTS.policy) -> int:
     """How many of a block's records, from the first on, are what `policy` would propose under `rules`.
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, expect, unknown
 from ontogeny.files import json_text, read_json, write_json
 
@@ -123,6 +124,7 @@ def success(metrics: Mapping[str, Any]) -> bool:
     return min(metric_value(metrics, "connectivity_R2"), metric_value(metrics, "cluster_accuracy")) >= SUCCESS
 
 
+@checks_arguments
 def classify(metrics: Mapping[str, Any]) -> str:
     """CONVERGED, partial-W, partial-E, partial or failed, by the study's table (thresholds 0.9 and 0.1).
 
@@ -146,6 +148,7 @@ def record_path(folder: str | os.PathLike, block: int, iteration: int) -> Path:
     return Path(folder) / "records" / f"block_{block:02d}" / f"iter_{iteration:03d}.json"
 
 
+@checks_arguments
 def read_records(folder: str | os.PathLike, search: Search | None = None) -> list[Record]:
     """The records in `folder`, block by block; each block up to the first iteration that is missing.
 

@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.logbook import write_logbook
 from ontogeny.connectome.search.memory import read_principles
@@ -77,6 +78,7 @@ def _evaluate(evaluate: Evaluate, folder: Path, proposal: Proposal, level: float
     return {**stored, "key": key}
 
 
+@checks_arguments
 def run_iteration(
     evaluate: Evaluate, folder: str | os.PathLike, search: Search, block: int, iteration: int, identity: Any = None
 ) -> Record:
@@ -203,6 +205,7 @@ def _keep_weights(record: Record, evaluate: Evaluate, folder: Path, path: Path) 
         shutil.copyfile(source, part)
 
 
+@checks_arguments
 def explore(
     evaluate: Evaluate,
     folder: str | os.PathLike,

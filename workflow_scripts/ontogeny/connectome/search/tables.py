@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.search.declaration import Search
 from ontogeny.connectome.search.policy import ucb_scores
 from ontogeny.connectome.search.records import Record, success
@@ -17,6 +18,7 @@ from ontogeny.connectome.search.text import by_block, finding, mutation_text
 from ontogeny.statistics import adjust, student_interval
 
 
+@checks_arguments
 def principles(records: Sequence[Record], search: Search, confidence: float = 0.95) -> pd.DataFrame:
     """What single changes did, from all pairs of a node and its parent that differ in one setting.
 
