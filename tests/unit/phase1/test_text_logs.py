@@ -60,6 +60,14 @@ FORMS = {
         (1, 2, 3, 4),
         {"train/Loss": ROUND, "train/Acc": RISE, "val/Loss": ROUND, "val/Acc": RISE},
     ),
+    "steps above": ("", "- step: {s}\n  loss: {a:.2f}\n", STEPS, {"loss": ROUND}),
+    "nothing said of a part": (
+        "",
+        "step {s} | loss train: {a:.2f}, val: n/a | iter time: 3.5 ms\n",
+        STEPS,
+        {"loss_train": ROUND, "iter_time": [3.5] * 4},
+    ),
+    "epoch by part": ("", "Train: {e} [ 5/9 (55%)]  Loss: {a:.2f}\n", (5, 14, 23, 32), {"train/Loss": ROUND}),
     "keras": (
         "",
         "Epoch {e}/4\n469/469 [=====] - 2s 4ms/step - loss: {a:.2f} - val_loss: {a:.2f}\n",

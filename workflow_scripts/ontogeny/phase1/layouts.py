@@ -112,6 +112,8 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
                     return _several(data[key], where, key)
             if data and all(isinstance(item, dict) and "measurements" in item for item in data.values()):
                 return _several(data, where, "")
+            if _are_histories_of_runs(data):
+                return _several(data, where, "")
         return [_one_run(data, where)]
     if isinstance(data, list):
         if not data:
@@ -350,6 +352,19 @@ def _history(data: dict) -> int:
     numbers = all(_is_number(each) for value in lists.values() for each in value)
     known = any(word in str(name).lower() for name in lists for word in (*_OF_HISTORIES, *DIMENSIONALITY_NAMES))
     return len(next(iter(lists.values()))) if numbers and known else 0
+
+
+def _are_histories_of_runs(data: dict) -> bool:
+    """Whether entries are histories of the same measures, and neither of parts of the data nor of layers."""
+    words = {word for name in data for word in re.findall(r"[a-z]+", str(name).lower())}
+    if (
+        len(data) < 2
+        or words & PARTS
+        or not all(isinstance(value, dict) and _history(value) for value in data.values())
+    ):
+        return False
+    first = next(iter(data.values())).keys()
+    return not DIMENSIONALITY_NAMES & first and all(value.keys() == first for value in data.values())
 
 
 def _is_number(value: Any) -> bool:

@@ -46,6 +46,7 @@ _DECIMAL_COMMA = re.compile(r"[\s:=]-?0,\d\d")
 _WORDS = re.compile(r"[a-z]+")
 _EPOCH_AND_BATCH = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
 _FIRST_NUMBER = re.compile(r"^\s*\[?\s*(\d+)\s*\]?(?=[\s:,])(?!\s*/)")
+_COUNT = re.compile(r"\s*\[\s*\d+\s*/\s*\d")
 _AT = frozenset(("at", "after", "in", "for", "of", "during"))
 _LAYERS = frozenset(("layer", "block"))
 
@@ -93,7 +94,8 @@ def text_log_run(text: str, where: str) -> RawRun:
         if before.held_out and not line.placed and not line.part:
             line.part = before.part
             line.values = {_of_part(key, line.part): value for key, value in line.values.items()}
-    places = _places([line for line in lines if line.values or line.epoch is not None], run)
+    stepped = [line for line in lines if line.values or line.epoch is not None or line.step is not None]
+    places = _places(stepped, run)
     found: dict[Key, dict[float, float]] = {}
     again = 0
     for at, line in places:
@@ -130,20 +132,25 @@ def _parsed(text: str) -> _Line:
         line.first = float(first[1])
     end, layer, pending, begun = both.end() if both else 0, RUN_LEVEL, "", ""
     steps: dict[str, float] = {}
+    later = False
     for number in _NUMBER.finditer(text, end):
         gap, end = text[end : number.start()].rstrip(" \t[({"), number.end()
         *labels, name = _SEPARATORS.split(gap.rstrip(_BEFORE))
         label, _, name = name.rpartition(": ")
-        words = name.strip(_AROUND).split() if _WORDS.search(name.lower()) else []
+        words = [word for word in name.strip(_AROUND).split() if _WORDS.search(word.lower())]
         if gap.endswith("=") and len(words) > 1:
             labels += words[:-1]
             words = words[-1:]
-        line.part = next((word for word in _parts(" ".join([*labels, label]))), line.part)
+        if later:
+            labels = [piece for piece in labels if piece.strip(_AROUND).lower() in PARTS]
+        later = True
+        line.part = next(iter(_parts(" ".join([*labels, label]))), line.part)
         value, of = float(number["number"].replace(",", "")), number["of"]
         if not words and pending:
             words, pending = pending.split(), ""
-        elif len(words) == 1 and of and words[0].lower() in PARTS:
+        elif len(words) == 1 and words[0].lower() in PARTS and (of or _COUNT.match(text, end)):
             line.part, words = words[0].lower(), []
+            line.epoch = line.epoch if of else value
         if not words:
             if of and line.done is None:
                 line.done, line.total = value, float(of)
@@ -205,7 +212,7 @@ def _places(lines: Sequence[_Line], run: RawRun) -> list[tuple[float, _Line]]:
     valued = [line for line in lines if line.values]
     totals = Counter(line.total for line in valued if line.total is not None and not line.held_out)
     most = totals.most_common(1)[0][0] if totals else None
-    by_step = any(line.step is not None for line in valued)
+    by_step = any(line.step is not None for line in lines)
     epochs = any(line.epoch is not None for line in lines)
     ends = epochs and all(line.done == line.total for line in valued if line.total == most)
     by_count = not by_step and most is not None and not ends
