@@ -243,6 +243,26 @@ def test_a_spike_is_known_where_another_change_follows_it():
     assert not detect_jumps(x)
 
 
+@pytest.mark.parametrize("signs", [(1, 1, 1, 1), (1, 1, -1)])
+def test_several_changes_are_no_period_and_no_wave(signs):
+    t, rng, found = np.arange(1000), np.random.default_rng(31), 0
+    for _ in range(6):
+        places = 1000 * (np.arange(1, 1 + len(signs)) / (1 + len(signs)) + rng.uniform(-0.04, 0.04, len(signs)))
+        steps = [10 * sign / (1 + np.exp(-(t - at) / 6)) for at, sign in zip(places, signs)]
+        events = detect_transitions(sum(steps) + rng.standard_normal(1000))
+        found += sum(any(abs(event.index - at) <= 12 for event in events) for at in places)
+    assert found >= 0.9 * 6 * len(signs)
+
+
+def test_a_wander_changes_as_much_elsewhere():
+    x = np.random.default_rng(4).standard_normal((2, 600)).cumsum(axis=1)
+    steps = 30 / (1 + np.exp(-(np.arange(600) - 300) / 8)) + np.random.default_rng(5).standard_normal((2, 600))
+    for rows, outgrown in ((x, False), (steps, True)):
+        for row in rows:
+            event = transitions.Event(300, 285, 315, 30 if outgrown else np.ptp(row) / 4, 1, 298, 302, 25, 35)
+            assert transitions._outgrows(row, event, [event]) == outgrown
+
+
 def test_many_series_are_searched_as_one_by_one():
     rng = np.random.default_rng(2)
     parts = [planted(name, rng, 4, 300, 8, 20, margin=60)[0] for name in ("white", "ar1_0.9", "linear_drift")]

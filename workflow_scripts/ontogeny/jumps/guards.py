@@ -62,6 +62,10 @@ STRETCH = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 FEWEST_PERIODS = 5
 """Periods from which a series is said to repeat."""
 
+MOST_STEPS = 8
+"""Periods up to which a series that goes one way is taken for one of several steps."""
+
+CLIMBS = 0.7
 SHORTEST_PERIOD = 5
 REPEATS = 0.15
 """Least autocorrelation at the period, and least share of the variance that half of the periods explain in the others,
@@ -284,7 +288,17 @@ def _repeated(values: np.ndarray) -> _Repeated | None:
     share = min(_predicted(beside, phase, even), _predicted(beside, phase, ~even))
     if share < least:
         return None
-    return _Repeated(period, _by_phase(beside - beside.mean(), phase)[phase], share)
+    course = _by_phase(beside - beside.mean(), phase)[phase]
+    if n < MOST_STEPS * period and _climbs(values, round(period), float(np.ptp(course))):
+        return None
+    return _Repeated(period, course, share)
+
+
+def _climbs(values: np.ndarray, period: int, swing: float) -> bool:
+    """Whether a series (n,) goes one way from period to period, by `CLIMBS` of the swing of what repeats in it or
+    more: a few steps at about even times repeat beside their slow course only."""
+    change = values[period:] - values[:-period]
+    return abs(median(change)) >= CLIMBS * swing
 
 
 def _clipped(values: np.ndarray, most: float = 4.0) -> np.ndarray:

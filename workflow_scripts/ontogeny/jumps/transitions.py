@@ -148,6 +148,15 @@ WAVE_LEAVES = 0.65
 WAVE_POINTS = 100
 """Means of neighbours, about, in which that is asked."""
 
+FEWEST_CHANGES = 4
+"""Changes over the width of an event elsewhere from which it is compared with them."""
+
+OUTGROWS = 3.5
+"""Least size of an event in noise, in standard deviations of what the series changes by over its width elsewhere."""
+
+OUTGROWS_WAVE = 8.0
+"""The same of three events or more that go up and down."""
+
 RESTING = 0.12
 """Typical change elsewhere, as a share of the largest change inside a peak of the rate, from which a series wanders."""
 
@@ -349,9 +358,13 @@ def _without_others(x: np.ndarray, found: list[list[_Candidate]], least: float) 
         if not any(c.alone >= CLEAR for c in candidates):
             continue
         apart = _apart(sorted(candidates, key=lambda c: -c.alone), _MOST_APART)
-        if len(apart) < 2 or (len(apart) > 2 and len({c.size > 0 for c in apart}) > 1):
+        if len(apart) < 2:
             continue
         clear = {c: _placed(x[row], c) for c in apart if c.alone >= CLEAR and _steeper_inside(x[row], c)}
+        if len(apart) > 2 and len({c.size > 0 for c in apart}) > 1:
+            events = list(clear.values())
+            if not all(_outgrows(x[row], event, events, OUTGROWS_WAVE) for event in events):
+                continue
         for c in apart:
             others = [event for other, event in clear.items() if other is not c]
             if others:
@@ -680,6 +693,7 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
                 if all(check(row, event) for check in _CHECKS) and _rests_elsewhere(row, event, found):
                     found.append(event)
             joined = _joined(row, sorted(found, key=lambda event: event.middle))
+            joined = [event for event in joined if _outgrows(row, event, joined)]
             wide = [event for event in joined if not event.smooth and event.width >= max(WAVE[0] * n, 8.0)]
             waves = bool(wide) and _is_wave(row, wide)
             events.append([event for event in joined if event not in wide] if waves else joined)
@@ -719,7 +733,7 @@ def _left_beside(y: np.ndarray, course: np.ndarray, steps: np.ndarray) -> float:
     return max(left, 0.0)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=16)
 def _courses_and_waves(count: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Orthonormal bases over so many points: of a line, a cubic and relaxations (points, columns) each, and of a line
     with a sine of any phase, of all frequencies side by side (points, 4 frequencies)."""
@@ -963,6 +977,26 @@ def _rests_elsewhere(x: np.ndarray, event: Event, stronger: Sequence[Event]) -> 
         return True
     away = np.abs(elsewhere - median(elsewhere))
     return median(away) <= RESTING * float(np.abs(change[first:last]).max(initial=0.0))
+
+
+def _outgrows(x: np.ndarray, event: Event, events: Sequence[Event], times: float = OUTGROWS) -> bool:
+    """Whether an event in noise is so many times what a series (n,) typically changes by elsewhere over the event's
+    width, beside the events and the line, cubic or relaxation that suit it best. A random walk and other wander change
+    as much elsewhere."""
+    if event.smooth:
+        return True
+    block = max(int(event.width / 4), 1)
+    y = _means(x[None], block)[0]
+    steps = _means(np.stack([_ramp(x.size, each) for each in events]), block).T
+    bases = [np.linalg.qr(np.column_stack([course, steps]))[0] for course in _courses_and_waves(y.size)[0]]
+    rest = min((y - basis @ (basis.T @ y) for basis in bases), key=lambda rest: float(rest @ rest))
+    lag = max(round(event.width / RAMP_SHARE / block), 1)
+    first = np.arange(max(y.size - lag, 0)) * block
+    elsewhere = (first + (lag + 1) * block <= event.onset) | (first > event.end)
+    change = (rest[lag:] - rest[:-lag])[elsewhere]
+    if change.size < FEWEST_CHANGES:
+        return True
+    return times * median(np.abs(change - median(change))) <= math.sqrt(_MEDIAN_OF_SQUARES) * abs(event.size)
 
 
 def _fall(course: np.ndarray) -> float:
