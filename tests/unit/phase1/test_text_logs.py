@@ -140,6 +140,8 @@ def test_a_table_with_a_header_is_a_table_whatever_its_ending(tmp_path):
         "step 0: loss 4.0\nstep 10: loss 3.0\n",
         "loss 4.0\n" * 20,
         "step " * 5000 + "1\n",
+        "step 1/0 right 1/0\n" * 9,
+        (" " * 4000 + "\n" + "12:34" * 800 + "\n") * 30,
     ],
 )
 def test_a_text_that_is_no_log_is_refused_with_what_would_be_one(tmp_path, text):

@@ -33,10 +33,10 @@ _STAMPS = re.compile(
 )
 """Colours, times, progress bars, what loggers put before a line, and what arrays of one number are printed in."""
 
-_UNIT = re.compile(r"\s*\([A-Za-z/%]+\)(?=\s*[:=])")
+_UNIT = re.compile(r"\([A-Za-z/%]+\)(?=\s*[:=])")
 _NUMBER = re.compile(
     r"(?<![\w.@+-])(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-    r"|[+-]?(?:nan|NaN|inf|Infinity)(?=\s*(?:[,;|)\]}]|$)))(?:\s*/\s*(?P<of>\d+)\b)?[A-Za-z%/]{0,9}(?![\w:@-]*\w)"
+    r"|[+-]?(?:nan|NaN|inf|Infinity)(?=\s*(?:[,;|)\]}]|$)))(?:\s*/\s*(?P<of>\d+)\b)?[A-Za-z%/]{0,9}(?!\w|[:@-]\w)"
 )
 _BEFORE = " \t:=[({'\""
 _AROUND = " '\"*#<>"
@@ -45,7 +45,7 @@ _ODD = re.compile(r"['\"=]")
 _DECIMAL_COMMA = re.compile(r"[\s:=]-?0,\d\d")
 _WORDS = re.compile(r"[a-z]+")
 _EPOCH_AND_BATCH = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
-_FIRST_NUMBER = re.compile(r"^\s*\[?\s*(\d+)\s*\]?(?=[\s:,])(?!\s*/)")
+_FIRST_NUMBER = re.compile(r"^\s*(?:\[\s*)?(\d+)\s*\]?(?=[\s:,])(?!\s*/)")
 _COUNT = re.compile(r"\s*\[\s*\d+\s*/\s*\d")
 _AT = frozenset(("at", "after", "in", "for", "of", "during"))
 _LAYERS = frozenset(("layer", "block"))
@@ -135,16 +135,9 @@ def _parsed(text: str) -> _Line:
     later = False
     for number in _NUMBER.finditer(text, end):
         gap, end = text[end : number.start()].rstrip(" \t[({"), number.end()
-        *labels, name = _SEPARATORS.split(gap.rstrip(_BEFORE))
-        label, _, name = name.rpartition(": ")
-        words = [word for word in name.strip(_AROUND).split() if _WORDS.search(word.lower())]
-        if gap.endswith("=") and len(words) > 1:
-            labels += words[:-1]
-            words = words[-1:]
-        if later:
-            labels = [piece for piece in labels if piece.strip(_AROUND).lower() in PARTS]
+        said, words = _named(gap, later)
         later = True
-        line.part = next(iter(_parts(" ".join([*labels, label]))), line.part)
+        line.part = next(iter(_parts(said)), line.part)
         value, of = float(number["number"].replace(",", "")), number["of"]
         if not words and pending:
             words, pending = pending.split(), ""
@@ -166,15 +159,28 @@ def _parsed(text: str) -> _Line:
                 line.total = float(of) if of and line.done is None else line.total
         elif len(words) == 1 and words[0].lower() in _LAYERS:
             layer = f"{words[0].lower()}_{value:g}"
-        elif len(words) <= _MOST_WORDS and not is_clock("_".join(words)) and not _ODD.search(name.strip(_AROUND)):
+        elif len(words) <= _MOST_WORDS and not is_clock("_".join(words)) and not _ODD.search(" ".join(words)):
             if not line.values and not line.part and len(words) > 1 and words[0].lower() in PARTS:
                 begun = words[0].lower()
-            line.values.setdefault(_key(words, layer, line.part), value / float(of) if of else value)
+            line.values.setdefault(_key(words, layer, line.part), value / float(of) if of and float(of) else value)
     if steps:
         line.step = steps[step_key(steps) or ""]
     if begun and {part for _, name in line.values for part in _parts(name)} == {begun}:
         line.values = {_of_part(key, begun): value for key, value in line.values.items()}
     return line
+
+
+def _named(gap: str, later: bool) -> tuple[str, list[str]]:
+    """What stands between two numbers: labels (after other numbers, parts of the data alone), and the name's words."""
+    *labels, name = _SEPARATORS.split(gap.rstrip(_BEFORE))
+    label, _, name = name.rpartition(": ")
+    words = [word for word in name.strip(_AROUND).split() if _WORDS.search(word.lower())]
+    if gap.endswith("=") and len(words) > 1:
+        labels += words[:-1]
+        words = words[-1:]
+    if later:
+        labels = [piece for piece in labels if piece.strip(_AROUND).lower() in PARTS]
+    return " ".join([*labels, label]), words
 
 
 def _of_part(key: Key, part: str) -> Key:
