@@ -569,15 +569,15 @@ def test_compiling_leaves_garbage_collection_as_it_was():
 
 def test_numba_is_left_as_it_was():
     """What a compilation remembers of types, and the collector that it stops, are as before when it ends."""
-    types = pytest.importorskip("numba.core.types")
+    numba = pytest.importorskip("numba")
     records = pytest.importorskip("ontogeny.circuits._records")
 
-    @records.piece(pipeline_class=records.WholeCompiler, nogil=True, _nrt=False)
+    @numba.njit(pipeline_class=records.WholeCompiler, nogil=True, _nrt=False)
     def twice(x):
         return x + x
 
     assert twice(2) == 4
-    assert "get_call_type" not in vars(types.Function)
+    assert "get_call_type" not in vars(numba.core.types.Function)
     assert gc.isenabled()
 
 

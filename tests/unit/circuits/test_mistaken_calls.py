@@ -45,6 +45,7 @@ from ontogeny.circuits import (
     write_convergence,
     write_record,
 )
+from ontogeny.circuits._ranks import middle
 from ontogeny.circuits.enumeration import Samples
 from ontogeny.connectome import (
     baseline_table,
@@ -191,6 +192,18 @@ def small():
     return simulate_activity({"n_neurons": 4, "n_trajectories": 1, "n_frames": 30})
 
 
+def test_a_function_that_compiled_functions_alone_call_is_none_of_python():
+    """It ended the process: it has no entry for Python."""
+    with pytest.raises(TypeError, match="compiled functions alone call this one"):
+        middle(2, 3)
+
+
+def test_a_loss_and_an_epoch_may_be_numbers_of_numpy_and_a_loss_may_have_diverged():
+    tracker = DetailedCircuitTracker(1, X, Y)
+    entry = tracker.track_epoch(np.int64(1), calls()["track_epoch"][1]["model"], np.float32(0.5), np.inf)
+    assert (entry["epoch"], entry["train_loss"], entry["val_loss"]) == (2, 0.5, None)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_anything_in_place_of_an_argument_ends_in_a_sentence_or_a_result(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -246,6 +259,11 @@ def test_anything_in_place_of_an_argument_ends_in_a_sentence_or_a_result(tmp_pat
         ("match_events", {"tolerance": -1}, "tolerance is -1: give a distance of 0 or more"),
         ("track_epoch", {"train_loss": "low"}, "train_loss is 'low': give one number"),
         ("track_epoch", {"epoch": "first"}, "epoch is 'first': give a whole number, counted from 0"),
+        (
+            "count_circuits",
+            {"x": 1e30 * X, "weights": [1e5 * np.ones((3, 2)), 1e5 * np.ones((3, 3)), np.ones((1, 3))]},
+            r"so large that sums of a circuit may pass 3.4e\+38",
+        ),
         ("sample_circuits", {"seed": "lucky"}, "the seed is 'lucky': give a whole number of 0 or more, or a NumPy"),
         ("baseline_table", {"activity": X}, "activity, as simulate_activity or read_activity gives it, is expected"),
         ("recovery_metrics", {"result": 3}, "what fit_connectome returned is expected as the result, not int"),

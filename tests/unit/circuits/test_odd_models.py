@@ -145,6 +145,7 @@ STYLES = {
     "own functions, one by one": lambda m, x: (
         sum(m.b.weight[0, j] * m.norm(F.softplus(m.a(x)))[:, j] for j in range(3)) + m.b.bias
     ),
+    "held to be small": lambda m, x: (torch._assert((m.a(x).abs() < 99).all(), "large"), m.b(F.elu(m.a(x))))[1],
     "steps of their own": lambda m, x: m.b((m.a(x) > 0.02 * m.g).float()),
     "written by places": written_by_places,
     "noise while it learns": lambda m, x: m.b(torch.tanh(m.a(x) + m.training * m.g * torch.randn(4, 3))),
@@ -457,6 +458,7 @@ def test_models_that_are_compiled_scripted_or_parametrised():
     for model in (
         torch.compile(plain, backend="eager"),
         torch.jit.trace(plain, X),
+        torch.jit.freeze(torch.jit.script(plain.eval())),
         nn.DataParallel(plain),
         nn.Sequential(normed, *plain[1:]),
         lambda x: torch.func.functional_call(plain, dict(plain.named_parameters()), (x,)),

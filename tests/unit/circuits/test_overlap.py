@@ -8,6 +8,7 @@ from nets import trained_nets, truth_table
 
 from ontogeny.circuits import (
     CircuitSample,
+    CircuitSet,
     compare_within,
     core,
     core_of_count,
@@ -105,3 +106,14 @@ def test_what_all_circuits_share_is_told_of_any_number_of_them():
         shared = core_of_count(summarise((2, 3, 1), found, marginals, found))
         assert [mask.tolist() for mask in shared.node_masks] == [[1, 1], [1, 0, 0], [1]]
         assert shared.edge_masks[0].tolist() == [[1, 1], [0, 0], [0, 0]]
+
+
+def test_no_circuits_overlap_with_none_and_those_of_other_networks_do_not_fit(circuits):
+    none = CircuitSet(np.zeros(0, np.uint64), SIZES)
+    assert overlaps(none).shape == (0, 0)
+    assert circuits[[2, 5]] == circuits[2:6:3] == circuits[np.isin(np.arange(len(circuits)), [2, 5])]
+    assert overlaps(circuits[:3], none).shape == (3, 0)
+    with pytest.raises(OntogenyError, match="have no edges in common"):
+        overlaps(circuits, CircuitSet(np.zeros(0, np.uint64), (2, 3, 1)))
+    with pytest.raises(OntogenyError, match="population is 2: give how many circuits there are"):
+        CircuitSample(circuits.codes[:3], SIZES, 2)

@@ -277,7 +277,8 @@ def piece(**options: Any) -> Any:
     """A decorator: `numba.njit` for functions that compiled functions alone call, with literal arguments as any others.
 
     Numba would compile the function anew for each constant that it is called with, and for each that a variable may
-    hold as far as types are known: up to six times.
+    hold as far as types are known: up to six times. Called from Python, for which it is not wrapped, such a function
+    raises TypeError.
     """
 
     def decorate(function):
@@ -286,7 +287,12 @@ def piece(**options: Any) -> Any:
         made.get_call_template = lambda args, kws: template(
             [types.unliteral(kind) for kind in args], {name: types.unliteral(kind) for name, kind in kws.items()}
         )
+        made.add_overload = lambda done: made.overloads.__setitem__(tuple(done.signature.args), done)
+        made._compile_for_args = refused
         return made
+
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise TypeError("compiled functions alone call this one: call its py_func")
 
     return decorate
 

@@ -623,6 +623,8 @@ def _untouched(modules: Sequence[Any]) -> Iterator[None]:
     kept: list[tuple[Any, Any]] = []
 
     def evaluate(module: Any, inputs: Any = None) -> None:
+        if not hasattr(module, "training"):  # as where TorchScript froze it
+            return
         if module not in modes:
             modes[module] = module.training
             kept.extend((buffer, buffer.clone()) for buffer in module.buffers(recurse=False))

@@ -55,6 +55,9 @@ _MOST_TABULATED = 16  # inputs of a neuron whose sets are tabulated
 _NO_PAIRS = np.zeros((0, 2), np.int64)
 _FEW_PAIRS = [np.triu_indices(n, 1) for n in range(5)]
 
+_LARGEST = float(np.finfo(np.float32).max)
+_BOUNDED = ("tanh", "sigmoid")  # functions whose values are at most 1
+
 _plain_spent = 0.0
 
 
@@ -85,7 +88,7 @@ def as_array(value: Any, what: str) -> NDArray[np.float32]:
     try:
         with np.errstate(over="ignore"):
             array = np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise OntogenyError(f"{what} is not an array of numbers: {error}") from None
     if not np.isfinite(array).all():
         of_network = what.startswith(("weights", "biases"))
@@ -315,6 +318,8 @@ class Problem:
                     f"{counted(number, what)} for a network of {counted(depth, 'hidden layer')}: give one per layer"
                 )
         self.network = _expanded(checked, [len(own.rows) for own in samples], names, slopes)
+        if functions is None:
+            _check_range(self.network, samples, names)
         self.rows = _merged(self.network, samples, functions)
         if len(samples) > 1 and self.strict:
             self._interleave([len(own.rows) for own in samples])
@@ -472,7 +477,7 @@ class Problem:
     def listed(self, limit: int, engine: str | None = None) -> CircuitSet | None:
         """All circuits, or None where there are more than `limit`. Raises OntogenyError if that is no whole number."""
         check_number(limit, "limit", "a whole number of circuits", 0, whole=True)
-        found, codes, *_ = self.search(engine, LIST, limit)
+        found, codes, *_ = self.search(engine, LIST, int(limit))
         return CircuitSet(self.layout.in_order(codes), self.layout) if found <= limit else None
 
     def sampled(self, n: int, seed: int | np.random.Generator, found: int, engine: str | None = None) -> CircuitSample:
@@ -523,6 +528,21 @@ def _expanded(
         start += count
     kinds = np.array([ACTIVATIONS.index(name) for name in activations], np.int64)
     return Network(np.array(sizes), weights, biases, kinds, np.array(slopes, np.float32))
+
+
+def _check_range(network: Network, samples: Sequence[Samples], activations: Sequence[str]) -> None:
+    """Raise OntogenyError if numbers of some circuit may be too large for float32."""
+    weights, biases = network.weights, network.biases
+    matrix, bias = (max(float(part.max()), -float(part.min())) for part in (weights, biases))
+    most = max(float(np.abs(own.inputs).max()) for own in samples)
+    for function in (*activations, "identity"):
+        sums = weights.shape[1] * matrix * most + bias
+        if sums > _LARGEST:
+            raise OntogenyError(
+                f"weights and inputs are so large that sums of a circuit may pass {_LARGEST:.2g}, the largest number "
+                "of float32, in which circuits are judged: scale them down"
+            )
+        most = 1.0 if function in _BOUNDED else sums + 1
 
 
 def _merged(network: Network, samples: Sequence[Samples], functions: Functions | None) -> Rows:

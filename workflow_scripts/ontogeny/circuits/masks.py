@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import comb
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS
-from ontogeny.errors import OntogenyError, check_word, expect, is_number, shown
+from ontogeny.errors import OntogenyError, check_number, check_word, expect, is_number, shown
 
 _CODE_BITS = 64
 
@@ -47,7 +47,7 @@ class Layout:
         sizes = whole_numbers(self.sizes)
         if len(sizes) < 3 or sizes[-1] != 1 or min(sizes) < 1:
             raise OntogenyError(
-                f"layer sizes {list(sizes) or shown(self.sizes)} do not describe a network with hidden layers and one "
+                f"layer sizes {shown(list(sizes) or self.sizes)} do not describe a network with hidden layers and one "
                 "output: give inputs, one or more hidden layers, and 1 (separate several outputs first)"
             )
         object.__setattr__(self, "sizes", sizes)
@@ -257,11 +257,11 @@ class Circuits(Sequence[Circuit]):
     @overload
     def __getitem__(self, index: int) -> Circuit: ...
     @overload
-    def __getitem__(self, index: slice) -> Circuits: ...
-    def __getitem__(self, index: int | slice) -> Circuit | Circuits:
-        if isinstance(index, slice):
+    def __getitem__(self, index: slice | Sequence[int] | NDArray[Any]) -> Circuits: ...
+    def __getitem__(self, index: int | slice | Sequence[int] | NDArray[Any]) -> Circuit | Circuits:
+        if isinstance(index, slice) or np.ndim(index):
             return self._part(self.codes[index])
-        return Circuit(self.codes[index], self.layout)
+        return Circuit(int(self.codes[index]), self.layout)
 
     def __iter__(self) -> Iterator[Circuit]:
         for code in self.codes.tolist():
@@ -299,10 +299,12 @@ class CircuitSample(Circuits):
     """Some of a network's circuits, drawn uniformly without replacement from `population` of them.
 
     Nothing that needs all circuits takes it: whether a circuit is minimal, new or gone cannot be told from a sample.
+    Raises OntogenyError for a population that is no whole number, or less than there are circuits.
     """
 
     def __init__(self, codes: NDArray[np.uint64], layout: Layout | Sequence[int], population: int) -> None:
         super().__init__(codes, layout)
+        check_number(population, "population", "how many circuits there are", len(self), whole=True)
         self.population = int(population)
 
     def _part(self, codes: NDArray[np.uint64]) -> CircuitSample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,17 +21,20 @@ def _features(circuits: Circuits) -> NDArray[np.float32]:
     """Hidden nodes and all edges of each circuit, 0 or 1, side by side."""
     expect(circuits, Circuits, _CIRCUITS)
     edges, nodes = circuits.edge_masks, circuits.node_masks
-    parts = [*nodes[1:-1], *(mask.reshape(len(circuits), -1) for mask in edges)]
+    parts = [*nodes[1:-1], *(mask.reshape(len(circuits), math.prod(mask.shape[1:])) for mask in edges)]
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 def overlaps(circuits: Circuits, others: Circuits | None = None) -> NDArray[np.float64]:
     """Jaccard index of every pair, (circuits, others): shared hidden nodes and edges over those of either.
 
-    As published (arXiv 2502.20914), hidden nodes and all edges count alike. `others` is `circuits` by default.
+    As published (arXiv 2502.20914), hidden nodes and all edges count alike. `others` is `circuits` by default. Raises
+    OntogenyError for what are no circuits, and for those of networks of different sizes.
     """
     mine = _features(circuits)
     theirs = mine if others is None else _features(others)
+    if others is not None and circuits.sizes != others.sizes:
+        raise OntogenyError(f"circuits of sizes {circuits.sizes} and {others.sizes} have no edges in common")
     shared = (mine @ theirs.T).astype(np.float64)
     either = mine.sum(axis=1)[:, None] + theirs.sum(axis=1)[None, :] - shared
     return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)

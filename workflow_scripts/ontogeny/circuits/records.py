@@ -211,8 +211,8 @@ def records_from_weights(
 
 
 def known_loss(value: float | None) -> float | None:
-    """A loss as a record holds it: NaN is missing."""
-    return None if value is None or math.isnan(value) else float(value)
+    """A loss as a record, which is JSON, holds it: NaN and infinite ones are missing."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def output_circuits(

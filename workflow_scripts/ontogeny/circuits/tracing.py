@@ -33,6 +33,7 @@ _ATEN = torch.ops.aten
 _IN_PARTS: Any = get_decompositions([_ATEN.addcmul, _ATEN.addcdiv, _ATEN.addr])
 _IN_PARTS |= dict.fromkeys((_ATEN.lerp.Scalar, _ATEN.lerp.Tensor), lambda one, other, by: one + by * (other - one))
 _MOST_DECISIONS = 16  # values whose use is looked into
+_STEPS = (0.0, -1e4, 1e4, 0.37)  # to other values in their place
 _TRIALS = 64  # random halves of numbers that are changed to see what depends on them
 _SCALES = (2.0, 0.3, 20.0)  # of the numbers drawn
 _SHARES = (torch.ops.aten._softmax.default, torch.ops.aten._log_softmax.default)
@@ -259,7 +260,7 @@ def _check_decisions(run: Callable[[Tensor], Tensor], x: Tensor, graph: Graph) -
         before = _and_all_before(node)
         if not any(one.op == "get_attr" for one in before) or _tests_for_nan(node.args[0]):
             continue
-        if number >= _MOST_DECISIONS or not _is_only_looked_at(run, x, graph, number):
+        if number >= _MOST_DECISIONS or not _is_only_looked_at(run, x, graph, number, value_of(node)):
             raise _decides()
 
 
@@ -279,36 +280,37 @@ def _tests_for_nan(node: Any) -> bool:
 
 
 class _Otherwise(TorchDispatchMode):
-    """A run in which the number that is taken out of a tensor at the `at`-th place is changed by `change`."""
+    """A run in which the number that is taken out of a tensor at the `at`-th place is another."""
 
-    def __init__(self, at: int, change: Callable[[Any], Any]) -> None:
+    def __init__(self, at: int, other: Any) -> None:
         super().__init__()
-        self.at, self.change, self.passed = at, change, 0
+        self.at, self.other, self.passed = at, other, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         value = func(*args, **(kwargs or {}))
         if torch.Tag.data_dependent_output in func.tags:
             self.passed += 1
             if self.passed == self.at + 1:
-                return self.change(value)
+                return self.other
         return value
 
 
-def _is_only_looked_at(run: Callable[[Tensor], Tensor], x: Tensor, graph: Graph, at: int) -> bool:
-    """Whether the model does the same, whatever the `at`-th number that it takes out of a tensor."""
+def _is_only_looked_at(run: Callable[[Tensor], Tensor], x: Tensor, graph: Graph, at: int, taken: Any) -> bool:
+    """Whether the model does the same whatever `taken` is, the `at`-th number that it takes out of a tensor.
 
-    def changed(step: float) -> Callable[[Tensor], Tensor]:
-        def otherwise(inputs: Tensor) -> Tensor:
-            with _Otherwise(at, lambda value: not value if isinstance(value, bool) else type(value)(step - 2 * value)):
+    Or raises an error where what it took was not so.
+    """
+    others = [not taken] if isinstance(taken, bool) else [type(taken)(step - 2 * taken) for step in _STEPS]
+    for value in others:
+
+        def otherwise(inputs: Tensor, value: Any = value) -> Tensor:
+            with _Otherwise(at, value):
                 return run(inputs)
 
-        return otherwise
-
-    for step in (0.0, -1e4, 1e4, 0.37):
         try:
-            other, _ = _traced(changed(step), x)
+            other, _ = _traced(otherwise, x)
         except Exception:
-            return False
+            return isinstance(taken, bool)
         if not _do_the_same(graph, other):
             return False
     return True

@@ -124,7 +124,7 @@ class DetailedCircuitTracker:
                 stacklevel=2,
             )
         outputs = tuple(self._circuits(network, output) for output in range(len(network.biases[-1])))
-        entry = EpochCircuits(epoch + 1, losses[0], losses[1], outputs)
+        entry = EpochCircuits(int(epoch) + 1, losses[0], losses[1], outputs)
         self.epochs.append(entry)
         if logger is not None:
             for index, output in enumerate(entry.outputs):
