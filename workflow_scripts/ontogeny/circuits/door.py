@@ -63,6 +63,11 @@ class ReadNetwork:
         return (self.weights[0].shape[1], *(len(b) for b in self.biases))
 
     @property
+    def n_outputs(self) -> int:
+        """Outputs of the model, which may be made of other numbers of sums."""
+        return self.output.outputs or len(self.biases[-1])
+
+    @property
     def _of_one_sum(self) -> bool:
         """Whether all outputs are functions of the same sum."""
         return bool((self.weights[-1] == self.weights[-1][:1]).all() and (self.biases[-1] == self.biases[-1][0]).all())
@@ -87,13 +92,12 @@ class ReadNetwork:
         """
         sums = self._sums(self.x)
         if isinstance(rule, str) and rule == "argmax":
-            judged = self.forward(self.x) if self.output.each else sums
+            judged = self.forward(self.x) if self.output.each or self.output.outputs else sums
             return np.asarray(judged.argmax(axis=1) == self._labels(y))
         self.samples(y, rule, output=output)
         own, after, limits = self._asked(y, rule, output)
         if limits is None:
-            values = np.asarray(self.output.of(output)(sums[:, output].astype(np.float64)), np.float32)
-            return after.right(values, own.astype(np.int64))
+            return after.right(self._value(sums, output), own.astype(np.int64))
         return limits.right(sums[:, output], own.astype(np.int64))
 
     def enumerate(
@@ -155,40 +159,67 @@ class ReadNetwork:
                 raise OntogenyError(f"argmax judges all outputs together: leave out output {shown(output)}")
             return self._argmax(self._labels(y), settings)
         own, after, limits = self._asked(y, rule, output)
-        weights, biases = self.separate(output)
-        samples = [Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, limits or _any(len(after.upto)))]
         if limits is not None:
-            return self._posed([(weights, biases)], samples, settings)
-        function = self.output.of(output)
+            samples = [Samples.of(self.x, own, self.sizes[0], settings.accuracy_threshold, limits)]
+            return self._posed([self.separate(output)], samples, settings)
 
         def right(sums: NDArray[np.float32], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
-            return after.right(np.asarray(function(sums[..., 0].astype(np.float64)), np.float32), targets)
+            return after.right(self._value(sums, output), targets)
 
+        return self._one_by_one(own, len(after.upto), right, settings)
+
+    def _one_by_one(
+        self,
+        targets: NDArray[np.float32],
+        kinds: int,
+        right: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.bool_]],
+        settings: CircuitSettings,
+        networks: list[Any] | None = None,
+        samples: list[Samples] | None = None,
+    ) -> Problem:
+        """A search that runs the whole network with each circuit, of those that networks and samples leave, or of all.
+
+        targets (rows,): of so many kinds, 0, 1, ...; right: see `RunOneByOne`.
+        """
+        every = Samples.of(self.x, targets, self.sizes[0], settings.accuracy_threshold, _any(kinds))
         return self._posed(
-            [(weights, biases)],
-            samples,
+            networks or [self._part(0)],
+            samples or [every],
             settings,
             RunOneByOne,
-            weights=weights,
-            biases=biases,
+            weights=self.weights,
+            biases=self.biases,
             hidden=self.hidden,
             x=self.x,
-            targets=own,
+            targets=targets,
             right=right,
             least=settings.accuracy_threshold,
         )
 
+    def _value(self, sums: NDArray[np.float32], output: int) -> NDArray[np.float32]:
+        """One output (...) of the sums (..., sums) that are before the output function."""
+        if self.output.outputs:
+            return np.asarray(self.output(sums.astype(np.float64)), np.float32)[..., output]
+        return np.asarray(self.output.of(output)(sums[..., output].astype(np.float64)), np.float32)
+
     def separate(self, output: int = 0) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
         """Weights and biases of the network with one of its outputs alone.
 
-        Raises OntogenyError for a number of an output that the network does not have.
+        Raises OntogenyError for a number of an output that the network does not have, and for outputs that are made of
+        several sums.
         """
         self._check_output(output)
-        part = slice(output, output + 1)
+        if self.output.outputs:
+            raise OntogenyError("outputs of the model are made of several sums each, so that none has a network alone")
+        return self._part(output)
+
+    def _part(self, at: int) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """Weights and biases of the network with one of its last sums alone."""
+        part = slice(at, at + 1)
         return [*self.weights[:-1], self.weights[-1][part]], [*self.biases[:-1], self.biases[-1][part]]
 
     def _check_output(self, output: Any) -> None:
-        last = len(self.biases[-1]) - 1
+        last = self.n_outputs - 1
         if not isinstance(output, int | np.integer) or not 0 <= output <= last:
             raise OntogenyError(f"output {shown(output)}: the network's outputs are numbered from 0 to {last}")
 
@@ -210,7 +241,7 @@ class ReadNetwork:
             check_rule(rule)
         else:
             check_word(rule, "output rule", RULES)
-        n_outputs = len(self.biases[-1])
+        n_outputs = self.n_outputs
         self._check_output(output)
         targets = as_array(y, "y")
         if targets.ndim not in (1, 2):
@@ -250,6 +281,8 @@ class ReadNetwork:
 
     def _limits(self, rule: str | OutputRule, output: int) -> tuple[OutputRule, OutputRule | None]:
         """Limits after the output function and before it, None where these are no range."""
+        if self.output.outputs:
+            return self._after(rule), None
         if rule == "sign":
             function = self.output.of(output)
             values = function(np.linspace(-100, 100, 4001)) if function.name is None else np.ones(1)
@@ -257,9 +290,15 @@ class ReadNetwork:
             return above(0.0), self._before(function, above(0.0), output) if signed else above(0.0)
         if self.output.together:
             raise OntogenyError("outputs go through softmax together: judge them with rule='argmax'")
-        if isinstance(rule, str):
-            rule = ROUNDED if rule == "rounded" else above(0.5)
+        rule = self._after(rule)
         return rule, rule if self.output.name == "identity" else self._before(self.output.of(output), rule, output)
+
+    @staticmethod
+    def _after(rule: str | OutputRule) -> OutputRule:
+        """Limits of outputs by a rule that may be a name."""
+        return (
+            {"rounded": ROUNDED, "probability": above(0.5), "sign": above(0.0)}[rule] if isinstance(rule, str) else rule
+        )
 
     def _before(self, function: Nonlinearity, rule: OutputRule, output: int) -> OutputRule | None:
         """As `_pulled_back`, and None also where some circuits are judged otherwise by the limits that it finds."""
@@ -292,7 +331,7 @@ class ReadNetwork:
 
     def _labels(self, y: ArrayLike) -> NDArray[np.float32]:
         """The output (rows,) that is to be the largest. Raises OntogenyError for targets that are no outputs."""
-        labels, n_outputs = np.asarray(as_array(y, "y")).ravel(), len(self.biases[-1])
+        labels, n_outputs = np.asarray(as_array(y, "y")).ravel(), self.n_outputs
         if n_outputs < 2 or len(labels) != len(self.x) or not np.isin(labels, np.arange(n_outputs)).all():
             raise OntogenyError(
                 f"argmax needs one target from 0 to {n_outputs - 1} for each of {len(self.x)} rows, and two outputs"
@@ -301,7 +340,14 @@ class ReadNetwork:
 
     def _argmax(self, labels: NDArray[np.float32], settings: CircuitSettings) -> Problem:
         """Every other output must lie below the target's: one network for each pair of outputs, on its own rows."""
-        n_outputs = len(self.biases[-1])
+        n_outputs = self.n_outputs
+        if self.output.outputs:
+            return self._one_by_one(
+                labels,
+                n_outputs,
+                lambda sums, targets: self.output(sums.astype(np.float64)).argmax(axis=2) == targets,
+                settings,
+            )
         if self.output.each and self._of_one_sum:
             ranges = _where_largest(self.output, n_outputs)
             return self._posed(
@@ -337,18 +383,8 @@ class ReadNetwork:
             )
         if not errors or n_outputs == 2:
             return self._posed(networks, samples, settings)
-        return self._posed(
-            networks,
-            samples,
-            settings,
-            RunOneByOne,
-            weights=self.weights,
-            biases=self.biases,
-            hidden=self.hidden,
-            x=self.x,
-            targets=labels,
-            right=lambda sums, targets: sums.argmax(axis=2) == targets,
-            least=settings.accuracy_threshold,
+        return self._one_by_one(
+            labels, n_outputs, lambda sums, targets: sums.argmax(axis=2) == targets, settings, networks, samples
         )
 
 

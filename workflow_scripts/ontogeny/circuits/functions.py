@@ -18,7 +18,8 @@ class Nonlinearity:
     """An elementwise function: its name in `ACTIVATIONS` with its slope, or, if `name` is None, a Python function.
 
     function: of values (..., neurons); each: how many neurons, where each has its own function, else 0; together:
-    whether it is no function of single neurons, as softmax.
+    whether it is no function of single neurons, as softmax; outputs: how many values it gives, where these are not as
+    many as neurons or are made of several in any way, else 0.
     """
 
     name: str | None
@@ -26,6 +27,7 @@ class Nonlinearity:
     function: Callable[[NDArray[Any]], NDArray[Any]] | None = field(default=None, repr=False)
     each: int = 0
     together: bool = False
+    outputs: int = 0
 
     def __call__(self, values: NDArray[Any], axis: int = -1) -> NDArray[Any]:
         """The function of float64 values with neurons along `axis`."""

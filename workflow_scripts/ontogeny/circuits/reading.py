@@ -1135,6 +1135,10 @@ class Reader:
                 "the model mixes neurons by fixed numbers before another layer: circuits are what is left where "
                 "weights are set to 0, so make these numbers a parameter if they are weights"
             )
+        if linear and linear[-1] and not last.trained:  # sums of the outputs, which all have the same neurons
+            weights[-2:], biases[-2:] = [weights[-1] @ weights[-2]], [weights[-1] @ biases[-2] + biases[-1]]
+            reaches[-2:] = [((reaches[-1] @ reaches[-2]) > 0).double()]
+            functions.pop()
         if isinstance(result, _Shares):
             functions.append(Nonlinearity(None, function=_log_softmax if result.logarithm else _softmax, together=True))
         else:

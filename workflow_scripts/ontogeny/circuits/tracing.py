@@ -72,9 +72,9 @@ def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | N
         if together and (regions := _regions(needed, x, parameters)):
             with suppress(OntogenyError):
                 return _read(needed, x, parameters, regions)
-        if together and (tail := _tail(needed, x, parameters)):
+        for tail in _tails(needed, x, parameters) if together else ():
             with suppress(OntogenyError):
-                return _with_tail(_read(needed, x, parameters, scalar, tail.start), tail)
+                return _with_tail(_read(tail.nodes, x, parameters, scalar, tail.nodes[-1]), tail)
         raise
 
 
@@ -479,55 +479,106 @@ def _made_of(nodes: list[Node], some: set[Node]) -> set[Node]:
 
 
 class _Tail(NamedTuple):
-    """What a model makes of one number for each row at its end: from where, and (rows, outputs) of (rows,) numbers."""
+    """What a model makes of a few numbers for each row at its end, without weights.
 
-    start: Node
+    nodes: all up to these numbers; outputs: (rows, outputs) of (rows, numbers); shape: of what the model returns.
+    """
+
+    nodes: list[Node]
     outputs: Callable[[Tensor], Tensor]
     shape: torch.Size
 
 
-def _tail(nodes: list[Node], x: Tensor, parameters: set[Node]) -> _Tail | None:
-    """The last number for each row that all outputs are made of, without weights, and what is made of it."""
+def _tails(nodes: list[Node], x: Tensor, parameters: set[Node]) -> Iterator[_Tail]:
+    """Numbers for each row that all outputs are made of, without weights, and what is made of them, the last first."""
     values = {node: value_of(node) for node in nodes[:-1]}
     of_x = _made_of(nodes, {node for node in nodes if node.op == "placeholder"})
     of_parameters = _made_of(nodes, parameters)
     if len(nodes[-1].all_input_nodes) != 1:
-        return None
+        return
     (end,) = nodes[-1].all_input_nodes
     made = values.get(end)
     if not isinstance(made, Tensor) or made.shape[:1] != (len(x),):
-        return None
-    for at in range(len(nodes) - 2, 0, -1):
-        start, value = nodes[at], values.get(nodes[at])
-        if start not in of_x & of_parameters or not isinstance(value, Tensor) or value.numel() != len(x):
+        return
+    singly = [[node] for node in nodes[-2:0:-1] if node in of_x & of_parameters and node is not end]
+    weighed = False
+    for starts in (*singly, _with_weights(end, nodes, of_x, of_parameters - of_x)):
+        given = [values[start] for start in starts]
+        if weighed and len(starts) == 1:
             continue
-        inside = {start}
-        for node in nodes[at + 1 : -1]:
-            if node in of_x:
-                inside.add(node)
-        cut = all(set(node.all_input_nodes) & of_x <= inside for node in inside - {start})
+        if not all(isinstance(one, Tensor) and one.shape[:1] == (len(x),) and one.is_floating_point() for one in given):
+            continue
+        inside = _after(starts, end, of_x)
+        if inside is None:
+            continue
         between = [node for node in nodes if node in inside]
-        if start is end or end not in inside or not cut or not value.is_floating_point():
+        weighed = _has_weights([starts[0], *between], of_parameters - of_x, values, anywhere=True)
+        if weighed:
             continue
-        if _has_weights(between, of_parameters - of_x, values, anywhere=True):
+        sizes = [one.numel() // len(x) for one in given]
+
+        def outputs(
+            numbers: Tensor,
+            starts: list[Node] = starts,
+            between: list[Node] = between,
+            sizes: list[int] = sizes,
+        ) -> Tensor:
+            own = dict(values)
+            for start, part in zip(starts, numbers.split(sizes, 1)):
+                own[start] = part.reshape(values[start].shape).to(values[start].dtype)
+            for node in between:
+                own[node] = _done(node, own)
+            return own[end].reshape(len(x), -1).to(torch.float32)
+
+        if _is_by_row(outputs, len(x), sum(sizes)):
+            before = set().union(*map(_and_all_before, starts))
+            yield _Tail(
+                [*(node for node in nodes if node in before), *_side_by_side(starts, len(x))], outputs, made.shape
+            )
+
+
+def _with_weights(end: Node, nodes: list[Node], of_x: set[Node], weighing: set[Node]) -> list[Node]:
+    """The last sums with weights that a node is made of, if it is made of several; in the order of nodes."""
+    found, pending = set(), [end]
+    while pending:
+        node = pending.pop()
+        if weighing.intersection(node.all_input_nodes):
+            found.add(node)
+        else:
+            pending += of_x.intersection(node.all_input_nodes)
+    return [node for node in nodes if node in found] if len(found) > 1 else [nodes[0]]
+
+
+def _after(starts: list[Node], end: Node, of_x: set[Node]) -> set[Node] | None:
+    """What `end` is made of, itself included, after all of `starts`; None where it is made of x in another way too."""
+    found, pending = set[Node](), [end]
+    while pending:
+        node = pending.pop()
+        if node in found or node in starts:
+            continue
+        if node.op == "placeholder":
             return None
-        function = _function(start, end, between, values)
-
-        def outputs(numbers: Tensor, function: Callable[[Tensor], Tensor] = function, like: Tensor = value) -> Tensor:
-            return function(numbers.reshape(like.shape).to(like.dtype)).reshape(len(x), -1).to(torch.float32)
-
-        return _Tail(start, outputs, made.shape) if _is_by_row(outputs, len(x)) else None
-    return None
+        found.add(node)
+        pending += of_x.intersection(node.all_input_nodes)
+    return found
 
 
-def _is_by_row(outputs: Callable[[Tensor], Tensor], rows: int) -> bool:
-    """Whether outputs (rows, outputs) are functions of the number of their row, the same for all rows, by trial."""
+def _side_by_side(nodes: list[Node], rows: int) -> list[Node]:
+    """Operations that put several tensors side by side, (rows, numbers); none for a single one."""
+    if len(nodes) == 1:
+        return []
+    made = [nodes[0].graph.call_function(_ATEN.reshape.default, (node, [rows, -1])) for node in nodes]
+    return [*made, nodes[0].graph.call_function(_ATEN.cat.default, (made, 1))]
+
+
+def _is_by_row(outputs: Callable[[Tensor], Tensor], rows: int, n: int) -> bool:
+    """Whether outputs (rows, outputs) are functions of the n numbers of their row, the same for all rows, by trial."""
     generator = torch.Generator().manual_seed(0)
     try:
         for trial in range(_TRIALS):
-            first, second = (_SCALES[trial % len(_SCALES)] * torch.randn(2, rows, generator=generator)).unbind()
+            first, second = (_SCALES[trial % len(_SCALES)] * torch.randn(2, rows, n, generator=generator)).unbind()
             other = torch.rand(rows, generator=generator) < 0.5
-            mixed, alike = outputs(torch.where(other, second, first)), outputs(first[:1].expand(rows))
+            mixed, alike = outputs(torch.where(other[:, None], second, first)), outputs(first[:1].expand(rows, n))
             pairs = (mixed[~other], outputs(first)[~other]), (alike, alike[:1].expand_as(alike))
             if not all(torch.equal(one.nan_to_num(nan=0.123), two.nan_to_num(nan=0.123)) for one, two in pairs):
                 return False
@@ -537,32 +588,35 @@ def _is_by_row(outputs: Callable[[Tensor], Tensor], rows: int) -> bool:
 
 
 def _with_tail(layers: Layers, tail: _Tail) -> Layers:
-    """Layers with one output that is followed by what a model makes of it."""
-    rows, last = len(layers.inputs), layers.functions[-1]
-    if len(layers.weights[-1]) != 1 or layers.place.numel() != rows:
-        raise OntogenyError("the model makes its outputs of several numbers for each row")
-    n = tail.outputs(torch.zeros(rows)).shape[1]
+    """Layers whose outputs are followed by what a model makes of them."""
+    rows, last, taken = len(layers.inputs), layers.functions[-1], len(layers.weights[-1])
+    if not torch.equal(layers.place.reshape(-1), torch.arange(rows * taken)):
+        raise OntogenyError("the model makes its outputs of numbers that do not belong to one row each")
+    n = tail.outputs(torch.zeros(rows, taken)).shape[1]
+    place = torch.arange(rows * n).reshape(tail.shape)
 
     def made(values: NDArray[Any]) -> NDArray[np.float32]:
-        """All outputs (..., n) of sums (...)."""
-        numbers = torch.as_tensor(np.ascontiguousarray(last.of(0)(values), np.float32)).reshape(-1)
-        blocks = torch.nn.functional.pad(numbers, (0, -len(numbers) % rows)).reshape(-1, rows)
+        """All outputs (..., n) of sums (..., taken)."""
+        numbers = torch.as_tensor(np.ascontiguousarray(last(values), np.float32)).reshape(-1, taken)
+        blocks = torch.nn.functional.pad(numbers, (0, 0, 0, -len(numbers) % rows)).reshape(-1, rows, taken)
         with torch.no_grad():
             try:
                 found = torch.vmap(tail.outputs)(blocks)
             except RuntimeError:  # an operation that knows no vmap
                 found = torch.stack([tail.outputs(block) for block in blocks])
-        return found.reshape(-1, n)[: len(numbers)].reshape(*values.shape, n).numpy()
+        return found.reshape(-1, n)[: len(numbers)].reshape(*values.shape[:-1], n).numpy()
 
     def each(values: NDArray[Any]) -> NDArray[np.float32]:
         if np.array_equal(values, np.broadcast_to(values[..., :1], values.shape), equal_nan=True):
-            return made(values[..., 0])
-        return np.stack([made(values[..., k])[..., k] for k in range(n)], axis=-1)
+            return made(values[..., :1])
+        return np.stack([made(values[..., k : k + 1])[..., k] for k in range(n)], axis=-1)
 
+    if taken > 1:
+        function = Nonlinearity(None, function=made, together=True, outputs=n)
+        return layers._replace(functions=[*layers.functions[:-1], function], place=place)
     function = Nonlinearity(None, function=each, each=n)
     weights = [*layers.weights[:-1], layers.weights[-1].expand(n, -1)]
     biases = [*layers.biases[:-1], layers.biases[-1].expand(n)]
-    place = torch.arange(rows * n).reshape(tail.shape)
     return Layers(weights, biases, [*layers.functions[:-1], function], layers.inputs, place)
 
 

@@ -123,7 +123,7 @@ class DetailedCircuitTracker:
                 "give DetailedCircuitTracker rule='sign'",
                 stacklevel=2,
             )
-        outputs = tuple(self._circuits(network, output) for output in range(len(network.biases[-1])))
+        outputs = tuple(self._circuits(network, output) for output in range(network.n_outputs))
         entry = EpochCircuits(int(epoch) + 1, losses[0], losses[1], outputs)
         self.epochs.append(entry)
         if logger is not None:
