@@ -25,7 +25,7 @@ from ontogeny.connectome.hidden import SHARED_LEAST, without_hidden
 from ontogeny.connectome.network import ConnectomeNetwork
 from ontogeny.connectome.observe import Rows, Split, derived_by, rows_of, split_frames
 from ontogeny.connectome.outcome import Outcome
-from ontogeny.connectome.recover import MANY, Recovered, again, derivative_of, recover
+from ontogeny.connectome.recover import MANY, Recovered, again, derivative_of, recover, step
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
 from ontogeny.connectome.training import Frames, Training, frames_of, network_for
@@ -216,6 +216,16 @@ def _held_out_error(frames: Frames, otherwise: float) -> Callable[[dict[str, Any
     return error
 
 
+def _error_in_steps(result: dict[str, Any], found: Recovered, held: Rows, delta_t: float) -> float:
+    """The error of a result on steps to the next frame, over their variance.
+
+    Where noise moves the neurons, a difference around a frame holds noise that came before it and that its state
+    knows: the true model foretells such a difference worse than 0 does, and only what comes after judges it.
+    """
+    made = (step(result["derivative"], held.u, delta_t, found.substeps) - held.u) / delta_t
+    return float(np.mean((made - held.slope) ** 2)) / (float(np.var(held.slope)) or 1.0)
+
+
 @dataclass(frozen=True)
 class _Ended:
     """What a fit comes to: W and functions as `result`, errors of W and residuals as `uncertainty`, and the rest."""
@@ -249,9 +259,14 @@ def _concluded(
         what = f"{n} neurons" if allowed is None else f"the {least} weights of a neuron"
         few = f"no refinement: {len(frames.train)} training frames are fewer than {what}"
         return _Ended(result, validation, unrefined(few), [few])
-    improved, found, held = _refine(result, activity, split, allowed, seed, settings)
+    differences = derived_by(activity)
+    improved, found, held = _refine(result, activity, split, allowed, differences, seed, settings)
     validation["after"] = error(improved)
     verdict = assess(found, held, allowed, activity.delta_t, seed)
+    if validation["after"] >= validation["before"] and differences is not None:
+        in_steps = [_error_in_steps(each, found, held, activity.delta_t) for each in (result, improved)]
+        if in_steps[1] < in_steps[0]:
+            validation = dict(zip(("before", "after"), in_steps))
     if validation["after"] < validation["before"]:
         uncertainty = {"standard_errors": found.refined.standard_errors, "refinement": found.refined.residuals}
         return _Ended(improved, validation, verdict, _about(found, verdict), uncertainty)
@@ -332,11 +347,11 @@ def _refine(
     activity: Activity,
     split: Split,
     allowed: np.ndarray | None,
+    differences: str | None,
     seed: int,
     settings: FitSettings,
 ) -> tuple[dict[str, Any], Recovered, Rows]:
     n = activity.n_neurons
-    differences = derived_by(activity)
     rows = rows_of(activity, split.train, max(_MOST_FRAMES, 8 * n), differences is not None)
     more = rows_of(activity, split.train, 16 * n, differences is not None) if n > MANY else None
     held = rows_of(activity, split.held, max(_MOST_FRAMES, 4 * n), differences is not None)

@@ -47,7 +47,8 @@ def split_frames(trajectories: int, frames: int, seed: int = 0) -> Split:
 
 
 def derived_by(activity: Activity) -> str | None:
-    """ "central" or "forward" if `du` is that difference of `u`, to the precision of single numbers; else None."""
+    """ "central", "forward" or "backward" if `du` is that difference of `u`, to the precision of single numbers; else
+    None."""
     u, du, dt = activity.u, activity.du, activity.delta_t
     if u.shape[1] < 4:
         return None
@@ -56,8 +57,9 @@ def derived_by(activity: Activity) -> str | None:
     size = float(np.sqrt(np.mean(slope**2)))
     precision = 4 * np.finfo(np.result_type(u.dtype, np.float32)).eps * float(np.abs(part).max()) / dt
     central = (part[:, 2:] - part[:, :-2]) / (2 * dt) - slope[:, 1:-1]
-    forward = np.diff(part, axis=1) / dt - slope[:, :-1]
-    for name, gap in (("forward", forward), ("central", central)):
+    steps = np.diff(part, axis=1) / dt
+    gaps = {"forward": steps - slope[:, :-1], "central": central, "backward": steps - slope[:, 1:]}
+    for name, gap in gaps.items():
         if float(np.sqrt(np.mean(gap**2))) < max(precision, 1e-6 * size):
             return name
     return None

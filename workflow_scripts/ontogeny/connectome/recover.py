@@ -211,9 +211,10 @@ def recover(
 
     See `refine` and the module's text.
 
-    `differences` ("central" or "forward", see `derived_by`, or None): how the slopes were estimated; where they were,
-    those of `rows` are steps to the next frame over `delta_t`. What follows a map from frame to frame exactly may be a
-    flow as well, as every linear one is; it is taken for what it was estimated as: central differences are of a flow.
+    `differences` ("central", "forward" or "backward", see `derived_by`, or None): how the slopes were estimated; where
+    they were, those of `rows` are steps to the next frame over `delta_t`. What follows a map from frame to frame
+    exactly may be a flow as well, as every linear one is; it is taken for what it was estimated as: all but forward
+    differences are of a flow.
     `more`: rows to compare halves on, in place of `rows`, where half of those is little for so many neurons.
     """
 
@@ -237,6 +238,7 @@ def recover(
             autocorrelations=noise,
         )
 
+    flows = differences in ("central", "backward")
     best = Recovered(run(rows, psi, None), rows)
     if best.share > EXACT:
         # What the network learned may lead into a local minimum that a sigmoid does not.
@@ -251,8 +253,8 @@ def recover(
     def settled(best: Recovered, psi: tuple[np.ndarray, np.ndarray]) -> tuple[Recovered, Recovered | None]:
         if differences and best.share > EXACT:
             most = _MUCH if _shared(best, seed) > _MOSTLY else None
-            best = _by_differences(best, run, psi, delta_t, most, differences == "central")
-        elif differences == "central":
+            best = _by_differences(best, run, psi, delta_t, most, flows)
+        elif flows:
             flow = _corrected(best, run, delta_t, 0)
             if flow.share <= EXACT:
                 best = replace(flow, refined=run(flow.rows, _psi(flow), None))

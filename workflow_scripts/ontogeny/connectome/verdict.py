@@ -275,16 +275,16 @@ def _speaks_for_itself(m: dict[str, float], noisy: bool) -> bool:
     """Whether all but the mean of held-out frames, which foretells them no worse, speaks for the wiring.
 
     Its error there is less than without wiring and with shifted senders, rollouts follow, and halves agree: by half
-    where noise is most of the slopes; as for a trusted wiring where it is not, and the error is less than half.
+    where noise is most of the slopes; as for a trusted wiring where it is not, and the error is less than half. Where
+    noise moves the neurons nothing follows them, and halves that agree as for a trusted wiring are enough.
     """
     others = float(np.nanmin([m["own_error"], m["shifted_error"], np.inf]))
     agreement = min(m["agreement"], m["refit_agreement"])
-    if not m["rollout_skill"] >= TRUSTED_ROLLOUT:
-        return False
-    if noisy:
-        return m["held_out_error"] < others and agreement >= _HALF_AGREED
+    follows = m["rollout_skill"] >= TRUSTED_ROLLOUT
     sure = m["precision"] >= TRUSTED_PRECISION and agreement >= TRUSTED_AGREEMENT
-    return sure and m["held_out_error"] <= TRUSTED_GAIN * others
+    if noisy:
+        return m["held_out_error"] < others and (sure or (follows and agreement >= _HALF_AGREED))
+    return follows and sure and m["held_out_error"] <= TRUSTED_GAIN * others
 
 
 def _problem(found: Recovered, rows: Rows, allowed: np.ndarray | None) -> Problem:
