@@ -243,6 +243,16 @@ def test_a_spike_is_known_where_another_change_follows_it():
     assert not detect_jumps(x)
 
 
+@pytest.mark.parametrize(("points", "ramp"), [(200, 10), (400, 20), (1000, 100)])
+def test_changes_on_a_steep_decay_are_found(points, ramp):
+    rng = np.random.default_rng(points)
+    series, places = planted("exponential_drift", rng, 30, points, 8, ramp, margin=max(points // 10, ramp))
+    found = detect_many(series)
+    hits = [any(at - 2 <= event.index <= at + ramp + 2 for event in each) for at, each in zip(places, found)]
+    assert np.mean(hits) >= 0.8
+    assert sum(map(len, detect_many(NULLS["exponential_drift"](rng, 60, points)))) <= 0.2 * 60 * points / 1000
+
+
 @pytest.mark.parametrize("signs", [(1, 1, 1, 1), (1, 1, -1)])
 def test_several_changes_are_no_period_and_no_wave(signs):
     t, rng, found = np.arange(1000), np.random.default_rng(31), 0

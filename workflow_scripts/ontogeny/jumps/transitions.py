@@ -94,6 +94,20 @@ MISFIT = 0.03
 WIDTH_MISFIT = 0.15
 """Share of its width by which the width of such a change is off."""
 
+RELAXING = 0.1
+"""Squares that a relaxation leaves of those of a straight line, up to which a series is searched without it."""
+
+COURSE_POINTS = 128
+"""Means of neighbours, about, to which it is fitted."""
+
+SECOND = 1.1
+"""Squares that two relaxations leave, as a multiple of those of one with a step, up to which there is no step."""
+
+UNEVEN_NOISE = 3.0
+LASTING_NOISE = 0.25
+"""Ratio of the variances of the quarters of a series, and autocorrelation, from which what a relaxation with a step
+leaves is no noise beside them."""
+
 UNITS = 1.5
 ROUNDING = 1e-13
 SCREEN = 0.5
@@ -168,6 +182,9 @@ TAIL = {False: (-4.0, -1.0), True: (-1.5, -1.0)}
 smoothly have a longer tail than those of the battery."""
 
 TABLE = "transitions.json"
+
+RELAXATIONS = np.geomspace(0.015, 0.8, 10)
+"""Time constants of relaxations that series are searched without, as shares of the record."""
 
 
 class Event(NamedTuple):
@@ -684,7 +701,7 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
     most = max(1, _MOST_VALUES // n)
     for first in range(0, rows, most):
         part = series[first : first + most]
-        x = part - np.median(part, axis=1, keepdims=True)
+        x = _levelled(part - np.median(part, axis=1, keepdims=True))
         in_noise = _without_others(x, _noisy(x, noisy), noisy)
         for given, row, steps, peaks in zip(part, x, in_noise, _smooth(x, smooth)):
             chosen = _strongest(row, [*steps, *peaks], resolution(given)) if steps or peaks else []
@@ -698,6 +715,67 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
             waves = bool(wide) and _is_wave(row, wide)
             events.append([event for event in joined if event not in wide] if waves else joined)
     return events
+
+
+def _levelled(x: np.ndarray) -> np.ndarray:
+    """The series (series, n), of those that are not rounded without their relaxation, if it is nearly all of them and
+    the rest, beside a step, is even noise. A step on a steep part of it would be taken for a bend, or misplaced."""
+    y = _means(x, max(x.shape[1] // COURSE_POINTS, 1))
+    bases = _relaxations(y.shape[1])[0]
+    rest = y - (y @ bases[0][:, :2]) @ bases[0][:, :2].T
+    straight = _squares(rest)
+    left = straight - np.square(rest @ bases[:, :, 2].T).max(axis=1)
+    place = (np.arange(x.shape[1]) + 0.5) / (y.shape[1] * max(x.shape[1] // COURSE_POINTS, 1))
+    out = x.copy()
+    for row in np.flatnonzero(left < RELAXING * straight).tolist():
+        if not _unit(x[row]) > 0:
+            size, tau = _relaxation(y[row], rest[row])
+            out[row] -= size * np.exp(-place / tau)
+    return out
+
+
+def _relaxation(y: np.ndarray, rest: np.ndarray) -> tuple[float, float]:
+    """Size and time constant, as a share of the record, of the relaxation that with a step explains most of y
+    (points,), given what a straight line leaves of it; size 0 if two relaxations do so about as well, or if what is
+    left is no even noise."""
+    bases, seconds, steps, raw = _relaxations(y.size)
+    fits, two = [], math.inf
+    for k, basis in enumerate(bases):
+        beyond = rest - basis[:, 2] * (basis[:, 2] @ rest)
+        part = beyond @ steps[k]
+        best = int(np.abs(part).argmax())
+        fits.append((float(beyond @ beyond - part[best] ** 2), k, best))
+        two = min(two, float(beyond @ beyond - np.square(beyond @ seconds[k]).max(initial=0.0)))
+    left, k, best = min(fits)
+    columns = np.column_stack([bases[k][:, :2], np.exp(-_shares(y.size) / RELAXATIONS[k]), raw[:, best]])
+    parts = np.linalg.lstsq(columns, y, rcond=None)[0]
+    noise = y - columns @ parts
+    variances = [float(quarter.var()) for quarter in np.array_split(noise, 4)]
+    even = max(variances) <= UNEVEN_NOISE * min(variances)
+    if two <= SECOND * left or not even or noise[1:] @ noise[:-1] > LASTING_NOISE * (noise @ noise):
+        return 0.0, 1.0
+    return float(parts[2]), float(RELAXATIONS[k])
+
+
+def _shares(count: int) -> np.ndarray:
+    return (np.arange(count) + 0.5) / count
+
+
+@functools.lru_cache(maxsize=8)
+def _relaxations(count: int) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray], np.ndarray]:
+    """Over so many points: orthonormal bases of a line and each relaxation (relaxations, points, 3); what shorter ones,
+    and logistic steps, add to each, (points, columns) of length 1; and these steps (points, steps)."""
+    t = _shares(count)
+    relaxing = np.exp(-t[:, None] / RELAXATIONS)
+    bases = np.linalg.qr(np.stack([np.column_stack([np.ones(count), t, each]) for each in relaxing.T]))[0]
+    steps = [
+        1 / (1 + np.exp(np.clip(-LOGISTIC * (t - middle) / width, -500, 500)))
+        for width in (0.01, 0.03, 0.08, 0.2)
+        for middle in np.arange(max(width, 0.02), 1 - max(width, 0.02) + 1e-9, max(width / 3, 0.01))
+    ]
+    raw = np.array(steps).T
+    seconds = [beside(relaxing[:, :k], basis)[0] for k, basis in enumerate(bases)]
+    return bases, seconds, [beside(raw, basis)[0] for basis in bases], raw
 
 
 def _is_wave(x: np.ndarray, events: Sequence[Event]) -> bool:
