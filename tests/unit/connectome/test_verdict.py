@@ -28,6 +28,7 @@ from ontogeny.connectome.recover import (
     _lasting,
     _mixed,
     _partial,
+    _refits,
     _told,
     derivative_of,
 )
@@ -494,6 +495,24 @@ def test_as_many_steps_in_a_frame_are_tried_as_may_pay(monkeypatch, most, gained
     start = Recovered(run(rows, psi, None), rows)
     _by_differences(start, run, psi, 0.05, most, True)
     assert asked == tried
+
+
+def test_halves_from_which_no_curve_gets_free_start_from_a_line():
+    rng = np.random.default_rng(5)
+    u, noise = rng.standard_normal((2, 240, 3))
+    rows = Rows(u, noise - u, np.arange(240) // 20, np.zeros(240, int), np.arange(240))
+    psi = (np.linspace(-4, 4, 101), np.tanh(np.linspace(-4, 4, 101)))
+    fitted = refine(u, rows.slope, psi, clusters=rows.block, effort=Effort(3, 1, 1))
+    starts = []
+
+    def run(part, start, windows, effort):
+        starts.append(float(np.abs(np.diff(start[1], 2)).max()) < 1e-9)
+        return dataclasses.replace(fitted, noise=fitted.noise * (1 if starts[-1] else 10))
+
+    wirings, least = _refits(Recovered(fitted, rows), run, 0)
+    assert starts == 2 * [False, False, False, False, True]
+    assert least.share < 2 * Recovered(fitted, rows).share
+    assert len(wirings) == 2
 
 
 def test_sums_along_windows_and_their_transpose_are_linear_maps():

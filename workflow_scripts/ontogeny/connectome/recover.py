@@ -103,7 +103,7 @@ _HALVED = Effort(rounds=2, max_steps=15, uncertainty=False)
 _TOLD, _NEAR = 0.01, 1e-4
 """Where less than the second share is left, senders of whose weights a half tells less than this are not compared."""
 
-_MOST_STARTS = 4
+_MOST_STARTS = 5
 _MOST_COMPARED = 100
 _MOST_SUBSTEPS = 20
 
@@ -640,7 +640,8 @@ def _told(found: Recovered, parts: tuple[Rows, Rows]) -> np.ndarray | None:
 def _refits(
     found: Recovered, run: Callable[..., Refined], seed: int
 ) -> tuple[tuple[np.ndarray, np.ndarray] | None, Recovered | None]:
-    """The wiring that each half of the blocks of `found` gives when psi starts as a sigmoid drawn at random, or a bell.
+    """The wiring that each half of the blocks of `found` gives when psi starts as a sigmoid drawn at random, or a bell,
+    or at last as a straight line.
 
     Nothing of the fit itself enters but the form of the slopes, so a wiring that depends on where the search started,
     or on which frames it saw, comes out differently. A start that leaves much more than the fit does is stuck, which
@@ -665,6 +666,8 @@ def _refits(
         while not tried or (len(tried) < _MOST_STARTS and min(each.share for each in tried) > most):
             steep, shift = rng.uniform(1.0, 4.0), 0.3 * rng.standard_normal()
             start = _bell(rows, steep / 2, shift) if len(tried) % 2 else _sigmoid(rows, steep, shift)
+            if len(tried) == _MOST_STARTS - 1:
+                start = _scaled(rows)
             again = run(part, start, windows, effort)
             tried.append(Recovered(again, part, windows, raw=raw))
         chosen.append(min(tried, key=lambda each: each.share))
