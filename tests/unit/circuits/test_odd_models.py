@@ -355,6 +355,23 @@ def test_a_spline_of_a_layer_of_one_neuron_is_no_layer(name, kept, knots):
 
 
 @torch.no_grad()
+def test_a_layer_of_one_neuron_after_one_of_one_may_be_written_out():
+    """Its weight was taken for a part of the neuron's function, after which there was no hidden layer."""
+    torch.manual_seed(0)
+    model = Model(
+        lambda m, x: (F.hardswish(m.a(x))[:, None] * m.b.weight).sum(-1) + m.b.bias,
+        a=nn.Linear(2, 1),
+        b=nn.Linear(1, 1),
+    )
+    model.b.bias -= model(X).median() + 1e-3
+    y = model(X)[:, 0] > 0
+    expected = by_zeros(model, model.a.weight, model.b.weight, lambda out: ((out[:, 0] > 0) == y).all())
+    network = from_torch(model, X)
+    assert network.sizes == (2, 1, 1)
+    assert network.count(y, "sign").count == expected > 0
+
+
+@torch.no_grad()
 def test_an_input_that_is_there_twice_is_two():
     torch.manual_seed(4)
     model = two_maps(lambda m, x: m.b(torch.tanh(torch.cat([x, x], 1) @ m.c.weight.T)), c=nn.Linear(4, 3, bias=False))

@@ -75,6 +75,9 @@ def read_model(run: Callable[[Tensor], Tensor], x: Tensor, weights: set[int] | N
         for tail in _tails(needed, x, parameters) if together else ():
             with suppress(OntogenyError):
                 return _with_tail(_read(tail.nodes, x, parameters, scalar, tail.nodes[-1]), tail)
+        if scalar:  # a layer of one neuron, perhaps, that is written out
+            with suppress(OntogenyError):
+                return _read(needed, x, parameters, {})
         raise
 
 
