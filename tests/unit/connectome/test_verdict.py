@@ -20,14 +20,12 @@ from ontogeny.connectome.observe import Rows, derived_by, rounding_share, rows_o
 from ontogeny.connectome.recover import (
     Recovered,
     _alike,
-    _autocorrelated,
     _by_differences,
     _corrected,
     _correlated,
     _differences_of_senders,
     _lasting,
     _mixed,
-    _partial,
     _refits,
     _told,
     derivative_of,
@@ -45,6 +43,7 @@ from ontogeny.connectome.refine import (
     _taken,
     _triangular,
     autocorrelation,
+    levinson,
     refine,
     shrunk,
     solve_rows,
@@ -278,7 +277,7 @@ def test_frames_are_whitened_within_stretches_and_no_frame_is_lost():
     np.testing.assert_allclose(covariance[60, 57:61][::-1] / covariance[60, 60], np.r_[1, lags])
     assert covariance[39, 40] == 0
     partial = np.array([0.9, -0.2, 0.1])
-    np.testing.assert_allclose(_partial(_autocorrelated(partial)), partial)
+    np.testing.assert_allclose(levinson(levinson(partial=partial).autocorrelations).partial, partial)
 
 
 def test_noise_that_lasts_is_found_behind_residuals_that_last_less_long():

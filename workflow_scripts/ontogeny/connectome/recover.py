@@ -27,6 +27,7 @@ from ontogeny.connectome.refine import (
     Noise,
     Problem,
     Refined,
+    levinson,
     refine,
     shrunk,
     solve_rows,
@@ -389,18 +390,18 @@ def _lasting(found: Recovered, seed: int) -> np.ndarray | None:
     asked = spread_over(problem.n, FITTED)
     spans = [scipy.linalg.orth(np.c_[sent, problem.design(int(i))], 1e-6) for i in asked]
     drawn = rng.standard_normal((len(rows), _DRAWN * len(asked)))
-    partial = sought = _partial(observed)
+    partial = sought = levinson(observed, longest=_LONGEST).partial
     for _ in range(_MATCHED):
         if not np.prod(1 - partial**2) > _FORETOLD:
             return None
-        noise = Noise(_autocorrelated(partial), stretches).coloured(drawn)
+        noise = Noise(levinson(partial=partial).autocorrelations, stretches).coloured(drawn)
         parts = np.split(noise, len(asked), axis=1)
         left = np.concatenate([part - Q @ (Q.T @ part) for Q, part in zip(spans, parts)], axis=1)
-        shown = _partial(_correlated(left, stretches, order))
+        shown = levinson(_correlated(left, stretches, order), longest=_LONGEST).partial
         partial = np.tanh(np.arctanh(partial) + np.arctanh(sought) - np.arctanh(shown))
         if not np.abs(partial).max() < _LONGEST:
             return None
-    return _autocorrelated(partial)
+    return levinson(partial=partial).autocorrelations
 
 
 def _correlated(residual: np.ndarray, stretches: np.ndarray, lags: int) -> np.ndarray:
@@ -412,27 +413,6 @@ def _correlated(residual: np.ndarray, stretches: np.ndarray, lags: int) -> np.nd
         before, after = scaled[:-lag][pairs], scaled[lag:][pairs]
         found.append(float(2 * np.sum(before * after) / max(np.sum(before**2) + np.sum(after**2), 1e-300)))
     return np.array(found)
-
-
-def _partial(autocorrelations: np.ndarray) -> np.ndarray:
-    """The partial autocorrelations that belong to `autocorrelations` from lag 1 on (Levinson and Durbin)."""
-    known, ahead, left, found = np.r_[1.0, autocorrelations], np.ones(1), 1.0, []
-    for k in range(1, len(known)):
-        share = float(np.clip(ahead @ known[k:0:-1] / left, -_LONGEST, _LONGEST))
-        found.append(share)
-        ahead = np.r_[ahead, 0.0] - share * np.r_[0.0, ahead[::-1]]
-        left *= 1 - share**2
-    return np.array(found)
-
-
-def _autocorrelated(partial: np.ndarray) -> np.ndarray:
-    """The autocorrelations from lag 1 on that belong to `partial` ones."""
-    known, ahead, left = [1.0], np.ones(1), 1.0
-    for k, share in enumerate(partial, start=1):
-        known.append(float(share * left - ahead[1:] @ np.array(known[k - 1 : 0 : -1])))
-        ahead = np.r_[ahead, 0.0] - share * np.r_[0.0, ahead[::-1]]
-        left *= 1 - share**2
-    return np.array(known[1:])
 
 
 def _unstuck(found: Recovered, flow: Recovered, run: Callable[..., Refined]) -> Recovered:

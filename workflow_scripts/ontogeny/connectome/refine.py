@@ -250,6 +250,43 @@ def _rows_for(phi: np.ndarray, senders: _Senders, problem: Problem) -> tuple[np.
     return senders.weights(projected), np.sqrt(np.mean(senders.rest(rest, projected) ** 2, axis=0))
 
 
+@dataclass(frozen=True)
+class Autoregressions:
+    """The autoregressions of orders 0, 1, ... up to one, which has the `autocorrelations` and the `partial` ones, both
+    (order,) from lag 1 on. `filters` (order + 1, order + 1): what each takes of a frame and of those before it; `left`
+    (order + 1,): the share of the variance that it leaves.
+    """
+
+    autocorrelations: np.ndarray
+    partial: np.ndarray
+    filters: np.ndarray
+    left: np.ndarray
+
+
+def levinson(
+    autocorrelations: np.ndarray | None = None, partial: np.ndarray | None = None, longest: float = math.inf
+) -> Autoregressions:
+    """The autoregressions with autocorrelations or partial ones given from lag 1 on (Levinson 1946, Durbin 1960).
+
+    Partial autocorrelations that follow are at most `longest` in size.
+    """
+    given = autocorrelations if partial is None else partial
+    order = 0 if given is None else len(given)
+    known = np.r_[1.0, np.zeros(order) if autocorrelations is None else autocorrelations]
+    shares = np.zeros(order) if partial is None else partial
+    filters, left = np.zeros((order + 1, order + 1)), np.ones(order + 1)
+    filters[0, 0] = 1.0
+    for k in range(1, order + 1):
+        before = filters[k - 1, :k]
+        if partial is None:
+            shares[k - 1] = np.clip(before @ known[k:0:-1] / left[k - 1], -longest, longest)
+        else:
+            known[k] = shares[k - 1] * left[k - 1] - before[1:] @ known[k - 1 : 0 : -1]
+        filters[k, : k + 1] = np.r_[before, 0.0] - shares[k - 1] * np.r_[0.0, before[::-1]]
+        left[k] = left[k - 1] * (1 - shares[k - 1] ** 2)
+    return Autoregressions(known[1:], shares, filters, left)
+
+
 class Noise:
     """Noise that is an autoregression within `stretches` (frames,), with autocorrelations at lags 1, 2, ...
 
@@ -258,15 +295,8 @@ class Noise:
     """
 
     def __init__(self, autocorrelations: np.ndarray, stretches: np.ndarray) -> None:
-        order = len(autocorrelations)
-        known = np.r_[1.0, autocorrelations]
-        filters, left = np.zeros((order + 1, order + 1)), np.ones(order + 1)
-        filters[0, 0] = 1.0
-        for k in range(1, order + 1):
-            before = filters[k - 1, :k]
-            reflection = -float(before @ known[k:0:-1]) / left[k - 1]
-            filters[k, : k + 1] = np.r_[before, 0.0] + reflection * np.r_[0.0, before[::-1]]
-            left[k] = left[k - 1] * (1 - reflection**2)
+        found = levinson(autocorrelations)
+        order, filters, left = len(autocorrelations), found.filters, found.left
         starts = starts_of(stretches)
         within = np.arange(len(stretches)) - np.repeat(starts, np.diff(np.r_[starts, len(stretches)]))
         self.filters = (filters * np.sqrt(left[-1] / left)[:, None])[np.minimum(within, order)]
