@@ -794,6 +794,7 @@ REFUSED = {
     "tensors of the type 'Marked', and": lambda m, x: m.b(torch.tanh(m.a(x.as_subclass(Marked)))),
     "'nansum' on values that may be NaN": lambda m, x: (torch.log(m.a(x) + 3) * m.b.weight).nansum(1),
     "complex numbers": lambda m, x: m.b(torch.tanh((x.to(torch.complex64) @ (m.a.weight.T + 0j)).real)),
+    "returns complex numbers": lambda m, x: torch.complex(h := m.b(torch.tanh(m.a(x))), 2 * h),
     "'trilinear', which multiplies values that depend on x": lambda m, x: m.b(
         F.bilinear(x, x, m.c.weight[:, :2, None].expand(-1, -1, 2))
     ),

@@ -606,6 +606,8 @@ def _run(model: Any, x: Any) -> Any:
         )
     if not output.numel() or output.numel() % len(x):
         raise OntogenyError(f"the model returns outputs of shape {tuple(output.shape)} for {len(x)} rows of x")
+    if output.is_complex():
+        raise OntogenyError("the model returns complex numbers: return their size, angle or parts, which can be judged")
     if not output.isfinite().all():
         raise OntogenyError("outputs of the model on x are NaN or infinite")
     return output.detach().double()
