@@ -53,6 +53,7 @@ from ontogeny.jumps import (
 )
 
 MODEL = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+WIDE = nn.Sequential(nn.Linear(2, 80), nn.ReLU(), nn.Linear(80, 64), nn.ReLU(), nn.Linear(64, 1))
 X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 SERIES = np.arange(200.0)
 U = np.ones((20, 3))
@@ -77,7 +78,16 @@ def small():
         (lambda: locate_transition(SERIES), "a record is expected.*not ndarray: detect_jumps and.*search an array"),
         (lambda: from_torch(nn.Sequential, X), "the model is the class Sequential: give a module"),
         (lambda: from_torch(MODEL.state_dict(), X), "the model is of type OrderedDict: give a module"),
-        (lambda: DetailedCircuitTracker(1, X, X[:3, :1]).track_epoch(0, MODEL, 1.0, 1.0), "y 3 rows"),
+        (lambda: DetailedCircuitTracker(1, X, X[:3, :1]), "x_val has 4 rows and y_val 3 rows: give a target for each"),
+        (lambda: from_torch(MODEL, X).count([0, 1, 1, 0], "argmax"), "argmax compares outputs, two or more"),
+        (lambda: from_torch(WIDE, X).count([0, 1, 1, 0]), r"more than 1e\+\d+ candidate circuits, which no search"),
+        (lambda: from_torch(WIDE, X).sample([0, 1, 1, 0], 5), r"more than 1e\+\d+ candidate circuits, which no search"),
+        (
+            lambda: from_torch(WIDE, X).count([0, 1, 1, 0], settings={"min_sparsity": 0.98}),
+            "neurons with 80 inputs, and at most 63 are searched",
+        ),
+        (lambda: DetailedCircuitTracker(1, X, X[:, :1]).track_epoch(0, WIDE), "which no search gets through"),
+        (lambda: from_torch(MODEL, X).count(X), "y has 2 outputs but"),
         (lambda: fit_connectome("recording.npy"), "'recording.npy': read the file with read_activity"),
         (lambda: fit_connectome(U.astype(str), U), "the activity is of str.*give real numbers"),
         (lambda: edge_table(small()), "what fit_connectome returned is expected as the result, not Activity"),

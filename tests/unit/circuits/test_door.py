@@ -311,7 +311,7 @@ def test_what_is_no_stack_of_layers_is_refused(model, says):
 
 def test_targets_that_do_not_fit_are_refused():
     network = from_torch(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)), X)
-    with pytest.raises(OntogenyError, match="y has 1 outputs but the network has 2"):
+    with pytest.raises(OntogenyError, match="y has 1 output but the network has 2"):
         network.count(Y)
     with pytest.raises(OntogenyError, match="did you mean 'rounded'"):
         network.count(Y, "round")

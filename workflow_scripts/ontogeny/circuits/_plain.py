@@ -7,6 +7,7 @@ at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import reduce
@@ -360,13 +361,25 @@ def search(
 
 def cost(sizes: Sequence[int], n_rows: int) -> float:
     """Seconds that `search` may take: of all choices of input sets, and of those of all layers but the last."""
-    choices = 2.0 ** sum(int(a) * int(b) for a, b in pairwise(sizes[:-1]))
+    choices = _power_of_two(sum(int(a) * int(b) for a, b in pairwise(sizes[:-1])))
     return (6e-5 * n_walks(sizes) + 6e-8 * choices) * max(1.0, n_rows / 4)
 
 
 def n_walks(sizes: Sequence[int]) -> float:
     """Choices of input sets of all hidden layers but the last."""
-    return 2.0 ** sum(int(a) * int(b) for a, b in pairwise(sizes[:-2]))
+    return _power_of_two(sum(int(a) * int(b) for a, b in pairwise(sizes[:-2])))
+
+
+def _power_of_two(exponent: int) -> float:
+    return 2.0**exponent if exponent < 1000 else math.inf
+
+
+def _subsets(whole: int) -> Iterator[int]:
+    """The sets but the empty one of the inputs in `whole`, all as bits, in rising order."""
+    subset = 0
+    while subset != whole:
+        subset = ((subset | ~whole) + 1) & whole
+        yield subset
 
 
 def every_candidate(sizes: Sequence[int], most: int) -> Iterator[list[NDArray[np.int64]]]:
@@ -380,7 +393,7 @@ def every_candidate(sizes: Sequence[int], most: int) -> Iterator[list[NDArray[np
         whole = sum(1 << i for i in before)
         for size in range(1, min(sizes[layer + 1], left - (depth - 1 - layer)) + 1):
             for active in combinations(range(sizes[layer + 1]), size):
-                subsets = [whole] if size == 1 else [t for t in range(1, whole + 1) if t & ~whole == 0]
+                subsets = [whole] if size == 1 else list(_subsets(whole))
                 for chosen in product(subsets, repeat=size):
                     if reduce(or_, chosen) != whole:
                         continue

@@ -26,6 +26,7 @@ from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, above, check_rule
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError, check_word, first_line, shown, unknown
+from ontogeny.words import counted
 
 RULES = ("rounded", "sign", "argmax", "probability")
 """When an output is right: see `ReadNetwork`."""
@@ -139,14 +140,16 @@ class ReadNetwork:
         self,
         y: ArrayLike,
         n: int,
-        seed: int | np.random.Generator,
+        seed: int | np.random.Generator = 0,
         rule: str | AnyRule = "rounded",
         settings: GivenSettings = DEFAULTS,
         *,
         output: int = 0,
+        max_seconds: float | None = 3600.0,
     ) -> CircuitSample:
         """As `sample_circuits`, of one output."""
         problem = self.problem(y, rule, settings, output)
+        problem.check_cost_of_drawing(max_seconds)
         return problem.sampled(n, seed, problem.count(threads=None)[0])
 
     def problem(
@@ -248,7 +251,7 @@ class ReadNetwork:
             raise OntogenyError(f"y has shape {targets.shape}; it must be (rows,) or (rows, outputs)")
         targets = targets[:, None] if targets.ndim == 1 else targets
         if targets.shape[1] != n_outputs:
-            raise OntogenyError(f"y has {targets.shape[1]} outputs but the network has {n_outputs}")
+            raise OntogenyError(f"y has {counted(targets.shape[1], 'output')} but the network has {n_outputs}")
         own = targets[:, output]
         if isinstance(rule, Tolerance):
             rule, own = rule.for_targets(own)
@@ -332,9 +335,13 @@ class ReadNetwork:
     def _labels(self, y: ArrayLike) -> NDArray[np.float32]:
         """The output (rows,) that is to be the largest. Raises OntogenyError for targets that are no outputs."""
         labels, n_outputs = np.asarray(as_array(y, "y")).ravel(), self.n_outputs
-        if n_outputs < 2 or len(labels) != len(self.x) or not np.isin(labels, np.arange(n_outputs)).all():
+        if n_outputs < 2:
             raise OntogenyError(
-                f"argmax needs one target from 0 to {n_outputs - 1} for each of {len(self.x)} rows, and two outputs"
+                "argmax compares outputs, two or more, and the network has one: choose another rule, such as 'sign'"
+            )
+        if len(labels) != len(self.x) or not np.isin(labels, np.arange(n_outputs)).all():
+            raise OntogenyError(
+                f"argmax needs one target from 0 to {n_outputs - 1} for each of {counted(len(self.x), 'row')} of x"
             )
         return labels
 

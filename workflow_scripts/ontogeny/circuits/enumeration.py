@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
-from math import comb
+from math import comb, inf, isfinite, log10
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from ontogeny.circuits.masks import (
     count_candidates,
     layer_sizes,
     layout_of,
+    log2_candidates,
     max_active_neurons,
     surjections,
 )
@@ -51,6 +52,10 @@ _MOST_SCREENED = 100_000  # circuits that are right on the rows of a screen and 
 _FEW_NUMBERS = 4096  # inputs of all rows together, whose samples are kept
 
 _MOST_TABULATED = 16  # inputs of a neuron whose sets are tabulated
+
+_MOST_INPUTS = 63  # of a neuron
+
+_MOST_BITS = 900.0  # of a number of candidates or seconds that is reckoned with
 
 _NO_PAIRS = np.zeros((0, 2), np.int64)
 _FEW_PAIRS = [np.triu_indices(n, 1) for n in range(5)]
@@ -198,11 +203,11 @@ def _merged_samples(
     rule: OutputRule,
 ) -> Samples:
     if ys.ndim == 2 and ys.shape[1] != 1:
-        raise OntogenyError(f"y has {ys.shape[1]} outputs; circuits are enumerated for one output at a time")
+        raise OntogenyError(f"y has {counted(ys.shape[1], 'output')}; circuits are enumerated for one output at a time")
     ys = ys.reshape(-1)
     if xs.ndim != 2 or xs.shape[1] != n_inputs or len(xs) != len(ys) or not len(xs):
         raise OntogenyError(
-            f"x has shape {xs.shape} and y {len(ys)} rows; x must be (rows, {n_inputs}) and y (rows, 1)"
+            f"x has shape {xs.shape} and y {counted(len(ys), 'row')}; x must be (rows, {n_inputs}) and y (rows, 1)"
         )
     known = np.isin(ys, np.arange(len(rule.upto)))
     if not known.all():
@@ -377,22 +382,40 @@ class Problem:
         if max_seconds is not None and not is_number(max_seconds):
             raise OntogenyError(f"max_seconds is {shown(max_seconds)}: give seconds as a number, or None for no limit")
         if max_seconds is not None and (cost := self.cost()) > max_seconds:
+            if not isfinite(cost):
+                exponent = int(log2_candidates(self.sizes, self.most) * log10(2))
+                raise OntogenyError(
+                    f"a network of sizes {list(self.sizes)} has more than 1e+{exponent} candidate circuits, which no "
+                    "search gets through: take fewer or smaller hidden layers"
+                )
             raise OntogenyError(
                 f"a network of sizes {list(self.sizes)} has {self.n_candidates:.3g} candidate circuits, about "
                 f"{_duration(cost)} of work, which is above the limit of {_duration(max_seconds)}: take fewer or "
                 "smaller hidden layers, or raise max_seconds"
             )
 
+    def check_cost_of_drawing(self, max_seconds: float | None) -> None:
+        """As `check_cost`, of circuits that are drawn, which takes two searches."""
+        self.check_cost(max_seconds / 2 if max_seconds is not None and is_number(max_seconds) else max_seconds)
+
     def search(
         self, engine: str | None, mode: int, limit: int = 0, ranks: NDArray[np.int64] | None = None, part: int = -1
     ) -> tuple[int, NDArray[np.uint64], NDArray[np.int64], int]:
-        """Number found, codes (unless counting), marginals (when counting), and number decided in float32."""
+        """Number found, codes (unless counting), marginals (when counting), and number decided in float32.
+
+        Raises OntogenyError for neurons with more inputs than a search holds.
+        """
         global _plain_spent
         if mode != COUNT:
             self.layout.check_codes()
         ranks = np.zeros(0, np.int64) if ranks is None else ranks
         task = Task(mode, limit, ranks, self.most, part)
         if self.one_by_one:
+            if max(self.sizes[:-2]) > _MOST_INPUTS:
+                raise OntogenyError(
+                    f"a network of sizes {list(self.sizes)} has neurons with {max(self.sizes[:-2])} inputs, and at "
+                    f"most {_MOST_INPUTS} are searched: take smaller layers"
+                )
             return _plain.one_by_one(self.network, self.rows, task, self.functions)
         if self.functions is not None:
             chosen = _engine(engine, _plain.cost(self.sizes, len(self.rows.weight)) < _FEW_SECONDS)
@@ -614,7 +637,7 @@ def _available_threads() -> int:
 def _duration(seconds: float) -> str:
     for unit, length in (("years", 3.15e7), ("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
-            return f"{seconds / length:,.0f} {unit}"
+            return f"{seconds / length:,.0f} {unit}" if seconds < 1e13 else f"{seconds / length:.3g} {unit}"
     return f"{seconds:.2g} s"
 
 
@@ -643,8 +666,11 @@ def estimate_cost(
 
 @lru_cache(maxsize=256)
 def _cost(sizes: tuple[int, ...], n_samples: int, candidates: str, min_sparsity: float) -> float:
-    one_by_one = 2e-4 * count_candidates(sizes, candidates, min_sparsity)
-    if max(sizes[:-2]) > _MOST_TABULATED:
+    bits = log2_candidates(sizes, max_active_neurons(sum(sizes[1:-1]), candidates, min_sparsity))
+    if bits > _MOST_BITS:
+        return inf
+    one_by_one = 2e-4 * 2.0**bits
+    if max(sizes[:-2]) > _MOST_TABULATED or sum(a * b for a, b in pairwise(sizes[:-1])) > _MOST_BITS:
         return one_by_one
     before = {sizes[0]: 1.0}
     for size in sizes[1:-2]:
@@ -813,7 +839,7 @@ def sample_circuits(
     x: ArrayLike,
     y: ArrayLike,
     n: int,
-    seed: int | np.random.Generator,
+    seed: int | np.random.Generator = 0,
     candidates: str = DEFAULTS.candidates,
     accuracy_threshold: float = DEFAULTS.accuracy_threshold,
     activation: str | Sequence[str] = "leaky_relu",
@@ -836,7 +862,7 @@ def sample_circuits(
     problem = _problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
-    problem.check_cost(max_seconds / 2 if max_seconds is not None and is_number(max_seconds) else max_seconds)
+    problem.check_cost_of_drawing(max_seconds)
     return problem.sampled(n, seed, problem.count(engine, threads=None)[0], engine)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from math import comb
+from math import comb, log2
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -358,6 +358,24 @@ def count_candidates(
     """
     checked = layer_sizes(sizes)
     return _candidates_below(checked, max_active_neurons(sum(checked[1:-1]), candidates, min_sparsity))
+
+
+_MANY_BITS = 1000
+"""Bits of a number of candidates from which a bound stands in for it: it is quicker, and nobody counts so far."""
+
+
+def log2_candidates(sizes: tuple[int, ...], most: int) -> float:
+    """Binary logarithm of how many circuits use at most `most` hidden neurons; of a number of more than 1,000 bits it
+    may be less.
+
+    The bound fixes one neuron for each of the others to reach, and leaves all other edges free.
+    """
+    active = list(sizes[:-1])
+    while sum(active[1:]) > most and max(active[1:]) > 1:
+        largest = 1 + active[1:].index(max(active[1:]))
+        active[largest] -= 1
+    least = sum((a - 1) * (b - 1) for a, b in pairwise(active))
+    return float(least if least > _MANY_BITS else log2(max(_candidates_below(sizes, most), 1)))
 
 
 def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:

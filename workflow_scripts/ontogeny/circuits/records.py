@@ -31,6 +31,7 @@ from ontogeny.circuits.masks import Circuits
 from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError, check_number, check_word, expect, is_number, shown
 from ontogeny.statistics import generator
+from ontogeny.words import counted
 
 STATISTICS = ("mean_activation", "std_activation", "min_activation", "max_activation")
 """What is recorded of every active neuron of a circuit."""
@@ -177,7 +178,7 @@ def records_from_weights(
     if targets.ndim != 2:
         raise OntogenyError(f"y has shape {targets.shape}; it must be (rows,) or (rows, outputs)")
     if targets.shape[1] != n_outputs:
-        raise OntogenyError(f"y has {targets.shape[1]} outputs but the network has {n_outputs}")
+        raise OntogenyError(f"y has {counted(targets.shape[1], 'output')} but the network has {n_outputs}")
     samples = [
         Samples.of(x, targets[:, k : k + 1], matrices[0].shape[2], settings.accuracy_threshold)
         for k in range(n_outputs)

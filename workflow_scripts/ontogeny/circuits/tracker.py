@@ -17,6 +17,7 @@ from ontogeny.circuits.record_write import summary, write_record
 from ontogeny.circuits.records import EpochCircuits, OutputCircuits, known_loss, output_circuits
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS, complete_settings
 from ontogeny.errors import OntogenyError, check_number, check_word, shown
+from ontogeny.words import counted
 
 MAX_SECONDS = 3600.0
 """CPU time that the circuits of one epoch may be expected to take."""
@@ -67,6 +68,11 @@ class DetailedCircuitTracker:
             )
         check_word(candidates, "set of candidates", CANDIDATES)
         self.tracking_frequency = int(tracking_frequency)
+        rows, targets = _rows(x_val), _rows(y_val)
+        if rows is not None and targets is not None and rows != targets:
+            raise OntogenyError(
+                f"x_val has {counted(rows, 'row')} and y_val {counted(targets, 'row')}: give a target for each row"
+            )
         self.x_val, self.y_val = x_val, y_val
         self.use_gpu_batching, self.gpu_batch_size = use_gpu_batching, gpu_batch_size
         self.settings = complete_settings(
@@ -169,6 +175,14 @@ class DetailedCircuitTracker:
     def to_summary_dict(self) -> dict[str, list]:
         """Epochs, circuit_counts, avg_sparsities, total_circuits, train_losses and val_losses as lists."""
         return summary(self.epochs)
+
+
+def _rows(value: Any) -> int | None:
+    """How many rows something has, or None where that cannot be told yet."""
+    try:
+        return len(value)
+    except TypeError:
+        return None
 
 
 def _loss(name: str, value: Any) -> float | None:
