@@ -38,6 +38,8 @@ from ontogeny.connectome import (
     symbolic_functions,
 )
 from ontogeny.errors import OntogenyError
+from ontogeny.features import saliency
+from ontogeny.interventions import run_intervention
 from ontogeny.jumps import (
     detect_many,
     find_jumps,
@@ -51,6 +53,9 @@ from ontogeny.jumps import (
     write_plan,
     z_score_flags,
 )
+from ontogeny.models import MODELS, ModelSpec, build_model
+from ontogeny.tasks import IMAGE_SETS, ImageSet, load_images
+from ontogeny.tracking import METRICS, measure
 
 MODEL = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
 WIDE = nn.Sequential(nn.Linear(2, 80), nn.ReLU(), nn.Linear(80, 64), nn.ReLU(), nn.Linear(64, 1))
@@ -67,6 +72,9 @@ def small():
     ("call", "said"),
     [
         (lambda: HighFrequencyTracker(MODEL, probe=X * float("nan")), "the probe holds NaN.*leave those rows out"),
+        (lambda: HighFrequencyTracker(MODEL, probe=X[:0]), r"the probe has no rows \(its shape is \(0, 2\)\)"),
+        (lambda: saliency(MODEL, X[:0], X[:0, 0].long()), r"there are no samples: the inputs have shape \(0, 2\)"),
+        (lambda: run_intervention({"kind": "ablate"}, {"a": MODEL}, X[:0], X[:0, 0].long()), "there are no samples"),
         (lambda: HighFrequencyTracker(MODEL, probe=X.T).log(0, 1.0), "give what the model takes"),
         (lambda: HighFrequencyTracker(MODEL).save("none.json"), "nothing was measured yet: call log"),
         (lambda: detect_many(SERIES), "values has 1 dimensions: .* an array .series, n."),
@@ -109,6 +117,59 @@ def small():
 def test_a_mistake_is_told_in_a_sentence(call, said):
     with pytest.raises(OntogenyError, match=said):
         call()
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda sigma: 1 / 0, r"failed \(ZeroDivisionError: division by zero\)"),
+        (lambda sigma: sigma, r"one real number, but what it returned is of type ndarray and float64, shape \(4,\)"),
+        (lambda sigma: "3", "returned is '3'"),
+        (lambda sigma: None, "returned is None"),
+    ],
+)
+def test_a_metric_that_is_wrong_is_named(monkeypatch, function, said):
+    monkeypatch.setitem(METRICS, "mine", function)
+    with pytest.raises(OntogenyError, match=f"metric 'mine' .*{said}"):
+        measure(np.eye(4), ["mine"])
+    for probe in (X, None):
+        with pytest.warns(UserWarning, match="metric 'mine' .*: NaN is recorded") as told:
+            found = measured_by_tracker(["mine", "stable_rank"], probe)
+        assert len(told) == 1
+        assert np.isnan(found["mine"])
+        assert found["stable_rank"] >= 1
+
+
+def measured_by_tracker(metrics, probe):
+    with HighFrequencyTracker(MODEL, metrics=metrics, probe=probe) as tracker:
+        for step in range(2):
+            MODEL(X)
+            tracker.log(step, 0.0)
+        return tracker.latest["Linear_0"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (ModelSpec(lambda input_shape, classes: None), "'mine' should return a torch.nn.Module, .* is None"),
+        (ModelSpec(lambda input_shape, classes: MODEL, {"width": 3}), "'mine' .*take input_shape, classes, width"),
+        (lambda input_shape, classes: MODEL, "a ModelSpec as the entry 'mine' of MODELS is expected, not function"),
+    ],
+)
+def test_a_model_that_is_wrong_is_named(monkeypatch, spec, said):
+    monkeypatch.setitem(MODELS, "mine", spec)
+    with pytest.raises(OntogenyError, match=said):
+        build_model("mine", (1, 8, 8), 2, 0)
+
+
+@pytest.mark.parametrize("remote", [True, False])
+@pytest.mark.parametrize(
+    ("given", "said"), [(np.ones((9, 1, 8, 8)), "of type ndarray"), (None, "None"), ((1, 2, 3), "3 things")]
+)
+def test_a_data_set_that_is_wrong_is_named(monkeypatch, given, said, remote):
+    monkeypatch.setitem(IMAGE_SETS, "mine", ImageSet(lambda fetch: given, (1, 8, 8), 2, "here", remote))
+    with pytest.raises(OntogenyError, match=f"data set 'mine' should return images and labels, .* is {said}"):
+        load_images("mine", fetch=lambda **_: given)
 
 
 WEIGHTS = [np.ones((3, 2)), np.ones((1, 3))]

@@ -19,6 +19,7 @@ from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 
 from ontogeny.errors import OntogenyError, is_number, nearest, shown
+from ontogeny.words import with_article
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -182,7 +183,7 @@ def _element(meant: Any) -> _Kind | None:
 
 
 def _of_class(kind: type) -> _Kind:
-    return _Kind(lambda value: isinstance(value, kind), f"a {_CLASSES.get(kind.__name__, kind.__name__)}")
+    return _Kind(lambda value: isinstance(value, kind), with_article(_CLASSES.get(kind.__name__, kind.__name__)))
 
 
 def _are_real(value: Any) -> bool:

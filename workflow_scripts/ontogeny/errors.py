@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -82,16 +82,39 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return by_lower[found[0]] if found else None
 
 
-def unknown(what: str, word: str, known: Iterable[str], where: str = "") -> OntogenyError:
-    """The error for a name that is not in `known`; it states a new name, or suggests the nearest.
+def known_layer(layer: str, known: Iterable[str], paths: Any, where: str = "") -> str:
+    """The display name, one of `known`, of a layer that is named by it or by its module path.
+
+    `paths` maps display names to module paths, as metadata do; anything else tells nothing. Raises the error of
+    `unknown` for a name that is neither.
+    """
+    known = list(known)
+    if layer in known:
+        return layer
+    paths = {name: path for name, path in paths.items() if name in known} if isinstance(paths, Mapping) else {}
+    for name, path in paths.items():
+        if path == layer:
+            return name
+    raise unknown("layer", layer, known, where)
+
+
+def unknown(what: str, word: Any, known: Iterable[Any], where: str = "") -> OntogenyError:
+    """The error for a name or number that is not in `known`; it states a new name, or suggests the nearest.
 
     >>> str(unknown("model", "mlp_shalow", ["mlp_shallow", "vit"]))
     "unknown model 'mlp_shalow': did you mean 'mlp_shallow'? Known: mlp_shallow, vit"
+    >>> str(unknown("step", 13, [103, 12]))
+    'unknown step 13: Known: 12, 103'
     """
-    known = sorted(map(str, known))
-    now = VALUES.get((what, str(word)))
-    guess = nearest(word, known)
+    known = list(known)
+    if is_number(word) and all(map(is_number, known)):
+        known = [str(number) for number in sorted(known)]
+        guess = None
+    else:
+        known, word = sorted(map(str, known)), f"'{word}'"
+        guess = nearest(word[1:-1], known)
+    now = VALUES.get((what, str(word).strip("'")))
     hint = f"it is now called '{now}'. " if now in known else f"did you mean '{guess}'? " if guess else ""
     listed = ", ".join(known[:40]) + (f", and {len(known) - 40} more" if len(known) > 40 else "")
     place = f" in {where}" if where else ""
-    return OntogenyError(f"unknown {what} '{word}'{place}: {hint}Known: {listed}")
+    return OntogenyError(f"unknown {what} {word}{place}: {hint}Known: {listed}")

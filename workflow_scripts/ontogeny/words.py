@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 
 def counted(count: int, what: str, separator: str = "") -> str:
     """A number, its thousands apart by `separator`, and what it counts."""
     return f"{count:{separator}} {what}{'' if count == 1 else 's'}"
+
+
+def with_article(name: str) -> str:
+    """A noun or the name of a class after "a" or "an", as it is spoken.
+
+    >>> with_article("Activity"), with_article("MLP"), with_article("UNet"), with_article("Unit")
+    ('an Activity', 'an MLP', 'a UNet', 'a Unit')
+    """
+    if name[:2].isupper():
+        vowel = name[0] in "AEFHILMNORSX"
+    else:
+        vowel = name[:1].lower() in set("aeio") or name.startswith("nd") or bool(re.match(r"u(?!n?i|se|t)", name, re.I))
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def joined(parts: Sequence[str], word: str = "and") -> str:

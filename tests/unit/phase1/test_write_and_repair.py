@@ -118,7 +118,12 @@ def test_a_trackers_results_are_written_as_the_simplest_reader_wants_them(tmp_pa
     assert data["metadata"].pop("checksum").startswith("ontogeny-sha256:")
     assert data["metadata"] == {"format": "ontogeny-phase1/1", "run": "digits/s0", "layers": {"Linear_0": "net.0"}}
     assert path.read_text() == phase1_json(phase1_from_results(results(), record.metadata | {"run": "digits/s0"}))
-    pd.testing.assert_frame_equal(read_phase1(path).frame, record.frame)
+    back = read_phase1(path)
+    pd.testing.assert_frame_equal(back.frame, record.frame)
+    assert back.series("net.0", "stable_rank")[1].tolist() == record.series("Linear_0", "stable_rank")[1].tolist()
+    pd.testing.assert_frame_equal(back.wide("net.0"), record.wide("Linear_0"))
+    with pytest.raises(OntogenyError, match=r"unknown layer 'net\.1' in run"):
+        back.series("net.1", "stable_rank")
 
 
 def test_run_level_measurements_at_other_steps_are_kept(tmp_path):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ontogeny.activations.store import FORMAT
 from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, known_layer
 from ontogeny.files import write_hdf5
 from ontogeny.models import Following, monitored_layers, readout_layer, trace_layers, without_fast_path
 from ontogeny.models.trace import UNKNOWN, undisturbed, value_after
@@ -47,10 +47,8 @@ def extract_activations(
     """
     chosen = trajectory.layers
     if layers is not None:
-        for name in layers:
-            if name not in chosen:
-                raise unknown("layer", name, chosen, f"run {trajectory.run}")
-        chosen = {name: chosen[name] for name in layers}
+        names = [known_layer(name, chosen, chosen, f"run {trajectory.run}") for name in layers]
+        chosen = {name: chosen[name] for name in names}
     inputs, labels = trajectory.probe
     steps = sorted(set(steps))
     followed: dict[str, Following] | None = None

@@ -25,7 +25,7 @@ import h5py
 import numpy as np
 
 from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError, first_line, unknown
+from ontogeny.errors import OntogenyError, first_line, known_layer, unknown
 from ontogeny.files import open_hdf5
 
 FORMAT = "ontogeny-activations/2"
@@ -89,7 +89,7 @@ class ActivationFile:
     def array(self, step: int, layer: str, rows: np.ndarray | None = None) -> np.ndarray:
         """Activations of `layer` at `step`, float32 (samples, features...), of the samples `rows` (rising) if given.
 
-        Raises OntogenyError for unknown names.
+        Here and below `layer` is a display name or a module path. Raises OntogenyError for unknown names.
         """
         values = self._dataset(step, layer)
         return (values[()] if rows is None or len(rows) == len(values) else values[rows]).astype(np.float32)
@@ -101,6 +101,7 @@ class ActivationFile:
         That is `none` where the values have been through it, and `unknown` where what follows could not be seen: then
         they are the layer's output, and nothing is known of units that are silent.
         """
+        layer = self._layer(layer)
         self._dataset(step, layer)
         name, kept = self.nonlinearities.get(layer, "unknown"), f"units_{step}/{layer}"
         if kept in self._file:
@@ -140,14 +141,14 @@ class ActivationFile:
         return tuple(self._file[name][part][()] for part in ("features", "weight", "bias"))
 
     def _dataset(self, step: int, layer: str) -> h5py.Dataset:
-        group = self._group(step)
-        if layer not in group:
-            raise unknown("layer", layer, self.layers, str(self.path))
-        return group[layer]
+        return self._group(step)[self._layer(layer)]
+
+    def _layer(self, layer: str) -> str:
+        return known_layer(layer, self.layers, self.layers, str(self.path))
 
     def _group(self, step: int) -> h5py.Group:
         if step not in self.steps:
-            raise unknown("step", str(step), map(str, self.steps), str(self.path))
+            raise unknown("step", step, self.steps, str(self.path))
         return self._file[f"step_{step}"]
 
     def close(self) -> None:

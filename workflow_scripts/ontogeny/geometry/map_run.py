@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from ontogeny.activations.networks import networks_at, probe_of
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, known_layer
 from ontogeny.geometry.boundary import boundary_of_moments
 from ontogeny.geometry.maps import frame_steps, map_moments, usual_neighbours
 from ontogeny.geometry.settings import BoundarySettings, MapSettings
@@ -94,9 +94,7 @@ def _layer(trajectory: Trajectory, layer: str | None) -> str:
     names = list(trajectory.layers)
     if layer is None:
         return names[max(len(names) - 2, 0)]
-    if layer not in names:
-        raise unknown("layer", layer, names, f"run {trajectory.run}")
-    return layer
+    return known_layer(layer, names, trajectory.layers, f"run {trajectory.run}")
 
 
 def _matrix(learner: Any, path: str, inputs: torch.Tensor, chunk: int) -> np.ndarray:

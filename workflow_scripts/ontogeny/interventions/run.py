@@ -18,6 +18,7 @@ from ontogeny.interventions.settings import InterventionSettings
 from ontogeny.interventions.single import ablate, noise_activations, noise_weights, prune_weights
 from ontogeny.neurons.scores import checked_data
 from ontogeny.settings import checked
+from ontogeny.words import with_article
 
 INTERVENTIONS: Mapping[str, Callable[..., pd.DataFrame]] = MappingProxyType(
     {
@@ -78,7 +79,7 @@ def run_intervention(
         raise OntogenyError("no networks: give at least one moment, as a mapping of name to model")
     for name, model in models.items():
         if not isinstance(model, nn.Module):
-            raise OntogenyError(f"'{name}' is a {type(model).__name__}; it should be a torch.nn.Module")
+            raise OntogenyError(f"'{name}' is {with_article(type(model).__name__)}; it should be a torch.nn.Module")
     if not isinstance(spec, InterventionSettings):
         if not isinstance(spec, Mapping) or "kind" not in spec:
             raise OntogenyError(f"the intervention {spec!r} has no 'kind': give one of {', '.join(INTERVENTIONS)}")

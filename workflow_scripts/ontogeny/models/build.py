@@ -6,6 +6,7 @@ that made those names. A network's weights are a pure function of its settings a
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, expect, first_line, shown, unknown
 from ontogeny.models.known import AttentionOnly, DeepLinear, Superposition
 from ontogeny.models.layers import without_fast_path
 from ontogeny.nonlinearities.torch import MODULES
@@ -326,6 +327,7 @@ def build_model(name: str, input_shape: Shape, classes: int, seed: int, **overri
     if name not in MODELS:
         raise unknown("model", name, MODELS)
     spec = MODELS[name]
+    expect(spec, ModelSpec, f"a ModelSpec as the entry '{name}' of MODELS")
     input_shape = tuple(_whole("input shape", side) for side in input_shape)
     classes, seed = _whole("classes", classes), _whole("seed", seed, least=0)
     settings = {key: list(value) if isinstance(value, list) else value for key, value in spec.defaults.items()}
@@ -336,7 +338,29 @@ def build_model(name: str, input_shape: Shape, classes: int, seed: int, **overri
             settings[key] = _CHECKS[key](key, value) if key in _CHECKS else value
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return spec.build(input_shape, classes, **settings)
+        _check_signature(name, spec.build, (input_shape, classes), settings)
+        model = spec.build(input_shape, classes, **settings)
+    if not isinstance(model, nn.Module):
+        raise OntogenyError(
+            f"the function of model '{name}' should return a torch.nn.Module, but what it returned is {shown(model)}"
+        )
+    return model
+
+
+def _check_signature(name: str, build: Callable[..., Any], given: tuple[Any, ...], settings: dict[str, Any]) -> None:
+    """Refuse a function that does not take what its entry in `MODELS` promises."""
+    try:
+        signature = inspect.signature(build)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*given, **settings)
+    except TypeError as error:
+        listed = ", ".join(("input_shape", "classes", *settings))
+        raise OntogenyError(
+            f"the function of model '{name}' does not take what its entry in MODELS names ({first_line(error)}): "
+            f"it should take {listed}"
+        ) from None
 
 
 @checks_arguments

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from ontogeny.errors import OntogenyError, nearest, unknown
+from ontogeny.words import with_article
 
 ARCHITECTURES = ("mlp", "cnn", "transformer", "vit", "rnn")
 
@@ -197,7 +198,7 @@ def readout_layer(model: nn.Module) -> MonitoredLayer | None:
 
 def _require_module(model: Any) -> None:
     if not isinstance(model, nn.Module):
-        raise OntogenyError(f"the model is a {type(model).__name__}: a torch.nn.Module is expected")
+        raise OntogenyError(f"the model is {with_article(type(model).__name__)}: a torch.nn.Module is expected")
 
 
 def _class_name(module: nn.Module) -> str:
@@ -303,7 +304,7 @@ def _directory(model: nn.Module) -> list[MonitoredLayer]:
 
 def _never_called(model: nn.Module, layer: MonitoredLayer) -> str | None:
     if isinstance(layer.module, _CONTAINERS):
-        return f"it is a {type(layer.module).__name__}, which is never called; name the modules in it"
+        return f"it is {with_article(type(layer.module).__name__)}, which is never called; name the modules in it"
     for path, module in model.named_modules():
         prefix = f"{path}." if path else ""
         if isinstance(module, nn.MultiheadAttention) and layer.path.startswith(prefix) and layer.path != path:

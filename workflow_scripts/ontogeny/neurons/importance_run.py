@@ -14,7 +14,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from ontogeny.activations.networks import Place, networks_at, place_of, places, probe_of, untrained_networks
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, known_layer
 from ontogeny.jumps.plan import EVENTS, Moment
 from ontogeny.models import monitored_layers, readout_layer
 from ontogeny.neurons.importance import (
@@ -128,12 +128,9 @@ def hidden_layers(
 
     Layers that no single forward pass shows are left out, and logged. Raises OntogenyError for an unknown one.
     """
-    known = [layer.name for layer in monitored_layers(network)]
+    known = {layer.name: layer.path for layer in monitored_layers(network)}
     if wanted is not None:
-        for name in wanted:
-            if name not in known:
-                raise unknown("layer", name, known, "importance.layers")
-        return list(wanted)
+        return [known_layer(name, known, known, "importance.layers") for name in wanted]
     readout = readout_layer(network)
     found = []
     for name in monitored:

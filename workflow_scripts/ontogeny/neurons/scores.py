@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.models import without_fast_path
 from ontogeny.models.trace import scores_in
+from ontogeny.words import with_article
 
 
 def working_copy(model: nn.Module) -> nn.Module:
@@ -21,7 +22,7 @@ def working_copy(model: nn.Module) -> nn.Module:
     Raises OntogenyError if the model cannot be copied.
     """
     if not isinstance(model, nn.Module):
-        raise OntogenyError(f"the model is a {type(model).__name__}: a torch.nn.Module is expected")
+        raise OntogenyError(f"the model is {with_article(type(model).__name__)}: a torch.nn.Module is expected")
     try:
         twin = copy.deepcopy(model)
     except Exception as error:
@@ -78,7 +79,9 @@ def checked_data(inputs: Any, labels: Any = None, sequences: bool = False) -> tu
     Raises OntogenyError if they do not fit, if inputs hold NaN or infinity, or there are none.
     """
     inputs = _tensor(inputs, "inputs", "real numbers")
-    if inputs.ndim < 2 or len(inputs) == 0:
+    if inputs.ndim and len(inputs) == 0:
+        raise OntogenyError(f"there are no samples: the inputs have shape {tuple(inputs.shape)}")
+    if inputs.ndim < 2:
         raise OntogenyError(f"inputs of shape {tuple(inputs.shape)}: two or more axes expected, samples first")
     if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
         raise OntogenyError("the inputs hold NaN or infinite values: clean them first")

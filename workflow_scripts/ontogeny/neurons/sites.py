@@ -22,6 +22,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.models import monitored_layers, without_fast_path
 from ontogeny.models.trace import UNKNOWN, Following, nonlinear, replaced_call, trace
 from ontogeny.neurons.scores import checked_data, told_if_not_run, working_copy
+from ontogeny.words import with_article
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,10 @@ def replaced(model: nn.Module, path: str, side: str, function: Callable[[Tensor]
             return function(value)
         if isinstance(value, tuple | list):
             return type(value)((function(value[0]), *value[1:]))
-        raise OntogenyError(f"'{path}' gives a {type(value).__name__}: only tensors, and tuples that begin with one, "
-                            "can be replaced")  # fmt: skip
+        raise OntogenyError(
+            f"'{path}' gives {with_article(type(value).__name__)}: only tensors, and tuples that begin with one, can "
+            "be replaced"
+        )
 
     if side == "output":
         handle = module.register_forward_hook(lambda _module, _args, output: swap(output))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.errors import OntogenyError, expect, unknown
+from ontogeny.errors import OntogenyError, expect, known_layer, unknown
 
 RUN_LEVEL = "(run)"
 """The reserved layer name of what is measured once per run: loss, gradient norm, accuracy."""
@@ -137,14 +137,16 @@ class Phase1:
     def series(self, layer: str, metric: str, run: str | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Steps (int64) and values (float64) of one series. `run` may be left out when there is only one.
 
+        `layer` is its display name, or its module path where the metadata of the record state it.
+
         Raises OntogenyError for a run, layer or metric that the record does not hold, naming the nearest.
         """
         run, metric = self.run_name(run), ALIASES.get(metric, metric)
         place = self._slices.get((run, layer, metric))
         if place is None:
-            layers = {found for r, found, _ in self._slices if r == run}
-            if layer not in layers:
-                raise unknown("layer", layer, layers, f"run {quote(run)}")
+            name = self._layer(layer, run)
+            if name != layer:
+                return self.series(name, metric, run)
             known = {m for r, found, m in self._slices if r == run and found == layer}
             raise unknown("metric", metric, known, f"layer {quote(layer)} of run {quote(run)}")
         part = self.frame.iloc[place]
@@ -162,10 +164,13 @@ class Phase1:
         Raises OntogenyError for an unknown run or layer, and as `wide_table` does.
         """
         run = self.run_name(run)
+        layer = self._layer(layer, run)
         names = [metric for r, found, metric in self._slices if (r, found) == (run, layer)]
-        if not names:
-            raise unknown("layer", layer, {found for r, found, _ in self._slices if r == run}, f"run {quote(run)}")
         return wide_table({name: self.series(layer, name, run) for name in names})
+
+    def _layer(self, layer: str, run: str) -> str:
+        known = {found for r, found, _ in self._slices if r == run}
+        return known_layer(layer, known, self.metadata_of(run).get("layers"), f"run {quote(run)}")
 
     def select(self, runs: Iterable[str]) -> Phase1:
         """The part of the record that belongs to `runs`."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError, first_line, unknown
+from ontogeny.errors import OntogenyError, expect, first_line, shown, unknown
 from ontogeny.files import atomic
 from ontogeny.tasks.settings import TaskSettings
 
@@ -182,8 +182,9 @@ def load_images(
         return _image_data(name, x, y, entry, source=f"local file {path.name}", where=str(path))
     if entry is None:
         raise unknown("data set", name, IMAGE_SETS)
+    expect(entry, ImageSet, f"an ImageSet as the entry '{name}' of IMAGE_SETS")
     if not entry.remote:
-        return _image_data(name, *entry.load(_no_network), entry, source=entry.source, where=name)
+        return _image_data(name, *_pair(name, entry.load(_no_network)), entry, source=entry.source, where=name)
 
     cached = Path(cache_dir) / f"{name}.npz" if cache_dir is not None else None
     if cached is not None and cached.exists():
@@ -205,14 +206,23 @@ def _fetched(name: str, entry: ImageSet, fetch: Fetcher | None) -> Arrays:
     from sklearn.datasets import fetch_openml
 
     try:
-        x, y = entry.load(fetch or fetch_openml)
+        loaded = entry.load(fetch or fetch_openml)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
         raise OntogenyError(
             f"{name} could not be fetched from {entry.source} ({reason[:200]}): offline, set `path` to a local .npz "
             f"with arrays x (n, {', '.join(map(str, entry.shape))}) and y (n,)"
         ) from error
-    return x, y
+    return _pair(name, loaded)
+
+
+def _pair(name: str, loaded: Any) -> Arrays:
+    if not isinstance(loaded, tuple | list) or len(loaded) != 2:
+        what = f"{len(loaded)} things" if isinstance(loaded, tuple | list) else shown(loaded)
+        raise OntogenyError(
+            f"the function of data set '{name}' should return images and labels, but what it returned is {what}"
+        )
+    return loaded[0], loaded[1]
 
 
 def _write_npz(path: Path, data: ImageData) -> None:

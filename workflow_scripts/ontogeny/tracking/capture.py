@@ -15,6 +15,7 @@ from torch import nn
 from torch._library.effects import EffectType
 
 from ontogeny.errors import OntogenyError, unknown
+from ontogeny.words import with_article
 
 WHEN = ("always", "training")
 
@@ -368,7 +369,9 @@ def _member(model: nn.Module, layer: Any, members: set[int]) -> nn.Module:
     if not isinstance(layer, nn.Module):
         raise OntogenyError(f"a layer is a module or its name, not {type(layer).__name__}")
     if id(layer) not in members:
-        raise OntogenyError(f"a {type(layer).__name__} among the layers is not part of this {type(model).__name__}")
+        raise OntogenyError(
+            f"{with_article(type(layer).__name__)} among the layers is not part of this {type(model).__name__}"
+        )
     return layer
 
 

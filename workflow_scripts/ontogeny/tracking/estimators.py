@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError, check_word, expect, shown, unknown
+from ontogeny.errors import OntogenyError, check_word, expect, first_line, shown, unknown
 from ontogeny.tracking.settings import DEFAULTS
 
 Metric = Callable[[np.ndarray], Any]
@@ -75,6 +75,9 @@ def _energy(sigma: np.ndarray) -> Any:
     """The sum of squares along the last axis, as a dot product rounds it."""
     return (sigma[..., None, :] @ sigma[..., :, None])[..., 0, 0]
 
+
+Failed = Callable[[str, OntogenyError], None]
+"""What is called with a metric that fails, and its error."""
 
 METRICS: dict[str, Metric] = {
     "stable_rank": stable_rank,
@@ -279,8 +282,8 @@ def measure(
 
     `metrics` names entries of `METRICS` (all, if None). `centre` subtracts the column means first: the published
     records were made without. A matrix of zeros measures 0 in every metric, one with a NaN or an infinity NaN.
-    No metric depends on the scale of the matrix. Raises OntogenyError for an unknown metric and for anything that
-    is not a matrix of real numbers.
+    No metric depends on the scale of the matrix. Raises OntogenyError for an unknown metric, one that fails or
+    returns no number, and for anything that is not a matrix of real numbers.
 
     >>> measure(np.eye(4), ["stable_rank", "cumulative_90"])
     {'stable_rank': 4.0, 'cumulative_90': 4.0}
@@ -289,7 +292,10 @@ def measure(
 
 
 def measure_together(
-    matrices: Sequence[Any], metrics: dict[str, Metric], centre: bool = DEFAULTS.centre
+    matrices: Sequence[Any],
+    metrics: dict[str, Metric],
+    centre: bool = DEFAULTS.centre,
+    failed: Failed | None = None,
 ) -> list[dict[str, float]]:
     """`measure` of many matrices: those of one shape in single precision share one call of each routine."""
     found: list[dict[str, float] | None] = [None] * len(matrices)
@@ -299,10 +305,10 @@ def measure_together(
         groups.setdefault(tuple(matrix.shape) if alike else (-1, index), []).append(index)
     for indices in groups.values():
         if len(indices) == 1:
-            found[indices[0]] = measure_singular_values(singular_values(matrices[indices[0]], centre), metrics)
+            found[indices[0]] = measure_singular_values(singular_values(matrices[indices[0]], centre), metrics, failed)
             continue
         spectra = _spectra([matrices[index].numpy() for index in indices])
-        for index, values in zip(indices, _measure_spectra(spectra, metrics), strict=True):
+        for index, values in zip(indices, _measure_spectra(spectra, metrics, failed), strict=True):
             found[index] = values
     return [values for values in found if values is not None]
 
@@ -333,12 +339,40 @@ def _spectra(matrices: Sequence[np.ndarray]) -> np.ndarray:
     return spectra
 
 
-def measure_singular_values(sigma: np.ndarray, metrics: dict[str, Metric]) -> dict[str, float]:
-    """`metrics` of descending singular values: 0 where all are zero, NaN where they are NaN."""
-    return _measure_spectra(sigma[None], metrics)[0]
+def measure_singular_values(
+    sigma: np.ndarray, metrics: dict[str, Metric], failed: Failed | None = None
+) -> dict[str, float]:
+    """`metrics` of descending singular values: 0 where all are zero, NaN where they are NaN.
+
+    Raises OntogenyError for a metric that fails or returns no number; where `failed` is given, it is called with the
+    metric and that error instead, and the value is NaN.
+    """
+    return _measure_spectra(sigma[None], metrics, failed)[0]
 
 
-def _measure_spectra(spectra: np.ndarray, metrics: dict[str, Metric]) -> list[dict[str, float]]:
+def _value(name: str, function: Metric, sigma: np.ndarray, failed: Failed | None) -> float:
+    try:
+        try:
+            value = function(sigma)
+        except Exception as error:
+            raise OntogenyError(f"metric '{name}' failed ({type(error).__name__}: {first_line(error)})") from error
+        shape = tuple(getattr(value, "shape", ()))
+        if isinstance(value, str | bytes) or shape or not hasattr(type(value), "__float__"):
+            size = f", shape {shape}" if shape else ""
+            raise OntogenyError(
+                f"metric '{name}' should return one real number, but what it returned is {shown(value)}{size}"
+            )
+        return float(value)
+    except OntogenyError as error:
+        if failed is None:
+            raise
+        failed(name, error)
+        return math.nan
+
+
+def _measure_spectra(
+    spectra: np.ndarray, metrics: dict[str, Metric], failed: Failed | None = None
+) -> list[dict[str, float]]:
     """`measure_singular_values` of each row."""
     if not metrics:
         return [{} for _ in spectra]
@@ -349,6 +383,8 @@ def _measure_spectra(spectra: np.ndarray, metrics: dict[str, Metric]) -> list[di
     for name, function in metrics.items():
         columns[name] = column = np.where(usual, 0.0, largest)
         column[usual] = (
-            function(scaled) if _ALONG_LAST.get(name) is function else [float(function(each)) for each in scaled]
+            function(scaled)
+            if _ALONG_LAST.get(name) is function
+            else [_value(name, function, each, failed) for each in scaled]
         )
     return [dict(zip(columns, values, strict=True)) for values in zip(*(each.tolist() for each in columns.values()))]

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError, first_line, unknown
+from ontogeny.errors import OntogenyError, first_line, known_layer, unknown
 from ontogeny.tracking.capture import ActivationCapture, module_path, resolve_layers
 from ontogeny.tracking.estimators import (
     LAYOUTS,
@@ -108,8 +108,7 @@ class HighFrequencyTracker:
                 torch.empty(0, device=device)
             except (RuntimeError, AssertionError, TypeError) as error:
                 raise OntogenyError(f"device {str(device)!r} cannot be used: {first_line(error)}") from None
-        if isinstance(probe, torch.Tensor) and probe.isnan().any():
-            raise OntogenyError("the probe holds NaN, so that nothing can be measured: leave those rows out")
+        _check_probe(probe)
         self.model = model
         self.sampling_frequency = sampling_frequency
         self.capture_on_cpu = capture_on_cpu
@@ -201,8 +200,7 @@ class HighFrequencyTracker:
 
         self._work_off()
         if layer_name is not None:
-            self._known(layer_name)
-            return pd.DataFrame(self._columns[layer_name])
+            return pd.DataFrame(self._columns[self._known(layer_name)])
         return {name: pd.DataFrame(columns) for name, columns in self._columns.items()}
 
     def detect_jumps(
@@ -225,15 +223,14 @@ class HighFrequencyTracker:
             raise OntogenyError("jump detection is disabled: make the tracker with enable_jump_detection=True")
         if metric not in self._metrics:
             raise unknown("metric", metric, self._metrics)
-        if layer_name is not None:
-            self._known(layer_name)
+        chosen = self.layer_names if layer_name is None else [self._known(layer_name)]
         self._work_off()
         detector = detector or JumpSettings().detector
         if detector == "z_score":
             settings = {"window": self.jump_window_size, "threshold": self.jump_z_threshold} | settings
         return {
             name: detect_jumps(self._columns[name][metric], self._columns[name]["step"], detector, **settings)
-            for name in ([layer_name] if layer_name is not None else self.layer_names)
+            for name in chosen
         }
 
     @property
@@ -322,7 +319,12 @@ class HighFrequencyTracker:
         return _Measured(self._measure(matrix), matrix.shape[0])
 
     def _measure(self, matrix: torch.Tensor) -> dict[str, float]:
-        return measure_singular_values(singular_values(matrix, self.centre), self._metrics)
+        return measure_singular_values(singular_values(matrix, self.centre), self._metrics, self._lacks)
+
+    def _lacks(self, metric: str, error: Exception) -> None:
+        self._warn_once(
+            f"metric {metric}", f"{error}: NaN is recorded in its place, here and wherever it happens again"
+        )
 
     def _matrix(self, name: str, output: torch.Tensor) -> torch.Tensor:
         layout, axis = rows_of_layer(self._layers[name], output.ndim, self.layout, self.feature_axis)
@@ -361,7 +363,7 @@ class HighFrequencyTracker:
     def _measured(self, pending: list[dict[str, Any]]) -> list[dict[str, dict[str, float]]]:
         places = [(step, name) for step in pending for name, found in step.items() if not isinstance(found, _Measured)]
         try:
-            values = measure_together([step[name] for step, name in places], self._metrics, self.centre)
+            values = measure_together([step[name] for step, name in places], self._metrics, self.centre, self._lacks)
         except Exception:
             values = [self._values(step[name]) for step, name in places]
         for (step, name), value in zip(places, values, strict=True):
@@ -405,9 +407,20 @@ class HighFrequencyTracker:
             self._warned.add(key)
             warnings.warn(message, stacklevel=5)
 
-    def _known(self, layer_name: str) -> None:
-        if layer_name not in self._columns:
-            raise unknown("layer", layer_name, self._columns)
+    def _known(self, layer_name: str) -> str:
+        return known_layer(layer_name, self._columns, self.layer_paths)
+
+
+def _check_probe(probe: Any) -> None:
+    """Refuse a probe that holds NaN or, of a tuple or a dict, whose first tensor has no rows."""
+    if isinstance(probe, torch.Tensor) and probe.isnan().any():
+        raise OntogenyError("the probe holds NaN, so that nothing can be measured: leave those rows out")
+    parts = probe.values() if isinstance(probe, Mapping) else probe if isinstance(probe, tuple) else [probe]
+    first = next((part for part in parts if isinstance(part, torch.Tensor)), None)
+    if first is not None and not first.numel():
+        raise OntogenyError(
+            f"the probe has no rows (its shape is {tuple(first.shape)}), so that nothing can be measured: give samples"
+        )
 
 
 class _Measured:

@@ -26,6 +26,7 @@ from ontogeny.trajectory.series_probe import Batch, load_probe
 from ontogeny.trajectory.series_source import Source
 from ontogeny.trajectory.settings import NetworkSettings, SeriesSettings
 from ontogeny.trajectory.states import State, bare_name
+from ontogeny.words import with_article
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,9 @@ def task_loss(outputs: Any, targets: Tensor) -> tuple[Tensor, Tensor]:
     """
     scores = scores_in(outputs)
     if not isinstance(scores, Tensor):
-        raise OntogenyError(f"the network returns a {type(scores).__name__} without scores of classes or tokens")
+        raise OntogenyError(
+            f"the network returns {with_article(type(scores).__name__)} without scores of classes or tokens"
+        )
     if scores.ndim == 3 and targets.ndim == 2:
         scores, targets = scores[:, :-1].flatten(0, 1), targets[:, 1:].flatten()
     if scores.ndim != 2 or len(scores) != len(targets):

@@ -14,6 +14,7 @@ from ontogeny.errors import OntogenyError, first_line
 from ontogeny.models import build_model
 from ontogeny.trajectory.settings import NetworkSettings
 from ontogeny.trajectory.states import State
+from ontogeny.words import with_article
 
 
 def build_network(
@@ -139,5 +140,7 @@ def _of_user(named: str) -> nn.Module:
     except (Exception, SystemExit) as error:
         raise OntogenyError(f"{named} failed: {type(error).__name__}: {first_line(error)}") from error
     if not isinstance(model, nn.Module):
-        raise OntogenyError(f"{named} returned a {type(model).__name__}; it should return a torch.nn.Module")
+        raise OntogenyError(
+            f"{named} returned {with_article(type(model).__name__)}; it should return a torch.nn.Module"
+        )
     return model
