@@ -34,6 +34,7 @@ try:
         check_writable,
         default_config,
         fail,
+        name_targets,
         tell_summary,
         use_package,
     )
@@ -102,6 +103,7 @@ book.complete()
 book.stop_where_nothing_changed()
 if workflow.main_snakefile == os.path.join(HERE, "Snakefile"):  # else others add rules
     check_allowed(sys.argv, workflow.rules)
+    name_targets(workflow)
 
 
 rule all:

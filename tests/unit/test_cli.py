@@ -42,6 +42,23 @@ def test_check_finds_the_records_that_are_imported(tmp_path, monkeypatch, capsys
     assert "0 runs, 1 file of records" in said.err
 
 
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ("judge, runs: {m: {task: no.csv}}", r"own.yaml, line 1: studies.s.runs.m.task: no.csv does not exist"),
+        ("judge, runs: {m: {task: {prompts: all.csv}}}", r"studies.s.runs.m.task.prompts: all 9 prompts are safe"),
+        ("connectome, runs: {m: {data: {file: no.npy, delta_t: 1}}}", "studies.s.runs.m.data.file: no.npy does not"),
+        ("dynamics, defaults: {task: {name: cifar10, path: no.npz}}, runs: {m: {}}", "s.defaults.task.path: no.npz"),
+    ],
+)
+def test_check_looks_for_files_and_into_prompts(tmp_path, monkeypatch, capsys, run, said):
+    monkeypatch.chdir(tmp_path)
+    Path("all.csv").write_text("prompt,label\n" + "".join(f"hello {i},safe\n" for i in range(9)))
+    Path("own.yaml").write_text(f"studies: {{s: {{kind: {run}}}}}\n")
+    assert main(["check", "own.yaml"]) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_check_names_a_metric_that_no_run_or_record_has(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("a.csv").write_text("step,loss,val_acc\n0,1,0\n1,0.5,1\n")

@@ -119,6 +119,10 @@ def test_a_run_that_is_not_configured_is_told_with_the_nearest(fresh):
     assert not list((fresh.folder / ".snakemake" / "locks").glob("*"))
 
 
+def test_a_target_that_there_is_not_is_told_with_the_nearest(fresh):
+    assert fresh("--dry-run", "jump").refuses("unknown target 'jump': did you mean 'jumps'")
+
+
 def test_a_pattern_that_finds_no_record_is_told_with_its_key(fresh):
     def change(settings):
         settings["phase1_imports"]["others"] = ["nowhere/*.json"]

@@ -84,7 +84,7 @@ def test_other_data_train_again(one, date):
 
 def test_data_that_are_not_there_are_told_when_planned(one):
     (one.folder / "mine.npz").unlink()
-    assert one("--dry-run", "jumps").refuses(r"studies\.s\.runs\.mine: mine\.npz does not exist")
+    assert one("--dry-run", "jumps").refuses(r"line \d+: studies\.s\.runs\.mine\.task\S*: mine\.npz does not exist")
 
 
 def test_another_seed_trains_that_seed_only(one):

@@ -308,6 +308,12 @@ def _follow(given: argparse.Namespace) -> None:
         studies = [run.study for name, run in runs_of(config).items() if folder.endswith(f"/{name}")]
         settings = (config.analyses_of(studies[0]) if studies else config.analyses).judge
         cache = config.cache
+    if not Path(given.run).is_dir():
+        print(
+            f"waiting {given.patience:.0f} s at most for {given.run}, which is not there yet",
+            file=sys.stderr,
+            flush=True,
+        )
     records = follow_training(
         given.run,
         settings,
@@ -352,10 +358,13 @@ def _unpack(given: argparse.Namespace) -> None:
 def _check(given: argparse.Namespace) -> None:
     from ontogeny.config import read_config, runs_of
     from ontogeny.config.measured import refuse_metrics_not_imported
-    from ontogeny.pipeline.workflow import imported_records
+    from ontogeny.pipeline.workflow import imported_records, refuse_missing, refuse_unreadable_prompts
 
     config = read_config(given.file)
     runs = runs_of(config)
+    for run in runs.values():
+        refuse_missing(run, config, [Path(given.file)])
+        refuse_unreadable_prompts(run, config, [Path(given.file)])
     records = {study: imported_records(config, study, Path(__file__).parents[2]) for study in config.phase1_imports}
     for study, found in records.items():
         refuse_metrics_not_imported(config, study, found, [Path(given.file)])

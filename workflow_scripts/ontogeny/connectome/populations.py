@@ -23,6 +23,7 @@ class Plan(Protocol):
     def runs_of_study(self, study: str) -> list[Any]: ...
     def run(self, wildcards: Any) -> Any: ...
     def code(self, script: str) -> Callable[[Any], str]: ...
+    def refuse_missing(self, run: Any) -> None: ...
 
 
 class Populations:
@@ -72,7 +73,13 @@ class Populations:
 
     def data_files(self, wildcards: Any) -> list[str]:
         """The files that a recorded activity is read from."""
+        self._refuse_missing(wildcards.activity)
         return [value for key, value in self.data(wildcards).items() if key.endswith("file") and value is not None]
+
+    def _refuse_missing(self, activity: str) -> None:
+        for run in self.plan.runs.values():
+            if self._of_run.get(run.name) == activity:
+                self.plan.refuse_missing(run)
 
     def runs(self, study: str) -> list[Any]:
         """The runs of a study."""
@@ -84,6 +91,7 @@ class Populations:
 
     def matrix(self, wildcards: Any) -> list[str]:
         """The file of connectivity that the activity of `wildcards` reads, if it reads one."""
+        self._refuse_missing(wildcards.activity)
         file = self.activities[wildcards.activity]["simulation"]["connectivity_file"]
         return [] if file is None else [file]
 

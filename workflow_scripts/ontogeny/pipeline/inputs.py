@@ -19,6 +19,7 @@ from typing import Any
 
 from ontogeny.code import PACKAGE
 from ontogeny.files import write_text
+from ontogeny.tasks.settings import PACKAGED, SYNTHETIC
 from ontogeny.trajectory.places import found
 
 PROJECT = "{project}"
@@ -112,6 +113,25 @@ def tidy_memory() -> None:
         there = {path: kept for path, kept in _memory().items() if os.path.exists(path)}
         if lines > 2 * len(there) + 100:
             write_text(MEMORY, "".join(f"\n{json.dumps([path, *kept])}\n" for path, kept in there.items()))
+
+
+def files_named(identity: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:
+    """Every file and folder of the user that the settings of a run name, after the key that does.
+
+    Checkpoints of a series are found by patterns, and are not among them (`files_of_run`).
+    """
+    blocks = {block: value for block, value in identity.items() if isinstance(value, dict)}
+    keys = [("task", "path"), ("simulation", "connectivity_file"), ("network", "config"), ("probe", "file"),
+            ("probe", "text"), *(("data", key) for key in blocks.get("data", {}) if key.endswith("file"))]  # fmt: skip
+    named: list[tuple[tuple[str, ...], str]] = [(key, blocks.get(key[0], {}).get(key[1], "")) for key in keys]
+    return [(key, file) for key, file in named if file] + [(("task", "prompts"), file) for file in prompts_of(identity)]
+
+
+def prompts_of(identity: dict[str, Any]) -> list[str]:
+    """The files and folders of prompts that a judge learns from, without what packages bring."""
+    found = identity.get("task", {}).get("prompts", [])
+    named = [found] if isinstance(found, str) else found
+    return [each for each in named if each != SYNTHETIC and (each not in PACKAGED or os.path.exists(each))]
 
 
 def files_of_run(identity: dict[str, Any]) -> list[str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ontogeny.identity import identity_hash
-from ontogeny.pipeline.inputs import files_of_run
+from ontogeny.pipeline.inputs import files_of_run, prompts_of
 from ontogeny.pipeline.workflow import Workflow
-from ontogeny.tasks.settings import PACKAGED, SYNTHETIC
 
 PRETRAINED = "results/pretrained/{backbone}"
 _AFTERWARDS = {"task": ("n_probe",), "model": ("frozen_layers", "dtype", "gradient_checkpointing", "device_map")}
@@ -47,7 +45,7 @@ class Judges:
     def files(self, wildcards: Any) -> list[str]:
         """The files or folders of prompts, and the checkpoint, that the backbone of `wildcards` reads, if any."""
         blocks = self.backbones[wildcards.backbone]
-        found = blocks["task"]["prompts"]
-        named = [found] if isinstance(found, str) else found
-        prompts = [each for each in named if each != SYNTHETIC and (each not in PACKAGED or os.path.exists(each))]
-        return [*prompts, *files_of_run(blocks)]
+        for run in self.plan.runs.values():
+            if self._of_run.get(run.name) == wildcards.backbone:
+                self.plan.refuse_missing(run)
+        return [*prompts_of(blocks), *files_of_run(blocks)]

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from ontogeny.code import code_digest
 from ontogeny.config import Config, Run, load_config, runs_of
-from ontogeny.config.models import IDENTITY
+from ontogeny.config.mistakes import dotted, where
+from ontogeny.config.models import IDENTITY, JudgeRunSettings
 from ontogeny.config.yaml_files import parse_yaml
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.pipeline.inputs import content_digests, files_of_run
+from ontogeny.pipeline.inputs import content_digests, files_named, files_of_run, prompts_of
 from ontogeny.tasks.known import SIZES, WITH_TRUTH
 from ontogeny.trajectory.settings import SeriesSettings
 
@@ -52,6 +53,25 @@ def check_allowed(arguments: list[str], rules: Iterable[Any]) -> None:
         for name in takewhile(lambda word: not word.startswith("-"), given):
             if name not in names:
                 fail(unknown("rule", name, names), "Error")
+
+
+def name_targets(workflow: Any) -> None:
+    """Let Snakemake say the nearest of the targets of `workflow` where nothing makes what it is asked for."""
+    import snakemake.dag
+
+    class Error(snakemake.dag.MissingRuleException):
+        def __init__(self, file: Any, lineno: int | None = None, snakefile: str | None = None) -> None:
+            super().__init__(file, lineno, snakefile)
+            self.asked = str(file)
+
+        def __str__(self) -> str:
+            names = [rule.name for rule in workflow.rules if not rule.output]
+            if "/" not in self.asked:
+                return str(unknown("target", self.asked, names))
+            known = ", ".join(sorted(names))
+            return f"nothing makes {self.asked}: name a file of a run or a study that is configured, or one of {known}"
+
+    snakemake.dag.MissingRuleException = Error
 
 
 def use_package(basedir: str) -> None:
@@ -111,7 +131,8 @@ class Workflow:
     """
 
     def __init__(self, raw: dict[str, Any], files: Iterable[str | os.PathLike], basedir: str) -> None:
-        self.config: Config = load_config(raw, [_short(file) for file in files])
+        self._files = [Path(_short(file)) for file in files]
+        self.config: Config = load_config(raw, self._files)
         self.runs: dict[str, Run] = runs_of(self.config)
         self.scripts = Path(basedir) / "workflow_scripts"
         groups = (*self.config.groups, *self.config.phase1_imports)
@@ -186,15 +207,18 @@ class Workflow:
     def data(self, wildcards: Any) -> list[str]:
         """The user's files that training the run of `wildcards`, or replaying it, reads. Ends the planning without."""
         run = self.run(wildcards)
-        block = "studies" if run.study in self.config.studies else "trajectory_imports"
+        self.refuse_missing(run)
         try:
-            files = files_of_run(run.identity())
+            return files_of_run(run.identity())
         except OntogenyError as error:
-            fail(OntogenyError(f"{block}.{run.study}.runs.{run.key}: {error}"))
-        for file in files:
-            if not os.path.exists(file):
-                fail(OntogenyError(f"{block}.{run.study}.runs.{run.key}: {file} does not exist"))
-        return files
+            fail(OntogenyError(f"{'.'.join(place_of(run, self.config))}: {error}"))
+
+    def refuse_missing(self, run: Run) -> None:
+        """End the planning if a file or folder that `run` names does not exist."""
+        try:
+            refuse_missing(run, self.config, self._files)
+        except OntogenyError as error:
+            fail(error)
 
     def digests(self, files: Callable[[Any], list[str]]) -> Callable[[Any], dict[str, str]]:
         """A params function: the digest of every one of `files`, which are a function of the wildcards."""
@@ -368,6 +392,43 @@ def _short(file: str | os.PathLike) -> str:
     """`file` relative to the working folder where that is shorter."""
     relative = os.path.relpath(file)
     return relative if len(relative) < len(os.fspath(file)) else os.fspath(file)
+
+
+def place_of(run: Run, config: Config) -> tuple[str, ...]:
+    """The keys under which a configuration has `run`."""
+    return ("studies" if run.study in config.studies else "trajectory_imports", run.study, "runs", run.key)
+
+
+def refuse_missing(run: Run, config: Config, files: Iterable[Path]) -> None:
+    """Raises OntogenyError, with file, line and key, for the first file or folder that `run` names and is not there.
+
+    files: those of the configuration.
+    """
+    for key, file in files_named(run.identity()):
+        if not os.path.exists(file):
+            raise _at(run, config, files, key, f"{file} does not exist")
+
+
+def refuse_unreadable_prompts(run: Run, config: Config, files: Iterable[Path]) -> None:
+    """Raises OntogenyError, with file, line and key, if `run` is a judge whose files of prompts cannot be used.
+
+    files: those of the configuration.
+    """
+    if prompts_of(run.identity()):
+        from ontogeny.tasks.prompts import load_prompts
+
+        try:
+            load_prompts(cast(JudgeRunSettings, run.settings).task)
+        except OntogenyError as error:
+            raise _at(run, config, files, ("task", "prompts"), error) from None
+
+
+def _at(run: Run, config: Config, files: Iterable[Path], key: tuple[str, ...], said: object) -> OntogenyError:
+    """What is `said` of a key of `run`, after the place in the configuration where it, or what holds it, is written."""
+    files, loc = list(files), (*place_of(run, config), *key)
+    places = [where(loc[: len(loc) - outer], files) for outer in range(len(key))]
+    place, written = next((found for found in places if not found[0].startswith("--config")), places[0])
+    return OntogenyError(f"{place}{dotted(written)}: {said}")
 
 
 def imported_records(config: Config, study: str, project: Path) -> list[Path]:
