@@ -117,4 +117,4 @@ def unknown(what: str, word: Any, known: Iterable[Any], where: str = "") -> Onto
     hint = f"it is now called '{now}'. " if now in known else f"did you mean '{guess}'? " if guess else ""
     listed = ", ".join(known[:40]) + (f", and {len(known) - 40} more" if len(known) > 40 else "")
     place = f" in {where}" if where else ""
-    return OntogenyError(f"unknown {what} {word}{place}: {hint}Known: {listed}")
+    return OntogenyError(f"unknown {what} {word}{place}: {hint}Known: {listed or 'none'}")

@@ -5,12 +5,23 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ontogeny.errors import OntogenyError
-from ontogeny.jumps import DETECTORS, Detection, Detector, Jump, detect_jumps, z_score_flags
+from ontogeny.jumps import (
+    DETECTORS,
+    Detection,
+    Detector,
+    Jump,
+    detect_jumps,
+    detect_transitions,
+    find_jumps,
+    locate_transition,
+    z_score_flags,
+)
 
 
 def stepped(size=8.0, n=400, at=200, seed=0):
@@ -197,3 +208,53 @@ def test_import_is_light():
 def test_events_of_a_detector_that_lie_close_together_are_all_kept():
     values = np.arange(100.0)
     assert [jump.index for jump in detect_jumps(values, detector=lambda series: [40, 43, 60])] == [40, 43, 60]
+
+
+HALVES = np.repeat([0.0, 1.0], 150)
+
+
+@pytest.mark.parametrize("detect", [detect_jumps, detect_transitions])
+def test_a_lasting_step_of_what_is_0_or_1_is_found_and_one_of_a_count_is_told_to_be_none(detect):
+    for values in (HALVES, HALVES.astype(bool), 1 - HALVES):
+        (jump,) = detect(values)
+        assert (jump.step, abs(jump.size)) == (150, 1)
+    flaps = np.where(np.arange(300) % 150 < 30, 1.0, 0.0)
+    for values in (HALVES + 3, flaps, np.round(np.linspace(0, 90, 300))):
+        found = detect(values)
+        assert not found
+        assert "whole numbers that change by 1 at a time" in found.notes[-1]
+
+
+def test_a_record_says_that_steps_of_a_count_are_not_told():
+    count = {"run": "r", "layer": "(run)", "metric": "test_accuracy", "step": np.arange(300), "value": HALVES + 3}
+    frame = pd.DataFrame(count)
+    assert "whole numbers that change by 1" in find_jumps(frame, metrics=["test_accuracy"]).notes[0]
+    said = locate_transition(frame).sentence
+    assert "It holds whole numbers that change by 1 at a time" in said
+    assert "What could have been missed" not in said
+    one = locate_transition(frame.iloc[:1]).sentence
+    assert "(1 measurement). 1 measurement is too few to tell" in one
+    assert "(0 measurements). No value is finite" in locate_transition(frame.assign(value=np.nan)).sentence
+    with pytest.raises(OntogenyError, match="the record is empty"):
+        locate_transition(frame.iloc[:0])
+
+
+@pytest.mark.parametrize("detect", [detect_jumps, detect_transitions])
+@pytest.mark.filterwarnings("error")
+def test_units_do_not_matter(detect):
+    values = stepped(n=300, at=150)
+    (jump,) = detect(values)
+    for unit in (2.0**530, 2.0**1000, 2.0**-1000):
+        (other,) = detect(values * unit)
+        assert (other.step, other.size, other.p_value) == (jump.step, jump.size * unit, jump.p_value)
+        assert (other.value_before, other.z_score) == (jump.value_before * unit, jump.z_score)
+    found = detect(values + 1e9)
+    assert not found
+    assert "not above the noise floor" in found.notes[-1]
+    saturated = np.minimum(1 + np.random.default_rng(0).standard_normal(300), 1.0) * 2.0**1000
+    assert "rest at 1.07151e+301" in detect(saturated).notes[0]
+
+
+def test_a_setting_that_transitions_do_not_have_is_told():
+    with pytest.raises(OntogenyError, match="unknown setting 'detector' in detect_transitions: Known: jumps, noise_fl"):
+        detect_transitions(HALVES, detector="step")

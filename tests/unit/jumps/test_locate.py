@@ -154,7 +154,7 @@ def test_too_few_measurements_are_no_evidence():
     answer = locate_transition(few)
     assert answer.kind == "none"
     assert "halfway between steps 1400 and 1500" in answer.sentence or "steps 1500 and 1600" in answer.sentence
-    assert "So few measurements (30) cannot tell" in answer.sentence
+    assert "30 measurements are too few to tell" in answer.sentence
 
 
 def test_the_best_value_so_far_is_judged_by_its_new_ones_alone():
@@ -162,7 +162,7 @@ def test_the_best_value_so_far_is_judged_by_its_new_ones_alone():
     best = np.minimum.accumulate(np.where(np.arange(N) < 180, 1.0, 0.6) + 0.05 * rng.standard_normal(N))
     answer = locate_transition(table("r", best_loss=best))
     assert answer.kind == "none"
-    assert "only new ones count. So few measurements" in answer.missed
+    assert "only new ones count. 13 measurements are too few" in answer.missed
     assert "planted" not in answer.missed
     slow = np.repeat(0.5 + 0.01 * rng.standard_normal(N // 3), 3)
     assert "measured every 3 rows. What could have been missed" in locate_transition(table("r", loss=slow)).missed

@@ -232,6 +232,7 @@ def test_what_is_no_record_is_told_in_a_sentence(save, data, words):
         (lambda d: d["net.0"]["step"].__setitem__(3, 10), "layer 'net.0', step 10.*1 row repeats a step"),
         (lambda d: d["net.0"]["step"].__setitem__(3, 7), "layer 'net.0', step 7.*out of order"),
         (lambda d: d["net.0"]["step"].__setitem__(3, 7.5), "layer 'net.0'.*not whole"),
+        (lambda d: d["net.0"]["step"].__setitem__(9, 10**17), "1 step is too large.*not told apart"),
         (lambda d: d["net.0"]["stable_rank"].pop(), "9 values stand against 10 steps"),
         (lambda d: [c.pop() for c in d["head"].values()], "layer 'head', step 45.*9 of the 10 steps"),
     ],
@@ -245,6 +246,13 @@ def test_problems_are_told_exactly_and_stop_on_request(save, change, words):
     assert np.isfinite(record.frame["value"]).all()
     with pytest.raises(OntogenyError, match=words):
         read_phase1(path, on_problem="stop")
+
+
+def test_steps_that_are_too_large_to_be_told_apart_end_the_reading(save):
+    data = columns()
+    data["net.0"]["step"] = [step * 10**17 for step in data["net.0"]["step"]]
+    with pytest.raises(OntogenyError, match=r"9 steps are too large.*give the number of each update"):
+        read_phase1(save(data))
 
 
 def test_disagreeing_loss_stays_with_the_layers(save):

@@ -10,16 +10,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, expect
+from ontogeny.errors import OntogenyError, expect, unknown
+from ontogeny.jumps import multiscale
 from ontogeny.jumps.calibration import Searched, battery_p_values, raised_p_values
 from ontogeny.jumps.detectors import Detector, abstention, check_settings, normal_events, resolve_detector
 from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
-from ontogeny.jumps.guards import BOUND_SIGMAS, guard, lasting
-from ontogeny.jumps.multiscale import MERGE
+from ontogeny.jumps.guards import BOUND_SIGMAS, guard, in_units, lasting
+from ontogeny.jumps.multiscale import MERGE, unit_note
 from ontogeny.jumps.settings import JumpSettings
 from ontogeny.jumps.transitions import (
     RAMP_SHARE,
     SHORTEST,
+    UNITS,
     Event,
     beside,
     largest_p_value,
@@ -144,7 +146,18 @@ def changes_in_each(
     )
     if surrogates:
         _ask_surrogates(found, unsure, search)
+    if entry.guarded:
+        for each, last, look in zip(jumps, found, looked):
+            if not last:
+                _say_units(each, look, UNITS if transitions else multiscale.UNITS)
     return jumps, found
+
+
+def _say_units(found: Detection, look: Look, units: float) -> None:
+    """Add to a detection that gave nothing that whole numbers move by no more than so many of their units, if so."""
+    note = None if found.abstained else unit_note(look.values, units)
+    if note and note not in found.notes:
+        found.notes += (note,)
 
 
 class _Search(NamedTuple):
@@ -166,6 +179,7 @@ def _jumps(
     for (values, _), look in zip(series, looked):
         each = Detection(detector=name, settings=settings, length=values.size, missing=look.missing, notes=look.notes)
         each.abstained = abstention(look.values, entry)
+        each.notes += () if each.abstained else look.flat_note(noise_floor)
         found.append(each)
     views = [
         View(i, *view)
@@ -179,7 +193,7 @@ def _jumps(
         if entry.guarded:
             events = [event for event in events if lasting(view.values, event[0], event[2], look.noise)]
         if view.logs:
-            events = [(at, score, in_units(view.values, at - 1, at, size)) for at, score, size in events]
+            events = [(at, score, _of_logs(view.values, at - 1, at, size)) for at, score, size in events]
         events, notes = _reportable(events, look.values, look.kept, series[i][1], noise_floor)
         found[i].notes += tuple(note for note in notes if note not in found[i].notes)
         if events:
@@ -198,7 +212,7 @@ def _jumps(
         look, places = looked[view.of], series[view.of][1]
         each_p = np.minimum(one.p_values * look.searches, 1.0).tolist()
         jumps.setdefault(view.of, []).extend(
-            _jump(event, view.values, look.kept, places, p) for event, p in zip(one.events, each_p)
+            _jump(event, view.values, look, places, p) for event, p in zip(one.events, each_p)
         )
     for i, changes in jumps.items():
         if looked[i].searches > 1:
@@ -244,6 +258,8 @@ class Look:
     noise: float
     notes: tuple[str, ...]
     proportional: bool = False
+    exponent: int = 0
+    """The values are those of the series divided by 2 to this power."""
 
     @property
     def searches(self) -> int:
@@ -259,6 +275,16 @@ class Look:
         """Whether the values differ by no more than the noise floor."""
         return self.values.size < 2 or bool(np.ptp(self.values) <= noise_floor * np.max(np.abs(self.values)))
 
+    def flat_note(self, noise_floor: float) -> tuple[str, ...]:
+        """Why nothing is found in values that differ by no more than the noise floor, though not equal; else none."""
+        if not (self.flat(noise_floor) and self.values.size and np.ptp(self.values) > 0):
+            return ()
+        share = float(np.ptp(self.values) / np.max(np.abs(self.values)))
+        return (
+            f"it varies by {share:.2g} of its size, which is not above the noise floor, {noise_floor:g}, below which "
+            "rounding makes changes too",
+        )
+
 
 def look_at(series: np.ndarray, guarded: bool = True) -> Look:
     """The values of a series (n,) that are searched."""
@@ -269,7 +295,7 @@ def look_at(series: np.ndarray, guarded: bool = True) -> Look:
     if not guarded:
         return Look(values, kept, missing, 0.0, ())
     seen = guard(values)
-    return Look(seen.values, kept[seen.kept], missing, seen.noise, seen.notes, seen.proportional)
+    return Look(seen.values, kept[seen.kept], missing, seen.noise, seen.notes, seen.proportional, seen.exponent)
 
 
 class View(NamedTuple):
@@ -281,7 +307,7 @@ class View(NamedTuple):
     logs: bool
 
 
-def in_units(x: np.ndarray, onset: int, end: int, size: float) -> float:
+def _of_logs(x: np.ndarray, onset: int, end: int, size: float) -> float:
     """A change of `size` of logarithms x (n,) from one position to another, in the units of the values."""
     level = 0.5 * (median(x[max(onset - 7, 0) : onset + 1]) + median(x[end : end + 8]))
     return float(np.exp(level + 0.5 * size) - np.exp(level - 0.5 * size))
@@ -306,14 +332,14 @@ def _events(
     return [normal_events(events, row, name) for events, row in zip(entry.many(x, **settings), x)]
 
 
-def _jump(event: tuple[int, float, float], x: np.ndarray, kept: np.ndarray, places: np.ndarray, p_value: float) -> Jump:
-    i, score, size = event
+def _jump(event: tuple[int, float, float], x: np.ndarray, look: Look, places: np.ndarray, p_value: float) -> Jump:
+    (i, score, size), kept = event, look.kept
     onset, end = places[kept[i - 1]].item(), places[kept[i]].item()
     low, high = (places[kept[at]].item() for at in _likely_splits(x, i))
     return Jump(
         step=end,
         index=int(kept[i]),
-        size=float(size),
+        size=in_units(float(size), look.exponent),
         direction="up" if size > 0 else "down",
         score=float(score),
         p_value=p_value,
@@ -363,7 +389,12 @@ def _with_levels(jumps: list[Jump], look: Look, places: np.ndarray) -> list[Jump
     lows, highs = [0, *ends[:-1]], [*onsets[1:], at.size - 1]
     levels = [levels_around(look.values, *bounds) for bounds in zip(onsets, ends, lows, highs)]
     return [
-        replace(jump, value_before=before, value_after=after, z_score=z_score)
+        replace(
+            jump,
+            value_before=in_units(before, look.exponent),
+            value_after=in_units(after, look.exponent),
+            z_score=z_score,
+        )
         for jump, (before, after, z_score) in zip(jumps, levels)
     ]
 
@@ -374,6 +405,7 @@ def detect_transitions(
     *,
     noise_floor: float = DEFAULTS.noise_floor,
     jumps: Sequence[Jump] | None = None,
+    **settings: Any,
 ) -> Detection:
     """Find lasting changes of any width, from one measurement to a third of the record.
 
@@ -385,8 +417,10 @@ def detect_transitions(
     Each event has its p-value: the chance that a series of this length without a transition, of the worst null of the
     battery, holds a score as high anywhere, in its search or the other. Events are reported where that chance allows at
     most 0.2 false alarms per 1000 points. Returns a `Detection`; its notes say which widths could be judged. Raises
-    OntogenyError for values or steps that are not valid.
+    OntogenyError for values or steps that are not valid, and for settings that it does not have.
     """
+    for name in settings:
+        raise unknown("setting", name, ["noise_floor", "jumps"], "detect_transitions")
     given = [as_series(values, steps)]
     if jumps is not None:
         expect(jumps, Sequence, "a list of jumps, as detect_jumps gives it,")
@@ -427,6 +461,7 @@ def transitions_in_each(
         flat = look.flat(noise_floor)
         if look.values.size < SHORTEST or flat:
             each.abstained = None if flat else f"{look.values.size} finite values, and transitions need {SHORTEST}"
+            each.notes += look.flat_note(noise_floor)
             each.extend(abrupt[i])
         else:
             each.notes += (sampling_note(look.values.size),)
@@ -444,6 +479,7 @@ def transitions_in_each(
             if view.logs:
                 event = _of_values(view.values, event)
             if abs(event.size) > least:
+                event = event._replace(size=in_units(event.size, look.exponent))
                 slow[view.of].append(_transition(event, at, places, look.kept, p))
     for i, each_slow in slow.items():
         look, places = looked[i], series[i][1]
@@ -451,6 +487,9 @@ def transitions_in_each(
         changes = _one_each(slow_ones, list(abrupt[i]), look.values, places[look.kept].astype(float))
         changes = [replace(c, p_value=float(np.minimum(LOOKS * c.p_value, 1.0))) for c in changes]
         found[i].extend(_with_levels(changes, look, places) if each_slow else changes)
+    for each, look in zip(found, looked):
+        if not each:
+            _say_units(each, look, UNITS)
     return found
 
 
@@ -464,7 +503,7 @@ def _of_values(x: np.ndarray, event: Event) -> Event:
         middle=middle,
         onset=max(onset, 0.0),
         end=min(end, x.size - 1.0),
-        size=in_units(x, int(event.onset), math.ceil(event.end), event.size),
+        size=_of_logs(x, int(event.onset), math.ceil(event.end), event.size),
         middle_low=event.middle_low + middle - event.middle,
         middle_high=event.middle_high + middle - event.middle,
         width_low=event.width_low * wider,

@@ -115,6 +115,9 @@ UNALIKE = 0.35
 ALONE = 0.6
 """Share of a change on a relaxation that no other is above."""
 
+MOST_EXPONENT = 200
+"""Powers of two up to which a series is searched in its own units."""
+
 _MEDIAN_OF_DIFFERENCES = 0.954
 """Median magnitude of the differences of white noise, in its standard deviations."""
 
@@ -125,7 +128,8 @@ class Guarded:
 
     values: (m,) the measurements, kept: their positions (m,) in the series as given; every: how many times each value
     is repeated (1: not at all); noise: standard deviation away from the bound of a saturated series, or what a series
-    that repeats leaves, else 0; proportional: whether its noise is proportional to its level; notes.
+    that repeats leaves, else 0; proportional: whether its noise is proportional to its level; notes. exponent: values
+    and noise are those of the series divided by 2 to this power, 0 unless its squares would be beyond float64.
     """
 
     values: np.ndarray
@@ -134,10 +138,13 @@ class Guarded:
     noise: float
     proportional: bool
     notes: tuple[str, ...]
+    exponent: int = 0
 
 
 def guard(series: np.ndarray) -> Guarded:
     """Look at a finite series (n,) and keep one value for each measurement."""
+    exponent = _exponent(series)
+    series = np.ldexp(series, -exponent) if exponent else series
     kept, every, notes = _measurements(series)
     values = series[kept]
     noise, repeats = 0.0, _repeated(values)
@@ -147,16 +154,29 @@ def guard(series: np.ndarray) -> Guarded:
         values = values if repeats.share >= CLEAN else values - repeats.course
         noise = least / BOUND_SIGMAS
         notes.append(
-            f"it repeats every {repeats.period:.3g} measurements, by {swing:.2g}: changes of less than {least:.2g} are "
-            "not told from it"
+            f"it repeats every {repeats.period:.3g} measurements, by {in_units(swing, exponent):.2g}: changes of less "
+            f"than {in_units(least, exponent):.2g} are not told from it"
         )
     noise = max(noise, _chance_of_samples(values))
     bound = _bound(values)
     if bound is not None:
         share = float(np.mean(values == bound))
         noise = max(noise, _noise_off(values, bound))
-        notes.append(f"{share:.0%} of the values rest at {bound:g}: the metric is saturated there")
-    return Guarded(values, kept, every, noise, noise == 0 and _is_proportional(values), tuple(notes))
+        notes.append(f"{share:.0%} of the values rest at {in_units(bound, exponent):g}: the metric is saturated there")
+    return Guarded(values, kept, every, noise, noise == 0 and _is_proportional(values), tuple(notes), exponent)
+
+
+def _exponent(series: np.ndarray) -> int:
+    """The power of two by which a finite series (n,) is divided so that squares of it are within float64; 0 if they
+    are."""
+    exponent = int(np.frexp(np.abs(series).max(initial=0.0))[1])
+    return exponent if abs(exponent) > MOST_EXPONENT else 0
+
+
+def in_units(value: float, exponent: int) -> float:
+    """A value of a series that was divided by a power of two, in the units of the series as it was given."""
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(value, exponent)) if exponent else value
 
 
 def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:

@@ -12,14 +12,14 @@ import numpy as np
 from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.jumps.answer import MOST, Answer, say_found, say_power
-from ontogeny.jumps.detection import transitions_in_each
+from ontogeny.jumps.detection import look_at, transitions_in_each
 from ontogeny.jumps.events import as_series, evenly_spaced
-from ontogeny.jumps.guards import guard
 from ontogeny.jumps.known import chance_share
 from ontogeny.jumps.measures import rank_of, ranked
+from ontogeny.jumps.multiscale import unit_note
 from ontogeny.jumps.report import JumpReport, find_jumps, frame_of
 from ontogeny.jumps.settings import JumpSettings
-from ontogeny.jumps.transitions import SHORTEST
+from ontogeny.jumps.transitions import SHORTEST, UNITS
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.words import counted, joined, levels_text, step_text, steps_text
 
@@ -70,10 +70,12 @@ def locate_transition(
 
     metric: the run-level measure to ask first. `print(locate_transition(read_phase1(path)))` says it in words.
 
-    Raises OntogenyError for an unknown run, and if the record holds several and none is named.
+    Raises OntogenyError for an unknown run, an empty record, and if it holds several runs and none is named.
     """
     frame = frame_of(record)
     known = list(dict.fromkeys(frame["run"]))
+    if not known:
+        raise OntogenyError("the record is empty: it holds no value of any run")
     if run is None and len(known) != 1:
         raise OntogenyError(f"the record holds {len(known)} runs: say which with run=")
     if run is not None and run not in known:
@@ -151,8 +153,9 @@ def _answer(
     span = float(np.ptp(frame["step"].to_numpy(float)))
     learned = _learned(held, present, found)
     changes = [*found.to_dict(orient="records"), *layers.to_dict(orient="records")]
+    noise_floor = (settings or JumpSettings()).noise_floor
     if best is None:
-        none = _none(run, held, present, series, judged, learned, _beside(frame, order, settings))
+        none = _none(run, held, present, series, judged, learned, _beside(frame, order, settings), noise_floor)
         return replace(none, changes=_rows(changes, present, None))
     window = _window(best, span)
     own = (best["layer"], best["metric"])
@@ -198,7 +201,7 @@ def _answer(
         changes=_rows(changes, present, window),
     )
     if answer.silent:
-        _, course, missed = _missed((RUN_LEVEL, answer.silent[0]), held, learned)
+        _, course, missed = _missed((RUN_LEVEL, answer.silent[0]), held, learned, noise_floor)
         answer = replace(answer, course=course, missed=missed)
     return replace(answer, sentence=" ".join([say_found(answer, _judged(asked, run)), *_whole(answer, held[own])]))
 
@@ -324,6 +327,7 @@ def _none(
     judged: int,
     learned: float,
     beside: Sequence[str],
+    noise_floor: float,
 ) -> Answer:
     key: tuple[str, str] | None = (RUN_LEVEL, present[0]) if present else None
     if key is None:
@@ -332,14 +336,15 @@ def _none(
     if key is None:
         nothing = "there is no measure of what the network can do, and no series of a layer."
         return Answer(str(run), "none", "", "", 0, sentence=f"{run}: {nothing}")
-    points, course, missed = _missed(key, held, learned)
+    points, course, missed = _missed(key, held, learned, noise_floor)
     who = key[1] if key[0] == RUN_LEVEL else f"{key[1]} of {key[0]}"
     looked = [f"{who} ({counted(points, 'measurement')})"]
     others = len(present) - (key[0] == RUN_LEVEL)
     looked += [f"{counted(others, 'other measure')} of the run"] if others else []
     of_layers = judged - (key[0] != RUN_LEVEL)
     looked += [f"{of_layers} series of layers"] if of_layers > 0 else []
-    said = [f"{run}: no significant transition was found in {joined(looked)}.", course]
+    said = [f"{run}: no significant transition was found in {joined(looked)}."]
+    said += [course] if course else []
     if beside:
         said.append(f"Measures that do not say what a network can do change significantly: {joined(beside)}.")
     return Answer(
@@ -358,7 +363,9 @@ def _none(
     )
 
 
-def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame], learned: float) -> tuple[int, str, str]:
+def _missed(
+    key: tuple[str, str], held: dict[Any, pd.DataFrame], learned: float, noise_floor: float
+) -> tuple[int, str, str]:
     """How many values a series without a significant change has; where it goes; and how large a change may have been
     missed."""
     part = held[key]
@@ -373,17 +380,23 @@ def _missed(key: tuple[str, str], held: dict[Any, pd.DataFrame], learned: float)
             f"{who} is at most {highest:.3g}, while the training accuracy makes 90% of its rise by step "
             f"{step_text(learned)}: the network memorised, and did not generalise (grok) within this record."
         ]
-    said = []
-    points, look = values.size, guard(values)
+    points, look = values.size, look_at(values)
+    unseen = [*look.flat_note(noise_floor)] or [note for note in [unit_note(look.values, UNITS)] if note]
+    notes = []
     if look.kept.size < points:
-        said.append(f"{look.notes[0][0].upper()}{look.notes[0][1:]}.")
+        notes.append(look.notes[0])
         values, steps = values[look.kept], steps[look.kept]
-    if values.size < SHORTEST:
-        said.append(
-            f"So few measurements ({values.size}) cannot tell a transition from noise: {SHORTEST} are needed, so "
-            "there may have been one."
+    if not values.size:
+        notes.append(f"no value is finite, and {SHORTEST} are needed to tell a transition from noise")
+    elif values.size < SHORTEST:
+        notes.append(
+            f"{counted(values.size, 'measurement')} {'is' if values.size == 1 else 'are'} too few to tell a transition "
+            f"from noise: {SHORTEST} are needed, so there may have been one"
         )
     else:
+        notes += unseen
+    said = [f"{note[0].upper()}{note[1:]}." for note in notes]
+    if values.size >= SHORTEST and not unseen:
         able = power(values, steps, bounded=rank_of(key[1]) in (0, 1, 4))
         said.append(say_power(who, able, values.size, steps))
     return points, " ".join(course), " ".join(said)
@@ -472,7 +485,7 @@ def power(values: np.ndarray, steps: np.ndarray, bounded: bool = False, seed: in
     steps = steps[:count].reshape(-1, block).mean(axis=1)
     n, noise = values.size, _noise(values)
     if not noise > 0:
-        noise = max(float(np.ptp(values)) / 50, 1e-6 * float(np.abs(values).max()), 1e-12)
+        noise = max(float(np.ptp(values)) / 50, 1e-6 * float(np.abs(values).max())) or 1e-12
     room = math.inf
     signs = np.resize([1.0, -1.0], PLANTED)
     if bounded and values.min() >= 0 and values.max() <= 1:

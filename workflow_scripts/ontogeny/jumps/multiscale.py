@@ -56,6 +56,10 @@ beside the split do, at least."""
 PERSISTENCE = 4
 MERGE = 8
 UNITS = 2.5
+RESTS = (16, 1 / 8)
+"""Measurements for which a series of 0 and 1, as an accuracy or whether something is there, rests on both sides of a
+change if that is a step and no count that goes up or down by one; and if it changes several times, the share of it."""
+
 EDGE = 8
 EARLY = 100
 """Points from the start, and at most a quarter of the series, within which it is asked whether it is rougher there."""
@@ -254,8 +258,8 @@ def resolution(x: np.ndarray) -> np.ndarray | None:
     not; None if it has none.
 
     Half precision (8 or 11 bits of mantissa) has that of its last bit. Whole numbers have the largest unit that divides
-    all their distances, or 1 if they change at most four times. Others have the smallest distance of values nearby, and
-    none at all if they change at most four times.
+    all their distances, or 1 if they change at most four times, but for 0 and 1 that rest. Others have the smallest
+    distance of values nearby, and none at all if they change at most four times.
     """
     n = x.size
     if n < 2:
@@ -265,7 +269,11 @@ def resolution(x: np.ndarray) -> np.ndarray | None:
     gaps = gaps[gaps > 0]
     if gaps.size + 1 > 0.8 * n or not gaps.size:
         return _last_bit(x)
-    rarely = np.count_nonzero(x[1:] != x[:-1]) <= 4
+    changes = np.flatnonzero(x[1:] != x[:-1]) + 1
+    rarely = changes.size <= 4
+    if rarely and ordered[0] == 0 and ordered[-1] == 1 and gaps.size == 1:
+        rests = int(np.diff(changes, prepend=0, append=n).min())
+        return None if rests >= max(RESTS[0], RESTS[1] * n * (changes.size > 1)) else np.ones(n)
     if abs(ordered[0]) < 2**52 and abs(ordered[-1]) < 2**52 and np.array_equal(x, np.rint(x)):
         return np.full(n, 1.0 if rarely else float(np.gcd.reduce(gaps.astype(np.int64))))
     if rarely:
@@ -279,6 +287,18 @@ def resolution(x: np.ndarray) -> np.ndarray | None:
     few = np.isfinite(near).sum(axis=1) + 1 < 0.8 * np.isfinite(around).sum(axis=1)
     unit = np.repeat(np.where(few & np.isfinite(near).any(axis=1), near.min(axis=1), 0.0), 32)[:n]
     return unit if unit.any() else None
+
+
+def unit_note(x: np.ndarray, units: float) -> str | None:
+    """Why no change is found in a series (n,) of whole numbers that moves by no more than so many of its units from one
+    value to the next; None for others."""
+    moves = float(np.abs(np.diff(x)).max(initial=0.0))
+    if not moves or not np.array_equal(x, np.rint(x)) or (unit := resolution(x)) is None or moves > units * unit.max():
+        return None
+    return (
+        f"it holds whole numbers that change by {'up to ' if moves > unit.max() else ''}{moves:g} at a time: a slow "
+        "drift, rounded, looks the same, so that such a step is not told from it"
+    )
 
 
 def _last_bit(x: np.ndarray) -> np.ndarray | None:

@@ -221,7 +221,10 @@ def _one_run(report: JumpReport, run: str | None) -> str:
             raise unknown("run", run, known or ["(none)"], "the report of jumps")
         return run
     if len(known) != 1:
-        raise OntogenyError(f"the report of jumps holds {len(known)} runs: say which with run=")
+        several = (
+            f"holds {len(known)} runs: say which with run=" if known else "is empty: it holds no series of any run"
+        )
+        raise OntogenyError(f"the report of jumps {several}")
     return known[0]
 
 

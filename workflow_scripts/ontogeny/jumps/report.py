@@ -95,8 +95,8 @@ class JumpReport:
         if self.transitions and len(self.series):
             lines.append(
                 "Changes over up to a third of a series are judged (here up to "
-                f"{int(self.series['measurements'].median()) // 3} measurements); slower ones, and any between two "
-                "measurements, are not seen."
+                f"{int(self.series['measurements'].median()) // 3} measurements); slower ones are not told from drift, "
+                "and what comes and goes between two measurements is not seen."
             )
         if away:
             reasons = self.abstentions.groupby("abstained", sort=True).size()

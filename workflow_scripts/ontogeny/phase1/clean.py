@@ -171,7 +171,10 @@ def _clean_table(table: RawTable, parts_of_one: int, run: str, judge: Judge) -> 
 
 
 def _positions(raw: list[Any], parts_of_one: int, place: dict, judge: Judge) -> tuple[np.ndarray, np.ndarray]:
-    """For every row its place in the sorted steps (-1: not used), and those steps."""
+    """For every row its place in the sorted steps (-1: not used), and those steps.
+
+    Raises OntogenyError if most are too large to be told apart.
+    """
     values, reasons = numbers(raw)
     usable = np.ones(len(raw), bool)
     for reason, where in reasons.items():
@@ -180,7 +183,19 @@ def _positions(raw: list[Any], parts_of_one: int, place: dict, judge: Judge) -> 
         judge.problem("dropped", f"{counted(len(where), 'step')} {_is(len(where))} {reason} ({shown})", **place)
     if parts_of_one > 1:
         values = np.rint(parts_of_one * values)
-    odd = usable & ((values != np.floor(values)) | (np.abs(values) > _LARGEST_STEP))
+    large = usable & (np.abs(values) > _LARGEST_STEP)
+    if large.any():
+        count, shown = int(large.sum()), listed((_shown(raw[i]) for i in np.flatnonzero(large)[:3]), 3)
+        text = (
+            f"{counted(count, 'step')} {_is(count)} too large ({shown}): above {_LARGEST_STEP:.0e}, whole numbers are "
+            "not told apart"
+        )
+        if 2 * count > usable.sum():
+            spot = Note("dropped", text, **place).where
+            raise OntogenyError(f"{judge.where}: {spot}: {text}; give the number of each update or epoch")
+        judge.problem("dropped", text, **place)
+        usable &= ~large
+    odd = usable & (values != np.floor(values))
     if odd.any():
         shown = listed((_shown(raw[i]) for i in np.flatnonzero(odd)[:3]), 3)
         judge.problem(
