@@ -12,6 +12,7 @@ from typing import Any
 from ontogeny import __version__
 from ontogeny.errors import OntogenyError
 from ontogeny.files import write_text
+from ontogeny.words import counted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -321,7 +322,7 @@ def _follow(given: argparse.Namespace) -> None:
         patience=given.patience,
         go_on=lambda: given.process is None or answers(given.process),
     )
-    print(f"{given.run}: {len(records)} epochs measured")
+    print(f"{given.run}: {counted(len(records), 'epoch')} measured")
 
 
 def _trace(given: argparse.Namespace) -> None:
@@ -338,7 +339,7 @@ def _trace(given: argparse.Namespace) -> None:
         model=JudgeModelSettings(frozen_layers=0, head=given.head, unsafe_labels=given.unsafe_labels),
         before=given.before,
     )
-    print(f"{given.out}/training_progress.html: {len(records)} checkpoints measured")
+    print(f"{given.out}/training_progress.html: {counted(len(records), 'checkpoint')} measured")
 
 
 def _archive(given: argparse.Namespace) -> None:
@@ -346,7 +347,7 @@ def _archive(given: argparse.Namespace) -> None:
 
     config = given.config or _default_config()
     count = pack(given.out, given.directory, given.runs, config, given.name, given.license)
-    print(f"{given.out}: {count} files")
+    print(f"{given.out}: {counted(count, 'file')}")
 
 
 def _unpack(given: argparse.Namespace) -> None:

@@ -44,6 +44,8 @@ def _seeds(value: Any) -> Any:
             raise ValueError(f"{last - first + 1} seeds exceed the maximum of {MOST_SEEDS} per run")
         return list(range(first, last + 1))
     if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ValueError(f"{value} stands for no seed: give 1 or more, or a list of seeds")
         if value > MOST_SEEDS:
             raise ValueError(f"{value} seeds exceed the maximum of {MOST_SEEDS} per run")
         return list(range(value))

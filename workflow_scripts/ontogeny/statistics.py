@@ -150,7 +150,7 @@ def bootstrap_weights(samples: int, n_resamples: int, seed: Seed = 0) -> Floats:
     """
     if n_resamples < _LEAST_RESAMPLES:
         raise OntogenyError(
-            f"{n_resamples} bootstrap samples are too few for an interval: ask for at least {_LEAST_RESAMPLES}"
+            f"{counted(n_resamples, 'bootstrap sample')} cannot give an interval: ask for at least {_LEAST_RESAMPLES}"
         )
     drawn = np.random.default_rng(seed).integers(samples, size=(n_resamples, samples))
     drawn += samples * np.arange(n_resamples)[:, None]

@@ -8,8 +8,19 @@ from collections.abc import Sequence
 
 
 def counted(count: int, what: str, separator: str = "") -> str:
-    """A number, its thousands apart by `separator`, and what it counts."""
-    return f"{count:{separator}} {what}{'' if count == 1 else 's'}"
+    """A number, its thousands apart by `separator`, and what it counts.
+
+    >>> counted(1, "entry"), counted(2, "entry"), counted(3, "class"), counted(0, "matrix"), counted(2, "layer")
+    ('1 entry', '2 entries', '3 classes', '0 matrices', '2 layers')
+    """
+    return f"{count:{separator}} {what if count == 1 else _several(what)}"
+
+
+def _several(what: str) -> str:
+    for end, more in (("trix", "trices"), ("ss", "sses"), ("ry", "ries")):
+        if what.endswith(end):
+            return what.removesuffix(end) + more
+    return what + "s"
 
 
 def with_article(name: str) -> str:

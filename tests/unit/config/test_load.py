@@ -216,6 +216,7 @@ def test_studies_may_use_each_others_labels():
             "line 1: studies.s.runs.r.task.prompts[0] is 5; it should be a valid string",
         ),
         ("studies: {s: {runs: {r: {seeds: []}}}}", "seeds is []; it should have at least 1 item, not 0"),
+        ("studies: {s: {runs: {r: {seeds: 0}}}}", "seeds: 0 stands for no seed: give 1 or more, or a list of seeds"),
         (
             "studies: {s: {runs: {r: {training: {learning_rate: yes}}}}}",
             "training.learning_rate: 'true' is not a number",

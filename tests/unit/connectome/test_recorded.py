@@ -211,7 +211,7 @@ def test_series_of_the_same_name_are_told_apart_by_their_place(nwb):
     ("series", "words"),
     [
         ({"data": WAVES[0], "timestamps": np.full(40, np.nan)}, "frames of traces are nan to nan apart"),
-        ({"data": WAVES[0, :1], "timestamps": [0.0]}, "has 1 frames of 3 neurons"),
+        ({"data": WAVES[0, :1], "timestamps": [0.0]}, "has 1 frame of 3 neurons"),
         ({"data": WAVES[0, :, 0], "rate": 10.0}, "holds no time series of several neurons"),
     ],
     ids=["no times", "one frame", "one neuron"],

@@ -112,7 +112,7 @@ def test_the_projection_table():
     assert isinstance(table, pd.DataFrame)
     with pytest.raises(OntogenyError, match="one step per matrix"):
         projection_table(result, [10])
-    with pytest.raises(OntogenyError, match="3 labels for the 4 rows of step 10"):
+    with pytest.raises(OntogenyError, match="3 labels for 4 rows of step 10"):
         projection_table(result, [10, 20], labels=[1, 2, 3])
 
 

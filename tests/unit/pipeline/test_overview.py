@@ -139,7 +139,7 @@ def test_a_job_for_all_runs_is_done_when_its_benchmark_is_there(tmp_path):
 def test_an_empty_folder_is_explained(tmp_path):
     told = describe_state(tmp_path, wanted("a", "b"))
     assert "no results in" in told
-    assert "2 runs are waiting" in told
+    assert "2 runs waiting; start with" in told
     with pytest.raises(OntogenyError, match="make some with snakemake"):
         describe_state(tmp_path)
 

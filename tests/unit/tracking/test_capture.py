@@ -209,7 +209,7 @@ def test_mistakes_are_named():
         ActivationCapture(model, ["network.0"])
     with pytest.raises(OntogenyError, match="not part of this Sequential"):
         ActivationCapture(model, [nn.Linear(2, 2)])
-    with pytest.raises(OntogenyError, match="1 layer names for 2 layers"):
+    with pytest.raises(OntogenyError, match="1 layer name for 2 layers"):
         ActivationCapture(model, [model[0], model[2]], ["a"])
     with pytest.raises(OntogenyError, match="given twice"):
         ActivationCapture(model, [model[0], model[2]], ["a", "a"])

@@ -131,7 +131,7 @@ X, Y = np.random.default_rng(0).random((6, 8)), np.arange(6) % 3
 @pytest.mark.parametrize(
     ("inputs", "labels", "said"),
     [
-        (X, Y + 1, "labels go up to 3, but the network tells 3 classes apart"),
+        (X, Y + 1, "labels go up to 3, but the network has 3 classes"),
         (X, Y - 1, "labels of int64 and shape .6,. for 6 inputs: give one whole number from 0 up"),
         (X, Y + 0.5, "labels of float64"),
         (X, np.eye(3)[Y], "shape .6, 3. for 6 inputs"),

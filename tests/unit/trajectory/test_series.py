@@ -213,7 +213,7 @@ def test_frozen_and_tied_weights_are_no_problem():
 
     report = check_series(range(6), state)
     assert report.problems == {}
-    assert report.notes == ["tied weights: moving = tied", "1 tensors never change, among them frozen"]
+    assert report.notes == ["tied weights: moving = tied", "1 tensor never changes, among them frozen"]
 
 
 def test_of_the_tensors_of_a_checkpoint_one_is_in_memory_at_a_time():

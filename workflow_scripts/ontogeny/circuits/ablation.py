@@ -31,6 +31,7 @@ from ontogeny.circuits.trace import check_ensemble
 from ontogeny.errors import OntogenyError, check_number, check_word, expect, shown
 from ontogeny.jumps.comparison import need_columns
 from ontogeny.statistics import bootstrap_interval, generator
+from ontogeny.words import counted
 
 Arrays = list[NDArray[np.float64]]
 Functions = Sequence[Callable[[NDArray[Any]], NDArray[Any]]]
@@ -152,7 +153,7 @@ def ablate(
     elif not isinstance(activation, Sequence) or len(activation) != len(weights) or not all(map(callable, activation)):
         raise OntogenyError(
             f"activation is {shown(activation)}; name one of {', '.join(ACTIVATIONS)}, or give the functions of all "
-            f"{len(weights)} layers"
+            f"{counted(len(weights), 'layer')}"
         )
     if not isinstance(rule, OutputRule) or len(rule.upto) != 2:
         raise OntogenyError("ablations judge targets of 0 and 1: give the rule ROUNDED or above(threshold)")

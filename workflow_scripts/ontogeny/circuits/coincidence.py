@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from ontogeny.circuits.settings import DEFAULTS
 from ontogeny.errors import OntogenyError, check_number, expect, shown
 from ontogeny.statistics import generator, percentile_interval, resampling_p_value
+from ontogeny.words import counted
 
 MOST_DISPLACED = 30
 """Jumps are displaced by 2 * window + 1 to this many steps, or to 6 * window where that is more."""
@@ -121,16 +122,21 @@ def appearances_at_jumps(
             expect(given, (Sequence, np.ndarray), f"a list with one entry per run as {name}")
     if not len(appearances) == len(jumps) == len(spans):
         raise OntogenyError(
-            f"{len(appearances)} runs of appearances, {len(jumps)} of jumps and {len(spans)} spans: give one of each "
+            f"{counted(len(appearances), 'run')} of appearances, {len(jumps)} of jumps and "
+            f"{counted(len(spans), 'span')}: give one of each "
             "per run"
         )
     if numbers is not None and len(numbers) != len(spans):
-        raise OntogenyError(f"{len(numbers)} lists of numbers for {len(spans)} runs: give one for each run")
+        raise OntogenyError(
+            f"{counted(len(numbers), 'list')} of numbers for {counted(len(spans), 'run')}: give one for each run"
+        )
     check_number(window, "window", "a number of steps, 0 or more", 0, _MOST_STEPS)
     check_number(n_resamples, "n_resamples", "a whole number of draws, 1 or more", 1, whole=True)
     times = None if clocks is None else _as_numbers(clocks, "clocks").ravel()
     if times is not None and (len(times) != len(spans) or not (np.isfinite(times) & (times > 0)).all()):
-        raise OntogenyError(f"{len(times)} clocks for {len(spans)} runs: give each run a number of steps above 0")
+        raise OntogenyError(
+            f"{counted(len(times), 'clock')} for {counted(len(spans), 'run')}: give each run a number of steps above 0"
+        )
     runs = [
         _checked_run(r, appearances[r], None if numbers is None else numbers[r], jumps[r], spans[r])
         for r in range(len(spans))

@@ -22,6 +22,7 @@ from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_errors
 from ontogeny.nonlinearities import LEAK
+from ontogeny.words import counted
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -79,7 +80,8 @@ def read_network(
         biases = list(vectors.values()) or [np.zeros(len(w), np.float32) for w in matrices.values()]
     else:
         raise OntogenyError(
-            f"{file} holds {len(matrices)} matrices and {len(vectors)} vectors: give each layer its own"
+            f"{file} holds {counted(len(matrices), 'matrix')} and {counted(len(vectors), 'vector')}: give each "
+            "layer its own"
         )
     weights, checked, _ = check_weights(list(matrices.values()), biases)
     return weights, checked, None

@@ -612,7 +612,9 @@ def _run(model: Any, x: Any) -> Any:
             "from_torch(lambda x: model(x)[0], x)"
         )
     if not output.numel() or output.numel() % len(x):
-        raise OntogenyError(f"the model returns outputs of shape {tuple(output.shape)} for {len(x)} rows of x")
+        raise OntogenyError(
+            f"the model returns outputs of shape {tuple(output.shape)} for {counted(len(x), 'row')} of x"
+        )
     if output.is_complex():
         raise OntogenyError("the model returns complex numbers: return their size, angle or parts, which can be judged")
     if not output.isfinite().all():

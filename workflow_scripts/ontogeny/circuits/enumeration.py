@@ -116,7 +116,8 @@ def check_weights(weights: Sequence[Any], biases: Sequence[Any]) -> Checked:
             )
     if len(weights) != len(biases) or len(weights) < 2:
         raise OntogenyError(
-            f"{len(weights)} weight and {len(biases)} bias arrays do not make a network: give one of each per layer, "
+            f"{counted(len(weights), 'weight array')} and {counted(len(biases), 'bias array')} do not make a "
+            "network: give one of each per layer, "
             "two layers at least"
         )
     matrices = [as_array(w, f"weights[{layer}]") for layer, w in enumerate(weights)]
@@ -129,7 +130,8 @@ def check_weights(weights: Sequence[Any], biases: Sequence[Any]) -> Checked:
             )
         if layer and w.shape[1] != matrices[layer - 1].shape[0]:
             raise OntogenyError(
-                f"weights[{layer}] takes {w.shape[1]} inputs but layer {layer - 1} has {matrices[layer - 1].shape[0]} "
+                f"weights[{layer}] takes {counted(w.shape[1], 'input')} but layer {layer - 1} has "
+                f"{matrices[layer - 1].shape[0]} "
                 "neurons"
             )
     return matrices, vectors, (matrices[0].shape[1], *(len(b) for b in vectors))

@@ -29,6 +29,7 @@ from ontogeny.circuits.enumeration import ACTIVATIONS, as_array, check_weights
 from ontogeny.circuits.masks import Circuit
 from ontogeny.errors import OntogenyError, check_number, check_word, expect, shown, unknown
 from ontogeny.statistics import generator
+from ontogeny.words import counted
 
 _NAMES = {
     (0, 1): "ID",
@@ -332,7 +333,7 @@ def evaluate_formula(
             if node not in formula:
                 raise unknown("node", node, formula, "fixed")
             if as_array(given, f"fixed['{node}']").shape != (len(rows),):
-                raise OntogenyError(f"fixed['{node}'] must hold one value for each of {len(rows)} rows")
+                raise OntogenyError(f"fixed['{node}'] must hold one value for each of {counted(len(rows), 'row')}")
     values: dict[str, NDArray] = {f"x{i}": (rows[:, i] >= 0.5).astype(np.int64) for i in range(rows.shape[1])}
     nodes = {}
     for node, (gate, *arguments) in formula.items():
@@ -343,7 +344,7 @@ def evaluate_formula(
         if missing:
             raise unknown("argument", missing[0], values, f"node '{node}'")
         if len(table) != 1 << len(arguments):
-            raise OntogenyError(f"node '{node}' gives {len(arguments)} arguments to {gate}")
+            raise OntogenyError(f"node '{node}' gives {counted(len(arguments), 'argument')} to {gate}")
         index = np.zeros(len(rows), np.int64)
         for argument in arguments:
             index = 2 * index + values[argument]

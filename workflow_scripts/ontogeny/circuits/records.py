@@ -153,7 +153,9 @@ def records_from_weights(
     matrices = [as_array(w, f"weights[{layer}]") for layer, w in enumerate(weights)]
     vectors = [as_array(b, f"biases[{layer}]") for layer, b in enumerate(biases)]
     if not matrices or len(matrices) != len(vectors):
-        raise OntogenyError(f"{len(matrices)} weight and {len(vectors)} bias arrays do not make a network")
+        raise OntogenyError(
+            f"{counted(len(matrices), 'weight array')} and {counted(len(vectors), 'bias array')} do not make a network"
+        )
     n_epochs = len(matrices[0]) if matrices[0].ndim else 0
     if any(w.ndim != 3 or len(w) != n_epochs for w in matrices) or any(
         b.ndim != 2 or len(b) != n_epochs for b in vectors
@@ -167,7 +169,9 @@ def records_from_weights(
             continue
         expect(values, (Sequence, np.ndarray), f"a list with one number per epoch as {name}")
         if len(values) != n_epochs:
-            raise OntogenyError(f"{name} has {len(values)} entries for {n_epochs} epochs of weights")
+            raise OntogenyError(
+                f"{name} has {counted(len(values), 'entry')} for {counted(n_epochs, 'epoch')} of weights"
+            )
         for value in values:
             if not (is_number(value, whole=name == "epochs") or (value is None and name != "epochs")):
                 raise OntogenyError(f"{name} holds {shown(value)}: give one number per epoch")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ontogeny.circuits.masks import CircuitSet, whole
 from ontogeny.errors import OntogenyError, check_number, expect, is_number, shown
+from ontogeny.words import counted
 
 
 def schedule(last: int, frequency: int) -> list[int]:
@@ -33,7 +34,10 @@ def _checked_epochs(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> NDArra
     expect(sets, Sequence, "a list with a CircuitSet for each epoch as sets")
     numbers = np.asarray(given, np.int64)
     if len(numbers) != len(sets) or (np.diff(numbers) <= 0).any():
-        raise OntogenyError(f"{len(sets)} sets of circuits need as many increasing epochs, not {len(numbers)}")
+        raise OntogenyError(
+            f"{counted(len(sets), 'set')} of circuits and {counted(len(numbers), 'epoch')}: give increasing "
+            "epochs, one for each set"
+        )
     for found in sets:
         whole(found, "which circuits appear and disappear")
     if len({found.sizes for found in sets}) > 1:

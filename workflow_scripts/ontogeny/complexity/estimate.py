@@ -24,6 +24,7 @@ from ontogeny.complexity.sampling import run_chains
 from ontogeny.complexity.settings import ComplexitySettings
 from ontogeny.errors import OntogenyError
 from ontogeny.settings import complete
+from ontogeny.words import counted
 
 _TOGETHER = 4_000
 """Chains of small MLPs that run side by side: as many as stay in a processor's cache."""
@@ -120,7 +121,9 @@ def estimate_llc_of_mlps(
 def _estimate(landscape: Landscape, settings: ComplexitySettings, keep_losses: bool) -> list[LLC]:
     n, chains = landscape.n_networks, settings.chains
     if settings.n_beta is None and landscape.n_samples < 3:
-        raise OntogenyError(f"there are {landscape.n_samples} samples; n / log(n) needs 3 or more, so give n_beta")
+        raise OntogenyError(
+            f"the loss is of {counted(landscape.n_samples, 'sample')}; n / log(n) needs 3 or more, so give n_beta"
+        )
     n_beta = settings.n_beta or landscape.n_samples / math.log(landscape.n_samples)
     if settings.step_size == "calibrated":
         step = torch.as_tensor(calibrate(landscape, n_beta, settings).chosen)
@@ -191,7 +194,8 @@ def _summary(
             )
         if value - 2 * (error if error == error else 0.0) > n_parameters / 2 * 1.1:
             notes.append(
-                f"the estimate is above {n_parameters / 2:g}, the most that {n_parameters} parameters can have: "
+                f"the estimate is above {n_parameters / 2:g}, the most that "
+                f"{counted(n_parameters, 'parameter')} can have: "
                 "the step size is too large, or the chains left the neighbourhood; raise localisation"
             )
         if r_hat > 1.1:

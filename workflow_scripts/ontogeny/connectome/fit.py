@@ -32,6 +32,7 @@ from ontogeny.connectome.training import Frames, Training, frames_of, network_fo
 from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
 from ontogeny.errors import OntogenyError, check_number, expect, shown
 from ontogeny.settings import complete
+from ontogeny.words import counted
 
 _MOST_FRAMES = 6000
 
@@ -105,7 +106,7 @@ def check_memory(n_neurons: int, n_frames: int, available: int | None = None) ->
         (n for n in range(n_neurons, 0, -max(1, n_neurons // 100)) if memory_needed(n, n_frames) <= available), 1
     )
     raise OntogenyError(
-        f"refining {n_neurons} neurons needs about {needed / 2**30:.1f} GB of memory, but there are "
+        f"refining {counted(n_neurons, 'neuron')} needs about {needed / 2**30:.1f} GB of memory, but there are "
         f"{available / 2**30:.1f} GB, enough for about {fits} neurons: use fewer, or set refine to false"
     )
 
@@ -293,7 +294,7 @@ def _prepared(activity: Activity, settings: FitSettings) -> tuple[Activity, FitS
     count = activity.u.shape[0] * activity.u.shape[1]
     if count < 5:
         raise OntogenyError(
-            f"the activity has {count} frames in all: a fit needs at least 5, of which it holds out one"
+            f"the activity has {counted(count, 'frame')} in all: a fit needs at least 5, of which it holds out one"
         )
     notes = check_activity(activity)
     if any("at rest" in note or "blows up" in note for note in notes):
@@ -404,7 +405,9 @@ def _about(found: Recovered, verdict: Verdict) -> list[str]:
             "frames than differences between frames do"
         )
     if found.common is not None:
-        notes.append(f"W was cleared of {found.common.shape[1]} inputs that neurons share and none of them carries")
+        notes.append(
+            f"W was cleared of {counted(found.common.shape[1], 'input')} that neurons share and none of them carries"
+        )
     return notes + ([] if verdict.verdict == "trusted" else [f"{verdict.verdict}: {verdict.reason}"])
 
 

@@ -17,6 +17,7 @@ from ontogeny.connectome.wiring import off_diagonal
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import check_archive, read_errors, read_text
 from ontogeny.settings import complete
+from ontogeny.words import counted
 
 _FEWEST = 10
 _MISSING = frozenset(("", "-", ".", "na", "n/a", "none", "null", "missing"))
@@ -89,7 +90,8 @@ def _check_states(u: np.ndarray, path: str) -> None:
     _runs, frames, neurons = u.shape
     if neurons < 2 or frames < _FEWEST:
         raise OntogenyError(
-            f"{path} has {frames} frames of {neurons} neurons: expected at least {_FEWEST} frames of 2 neurons "
+            f"{path} has {counted(frames, 'frame')} of {counted(neurons, 'neuron')}: expected at least "
+            f"{_FEWEST} frames of 2 neurons "
             "(rows are frames, columns are neurons)"
         )
     values = np.unique(u[:, : max(2, 100_000 // max(1, u[:, 0].size))])
@@ -149,7 +151,9 @@ def _types(labels: np.ndarray | None, file: DataSettings, neurons: int) -> np.nd
         return None
     where = file.types_file or file.file
     if labels.shape != (neurons,):
-        raise OntogenyError(f"{where}: there are {labels.size} types for {neurons} neurons: give each one")
+        raise OntogenyError(
+            f"{where}: types holds {counted(labels.size, 'type')} for {counted(neurons, 'neuron')}: give each one"
+        )
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise OntogenyError(f"{where}: neuron {np.flatnonzero(~np.isfinite(labels))[0]} has no type")
     return np.unique(labels, return_inverse=True)[1]
@@ -159,7 +163,7 @@ def _mask(path: str, neurons: int) -> np.ndarray:
     mask = read_connectivity(path)
     if len(mask) != neurons:
         raise OntogenyError(
-            f"mask_file {path} is of {len(mask)} neurons, but the activity has {neurons}: give one row each"
+            f"mask_file {path} is of {counted(len(mask), 'neuron')}, but the activity has {neurons}: give one row each"
         )
     np.fill_diagonal(mask, 0)
     if not mask.any():
@@ -358,7 +362,7 @@ def _finite(array: np.ndarray, path: str | os.PathLike) -> None:
         trajectory, frame, neuron = np.argwhere(bad)[0]
         raise OntogenyError(
             f"{path} holds {array[trajectory, frame, neuron]} at trajectory {trajectory}, frame {frame}, neuron "
-            f"{neuron} (counted from 0), and {int(bad.sum())} such values in all: every value must be finite"
+            f"{neuron} (counted from 0), and {counted(int(bad.sum()), 'such value')} in all: every value must be finite"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ontogeny.settings import Label, Name, Positive, RunSweep, Seeds, Settings, StudySettings, StudySweep, merge
+from ontogeny.words import counted
 
 Level = Annotated[float, Field(gt=0, le=1)]
 """A filling factor: the share of connections that are there."""
@@ -64,7 +65,9 @@ class SimulationSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> SimulationSettings:
         if len(self.params) > self.n_neurons:
-            raise ValueError(f"params names {len(self.params)} neuron types for n_neurons {self.n_neurons}; use fewer")
+            raise ValueError(
+                f"params names {counted(len(self.params), 'neuron type')} for n_neurons {self.n_neurons}; use fewer"
+            )
         if self.connectivity_type == "low_rank" and self.connectivity_rank > self.n_neurons:
             raise ValueError(
                 f"connectivity_rank is {self.connectivity_rank}; it can be at most n_neurons, {self.n_neurons}"

@@ -27,6 +27,7 @@ from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import check_archive
 from ontogeny.settings import complete
+from ontogeny.words import counted
 
 _LARGEST = 1e6
 _AT_REST = 1e-3
@@ -153,7 +154,8 @@ def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> n
         W = read_connectivity(str(settings.connectivity_file))
         if len(W) != n:
             raise OntogenyError(
-                f"connectivity_file {settings.connectivity_file} wires {len(W)} neurons, but n_neurons is {n}: "
+                f"connectivity_file {settings.connectivity_file} wires {counted(len(W), 'neuron')}, but "
+                f"n_neurons is {n}: "
                 "make them equal"
             )
     if settings.dale_law:
@@ -324,13 +326,15 @@ def check_activity(activity: Activity) -> list[str]:
         )
     if u.shape[0] * frames < u.shape[2]:
         notes.append(
-            f"there are {u.shape[0] * frames} frames of {u.shape[2]} neurons: with fewer frames than neurons many "
+            f"there are {u.shape[0] * frames} frames of {counted(u.shape[2], 'neuron')}: with fewer frames than "
+            "neurons many "
             "wirings explain the same activity"
         )
     still = np.flatnonzero(np.ptp(u.reshape(-1, u.shape[2])[:: max(1, u[..., 0].size // 5000)], axis=0) == 0)
     if len(still) and speed.max() > 0:
         notes.append(
-            f"{len(still)} neurons never change (the first is {still[0]}): their outgoing weights cannot be learned"
+            f"{counted(len(still), 'neuron')} never change{'s' if len(still) == 1 else ''} (the first is "
+            f"{still[0]}): outgoing weights of what is still cannot be learned"
         )
     return notes
 

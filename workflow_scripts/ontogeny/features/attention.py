@@ -18,6 +18,7 @@ from ontogeny.models import without_fast_path
 from ontogeny.models.trace import function_name
 from ontogeny.neurons.scores import checked_data, run_on, working_copy
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
+from ontogeny.words import counted
 
 
 @contextmanager
@@ -173,8 +174,10 @@ def attention_maps(model: nn.Module, inputs: Reals, chunk: int = 256) -> dict[st
         )
     for path, weights in maps.items():
         if len(weights) != len(inputs):
-            raise OntogenyError(f"attention '{path}' gives {len(weights)} maps for {len(inputs)} inputs: "
-                                "samples must stay samples")  # fmt: skip
+            raise OntogenyError(
+                f"attention '{path}' gives {counted(len(weights), 'map')} for {counted(len(inputs), 'input')}: "
+                "samples must stay samples"
+            )
         if not bool(torch.isfinite(weights).all()):
             raise OntogenyError(f"attention '{path}' holds weights that are not finite: a row is fully masked")
     return {path: weights.float().cpu().numpy() for path, weights in maps.items()}

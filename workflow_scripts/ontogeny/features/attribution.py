@@ -19,6 +19,7 @@ from ontogeny.models import detect_architecture, get_handler, monitored_layers, 
 from ontogeny.neurons.scores import checked_data, logits_of, scores_of, working_copy
 from ontogeny.neurons.sites import find_site, replaced_at, site_values
 from ontogeny.statistics import bootstrap_mean, bootstrap_weights
+from ontogeny.words import counted
 
 DEFAULTS = FeatureSettings()
 
@@ -52,7 +53,9 @@ def _prepared(model: nn.Module, inputs: Any, targets: Any, what: str) -> tuple[n
         targets = scores.argmax(1)
     _, targets = checked_data(inputs, targets)
     if int(targets.max()) >= scores.shape[1]:
-        raise OntogenyError(f"target {int(targets.max())} does not exist: the model has {scores.shape[1]} classes")
+        raise OntogenyError(
+            f"target {int(targets.max())} does not exist: the model has {counted(scores.shape[1], 'class')}"
+        )
     return twin, inputs, targets, scores.gather(1, targets[:, None])[:, 0].double()
 
 

@@ -17,6 +17,7 @@ from ontogeny.features.settings import FeatureSettings
 from ontogeny.models import get_handler, without_fast_path
 from ontogeny.neurons.scores import checked_data, working_copy
 from ontogeny.neurons.sites import by_unit, chosen_units, find_site, replaced_at, site_values
+from ontogeny.words import counted
 
 
 @checks_arguments
@@ -40,7 +41,7 @@ def first_layer_filters(model: nn.Module, input_shape: Sequence[int]) -> np.ndar
         return values.reshape(-1, *input_shape)
     if size % values.shape[1]:
         raise OntogenyError(
-            f"{first.name} takes {values.shape[1]} values: inputs of {tuple(input_shape)} do not fit it"
+            f"{first.name} takes {counted(values.shape[1], 'value')}: inputs of {tuple(input_shape)} do not fit it"
         )
     return values.reshape(len(values), 1, 1, -1)
 
@@ -103,7 +104,7 @@ def top_inputs(
     """
     inputs, labels = checked_data(inputs, labels)
     if not 1 <= k <= len(inputs):
-        raise OntogenyError(f"k is {k}: between 1 and the {len(inputs)} inputs is expected")
+        raise OntogenyError(f"k is {k}: give 1 to {len(inputs)}, the number of inputs")
     twin = working_copy(model)
     site = find_site(twin, layer, inputs)
     best, where = [], []

@@ -19,6 +19,7 @@ from ontogeny.files import atomic, check_archive, read_errors
 from ontogeny.geometry.components import pca
 from ontogeny.geometry.settings import BoundarySettings
 from ontogeny.statistics import percentile_interval, student_interval
+from ontogeny.words import counted
 
 
 def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.ndarray:
@@ -175,7 +176,7 @@ def plane_of_three(inputs: Reals, margin: float = 0.35) -> Plane:
     """
     values = np.asarray(inputs, dtype=np.float64)
     if len(values) != 3:
-        raise OntogenyError(f"{len(values)} inputs are given: a plane is set by three")
+        raise OntogenyError(f"{counted(len(values), 'input')} given: a plane is set by three")
     flat = values.reshape(3, -1)
     one, two = flat[1] - flat[0], flat[2] - flat[0]
     length = np.linalg.norm(one)

@@ -11,6 +11,7 @@ from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.tracking.collapse import CollapseAlarm, representation_state
 from ontogeny.tracking.estimators import singular_values
+from ontogeny.words import counted
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def neural_collapse(
     if weight is not None:
         weight = np.asarray(weight, dtype=np.float64)
         if weight.ndim != 2 or weight.shape[1] != values.shape[1] or len(weight) <= classes[-1]:
-            raise OntogenyError(f"weights of shape {weight.shape} do not read {values.shape[1]} features into classes")
+            raise OntogenyError(
+                f"weights of shape {weight.shape} do not read {counted(values.shape[1], 'feature')} into classes"
+            )
         bias = np.zeros(len(weight)) if bias is None else np.asarray(bias, dtype=np.float64)
         chosen = weight[classes]
         scale = np.linalg.norm(chosen) * np.linalg.norm(centred)

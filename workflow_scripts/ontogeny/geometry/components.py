@@ -14,6 +14,7 @@ import scipy.sparse.linalg
 from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.statistics import percentile_interval
+from ontogeny.words import counted
 
 _DENSE_UP_TO = 1200
 
@@ -56,7 +57,9 @@ class PCA:
         """Other rows, (n, f), in this basis, (n, k). Raises OntogenyError if the number of features differs."""
         values = np.asarray(matrix, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.mean):
-            raise OntogenyError(f"rows of {len(self.mean)} features are expected, not the shape {values.shape}")
+            raise OntogenyError(
+                f"rows of {counted(len(self.mean), 'feature')} are expected, not the shape {values.shape}"
+            )
         return (values - self.mean) @ self.components.T
 
 
@@ -167,13 +170,17 @@ def projection_table(result: PCA, steps: Sequence[int], labels: Any = None) -> p
     do not fit.
     """
     if len(steps) != len(result.projections):
-        raise OntogenyError(f"{len(steps)} steps for {len(result.projections)} matrices: give one step per matrix")
+        raise OntogenyError(
+            f"{counted(len(steps), 'step')} for {counted(len(result.projections), 'matrix')}: give one step per matrix"
+        )
     tables = []
     for step, block in zip(steps, result.projections, strict=True):
         columns: dict[str, Any] = {"step": np.full(len(block), step), "sample": np.arange(len(block))}
         if labels is not None:
             if len(labels) != len(block):
-                raise OntogenyError(f"{len(labels)} labels for the {len(block)} rows of step {step}: give one per row")
+                raise OntogenyError(
+                    f"{counted(len(labels), 'label')} for {counted(len(block), 'row')} of step {step}: give one per row"
+                )
             columns["label"] = np.asarray(labels)
         columns |= {f"PC{index + 1}": block[:, index] for index in range(block.shape[1])}
         tables.append(pd.DataFrame(columns))
@@ -190,7 +197,8 @@ def _chunks(matrices: Any) -> list[Any]:
             raise OntogenyError(f"matrix {index} has the shape {tuple(chunk.shape)}: (rows, features) is expected")
         if chunk.shape[1] != chunks[0].shape[1]:
             raise OntogenyError(
-                f"matrix {index} has {chunk.shape[1]} features and matrix 0 has {chunks[0].shape[1]}: one basis needs "
+                f"matrix {index} has {counted(chunk.shape[1], 'feature')} and matrix 0 has "
+                f"{chunks[0].shape[1]}: one basis needs "
                 "the same"
             )
     return chunks

@@ -21,6 +21,7 @@ from ontogeny.errors import OntogenyError, unknown
 from ontogeny.geometry.components import pca
 from ontogeny.geometry.settings import MapSettings
 from ontogeny.statistics import percentile_interval
+from ontogeny.words import counted
 
 METHODS = ("tsne", "umap")
 _EARLY, _EXAGGERATION = 125, 12.0
@@ -105,7 +106,9 @@ def map_quality(
     values, places = np.asarray(matrix, dtype=np.float64), np.asarray(positions, dtype=np.float64)
     n, k = len(values), n_neighbours
     if len(places) != n:
-        raise OntogenyError(f"the map has {len(places)} points, the matrix {n} rows: give one for each")
+        raise OntogenyError(
+            f"the map has {counted(len(places), 'point')}, the matrix {counted(n, 'row')}: give one for each"
+        )
     if not 1 <= k < n / 2:
         raise OntogenyError(
             f"n_neighbours is {k}: a number from 1 to {(n - 1) // 2}, below half the {n} samples, is expected"

@@ -13,6 +13,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import difference, frozen, lengths, rows_with_gradient
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import PAD, Judge
+from ontogeny.words import counted
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _embedded(
     several = given[None] if given.ndim == 1 else given
     if several.ndim == 3 and several.shape[1] < embeddings.shape[1]:
         raise OntogenyError(
-            f"baselines of {several.shape[1]} tokens for prompts of {embeddings.shape[1]}: give longer ones"
+            f"baselines of {counted(several.shape[1], 'token')} for prompts of {embeddings.shape[1]}: give longer ones"
         )
     starts = []
     for one in several:

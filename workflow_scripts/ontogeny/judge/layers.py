@@ -15,6 +15,7 @@ from ontogeny.judge.network import difference, frozen, read, run
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import Judge
 from ontogeny.statistics import auroc, percentile_interval
+from ontogeny.words import counted
 
 
 @checks_arguments
@@ -60,7 +61,8 @@ def layer_probes(
     for values, labels in ((train, train_labels), (held_out, held_out_labels)):
         if np.ndim(values) != 3 or np.shape(values)[1] != len(labels):
             raise OntogenyError(
-                f"values of shape {np.shape(values)} and {len(labels)} labels: give (layers, prompts, width), and a "
+                f"values of shape {np.shape(values)} and {counted(len(labels), 'label')}: give (layers, "
+                "prompts, width), and a "
                 "label for each prompt"
             )
     rng = np.random.default_rng(seed)
@@ -144,7 +146,8 @@ def performance(
     score = np.asarray(logits, dtype=np.float64)
     if score.ndim != 2 or score.shape[1] != 2 or not len(score) == len(labels) == len(groups):
         raise OntogenyError(
-            f"logits of shape {score.shape}, {len(labels)} labels and {len(groups)} groups: give (prompts, 2), and a "
+            f"logits of shape {score.shape}, {counted(len(labels), 'label')} and "
+            f"{counted(len(groups), 'group')}: give (prompts, 2), and a "
             "label and a group for each prompt"
         )
     score = score[:, 1] - score[:, 0]

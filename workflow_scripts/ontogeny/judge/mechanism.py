@@ -526,7 +526,7 @@ def _notes(
         f"Probes and neurons: {len(balanced)} of them, half of each label."
     ]
     if len(balanced) < 40:
-        notes.append(f"{len(balanced)} prompts are few: what follows is rough.")
+        notes.append(f"there are only {len(balanced)} prompts: what follows is rough.")
     if one["truncated"]:
         notes.append(
             f"{one['truncated']:.0%} of the validation prompts are longer than {max_length} tokens and are cut."

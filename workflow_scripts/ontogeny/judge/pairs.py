@@ -15,6 +15,7 @@ from ontogeny.errors import OntogenyError
 from ontogeny.judge.network import SAFE, UNSAFE, lengths
 from ontogeny.judge.settings import DEFAULTS
 from ontogeny.models.judge import PAD
+from ontogeny.words import counted
 
 ROLES = ("before", "differing", "next", "later", "read")
 """Positions of a pair, alike in pairs of all lengths: before the first differing token, the differing tokens, the one
@@ -94,7 +95,9 @@ def minimal_pairs(
     OntogenyError if fewer than four pairs match.
     """
     if len(prompts) != len(tokens):
-        raise OntogenyError(f"{len(prompts)} prompts, but {len(tokens)} rows of tokens: give as many")
+        raise OntogenyError(
+            f"{counted(len(prompts), 'prompt')}, but {counted(len(tokens), 'row')} of tokens: give as many"
+        )
     size = lengths(tokens).numpy()
     groups = pd.factorize(prompts["group"])[0]
     labels = prompts["label"].to_numpy()
@@ -112,7 +115,8 @@ def minimal_pairs(
             found.append((*matching[0], int(groups[matching[0][0]])))
     if len(found) < 4:
         raise OntogenyError(
-            f"{len(found)} pairs of a safe and an unsafe prompt with the same number of tokens; at least 4 are "
+            f"{counted(len(found), 'pair')} of a safe and an unsafe prompt with the same number of tokens; at "
+            "least 4 are "
             "needed (the column pair names the two of a pair)"
         )
     rng = np.random.default_rng(seed)

@@ -31,6 +31,7 @@ from ontogeny.jumps.transitions import (
     transition_events,
 )
 from ontogeny.statistics import median
+from ontogeny.words import counted
 
 DEFAULTS = JumpSettings()
 
@@ -460,7 +461,9 @@ def transitions_in_each(
         found.append(each)
         flat = look.flat(noise_floor)
         if look.values.size < SHORTEST or flat:
-            each.abstained = None if flat else f"{look.values.size} finite values, and transitions need {SHORTEST}"
+            each.abstained = (
+                None if flat else f"{counted(look.values.size, 'finite value')}, and transitions need {SHORTEST}"
+            )
             each.notes += look.flat_note(noise_floor)
             each.extend(abrupt[i])
         else:

@@ -19,6 +19,7 @@ import numpy as np
 from ontogeny.errors import OntogenyError, check_number, check_word, is_number, unknown
 from ontogeny.jumps.events import level_change
 from ontogeny.jumps.surrogates import phase_randomised
+from ontogeny.words import counted
 
 Events = Iterable[Any]
 
@@ -313,7 +314,7 @@ def check_settings(name: str, entry: Detector, settings: dict[str, Any]) -> dict
 def abstention(finite: np.ndarray, entry: Detector) -> str | None:
     """Why `entry` gives no judgement on this series, or None."""
     if finite.size < entry.shortest:
-        return f"{finite.size} finite values, and this detector needs {entry.shortest}"
+        return f"{counted(finite.size, 'finite value')}, and this detector needs {entry.shortest}"
     return None
 
 
@@ -330,7 +331,7 @@ def normal_events(events: Events, series: np.ndarray, name: str) -> list[tuple[i
     for event in events:
         index, score, size = _parts(event, name)
         if not 0 <= index < series.size:
-            raise OntogenyError(f"detector {name} gave index {index} for a series of {series.size} values")
+            raise OntogenyError(f"detector {name} gave index {index} for a series of {counted(series.size, 'value')}")
         if index > 0 and (index not in found or score > found[index][0]):
             found[index] = (score, size)
     order = sorted(found)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ontogeny.errors import OntogenyError
 from ontogeny.statistics import median
+from ontogeny.words import counted
 
 NOISE_FLOOR = 1e-6
 """Least relative change that can be a jump: below it, float32 rounding alone makes changes."""
@@ -97,7 +98,9 @@ def as_series(values: Any, steps: Any = None) -> tuple[np.ndarray, np.ndarray]:
     if places.dtype.kind not in "iu":
         places = _numbers(steps, "steps")
     if places.shape != series.shape:
-        raise OntogenyError(f"steps has {places.size} entries and values {series.size}: give one step for each value")
+        raise OntogenyError(
+            f"steps has {counted(places.size, 'entry')} and values {series.size}: give one step for each value"
+        )
     if places.dtype.kind == "f" and not np.isfinite(places).all():
         raise OntogenyError(
             f"steps[{int(np.flatnonzero(~np.isfinite(places))[0])}] is not finite: give the step of every value"

@@ -108,7 +108,9 @@ class CapturePlan:
 
     def text(self) -> str:
         """The plan for a person: one line per moment."""
-        lines = [f"Run {self.run}: {len(self.moments)} moments, {len(self.steps)} steps to capture."]
+        lines = [
+            f"Run {self.run}: {counted(len(self.moments), 'moment')}, {counted(len(self.steps), 'step')} to capture."
+        ]
         lines += [f"  {m.kind:<10} step {m.step} (with {m.before} and {m.after}): {m.reason}" for m in self.moments]
         return "\n".join([*([self.answer] if self.answer else []), *lines, *self.notes])
 
@@ -153,7 +155,7 @@ def plan_captures(
 
     available = np.unique(np.asarray(list(steps_available)))
     if available.size < 2 or available.dtype.kind not in "iuf":
-        raise OntogenyError(f"steps_available holds {available.size} steps: give two or more numbers")
+        raise OntogenyError(f"steps_available holds {counted(available.size, 'step')}: give two or more numbers")
     if phases not in PHASES:
         raise OntogenyError(f"phases = {phases!r} must be 1, 2 or 3")
     settings = settings or CaptureSettings()

@@ -25,6 +25,7 @@ from ontogeny.files import disk_errors
 from ontogeny.models.optimizers import eager
 from ontogeny.models.settings import JudgeModelSettings
 from ontogeny.tasks.settings import JudgeTaskSettings
+from ontogeny.words import counted
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -149,7 +150,8 @@ class Judge(nn.Module):
     def _freeze(self, layers: int) -> None:
         if not 0 <= layers <= len(self.blocks):
             raise OntogenyError(
-                f"frozen_layers is {layers}, but {type(self.backbone).__name__} has {len(self.blocks)} layers: "
+                f"frozen_layers is {layers}, but {type(self.backbone).__name__} has "
+                f"{counted(len(self.blocks), 'layer')}: "
                 f"ask for 0 to {len(self.blocks)}"
             )
         self.n_frozen = layers
@@ -179,7 +181,8 @@ class Judge(nn.Module):
         places = self.positions
         if places is not None and places < embeddings.shape[1]:
             raise OntogenyError(
-                f"a prompt has {embeddings.shape[1]} tokens, but {type(self.backbone).__name__} has {places} "
+                f"a prompt has {counted(embeddings.shape[1], 'token')}, but {type(self.backbone).__name__} has "
+                f"{places} "
                 f"positions: set task.max_length to {places} or less"
             )
         hooks = [

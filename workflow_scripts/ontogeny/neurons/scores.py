@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.models import without_fast_path
 from ontogeny.models.trace import scores_in
-from ontogeny.words import with_article
+from ontogeny.words import counted, with_article
 
 
 def working_copy(model: nn.Module) -> nn.Module:
@@ -91,7 +91,7 @@ def checked_data(inputs: Any, labels: Any = None, sequences: bool = False) -> tu
     of_tokens = sequences and labels.ndim == 2 and labels.shape == inputs.shape
     if (labels.ndim != 1 and not of_tokens) or len(labels) != len(inputs):
         raise OntogenyError(
-            f"{len(inputs)} inputs, labels of shape {tuple(labels.shape)}: one label per sample expected"
+            f"{counted(len(inputs), 'input')}, labels of shape {tuple(labels.shape)}: one label per sample expected"
         )
     if labels.is_floating_point() or labels.dtype == torch.bool:
         raise OntogenyError(f"labels are {labels.dtype}: class numbers (integers from 0) are expected")
@@ -146,4 +146,6 @@ def _evaluate_next(model: nn.Module, inputs: Tensor, tokens: Tensor, chunk: int)
 def check_classes(scores: Tensor, labels: Tensor) -> None:
     """Raises OntogenyError if a label is beyond the model's classes."""
     if int(labels.max()) >= scores.shape[-1]:
-        raise OntogenyError(f"labels go up to {int(labels.max())}, but the model has {scores.shape[-1]} classes")
+        raise OntogenyError(
+            f"labels go up to {int(labels.max())}, but the model has {counted(scores.shape[-1], 'class')}"
+        )

@@ -14,6 +14,7 @@ from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.neurons.settings import ImportanceSettings
 from ontogeny.statistics import adjust, bootstrap_weights
+from ontogeny.words import counted
 
 DEFAULTS = ImportanceSettings()
 
@@ -123,8 +124,10 @@ def _checked(activations: Any, labels: Any, what: str) -> tuple[np.ndarray, np.n
     if values.ndim != 2:
         raise OntogenyError(f"{what} of shape {values.shape}: (samples, units) is expected; pool positions first")
     if classes.shape != (len(values),) or not np.issubdtype(classes.dtype, np.integer):
-        raise OntogenyError(f"{what} of {len(values)} samples with labels of shape {classes.shape} ({classes.dtype}): "
-                            "one class number per sample expected")  # fmt: skip
+        raise OntogenyError(
+            f"{what} of {counted(len(values), 'sample')} with labels of shape {classes.shape} ({classes.dtype}): "
+            "one class number per sample expected"
+        )
     if not np.isfinite(values).all():
         raise OntogenyError(f"the {what} hold NaN or infinite values")
     return values, classes
@@ -150,7 +153,9 @@ def _parts(
     if shuffle_labels:
         other_classes = rng.permutation(other_classes)
     if others.shape[1] != values.shape[1]:
-        raise OntogenyError(f"{values.shape[1]} units, but {others.shape[1]} in the held-out data: give the same")
+        raise OntogenyError(
+            f"{counted(values.shape[1], 'unit')}, but {others.shape[1]} in the held-out data: give the same"
+        )
     short = [int(name) for name in names if (other_classes == name).sum() < 2]
     if short:
         raise OntogenyError(f"the held-out data have fewer than 2 samples of class {short[0]}: give more")

@@ -148,7 +148,8 @@ def _clean_table(table: RawTable, parts_of_one: int, run: str, judge: Judge) -> 
         if rows is None and len(raw) != len(table.steps):
             judge.problem(
                 "dropped",
-                f"{len(raw)} values stand against {len(table.steps)} steps, so that no value has a certain step",
+                f"{counted(len(raw), 'value')} stand{'s' if len(raw) == 1 else ''} against "
+                f"{counted(len(table.steps), 'step')}, so that no value has a certain step",
                 **spot,
             )
             continue
@@ -328,7 +329,7 @@ def _report(
     if not len(where):
         return
     at_steps = steps[at[where]]
-    text = f"{len(where)} of {total} values {_is(len(where))} {reason} ({steps_text(at_steps.tolist())})"
+    text = f"{len(where)} of {counted(total, 'value')} {_is(len(where))} {reason} ({steps_text(at_steps.tolist())})"
     if reason == "null":
         if len(where) < total:
             judge.note("flagged", f"{text}: nothing was recorded there", step=int(at_steps[0]), **spot)

@@ -133,7 +133,9 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
         if _holds_runs(data):
             return _several(data, where, "")
         if all(map(_is_number, data)):
-            raise OntogenyError(f"{where} is a list of {len(data)} numbers without steps and a name: {AS_COLUMNS}")
+            raise OntogenyError(
+                f"{where} is a list of {counted(len(data), 'number')} without steps and a name: {AS_COLUMNS}"
+            )
         if all(isinstance(row, list) and all(map(_is_number, row)) for row in data):
             raise OntogenyError(f"{where} is a list of rows of numbers without names: {AS_COLUMNS}")
         kinds = sorted({type(item).__name__ for item in data})

@@ -13,6 +13,7 @@ import numpy as np
 from ontogeny.arguments import checks_arguments
 from ontogeny.phase1.clean import Judge
 from ontogeny.phase1.record import Phase1, listed, tidy
+from ontogeny.words import counted
 
 ARTIFACT_TOLERANCE = 1e-6
 _BOUND_SLACK = 1e-4
@@ -73,7 +74,7 @@ def repair_stable_rank(record: Phase1, judge: Judge | None = None, rebuild: bool
             derived.add(key)
     for (run, kind, text), layers in notes_by_kind.items():
         spot = {"layer": layers[0]} if len(layers) == 1 else {}
-        where = "" if spot else f"in {len(layers)} layers ({listed(layers, 30)}) "
+        where = "" if spot else f"in {counted(len(layers), 'layer')} ({listed(layers, 30)}) "
         judge.note(kind, where + text, run=run, metric="stable_rank", **spot)
     frame = tidy((*key, *series) for key, series in held.items()) if derived != record.derived else record.frame
     return Phase1(frame, judge.closed(), record.metadata, frozenset(derived))

@@ -22,6 +22,7 @@ from ontogeny.pipeline.metadata import records_of_files
 from ontogeny.pipeline.overview import README, results_folder, runs_in
 from ontogeny.pipeline.record import records_in
 from ontogeny.provenance import revision, versions
+from ontogeny.words import counted
 
 CRATE = "ro-crate-metadata.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -200,7 +201,7 @@ def _crate(
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
     crate.name, crate.root_dataset["datePublished"] = title, date
-    crate.description = f"Trajectories, analyses, tables and figures of {len(runs)} runs: {', '.join(runs)}."
+    crate.description = f"Trajectories, analyses, tables and figures of {counted(len(runs), 'run')}: {', '.join(runs)}."
     files = {}
     for name, (digest, size) in sums.items():
         about = {

@@ -14,6 +14,7 @@ from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_json, read_table
 from ontogeny.pipeline.calls import is_locked, was_killed
 from ontogeny.pipeline.tables import cost_of, flat
+from ontogeny.words import counted
 
 LISTED = 10
 """Changes of a run that are told one by one, the surest."""
@@ -97,7 +98,7 @@ def describe_run(name: str, results: str | os.PathLike) -> str:
     cost = cost_of(name, results / "benchmarks")
     if len(cost):
         total = cost["s"].sum()
-        lines += ["", f"time      {total:.1f} s in {len(cost)} jobs"]
+        lines += ["", f"time      {total:.1f} s in {counted(len(cost), 'job')}"]
         lines += [
             f"  {row.rule:<28} {row.s:8.1f} s {100 * row.s / total:4.0f}%  {row.max_rss:7.0f} MB"
             for row in cost.sort_values("s", ascending=False).itertuples()
@@ -227,7 +228,7 @@ def describe_state(results: str | os.PathLike, expected: Iterable[Any] | None = 
         if expected is None:
             raise
         names = [run.name for run in expected]
-        return f"no results in {results} yet; {len(names)} runs are waiting; start them with snakemake --cores 2\n"
+        return f"no results in {results} yet; {counted(len(names), 'run')} waiting; start with snakemake --cores 2\n"
     states = job_states(results)
     training = {job.name: job for job in states if job.rule.startswith(TRAINERS)}
     runs = {run.name: run for run in expected} if expected is not None else dict.fromkeys(runs_in(results))

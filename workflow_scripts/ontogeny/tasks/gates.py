@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, shown, unknown
 from ontogeny.tasks.settings import GateTaskSettings
+from ontogeny.words import counted
 
 DEFAULTS = GateTaskSettings()
 
@@ -98,7 +99,7 @@ def get_gate(spec: str | Sequence[int] | Gate) -> Gate:
     if len(values) != 2**n_inputs or n_inputs < 1:
         lower, upper = 2 ** max(n_inputs, 1), 2 ** (n_inputs + 1)
         raise OntogenyError(
-            f"a truth table of {len(values)} outputs fits no number of inputs: "
+            f"a truth table of {counted(len(values), 'output')} fits no number of inputs: "
             f"n inputs need 2^n outputs, so {lower} or {upper} here"
         )
     if n_inputs > MAX_INPUTS:
@@ -121,7 +122,8 @@ def get_gates(specs: str | Gate | Sequence[str | Sequence[int] | Gate]) -> tuple
     for other in gates[1:]:
         if other.n_inputs != gates[0].n_inputs:
             raise OntogenyError(
-                f"gates {gates[0].name} ({gates[0].n_inputs} inputs) and {other.name} ({other.n_inputs} inputs) cannot "
+                f"gates {gates[0].name} ({counted(gates[0].n_inputs, 'input')}) and {other.name} "
+                f"({counted(other.n_inputs, 'input')}) cannot "
                 "share a network: all gates of one task need the same number of inputs"
             )
     return gates
@@ -170,7 +172,9 @@ def _probabilities(weights: str | Sequence[float] | None, n: int, stream: np.ran
     except (TypeError, ValueError):
         raise OntogenyError(f"weights is {shown(weights)}: give 'random' or {2**n} numbers") from None
     if values.shape != (2**n,):
-        raise OntogenyError(f"weights has {values.size} entries: {n} inputs have {2**n} combinations, one weight each")
+        raise OntogenyError(
+            f"weights has {counted(values.size, 'entry')}: {n} inputs have {2**n} combinations, one weight each"
+        )
     if not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
         raise OntogenyError("weights must be finite, none negative, and not all zero")
     return values / values.sum()

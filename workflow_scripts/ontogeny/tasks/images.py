@@ -22,6 +22,7 @@ from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, expect, first_line, shown, unknown
 from ontogeny.files import atomic
 from ontogeny.tasks.settings import TaskSettings
+from ontogeny.words import counted
 
 DEFAULTS = TaskSettings()
 
@@ -218,7 +219,7 @@ def _fetched(name: str, entry: ImageSet, fetch: Fetcher | None) -> Arrays:
 
 def _pair(name: str, loaded: Any) -> Arrays:
     if not isinstance(loaded, tuple | list) or len(loaded) != 2:
-        what = f"{len(loaded)} things" if isinstance(loaded, tuple | list) else shown(loaded)
+        what = counted(len(loaded), "thing") if isinstance(loaded, tuple | list) else shown(loaded)
         raise OntogenyError(
             f"the function of data set '{name}' should return images and labels, but what it returned is {what}"
         )
@@ -283,7 +284,9 @@ def _image_data(name: str, x: Any, y: Any, entry: ImageSet | None, source: str, 
     y = _labels(np.asarray(y), entry, where)
     x = _pixels(np.asarray(x), entry, name, where)
     if len(x) != len(y):
-        raise OntogenyError(f"{where} contains {len(x)} images and {len(y)} labels: expected one label per image")
+        raise OntogenyError(
+            f"{where} contains {counted(len(x), 'image')} and {counted(len(y), 'label')}: expected one label per image"
+        )
     if len(x) == 0:
         raise OntogenyError(f"{where} contains no images")
     classes = entry.classes if entry is not None else int(y.max()) + 1

@@ -15,7 +15,7 @@ from torch import nn
 from torch._library.effects import EffectType
 
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.words import with_article
+from ontogeny.words import counted, with_article
 
 WHEN = ("always", "training")
 
@@ -356,7 +356,9 @@ def resolve_layers(
         layer_names = [f"{type(module).__name__}_{index}" for index, module in enumerate(modules)]
     names = list(layer_names)
     if len(names) != len(modules):
-        raise OntogenyError(f"{len(names)} layer names for {len(modules)} layers: give one name per layer")
+        raise OntogenyError(
+            f"{counted(len(names), 'layer name')} for {counted(len(modules), 'layer')}: give one name per layer"
+        )
     for index, name in enumerate(names):
         if name in names[:index]:
             raise OntogenyError(f"the layer name '{name}' is given twice: every layer needs its own")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ontogeny.errors import OntogenyError
+from ontogeny.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,7 +228,9 @@ def _shared(passports: list[Passport], problems: dict[int, list[str]], notes: li
                 if place != source:
                     blamed[course[place][0]][course[source][0]].append(name)
     if still and len(still) < len(names):
-        notes.append(f"{len(still)} tensors never change, among them {still[0]}")
+        notes.append(
+            f"{counted(len(still), 'tensor')} never change{'s' if len(still) == 1 else ''}, among them {still[0]}"
+        )
     shares: dict[int, float] = {}
     for step, sources in blamed.items():
         source, tensors = max(sources.items(), key=lambda item: len(item[1]))

@@ -41,6 +41,7 @@ from ontogeny.trajectory.checkpoints import tensors_digest
 from ontogeny.trajectory.learner import Batch, Learner, make_optimizer, rate_schedule
 from ontogeny.trajectory.setup import DataOrder, Setup, get_device
 from ontogeny.trajectory.sharded import ShardedLearner, processes, shard
+from ontogeny.words import counted
 
 logger = logging.getLogger("ontogeny")
 
@@ -183,7 +184,8 @@ def set_up_prompts(
     size, count = training.batch_size * training.accumulation, len(labels)
     if size > count:
         raise OntogenyError(
-            f"training.batch_size times training.accumulation is {size}, but there are only {count} training prompts; "
+            f"training.batch_size times training.accumulation is {size}, but the data has only "
+            f"{counted(count, 'training prompt')}; "
             "ask for fewer"
         )
     per_epoch = count // size

@@ -26,7 +26,7 @@ from ontogeny.trajectory.series_probe import Batch, load_probe
 from ontogeny.trajectory.series_source import Source
 from ontogeny.trajectory.settings import NetworkSettings, SeriesSettings
 from ontogeny.trajectory.states import State, bare_name
-from ontogeny.words import with_article
+from ontogeny.words import counted, with_article
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def task_loss(outputs: Any, targets: Tensor) -> tuple[Tensor, Tensor]:
         )
     if int(targets.max()) >= scores.shape[1]:
         raise OntogenyError(
-            f"labels go up to {int(targets.max())}, but the network tells {scores.shape[1]} classes apart"
+            f"labels go up to {int(targets.max())}, but the network has {counted(scores.shape[1], 'class')}"
         )
     right = (scores.argmax(-1) == targets).double().mean()
     return functional.cross_entropy(scores.float(), targets), right

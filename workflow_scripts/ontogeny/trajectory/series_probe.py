@@ -13,6 +13,7 @@ from torch import Tensor
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.tasks import load_images, split_images
 from ontogeny.trajectory.settings import NetworkSettings, ProbeSettings
+from ontogeny.words import counted
 
 Batch = tuple[Tensor, Tensor]
 
@@ -56,7 +57,8 @@ def _of_file(path: Path, samples: int) -> Batch:
         return inputs, inputs.clone()
     if labels.dtype.kind not in "iu" or labels.shape not in (given.shape[:1], given.shape) or labels.min() < 0:
         raise OntogenyError(
-            f"{path} holds labels of {labels.dtype} and shape {labels.shape} for {len(given)} inputs: give one whole "
+            f"{path} holds labels of {labels.dtype} and shape {labels.shape} for "
+            f"{counted(len(given), 'input')}: give one whole "
             "number from 0 up, its class, for each"
         )
     return inputs, torch.from_numpy(labels[:samples].astype(np.int64))

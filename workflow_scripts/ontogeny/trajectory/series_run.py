@@ -27,6 +27,7 @@ from ontogeny.trajectory.checkpoints import weights_digest
 from ontogeny.trajectory.integrity import Integrity
 from ontogeny.trajectory.replay import RUN_FORMAT
 from ontogeny.trajectory.series import CheckpointSeries, task_loss
+from ontogeny.words import counted
 
 logger = logging.getLogger("ontogeny")
 
@@ -56,7 +57,7 @@ def import_series(
     for step in left_out:
         logger.warning("step %d is left out: %s", step, "; ".join(report.problems[step]))
     if len(report.kept) < 2:
-        raise OntogenyError(f"{run} has {len(report.kept)} usable checkpoints; a series needs at least two")
+        raise OntogenyError(f"{run} has {counted(len(report.kept), 'usable checkpoint')}; a series needs at least two")
     series.use(report.kept[:: series.settings.tracking.every])
     rows = measure_series(series, run)
     layers = series.layers

@@ -23,6 +23,7 @@ from ontogeny.tasks.images import RELEVANT_BITS
 from ontogeny.tasks.known import SIZES, crossing
 from ontogeny.trajectory.learner import Batch, Learner, make_optimizer, rate_schedule
 from ontogeny.trajectory.shocks import Shock
+from ontogeny.words import counted
 
 Columns = Mapping[str, Sequence[float]]
 """Columns of a record that belong to the whole run: `step`, `loss`, `probe_loss`, measures of progress."""
@@ -109,14 +110,18 @@ def set_up_images(
     train_inputs, train_labels = tensors("train")
     count, size = len(split.train), training["batch_size"]
     if size > count:
-        raise OntogenyError(f"training.batch_size is {size}, but there are only {count} training images; ask for fewer")
+        raise OntogenyError(
+            f"training.batch_size is {size}, but the data has only {counted(count, 'training image')}; ask for fewer"
+        )
     overrides = {key: value for key, value in model_settings.items() if key != "name" and value is not None}
     model = build_model(model_settings["name"], data.shape, data.classes, seed, **overrides).to(device)
     order = DataOrder(count, seed)
     shock = Shock(**training["shock"]) if training.get("shock") else None
     later = shock.batch_size(size) if shock else size
     if later > count:
-        raise OntogenyError(f"training.shock makes batches of {later}, but there are only {count} training images")
+        raise OntogenyError(
+            f"training.shock makes batches of {later}, but the data has only {counted(count, 'training image')}"
+        )
 
     def batch(step: int) -> Batch:
         if shock is None or step < shock.step:

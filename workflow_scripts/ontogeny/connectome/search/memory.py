@@ -33,6 +33,7 @@ from ontogeny.connectome.search.text import (
 )
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json, read_text
+from ontogeny.words import counted
 
 MEMORY_LINES = 500
 """The most lines that a memory file has, as in the study."""
@@ -318,7 +319,7 @@ def _parse_memory(text: str, where: str) -> Memory:
         else:
             if len(cells) != len(_TABLE):
                 raise OntogenyError(
-                    f"{where}, line {i + 1}: {len(cells)} cells where the table has {len(_TABLE)} columns"
+                    f"{where}, line {i + 1}: {counted(len(cells), 'cell')} where the table has {len(_TABLE)} columns"
                 )
             try:
                 rows.append([int(cells[0]), cells[1], *map(float, cells[2:5]), *cells[5:]])
