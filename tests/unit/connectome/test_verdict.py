@@ -16,7 +16,9 @@ from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, _agains
 from ontogeny.connectome.figures import plot_recovery
 from ontogeny.connectome.fit import check_memory
 from ontogeny.connectome.hidden import without_common, without_hidden
+from ontogeny.connectome.noise import Noise, autocorrelation, levinson, shrunk
 from ontogeny.connectome.observe import Rows, derived_by, rounding_share, rows_of, split_frames
+from ontogeny.connectome.problem import Problem
 from ontogeny.connectome.recover import (
     Recovered,
     _alike,
@@ -30,26 +32,11 @@ from ontogeny.connectome.recover import (
     _told,
     derivative_of,
 )
-from ontogeny.connectome.refine import (
-    WHOLE,
-    Effort,
-    Noise,
-    Problem,
-    _behind,
-    _continued,
-    _decompose,
-    _moved,
-    _Senders,
-    _taken,
-    _triangular,
-    autocorrelation,
-    levinson,
-    refine,
-    shrunk,
-    solve_rows,
-)
+from ontogeny.connectome.refine import WHOLE, Effort, _continued, refine, solve_rows
+from ontogeny.connectome.senders import Senders, decompose, triangular
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.splines import Spline, spread, summed
+from ontogeny.connectome.uncertainty import _behind, _moved, _taken
 from ontogeny.connectome.verdict import ROUNDED, _lacking, judge
 from ontogeny.connectome.wiring import connectivity_r2, scale_between
 from ontogeny.errors import OntogenyError
@@ -332,9 +319,9 @@ def test_senders_with_functions_of_their_own_have_wider_intervals():
 def test_of_many_neurons_senders_come_without_singular_values_and_few_rows_are_solved():
     rng = np.random.default_rng(0)
     sent, values = rng.standard_normal((300, 40)), rng.standard_normal((300, 2))
-    plain = _Senders(*_decompose(sent), 1e-9)
+    plain = Senders(*decompose(sent), 1e-9)
     for rough in (False, True):
-        quick = _triangular(sent, 1e-9, rough)
+        quick = triangular(sent, 1e-9, rough)
         assert quick.holds
         np.testing.assert_allclose(
             quick.rest(values, quick.U.T @ values), plain.rest(values, plain.U.T @ values), atol=1e-8
@@ -344,8 +331,8 @@ def test_of_many_neurons_senders_come_without_singular_values_and_few_rows_are_s
         assert quick.taken == pytest.approx(40)
     quick.shrink = 1e3
     assert not quick.holds
-    assert _triangular(sent, 1e3, False) is None
-    ridge, there = _Senders(*_decompose(sent), 1e2), _triangular(sent, 1e2, True)
+    assert triangular(sent, 1e3, False) is None
+    ridge, there = Senders(*decompose(sent), 1e2), triangular(sent, 1e2, True)
     np.testing.assert_allclose(there.weights(there.U.T @ values), ridge.weights(ridge.U.T @ values), atol=1e-10)
     assert there.taken == pytest.approx(ridge.taken)
     made = simulate_activity({"n_neurons": 12, "n_trajectories": 8, "n_frames": 60}, seed=4)

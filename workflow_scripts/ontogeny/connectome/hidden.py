@@ -15,8 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ontogeny.connectome.problem import Problem
 from ontogeny.connectome.recover import Recovered, common_inputs, derivative_of
-from ontogeny.connectome.refine import Problem, Refined
+from ontogeny.connectome.refine import Refined
 
 SHARED_LEAST = 1e-3
 """Share of the variance that residuals must have for inputs to be sought behind them."""

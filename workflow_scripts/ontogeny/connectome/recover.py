@@ -16,26 +16,12 @@ from itertools import pairwise
 import numpy as np
 import scipy.linalg
 
+from ontogeny.connectome.noise import Noise, levinson, shrunk, standardised
 from ontogeny.connectome.observe import Rows
-from ontogeny.connectome.refine import (
-    AGAIN,
-    EXACT,
-    FITTED,
-    LASTS,
-    WHOLE,
-    Effort,
-    Noise,
-    Problem,
-    Refined,
-    levinson,
-    refine,
-    shrunk,
-    solve_rows,
-    spread_over,
-    standardised,
-    variances,
-)
+from ontogeny.connectome.problem import Problem, spread_over
+from ontogeny.connectome.refine import AGAIN, EXACT, WHOLE, Effort, Refined, refine, solve_rows
 from ontogeny.connectome.splines import centre_of, starts_of, summed
+from ontogeny.connectome.uncertainty import FITTED, LASTS, variances
 
 _ROUNDS, _PATIENCE, _MIXED, _CLOSE = 30, 5, 6, 1e-7
 _RUNGS, _EACH, _FEWER = range(12, 48, 4), 4, 0.9

@@ -17,9 +17,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ontogeny.connectome.noise import standardised
 from ontogeny.connectome.observe import Rows, rounding_share
+from ontogeny.connectome.problem import Problem, spread_over
 from ontogeny.connectome.recover import MANY, Recovered, common_inputs, derivative_of, step
-from ontogeny.connectome.refine import Problem, solve_rows, spread_over, standardised
+from ontogeny.connectome.refine import solve_rows
 from ontogeny.connectome.splines import summed
 
 TRUSTED_PRECISION = 0.9
