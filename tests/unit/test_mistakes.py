@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ontogeny import HighFrequencyTracker
+from ontogeny import CheckpointSeries, HighFrequencyTracker
 from ontogeny.circuits import (
     DetailedCircuitTracker,
     ablate,
@@ -37,6 +37,7 @@ from ontogeny.connectome import (
     simulate_activity,
     symbolic_functions,
 )
+from ontogeny.connectome.simulate import Activity, check_activity
 from ontogeny.errors import OntogenyError
 from ontogeny.features import saliency
 from ontogeny.interventions import run_intervention
@@ -54,14 +55,17 @@ from ontogeny.jumps import (
     z_score_flags,
 )
 from ontogeny.models import MODELS, ModelSpec, build_model
+from ontogeny.phase1 import read_phase1, write_phase1
 from ontogeny.tasks import IMAGE_SETS, ImageSet, load_images
 from ontogeny.tracking import METRICS, measure
+from ontogeny.trajectory.setup import get_device
 
 MODEL = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
 WIDE = nn.Sequential(nn.Linear(2, 80), nn.ReLU(), nn.Linear(80, 64), nn.ReLU(), nn.Linear(64, 1))
 X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 SERIES = np.arange(200.0)
 U = np.ones((20, 3))
+NOT_HERE = "cuda:77"
 
 
 def small():
@@ -109,6 +113,13 @@ def small():
         (lambda: simulate_activity({}, seed=-1), "seed is -1: give a whole number of at least 0"),
         (lambda: fit_connectome(small(), seed=None), "seed is None: give a whole number"),
         (lambda: fit_connectome(small(), device="gpu"), "device is 'gpu': give one that torch knows"),
+        (lambda: fit_connectome(small(), device=NOT_HERE), f"device is '{NOT_HERE}', but PyTorch finds no such device"),
+        (lambda: HighFrequencyTracker(MODEL, device=NOT_HERE), f"device is '{NOT_HERE}', but PyTorch finds no such"),
+        (lambda: get_device("xpu:77"), "training.device is 'xpu:77', but PyTorch finds no such device"),
+        (lambda: fit_connectome(1e200 * U, U), r"reaches 1e\+200: it blows up"),
+        (lambda: read_activity("u.npy", "0.01"), "delta_t is '0.01': give the time between frames, a number above 0"),
+        (lambda: read_activity("u.npy"), r"delta_t is missing: .*read_activity\(file, delta_t=0.01\)"),
+        (lambda: read_activity("u.npy", deltat=1), "unknown setting 'deltat' in read_activity: did you mean 'delta_t'"),
         (lambda: baseline_table(SERIES), "activity is .*: give a recording"),
         (lambda: principles(None, None), "records is None: give several"),
         (lambda: explore(None, "x"), "evaluate is None: give a function"),
@@ -248,3 +259,48 @@ def test_a_recording_without_numbers_is_refused_in_a_sentence_and_nothing_else(t
     (tmp_path / "empty.csv").write_text("a,b\n")
     with pytest.raises(OntogenyError, match=r"empty.csv holds no numbers: give a CSV, npy, npz or NWB file"):
         read_activity(tmp_path / "empty.csv", delta_t=0.1)
+
+
+def test_what_json_does_not_hold_is_told(tmp_path):
+    with HighFrequencyTracker(MODEL, probe=X) as tracker:
+        tracker.log(0, 0.0)
+        with pytest.warns(UserWarning, match=r"the run is called 'a', .*|does not hold metadata\.kind") as told:
+            tracker.save(tmp_path / "a.json", {"run": object(), "kind": torch.float32, "sizes": (2, np.int64(3))})
+    assert len(told) == 2
+    record = read_phase1(tmp_path / "a.json")
+    assert record.runs == ["a"]
+    assert record.metadata["kind"] == "torch.float32"
+    assert record.metadata["sizes"] == [2, 3]
+    with pytest.raises(OntogenyError, match=r"metadata\.x\[0\] is nothing that JSON holds"):
+        write_phase1(tmp_path / "b.json", record, {"x": [object()]})
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_series_of_which_nothing_can_be_used_says_why(tmp_path, whole):
+    for step in (0, 10):
+        path = tmp_path / f"step_{step}.pt"
+        torch.save(MODEL, path) if whole else path.write_bytes(b"nothing")
+    series = CheckpointSeries(
+        source=str(tmp_path / "step_{step}.pt"), network={"build": "mine.py:build"}, probe={"file": "probe.npz"}
+    )
+    why = f"no step of the series is left: step 0: .*{'needs more than weights' if whole else 'damaged or not a'}"
+    with pytest.raises(OntogenyError, match=why):
+        list(series.walk([]))
+    kept = series.check().kept
+    with pytest.raises(OntogenyError, match=why):
+        series.use(kept)
+
+
+def test_what_is_no_neuron_of_a_recording_is_told(tmp_path):
+    waves = np.random.default_rng(0).normal(size=(40, 3)).cumsum(0)
+    pd.DataFrame(waves).to_csv(tmp_path / "index.csv")
+    with pytest.raises(OntogenyError, match=r"the first column, whose name is empty, is the index .*index=False"):
+        read_activity(tmp_path / "index.csv", 1)
+    pd.DataFrame(waves, columns=list("abc")).to_csv(tmp_path / "named.csv")
+    with pytest.raises(OntogenyError, match=r"column 1 counts the frames.*index=False"):
+        read_activity(tmp_path / "named.csv", 1)
+    np.save(tmp_path / "large.npy", 1e200 * waves)
+    with pytest.raises(OntogenyError, match=r"too large for the single precision \(float32\) of fits"):
+        read_activity(tmp_path / "large.npy", 1)
+    flat = Activity(u=waves.T[None], du=waves.T[None])
+    assert any("transpose it if rows are neurons" in note for note in check_activity(flat))

@@ -14,12 +14,15 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
 from ontogeny.errors import OntogenyError, is_number, nearest, shown
 from ontogeny.words import with_article
+
+if TYPE_CHECKING:
+    import torch
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -98,6 +101,25 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
         return function(*bound.args, **bound.kwargs)
 
     return held
+
+
+def usable_device(device: Any, what: str = "device") -> torch.device:
+    """The device of PyTorch that is named. Raises OntogenyError for none of its names, and for one that is not here."""
+    import torch
+
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise OntogenyError(f"{what} is {shown(device)}: give one that torch knows, as 'cpu' or 'cuda'") from error
+    try:
+        torch.empty(0, device=found)
+        here = found.type != "meta"
+    except Exception:
+        here = False
+    if not here:
+        named = f"'{found}'" if isinstance(device, torch.device | int) else shown(device)
+        raise OntogenyError(f"{what} is {named}, but PyTorch finds no such device on this machine: give 'cpu'")
+    return found
 
 
 def _kinds(parameter: inspect.Parameter, function: Callable[..., Any]) -> tuple[_Kind, ...]:

@@ -154,6 +154,22 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
+def in_text(value: Any, where: str) -> tuple[Any, list[str]]:
+    """`value` with everything that `plain` cannot turn into JSON as text, and where that was: `where` and keys."""
+    if isinstance(value, Mapping):
+        parts = {key: in_text(item, f"{where}.{key}") for key, item in value.items()}
+        places = [place for _, found in parts.values() for place in found]
+        return {key: item for key, (item, _) in parts.items()}, places
+    if isinstance(value, list | tuple):
+        items = [in_text(item, f"{where}[{number}]") for number, item in enumerate(value)]
+        return [item for item, _ in items], [place for _, found in items for place in found]
+    try:
+        plain(value)
+    except (TypeError, ValueError):
+        return str(value), [where]
+    return value, []
+
+
 def json_text(value: Any, indent: int | None = 2) -> str:
     """Strict JSON text of `value` (see `plain`), with exact floats and a final newline; deterministic."""
     return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"

@@ -96,6 +96,8 @@ def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapp
         items = error.errors(include_url=False)
         # Of a value that may be a number or a word, the reading as a number says what is wrong with a number.
         item = max(items, key=lambda item: (item["loc"][:1] == items[0]["loc"][:1], item["type"] != "literal_error"))
+        if item["type"] == "missing":  # perhaps because its name is misspelt
+            item = next((other for other in items if other["type"] == "extra_forbidden"), item)
     if item["type"] == "extra_forbidden":
         raise unknown("setting", str(item["loc"][-1]), model.model_fields, where)
     kinds = re.compile(r".*[\[-].*|float|int|str|bool|none")
@@ -110,10 +112,10 @@ def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapp
     raise OntogenyError(f"{where}: {key} is {shown(item['input'])}; {message}")
 
 
-def complete(model: type[S], given: S | Mapping[str, Any] | None, what: str) -> S:
+def complete(model: type[S], given: Settings | Mapping[str, Any] | None, what: str, where: str | None = None) -> S:
     """`given` (None, a mapping of names to values, or settings) as settings of the kind `model`, with its defaults.
 
-    Raises OntogenyError as `checked` does; its sentence begins with "`what` settings".
+    Raises OntogenyError as `checked` does; its sentence begins with `where`, if given, else with "`what` settings".
     """
     if isinstance(given, model):
         return given
@@ -125,7 +127,7 @@ def complete(model: type[S], given: S | Mapping[str, Any] | None, what: str) -> 
         str(key): value.item() if hasattr(value, "dtype") and not value.ndim else value
         for key, value in (given or {}).items()
     }
-    return checked(model, values, f"{what} settings")
+    return checked(model, values, where or f"{what} settings")
 
 
 def choices(kind: type[Settings], name: str) -> tuple[Any, ...]:

@@ -392,7 +392,7 @@ def test_mistakes_are_named():
     for wrong, message in (
         ({"max_rows": 2.5}, "max_rows is 2.5"),
         ({"max_rows": "3"}, "max_rows is '3'"),
-        ({"device": "gpu"}, "device 'gpu' cannot be used"),
+        ({"device": "gpu"}, "device is 'gpu': give one that torch knows"),
     ):
         with pytest.raises(OntogenyError, match=message):
             HighFrequencyTracker(nn.Sequential(nn.Linear(2, 2)), **wrong)

@@ -16,6 +16,7 @@ from ontogeny.circuits.records import EpochCircuits
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS
 from ontogeny.errors import OntogenyError, check_word, shown
 from ontogeny.files import as_path, most_unpacked, read_errors, read_text
+from ontogeny.words import with_article
 
 
 def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) -> list[dict[str, Any]]:
@@ -38,7 +39,8 @@ def read_history(path: str | os.PathLike, sizes: Sequence[int] | None = None) ->
         raise OntogenyError(f"{path} is not JSON that can be read: {error}") from None
     if not isinstance(history, list):
         raise OntogenyError(
-            f"{path} is not a record of circuits: a record is a list of epochs, not a {type(history).__name__}"
+            f"{path} is not a record of circuits: a record is a list of epochs, not "
+            + with_article(type(history).__name__)
         )
     return list(checked_entries(history, str(path), sizes))
 

@@ -28,6 +28,7 @@ from ontogeny.circuits.reading import Layers, Reader
 from ontogeny.circuits.recording import recorded, value_of
 from ontogeny.circuits.simplifying import simplify
 from ontogeny.errors import OntogenyError, first_line
+from ontogeny.words import with_article
 
 _ATEN = torch.ops.aten
 _IN_PARTS: Any = get_decompositions([_ATEN.addcmul, _ATEN.addcdiv, _ATEN.addr])
@@ -239,7 +240,7 @@ def _kind_of(held: Any) -> str:
     if isinstance(held, Tensor):
         return f"tensors of the type '{type(held).__name__}'"
     packed = "Packed" in str(getattr(held, "_type", lambda: "")())
-    return "weights that are packed, as those of quantised models are" if packed else f"a {type(held).__name__}"
+    return "weights that are packed, as those of quantised models are" if packed else with_article(type(held).__name__)
 
 
 # Decisions

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ontogeny.arguments import checks_arguments
+from ontogeny.arguments import checks_arguments, usable_device
 from ontogeny.connectome.hidden import SHARED_LEAST, without_hidden
 from ontogeny.connectome.network import ConnectomeNetwork
 from ontogeny.connectome.observe import Rows, Split, derived_by, rows_of, split_frames
@@ -158,7 +158,8 @@ def fit_connectome(
     Raises OntogenyError on bad settings and arguments, on values that are not finite, on fewer than 5 frames, and on
     activity that is at rest or blows up.
     """
-    _check_call(seed, {"progress": progress, "checkpoint": checkpoint}, resume, device)
+    _check_call(seed, {"progress": progress, "checkpoint": checkpoint}, resume)
+    device = usable_device("cpu" if device is None else device)
     settings = complete(FitSettings, settings, "fit")
     if isinstance(edges, str):
         settings = complete(FitSettings, {**settings.model_dump(), "edges": edges}, "fit")
@@ -170,7 +171,7 @@ def fit_connectome(
     started = time.process_time()
     split = split_frames(activity.u.shape[0], activity.u.shape[1], seed)
     frames = frames_of(activity, split)
-    training = Training(network_for(frames, settings, mask, seed).to(device or "cpu"), frames, settings, seed)
+    training = Training(network_for(frames, settings, mask, seed).to(device), frames, settings, seed)
     if resume is not None:
         training.resume(resume)
     training.run(progress, checkpoint)
@@ -194,16 +195,12 @@ def fit_connectome(
     )
 
 
-def _check_call(seed: int, calls: Mapping[str, Any], resume: Any, device: str | torch.device | None) -> None:
+def _check_call(seed: int, calls: Mapping[str, Any], resume: Any) -> None:
     check_number(seed, "seed", "a whole number, 0 or more", 0, whole=True)
     for name, call in calls.items():
         if call is not None and not callable(call):
             raise OntogenyError(f"{name} is {shown(call)}: give a function")
     expect(resume, (Mapping, type(None)), "a state that checkpoint was called with, as resume,")
-    try:
-        torch.device(device or "cpu")
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise OntogenyError(f"device is {shown(device)}: give one that torch knows, as 'cpu' or 'cuda'") from error
 
 
 def _held_out_error(frames: Frames, otherwise: float) -> Callable[[dict[str, Any]], float]:

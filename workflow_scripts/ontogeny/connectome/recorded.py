@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.arguments import checks_arguments
 from ontogeny.connectome.indicator import fitted_time_constant, without_indicator
 from ontogeny.connectome.settings import DataSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
 from ontogeny.connectome.wiring import off_diagonal
-from ontogeny.errors import OntogenyError, first_line
+from ontogeny.errors import OntogenyError, check_number, expect, first_line, unknown
 from ontogeny.files import check_archive, read_errors, read_text
 from ontogeny.settings import complete
 from ontogeny.words import counted
@@ -24,7 +23,6 @@ _MISSING = frozenset(("", "-", ".", "na", "n/a", "none", "null", "missing"))
 _TRAJECTORIES = frozenset(("trajectory", "trial", "episode", "segment", "session"))
 
 
-@checks_arguments
 def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None = None, **settings: Any) -> Activity:
     """The activity in a CSV file (one row per frame, one column per neuron, with or without a header), npy, npz or NWB.
 
@@ -47,13 +45,7 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     everywhere, or the activity is at rest or blows up.
     """
     if not isinstance(file, DataSettings):
-        given: dict[str, Any] = {} if delta_t is None else {"delta_t": delta_t}
-        given |= {
-            key: os.fspath(value) if isinstance(value, os.PathLike) else value
-            for key, value in settings.items()
-            if value
-        }
-        file = complete(DataSettings, {"file": os.fspath(file), **given}, "data")
+        file = _settings(file, delta_t, settings)
     path, delta_t = file.file, file.delta_t
     arrays = _nwb(path, file.series, delta_t) if path.endswith(".nwb") else _arrays(path)
     u = _three(arrays.pop("u"), path)
@@ -84,9 +76,31 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     return activity
 
 
+def _settings(file: str | os.PathLike, delta_t: float | None, settings: dict[str, Any]) -> DataSettings:
+    expect(file, (str, os.PathLike), "a file of activity")
+    given = {
+        key: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for key, value in settings.items()
+        if value or key not in DataSettings.model_fields
+    }
+    for key in given:
+        if key not in DataSettings.model_fields:
+            raise unknown("setting", key, DataSettings.model_fields, "read_activity")
+    if delta_t is None:
+        raise OntogenyError("delta_t is missing: give the time between frames, as read_activity(file, delta_t=0.01)")
+    check_number(delta_t, "delta_t", "the time between frames, a number above 0")
+    return complete(DataSettings, {"file": os.fspath(file), "delta_t": delta_t, **given}, "data", "read_activity")
+
+
 def _check_states(u: np.ndarray, path: str) -> None:
     """Refuse what is no recording of states: too few frames, spikes, a column that counts the frames."""
     _finite(u, path)
+    largest = float(np.abs(u).max())
+    if largest > float(np.finfo(np.float32).max):
+        raise OntogenyError(
+            f"{path} reaches {largest:.3g}, which is too large for the single precision (float32) of fits: give the "
+            "activity in another unit"
+        )
     _runs, frames, neurons = u.shape
     if neurons < 2 or frames < _FEWEST:
         raise OntogenyError(
@@ -102,7 +116,8 @@ def _check_states(u: np.ndarray, path: str) -> None:
         )
     clock = _counting(u)
     if clock is not None:
-        raise OntogenyError(f"{path}: column {clock + 1} counts the frames, as no neuron does: leave it out")
+        index = "" if clock else " (a pandas index is left out by to_csv with index=False)"
+        raise OntogenyError(f"{path}: column {clock + 1} counts the frames, as no neuron does: leave it out{index}")
 
 
 def _with_derivative(u: np.ndarray, du: np.ndarray | None, file: DataSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -300,6 +315,11 @@ def _header(path: Path, cells: list[str]) -> int:
             names.append(cell)
     if not names:
         return int(len(numbers) > 1 and numbers == list(range(len(numbers))))
+    if not cells[0] and len(names) == 1 and numbers == list(range(len(numbers))):
+        raise OntogenyError(
+            f"{path}: the first column, whose name is empty, is the index of a table: leave it out, as pandas does "
+            "with to_csv(..., index=False)"
+        )
     missing = [name for name in names if name.lower() in _MISSING]
     if numbers and (missing or any(number % 1 for number in numbers)):
         name = (missing or names)[0]

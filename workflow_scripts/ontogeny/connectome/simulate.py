@@ -22,7 +22,7 @@ import numpy as np
 
 from ontogeny.arguments import Reals, checks_arguments
 from ontogeny.connectome.celegans import celegans_wiring
-from ontogeny.connectome.settings import ActivitySettings
+from ontogeny.connectome.settings import ActivitySettings, SimulationSettings
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import check_archive
@@ -169,7 +169,7 @@ def draw_connectivity(settings: ActivitySettings, rng: np.random.Generator) -> n
 
 @checks_arguments
 def simulate_activity(
-    settings: ActivitySettings | Mapping[str, Any] | None = None, seed: int = 0, W: Reals | None = None
+    settings: SimulationSettings | Mapping[str, Any] | None = None, seed: int = 0, W: Reals | None = None
 ) -> Activity:
     """Simulate a population: see `ActivitySettings` for the model and its settings.
 
@@ -315,7 +315,8 @@ def check_activity(activity: Activity) -> list[str]:
     frames = u.shape[1]
     if np.abs(u).max() > _LARGEST:
         notes.append(f"the activity reaches {np.abs(u).max():.3g}: it blows up, so no function of it can be learned")
-    speed = np.sqrt(np.mean(np.square(du[:, :: max(1, frames // 1000)], dtype=np.float64), axis=(0, 2)))
+    with np.errstate(over="ignore"):
+        speed = np.sqrt(np.mean(np.square(du[:, :: max(1, frames // 1000)], dtype=np.float64), axis=(0, 2)))
     if not speed.max() > 0:
         notes.append("the activity is at rest in every frame: there is nothing to learn from")
     elif speed[-max(1, len(speed) // 10) :].max() < _AT_REST * speed.max():
@@ -329,6 +330,7 @@ def check_activity(activity: Activity) -> list[str]:
             f"there are {u.shape[0] * frames} frames of {counted(u.shape[2], 'neuron')}: with fewer frames than "
             "neurons many "
             "wirings explain the same activity"
+            + (" (transpose it if rows are neurons: they should be frames)" if u.shape[0] == 1 else "")
         )
     still = np.flatnonzero(np.ptp(u.reshape(-1, u.shape[2])[:: max(1, u[..., 0].size // 5000)], axis=0) == 0)
     if len(still) and speed.max() > 0:

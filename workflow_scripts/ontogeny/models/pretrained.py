@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, distributed, nn
 
+from ontogeny.arguments import usable_device
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.models.judge import DEFAULTS, PAD, Judge, PromptTokenizer, Reads, quietly
 from ontogeny.models.settings import JudgeModelSettings
@@ -95,6 +96,10 @@ def load_judge(
 # ------------------------------------------------------------------------------------------------------- weights
 
 
+_PLANS = ("auto", "balanced", "balanced_low_0", "sequential")
+"""What `device_map` may say besides a device."""
+
+
 def _load(base: str, kind: str, settings: JudgeModelSettings, adapter: Path | None) -> PreTrainedModel:
     """The model with all its weights from the checkpoint, in eval mode, an adapter merged into it."""
     import transformers
@@ -107,6 +112,8 @@ def _load(base: str, kind: str, settings: JudgeModelSettings, adapter: Path | No
     local = Path(base).is_dir()
     options: dict[str, Any] = {"local_files_only": True} if local else {}
     if settings.device_map is not None:
+        if settings.device_map not in _PLANS:
+            usable_device(settings.device_map, "model.device_map")
         options["device_map"] = settings.device_map
     with _told(base, local), quietly():
         model, report = loaders[kind].from_pretrained(

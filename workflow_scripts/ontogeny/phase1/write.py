@@ -17,6 +17,7 @@ from ontogeny.files import (
     OPEN_CHECKSUM,
     atomic,
     checksum_of,
+    in_text,
     json_text,
     plain,
     with_checksum,
@@ -41,12 +42,15 @@ def write_phase1(
     (with a column `derived` if anything is) without metadata; .h5 has one group per layer; .parquet is the tidy table.
     Gaps are null. `record` may be a tidy DataFrame. `metadata` is added to the record's own; its "run" names the run.
 
-    Raises OntogenyError for an unknown suffix, or a layer called "metadata" in JSON.
+    Raises OntogenyError for an unknown suffix, metadata that JSON does not hold, or a layer called "metadata" in JSON.
     """
     path = Path(path)
     if not isinstance(record, Phase1):
         record = phase1_from_frame(record)
     record = _with(record, metadata)
+    unfit = in_text(record.metadata, "metadata")[1]
+    if unfit:
+        raise OntogenyError(f"{unfit[0]} is nothing that JSON holds: give text, numbers, or lists and mappings of them")
     suffix = path.suffix.lower()
     if suffix == ".json":
         write_text(path, phase1_json(record))

@@ -8,14 +8,16 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from ontogeny.arguments import checks_arguments
+from ontogeny.arguments import checks_arguments, usable_device
 from ontogeny.errors import OntogenyError, first_line, known_layer, unknown
+from ontogeny.files import in_text
 from ontogeny.tracking.capture import ActivationCapture, module_path, resolve_layers
 from ontogeny.tracking.estimators import (
     LAYOUTS,
@@ -27,6 +29,7 @@ from ontogeny.tracking.estimators import (
 )
 from ontogeny.tracking.layout import rows_of_layer
 from ontogeny.tracking.settings import DEFAULTS
+from ontogeny.words import joined
 
 LIVE_ROWS = 48
 """Rows of a live batch that are measured by default."""
@@ -104,10 +107,7 @@ class HighFrequencyTracker:
         if max_rows != "all" and (isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1):
             raise OntogenyError(f"max_rows is {max_rows!r}: give the rows to measure, a number from 1 up, or 'all'")
         if device is not None:
-            try:
-                torch.empty(0, device=device)
-            except (RuntimeError, AssertionError, TypeError) as error:
-                raise OntogenyError(f"device {str(device)!r} cannot be used: {first_line(error)}") from None
+            device = usable_device(device)
         _check_probe(probe)
         self.model = model
         self.sampling_frequency = sampling_frequency
@@ -259,7 +259,8 @@ class HighFrequencyTracker:
     def save(self, path: str | os.PathLike, metadata: Mapping[str, Any] | None = None) -> None:
         """Write everything measured as a Phase 1 record, with how it was made and `metadata`.
 
-        `metadata["run"]` names the run; without it, the name of the file does. The suffix decides the form: .json
+        `metadata["run"]` names the run; without it, the name of the file does. What JSON does not hold is written as
+        text, with a warning. The suffix decides the form: .json
         (columns by layer), .csv, .tsv, .parquet or .h5. Raises OntogenyError for another, and before the first `log`.
         """
         from ontogeny.phase1 import phase1_from_results, write_phase1
@@ -267,8 +268,15 @@ class HighFrequencyTracker:
         if not self._columns[self.layer_names[0]]["step"]:
             raise OntogenyError("nothing was measured yet: call log(step, loss) in the training loop before saving")
         named = Path(path).name.split(".")[0]
+        given = dict(metadata or {})
+        if not isinstance(given.get("run", named), str | Real | os.PathLike):
+            given["run"] = named
+            warnings.warn(f"metadata.run is no name: the run is called '{named}', as the file is", stacklevel=3)
+        given, as_text = in_text(given, "metadata")
+        if as_text:
+            warnings.warn(f"JSON does not hold {joined(as_text)}: written as text", stacklevel=3)
         tables = {name: table.drop(columns="rows") for name, table in self.get_results().items()}
-        write_phase1(path, phase1_from_results(tables, {"run": named, **self.metadata, **(metadata or {})}))
+        write_phase1(path, phase1_from_results(tables, {"run": named, **self.metadata, **given}))
 
     export = save
 

@@ -179,7 +179,8 @@ class Trajectory:
         It is one learner that moves on, so look at it, or copy from it, before asking for the next.
         """
         if self.series:
-            for step, saved in self.series.walk([self._whole(step) for step in steps]):
+            wanted = [self._whole(step) for step in steps]
+            for step, saved in self.series.walk(wanted) if wanted else ():
                 self._prove_saved(saved)
                 yield step, saved
             return

@@ -72,6 +72,7 @@ class CheckpointSeries:
         self._prefix: str | None = None
         self._renamed: dict[str, str] | None = None
         self._probe: Batch | None = None
+        self._report: Integrity | None = None
 
     def state(self, step: int) -> State:
         """The weights of `step`, read tensor by tensor. Raises OntogenyError if they cannot be read."""
@@ -80,11 +81,30 @@ class CheckpointSeries:
     def check(self) -> Integrity:
         """Read every checkpoint once, and say what makes the series false (see `check_series`)."""
         progress = Progress(len(self.steps), "checkpoints")
-        return check_series(self.steps, self.state, lambda done, step: progress.update(done, f"step {step}"))
+        report = check_series(self.steps, self.state, lambda done, step: progress.update(done, f"step {step}"))
+        self._report = report
+        return report
 
     def use(self, steps: Iterable[int]) -> None:
-        """Go on with these steps only."""
-        self.steps = sorted(steps)
+        """Go on with these steps only. Raises OntogenyError for none, with what is wrong with the first checkpoint."""
+        self.steps = self._some(steps)
+
+    def _some(self, steps: Iterable[int]) -> list[int]:
+        chosen = sorted(set(steps))
+        if not chosen:
+            raise OntogenyError(f"no step of the series is left{self._why()}")
+        return chosen
+
+    def _why(self) -> str:
+        """What is wrong with the first checkpoint that is not as it should be, after a colon."""
+        problems = self._report.problems if self._report else {}
+        if problems:
+            return f": step {min(problems)}: {problems[min(problems)][0]}"
+        try:
+            self.state(self.steps[0])
+        except OntogenyError as error:
+            return f": step {self.steps[0]}: {error}"
+        return f": name some of its steps, {', '.join(map(str, self.steps[:6]))}"
 
     def at(self, step: int) -> nn.Module:
         """The network of `step`, in eval mode: the one of this series, until another step is asked for.
@@ -115,8 +135,11 @@ class CheckpointSeries:
         return True
 
     def walk(self, steps: Iterable[int]) -> Iterator[tuple[int, SavedNetwork]]:
-        """Yield `(step, network)` for every one of `steps`, ascending; look at it before asking for the next."""
-        for step in sorted(set(steps)):
+        """Yield `(step, network)` for every one of `steps`, ascending; look at it before asking for the next.
+
+        Raises OntogenyError as `use` and `at` do.
+        """
+        for step in self._some(steps):
             model = self.at(step)
             yield step, SavedNetwork(model, step, next(model.parameters()).device)
 

@@ -34,8 +34,12 @@ class Source:
             raise OntogenyError(f"{settings.hub or settings.path} holds no checkpoint; name them with {{step}}")
 
     def path(self, step: int) -> Path:
-        """The checkpoint of `step`, fetched first where it is on a hub."""
+        """The checkpoint of `step`, fetched first where it is on a hub. Raises OntogenyError if it is missing."""
         if not self.settings.hub:
+            if step not in self._paths:
+                raise OntogenyError(
+                    f"{self.settings.path} has no checkpoint of step {step}; it has {_listed(sorted(self._paths))}"
+                )
             return self._paths[step]
         place = self._folder / f"step_{step}"
         if not (place / ".whole").is_file():

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ontogeny.arguments import checks_arguments
+from ontogeny.arguments import checks_arguments, usable_device
 from ontogeny.code import code_digest
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.models import build_model
@@ -211,10 +211,8 @@ class DataOrder:
 
 
 def get_device(name: str) -> torch.device:
-    """The device `cpu` or `cuda`. Raises OntogenyError if there is none."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise OntogenyError("training.device is 'cuda', but this machine has no GPU that PyTorch can use; say 'cpu'")
-    return torch.device(name)
+    """The device of the setting `training.device`. Raises OntogenyError if it is not here."""
+    return usable_device(name, "training.device")
 
 
 SETUPS: dict[str, Callable[..., Setup] | str] = {
