@@ -107,14 +107,10 @@ def unknown(what: str, word: Any, known: Iterable[Any], where: str = "") -> Onto
     'unknown step 13: Known: 12, 103'
     """
     known = list(known)
-    if is_number(word) and all(map(is_number, known)):
-        known = [str(number) for number in sorted(known)]
-        guess = None
-    else:
-        known, word = sorted(map(str, known)), f"'{word}'"
-        guess = nearest(word[1:-1], known)
-    now = VALUES.get((what, str(word).strip("'")))
-    hint = f"it is now called '{now}'. " if now in known else f"did you mean '{guess}'? " if guess else ""
-    listed = ", ".join(known[:40]) + (f", and {len(known) - 40} more" if len(known) > 40 else "")
-    place = f" in {where}" if where else ""
-    return OntogenyError(f"unknown {what} {word}{place}: {hint}Known: {listed or 'none'}")
+    numbers = is_number(word) and all(map(is_number, known))
+    names = list(map(str, sorted(known))) if numbers else sorted(map(str, known))
+    now, guess = VALUES.get((what, str(word))), None if numbers else nearest(str(word), names)
+    hint = f"it is now called '{now}'. " if now in names else f"did you mean '{guess}'? " if guess else ""
+    listed = ", ".join(names[:40]) + (f", and {len(names) - 40} more" if len(names) > 40 else "")
+    place, asked = f" in {where}" if where else "", str(word) if numbers else f"'{word}'"
+    return OntogenyError(f"unknown {what} {asked}{place}: {hint}Known: {listed or 'none'}")
