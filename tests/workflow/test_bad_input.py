@@ -147,7 +147,7 @@ def test_what_only_the_job_can_see_is_one_sentence_for_each_job(fresh):
     said = fresh(*targets, "results/studies/notes/jumps.csv", config=configuration(fresh, change))
     assert said.refuses(r"train_run \(run probe/s0\): .*5000 probe .*digits.*1797.*lower n_probe")
     assert said.refuses(r"train_run \(run layer/s0\): unknown layer 'Liner_0'.*did you mean 'Linear_0'")
-    assert said.refuses(r"train_run \(run batch/s0\): .*batch_size is 500, but there are only 200")
+    assert said.refuses(r"train_run \(run batch/s0\): .*batch_size is 500, but the data has only 200")
     assert said.refuses(r"import_phase1 \(study notes\): .*notes.json.*shopping")
     for name in ("probe", "layer", "batch"):
         assert "ERROR" in (fresh.results / "logs" / "train_run" / name / "s0.log").read_text()

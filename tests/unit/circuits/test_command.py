@@ -205,5 +205,5 @@ def test_rows_that_the_whole_network_gets_right(model):
     assert network.right([[0, 0], [1, 0], [1, 1], [0, 0]], "sign", output=1).tolist() == [True, False, True, False]
     largest = model(torch.as_tensor(x)).argmax(1).numpy()
     assert network.right(largest, "argmax").all()
-    with pytest.raises(OntogenyError, match="y has 1 outputs"):
+    with pytest.raises(OntogenyError, match="y has 1 output but"):
         network.right([0, 1, 1, 0])

@@ -324,7 +324,7 @@ def test_change_across_a_jump_against_quiet_pairs():
         ({"labels": torch.zeros(3, dtype=torch.long)}, "20 inputs, labels of shape"),
         ({"labels": torch.zeros(20)}, "integers from 0"),
         ({"inputs": torch.full((20, 1, 8, 8), torch.nan)}, "NaN"),
-        ({"n_resamples": 3}, "too few"),
+        ({"n_resamples": 3}, "at least 100"),
         ({"units": "all"}, "units is 'all': give several, as a list"),
         ({"confidence": 1.5}, "between 0 and 1"),
     ],

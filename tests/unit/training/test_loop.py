@@ -143,7 +143,7 @@ def test_divergence_is_one_sentence_and_keeps_what_was_measured(tmp_path):
 
 
 def test_a_batch_larger_than_the_data_is_told(tmp_path):
-    with pytest.raises(OntogenyError, match="batch_size is 500, but there are only 200"):
+    with pytest.raises(OntogenyError, match="batch_size is 500, but the data has only 200"):
         run(tmp_path, training={"batch_size": 500})
 
 

@@ -130,6 +130,9 @@ _MOST_APART = 6
 _MOST_VALUES = 100_000
 """Values that are searched at a time, in series of one length."""
 
+_NEARBY = 4096
+"""Points around an event, in quarters of its width, at most, with which it is compared."""
+
 CANDIDATE = 0.6
 """Share of the threshold from which candidates are kept for the null's table."""
 
@@ -787,7 +790,7 @@ def _is_wave(x: np.ndarray, events: Sequence[Event]) -> bool:
         return False
     block = max(x.size // WAVE_POINTS, 1)
     y = _means(x[None], block)[0]
-    courses, waves = _courses_and_waves(y.size)
+    courses, waves = _courses(y.size), _waves(y.size)
     y = y - y.mean()
     by_wave = float(y @ y) - float(np.square(y @ waves).reshape(-1, 4).sum(axis=1).max())
     place = (np.arange(y.size) + 0.5) * block - 0.5
@@ -812,15 +815,21 @@ def _left_beside(y: np.ndarray, course: np.ndarray, steps: np.ndarray) -> float:
 
 
 @functools.lru_cache(maxsize=16)
-def _courses_and_waves(count: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Orthonormal bases over so many points: of a line, a cubic and relaxations (points, columns) each, and of a line
-    with a sine of any phase, of all frequencies side by side (points, 4 frequencies)."""
+def _courses(count: int) -> list[np.ndarray]:
+    """Orthonormal bases over so many points, (points, columns) each: of a line, a cubic and relaxations."""
     t = np.linspace(-1, 1, count)
     line = [np.ones(count), t]
     courses = [line, [*line, t**2, t**3], *([line[0], np.exp(-(t + 1) / tau)] for tau in (0.05, 0.1, 0.2, 0.4, 0.8))]
+    return [_orthonormal(course) for course in courses]
+
+
+@functools.lru_cache(maxsize=16)
+def _waves(count: int) -> np.ndarray:
+    """Orthonormal bases of a line with a sine of any phase, of all frequencies side by side (points, 4 frequencies)."""
+    t = np.linspace(-1, 1, count)
     cycles = np.pi * np.arange(0.75, WAVE[1] + 0.01, 0.125)
-    waves = [np.stack([*line, np.sin(cycle * t), np.cos(cycle * t)], axis=1) for cycle in cycles]
-    return [_orthonormal(course) for course in courses], np.concatenate(np.linalg.qr(np.array(waves))[0], axis=1)
+    waves = [np.stack([np.ones(count), t, np.sin(cycle * t), np.cos(cycle * t)], axis=1) for cycle in cycles]
+    return np.concatenate(np.linalg.qr(np.array(waves))[0], axis=1)
 
 
 def _orthonormal(columns: list[np.ndarray]) -> np.ndarray:
@@ -1060,13 +1069,17 @@ def _rests_elsewhere(x: np.ndarray, event: Event, stronger: Sequence[Event]) -> 
 def _outgrows(x: np.ndarray, event: Event, events: Sequence[Event], times: float = OUTGROWS) -> bool:
     """Whether an event in noise is so many times what a series (n,) typically changes by elsewhere over the event's
     width, beside the events and the line, cubic or relaxation that suit it best. A random walk and other wander change
-    as much elsewhere."""
+    as much elsewhere. Of long series a stretch around the event is asked."""
     if event.smooth:
         return True
     block = max(int(event.width / 4), 1)
+    if x.size > (size := _NEARBY * block):
+        begin = int(min(max(event.middle - size / 2, 0), x.size - size))
+        inside = [_earlier(each, begin) for each in events if each.end > begin and each.onset < begin + size]
+        return _outgrows(x[begin : begin + size], _earlier(event, begin), inside, times)
     y = _means(x[None], block)[0]
     steps = _means(np.stack([_ramp(x.size, each) for each in events]), block).T
-    bases = [np.linalg.qr(np.column_stack([course, steps]))[0] for course in _courses_and_waves(y.size)[0]]
+    bases = [np.linalg.qr(np.column_stack([course, steps]))[0] for course in _courses(y.size)]
     rest = min((y - basis @ (basis.T @ y) for basis in bases), key=lambda rest: float(rest @ rest))
     lag = max(round(event.width / RAMP_SHARE / block), 1)
     first = np.arange(max(y.size - lag, 0)) * block
@@ -1075,6 +1088,11 @@ def _outgrows(x: np.ndarray, event: Event, events: Sequence[Event], times: float
     if change.size < FEWEST_CHANGES:
         return True
     return times * median(np.abs(change - median(change))) <= math.sqrt(_MEDIAN_OF_SQUARES) * abs(event.size)
+
+
+def _earlier(event: Event, by: int) -> Event:
+    """An event of a series whose first `by` measurements are left out."""
+    return event._replace(middle=event.middle - by, onset=event.onset - by, end=event.end - by)
 
 
 def _fall(course: np.ndarray) -> float:
