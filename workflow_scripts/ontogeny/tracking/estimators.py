@@ -21,6 +21,9 @@ from ontogeny.tracking.settings import DEFAULTS
 
 Metric = Callable[[np.ndarray], Any]
 
+Failed = Callable[[str, OntogenyError], None]
+"""What is called with a metric that fails, and its error."""
+
 TOGETHER = 2**24
 """Entries of a matrix up to which all of it is turned into float64 at once (128 MB)."""
 
@@ -75,9 +78,6 @@ def _energy(sigma: np.ndarray) -> Any:
     """The sum of squares along the last axis, as a dot product rounds it."""
     return (sigma[..., None, :] @ sigma[..., :, None])[..., 0, 0]
 
-
-Failed = Callable[[str, OntogenyError], None]
-"""What is called with a metric that fails, and its error."""
 
 METRICS: dict[str, Metric] = {
     "stable_rank": stable_rank,
