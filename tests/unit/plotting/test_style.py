@@ -39,6 +39,11 @@ def test_no_word_is_cut_off_at_the_edge_of_a_figure(tmp_path):
         axes[1].set_xlabel(label)
         fig.text(3, 3, "far away")
         save_figure(fig, tmp_path / f"{name}.png", formats=("png",))
+    fig, axes = figure(width=4, height=2, layout="none")
+    fig.subplots_adjust(bottom=0.25)
+    axes.set_xlabel("step")
+    save_figure(fig, tmp_path / "by_hand.png", formats=("png",))
+    assert plt.imread(tmp_path / "by_hand.png").shape[:2] == (400, 800)
     short, long = (plt.imread(tmp_path / f"{name}.png") for name in ("short", "long"))
     assert short.shape[:2] == (400, 800)
     assert long.shape[1] > 850

@@ -216,7 +216,10 @@ def _with_note(fig: Figure, text: str) -> None:
 def _area(fig: Figure) -> Bbox:
     """The area to save, in inches: the figure, and what of its titles, labels and legends reaches beyond it."""
     renderer = cast(FigureCanvasAgg, fig.canvas).get_renderer()
-    labels = [label for axes in fig.axes for label in (axes.xaxis.label, axes.yaxis.label)]
+    labelled = [axis for axes in fig.axes for axis in (axes.xaxis, axes.yaxis) if axes.axison and axis.label.get_text()]
+    for axis in labelled:
+        axis.get_tightbbox(renderer)  # which puts its label in its place
+    labels = [axis.label for axis in labelled]
     titles = [child for axes in fig.axes for child in axes.get_children() if isinstance(child, Text | Legend)]
     shown = [text for text in (*labels, *titles, *fig.texts, *fig.legends) if text.get_visible()]
     boxes = [text.get_window_extent(renderer) for text in shown]
