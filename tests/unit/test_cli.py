@@ -48,9 +48,11 @@ def test_check_finds_the_records_that_are_imported(tmp_path, monkeypatch, capsys
         ("judge, runs: {m: {task: no.csv}}", r"own.yaml, line 1: studies.s.runs.m.task: no.csv does not exist"),
         ("judge, runs: {m: {task: {prompts: all.csv}}}", r"studies.s.runs.m.task.prompts: all 9 prompts are safe"),
         ("connectome, runs: {m: {data: {file: no.npy, delta_t: 1}}}", "studies.s.runs.m.data.file: no.npy does not"),
+        ("connectome, runs: {m: {}}, search: {simulation: {connectivity_type: file, connectivity_file: no.npy}}",
+         "own.yaml, line 1: studies.s.search.simulation.connectivity_file: no.npy does not exist"),
         ("dynamics, defaults: {task: {name: cifar10, path: no.npz}}, runs: {m: {}}", "s.defaults.task.path: no.npz"),
     ],
-)
+)  # fmt: skip
 def test_check_looks_for_files_and_into_prompts(tmp_path, monkeypatch, capsys, run, said):
     monkeypatch.chdir(tmp_path)
     Path("all.csv").write_text("prompt,label\n" + "".join(f"hello {i},safe\n" for i in range(9)))

@@ -128,7 +128,7 @@ def test_a_pattern_that_finds_no_record_is_told_with_its_key(fresh):
         settings["phase1_imports"]["others"] = ["nowhere/*.json"]
 
     said = fresh("--dry-run", config=configuration(fresh, change))
-    assert said.refuses("phase1_imports.others.records: '.*nowhere/.*' finds no Phase 1 record: name a file")
+    assert said.refuses(r"line \d+: phase1_imports.others\S*: '.*nowhere/.*' finds no Phase 1 record: name a file")
 
 
 def test_what_only_the_job_can_see_is_one_sentence_for_each_job(fresh):

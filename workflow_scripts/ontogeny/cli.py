@@ -359,20 +359,22 @@ def _unpack(given: argparse.Namespace) -> None:
 def _check(given: argparse.Namespace) -> None:
     from ontogeny.config import read_config, runs_of
     from ontogeny.config.measured import refuse_metrics_not_imported
-    from ontogeny.pipeline.workflow import imported_records, refuse_missing, refuse_unreadable_prompts
+    from ontogeny.pipeline.workflow import files_of_search, files_read, imported_records, refuse_unreadable_prompts
 
     config = read_config(given.file)
-    runs = runs_of(config)
+    runs, files, project = runs_of(config), [Path(given.file)], Path(__file__).parents[2]
     for run in runs.values():
-        refuse_missing(run, config, [Path(given.file)])
-        refuse_unreadable_prompts(run, config, [Path(given.file)])
-    records = {study: imported_records(config, study, Path(__file__).parents[2]) for study in config.phase1_imports}
+        files_read(run, config, files)
+        refuse_unreadable_prompts(run, config, files)
+    for study in config.groups:
+        files_of_search(study, config, files)
+    records = {study: imported_records(config, study, project, files) for study in config.phase1_imports}
     for study, found in records.items():
-        refuse_metrics_not_imported(config, study, found, [Path(given.file)])
+        refuse_metrics_not_imported(config, study, found, files)
     for run in runs.values():
         print(f"{run.study}\t{run.name}\t{run.kind}")
-    for study, files in records.items():
-        for file in files:
+    for study, found in records.items():
+        for file in found:
             print(f"{study}\t{file}\trecord")
     said = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
     count = sum(map(len, records.values()))

@@ -1,11 +1,14 @@
 """What the rules ask the configuration for."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from ontogeny.config.yaml_files import parse_yaml
 from ontogeny.connectome.populations import Populations
+from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.workflow import Workflow, as_reported
 
 ROOT = Path(__file__).parents[3]
@@ -53,3 +56,36 @@ def test_the_exploration_constant_of_a_search_reaches_the_policy_that_has_it_alo
 
     assert asked("random", 0.1) == asked("random", 1.414)
     assert asked("ucb", 0.1) != asked("ucb", 1.414)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("studies:\n  s:\n    runs:\n      r:\n        task: {name: cifar10, path: no.npz}\n        sweep: "
+         "{grid: {training.steps: [5]}}", "own.yaml, line 5: studies.s.runs.r.task.path: no.npz does not exist"),
+        ("studies:\n  s:\n    runs:\n      r:\n        sweep: {grid: {task.path: [a.npz, b.npz]}}",
+         "own.yaml, line 5: studies.s.runs.r.sweep.grid.task.path[0]: a.npz does not exist"),
+        ("studies: {a: {runs: {r: {}}},\n b: {runs: {r: {}}}}", "own.yaml, line 2: studies.b.runs.r: the study 'a' "),
+        ("studies: {s: {runs: {r: {}}}}\nphase1_imports: {s: x}", "own.yaml, line 2: phase1_imports.s: a study has"),
+        ("studies: {s: {runs: {\n r_steps5: {},\n r: {sweep: {grid: {training.steps: [5]}}}}}}",
+         "own.yaml, line 3: studies.s.runs.r.sweep: the sweep and the study both have a run r_steps5"),
+        ("phase1_imports:\n  t: nowhere/*", "own.yaml, line 2: phase1_imports.t: 'nowhere/*' finds no Phase 1 record"),
+        ("trajectory_imports: {t: {runs: {r: {\n source: {path: nowhere}, network: {auto: n.json},\n probe: {text: "
+         "own.yaml}}}}}", "own.yaml, line 2: trajectory_imports.t.runs.r.source.path: nowhere is not a folder"),
+        ("compare:\n - a\n - b", "own.yaml, line 1: compare: a does not exist"),
+    ],
+)  # fmt: skip
+def test_a_mistake_of_names_or_files_is_told_with_file_line_and_key(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
+    Path("own.yaml").write_text(text)
+    with pytest.raises((OntogenyError, SystemExit), match=re.escape(said)):
+        ask_for_files("own.yaml")
+
+
+def ask_for_files(file):
+    plan = Workflow(parse_yaml(file), [file], ROOT)
+    for study in plan.config.phase1_imports:
+        plan.records(SimpleNamespace(study=study))
+    for name in plan.runs:
+        plan.data(SimpleNamespace(run=name))
+    plan.compared(None)

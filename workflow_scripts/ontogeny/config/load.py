@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from ontogeny.config.measured import refuse_unknown_metrics
-from ontogeny.config.mistakes import Origins, Path_, as_written, dotted, holds, models_in, sentence, shown, where
+from ontogeny.config.mistakes import Origins, Path_, holds, mistake, models_in, sentence, shown
 from ontogeny.config.models import IDENTITY, Analyses, CircuitRunSettings, Config, RunSettings, Study
 from ontogeny.config.sweep import Swept, expand
 from ontogeny.config.yaml_files import parse_yaml, refuse_duplicate_keys, refuse_endless
@@ -58,10 +58,11 @@ class Run:
         return {**blocks, "seeds": self.settings.seeds} if self.seed is None else {**blocks, "seed": self.seed}
 
 
-def runs_of(config: Config) -> dict[str, Run]:
+def runs_of(config: Config, files: Iterable[Path] = ()) -> dict[str, Run]:
     """Every run of every study, by name, in the order of the configuration.
 
-    Raises OntogenyError if two studies give the same name to different runs.
+    Raises OntogenyError, with file and line if the configuration's `files` are given, if two studies give the same name
+    to different runs.
     """
     runs: dict[str, Run] = {}
     for study, settings in config.groups.items():
@@ -70,10 +71,11 @@ def runs_of(config: Config) -> dict[str, Run]:
                 stem = key if level is None else f"{key}-c{100 * level:g}"
                 name = stem if seed is None else f"{stem}/s{seed}"
                 if name in runs:
-                    raise OntogenyError(
-                        f"studies.{study}.runs.{key}: the study '{runs[name].study}' also has a run of that name; "
-                        "results are stored by name, so rename one of them"
+                    said = (
+                        f"the study '{runs[name].study}' also has a run of that name; results are stored by name, so "
+                        "rename one of them"
                     )
+                    raise mistake(said, config.place_of(study, key), files, config.swept)
                 swept = config.swept.get((study, key))
                 runs[name] = Run(name, key, study, _kind_of(settings.kind, run), seed, run, level, swept)
     return runs
@@ -118,8 +120,8 @@ def load_config(raw: dict[str, Any], files: Iterable[str | os.PathLike] = ()) ->
                 raise OntogenyError(sentence(error, raw, places, Analyses, (block, study, "analyses"))) from None
     for study in config.phase1_imports:
         if study in config.groups:
-            raise OntogenyError(f"phase1_imports.{study}: a study has the same name; rename one of them")
-    runs = runs_of(config)
+            raise mistake("a study has the same name; rename one of them", ("phase1_imports", study), places)
+    runs = runs_of(config, places)
     _refuse_shared_labels(config, places)
     refuse_unknown_metrics(config, runs.values(), places)
     return config
@@ -135,12 +137,10 @@ def _refuse_shared_labels(config: Config, files: list[Path]) -> None:
             if other == key:
                 continue
             named = key if run.label else other
-            loc = as_written(("studies", study, "runs", named), config.swept)
-            place, loc = where(loc if (study, named) in config.swept else (*loc, "label"), files)
-            raise OntogenyError(
-                f"{place}{dotted(loc)}: the runs {other} and {key} are both called {shown(label)} in figures and "
-                "tables; give each its own label"
-            )
+            said = f"the runs {other} and {key} are both called {shown(label)} in figures and tables"
+            own = () if (study, named) in config.swept else ("label",)
+            loc = (*config.place_of(study, named), *own)
+            raise mistake(f"{said}; give each its own label", loc, files, config.swept)
 
 
 def read_config(path: str | os.PathLike) -> Config:
@@ -169,7 +169,7 @@ def _expand_sweeps(raw: Any, files: list[Path]) -> tuple[Any, Origins]:
             own = run.get("sweep") if isinstance(run, dict) else None
             sweep = shared if own is None else own
             if sweep is None or not isinstance(run, dict | None):
-                _take(runs, key, run, ("studies", name, "runs", key))
+                _take(runs, key, run, ("studies", name, "runs", key), files)
                 continue
             at = ("studies", name, "sweep") if own is None else ("studies", name, "runs", key, "sweep")
             rest = {setting: value for setting, value in (run or {}).items() if setting != "sweep"}
@@ -179,17 +179,17 @@ def _expand_sweeps(raw: Any, files: list[Path]) -> tuple[Any, Origins]:
             except ValidationError as error:
                 raise OntogenyError(sentence(error, raw, files, Sweep, at)) from None
             except OntogenyError as error:
-                raise OntogenyError(f"{where(at, files)[0]}{error}") from None
+                raise mistake(error, at, files) from None
             for run_name, (settings, origin) in made.items():
-                _take(runs, run_name, settings, at)
+                _take(runs, run_name, settings, at, files)
                 origins[name, run_name] = origin
         studies[name] = {setting: value for setting, value in study.items() if setting != "sweep"} | {"runs": runs}
     return {**raw, "studies": studies}, origins
 
 
-def _take(runs: dict[Any, Any], key: Any, run: Any, at: Path_) -> None:
+def _take(runs: dict[Any, Any], key: Any, run: Any, at: Path_, files: list[Path]) -> None:
     if key in runs:
-        raise OntogenyError(f"{dotted(at)}: the sweep and the study both have a run {key}; rename one of them")
+        raise mistake(f"the sweep and the study both have a run {key}; rename one of them", at, files)
     runs[key] = run
 
 

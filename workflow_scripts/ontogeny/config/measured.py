@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ontogeny.config.mistakes import Path_, dotted, where
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.config.mistakes import Path_, mistake
+from ontogeny.errors import unknown
 from ontogeny.tasks.known import PROGRESS, WITHOUT_CLASSES
 from ontogeny.tracking.settings import OF_ENSEMBLES, TrackingSettings
 
@@ -63,8 +63,7 @@ def _refuse_unknown(
 ) -> None:
     for metric in chosen:
         if not any(fnmatchcase(metric, pattern) for pattern in known):
-            place, loc = where(_written(config, study), files)
-            raise OntogenyError(f"{place}{dotted(loc)}: {unknown('metric', metric, known, of)}")
+            raise mistake(unknown("metric", metric, known, of), _written(config, study), files)
 
 
 def _written(config: Config, study: str) -> Path_:

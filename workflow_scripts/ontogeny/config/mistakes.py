@@ -6,7 +6,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ontogeny.config.models import IDENTITY, Config
 from ontogeny.config.sweep import Swept
 from ontogeny.config.yaml_files import nodes_of
-from ontogeny.errors import nearest
+from ontogeny.errors import OntogenyError, nearest
 from ontogeny.interventions.settings import INTERVENTIONS
 from ontogeny.renamed import KEYS
 
@@ -82,6 +82,20 @@ def _line(loc: Path_, file: Path) -> tuple[int | None, int]:
 def dotted(loc: Path_) -> str:
     """A location as users write it: `studies.digits.runs[0]`."""
     return re.sub(r"\.\[", "[", ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc))
+
+
+def mistake(
+    said: object, loc: Path_, files: Iterable[Path], swept: Origins | None = None, known: int = 0
+) -> OntogenyError:
+    """What is `said` of the key at `loc`, which may be inside a swept run, after the file and line where it is written.
+
+    Where that is in no file, as of a default or of what is written short, what holds it counts, down to the first
+    `known` parts of `loc`; by default nothing else does.
+    """
+    files, loc = list(files), as_written(loc, swept or {})
+    places = [where(loc[:length], files) for length in range(len(loc), (known or len(loc)) - 1, -1)]
+    place, written = next((found for found in places if not found[0].startswith("--config")), places[0])
+    return OntogenyError(f"{place}{dotted(written)}: {said}")
 
 
 def _without_tags(loc: Path_, raw: Any) -> Path_:

@@ -278,6 +278,10 @@ class Config(Settings):
         """The origin of runs created by sweeps, by study and key."""
         return self._swept
 
+    def place_of(self, study: str, run: str) -> tuple[str, ...]:
+        """The keys under which the run of a study, or of a group of imported series, stands."""
+        return ("studies" if study in self.studies else "trajectory_imports", study, "runs", run)
+
     def analyses_of(self, study: str) -> Analyses:
         """The analysis settings of one study: the top level, overridden by the study's own."""
         own = (self.groups.get(study) or self.phase1_imports[study]).analyses

@@ -41,7 +41,8 @@ def expand(
 ) -> dict[str, tuple[dict[str, Any], Swept]]:
     """The runs that `sweep`, at `at` in the configuration, creates from `run`: name to settings and origin.
 
-    `spell` expands bare names of tasks and models. Raises OntogenyError if two runs would be identical.
+    `spell` expands bare names of tasks and models. Raises OntogenyError, without the place, if two runs would be
+    identical.
     """
     choices = sweep.choices()
     short = _short_keys(dict.fromkeys(setting for choice in choices for setting, _, _ in choice))
@@ -54,7 +55,7 @@ def expand(
         values = {setting: value for setting, value, _ in choice}
         if name in made:
             listed = ", ".join(f"{setting} {json.dumps(value)}" for setting, value in values.items())
-            raise OntogenyError(f"{'.'.join(map(str, at))}: {listed} appears twice; keep one")
+            raise OntogenyError(f"{listed} appears twice; keep one")
         settings = spell(run)
         for setting, value in values.items():
             settings = merge(settings, spell(_nested(setting.split("."), value)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,8 @@ class Plan(Protocol):
     def runs_of_study(self, study: str) -> list[Any]: ...
     def run(self, wildcards: Any) -> Any: ...
     def code(self, script: str) -> Callable[[Any], str]: ...
-    def refuse_missing(self, run: Any) -> None: ...
+    def files_read(self, run: Any) -> list[str]: ...
+    def files_of_search(self, study: str) -> list[str]: ...
 
 
 class Populations:
@@ -47,12 +49,18 @@ class Populations:
             for run in plan.runs.values()
             if run.kind == "connectome"
         }
+        self._runs: dict[str, list[Any]] = defaultdict(list)
+        for name, activity in self._of_run.items():
+            self._runs[activity].append(plan.runs[name])
         self._of_search: dict[tuple[str, float, int], str] = {}
+        self._searches: dict[str, list[str]] = defaultdict(list)
         for name in self.searched:
             search = plan.config.studies[name].search
             for level in search.levels:
                 for seed in {search.seed, *(search.compare_seeds if search.compare else [])}:
-                    self._of_search[name, level, seed] = self._add(search.simulation, level, seed)
+                    activity = self._add(search.simulation, level, seed)
+                    self._of_search[name, level, seed] = activity
+                    self._searches[activity].append(name)
 
     def _add(self, simulation: Any, level: float, seed: int) -> str:
         settings = {**simulation.model_dump(mode="json"), "connectivity_filling_factor": level}
@@ -77,9 +85,10 @@ class Populations:
         return [value for key, value in self.data(wildcards).items() if key.endswith("file") and value is not None]
 
     def _refuse_missing(self, activity: str) -> None:
-        for run in self.plan.runs.values():
-            if self._of_run.get(run.name) == activity:
-                self.plan.refuse_missing(run)
+        for run in self._runs[activity]:
+            self.plan.files_read(run)
+        for study in self._searches[activity]:
+            self.plan.files_of_search(study)
 
     def runs(self, study: str) -> list[Any]:
         """The runs of a study."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
+from ontogeny.config import Run
 from ontogeny.identity import identity_hash
 from ontogeny.pipeline.inputs import files_of_run, prompts_of
 from ontogeny.pipeline.workflow import Workflow
@@ -19,6 +21,7 @@ class Judges:
         self.plan = plan
         self.backbones: dict[str, dict[str, Any]] = {}
         self._of_run: dict[str, str] = {}
+        self._runs: dict[str, list[Run]] = defaultdict(list)
         for run in plan.runs.values():
             if run.kind == "judge":
                 blocks = {
@@ -28,6 +31,7 @@ class Judges:
                 name = identity_hash(blocks)
                 self.backbones[name] = blocks
                 self._of_run[run.name] = name
+                self._runs[name].append(run)
 
     def pretrained(self, wildcards: Any) -> str:
         """The folder of the backbone of the run of `wildcards`."""
@@ -45,7 +49,6 @@ class Judges:
     def files(self, wildcards: Any) -> list[str]:
         """The files or folders of prompts, and the checkpoint, that the backbone of `wildcards` reads, if any."""
         blocks = self.backbones[wildcards.backbone]
-        for run in self.plan.runs.values():
-            if self._of_run.get(run.name) == wildcards.backbone:
-                self.plan.refuse_missing(run)
+        for run in self._runs[wildcards.backbone]:
+            self.plan.files_read(run)
         return [*prompts_of(blocks), *files_of_run(blocks)]

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, cast
 
 from ontogeny.code import code_digest
 from ontogeny.config import Config, Run, load_config, runs_of
-from ontogeny.config.mistakes import dotted, where
+from ontogeny.config.mistakes import mistake
 from ontogeny.config.models import IDENTITY, JudgeRunSettings
 from ontogeny.config.yaml_files import parse_yaml
 from ontogeny.errors import OntogenyError, unknown
@@ -206,17 +206,20 @@ class Workflow:
 
     def data(self, wildcards: Any) -> list[str]:
         """The user's files that training the run of `wildcards`, or replaying it, reads. Ends the planning without."""
-        run = self.run(wildcards)
-        self.refuse_missing(run)
-        try:
-            return files_of_run(run.identity())
-        except OntogenyError as error:
-            fail(OntogenyError(f"{'.'.join(place_of(run, self.config))}: {error}"))
+        return self.files_read(self.run(wildcards))
 
-    def refuse_missing(self, run: Run) -> None:
-        """End the planning if a file or folder that `run` names does not exist."""
+    def files_read(self, run: Run) -> list[str]:
+        """The user's files that training `run`, or replaying it, reads. Ends the planning if one that it names is not
+        there."""
         try:
-            refuse_missing(run, self.config, self._files)
+            return files_read(run, self.config, self._files)
+        except OntogenyError as error:
+            fail(error)
+
+    def files_of_search(self, study: str) -> list[str]:
+        """The user's files that the search of a study reads. Ends the planning if one that it names is not there."""
+        try:
+            return files_of_search(study, self.config, self._files)
         except OntogenyError as error:
             fail(error)
 
@@ -323,7 +326,7 @@ class Workflow:
         file is found.
         """
         try:
-            found = imported_records(self.config, wildcards.study, self.scripts.parent)
+            found = imported_records(self.config, wildcards.study, self.scripts.parent, self._files)
         except OntogenyError as error:
             fail(error)
         return [os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in found]
@@ -337,7 +340,7 @@ class Workflow:
         try:
             check_sides(*self.config.compare)
         except OntogenyError as error:
-            fail(OntogenyError(f"compare: {error}"))
+            fail(mistake(error, ("compare",), self._files))
         return self.config.compare
 
     def compared_state(self, wildcards: Any) -> list[str]:
@@ -394,19 +397,33 @@ def _short(file: str | os.PathLike) -> str:
     return relative if len(relative) < len(os.fspath(file)) else os.fspath(file)
 
 
-def place_of(run: Run, config: Config) -> tuple[str, ...]:
-    """The keys under which a configuration has `run`."""
-    return ("studies" if run.study in config.studies else "trajectory_imports", run.study, "runs", run.key)
+def files_read(run: Run, config: Config, files: Iterable[Path]) -> list[str]:
+    """The user's files and folders that training `run`, or replaying it, reads.
 
-
-def refuse_missing(run: Run, config: Config, files: Iterable[Path]) -> None:
-    """Raises OntogenyError, with file, line and key, for the first file or folder that `run` names and is not there.
-
-    files: those of the configuration.
+    files: those of the configuration. Raises OntogenyError, with file, line and key, for the first file or folder that
+    `run` names and is not there, and for a series without checkpoints.
     """
-    for key, file in files_named(run.identity()):
+    identity = run.identity()
+    for key, file in files_named(identity):
         if not os.path.exists(file):
-            raise _at(run, config, files, key, f"{file} does not exist")
+            raise _mistake(run, config, files, key, f"{file} does not exist")
+    try:
+        return files_of_run(identity)
+    except OntogenyError as error:
+        raise _mistake(run, config, files, ("source", "path"), error) from None
+
+
+def files_of_search(study: str, config: Config, files: Iterable[Path]) -> list[str]:
+    """The user's files that the search of `study` reads; none if it has no search.
+
+    files: those of the configuration. Raises OntogenyError, with file, line and key, if one is not there.
+    """
+    search = getattr(config.groups[study], "search", None)
+    file = search and search.simulation.connectivity_file
+    if file and not os.path.exists(file):
+        key = ("studies", study, "search", "simulation", "connectivity_file")
+        raise mistake(f"{file} does not exist", key, files, known=3)
+    return [file] if file else []
 
 
 def refuse_unreadable_prompts(run: Run, config: Config, files: Iterable[Path]) -> None:
@@ -420,22 +437,20 @@ def refuse_unreadable_prompts(run: Run, config: Config, files: Iterable[Path]) -
         try:
             load_prompts(cast(JudgeRunSettings, run.settings).task)
         except OntogenyError as error:
-            raise _at(run, config, files, ("task", "prompts"), error) from None
+            raise _mistake(run, config, files, ("task", "prompts"), error) from None
 
 
-def _at(run: Run, config: Config, files: Iterable[Path], key: tuple[str, ...], said: object) -> OntogenyError:
-    """What is `said` of a key of `run`, after the place in the configuration where it, or what holds it, is written."""
-    files, loc = list(files), (*place_of(run, config), *key)
-    places = [where(loc[: len(loc) - outer], files) for outer in range(len(key))]
-    place, written = next((found for found in places if not found[0].startswith("--config")), places[0])
-    return OntogenyError(f"{place}{dotted(written)}: {said}")
+def _mistake(run: Run, config: Config, files: Iterable[Path], key: tuple[str, ...], said: object) -> OntogenyError:
+    """What is `said` of a key of `run`, after the place in the configuration where it, or its block, is written."""
+    place = config.place_of(run.study, run.key)
+    return mistake(said, (*place, *key), files, config.swept, known=len(place) + 1)
 
 
-def imported_records(config: Config, study: str, project: Path) -> list[Path]:
+def imported_records(config: Config, study: str, project: Path, files: Iterable[Path] = ()) -> list[Path]:
     """The files of the group of imports `study`.
 
-    Relative paths start at the working folder, or at `project` where there is nothing. Raises OntogenyError, which
-    names the key, if no file is found.
+    Relative paths start at the working folder, or at `project` where there is nothing. Raises OntogenyError if no file
+    is found, which names the key, with file and line if the configuration's `files` are given.
     """
     from ontogeny.phase1 import find_records
 
@@ -445,5 +460,5 @@ def imported_records(config: Config, study: str, project: Path) -> list[Path]:
         try:
             found += find_records(pattern if here else project / pattern)
         except OntogenyError as error:
-            raise OntogenyError(f"phase1_imports.{study}.records: {error}") from None
+            raise mistake(error, ("phase1_imports", study, "records"), files, known=2) from None
     return list(dict.fromkeys(found))
