@@ -139,21 +139,21 @@ def test_a_small_file_that_claims_to_be_huge_is_refused(tmp_path):
 
 
 def test_hdf5_that_the_library_never_ends_with_is_refused_in_time(tmp_path, monkeypatch):
-    from ontogeny.phase1 import read
+    from ontogeny.phase1 import hdf5
 
     path = tmp_path / "others.h5"
     with h5py.File(path, "w") as file:
         file["a/step"], file["a/stable_rank"] = [0, 1], [1.0, 2.0]
     assert isinstance(attempt(path), Phase1)
-    monkeypatch.setattr(read, "HDF5_SECONDS", 0)
+    monkeypatch.setattr(hdf5, "HDF5_SECONDS", 0)
     assert "HDF5 cannot finish reading it" in attempt(path)
 
 
 def test_text_that_would_unfold_in_memory_is_refused(tmp_path, monkeypatch):
-    from ontogeny.phase1 import read
+    from ontogeny.phase1 import json_records, text_tables
 
-    monkeypatch.setattr(read, "MOST_CONTAINERS", 1000)
-    monkeypatch.setattr(read, "MOST_VALUES", 1000)
+    monkeypatch.setattr(json_records, "MOST_CONTAINERS", 1000)
+    monkeypatch.setattr(text_tables, "MOST_VALUES", 1000)
     (tmp_path / "bomb.json").write_text("[" + "[]," * 2000 + "[]]")
     assert "lists and records" in attempt(tmp_path / "bomb.json")
     (tmp_path / "bomb.csv").write_text("step,a\n" + "1,2\n" * 2000)

@@ -66,6 +66,7 @@ def plot_progress(record: Phase1, jumps: pd.DataFrame, runs: Sequence[str] | Non
                 axis.axvspan(window["start"], window["end"], color=MUTED, alpha=0.16, linewidth=0)
         column[0].set_title(_title(record, run), fontsize=9)
         column[2].set_xlabel("Training step")
+        fig.align_ylabels(column)
     handles = [
         Line2D([], [], color=MUTED, linewidth=6, alpha=0.3, label="known transition, 10 to 90%"),
         Line2D([], [], color=JUMP, marker="o", markersize=4, label="detected: midpoint, onset to end"),

@@ -25,9 +25,11 @@ from ontogeny.files import (
     write_hdf5,
     write_text,
 )
+from ontogeny.phase1.arrays import frame_hashes, need_pyarrow
 from ontogeny.phase1.document import FORMAT, REPEATED, document
+from ontogeny.phase1.folders import SUFFIXES
 from ontogeny.phase1.layouts import without_reserved
-from ontogeny.phase1.read import SUFFIXES, frame_hashes, need_pyarrow, phase1_from_frame
+from ontogeny.phase1.read import phase1_from_frame
 from ontogeny.phase1.record import RUN_LEVEL, RUN_METRICS, Phase1, metric_order, quote, wide_table
 
 
