@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from nets import trained_nets, truth_table
+from nets import random_net, trained_nets, truth_table
 
 from ontogeny.circuits import CircuitSettings, ablate, ablation_summary, enumerate_circuits, random_subnetworks
-from ontogeny.circuits.ablation import ablate_ensemble, inputs_elsewhere
+from ontogeny.circuits.ablation import MOST_POINTS, ablate_ensemble, inputs_elsewhere
 from ontogeny.circuits.figures import plot_ablations
 from ontogeny.errors import OntogenyError
 from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
@@ -138,3 +138,27 @@ def test_an_ensemble_beside_its_controls():
 def test_points_on_the_edge_of_the_data_are_not_elsewhere():
     rng = np.random.default_rng(0)
     assert {len(inputs_elsewhere(rng.normal(size=(5, 2)))) for _ in range(50)} == {13 * 13 - 5 * 5}
+
+
+def test_grids_of_many_inputs_are_drawn_from():
+    grid = inputs_elsewhere(truth_table(8)[0])
+    assert grid.shape[1] == 8
+    assert 0.9 * MOST_POINTS < len(grid) <= MOST_POINTS
+    assert np.isin(np.round(grid * 4), np.arange(-4, 9)).all()
+    net = random_net((8, 2, 1), 0)
+    assert ablate([np.ones((1, *w.shape)) for w in net[0]], *net, *truth_table(8), SETTINGS).elsewhere.tolist() == [1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_inputs_that_never_vary_have_no_elsewhere():
+    net = random_net((2, 3, 1), 0)
+    found = ablate([np.ones((1, *w.shape)) for w in net[0]], *net, [[0, 1]], [[1]], SETTINGS)
+    assert found.elsewhere.isna().all()
+
+
+def test_outputs_on_a_limit_are_judged_in_the_precision_of_circuits():
+    weights = [np.array([[0.1], [0.4]], np.float32), np.ones((1, 2), np.float32)]
+    biases = [np.zeros(2, np.float32), np.zeros(1, np.float32)]
+    circuits = enumerate_circuits(weights, biases, [[1]], [[0]])
+    assert len(circuits) == 3
+    assert ablate(circuits.edge_masks, weights, biases, [[1]], [[0]], SETTINGS).zero.tolist() == [1, 1, 1]

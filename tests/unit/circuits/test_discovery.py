@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from nets import trained_nets, truth_table
+from brute_force import FUNCTIONS, OTHERS
+from nets import random_net, trained_nets, truth_table
 
-from ontogeny.circuits import CircuitSettings, enumerate_circuits, minimal_circuits
+from ontogeny.circuits import ACTIVATIONS, CircuitSettings, enumerate_circuits, minimal_circuits
 from ontogeny.circuits.discovery import (
     METHODS,
+    STEPS,
     discover,
     discovery_by_progress,
     discovery_table,
@@ -21,26 +23,38 @@ from ontogeny.training.ensemble import EnsembleSettings, train_ensemble
 XOR = truth_table(2)
 
 
-def test_gradient_scores_are_those_of_autograd():
-    weights, biases = trained_nets((2, 3, 3, 1), 6)[0]
-    x, y = truth_table(2, copies=2, noise=0.1)
-    ws = [torch.tensor(w, dtype=torch.float64, requires_grad=True) for w in weights]
-    h = torch.tensor(x, dtype=torch.float64)
-    for layer, (w, b) in enumerate(zip(ws, biases)):
-        h = h @ w.T + torch.tensor(b, dtype=torch.float64)
-        h = torch.nn.functional.leaky_relu(h) if layer < 2 else h
-    ((h - torch.tensor(y, dtype=torch.float64)) ** 2).mean().backward()
-    for score, w in zip(edge_scores("gradient", weights, biases, x, y), ws):
-        np.testing.assert_allclose(score, (w * w.grad).abs().detach().numpy(), rtol=1e-9, atol=1e-12)
-    centred = [b - b for b in biases]
-    first = edge_scores("attribution", weights, centred, x, y)[0]
-    z = torch.tensor(x @ weights[0].T, dtype=torch.float64, requires_grad=True)
-    h = torch.nn.functional.leaky_relu(z)
-    h = torch.nn.functional.leaky_relu(h @ torch.tensor(weights[1].T, dtype=torch.float64))
-    out = h @ torch.tensor(weights[2].T, dtype=torch.float64)
-    ((out - torch.tensor(y, dtype=torch.float64)) ** 2).mean().backward()
-    expected = np.abs(weights[0] * (z.grad.numpy().T @ (x - x.mean(axis=0))))
-    np.testing.assert_allclose(first, expected, rtol=1e-5, atol=1e-9)
+def by_edge(weights, biases, x, y, activation, towards):
+    """Each edge's part of its sum (rows, out, in), and dL/d of it averaged over the inputs `towards`, by autograd."""
+    tensors = [[torch.tensor(v, dtype=torch.float64) for v in part] for part in (weights, biases)]
+    grads = [0.0] * len(weights)
+    for inputs in towards:
+        h, parts = torch.tensor(inputs, dtype=torch.float64), []
+        for layer, (w, b) in enumerate(zip(*tensors)):
+            parts.append((h[:, None, :] * w).requires_grad_())
+            h = parts[-1].sum(dim=2) + b
+            h = (FUNCTIONS | OTHERS)[activation](h) if layer < len(weights) - 1 else h
+        loss = ((h - torch.tensor(y, dtype=torch.float64)) ** 2).mean()
+        grads = [g + own.numpy() / len(towards) for g, own in zip(grads, torch.autograd.grad(loss, parts))]
+    return [part.detach().numpy() for part in parts], grads
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_scores_are_those_of_autograd_edge_by_edge(activation):
+    weights, biases = random_net((2, 3, 2, 1), 6)
+    x, y = truth_table(2, copies=2, noise=0.3)
+    mean = np.broadcast_to(x.mean(axis=0, dtype=np.float64), x.shape)
+    path = [mean + (k + 0.5) / STEPS * (x - mean) for k in range(STEPS)]
+    own, slopes = by_edge(weights, biases, x, y, activation, [x])
+    without, _ = by_edge(weights, biases, mean, y, activation, [mean])
+    along = by_edge(weights, biases, x, y, activation, path)[1]
+    expected = {
+        "gradient": [(a * g).sum(axis=0) for a, g in zip(own, slopes)],
+        "attribution": [((a - b) * g).sum(axis=0) for a, b, g in zip(own, without, slopes)],
+        "integrated": [((a - b) * g).sum(axis=0) for a, b, g in zip(own, without, along)],
+    }
+    for method, scores in expected.items():
+        for score, found in zip(scores, edge_scores(method, weights, biases, x, y, activation)):
+            np.testing.assert_allclose(found, np.abs(score), rtol=1e-9, atol=1e-12)
 
 
 def test_edges_that_lead_nowhere_are_no_part_of_a_circuit():
@@ -96,6 +110,12 @@ def test_scores_of_an_ensemble():
     table = discovery_table(scores).set_index("method")
     assert table.networks.nunique() == 1
     assert (table.found_low <= table.found).all()
+    sparse = score_discovery(
+        ensemble, CircuitSettings(convergence_frequency=40, min_sparsity=0.2), ["acdc", "magnitude"]
+    )
+    assert sparse.found[sparse.method == "acdc"].any()
+    lost = scores[(scores.seed == 0) | ~scores["last"]]
+    assert (discovery_table(lost).networks == 1).all()
     along = discovery_by_progress(scores, bins=2, n_resamples=50)
     assert set(along.method) == set(METHODS)
     assert (along.is_minimal_low <= along.is_minimal).all()

@@ -13,6 +13,7 @@ Sources: resample ablation as in causal scrubbing (Chan et al. 2022); mean ablat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -42,6 +43,8 @@ MOST_ABLATED = 2000
 """Circuits of a network that are ablated one by one; of more, as many are drawn uniformly."""
 STEPS = 13
 """Points of the grid outside the data's range, along each input."""
+MOST_POINTS = 50_000
+"""Points of that grid: of one that has more, as many are drawn."""
 _BLOCK = 4_000_000
 
 
@@ -105,12 +108,17 @@ def ablated_outputs(
 def inputs_elsewhere(x: ArrayLike, steps: int = STEPS) -> NDArray[np.float64]:
     """A grid (points, inputs) over the data's range and its width to either side, without what lies in the range.
 
-    x (rows, inputs); steps: points along each input. An input that does not vary stays as it is.
+    x (rows, inputs); steps: points along each input. An input that does not vary stays as it is. A grid of more than
+    `MOST_POINTS` is left for as many draws from it, always the same.
     """
     values = np.asarray(x, np.float64)
     low, high = values.min(axis=0), values.max(axis=0)
     axes = [np.linspace(a - (b - a), b + (b - a), steps) if b > a else np.array([a]) for a, b in zip(low, high)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, values.shape[1])
+    if math.prod(map(len, axes)) > MOST_POINTS:
+        rng = generator(0)
+        grid = np.stack([rng.choice(axis, MOST_POINTS) for axis in axes], axis=-1)
+    else:
+        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, values.shape[1])
     near = 1e-9 * (high - low)  # points on an end of the range may be rounded to beyond it
     return grid[((grid < low - near) | (grid > high + near)).any(axis=1)]
 
@@ -139,7 +147,8 @@ def ablate(
     edge_masks as of `Circuits` (or any masks); other arguments as in `enumerate_circuits`. Columns: zero, mean,
     resample (shares of rows, or of pairs of rows and donors, that are right), resample_least (the same with the donor
     that is worst), noise_{sd} for each of `settings.noise` (with `settings.noise_draws` draws per distinct row, from
-    `seed`), elsewhere (share of points of `inputs_elsewhere` on which the circuit decides as the whole network).
+    `seed`), elsewhere (share of points of `inputs_elsewhere` on which the circuit decides as the whole network; NaN
+    where no input varies).
 
     Raises OntogenyError for edge_masks that are no list of masks, or of another network, for a rule of more targets
     than two, and as `enumerate_circuits` does.
@@ -168,18 +177,18 @@ def ablate(
     draws = rng.normal(size=(settings.noise_draws, *rows.shape))
     grid = inputs_elsewhere(rows)
     limit = rule.upto[0]  # the largest output that reads as 0
-    there = whole_activations(weights, biases, grid, activation, negative_slope)[-1][:, 0] > limit
+    there = whole_activations(weights, biases, grid, activation, negative_slope)[-1][:, 0].astype(np.float32) > limit
 
-    def run(masks: Sequence[NDArray[Any]], at: NDArray[Any], carried: Arrays | None = None) -> NDArray[np.float64]:
-        return ablated_outputs(masks, weights, biases, at, carried, activation, negative_slope)
+    def run(masks: Sequence[NDArray[Any]], at: NDArray[Any], carried: Arrays | None = None) -> NDArray[np.float32]:
+        return ablated_outputs(masks, weights, biases, at, carried, activation, negative_slope).astype(np.float32)
 
-    def right(out: NDArray[np.float64], times: int = 1) -> NDArray[np.bool_]:
+    def right(out: NDArray[np.float32], times: int = 1) -> NDArray[np.bool_]:
         return rule.right(out.reshape(len(out), times, len(rows)), samples.targets)
 
     mean = [(share @ layer)[None] for layer in whole]
     carried = [np.repeat(layer[donors], len(rows), axis=0) for layer in whole]
     found: list[dict[str, NDArray[np.float64]]] = []
-    for masks in _blocks(edge_masks, len(rows) * max(len(donors), settings.noise_draws)):
+    for masks in _blocks(edge_masks, max(len(rows) * max(len(donors), settings.noise_draws), len(grid))):
         pairs = right(run(masks, np.tile(rows, (len(donors), 1)), carried), len(donors)) @ share
         measures = {
             "zero": right(run(masks, rows))[:, 0] @ share,
@@ -190,7 +199,8 @@ def ablate(
         for sd in settings.noise:
             noisy = (rows + sd * draws).reshape(-1, rows.shape[1])
             measures[f"noise_{sd:g}"] = (right(run(masks, noisy), settings.noise_draws) @ share).mean(axis=1)
-        measures["elsewhere"] = ((run(masks, grid) > limit) == there).mean(axis=1)
+        alike = (run(masks, grid) > limit) == there
+        measures["elsewhere"] = alike.mean(axis=1) if len(grid) else np.full(len(alike), np.nan)
         found.append(measures)
     return pd.DataFrame({key: np.concatenate([part[key] for part in found]) for key in found[0]})
 

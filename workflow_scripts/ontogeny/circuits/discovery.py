@@ -23,12 +23,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, ndtr
 
+from ontogeny.circuits._plain import activate_by_name
 from ontogeny.circuits.enumeration import check_weights, enumerate_circuits
-from ontogeny.circuits.masks import CircuitSet, Layout
+from ontogeny.circuits.masks import CircuitSet, Layout, max_active_neurons
 from ontogeny.circuits.overlap import minimal_circuits
 from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError, check_word, unknown
 from ontogeny.statistics import bootstrap_interval, proportion_interval
 
 Arrays = list[NDArray[np.float64]]
@@ -37,24 +39,24 @@ STEPS = 20
 """Points of the path that integrated gradients are averaged over."""
 
 
-def _derivative(activation: str, z: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
-    if activation == "leaky_relu":
-        return np.where(z > 0, 1.0, 0.01)
-    if activation == "relu":
-        return (z > 0).astype(np.float64)
-    if activation == "tanh":
-        return 1 - a * a
-    if activation == "sigmoid":
-        return a * (1 - a)
-    raise unknown("activation", activation, ["leaky_relu", "relu", "tanh", "sigmoid"])
+_SLOPES: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]] = {
+    "leaky_relu": lambda z, a: np.where(z > 0, 1.0, 0.01),
+    "relu": lambda z, a: np.where(z > 0, 1.0, 0.0),
+    "tanh": lambda z, a: 1 - a * a,
+    "sigmoid": lambda z, a: a * (1 - a),
+    "identity": lambda z, a: np.ones_like(z),
+    "elu": lambda z, a: np.where(z > 0, 1.0, a + 1),
+    "gelu": lambda z, a: ndtr(z) + z * np.exp(-z * z / 2) / np.sqrt(2 * np.pi),
+    "silu": lambda z, a: expit(z) * (1 + z - a),
+    "softplus": lambda z, a: expit(z),
+}
+"""Derivatives of activations at sums z, of which they are a."""
 
 
 def _passes(
     weights: Arrays, biases: Arrays, x: NDArray[np.float64], y: NDArray[np.float64], activation: str
 ) -> tuple[Arrays, Arrays]:
     """Activations (rows, neurons) before each layer, and dL/dz (rows, neurons) of each layer's sums."""
-    from ontogeny.circuits._plain import activate_by_name
-
     before, sums = [x], []
     for layer, (w, b) in enumerate(zip(weights, biases)):
         sums.append(before[-1] @ w.T + b)
@@ -62,7 +64,7 @@ def _passes(
             before.append(activate_by_name(sums[-1], activation))
     slopes = [2 * (sums[-1] - y)]
     for layer in range(len(weights) - 2, -1, -1):
-        slopes.append((slopes[-1] @ weights[layer + 1]) * _derivative(activation, sums[layer], before[layer + 1]))
+        slopes.append((slopes[-1] @ weights[layer + 1]) * _SLOPES[activation](sums[layer], before[layer + 1]))
     return before, slopes[::-1]
 
 
@@ -77,8 +79,9 @@ def edge_scores(
 ) -> Arrays:
     """Scores (out, in) of the edges of each layer, larger for edges to keep; methods are those of this module but acdc.
 
-    Arguments as in `enumerate_circuits`. Raises OntogenyError for an unknown method.
+    Arguments as in `enumerate_circuits`. Raises OntogenyError for an unknown method or activation.
     """
+    check_word(activation, "activation", _SLOPES)
     ws = [np.asarray(w, np.float64) for w in weights]
     bs = [np.asarray(b, np.float64) for b in biases]
     xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64).reshape(-1, 1)
@@ -133,38 +136,44 @@ def discover(
     y: ArrayLike,
     activation: str = "leaky_relu",
     seed: int = 0,
+    perfect: CircuitSet | None = None,
 ) -> int | None:
-    """The circuit, as its code, that a method returns for a network whose circuits are `circuits`; None for none."""
-    layout = circuits.layout
-    known = np.sort(circuits.codes)
+    """The circuit, as its code, that a method returns for a network whose circuits are `circuits`; None for none.
 
-    def perfect(masks: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    perfect: all perfect circuits, through which pruning may pass, where `circuits` leaves some of them out.
+    """
+    layout = circuits.layout
+    known, passed = (np.sort(some.codes) for some in (circuits, circuits if perfect is None else perfect))
+
+    def among(
+        sought: NDArray[np.uint64], masks: Sequence[NDArray[Any]]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         kept, whole = trimmed(masks)
         codes = layout.encode(kept[:-1])
-        at = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-        return codes, whole & (known[at] == codes) if len(known) else np.zeros(len(codes), bool)
+        at = np.minimum(np.searchsorted(sought, codes), len(sought) - 1)
+        return codes, whole & (sought[at] == codes) if len(sought) else np.zeros(len(codes), bool)
 
     matrices, _, _ = check_weights(weights, biases)
     if method == "acdc":
         masks = [np.ones((1, *w.shape), np.uint8) for w in matrices]
-        codes, good = perfect(masks)
+        codes, good = among(passed, masks)
         if not good[0]:
             return None
         for layer in range(len(masks) - 1, -1, -1):
             for place in np.ndindex(masks[layer].shape):
                 masks[layer][place] = 0
-                without, good = perfect(masks)
+                without, good = among(passed, masks)
                 if good[0]:
                     codes = without
                 else:
                     masks[layer][place] = 1
-        return int(codes[0])
+        return int(codes[0]) if codes[0] in known else None
     scores = edge_scores(method, weights, biases, x, y, activation, seed)
     rank = np.argsort(np.argsort(-np.concatenate([score.ravel() for score in scores]), kind="stable"))
     kept = rank[None, :] <= np.arange(len(rank))[:, None]  # the best edge, the best two, ...
     cuts = np.cumsum([score.size for score in scores])[:-1]
     parts = [part.reshape(-1, *score.shape) for part, score in zip(np.split(kept, cuts, axis=1), scores)]
-    codes, good = perfect(parts)
+    codes, good = among(known, parts)
     return int(codes[good.argmax()]) if good.any() else None
 
 
@@ -178,7 +187,9 @@ def score_discovery(
 
     Columns: seed, epoch, method, circuits (how many there are), minimal (how many contain no other), found (whether the
     method returns a circuit), is_minimal (whether that contains no other), edges (of it), fewest (edges of the smallest
-    circuit). Epochs without a circuit are left out. Raises OntogenyError for a network of several outputs.
+    circuit), last (whether it is the seed's last epoch). Epochs without a circuit are left out.
+
+    Raises OntogenyError for a network of several outputs.
     """
     settings = complete_settings(settings)
     from ontogeny.circuits.tracking import schedule
@@ -188,32 +199,37 @@ def score_discovery(
     rows = []
     for done, seed in enumerate(map(int, ensemble.seeds), start=1):
         data, span = ensemble.data(seed).validation, ensemble.rows(seed)
-        for epoch in schedule(span.stop - span.start - 1, settings.convergence_frequency):
+        activation = ensemble.settings.activation
+        epochs = schedule(span.stop - span.start - 1, settings.convergence_frequency)
+        for epoch in epochs:
             weights, biases = ensemble.network(seed, epoch)
-            circuits = enumerate_circuits(
+            perfect = enumerate_circuits(
                 weights,
                 biases,
                 data.x,
                 data.y,
-                settings.candidates,
-                settings.accuracy_threshold,
-                ensemble.settings.activation,
-                settings.min_sparsity,
+                accuracy_threshold=settings.accuracy_threshold,
+                activation=activation,
             )
+            layout = perfect.layout
+            most = max_active_neurons(layout.n_hidden, settings.candidates, settings.min_sparsity)
+            circuits = CircuitSet(perfect.codes[layout.counts(perfect.codes)[0] <= most], layout)
             if not len(circuits):
                 continue
             minimal = set(minimal_circuits(circuits).codes.tolist())
-            sizes = circuits.layout.counts(circuits.codes)[1]
+            sizes = layout.counts(circuits.codes)[1]
             for method in methods:
-                code = discover(method, circuits, weights, biases, data.x, data.y, ensemble.settings.activation, seed)
-                edges = _edges(code, circuits.layout)
+                code = discover(
+                    method, circuits, weights, biases, data.x, data.y, ensemble.settings.activation, seed, perfect
+                )
+                edges = _edges(code, layout)
                 rows.append(
                     (seed, epoch, method, len(circuits), len(minimal), code is not None, code in minimal, edges,
-                     int(sizes.min()))
+                     int(sizes.min()), epoch == epochs[-1])
                 )  # fmt: skip
         if progress is not None:
             progress(done, len(ensemble.seeds))
-    columns = ["seed", "epoch", "method", "circuits", "minimal", "found", "is_minimal", "edges", "fewest"]
+    columns = ["seed", "epoch", "method", "circuits", "minimal", "found", "is_minimal", "edges", "fewest", "last"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -222,14 +238,13 @@ def _edges(code: int | None, layout: Layout) -> float:
 
 
 def discovery_table(scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per method, at the last enumerated epoch of each seed: how often it returns a circuit, a minimal one.
+    """One row per method, over seeds with a circuit at their last epoch: how often it returns one there, a minimal one.
 
     Columns: method, networks, found and is_minimal with their Wilson intervals (found_low, ...), edges and fewest
     (means), circuits and minimal (means: it is one of so many).
     """
-    last = scores[scores.epoch == scores.groupby("seed").epoch.transform("max")]
     rows = []
-    for method, group in last.groupby("method", sort=False):
+    for method, group in scores[scores["last"]].groupby("method", sort=False):
         row: dict[str, Any] = {"method": method, "networks": len(group)}
         for what in ("found", "is_minimal"):
             low, high = proportion_interval(int(group[what].sum()), len(group), confidence)
