@@ -45,7 +45,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     cost = commands.add_parser("cost", help="count the jobs that a configuration needs and estimate their time")
     cost.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
     cost.add_argument("targets", nargs="*", help="targets of the pipeline (everything)")
-    cost.add_argument("--measured", help="results of an earlier run, whose measured times replace the estimates")
+    cost.add_argument(
+        "--measured",
+        help="results of a smaller run, from whose times these are estimated (what lies in DIRECTORY/results)",
+    )
     cost.add_argument("--directory", default=".", help="the folder whose results will be made or completed (.)")
     cost.set_defaults(command=_cost)
 
@@ -385,7 +388,9 @@ def _check(given: argparse.Namespace) -> None:
 def _cost(given: argparse.Namespace) -> None:
     from ontogeny.pipeline.cost import cost_text, estimate_cost
 
-    print(cost_text(estimate_cost(given.file, given.targets, given.directory, given.measured)), end="")
+    here = Path(given.directory) / "results"
+    measured = given.measured or (here if (here / "benchmarks").is_dir() else None)
+    print(cost_text(estimate_cost(given.file, given.targets, given.directory, measured)), end="")
 
 
 def _config(given: argparse.Namespace) -> None:

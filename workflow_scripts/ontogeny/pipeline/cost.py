@@ -21,6 +21,7 @@ from ontogeny.config import read_config, runs_of
 from ontogeny.errors import OntogenyError
 from ontogeny.files import read_json
 from ontogeny.pipeline.tables import cost_table
+from ontogeny.words import counted
 
 JOB_START = 1.4
 """CPU seconds that Snakemake takes to start a job, outside its script (measured: docs/explanation/scale.md)."""
@@ -125,10 +126,13 @@ def cost_text(table: pd.DataFrame) -> str:
     for column in ("cpu_h", "disk_GB"):
         shown[column] = ["unknown" if math.isnan(value) else f"{value:.3g}" for value in table[column]]
     lines = ["\t".join(shown.columns), *("\t".join(map(str, row)) for row in shown.itertuples(index=False))]
-    unknown = int(table["unknown"].sum())
-    total = f"{table['jobs'].sum()} jobs: {table['cpu_h'].sum():.3g} CPU hours and {table['disk_GB'].sum():.3g} GB"
-    if unknown:
-        total = f"{total} for {table['jobs'].sum() - unknown} of them; nothing like the other {unknown} was measured"
+    unknown, jobs = int(table["unknown"].sum()), int(table["jobs"].sum())
+    hint = "--measured takes the results of a smaller run of the same networks and populations"
+    total = f"{counted(jobs, 'job')}: {table['cpu_h'].sum():.3g} CPU hours and {table['disk_GB'].sum():.3g} GB"
+    if 0 < unknown == jobs:
+        total = f"{counted(jobs, 'job')}, and nothing like them was measured: {hint}"
+    elif unknown:
+        total = f"{total} for {jobs - unknown} of them; nothing like the other {unknown} was measured: {hint}"
     return "\n".join([*lines, total]) + "\n"
 
 
