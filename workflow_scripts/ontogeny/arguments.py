@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, is_number, nearest, shown
+from ontogeny.errors import A_SHARE, OntogenyError, is_number, is_share, nearest, shown, without_point
 from ontogeny.words import with_article
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ SHARES = {"alpha", "confidence", "false_discovery_rate", "fdr"}
 
 ANY_SIGN = {"axis", "feature_axis"}
 """Names of whole numbers that may be negative."""
+
+
+_WHOLE = "a whole number"
 
 
 @dataclass(frozen=True)
@@ -161,12 +164,12 @@ def _kind(part: str, name: str, function: Callable[..., Any]) -> _Kind | None:
     if meant is int:
         least = LEAST.get(name, 0)
         if name in ANY_SIGN:
-            return _Kind(lambda value: is_number(value, whole=True), "a whole number")
-        words = f"a whole number of at least {least}"
+            return _Kind(lambda value: is_number(value, whole=True), _WHOLE)
+        words = f"{_WHOLE} of at least {least}"
         return _Kind(lambda value: is_number(value, whole=True) and value >= least, words)
     if meant is float:
         if name in SHARES:
-            return _Kind(lambda value: is_number(value) and 0 < value < 1, "a number between 0 and 1, as 0.95")
+            return _Kind(is_share, A_SHARE)
         return _Kind(lambda value: is_number(value) and not math.isnan(value), "a number")
     if origin is Literal:
         options = typing.get_args(meant)
@@ -224,7 +227,8 @@ def _either(expected: tuple[_Kind, ...], value: Any) -> str:
     words = " or ".join(dict.fromkeys(kind.words for kind in expected))
     options = words.replace("'", "").split(" or ") if all("'" in kind.words for kind in expected) else []
     guess = nearest(value, options) if isinstance(value, str) and options else None
-    return words + (f" (did you mean '{guess}'?)" if guess else "")
+    hint = without_point(value) if words.startswith(_WHOLE) else ""
+    return words + (f" (did you mean '{guess}'?)" if guess else hint)
 
 
 _REALS = _Kind(_are_real, "real numbers, as an array or a tensor")

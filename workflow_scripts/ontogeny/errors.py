@@ -53,7 +53,36 @@ def check_number(
     ontogeny.errors.OntogenyError: n is '3': give a whole number of 1 or more
     """
     if not (is_number(value, whole) and least <= value <= most):
-        raise OntogenyError(f"{what} is {shown(value)}: give {asked}")
+        raise OntogenyError(f"{what} is {shown(value)}: give {asked}{without_point(value) if whole else ''}")
+
+
+def without_point(value: Any) -> str:
+    """How a number that is whole, but written with a decimal point, is to be written; nothing for any other.
+
+    >>> without_point(20.0), without_point(20.5), without_point(20)
+    (', without a decimal point (20)', '', '')
+    """
+    whole = is_number(value) and not is_number(value, whole=True) and float(value).is_integer()
+    return f", without a decimal point ({int(value)})" if whole else ""
+
+
+A_SHARE = "a number between 0 and 1, as 0.95"
+
+
+def is_share(value: Any) -> bool:
+    """Whether something is a number between 0 and 1, and neither of them."""
+    return is_number(value) and 0 < value < 1
+
+
+def check_share(value: Any, what: str) -> None:
+    """Raise OntogenyError if something is no number between 0 and 1, or is one of them.
+
+    >>> check_share(95, "confidence")
+    Traceback (most recent call last):
+    ontogeny.errors.OntogenyError: confidence is 95: give a number between 0 and 1, as 0.95
+    """
+    if not is_share(value):
+        raise OntogenyError(f"{what} is {shown(value)}: give {A_SHARE}")
 
 
 def check_word(word: Any, what: str, known: Iterable[str]) -> None:

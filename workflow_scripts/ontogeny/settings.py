@@ -30,6 +30,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,
 
 Positive = Annotated[int, Field(ge=1)]
 MOST_SEEDS = 1_000_000
+LARGEST_WHOLE = 2**31 - 1
+"""The largest whole number that a setting can be: none counts anything of which there are more."""
 
 
 def _seeds(value: Any) -> Any:
@@ -66,6 +68,8 @@ Seeds = Annotated[
 ]
 Label = Annotated[str | None, Field(description="Name in figures; default: the run's key.")]
 Share = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+"""A share that is neither nothing nor all."""
 
 
 class Settings(BaseModel):
@@ -79,6 +83,13 @@ class Settings(BaseModel):
         """YAML reads `yes` and `on` as true, which would otherwise count as the number 1."""
         if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in [int, float]:
             raise ValueError(f"'{str(value).lower()}' is not a number")
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _countable(cls, value: Any) -> Any:
+        if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+            raise ValueError(f"{value} is too large; whole numbers here are at most {LARGEST_WHOLE:,}")
         return value
 
 
@@ -108,8 +119,17 @@ def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapp
         raise OntogenyError(f"{where}: {key}: {item['ctx']['error']}")
     if item["type"] == "literal_error" and len(item["loc"]) == 1 and isinstance(item["input"], str):
         raise unknown(key, item["input"], map(str, choices(model, key)), where)
-    message = item["msg"].replace("Input should", "it should").replace("List should", "it should")
-    raise OntogenyError(f"{where}: {key} is {shown(item['input'])}; {message}")
+    raise OntogenyError(f"{where}: {key} is {shown(item['input'])}; it should {expected(item['msg'])}")
+
+
+def expected(message: str) -> str:
+    """What pydantic's `message` says that a value should be, as "be a whole number", in plain words."""
+    if message.endswith("exceeded maximum size"):
+        return f"be at most {LARGEST_WHOLE:,}"
+    message = re.sub(r"^\w+ should ", "", message).replace(" after validation", "")
+    message = re.sub(r"a valid integer.*", "a whole number", message)
+    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping of keys to values", message)
+    return re.sub(r", unable to .*", "", message)
 
 
 def complete(model: type[S], given: Settings | Mapping[str, Any] | None, what: str, where: str | None = None) -> S:

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ontogeny.errors import OntogenyError, is_number, shown, unknown
+from ontogeny.errors import OntogenyError, check_share, shown, unknown
 from ontogeny.words import counted
 
 Floats = NDArray[np.float64]
@@ -64,7 +64,7 @@ class MeanInterval(NamedTuple):
 
 def student_interval(values: ArrayLike, confidence: float = 0.95, axis: int = 0) -> MeanInterval:
     """Mean along `axis` with Student's interval; the ends are NaN for fewer than two values. Source: Student (1908)."""
-    _check_confidence(confidence)
+    check_share(confidence, "confidence")
     from scipy.stats import t
 
     data = np.asarray(values, dtype=np.float64)
@@ -89,7 +89,7 @@ def proportion_interval(
 
     Raises OntogenyError for an unknown method, and hits that are no part of the total.
     """
-    _check_confidence(confidence)
+    check_share(confidence, "confidence")
     if method not in ("wilson", "exact"):
         raise unknown("method", method, ["wilson", "exact"])
     from scipy.special import betaincinv, ndtri
@@ -118,7 +118,7 @@ def percentile_interval(
 
     method: how ends that fall between two draws are found; "nearest" takes one of them, as where some are infinite.
     """
-    _check_confidence(confidence)
+    check_share(confidence, "confidence")
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.quantile(np.asarray(drawn, np.float64), ends, axis=axis, method=method)
     return low, high
@@ -164,7 +164,7 @@ def bootstrap_mean(values: ArrayLike, weights: Floats, confidence: float = 0.95)
     values (..., samples); weights (n_resamples, samples) of `bootstrap_weights`. Equal values have an interval of no
     width.
     """
-    _check_confidence(confidence)
+    check_share(confidence, "confidence")
     data = np.asarray(values, dtype=np.float64)
     mean = data.mean(-1)
     constant = data.max(-1) == data.min(-1)
@@ -369,13 +369,6 @@ def _quantile_of_sorted(values: Floats, share: float) -> Floats:
     below = int(place)
     above = min(below + 1, values.shape[-1] - 1)
     return np.asarray(values[..., below] + (place - below) * (values[..., above] - values[..., below]))
-
-
-def _check_confidence(confidence: float) -> None:
-    if not (is_number(confidence) and 0 < confidence < 1):
-        raise OntogenyError(
-            f"the confidence of an interval is {shown(confidence)}: give a number between 0 and 1, as 0.95"
-        )
 
 
 __all__ = [

@@ -59,7 +59,7 @@ def test_another_model_does_not_inherit_the_settings_of_the_default_one(tmp_path
         ("training: {stepz: 5}", ["line 9", "studies.digits.runs.two.training.stepz", "did you mean 'steps'"]),
         ("training: {steps: -5}", ["line 9", "training.steps is -5", "greater than or equal to 1"]),
         ("training: {checkpoint_every: 0}", ["checkpoint_every is 0", "greater than or equal to 1"]),
-        ("training: {steps: many}", ['training.steps is "many"', "integer"]),
+        ("training: {steps: many}", ['training.steps is "many"', "whole number"]),
         ("training: {learning_rate: .nan}", ["learning_rate"]),
         ("model: mlp_shalow_2", ["runs.two.model is", "did you mean 'mlp_shallow_2'", "vit"]),
         ("task: fashion_minst", ["runs.two.task is", "did you mean 'fashion_mnist'"]),
@@ -138,6 +138,13 @@ def test_strings_of_the_command_line_become_what_the_key_wants():
     assert (run.seeds, run.tracking.every, run.training.steps) == ([0, 3], 3, 4)
     raw["studies"]["s"]["runs"]["r"]["seeds"] = "5-8"
     assert load_config(raw).studies["s"].runs["r"].seeds == [5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("written", ["1000", "1000.0", "1e3", "1.0e+3", '"1e3"'])
+def test_a_whole_number_may_be_written_with_a_point_or_an_exponent(tmp_path, written):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"studies: {{s: {{runs: {{r: {{training: {{steps: {written}}}}}}}}}}}\n")
+    assert read_config(path).studies["s"].runs["r"].training.steps == 1000
 
 
 def test_two_studies_cannot_hold_a_run_of_the_same_name():
@@ -225,6 +232,9 @@ def test_studies_may_use_each_others_labels():
             "studies: {s: {runs: {r: {training: {steps: on}}}}}",
             "line 1: studies.s.runs.r.training.steps: 'true' is not a",
         ),
+        ("studies: {s: {runs: {r: {training: {steps: 2.5}}}}}", "training.steps is 2.5; it should be a whole number"),
+        ("studies: {s: {runs: {r: {training: {steps: 1e20}}}}}", "steps is 1e+20; it should be at most 2,147,483,647"),
+        ("studies: {s: {runs: {r: {training: {steps: 10000000000}}}}}", "steps: 10000000000 is too large; whole"),
     ],
 )
 def test_odd_yaml_and_odd_values_end_in_one_sentence(tmp_path, text, sentence):

@@ -107,7 +107,7 @@ def test_own_matrix_from_csv_npy_npz(tmp_path):
         ({"connectivity_filling_factor": 1.5}, "connectivity_filling_factor"),
         ({"conectivity_filling_factor": 0.5}, "did you mean 'connectivity_filling_factor'"),
         ({"connectivity_type": "lorenz"}, "did you mean 'lorentz'"),
-        ({"n_neurons": 2.5}, "n_neurons is 2.5; it should be a valid integer"),
+        ({"n_neurons": 2.5}, "n_neurons is 2.5; it should be a whole number"),
         ({"params": [[1, 2]]}, "params.0 is [1, 2]; it should have at least 3 items"),
         ({"delta_t": 0}, "delta_t"),
         ({"delta_t": 1.0, "n_frames": 300, "params": [[10, 1, 100]]}, "blows up"),

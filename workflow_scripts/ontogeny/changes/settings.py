@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ontogeny.settings import Settings
+from ontogeny.settings import OpenShare, Settings
 
 
 class ChangeSettings(Settings):
@@ -15,7 +15,7 @@ class ChangeSettings(Settings):
     explained: Annotated[int, Field(ge=2)] = Field(
         default=64, description="Probe images whose saliency maps are compared, spread over the classes."
     )
-    false_discovery_rate: float = Field(
-        default=0.05, gt=0, lt=1, description="Share of the units called changed that may be false."
+    false_discovery_rate: OpenShare = Field(
+        default=0.05, description="Share of the units called changed that may be false."
     )
     seed: int = Field(default=0, ge=0, description="Seed of bootstraps and random exchanges.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from ontogeny.connectome.settings import ConnectomeRunSettings
 from ontogeny.errors import OntogenyError
 from ontogeny.settings import Sweep
 from ontogeny.trajectory.settings import SeriesSettings
+
+_EXPONENT = re.compile(r"[+-]?\d+[eE]\+?\d+")
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,9 @@ def _parse_strings(raw: Any, error: ValidationError) -> Any:
         parent, key = _parent(raw, tuple(item["loc"]))
         if parent is not None and isinstance(parent[key], str):
             try:
-                parent[key] = yaml.safe_load(parent[key])
+                value = yaml.safe_load(parent[key])
+                # YAML takes 1e3 for text, since no point is in it.
+                parent[key] = float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
             except yaml.YAMLError:
                 continue
     return raw

@@ -19,6 +19,7 @@ from ontogeny.config.yaml_files import nodes_of
 from ontogeny.errors import OntogenyError, nearest
 from ontogeny.interventions.settings import INTERVENTIONS
 from ontogeny.renamed import KEYS
+from ontogeny.settings import expected
 
 _KIND_OF_VALUE = re.compile(
     r"(literal|list|tuple|dict|nullable|function-[\w-]+|constrained-\w+)\[|(float|int|str|bool|none)$"
@@ -176,13 +177,7 @@ def _reason(item: Mapping[str, Any], loc: Path_, known: list[str], literals: lis
         return f"{key}: {shown(given)} cannot be a name; {rule}"
     if item["type"] == "union_tag_not_found":
         return f"{key}.kind is {shown(given.get('kind'))}; it should be a name: " + ", ".join(IDENTITY)
-    message = item["msg"][0].lower() + item["msg"][1:]
-    message = message.removeprefix("input should ").removeprefix("be ").replace(" after validation", "")
-    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping of keys to values", message)
-    message = re.sub(r"^(list|value) should have", "have", message)
-    message = re.sub(r", unable to .*", "", message)
-    message += "".join(f" or '{name}'" for name in literals)
-    return f"{key} is {shown(given)}; it should {'' if message.startswith('have') else 'be '}{message}"
+    return f"{key} is {shown(given)}; it should {expected(item['msg'])}" + "".join(f" or '{name}'" for name in literals)
 
 
 def shown(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from ontogeny.errors import nearest
-from ontogeny.settings import Positive, Settings, Share
+from ontogeny.settings import OpenShare, Positive, Settings, Share
 
 MOMENTS = ("start", "jump", "control", "before", "after", "end")
 
@@ -48,7 +48,7 @@ class InterventionSettings(Settings):
     kind: str
 
     n_resamples: Annotated[int, Field(ge=100)] = Field(default=1000, description="Bootstrap samples of the intervals.")
-    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.95, description="Confidence of the intervals.")
+    confidence: OpenShare = Field(default=0.95, description="Confidence of the intervals.")
     chunk: Positive = Field(default=512, description="Samples per pass.")
 
 

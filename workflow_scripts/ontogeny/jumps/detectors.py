@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, check_number, check_word, is_number, unknown
+from ontogeny.errors import OntogenyError, check_number, check_share, check_word, is_number, shown, unknown
 from ontogeny.jumps.events import level_change
 from ontogeny.jumps.surrogates import phase_randomised
 from ontogeny.words import counted
@@ -69,8 +69,7 @@ def z_score_flags(values: Any, window: int = 50, threshold: float = 3.0, min_sam
     except (TypeError, ValueError):
         raise OntogenyError("values must be numbers, one for each logged step") from None
     _whole(window=window)
-    if not is_number(min_samples, whole=True):
-        raise OntogenyError(f"min_samples is {min_samples!r}: give a whole number of measurements")
+    check_number(min_samples, "min_samples", "a whole number of measurements", whole=True)
     check_number(threshold, "threshold", "a number of standard deviations")
     if series.ndim not in (1, 2):
         raise OntogenyError(f"values has shape {series.shape}: give one series (n,) or a batch (series, n)")
@@ -208,10 +207,8 @@ def likelihood_ratio(
 
     Raises OntogenyError for an alpha that is no share.
     """
-    _positive(alpha=alpha)
+    check_share(alpha, "alpha")
     _whole(window=window, surrogates=surrogates)
-    if alpha >= 1:
-        raise OntogenyError(f"alpha = {alpha!r} must be a share between 0 and 1")
     n = series.size
     if n < 2 * window:
         return []
@@ -366,10 +363,9 @@ def _parts(event: Any, name: str) -> tuple[int, float, float | None]:
 def _positive(**settings: float) -> None:
     for name, value in settings.items():
         if not is_number(value) or not value > 0:
-            raise OntogenyError(f"{name} = {value!r} must be a positive number")
+            raise OntogenyError(f"{name} is {shown(value)}: give a positive number")
 
 
 def _whole(**settings: int) -> None:
     for name, value in settings.items():
-        if not is_number(value, whole=True) or value < 1:
-            raise OntogenyError(f"{name} = {value!r} must be a whole number of 1 or more")
+        check_number(value, name, "a whole number of 1 or more", 1, whole=True)

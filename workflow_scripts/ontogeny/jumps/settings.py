@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ontogeny.jumps.detectors import DETECTORS
 from ontogeny.jumps.events import NOISE_FLOOR
-from ontogeny.settings import Positive, Settings
+from ontogeny.settings import OpenShare, Positive, Settings
 
 
 class JumpSettings(Settings):
@@ -27,8 +27,8 @@ class JumpSettings(Settings):
     metrics: list[str] | None = Field(
         default=None, min_length=1, description="Metrics to search; all that were measured, if not given."
     )
-    false_discovery_rate: float = Field(
-        default=0.05, gt=0, lt=1, description="Expected share of false ones among a run's significant jumps."
+    false_discovery_rate: OpenShare = Field(
+        default=0.05, description="Expected share of false ones among a run's significant jumps."
     )
 
     @model_validator(mode="after")

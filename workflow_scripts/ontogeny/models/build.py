@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError, expect, first_line, shown, unknown
+from ontogeny.errors import OntogenyError, check_number, expect, first_line, shown, unknown
 from ontogeny.models.known import AttentionOnly, DeepLinear, Superposition
 from ontogeny.models.layers import without_fast_path
 from ontogeny.nonlinearities.torch import MODULES
@@ -370,9 +370,8 @@ def count_parameters(model: nn.Module, trainable: bool = False) -> int:
 
 
 def _whole(what: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
-        raise OntogenyError(f"{what} is {value!r}: a whole number of at least {least} is expected")
-    return value
+    check_number(value, what, f"a whole number of at least {least}", least, 2**63 - 1, whole=True)
+    return int(value)
 
 
 def _widths(what: str, value: Any) -> list[int]:

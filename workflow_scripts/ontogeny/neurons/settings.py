@@ -6,15 +6,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ontogeny.settings import Positive, Settings
+from ontogeny.settings import OpenShare, Positive, Settings
 
 
 class NeuronSettings(Settings):
     """Comparison of single neurons before and after a jump."""
 
     threshold: float = Field(default=1e-6, ge=0, description="Activation at or below which a neuron counts as silent.")
-    false_discovery_rate: float = Field(
-        default=0.05, gt=0, lt=1, description="Share of the neurons called changed that may be false."
+    false_discovery_rate: OpenShare = Field(
+        default=0.05, description="Share of the neurons called changed that may be false."
     )
 
 
@@ -37,8 +37,8 @@ class ImportanceSettings(Settings):
     permutations: Annotated[int, Field(ge=19)] = Field(
         default=499, description="Random labellings of the selectivity's test."
     )
-    false_discovery_rate: float = Field(
-        default=0.05, gt=0, lt=1, description="Share of the units called important or selective that may be false."
+    false_discovery_rate: OpenShare = Field(
+        default=0.05, description="Share of the units called important or selective that may be false."
     )
     duplicates: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.999, description="Correlation from which two units count as one."

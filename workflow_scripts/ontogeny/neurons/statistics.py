@@ -14,7 +14,7 @@ import scipy.special
 import scipy.stats
 
 from ontogeny.arguments import Reals, checks_arguments
-from ontogeny.errors import OntogenyError
+from ontogeny.errors import OntogenyError, check_number
 from ontogeny.neurons.settings import NeuronSettings
 from ontogeny.nonlinearities import apply_nonlinearity
 from ontogeny.statistics import adjust, proportion_interval, student_interval
@@ -43,7 +43,7 @@ def neuron_statistics(
     for fewer than two samples, numbers that are not finite, a negative threshold, or an unknown nonlinearity.
     """
     values = values_by_unit(activations, nonlinearity, feature_axis, "activations")
-    _check(threshold, confidence)
+    check_number(threshold, "threshold", "0 or more, as magnitudes are compared with it", 0)
     samples = len(values)
     idle = np.abs(values) <= threshold
     mean, mean_low, mean_high = student_interval(values.mean(axis=1), confidence)
@@ -96,7 +96,7 @@ def compare_neurons(
     Raises OntogenyError for shapes that differ and as `neuron_statistics` does. Sources: Cumming (2012),
     Understanding the New Statistics, ch. 11; Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57(1).
     """
-    _check(threshold, confidence)
+    check_number(threshold, "threshold", "0 or more, as magnitudes are compared with it", 0)
     if before is None or after is None:
         raise OntogenyError("a comparison needs the activations before and after")
     moments = {"before": before, "at": at, "after": after}
@@ -160,13 +160,6 @@ def values_by_unit(activations: Any, nonlinearity: str, feature_axis: int | None
         raise OntogenyError(f"feature_axis {axis} is not an axis of units of the shape {values.shape}")
     values = np.moveaxis(values, axis, -1)
     return values.reshape(len(values), -1, values.shape[-1])
-
-
-def _check(threshold: float, confidence: float) -> None:
-    if not threshold >= 0:
-        raise OntogenyError(f"threshold is {threshold}: magnitudes are compared with it, so give 0 or more")
-    if not 0 < confidence < 1:
-        raise OntogenyError(f"confidence is {confidence}: give a number between 0 and 1, such as 0.95")
 
 
 def _paired(differences: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from ontogeny.settings import Positive, Settings
+from ontogeny.settings import OpenShare, Positive, Settings
 
 ImageTask = Literal["digits", "mnist", "fashion_mnist", "modular_addition", "sparse_parity", "cifar10"]
 ComputedTask = Literal["deep_linear", "superposition", "repeated_sequences"]
@@ -59,15 +59,12 @@ class GateTaskSettings(Settings):
     )
 
 
-PositiveShare = Annotated[float, Field(gt=0, lt=1)]
-
-
 class SplitSettings(Settings):
     """Shares of the prompts; templates, and copies of a text, stay in one split."""
 
-    train: PositiveShare = Field(default=0.6, description="Share of the prompts to train on.")
-    validation: PositiveShare = Field(default=0.2, description="Share used for early stopping and figures.")
-    test: PositiveShare = Field(default=0.2, description="Share that is used only in the final evaluation.")
+    train: OpenShare = Field(default=0.6, description="Share of the prompts to train on.")
+    validation: OpenShare = Field(default=0.2, description="Share used for early stopping and figures.")
+    test: OpenShare = Field(default=0.2, description="Share that is used only in the final evaluation.")
 
     @model_validator(mode="after")
     def _whole(self) -> SplitSettings:

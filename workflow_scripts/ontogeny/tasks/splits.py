@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError, is_number, unknown
+from ontogeny.errors import OntogenyError, check_number, unknown
 from ontogeny.tasks.images import Arrays, ImageData
 from ontogeny.tasks.settings import TaskSettings
 
@@ -144,6 +144,5 @@ _EPOCH_STREAM = 100
 
 
 def _count(what: str, value: Any, least: int = 1) -> int:
-    if not is_number(value, whole=True) or value < least:
-        raise OntogenyError(f"{what} is {value!r}: expected a whole number of at least {least}")
+    check_number(value, what, f"a whole number of at least {least}", least, whole=True)
     return int(value)

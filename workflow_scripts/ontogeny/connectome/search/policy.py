@@ -160,8 +160,7 @@ def propose(history: Sequence[Record], rules: Rules, seed: int, policy: str | Po
         OntogenyError: unknown policy, records of another block, a block that is full, or a negative seed.
     """
     chosen = resolve_policy(policy)
-    if not is_number(seed, whole=True) or seed < 0:
-        raise OntogenyError(f"seed is {seed!r}; expected a whole number of at least 0")
+    check_number(seed, "seed", "a whole number of at least 0", 0, whole=True)
     for place, record in enumerate(history, start=1):
         if record.block != rules.block or record.iteration != place:
             raise OntogenyError(
