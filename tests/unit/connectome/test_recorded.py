@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from ontogeny.connectome import activity_report, fit_connectome, read_activity, recovery_metrics, simulate_activity
@@ -108,6 +109,17 @@ def test_a_first_frame_with_a_gap_is_no_header(tmp_path):
             read_activity(path, 0.1)
     path.write_text("cell " + ",cell ".join(map(str, range(WAVES.shape[2]))) + "\n" + frames)
     assert len(read_activity(path, 0.1).u[0]) == len(WAVES[0]) - 2  # a derivative needs both neighbours
+
+
+def test_a_column_of_text_in_a_table_is_named(tmp_path):
+    path, table = tmp_path / "u.csv", pd.DataFrame(WAVES[0])
+    dates = pd.date_range("2024-01-01", periods=len(table), freq="s", name="time")
+    table.set_index(dates).to_csv(path)
+    with pytest.raises(OntogenyError, match=r"column 1 \(time\) holds '2024-01-01 00:00:00' where a number is"):
+        read_activity(path, 0.1)
+    table.assign(group="a").to_csv(path, index=False)
+    with pytest.raises(OntogenyError, match=r"column \d+ \(group\) holds 'a' where a number"):
+        read_activity(path, 0.1)
 
 
 def test_wiring_is_recovered_from_a_file_as_from_a_simulation(tmp_path):

@@ -101,6 +101,18 @@ def test_a_generative_judge_is_read_at_its_answer(tmp_path):
         load_judge(tmp_path, settings.model_copy(update={"verdicts": ("door", "door")}))
 
 
+@pytest.mark.parametrize("device_map", ["cpu", "auto"])
+def test_a_judge_whose_weights_are_placed_is_the_same(tmp_path, device_map):
+    pytest.importorskip("accelerate", reason="transformers places weights with it")
+    save(tmp_path, "Llama", transformers.AutoModel)
+    judge, tokenizer = load_judge(tmp_path)
+    placed, _ = load_judge(tmp_path, JudgeModelSettings(device_map=device_map))
+    torch.testing.assert_close(logits_of(placed, tokenizer, TEXTS[0]), logits_of(judge, tokenizer, TEXTS[0]))
+    assert placed.head.weight.device == next(reversed(list(placed.backbone.parameters()))).device
+    with pytest.raises(OntogenyError, match=r"model.device_map is 'gpu': give one that torch knows"):
+        load_judge(tmp_path, JudgeModelSettings(device_map="gpu"))
+
+
 def test_an_adapter_is_merged_into_its_base(tmp_path):
     peft = pytest.importorskip("peft", reason="needs peft")
     base = save(tmp_path / "base", "Llama", transformers.AutoModel)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ontogeny.connectome.edges import edge_table
 from ontogeny.connectome.fit import fit_connectome
+from ontogeny.connectome.outcome import KINDS
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, simulate_activity
 from ontogeny.connectome.wiring import connectivity_r2, scale_between
@@ -317,7 +318,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         trusted = int((part["verdict"] == "trusted").sum())
         low, high = proportion_interval(trusted, len(part))
         row = {"case": name, "recoverable": recoverable, "seeds": len(part)}
-        row |= {kind: int((part["verdict"] == kind).sum()) for kind in ("trusted", "undetermined", "wrong")}
+        row |= {kind: int((part["verdict"] == kind).sum()) for kind in KINDS}
         row |= {"trusted_share": trusted / len(part), "low": float(low), "high": float(high)}
         row |= {key: float(part[key].median()) for key in ("connectivity_R2", "coverage", "false_edges") if key in part}
         rows.append(row)

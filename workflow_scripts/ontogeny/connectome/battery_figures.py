@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ontogeny.connectome.battery import summary
+from ontogeny.connectome.outcome import KINDS
 from ontogeny.files import write_csv
 from ontogeny.plotting.style import COLOURS, INK, MUTED, figure, save_figure
 
 _GROUPS = {"Wiring that can be recovered": True, "Wiring that cannot": False}
-_COLOURS = {"trusted": COLOURS[2], "undetermined": MUTED, "wrong": COLOURS[1]}
+_COLOURS = dict(zip(KINDS, (COLOURS[2], MUTED, COLOURS[1])))
 
 
 def write_battery(table: pd.DataFrame, out: str | os.PathLike) -> list[Path]:

@@ -20,7 +20,7 @@ from ontogeny.connectome.metrics import (
     rollout,
     rollout_metrics,
 )
-from ontogeny.connectome.outcome import Recovery
+from ontogeny.connectome.outcome import KINDS, Recovery
 from ontogeny.connectome.simulate import Activity
 from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError
@@ -364,7 +364,7 @@ def _with_verdicts(condition: str, table: pd.DataFrame, known: bool) -> str:
     counts = of_runs.value_counts(sort=False)
     if not len(counts):
         return condition if known else f"{condition}\n(no truth was given)"
-    verdicts = sorted(counts.index, key=["trusted", "undetermined", "wrong"].index)
+    verdicts = sorted(counts.index, key=KINDS.index)
     text = ", ".join(kind if len(of_runs) == 1 else f"{counts[kind]} {kind}" for kind in verdicts)
     return f"{condition}\n(wiring: {text}{'' if known else '; no truth was given'})"
 

@@ -24,12 +24,12 @@ from ontogeny.arguments import checks_arguments, usable_device
 from ontogeny.connectome.hidden import SHARED_LEAST, without_hidden
 from ontogeny.connectome.network import ConnectomeNetwork
 from ontogeny.connectome.observe import Rows, Split, derived_by, rows_of, split_frames
-from ontogeny.connectome.outcome import Outcome
+from ontogeny.connectome.outcome import Kind, Outcome
 from ontogeny.connectome.recover import MANY, Recovered, again, derivative_of, recover, step
 from ontogeny.connectome.settings import FitSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity
 from ontogeny.connectome.training import Frames, Training, frames_of, network_for
-from ontogeny.connectome.verdict import Kind, Verdict, assess, unrefined
+from ontogeny.connectome.verdict import Verdict, assess, unrefined
 from ontogeny.errors import OntogenyError, check_number, expect, shown
 from ontogeny.settings import complete
 from ontogeny.words import counted

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from ontogeny.errors import OntogenyError
+
+Kind = Literal["trusted", "undetermined", "wrong"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""What a verdict on a recovered wiring can be, the best first."""
 
 
 class Recovery(Protocol):

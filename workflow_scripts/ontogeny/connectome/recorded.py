@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 from pathlib import Path
@@ -13,7 +14,7 @@ from ontogeny.connectome.indicator import fitted_time_constant, without_indicato
 from ontogeny.connectome.settings import DataSettings
 from ontogeny.connectome.simulate import Activity, as_activity, check_activity, read_connectivity
 from ontogeny.connectome.wiring import off_diagonal
-from ontogeny.errors import OntogenyError, check_number, expect, first_line, unknown
+from ontogeny.errors import OntogenyError, check_number, expect, first_line, shown, unknown
 from ontogeny.files import check_archive, read_errors, read_text
 from ontogeny.settings import complete
 from ontogeny.words import counted
@@ -223,11 +224,11 @@ def _series_named(path: str | os.PathLike, several: list[Any], wanted: str | Non
         "/".join([*(part.name for part in reversed(place[:-1])), item.name]) for item, place in zip(several, places)
     ]
     names = [item.name for item in several]
-    shown = [whole if names.count(name) > 1 else name for whole, name in zip(full, names)]
-    found = [item for item, *known in zip(several, full, shown) if wanted is None or wanted in known]
+    unique = [whole if names.count(name) > 1 else name for whole, name in zip(full, names)]
+    found = [item for item, *known in zip(several, full, unique) if wanted is None or wanted in known]
     if len(found) != 1:
         raise OntogenyError(
-            f"{path}: name one of its time series of several neurons in `series`: {', '.join(sorted(shown))}"
+            f"{path}: name one of its time series of several neurons in `series`: {', '.join(sorted(unique))}"
         )
     return found[0]
 
@@ -271,7 +272,7 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         elif path.suffix == ".npy":
             arrays = {"u": np.load(path, allow_pickle=False)}
         else:
-            cells = _first_cells(path)
+            cells = _cells(path, 0)
             _only_neurons(path, cells)
             skipped = _header(path, cells)
             with warnings.catch_warnings(action="ignore"):  # of a file without numbers, which is refused
@@ -292,14 +293,16 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         for sign, name in ((b";", "semicolons"), (b"\t", "tabs")):
             if sign in line:
                 raise OntogenyError(f"{path} has {name} between its columns: put commas there") from None
+        if path.suffix not in (".npy", ".npz"):
+            _only_numbers(path)
         raise OntogenyError(f"{path} is not an array of numbers: {first_line(error)}") from None
     return arrays
 
 
-def _first_cells(path: Path) -> list[str]:
-    """The cells of a CSV file's first line, without quotation marks."""
+def _cells(path: Path, line: int) -> list[str]:
+    """The cells of a line, counted from 0, of a CSV file, without quotation marks; one that is empty beyond its end."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return [cell.strip(" \"'\r\n") for cell in file.readline().split(",")]
+        return [cell.strip(" \"'\r\n") for cell in next(itertools.islice(file, line, None), "").split(",")]
 
 
 def _header(path: Path, cells: list[str]) -> int:
@@ -337,6 +340,22 @@ def _only_neurons(path: Path, cells: list[str]) -> None:
                 f"{path}: column {number} ({name}) numbers trajectories, as no neuron does: give an array "
                 "(trajectories, frames, neurons) in a .npy or .npz file"
             )
+
+
+def _only_numbers(path: Path) -> None:
+    """Refuse a CSV file with a column of text, as of dates, by its first line of values."""
+    names = _cells(path, 0)
+    for number, cell in enumerate(_cells(path, 1), 1):
+        try:
+            float(cell)
+        except ValueError:
+            if cell.lower() in _MISSING:
+                continue
+            name = f" ({names[number - 1]})" if number <= len(names) and names[number - 1] else ""
+            raise OntogenyError(
+                f"{path}: column {number}{name} holds {shown(cell)} where a number is expected: keep the columns of "
+                "neurons only; delta_t is the time between their frames"
+            ) from None
 
 
 def _labels(path: str | os.PathLike) -> np.ndarray:

@@ -13,12 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ontogeny.connectome.noise import standardised
 from ontogeny.connectome.observe import Rows, rounding_share
+from ontogeny.connectome.outcome import Kind
 from ontogeny.connectome.problem import Problem, spread_over
 from ontogeny.connectome.recover import MANY, Recovered, common_inputs, derivative_of, step
 from ontogeny.connectome.refine import solve_rows
@@ -76,7 +77,6 @@ ENOUGH = 5.0
 """Frames per unknown of a receiver below which nothing is called wrong."""
 
 Slopes = Callable[[np.ndarray], np.ndarray]
-Kind = Literal["trusted", "undetermined", "wrong"]
 
 _SHIFTS = 3
 _MOST = 4000

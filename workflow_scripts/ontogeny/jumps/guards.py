@@ -51,6 +51,9 @@ BOUND_SIGMAS = 4.0
 LEAST_UNIT = 1e-9
 """Least unit of a series, as a share of the largest distance between its levels."""
 
+OFF_GRID = 0.05
+"""How far from a whole number of units a distance may be, in units."""
+
 FEW_UNITS = 2.0
 """Units by which most values that rest because they are coarse follow one another, or fewer."""
 
@@ -189,17 +192,20 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     if runs < FEWEST_LEVELS or 1 - runs / n < HELD_SHARE:
         return everything, 1, []
     held = 1 - ordinary.size / ordinary.sum() >= HELD_SHARE
-    rests = bool(np.count_nonzero(lengths > 1) >= FEWEST_RESTS) and not _grid(series[starts]) > 0
-    if (held or rests) and _is_best_so_far(series[starts], starts, n, rests):
+    levels = series[starts]
+    unit = _unit(levels)
+    few = median(np.abs(np.diff(levels))) <= (FEW_UNITS + OFF_GRID) * unit
+    rests = bool(np.count_nonzero(lengths > 1) >= FEWEST_RESTS) and not unit > 0
+    if (held or rests) and _is_best_so_far(levels, starts, n, rests, unit if few else 0.0):
         return starts, max(round(n / runs), 1), ["it is the best value so far, so only new ones count"]
     if runs < FEWEST_HELD or not held:
         return everything, 1, []
     every = int(np.gcd.reduce(np.diff(starts)))
     fresh = np.unique(series).size >= 0.9 * runs
-    turns = np.unique(np.sign(np.diff(series[starts]))).size > 1
+    turns = np.unique(np.sign(np.diff(levels))).size > 1
     if (every == 1 and not (fresh and (turns or runs >= LEAST_RUNS))) or (every == 2 and runs < LEAST_RUNS):
         return everything, 1, []
-    if every == 1 and _grid(series[starts], FEW_UNITS) > 0:
+    if every == 1 and unit > 0 and few:
         return everything, 1, []
     if every > 1:
         kept = np.arange(int(starts[1] % every), n, every)
@@ -209,15 +215,14 @@ def _measurements(series: np.ndarray) -> tuple[np.ndarray, int, list[str]]:
     return starts, max(round(mean), 1), [f"values are held for {mean:.1f} rows on average: only new values count"]
 
 
-def _grid(levels: np.ndarray, most: float = math.inf, tolerance: float = 0.05) -> float:
+def _unit(levels: np.ndarray) -> float:
     """The unit of which all distances between these levels (runs,), one after another, are whole multiples, as those of
-    accuracies on few samples are; 0 if there is none, or if most follow one another by more than `most` units."""
+    accuracies on few samples are; 0 if there is none."""
     apart = np.diff(np.unique(levels))
     if not apart.size or apart.min() < LEAST_UNIT * apart.max():
         return 0.0
     unit = float(apart.min())
-    on_grid = bool((np.abs(apart / unit - np.rint(apart / unit)) <= tolerance).all())
-    return unit if on_grid and median(np.abs(np.diff(levels))) <= (most + tolerance) * unit else 0.0
+    return unit if (np.abs(apart / unit - np.rint(apart / unit)) <= OFF_GRID).all() else 0.0
 
 
 def _chance_of_samples(values: np.ndarray) -> float:
@@ -229,7 +234,7 @@ def _chance_of_samples(values: np.ndarray) -> float:
     levels = values[np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))]
     if levels.size < LEAST_RUNS or levels.min() < 0 or levels.max() > 1 or abs(np.sign(np.diff(levels)).mean()) < 0.5:
         return 0.0
-    unit = _grid(levels)
+    unit = _unit(levels)
     if not unit > 0:
         return 0.0
     units = np.rint(values / unit)
@@ -243,9 +248,12 @@ def _chance_of_samples(values: np.ndarray) -> float:
     return 0.5 * math.sqrt(unit * float(np.ptp(values)) * min(uneven, 1.0))
 
 
-def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, rests: bool, even: float = 0.3) -> bool:
+def _is_best_so_far(
+    levels: np.ndarray, starts: np.ndarray, n: int, rests: bool, unit: float, even: float = 0.3
+) -> bool:
     """Whether values that rest from `starts` on at these levels (runs,) are the best of n measurements: they go one way
-    from the beginning on, are no whole numbers, and do not change at even times, as a schedule does."""
+    from the beginning on, are no whole numbers, and do not change at even times, as a schedule does. unit: of which
+    their distances are few; 0 if there is none."""
     changes, gaps = np.diff(levels), np.diff(starts)
     one_way = bool((changes > 0).all() or (changes < 0).all())
     early = LATE_BEST if rests else EARLY_BEST[levels.size > FEWEST_LEVELS]
@@ -254,7 +262,7 @@ def _is_best_so_far(levels: np.ndarray, starts: np.ndarray, n: int, rests: bool,
         return False
     gain = abs(float(levels[-1] - levels[0]))
     halfway = starts[int((np.abs(levels - levels[0]) >= 0.5 * gain).argmax())]
-    return bool(halfway <= LATE_HALF * n) or not 0 < _grid(levels, FEW_UNITS) <= gain / FEWEST_UNITS
+    return bool(halfway <= LATE_HALF * n) or not 0 < unit <= gain / FEWEST_UNITS
 
 
 class _Repeated(NamedTuple):
