@@ -25,11 +25,12 @@ from ontogeny import (
     neurons,
     phase1,
     plotting,
+    statistics,
     tasks,
     tracking,
     trajectory,
 )
-from ontogeny.arguments import Reals, checks_arguments
+from ontogeny.arguments import Reals, checks_arguments, plain
 from ontogeny.connectome import symbolic_form
 from ontogeny.errors import OntogenyError
 from ontogeny.tracking import estimators
@@ -124,8 +125,10 @@ def test_what_fits_goes_through_as_it_was_given():
         return values, seed, at, name, others
 
     generator = np.random.default_rng(0)
-    given = [[1, 2], [3, 4]]
-    assert f(given, generator, at=None, name="b", more=3) == (given, generator, None, "b", {"more": 3})
+    given = np.array([[1, 2], [3, 4]])
+    found = f(given, generator, at=None, name="b", more=3)
+    assert found[0] is given
+    assert found[1:] == (generator, None, "b", {"more": 3})
     assert f(pd.DataFrame(given), np.int64(3))[1] == 3
     weights = torch.ones(3, requires_grad=True)
     assert not f(weights)[0].requires_grad
@@ -253,3 +256,96 @@ def test_no_argument_of_another_kind_ends_in_a_python_error(package, name, sound
         for wrong in (None, -1, math.nan, "no such", [None], object()):
             with contextlib.suppress(OntogenyError):
                 call(**sound | {argument: wrong})
+
+
+GROUPS = np.repeat([0, 1, 2], 8)
+STEP = np.repeat([0.0, 3.0], 100) + np.random.default_rng(1).normal(0, 0.1, 200)
+CONTAINERS = {
+    "list": lambda a: a.tolist(),
+    "tuple": lambda a: tuple(a.tolist()),
+    "table or column": lambda a: (pd.DataFrame if a.ndim == 2 else pd.Series)(a, index=np.arange(len(a))[::-1]),
+    "tensor with a gradient": lambda a: torch.tensor(a).requires_grad_(a.dtype.kind == "f"),
+    "sparse tensor": lambda a: torch.tensor(a).to_sparse(),
+    "objects": lambda a: a.astype(object),
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "read-only, not contiguous": lambda a: np.broadcast_to(a[..., None], (*a.shape, 2))[..., 0],
+    "mask without effect": lambda a: np.ma.masked_array(a),
+}
+
+
+def numbers_of(result):
+    parts = result if isinstance(result, tuple) else vars(result).values() if hasattr(result, "__dict__") else [result]
+    return [float(part) for part in parts if isinstance(part, float | np.floating)]
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize(
+    ("function", "given"),
+    [
+        (statistics.student_interval, (A[:, 0],)),
+        (lambda x: statistics.permutation_test(x, A[:, 1], n_resamples=99), (A[:, 0],)),
+        (geometry.cka, (A, A[::-1].copy())),
+        (lambda x: geometry.procrustes(x, A[::-1]), (A,)),
+        (lambda x: geometry.pca(x).total_variance, (A,)),
+        (lambda first: geometry.agreement(first, np.roll(GROUPS, 3)), (GROUPS,)),
+        (lambda x, y: geometry.linear_probe(x, y, folds=2), (A, GROUPS)),
+        (lambda x, y: tuple(tracking.representation_state(x, y).values()), (A, GROUPS)),
+        (lambda x: tuple(tracking.measure(x).values()), (A,)),
+        (lambda x: jumps.detect_jumps(x, np.arange(200))[0].score, (STEP,)),
+        (lambda x: jumps.detect_jumps(STEP, x)[0].score, (np.arange(0, 400, 2),)),
+        (lambda x: jumps.settling(x, STEP), (np.arange(200.0),)),
+    ],
+)
+def test_numbers_mean_the_same_in_any_container(function, given, name):
+    told = [CONTAINERS[name](one) for one in given]
+    assert numbers_of(function(*told)) == pytest.approx(numbers_of(function(*given)), rel=1e-6, nan_ok=True)
+
+
+def test_what_is_masked_is_missing():
+    hidden = np.ma.masked_array(STEP.copy(), np.arange(200) == 50)
+    hidden.data[50] = 1e9
+    missing = np.where(np.arange(200) == 50, np.nan, STEP)
+    assert jumps.detect_jumps(hidden).missing == 1
+    assert list(jumps.detect_jumps(hidden)) == list(jumps.detect_jumps(missing))
+    assert np.isnan(tracking.measure(np.ma.masked_array(A, A.max() == A))["stable_rank"])
+    with pytest.raises(OntogenyError, match="NaN"):
+        geometry.cka(np.ma.masked_array(A, A.max() == A), A)
+
+
+def test_numbers_of_a_network_keep_their_type_and_others_are_widened():
+    half = torch.zeros(3, dtype=torch.bfloat16)
+    assert plain(half, of_network=True).dtype == torch.bfloat16
+    assert plain(half).dtype == torch.float32
+    assert plain([True, 2]).dtype.kind == "i"
+    column = pd.Series([1.5, pd.NA], dtype="Float64").astype(object)
+    assert plain(column).tolist() == pytest.approx([1.5, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: statistics.bootstrap_interval(["a", "b"]), "values is \\['a', 'b'\\]: give real numbers"),
+        (lambda: statistics.bootstrap_interval(A), r"values has the shape \(24, 6\): give one dimension"),
+        (lambda: statistics.student_interval(A, axis=4), "it has no axis 4"),
+        (lambda: statistics.adjust([None, pd.Timestamp(0)]), "p_values is .*: give real numbers"),
+        (lambda: statistics.proportion_interval([1, 2], [3, 4, 5]), "give one total for each"),
+        (lambda: statistics.bootstrap_mean(A[:, 0], np.ones((9, 3))), "give those of bootstrap_weights\\(24"),
+        (lambda: geometry.pca(None), "the matrices are None: give one"),
+        (lambda: geometry.pca([A, "b"]), "matrix 1 is 'b'"),
+        (lambda: geometry.agreement([[0], [1, 2]], GROUPS), "the first partition is .*: give one entry per row"),
+        (lambda: geometry.linear_probe(A, [[0], [1, 2]]), "labels is .*: give one label for every sample"),
+        (lambda: tracking.measure([[0.0], [1.0, 2.0]]), "the activations are .*: give an array or a tensor"),
+        (lambda: jumps.detect_many(pd.DataFrame(A)), "values is a table: give one row for each series"),
+        (lambda: jumps.detect_jumps(STEP, [[1], [2, 3]]), "steps must be numbers"),
+    ],
+)
+def test_no_numbers_are_told_by_their_name(call, said):
+    with pytest.raises(OntogenyError, match=said):
+        call()
+
+
+def test_no_unit_is_too_large_and_what_cannot_be_estimated_is_nan():
+    assert np.isnan(statistics.percentile_interval([])).all()
+    for unit in (1e300, 1e-300):
+        assert numbers_of(geometry.two_nn(unit * A)) == pytest.approx(numbers_of(geometry.two_nn(A)))
+    assert neurons.class_selectivity(0 * A, GROUPS, permutations=19, n_resamples=100)["p_value"].isna().all()

@@ -81,7 +81,7 @@ def small():
         (lambda: run_intervention({"kind": "ablate"}, {"a": MODEL}, X[:0], X[:0, 0].long()), "there are no samples"),
         (lambda: HighFrequencyTracker(MODEL, probe=X.T).log(0, 1.0), "give what the model takes"),
         (lambda: HighFrequencyTracker(MODEL).save("none.json"), "nothing was measured yet: call log"),
-        (lambda: detect_many(SERIES), "values has 1 dimensions: .* an array .series, n."),
+        (lambda: detect_many(SERIES), "values has 1 dimension: .* an array .series, n."),
         (lambda: find_jumps(SERIES), "a record is expected.*detect_jumps and detect_transitions search an array"),
         (
             lambda: locate_transition(pd.DataFrame({"step": SERIES, "accuracy": SERIES})),

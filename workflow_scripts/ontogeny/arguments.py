@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import operator
 import os
 import types
 import typing
@@ -33,6 +34,9 @@ Reals: TypeAlias = Any
 Classes: TypeAlias = Any
 """The class of every sample, as whole numbers in an array, a tensor or a list."""
 
+Labels: TypeAlias = Any
+"""One label for every sample, numbers or words, in an array, a tensor or a list."""
+
 LEAST = {"chunk": 1, "classes": 1, "folds": 2, "iterations": 1, "k": 1, "most": 1, "n_neighbours": 1, "n_probe": 1,
          "n_repeats": 1, "n_resamples": 1, "n_samples_train": 1, "n_samples_val": 1, "n_train": 1, "n_validation": 1,
          "neighbours": 1, "noise_copies": 1, "patience": 1, "permutations": 1, "references": 1, "repeats": 1,
@@ -44,6 +48,9 @@ SHARES = {"alpha", "confidence", "false_discovery_rate", "fdr"}
 
 ANY_SIGN = {"axis", "feature_axis"}
 """Names of whole numbers that may be negative."""
+
+OF_NETWORKS = {"inputs", "labels", "targets"}
+"""Names of what may lie on a network's device, in its type."""
 
 
 _WHOLE = "a whole number"
@@ -62,10 +69,10 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """`function`, which first holds its arguments against its annotations.
 
     Held are whole numbers, numbers (never NaN), shares (`SHARES`), truth values, text, choices (`Literal`), paths,
-    `Reals`, `Classes`, sequences (and what a list holds, unless it is numbers), mappings, functions, and classes. A
-    tensor of `Reals` is passed on without its gradient. An annotation with any other part is not held, nor one that is
-    no text, as `from __future__ import annotations` makes it. Raises OntogenyError for the first argument that does
-    not fit.
+    `Reals`, `Classes`, sequences (and what a list holds, unless it is numbers), mappings, functions, and classes.
+    `Reals` and `Classes` are passed on as `plain` makes them. An annotation with any other part is not held, nor one
+    that is no text, as `from __future__ import annotations` makes it. Raises OntogenyError for the first argument that
+    does not fit.
 
     >>> @checks_arguments
     ... def f(x: Reals, confidence: float = 0.95): return confidence
@@ -91,19 +98,58 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
         for name, expected in kinds().items():
             if name not in bound.arguments:
                 continue
-            value = bound.arguments[name]
+            value = given = bound.arguments[name]
+            if expected[0] in (_REALS, _CLASSES, _LABELS):
+                value = bound.arguments[name] = plain(value, of_network=name in OF_NETWORKS)
             if not any(kind.fits(value) for kind in expected):
-                raise OntogenyError(f"{name} is {shown(value)}: give {_either(expected, value)}")
+                raise OntogenyError(f"{name} is {shown(given)}: give {_either(expected, value)}")
             if isinstance(value, list | tuple | set):
                 each = tuple(kind.each for kind in expected if kind.each)
                 for one in value if each else ():
                     if not any(kind.fits(one) for kind in each):
                         raise OntogenyError(f"one of {name} is {shown(one)}: each should be {_either(each, one)}")
-            if expected[0] is _REALS and getattr(value, "requires_grad", False):
-                bound.arguments[name] = value.detach()
         return function(*bound.args, **bound.kwargs)
 
     return held
+
+
+def plain(values: Any, of_network: bool = False) -> Any:
+    """Numbers in any container as NumPy or PyTorch have them; what holds none as it is.
+
+    A tensor loses its gradient and its zeros left out, and, unless it is `of_network`, its device and a type
+    that NumPy lacks. Of arrays, only those that are masked, matrices or of objects are changed: what is masked is NaN.
+    Lists, tables and columns become arrays.
+    """
+    if hasattr(values, "is_complex") and hasattr(values, "detach"):
+        values = values.detach()
+        values = values.to_dense() if str(values.layout) != "torch.strided" else values
+        if of_network or values.is_complex():
+            return values
+        return (values.float() if values.is_floating_point() and values.element_size() < 4 else values).cpu()
+    if isinstance(values, np.ma.MaskedArray):
+        if values.dtype.kind not in "fiub" or not np.ma.is_masked(values):
+            return values.data
+        return np.ma.filled(values.astype(np.result_type(values.dtype, np.float32)), np.nan)
+    numeric = isinstance(getattr(values, "dtype", None), np.dtype) and hasattr(values, "ndim")
+    if numeric and type(values) is not np.matrix and values.dtype != object and not hasattr(values, "iloc"):
+        return values
+    if not isinstance(values, list | tuple) and not hasattr(values, "__array__"):
+        return values
+    try:
+        array: np.ndarray = np.asarray(values)
+        if array.dtype != object:
+            return array
+    except ValueError:
+        return values
+    known = [is_number(value) for value in array.flat]
+    if all(known):
+        return array.astype(int if all(is_number(value, whole=True) for value in array.flat) else float)
+    missing = np.asarray(values.isna()).ravel().tolist() if hasattr(values, "isna") else known
+    if not all(map(operator.or_, known, missing)):
+        return values
+    array = array.copy()
+    array[~np.reshape(known, array.shape)] = math.nan
+    return array.astype(float)
 
 
 def usable_device(device: Any, what: str = "device") -> torch.device:
@@ -208,7 +254,7 @@ def _element(meant: Any) -> _Kind | None:
 
 
 def _of_class(kind: type) -> _Kind:
-    return _Kind(lambda value: isinstance(value, kind), with_article(_CLASSES.get(kind.__name__, kind.__name__)))
+    return _Kind(lambda value: isinstance(value, kind), with_article(_CALLED.get(kind.__name__, kind.__name__)))
 
 
 def _are_real(value: Any) -> bool:
@@ -223,6 +269,13 @@ def _are_real(value: Any) -> bool:
     return (value.ndim > 0 and kind.kind in "fiub") or (kind.kind == "V" and kind.name == "bfloat16")
 
 
+def _one_each(values: Any) -> bool:
+    try:
+        return np.ndim(values) == 1
+    except ValueError:
+        return False
+
+
 def _either(expected: tuple[_Kind, ...], value: Any) -> str:
     words = " or ".join(dict.fromkeys(kind.words for kind in expected))
     options = words.replace("'", "").split(" or ") if all("'" in kind.words for kind in expected) else []
@@ -232,6 +285,8 @@ def _either(expected: tuple[_Kind, ...], value: Any) -> str:
 
 
 _REALS = _Kind(_are_real, "real numbers, as an array or a tensor")
+_CLASSES = _Kind(_are_real, "the class of every sample, as whole numbers from 0")
+_LABELS = _Kind(_one_each, "one label for every sample, in one dimension")
 _NONE = _Kind(lambda value: value is None, "None")
 _PATH = _Kind(lambda value: isinstance(value, os.PathLike), "a path")
 _SEVERAL = _Kind(_several, "several, as a list")
@@ -239,7 +294,8 @@ _MAPPING = _Kind(lambda value: isinstance(value, Mapping), "a mapping, as a dict
 _CALLABLE = _Kind(callable, "a function")
 _BY_TEXT = {
     "Reals": _REALS,
-    "Classes": _Kind(_are_real, "the class of every sample, as whole numbers from 0"),
+    "Classes": _CLASSES,
+    "Labels": _LABELS,
     "np.ndarray": _Kind(lambda value: hasattr(value, "__array__") or isinstance(value, list | tuple), "an array"),
     "None": _NONE,
     "bool": _Kind(lambda value: isinstance(value, bool | np.bool_), "True or False"),
@@ -257,7 +313,7 @@ _ORIGINS: dict[Any, _Kind] = {
     dict: _MAPPING,
     typing.get_origin(Callable[[], int]): _CALLABLE,
 }
-_CLASSES = {
+_CALLED = {
     "Activity": "recording (Activity, as simulate_activity and read_activity give it)",
     "CapturePlan": "plan (of plan_captures)",
     "DataFrame": "table (pandas.DataFrame)",

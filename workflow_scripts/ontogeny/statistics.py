@@ -2,7 +2,8 @@
 
 `confidence` is the coverage of an interval, such as 0.95. `n_resamples` counts random draws, of bootstrap samples, of
 signs or of orders. `seed` is a number, a sequence of numbers, or a generator, which goes on where it stands. What
-cannot be computed from too few values is NaN. The libraries are imported on use, so importing this module is free.
+cannot be computed from too few values is NaN; values that are no numbers, or have no axis that is needed, raise
+OntogenyError. The libraries are imported on use, so importing this module is free.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ontogeny.arguments import plain
 from ontogeny.errors import OntogenyError, check_share, shown, unknown
 from ontogeny.words import counted
 
@@ -67,7 +69,7 @@ def student_interval(values: ArrayLike, confidence: float = 0.95, axis: int = 0)
     check_share(confidence, "confidence")
     from scipy.stats import t
 
-    data = np.asarray(values, dtype=np.float64)
+    data = _numbers(values, "values", axis)
     count = data.shape[axis]
     if not count:
         nothing = np.full(np.delete(data.shape, axis), np.nan)[()]
@@ -94,7 +96,13 @@ def proportion_interval(
         raise unknown("method", method, ["wilson", "exact"])
     from scipy.special import betaincinv, ndtri
 
-    successes, trials = np.broadcast_arrays(np.asarray(hits), np.asarray(total))
+    successes, trials = _numbers(hits, "hits", None), _numbers(total, "total", None)
+    try:
+        successes, trials = np.broadcast_arrays(successes, trials)
+    except ValueError:
+        raise OntogenyError(
+            f"hits of shape {successes.shape} and a total of shape {trials.shape}: give one total for each, or one"
+        ) from None
     if ((successes < 0) | (successes > trials)).any():
         raise OntogenyError("a share is of more hits than trials, or of fewer than none: give 0 <= hits <= total")
     count = np.maximum(trials, 1)
@@ -117,10 +125,17 @@ def percentile_interval(
     """Ends of the middle `confidence` of resampled statistics along `axis` (Efron and Tibshirani 1993, ch. 13).
 
     method: how ends that fall between two draws are found; "nearest" takes one of them, as where some are infinite.
+    Raises OntogenyError for an unknown method.
     """
     check_share(confidence, "confidence")
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
-    low, high = np.quantile(np.asarray(drawn, np.float64), ends, axis=axis, method=method)
+    if method not in ("linear", "nearest"):
+        raise unknown("method", method, ["linear", "nearest"])
+    data = _numbers(drawn, "drawn", axis)
+    if not data.shape[axis]:
+        nothing = np.full(np.delete(data.shape, axis), np.nan)[()]
+        return nothing, nothing
+    low, high = np.quantile(data, ends, axis=axis, method=method)
     return low, high
 
 
@@ -135,7 +150,7 @@ def bootstrap_interval(
 
     `statistic` takes resamples, (n_resamples, n), and `axis`, as NumPy's do.
     """
-    data = np.asarray(values)
+    data = _numbers(values, "values", one=True)
     if len(data) < 2:
         return math.nan, math.nan
     rows = np.random.default_rng(seed).integers(len(data), size=(n_resamples, len(data)))
@@ -162,10 +177,15 @@ def bootstrap_mean(values: ArrayLike, weights: Floats, confidence: float = 0.95)
     """Means over the last axis with percentile bootstrap intervals, all from the same resamples.
 
     values (..., samples); weights (n_resamples, samples) of `bootstrap_weights`. Equal values have an interval of no
-    width.
+    width. Raises OntogenyError for weights of another number of samples.
     """
     check_share(confidence, "confidence")
-    data = np.asarray(values, dtype=np.float64)
+    data, weights = _numbers(values, "values"), _numbers(weights, "weights")
+    if weights.ndim != 2 or not len(weights) or weights.shape[1] != data.shape[-1]:
+        raise OntogenyError(
+            f"weights of shape {weights.shape} for {counted(data.shape[-1], 'sample')}: give those of "
+            f"bootstrap_weights({data.shape[-1]}, ...)"
+        )
     mean = data.mean(-1)
     constant = data.max(-1) == data.min(-1)
     drawn = np.sort((data - mean[..., None]) @ weights.T, axis=-1)
@@ -180,7 +200,7 @@ def resampling_p_value(observed: float, null: ArrayLike, alternative: Alternativ
     "two-sided" compares sizes: the null must lie around 0. Source: Phipson and Smyth (2010), Stat. Appl. Genet. Mol.
     Biol. 9(1).
     """
-    drawn = np.asarray(null, dtype=np.float64)
+    drawn = _numbers(null, "null", None)
     if np.isnan(observed) or not drawn.size:
         return math.nan
     drawn, observed = _turned(drawn, np.float64(observed), alternative)
@@ -202,8 +222,7 @@ def sign_flip_test(
     signs: ways to go through instead, drawn by the caller, (ways, n). Source: Edgington and Onghena (2007),
     Randomization Tests, ch. 5.
     """
-    data = np.asarray(differences)
-    data = data if data.dtype == np.float32 else data.astype(np.float64)
+    data = _numbers(differences, "differences", keep=np.float32)
     count = data.shape[-1]
     if not count:
         return np.full(data.shape[:-1], np.nan)[()]
@@ -239,7 +258,7 @@ def permutation_test(
     drawn. `statistic(values, chosen)` gives one number for every row of `chosen`, (ways, n + m), which marks the first
     group; None is Welch's t. Source: Janssen (1997), Stat. Probab. Lett. 36(1), for Welch's t.
     """
-    one, two = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    one, two = _numbers(first, "first", one=True), _numbers(second, "second", one=True)
     if min(len(one), len(two)) < 2:
         return PermutationTest(math.nan, math.nan)
     compare = welch_t if statistic is None else statistic
@@ -318,7 +337,9 @@ def adjust(
     """
     if method not in CORRECTIONS:
         raise unknown("method", method, CORRECTIONS)
-    values = np.array(p_values if isinstance(p_values, np.ndarray) else list(p_values), dtype=np.float64)
+    if isinstance(p_values, Iterable) and not hasattr(p_values, "__array__"):
+        p_values = list(p_values)
+    values = _numbers(p_values, "p_values")
     known = ~np.isnan(values)
     found = values[known]
     if ((found < 0) | (found > 1)).any():
@@ -362,6 +383,21 @@ def _turned(drawn: NDArray[Any], observed: Any, alternative: Alternative) -> tup
     if alternative not in ("greater", "less"):
         raise unknown("alternative", alternative, ["two-sided", "greater", "less"])
     return (drawn, observed) if alternative == "greater" else (-drawn, -observed)
+
+
+def _numbers(values: Any, name: str, axis: int | None = -1, *, one: bool = False, keep: Any = None) -> NDArray[Any]:
+    """Values as float64, or as they are if of the type `keep`; they have `axis`, and no further one where `one`."""
+    data = plain(values)
+    try:
+        data = np.asarray(data)
+    except ValueError:
+        data = np.asarray(None)
+    if data.dtype.kind not in "fiub":
+        raise OntogenyError(f"{name} is {shown(values)}: give real numbers, as an array or a tensor")
+    if (one and data.ndim != 1) or not (axis is None or -data.ndim <= axis < data.ndim):
+        wanted = "give one dimension" if one or not data.ndim else f"it has no axis {axis}"
+        raise OntogenyError(f"{name} has the shape {data.shape}: {wanted}")
+    return data if data.dtype == keep else data.astype(np.float64, copy=False)
 
 
 def _quantile_of_sorted(values: Floats, share: float) -> Floats:

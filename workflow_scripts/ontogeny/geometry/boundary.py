@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.arguments import Reals, checks_arguments
+from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic, check_archive, read_errors
 from ontogeny.geometry.components import pca
@@ -45,7 +45,7 @@ def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.n
 
 
 @checks_arguments
-def margins(logits: Reals, labels: Any) -> np.ndarray:
+def margins(logits: Reals, labels: Classes) -> np.ndarray:
     """Logit margin of each sample, float64 (samples,): logit of its label minus the largest other; wrong is below 0.
 
     Raises OntogenyError unless there is a class of the logits for each sample.

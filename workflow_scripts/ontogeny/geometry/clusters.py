@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn import config_context
 from sklearn.cluster import KMeans
 
-from ontogeny.arguments import Reals, checks_arguments
-from ontogeny.errors import OntogenyError
+from ontogeny.arguments import Reals, checks_arguments, plain
+from ontogeny.errors import OntogenyError, shown
 from ontogeny.geometry.settings import GeometrySettings
 from ontogeny.statistics import adjust, percentile_interval, proportion_interval, resampling_p_value
 
@@ -235,9 +235,11 @@ def agreement(
     Samples (rows, if `samples` is None) are resampled as wholes for the interval; `second` is permuted over all
     rows for the p-value (one-sided). Source: Hubert and Arabie (1985), "Comparing partitions", eq. 5.
     """
-    one = np.unique(np.asarray(first), return_inverse=True)[1]
+    one = np.unique(_column("the first partition", first), return_inverse=True)[1]
     two = np.unique(_column("the second partition", second, len(one)), return_inverse=True)[1]
-    groups = np.arange(len(one)) if samples is None else np.unique(np.asarray(samples), return_inverse=True)[1]
+    groups = np.arange(len(one))
+    if samples is not None:
+        groups = np.unique(_column("the samples", samples, len(one)), return_inverse=True)[1]
     generator = np.random.default_rng(seed)
     shape = (int(one.max()) + 1, int(two.max()) + 1)
 
@@ -380,9 +382,14 @@ def _none(
     )
 
 
-def _column(name: str, values: Any, rows: int) -> np.ndarray:
-    column = np.asarray(values)
-    if column.shape != (rows,):
+def _column(name: str, values: Any, rows: int | None = None) -> np.ndarray:
+    try:
+        column = np.asarray(plain(values))
+    except ValueError as error:
+        raise OntogenyError(f"{name} is {shown(values)}: give one entry per row") from error
+    if column.ndim != 1 or not column.size:
+        raise OntogenyError(f"{name} has the shape {column.shape}: give one entry per row, in one dimension")
+    if rows not in (None, column.size):
         raise OntogenyError(f"{name} has the shape {column.shape} for {rows} rows: give one entry per row")
     return column
 

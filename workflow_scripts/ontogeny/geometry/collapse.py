@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ontogeny.arguments import Reals, checks_arguments
+from ontogeny.arguments import Classes, Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.tracking.collapse import CollapseAlarm, representation_state
 from ontogeny.tracking.estimators import singular_values
@@ -35,7 +34,7 @@ class NeuralCollapse:
 
 @checks_arguments
 def neural_collapse(
-    features: Reals, labels: Any, weight: Reals = None, bias: Reals = None, n_resamples: int = 200, seed: int = 0
+    features: Reals, labels: Classes, weight: Reals = None, bias: Reals = None, n_resamples: int = 200, seed: int = 0
 ) -> NeuralCollapse:
     """NC1 to NC4 of features, (n, f), with whole-number labels, (n,), and the linear layer that reads them.
 
@@ -108,7 +107,7 @@ def effective_rank(matrix: Reals) -> float:
 
 
 @checks_arguments
-def dimensional_collapse(features: Reals, labels: Any) -> bool:
+def dimensional_collapse(features: Reals, labels: Classes) -> bool:
     """Whether features are low by the criterion of `ontogeny.tracking.CollapseAlarm`, taken at one moment."""
     state = representation_state(features, labels)
     alarm = CollapseAlarm(len(np.unique(labels)), np.shape(features)[1])

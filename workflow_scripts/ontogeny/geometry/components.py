@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import pandas as pd
 import scipy.linalg
 import scipy.sparse.linalg
 
-from ontogeny.arguments import checks_arguments
-from ontogeny.errors import OntogenyError
+from ontogeny.arguments import checks_arguments, plain
+from ontogeny.errors import OntogenyError, shown
 from ontogeny.statistics import percentile_interval
 from ontogeny.words import counted
 
@@ -55,7 +55,7 @@ class PCA:
 
     def transform(self, matrix: Any) -> np.ndarray:
         """Other rows, (n, f), in this basis, (n, k). Raises OntogenyError if the number of features differs."""
-        values = np.asarray(matrix, dtype=np.float64)
+        values = np.asarray(plain(matrix), dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.mean):
             raise OntogenyError(
                 f"rows of {counted(len(self.mean), 'feature')} are expected, not the shape {values.shape}"
@@ -188,11 +188,16 @@ def projection_table(result: PCA, steps: Sequence[int], labels: Any = None) -> p
 
 
 def _chunks(matrices: Any) -> list[Any]:
-    chunks = [matrices] if getattr(matrices, "ndim", None) == 2 else list(matrices)
-    chunks = [chunk if hasattr(chunk, "shape") else np.asarray(chunk) for chunk in chunks]
+    given = plain(matrices)
+    flat = getattr(given, "ndim", 2) < 2 and np.size(given)
+    if flat or isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise OntogenyError(f"the matrices are {shown(matrices)}: give one (rows, features), or a list of several")
+    chunks: list[Any] = [given] if getattr(given, "ndim", None) == 2 else [plain(chunk) for chunk in given]
     if not chunks:
         raise OntogenyError("there are no matrices: give at least one of shape (rows, features)")
     for index, chunk in enumerate(chunks):
+        if not hasattr(chunk, "shape"):
+            raise OntogenyError(f"matrix {index} is {shown(chunk)}: an array (rows, features) is expected")
         if len(chunk.shape) != 2 or 0 in chunk.shape:
             raise OntogenyError(f"matrix {index} has the shape {tuple(chunk.shape)}: (rows, features) is expected")
         if chunk.shape[1] != chunks[0].shape[1]:

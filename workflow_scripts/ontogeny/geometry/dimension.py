@@ -47,7 +47,7 @@ def two_nn(matrix: Reals, discard: float = 0.1, confidence: float = 0.95) -> Int
         )
     if not 0 <= discard <= 0.5:
         raise OntogenyError(f"discard = {discard!r} is the share of the ratios that is cut off: from 0 to 0.5")
-    points = np.unique(values, axis=0)
+    points = np.unique(np.ldexp(values, -np.frexp(np.abs(values).max())[1]), axis=0)
     duplicates = len(values) - len(points)
     if len(points) < 10:
         return IntrinsicDimension(np.nan, np.nan, np.nan, len(points), duplicates)
@@ -55,6 +55,8 @@ def two_nn(matrix: Reals, discard: float = 0.1, confidence: float = 0.95) -> Int
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.sort(np.log(near[:, 1] / near[:, 0]))
     logs = logs[np.isfinite(logs)]
+    if len(logs) < 2:
+        return IntrinsicDimension(np.nan, np.nan, np.nan, len(points), duplicates)
     kept = max(int((1 - discard) * len(logs)), 2)
     total = float(logs[:kept].sum() + (len(logs) - kept) * logs[kept - 1])
     if total <= 0:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.arguments import Reals, checks_arguments
+from ontogeny.arguments import Labels, Reals, checks_arguments
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.geometry.components import pca
 from ontogeny.geometry.settings import MapSettings
@@ -126,7 +126,7 @@ def map_quality(
 
 
 @checks_arguments
-def label_agreement(positions: Reals, labels: Any, n_neighbours: int = 10) -> tuple[float, float]:
+def label_agreement(positions: Reals, labels: Labels, n_neighbours: int = 10) -> tuple[float, float]:
     """Mean share of each point's nearest neighbours that have its label, and what shuffled labels give on average.
 
     positions: (samples, d). Compare the share in a map with that in the layer: a map that is higher invents order.

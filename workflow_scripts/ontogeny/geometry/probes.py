@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, norm
 
-from ontogeny.arguments import Reals, checks_arguments
+from ontogeny.arguments import Labels, Reals, checks_arguments
 from ontogeny.errors import OntogenyError
 from ontogeny.geometry.settings import RepresentationSettings
 from ontogeny.statistics import proportion_interval
@@ -37,7 +37,7 @@ class Probe:
 @checks_arguments
 def linear_probe(
     matrix: Reals,
-    labels: Any,
+    labels: Labels,
     folds: int = RepresentationSettings().folds,
     most_axes: int = 64,
     penalty: float = 0.1,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from ontogeny.arguments import checks_arguments
+from ontogeny.arguments import checks_arguments, plain
 from ontogeny.errors import OntogenyError, check_number, shown
 from ontogeny.jumps.comparison import need_columns
 from ontogeny.statistics import adjust, percentile_interval, resampling_p_value
@@ -40,7 +40,7 @@ def match_events(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
 
 def _positions(events: ArrayLike, name: str) -> np.ndarray:
     try:
-        places = np.asarray(events, float)
+        places = np.asarray(plain(events), float)
     except (TypeError, ValueError, RuntimeError):
         places = np.array(np.nan)
     if places.ndim != 1 or np.isnan(places).any():

@@ -94,8 +94,8 @@ def settling(
 def _settling(
     steps: np.ndarray, values: np.ndarray, band: float, n_resamples: int, rng: np.random.Generator
 ) -> Settling:
-    if values.shape != steps.shape or values.ndim != 1 or not np.isfinite(values).all():
-        raise OntogenyError("settling needs one finite value for every step")
+    if values.shape != steps.shape or values.ndim != 1 or not np.isfinite([steps, values]).all():
+        raise OntogenyError("settling needs one finite value for every step, and steps that are finite")
     n = len(values)
     if n < FEWEST_POINTS:
         return Settling("short")

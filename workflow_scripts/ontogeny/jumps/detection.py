@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ontogeny.errors import OntogenyError, expect, unknown
+from ontogeny.arguments import plain
+from ontogeny.errors import OntogenyError, expect, shown, unknown
 from ontogeny.jumps import multiscale
 from ontogeny.jumps.calibration import Searched, battery_p_values, raised_p_values
 from ontogeny.jumps.detectors import Detector, abstention, check_settings, normal_events, resolve_detector
@@ -433,12 +434,12 @@ def detect_many(values: Any, steps: Any = None, *, noise_floor: float = DEFAULTS
 
     Several times faster than one call for each. Raises OntogenyError for values or steps of another shape.
     """
-    first: Any = next(iter(values), ()) if isinstance(values, Iterable) else None
-    if np.ndim(first) != 1:
-        raise OntogenyError(
-            f"values has {np.ndim(values)} dimensions: give one row for each series, as an array (series, n)"
-        )
-    rows = [values[i] for i in range(len(values))]
+    given = values if hasattr(values, "iloc") else plain(values)
+    if hasattr(given, "iloc") or getattr(given, "ndim", 2) != 2 or not isinstance(given, Iterable):
+        wrong = f"has {counted(given.ndim, 'dimension')}" if hasattr(given, "shape") else f"is {shown(values)}"
+        wrong = "is a table" if hasattr(given, "iloc") else wrong
+        raise OntogenyError(f"values {wrong}: give one row for each series, as an array (series, n)")
+    rows = list(given)
     return transitions_in_each([as_series(row, steps) for row in rows], noise_floor)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import plain
 from ontogeny.errors import OntogenyError, check_number, check_share, check_word, is_number, shown, unknown
 from ontogeny.jumps.events import level_change
 from ontogeny.jumps.surrogates import phase_randomised
@@ -65,7 +66,7 @@ def z_score_flags(values: Any, window: int = 50, threshold: float = 3.0, min_sam
     Raises OntogenyError for values of more than two dimensions, or that are no numbers, and for windows without points.
     """
     try:
-        series = np.asarray(values, dtype=np.float64)
+        series = np.asarray(plain(values), dtype=np.float64)
     except (TypeError, ValueError):
         raise OntogenyError("values must be numbers, one for each logged step") from None
     _whole(window=window)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ontogeny.arguments import plain
 from ontogeny.errors import OntogenyError
 from ontogeny.statistics import median
 from ontogeny.words import counted
@@ -94,8 +95,8 @@ def as_series(values: Any, steps: Any = None) -> tuple[np.ndarray, np.ndarray]:
     series = _numbers(values, "values")
     if steps is None:
         return series, np.arange(series.size)
-    places = np.asarray(steps)
-    if places.dtype.kind not in "iu":
+    places = plain(steps)
+    if getattr(getattr(places, "dtype", None), "kind", "") not in ("i", "u"):
         places = _numbers(steps, "steps")
     if places.shape != series.shape:
         raise OntogenyError(
@@ -120,7 +121,7 @@ def evenly_spaced(steps: np.ndarray) -> bool:
 
 def _numbers(values: Any, name: str) -> np.ndarray:
     try:
-        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+        array = np.asarray(plain(values))
         if array.dtype.kind in "cSUMm" or array.dtype.type is np.void:  # bfloat16 of ml_dtypes is of kind V, too
             raise TypeError
         array = array.astype(np.float64)

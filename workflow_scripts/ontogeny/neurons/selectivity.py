@@ -258,7 +258,8 @@ def _held_out(
     drawn[~np.isfinite(drawn)] = np.nan
     low, high = np.full(len(units), np.nan), np.full(len(units), np.nan)
     seen = np.isfinite(drawn).any(0)
-    low[seen], high[seen] = np.nanquantile(drawn[:, seen], [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    if seen.any():
+        low[seen], high[seen] = np.nanquantile(drawn[:, seen], [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     p_value = np.full(len(units), np.nan)
     for name in np.unique(preferred):
         mine = units[preferred == name]

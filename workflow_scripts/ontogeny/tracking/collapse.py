@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.arguments import checks_arguments
+from ontogeny.arguments import checks_arguments, plain
 from ontogeny.errors import OntogenyError, shown
 
 MOST_SAMPLES = 128
@@ -41,7 +41,7 @@ def representation_state(features: Any, labels: Any) -> dict[str, float]:
     shapes that do not fit.
     """
     try:
-        values, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
+        values, labels = np.asarray(plain(features), dtype=np.float64), np.asarray(plain(labels))
     except (TypeError, ValueError):
         raise OntogenyError(f"features is {shown(features)}: give numbers (samples, features)") from None
     if values.ndim != 2 or labels.shape != values.shape[:1] or not len(values):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.arguments import checks_arguments
+from ontogeny.arguments import checks_arguments, plain
 from ontogeny.errors import OntogenyError, check_word, expect, first_line, shown, unknown
 from ontogeny.tracking.settings import DEFAULTS
 
@@ -116,12 +116,11 @@ def choose_metrics(metrics: Iterable[str] | None) -> dict[str, Metric]:
 
 def _as_array(values: Any) -> np.ndarray:
     """A NumPy view of an array or tensor; a tensor in a number format that NumPy lacks is widened to float32."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        if values.dtype.is_floating_point and values.dtype.itemsize < 4:
-            values = values.float()
-        return values.numpy()
-    return np.asarray(values)
+    values = plain(values)
+    try:
+        return values.numpy() if hasattr(values, "detach") else np.asarray(values)
+    except ValueError as error:
+        raise OntogenyError(f"the activations are {shown(values)}: give an array or a tensor, samples first") from error
 
 
 def to_rows(activation: Any, layout: str = "auto", feature_axis: int | None = None) -> Any:
@@ -140,6 +139,8 @@ def to_rows(activation: Any, layout: str = "auto", feature_axis: int | None = No
 
     A matrix is returned as it is in every layout. Raises OntogenyError for fewer than two axes.
     """
+    if not hasattr(activation, "detach"):
+        activation = plain(activation)
     if not hasattr(activation, "ndim"):
         raise OntogenyError(f"the activation is {shown(activation)}: give an array or a tensor, samples first")
     axes = activation.ndim
