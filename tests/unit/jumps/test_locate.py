@@ -221,6 +221,20 @@ def test_changes_at_other_times_are_told_too():
     assert "loss begins at" in locate_transition(table("r", loss=wave)).sentence
 
 
+def test_what_follows_a_change_and_overlaps_it_is_no_other_time():
+    """As weights do, which go on changing when accuracy has saturated."""
+    rng, steps = np.random.default_rng(3), 10 * np.arange(N)
+    noise = lambda: 0.01 * rng.standard_normal(N)  # noqa: E731
+    held_out = 0.5 + 0.5 * logistic(1000, 200, steps) + noise()
+    layers = {"a__stable_rank": 9 - 5 * logistic(1200, 400, steps) + noise(), "b__stable_rank": 3 + (steps >= 2500)}
+    layers["b__stable_rank"] = layers["b__stable_rank"] + noise()
+    answer = locate_transition(table("r", val_accuracy=held_out, **layers))
+    assert answer.elsewhere == ("stable_rank of b at step 2500",)
+    (partly,) = answer.partly
+    assert partly.startswith("stable_rank of a at step 1")
+    assert f"Others overlap it, with their midpoints outside: {partly}." in answer.sentence
+
+
 def test_what_recovers_and_what_was_not_asked_is_mentioned():
     steps, rng = np.arange(0, 6000, 15), np.random.default_rng(2)
     accuracy = 0.97 - 0.5 * (steps >= 3000) * np.exp(-(steps - 3000).clip(0) / 150) + 0.01 * rng.standard_normal(400)

@@ -17,7 +17,7 @@ from ontogeny.words import counted, joined, levels_text, step_text, steps_text
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTS = ("silent", "also", "further", "elsewhere", "changes")
+_LISTS = ("silent", "also", "further", "partly", "elsewhere", "changes")
 
 MOST_ROWS = 24
 """Rows of the table of changes that are printed."""
@@ -35,8 +35,9 @@ class Answer:
     end: steps at 10 and 90% of the change; before, after: levels; noise: of the series, as a standard deviation.
     p_value: the chance that a series of this length without a change, of the worst null of the battery, holds one as
     strong; q_value: false discovery rate over the measures asked. silent: measures asked before it that do not change;
-    also: other measures of the run that change within; further: steps of its other significant changes; elsewhere:
-    where else significant changes lie that are in none of these, in words, such as "loss at step 800". agree of
+    also: other measures of the run that change within; further: steps of its other significant changes; partly: other
+    series whose changes overlap one of these while their midpoints lie in none, in words, such as "loss at step 500",
+    and elsewhere: those whose changes meet none of these. agree of
     `series` series of layers change within; chance: how many would if their changes came at random times.
     learned: the step by which the accuracy on the training data made 90% of its rise (NaN if not recorded); late:
     whether held-out accuracy rises only after it, as it does in grokking. course: how the series that was asked first
@@ -63,6 +64,7 @@ class Answer:
     silent: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     further: tuple[float, ...] = ()
+    partly: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     asked: int = 0
     agree: int = 0
@@ -148,6 +150,9 @@ def say_found(answer: Answer, judged: int) -> str:
         )
     if answer.further:
         said.append(f"It also changes significantly at {steps_text(answer.further)}.")
+    if answer.partly:
+        these = "one of these" if answer.further else "it"
+        said.append(f"Others overlap {these}, with their midpoints outside: {joined(answer.partly)}.")
     if answer.elsewhere:
         said.append(f"At other times, there are significant changes in {joined(answer.elsewhere)}.")
     if answer.missed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +169,12 @@ def _answer(
     agree = sum(bool(((window[0] <= steps) & (steps <= window[1])).any()) for steps in groups)
     late = rank_of(best["metric"]) == 0 and best["size"] > 0 and learned < best["midpoint_low"]
     windows = [_window(row, span) for row in others.to_dict(orient="records")]
+
+    def said_of(chosen: Callable[[pd.DataFrame, Sequence[tuple[float, float]]], pd.DataFrame]) -> tuple[str, ...]:
+        measures = [name for name in present if (RUN_LEVEL, name) != own]
+        of_others = layers[(layers["layer"] != own[0]) | (layers["metric"] != own[1])]
+        return *_of_measures(chosen(found, windows), measures), *_of_layers(chosen(of_others, windows), span)
+
     answer = Answer(
         run=str(run),
         kind=str(best["kind"]),
@@ -188,10 +194,8 @@ def _answer(
         silent=tuple(present[: present.index(best["metric"])] if best["layer"] == RUN_LEVEL else present),
         also=tuple(also),
         further=tuple(float(step) for step in others["step"] if step != best["step"]),
-        elsewhere=(
-            *_of_measures(found, [name for name in present if (RUN_LEVEL, name) != own], windows),
-            *_of_layers(layers, own, windows, span),
-        ),
+        partly=said_of(_partly),
+        elsewhere=said_of(_away),
         asked=len(present),
         agree=agree,
         series=asked_beside,
@@ -246,39 +250,45 @@ def _within(rows: pd.DataFrame, window: tuple[float, float]) -> bool:
     return bool(rows["step"].between(*window).any())
 
 
-def _outside(rows: pd.DataFrame, windows: Sequence[tuple[float, float]]) -> pd.DataFrame:
-    inside = [rows["step"].between(*window) for window in windows]
-    return rows[~np.any(inside, axis=0)] if len(rows) and inside else rows
+def _meet(rows: pd.DataFrame, windows: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each change, whether its midpoint lies in a window, and whether any of it does, (n,) each."""
+    low, high = np.array(windows, dtype=float).reshape(-1, 2).T
+    step, onset, end = (rows[name].to_numpy(float)[:, None] for name in ("step", "onset", "end"))
+    return ((low <= step) & (step <= high)).any(axis=1), ((low <= end) & (onset <= high)).any(axis=1)
 
 
-def _of_measures(found: pd.DataFrame, names: Sequence[str], windows: Sequence[tuple[float, float]]) -> list[str]:
-    """The measures of a run that change outside all windows, each with its steps, in words."""
-    said = []
-    for name in names:
-        steps = _outside(found[found["metric"] == name], windows)["step"].to_list()
-        if steps:
-            said.append(f"{name} at {steps_text(steps)}")
-    return said
+def _partly(rows: pd.DataFrame, windows: Sequence[tuple[float, float]]) -> pd.DataFrame:
+    """The changes that reach into a window, with their midpoint in none."""
+    inside, touching = _meet(rows, windows)
+    return rows[touching & ~inside]
 
 
-def _of_layers(
-    layers: pd.DataFrame, own: tuple[str, str], windows: Sequence[tuple[float, float]], span: float
-) -> list[str]:
-    """How many series of layers change at each of the times that most of their changes outside all windows share, in
-    words; of more than `MOST_TIMES`, how many further changes there are."""
-    away = _outside(layers[(layers["layer"] != own[0]) | (layers["metric"] != own[1])], windows)
+def _away(rows: pd.DataFrame, windows: Sequence[tuple[float, float]]) -> pd.DataFrame:
+    inside, touching = _meet(rows, windows)
+    return rows[~(inside | touching)]
+
+
+def _of_measures(found: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """The measures of a run that change, each with its steps, in words."""
+    steps = {name: found.loc[found["metric"] == name, "step"].to_list() for name in names}
+    return [f"{name} at {steps_text(at)}" for name, at in steps.items() if at]
+
+
+def _of_layers(layers: pd.DataFrame, span: float) -> list[str]:
+    """How many series of layers change at each of the times that most of their changes share, in words; of more than
+    `MOST_TIMES`, how many further changes there are."""
     said: list[str] = []
-    while len(away) and len(said) < MOST_TIMES:
-        shared = away.iloc[_most_shared(away)]
-        inside = away["step"].between(*_window(shared, span))
-        series = away.loc[inside, ["layer", "metric"]].drop_duplicates()
+    while len(layers) and len(said) < MOST_TIMES:
+        shared = layers.iloc[_most_shared(layers)]
+        inside = layers["step"].between(*_window(shared, span))
+        series = layers.loc[inside, ["layer", "metric"]].drop_duplicates()
         at = step_text(float(shared["step"]))
         if len(series) == 1:
             said.append(f"{shared['metric']} of {shared['layer']} at step {at}")
         else:
             said.append(f"{len(series)} series of layers about step {at}")
-        away = away[~inside]
-    return [*said, *([f"layers at {counted(len(away), 'other time')}"] if len(away) else [])]
+        layers = layers[~inside]
+    return [*said, *([f"layers at {counted(len(layers), 'other time')}"] if len(layers) else [])]
 
 
 def _most_shared(rows: pd.DataFrame) -> int:
@@ -316,7 +326,7 @@ def _beside(frame: pd.DataFrame, order: Sequence[str], settings: JumpSettings | 
     of_run = frame[(frame["layer"] == RUN_LEVEL) & ~frame["metric"].isin(list(order))]
     names = list(dict.fromkeys(of_run["metric"]))
     found = find_jumps(of_run, settings, metrics=names).significant if names else of_run.iloc[:0]
-    return _of_measures(found, names, []) if len(found) else []
+    return _of_measures(found, names) if len(found) else []
 
 
 def _none(
