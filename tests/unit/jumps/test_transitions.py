@@ -253,15 +253,58 @@ def test_changes_on_a_steep_decay_are_found(points, ramp):
     assert sum(map(len, detect_many(NULLS["exponential_drift"](rng, 60, points)))) <= 0.2 * 60 * points / 1000
 
 
+def test_a_fall_after_a_plateau_into_noise_that_wanders_is_found():
+    """As of an accuracy when the data change: before, it moves by a hundredth of what it loses, and slowly."""
+    t, hits = np.arange(900), 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        slow = ar1(rng, 1, 900, 0.95)[0]
+        rises = 0.98 - 0.88 * np.exp(-t / 15) + 0.004 * slow
+        falls = np.clip((t - 430) / 12, 0, 1) * (0.55 - 0.05 * slow)
+        events = detect_transitions(rises - falls)
+        hits += any(event.onset < 437 < event.end and event.p_value < 0.01 for event in events)
+    assert hits >= 7
+
+
+def _running_mean(values, share):
+    means = values.copy()
+    for k in range(1, values.shape[1]):
+        means[:, k] = means[:, k - 1] + share * (values[:, k] - means[:, k - 1])
+    return means
+
+
+def test_relaxations_that_begin_gently_or_at_a_turn_are_no_transitions():
+    """Running means of a loss, in any precision; learning rates after their warm-up; a decay to a floor; a bend."""
+    rng, t = np.random.default_rng(3), np.arange(200)
+    scale, power = rng.uniform(0.05, 1, (60, 1)), rng.uniform(0.3, 1.2, (60, 1))
+    decay = rng.uniform(1, 6, (60, 1)) * (1 + scale * t) ** -power
+    means = _running_mean(decay + 0.02 * ar1(rng, 60, 200), 0.1)
+    mantissa, exponent = np.frexp(_running_mean(decay + 0.02 * rng.standard_normal((60, 200)), 0.1))
+    warm = rng.uniform(4, 40, (60, 1))
+    rates = np.minimum((t + 1) / warm**1.5, (t + 1) ** -0.5)
+    floor = rng.uniform(0.01, 0.1, (60, 1)) + np.exp(-t / rng.uniform(5, 25, (60, 1)))
+    floor = floor * np.exp(0.1 * rng.standard_normal((60, 200)))
+    bend = np.maximum(t - rng.uniform(40, 120, (60, 1)), 0) + rng.standard_normal((60, 200))
+    for curves, most in (
+        (means, 6),
+        (np.ldexp(np.rint(256 * mantissa) / 256, exponent), 4),
+        (rates, 4),
+        (floor, 2),
+        (bend, 2),
+    ):
+        assert sum(map(len, detect_many(curves))) <= most
+
+
+@pytest.mark.parametrize(("points", "share"), [(200, 0.8), (1000, 0.9)])
 @pytest.mark.parametrize("signs", [(1, 1, 1, 1), (1, 1, -1)])
-def test_several_changes_are_no_period_and_no_wave(signs):
-    t, rng, found = np.arange(1000), np.random.default_rng(31), 0
+def test_several_changes_are_no_period_and_no_wave(signs, points, share):
+    t, rng, found = np.arange(points), np.random.default_rng(31), 0
     for _ in range(6):
-        places = 1000 * (np.arange(1, 1 + len(signs)) / (1 + len(signs)) + rng.uniform(-0.04, 0.04, len(signs)))
-        steps = [10 * sign / (1 + np.exp(-(t - at) / 6)) for at, sign in zip(places, signs)]
-        events = detect_transitions(sum(steps) + rng.standard_normal(1000))
-        found += sum(any(abs(event.index - at) <= 12 for event in events) for at in places)
-    assert found >= 0.9 * 6 * len(signs)
+        places = points * (np.arange(1, 1 + len(signs)) / (1 + len(signs)) + rng.uniform(-0.04, 0.04, len(signs)))
+        steps = [10 * sign / (1 + np.exp(-(t - at) / (points / 167))) for at, sign in zip(places, signs)]
+        events = detect_transitions(sum(steps) + rng.standard_normal(points))
+        found += sum(any(abs(event.index - at) <= 3 + points / 110 for event in events) for at in places)
+    assert found >= share * 6 * len(signs)
 
 
 def test_a_wander_changes_as_much_elsewhere():

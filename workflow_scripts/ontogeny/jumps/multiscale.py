@@ -286,7 +286,15 @@ def resolution(x: np.ndarray) -> np.ndarray | None:
     near[~(near > least)] = np.inf
     few = np.isfinite(near).sum(axis=1) + 1 < 0.8 * np.isfinite(around).sum(axis=1)
     unit = np.repeat(np.where(few & np.isfinite(near).any(axis=1), near.min(axis=1), 0.0), 32)[:n]
-    return unit if unit.any() else None
+    bits = _last_bit(x)
+    if bits is not None:
+        unit = np.maximum(unit, bits)
+    if not unit.any():
+        return None
+    smallest = unit[unit > 0].min()
+    if (np.abs(gaps / smallest - np.rint(gaps / smallest)) <= 0.05).all():
+        unit = np.maximum(unit, smallest)
+    return unit
 
 
 def unit_note(x: np.ndarray, units: float) -> str | None:
@@ -532,14 +540,18 @@ def _is_steeper(x: np.ndarray, rows: np.ndarray, at: np.ndarray, sign: np.ndarra
 
 
 def _exceeds_the_edge(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Whether a change near an end of the series is larger than every other between it and that end: a curve that
-    begins steeply has no neighbourhood on one side to say how steep it is. True further than `EDGE` points from it."""
+    """Whether a change near an end of the series is larger than every other between it and that end, and `STEEPER`
+    times as large as most of the next ones on its other side: a curve that begins steeply has no neighbourhood on one
+    side to say how steep it is. True further than `EDGE` points from it."""
     n = x.shape[1]
     larger = np.minimum(at, n - at) >= EDGE
     for k in np.flatnonzero(~larger):
-        part = x[rows[k], : at[k] + 1] if at[k] < EDGE else x[rows[k], at[k] - 1 :][::-1]
-        change = np.abs(np.diff(part))
-        larger[k] = change.size < 2 or change[-1] > change[:-2].max(initial=0.0)
+        here = x[rows[k]] if at[k] < EDGE else x[rows[k], ::-1]
+        split = min(at[k], n - at[k])
+        change = np.abs(np.diff(here[: split + 2 * EDGE]))
+        own, inner = change[split - 1], np.sort(change[split + 1 :])
+        larger[k] = own > change[: max(split - 2, 0)].max(initial=0.0)
+        larger[k] &= not inner.size or own > STEEPER * inner[-1 - inner.size // 8]
     return larger
 
 

@@ -55,6 +55,9 @@ _FEWEST_BLOCKS = 24
 FEWEST_WINDOWS = 8
 """Windows of a scale from which a series is asked whether it wanders below its noise."""
 
+ROUNDED = (2.0, 4.0, 8.0)
+"""Blocks over which a bend may be rounded, as that of the logarithm of a decay to a floor is."""
+
 _GAIN_OF_NOISE = 1.07
 """Log likelihood ratio over a cubic that the steps of `_screened` have in 6 of 10 windows of white noise, or less."""
 
@@ -101,7 +104,8 @@ COURSE_POINTS = 128
 """Means of neighbours, about, to which it is fitted."""
 
 SECOND = 1.1
-"""Squares that two relaxations leave, as a multiple of those of one with a step, up to which there is no step."""
+"""Squares that two relaxations, or a line that bends, leave, as a multiple of those of a relaxation with a step, up to
+which there is no such step."""
 
 UNEVEN_NOISE = 3.0
 LASTING_NOISE = 0.25
@@ -171,8 +175,31 @@ FEWEST_CHANGES = 4
 OUTGROWS = 3.5
 """Least size of an event in noise, in standard deviations of what the series changes by over its width elsewhere."""
 
+FEWEST_TO_BE_FAR = 24
+FAR = 3.0
+"""Root mean squares of what the series changes by over its width elsewhere, for each unit of score, that a clear event
+is larger: however its noise lasts or wanders."""
+
+WIDE = 2.0
+"""Width, in measurements, from which that is asked of an event."""
+
 OUTGROWS_WAVE = 8.0
 """The same of three events or more that go up and down."""
+
+SUDDEN = 0.45
+"""Time from 10 to 50% of a change, as a share of that from 50 to 90%, up to which it is a relaxation: 0.37 of an
+exponential one."""
+
+SUDDEN_AT_END = 0.72
+"""The same with the share of its width that is before its onset, for one that begins where the series does."""
+
+TURNS_BESIDE = 0.5
+RESTS_BESIDE = 0.25
+"""Shares of the size of an event without noise by which a series moves beside it from which it turns there, and up to
+which it rests."""
+
+FAR_ABOVE = 10.0
+"""Score of an event without noise from which it needs no rest beside it."""
 
 RESTING = 0.12
 """Typical change elsewhere, as a share of the largest change inside a peak of the rate, from which a series wanders."""
@@ -233,6 +260,11 @@ def _nulls() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     cubic = np.linalg.qr(np.stack([np.ones(m), t, t**2, t**3], axis=1))[0]
     line = np.linalg.qr(np.stack([np.ones(m), t], axis=1))[0]
     shapes = [np.maximum(u - knot, 0) for knot in np.arange(2 - m / 2, m / 2 - 1.5)]
+    for over in ROUNDED:
+        shapes += [
+            over * np.logaddexp(0, (u - knot) / over)
+            for knot in np.arange(2 * over - m / 2, m / 2 - 2 * over, over / 2)
+        ]
     for tau in (m / 48, m / 24, m / 12, m / 8, m / 5, m / 3):
         shapes += [np.exp((u[0] - u) / tau), np.exp((u - u[-1]) / tau)]
     return cubic, line, beside(np.array(shapes).T, line)[0]
@@ -373,24 +405,32 @@ def _without_others(x: np.ndarray, found: list[list[_Candidate]], least: float) 
     """The steps of each series (series, n) with a score of `least`, each also scored after the others that are `CLEAR`
     by their own windows were taken out: several changes are no autocorrelation of the noise, and no wander. Three or
     more that go up and down are a wave, and stay."""
-    freed, asked = [], []
+    freed, asked, far = [], [], []
     for row, candidates in enumerate(found):
         if not any(c.alone >= CLEAR for c in candidates):
             continue
         apart = _apart(sorted(candidates, key=lambda c: -c.alone), _MOST_APART)
+        clear = {c: _placed(x[row], c) for c in apart if c.alone >= CLEAR and _steeper_inside(x[row], c)}
+        events = list(clear.values())
+        for c, event in clear.items():
+            score = min(c.alone, _times_elsewhere(x[row], event, events) / FAR)
+            if score > c.score and event.width >= WIDE:
+                best = max((other for other in candidates if _overlap(c, other)), key=lambda other: other.score)
+                far.append((row, best._replace(score=max(score, best.score))))
         if len(apart) < 2:
             continue
-        clear = {c: _placed(x[row], c) for c in apart if c.alone >= CLEAR and _steeper_inside(x[row], c)}
-        if len(apart) > 2 and len({c.size > 0 for c in apart}) > 1:
-            events = list(clear.values())
-            if not all(_outgrows(x[row], event, events, OUTGROWS_WAVE) for event in events):
-                continue
+        up_and_down = len(apart) > 2 and len({c.size > 0 for c in apart}) > 1
+        if up_and_down and not all(_outgrows(x[row], event, events, OUTGROWS_WAVE) for event in events):
+            continue
         for c in apart:
             others = [event for other, event in clear.items() if other is not c]
             if others:
                 freed.append(x[row] - sum(_ramp(x.shape[1], event) for event in others))
                 asked.append((row, c))
     found = [[c for c in candidates if c.score >= least] for candidates in found]
+    for row, c in far:
+        if c.score >= least:
+            found[row].append(c)
     if freed:
         for (row, c), again in zip(asked, _noisy(np.stack(freed), least)):
             found[row] += [other for other in again if other.score >= least and _overlap(c, other)]
@@ -713,7 +753,7 @@ def transition_events(series: np.ndarray, noisy: float = 1.0, smooth: float | No
                 if all(check(row, event) for check in _CHECKS) and _rests_elsewhere(row, event, found):
                     found.append(event)
             joined = _joined(row, sorted(found, key=lambda event: event.middle))
-            joined = [event for event in joined if _outgrows(row, event, joined)]
+            joined = [event for event in joined if _outgrows(row, event, joined) and _has_two_sides(row, event)]
             wide = [event for event in joined if not event.smooth and event.width >= max(WAVE[0] * n, 8.0)]
             waves = bool(wide) and _is_wave(row, wide)
             events.append([event for event in joined if event not in wide] if waves else joined)
@@ -739,8 +779,8 @@ def _levelled(x: np.ndarray) -> np.ndarray:
 
 def _relaxation(y: np.ndarray, rest: np.ndarray) -> tuple[float, float]:
     """Size and time constant, as a share of the record, of the relaxation that with a step explains most of y
-    (points,), given what a straight line leaves of it; size 0 if two relaxations do so about as well, or if what is
-    left is no even noise."""
+    (points,), given what a straight line leaves of it; size 0 if two relaxations, or a line that bends, do so
+    about as well, or if what is left is no even noise."""
     bases, seconds, steps, raw = _relaxations(y.size)
     fits, two = [], math.inf
     for k, basis in enumerate(bases):
@@ -755,7 +795,8 @@ def _relaxation(y: np.ndarray, rest: np.ndarray) -> tuple[float, float]:
     noise = y - columns @ parts
     variances = [float(quarter.var()) for quarter in np.array_split(noise, 4)]
     even = max(variances) <= UNEVEN_NOISE * min(variances)
-    if two <= SECOND * left or not even or noise[1:] @ noise[:-1] > LASTING_NOISE * (noise @ noise):
+    bent = float(rest @ rest - np.square(rest @ _bends(y.size)).max())
+    if min(two, bent) <= SECOND * left or not even or noise[1:] @ noise[:-1] > LASTING_NOISE * (noise @ noise):
         return 0.0, 1.0
     return float(parts[2]), float(RELAXATIONS[k])
 
@@ -779,6 +820,16 @@ def _relaxations(count: int) -> tuple[np.ndarray, list[np.ndarray], list[np.ndar
     raw = np.array(steps).T
     seconds = [beside(relaxing[:, :k], basis)[0] for k, basis in enumerate(bases)]
     return bases, seconds, [beside(raw, basis)[0] for basis in bases], raw
+
+
+@functools.lru_cache(maxsize=8)
+def _bends(count: int) -> np.ndarray:
+    """What bends, at once and rounded, add to a line over so many points, (points, bends) of length 1."""
+    t = _shares(count)
+    line = np.linalg.qr(np.column_stack([np.ones(count), t]))[0]
+    past = t[:, None] - np.arange(0.05, 0.951, 0.02)
+    rounded = [over * np.logaddexp(0, past / over) for over in (0.02, 0.04, 0.08)]
+    return beside(np.concatenate([np.maximum(past, 0), *rounded], axis=1), line)[0]
 
 
 def _is_wave(x: np.ndarray, events: Sequence[Event]) -> bool:
@@ -1072,11 +1123,28 @@ def _outgrows(x: np.ndarray, event: Event, events: Sequence[Event], times: float
     as much elsewhere. Of long series a stretch around the event is asked."""
     if event.smooth:
         return True
+    change = _changes_elsewhere(x, event, events)
+    if change.size < FEWEST_CHANGES:
+        return True
+    return times * median(np.abs(change - median(change))) <= math.sqrt(_MEDIAN_OF_SQUARES) * abs(event.size)
+
+
+def _times_elsewhere(x: np.ndarray, event: Event, events: Sequence[Event]) -> float:
+    """How many times the root mean square of `_changes_elsewhere` an event is; 0 if these are few."""
+    change = _changes_elsewhere(x, event, events)
+    if change.size < FEWEST_TO_BE_FAR:
+        return 0.0
+    return abs(event.size) / max(math.sqrt(change @ change / change.size), 1e-300)
+
+
+def _changes_elsewhere(x: np.ndarray, event: Event, events: Sequence[Event]) -> np.ndarray:
+    """What a series (n,) changes by elsewhere over the width of an event, beside the events and the line, cubic or
+    relaxation that suit it best. Of long series a stretch around the event is asked."""
     block = max(int(event.width / 4), 1)
     if x.size > (size := _NEARBY * block):
         begin = int(min(max(event.middle - size / 2, 0), x.size - size))
         inside = [_earlier(each, begin) for each in events if each.end > begin and each.onset < begin + size]
-        return _outgrows(x[begin : begin + size], _earlier(event, begin), inside, times)
+        return _changes_elsewhere(x[begin : begin + size], _earlier(event, begin), inside)
     y = _means(x[None], block)[0]
     steps = _means(np.stack([_ramp(x.size, each) for each in events]), block).T
     bases = [np.linalg.qr(np.column_stack([course, steps]))[0] for course in _courses(y.size)]
@@ -1084,15 +1152,41 @@ def _outgrows(x: np.ndarray, event: Event, events: Sequence[Event], times: float
     lag = max(round(event.width / RAMP_SHARE / block), 1)
     first = np.arange(max(y.size - lag, 0)) * block
     elsewhere = (first + (lag + 1) * block <= event.onset) | (first > event.end)
-    change = (rest[lag:] - rest[:-lag])[elsewhere]
-    if change.size < FEWEST_CHANGES:
-        return True
-    return times * median(np.abs(change - median(change))) <= math.sqrt(_MEDIAN_OF_SQUARES) * abs(event.size)
+    return (rest[lag:] - rest[:-lag])[elsewhere]
 
 
 def _earlier(event: Event, by: int) -> Event:
     """An event of a series whose first `by` measurements are left out."""
     return event._replace(middle=event.middle - by, onset=event.onset - by, end=event.end - by)
+
+
+def _has_two_sides(x: np.ndarray, event: Event) -> bool:
+    """Whether an event without noise is more than a relaxation, and more than one stretch of a course that moves on
+    either side.
+
+    The rate of a relaxation is highest where it begins: at the very start of the series, as that of a running mean
+    does, or where the series turns, as a learning rate does after its warm-up. The same backwards in time. And of a
+    wide event that is not far above the threshold, one side at least is at rest (`RESTS_BESIDE`), over up to its width.
+    """
+    if not event.smooth:
+        return True
+    width = max(event.width, 1.0)
+    early, late = max(event.middle - event.onset, 1e-9), max(event.end - event.middle, 1e-9)
+    rests = []
+    for quick, slow, room, near, far in (
+        (early, late, event.onset, event.onset - 0.25 * width, event.onset - 1.25 * width),
+        (late, early, x.size - 1 - event.end, event.end + 0.25 * width, event.end + 1.25 * width),
+    ):
+        first, last = (int(np.clip(place, 0, x.size - 1)) for place in (min(near, far), math.ceil(max(near, far))))
+        moves = (
+            float(np.ptp(x[first : last + 1])) / abs(event.size) if room > 0.25 * width and last > first + 1 else None
+        )
+        begins = room < (SUDDEN_AT_END - quick / slow) * width
+        turns = moves is not None and moves > TURNS_BESIDE
+        if begins or (quick < SUDDEN * slow and turns):
+            return False
+        rests.append(moves is not None and last - first >= 0.25 * width and moves <= RESTS_BESIDE)
+    return any(rests) or event.score >= FAR_ABOVE or event.width < x.size / 20
 
 
 def _fall(course: np.ndarray) -> float:
