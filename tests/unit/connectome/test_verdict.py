@@ -25,11 +25,13 @@ from ontogeny.connectome.recover import (
     _by_differences,
     _corrected,
     _correlated,
+    _defect,
     _differences_of_senders,
     _lasting,
     _mixed,
     _refits,
     _told,
+    _unsettled,
     derivative_of,
 )
 from ontogeny.connectome.refine import WHOLE, Effort, _continued, refine, solve_rows
@@ -182,6 +184,35 @@ def test_intervals_of_exact_slopes_are_no_narrower_than_rounding_without_memory_
     assert row["verdict"] == "trusted", row["reason"]
     assert 0.9 <= row["coverage"] <= 0.99
     assert row["false_edges"] <= 0.07
+
+
+def test_a_receiver_that_tells_little_of_psi_does_not_make_it_uncertain_by_its_noise():
+    rng = np.random.default_rng(1)
+    W = rng.standard_normal((8, 8)) * (1 - np.eye(8))
+    W[0] *= 0.01
+    u = 2 * rng.standard_normal((1000, 8))
+    slope = np.tanh(u) @ W.T - u + np.r_[1.0, np.full(7, 0.01)] * rng.standard_normal(u.shape)
+    points = np.linspace(u.min(), u.max(), 400)
+    found = refine(u, slope, (points, np.tanh(2 * points)), clusters=np.repeat(np.arange(25), 40))
+    others = ~np.eye(8, dtype=bool)
+    others[0] = False
+    off = (found.W - scale_between(found.W, W, found.standard_errors) * W)[others] / found.standard_errors[others]
+    assert 0.6 < np.sqrt(np.mean(off**2)) < 1.3
+
+
+def test_corrections_that_have_not_settled_widen_intervals_by_how_much_they_move_weights():
+    rng = np.random.default_rng(2)
+    W = rng.standard_normal((6, 6)) * (1 - np.eye(6))
+    u = 2 * rng.standard_normal((600, 6))
+    rows = Rows(u, np.tanh(u) @ W.T - u, np.repeat(np.arange(10), 60), np.zeros(600, int), np.arange(600))
+    points = np.linspace(u.min(), u.max(), 400)
+    refined = refine(u, rows.slope, (points, np.tanh(points)), clusters=rows.block)
+    raw = rows.slope + _defect(Recovered(refined, rows), 0.01, 2)
+    errors = np.full((6, 6), 1e-3)
+    sent = refined.spline.values(refined.psi, u[:, [5]])
+    for change, grown in ((1e-5 * rng.standard_normal(u.shape), 1.0), (0.01 * sent, np.sqrt(1 + 100 / 6))):
+        found = Recovered(refined, rows, substeps=2, raw=raw + change)
+        np.testing.assert_allclose(_unsettled(found, None, 0.01, np.arange(5), errors[:5]), grown, rtol=0.05)
 
 
 def test_a_search_that_got_stuck_without_a_correction_does_not_decide_for_one():

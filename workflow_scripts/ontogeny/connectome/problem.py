@@ -18,6 +18,7 @@ SMOOTH_FIRST = 1e-3
 """The first ratio of the variance of the noise to that of the bends of the neurons' own functions."""
 
 _CUT, _SMOOTH = 1e-14, 1e-12
+_MOST_CLUSTERS = 50
 _MOVING, _REPEATED = 1e-6, 1e-9
 _LARGE = 300
 """Senders beyond which singular values are done without, where that changes little (see `senders.triangular`)."""
@@ -64,6 +65,16 @@ class Problem:
         if self.noise is not None:
             return self.noise.transposed(values)
         return spread(values, self.windows)
+
+    @property
+    def clustered(self) -> bool:
+        """Whether clusters have more than a frame each."""
+        return len(self.starts) < self.frames
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """Where clusters begin, or, where each frame is one, as many runs of frames as there may be at once."""
+        return self.starts if self.clustered else self.starts[:: -(-self.frames // _MOST_CLUSTERS)]
 
     def design(self, neuron: int) -> np.ndarray:
         """The splines at the states of one neuron, (frames, size)."""

@@ -247,7 +247,7 @@ def recover(
                 best = replace(flow, refined=run(flow.rows, _psi(flow), None))
         best = _whitened(best, run, seed)
         compared = best if more is None else _elsewhere(best, more, delta_t)
-        best = _calibrated(best, compared, allowed, seed)
+        best = _calibrated(best, compared, allowed, delta_t, seed)
         refits, least = _refits(replace(compared, halves=best.halves), run, seed)
         return replace(best, refits=refits), least
 
@@ -468,7 +468,9 @@ def _substeps_between(found: Recovered, flow: Recovered) -> tuple[int, float]:
     return round(1 / min(max(size, 1e-3), 1.0)), left * found.share
 
 
-def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | None, seed: int) -> Recovered:
+def _calibrated(
+    found: Recovered, compared: Recovered, allowed: np.ndarray | None, delta_t: float, seed: int
+) -> Recovered:
     """`found` with the wiring of both halves of the blocks of `compared`, the same on other rows or itself, and errors
     no smaller than the halves' difference shows.
 
@@ -480,7 +482,7 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
     parts = whole.only(first), whole.only(second)
     if min(map(len, parts)) < 2:
         return found
-    exact = found.share <= EXACT and found.substeps == 1
+    exact = found.share <= EXACT
     asked = spread_over(len(errors), _MOST_COMPARED)
     halves, spreads = [], []
     for part in (*parts, *(() if exact else (rows,))):
@@ -502,7 +504,11 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
             shown = shrunk(np.nanmedian(ratio, axis=1) / 0.455, _OF_MEDIANS / usable.sum(1).mean())
             factor[:] = np.sqrt(np.median(shown))
             factor[asked] = np.sqrt(shown)
-        errors = errors * np.maximum(factor, 1.0)[:, None] * math.sqrt(found.unsettled)
+        errors = errors * np.maximum(factor, 1.0)[:, None]
+    if found.raw is not None:
+        grown = np.full(len(errors), 1.0)
+        grown[asked] = _unsettled(found, allowed, delta_t, asked, errors[asked])
+        errors = errors * np.where(np.isin(np.arange(len(errors)), asked), grown, np.median(grown[asked]))[:, None]
     errors = errors * math.sqrt(_repetition(found))
     if found.substeps != 1 and found.share > EXACT and (shared := _shared(found, seed)) > _NO_NOISE:
         # What most neurons share is no noise: weights are known no better than the slopes are.
@@ -518,6 +524,24 @@ def _calibrated(found: Recovered, compared: Recovered, allowed: np.ndarray | Non
     refined = replace(found.refined, standard_errors=errors)
     told = _told(found, parts) if len(errors) <= MANY and found.share < _NEAR else None
     return replace(found, refined=refined, halves=(halves[0], halves[1]), told=told, apart=apart)
+
+
+def _unsettled(
+    found: Recovered, allowed: np.ndarray | None, delta_t: float, asked: np.ndarray, errors: np.ndarray
+) -> np.ndarray:
+    """How many times as large the `errors` (asked, N) of receivers are since corrections have not settled, (asked,).
+
+    Fitted to slopes with the corrections that the model makes itself, psi given, the weights are others.
+    """
+    rows, raw = found.rows, found.observed
+    wirings = []
+    for slope in (rows.slope, raw - _defect(found, delta_t, found.substeps)):
+        problem = found.problem(replace(rows, slope=slope), allowed)
+        problem.smooth = found.refined.smooth
+        wirings.append(solve_rows(problem, problem.normalised(found.refined.psi)[1], found.refined.ratio, asked).W)
+    usable = errors > 0
+    moved = np.where(usable, (wirings[1] - wirings[0]) ** 2, 0.0).sum(1)
+    return np.sqrt(1 + moved / np.maximum((np.where(usable, errors, 0.0) ** 2).sum(1), 1e-300))
 
 
 def _differences_of_senders(found: Recovered) -> np.ndarray:

@@ -30,6 +30,9 @@ EXACT = 1e-8
 
 _RESOLUTION, _SETTLED = 1e-7, 1e-3
 
+_LEAST_LEFT = 0.1
+"""The least that all other clusters are taken to know of a direction of psi, as a share of what all know."""
+
 _COARSE, _FEW, _FEWEST, _PER_UNKNOWN, _STEPS = 12, 8, 1000, 2, 25
 """The first steps: splines, receivers, frames (at least, and per weight), and how many steps there may be."""
 
@@ -132,14 +135,21 @@ def _curvature(
     return free.T @ gram @ free, free.T @ slope, free
 
 
-def _scores(problem: Problem, chosen: np.ndarray, found: _Projection, free: np.ndarray) -> np.ndarray:
-    """The slope of `_curvature` by cluster, (clusters, free)."""
-    scores = np.zeros((len(problem.starts), len(free)))
+def _of_clusters(
+    problem: Problem, chosen: np.ndarray, found: _Projection, free: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The slope of `_curvature` by cluster, (clusters, free), and its Hessian by cluster, (clusters, free, free)."""
+    starts = problem.clusters
+    slopes = np.zeros((len(starts), free.shape[1]))
+    grams = np.zeros((len(starts), free.shape[1], free.shape[1]))
+    ends = np.r_[starts[1:], problem.frames]
     for k, (J, root, cross, UJ) in enumerate(_jacobians(problem, chosen, found)):
         own = found.senders[k].rest(problem.design(int(chosen[k])), found.parts[k][1]) @ root
-        left = found.senders[k].rest(J, UJ) - own @ cross
-        scores += np.add.reduceat(left * found.residual[:, k, None], problem.starts, axis=0)
-    return scores @ free
+        left = (found.senders[k].rest(J, UJ) - own @ cross) @ free
+        slopes += np.add.reduceat(left * found.residual[:, k, None], starts, axis=0)
+        for g, (first, end) in enumerate(zip(starts, ends)):
+            grams[g] += left[first:end].T @ left[first:end]
+    return slopes, grams
 
 
 def _jacobians(
@@ -294,7 +304,7 @@ def refine(
     errors_of_W, inflation, moved = np.full((n, n), np.nan), np.full(n, np.nan), 0.0
     if effort.uncertainty:
         gram, _, free = _curvature(problem, descent.chosen, found, c)
-        psi_root = _psi_root(gram, _scores(problem, descent.chosen, found, free), found.residual, problem)
+        psi_root = _psi_root(gram, *_of_clusters(problem, descent.chosen, found, free), problem)
         few_asked = float(np.mean(solved.noise**2)) <= EXACT * problem.total
         ways = problem.gauged(c, free @ psi_root)
         errors_of_W, inflation, moved = errors_of(problem, descent.sent, solved, ways, few_asked)
@@ -363,7 +373,7 @@ def _in_rounds(
         errors += descent.errors
         if not _rises(problem.spline, c, problem.u):
             c = -c
-            descent = replace(descent, c=c, sent=-descent.sent)
+            descent = replace(descent, c=c, sent=-descent.sent, found=replace(found, rows=-found.rows))
             for of in {id(each): each for each in found.senders}.values():
                 of.turn()
         shared = found.senders[0] if problem.allowed is None else None
@@ -489,15 +499,21 @@ def solve_rows(
     return Solved(asked, W, phi, curvature, noise, degrees, listed)
 
 
-def _psi_root(gram: np.ndarray, scores: np.ndarray, residual: np.ndarray, problem: Problem) -> np.ndarray:
-    """A root (free, rank) of the covariance of psi's free coefficients, clusters taken into account by one factor."""
+def _psi_root(gram: np.ndarray, slopes: np.ndarray, grams: np.ndarray, problem: Problem) -> np.ndarray:
+    """A root (free, clusters) of the covariance of psi's free coefficients: how much each cluster moves them.
+
+    It is that of the cluster jackknife (CR2, Bell and McCaffrey 2002), since all receivers have a part in psi and one
+    may leave a hundred times as much as another, of which little concerns psi. `gram` (free, free): see `_curvature`;
+    `slopes` and `grams`: see `_of_clusters`.
+    """
     values, vectors = np.linalg.eigh(gram)
     good = values > 1e-12 * values[-1]
     root = vectors[:, good] / np.sqrt(values[good])
-    noise = float(np.mean(residual**2)) * problem.frames / max(problem.free - problem.n - problem.spline.size, 1)
-    whitened = scores @ root
-    inflation = float((whitened**2).sum() / max(good.sum() * float(np.mean(residual**2)), 1e-300))
-    return root * math.sqrt(noise * max(inflation, 1.0))
+    moved = np.empty((root.shape[1], len(slopes)))
+    for g, (slope, own) in enumerate(zip(slopes, grams)):
+        left, turned = np.linalg.eigh(root.T @ own @ root)
+        moved[:, g] = turned @ ((turned.T @ (root.T @ slope)) / np.sqrt(np.maximum(1 - left, _LEAST_LEFT)))
+    return root @ moved * math.sqrt(problem.frames / max(problem.free - problem.n - problem.spline.size, 1))
 
 
 def share_functions(

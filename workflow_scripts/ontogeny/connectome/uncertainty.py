@@ -58,28 +58,28 @@ def errors_of(
     """Standard errors of W (N, N) with phi and psi marginalised, the inflation by clusters (N,), and the median share
     of senders whose weights can be moved along with a receiver's own function.
 
-    The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), relative to what that gives for
-    white residuals, and pooled over the senders of a receiver. Noise that is slow matters more for slow senders, so it
-    is shared out among them as the autocorrelation of all residuals demands (Newey and West 1987), and it costs more
-    degrees of freedom. Along weights that make up a function of the receiver itself W is known no better than weights
-    are alike.
+    The inflation is that of the cluster jackknife (CR3, Bell and McCaffrey 2002), which moves psi as well, relative to
+    what that gives for white residuals beside psi's own uncertainty, and pooled over the senders of a receiver. Noise
+    that is slow matters more for slow senders, so it is shared out among them as the autocorrelation of all residuals
+    demands (Newey and West 1987), and it costs more degrees of freedom. Along weights that make up a function of the
+    receiver itself W is known no better than weights are alike. `psi_root` (size, clusters): how much each cluster
+    moves psi's coefficients (see `Problem.clusters`).
     """
     n = problem.n
     asked = min(n, _STAND_FOR_EXACT) if exact else n if n <= _MOST_RECEIVERS else _STAND_FOR
     chosen = spread_over(n, asked)
-    clustered = len(problem.starts) < problem.frames
     residual = problem.du[:, chosen] - problem.own_values(chosen, solved.phi[:, chosen]) - sent @ solved.W[chosen].T
-    lags = autocorrelation(residual, problem.stretches) if clustered else np.empty(0)
+    lags = autocorrelation(residual, problem.stretches) if problem.clustered else np.empty(0)
     if not exact and len(lags) and lags[0] > LASTS:
         lags = _behind(lags, problem, solved)
     within, beside = np.zeros((n, n)), np.zeros((n, n))
     inflation, least, grown, moved = np.full((4, n), np.nan)
-    for i, found in _marginals(problem, solved, psi_root, chosen, residual, lags, clustered):
+    for i, found in _marginals(problem, solved, psi_root, chosen, residual, lags):
         within[i], beside[i] = problem.place(int(i), found.inner), problem.place(int(i), found.outer)
         inflation[i], least[i], grown[i], moved[i] = found.inflation, found.least, found.grown, found.moved
-    if clustered:
+    if problem.clustered:
         floor = least[chosen] if exact else 1.0
-        inflation[chosen] = shrunk(np.maximum(inflation[chosen], floor), 2 / len(problem.starts))
+        inflation[chosen] = np.maximum(shrunk(inflation[chosen], 2 / len(problem.starts)), floor)
     variances = np.where(np.isfinite(inflation), inflation, 1.0)[:, None] * within + beside
     rest_of = np.setdiff1d(np.arange(n), chosen)
     if len(rest_of):
@@ -159,26 +159,34 @@ class _Jackknife:
             self.white += np.einsum("jt,tj->j", influence[:, block], self.turned[-1])
 
     def inflation(
-        self, own: np.ndarray, cross: np.ndarray, rest: np.ndarray, noise: float, others: np.ndarray
+        self,
+        own: np.ndarray,
+        cross: np.ndarray,
+        rest: np.ndarray,
+        noise: float,
+        swayed: np.ndarray,
+        others: np.ndarray,
     ) -> float:
-        """How many times larger the variance of the weights is than for white residuals of variance `noise`, in the
-        mean over the `others` (senders,) bool.
+        """How many times larger the variance of the weights is than for white residuals of variance `noise` beside
+        what psi adds, in the mean over the `others` (senders,) bool.
 
         `own` (frames, r): the receiver's own directions beside its senders, which act on the weights by `cross`
-        (senders, r); `rest` (frames,): its residuals.
+        (senders, r); `rest` (frames,): its residuals; `swayed` (senders, clusters): how much each cluster moves the
+        weights by moving psi.
         """
         seen, white = np.zeros(len(cross)), self.white.copy()
-        for block, inverse, turned in zip(self.blocks, self.inverses, self.turned):
+        for block, inverse, turned, by_psi in zip(self.blocks, self.inverses, self.turned, swayed.T):
             Z, e = own[block], rest[block]
             KZ, Ke = inverse @ Z, inverse @ e
             within = Z.T @ KZ
             core = np.linalg.pinv((1 + 1e-9) * np.eye(len(within)) - within, rcond=1e-10, hermitian=True)
             moved = Ke + KZ @ (core @ (Z.T @ Ke))
-            seen += (self.influence[:, block] @ moved - cross @ (Z.T @ moved)) ** 2
+            seen += (self.influence[:, block] @ moved - cross @ (Z.T @ moved) - by_psi) ** 2
             across = Z.T @ turned
             left = across.T - cross @ within
             white += (left @ core * left).sum(1) + (cross @ within * cross).sum(1) - 2 * (cross.T * across).sum(0)
-        return float(np.mean(seen[others] / np.maximum(noise * white[others], 1e-300)))
+        expected = noise * white + (swayed**2).sum(1)
+        return float(np.mean(seen[others] / np.maximum(expected[others], 1e-300)))
 
 
 def _of_senders(influence: np.ndarray, lags: np.ndarray, problem: Problem) -> tuple[np.ndarray, float]:
@@ -214,8 +222,8 @@ def _taken(directions: np.ndarray, lags: np.ndarray, problem: Problem) -> float:
 
 @dataclass(frozen=True)
 class _Marginal:
-    """Of one receiver's weights (senders,): the variance `inner` with phi marginalised, before clusters inflate it, and
-    the variance `outer` that psi and repeated functions add; the `inflation`, and the `least` that it may be where what
+    """Of one receiver's weights (senders,): the variance `inner` with phi and psi marginalised, before clusters inflate
+    it, and the variance `outer` that repeated functions add; the `inflation`, and the `least` that it may be where what
     is left is rounding; how many times as large as without marginalising the two are in the `grown` median; and the
     share of senders that are `moved` (see `_moved`)."""
 
@@ -234,7 +242,6 @@ def _marginals(
     chosen: np.ndarray,
     residual: np.ndarray,
     lags: np.ndarray,
-    clustered: bool,
 ) -> Iterator[tuple[int, _Marginal]]:
     """Each of the `chosen` receivers, and what `_marginal` finds of it."""
     usual = float(np.mean(solved.W[~np.eye(problem.n, dtype=bool)] ** 2))
@@ -249,7 +256,7 @@ def _marginals(
             senders = solved.senders[i]
             if problem.allowed is not None or influence is None:
                 influence = senders.solver @ senders.U.T
-                jackknife = _Jackknife(senders, influence, problem.starts) if clustered else None
+                jackknife = _Jackknife(senders, influence, problem.starts) if problem.clustered else None
                 shape, least = _of_senders(influence, lags, problem)
                 taken = _taken(senders.U * np.sqrt(senders.kept), lags, problem)
             UB = (problem.toward(part[k : k + 1], senders.U)[0] if shared is None else shared[k]).T
@@ -271,10 +278,10 @@ def _marginal(
     lags: np.ndarray,
     taken: float,
 ) -> _Marginal:
-    """See `_Marginal`; `UB`: the receiver's own splines on its senders; `sway` (frames, m): how much psi's uncertainty
-    moves its messages; `rest` (frames,): its residuals; `shaped`: see `_of_senders`; `usual`: the mean square of a
-    weight; `taken`: what its senders take of the noise beyond their number (see `_taken`), by which at most half of the
-    degrees of freedom are lost."""
+    """See `_Marginal`; `UB`: the receiver's own splines on its senders; `sway` (frames, clusters): how much each
+    cluster moves its messages by moving psi; `rest` (frames,): its residuals; `shaped`: see `_of_senders`; `usual`: the
+    mean square of a weight; `taken`: what its senders take of the noise beyond their number (see `_taken`), by which at
+    most half of the degrees of freedom are lost."""
     senders, B, y = solved.senders[receiver], problem.design(receiver), problem.du[:, receiver]
     shape, least = shaped
     splines = Own(B.T @ B, B.T @ y)
@@ -285,12 +292,13 @@ def _marginal(
     degrees -= min(max(taken + _taken(own, lags, problem), 0.0), degrees / 2)
     noise = solved.noise[receiver] ** 2 * problem.frames / solved.degrees[receiver]
     others = np.arange(problem.n) != receiver if problem.allowed is None else np.ones(len(cross), bool)
-    inflation = 1.0 if jackknife is None else jackknife.inflation(own, cross, rest, noise, others)
+    swayed = senders.solver @ (senders.U.T @ sway) - cross @ (own.T @ sway)
+    inflation = 1.0 if jackknife is None else jackknife.inflation(own, cross, rest, noise, swayed, others)
     inner = noise * shape * (senders.spread + (cross**2).sum(1)) * solved.degrees[receiver] / degrees
-    outer = ((senders.solver @ (senders.U.T @ sway) - cross @ (own.T @ sway)) ** 2).sum(1)
+    inner += (swayed**2).sum(1)
     alike = senders.solver @ (UB @ splines.repeated(UB, senders.kept))
     alike /= np.maximum(np.linalg.norm(alike, axis=0), 1e-300)
-    outer += usual * (alike**2).sum(1)
+    outer = usual * (alike**2).sum(1)
     grown = float(np.median((inner + outer) / np.maximum(noise * shape * senders.spread, 1e-300)))
     return _Marginal(inner, outer, inflation, least, grown, _moved(alike[others]))
 
