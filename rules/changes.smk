@@ -19,7 +19,7 @@ rule compare_moments:
         **needs(mem_mb=2500, runtime=60),
     params:
         settings=plan.analysis("changes"),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/compare_moments.py"
 

@@ -15,7 +15,7 @@ rule estimate_complexity:
         **needs(mem_mb=3000, runtime=120, gpu=plan.gpu),
     params:
         settings=plan.analysis("complexity"),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/estimate_complexity.py"
 

@@ -19,7 +19,7 @@ rule examine_run:
         **needs(mem_mb=2500, runtime=120, gpu=plan.gpu),
     params:
         settings=plan.analyses(*SETTINGS),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/examine_run.py"
 
@@ -35,7 +35,7 @@ rule examine_layers:
         **needs(mem_mb=2500, runtime=60, gpu=plan.gpu),
     params:
         settings=plan.analyses("captures", "geometry", "neurons"),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/examine_layers.py"
 
@@ -51,7 +51,7 @@ rule intervene:
         **needs(mem_mb=2000, runtime=30, gpu=plan.gpu),
     params:
         settings=plan.analysis("interventions"),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/intervene.py"
 

@@ -40,7 +40,7 @@ rule train_judge:
         run=plan.name,
         identity=plan.identity,
         data=plan.digests(plan.data),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/train_judge.py"
 
@@ -57,7 +57,7 @@ rule trace_mechanism:
         **needs(mem_mb=3000, runtime=120, gpu=plan.gpu),
     params:
         settings=plan.analysis("judge"),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/trace_mechanism.py"
 

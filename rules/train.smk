@@ -16,7 +16,7 @@ rule train_run:
         run=plan.name,
         identity=plan.identity,
         data=plan.digests(plan.data),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/train_run.py"
 
@@ -35,7 +35,7 @@ rule import_series:
     params:
         identity=plan.identity,
         data=plan.digests(plan.data),
-        cache=plan.config.cache,
+        cache=plan.cache,
     script:
         "../workflow_scripts/import_series.py"
 

@@ -50,8 +50,9 @@ def test_no_job_holds_more_memory_than_it_asks_for(finished):
 def test_sweeps_are_planned_run_by_run(fresh, kind):
     file = fresh.folder / "sweep.yaml"
     sweep = {"grid": {"training.learning_rate": [0.1, 0.2, 0.3], "model.hidden": [[4], [3, 3]]}}
-    file.write_text(json.dumps({"studies": {"s": {"kind": kind, "runs": {"r": {"seeds": [0], "sweep": sweep}}}}}))
-    jobs = fresh.plan("phase1", "--quiet", "rules", config=file).jobs
+    study = {"kind": kind, "title": "{run}", "runs": {"r": {"label": "{x}", "seeds": [0], "sweep": sweep}}}
+    file.write_text(json.dumps({"studies": {"s": study}, "cache": "a folder of {x}"}))
+    jobs = fresh.plan("phase1", "figures", "--quiet", "rules", config=file).jobs
     assert jobs["train_run" if kind == "dynamics" else "train_ensemble"] == 6
 
 

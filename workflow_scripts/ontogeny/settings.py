@@ -66,7 +66,9 @@ Seeds = Annotated[
     AfterValidator(_distinct),
     Field(min_length=1, description="Seeds; a number N stands for 0 to N-1, the text A-B for A to B."),
 ]
-Label = Annotated[str | None, Field(description="Name in figures; default: the run's key.")]
+Line = Annotated[str, AfterValidator(lambda text: " ".join(text.split()))]
+"""Text on one line: line breaks, as YAML's block texts end with, count as spaces."""
+Label = Annotated[Line | None, Field(description="Name in figures; default: the run's key.")]
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 """A share that is neither nothing nor all."""
@@ -166,7 +168,7 @@ class StudySettings(Settings):
 
     SHORT: ClassVar[dict[str, str]] = {"task": "name", "model": "name"}
 
-    title: str | None = Field(default=None, description="Title in figures and report; default: the study's key.")
+    title: Line | None = Field(default=None, description="Title in figures and report; default: the study's key.")
     defaults: dict[str, Any] = Field(default={}, description="Settings shared by every run of this study.")
     analyses: dict[str, Any] = Field(
         default={}, description="Analysis settings of this study; they override the top level."

@@ -140,6 +140,13 @@ def test_strings_of_the_command_line_become_what_the_key_wants():
     assert load_config(raw).studies["s"].runs["r"].seeds == [5, 6, 7, 8]
 
 
+def test_titles_and_labels_are_one_line(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("studies:\n  s:\n    title: |\n      A\n      title\n    runs: {r: {label: ' a\\tlabel '}}\n")
+    study = read_config(path).studies["s"]
+    assert (study.title, study.runs["r"].label) == ("A title", "a\\tlabel")
+
+
 @pytest.mark.parametrize("written", ["1000", "1000.0", "1e3", "1.0e+3", '"1e3"'])
 def test_a_whole_number_may_be_written_with_a_point_or_an_exponent(tmp_path, written):
     path = tmp_path / "c.yaml"

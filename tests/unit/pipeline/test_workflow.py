@@ -72,12 +72,17 @@ def test_the_exploration_constant_of_a_search_reaches_the_policy_that_has_it_alo
         ("phase1_imports:\n  t: nowhere/*", "own.yaml, line 2: phase1_imports.t: 'nowhere/*' finds no Phase 1 record"),
         ("trajectory_imports: {t: {runs: {r: {\n source: {path: nowhere}, network: {auto: n.json},\n probe: {text: "
          "own.yaml}}}}}", "own.yaml, line 2: trajectory_imports.t.runs.r.source.path: nowhere is not a folder"),
+        ("studies: {s: {runs: {\n r: {task: {name: cifar10, path: 'my {run}.npz'}}}}}",
+         "own.yaml, line 2: studies.s.runs.r.task.path: 'my {run}.npz' cannot be an input of Snakemake, which puts a"),
+        ("phase1_imports:\n  t: '*.csv'", "own.yaml, line 2: phase1_imports.t: '{a, b}.csv' cannot be an input of"),
         ("compare:\n - a\n - b", "own.yaml, line 1: compare: a does not exist"),
     ],
 )  # fmt: skip
 def test_a_mistake_of_names_or_files_is_told_with_file_line_and_key(tmp_path, monkeypatch, text, said):
     monkeypatch.chdir(tmp_path)
     Path("own.yaml").write_text(text)
+    for name in ("my {run}.npz", "{a, b}.csv"):
+        Path(name).write_text("step,loss\n0,1\n")
     with pytest.raises((OntogenyError, SystemExit), match=re.escape(said)):
         ask_for_files("own.yaml")
 

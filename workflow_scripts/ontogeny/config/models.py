@@ -31,7 +31,7 @@ from ontogeny.judge.settings import JudgeAnalysisSettings
 from ontogeny.jumps.settings import CaptureSettings, JumpSettings, ValiditySettings
 from ontogeny.models.settings import GateModelSettings, JudgeModelSettings, ModelSettings
 from ontogeny.neurons.settings import ImportanceSettings, NeuronSettings
-from ontogeny.settings import Label, Name, RunSweep, Seeds, Settings, StudySettings, StudySweep, merge
+from ontogeny.settings import Label, Line, Name, RunSweep, Seeds, Settings, StudySettings, StudySweep, merge
 from ontogeny.tasks.known import MODEL_OF
 from ontogeny.tasks.settings import GateTaskSettings, JudgeTaskSettings, TaskSettings
 from ontogeny.tracking.settings import JudgeTrackingSettings, TrackingSettings
@@ -224,7 +224,7 @@ class ImportSettings(Settings):
     """Phase 1 records of training elsewhere. A bare path, or a list of paths, is short for `{records: ...}`."""
 
     records: list[str] = Field(min_length=1, description="Files, folders or glob patterns of records.")
-    title: str | None = Field(default=None, description="Title in figures and report; default: the group's key.")
+    title: Line | None = Field(default=None, description="Title in figures and report; default: the group's key.")
     on_problem: Literal["drop", "stop"] = Field(
         default="drop", description="How to handle unusable values: drop them and note it, or stop."
     )

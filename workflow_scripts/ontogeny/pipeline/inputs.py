@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ontogeny.code import PACKAGE
+from ontogeny.errors import shown
 from ontogeny.files import write_text
 from ontogeny.tasks.settings import PACKAGED, SYNTHETIC
 from ontogeny.trajectory.places import found
@@ -132,6 +134,20 @@ def prompts_of(identity: dict[str, Any]) -> list[str]:
     found = identity.get("task", {}).get("prompts", [])
     named = [found] if isinstance(found, str) else found
     return [each for each in named if each != SYNTHETIC and (each not in PACKAGED or os.path.exists(each))]
+
+
+_BRACES = re.compile(r"\{\s*[.\w]+\s*(,.*)?\}")
+
+
+def why_unusable(path: str | os.PathLike) -> str | None:
+    """What keeps a file or folder of the user from being the input of a job, or None: that it is not there, or is named
+    with a word in braces, in whose place Snakemake puts the value of a wildcard."""
+    if not os.path.exists(path):
+        return f"{path} does not exist"
+    found = _BRACES.search(os.fspath(path))
+    if found is None:
+        return None
+    return f"{shown(str(path))} cannot be an input of Snakemake, which puts a value for {found[0]}: rename it"
 
 
 def files_of_run(identity: dict[str, Any]) -> list[str]:

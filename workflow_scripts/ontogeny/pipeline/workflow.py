@@ -16,7 +16,7 @@ from ontogeny.config.mistakes import mistake
 from ontogeny.config.models import IDENTITY, JudgeRunSettings
 from ontogeny.config.yaml_files import parse_yaml
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.pipeline.inputs import content_digests, files_named, files_of_run, prompts_of
+from ontogeny.pipeline.inputs import content_digests, files_named, files_of_run, prompts_of, why_unusable
 from ontogeny.tasks.known import SIZES, WITH_TRUTH
 from ontogeny.trajectory.settings import SeriesSettings
 
@@ -147,6 +147,10 @@ class Workflow:
     def study_of(self, wildcards: Any) -> str:
         """The study of the run of `wildcards`, under which the report lists it."""
         return self.run(wildcards).study
+
+    def cache(self, wildcards: Any) -> str:
+        """The folder of downloads. By a function, since Snakemake would put values of wildcards for words in braces."""
+        return self.config.cache
 
     def name(self, wildcards: Any) -> str:
         """The name of the run of `wildcards`, which its files state."""
@@ -405,12 +409,16 @@ def files_read(run: Run, config: Config, files: Iterable[Path]) -> list[str]:
     """
     identity = run.identity()
     for key, file in files_named(identity):
-        if not os.path.exists(file):
-            raise _mistake(run, config, files, key, f"{file} does not exist")
+        if said := why_unusable(file):
+            raise _mistake(run, config, files, key, said)
     try:
-        return files_of_run(identity)
+        found = files_of_run(identity)
+        for said in filter(None, map(why_unusable, found)):
+            raise OntogenyError(said)
     except OntogenyError as error:
-        raise _mistake(run, config, files, ("source", "path"), error) from None
+        key = ("source", "path") if "source" in identity else ("model", "name")
+        raise _mistake(run, config, files, key, error) from None
+    return found
 
 
 def files_of_search(study: str, config: Config, files: Iterable[Path]) -> list[str]:
@@ -420,9 +428,8 @@ def files_of_search(study: str, config: Config, files: Iterable[Path]) -> list[s
     """
     search = getattr(config.groups[study], "search", None)
     file = search and search.simulation.connectivity_file
-    if file and not os.path.exists(file):
-        key = ("studies", study, "search", "simulation", "connectivity_file")
-        raise mistake(f"{file} does not exist", key, files, known=3)
+    if file and (said := why_unusable(file)):
+        raise mistake(said, ("studies", study, "search", "simulation", "connectivity_file"), files, known=3)
     return [file] if file else []
 
 
@@ -459,6 +466,8 @@ def imported_records(config: Config, study: str, project: Path, files: Iterable[
         here = os.path.isabs(pattern) or any(Path().glob(pattern)) or not any(project.glob(pattern))
         try:
             found += find_records(pattern if here else project / pattern)
+            for said in filter(None, map(why_unusable, found)):
+                raise OntogenyError(said)
         except OntogenyError as error:
             raise mistake(error, ("phase1_imports", study, "records"), files, known=2) from None
     return list(dict.fromkeys(found))
