@@ -17,7 +17,7 @@ from ontogeny.jumps import (
     with_answers,
     write_jumps,
 )
-from ontogeny.jumps.answer import changes_text, say_found
+from ontogeny.jumps.answer import changes_text, say_found, say_power
 from ontogeny.jumps.locate import power
 from ontogeny.jumps.measures import rank_of, ranked
 from ontogeny.phase1 import phase1_from_frame
@@ -112,6 +112,14 @@ def test_a_run_without_a_transition_says_what_could_have_been_missed():
     assert list(able) == pytest.approx([30, 150, 600], rel=0.01)
     assert all(0.01 < size < 0.1 for size in list(able.values())[:2])
     assert list(power(rng.standard_normal(5001), np.arange(5001))) == pytest.approx([50, 250, 1000], rel=0.01)
+
+
+def test_in_a_curve_without_noise_changes_up_to_its_own_range_are_planted():
+    place = np.arange(400)
+    loss = 0.1 + 0.5 * np.exp(-place / 80)
+    assert power(loss, place)[4.0] < 0.3 * np.ptp(loss)
+    said = say_power("loss", {1.5: 0.3, 30.0: np.nan}, 150, place[:150])
+    assert "one over 30 steps, even as large as the range of loss, and one wider than 50 steps" in said
 
 
 def test_where_a_measure_goes_that_was_not_found_to_change_and_why_comes_first():

@@ -178,7 +178,7 @@ def say_power(who: str, able: dict[float, float], points: int, steps: np.ndarray
             f"a change of {who} smaller than {joined(known, 'or')} (9 in 10 of that size were found when planted in it)"
         )
     if none:
-        parts.append(f"a change of any size over {joined(none, 'or')} {unit}")
+        parts.append(f"one over {joined(none, 'or')} {unit}, even as large as the range of {who},")
     parts.append(f"one wider than {step_text(points / 3 * per_point)} {unit} or at the very ends of the record")
     return f"{said}{joined(parts, 'and')}."
 

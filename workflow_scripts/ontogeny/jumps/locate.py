@@ -36,8 +36,9 @@ PLANTED = 20
 """Changes of each width and size that are planted to measure the power."""
 
 FOUND = 0.9
-SIZES = np.geomspace(2, 512, 17)
-"""Sizes of planted changes, in standard deviations of the noise between measurements."""
+SMALLEST, LARGEST, SIZES = 2.0, 512.0, 17
+"""Least and largest size of planted changes, in standard deviations of the noise between measurements, and how many:
+the largest is at least the range of the series."""
 
 LONGEST = 2000
 """Measurements of the longest series in which changes are planted; of longer ones, means of neighbours are taken."""
@@ -501,7 +502,7 @@ def power(values: np.ndarray, steps: np.ndarray, bounded: bool = False, seed: in
     if bounded and values.min() >= 0 and values.max() <= 1:
         middle = float(np.median(values))
         room, signs = max(middle, 1 - middle), np.full(PLANTED, 1.0 if middle < 0.5 else -1.0)
-    sizes = noise * SIZES
+    sizes = np.geomspace(SMALLEST * noise, max(LARGEST * noise, float(np.ptp(values))), SIZES)
     per_point = float(np.ptp(steps)) / (n - 1) if evenly_spaced(steps) else float(block)
     out: dict[float, float] = {}
     for share in WIDTHS:
