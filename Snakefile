@@ -23,12 +23,8 @@ sys.path.insert(0, os.path.join(HERE, "workflow_scripts"))
 
 try:
     from ontogeny.pipeline.calls import note_call
-    from ontogeny.pipeline.forking import fork_jobs, log_failed_imports, stop_when_told
-    from ontogeny.pipeline.inputs import tidy_memory
-    from ontogeny.pipeline.planning import plan_faster
-    from ontogeny.pipeline.workflow import (
-        RUN_NAME,
-        Workflow,
+    from ontogeny.pipeline.digests import tidy_memory
+    from ontogeny.pipeline.entry import (
         as_reported,
         check_allowed,
         check_writable,
@@ -38,6 +34,9 @@ try:
         tell_summary,
         use_package,
     )
+    from ontogeny.pipeline.forking import fork_jobs, log_failed_imports, stop_when_told
+    from ontogeny.pipeline.planning import plan_faster
+    from ontogeny.pipeline.workflow import RUN_NAME, Workflow
 except Exception as error:
     calls = [call for call in traceback.extract_tb(error.__traceback__) if call.filename.startswith(HERE)]
     place = error if isinstance(error, SyntaxError) else calls[-1]

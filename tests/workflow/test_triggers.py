@@ -7,7 +7,7 @@ import os
 
 import yaml
 
-from ontogeny.pipeline.inputs import digest_of
+from ontogeny.pipeline.digests import digest_of
 
 from .conftest import TINY
 from .planned import plan

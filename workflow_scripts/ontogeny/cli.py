@@ -38,6 +38,15 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ontogeny {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
+    _add_configuration(commands)
+    _add_records(commands, words)
+    _add_circuits(commands)
+    _add_results(commands)
+    _add_judges(commands, words)
+    return parser
+
+
+def _add_configuration(commands: Any) -> None:
     check = commands.add_parser("check", help="check a configuration and list its runs and imported records")
     check.add_argument("file", nargs="?", default="config.yaml", help="the configuration (config.yaml)")
     check.set_defaults(command=_check)
@@ -57,6 +66,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     config.add_argument("--out", help="file to write (standard output)")
     config.set_defaults(command=_config)
 
+
+def _add_records(commands: Any, words: Sequence[str]) -> None:
     summary = commands.add_parser("phase1", help="read Phase 1 records and report their content and problems")
     summary.add_argument("paths", nargs="+", help="files, folders or glob patterns")
     summary.add_argument("--out", help="write all of them to one .json, .csv, .h5 or .parquet file")
@@ -88,8 +99,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     validity.set_defaults(command=_validity)
 
-    _add_circuits(commands)
 
+def _add_results(commands: Any) -> None:
     show = commands.add_parser("show", help="describe one run, or what one file of results was made from")
     show.add_argument("what", help="the name of a run, or the path of a result")
     show.add_argument("--directory", default=".", help="the folder that contains results (.)")
@@ -120,6 +131,22 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     dashboard.add_argument("--port", type=int, help="port on this machine (the first free one from 8501)")
     dashboard.set_defaults(command=_dashboard)
 
+    archive = commands.add_parser("archive", help="pack results for publication as an RO-Crate")
+    archive.add_argument("runs", nargs="*", help="runs to pack (everything)")
+    archive.add_argument("--out", required=True, help="the zip file to write")
+    archive.add_argument("--config", help="the configuration to pack with them (config.yaml, if it exists)")
+    archive.add_argument("--directory", default=".", help="the folder that contains results (.)")
+    archive.add_argument("--name", help="title of the archive")
+    archive.add_argument("--license", help="URL of the licence")
+    archive.set_defaults(command=_archive)
+
+    unpack = commands.add_parser("unpack", help="verify and unpack an archive, so that nothing needs to rerun")
+    unpack.add_argument("file", help="the zip file that `ontogeny archive` wrote")
+    unpack.add_argument("folder", help="the folder to create")
+    unpack.set_defaults(command=_unpack)
+
+
+def _add_judges(commands: Any, words: Sequence[str]) -> None:
     follow = commands.add_parser("follow", help="measure a judge while it trains, one epoch behind")
     follow.add_argument("run", help="the folder of the run, such as results/runs/small/s0; it may not exist yet")
     follow.add_argument("--config", help="the configuration, for analyses.judge (config.yaml, if it exists)")
@@ -136,21 +163,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         _add_judge(trace)
     trace.add_argument("--unsafe-labels", nargs="+", help="labels that mean unsafe (recognised by name)")
     trace.set_defaults(command=_trace)
-
-    archive = commands.add_parser("archive", help="pack results for publication as an RO-Crate")
-    archive.add_argument("runs", nargs="*", help="runs to pack (everything)")
-    archive.add_argument("--out", required=True, help="the zip file to write")
-    archive.add_argument("--config", help="the configuration to pack with them (config.yaml, if it exists)")
-    archive.add_argument("--directory", default=".", help="the folder that contains results (.)")
-    archive.add_argument("--name", help="title of the archive")
-    archive.add_argument("--license", help="URL of the licence")
-    archive.set_defaults(command=_archive)
-
-    unpack = commands.add_parser("unpack", help="verify and unpack an archive, so that nothing needs to rerun")
-    unpack.add_argument("file", help="the zip file that `ontogeny archive` wrote")
-    unpack.add_argument("folder", help="the folder to create")
-    unpack.set_defaults(command=_unpack)
-    return parser
 
 
 def _add_detector(validity: argparse.ArgumentParser) -> None:
@@ -362,7 +374,7 @@ def _unpack(given: argparse.Namespace) -> None:
 def _check(given: argparse.Namespace) -> None:
     from ontogeny.config import read_config, runs_of
     from ontogeny.config.measured import refuse_metrics_not_imported
-    from ontogeny.pipeline.workflow import files_of_search, files_read, imported_records, refuse_unreadable_prompts
+    from ontogeny.pipeline.inputs import files_of_search, files_read, imported_records, refuse_unreadable_prompts
 
     config = read_config(given.file)
     runs, files, project = runs_of(config), [Path(given.file)], Path(__file__).parents[2]

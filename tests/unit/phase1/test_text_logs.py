@@ -20,7 +20,6 @@ def printed(line, places=STEPS):
     return "".join(line.format(s=s, i=i, e=i + 1, a=4 / (i + 1), c=10.0 * i) for i, s in enumerate(places))
 
 
-FALL = [4.0, 2.0, 4 / 3, 1.0]
 ROUND = [4.0, 2.0, 1.33, 1.0]
 RISE = [0.0, 10.0, 20.0, 30.0]
 FORMS = {

@@ -9,7 +9,8 @@ import pytest
 from ontogeny.config.yaml_files import parse_yaml
 from ontogeny.connectome.populations import Populations
 from ontogeny.errors import OntogenyError
-from ontogeny.pipeline.workflow import Workflow, as_reported
+from ontogeny.pipeline.entry import as_reported
+from ontogeny.pipeline.workflow import Workflow
 
 ROOT = Path(__file__).parents[3]
 

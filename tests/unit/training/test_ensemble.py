@@ -10,7 +10,6 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from ontogeny.errors import OntogenyError
-from ontogeny.phase1 import read_phase1, write_phase1
 from ontogeny.tasks.gates import truth_table
 from ontogeny.tracking.estimators import measure
 from ontogeny.training.ensemble import (
@@ -19,7 +18,6 @@ from ontogeny.training.ensemble import (
     gate_data,
     layer_activations,
     load_ensemble,
-    phase1_of_ensemble,
     train_ensemble,
 )
 
@@ -279,17 +277,6 @@ def test_phase1_of_every_seed_and_epoch(baseline):
     centred = ensemble_phase1(some, metrics=["stable_rank"], centre=True)["Linear_0"]
     assert centred.columns.tolist() == ["seed", "step", "stable_rank", "loss"]
     assert not np.allclose(centred.stable_rank, frames["Linear_0"].stable_rank)
-
-
-def test_phase1_of_an_ensemble_is_a_record_like_any_other(baseline, tmp_path):
-    frames = ensemble_phase1(baseline.select([3, 17]), metrics=["stable_rank", "cumulative_90"])
-    write_phase1(tmp_path / "phase1.json", phase1_of_ensemble(frames, {"task": "XOR"}))
-    frame = read_phase1(tmp_path / "phase1.json").frame
-    assert set(frame.run) == {"s3", "s17"}
-    assert {"Linear_0", "Linear_1"} <= set(frame.layer)
-    chosen = frame[(frame.run == "s17") & (frame.layer == "Linear_1") & (frame.metric == "stable_rank")]
-    wide = frames["Linear_1"]
-    np.testing.assert_allclose(chosen.sort_values("step").value, wide[wide.seed == 17].stable_rank)
 
 
 def test_a_diverging_seed_stops_and_has_not_converged():

@@ -1,120 +1,96 @@
-"""What runs read besides each other's results: files and folders of the user, and digests of their content.
-
-A digest is part of the parameters of the rule that reads the file, so that other content is made anew whatever its
-time stamp says, and stated in the result. Digests are kept in Snakemake's folder by size and times, a line for each
-file that was read, so that a large file is read once.
-"""
+"""The files and folders of the user that runs read, found by the settings that name them, or told with their place."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from ontogeny.code import PACKAGE
-from ontogeny.errors import shown
-from ontogeny.files import write_text
+from ontogeny.config import Config, Run
+from ontogeny.config.mistakes import mistake
+from ontogeny.config.models import JudgeRunSettings
+from ontogeny.errors import OntogenyError, shown
 from ontogeny.tasks.settings import PACKAGED, SYNTHETIC
 from ontogeny.trajectory.places import found
 
-PROJECT = "{project}"
-"""What stands for the folder of the project in the names of files that it brings."""
-MEMORY = Path(".snakemake") / "ontogeny" / "digests.jsonl"
+_BRACES = re.compile(r"\{\s*[.\w]+\s*(,.*)?\}")
+"""What Snakemake takes for a wildcard in the name of a file."""
 
 
-def digest_of(path: str | os.PathLike, of_file: Callable[[Path], str] | None = None) -> str:
-    """SHA-256 of a file, or of the names and contents of all files in a folder; "absent" where there is nothing.
+def files_read(run: Run, config: Config, files: Iterable[Path]) -> list[str]:
+    """The user's files and folders that training `run`, or replaying it, reads.
 
-    Hidden files in a folder do not count.
+    files: those of the configuration. Raises OntogenyError, with file, line and key, for the first file or folder that
+    `run` names and is not there, and for a series without checkpoints.
     """
-    path, of_file = Path(path), of_file or _of_file
-    if path.is_dir():
-        digest = hashlib.sha256()
-        for file in sorted(path.rglob("*")):
-            if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts):
-                digest.update(f"{file.relative_to(path).as_posix()} {of_file(file)}\n".encode())
-        return digest.hexdigest()
-    return of_file(path) if path.is_file() else "absent"
+    identity = run.identity()
+    for key, file in files_named(identity):
+        if said := why_unusable(file):
+            raise _mistake(run, config, files, key, said)
+    try:
+        found = files_of_run(identity)
+        for said in filter(None, map(why_unusable, found)):
+            raise OntogenyError(said)
+    except OntogenyError as error:
+        key = ("source", "path") if "source" in identity else ("model", "name")
+        raise _mistake(run, config, files, key, error) from None
+    return found
 
 
-def content_digests(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
-    """`digest_of` each of `paths`, by `named`, from memory where size and times are those that were met before."""
-    return {named(path): digest_of(path, _remembered) for path in paths}
+def files_of_search(study: str, config: Config, files: Iterable[Path]) -> list[str]:
+    """The user's files that the search of `study` reads; none if it has no search.
 
-
-def named(path: str | os.PathLike) -> str:
-    """`path` relative to the working folder or to the project where it lies in one of them: no folder of a machine."""
-    path = Path(path)
-    for root, start in ((Path.cwd(), ""), (PACKAGE.parents[1], f"{PROJECT}/")):
-        if path.is_absolute() and path.is_relative_to(root):
-            return start + path.relative_to(root).as_posix()
-    return path.as_posix()
-
-
-def _of_file(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _remembered(path: Path) -> str:
-    about = path.stat()
-    return _known(str(path.resolve()), about.st_size, about.st_mtime_ns, about.st_ctime_ns)
-
-
-@cache
-def _known(path: str, *state: int) -> str:
-    digest, *met = _memory().get(path, ("",))
-    if met != list(state):
-        digest = _of_file(Path(path))
-        _keep([path, digest, *state])
-    return str(digest)
-
-
-@cache
-def _memory() -> dict[str, tuple[Any, ...]]:
-    """What was kept of each path, its digest first; the last counts. Lines that were not written whole do not."""
-    held: dict[str, tuple[Any, ...]] = {}
-    with suppress(OSError):
-        for line in MEMORY.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, TypeError):
-                path, digest, *state = json.loads(line)
-                held[path] = (digest, *state)
-    return held
-
-
-def _keep(entry: list[Any]) -> None:
-    """Add a line to the memory at one stroke: several processes may do so at once, and nothing is written again.
-
-    It starts on a line of its own, whatever an interrupted process left.
+    files: those of the configuration. Raises OntogenyError, with file, line and key, if one is not there.
     """
-    if not MEMORY.parent.parent.is_dir():
-        return
-    with suppress(OSError):
-        MEMORY.parent.mkdir(exist_ok=True)
-        file = os.open(MEMORY, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    search = getattr(config.groups[study], "search", None)
+    file = search and search.simulation.connectivity_file
+    if file and (said := why_unusable(file)):
+        raise mistake(said, ("studies", study, "search", "simulation", "connectivity_file"), files, known=3)
+    return [file] if file else []
+
+
+def refuse_unreadable_prompts(run: Run, config: Config, files: Iterable[Path]) -> None:
+    """Raises OntogenyError, with file, line and key, if `run` is a judge whose files of prompts cannot be used.
+
+    files: those of the configuration.
+    """
+    if prompts_of(run.identity()):
+        from ontogeny.tasks.prompts import load_prompts
+
         try:
-            os.write(file, f"\n{json.dumps(entry)}\n".encode())
-        finally:
-            os.close(file)
+            load_prompts(cast(JudgeRunSettings, run.settings).task)
+        except OntogenyError as error:
+            raise _mistake(run, config, files, ("task", "prompts"), error) from None
 
 
-def tidy_memory() -> None:
-    """Leave in the memory one line for each file that is still there, if most lines are of files that changed or went.
+def _mistake(run: Run, config: Config, files: Iterable[Path], key: tuple[str, ...], said: object) -> OntogenyError:
+    """What is `said` of a key of `run`, after the place in the configuration where it, or its block, is written."""
+    place = config.place_of(run.study, run.key)
+    return mistake(said, (*place, *key), files, config.swept, known=len(place) + 1)
 
-    For a call of Snakemake before its jobs: a line that another process adds meanwhile may get lost, and is made again.
+
+def imported_records(config: Config, study: str, project: Path, files: Iterable[Path] = ()) -> list[Path]:
+    """The files of the group of imports `study`.
+
+    Relative paths start at the working folder, or at `project` where there is nothing. Raises OntogenyError if no file
+    is found, which names the key, with file and line if the configuration's `files` are given.
     """
-    with suppress(OSError):
-        lines = MEMORY.read_text(encoding="utf-8", errors="replace").count("\n") // 2
-        there = {path: kept for path, kept in _memory().items() if os.path.exists(path)}
-        if lines > 2 * len(there) + 100:
-            write_text(MEMORY, "".join(f"\n{json.dumps([path, *kept])}\n" for path, kept in there.items()))
+    from ontogeny.phase1 import find_records
+
+    found: list[Path] = []
+    for pattern in config.phase1_imports[study].records:
+        here = os.path.isabs(pattern) or any(Path().glob(pattern)) or not any(project.glob(pattern))
+        try:
+            found += find_records(pattern if here else project / pattern)
+            for said in filter(None, map(why_unusable, found)):
+                raise OntogenyError(said)
+        except OntogenyError as error:
+            raise mistake(error, ("phase1_imports", study, "records"), files, known=2) from None
+    return list(dict.fromkeys(found))
 
 
 def files_named(identity: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:
@@ -134,9 +110,6 @@ def prompts_of(identity: dict[str, Any]) -> list[str]:
     found = identity.get("task", {}).get("prompts", [])
     named = [found] if isinstance(found, str) else found
     return [each for each in named if each != SYNTHETIC and (each not in PACKAGED or os.path.exists(each))]
-
-
-_BRACES = re.compile(r"\{\s*[.\w]+\s*(,.*)?\}")
 
 
 def why_unusable(path: str | os.PathLike) -> str | None:

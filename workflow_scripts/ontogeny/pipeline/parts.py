@@ -21,7 +21,7 @@ from typing import Any
 
 from ontogeny.code import PACKAGE, code_digest, digest_of_source
 from ontogeny.files import plain, write_json
-from ontogeny.pipeline.inputs import digest_of
+from ontogeny.pipeline.digests import digest_of
 from ontogeny.provenance import versions
 
 logger = logging.getLogger("ontogeny")

@@ -16,7 +16,7 @@ from typing import Any
 from ontogeny.code import PACKAGE, code_digest
 from ontogeny.errors import OntogenyError
 from ontogeny.files import plain, read_json, write_json
-from ontogeny.pipeline.inputs import PROJECT, digest_of, named
+from ontogeny.pipeline.digests import PROJECT, digest_of, named
 from ontogeny.provenance import revision, versions
 
 FORMAT = "ontogeny-provenance/1"

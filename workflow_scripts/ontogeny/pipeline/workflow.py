@@ -4,123 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable, Iterable
-from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any
 
 from ontogeny.code import code_digest
 from ontogeny.config import Config, Run, load_config, runs_of
 from ontogeny.config.mistakes import mistake
-from ontogeny.config.models import IDENTITY, JudgeRunSettings
-from ontogeny.config.yaml_files import parse_yaml
+from ontogeny.config.models import IDENTITY
 from ontogeny.errors import OntogenyError, unknown
-from ontogeny.pipeline.inputs import content_digests, files_named, files_of_run, prompts_of, why_unusable
+from ontogeny.pipeline.digests import content_digests
+from ontogeny.pipeline.entry import WORTH_KNOWING, fail
+from ontogeny.pipeline.inputs import files_of_search, files_read, imported_records
 from ontogeny.tasks.known import SIZES, WITH_TRUTH
 from ontogeny.trajectory.settings import SeriesSettings
 
-WORTH_KNOWING = "worth_knowing"
-"""Attribute of messages that the live view shows, too."""
 RUN_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*(?:/s\d+)?"
-
-
-def default_config(basedir: str) -> str:
-    """The configuration used when none is named: `config.yaml` of the working folder, or the project's own.
-
-    Ends the planning with file and line if it is not YAML.
-    """
-    file = "config.yaml" if os.path.exists("config.yaml") else os.path.join(basedir, "config.yaml")
-    try:
-        parse_yaml(file)
-    except OntogenyError as error:
-        fail(error)
-    return file
-
-
-def fail(error: Exception, kind: str = "Configuration error") -> NoReturn:
-    """End the planning with one sentence, if the error is one that its reader can mend; pass others on."""
-    if isinstance(error, OntogenyError):
-        raise SystemExit(f"{kind}: {error}")
-    raise error
-
-
-def check_allowed(arguments: list[str], rules: Iterable[Any]) -> None:
-    """End the planning with the nearest name if the command line's `arguments` allow a rule that is not in `rules`."""
-    if "--allowed-rules" in arguments:
-        names = [rule.name for rule in rules]
-        given = arguments[arguments.index("--allowed-rules") + 1 :]
-        for name in takewhile(lambda word: not word.startswith("-"), given):
-            if name not in names:
-                fail(unknown("rule", name, names), "Error")
-
-
-def name_targets(workflow: Any) -> None:
-    """Let Snakemake say the nearest of the targets of `workflow` where nothing makes what it is asked for."""
-    import snakemake.dag
-
-    class Error(snakemake.dag.MissingRuleException):
-        def __init__(self, file: Any, lineno: int | None = None, snakefile: str | None = None) -> None:
-            super().__init__(file, lineno, snakefile)
-            self.asked = str(file)
-
-        def __str__(self) -> str:
-            names = [rule.name for rule in workflow.rules if not rule.output]
-            if "/" not in self.asked:
-                return str(unknown("target", self.asked, names))
-            known = ", ".join(sorted(names))
-            return f"nothing makes {self.asked}: name a file of a run or a study that is configured, or one of {known}"
-
-    snakemake.dag.MissingRuleException = Error
-
-
-def use_package(basedir: str) -> None:
-    """Let the jobs use the package beside the Snakefile in `basedir`, also where another copy of it is installed."""
-    here = os.path.join(basedir, "workflow_scripts")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
-
-
-def as_reported(raw: Any, arguments: list[str]) -> Any:
-    """The configuration `raw`, for a report (by the command line's `arguments`) without what would end a script in it.
-
-    Snakemake writes the parameters of rules into a script of the report as they are, labels among them.
-    """
-    reports = any(word.split("=")[0] == "--report" for word in arguments)
-    return _without_tags(raw) if reports else raw
-
-
-def _without_tags(raw: Any) -> Any:
-    if isinstance(raw, dict):
-        return {key: _without_tags(value) for key, value in raw.items()}
-    if isinstance(raw, list):
-        return [_without_tags(value) for value in raw]
-    ends = isinstance(raw, str) and ("</" in raw or "<!--" in raw)
-    return raw.replace("<", "\uff1c") if ends else raw
-
-
-def check_writable(folder: str | os.PathLike = "results") -> None:
-    """End the run with one sentence if `folder`, or one right inside it, is there and cannot be written to."""
-    folder = Path(folder)
-    inside = filter(Path.is_dir, folder.iterdir()) if folder.is_dir() else ()
-    for place in (folder, *sorted(inside)):
-        if place.exists() and not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
-            what = "cannot be written to" if place.is_dir() else "is not a folder"
-            fail(
-                OntogenyError(f"{place} {what}: make it a writable folder, or work elsewhere with --directory"), "Error"
-            )
-
-
-def tell_summary(file: str | os.PathLike, since: float = time.time()) -> None:
-    """Say what was found, if `file` was made since this module was loaded, that is by the run that ends.
-
-    Goes through Snakemake's logger, so that it comes after what that shows.
-    """
-    from snakemake.logging import logger
-
-    from ontogeny.pipeline.summary import summary_text
-
-    if os.path.exists(file) and os.stat(file).st_mtime >= since:
-        logger.info(f"\n{summary_text(file)}\n", extra={WORTH_KNOWING: True})
 
 
 class Workflow:
@@ -399,75 +298,3 @@ def _short(file: str | os.PathLike) -> str:
     """`file` relative to the working folder where that is shorter."""
     relative = os.path.relpath(file)
     return relative if len(relative) < len(os.fspath(file)) else os.fspath(file)
-
-
-def files_read(run: Run, config: Config, files: Iterable[Path]) -> list[str]:
-    """The user's files and folders that training `run`, or replaying it, reads.
-
-    files: those of the configuration. Raises OntogenyError, with file, line and key, for the first file or folder that
-    `run` names and is not there, and for a series without checkpoints.
-    """
-    identity = run.identity()
-    for key, file in files_named(identity):
-        if said := why_unusable(file):
-            raise _mistake(run, config, files, key, said)
-    try:
-        found = files_of_run(identity)
-        for said in filter(None, map(why_unusable, found)):
-            raise OntogenyError(said)
-    except OntogenyError as error:
-        key = ("source", "path") if "source" in identity else ("model", "name")
-        raise _mistake(run, config, files, key, error) from None
-    return found
-
-
-def files_of_search(study: str, config: Config, files: Iterable[Path]) -> list[str]:
-    """The user's files that the search of `study` reads; none if it has no search.
-
-    files: those of the configuration. Raises OntogenyError, with file, line and key, if one is not there.
-    """
-    search = getattr(config.groups[study], "search", None)
-    file = search and search.simulation.connectivity_file
-    if file and (said := why_unusable(file)):
-        raise mistake(said, ("studies", study, "search", "simulation", "connectivity_file"), files, known=3)
-    return [file] if file else []
-
-
-def refuse_unreadable_prompts(run: Run, config: Config, files: Iterable[Path]) -> None:
-    """Raises OntogenyError, with file, line and key, if `run` is a judge whose files of prompts cannot be used.
-
-    files: those of the configuration.
-    """
-    if prompts_of(run.identity()):
-        from ontogeny.tasks.prompts import load_prompts
-
-        try:
-            load_prompts(cast(JudgeRunSettings, run.settings).task)
-        except OntogenyError as error:
-            raise _mistake(run, config, files, ("task", "prompts"), error) from None
-
-
-def _mistake(run: Run, config: Config, files: Iterable[Path], key: tuple[str, ...], said: object) -> OntogenyError:
-    """What is `said` of a key of `run`, after the place in the configuration where it, or its block, is written."""
-    place = config.place_of(run.study, run.key)
-    return mistake(said, (*place, *key), files, config.swept, known=len(place) + 1)
-
-
-def imported_records(config: Config, study: str, project: Path, files: Iterable[Path] = ()) -> list[Path]:
-    """The files of the group of imports `study`.
-
-    Relative paths start at the working folder, or at `project` where there is nothing. Raises OntogenyError if no file
-    is found, which names the key, with file and line if the configuration's `files` are given.
-    """
-    from ontogeny.phase1 import find_records
-
-    found: list[Path] = []
-    for pattern in config.phase1_imports[study].records:
-        here = os.path.isabs(pattern) or any(Path().glob(pattern)) or not any(project.glob(pattern))
-        try:
-            found += find_records(pattern if here else project / pattern)
-            for said in filter(None, map(why_unusable, found)):
-                raise OntogenyError(said)
-        except OntogenyError as error:
-            raise mistake(error, ("phase1_imports", study, "records"), files, known=2) from None
-    return list(dict.fromkeys(found))

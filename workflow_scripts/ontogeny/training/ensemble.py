@@ -33,7 +33,6 @@ from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import atomic, checksum_of, read_errors, verify_checksum
 from ontogeny.models.settings import GateModelSettings
 from ontogeny.nonlinearities import apply_nonlinearity
-from ontogeny.phase1 import Phase1, phase1_from_frame
 from ontogeny.tasks.gates import GateData, GateSample, get_gates, sample_gates, separate_output, truth_table
 from ontogeny.tasks.settings import GateTaskSettings
 from ontogeny.tracking.estimators import choose_metrics, measure_singular_values
@@ -421,15 +420,3 @@ def ensemble_phase1(
         frame["loss"] = result.train_loss
         frames[f"Linear_{layer}"] = frame
     return frames
-
-
-def phase1_of_ensemble(frames: dict[str, pd.DataFrame], metadata: dict[str, Any] | None = None) -> Phase1:
-    """The Phase 1 record of what `ensemble_phase1` measured: a run for each seed, `s0`, `s1`, ..., one step per epoch.
-
-    It is written with `ontogeny.phase1.write_phase1`, and jumps are found in it as in any other.
-    """
-    tables = [
-        frame.drop(columns="seed").assign(run="s" + frame.seed.astype(str), layer=layer)
-        for layer, frame in frames.items()
-    ]
-    return phase1_from_frame(pd.concat(tables, ignore_index=True), metadata)

@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ontogeny.pipeline import inputs
-from ontogeny.pipeline.inputs import MEMORY, content_digests, digest_of, tidy_memory
+from ontogeny.pipeline import digests
+from ontogeny.pipeline.digests import MEMORY, content_digests, digest_of, tidy_memory
 
 
 def forget():
     """As a new process begins."""
-    inputs._known.cache_clear()
-    inputs._memory.cache_clear()
+    digests._known.cache_clear()
+    digests._memory.cache_clear()
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def test_each_new_file_is_written_once_and_read_once(files, monkeypatch):
     assert sum(written) == MEMORY.stat().st_size
 
     forget()
-    read, of_file = [], inputs._of_file
-    monkeypatch.setattr(inputs, "_of_file", lambda path: read.append(path) or of_file(path))
+    read, of_file = [], digests._of_file
+    monkeypatch.setattr(digests, "_of_file", lambda path: read.append(path) or of_file(path))
     files[7].write_text("step,loss\n0,other\n")
     found = content_digests(files)
     assert read == [files[7]]
@@ -60,7 +60,7 @@ def test_a_memory_of_files_that_changed_or_went_is_tidied(files, monkeypatch):
     tidy_memory()
     assert MEMORY.stat().st_size < before / 15
     forget()
-    monkeypatch.setattr(inputs, "_of_file", None)
+    monkeypatch.setattr(digests, "_of_file", None)
     assert list(content_digests(files[:10])) == [path.name for path in files[:10]]
     kept = MEMORY.read_bytes()
     tidy_memory()
@@ -78,8 +78,8 @@ def test_processes_may_add_to_the_memory_at_once_and_be_interrupted(files):
     forget()
     content_digests(files)
     forget()
-    assert inputs._memory()[str(files[0])][0] == digest_of(files[0])
-    assert len(inputs._memory()) == len(files)
+    assert digests._memory()[str(files[0])][0] == digest_of(files[0])
+    assert len(digests._memory()) == len(files)
 
 
 def test_damaged_memory_costs_reading_and_nothing_else(files):
