@@ -1,5 +1,7 @@
 """Bad input ends in one sentence that names file or key and the cure, without a traceback, and loses nothing."""
 
+import os
+import re
 import shutil
 import subprocess
 
@@ -104,6 +106,20 @@ def test_a_configuration_that_cannot_be_read_is_told(fresh, name, why, standard)
     fresh.standard = standard
     said = fresh(*(["--dry-run"] if standard else []), config=fresh.folder / name)
     assert said.refuses(f"(?m)^Configuration error: {fresh.folder / name} cannot be read .{why}.*--configfile$")
+
+
+def test_a_configuration_that_comes_through_a_pipe_is_told(fresh):
+    read, write = os.pipe()
+    os.write(write, b"studies: {}\n")
+    os.close(write)
+    said = subprocess.run(
+        fresh.command("--dry-run", config=f"/dev/fd/{read}"), cwd=fresh.folder, pass_fds=[read], capture_output=True,
+        text=True,
+    )  # fmt: skip
+    os.close(read)
+    assert said.returncode != 0
+    assert re.search("(?m)^Configuration error: a pipe cannot be read again.*--configfile$", said.stdout + said.stderr)
+    assert "Traceback" not in said.stdout + said.stderr
 
 
 def test_a_key_given_twice_is_told_with_both_lines(fresh):

@@ -34,6 +34,8 @@ _REPEATED = (
 )
 _UNREAD = re.compile(r"in load_configfile\b.*Error: \[Errno \d+\] ([^\n:]+): '([^\n]+)'\s*$", re.DOTALL)
 """A configuration that Snakemake finds not to be there, of which it gives a traceback."""
+_PIPED = re.compile(r"in load_configfile\b.*UnsupportedOperation: underlying stream is not seekable\s*$", re.DOTALL)
+"""A configuration that comes through a pipe, which Snakemake can read only once."""
 _WORTH_KNOWING = ("Nothing to be done", "Complete log")
 """Beginnings of messages that are shown although they are no warnings; others bear the mark `worth_knowing`."""
 _ENDING = ("Terminating processes on user request", "Will exit after finishing")
@@ -97,10 +99,13 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one message of Snakemake."""
-        unread = _UNREAD.search(text_of(record)) if getattr(record, "event", None) == LogEvent.ERROR else None
-        if unread:
+        told = text_of(record) if getattr(record, "event", None) == LogEvent.ERROR else ""
+        if unread := _UNREAD.search(told):
             why, file = unread.groups()
             self._say(f"Configuration error: {file} cannot be read ({why.lower()}): name another after --configfile")
+            return
+        if _PIPED.search(told):
+            self._say("Configuration error: a pipe cannot be read again, as is needed: name a file after --configfile")
             return
         if self.standard:
             self.own.handle(record)
