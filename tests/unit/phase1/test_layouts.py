@@ -321,7 +321,7 @@ def test_safe_names(name):
             "layer_m",
         ),
         (
-            {"measurements": [{"step": s, "loss": 1.0, "metrics": {"a": {"stable_rank": 2.0}}} for s in (0, 1)]},
+            {"measurements": [{"step": s, "loss": 1.0, "metrics": {"a": {"stable_rank": [2.0]}}} for s in (0, 1)]},
             "metrics",
         ),
         ({"step": [0, 1], "loss": [1.0, 1.0], "layers": {"a": {"stable_rank": [2.0, 3.0]}}}, "layers"),

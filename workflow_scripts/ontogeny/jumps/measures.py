@@ -15,8 +15,10 @@ _ACCURACY = re.compile(
 )
 _LOSS = re.compile(r"loss|perplexity|(?:^|[^a-z])(nll|ppl|error|wer|cer|mse|mae|rmse|cross_entropy|bpc)(?![a-z])")
 _MECHANISM = re.compile(r"^(mode|feature)_\d+$|^in_context|^relevant_weight$")
+_DEEPSPEED = re.compile(r"(?<=train|valid)_samples(?=[_/])|(?<=eval|test)_samples(?=[_/])|/samples(?=/)")
+_EXTREME = re.compile(r"[_/](max|min|std)(imum)?$")
 _NO_MEASURE = re.compile(
-    r"learning_rate|grad|norm|epoch|runtime|per_second|flos|memory|momentum|batch_size|throughput|temperature"
+    r"learning_rate|loss_scale|grad|norm|epoch|runtime|per_second|flos|memory|momentum|batch_size|throughput|temperature"
     r"|(?:^|[^a-z])(lr|step|steps|time|timestamp|timesteps|elapsed|fps|gpu|cpu|system|seed|tokens|samples|num|iter"
     r"|iterations?|updates?|episodes?(?!_(?:re|success|score|win))|weight_decay)(?![a-z])"
 )
@@ -31,7 +33,7 @@ def rank_of(metric: str) -> int | None:
     network, features, in-context score, weight on the relevant bits); 3: loss on held-out data; 4: accuracy on the
     training data; 5: other loss; 6: any other measure.
     """
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", metric).lower()
+    name = _DEEPSPEED.sub("", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", metric).lower())
     if _MECHANISM.search(name):
         return 2
     if _NO_MEASURE.search(name):
@@ -45,6 +47,7 @@ def rank_of(metric: str) -> int | None:
 
 
 def ranked(metrics: Iterable[str], last: int = 6) -> list[str]:
-    """The metrics that have a `rank_of` up to `last`, the first to be asked first; those of one rank in their order."""
+    """The metrics that have a `rank_of` up to `last`, the first to be asked first; those of one rank in their
+    order, largest, smallest and spreads last."""
     places = {name: place for name in metrics if (place := rank_of(name)) is not None and place <= last}
-    return sorted(places, key=lambda name: places[name])
+    return sorted(places, key=lambda name: (places[name], _EXTREME.search(name.lower()) is not None))

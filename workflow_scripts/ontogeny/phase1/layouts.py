@@ -14,12 +14,16 @@ from typing import Any
 from ontogeny.errors import OntogenyError
 from ontogeny.phase1.document import FORMAT
 from ontogeny.phase1.loggers import (
+    PARTS,
     STEP_NAMES,
     as_numbers,
+    catboost_rows,
     is_clock,
+    joined_rows,
     mmlab_rows,
     named_values,
     step_key,
+    texts_of,
     trainer_state,
     with_splits,
 )
@@ -46,14 +50,13 @@ RESERVED = ("format", "run", "run_level", "per_layer", "derived")
 
 _LIST_OF_RUNS = ("experiments", "runs")
 _LAYER_MAPS = ("layer_metrics", "layers")
+_CONTAINERS = re.compile(r"(?:^|(?<=/))(?:metrics|layers|layer_metrics|per_layer)/", re.IGNORECASE)
+"""Names of what holds layers, and is none."""
 _NOT_MEASURED = frozenset(("config", "hparams", "hyperparameters", "args", "timers", "perf", "fault_tolerance"))
 """Nested entries of a row, in lower case, that hold settings and the machine's state."""
 
 _OF_HISTORIES = ("loss", "acc", "error", "auc", "rmse", "mae", "ndcg")
 """What one metric of a history is called."""
-
-PARTS = frozenset(("train", "training", "val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"))
-"""What the data are called that a whole run is measured on, in lower case: no layer has such a name."""
 
 _DEEPEST = 6
 """Levels of nested entries that are read."""
@@ -126,7 +129,7 @@ def runs_of(data: Any, where: str) -> list[RawRun]:
         data, before = _with_steps(named_values(data))
         if all(isinstance(item, dict) and step_key(item) for item in data):
             data, text = as_numbers(data)
-            runs = _long_rows(data) if _is_long(data) else [_rows(with_splits(data), {})]
+            runs = _long_rows(data) if _is_long(data) else [_rows(joined_rows(with_splits(data)), {})]
             runs[0].remarks += [(None, "its numbers are written as text")] if text else []
             runs[0].remarks += [(None, f"left out, as they have no step: {counted(before, 'row')}")] * (before > 0)
             return runs
@@ -172,9 +175,12 @@ def _unfolded(data: dict[str, Any]) -> Any:
     values = list(data.values())
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):
         return [dict(zip(map(str, data["columns"]), row)) for row in data["data"] if isinstance(row, list)]
+    boosted = catboost_rows(data)
+    if boosted:
+        return boosted
     named = data.get("metrics")
     if isinstance(named, list) and named and all(isinstance(item, dict) and "name" in item for item in named):
-        of_name = {"/".join([*_texts(item.get("context")), str(item["name"])]): _series(item) for item in named}
+        of_name = {"/".join([*texts_of(item.get("context")), str(item["name"])]): _series(item) for item in named}
         if len(of_name) == len(named) and all(of_name.values()):
             return _unfolded(
                 {name: {"steps": found[0], "values": found[1]} for name, found in of_name.items() if found}
@@ -219,11 +225,6 @@ def _unfolded(data: dict[str, Any]) -> Any:
         for at, value in zip(steps, found):
             rows.setdefault(at, {"step": at})[name] = value
     return list(rows.values())
-
-
-def _texts(context: Any) -> list[str]:
-    """The texts that a context consists of, as Aim's `{"subset": "train"}`."""
-    return [item for item in context.values() if isinstance(item, str)] if isinstance(context, dict) else []
 
 
 def _is_of_one_step(value: Any, level: int = 1) -> bool:
@@ -423,11 +424,12 @@ def _rows(rows: list[dict], metadata: dict[str, Any]) -> RawRun:
             elif isinstance(value, dict):
                 if _nested(table, number, key, value):
                     continue
-                if _unread_metric(value, in_list=True) is not None:
+                if _unread_metric(value, in_list=True) is not None and not _is_of_one_step(value):
                     _tell_unread(run, None, key, value, in_list=True)
                 elif str(key).lower() not in _NOT_MEASURED:
                     for name, found in _flat(value, str(key)):
-                        add(*flat_place(name), number, found)
+                        layer, metric = flat_place(name)
+                        add(_CONTAINERS.sub("", layer) or layer, metric, number, found)
             elif isinstance(value, list):
                 _tell_unread(run, None, key, value, in_list=True)
             else:
@@ -454,6 +456,10 @@ def flat_place(key: str) -> tuple[str, str]:
         metric, _, layer = key.partition(sign)
         if layer and metric in DIMENSIONALITY_NAMES:
             return layer, metric
+    parts = key.split("/")
+    named = [part for part in parts if part in DIMENSIONALITY_NAMES]
+    if len(named) == 1:
+        return "/".join(part for part in parts if part not in named), named[0]
     joined = _JOINED.fullmatch(key)
     if joined:
         return joined["layer"], joined["metric"]
@@ -465,7 +471,7 @@ def _nested(table: RawTable, number: int, key: str, value: dict) -> bool:
     if key in DIMENSIONALITY_NAMES:
         for layer, found in value.items():
             table.add(layer, key, number, found)
-    elif any(name in DIMENSIONALITY_NAMES for name in value):
+    elif any(name in DIMENSIONALITY_NAMES and not isinstance(found, dict) for name, found in value.items()):
         for metric, found in value.items():
             table.add(key, metric, number, found)
     else:

@@ -7,6 +7,7 @@ What is not a metric (time stamps, run times, ranges) is left out.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sqlite3
@@ -28,10 +29,10 @@ STEP_NAMES = (
     "step", "steps", "global_step", "iteration", "train/global_step", "_step", "trainer/global_step", "iter",
     "iterations", "training_step", "it", "train_step", "time/total_timesteps", "total_timesteps", "timesteps_total",
     "timesteps", "num_updates", "updates", "training_iteration", "batch", "batch_idx", "update", "current_step",
-    "step_num", "num_steps", "train_steps", "training_steps", "optimizer_step", "optimizer_steps", "gradient_step",
-    "gradient_steps", "n_updates", "n_iter", "counters/train_step", "time/iterations", "env_step", "env_steps",
-    "frames", "tokens", "tokens_seen", "n_tokens", "consumed_tokens", "samples_seen", "consumed_samples",
-    "examples_seen",
+    "current_steps", "global_step/max_steps", "step_num", "num_steps", "train_steps", "training_steps",
+    "optimizer_step", "optimizer_steps", "gradient_step", "gradient_steps", "n_updates", "n_iter",
+    "counters/train_step", "time/iterations", "env_step", "env_steps", "frames", "tokens", "tokens_seen", "n_tokens",
+    "consumed_tokens", "samples_seen", "consumed_samples", "examples_seen",
 )  # fmt: skip
 """Names of the column of steps, the first that is there."""
 
@@ -65,8 +66,12 @@ _SPLITS = (
 """Columns, in lower case, that say of which run, and of which part of the data, a row is."""
 
 _EVENTS = re.compile(r"events\.out\.tfevents\.")
+PARTS = frozenset(("train", "training", "val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"))
+"""What parts of the data are called, in lower case."""
+
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _NUMBER = re.compile(r"^[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?$")
+_OF_ALL = re.compile(r"^\d+\s*/\s*\d+$")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _MLFLOW = re.compile(r"^\d{9,}\s+\S+\s+\d+$")
 
@@ -119,6 +124,8 @@ def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             part = pd.DataFrame({"run": run, "step": frame[step], "metric": metric, "value": frame[name]})
             parts.append(part[part["value"].notna() & (part["value"].astype(str) != "")])
         return pd.concat(parts, ignore_index=True) if parts else frame
+    if [str(name) for name in frame.columns if step_key([str(name)]) is None] == ["value"]:
+        frame = frame.rename(columns={"value": path.name.split(".", 1)[0] or "value"})
     return _merged(frame)
 
 
@@ -142,6 +149,8 @@ def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
         frame = frame.drop(columns=[name for name in extra if name in frame]).rename(columns={run: "run"})
         keys.append("run")
     split = next((lowered[name] for name in _SPLITS if name in lowered and lowered[name] in frame), None)
+    if split is not None and frame[split].astype(str).str.startswith("{").all():
+        frame = frame.assign(**{split: frame[split].map(_parsed_context)})
     if split is None or not frame.duplicated(keys).any() or not _is_text(frame[split]):
         return frame
     if "metric" in keys:
@@ -151,6 +160,18 @@ def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
         others = {column: f"{name}/{column}" for column in part.columns if column not in (*keys, "epoch")}
         parts.append(part.drop(columns=split).rename(columns=others))
     return pd.concat(parts, ignore_index=True)
+
+
+def _parsed_context(text: str) -> str:
+    """What Aim writes as `{"subset": "val"}`: val."""
+    with suppress(ValueError):
+        return "/".join(texts_of(json.loads(text)))
+    return text
+
+
+def texts_of(context: Any) -> list[str]:
+    """The texts that a context consists of, as Aim's `{"subset": "train"}`."""
+    return [item for item in context.values() if isinstance(item, str)] if isinstance(context, dict) else []
 
 
 def _is_text(column: pd.Series, numbers: bool = False) -> bool:
@@ -254,10 +275,31 @@ def with_splits(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(merged.values())
 
 
+def joined_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with those of one step as one, where no two of them hold different numbers by one name; else as they are.
+
+    So training and evaluation write rows of their own, as those of Stable-Baselines3 and LLaMA-Factory.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        own = step_key(row)
+        into = found.setdefault(str(row.get(own or "")), {})
+        for key, value in row.items():
+            known = into.setdefault(key, value)
+            apart = known != value and not (isinstance(known, str) and isinstance(value, str))
+            if apart and key != own and not is_clock(key) and key.lower() != "epoch":
+                return rows
+    return list(found.values()) if len(found) < len(rows) else rows
+
+
 def as_numbers(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:
-    """Rows of which all steps are numbers written as text, as fairseq writes them, with numbers in place of the text;
-    and whether there was any."""
+    """Rows of which all steps are numbers written as text, as fairseq writes them, or as 10/100, with numbers in place
+    of the text; and whether there was any."""
     steps = [row.get(step_key(row) or "") for row in rows]
+    if all(isinstance(step, str) and _OF_ALL.match(step.strip()) for step in steps):
+        return [
+            {**row, step_key(row) or "": int(step.split("/")[0])} for row, step in zip(rows, map(str, steps))
+        ], False
     if not all(isinstance(step, str) and _NUMBER.match(step.strip()) for step in steps):
         return rows, False
     return [{key: _number(value) for key, value in row.items()} for row in rows], True
@@ -269,6 +311,21 @@ def _number(value: Any) -> Any:
             number = float(value)
             return int(number) if number.is_integer() and "." not in value else number
     return value
+
+
+def catboost_rows(data: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The iterations of a `catboost_training.json`, whose values are named apart from them; None if it is not one."""
+    about, rows = data.get("meta"), data.get("iterations")
+    if not isinstance(about, dict) or not isinstance(rows, list) or "learn_metrics" not in about:
+        return None
+    sets = {name: about.get("learn_metrics") if name == "learn" else about.get("test_metrics")
+            for part in ("learn_sets", "test_sets") for name in about.get(part) or ()}  # fmt: skip
+    named = {part: [str(one["name"]) for one in metrics or ()] for part, metrics in sets.items()}
+    return [
+        {"iteration": row["iteration"]}
+        | {f"{part}/{name}": value for part, names in named.items() for name, value in zip(names, row.get(part) or ())}
+        for row in rows
+    ]
 
 
 def mmlab_rows(rows: list[Any]) -> tuple[list[dict[str, Any]], list[str]] | None:
@@ -366,6 +423,41 @@ def is_event_file(path: Path) -> bool:
 def event_files(path: Path) -> list[Path]:
     """The TensorBoard event files right inside a folder: those of one run, a file more each time it was resumed."""
     return sorted(filter(is_event_file, path.iterdir())) if path.is_dir() else []
+
+
+def event_folders(path: Path) -> dict[str, Path]:
+    """The folders right inside a run's that hold events, by name: of parts of its data, or of single series.
+
+    Keras keeps `train` and `validation`, `SummaryWriter.add_scalars` one folder for each of its series. Without events
+    of its own, a folder is a run's only if all below are parts.
+    """
+    if not path.is_dir():
+        return {}
+    found = {item.name: item for item in sorted(path.iterdir()) if item.is_dir() and event_files(item)}
+    return found if event_files(path) or (len(found) > 1 and all(name.lower() in PARTS for name in found)) else {}
+
+
+def all_events(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The scalars of a run's folder, or of one event file, with those of the folders below that belong to the run; and
+    the names of those that do not.
+
+    Raises OntogenyError as `event_table` does.
+    """
+    if path.is_file():
+        return event_table(path, [path]), []
+    tables = [event_table(path, event_files(path))] if event_files(path) else []
+    others = []
+    for name, folder in event_folders(path).items():
+        below = event_table(folder, event_files(folder))
+        tags = below["metric"].unique()
+        stem = re.sub(r"[/ ]", "_", tags[0]) + "_"
+        if name.lower() in PARTS:
+            tables.append(below.assign(metric=f"{name}/" + below["metric"]))
+        elif len(tags) == 1 and name.startswith(stem):
+            tables.append(below.assign(metric=f"{tags[0]}/{name.removeprefix(stem)}"))
+        else:
+            others.append(name)
+    return pd.concat(tables, ignore_index=True), others
 
 
 def event_table(path: Path, files: Sequence[Path] = ()) -> pd.DataFrame:

@@ -23,9 +23,10 @@ from ontogeny.phase1.json_records import holds_lines, json_runs
 from ontogeny.phase1.layouts import RawRun
 from ontogeny.phase1.limits import must_be_small
 from ontogeny.phase1.loggers import (
+    all_events,
     dvclive_table,
     event_files,
-    event_table,
+    event_folders,
     is_dvclive_folder,
     is_event_file,
     is_mlflow_database,
@@ -33,8 +34,9 @@ from ontogeny.phase1.loggers import (
     mlflow_database_table,
     mlflow_table,
 )
-from ontogeny.phase1.record import Note, Phase1, quote, tidy, unique_name
+from ontogeny.phase1.record import ALIASES, RUN_LEVEL, Note, Phase1, listed, quote, tidy, unique_name
 from ontogeny.phase1.repair import repair_stable_rank
+from ontogeny.phase1.summaries import runs_of_summaries
 from ontogeny.phase1.tables import logged_runs, table_runs, wide_raw
 from ontogeny.phase1.text_tables import text_runs
 
@@ -46,8 +48,15 @@ _REFUSED = (
     ),
     (
         (".pt", ".pth", ".ckpt", ".safetensors", ".bin"),
-        "it holds the weights of a model and no measurements: a series of checkpoints is read by trajectory_imports",
+        "it holds tensors, as the weights of a model: write measurements as CSV or with numpy.savez; a series of "
+        "checkpoints is read by trajectory_imports",
     ),
+    (
+        (".wandb",),
+        "it is a run as Weights & Biases keeps it: upload it (wandb sync), and write its history as CSV, with "
+        "run.history().to_csv(file)",
+    ),
+    ((".zip", ".tar", ".tgz", ".7z"), "unpack it, and name the record that it holds"),
     (
         (".npy",),
         "it holds one array without steps and names: write numpy.savez with the array step and one for each metric",
@@ -97,7 +106,8 @@ def _name(path: Path) -> str:
     if path.is_dir():
         return path.resolve().name or "run"
     if path in run_of(path.parent):
-        return path.resolve().parent.name
+        folder = path.resolve().parent
+        return folder.parent.name if path.name == "trainer_state.json" and "checkpoint-" in folder.name else folder.name
     return _SUFFIX.sub("", path.name) or "run"
 
 
@@ -115,8 +125,16 @@ def _with_whole_tags(read: Sequence[tuple[Path, Phase1]]) -> list[Phase1]:
     groups: dict[tuple[Path, str], list[Phase1]] = {}
     for path, record in read:
         of_tag = _OF_TAG.match(path.name)
-        groups.setdefault((path.parent, of_tag["run"]) if of_tag else (path, ""), []).append(record)
+        key = (path.parent, of_tag["run"]) if of_tag else (path.parent, ".") if _is_series(path, record) else (path, "")
+        groups.setdefault(key, []).append(record)
     return [record for (folder, run), records in groups.items() for record in _together(records, run, folder)]
+
+
+def _is_series(path: Path, record: Phase1) -> bool:
+    """Whether a file holds one series, and is called as it."""
+    series = [(layer, metric) for _, layer, metric, _, _ in record.each_series()]
+    stem = _SUFFIX.sub("", path.name)
+    return len(series) == 1 and path.is_file() and series[0] in ((RUN_LEVEL, stem), (RUN_LEVEL, ALIASES.get(stem, "")))
 
 
 def _together(records: list[Phase1], run: str, folder: Path) -> list[Phase1]:
@@ -126,7 +144,8 @@ def _together(records: list[Phase1], run: str, folder: Path) -> list[Phase1]:
         return records
     name = (folder.resolve().name if run == "." else run) or "run"
     blocks = [(name, *each[1:]) for record in records for each in record.each_series()]
-    notes = [replace(note, run=name) if note.run else note for record in records for note in record.notes]
+    told = [replace(note, run=name) if note.run else note for record in records for note in record.notes]
+    notes = list(dict.fromkeys(told))
     derived = frozenset((name, *each[1:]) for record in records for each in record.derived)
     return [Phase1(tidy(blocks), notes, records[0].metadata, derived)]
 
@@ -136,23 +155,26 @@ def read_many(paths: Iterable[str | os.PathLike], on_problem: OnProblem = "drop"
     """Read several records into one. Runs of the same name get `_2`, `_3`, ... in the order of `paths`.
 
     TensorBoard's event files of one folder are one run, and so are the series that it exports of one
-    (`run-NAME-tag-...`). Files that are not records are skipped with a note, unless `on_problem` is "stop" or none of
-    them is one.
+    (`run-NAME-tag-...`), files of one folder that hold one series each and are called as it (DeepSpeed, Neptune), and
+    JSON files that hold the numbers of one checkpoint each (lm-eval). Files that are not records are skipped with a
+    note, unless `on_problem` is "stop" or none of them is one.
     Raises OntogenyError as `read_phase1` does, and if `paths` is empty.
     """
     read: list[tuple[Path, Phase1]] = []
-    refused = []
+    refused: dict[Path, OntogenyError] = {}
     for path in _whole_runs(paths):
         try:
             read.append((path, read_phase1(path, on_problem, repair=repair)))
         except OntogenyError as error:
-            if on_problem == "stop":
-                raise
-            refused.append(error)
-    if refused and not read:
-        raise refused[0]
+            refused[path] = error
+    for run, name, files in runs_of_summaries(list(refused)):
+        judge = _judge(files[0].parent, on_problem)
+        read.append((files[0], repair_stable_rank(phase1_of([run], judge, name), judge, rebuild=repair)))
+        refused = {path: error for path, error in refused.items() if path not in files}
+    if refused and (on_problem == "stop" or not read):
+        raise next(iter(refused.values()))
     record = combine(_with_whole_tags(read))
-    skipped = [Note("dropped", f"a file is skipped: {error}") for error in refused]
+    skipped = [Note("dropped", f"a file is skipped: {error}") for error in refused.values()]
     return Phase1(record.frame, [*skipped, *record.notes], record.metadata, record.derived)
 
 
@@ -225,9 +247,12 @@ def _judge(where: Any, on_problem: OnProblem) -> Judge:
 
 def _raw_runs(path: Path) -> list[RawRun]:
     """The runs of a folder that a logger left, or of a file, by its ending."""
-    events = [path] if is_event_file(path) else event_files(path)
-    if events:
-        return logged_runs(event_table(path, events), str(path))
+    if is_event_file(path) or event_files(path) or event_folders(path):
+        points, others = all_events(path)
+        runs = logged_runs(points, str(path))
+        left = f"left out, as they are runs of their own: the events in its folders {listed(others)}"
+        runs[0].remarks += [(None, left)] if others else []
+        return runs
     if path.is_dir() and is_mlflow_folder(path):
         return logged_runs(mlflow_table(path), str(path))
     if is_dvclive_folder(path):
@@ -248,4 +273,5 @@ def _raw_runs(path: Path) -> list[RawRun]:
         return text_runs(path)
     known = next((said for suffixes, said in _REFUSED if suffix in suffixes), "")
     said = known or f"a Phase 1 record is one of {', '.join(SUFFIXES)}, or a text log ({', '.join(TEXT_LOGS)})"
-    raise OntogenyError(f"{path} has the suffix {quote(suffix)}: {said}")
+    has = f"has the suffix {quote(suffix)}" if suffix else "has no suffix"
+    raise OntogenyError(f"{path} {has}: {said}")

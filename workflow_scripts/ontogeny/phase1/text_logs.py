@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ontogeny.errors import OntogenyError
-from ontogeny.phase1.layouts import PARTS, RawRun, RawTable, flat_place
-from ontogeny.phase1.loggers import is_clock, step_key
+from ontogeny.phase1.layouts import RawRun, RawTable, flat_place
+from ontogeny.phase1.loggers import PARTS, is_clock, step_key
 from ontogeny.phase1.record import RUN_LEVEL, listed
 
 LEAST = 3
@@ -48,6 +48,8 @@ _EPOCH_AND_BATCH = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
 _FIRST_NUMBER = re.compile(r"^\s*(?:\[\s*)?(\d+)\s*\]?(?=[\s:,])(?!\s*/)")
 _COUNT = re.compile(r"\s*\[\s*\d+\s*/\s*\d")
 _AT = frozenset(("at", "after", "in", "for", "of", "during"))
+_BATCHES = frozenset(("batch", "batch_idx"))
+"""What is counted within an evaluation."""
 _LAYERS = frozenset(("layer", "block"))
 
 Key = tuple[str, str]
@@ -152,6 +154,8 @@ def _parsed(text: str) -> _Line:
         if place is not None:
             line.part = next(iter(_parts(" ".join(rest))), line.part)
             pending = " ".join(rest[:-1]) if rest and rest[-1].lower() in _AT and not line.part else ""
+            if (place in _BATCHES and of and line.held_out) or (place != "epoch" and not value.is_integer()):
+                continue
             if place == "epoch":
                 line.epoch = value
             else:
