@@ -20,6 +20,24 @@ def test_check_lists_the_runs(capsys):
     assert "is valid" in said.err
 
 
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, "\nontogeny: interrupted\n"),
+        (OSError(28, ""), 1, "ontogeny: nothing can be written: No space left on device\n"),
+    ],
+)
+def test_what_is_interrupted_or_has_no_space_ends_in_one_line(monkeypatch, capsys, raised, status, said):
+    def check(given):
+        raise raised
+
+    monkeypatch.setattr("ontogeny.cli._check", check)
+    monkeypatch.setattr("ontogeny.cli.os.dup2", lambda *files: None)
+    monkeypatch.setattr("sys.stdout.fileno", lambda: -1, raising=False)
+    assert main(["check"]) == status
+    assert capsys.readouterr().err == said
+
+
 def test_check_tells_a_mistake_in_one_sentence(tmp_path, capsys):
     (tmp_path / "wrong.yaml").write_text("studyes: {}\n")
     assert main(["check", str(tmp_path / "wrong.yaml")]) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from ontogeny.words import counted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status. A user's mistake is one sentence on standard error."""
+    """Run the command line; return the exit status. A user's mistake is one sentence on standard error, and so is a
+    disk without space; what is interrupted ends without a word of Python, with the status that shells give it."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     given = _parser(words).parse_args(words)
     try:
@@ -26,7 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OntogenyError as error:
         print(f"ontogeny: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
+    except KeyboardInterrupt:
+        print("\nontogeny: interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            print(f"ontogeny: nothing can be written: {os.strerror(error.errno)}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

@@ -59,6 +59,8 @@ def read_network(
     else:
         from ontogeny.trajectory.states import PICKLED, open_state
 
+        if not file.exists():
+            raise OntogenyError(f"{file} does not exist")
         if file.suffix not in PICKLED and not file.is_dir():
             raise OntogenyError(
                 f"{file} is none of the files that hold networks: .npz, .safetensors, {', '.join(PICKLED)}, .pt2"

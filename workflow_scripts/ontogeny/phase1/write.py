@@ -63,7 +63,8 @@ def write_phase1(
     elif suffix in (".h5", ".hdf5"):
         _write_hdf5(path, record)
     else:
-        raise OntogenyError(f"{path} has the suffix {quote(suffix)}: a Phase 1 record is one of {', '.join(SUFFIXES)}")
+        has = f"has the suffix {quote(suffix)}" if suffix else "has no suffix"
+        raise OntogenyError(f"{path} {has}: a Phase 1 record is one of {', '.join(SUFFIXES)}")
 
 
 def _with(record: Phase1, metadata: dict[str, Any] | None) -> Phase1:
