@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.interpolate import CubicSpline
 from scipy.linalg import expm
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import lfilter
+from scipy.signal import lfilter, savgol_filter
 
 from ontogeny.connectome import edge_table, fit_connectome, simulate_activity
 from ontogeny.connectome.battery import FIT, RECOVERABLE, UNRECOVERABLE, _against_truth, run_cases, summary
@@ -62,6 +64,23 @@ def test_differences_are_recognised_and_exact_slopes_of_a_flow_are_not():
     assert derived_by(Activity(u=u[:, :-1], du=np.diff(u, axis=1) / 0.01)) == "forward"
     assert derived_by(Activity(u=u[:, 1:], du=np.diff(u, axis=1) / 0.01)) == "backward"
     assert derived_by(Activity(u=u, du=np.cos(u))) is None
+
+
+def test_slopes_of_splines_and_by_five_points_are_recognised_and_intervals_hold():
+    rng = np.random.default_rng(4)
+    W = 1.5 * rng.standard_normal((8, 8)) * (rng.random((8, 8)) < 0.4) * (1 - np.eye(8))
+    at = {"t_eval": 0.05 * np.arange(60), "rtol": 1e-10, "atol": 1e-12}
+    began = 3 * rng.standard_normal((10, 8))
+    u = np.stack([solve_ivp(lambda _, x: np.tanh(x) @ W.T - x, (0, 3), x, **at).y.T for x in began])
+    spline = CubicSpline(at["t_eval"], u, axis=1)(at["t_eval"], 1)
+    assert derived_by(Activity(u=u, du=spline, delta_t=0.05)) == "spline"
+    assert derived_by(Activity(u=u, du=np.tanh(u) @ W.T - u, delta_t=0.05)) is None
+    five = savgol_filter(u, 5, 3, deriv=1, delta=0.05, axis=1)[:, 2:-2]
+    made = Activity(u=u[:, 2:-2], du=five, delta_t=0.05)
+    assert derived_by(made) == "five-point"
+    fit = fit_connectome(made, settings=FIT, seed=1)
+    assert fit.verdict["verdict"] == "trusted", fit.verdict["reason"]
+    assert _against_truth(fit, W, 0.95)["coverage"] > 0.9
 
 
 def test_rows_of_differences_stay_within_their_trajectory():

@@ -11,6 +11,10 @@ from ontogeny.connectome.simulate import Activity
 _FEW = 5
 _CLUSTERS = 24
 
+_SAME, _FINE = 1e-6, 1e-9
+"""How far slopes may be off the rule by which they came about, as a share of their size: less where exact slopes of
+frames that are near each other are hardly different."""
+
 _LEVELS, _FEW_GAPS = 2000, 8
 _FINEST, _ON_GRID = 1e-5, 0.05
 """Smallest step of a grid, as a share of the range, and how far from it, in steps, values may be."""
@@ -47,8 +51,9 @@ def split_frames(trajectories: int, frames: int, seed: int = 0) -> Split:
 
 
 def derived_by(activity: Activity) -> str | None:
-    """ "central", "forward" or "backward" if `du` is that difference of `u`, to the precision of single numbers; else
-    None."""
+    """By which rule `du` comes from `u`, to the precision of single numbers, or None: "central", "forward" or
+    "backward" differences, "five-point" ones (a cubic through five frames, as of Savitzky and Golay, has the same
+    slope), or a cubic "spline" through all frames, of which neighbouring slopes tell each other."""
     u, du, dt = activity.u, activity.du, activity.delta_t
     if u.shape[1] < 4:
         return None
@@ -56,11 +61,21 @@ def derived_by(activity: Activity) -> str | None:
     part, slope = u[runs, :400].astype(np.float64), du[runs, :400].astype(np.float64)
     size = float(np.sqrt(np.mean(slope**2)))
     precision = 4 * np.finfo(np.result_type(u.dtype, np.float32)).eps * float(np.abs(part).max()) / dt
-    central = (part[:, 2:] - part[:, :-2]) / (2 * dt) - slope[:, 1:-1]
+    central = (part[:, 2:] - part[:, :-2]) / (2 * dt)
     steps = np.diff(part, axis=1) / dt
-    gaps = {"forward": steps - slope[:, :-1], "central": central, "backward": steps - slope[:, 1:]}
+    gaps = {
+        "forward": steps - slope[:, :-1],
+        "central": central - slope[:, 1:-1],
+        "backward": steps - slope[:, 1:],
+        "spline": central - (slope[:, :-2] + 4 * slope[:, 1:-1] + slope[:, 2:]) / 6,
+    }
+    if u.shape[1] > 4:
+        wide = (part[:, 4:] - part[:, :-4]) / (4 * dt)
+        gaps["five-point"] = (4 * central[:, 1:-1] - wide) / 3 - slope[:, 2:-2]
     for name, gap in gaps.items():
-        if float(np.sqrt(np.mean(gap**2))) < max(precision, 1e-6 * size):
+        if float(np.sqrt(np.mean(gap**2))) < max(
+            precision, (_FINE if name in ("spline", "five-point") else _SAME) * size
+        ):
             return name
     return None
 

@@ -198,7 +198,7 @@ def recover(
 
     See `refine` and the module's text.
 
-    `differences` ("central", "forward" or "backward", see `derived_by`, or None): how the slopes were estimated; where
+    `differences` (the rule, see `derived_by`, or None): how the slopes were estimated; where
     they were, those of `rows` are steps to the next frame over `delta_t`. What follows a map from frame to frame
     exactly may be a flow as well, as every linear one is; it is taken for what it was estimated as: all but forward
     differences are of a flow.
@@ -225,7 +225,7 @@ def recover(
             autocorrelations=noise,
         )
 
-    flows = differences in ("central", "backward")
+    flows = differences not in ("forward", None)
     best = Recovered(run(rows, psi, None), rows)
     if best.share > EXACT:
         # What the network learned may lead into a local minimum that a sigmoid does not.
