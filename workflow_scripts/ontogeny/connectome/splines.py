@@ -76,7 +76,7 @@ class Spline:
         u = np.asarray(u, dtype=np.float64)
         if np.ndim(coefficients) == 1:
             piece, x = self.place(u.reshape(1, -1))
-            return _sent(piece, x, self.pieces(coefficients)).reshape(u.shape)
+            return self.sent_at(piece, x, self.pieces(coefficients)).reshape(u.shape)
         flat = self.design(*self.place(u.ravel())) @ coefficients
         return flat.reshape(u.shape + np.shape(coefficients)[1:])
 
@@ -115,7 +115,7 @@ class Spline:
 
     def sent_at(self, piece: np.ndarray, x: np.ndarray, pieces: np.ndarray) -> np.ndarray:
         """One function, the result of `pieces`, where `place` says that neurons are."""
-        return _sent(piece, x, pieces)
+        return _each(piece, x, pieces[:, None])
 
     def messages(self, piece: np.ndarray, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """sum_j weights[j, n] b_k(u_j(t)) for every frame t, receiver n and spline k: (frames, receivers, size)."""
@@ -148,28 +148,15 @@ def _design(piece: np.ndarray, x: np.ndarray, local: np.ndarray, size: int) -> n
 
 @compiled(nogil=True)
 def _each(piece: np.ndarray, x: np.ndarray, polynomials: np.ndarray) -> np.ndarray:
+    """Function n, or the only one there is, at the places of column n: `polynomials` (pieces, functions, powers)."""
     out = np.empty(x.shape)
-    powers = polynomials.shape[2]
+    functions, powers = polynomials.shape[1], polynomials.shape[2]
     for t in range(x.shape[0]):
         for j in range(x.shape[1]):
-            own = polynomials[piece[t, j], j]
-            value = own[0]
+            k, n = piece[t, j], j if functions > 1 else 0
+            value = polynomials[k, n, 0]
             for p in range(1, powers):
-                value = value * x[t, j] + own[p]
-            out[t, j] = value
-    return out
-
-
-@compiled(nogil=True)
-def _sent(piece: np.ndarray, x: np.ndarray, polynomials: np.ndarray) -> np.ndarray:
-    out = np.empty(x.shape)
-    powers = polynomials.shape[1]
-    for t in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            k = piece[t, j]
-            value = polynomials[k, 0]
-            for p in range(1, powers):
-                value = value * x[t, j] + polynomials[k, p]
+                value = value * x[t, j] + polynomials[k, n, p]
             out[t, j] = value
     return out
 
