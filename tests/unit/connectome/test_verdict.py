@@ -25,6 +25,7 @@ from ontogeny.connectome.recover import (
     Recovered,
     _alike,
     _by_differences,
+    _calibrated,
     _corrected,
     _correlated,
     _defect,
@@ -232,6 +233,21 @@ def test_corrections_that_have_not_settled_widen_intervals_by_how_much_they_move
     for change, grown in ((1e-5 * rng.standard_normal(u.shape), 1.0), (0.01 * sent, np.sqrt(1 + 100 / 6))):
         found = Recovered(refined, rows, substeps=2, raw=raw + change)
         np.testing.assert_allclose(_unsettled(found, None, 0.01, np.arange(5), errors[:5]), grown, rtol=0.05)
+
+
+@pytest.mark.parametrize("summed_up", [False, True])
+def test_halves_widen_intervals_of_the_integral_form_however_little_is_left(summed_up):
+    rng = np.random.default_rng(3)
+    W = rng.standard_normal((6, 6)) * (1 - np.eye(6))
+    u = 2 * rng.standard_normal((600, 6))
+    slope = np.tanh(u) @ W.T - u + 1e-6 * rng.standard_normal(u.shape)
+    rows = Rows(u, slope, np.repeat(np.arange(10), 60), np.zeros(600, int), np.arange(600))
+    points, windows = np.linspace(u.min(), u.max(), 400), rows.block if summed_up else None
+    refined = refine(u, slope, (points, np.tanh(points)), clusters=rows.block, windows=windows)
+    narrow = dataclasses.replace(refined, standard_errors=0.1 * refined.standard_errors)
+    found = Recovered(narrow, rows, windows)
+    grown = _calibrated(found, found, None, 0.01, 0).refined.standard_errors.sum() / narrow.standard_errors.sum()
+    assert grown > 3 if summed_up else grown == pytest.approx(1, abs=0.01)
 
 
 def test_a_search_that_got_stuck_without_a_correction_does_not_decide_for_one():
