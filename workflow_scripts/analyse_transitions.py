@@ -6,7 +6,7 @@ from ontogeny.jumps.known_figures import plot_known_transitions, plot_progress
 from ontogeny.jumps.report import read_jumps
 from ontogeny.jumps.study import gather, study_groups
 from ontogeny.jumps.study_figures import write_analysis
-from ontogeny.phase1 import read_many, read_phase1
+from ontogeny.phase1 import RUN_LEVEL, read_many, read_phase1
 from ontogeny.pipeline import job
 from ontogeny.plotting.style import save_figure
 
@@ -18,5 +18,5 @@ with job(snakemake) as (files, output, _):
     known = score_known(record)
     write_csv(output.known, known)
     save_figure(plot_known_transitions(known), output.known_transitions, known)
-    of_run = record.frame[record.frame["layer"] == "(run)"]
+    of_run = record.frame[record.frame["layer"] == RUN_LEVEL]
     save_figure(plot_progress(record, read_table(output.jumps)), output.progress, of_run)

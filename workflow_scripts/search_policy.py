@@ -9,9 +9,7 @@ from ontogeny.provenance import versions
 
 with job(snakemake) as (files, output, params):
     folder = output.iterations.removesuffix("/iterations.csv")
-    search, about = (
-        search_from(SearchSettings(**params.search), snakemake.wildcards.study),
-        {**params.identity, "versions": versions()},
-    )
+    search = search_from(SearchSettings(**params.search), snakemake.wildcards.study)
+    about = {**params.identity, "versions": versions()}
     evaluate = evaluator(dict(zip(search.blocks, files.activities)), about["fit"], folder, about)
     write_records(output.records, explore(evaluate, folder, search, identity=about))
