@@ -122,6 +122,14 @@ def test_a_configuration_that_comes_through_a_pipe_is_told(fresh):
     assert "Traceback" not in said.stdout + said.stderr
 
 
+def test_a_home_in_which_nothing_can_be_made_is_told(fresh):
+    (fresh.folder / "file").touch()
+    fresh.given = {"XDG_CACHE_HOME": str(fresh.folder / "file")}
+    assert fresh("--dry-run").refuses(
+        r"(?m)^Error: \S+file\S* cannot be made \(not a directory\): name .* XDG_CACHE_HOME$"
+    )
+
+
 def test_a_key_given_twice_is_told_with_both_lines(fresh):
     (fresh.folder / "config.yaml").write_text("cache: a\nstudies: {}\ncache: b\n")
     assert fresh("--dry-run", config=None).refuses(

@@ -36,6 +36,8 @@ _UNREAD = re.compile(r"in load_configfile\b.*Error: \[Errno \d+\] ([^\n:]+): '([
 """A configuration that Snakemake finds not to be there, of which it gives a traceback."""
 _PIPED = re.compile(r"in load_configfile\b.*UnsupportedOperation: underlying stream is not seekable\s*$", re.DOTALL)
 """A configuration that comes through a pipe, which Snakemake can read only once."""
+_UNMADE = re.compile(r"in makedirs\b.*Error: \[Errno \d+\] ([^\n:]+): '([^\n]+)'\s*$", re.DOTALL)
+"""A folder that Snakemake cannot make."""
 _WORTH_KNOWING = ("Nothing to be done", "Complete log")
 """Beginnings of messages that are shown although they are no warnings; others bear the mark `worth_knowing`."""
 _ENDING = ("Terminating processes on user request", "Will exit after finishing")
@@ -103,6 +105,10 @@ class LogHandler(LogHandlerBase):
         if unread := _UNREAD.search(told):
             why, file = unread.groups()
             self._say(f"Configuration error: {file} cannot be read ({why.lower()}): name another after --configfile")
+            return
+        if "sourcecache.py" in told and (unmade := _UNMADE.search(told)):
+            why, folder = unmade.groups()
+            self._say(f"Error: {folder} cannot be made ({why.lower()}): name another for caches in XDG_CACHE_HOME")
             return
         if _PIPED.search(told):
             self._say("Configuration error: a pipe cannot be read again, as is needed: name a file after --configfile")
