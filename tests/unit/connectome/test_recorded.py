@@ -332,3 +332,36 @@ def test_a_series_put_together_from_files_of_which_one_is_gone_is_refused(tmp_pa
         else:
             _sources_exist(tmp_path / "whole.nwb", series)
     _sources_exist(tmp_path / "whole.nwb", SimpleNamespace(name="traces", data=WAVES[0]))
+
+
+@pytest.mark.parametrize(
+    ("before", "header"), [("# at 100 Hz\n", "0,1,2\n"), ("\n# a\n#b\n", "x,y,z\n"), ("# x,y,z\n", "")]
+)
+def test_comments_before_the_numbers_are_none_of_the_frames(tmp_path, before, header):
+    values = np.random.default_rng(0).normal(size=(20, 3)).cumsum(0)
+    rows = "".join(",".join(map(repr, row)) + "\n" for row in values.tolist())
+    (tmp_path / "u.csv").write_text(before + header + rows)
+    np.testing.assert_allclose(read_activity(tmp_path / "u.csv", 0.01).u[0], values[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("u.h5", b"\x89HDF\r\n\x1a\n\0\0", "is no UTF-8 text: give a CSV, npy, npz or NWB file"),
+        ("u.csv", "a,b\n1,2\n".encode("utf-16"), "is no UTF-8 text"),
+        ("u.npy", b"hello", "is no file of numpy.save"),
+    ],
+)
+def test_what_is_no_table_of_numbers_is_told_in_words(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(OntogenyError, match=said):
+        read_activity(tmp_path / name, 0.01)
+
+
+@pytest.mark.parametrize("name", ["time", "Time (s)", "t", "frame"])
+def test_times_that_are_not_even_are_no_neuron(tmp_path, name):
+    generator = np.random.default_rng(0)
+    values = np.column_stack([np.sort(generator.random(40) ** 2), generator.normal(size=(40, 2)).cumsum(0)])
+    np.savetxt(tmp_path / "u.csv", values, delimiter=",", header=f"{name},a,b", comments="")
+    with pytest.raises(OntogenyError, match=r"column 1 .* holds times, as no neuron does"):
+        read_activity(tmp_path / "u.csv", 0.01)

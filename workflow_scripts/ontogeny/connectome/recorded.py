@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ontogeny.words import counted
 
 _FEWEST = 10
 _MISSING = frozenset(("", "-", ".", "na", "n/a", "none", "null", "missing"))
+_TIMES = re.compile(r"(?:time|timestamps?|frames?|t|seconds?|secs?|ms|s)(?![a-z0-9])")
 _TRAJECTORIES = frozenset(("trajectory", "trial", "episode", "segment", "session"))
 
 
@@ -32,7 +34,8 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     Arrays have shape (frames, neurons) or (trajectories, frames, neurons); `delta_t` is the time between frames. An
     npz file holds `u` (or one array of any name) and may hold `du`, `W` and `types`; the other files, where given,
     hold the derivative (shaped as the activity), the true W (neurons x neurons, row = receiver) and the true types (one
-    name or number per neuron). The first line of a CSV file is a header if it is not numbers, or counts 0, 1, 2, ...
+    name or number per neuron). The first line of a CSV file that is no comment (#) is a header if it is not numbers, or
+    counts 0, 1, 2, ...
     An NWB file, read by pynwb, holds one time series (frames, neurons), or several, of which `series` names one (with
     what it is part of, as `ophys/traces`, where names are the same); conversions of the series and of its channels are
     applied, and its rate or time stamps must say `delta_t`. With `indicator_time_constant` the state is recovered from
@@ -42,8 +45,8 @@ def read_activity(file: str | os.PathLike | DataSettings, delta_t: float | None 
     step from the one before.
 
     Raises OntogenyError, one sentence that names file and place, when a file is missing or is not numbers, shapes do
-    not fit, a value is not finite, a column counts the frames, there are fewer than 10 frames, W is the same
-    everywhere, or the activity is at rest or blows up.
+    not fit, a value is not finite, a column counts the frames or holds their times, there are fewer than 10 frames, W
+    is the same everywhere, or the activity is at rest or blows up.
     """
     if not isinstance(file, DataSettings):
         file = _settings(file, delta_t, settings)
@@ -275,8 +278,10 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
             cells = _cells(path, 0)
             _only_neurons(path, cells)
             skipped = _header(path, cells)
+            skipped += _comments_before(path)
             with warnings.catch_warnings(action="ignore"):  # of a file without numbers, which is refused
                 arrays = {"u": np.loadtxt(path, delimiter=",", ndmin=2, skiprows=skipped, encoding="utf-8-sig")}
+            _no_times(path, cells, arrays["u"])
         if not arrays["u"].size:
             raise OntogenyError(f"{path} holds no numbers: give a CSV, npy, npz or NWB file of activity")
         for name in arrays:
@@ -289,7 +294,13 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise
     except Exception as error:
         with path.open("rb") as file:
-            line = b"" if path.suffix in (".npy", ".npz") else file.readline(10_000)
+            begins, line = file.read(10_000), b""
+        if path.suffix == ".npy" and not begins.startswith(b"\x93NUMPY"):
+            raise OntogenyError(f"{path} is no file of numpy.save, whatever its ending") from None
+        if path.suffix not in (".npy", ".npz"):
+            line = begins.split(b"\n", 1)[0]
+            if b"\0" in begins:
+                raise OntogenyError(f"{path} is no UTF-8 text: give a CSV, npy, npz or NWB file of activity") from None
         for sign, name in ((b";", "semicolons"), (b"\t", "tabs")):
             if sign in line:
                 raise OntogenyError(f"{path} has {name} between its columns: put commas there") from None
@@ -300,9 +311,23 @@ def _arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def _cells(path: Path, line: int) -> list[str]:
-    """The cells of a line, counted from 0, of a CSV file, without quotation marks; one that is empty beyond its end."""
+    """The cells of a line, counted from 0, of a CSV file, without quotation marks; one that is empty beyond its end.
+
+    Comments and empty lines are not counted.
+    """
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return [cell.strip(" \"'\r\n") for cell in next(itertools.islice(file, line, None), "").split(",")]
+        lines = itertools.filterfalse(_is_comment, file)
+        return [cell.strip(" \"'\r\n") for cell in next(itertools.islice(lines, line, None), "").split(",")]
+
+
+def _is_comment(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _comments_before(path: Path) -> int:
+    """Comments and empty lines that a CSV file begins with."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return sum(1 for _ in itertools.takewhile(_is_comment, file))
 
 
 def _header(path: Path, cells: list[str]) -> int:
@@ -339,6 +364,16 @@ def _only_neurons(path: Path, cells: list[str]) -> None:
             raise OntogenyError(
                 f"{path}: column {number} ({name}) numbers trajectories, as no neuron does: give an array "
                 "(trajectories, frames, neurons) in a .npy or .npz file"
+            )
+
+
+def _no_times(path: Path, cells: list[str], u: np.ndarray) -> None:
+    """Refuse a column that is called as times are and grows, at whatever intervals."""
+    for number, name in enumerate(cells[: u.shape[1]]):
+        if _TIMES.match(name.lower()) and (np.diff(u[:, number]) > 0).all() and _counting(u[None]) is None:
+            raise OntogenyError(
+                f"{path}: column {number + 1} ({name}) holds times, as no neuron does, and not at even intervals: "
+                "bring the frames to even ones, a delta_t apart, and leave the column out"
             )
 
 
