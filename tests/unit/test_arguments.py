@@ -31,7 +31,7 @@ from ontogeny import (
     trajectory,
 )
 from ontogeny.arguments import Reals, checks_arguments, plain
-from ontogeny.connectome import symbolic_form
+from ontogeny.connectome import simulate_activity, symbolic_form
 from ontogeny.errors import OntogenyError
 from ontogeny.tracking import estimators
 
@@ -349,3 +349,23 @@ def test_no_unit_is_too_large_and_what_cannot_be_estimated_is_nan():
     for unit in (1e300, 1e-300):
         assert numbers_of(geometry.two_nn(unit * A)) == pytest.approx(numbers_of(geometry.two_nn(A)))
     assert neurons.class_selectivity(0 * A, GROUPS, permutations=19, n_resamples=100)["p_value"].isna().all()
+
+
+def test_results_are_shown_in_one_line_and_survive_a_pickle():
+    series = pd.DataFrame({"run": "a", "layer": "(run)", "step": range(200), "metric": "accuracy", "value": STEP})
+    answer = jumps.locate_transition(series)
+    activity = simulate_activity({"n_neurons": 4, "n_trajectories": 1, "n_frames": 30})
+    shown = {
+        "Answer(run='a', kind='jump', layer='(run)', metric='accuracy', step=100": answer,
+        "PCA(6 components of 24 rows and 6 features)": geometry.pca(A),
+        "Activity(u of shape (1, 30, 4), delta_t=0.01, with W": activity,
+    }
+    for begins, result in shown.items():
+        assert repr(result).startswith(begins)
+        assert len(repr(result)) < 200
+        assert repr(pickle.loads(pickle.dumps(result))) == repr(result)
+
+
+def test_a_folder_is_no_record_of_its_own(tmp_path):
+    with pytest.raises(OntogenyError, match="is a folder: read the records in it with read_many"):
+        phase1.read_phase1(tmp_path)

@@ -27,7 +27,7 @@ from ontogeny.connectome.wiring import connectivity_r2
 from ontogeny.errors import OntogenyError, first_line
 from ontogeny.files import check_archive
 from ontogeny.settings import complete
-from ontogeny.words import counted
+from ontogeny.words import counted, joined
 
 _LARGEST = 1e6
 _AT_REST = 1e-3
@@ -53,6 +53,11 @@ class Activity:
     settings: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
     mask: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        known = [name for name in ("W", "types", "params", "input", "mask") if getattr(self, name) is not None]
+        about = f"u of shape {np.shape(self.u)}, delta_t={self.delta_t}"
+        return f"Activity({about}, with {joined(known)})" if known else f"Activity({about})"
 
     @property
     def n_neurons(self) -> int:

@@ -43,6 +43,9 @@ class PCA:
     n_rows: int
     requested: int | None
 
+    def __repr__(self) -> str:
+        return f"PCA({self.n_components} components of {self.n_rows} rows and {len(self.mean)} features)"
+
     @property
     def n_components(self) -> int:
         """Components that there are."""

@@ -77,6 +77,12 @@ class Answer:
     changes: tuple[dict[str, Any], ...] = ()
     sentence: str = ""
 
+    def __repr__(self) -> str:
+        told = [f"{name}={getattr(self, name)!r}" for name in ("run", "kind", "layer", "metric")]
+        if self.kind != "none":
+            told += [f"{name}={getattr(self, name):.4g}" for name in ("step", "low", "high", "p_value")]
+        return f"Answer({', '.join(told)})"
+
     def __str__(self) -> str:
         return self.sentence
 

@@ -259,6 +259,8 @@ def _raw_runs(path: Path) -> list[RawRun]:
         return table_runs(dvclive_table(path), str(path))
     if is_mlflow_database(path):
         return logged_runs(mlflow_database_table(path), str(path))
+    if path.is_dir():
+        raise OntogenyError(f"{path} is a folder: read the records in it with read_many(find_records(folder))")
     suffix = path.suffix.lower()
     if suffix not in HDF5:
         must_be_small(path)
