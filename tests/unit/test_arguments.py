@@ -316,6 +316,8 @@ def test_numbers_of_a_network_keep_their_type_and_others_are_widened():
     half = torch.zeros(3, dtype=torch.bfloat16)
     assert plain(half, of_network=True).dtype == torch.bfloat16
     assert plain(half).dtype == torch.float32
+    from_list = features.saliency(MLP, X.tolist()).values
+    np.testing.assert_allclose(from_list, features.saliency(MLP, X).values, rtol=1e-6)
     assert plain([True, 2]).dtype.kind == "i"
     column = pd.Series([1.5, pd.NA], dtype="Float64").astype(object)
     assert plain(column).tolist() == pytest.approx([1.5, np.nan], nan_ok=True)

@@ -118,7 +118,7 @@ def plain(values: Any, of_network: bool = False) -> Any:
 
     A tensor loses its gradient and its zeros left out, and, unless it is `of_network`, its device and a type
     that NumPy lacks. Of arrays, only those that are masked, matrices or of objects are changed: what is masked is NaN.
-    Lists, tables and columns become arrays.
+    Lists, tables and columns become arrays, lists of what is `of_network` of single precision, as torch.tensor makes.
     """
     if hasattr(values, "is_complex") and hasattr(values, "detach"):
         values = values.detach()
@@ -138,7 +138,8 @@ def plain(values: Any, of_network: bool = False) -> Any:
     try:
         array: np.ndarray = np.asarray(values)
         if array.dtype != object:
-            return array
+            as_torch = of_network and isinstance(values, list | tuple) and array.dtype == np.float64
+            return array.astype(np.float32) if as_torch else array
     except ValueError:
         return values
     known = [is_number(value) for value in array.flat]
