@@ -230,7 +230,7 @@ def test_sizes_that_are_none_of_a_network_are_told(call, sizes):
             lambda: core_of_count(CIRCUITS),
             "what count_circuits gives .core takes circuits. is expected, not CircuitSet",
         ),
-        (lambda: find_minimal_circuits(CIRCUITS), "minimal_circuits takes circuits. is expected, not CircuitSet"),
+        (lambda: find_minimal_circuits(*NET, max_seconds=0), "above the limit of 0 s"),
         (lambda: overlaps(3), "a CircuitSet or a CircuitSample is expected, not int"),
         (lambda: overlaps(CIRCUITS, 3), "a CircuitSet or a CircuitSample is expected, not int"),
         (lambda: inclusions("a"), "a CircuitSet or a CircuitSample is expected, not str"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 from ontogeny.renamed import VALUES
+
+_LARGEST = int(sys.float_info.max)
 
 
 class OntogenyError(Exception):
@@ -20,20 +23,29 @@ class OntogenyError(Exception):
 
 
 def is_number(value: Any, whole: bool = False) -> bool:
-    """Whether something is one real number, a `whole` one if asked, of Python or NumPy; text and truth values are none.
+    """Whether something is one real number, a `whole` one if asked, of Python or NumPy; text and truth values are none,
+    and neither are whole numbers beyond those of floats.
 
-    >>> is_number(2.0), is_number(2.0, whole=True), is_number("2"), is_number(True)
-    (True, False, False, False)
+    >>> is_number(2.0), is_number(2.0, whole=True), is_number("2"), is_number(True), is_number(10**400)
+    (True, False, False, False, False)
     """
-    return isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if isinstance(value, bool) or _beyond_floats(value):
+        return False
+    return isinstance(value, Integral if whole else Real)
+
+
+def _beyond_floats(value: Any) -> bool:
+    return isinstance(value, int) and not -_LARGEST <= value <= _LARGEST
 
 
 def shown(value: Any) -> str:
     """What something is, for a message: itself on one line of at most 60 characters, or its type.
 
-    >>> shown([1, None]), shown(int), shown(object())
-    ('[1, None]', 'the class int', 'of type object')
+    >>> shown([1, None]), shown(int), shown(object()), shown(10**400)
+    ('[1, None]', 'the class int', 'of type object', 'a whole number of 401 digits')
     """
+    if _beyond_floats(value):
+        return f"a whole number of {math.floor(math.log10(abs(value))) + 1} digits"
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if value is None or isinstance(value, str | bytes | Real) or type(value) in (list, tuple, dict, set):

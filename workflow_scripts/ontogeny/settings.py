@@ -98,6 +98,16 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
+class Told(type(Settings)):  # type: ignore[misc]
+    """The metaclass of settings that users make by calling their class: what is refused then ends in a sentence."""
+
+    def __call__(cls, *positional: Any, **values: Any) -> Any:
+        try:
+            return super().__call__(*positional, **values)
+        except ValidationError as error:
+            raise _refused(cls, error, cls.__name__) from None
+
+
 def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapping[str, Any] | None = None) -> S:
     """`values` as settings of the kind `model`, for functions that are called with keys by hand.
 
@@ -106,22 +116,26 @@ def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapp
     try:
         return model.model_validate(dict(values), context=dict(context or {}))
     except ValidationError as error:
-        items = error.errors(include_url=False)
-        # Of a value that may be a number or a word, the reading as a number says what is wrong with a number.
-        item = max(items, key=lambda item: (item["loc"][:1] == items[0]["loc"][:1], item["type"] != "literal_error"))
-        if item["type"] == "missing":  # perhaps because its name is misspelt
-            item = next((other for other in items if other["type"] == "extra_forbidden"), item)
+        raise _refused(model, error, where) from None
+
+
+def _refused(model: type[Settings], error: ValidationError, where: str) -> OntogenyError:
+    items = error.errors(include_url=False)
+    # Of a value that may be a number or a word, the reading as a number says what is wrong with a number.
+    item = max(items, key=lambda item: (item["loc"][:1] == items[0]["loc"][:1], item["type"] != "literal_error"))
+    if item["type"] == "missing":  # perhaps because its name is misspelt
+        item = next((other for other in items if other["type"] == "extra_forbidden"), item)
     if item["type"] == "extra_forbidden":
-        raise unknown("setting", str(item["loc"][-1]), model.model_fields, where)
+        return unknown("setting", str(item["loc"][-1]), model.model_fields, where)
     kinds = re.compile(r".*[\[-].*|float|int|str|bool|none")
     key = ".".join(str(part) for part in item["loc"] if not kinds.fullmatch(str(part)))
     if item["type"] == "missing":
-        raise OntogenyError(f"{where}: {key} is missing; it is required")
+        return OntogenyError(f"{where}: {key} is missing; it is required")
     if item["type"] == "value_error":
-        raise OntogenyError(f"{where}: {key}: {item['ctx']['error']}")
+        return OntogenyError(f"{where}: {key}: {item['ctx']['error']}")
     if item["type"] == "literal_error" and len(item["loc"]) == 1 and isinstance(item["input"], str):
-        raise unknown(key, item["input"], map(str, choices(model, key)), where)
-    raise OntogenyError(f"{where}: {key} is {shown(item['input'])}; it should {expected(item['msg'])}")
+        return unknown(key, item["input"], map(str, choices(model, key)), where)
+    return OntogenyError(f"{where}: {key} is {shown(item['input'])}; it should {expected(item['msg'])}")
 
 
 def expected(message: str) -> str:

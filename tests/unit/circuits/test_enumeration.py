@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import math
 import time
 from functools import lru_cache
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from ontogeny.circuits import (
     sample_circuits,
 )
 from ontogeny.circuits._records import _ALIGNED, Plan
+from ontogeny.circuits.masks import surjections
 from ontogeny.errors import OntogenyError
 from ontogeny.nonlinearities import apply_nonlinearity
 
@@ -606,3 +608,12 @@ def test_a_count_by_boxes_does_not_depend_on_what_its_memory_held(monkeypatch, f
         counted = count_circuits(*net, *rows, engine="compiled", threads=1)
         assert repr(counted) == repr(expected)
     assert min(left) < 0.25
+
+
+def test_candidates_of_wide_networks_are_counted_at_once():
+    sizes = (5, 90, 70, 1)
+    everywhere = math.prod(surjections(a, b) for a, b in itertools.pairwise(sizes[:-1]))
+    assert count_candidates(sizes) - count_candidates(sizes, "published") == everywhere
+    assert count_candidates((4, 9, 8, 7, 1)) == count_candidates((4, 9, 8, 7, 1), min_sparsity=1e-9) + math.prod(
+        surjections(a, b) for a, b in itertools.pairwise((4, 9, 8, 7))
+    )

@@ -19,14 +19,18 @@ from ontogeny.circuits import (
     ablate,
     ablate_ensemble,
     ablation_summary,
+    above,
     appearance_epochs,
     appearances_at_jumps,
     check_record,
     circuits_of,
     coincidence_table,
+    count_candidates,
     count_circuits,
     enumerate_circuits,
+    estimate_cost,
     evaluate_formula,
+    find_minimal_circuits,
     from_torch,
     gate_name,
     ground,
@@ -42,6 +46,7 @@ from ontogeny.circuits import (
     trace_ensemble,
     turnover,
     two_level_formulas,
+    within,
     write_convergence,
     write_record,
 )
@@ -76,6 +81,11 @@ WRONG = {
     "words": np.array(["a", "b"]),
     "table": pd.DataFrame({"q": [1]}),
     "dict": {"a": 1},
+    "enormous": 10**400,
+    "enormous ones": [10**400],
+    "structured": np.zeros(4, [("a", float), ("b", int)]),
+    "array of no axes": np.array(3),
+    "tensor of no axes": torch.tensor(3),
 }
 
 
@@ -125,6 +135,16 @@ def calls():
             | {"numbers": [[1, 1], [1]], "clocks": [3.0, 4.0], "n_resamples": 9, "seed": 0},
         ),
         "count_circuits": (count_circuits, judged | more),
+        "find_minimal_circuits": (
+            find_minimal_circuits,
+            judged | {key: more[key] for key in ("negative_slope", "rule", "max_seconds")},
+        ),
+        "count_candidates": (count_candidates, {"sizes": (2, 3, 1), "candidates": "all", "min_sparsity": 0.1}),
+        "estimate_cost": (estimate_cost, {"sizes": (2, 3, 1), "n_samples": 3}),
+        "above": (above, {"threshold": 1.0}),
+        "within": (within, {"tolerance": 1.0}),
+        "CircuitSettings": (CircuitSettings, {"noise": [0.1], "frames": 3, "records": "all", "compress": True}),
+        "minimal": (read.minimal, asked | {"max_seconds": 9.0}),
         "sample_circuits": (sample_circuits, judged | more | {"n": 3, "seed": 0}),
         "evaluate_formula": (evaluate_formula, {"formula": FORMULA, "x": X, "fixed": {"l": [0, 0, 1, 1]}}),
         "gate_name": (gate_name, {"table": [0, 1]}),
@@ -222,7 +242,7 @@ def test_anything_in_place_of_an_argument_ends_in_a_sentence_or_a_result(tmp_pat
                         unexplained.append((name, argument, kind, f"more than one line: {error}"))
                 except Exception as error:
                     unexplained.append((name, argument, kind, f"{type(error).__name__}: {error}"))
-    assert not unexplained
+    assert not unexplained, "\n".join(map(str, unexplained))
 
 
 @pytest.mark.parametrize(
@@ -276,3 +296,14 @@ def test_a_mistaken_call_is_told_in_a_sentence(name, given, said):
     function, arguments = calls()[name]
     with pytest.raises(OntogenyError, match=said):
         function(**arguments | given)
+
+
+def test_settings_and_schedules_that_cannot_be_are_told():
+    with pytest.raises(OntogenyError, match="CircuitSettings: accuracy_threshold is 2; it should be less than 1"):
+        CircuitSettings(accuracy_threshold=2)
+    with pytest.raises(OntogenyError, match="unknown setting 'frame' in CircuitSettings: did you mean 'frames'"):
+        CircuitSettings(frame=3)
+    with pytest.raises(OntogenyError, match="gives more than 10,000,000 epochs"):
+        schedule(10**12, 2)
+    with pytest.raises(ZeroDivisionError):
+        calls()["trace_ensemble"][0](**calls()["trace_ensemble"][1] | {"progress": lambda done, of: done / 0})

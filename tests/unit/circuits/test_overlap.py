@@ -65,7 +65,7 @@ def test_minimal_circuits_and_core(circuits):
     expected = [c for c, mine in zip(circuits, named) if not any(other < mine for other in named)]
     assert list(minimal_circuits(circuits)) == expected
     problem = Problem([trained_nets(SIZES, 12)[0]], [Samples.of(*truth_table(2), 2)])
-    assert find_minimal_circuits(problem) == minimal_circuits(circuits)
+    assert find_minimal_circuits(*trained_nets(SIZES, 12)[0], *truth_table(2)) == minimal_circuits(circuits)
     while_searching = problem.search("compiled", MINIMAL)[1]
     assert set(minimal_circuits(circuits).codes) <= set(while_searching) < set(circuits.codes)
     shared = set.intersection(*named)

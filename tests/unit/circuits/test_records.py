@@ -209,6 +209,35 @@ def test_tracking_inside_a_loop_finds_the_circuits_and_changes_nothing(tmp_path)
     assert all(set(n) == {"layer", "neuron_idx", *STATISTICS} for c in listed for n in c["neurons"])
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda z: z.reshape(-1, 2, 2).amax(dim=2),
+        lambda z: torch.nn.functional.glu(z, 1),
+        lambda z: torch.complex(z[:, :2], z[:, 2:]).abs(),
+    ],
+)
+@torch.no_grad()
+def test_outputs_made_of_several_sums_are_recorded(end):
+    torch.manual_seed(1)
+    first, last, x = torch.nn.Linear(2, 3), torch.nn.Linear(3, 4), torch.tensor(XOR[0])
+    y = end(last(torch.tanh(first(x)))).round().clip(0, 1)
+    tracker = DetailedCircuitTracker(1, x, y, accuracy_threshold=0.6, candidates="all")
+    tracker.track_epoch(0, lambda rows: end(last(torch.tanh(first(rows)))))
+    recorded = 0
+    for output, found in enumerate(tracker.epochs[0].outputs):
+        for circuit, activations in zip(found.circuits, found.activations):
+            on, edges = (
+                torch.tensor(part[k]).float() for part, k in ((circuit.node_masks, 1), (circuit.edge_masks, 0))
+            )
+            hidden = torch.tanh(x @ (first.weight * edges).T + first.bias) * on
+            out = end(last(hidden))[:, output]
+            assert (out.round() == y[:, output]).double().mean() > 0.6
+            np.testing.assert_allclose(activations[-1], [out.mean(), out.std(), out.min(), out.max()], 1e-4, 1e-5)
+            recorded += 1
+    assert recorded
+
+
 def test_tracker_says_what_it_cannot_do():
     with pytest.raises(OntogenyError, match="tracking_frequency"):
         DetailedCircuitTracker(0, *XOR)

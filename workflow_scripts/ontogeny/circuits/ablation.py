@@ -264,7 +264,7 @@ def ablate_ensemble(
     them were run; a uniform sample where fewer), accuracy (mean over those), perfect (share of them that stay above the
     accuracy threshold), control and control_perfect (the same of `random_subnetworks`; under noise, of the whole
     network; elsewhere, how often the networks of other seeds decide as this one does). Networks without circuits are
-    left out. `progress` is called with the seeds done and all seeds.
+    left out. `progress` is called with the seeds done and all seeds; what it raises ends the run.
 
     Raises OntogenyError for something that is no ensemble.
     """

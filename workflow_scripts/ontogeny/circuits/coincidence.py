@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ontogeny.circuits.masks import is_collection
 from ontogeny.circuits.settings import DEFAULTS
 from ontogeny.errors import OntogenyError, check_number, expect, shown
 from ontogeny.statistics import generator, percentile_interval, resampling_p_value
@@ -120,6 +121,8 @@ def appearances_at_jumps(
     for name, given in lists.items():
         if given is not None or name in ("appearances", "jumps", "spans"):
             expect(given, (Sequence, np.ndarray), f"a list with one entry per run as {name}")
+            if not is_collection(given):
+                raise OntogenyError(f"{name} is {shown(given)}: give a list with one entry per run")
     if not len(appearances) == len(jumps) == len(spans):
         raise OntogenyError(
             f"{counted(len(appearances), 'run')} of appearances, {len(jumps)} of jumps and "
@@ -176,7 +179,7 @@ def appearances_at_jumps(
 def _as_numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     try:
         numbers = np.asarray(values, np.float64)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         numbers = np.array(np.nan)
     if not np.isfinite(numbers).all():
         raise OntogenyError(f"{what} are {shown(values)}: give numbers, none of them NaN or infinite")

@@ -17,7 +17,7 @@ from ontogeny.circuits._plain import slope_of
 from ontogeny.circuits.door import RULES, ReadNetwork, from_torch
 from ontogeny.circuits.enumeration import ACTIVATIONS, Problem, check_weights
 from ontogeny.circuits.functions import IDENTITY, Nonlinearity
-from ontogeny.circuits.overlap import core_of_count, find_minimal_circuits
+from ontogeny.circuits.overlap import core_of_count, minimal_of
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings
 from ontogeny.errors import OntogenyError, unknown
 from ontogeny.files import read_errors
@@ -209,7 +209,7 @@ def describe_network(
     x, y = truth_table(gates)
     network, assumed = _read(path, x, activation, seed, epoch)
     names = [gate.name for gate in get_gates(gates)]
-    n_outputs = len(network.biases[-1])
+    n_outputs = network.n_outputs
     if rule == "argmax" and n_outputs < 2:
         raise OntogenyError("argmax compares outputs, and the network has one: choose another rule")
     if rule == "argmax" and n_outputs == 2 and len(names) == 1:
@@ -251,7 +251,7 @@ def _described(problem: Problem) -> dict[str, Any]:
         told["core_neurons"] = int(sum(mask.sum() for mask in shared.node_masks[1:-1]))
         told["core_edges"] = int(sum(mask.sum() for mask in shared.edge_masks))
         if problem.layout.n_hidden_edges <= 64:
-            told["minimal"] = len(find_minimal_circuits(problem))
+            told["minimal"] = len(minimal_of(problem))
     return told
 
 

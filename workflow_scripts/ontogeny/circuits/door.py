@@ -24,6 +24,7 @@ from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_arr
 from ontogeny.circuits.functions import Nonlinearity
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, above, check_rule
+from ontogeny.circuits.overlap import minimal_of
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError, check_word, first_line, shown, unknown
 from ontogeny.words import counted
@@ -136,6 +137,20 @@ class ReadNetwork:
         problem.check_cost(max_seconds)
         return problem.counted()
 
+    def minimal(
+        self,
+        y: ArrayLike,
+        rule: str | AnyRule = "rounded",
+        settings: GivenSettings = DEFAULTS,
+        *,
+        output: int = 0,
+        max_seconds: float | None = 3600.0,
+    ) -> CircuitSet:
+        """As `find_minimal_circuits`, of one output."""
+        problem = self.problem(y, rule, settings, output)
+        problem.check_cost(max_seconds)
+        return minimal_of(problem)
+
     def sample(
         self,
         y: ArrayLike,
@@ -215,6 +230,18 @@ class ReadNetwork:
         if self.output.outputs:
             raise OntogenyError("outputs of the model are made of several sums each, so that none has a network alone")
         return self._part(output)
+
+    def alone(self, output: int) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], Nonlinearity]:
+        """Weights and biases of the network with the sums that one output is made of, and the function of these.
+
+        Raises OntogenyError for a number of an output that the network does not have.
+        """
+        self._check_output(output)
+        if not self.output.outputs:
+            return *self._part(output), self.output.of(output)
+        whole, part = self.output, slice(output, output + 1)
+        function = Nonlinearity(None, function=lambda sums: whole(sums)[..., part], each=len(self.biases[-1]))
+        return self.weights, self.biases, function
 
     def _part(self, at: int) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
         """Weights and biases of the network with one of its last sums alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -25,6 +25,7 @@ from ontogeny.circuits.masks import (
     CircuitSet,
     Sparsity,
     count_candidates,
+    items,
     layer_sizes,
     layout_of,
     log2_candidates,
@@ -51,6 +52,7 @@ _MOST_SCREENED = 100_000  # circuits that are right on the rows of a screen and 
 
 _FEW_NUMBERS = 4096  # inputs of all rows together, whose samples are kept
 
+_MOST_LISTED = 2**62
 _MOST_TABULATED = 16  # inputs of a neuron whose sets are tabulated
 
 _MOST_INPUTS = 63  # of a neuron
@@ -109,11 +111,13 @@ Checked = tuple[list[NDArray[np.float32]], list[NDArray[np.float32]], tuple[int,
 def check_weights(weights: Sequence[Any], biases: Sequence[Any]) -> Checked:
     """Weights (out, in) and biases (out,) per layer as float32, and layer sizes. Raises OntogenyError on a clash."""
     for what, arrays in (("weights", weights), ("biases", biases)):
-        if not hasattr(arrays, "__len__"):
+        try:
+            len(arrays)
+        except TypeError:
             raise OntogenyError(
                 f"{what} is of type {type(arrays).__name__}: give a list of arrays, one per layer (from_torch reads "
                 "models)"
-            )
+            ) from None
     if len(weights) != len(biases) or len(weights) < 2:
         raise OntogenyError(
             f"{counted(len(weights), 'weight array')} and {counted(len(biases), 'bias array')} do not make a "
@@ -304,12 +308,12 @@ class Problem:
         self.most = max_active_neurons(self.layout.n_hidden, candidates, min_sparsity)
         self.candidates, self.min_sparsity, self.functions = candidates, min_sparsity, functions
         depth = len(self.sizes) - 2
-        if callable(activation) or not isinstance(activation, Iterable):
+        names = [activation] * depth if isinstance(activation, str) else items(activation)
+        if callable(activation) or not names:
             given = "a function" if callable(activation) else shown(activation)
             raise OntogenyError(
                 f"activation is {given}; name one of {', '.join(ACTIVATIONS)} (from_torch reads models with others)"
             )
-        names = [activation] * depth if isinstance(activation, str) else list(activation)
         for name in names:
             check_word(name, "activation", ACTIVATIONS)
         if isinstance(negative_slope, Sequence) and not isinstance(negative_slope, str):
@@ -317,7 +321,7 @@ class Problem:
         else:
             slopes = [_plain.slope_of(name, negative_slope) for name in names]
         for name, slope in zip(names, slopes):
-            if name == "leaky_relu" or not is_number(slope):
+            if name == "leaky_relu" or not is_number(slope) or not isfinite(slope):
                 check_number(slope, "negative_slope", "a slope from 0 to 1", 0, 1)
         for what, number in (("activation", len(names)), ("slope", len(slopes))):
             if number != depth:
@@ -502,7 +506,7 @@ class Problem:
     def listed(self, limit: int, engine: str | None = None) -> CircuitSet | None:
         """All circuits, or None where there are more than `limit`. Raises OntogenyError if that is no whole number."""
         check_number(limit, "limit", "a whole number of circuits", 0, whole=True)
-        found, codes, *_ = self.search(engine, LIST, int(limit))
+        found, codes, *_ = self.search(engine, LIST, min(int(limit), _MOST_LISTED))
         return CircuitSet(self.layout.in_order(codes), self.layout) if found <= limit else None
 
     def sampled(self, n: int, seed: int | np.random.Generator, found: int, engine: str | None = None) -> CircuitSample:
@@ -695,7 +699,7 @@ def _cost(sizes: tuple[int, ...], n_samples: int, candidates: str, min_sparsity:
     return min(seconds, one_by_one)
 
 
-def _problem_of(
+def problem_of(
     weights: Sequence[ArrayLike],
     biases: Sequence[ArrayLike],
     x: ArrayLike,
@@ -707,6 +711,7 @@ def _problem_of(
     negative_slope: float,
     rule: AnyRule,
 ) -> Problem:
+    """What the search is given. Arguments and errors as in `enumerate_circuits`."""
     checked = check_weights(weights, biases)
     samples = Samples.of(x, y, checked[2][0], accuracy_threshold, rule)
     return Problem([checked], [samples], activation, candidates, min_sparsity, negative_slope)
@@ -748,7 +753,7 @@ def enumerate_circuits(
     float32 forward pass. Raises OntogenyError for arrays that are not such a network or task, for a search that
     would take too long, and when more than `limit` circuits are perfect.
     """
-    problem = _problem_of(
+    problem = problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
     problem.check_cost(max_seconds)
@@ -783,7 +788,7 @@ def count_circuits(
     at most so many share a count that may take long (None: OMP_NUM_THREADS, or one for each processor); the result is
     the same.
     """
-    problem = _problem_of(
+    problem = problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
     problem.check_cost(max_seconds)
@@ -861,7 +866,7 @@ def sample_circuits(
     """
     if not is_number(n, whole=True) or n < 0:
         raise OntogenyError(f"cannot draw {shown(n)} circuits: give a whole number of 0 or more")
-    problem = _problem_of(
+    problem = problem_of(
         weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
     )
     problem.check_cost_of_drawing(max_seconds)

@@ -14,7 +14,7 @@ the network's output as giving the node its value on the source changes the form
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, combinations, pairwise, product
@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._plain import activate_by_name
 from ontogeny.circuits.enumeration import ACTIVATIONS, as_array, check_weights
-from ontogeny.circuits.masks import Circuit
+from ontogeny.circuits.masks import Circuit, items
 from ontogeny.errors import OntogenyError, check_number, check_word, expect, shown, unknown
 from ontogeny.statistics import generator
 from ontogeny.words import counted
@@ -65,9 +65,9 @@ def gate_name(table: Sequence[int]) -> str:
 
 def _bits(table: Any) -> tuple[int, ...]:
     """A truth table as integers. Raises OntogenyError for what is none."""
-    given = [] if isinstance(table, str) or not isinstance(table, Iterable) else list(table)
+    given = items(table)
     whole = len(given) > 1 and len(given).bit_count() == 1
-    if not whole or not all(np.ndim(bit) == 0 and bit in (0, 1) for bit in given):
+    if not whole or not all(np.ndim(bit) == 0 and not isinstance(bit, np.void) and bit in (0, 1) for bit in given):
         raise OntogenyError(f"the truth table is {shown(table)}: give 2, 4, 8, ... bits, 0 or 1, one for each pattern")
     return tuple(int(bit) for bit in given)
 

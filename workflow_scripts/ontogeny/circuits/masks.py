@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from math import comb, log2
+from math import comb, log2, prod
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -26,9 +26,19 @@ class Sparsity(NamedTuple):
     combined: float
 
 
+def is_collection(value: Any) -> bool:
+    """Whether something holds things one after another; text does not, nor does an array without axes."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes) and getattr(value, "ndim", 1) != 0
+
+
+def items(value: Any) -> list[Any]:
+    """What a list, an array or another collection holds; nothing of text, and of what holds nothing."""
+    return list(value) if is_collection(value) else []
+
+
 def whole_numbers(sizes: object) -> tuple[int, ...]:
     """`sizes` as integers; none where they are no list of whole numbers."""
-    given = [] if isinstance(sizes, str) or not isinstance(sizes, Iterable) else list(sizes)
+    given = items(sizes)
     return tuple(map(int, given)) if all(is_number(size, whole=True) for size in given) else ()
 
 
@@ -168,11 +178,9 @@ class Circuit:
         """Raises OntogenyError for a code that is no whole number, and sizes that are none of a network."""
         try:
             self.code = int(code)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, np.ma.MaskError):
             raise OntogenyError(f"the code of a circuit is {shown(code)}: give a whole number") from None
-        self.layout = (
-            layout if isinstance(layout, Layout) else Layout(tuple(layout) if isinstance(layout, Iterable) else ())
-        )
+        self.layout = layout if isinstance(layout, Layout) else Layout(tuple(items(layout)))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -227,9 +235,7 @@ class Circuits(Sequence[Circuit]):
             ) from None
         if self.codes.ndim != 1:
             raise OntogenyError(f"the codes of circuits have shape {self.codes.shape}; they must be (n,)")
-        self.layout = (
-            layout if isinstance(layout, Layout) else Layout(tuple(layout) if isinstance(layout, Iterable) else ())
-        )
+        self.layout = layout if isinstance(layout, Layout) else Layout(tuple(items(layout)))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -341,6 +347,27 @@ def max_active_neurons(
     return most
 
 
+def _all_candidates(sizes: tuple[int, ...]) -> int:
+    """The number of circuits, whatever neurons they use.
+
+    With H_l(k), the ways from layer l on where its neurons choose among k inputs and need not use each: from the last
+    hidden layer to the first, ways(a) = sum_i (-1)^i C(a, i) H_l(a - i).
+    """
+    ways = [0] + [1] * sizes[-2]
+    for layer in range(len(sizes) - 3, -1, -1):
+        before, size = sizes[layer : layer + 2]
+        weighted = [comb(size, b) * way for b, way in enumerate(ways)]
+        free = []
+        for k in range(before + 1):
+            total, options = 0, (1 << k) - 1
+            for part in reversed(weighted):
+                total = total * options + part
+            free.append(total)
+        used = range(before + 1) if layer else [before]
+        ways = [sum((-1) ** i * comb(a, i) * free[a - i] for i in range(a + 1)) for a in used]
+    return ways[-1]
+
+
 def surjections(a: int, b: int) -> int:
     """Ways to give each of `b` neurons a non-empty set of `a` inputs so that every input is used."""
     return sum((-1) ** i * comb(a, i) * (2 ** (a - i) - 1) ** b for i in range(a + 1))
@@ -390,6 +417,11 @@ def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 @lru_cache(maxsize=1024)
 def _candidates_below(sizes: tuple[int, ...], most: int) -> int:
     """The number of circuits that use at most `most` hidden neurons."""
+    n_hidden = sum(sizes[1:-1])
+    if most >= n_hidden - 1:
+        full = prod(surjections(a, b) for a, b in pairwise(sizes[:-1])) if most < n_hidden else 0
+        return _all_candidates(sizes) - full
+    onto = lru_cache(None)(surjections)
     ways = {(sizes[0], 0): 1}
     for size in sizes[1:-1]:
         grown: dict[tuple[int, int], int] = {}
@@ -397,6 +429,6 @@ def _candidates_below(sizes: tuple[int, ...], most: int) -> int:
             for now in range(1, size + 1):
                 if total + now <= most:
                     key = (now, total + now)
-                    grown[key] = grown.get(key, 0) + number * comb(size, now) * surjections(before, now)
+                    grown[key] = grown.get(key, 0) + number * comb(size, now) * onto(before, now)
         ways = grown
     return sum(ways.values())

@@ -43,11 +43,12 @@ ROUNDED = OutputRule("rounded", (_BELOW, _HALF), (_HALF, _MORE))
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether something is one finite number; text is none."""
+    """Whether something is one finite number of float32; text is none."""
     try:
+        given = np.asarray(value)
         with np.errstate(over="ignore"):
-            return not isinstance(value, str) and np.ndim(value) == 0 and bool(np.isfinite(np.float32(value)))
-    except (TypeError, ValueError):
+            return given.dtype.kind in "biuf" and given.ndim == 0 and bool(np.isfinite(given.astype(np.float32)))
+    except (TypeError, ValueError, RuntimeError):
         return False
 
 
@@ -55,6 +56,8 @@ def _too_large(value: Any) -> str:
     """What to say of a number that is finite, and infinite in float32."""
     try:
         finite = not isinstance(value, str) and bool(np.isfinite(float(value)))
+    except OverflowError:
+        finite = True
     except (TypeError, ValueError):
         finite = False
     return ", and outputs, which are float32, reach no further than 3.4e+38" if finite else ""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ontogeny.circuits._problem import MINIMAL
-from ontogeny.circuits.enumeration import CircuitCount, Problem
+from ontogeny.circuits.enumeration import CircuitCount, Problem, problem_of
 from ontogeny.circuits.masks import Circuits, CircuitSample, CircuitSet, whole
+from ontogeny.circuits.outputs import ROUNDED, AnyRule
+from ontogeny.circuits.settings import DEFAULTS
 from ontogeny.errors import OntogenyError, check_number, expect
 from ontogeny.statistics import generator
 
@@ -111,12 +114,34 @@ def _without(codes: NDArray[np.uint64], contained: NDArray[np.uint64]) -> NDArra
     return codes
 
 
-def find_minimal_circuits(problem: Problem) -> CircuitSet:
+def find_minimal_circuits(
+    weights: Sequence[ArrayLike],
+    biases: Sequence[ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
+    candidates: str = DEFAULTS.candidates,
+    accuracy_threshold: float = DEFAULTS.accuracy_threshold,
+    activation: str | Sequence[str] = "leaky_relu",
+    min_sparsity: float = DEFAULTS.min_sparsity,
+    *,
+    negative_slope: float = 0.01,
+    rule: AnyRule = ROUNDED,
+    max_seconds: float | None = 3600.0,
+) -> CircuitSet:
     """The circuits of a network that contain no other, exactly, however many circuits there are.
 
-    The search drops what contains a circuit that it has found before.
+    The search drops what contains a circuit that it has found before. Arguments and errors as in `count_circuits`; of
+    circuits that are listed already, `minimal_circuits` tells which they are.
     """
-    expect(problem, Problem, "what problem of a ReadNetwork gives (minimal_circuits takes circuits)")
+    problem = problem_of(
+        weights, biases, x, y, candidates, accuracy_threshold, activation, min_sparsity, negative_slope, rule
+    )
+    problem.check_cost(max_seconds)
+    return minimal_of(problem)
+
+
+def minimal_of(problem: Problem) -> CircuitSet:
+    """As `find_minimal_circuits`, of a problem."""
     codes = problem.search(None, MINIMAL)[1]
     return CircuitSet(problem.layout.in_order(_minimal(codes)), problem.layout)
 

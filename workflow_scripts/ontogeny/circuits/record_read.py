@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ontogeny.circuits.masks import CircuitSet, Layout, whole_numbers
+from ontogeny.circuits.masks import CircuitSet, Layout, is_collection, whole_numbers
 from ontogeny.circuits.records import EpochCircuits
 from ontogeny.circuits.settings import CANDIDATES, DEFAULTS
 from ontogeny.errors import OntogenyError, check_word, shown
@@ -152,7 +152,7 @@ def check_record(history: Iterable[dict[str, Any]], candidates: str = DEFAULTS.c
     candidates, and for what is no record.
     """
     check_word(candidates, "set of candidates", CANDIDATES)
-    if isinstance(history, (str, bytes, Mapping)) or not isinstance(history, Iterable):
+    if isinstance(history, Mapping) or not is_collection(history):
         raise OntogenyError(
             f"a record is a list of epochs, not {type(history).__name__}: read the file of one with read_history"
         )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ontogeny.circuits.masks import Circuit, Layout
+from ontogeny.circuits.masks import Circuit, Layout, is_collection
 from ontogeny.circuits.records import STATISTICS, EpochCircuits, OutputCircuits
 from ontogeny.errors import OntogenyError, check_number, expect
 from ontogeny.files import as_path, atomic, plain, write_csv
@@ -153,7 +153,7 @@ def write_record(
 
 def _epochs(epochs: Any) -> Iterator[EpochCircuits | dict[str, Any]]:
     """The epochs of a record, one by one. Raises OntogenyError for what is no list of them."""
-    if isinstance(epochs, (str, bytes, Mapping)) or not isinstance(epochs, Iterable):
+    if isinstance(epochs, Mapping) or not is_collection(epochs):
         raise OntogenyError(
             f"a record is written from a list of epochs, as records_from_weights gives, not {type(epochs).__name__}"
         )

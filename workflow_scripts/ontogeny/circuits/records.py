@@ -27,7 +27,7 @@ from ontogeny.circuits.enumeration import (
     as_array,
     check_weights,
 )
-from ontogeny.circuits.masks import Circuits
+from ontogeny.circuits.masks import Circuits, items
 from ontogeny.circuits.settings import DEFAULTS, GivenSettings, complete_settings
 from ontogeny.errors import OntogenyError, check_number, check_word, expect, is_number, shown
 from ontogeny.statistics import generator
@@ -84,15 +84,17 @@ def neuron_activations(
 ) -> NDArray[np.float32]:
     """`STATISTICS` (circuits, neurons past the inputs, 4) of each neuron while only the circuit runs, over all rows.
 
-    `functions`, one per layer and the output's last, stand in for `activation` and its slope. Inactive neurons get NaN;
-    so does the standard deviation of a single row. Computed in float64.
+    `functions`, one per layer and the output's last, stand in for `activation` and its slope; the last may make the
+    output of several sums. Inactive neurons get NaN; so does the standard deviation of a single row. Computed in
+    float64.
 
     Raises OntogenyError for circuits, a network and samples that are none, or do not fit each other.
     """
     expect(circuits, Circuits, "a CircuitSet or a CircuitSample")
     expect(samples, Samples, "Samples, as Samples.of makes them,")
     _, _, sizes = check_weights(weights, biases)
-    if sizes != circuits.sizes or len(samples.inputs) != sizes[0]:
+    fits = sizes == circuits.sizes if functions is None else sizes[:-1] == circuits.sizes[:-1]
+    if not fits or len(samples.inputs) != sizes[0]:
         raise OntogenyError(
             f"circuits of a network {list(circuits.sizes)}, a network of sizes {list(sizes)} and samples of "
             f"{len(samples.inputs)} inputs do not fit each other"
@@ -168,12 +170,13 @@ def records_from_weights(
         if values is None:
             continue
         expect(values, (Sequence, np.ndarray), f"a list with one number per epoch as {name}")
-        if len(values) != n_epochs:
+        if len(items(values)) != n_epochs:
             raise OntogenyError(
-                f"{name} has {counted(len(values), 'entry')} for {counted(n_epochs, 'epoch')} of weights"
+                f"{name} has {counted(len(items(values)), 'entry')} for {counted(n_epochs, 'epoch')} of weights"
             )
         for value in values:
-            if not (is_number(value, whole=name == "epochs") or (value is None and name != "epochs")):
+            known = is_number(value, whole=name == "epochs")
+            if not (known or (value is None and name != "epochs")):
                 raise OntogenyError(f"{name} holds {shown(value)}: give one number per epoch")
     numbers = list(range(1, n_epochs + 1)) if epochs is None else [int(epoch) for epoch in epochs]
     targets = as_array(y, "y")
@@ -217,7 +220,7 @@ def records_from_weights(
 
 def known_loss(value: float | None) -> float | None:
     """A loss as a record, which is JSON, holds it: NaN and infinite ones are missing."""
-    return None if value is None or not math.isfinite(value) else float(value)
+    return None if value is None or not is_number(value) or not math.isfinite(value) else float(value)
 
 
 def output_circuits(

@@ -15,7 +15,7 @@ from ontogeny.circuits.dynamics import dynamics
 from ontogeny.circuits.enumeration import Problem, Samples
 from ontogeny.circuits.interpretation import ground
 from ontogeny.circuits.masks import whole
-from ontogeny.circuits.overlap import compare_within, core, core_of_count, find_minimal_circuits
+from ontogeny.circuits.overlap import compare_within, core, core_of_count, minimal_of
 from ontogeny.circuits.record_write import record_stem, write_convergence, write_record
 from ontogeny.circuits.records import EpochCircuits, records_from_weights
 from ontogeny.circuits.settings import DEFAULTS, CircuitSettings, GivenSettings, complete_settings
@@ -98,7 +98,7 @@ def trace_ensemble(
     core_nodes, core_edges: hidden neurons and edges that all share; jaccard: mean overlap of pairs, and included: share
     of pairs of which one contains the other, among jaccard_compared circuits, a uniform sample where those are fewer
     than there are; groundings: mean over groundings_sampled circuits). `progress` is called with the seeds done and
-    all seeds.
+    all seeds; what it raises ends the run.
 
     Raises OntogenyError for something that is no ensemble.
     """
@@ -141,7 +141,7 @@ def _structure(ensemble: Any, seed: int, output: int, settings: CircuitSettings)
     row: dict[str, Any] = {"circuits": len(found) if counted is None else counted.count}
     if not len(found):
         return row
-    row["minimal"] = len(find_minimal_circuits(problem))
+    row["minimal"] = len(minimal_of(problem))
     shared = core_of_count(counted) if counted else core(whole(found, "what all circuits share"))
     alike = compare_within(found, MOST_COMPARED)
     chosen = np.random.default_rng(seed).permutation(len(found))[:MOST_GROUNDED]

@@ -145,8 +145,10 @@ class DetailedCircuitTracker:
         problem.check_cost(MAX_SECONDS)
         found = problem.all_or_sample(self.most_listed, 0)
         samples = network.samples(self.y_val, self.rule, self.settings, output)
-        functions = [*network.hidden, IDENTITY if self.rule == "sign" else network.output.of(output)]
-        return output_circuits(*found, *network.separate(output), samples, functions=functions)
+        weights, biases, function = network.alone(output)
+        if self.rule == "sign" and len(biases[-1]) == 1:
+            function = IDENTITY
+        return output_circuits(*found, weights, biases, samples, functions=[*network.hidden, function])
 
     def _looks_like_logits(self, network: ReadNetwork) -> bool:
         """Whether every output of the whole network is right by its sign, and some are wrong when rounded."""

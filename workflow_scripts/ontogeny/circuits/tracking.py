@@ -12,9 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ontogeny.circuits.masks import CircuitSet, whole
+from ontogeny.circuits.masks import CircuitSet, items, whole
 from ontogeny.errors import OntogenyError, check_number, expect, is_number, shown
 from ontogeny.words import counted
+
+MOST_EPOCHS = 10_000_000
+"""Epochs of one schedule, at most."""
 
 
 def schedule(last: int, frequency: int) -> list[int]:
@@ -24,12 +27,17 @@ def schedule(last: int, frequency: int) -> list[int]:
     """
     check_number(frequency, "convergence_frequency", "a number of epochs, 1 or more", 1, whole=True)
     check_number(last, "last", "the number of the last epoch, 0 or more", 0, whole=True)
+    if last // frequency > MOST_EPOCHS:
+        raise OntogenyError(
+            f"a convergence_frequency of {frequency} gives more than {MOST_EPOCHS:,} epochs up to {last:g}: raise it"
+        )
     return sorted({*range(frequency, last + 1, frequency), last} - {0}) or [last]
 
 
 def _checked_epochs(epochs: Sequence[int], sets: Sequence[CircuitSet]) -> NDArray[np.int64]:
-    given = [] if isinstance(epochs, str) or not isinstance(epochs, Iterable) else list(epochs)
-    if not isinstance(epochs, Iterable) or not all(is_number(epoch, whole=True) for epoch in given):
+    given = items(epochs)
+    known = all(is_number(epoch, whole=True) and abs(epoch) < 2**53 for epoch in given)
+    if not known or (not given and not isinstance(epochs, Iterable)):
         raise OntogenyError(f"epochs is {shown(epochs)}: give the numbers of the epochs, one for each set of circuits")
     expect(sets, Sequence, "a list with a CircuitSet for each epoch as sets")
     numbers = np.asarray(given, np.int64)

@@ -41,7 +41,7 @@ def match_events(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
 def _positions(events: ArrayLike, name: str) -> np.ndarray:
     try:
         places = np.asarray(plain(events), float)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         places = np.array(np.nan)
     if places.ndim != 1 or np.isnan(places).any():
         raise OntogenyError(f"{name} is {shown(events)}: give the positions of events, an array (events,)")
