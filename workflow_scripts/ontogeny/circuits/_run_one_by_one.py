@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ontogeny.circuits._problem import COUNT, LIST, SAMPLE
 from ontogeny.circuits.enumeration import Problem
-from ontogeny.circuits.functions import Nonlinearity
+from ontogeny.circuits.functions import Nonlinearity, masked_sums
 from ontogeny.errors import OntogenyError
 
 MOST = 2_000_000
@@ -36,7 +36,7 @@ class RunOneByOne(Problem):
         rows, outputs) are right for targets (rows,), (circuits, rows); least: the share of rows that must be exceeded.
         """
         super().__init__(*posed)
-        self.whole, self.hidden, self.right, self.least = list(zip(weights, biases)), hidden, right, least
+        self.whole, self.right, self.least = (weights, biases, hidden), right, least
         rows, self.share = np.unique(np.column_stack([x, targets]), axis=0, return_counts=True)
         self.x, self.targets = np.ascontiguousarray(rows[:, :-1], np.float32), rows[:, -1].astype(np.int64)
 
@@ -68,11 +68,6 @@ class RunOneByOne(Problem):
         found = [np.zeros(0, bool)]
         size = max(1, _BLOCK // (len(self.x) * max(self.sizes)))
         for start in range(0, len(codes), size):
-            h: NDArray[Any] = self.x
-            masks = self.layout.edges(codes[start : start + size])
-            for layer, (mask, (matrix, bias)) in enumerate(zip(masks, self.whole)):
-                h = h @ (matrix * mask).transpose(0, 2, 1) + bias
-                if layer < len(self.hidden):
-                    h = np.asarray(self.hidden[layer](h.astype(np.float64)), np.float32)
-            found.append(self.right(h, self.targets) @ self.share / self.share.sum() > self.least)
+            sums = masked_sums(self.x, *self.whole, self.layout.edges(codes[start : start + size]))
+            found.append(self.right(sums, self.targets) @ self.share / self.share.sum() > self.least)
         return np.concatenate(found)

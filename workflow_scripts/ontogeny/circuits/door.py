@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from ontogeny.circuits._plain import Functions
 from ontogeny.circuits._run_one_by_one import RunOneByOne
 from ontogeny.circuits.enumeration import CircuitCount, Problem, Samples, as_array, errors_allowed
-from ontogeny.circuits.functions import Nonlinearity
+from ontogeny.circuits.functions import Nonlinearity, masked_sums
 from ontogeny.circuits.masks import CircuitSample, CircuitSet
 from ontogeny.circuits.outputs import ROUNDED, AnyRule, OutputRule, Tolerance, above, check_rule
 from ontogeny.circuits.overlap import minimal_of
@@ -83,9 +83,7 @@ class ReadNetwork:
         values = as_array(x, "x")
         if values.ndim != 2 or values.shape[1] != self.sizes[0]:
             raise OntogenyError(f"x has shape {values.shape}; it must be (rows, {self.sizes[0]})")
-        for w, b, function in zip(self.weights, self.biases, self.hidden):
-            values = np.asarray(function((values @ w.T + b).astype(np.float64)), np.float32)
-        return np.asarray(values @ self.weights[-1].T + self.biases[-1], np.float32)
+        return masked_sums(values, self.weights, self.biases, self.hidden)
 
     def right(self, y: ArrayLike, rule: str | AnyRule = "rounded", *, output: int = 0) -> NDArray[np.bool_]:
         """Which rows of x the whole network gets right (rows,): few, and it may have been read wrong.
@@ -348,16 +346,10 @@ class ReadNetwork:
         """What circuits drawn at random have before the output function, on some rows: (n,)."""
         rng = np.random.default_rng(0)
         rows = self.x[:: -(-len(self.x) // _SOME_ROWS)]
-        kept = rng.uniform(0.3, 1.0, _SOME_CIRCUITS)
-        found = []
-        for share in kept:
-            values = rows
-            for w, b, function in zip(self.weights, self.biases, self.hidden):
-                values = values @ (w * (rng.random(w.shape) < share)).T + b
-                values = np.asarray(function(values.astype(np.float64)), np.float32)
-            last = self.weights[-1][output]
-            found.append(values @ (last * (rng.random(last.shape) < share)) + self.biases[-1][output])
-        return np.concatenate(found).astype(np.float32)
+        weights, biases = self._part(output)
+        shares = rng.uniform(0.3, 1.0, (_SOME_CIRCUITS, 1, 1))
+        masks = [rng.random((_SOME_CIRCUITS, *w.shape)) < shares for w in weights]
+        return masked_sums(rows, weights, biases, self.hidden, masks).ravel()
 
     def _labels(self, y: ArrayLike) -> NDArray[np.float32]:
         """The output (rows,) that is to be the largest. Raises OntogenyError for targets that are no outputs."""
@@ -758,7 +750,7 @@ def _read_row_by_row(model: Any, x: Any, weights: set[int] | None) -> tuple[Read
     """As `_read`, of a model that runs on one row of x as on all."""
     import torch
 
-    from ontogeny.circuits.reading import rows_unlike
+    from ontogeny.circuits.flows import rows_unlike
 
     read = [_read(model, x[row : row + 1], weights) for row in range(len(x))]
     first, place = read[0]

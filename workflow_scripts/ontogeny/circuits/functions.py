@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,27 @@ class Nonlinearity:
             return self(np.repeat(np.asarray(values)[..., None], self.each, axis=-1))[..., neuron]
 
         return Nonlinearity(None, function=function)
+
+
+def masked_sums(
+    x: NDArray[Any],
+    weights: Sequence[NDArray[np.float32]],
+    biases: Sequence[NDArray[np.float32]],
+    hidden: Sequence[Nonlinearity],
+    masks: Sequence[NDArray[Any]] | None = None,
+) -> NDArray[np.float32]:
+    """Sums (..., rows, outputs) of the last layer of a network, layer by layer in float32, for x (rows, inputs).
+
+    weights[l] (out, in), biases[l] (out,); hidden: functions of the hidden layers; masks[l] (..., out, in): which
+    weights there are.
+    """
+    values = x
+    for layer, (w, b) in enumerate(zip(weights, biases)):
+        if layer:
+            values = np.asarray(hidden[layer - 1](values.astype(np.float64)), np.float32)
+        own = w if masks is None else w * masks[layer]
+        values = values @ np.swapaxes(own, -1, -2) + b
+    return np.asarray(values, np.float32)
 
 
 IDENTITY = Nonlinearity("identity")
