@@ -822,6 +822,8 @@ def test_weights_that_are_packed_are_refused_in_a_sentence():
 def test_a_layer_whose_size_is_not_known_and_half_precision():
     with pytest.raises(OntogenyError, match="run it once"):
         from_torch(nn.Sequential(nn.LazyLinear(3), nn.ReLU(), nn.LazyLinear(1)), X)
+    with pytest.raises(OntogenyError, match="on the device 'meta'"):
+        from_torch(two_maps(STYLES["moved"]).to("meta"), X)
     with pytest.raises(OntogenyError, match=r"\.float\(\)"):
         from_torch(two_maps(STYLES["moved"]).half(), X)
 

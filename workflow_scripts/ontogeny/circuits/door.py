@@ -540,6 +540,8 @@ def from_torch(model: Any, x: Any, *, start: Any = None) -> ReadNetwork:
     parameters = [p for module in modules for p in module.parameters(recurse=False)]
     if any(torch.nn.parameter.is_lazy(p) for p in parameters):
         raise OntogenyError("the model has layers whose size is not known yet: run it once before it is read")
+    if any(p.is_meta for p in parameters):
+        raise OntogenyError("the model is on the device 'meta', where weights have no values: load them before")
     like = next((p for p in parameters if p.is_floating_point()), torch.zeros(0))
     try:
         given = torch.as_tensor(x.to_numpy() if hasattr(x, "to_numpy") else x).detach().to(like.device)
