@@ -28,6 +28,12 @@ def test_false_alarms_in_all_families(name):
     assert 1000 * events / (n * repeats) <= (1.5 if name in SMALL_CHANGES else 0.9)
 
 
+@pytest.mark.parametrize("name", ["bfloat16_loss", "mean_so_far", "warmed_rate"])
+def test_what_begins_steeply_or_coarsely_is_no_jump(name):
+    batch = FURTHER_NULLS[name](np.random.default_rng(9), 80, 200)
+    assert sum(event.index < 12 for row in batch for event in detect_jumps(row)) <= 1
+
+
 @pytest.mark.parametrize("slope", [0.3, 1, 2, 5])
 def test_a_bend_is_no_jump(slope):
     """A line that turns from flat to steep changes its slope, not its level."""

@@ -66,7 +66,8 @@ EARLY = 100
 
 ROUGH = 12
 EVEN = 2.0
-"""Times rougher from which scores are divided by them."""
+UNEVEN = 3.0
+"""Times rougher from which scores are divided by them, and the same from the roughness just after a change."""
 
 STEEPER = 1.3
 """Times steeper than its surroundings that a jump without noise is."""
@@ -451,16 +452,19 @@ def candidates(
 
 
 def _rougher(x: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """How many times rougher a series is before an early change than well after it, 1 or more: there the wider scales
-    have no neighbourhood, and a running mean or another series whose steps shrink from the start on would be judged by
-    what they shrink to."""
+    """How many times rougher a series is before an early change, or just after one of the first values, than well after
+    it, 1 or more: there the wider scales have no neighbourhood, and a running mean or another series whose steps shrink
+    from the start on would be judged by what they shrink to."""
     times, n = np.ones(rows.size), x.shape[1]
-    early = np.flatnonzero(at < min(EARLY, n // 4))
-    early = early[(at[early] > ROUGH) & (at[early] + ROUGH + HALF <= n)]
+    early = np.flatnonzero((at < min(EARLY, n // 4)) & (at + 2 * ROUGH + HALF <= n))
     if early.size:
-        before = _rough(x, rows[early], np.maximum(at[early] - 2 * ROUGH, 0), at[early] - 1)
-        after = _rough(x, rows[early], at[early] + ROUGH, np.minimum(at[early] + ROUGH + 2 * HALF, n))
-        rougher = (after > 0) & (before >= EVEN * after)
+        place = at[early]
+        first = place <= ROUGH
+        near = np.where(first, place + PERSISTENCE, np.maximum(place - 2 * ROUGH, 0))
+        far = place + np.where(first, PERSISTENCE + ROUGH, ROUGH)
+        before = _rough(x, rows[early], near, np.where(first, far, place - 1))
+        after = _rough(x, rows[early], far, np.minimum(far + 2 * HALF, n))
+        rougher = (after > 0) & (before >= np.where(first, UNEVEN, EVEN) * after)
         times[early[rougher]] = before[rougher] / after[rougher]
     return times
 

@@ -345,16 +345,127 @@ def anticorrelated(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
     return np.concatenate([ar1(rng, 1, n, phi) for phi in rng.uniform(-0.9, -0.3, rows)])
 
 
+def _decay(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """Losses without noise: power laws from the first measurements on, to a level."""
+    size, floor = rng.uniform(1, 6, (rows, 1)), rng.uniform(0.05, 1, (rows, 1))
+    scale = np.exp(rng.uniform(np.log(0.02), 0, (rows, 1)))
+    return floor + size * (1 + scale * np.arange(n)) ** -rng.uniform(0.3, 1.2, (rows, 1))
+
+
+def _small(rng: np.random.Generator, rows: int, least: float, most: float) -> np.ndarray:
+    return np.exp(rng.uniform(np.log(least), np.log(most), (rows, 1)))
+
+
+def _running_means(x: np.ndarray, over: np.ndarray) -> np.ndarray:
+    """Exponential means of each series (series, n) over about so many values, from its first one on."""
+    keep = 1 - 1 / over
+    return np.concatenate([_filtered(row[None] - row[0], a) * (1 - a) + row[0] for row, a in zip(x, keep)])
+
+
+def running_mean_loss(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """A decaying loss with white or AR(1) noise, as its exponential mean over 2 to 100 measurements."""
+    noise = np.where(rng.random((rows, 1)) < 0.5, white(rng, rows, n), ar1(rng, rows, n))
+    return _running_means(
+        _decay(rng, rows, n) + _small(rng, rows, 0.01, 0.5) * noise, rng.choice([2, 10, 20, 50, 100], rows)
+    )
+
+
+def mean_so_far(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """The mean of all values so far: white, AR(1) 0.9, or exponentials of white ones."""
+    kind = rng.integers(0, 3, (rows, 1))
+    values = np.where(
+        kind == 0, white(rng, rows, n), np.where(kind == 1, ar1(rng, rows, n), np.exp(white(rng, rows, n)))
+    )
+    return np.cumsum(values, axis=1) / np.arange(1, n + 1)
+
+
+def second_moment(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """Adam's second moment, or its root, of 1 to 50 gradients whose size decays and wanders: exponential means of
+    squares over 100 or 1000 steps, corrected for their start (Kingma and Ba 2015)."""
+    size = np.exp(0.3 * ar1(rng, rows, n, 0.95) - rng.uniform(0, 3, (rows, 1)) * np.linspace(0, 1, n))
+    degrees = rng.choice([1, 10, 50], (rows, 1))
+    squares = size**2 * rng.chisquare(degrees, (rows, n)) / degrees
+    keep = rng.choice([0.99, 0.999], rows)
+    moment = np.concatenate([_filtered(row[None], a) * (1 - a) for row, a in zip(squares, keep)])
+    moment /= 1 - keep[:, None] ** np.arange(1, n + 1)
+    return np.where(rng.random((rows, 1)) < 0.5, moment, np.sqrt(moment))
+
+
+def clipped_norms(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """Norms of gradients, logarithms of which are AR(1) 0.5 to 0.95 on a drift, clipped at a bound that 10 to 70% of
+    them reach."""
+    colour = np.concatenate([ar1(rng, 1, n, phi) for phi in rng.uniform(0.5, 0.95, rows)])
+    norms = np.exp(_small(rng, rows, 0.2, 0.8) * colour - rng.uniform(-1, 2, (rows, 1)) * np.linspace(0, 1, n))
+    return np.concatenate([np.minimum(row, np.quantile(row, rng.uniform(0.3, 0.9)))[None] for row in norms])
+
+
+def running_variance(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """Variances of batches that grow or shrink, as exponential means over 10 or 100 of them: of batch normalisation."""
+    t = np.linspace(0, 1, n)
+    level = np.exp(rng.uniform(-1, 2, (rows, 1)) * (1 - np.exp(-t / rng.uniform(0.1, 1, (rows, 1)))))
+    shape = rng.uniform(5, 50, (rows, 1))
+    return _running_means(level * rng.gamma(shape, 1 / shape, (rows, n)), rng.choice([10, 100], rows))
+
+
+def accuracy_of_few(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """The share of 20 to 200 new samples that are right, of a chance that relaxes to 0.3 to 0.9 more."""
+    samples = rng.choice([20, 50, 100, 200], (rows, 1))
+    learned = 1 - np.exp(-np.linspace(0, 1, n) / rng.uniform(0.03, 0.6, (rows, 1)))
+    return rng.binomial(samples, 0.1 + rng.uniform(0.3, 0.88, (rows, 1)) * learned) / samples
+
+
+def bfloat16_loss(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """Running means of a decaying loss, stored with 8 bits of mantissa."""
+    loss = _running_means(
+        _decay(rng, rows, n) + _small(rng, rows, 0.002, 0.1) * white(rng, rows, n), rng.choice([2, 10, 30], rows)
+    )
+    mantissa, exponent = np.frexp(loss)
+    return np.ldexp(np.round(mantissa * 256) / 256, exponent)
+
+
+def warmed_rate(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """A learning rate that rises straight over 2 to 20% of the length, then falls as an inverse root or a cosine."""
+    t, warm = np.linspace(0, 1, n), rng.uniform(0.02, 0.2, (rows, 1))
+    cosine = 0.5 * (1 + np.cos(np.pi * np.maximum(t - warm, 0) / (1 - warm)))
+    after = np.where(rng.random((rows, 1)) < 0.5, np.sqrt(warm / np.maximum(t, warm)), cosine)
+    return np.where(t < warm, t / warm, after)
+
+
+def same_order(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """A decaying loss of 7 to 60 batches that differ, in the same order or in another one in each epoch."""
+    out = np.empty((rows, n))
+    for i, count in enumerate(rng.integers(7, 61, rows)):
+        batches = rng.standard_normal(count)
+        epochs = [rng.permutation(batches) if i % 2 else batches for _ in range(-(-n // count))]
+        out[i] = np.concatenate(epochs)[:n]
+    spread = _small(rng, rows, 0.01, 0.2)
+    return _decay(rng, rows, n) * (1 + spread * out) + _small(rng, rows, 0.003, 0.05) * white(rng, rows, n)
+
+
+def best_so_far(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """The best value so far of white or AR(1) noise, or of a decaying loss."""
+    kind = rng.integers(0, 3, (rows, 1))
+    loss = -_decay(rng, rows, n) + 0.1 * white(rng, rows, n)
+    values = np.where(kind == 0, white(rng, rows, n), np.where(kind == 1, ar1(rng, rows, n), loss))
+    return np.maximum.accumulate(values, axis=1)
+
+
+def heavy_walk(rng: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    """A random walk with Student t steps, 3 degrees of freedom."""
+    return np.cumsum(rng.standard_t(3, (rows, n)), axis=1)
+
+
 FURTHER_NULLS: dict[str, Maker] = {
     f.__name__: f
     for f in (
         moving_average, arma, seasonal, student_ar, telegraph, log_normal, log_normal_white, multiplicative,
         ornstein_uhlenbeck, fractional, brownian_bridge, triangle, sawtooth, quantised_ar, quantised_walk, counts,
         cauchy, laplace_walk, stochastic_volatility, garch_walk, half_precision, logistic_growth, anticorrelated, kink,
-        smooth_wander, ripples,
+        smooth_wander, ripples, running_mean_loss, mean_so_far, second_moment, clipped_norms, running_variance,
+        accuracy_of_few, bfloat16_loss, warmed_rate, same_order, best_so_far, heavy_walk,
     )
 }  # fmt: skip
-"""More families, on which the default was not tuned to pass but is reported."""
+"""More families, on which the default was not tuned to pass but is reported; the last eleven are as training logs."""
 
 
 def _flat(rng: np.random.Generator, rows: int, n: int) -> Background:
