@@ -5,12 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from ontogeny.jumps import detect_jumps, detect_many, detect_transitions, transitions
+from ontogeny.jumps import detect_jumps, detect_many, detect_transitions
+from ontogeny.jumps.chances import largest_p_value, p_value
+from ontogeny.jumps.courses import outgrows
 from ontogeny.jumps.detection import LOOKS, changes_in_each
 from ontogeny.jumps.events import as_series
 from ontogeny.jumps.guards import guard, recovers
+from ontogeny.jumps.peaks import WIDEST_PEAK, peaks_and_prominences, widths_at_half
 from ontogeny.jumps.series import FURTHER_NULLS, NULLS, ar1, planted
-from ontogeny.jumps.transitions import largest_p_value, p_value
+from ontogeny.jumps.shapes import Event
 
 
 @pytest.mark.parametrize("background", ["white", "ar1_0.9", "linear_drift"])
@@ -312,8 +315,8 @@ def test_a_wander_changes_as_much_elsewhere():
     steps = 30 / (1 + np.exp(-(np.arange(600) - 300) / 8)) + np.random.default_rng(5).standard_normal((2, 600))
     for rows, outgrown in ((x, False), (steps, True)):
         for row in rows:
-            event = transitions.Event(300, 285, 315, 30 if outgrown else np.ptp(row) / 4, 1, 298, 302, 25, 35)
-            assert transitions._outgrows(row, event, [event]) == outgrown
+            event = Event(300, 285, 315, 30 if outgrown else np.ptp(row) / 4, 1, 298, 302, 25, 35)
+            assert outgrows(row, event, [event]) == outgrown
 
 
 def test_many_series_are_searched_as_one_by_one():
@@ -560,13 +563,13 @@ def test_peaks_are_those_of_the_signal_library():
         y = rng.standard_normal(rng.integers(3, 300))
         y = np.maximum(np.convolve(np.cumsum(y) if k % 2 else y, np.ones(9)), 0)
         peaks, about = find_peaks(y, prominence=1e-300)
-        at, prominence = transitions._peaks_and_prominences(y)
+        at, prominence = peaks_and_prominences(y)
         np.testing.assert_array_equal(at, peaks)
         np.testing.assert_array_equal(prominence, about["prominences"])
         width, _, low, high = peak_widths(y, peaks, 0.5, (y[peaks], 0 * peaks, 0 * peaks + y.size - 1))
-        inside = (low > 0) & (high < y.size - 1) & (width <= transitions.WIDEST_PEAK)
-        np.testing.assert_allclose(transitions._widths_at_half(y, at)[inside], width[inside])
-        assert (transitions._widths_at_half(y, at)[~inside] > transitions.WIDEST_PEAK).all()
+        inside = (low > 0) & (high < y.size - 1) & (width <= WIDEST_PEAK)
+        np.testing.assert_allclose(widths_at_half(y, at)[inside], width[inside])
+        assert (widths_at_half(y, at)[~inside] > WIDEST_PEAK).all()
 
 
 @pytest.mark.parametrize("name", ["triangle", "seasonal"])

@@ -14,23 +14,14 @@ from ontogeny.arguments import plain
 from ontogeny.errors import OntogenyError, expect, shown, unknown
 from ontogeny.jumps import multiscale
 from ontogeny.jumps.calibration import Searched, battery_p_values, raised_p_values
+from ontogeny.jumps.chances import largest_p_value, least_score, p_value
 from ontogeny.jumps.detectors import Detector, abstention, check_settings, normal_events, resolve_detector
 from ontogeny.jumps.events import LONGEST_GAP, Detection, Jump, above_floor, as_series, levels_around
 from ontogeny.jumps.guards import BOUND_SIGMAS, guard, in_units, lasting
 from ontogeny.jumps.multiscale import MERGE, unit_note
 from ontogeny.jumps.settings import JumpSettings
-from ontogeny.jumps.transitions import (
-    RAMP_SHARE,
-    SHORTEST,
-    UNITS,
-    Event,
-    beside,
-    largest_p_value,
-    least_score,
-    p_value,
-    relaxes,
-    transition_events,
-)
+from ontogeny.jumps.shapes import RAMP_SHARE, SHORTEST, Event, beside
+from ontogeny.jumps.transitions import UNITS, relaxes, transition_events
 from ontogeny.statistics import median
 from ontogeny.words import counted
 

@@ -19,7 +19,8 @@ from ontogeny.jumps.measures import rank_of, ranked
 from ontogeny.jumps.multiscale import unit_note
 from ontogeny.jumps.report import JumpReport, find_jumps, frame_of
 from ontogeny.jumps.settings import JumpSettings
-from ontogeny.jumps.transitions import SHORTEST, UNITS
+from ontogeny.jumps.shapes import SHORTEST
+from ontogeny.jumps.transitions import UNITS
 from ontogeny.phase1 import RUN_LEVEL, Phase1
 from ontogeny.words import counted, joined, levels_text, step_text, steps_text
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ontogeny.jumps import transitions
+from ontogeny.jumps.chances import ALARMS_PER_1000
 from ontogeny.jumps.detection import LOOKS, jumps_in_each, transitions_in_each
 from ontogeny.jumps.events import as_series
 from ontogeny.jumps.known import chance_share
@@ -96,12 +96,12 @@ def _finders(
 
 def _all_transitions(batch: np.ndarray) -> list[Any]:
     """Jumps and transitions of each series, those included of which more would be false alarms than is allowed."""
-    allowed = dict(transitions.ALARMS_PER_1000)
-    transitions.ALARMS_PER_1000.update(dict.fromkeys(allowed, max(CHANCES) / LOOKS))
+    allowed = dict(ALARMS_PER_1000)
+    ALARMS_PER_1000.update(dict.fromkeys(allowed, max(CHANCES) / LOOKS))
     try:
         return list(transitions_in_each([as_series(row) for row in batch]))
     finally:
-        transitions.ALARMS_PER_1000.update(allowed)
+        ALARMS_PER_1000.update(allowed)
 
 
 def _found(batch: np.ndarray, name: str, settings: dict[str, Any]) -> Steps:
@@ -137,5 +137,5 @@ def plot_trade_off(table: pd.DataFrame, path: str | os.PathLike) -> list[Path]:
 
 def _as_shipped(part: pd.DataFrame) -> Any:
     """The row of the search for transitions nearest to the largest p-value that is reported."""
-    reported = LOOKS * max(transitions.ALARMS_PER_1000.values())
+    reported = LOOKS * max(ALARMS_PER_1000.values())
     return part.iloc[int((part["setting"].map(math.log) - math.log(reported)).abs().argmin())]

@@ -20,13 +20,15 @@ import numpy as np
 from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, check_number, unknown
 from ontogeny.jumps.calibration import FalseAlarms, stored_entry
+from ontogeny.jumps.chances import CANDIDATE
 from ontogeny.jumps.detection import jumps_in_each
 from ontogeny.jumps.detectors import DETECTORS, Detector, check_settings, resolve_detector
 from ontogeny.jumps.events import NOISE_FLOOR, Detection, as_series
 from ontogeny.jumps.guards import BOUND_SIGMAS, guard
 from ontogeny.jumps.series import BACKGROUNDS, FURTHER_NULLS, NULLS, planted
 from ontogeny.jumps.settings import JumpSettings, ValiditySettings
-from ontogeny.jumps.transitions import CANDIDATE, SHORTEST, transition_events
+from ontogeny.jumps.shapes import SHORTEST
+from ontogeny.jumps.transitions import transition_events
 from ontogeny.statistics import proportion_interval
 
 if TYPE_CHECKING:
