@@ -336,6 +336,33 @@ def test_a_record_is_written_and_read_back(tmp_path):
     assert read_phase1(tmp_path / "seed_3.json").runs == ["seed_3"]
 
 
+def test_measures_of_the_run_are_recorded_at_the_steps_that_they_are_given_for(tmp_path):
+    from ontogeny.phase1 import RUN_LEVEL, read_phase1
+
+    model = mlp()
+
+    def log(step, loss, x):
+        tracker.log(step, loss, val_accuracy=step / 100 if step % 5 == 0 else None, temperature=torch.tensor(2.0))
+
+    with HighFrequencyTracker(model, sampling_frequency=2) as tracker:
+        train(model, 11, log)
+        with pytest.raises(OntogenyError, match="'stable_rank' is what the tracker measures of every layer"):
+            tracker.log(12, 0.0, stable_rank=1.0)
+        with pytest.raises(OntogenyError, match="val_accuracy is one number"):
+            tracker.log(12, 0.0, val_accuracy="good")
+        with pytest.warns(UserWarning, match="val_accuracy was given again for step 10"):
+            tracker.log(10, 0.0, val_accuracy=0.5)
+    assert tracker.measures.columns.tolist() == ["step", "val_accuracy", "temperature"]
+    assert tracker.measures["val_accuracy"].dropna().tolist() == [0, 0.05, 0.1]
+    tracker.save(tmp_path / "phase1.json")
+    record = read_phase1(tmp_path / "phase1.json")
+    steps, values = record.series(RUN_LEVEL, "val_accuracy")
+    assert (steps.tolist(), values.tolist()) == ([0, 5, 10], [0, 0.05, 0.1])
+    assert record.series(RUN_LEVEL, "temperature")[0].tolist() == list(range(11))
+    assert record.series("Linear_0", "stable_rank")[0].tolist() == list(range(0, 11, 2))
+    assert not [note for note in record.notes if "val_accuracy" in str(note)]
+
+
 def test_measured_rows_are_out_of_reach_of_later_steps():
     model = nn.Sequential(nn.Identity(), nn.Linear(4, 2))
     tracker = HighFrequencyTracker(model, ["0"], ["input"])

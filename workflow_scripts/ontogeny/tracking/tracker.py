@@ -21,6 +21,7 @@ from ontogeny.files import in_text
 from ontogeny.tracking.capture import ActivationCapture, module_path, resolve_layers
 from ontogeny.tracking.estimators import (
     LAYOUTS,
+    METRICS,
     choose_metrics,
     measure_singular_values,
     measure_together,
@@ -129,6 +130,7 @@ class HighFrequencyTracker:
             name: {column: [] for column in ("step", *self._metrics, "loss", "grad_norm", "rows")}
             for name in self._layers
         }
+        self._measures: dict[str, dict[int, float]] = {}
         self._shapes: dict[str, tuple[str, int]] = {}
         self._warned: set[str] = set()
         self._pending: list[dict[str, Any]] = []
@@ -143,19 +145,25 @@ class HighFrequencyTracker:
         self.max_rows = max_rows
         self._chosen: dict[tuple[int, torch.device], torch.Tensor] = {}
 
-    def log(self, step: int, loss: float, grad_norm: float | None = None, force: bool = False) -> None:
+    def log(
+        self, step: int, loss: float, grad_norm: float | None = None, force: bool = False, **measures: float | None
+    ) -> None:
         """Measure every layer, if `sampling_frequency` divides `step` (or `force`); call it once each step.
 
         `loss` and `grad_norm` are recorded as they are; zero-dimensional tensors are read only when the step is
-        sampled. A tracker never breaks a run: a layer without an output that can be measured is recorded as NaN, and
-        a step that was logged before (as when gradients are accumulated) is passed over, each with one warning. Of a
-        live batch the rows are set aside and measured a few steps at a time, by a thread of the tracker's own beside
-        the training, or when results are asked for. Raises OntogenyError for a step, loss or gradient norm that is not
-        a number, and after `close`.
+        sampled. `measures` are numbers of the whole run under names of your own, such as `val_accuracy=0.93`: they
+        are recorded at each step that they are given for, sampled or not; None is left out. A tracker never breaks a
+        run: a layer without an output that can be measured is recorded as NaN, and a step that was logged before (as
+        when gradients are accumulated) is passed over, each with one warning. Of a live batch the rows are set aside
+        and measured a few steps at a time, by a thread of the tracker's own beside the training, or when results are
+        asked for. Raises OntogenyError for a step, loss, gradient norm or measure that is not a number, for a measure
+        that has the name of a metric, and after `close`.
         """
         if self._closed:
             raise OntogenyError("the tracker is closed: log before close(), or make a new tracker")
         step = _whole(step)
+        for name, value in measures.items():
+            self._take_measure(step, name, value)
         if not force and step % self.sampling_frequency:
             self.activation_capture.clear_activations()
             return
@@ -179,6 +187,28 @@ class HighFrequencyTracker:
         if len(self._pending) >= PENDING_STEPS or self._pending_bytes > PENDING_BYTES:
             self._hand_over()
         self.step_counter = step
+
+    def _take_measure(self, step: int, name: str, value: float | None) -> None:
+        if name in (*METRICS, "step", "rows"):
+            raise OntogenyError(f"'{name}' is what the tracker measures of every layer: give the measure another name")
+        if value is None:
+            return
+        taken = self._measures.setdefault(name, {})
+        if taken and step <= next(reversed(taken)):
+            self._warn_once(
+                f"order of {name}", f"{name} was given again for step {step}, or for one before: passed over"
+            )
+            return
+        taken[step] = _number(value, name)
+
+    @property
+    def measures(self) -> Any:
+        """What `log` was given as measures of the run: a pandas DataFrame with the column step and one for each, NA at
+        steps for which it was not given."""
+        import pandas as pd
+
+        columns = {name: pd.Series(taken, dtype="Float64") for name, taken in self._measures.items()}
+        return pd.DataFrame(columns).sort_index().rename_axis("step").reset_index()
 
     @property
     def latest(self) -> dict[str, dict[str, float]]:
@@ -263,7 +293,7 @@ class HighFrequencyTracker:
         text, with a warning. The suffix decides the form: .json
         (columns by layer), .csv, .tsv, .parquet or .h5. Raises OntogenyError for another, and before the first `log`.
         """
-        from ontogeny.phase1 import phase1_from_results, write_phase1
+        from ontogeny.phase1 import RUN_LEVEL, phase1_from_results, write_phase1
 
         if not self._columns[self.layer_names[0]]["step"]:
             raise OntogenyError("nothing was measured yet: call log(step, loss) in the training loop before saving")
@@ -276,6 +306,8 @@ class HighFrequencyTracker:
         if as_text:
             warnings.warn(f"JSON does not hold {joined(as_text)}: written as text", stacklevel=3)
         tables = {name: table.drop(columns="rows") for name, table in self.get_results().items()}
+        if self._measures:
+            tables[RUN_LEVEL] = self.measures
         write_phase1(path, phase1_from_results(tables, {"run": named, **self.metadata, **given}))
 
     export = save
