@@ -475,15 +475,16 @@ def _calibrated(
     no smaller than the halves' difference shows.
 
     What a model leaves is not always noise: where the halves differ more than standard errors allow, the errors of a
-    receiver grow by the factor that they show (Birge 1932). What an exact fit leaves of slopes is rounding; sums along
-    windows have a large variance, of which what is left is a small share whatever it is.
+    receiver grow by the factor that they show (Birge 1932). What an exact fit leaves of slopes is rounding; but sums
+    along windows have a large variance, of which what is left is a small share whatever it is, and what corrections
+    leave between frames is no rounding.
     """
     rows, errors, whole = found.rows, found.refined.standard_errors, compared.rows
     first, second = whole.halves
     parts = whole.only(first), whole.only(second)
     if min(map(len, parts)) < 2:
         return found
-    exact = found.share <= EXACT and found.windows is None
+    exact = found.share <= EXACT and found.windows is None and found.substeps == 1
     asked = spread_over(len(errors), _MOST_COMPARED)
     halves, spreads = [], []
     for part in (*parts, *(() if exact else (rows,))):
