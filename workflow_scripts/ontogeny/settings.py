@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -74,8 +74,22 @@ OpenShare = Annotated[float, Field(gt=0, lt=1)]
 """A share that is neither nothing nor all."""
 
 
-class Settings(BaseModel):
-    """A block of settings that refuses unknown keys."""
+if TYPE_CHECKING:
+    _Told = type  # a checker that looked for the real one would lose the names of all settings
+else:
+
+    class _Told(type(BaseModel)):
+        """The class of classes of settings: a call of one that is refused ends in a sentence."""
+
+        def __call__(cls, *positional: Any, **values: Any) -> Any:
+            try:
+                return super().__call__(*positional, **values)
+            except ValidationError as error:
+                raise _refused(cls, error, cls.__name__) from None
+
+
+class Settings(BaseModel, metaclass=_Told):
+    """A block of settings that refuses unknown keys. A call that is refused raises OntogenyError."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
 
@@ -96,16 +110,6 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
-
-
-class Told(type(Settings)):  # type: ignore[misc]
-    """The metaclass of settings that users make by calling their class: what is refused then ends in a sentence."""
-
-    def __call__(cls, *positional: Any, **values: Any) -> Any:
-        try:
-            return super().__call__(*positional, **values)
-        except ValidationError as error:
-            raise _refused(cls, error, cls.__name__) from None
 
 
 def checked(model: type[S], values: Mapping[str, Any], where: str, context: Mapping[str, Any] | None = None) -> S:
@@ -132,20 +136,32 @@ def _refused(model: type[Settings], error: ValidationError, where: str) -> Ontog
     if item["type"] == "missing":
         return OntogenyError(f"{where}: {key} is missing; it is required")
     if item["type"] == "value_error":
-        return OntogenyError(f"{where}: {key}: {item['ctx']['error']}")
+        return OntogenyError(": ".join(filter(None, (where, key, str(item["ctx"]["error"])))))
     if item["type"] == "literal_error" and len(item["loc"]) == 1 and isinstance(item["input"], str):
         return unknown(key, item["input"], map(str, choices(model, key)), where)
     return OntogenyError(f"{where}: {key} is {shown(item['input'])}; it should {expected(item['msg'])}")
+
+
+_IN_PLAIN_WORDS = {
+    r"^\w+ should ": "",
+    r" after validation": "",
+    r", unable to .*": "",
+    r"a valid integer.*": "a whole number",
+    r"a valid number": "a number",
+    r"a valid boolean": "true or false",
+    r"a valid string": "text",
+    r"a valid (list|tuple)": "a list",
+    r"a valid dictionary( or instance of \w+)?": "a mapping of keys to values",
+}
 
 
 def expected(message: str) -> str:
     """What pydantic's `message` says that a value should be, as "be a whole number", in plain words."""
     if message.endswith("exceeded maximum size"):
         return f"be at most {LARGEST_WHOLE:,}"
-    message = re.sub(r"^\w+ should ", "", message).replace(" after validation", "")
-    message = re.sub(r"a valid integer.*", "a whole number", message)
-    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping of keys to values", message)
-    return re.sub(r", unable to .*", "", message)
+    for theirs, ours in _IN_PLAIN_WORDS.items():
+        message = re.sub(theirs, ours, message)
+    return message
 
 
 def complete(model: type[S], given: Settings | Mapping[str, Any] | None, what: str, where: str | None = None) -> S:

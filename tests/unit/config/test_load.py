@@ -227,7 +227,7 @@ def test_studies_may_use_each_others_labels():
         ("studies: {s: {kind: null, runs: {r: {}}}}", "line 1: studies.s.kind is null; it should be a name: dynamics"),
         (
             "studies: {s: {kind: judge, runs: {r: {task: {prompts: [5]}}}}}",
-            "line 1: studies.s.runs.r.task.prompts[0] is 5; it should be a valid string",
+            "line 1: studies.s.runs.r.task.prompts[0] is 5; it should be text",
         ),
         ("studies: {s: {runs: {r: {seeds: []}}}}", "seeds is []; it should have at least 1 item, not 0"),
         ("studies: {s: {runs: {r: {seeds: 0}}}}", "seeds: 0 stands for no seed: give 1 or more, or a list of seeds"),

@@ -20,8 +20,10 @@ from ontogeny.config.models import (
     SeriesStudy,
 )
 from ontogeny.connectome.settings import ConnectomeStudy
+from ontogeny.errors import OntogenyError
 from ontogeny.pipeline.workflow import Workflow
 from ontogeny.settings import Settings, Sweep
+from ontogeny.tasks.settings import SplitSettings
 
 
 def planned(raw):
@@ -182,3 +184,19 @@ WALKS = [
 @pytest.mark.parametrize(("walk", "name"), cases(WALKS))
 def test_every_key_changes_what_the_rules_are_given(walk, name):
     walk.check(name)
+
+
+def kinds_of(settings):
+    for kind in settings.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
+def test_settings_of_every_kind_that_are_made_by_hand_and_refused_end_in_a_sentence():
+    kinds = list(kinds_of(Settings))
+    assert len(kinds) > 50
+    for kind in kinds:
+        with pytest.raises(OntogenyError, match=f"unknown setting 'nonsense' in {kind.__name__}: "):
+            kind(nonsense=1)
+    with pytest.raises(OntogenyError, match=r"^SplitSettings: the shares add up to 1\.5; they should add up to 1$"):
+        SplitSettings(train=0.5, validation=0.5, test=0.5)

@@ -4,6 +4,7 @@ Nonlinearities are called as functions, a convolution is shared by two places, a
 output is a dict.
 """
 
+import copy
 import types
 
 import numpy as np
@@ -12,9 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ontogeny.changes import network_changes
 from ontogeny.complexity import ComplexitySettings, estimate_llc
 from ontogeny.errors import OntogenyError
-from ontogeny.features import attention_maps, grad_cam, integrated_gradients, saliency, top_inputs
+from ontogeny.features import attention_maps, grad_cam, integrated_gradients, saliency, smoothgrad, top_inputs
 from ontogeny.geometry import cluster, distance_linearised, linear_probe, margins
 from ontogeny.geometry.boundary import logits_of
 from ontogeny.interventions import run_intervention
@@ -297,3 +299,31 @@ def test_interventions_on_a_language_model_are_judged_by_the_next_token():
         assert table.loc[table["level"] == 0, "change"].abs().max() == 0
     with pytest.raises(OntogenyError, match="networks that classify"):
         run_intervention({"kind": "ablate", "units": "each"}, models, ids, ids)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_a_network_of_half_precision_is_measured_as_the_same_in_single(subject, kind):
+    """Weights are rounded first, so that both are the same network, but for the rounding of its activations."""
+    model, x, y = subject
+    half, x = copy.deepcopy(model).to(kind), x.to(kind)
+    single, wide = copy.deepcopy(half).float(), x.float()
+    for explain in (saliency, lambda *given: smoothgrad(*given, noisy_copies=3)):
+        close(explain(half, x, y).values, explain(single, wide, y).values)
+    activations = [unit_activations(network, given, "Linear_0") for network, given in ((half, x), (single, wide))]
+    assert activations[0].dtype == torch.float32
+    close(*activations)
+    tables = [top_inputs(network, given, "Conv2d_2", k=2) for network, given in ((half, x), (single, wide))]
+    close(*(table["activation"] for table in tables))
+    before = nn.Sequential(nn.Flatten(), nn.Linear(64, 6), nn.ReLU(), nn.Linear(6, 3)).to(kind)
+    after = copy.deepcopy(before)
+    with torch.no_grad():
+        after[1].weight[2] *= -2
+    found = [network_changes(before, after, x, y)]
+    found += [network_changes(before.float(), after.float(), wide, y)]
+    assert [(each.layer, each.quantity) for each in found[0]] == [(each.layer, each.quantity) for each in found[1]]
+    close(*([each.value for each in changes if each.family == "weights"] for changes in found))
+
+
+def close(one, other):
+    one, other = (np.asarray(values, dtype=float) for values in (one, other))
+    assert np.linalg.norm(one - other) < 0.05 * np.linalg.norm(other)

@@ -165,3 +165,17 @@ def test_triples_are_of_three_classes_and_fixed_by_the_seed():
     assert np.allclose(planes[0].points(planes[0].marks), x[chosen[0]])
     with pytest.raises(OntogenyError, match="too few inputs"):
         planes_of_triples(x[:2], [0, 1], 1)
+
+
+def test_inputs_of_half_precision_are_measured_as_their_values():
+    model = linear([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 1.5, 0.0]], [0.0, -2.0, -1.0])
+    x = torch.tensor(np.random.default_rng(3).normal(size=(30, 3))).bfloat16()
+    for measure in (distance_on_lines, distance_linearised):
+        assert np.array_equal(measure(model, x), measure(model, x.float()))
+    assert np.array_equal(logits_of(model, x), logits_of(model, x.float()))
+    for plane in (plane_of_components, lambda inputs: plane_of_three(inputs[:3])):
+        assert np.array_equal(plane(x).axes, plane(x.float()).axes)
+    classes = logits_of(model, x).argmax(1)
+    assert np.array_equal(
+        planes_of_triples(x, torch.tensor(classes), 4)[1], planes_of_triples(x.float(), classes, 4)[1]
+    )

@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch.nn import functional
 
 from ontogeny.errors import OntogenyError
@@ -118,7 +117,7 @@ def test_the_embedded_judge_is_a_function_of_its_arguments(embedded, tmp_path):
     tokens = tokenizer.encode(TEXTS[:4])
     assert torch.equal(same.encode(TEXTS[:4]), tokens)
     assert torch.equal(back(tokens), judge(tokens))
-    with pytest.raises(ValidationError, match="width is 18"):
+    with pytest.raises(OntogenyError, match="width is 18"):
         build_judge(TEXTS, JudgeModelSettings(width=18, heads=4))
 
 

@@ -292,13 +292,13 @@ def test_a_diverging_seed_stops_and_has_not_converged():
         ({"gates": ("XORR",)}, "did you mean 'XOR'"),
         ({"activation": "leakyrelu"}, "did you mean 'leaky_relu'"),
         ({"hidden": ()}, "hidden is .*at least 1 item"),
-        ({"hidden": 3}, "hidden is 3: .*list"),
-        ({"hidden": (3, 0)}, "hidden.1 is 0: .*greater"),
-        ({"dropout_rate": 1.0}, "dropout_rate is 1.0: .*less than 1"),
+        ({"hidden": 3}, "hidden is 3; it should be .*list"),
+        ({"hidden": (3, 0)}, "hidden.1 is 0; .*greater"),
+        ({"dropout_rate": 1.0}, "dropout_rate is 1.0; it should be less than 1"),
         ({"dropout_rate": -0.1}, "dropout_rate is -0.1"),
         ({"l1_lambda": float("nan")}, "l1_lambda is nan"),
         ({"epochs": 0}, "epochs is 0"),
-        ({"batch_size": 2.5}, "batch_size is 2.5: .*integer"),
+        ({"batch_size": 2.5}, "batch_size is 2.5; it should be a whole number"),
     ],
 )
 def test_settings_that_cannot_be(change, says):

@@ -12,7 +12,7 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from ontogeny.arguments import Classes, Reals, checks_arguments
+from ontogeny.arguments import Classes, Reals, checks_arguments, plain
 from ontogeny.changes.compare import Change
 from ontogeny.changes.settings import ChangeSettings
 from ontogeny.errors import OntogenyError
@@ -67,7 +67,7 @@ def network_changes(
     twins = [working_copy(network) for network in (before, after)]
     for layer in layers:
         site = find_site(twins[0], layer.name, inputs, after_nonlinearity=False)
-        one, two = (site_values(network, site, inputs).numpy() for network in twins)
+        one, two = (plain(site_values(network, site, inputs)).numpy() for network in twins)
         found += activation_changes(layer.name, *(values.reshape(len(values), -1) for values in (one, two)))
         site = find_site(twins[0], layer.name, inputs)
         one, two = (by_unit(site_values(network, site, inputs), site).numpy() for network in twins)

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-from ontogeny.settings import Positive, Settings, Told, complete
+from ontogeny.settings import Positive, Settings, complete
 
 Candidates = Literal["all", "published"]
 CANDIDATES: tuple[str, ...] = get_args(Candidates)
 Networks = Literal["representative", "all", "none"]
 
 
-class CircuitSettings(Settings, metaclass=Told):
+class CircuitSettings(Settings):
     """Enumeration of all circuits of the networks of an ensemble, and what is made of them."""
 
     candidates: Candidates = Field(

@@ -109,7 +109,7 @@ def smoothgrad(
             f"noisy_copies is {noisy_copies} and noise {noise}; at least 1 copy, and noise of 0 or more, is needed"
         )
     twin, inputs, targets, scores = _prepared(model, inputs, targets, "SmoothGrad")
-    method = NoiseTunnel(Saliency(lambda x: logits_of(twin(x))))
+    method = NoiseTunnel(Saliency(lambda x: logits_of(twin(x.to(inputs.dtype)))))  # noise is added in single precision
     deviation = noise * float(inputs.max() - inputs.min())
 
     def one(x: Tensor, t: Tensor) -> Tensor:

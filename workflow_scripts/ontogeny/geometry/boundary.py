@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ontogeny.arguments import Classes, Reals, checks_arguments
+from ontogeny.arguments import Classes, Reals, checks_arguments, plain
 from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic, check_archive, read_errors
 from ontogeny.geometry.components import pca
@@ -34,7 +34,7 @@ def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.n
     with _still(model) as (device, kind), torch.no_grad():
         parts = []
         for offset in range(0, len(inputs), chunk):
-            block = torch.as_tensor(np.asarray(inputs[offset : offset + chunk])).to(device, kind)
+            block = torch.as_tensor(_array(inputs[offset : offset + chunk])).to(device, kind)
             parts.append(scores_in(model(block)).detach().cpu().double().numpy())
     found = np.concatenate(parts) if parts else np.zeros((0, 2))
     if found.ndim != 2 or found.shape[1] < 2:
@@ -42,6 +42,10 @@ def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.n
     if not np.isfinite(found).all():
         raise OntogenyError("the model gives logits that are not finite: it has no boundary to draw")
     return found
+
+
+def _array(values: Any) -> np.ndarray:
+    return np.asarray(plain(values))
 
 
 @checks_arguments
@@ -78,8 +82,8 @@ def distance_on_lines(
     boundary, to within the length of the line times 2**-bisections. Without any target of another class it is
     infinite, and the index -1.
     """
-    values = np.asarray(inputs)
-    aims = values if targets is None else np.asarray(targets)
+    values = _array(inputs)
+    aims = values if targets is None else _array(targets)
     own = logits_of(model, values).argmax(axis=1)
     other = own if targets is None else logits_of(model, aims).argmax(axis=1)
     here, there = (rows.reshape(len(rows), -1).astype(np.float64) for rows in (values, aims))
@@ -113,7 +117,7 @@ def distance_linearised(model: Callable[..., Any], inputs: Reals, chunk: int = 2
 
     from ontogeny.models.trace import scores_in
 
-    values = np.asarray(inputs)
+    values = _array(inputs)
     found = []
     with _still(model) as (device, kind), torch.enable_grad():
         for offset in range(0, len(values), chunk):
@@ -174,7 +178,7 @@ def plane_of_three(inputs: Reals, margin: float = 0.35) -> Plane:
     The first is at (0, 0), the second on the first axis. Source: Somepalli et al. (2022), "Can neural nets learn the
     same model twice?", section 3.1. Raises OntogenyError if there are not three, or they lie on a line.
     """
-    values = np.asarray(inputs, dtype=np.float64)
+    values = _array(inputs).astype(np.float64)
     if len(values) != 3:
         raise OntogenyError(f"{counted(len(values), 'input')} given: a plane is set by three")
     flat = values.reshape(3, -1)
@@ -194,7 +198,7 @@ def plane_of_components(inputs: Reals, margin: float = 0.1) -> Plane:
 
     Marks are projections: an input itself lies off the plane. Raises OntogenyError if the inputs span no plane.
     """
-    values = np.asarray(inputs, dtype=np.float64)
+    values = _array(inputs).astype(np.float64)
     found = pca([values.reshape(len(values), -1)], 2)
     if found.n_components < 2:
         raise OntogenyError("the inputs span no plane: two principal components with variance are expected")
@@ -269,7 +273,7 @@ def planes_of_triples(inputs: Any, labels: Any, count: int, seed: int = 0) -> tu
 
     Raises OntogenyError if a class has too few inputs.
     """
-    labels = np.asarray(labels)
+    inputs, labels = _array(inputs), _array(labels)
     present = np.unique(labels)
     generator = np.random.default_rng(seed)
     planes, chosen = [], []
@@ -282,7 +286,7 @@ def planes_of_triples(inputs: Any, labels: Any, count: int, seed: int = 0) -> tu
             if not len(free):
                 raise OntogenyError(f"class {kind} has too few inputs to draw a triple: give more samples")
             triple.append(int(generator.choice(free)))
-        planes.append(plane_of_three(np.asarray(inputs)[triple]))
+        planes.append(plane_of_three(inputs[triple]))
         chosen.append(triple)
     return planes, np.array(chosen)
 
@@ -323,7 +327,7 @@ def boundary_of_moments(
     """
     settings = settings or BoundarySettings()
     seed = settings.seed
-    inputs, labels = np.asarray(inputs)[: settings.samples], np.asarray(labels)[: settings.samples]
+    inputs, labels = _array(inputs)[: settings.samples], _array(labels)[: settings.samples]
     triples, chosen = planes_of_triples(inputs, labels, settings.planes, seed)
     drawn = {f"triple {index + 1}": plane for index, plane in enumerate(triples)} | {
         "components": plane_of_components(inputs)

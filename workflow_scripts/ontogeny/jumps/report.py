@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from ontogeny.arguments import checks_arguments
 from ontogeny.errors import OntogenyError, unknown
@@ -247,11 +246,7 @@ def _completed(
     if detector is not None:
         fields |= {"threshold": None}
         fields |= {"detector": detector} if isinstance(detector, str) and detector in DETECTORS else {}
-    try:
-        completed = JumpSettings(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise OntogenyError(f"{'.'.join(map(str, first['loc'])) or 'settings'}: {first['msg']}") from None
+    completed = JumpSettings(**fields)
     given = {key: value for key, value in changes.items() if key not in own}
     return completed, completed.detector_settings() | given
 

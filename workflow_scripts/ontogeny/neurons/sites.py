@@ -188,8 +188,9 @@ def unit_activations(model: nn.Module, inputs: Reals, layer: str, pool: str = "m
 
 
 def by_unit(values: Tensor, site: Site) -> Tensor:
-    """Values at a site as (samples, positions, units)."""
-    return values.movedim(site.axis, -1).reshape(len(values), -1, site.units)
+    """Values at a site as (samples, positions, units), in at least single precision."""
+    precise = values.to(torch.promote_types(values.dtype, torch.float32))
+    return precise.movedim(site.axis, -1).reshape(len(values), -1, site.units)
 
 
 def chosen_units(site: Site, units: Sequence[int] | None) -> list[int]:

@@ -27,9 +27,9 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict
 
-from ontogeny.errors import OntogenyError, unknown
+from ontogeny.errors import OntogenyError
 from ontogeny.files import atomic, checksum_of, read_errors, verify_checksum
 from ontogeny.models.settings import GateModelSettings
 from ontogeny.nonlinearities import apply_nonlinearity
@@ -63,14 +63,7 @@ class EnsembleSettings(GateTaskSettings, GateModelSettings, GateTrainingSettings
 
     def __init__(self, **settings: Any) -> None:
         lists = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
-        try:
-            super().__init__(**lists)
-        except ValidationError as error:
-            found = error.errors()[0]
-            if found["type"] == "literal_error":
-                raise unknown("activation", found["input"], ACTIVATIONS) from None
-            place = ".".join(map(str, found["loc"]))
-            raise OntogenyError(f"{place} is {found['input']!r}: {found['msg'].lower()}") from None
+        super().__init__(**lists)
         object.__setattr__(self, "gates", [gate.name for gate in get_gates(self.gates)])
 
     @property
