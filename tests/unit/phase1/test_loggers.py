@@ -446,3 +446,23 @@ def test_of_a_table_of_a_resumed_run_what_comes_later_counts(tmp_path):
     assert any("as training was resumed" in str(note) for note in record.notes)
     path.write_text("step,loss\n" + "".join(f"{step},{loss}\n" for step, loss in [*rows[:4], *rows[:2]]))
     assert read_phase1(path).series("(run)", "loss")[1].tolist() == [5.0, 4.0, 9.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"time_this_iter_s": 7.1, "time_total_s": 70.2, "time_since_restore": 70.2, "iterations_since_restore": 3,
+         "pid": 4242, "warmup_time": 0.003},
+        {"elapsed_time": 12.0, "remaining_time": 60.0, "throughput": 1234.5},
+        {"eval_runtime": 3.2, "eval_samples_per_second": 31.2, "train/steps_per_second": 4.1, "tokens_per_sec": 9e4},
+        {"time/fps": 900.0, "time/time_elapsed": 12.0},
+    ],
+)  # fmt: skip
+def test_how_fast_the_machine_was_is_no_measure(tmp_path, beside):
+    draw = np.random.default_rng(0).random
+    rows = [{"step": step, "loss": 1 / step, "fps_loss": 0.5} for step in range(1, 20)]
+    rows = [row | {name: value * draw() for name, value in beside.items()} for row in rows]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pd.DataFrame(rows).to_csv(tmp_path / "log.csv", index=False)
+    for name in ("log.jsonl", "log.csv"):
+        assert set(read_phase1(tmp_path / name).frame["metric"]) == {"loss", "fps_loss"}

@@ -42,6 +42,13 @@ CLOCKS = frozenset(
 )  # fmt: skip
 """Columns, in lower case, that hold the time and are not metrics."""
 
+_OF_SPEED = re.compile(
+    r"(?:^|[/._ ])(?:run_?time|time_elapsed|elapsed_time|remaining_time|warmup_time|time_this_iter_s|time_total_s"
+    r"|(?:time|iterations|timesteps)_since_restore|throughput|fps|pid|eta|eta_seconds"
+    r"|(?:samples|steps|iterations|tokens|examples|batches)_per_s(?:ec(?:ond)?)?)$"
+)
+"""Ends of names, in lower case, that tell how fast the machine was."""
+
 _EVALUATIONS = {"results": "eval/mean_reward", "ep_lengths": "eval/mean_ep_length", "successes": "eval/success_rate"}
 """Arrays of Stable-Baselines3's evaluations, one row for each evaluation and one column for each episode, and what it
 calls their means."""
@@ -90,9 +97,11 @@ def step_key(row: Collection[str]) -> str | None:
 
 
 def is_clock(name: str) -> bool:
-    """Whether a column holds the time, numbers the rows, or belongs to the logger itself."""
+    """Whether a column holds the time or the machine's speed, numbers the rows, or belongs to the logger itself."""
     lowered = name.strip().lower()
-    return lowered in CLOCKS or lowered.startswith(("_", "unnamed: ")) or lowered.endswith(("__min", "__max"))
+    if lowered in CLOCKS or lowered.startswith(("_", "unnamed: ")) or lowered.endswith(("__min", "__max")):
+        return True
+    return _OF_SPEED.search(lowered) is not None
 
 
 def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
