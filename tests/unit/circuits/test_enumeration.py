@@ -231,6 +231,28 @@ def test_boxes_give_way_to_ranks_or_go_on(visits, by_ranks, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("by_ranks", [1e-9, 1e6])
+def test_boxes_are_given_up_where_more_is_left_than_ranks_take(by_ranks, monkeypatch):
+    _compiled = pytest.importorskip("ontogeny.circuits._compiled")
+    net, rows = random_net((3, 4, 5, 1), 0, 0.5), truth_table(3, gate=(0, 0, 0, 1) * 2)
+    whole = _counted(net, rows, "leaky_relu")
+    shares, share_done = [], _compiled.share_done
+    monkeypatch.setattr(_compiled, "_FEW_VISITS", 1)
+    monkeypatch.setattr(_compiled, "_CHECKED", 0.0)
+    monkeypatch.setattr(_compiled, "_seconds_by_ranks", lambda *problem: by_ranks)
+    monkeypatch.setattr(_compiled, "_seconds_by_boxes", lambda *problem: 0.0)
+    monkeypatch.setattr(_compiled, "share_done", lambda *arrays: shares.append(share_done(*arrays)) or shares[-1])
+    again = _counted(net, rows, "leaky_relu")
+    assert again.count == whole.count > 1_000_000
+    if by_ranks < 1:
+        assert len(shares) == 1
+    else:
+        assert shares[0] < 0.01
+        assert 0.5 < shares[-1] <= 1
+    for a, b in zip(again.edge_participation, whole.edge_participation):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_seconds_that_compiling_takes_do_not_count_for_boxes(monkeypatch):
     """How far boxes may go depends on how fast they are, but not on how long their code took to compile before."""
     _compiled = pytest.importorskip("ontogeny.circuits._compiled")

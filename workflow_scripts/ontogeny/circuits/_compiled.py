@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ontogeny.circuits._boxes import Boxes, box_shapes, by_boxes, count_boxes, try_boxes
+from ontogeny.circuits._boxes import Boxes, box_shapes, by_boxes, count_boxes, share_done, try_boxes
 from ontogeny.circuits._classes import Classes, class_shapes
 from ontogeny.circuits._leaf import (
     Found,
@@ -55,6 +55,7 @@ _FEW_ROWS = 64  # more rows are compared one circuit at a time
 _FEW_CODES = 4096  # room for those that are listed, at first
 _MANY_CODES = 1 << 22
 _FEW_VISITS = 200_000  # of boxes, before ranks are thought of
+_CHECKED = 0.5  # of the time that ranks take, after which it is seen how far boxes have come
 _CLEARLY = 8.0  # times as long as another way, about, which needs no closer look
 _LONG = 100.0  # seconds by ranks that need no closer look
 _NO_LIMIT = 1 << 62
@@ -238,7 +239,8 @@ def count_by_boxes(
     """As `search` for a count of all circuits, box by box; None where that is not possible, or ranks look quicker.
 
     Boxes may take long where many circuits lie near a boundary. So they begin with few visits; where these are not
-    enough, both are tried on a sample, and boxes go on from there or are given up.
+    enough, both are tried on a sample, and boxes go on from there or are given up. After half the time of ranks, and
+    whenever that has doubled, they are given up where what is left would take longer than ranks.
     """
     sizes, n_rows = tuple(network.sizes.tolist()), len(rows.weight)
     if task.mode != COUNT or task.part >= 0 or task.most < sum(sizes[1:-1]) or not no_errors(rows):
@@ -252,18 +254,24 @@ def count_by_boxes(
     numbers = plan.read(block, Leaf, "numbers")
     _give(table, network, rows, task, Found(np.empty(0, np.uint64)))
     _search_boxes(table, 0, 0)  # reads or compiles the code, which is not to be timed
+    spent = by_ranks = 0.0
     while numbers[PAUSED]:
         began = time.thread_time()
         _search_boxes(table, limit, 0)
+        spent += time.thread_time() - began
         if not numbers[PAUSED]:
             break
-        if limit > _FEW_VISITS:
+        if not by_ranks:
+            by_ranks = _seconds_by_ranks(network, rows, task, sizes)
+            if _seconds_by_boxes(network, rows, task, sizes, by_ranks) > by_ranks:
+                return None
+            limit = int(limit * max(2.0, _CHECKED * by_ranks / spent))
+            continue
+        names = ("where", "group", "half", "divided", "halves", "sets")
+        done = share_done(*(plan.read(block, Boxes, name) for name in names))
+        if (spent * (1.0 / done - 1.0) if done else spent) > by_ranks:
             return None
-        visits = limit / (time.thread_time() - began)
-        by_ranks = _seconds_by_ranks(network, rows, task, sizes)
-        if _seconds_by_boxes(network, rows, task, sizes, by_ranks) > by_ranks:
-            return None
-        limit = int(max(2 * limit, by_ranks * visits))
+        limit *= 2
     found = int(numbers[FOUND])
     marginals = plan.read(block, Leaf, "marginals").copy()
     upper = marginals[-2, : sizes[-3]]
