@@ -44,8 +44,8 @@ def logits_of(model: Callable[..., Any], inputs: Any, chunk: int = 1024) -> np.n
     return found
 
 
-def _array(values: Any) -> np.ndarray:
-    return np.asarray(plain(values))
+def _array(values: Any, kind: type | None = None) -> np.ndarray:
+    return np.asarray(plain(values), kind)
 
 
 @checks_arguments
@@ -178,7 +178,7 @@ def plane_of_three(inputs: Reals, margin: float = 0.35) -> Plane:
     The first is at (0, 0), the second on the first axis. Source: Somepalli et al. (2022), "Can neural nets learn the
     same model twice?", section 3.1. Raises OntogenyError if there are not three, or they lie on a line.
     """
-    values = _array(inputs).astype(np.float64)
+    values = _array(inputs, np.float64)
     if len(values) != 3:
         raise OntogenyError(f"{counted(len(values), 'input')} given: a plane is set by three")
     flat = values.reshape(3, -1)
@@ -198,7 +198,7 @@ def plane_of_components(inputs: Reals, margin: float = 0.1) -> Plane:
 
     Marks are projections: an input itself lies off the plane. Raises OntogenyError if the inputs span no plane.
     """
-    values = _array(inputs).astype(np.float64)
+    values = _array(inputs, np.float64)
     found = pca([values.reshape(len(values), -1)], 2)
     if found.n_components < 2:
         raise OntogenyError("the inputs span no plane: two principal components with variance are expected")

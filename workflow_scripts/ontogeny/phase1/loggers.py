@@ -47,7 +47,8 @@ _OF_SPEED = re.compile(
     r"|(?:time|iterations|timesteps)_since_restore|throughput|fps|pid|eta|eta_seconds"
     r"|(?:samples|steps|iterations|tokens|examples|batches)_per_s(?:ec(?:ond)?)?)$"
 )
-"""Ends of names, in lower case, that tell how fast the machine was."""
+"""Ends of names, in lower case, that surely tell how fast the machine was. (Names that perhaps do are kept, and
+`jumps.measures` does not ask them.)"""
 
 _EVALUATIONS = {"results": "eval/mean_reward", "ep_lengths": "eval/mean_ep_length", "successes": "eval/success_rate"}
 """Arrays of Stable-Baselines3's evaluations, one row for each evaluation and one column for each episode, and what it
@@ -99,9 +100,8 @@ def step_key(row: Collection[str]) -> str | None:
 def is_clock(name: str) -> bool:
     """Whether a column holds the time or the machine's speed, numbers the rows, or belongs to the logger itself."""
     lowered = name.strip().lower()
-    if lowered in CLOCKS or lowered.startswith(("_", "unnamed: ")) or lowered.endswith(("__min", "__max")):
-        return True
-    return _OF_SPEED.search(lowered) is not None
+    of_logger = lowered.startswith(("_", "unnamed: ")) or lowered.endswith(("__min", "__max"))
+    return lowered in CLOCKS or of_logger or _OF_SPEED.search(lowered) is not None
 
 
 def logged_table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
